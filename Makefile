@@ -1,0 +1,47 @@
+# Every target explains itself; `make help` lists them.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install check format test up demo lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/installed ## everything this project needs, into .venv
+
+$(VENV)/installed: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name it with: make PYTHON=python3.12"; exit 1; }
+	@echo "installing into $(VENV)"
+	@if command -v uv >/dev/null; then uv venv -q --allow-existing --python $(PYTHON) $(VENV); \
+		else $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check uv; fi
+	@UV=$$(command -v uv || echo $(BIN)/uv); \
+		VIRTUAL_ENV=$(CURDIR)/$(VENV) $$UV pip install -q --require-hashes -r requirements-dev.lock
+	@touch $@
+
+check: install ## format, lint, types, rooms
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 3
+
+format: install ## rewrite the code the way `make check` wants it
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+test: check ## everything that must hold before a change lands
+	@$(BIN)/pytest -q
+
+up: install ## the whole system on this machine, until Ctrl-C
+	@exec $(BIN)/python -m operations.up
+
+demo: install ## two orders through a stack of their own: one completes, one fails
+	@exec $(BIN)/python -m operations.demo
+
+lock: install ## resolve the dependencies anew
+	@UV=$$(command -v uv || echo $(BIN)/uv); for group in "" dev; do \
+		$$UV pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
+			--python-version 3.11 pyproject.toml $${group:+--group $$group} -o requirements$${group:+-$$group}.lock; done
+
+clean: ## remove what was installed and cached; data under var/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""The only door into the participants: thin classes whose methods are Temporal activities."""

@@ -1,0 +1,1 @@
+"""The words that the orchestrator and the participants both speak."""

@@ -1,0 +1,62 @@
+"""What every contract shares: frozen models, bounded values, and the bases of commands, events and refusals."""
+
+import hashlib
+import json
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+MAX_LINES = 1_000
+MAX_TOTAL_MINOR = 2**53
+
+IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
+
+Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _-]{1,64}$")]
+Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+PriceMinor = Annotated[int, Field(strict=True, ge=0, le=10**9, description="in minor units, e.g. pence")]
+TotalMinor = Annotated[int, Field(strict=True, ge=0, le=MAX_TOTAL_MINOR, description="in minor units, e.g. pence")]
+
+
+class Contract(BaseModel):
+    """A message between rooms: frozen, and tolerant of fields that a newer release added."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Command(Contract):
+    """What the orchestrator asks of a participant, in the imperative.
+
+    `idempotency_key` names this effect for ever: `{saga id}/{step}`, with `/compensation` when it takes one back.
+    """
+
+    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key"})
+
+    idempotency_key: str = Field(min_length=1, max_length=200)
+    order_id: Identifier
+
+    def fingerprint(self) -> str:
+        """Return a digest that two commands share exactly when they ask for the same thing."""
+        return digest(self.model_dump(mode="json", exclude=set(self.not_fingerprinted)))
+
+
+class Event(Contract):
+    """What a participant answers, in the past tense. `event` repeats the class name, so that a stored answer explains itself."""
+
+    event: str
+    order_id: Identifier
+
+
+class Refusal(Event):
+    """A participant's business "no": it did nothing, and asking again will not help."""
+
+    reason: str
+    message: str
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

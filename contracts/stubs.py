@@ -1,0 +1,103 @@
+"""What Temporal needs to know of our words: activity stubs, task queues, search attributes.
+
+A stub types an activity without its implementation: workflows call it by name, and a wrong command fails mypy.
+"""
+
+from temporalio import activity
+from temporalio.common import SearchAttributeKey
+
+from contracts.order import (
+    CancelOrderCommand,
+    ConfirmOrderCommand,
+    OrderCancelledEvent,
+    OrderConfirmedEvent,
+    OrderRegisteredEvent,
+    OrderRejectedEvent,
+    RegisterOrderCommand,
+)
+from contracts.payment import (
+    PaymentCompletedEvent,
+    PaymentRefundedEvent,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+    WalletQuery,
+    WalletView,
+)
+from contracts.stock import (
+    DecreaseStockCommand,
+    RestoreStockCommand,
+    StockDecreasedEvent,
+    StockQuery,
+    StockRestoredEvent,
+    StockView,
+)
+
+WORKFLOW_TYPE = "OrderSaga"
+ORCHESTRATOR_QUEUE = "order-saga"
+ORDER_QUEUE = "order"
+PAYMENT_QUEUE = "payment"
+STOCK_QUEUE = "stock"
+
+SAGA_STATE = SearchAttributeKey.for_keyword("SagaState")
+CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
+FAILURE_REASON = SearchAttributeKey.for_keyword("FailureReason")
+NEEDS_ATTENTION = SearchAttributeKey.for_bool("NeedsAttention")
+ORDER_TOTAL_MINOR = SearchAttributeKey.for_int("OrderTotalMinor")
+SEARCH_ATTRIBUTES = (SAGA_STATE, CUSTOMER_ID, FAILURE_REASON, NEEDS_ATTENTION, ORDER_TOTAL_MINOR)
+
+MEMO_FINGERPRINT = "fingerprint"
+MEMO_REQUEST_KEY = "request_key"
+
+
+@activity.defn(name="RegisterOrder")
+def register_order(command: RegisterOrderCommand) -> OrderRegisteredEvent:
+    """Open the order."""
+    raise NotImplementedError
+
+
+@activity.defn(name="CancelOrder")
+def cancel_order(command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
+    """Close the order as CANCELLED; an order that belongs to somebody else is left alone."""
+    raise NotImplementedError
+
+
+@activity.defn(name="ConfirmOrder")
+def confirm_order(command: ConfirmOrderCommand) -> OrderConfirmedEvent:
+    """Close the order as CONFIRMED."""
+    raise NotImplementedError
+
+
+@activity.defn(name="ProcessPayment")
+def process_payment(command: ProcessPaymentCommand) -> PaymentCompletedEvent:
+    """Charge the customer."""
+    raise NotImplementedError
+
+
+@activity.defn(name="RefundPayment")
+def refund_payment(command: RefundPaymentCommand) -> PaymentRefundedEvent:
+    """Take the charge back."""
+    raise NotImplementedError
+
+
+@activity.defn(name="DecreaseStock")
+def decrease_stock(command: DecreaseStockCommand) -> StockDecreasedEvent:
+    """Take the lines from stock."""
+    raise NotImplementedError
+
+
+@activity.defn(name="RestoreStock")
+def restore_stock(command: RestoreStockCommand) -> StockRestoredEvent:
+    """Put the lines back."""
+    raise NotImplementedError
+
+
+@activity.defn(name="ReadWallet")
+def read_wallet(query: WalletQuery) -> WalletView | None:
+    """Look up a wallet; None when the customer is unknown."""
+    raise NotImplementedError
+
+
+@activity.defn(name="ReadStock")
+def read_stock(query: StockQuery) -> StockView | None:
+    """Look up a product; None when the SKU is unknown."""
+    raise NotImplementedError

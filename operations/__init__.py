@@ -1,0 +1,1 @@
+"""What operators run beside the system: starting it, demonstrating it."""

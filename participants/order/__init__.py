@@ -1,0 +1,1 @@
+"""The order service: the record that tells for ever what became of an order."""

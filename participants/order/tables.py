@@ -1,0 +1,48 @@
+"""The order service's database."""
+
+import sqlalchemy as sa
+
+from temporal_saga.database import UtcDateTime
+from temporal_saga.fence import fence_table
+
+METADATA = sa.MetaData()
+
+FENCE = fence_table(METADATA)
+
+ORDERS = sa.Table(
+    "orders",
+    METADATA,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("request_key", sa.String(255)),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("customer_id", sa.String(64)),
+    sa.Column("currency", sa.String(3)),
+    sa.Column("total_minor", sa.BigInteger),
+    sa.Column("placed_at", UtcDateTime, nullable=False),
+    sa.Column("closed_at", UtcDateTime),
+    sa.Column("failure", sa.JSON(none_as_null=True)),
+    sa.Column("compensations", sa.JSON, nullable=False, default=list),
+)
+
+LINES = sa.Table(
+    "lines",
+    METADATA,
+    sa.Column("order_id", sa.ForeignKey(ORDERS.c.order_id), primary_key=True),
+    sa.Column("line", sa.Integer, primary_key=True),
+    sa.Column("sku", sa.String(64), nullable=False),
+    sa.Column("quantity", sa.BigInteger, nullable=False),
+    sa.Column("unit_price_minor", sa.BigInteger, nullable=False),
+)
+
+MOVES = sa.Table(
+    "moves",
+    METADATA,
+    sa.Column("order_id", sa.ForeignKey(ORDERS.c.order_id), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("cause", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    comment="The saga's moves in order: numbered without a gap, ending at the order's state.",
+)

@@ -1,0 +1,1 @@
+"""The payment service: wallets, and a ledger in which every movement has two legs."""

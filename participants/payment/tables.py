@@ -1,0 +1,40 @@
+"""The payment service's database."""
+
+import sqlalchemy as sa
+
+from temporal_saga.database import UtcDateTime
+from temporal_saga.fence import fence_table
+
+METADATA = sa.MetaData()
+
+FENCE = fence_table(METADATA)
+
+WALLETS = sa.Table(
+    "wallets",
+    METADATA,
+    sa.Column("customer_id", sa.String(64), primary_key=True),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("balance_minor", sa.BigInteger, sa.CheckConstraint("balance_minor >= 0"), nullable=False),
+)
+
+PAYMENTS = sa.Table(
+    "payments",
+    METADATA,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("customer_id", sa.ForeignKey(WALLETS.c.customer_id), nullable=False),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    sa.Column("refunded_minor", sa.BigInteger, nullable=False, default=0),
+    sa.CheckConstraint("0 <= refunded_minor AND refunded_minor <= amount_minor"),
+)
+
+LEDGER = sa.Table(
+    "ledger",
+    METADATA,
+    sa.Column("transaction_id", sa.String(250), primary_key=True),
+    sa.Column("account", sa.String(80), primary_key=True),
+    sa.Column("currency", sa.String(3), nullable=False),
+    sa.Column("amount_minor", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    comment="Double entry: the legs of one transaction sum to zero. Append-only.",
+)

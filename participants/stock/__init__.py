@@ -1,0 +1,1 @@
+"""The stock service: products, and a log of every movement."""

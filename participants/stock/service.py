@@ -1,0 +1,125 @@
+"""The stock service: takes the lines of an order and puts them back, all or none, once per command."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from contracts.stock import (
+    DecreaseStockCommand,
+    RestoreStockCommand,
+    StockDecreasedEvent,
+    StockDecreaseFailedEvent,
+    StockLine,
+    StockRestoredEvent,
+    StockView,
+)
+from participants.stock.tables import FENCE, METADATA, MOVEMENTS, PRODUCTS
+from temporal_saga.database import create_tables, reading
+from temporal_saga.fence import AlreadyCompensated, Fence, Refused
+
+
+class StockService:
+    """Keeps products and the log of their movements; what is available is never negative."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Serve from the database behind `engine`; creates the tables that are missing."""
+        create_tables(engine, METADATA)
+        self._engine = engine
+        self._fence = Fence(engine, FENCE)
+
+    def decrease(self, command: DecreaseStockCommand) -> StockDecreasedEvent | StockDecreaseFailedEvent:
+        """Take every line once, or none and refuse for a reason of business.
+
+        Raises:
+            KeyReused: the command's key names another taking.
+        """
+
+        def take(connection: sa.Connection) -> StockDecreasedEvent:
+            asked = _per_sku(command.lines)
+            available = _lock(connection, asked)
+            if shortage := _shortage(command.order_id, asked, available):
+                raise Refused(shortage)
+            _move(connection, command, -1)
+            return StockDecreasedEvent(order_id=command.order_id)
+
+        try:
+            return self._fence.forward(command, take, StockDecreasedEvent, StockDecreaseFailedEvent)
+        except AlreadyCompensated as late:
+            return StockDecreaseFailedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
+
+    def restore(self, command: RestoreStockCommand) -> StockRestoredEvent:
+        """Put back what the order took; nothing, if it took nothing.
+
+        Raises:
+            KeyReused: the command's key names another restoring.
+        """
+
+        def put_back(connection: sa.Connection, taken: bool) -> StockRestoredEvent:
+            if taken:
+                _lock(connection, _per_sku(command.lines))
+                _move(connection, command, +1)
+            return StockRestoredEvent(order_id=command.order_id, restored=taken)
+
+        return self._fence.compensate(command, put_back, StockRestoredEvent)
+
+    def add_products(self, products: Iterable[StockView]) -> None:
+        """Add each product with what is available of it; one that is known already stays as it is."""
+        with self._engine.begin() as connection:
+            known = set(connection.scalars(sa.select(PRODUCTS.c.sku)))
+            new = {p.sku: {**p.model_dump(), "initial": p.available} for p in products if p.sku not in known}
+            if new:
+                connection.execute(sa.insert(PRODUCTS), list(new.values()))
+
+    def product(self, sku: str) -> StockView | None:
+        """Return a product and what is available of it, or None when it is unknown."""
+        with reading(self._engine) as connection:
+            row = connection.execute(sa.select(PRODUCTS).where(PRODUCTS.c.sku == sku)).one_or_none()
+        return None if row is None else StockView.model_validate(row._asdict())
+
+
+def _per_sku(lines: Iterable[StockLine]) -> Counter[str]:
+    """Sum the quantities of a SKU that stands on several lines."""
+    asked: Counter[str] = Counter()
+    for line in lines:
+        asked[line.sku] += line.quantity
+    return asked
+
+
+def _lock(connection: sa.Connection, asked: Counter[str]) -> dict[str, int]:
+    """Lock the products in the order of their SKUs, so that two carts never wait in a circle; return what is available."""
+    rows = sa.select(PRODUCTS.c.sku, PRODUCTS.c.available).where(PRODUCTS.c.sku.in_(asked)).order_by(PRODUCTS.c.sku)
+    return {row.sku: row.available for row in connection.execute(rows.with_for_update())}
+
+
+def _shortage(order_id: str, asked: Counter[str], available: dict[str, int]) -> StockDecreaseFailedEvent | None:
+    """Say which lines cannot be served, or None when all can."""
+    if unknown := sorted(asked.keys() - available.keys()):
+        return StockDecreaseFailedEvent(
+            order_id=order_id,
+            reason="UNKNOWN_SKU",
+            message=f"not a product of this shop: {', '.join(unknown)}",
+            details={"skus": list(unknown)},
+        )
+    short = [(sku, count, available[sku]) for sku, count in sorted(asked.items()) if count > available[sku]]
+    if not short:
+        return None
+    return StockDecreaseFailedEvent(
+        order_id=order_id,
+        reason="OUT_OF_STOCK",
+        message="; ".join(f"{sku}: {count} asked, {left} left" for sku, count, left in short),
+        details={"short": [{"sku": sku, "asked": count, "available": left} for sku, count, left in short]},
+    )
+
+
+def _move(connection: sa.Connection, command: DecreaseStockCommand | RestoreStockCommand, sign: int) -> None:
+    """Change what is available, and log it line by line."""
+    changes = [{"of": sku, "by": sign * count} for sku, count in sorted(_per_sku(command.lines).items())]
+    product = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
+    connection.execute(product.values(available=PRODUCTS.c.available + sa.bindparam("by")), changes)
+    shared = {"command_key": command.idempotency_key, "order_id": command.order_id, "at": datetime.now(UTC)}
+    moves = [
+        shared | {"line": number, "sku": line.sku, "change": sign * line.quantity} for number, line in enumerate(command.lines)
+    ]
+    connection.execute(sa.insert(MOVEMENTS), moves)

@@ -1,0 +1,1 @@
+"""HTTP: the order service's front door."""

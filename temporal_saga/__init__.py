@@ -1,0 +1,1 @@
+"""A durable saga on Temporal. Import the modules; this package itself imports nothing."""

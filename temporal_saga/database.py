@@ -1,0 +1,78 @@
+"""Databases in the mode that the fence's promises rest on, SQLite and PostgreSQL alike."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+LOCK_WAIT_SECONDS = 5
+"""A lock is waited for this long, less than an activity's start-to-close; then the try fails and the server tries again."""
+
+
+def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
+    """Return an engine; nothing is connected until it is used.
+
+    SQLite: WAL with an fsync per commit, and writers that take the lock when they begin, so that none fails half-way.
+    PostgreSQL: READ COMMITTED. On both a lock is waited for at most `LOCK_WAIT_SECONDS`.
+
+    Args:
+        url: an SQLAlchemy URL, e.g. `sqlite:///var/order.db` or `postgresql+psycopg://user@host/order`.
+        pool_size: connections kept; as many as threads use the engine.
+    """
+    if not url.startswith("sqlite"):
+        options = {"options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s"}
+        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, connect_args=options)
+    if (path := sa.make_url(url).database) and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": LOCK_WAIT_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions behind our back
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        only_reads = connection.get_execution_options().get("only_reads", False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """Give a transaction that only reads and waits for no writer."""
+    with engine.connect().execution_options(only_reads=True) as connection, connection.begin():
+        yield connection
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An instant in UTC, on databases with and without time zones."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Store aware times only."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone: times are UTC")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Return aware times only."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)  # SQLite drops the zone, and it was UTC
+
+
+def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """Create what is missing, also when several processes start at once."""
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(727266)"))
+        metadata.create_all(connection)

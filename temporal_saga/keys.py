@@ -1,0 +1,24 @@
+"""Idempotency keys: the names of effects, the same in every run, retry and reset of a saga."""
+
+COMPENSATION = "/compensation"
+
+
+def step_key(saga_id: str, step: str) -> str:
+    """Return the key of a step's forward command, e.g. `order-7/ProcessPayment`."""
+    return f"{saga_id}/{step}"
+
+
+def compensation_key(key: str) -> str:
+    """Return the key of the command that takes back the effect of `key`."""
+    return key + COMPENSATION
+
+
+def compensated_key(key: str) -> str:
+    """Return the key of the forward command that a compensation takes back.
+
+    Raises:
+        ValueError: when `key` is not a compensation's.
+    """
+    if not key.endswith(COMPENSATION):
+        raise ValueError(f"{key!r} is not the key of a compensation: it must end in {COMPENSATION!r}")
+    return key.removesuffix(COMPENSATION)

@@ -1,0 +1,130 @@
+"""The story of a saga in business words, projected from its workflow's history.
+
+A pure function of what Temporal recorded: it needs no worker, and tells the same while the saga runs as afterwards.
+Activities are commands, their results events that carry their own name in `event`, and a search attribute holds the state.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from temporalio.api.common.v1 import Payload, SearchAttributes
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+
+Kind = Literal["state", "command", "event", "decision", "note"]
+Decode = Callable[[Payload], Any]
+Told = Iterator[tuple[Kind, str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One entry of the story; on an answer, `attempt` is how many tries it took. `at` is UTC."""
+
+    at: datetime
+    kind: Kind
+    name: str
+    participant: str | None = None
+    attempt: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def project(history: Iterable[HistoryEvent], decode: Decode, *, state_attribute: str = "SagaState") -> list[Moment]:
+    """Return the story that a history tells, oldest first.
+
+    Args:
+        history: the workflow's events, from the first one.
+        decode: turns a payload into a JSON value; what it cannot read it may answer with any JSON value of its own.
+        state_attribute: the search attribute whose values are the saga's states.
+    """
+    reader = _Reader(decode, state_attribute)
+    return [moment for event in history for moment in reader.read(event)]
+
+
+class _Reader:
+    """Reads events in order, and remembers which command each answer belongs to."""
+
+    def __init__(self, decode: Decode, state_attribute: str) -> None:
+        self._decode = decode
+        self._state_attribute = state_attribute
+        self._participant: dict[int, str] = {}
+        self._command: dict[int, str] = {}
+        self._attempt: dict[int, int] = {}
+
+    def read(self, event: HistoryEvent) -> Iterator[Moment]:
+        """Yield what one event says about the business; most say nothing."""
+        name = event.WhichOneof("attributes")
+        tell = getattr(self, f"_{(name or '').removesuffix('_event_attributes')}", None)
+        if name is None or tell is None:
+            return
+        attributes = getattr(event, name)
+        scheduled = getattr(attributes, "scheduled_event_id", event.event_id)
+        for kind, what, detail in tell(attributes, event):
+            at = event.event_time.ToDatetime(tzinfo=UTC)
+            answer = kind in ("event", "note")
+            attempt = self._attempt.get(scheduled) if answer else None
+            yield Moment(at, kind, what, self._participant.get(scheduled), attempt, detail)
+
+    def _workflow_execution_started(self, started: Any, _event: HistoryEvent) -> Told:
+        yield from self._state(started.search_attributes)
+
+    def _upsert_workflow_search_attributes(self, upsert: Any, _event: HistoryEvent) -> Told:
+        yield from self._state(upsert.search_attributes)
+
+    def _state(self, attributes: SearchAttributes) -> Told:
+        if self._state_attribute in attributes.indexed_fields:
+            yield "state", str(self._decode(attributes.indexed_fields[self._state_attribute])), {}
+
+    def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Told:
+        self._participant[event.event_id] = scheduled.task_queue.name
+        self._command[event.event_id] = f"{scheduled.activity_type.name}Command"
+        summary = event.user_metadata.summary
+        yield "command", self._command[event.event_id], {"summary": self._decode(summary)} if summary.data else {}
+
+    def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Told:
+        self._attempt[started.scheduled_event_id] = started.attempt
+        yield from ()
+
+    def _activity_task_completed(self, completed: Any, _event: HistoryEvent) -> Told:
+        answer = self._decode(completed.result.payloads[0]) if completed.result.payloads else None
+        yield from self._answer(answer, f"{self._command[completed.scheduled_event_id]} done")
+
+    def _activity_task_failed(self, failed: Any, _event: HistoryEvent) -> Told:
+        details = failed.failure.application_failure_info.details.payloads
+        refusal = self._decode(details[0]) if details else None
+        if isinstance(refusal, dict) and "event" in refusal:
+            yield from self._answer(refusal, "")
+        else:
+            yield "note", f"{self._command[failed.scheduled_event_id]} failed", {"error": _last(failed.failure)}
+
+    def _activity_task_timed_out(self, timed_out: Any, _event: HistoryEvent) -> Told:
+        name = f"{self._command[timed_out.scheduled_event_id]} unanswered: its outcome is unknown"
+        yield "note", name, {"error": _last(timed_out.failure)}
+
+    def _answer(self, answer: Any, otherwise: str) -> Told:
+        if not isinstance(answer, dict):
+            yield "note", otherwise, {}
+            return
+        rest = {key: value for key, value in answer.items() if key not in ("event", "order_id")}
+        yield "event", str(answer.get("event", otherwise)), rest
+
+    def _workflow_execution_signaled(self, signal: Any, _event: HistoryEvent) -> Told:
+        yield "decision", signal.signal_name, {"arguments": [self._decode(p) for p in signal.input.payloads], "by": "signal"}
+
+    def _workflow_execution_update_accepted(self, update: Any, _event: HistoryEvent) -> Told:
+        given = update.accepted_request.input
+        yield "decision", given.name, {"arguments": [self._decode(p) for p in given.args.payloads], "by": "update"}
+
+    def _workflow_execution_cancel_requested(self, cancel: Any, _event: HistoryEvent) -> Told:
+        yield "decision", "cancel", {"by": "temporal", "reason": cancel.cause}
+
+    def _workflow_execution_terminated(self, terminated: Any, _event: HistoryEvent) -> Told:
+        yield "note", "terminated from outside: nothing more is compensated", {"reason": terminated.reason}
+
+
+def _last(failure: Failure) -> str:
+    """Return the message of the first cause of a failure."""
+    while failure.HasField("cause"):
+        failure = failure.cause
+    return failure.message

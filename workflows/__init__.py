@@ -1,0 +1,1 @@
+"""The orchestrator: durable workflows that tell a story and do nothing themselves."""

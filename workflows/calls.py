@@ -1,0 +1,61 @@
+"""What the order saga asks of whom: one function per command, each beside the one that takes it back."""
+
+from functools import partial
+from typing import Any
+
+from contracts import stubs
+from contracts.order import PlaceOrder, RegisterOrderCommand
+from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
+from temporal_saga.saga import Call
+from workflows.record import Record, count, money
+
+
+def register_order(order_id: str, order: PlaceOrder, request_key: str | None) -> Call[Any, Any]:
+    """Open the order's record."""
+    command = partial(RegisterOrderCommand, order_id=order_id, order=order, request_key=request_key)
+    return Call(stubs.ORDER_QUEUE, stubs.register_order, command, f"Register the order of {order.customer_id}")
+
+
+def confirm_order(record: Record) -> Call[Any, Any]:
+    """Close the order's record as CONFIRMED."""
+    return Call(stubs.ORDER_QUEUE, stubs.confirm_order, record.confirm_command, "Confirm the order")
+
+
+def cancel_order(record: Record) -> Call[Any, Any]:
+    """Close the order's record as CANCELLED, with why."""
+    return Call(stubs.ORDER_QUEUE, stubs.cancel_order, record.cancel_command, "Cancel the order, with the reason")
+
+
+def process_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
+    """Charge the customer the total of all lines."""
+    command = partial(ProcessPaymentCommand, order_id=order_id, **_payment(order))
+    amount = money(order.total_minor, order.currency)
+    return Call(stubs.PAYMENT_QUEUE, stubs.process_payment, command, f"Charge {order.customer_id} {amount}")
+
+
+def refund_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
+    """Give the customer back what was charged."""
+    command = partial(RefundPaymentCommand, order_id=order_id, **_payment(order))
+    amount = money(order.total_minor, order.currency)
+    return Call(stubs.PAYMENT_QUEUE, stubs.refund_payment, command, f"Refund {order.customer_id} {amount}")
+
+
+def decrease_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
+    """Take every line from stock."""
+    command = partial(DecreaseStockCommand, order_id=order_id, lines=_stock(order))
+    return Call(stubs.STOCK_QUEUE, stubs.decrease_stock, command, f"Take {count(order)} from stock")
+
+
+def restore_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
+    """Put every line back."""
+    command = partial(RestoreStockCommand, order_id=order_id, lines=_stock(order))
+    return Call(stubs.STOCK_QUEUE, stubs.restore_stock, command, f"Put {count(order)} back into stock")
+
+
+def _payment(order: PlaceOrder) -> dict[str, Any]:
+    return {"customer_id": order.customer_id, "currency": order.currency, "amount_minor": order.total_minor}
+
+
+def _stock(order: PlaceOrder) -> tuple[StockLine, ...]:
+    return tuple(StockLine(sku=line.sku, quantity=line.quantity) for line in order.lines)

@@ -1,0 +1,152 @@
+"""What the saga knows of its order and shows: to searches, the Web UI and queries, and to the order service at the end."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+from contracts import stubs
+from contracts.order import (
+    CancelOrderCommand,
+    Compensation,
+    ConfirmOrderCommand,
+    DraftOrder,
+    Failure,
+    PlaceOrder,
+)
+from contracts.states import LEGAL_MOVES, SagaState, StateMove
+from temporal_saga.saga import Saga
+
+
+class Record:
+    """The order of one saga, the moves it made, and why it failed if it did."""
+
+    def __init__(self, saga: Saga) -> None:
+        """Begin with an order of which nothing is known."""
+        self._saga = saga
+        self._request_key: str | None = None
+        self._moves: list[StateMove] = []
+        self.order_id: str | None = None
+        self.order: DraftOrder = DraftOrder()
+        self.failure: Failure | None = None
+
+    @property
+    def state(self) -> SagaState | None:
+        """Where the saga stands; None before its first move."""
+        return self._moves[-1].state if self._moves else None
+
+    def open(self, order: DraftOrder, request_key: str | None) -> None:
+        """Take down what was ordered: the state is PENDING."""
+        self.order, self._request_key = order, request_key
+        self.move(SagaState.PENDING, "start")
+
+    def move(self, state: SagaState, cause: str) -> None:
+        """Enter a state, because of an event, and show it.
+
+        Raises:
+            ValueError: the move is not legal; a defect, which leaves the run open until a corrected worker takes it up.
+        """
+        if state not in LEGAL_MOVES[self.state]:
+            raise ValueError(f"{self.state} → {state} is no legal move")
+        self._moves.append(StateMove(state=state, cause=cause, at=workflow.now()))
+        self._show()
+
+    def fail(self, failure: Failure) -> None:
+        """Take down why the saga fails, and start rolling back."""
+        if self.state is None:
+            self.move(SagaState.PENDING, "start")
+        self.failure = failure
+        self.move(SagaState.ROLLING_BACK, failure.event or failure.reason)
+
+    def confirm_command(self, *, idempotency_key: str) -> ConfirmOrderCommand:
+        """Return the command that closes the order's record as CONFIRMED."""
+        return ConfirmOrderCommand(idempotency_key=idempotency_key, order_id=self._id, moves=tuple(self._moves))
+
+    def cancel_command(self, *, idempotency_key: str) -> CancelOrderCommand:
+        """Return the command that closes the order's record as CANCELLED, and is the last of the compensations it tells of."""
+        assert self.failure is not None, "an order is only cancelled for a reason"
+        done = tuple(c.model_copy(update={"state": "DONE"}) for c in self.compensations())
+        return CancelOrderCommand(
+            idempotency_key=idempotency_key,
+            order_id=self._id,
+            order=self.order,
+            order_fingerprint=self.order.fingerprint(),
+            request_key=self._request_key,
+            failure=self.failure,
+            compensations=done,
+            moves=tuple(self._moves),
+        )
+
+    def compensations(self) -> tuple[Compensation, ...]:
+        """Return what the rollback takes back, in the order in which it does; nothing while there is no rollback."""
+        if self.failure is None:
+            return ()
+        return tuple(
+            Compensation.model_validate({"step": c.step, "command": f"{c.call.name}Command", "state": c.progress.value})
+            for c in reversed(self._saga.compensations)
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Return the saga's part of an OrderView as JSON."""
+        return {
+            "order_id": self.order_id,
+            "state": self.state,
+            "customer_id": self.order.customer_id,
+            "currency": self.order.currency,
+            "total_minor": self.order.total_minor,
+            "needs_attention": False,
+            "failure": self.failure and self.failure.model_dump(mode="json"),
+            "compensations": [c.model_dump(mode="json") for c in self.compensations()],
+            "moves": [move.model_dump(mode="json") for move in self._moves],
+        }
+
+    @property
+    def _id(self) -> str:
+        assert self.order_id is not None, "commands are only sent for an order that has an id"
+        return self.order_id
+
+    def _show(self) -> None:
+        """Set the search attributes that differ from what they are, and the details that the Web UI shows."""
+        shown = workflow.info().typed_search_attributes
+        wanted: list[SearchAttributeUpdate[Any]] = []
+        for key, value in cast(
+            "Iterable[tuple[SearchAttributeKey[Any], Any]]",
+            (
+                (stubs.SAGA_STATE, self.state),
+                (stubs.CUSTOMER_ID, self.order.customer_id),
+                (stubs.ORDER_TOTAL_MINOR, self.order.total_minor),
+                (stubs.FAILURE_REASON, self.failure.reason if self.failure else None),
+                (stubs.NEEDS_ATTENTION, False),
+            ),
+        ):
+            if value is not None and shown.get(key) != value:
+                wanted.append(key.value_set(value))
+        if wanted:
+            workflow.upsert_search_attributes(wanted)
+        workflow.set_current_details(self._details())
+
+    def _details(self) -> str:
+        lines = [f"**{self.state}**"]
+        if isinstance(self.order, PlaceOrder):
+            lines.append(describe(self.order))
+        if self.failure is not None:
+            where = f" at {self.failure.step}" if self.failure.step else ""
+            lines.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
+            lines += [f"- {c.command} takes back {c.step}" for c in self.compensations()]
+        return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
+
+
+def describe(order: PlaceOrder) -> str:
+    """Return one line about an order for people to read."""
+    return f"Customer {order.customer_id}: {count(order)}, {money(order.total_minor, order.currency)}"
+
+
+def count(order: PlaceOrder) -> str:
+    """Return how many lines an order has, for people to read."""
+    return "1 line" if len(order.lines) == 1 else f"{len(order.lines)} lines"
+
+
+def money(minor: int, currency: str) -> str:
+    """Return an amount for people to read, e.g. `15.30 GBP`."""
+    return f"{minor // 100}.{minor % 100:02} {currency}"

@@ -1,0 +1,74 @@
+"""Reading what started an order saga: anything may arrive, and only an order gets through."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from contracts.order import DraftOrder, PlaceOrder, order_id_of, saga_id, salvage
+from contracts.stubs import MEMO_REQUEST_KEY, WORKFLOW_TYPE
+
+
+class InvalidStart(Exception):
+    """The start is no order; `draft` holds what could be read of one."""
+
+    def __init__(self, message: str, draft: DraftOrder | None = None) -> None:
+        super().__init__(message)
+        self.draft = draft or DraftOrder()
+
+
+def read_identity() -> str:
+    """Return the order id that the workflow id names.
+
+    Raises:
+        InvalidStart: the workflow type is not ours, or the id is not `order-{order_id}`: no order can be recorded under it.
+    """
+    info = workflow.info()
+    if info.workflow_type != WORKFLOW_TYPE:
+        raise InvalidStart(f"there is no workflow type {info.workflow_type!r} here; start {WORKFLOW_TYPE!r}")
+    try:
+        return order_id_of(info.workflow_id)
+    except ValueError as error:
+        raise InvalidStart(str(error)) from error
+
+
+def read_request_key() -> str | None:
+    """Return the request's idempotency key that the HTTP front door left in the memo, or None."""
+    try:
+        key = workflow.payload_converter().from_payload(workflow.info().raw_memo[MEMO_REQUEST_KEY])
+    except Exception:  # noqa: BLE001  # absent, or whatever a converter throws at bytes it cannot read
+        return None
+    return key if isinstance(key, str) else None
+
+
+def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
+    """Return the order that a start's arguments hold.
+
+    Raises:
+        InvalidStart: with a message that says what is wrong, and as much of the order as could be read.
+    """
+    if len(arguments) != 1:
+        raise InvalidStart(f"give the order as one JSON object; {len(arguments)} arguments came")
+    try:
+        raw: Any = workflow.payload_converter().from_payload(arguments[0].payload)
+    except Exception as error:  # whatever a converter throws at bytes it cannot read
+        raise InvalidStart(f"the argument cannot be read: {error}") from error
+    try:
+        order = PlaceOrder.model_validate(raw)
+    except ValidationError as error:
+        raise InvalidStart(explain(error), salvage(raw, error)) from error
+    if order.order_id not in (None, order_id):
+        message = f"the order_id {order.order_id!r} and the workflow id {saga_id(order_id)!r} name different orders"
+        raise InvalidStart(message, order)
+    return order
+
+
+def explain(error: ValidationError) -> str:
+    """Return one line that names every field that is wrong, and how."""
+    found = error.errors()
+    leaves = [p for p in found if not any(q["loc"][: len(p["loc"])] == p["loc"] and q is not p for q in found)]
+    problems = [f"{'.'.join(map(str, p['loc'])) or 'order'}: {p['msg']}" for p in leaves[:10]]
+    more = len(leaves) - len(problems)
+    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
