@@ -1,10 +1,12 @@
 """What is said to and by the order service, and the order as it is placed and recorded."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from contracts.base import (
     IDENTIFIER,
@@ -65,7 +67,7 @@ class DraftOrder(Contract):
     @property
     def total_minor(self) -> int | None:
         """The price of all lines in minor units, or None when the lines are unknown."""
-        return None if self.lines is None else sum(line.quantity * line.unit_price_minor for line in self.lines)
+        return None if self.lines is None else _total(self.lines)
 
     def fingerprint(self) -> str:
         """Return a digest of what is ordered, whatever the order's id."""
@@ -81,16 +83,23 @@ class PlaceOrder(DraftOrder):
     order_id: Identifier | None = None
     deadline_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = DEADLINE_SECONDS
 
-    @model_validator(mode="after")
-    def _total_is_exact(self) -> Self:
-        if self.total_minor > MAX_TOTAL_MINOR:
-            raise ValueError(f"the total of all lines may be at most {MAX_TOTAL_MINOR} minor units")
-        return self
+    @field_validator("lines")
+    @classmethod
+    def _total_is_exact(cls, lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
+        if _total(lines) > MAX_TOTAL_MINOR:
+            raise PydanticCustomError(
+                "total", "All lines together should cost at most {most} minor units", {"most": MAX_TOTAL_MINOR}
+            )
+        return lines
 
     @property
     def total_minor(self) -> int:
         """The price of all lines in minor units."""
-        return sum(line.quantity * line.unit_price_minor for line in self.lines)
+        return _total(self.lines)
+
+
+def _total(lines: Iterable[OrderLine]) -> int:
+    return sum(line.quantity * line.unit_price_minor for line in lines)
 
 
 def salvage(raw: Any, error: ValidationError) -> DraftOrder:
@@ -139,8 +148,9 @@ class Compensation(Contract):
 class RegisterOrderCommand(Command):
     """Open the order as PENDING."""
 
-    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key", "request_key"})
+    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key", "request_key", "placed_at"})
 
+    placed_at: datetime
     order: PlaceOrder
     request_key: str | None = None
 
@@ -180,9 +190,10 @@ class CancelOrderCommand(Command):
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
-        {"idempotency_key", "request_key", "failure", "compensations", "moves"}
+        {"idempotency_key", "request_key", "placed_at", "failure", "compensations", "moves"}
     )
 
+    placed_at: datetime
     order: DraftOrder
     order_fingerprint: str
     request_key: str | None = None

@@ -20,12 +20,13 @@ Told = Iterator[tuple[Kind, str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Moment:
-    """One entry of the story; on an answer, `attempt` is how many tries it took. `at` is UTC."""
+    """One entry of the story, `at` in UTC. An answer names its `command`, and `attempt` is how many tries that took."""
 
     at: datetime
     kind: Kind
     name: str
     participant: str | None = None
+    command: str | None = None
     attempt: int | None = None
     detail: dict[str, Any] = field(default_factory=dict)
 
@@ -62,9 +63,8 @@ class _Reader:
         scheduled = getattr(attributes, "scheduled_event_id", event.event_id)
         for kind, what, detail in tell(attributes, event):
             at = event.event_time.ToDatetime(tzinfo=UTC)
-            answer = kind in ("event", "note")
-            attempt = self._attempt.get(scheduled) if answer else None
-            yield Moment(at, kind, what, self._participant.get(scheduled), attempt, detail)
+            who, attempt = self._participant.get(scheduled), self._attempt.get(scheduled)
+            yield Moment(at, kind, what, who, self._command.get(scheduled), attempt, detail)
 
     def _workflow_execution_started(self, started: Any, _event: HistoryEvent) -> Told:
         yield from self._state(started.search_attributes)

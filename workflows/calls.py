@@ -3,17 +3,21 @@
 from functools import partial
 from typing import Any
 
+from temporalio import workflow
+
 from contracts import stubs
 from contracts.order import PlaceOrder, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
+from contracts.words import count, money
 from temporal_saga.saga import Call
-from workflows.record import Record, count, money
+from workflows.record import Record
 
 
 def register_order(order_id: str, order: PlaceOrder, request_key: str | None) -> Call[Any, Any]:
     """Open the order's record."""
-    command = partial(RegisterOrderCommand, order_id=order_id, order=order, request_key=request_key)
+    placed_at = workflow.info().workflow_start_time
+    command = partial(RegisterOrderCommand, order_id=order_id, placed_at=placed_at, order=order, request_key=request_key)
     return Call(stubs.ORDER_QUEUE, stubs.register_order, command, f"Register the order of {order.customer_id}")
 
 

@@ -11,13 +11,13 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from contracts.decisions import Decision
 from contracts.order import Failure, PlaceOrder
 from contracts.states import SagaState
+from contracts.steps import REFUSALS
 from temporal_saga import saga as core
 from temporal_saga.saga import Saga, SagaStopped
 from workflows import calls
 from workflows.record import Record
 from workflows.start import InvalidStart, read_identity, read_order, read_request_key
 
-REFUSALS = ("OrderRejectedEvent", "PaymentFailedEvent", "StockDecreaseFailedEvent")
 OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 

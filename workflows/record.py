@@ -16,6 +16,7 @@ from contracts.order import (
     PlaceOrder,
 )
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
+from contracts.words import describe
 from temporal_saga.saga import Saga
 
 
@@ -70,6 +71,7 @@ class Record:
         return CancelOrderCommand(
             idempotency_key=idempotency_key,
             order_id=self._id,
+            placed_at=workflow.info().workflow_start_time,
             order=self.order,
             order_fingerprint=self.order.fingerprint(),
             request_key=self._request_key,
@@ -135,18 +137,3 @@ class Record:
             lines.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
             lines += [f"- {c.command} takes back {c.step}" for c in self.compensations()]
         return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
-
-
-def describe(order: PlaceOrder) -> str:
-    """Return one line about an order for people to read."""
-    return f"Customer {order.customer_id}: {count(order)}, {money(order.total_minor, order.currency)}"
-
-
-def count(order: PlaceOrder) -> str:
-    """Return how many lines an order has, for people to read."""
-    return "1 line" if len(order.lines) == 1 else f"{len(order.lines)} lines"
-
-
-def money(minor: int, currency: str) -> str:
-    """Return an amount for people to read, e.g. `15.30 GBP`."""
-    return f"{minor // 100}.{minor % 100:02} {currency}"

@@ -9,6 +9,9 @@ from temporalio.common import RawValue
 
 from contracts.order import DraftOrder, PlaceOrder, order_id_of, saga_id, salvage
 from contracts.stubs import MEMO_REQUEST_KEY, WORKFLOW_TYPE
+from contracts.words import problems
+
+MOST_PROBLEMS = 10
 
 
 class InvalidStart(Exception):
@@ -67,8 +70,6 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
 
 def explain(error: ValidationError) -> str:
     """Return one line that names every field that is wrong, and how."""
-    found = error.errors()
-    leaves = [p for p in found if not any(q["loc"][: len(p["loc"])] == p["loc"] and q is not p for q in found)]
-    problems = [f"{'.'.join(map(str, p['loc'])) or 'order'}: {p['msg']}" for p in leaves[:10]]
-    more = len(leaves) - len(problems)
-    return "; ".join(problems) + (f"; and {more} more" if more > 0 else "")
+    told = [f"{'.'.join(map(str, place)) or 'order'}: {message}" for place, message in problems(error.errors())]
+    more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
+    return "; ".join(told[:MOST_PROBLEMS] + more)

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from contracts.order import (
     CancelOrderCommand,
     ConfirmOrderCommand,
-    DraftOrder,
     OrderCancelledEvent,
     OrderConfirmedEvent,
     OrderRecord,
@@ -39,9 +38,8 @@ class OrderService:
             if _find(connection, command.order_id) is not None:
                 raise Refused(_reused(command.order_id))
             fingerprint = command.order.fingerprint()
-            now = datetime.now(UTC)
-            _insert(connection, command.order_id, command.order, fingerprint, command.request_key, now)
-            opening = StateMove(state=SagaState.PENDING, cause="RegisterOrderCommand", at=now)
+            _insert(connection, command, fingerprint)
+            opening = StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)
             _write_moves(connection, command.order_id, [opening])
             return OrderRegisteredEvent(order_id=command.order_id)
 
@@ -81,8 +79,7 @@ class OrderService:
             row = _find(connection, command.order_id)
             now = datetime.now(UTC)
             if row is None:
-                fingerprint = command.order_fingerprint
-                _insert(connection, command.order_id, command.order, fingerprint, command.request_key, now)
+                _insert(connection, command, command.order_fingerprint)
             elif row.fingerprint != command.order_fingerprint:
                 raise Refused(_reused(command.order_id))
             story = {
@@ -127,20 +124,19 @@ def _find(connection: sa.Connection, order_id: str) -> sa.Row[Any] | None:
     return connection.execute(sa.select(ORDERS).where(ORDERS.c.order_id == order_id)).one_or_none()
 
 
-def _insert(
-    connection: sa.Connection, order_id: str, order: DraftOrder, fingerprint: str, request_key: str | None, at: datetime
-) -> None:
-    """Write a new order and its lines."""
+def _insert(connection: sa.Connection, command: RegisterOrderCommand | CancelOrderCommand, fingerprint: str) -> None:
+    """Write a new order and its lines, open."""
+    order_id, order = command.order_id, command.order
     row = {
         "order_id": order_id,
         "fingerprint": fingerprint,
-        "request_key": request_key,
+        "request_key": command.request_key,
         "status": OrderStatus.PENDING,
         "state": SagaState.PENDING,
         "customer_id": order.customer_id,
         "currency": order.currency,
         "total_minor": order.total_minor,
-        "placed_at": at,
+        "placed_at": command.placed_at,
     }
     connection.execute(sa.insert(ORDERS).values(**row))
     lines = [{"order_id": order_id, "line": n, **line.model_dump()} for n, line in enumerate(order.lines or ())]

@@ -1,0 +1,51 @@
+"""Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from config import Settings, connect
+from participants.order.service import OrderService
+from routes import acts, orders, problems, reads
+from routes.sagas import Sagas
+from temporal_saga.database import open_database
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the API. It starts while Temporal is away, says so on /readyz, and recovers by itself."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = open_database(settings.database_url("order"))
+        client = await connect(lazy=True)
+        app.state.sagas = Sagas(client, OrderService(engine), settings.web_ui_url)
+        yield
+        engine.dispose()
+
+    app = FastAPI(
+        title="Order saga",
+        version="0.1.0",
+        description="Starts, shows and cancels orders: durable distributed transactions on Temporal.",
+        lifespan=lifespan,
+    )
+    for room in (orders, acts, reads):
+        app.include_router(room.router)
+    problems.install(app)
+    return app
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(str(problem["ctx"]["error"] if "ctx" in problem else problem["msg"]) for problem in error.errors()))
+    uvicorn.run(create_app(settings), host=settings.api_host, port=settings.api_port, log_level="info", access_log=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Amounts and orders in words, for people to read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.order import PlaceOrder
+
+
+def money(minor: int, currency: str) -> str:
+    """Return an amount, e.g. `15.30 GBP`."""
+    return f"{minor // 100}.{minor % 100:02} {currency}"
+
+
+def count(order: PlaceOrder) -> str:
+    """Return how many lines an order has."""
+    return "1 line" if len(order.lines) == 1 else f"{len(order.lines)} lines"
+
+
+def describe(order: PlaceOrder) -> str:
+    """Return one line about an order."""
+    return f"Customer {order.customer_id}: {count(order)}, {money(order.total_minor, order.currency)}"
+
+
+def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:
+    """Return where and how a value is wrong, from pydantic's errors; of nested ones only the innermost."""
+    places = [(tuple(error["loc"]), str(error["msg"])) for error in errors]
+    return [
+        (place, message)
+        for place, message in places
+        if not any(len(other) > len(place) and other[: len(place)] == place for other, _ in places)
+    ]

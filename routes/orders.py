@@ -1,0 +1,76 @@
+"""Placing an order, and reading it."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from pydantic import StringConstraints
+
+from contracts.base import IDENTIFIER, digest
+from contracts.order import PlaceOrder
+from contracts.states import CLOSED
+from contracts.views import OrderView
+from routes.problems import documented
+from routes.sagas import Sagas
+
+MAX_WAIT_SECONDS = 30
+
+OrderId = Annotated[str, Path(pattern=IDENTIFIER)]
+RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+
+def sagas(request: Request) -> Sagas:
+    """Return the sagas that the app was built with."""
+    return request.app.state.sagas  # type: ignore[no-any-return]
+
+
+Desk = Annotated[Sagas, Depends(sagas)]
+
+router = APIRouter(tags=["orders"])
+
+
+@router.post(
+    "/orders",
+    status_code=HTTPStatus.ACCEPTED,
+    responses={
+        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        HTTPStatus.OK: {"model": OrderView, "description": "The order is closed."},
+    },
+)
+async def place_order(
+    order: PlaceOrder,
+    desk: Desk,
+    response: Response,
+    idempotency_key: Annotated[RequestKey | None, Header(description="the same key again is the same order")] = None,
+    prefer: Annotated[str | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
+) -> OrderView:
+    """Start an order's saga, once.
+
+    Its identity is `order_id` if given, else derived from `Idempotency-Key`, else new. Placing the same order again under the
+    same identity returns it as it stands; placing another one under it is refused.
+    """
+    order_id = order.order_id or (digest(["order", idempotency_key])[:32] if idempotency_key else uuid4().hex)
+    await desk.place(order_id, order, idempotency_key)
+    if seconds := _wait_seconds(prefer):
+        await desk.closed_within(order_id, seconds)
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    view = await desk.view(order_id)
+    response.status_code = HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
+    response.headers["Location"] = view.links.self
+    return view
+
+
+@router.get("/orders/{order_id}", responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
+async def read_order(order_id: OrderId, desk: Desk) -> OrderView:
+    """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
+    return await desk.view(order_id)
+
+
+def _wait_seconds(prefer: str | None) -> int:
+    """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said, as preferences may be ignored."""
+    for preference in (prefer or "").split(","):
+        name, _, value = preference.strip().partition("=")
+        if name.lower() == "wait" and value.isascii() and value.isdigit():
+            return min(int(value), MAX_WAIT_SECONDS)
+    return 0

@@ -1,0 +1,119 @@
+"""Errors as RFC 9457 problem+json: what is wrong, and what to do about it."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from contracts.words import problems
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+
+class FieldProblem(BaseModel):
+    """One field that is wrong, and how."""
+
+    field: str
+    message: str
+
+
+class ProblemDocument(BaseModel):
+    """The body of every error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldProblem] | None = None
+
+
+class Problem(Exception):
+    """An error that a caller is told of."""
+
+    def __init__(self, status: HTTPStatus, slug: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.document = ProblemDocument(type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=detail)
+        self.headers = headers
+
+
+def unavailable(what: str) -> Problem:
+    """Return the problem of a part that gives no answer now; asking again is safe."""
+    detail = f"{what} gives no answer; nothing is lost, ask again"
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers)
+
+
+def not_found(what: str) -> Problem:
+    """Return the problem of something that does not exist."""
+    return Problem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {what}")
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return what a route declares in the OpenAPI document about the problems it answers with."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem document, and describe that document in OpenAPI."""
+
+    @app.exception_handler(Problem)
+    async def ours(_request: Request, problem: Problem) -> JSONResponse:
+        return _answer(problem.document, problem.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [FieldProblem(field=_field(place), message=message) for place, message in problems(error.errors())]
+        status = HTTPStatus.UNPROCESSABLE_ENTITY
+        detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:5])
+        return _answer(
+            ProblemDocument(type="urn:problem:invalid", title=status.phrase, status=status, detail=detail, errors=fields)
+        )
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> JSONResponse:
+        status = HTTPStatus(error.status_code)
+        slug = status.phrase.lower().replace(" ", "-")
+        return _answer(Problem(status, slug, str(error.detail)).document, error.headers)
+
+    @app.exception_handler(Exception)
+    async def unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return _answer(Problem(status, "internal", "an error of ours; the log of the API has it").document)
+
+    _describe_in_openapi(app)
+
+
+def _describe_in_openapi(app: FastAPI) -> None:
+    """Add the problem document to the schemas, and let no route claim to answer with FastAPI's own form of errors."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            template = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(template.pop("$defs", {}), ProblemDocument=template)
+            for leftover in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(leftover, None)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+
+def _answer(document: ProblemDocument, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body = document.model_dump(exclude_none=True)
+    return JSONResponse(body, document.status, dict(headers) if headers else None, MEDIA_TYPE)
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    """Return a field's path as the caller knows it, e.g. `lines.0.quantity`; the body itself is `body`."""
+    path = location[1:] if len(location) > 1 and not isinstance(location[1], int) else location[:1]
+    return ".".join(str(part) for part in path)

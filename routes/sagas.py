@@ -1,0 +1,227 @@
+"""The orders' sagas as the API sees them: starting one, finding one, telling one something."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import (
+    ActivityFailureError,
+    Client,
+    RPCTimeoutOrCancelledError,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import RetryPolicy, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from contracts import stubs
+from contracts.base import digest
+from contracts.decisions import Decision
+from contracts.order import PlaceOrder, saga_id
+from contracts.states import SagaState
+from contracts.views import Links, OrderView
+from contracts.words import describe
+from participants.order.service import OrderService
+from routes.problems import Problem, not_found, unavailable
+from routes.projection import Run, view_of_closed, view_of_record, view_of_run
+from temporal_saga.timeline import project
+
+ANSWER_LIMIT = timedelta(seconds=5)
+"""Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
+
+AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+
+
+class Sagas:
+    """Every order's saga, through Temporal while it has the run and through the order service's record for ever."""
+
+    def __init__(self, client: Client, orders: OrderService, web_ui_url: str) -> None:
+        """Ask Temporal through `client`; link to the Web UI at `web_ui_url`."""
+        self._client = client
+        self._orders = orders
+        self._web_ui_url = web_ui_url
+
+    async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
+        """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
+
+        Raises:
+            Problem: 422 when the identity belongs to another order; 503 when Temporal is away.
+        """
+        fingerprint = order.fingerprint()
+        async with _temporal():
+            identity = await asyncio.to_thread(self._orders.identity, order_id)
+            known = identity[0] if identity else await self._start(order_id, order, request_key, fingerprint)
+        if known != fingerprint:
+            detail = f"order {order_id} was placed before with another content; use a new order_id or Idempotency-Key"
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
+
+    async def closed_within(self, order_id: str, seconds: float) -> None:
+        """Wait until the order's saga has closed, at most so long."""
+        async with _temporal():
+            try:
+                await asyncio.wait_for(self._handle(order_id).result(), seconds)
+            except (TimeoutError, WorkflowFailureError):
+                return
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+
+    async def view(self, order_id: str) -> OrderView:
+        """Return the order as it stands, with every worker down just the same.
+
+        Raises:
+            Problem: 404 when there is no such order; 503 when Temporal is away.
+        """
+        links = self._links(order_id)
+        async with _temporal():
+            run = await self._run(order_id)
+        record = await asyncio.to_thread(self._orders.find, order_id)
+        if run is not None and (record is None or run.closed_at is None):
+            return view_of_run(order_id, run, links)
+        if record is None:
+            raise not_found(f"order {order_id}")
+        identity = await asyncio.to_thread(self._orders.identity, order_id)
+        if run is not None and identity is not None and identity[0] == run.order.fingerprint():
+            return view_of_closed(record, run, links)
+        return view_of_record(record, await asyncio.to_thread(self._orders.moves, order_id), links)
+
+    async def cancel(self, order_id: str, decision: Decision) -> None:
+        """Ask the saga to cancel; asking the same again is safe.
+
+        Raises:
+            Problem: 404 when there is no such order; 409 when it is too late; 503 when no worker answers in time.
+        """
+        update_id = f"cancel-{digest(decision.model_dump())}"
+        ask = self._handle(order_id).execute_update("request_cancel", decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
+        try:
+            async with _temporal():
+                await asyncio.wait_for(ask, ANSWER_LIMIT.total_seconds())
+        except (TimeoutError, RPCTimeoutOrCancelledError) as error:
+            raise unavailable("the orchestrator") from error
+        except WorkflowUpdateFailedError as error:
+            raise Problem(HTTPStatus.CONFLICT, "too-late", str(error.cause)) from error
+        except RPCError as error:
+            view = await self.view(order_id)  # says 404 when there is no such order
+            raise Problem(HTTPStatus.CONFLICT, "too-late", f"too late to cancel: the order is {view.state}") from error
+
+    async def ask(self, participant: str, activity: Any, query: Any) -> Any:
+        """Ask a participant to look something up, by a standalone activity on its queue.
+
+        Raises:
+            Problem: 503 when it gives no answer in time.
+        """
+        try:
+            async with _temporal():
+                return await self._client.execute_activity(
+                    activity,
+                    query,
+                    id=f"read-{uuid4().hex}",
+                    task_queue=participant,
+                    schedule_to_close_timeout=ANSWER_LIMIT,
+                    retry_policy=RetryPolicy(maximum_attempts=3, initial_interval=timedelta(milliseconds=100)),
+                )
+        except ActivityFailureError as error:
+            raise unavailable(f"the {participant} service") from error
+
+    async def check(self) -> None:
+        """Raise when Temporal or the order service's database does not answer."""
+        async with _temporal():
+            await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=ANSWER_LIMIT)
+        await asyncio.to_thread(self._orders.find, "readyz")
+
+    def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(saga_id(order_id))
+
+    def _links(self, order_id: str) -> Links:
+        workflow = f"{self._web_ui_url}/namespaces/{self._client.namespace}/workflows/{saga_id(order_id)}"
+        return Links(self=f"/orders/{order_id}", temporal=workflow)
+
+    async def _start(self, order_id: str, order: PlaceOrder, request_key: str | None, fingerprint: str) -> str:
+        """Start the saga, or find it started by somebody else meanwhile; return the fingerprint that it was started with."""
+        shown = (
+            SearchAttributePair(stubs.SAGA_STATE, SagaState.PENDING),
+            SearchAttributePair(stubs.CUSTOMER_ID, order.customer_id),
+            SearchAttributePair(stubs.ORDER_TOTAL_MINOR, order.total_minor),
+            SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
+        )
+        try:
+            await self._client.start_workflow(
+                stubs.WORKFLOW_TYPE,
+                order.model_copy(update={"order_id": order_id}),
+                id=saga_id(order_id),
+                task_queue=stubs.ORCHESTRATOR_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                memo={stubs.MEMO_FINGERPRINT: fingerprint, stubs.MEMO_REQUEST_KEY: request_key},
+                search_attributes=TypedSearchAttributes(shown),
+                static_summary=describe(order),
+                static_details=_table(order),
+                rpc_timeout=ANSWER_LIMIT,
+            )
+        except WorkflowAlreadyStartedError:
+            run = await self._run(order_id)
+            return run.order.fingerprint() if run else ""
+        return fingerprint
+
+    async def _run(self, order_id: str) -> Run | None:
+        """Return what Temporal knows of the order's saga, or None when it knows none."""
+        handle = self._handle(order_id)
+        try:
+            description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
+            history = await handle.fetch_history(rpc_timeout=ANSWER_LIMIT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return self._read(description, history.events)
+
+    def _read(self, description: WorkflowExecutionDescription, events: Sequence[HistoryEvent]) -> Run:
+        start = events[0].workflow_execution_started_event_attributes
+        closing = events[-1].workflow_execution_failed_event_attributes.failure.application_failure_info.details
+        running = description.status == WorkflowExecutionStatus.RUNNING
+        return Run(
+            started_at=description.start_time,
+            closed_at=None if running else description.close_time,
+            attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
+            moments=project(events, self._decode),
+            given=self._decode(start.input.payloads[0]) if start.input.payloads else None,
+            failure=self._decode(closing.payloads[0]) if closing.payloads else None,
+            attempts={p.activity_type.name: p.attempt for p in description.raw_description.pending_activities},
+        )
+
+    def _decode(self, payload: Payload) -> Any:
+        """Return a payload's JSON value; of one that cannot be read, that it cannot."""
+        try:
+            return self._client.data_converter.payload_converter.from_payload(payload)
+        except Exception:  # noqa: BLE001  # anybody may have sent it, and a converter may raise anything
+            return {"unreadable": True}
+
+
+@asynccontextmanager
+async def _temporal() -> AsyncIterator[None]:
+    """Turn Temporal's absence into a 503; a lazy client raises RuntimeError while it cannot connect."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status in AWAY:
+            raise unavailable("Temporal") from error
+        raise
+    except RuntimeError as error:
+        raise unavailable("Temporal") from error
+
+
+def _table(order: PlaceOrder) -> str:
+    """Return the lines as the Web UI shows them."""
+    rows = [f"| {line.sku} | {line.quantity} | {line.unit_price_minor} |" for line in order.lines[:20]]
+    more = [f"| … {len(order.lines) - 20} more | | |"] if len(order.lines) > 20 else []  # noqa: PLR2004
+    return "\n".join(["| SKU | quantity | price (minor units) |", "|---|---|---|", *rows, *more])
