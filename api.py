@@ -8,7 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from config import Settings, connect
+from config import Settings, connect, leave
 from participants.order.service import OrderService
 from routes import acts, orders, problems, reads
 from routes.sagas import Sagas
@@ -45,6 +45,7 @@ def main() -> None:
     except ValidationError as error:
         sys.exit("\n".join(str(problem["ctx"]["error"] if "ctx" in problem else problem["msg"]) for problem in error.errors()))
     uvicorn.run(create_app(settings), host=settings.api_host, port=settings.api_port, log_level="info", access_log=False)
+    leave()
 
 
 if __name__ == "__main__":

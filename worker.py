@@ -18,7 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
-from config import Settings, connect
+from config import Settings, connect, leave
 from contracts import stubs
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -144,3 +144,4 @@ if __name__ == "__main__":
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     asyncio.run(main(chosen))
+    leave()

@@ -16,7 +16,11 @@ router = APIRouter(tags=["acts"])
     "/orders/{order_id}/cancel",
     status_code=HTTPStatus.ACCEPTED,
     responses=documented(
-        HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
     ),
 )
 async def cancel_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:

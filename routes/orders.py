@@ -34,7 +34,7 @@ router = APIRouter(tags=["orders"])
     "/orders",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
         HTTPStatus.OK: {"model": OrderView, "description": "The order is closed."},
     },
 )
@@ -61,7 +61,10 @@ async def place_order(
     return view
 
 
-@router.get("/orders/{order_id}", responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get(
+    "/orders/{order_id}",
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
 async def read_order(order_id: OrderId, desk: Desk) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
     return await desk.view(order_id)

@@ -1,0 +1,168 @@
+"""The system as real processes on free ports, for tests: started, killed and stopped one by one."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from contracts.payment import WalletView
+from contracts.stock import StockView
+from embedded import temporal_binary
+from participants.payment.service import PaymentService
+from participants.stock.service import StockService
+from temporal_saga.database import open_database
+
+ROOT = Path(__file__).parent.parent
+WAIT_SECONDS = 30
+
+T = TypeVar("T")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def until(ask: Callable[[], T], what: str, seconds: float = WAIT_SECONDS) -> T:
+    """Ask again and again until the answer is true, and return it."""
+    end = time.monotonic() + seconds
+    while not (answer := ask()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return answer
+
+
+class Stack:
+    """Temporal, workers and API of one data directory; what it starts, it stops."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.temporal_port, self.ui_port, self.api_port = free_port(), free_port(), free_port()
+        self.env = os.environ | {
+            "DATA_DIR": str(data_dir),
+            "TEMPORAL_PORT": str(self.temporal_port),
+            "TEMPORAL_UI_PORT": str(self.ui_port),
+            "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
+            "API_PORT": str(self.api_port),
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._read: dict[str, int] = {}
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.api_port}", timeout=40)
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start `python command`, logging to `{name}.log`, in a session of its own."""
+        self._read[name] = len(self.log(name).read_text()) if self.log(name).exists() else 0
+        with self.log(name).open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+        self.processes[name] = process
+        return process
+
+    def start_worker(self, name: str = "workers") -> None:
+        """Start a worker: `payment-2` is a second one of the role payment, `workers` one with all roles."""
+        self.start(name, "worker.py", *([] if name == "workers" else [name.partition("-")[0]]))
+
+    def start_all(self, *workers: str) -> None:
+        """Start the server, the workers (all roles in one process when none is named) and the API; wait for them."""
+        names = workers or ("workers",)
+        self.start("temporal", "embedded.py")
+        for name in names:
+            self.start_worker(name)
+        self.start("api", "api.py")
+        for name in names:
+            self.ready(name)
+        until(lambda: self.status("/readyz") == 200, "the API is ready")
+
+    def ready(self, worker: str) -> None:
+        """Wait until the worker last started under this name takes work."""
+        process = self.processes[worker]
+
+        def is_ready() -> bool:
+            assert process.poll() is None, self.said(worker)
+            return "ready: " in self.said(worker)
+
+        until(is_ready, f"{worker} is ready")
+
+    def said(self, name: str) -> str:
+        """Return what the process last started under this name has logged."""
+        return self.log(name).read_text()[self._read[name] :]
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal to a process and return what it ended with."""
+        process = self.processes.pop(name)
+        process.send_signal(number)
+        return process.wait(WAIT_SECONDS)
+
+    def stop(self) -> None:
+        """End every process that is left."""
+        self.http.close()
+        for process in self.processes.values():
+            process.kill()
+        for process in self.processes.values():
+            process.wait(WAIT_SECONDS)
+
+    def log(self, name: str) -> Path:
+        """Return the file that a process logs to."""
+        return self.data_dir / f"{name}.log"
+
+    def status(self, path: str) -> int:
+        """Return the status of a GET, or 0 when nobody answers."""
+        try:
+            return self.http.get(path).status_code
+        except httpx.TransportError:
+            return 0
+
+    def seed(self, wallets: dict[str, int], products: dict[str, int], currency: str = "GBP") -> None:
+        """Open wallets with so many minor units, and add products with so many of each."""
+        payment = open_database(f"sqlite:///{self.data_dir}/payment.db")
+        stock = open_database(f"sqlite:///{self.data_dir}/stock.db")
+        PaymentService(payment).open_wallets(
+            WalletView(customer_id=customer, currency=currency, balance_minor=balance) for customer, balance in wallets.items()
+        )
+        StockService(stock).add_products(StockView(sku=sku, name=sku, available=count) for sku, count in products.items())
+        payment.dispose()
+        stock.dispose()
+
+    def place(self, order: dict[str, Any], **headers: str) -> httpx.Response:
+        """Post an order; `Idempotency_Key="k"` becomes a header."""
+        return self.http.post("/orders", json=order, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def closed(self, order_id: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
+        """Wait until an order is closed, and return it."""
+
+        def view() -> dict[str, Any] | None:
+            found: dict[str, Any] = self.http.get(f"/orders/{order_id}").json()
+            return found if found["closed_at"] else None
+
+        found = until(view, f"order {order_id} is closed", seconds)
+        assert found is not None
+        return found
+
+    def temporal(self, *arguments: str, check: bool = True) -> str:
+        """Run the real `temporal` CLI against the stack, and return what it prints."""
+        done = subprocess.run(
+            [temporal_binary(), *arguments, "--address", self.env["TEMPORAL_ADDRESS"]],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout + done.stderr
+
+
+def order(customer: str = "rich", sku: str = "plenty", quantity: int = 1, price: int = 100, **rest: Any) -> dict[str, Any]:
+    """Return an order of one line."""
+    line = {"sku": sku, "quantity": quantity, "unit_price_minor": price}
+    return {"customer_id": customer, "currency": "GBP", "lines": [line], **rest}
