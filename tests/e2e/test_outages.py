@@ -4,6 +4,7 @@ import json
 import signal
 import sqlite3
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from tests.stack import Stack, order, until
@@ -52,7 +53,7 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
         with closing(sqlite3.connect(stack.data_dir / "payment.db", isolation_level=None)) as database:
             database.execute("BEGIN IMMEDIATE")  # the payment's transaction has to wait for this one
             assert stack.place(order(order_id=order_id)).status_code == 202
-            until(lambda name=order_id: under_way(stack, name), "the payment is at work")
+            until(partial(under_way, stack, order_id), "the payment is at work")
             process = stack.processes.pop("payment")
             process.send_signal(number)
             until(lambda: "stopping: payment" in stack.said("payment"), "the worker is stopping")
