@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install check format test up demo lock clean
+.PHONY: help install check format test postgresql histories up demo lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ $(VENV)/installed: requirements-dev.lock
 	@if command -v uv >/dev/null; then uv venv -q --allow-existing --python $(PYTHON) $(VENV); \
 		else $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install -q --disable-pip-version-check uv; fi
 	@UV=$$(command -v uv || echo $(BIN)/uv); \
-		VIRTUAL_ENV=$(CURDIR)/$(VENV) $$UV pip install -q --require-hashes -r requirements-dev.lock
+		VIRTUAL_ENV=$(CURDIR)/$(VENV) $$UV pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
 check: install ## format, lint, types, rooms
@@ -29,8 +29,17 @@ check: install ## format, lint, types, rooms
 format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-test: check ## everything that must hold before a change lands
-	@$(BIN)/pytest -q
+test: check postgresql ## everything that must hold before a change lands
+	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+postgresql: # the server whose binaries the tests start on their own
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+			&& echo "installing PostgreSQL" && apt-get update -qq && apt-get install -qq -y postgresql >/dev/null; } \
+		|| echo "no PostgreSQL server here: the tests that need one are skipped"
+
+histories: install ## record the sagas that later versions must be able to replay
+	@$(BIN)/python -m tests.workflow.record
 
 up: install ## the whole system on this machine, until Ctrl-C
 	@exec $(BIN)/python -m operations.up

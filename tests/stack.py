@@ -1,12 +1,15 @@
 """The system as real processes on free ports, for tests: started, killed and stopped one by one."""
 
+import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -147,6 +150,20 @@ class Stack:
         found = until(view, f"order {order_id} is closed", seconds)
         assert found is not None
         return found
+
+    def at_work(self, order_id: str, activity: str) -> bool:
+        """Tell whether a worker is executing this activity for an order, and not only to come."""
+        shown = self.temporal("workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json")
+        pending = json.loads(shown).get("pendingActivities", [])
+        return [(p["activityType"]["name"], p["state"]) for p in pending] == [(activity, "PENDING_ACTIVITY_STATE_STARTED")]
+
+    @contextmanager
+    def locked(self, participant: str) -> Iterator[None]:
+        """Hold a participant's database, so that whoever wants to write has to wait."""
+        with closing(sqlite3.connect(self.data_dir / f"{participant}.db", isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield
+            database.execute("ROLLBACK")
 
     def temporal(self, *arguments: str, check: bool = True) -> str:
         """Run the real `temporal` CLI against the stack, and return what it prints."""

@@ -174,3 +174,19 @@ def test_temporals_own_cancel_is_heeded(stack: Stack) -> None:
         ("RefundPaymentCommand", "DONE"),
         ("CancelOrderCommand", "DONE"),
     ]
+
+
+def test_a_reset_neither_charges_nor_refunds_again(stack: Stack) -> None:
+    """A saga reset to its first task ends as it did before, and moves no money: its keys are not those of a run."""
+    start(stack, "order-right", json.dumps(order()))
+    start(stack, "order-wrong", json.dumps(order(sku="scarce", quantity=3)))
+    assert outcome(stack, "order-right")["status"] == "COMPLETED"
+    assert outcome(stack, "order-wrong")["status"] == "FAILED"
+    money = stack.http.get("/customers/rich/wallet").json()
+    for workflow_id in ("order-right", "order-wrong"):
+        reset = ("workflow", "reset", "--workflow-id", workflow_id, "--type", "FirstWorkflowTask", "--reason", "a test")
+        stack.temporal(*reset)
+    assert outcome(stack, "order-right")["result"]["state"] == "COMPLETED"
+    assert failure(stack, "order-wrong").startswith("ALREADY_COMPENSATED: ")
+    assert stack.http.get("/customers/rich/wallet").json() == money
+    assert stack.closed("wrong")["failure"]["reason"] == "OUT_OF_STOCK", "the record tells how the order ended, once"

@@ -1,9 +1,6 @@
 """What people are told, and what becomes of their orders, while a part is down."""
 
-import json
 import signal
-import sqlite3
-from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -50,27 +47,18 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
     """A worker told to stop in the middle of a payment finishes it once, and exits with 0; the order goes on."""
     for number in (signal.SIGTERM, signal.SIGINT):
         order_id = f"drained-{number.name}"
-        with closing(sqlite3.connect(stack.data_dir / "payment.db", isolation_level=None)) as database:
-            database.execute("BEGIN IMMEDIATE")  # the payment's transaction has to wait for this one
+        with stack.locked("payment"):
             assert stack.place(order(order_id=order_id)).status_code == 202
-            until(partial(under_way, stack, order_id), "the payment is at work")
+            until(partial(stack.at_work, order_id, "ProcessPayment"), "the payment is at work")
             process = stack.processes.pop("payment")
             process.send_signal(number)
             until(lambda: "stopping: payment" in stack.said("payment"), "the worker is stopping")
-            database.execute("COMMIT")
         assert process.wait(30) == 0
         stack.start_worker("payment")
         stack.ready("payment")
         view = stack.closed(order_id)
         assert view["state"] == "COMPLETED"
         assert [entry["attempt"] for entry in view["timeline"] if entry["name"] == "PaymentCompletedEvent"] == [1]
-
-
-def under_way(stack: Stack, order_id: str) -> bool:
-    """Tell whether an order's payment is being executed, and not only waiting for a worker."""
-    shown = stack.temporal("workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json")
-    pending = json.loads(shown).get("pendingActivities", [])
-    return [(p["activityType"]["name"], p["state"]) for p in pending] == [("ProcessPayment", "PENDING_ACTIVITY_STATE_STARTED")]
 
 
 def test_reads_need_no_worker(stack: Stack) -> None:

@@ -1,14 +1,14 @@
 """Orders under kill -9: of one worker of each role, and of everything at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from temporal_saga.database import open_database
+from tests.faults.conftest import FUNDS, PIECES
 from tests.participants.invariants import (
     assert_every_effect_has_its_command,
     assert_no_stock_is_lost,
@@ -21,19 +21,7 @@ ROLES = ("orchestrator", "order", "payment", "stock")
 PAIRS = tuple(f"{role}-{number}" for number in (1, 2) for role in ROLES)
 
 PRICE = 100
-FUNDS = 10**9
-PIECES = 10**6
 OK = ("COMPLETED", None)
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    system = Stack(tmp_path)
-    try:
-        system.seed({"rich": FUNDS, "poor": PRICE}, {"plenty": PIECES, "scarce": 1})
-        yield system
-    finally:
-        system.stop()
 
 
 def mixed(number: int) -> dict[str, Any]:

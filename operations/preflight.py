@@ -1,0 +1,136 @@
+"""What is looked at before the system starts, so that it starts or says in one sentence why it cannot."""
+
+import errno
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config import Settings
+from embedded import temporal_binary
+
+MARK = "ORDER_SAGA_STACK"
+"""Every process of a system carries this environment variable; its value is the system's data directory."""
+
+END_SECONDS = 45
+"""What is asked to end gets this long, more than supervisord.conf gives a worker, before it is ended by force."""
+
+
+class CannotStart(Exception):
+    """Something outside the system keeps it from starting; the message says what, and what to do."""
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment.
+
+    Raises:
+        CannotStart: one of them is wrong, or there is no Temporal to run.
+    """
+    try:
+        settings = Settings()
+        temporal_binary()
+    except ValidationError as error:
+        raise CannotStart("; ".join(_setting(problem) for problem in error.errors())) from error
+    except FileNotFoundError as error:
+        raise CannotStart(str(error)) from error
+    return settings
+
+
+def _setting(problem: ErrorDetails) -> str:
+    if not problem["loc"]:
+        return problem["msg"].removeprefix("Value error, ")
+    name = str(problem["loc"][0]).upper()
+    return f"{name}={problem['input']} is no good setting: {problem['msg']}"
+
+
+@contextmanager
+def only_one(data_dir: Path) -> Iterator[None]:
+    """Hold the data directory for as long as the system runs.
+
+    Raises:
+        CannotStart: it cannot be written, or another system holds it.
+    """
+    if odd := set("%?#") & set(str(data_dir.resolve())):
+        raise CannotStart(
+            f"DATA_DIR={data_dir.resolve()} has a {odd.pop()} in it, which database URLs cannot take: choose another"
+        )
+    try:
+        (data_dir / "log").mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "up.lock").open("a+")
+    except OSError as error:
+        message = f"DATA_DIR={data_dir} cannot be written ({error.strerror}): make it writable, or choose another with DATA_DIR"
+        raise CannotStart(message) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise CannotStart(
+                f"another `make up` (process {lock.read()}) runs on DATA_DIR={data_dir}: stop that one, "
+                "or give this one a DATA_DIR, TEMPORAL_PORT, TEMPORAL_UI_PORT and API_PORT of its own"
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def check_ports(settings: Settings) -> None:
+    """Find every port free.
+
+    Raises:
+        CannotStart: one is taken.
+    """
+    wanted = {
+        "TEMPORAL_PORT": ("127.0.0.1", settings.temporal_port),
+        "TEMPORAL_UI_PORT": ("127.0.0.1", settings.temporal_ui_port),
+        "API_PORT": (settings.api_host, settings.api_port),
+    }
+    with ExitStack() as held:  # all at once, so that two of ours do not get the same one
+        for variable, (host, port) in wanted.items():
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            try:
+                held.enter_context(socket.create_server((host, port), family=family))
+            except OSError as error:
+                taken = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+                raise CannotStart(f"port {port} on {host} {taken}: free it, or choose another port with {variable}") from error
+
+
+def end_what_is_left(data_dir: Path) -> int:
+    """End every process of this data directory's system, by force those that do not end when asked; return how many there were.
+
+    Only those whose parent is none of them are asked: supervisord then stops its own, in order.
+    """
+    asked: set[psutil.Process] = set()
+    seen: set[psutil.Process] = set()
+    start = time.monotonic()
+    while left := processes_of(data_dir):
+        seen |= left
+        patient = time.monotonic() - start < END_SECONDS
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                if not patient:
+                    process.kill()
+                elif process.parent() not in left and process not in asked:
+                    process.terminate()
+                    asked.add(process)
+        time.sleep(0.1)
+    return len(seen)
+
+
+def processes_of(data_dir: Path) -> set[psutil.Process]:
+    """Return the processes of this data directory's system."""
+    mark, found = str(data_dir.resolve()), set()
+    ourselves = {process.pid for process in [psutil.Process(), *psutil.Process().parents()]}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):  # ended meanwhile, or somebody else's
+            if process.environ().get(MARK) == mark and process.pid not in ourselves:
+                found.add(process)
+    return found
