@@ -26,8 +26,6 @@ from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from workflows.order import OrderSaga
 
-log = logging.getLogger("worker")
-
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
 
 
@@ -84,7 +82,8 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     Raises:
         Exception: whatever ended a worker that nobody stopped.
     """
-    client = await _until_temporal_is_ready(stop)
+    log = logging.getLogger("worker")
+    client = await _until_temporal_is_ready(stop, log)
     if client is None:
         return
     workers = [ROLES[role](client, settings) for role in roles]
@@ -99,7 +98,7 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     log.info("stopped: %s", ", ".join(roles))
 
 
-async def _until_temporal_is_ready(stop: asyncio.Event) -> Client | None:
+async def _until_temporal_is_ready(stop: asyncio.Event, log: logging.Logger) -> Client | None:
     """Return a client once Temporal answers and knows our search attributes, or None when told to stop before."""
     while not stop.is_set():
         try:

@@ -27,6 +27,7 @@ from contracts.states import OrderStatus, SagaState, StateMove
 
 DEADLINE_SECONDS = 900
 SAGA_ID_PREFIX = "order-"
+MAX_REQUEST_KEY = 255
 
 
 def saga_id(order_id: str) -> str:
@@ -153,6 +154,10 @@ class RegisterOrderCommand(Command):
     placed_at: datetime
     order: PlaceOrder
     request_key: str | None = None
+
+    def fingerprint(self) -> str:
+        """Return the digest; whether the order repeats the command's `order_id` makes no difference."""
+        return digest({"order_id": self.order_id, "order": self.order.fingerprint()})
 
 
 class OrderRegisteredEvent(Event):

@@ -1,14 +1,16 @@
-"""Amounts and orders in words, for people to read."""
+"""Orders and decisions in words, for people to read."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from contracts.decisions import Decision
+from contracts.money import money
 from contracts.order import PlaceOrder
 
 
-def money(minor: int, currency: str) -> str:
-    """Return an amount, e.g. `15.30 GBP`."""
-    return f"{minor // 100}.{minor % 100:02} {currency}"
+def cancelled(decision: Decision) -> str:
+    """Return who cancelled and why, in one sentence."""
+    return f"cancelled by {decision.by}: {decision.reason}"
 
 
 def count(order: PlaceOrder) -> str:

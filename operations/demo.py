@@ -17,8 +17,9 @@ from typing import Any
 import httpx
 from rich.console import Console
 
+from contracts.money import money
 from contracts.order import PlaceOrder
-from contracts.words import describe, money
+from contracts.words import describe
 from operations.seed import SHOP_DAYS, shop_of
 from operations.shop_data import read_days
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response
 from pydantic import StringConstraints
 
 from contracts.base import IDENTIFIER, digest
-from contracts.order import PlaceOrder
+from contracts.order import MAX_REQUEST_KEY, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderView
 from routes.problems import documented
@@ -17,7 +17,7 @@ from routes.sagas import Sagas
 MAX_WAIT_SECONDS = 30
 
 OrderId = Annotated[str, Path(pattern=IDENTIFIER)]
-RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
 def sagas(request: Request) -> Sagas:

@@ -3,17 +3,23 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from pydantic import ValidationError
 
+from contracts.decisions import Decision
 from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, salvage
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Links, OrderView, TimelineEntry
+from contracts.words import cancelled
 from temporal_saga.timeline import Moment
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
+
+CANCELS = ("cancel", "request_cancel")
+"""The messages that ask for a cancel; Temporal's own is called `cancel` as well."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class Run:
     attempts: Mapping[str, int] = field(default_factory=dict)
 
     @property
+    def state(self) -> SagaState:
+        """The state that the saga shows; before it shows one of its own, PENDING, whatever it was started with."""
+        try:
+            return SagaState(self.attributes.get("SagaState", SagaState.PENDING))
+        except ValueError:
+            return SagaState.PENDING
+
+    @property
     def order(self) -> DraftOrder:
         """The order as far as it can be read."""
         try:
@@ -48,12 +62,11 @@ class Run:
 
 def view_of_run(order_id: str, run: Run, links: Links) -> OrderView:
     """Return an order from its saga's run, with its record closed or still to be written."""
-    state = SagaState(run.attributes.get("SagaState", SagaState.PENDING))
     order = run.order
     return OrderView(
         order_id=order_id,
-        state=state,
-        status=STATUS.get(state, OrderStatus.PENDING) if run.closed_at else OrderStatus.PENDING,
+        state=run.state,
+        status=STATUS.get(run.state, OrderStatus.PENDING) if run.closed_at else OrderStatus.PENDING,
         customer_id=order.customer_id,
         currency=order.currency,
         total_minor=order.total_minor,
@@ -83,18 +96,63 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
 
 
 def _failure(run: Run) -> Failure | None:
-    """Return why the saga fails: its own closing word if it has closed, else the answer or decision that stopped it."""
+    """Return why the saga fails: its own closing word if it has closed, else what stopped it as far as the history knows."""
     reason = run.attributes.get("FailureReason")
     if reason is None:
         return None
-    if isinstance(run.failure, dict):
+    try:
         return Failure.model_validate(run.failure)
-    for moment in run.moments:
+    except ValidationError:
+        rolls_back = ("state", SagaState.ROLLING_BACK)
+        before = list(takewhile(lambda moment: (moment.kind, moment.name) != rolls_back, run.moments))
+        return (
+            _refusal(reason, before)
+            or _cancel(reason, before)
+            or _outage(reason, before)
+            or Failure(reason=reason, message=reason)
+        )
+
+
+def _refusal(reason: str, before: Sequence[Moment]) -> Failure | None:
+    """Return what a participant answered for this reason."""
+    for moment in before:
         if moment.kind == "event" and moment.detail.get("reason") == reason:
-            step = next((step.name for step in STEPS if step.refusal == moment.name), None)
-            return Failure.model_validate({"step": step, "event": moment.name, **moment.detail})
-    told = [moment for moment in run.moments if moment.kind in ("decision", "note")]
-    return Failure(reason=reason, message=told[-1].name if told else reason, details=told[-1].detail if told else {})
+            message, details = moment.detail.get("message", reason), moment.detail.get("details")
+            told = {"message": str(message), "details": details if isinstance(details, dict) else {}}
+            return Failure(step=_step(moment), event=moment.name, reason=reason, **told)
+    return None
+
+
+def _cancel(reason: str, before: Sequence[Moment]) -> Failure | None:
+    """Return who cancelled, by the saga's own rule: the first wish that can be read, or else Temporal's cancel."""
+    if reason != "CANCELLED":
+        return None
+    asked = [moment.detail for moment in before if moment.kind == "decision" and moment.name in CANCELS]
+    for detail in asked:
+        try:
+            [argument] = detail.get("arguments", [])
+            decision = Decision.model_validate(argument)
+        except ValueError:
+            continue
+        return Failure(reason=reason, message=cancelled(decision), details=decision.model_dump())
+    for detail in asked:
+        if detail.get("by") == "temporal":
+            message = detail.get("reason") or "cancelled through Temporal"
+            return Failure(reason=reason, message=message, details={"by": "temporal"})
+    return None
+
+
+def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
+    """Return the last thing heard of the step that got no usable answer in time."""
+    heard = [moment for moment in before if moment.kind == "note" and moment.command is not None]
+    if reason != "STEP_UNAVAILABLE" or not heard:
+        return None
+    return Failure(step=_step(heard[-1]), reason=reason, message=heard[-1].name, details=heard[-1].detail)
+
+
+def _step(moment: Moment) -> str | None:
+    """Return the step whose command a moment answers."""
+    return next((step.name for step in STEPS if step.command == moment.command), None)
 
 
 def _compensations(run: Run) -> tuple[Compensation, ...]:
@@ -109,6 +167,8 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
         taken_back = step is STEPS[0] or (step.command in sent and not refused)
         if step.compensation is None or not taken_back:
             continue
+        if run.state is SagaState.FAILED and step.compensation not in sent:
+            continue  # a start that names no order has no record to cancel
         answer = answers.get(step.compensation)
         state = "DONE" if answer else "RUNNING" if step.compensation in sent else "WAITING"
         attempts = answer.attempt if answer else run.attempts.get(step.compensation.removesuffix("Command"))

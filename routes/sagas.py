@@ -40,6 +40,9 @@ from temporal_saga.timeline import project
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
 
+JSON = frozenset({b"json/plain", b"binary/null"})
+UNREADABLE = {"unreadable": True}
+
 AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 
 
@@ -194,17 +197,19 @@ class Sagas:
             closed_at=None if running else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
             moments=project(events, self._decode),
-            given=self._decode(start.input.payloads[0]) if start.input.payloads else None,
+            given=self._decode(start.input.payloads[0]) if len(start.input.payloads) == 1 else None,
             failure=self._decode(closing.payloads[0]) if closing.payloads else None,
             attempts={p.activity_type.name: p.attempt for p in description.raw_description.pending_activities},
         )
 
     def _decode(self, payload: Payload) -> Any:
-        """Return a payload's JSON value; of one that cannot be read, that it cannot."""
+        """Return a payload's JSON value; of one that has none, or cannot be read, that it is so."""
+        if payload.metadata.get("encoding") not in JSON:
+            return UNREADABLE
         try:
             return self._client.data_converter.payload_converter.from_payload(payload)
         except Exception:  # noqa: BLE001  # anybody may have sent it, and a converter may raise anything
-            return {"unreadable": True}
+            return UNREADABLE
 
 
 @asynccontextmanager

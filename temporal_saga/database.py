@@ -1,12 +1,15 @@
 """Databases in the mode that the fence's promises rest on, SQLite and PostgreSQL alike."""
 
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 LOCK_WAIT_SECONDS = 5
 """A lock is waited for this long, less than an activity's start-to-close; then the try fails and the server tries again."""
@@ -24,7 +27,8 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
     """
     if not url.startswith("sqlite"):
         options = {"options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s"}
-        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, connect_args=options)
+        isolation = "READ COMMITTED"
+        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, isolation_level=isolation, connect_args=options)
     if (path := sa.make_url(url).database) and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": LOCK_WAIT_SECONDS})
@@ -32,7 +36,7 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions behind our back
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -44,11 +48,33 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
     return engine
 
 
+def _write_ahead(connection: Any) -> None:
+    """Turn on WAL. SQLite does not wait for the lock that this takes on a file's first use, so we do."""
+    give_up = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a transaction that only reads and waits for no writer."""
     with engine.connect().execution_options(only_reads=True) as connection, connection.begin():
         yield connection
+
+
+def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[Any]:
+    """Insert the rows whose key is not there yet, after waiting for whoever is writing it; return the keys that were missing."""
+    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    # By RETURNING, as not every driver counts the rows of an INSERT.
+    missing = insert.on_conflict_do_nothing().returning(*table.primary_key)
+    return set(connection.scalars(missing, rows)) if rows else set()
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

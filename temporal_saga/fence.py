@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Protocol, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from temporal_saga.database import UtcDateTime
+from temporal_saga.database import UtcDateTime, insert_missing
 from temporal_saga.keys import compensated_key
 
 APPLIED = "APPLIED"
@@ -153,9 +152,8 @@ class Fence:
 
     def _claim(self, connection: sa.Connection, key: str, outcome: str, fingerprint: str | None) -> bool:
         """Insert the key's row; False when it is there already, after waiting for whoever is writing it."""
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(self._table)
         row = {"key": key, "outcome": outcome, "fingerprint": fingerprint, "at": datetime.now(UTC)}
-        return connection.execute(insert.values(row).on_conflict_do_nothing()).rowcount == 1
+        return key in insert_missing(connection, self._table, [row])
 
     def _recall(self, connection: sa.Connection, command: Command, event: type[E], refusal: type[R]) -> E | R:
         row = connection.execute(sa.select(self._table).where(self._table.c.key == command.idempotency_key)).one()

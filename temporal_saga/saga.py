@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityCancellationType
 
@@ -53,6 +53,19 @@ class Call(Generic[C, T]):
         """The activity's name: the command's without `Command`."""
         return str(vars(self.activity)["__temporal_activity_definition"].name)
 
+    def read(self, answer: RawValue) -> T:
+        """Return the participant's event.
+
+        Raises:
+            UnreadableAnswer: the participant answered with something else.
+        """
+        event = vars(self.activity)["__temporal_activity_definition"].ret_type
+        try:
+            read: T = workflow.payload_converter().from_payload(answer.payload, event)
+        except Exception as error:
+            raise UnreadableAnswer(f"the answer cannot be read: {error}") from error
+        return read
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -71,6 +84,10 @@ class SagaStopped(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
+
+
+class UnreadableAnswer(Exception):
+    """A participant answered with what is no event of its own: what it did is unknown."""
 
 
 class Progress(StrEnum):
@@ -151,7 +168,7 @@ class Saga:
 
         Raises:
             SagaStopped: the saga was stopped before the step; or the participant refused, and nothing is to be taken back; or no
-                answer came within the limit, so that the outcome is unknown and is taken back.
+                answer came within the limit that can be read, so that the outcome is unknown and is taken back.
         """
         self._stop_if_asked()
         if compensation is not None:
@@ -165,6 +182,8 @@ class Saga:
             if refusal := self._refusal(error):
                 self.compensations = [c for c in self.compensations if c.step != call.name or c.always]
                 raise SagaStopped(_refused(call.name, refusal)) from error
+            raise SagaStopped(_unavailable(call, _root(error))) from error
+        except UnreadableAnswer as error:
             raise SagaStopped(_unavailable(call, error)) from error
 
     def pivot(self) -> None:
@@ -207,15 +226,14 @@ class Saga:
         while True:
             try:
                 return await self._ask(call, key, policy.ENDLESS_RETRY, None)
-            except ActivityError as error:
-                workflow.logger.warning("%s failed for good, trying again: %s", call.name, error.cause)
+            except (ActivityError, UnreadableAnswer) as error:
+                workflow.logger.warning("%s failed for good, trying again: %s", call.name, error.__cause__ or error)
                 await workflow.sleep(policy.ENDLESS_PAUSE, summary=f"pause before {call.name} is tried again")
 
     async def _ask(self, call: Call[C, T], key: str, retry: RetryPolicy, limit: timedelta | None) -> T:
         """Send the command and wait for its outcome; a cancel meanwhile changes nothing here."""
-        activity: Callable[..., Awaitable[T]] = call.activity  # type: ignore[assignment]  # a stub of a synchronous activity
         handle = workflow.start_activity(
-            activity,
+            call.name,
             call.command(idempotency_key=key),
             task_queue=call.participant,
             start_to_close_timeout=min(policy.START_TO_CLOSE, limit or policy.START_TO_CLOSE),
@@ -223,8 +241,9 @@ class Saga:
             retry_policy=retry,
             cancellation_type=ActivityCancellationType.ABANDON,
             summary=call.summary,
+            result_type=RawValue,  # read by us: an answer that Temporal cannot read would wedge the workflow
         )
-        return await _to_its_end(handle)
+        return call.read(await _to_its_end(handle))
 
     def _stop_if_asked(self) -> None:
         """Raise when somebody asked the saga to stop, Temporal cancelled it, or its time is over."""
@@ -257,22 +276,26 @@ async def _to_its_end(work: Awaitable[T]) -> T:
 
 def _refused(step: str, refusal: ApplicationError) -> Failure:
     told = refusal.details[0] if refusal.details and isinstance(refusal.details[0], dict) else {}
+    details = told.get("details")
     return Failure(
         reason=str(told.get("reason", refusal.type)),
         message=str(told.get("message", refusal.message)),
         step=step,
         event=refusal.type,
-        details=told.get("details", {}),
+        details=details if isinstance(details, dict) else {},
     )
 
 
-def _unavailable(call: Call[Any, Any], error: ActivityError) -> Failure:
-    last: BaseException = error
-    while last.__cause__ is not None:
-        last = last.__cause__
+def _unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     return Failure(
         reason="STEP_UNAVAILABLE",
-        message=f"{call.participant} gave no answer to {call.name} in time; the last error was: {last}",
+        message=f"{call.participant} gave no usable answer to {call.name} in time; the last error was: {last}",
         step=call.name,
         details={"error": str(last)},
     )
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

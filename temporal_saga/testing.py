@@ -14,15 +14,17 @@ participants' door: the orchestrator, its worker and its sandbox are the real on
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from types import TracebackType
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -32,11 +34,12 @@ from temporalio.worker import Replayer, Worker, WorkflowRunner
 from temporal_saga.keys import compensation_key, step_key
 
 C = TypeVar("C")
+T = TypeVar("T")
 
 PATIENCE = timedelta(seconds=15)
 """How long a script waits for what it expects before it says that nothing came."""
 
-ANSWERED = (
+ENDED = (
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
     EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
@@ -45,36 +48,34 @@ ANSWERED = (
 
 @dataclass(frozen=True, eq=False)
 class Sent:
-    """One try of one command, held at the participant's door until the script answers it."""
+    """One try of one command, held at the participant's door until it is answered."""
 
     command: Any
     participant: str
-    key: str
     attempt: int
     answer: "asyncio.Future[Any]"
 
     def __str__(self) -> str:
         """Tell it in one line."""
-        return f"{type(self.command).__name__} to {self.participant}, try {self.attempt}, key {self.key}"
+        return f"{type(self.command).__name__} came to {self.participant}, try {self.attempt}"
 
 
 @dataclass(frozen=True, eq=False)
 class Closed:
-    """The saga's end: its result, or its error."""
+    """A saga's end: its result, or its error."""
 
     result: Any
     error: BaseException | None = None
 
     def __str__(self) -> str:
         """Tell it in one line."""
-        return f"the saga closed with {self.error!r}" if self.error else f"the saga completed with {self.result!r}"
+        return f"the saga failed: {self.error!r}" if self.error else f"the saga completed: {self.result!r}"
 
 
 class Participants:
-    """Everybody whom sagas send commands to, on one Temporal server: one worker per task queue.
+    """Everybody whom sagas send commands to, on one Temporal server: one worker per task queue, used with `async with`.
 
-    Scripts share them; each hears the commands of its own saga alone, whatever else runs at the same time. Use it with
-    `async with`.
+    Scripts share them; each hears the commands of its own saga alone, whatever else runs at the same time.
     """
 
     def __init__(
@@ -88,22 +89,21 @@ class Participants:
             boundary: what the real activities do with a participant's answer: it returns an event, and raises a refusal.
         """
         self._client = client
-        self._commands = {(queue, name_of(c)): c for queue, taken in commands.items() for c in taken}
         self._queues = list(commands)
+        self._commands = {(queue, _name(command)): command for queue in commands for command in commands[queue]}
         self._inboxes: dict[str, asyncio.Queue[Sent | Closed]] = {}
-        self._running = AsyncExitStack()
+        self._workers = AsyncExitStack()
         self.boundary = boundary
 
     async def __aenter__(self) -> Self:
         """Start the workers."""
         for queue in self._queues:
-            worker = Worker(self._client, task_queue=queue, activities=[self._take], max_concurrent_activities=100)
-            await self._running.enter_async_context(worker)
+            await self._workers.enter_async_context(Worker(self._client, task_queue=queue, activities=[self._take]))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop the workers."""
-        await self._running.aclose()
+        await self._workers.aclose()
 
     def hear(self, saga_id: str) -> "asyncio.Queue[Sent | Closed]":
         """Return the queue in which a saga's commands will arrive, in order."""
@@ -123,36 +123,35 @@ class Participants:
         info = activity.info()
         kind = self._commands.get((info.task_queue, info.activity_type))
         inbox = self._inboxes.get(info.workflow_id or "")
-        if kind is None or inbox is None or len(arguments) != 1:
-            raise ApplicationError(f"{info.task_queue} takes no {info.activity_type} from {info.workflow_id}", non_retryable=True)
-        command = activity.payload_converter().from_payload(arguments[0].payload, kind)
-        sent = Sent(command, info.task_queue, command.idempotency_key, info.attempt, asyncio.get_running_loop().create_future())
+        if kind is None or inbox is None:
+            raise ApplicationError(f"{info.task_queue} takes no {info.activity_type} of {info.workflow_id}", non_retryable=True)
+        command: Any = activity.payload_converter().from_payload(arguments[0].payload, kind)
+        sent = Sent(command, info.task_queue, info.attempt, asyncio.get_running_loop().create_future())
         inbox.put_nowait(sent)
         return await sent.answer
 
 
 class Script:
-    """One saga, told by a test from its start to its end.
+    """One saga, told by a test from its start to its end; used with `async with`.
 
     Promises:
 
     1. Commands come in the order that the test tells, each under its idempotency key; anything else is an AssertionError that
-       says what came instead.
-    2. A command is held until the script answers it, so that the test decides what happens meanwhile.
-    3. Nothing hangs: whatever does not come in time is an AssertionError that shows where the saga stands.
-    4. At the end nothing is left unsaid, no workflow task ever failed, and the saga's own history replays.
+       says what happened instead.
+    2. A command is held until it is answered, so that the test decides what happens meanwhile.
+    3. Nothing hangs: what does not come in time is an AssertionError that shows where the saga stands.
+    4. At the end no command is left over, no workflow task had failed, and the saga's own history replays.
     """
 
-    def __init__(  # noqa: PLR0913  # what a worker needs to know, each with its own name
+    def __init__(  # noqa: PLR0913  # what an orchestrator's worker needs to know, each by its name
         self,
         client: Client,
         participants: Participants,
         workflow: type,
         *,
-        workflow_type: str,
         saga_id: str,
+        workflow_type: str,
         runner: WorkflowRunner,
-        task_queue: str | None = None,
         max_cached_workflows: int = 1000,
     ) -> None:
         """Prepare the story of one saga.
@@ -161,130 +160,108 @@ class Script:
             client: where to start the saga.
             participants: who hears its commands.
             workflow: the workflow's class.
+            saga_id: the workflow's id, the root of its idempotency keys.
             workflow_type: the name to start it by.
-            saga_id: its workflow id, the root of its idempotency keys.
             runner: the sandbox, as in production.
-            task_queue: the orchestrator's; one of the script's own when None.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
         """
         self._client = client
         self._participants = participants
-        self._workflow = workflow
         self._workflow_type = workflow_type
-        self._runner = runner
-        self._task_queue = task_queue or f"orchestrator-of-{saga_id}"
-        self._max_cached_workflows = max_cached_workflows
-        self._inbox = participants.hear(saga_id)
+        self._task_queue = f"orchestrator-of-{saga_id}"
+        self._worker = partial(
+            Worker,
+            client,
+            task_queue=self._task_queue,
+            workflows=[workflow],
+            workflow_runner=runner,
+            max_cached_workflows=max_cached_workflows,
+        )
+        self._replayer = partial(Replayer, workflows=[workflow], workflow_runner=runner, data_converter=client.data_converter)
         self._orchestrator = AsyncExitStack()
+        self._handle: WorkflowHandle[Any, Any] | None = None
         self._end: asyncio.Task[None] | None = None
-        self._held: list[Sent] = []
-        self._told: list[str] = []
-        self._closing_answers = 0
-        self._started: WorkflowHandle[Any, Any] | None = None
+        self._inbox = participants.hear(saga_id)
+        self._came: list[Sent | Closed] = []
+        self._held: Sent | None = None
+        self._ended_commands = 0
         self.saga_id = saga_id
-        self.history = WorkflowHistory(saga_id, [])
+        self.history: WorkflowHistory | None = None
+        """The whole of it, once `completed` or `failed` has returned."""
 
     async def __aenter__(self) -> Self:
         """Start the orchestrator's worker."""
-        await self._call_orchestrator()
+        await self._orchestrator.enter_async_context(self._worker())
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop everything, a saga in mid-story too."""
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything; a saga in mid-story is terminated."""
         self._participants.forget(self.saga_id)
         if self._end is not None and not self._end.done():
             self._end.cancel()
-            await self._terminate()
-        for sent in self._held:
-            if not sent.answer.done():
+            with suppress(RPCError):  # it closes at this very moment
+                await self.handle.terminate("the script is over")
+        for sent in self._came:
+            if isinstance(sent, Sent) and not sent.answer.done():
                 sent.answer.set_exception(ApplicationError("the script is over", non_retryable=True))
         await self._orchestrator.aclose()
 
     @property
     def handle(self) -> WorkflowHandle[Any, Any]:
-        """The running saga, for signals, updates, queries and Temporal's cancel.
+        """The running saga, for signals, updates, queries and Temporal's cancel."""
+        assert self._handle is not None, "the saga was not started: call start() first"
+        return self._handle
 
-        Raises:
-            AssertionError: it was not started.
-        """
-        assert self._started is not None, "the saga was not started: call start() first"
-        return self._started
-
-    @property
-    def attempt(self) -> int:
-        """Which try of its command the participant was last asked for; the first is 1."""
-        return self._held[-1].attempt
-
-    @property
-    def ended(self) -> bool:
-        """Whether the story was told to its end, by `completed` or `failed`."""
-        return bool(self.history.events)
-
-    async def start(self, *arguments: Any, **options: Any) -> None:
+    async def start(self, *arguments: Any, workflow_type: str | None = None, **options: Any) -> None:
         """Given: a saga started with these arguments.
 
         Args:
             arguments: the workflow's; a `RawValue` is sent as it is.
+            workflow_type: the name to start it by, if not the usual one.
             options: whatever else `Client.start_workflow` takes.
         """
-        self._started = await self._client.start_workflow(
-            options.pop("workflow_type", self._workflow_type),
-            args=arguments,
-            id=self.saga_id,
-            task_queue=self._task_queue,
-            **options,
+        self._handle = await self._client.start_workflow(
+            workflow_type or self._workflow_type, args=arguments, id=self.saga_id, task_queue=self._task_queue, **options
         )
-        self._end = asyncio.create_task(self._await_the_end(self._started))
+        self._end = asyncio.create_task(self._await_the_end(self._handle))
 
-    async def expect(self, command: type[C], /, **fields: Any) -> C:
+    async def expect(self, command: type[C], /, *, attempt: int = 1, **fields: Any) -> C:
         """Expect a step's command as the next thing that happens, and hold it.
 
         Args:
             command: its class.
-            fields: what some of its fields must be.
+            attempt: which try of it the participant sees.
+            fields: what fields of the command must be.
 
         Returns:
             The command, for a closer look.
 
         Raises:
-            AssertionError: something else came, or nothing; or its key or a field is not as expected.
+            AssertionError: something else came, or nothing; or its key, its attempt or a field is not as expected.
         """
-        return await self._expect(command, step_key(self.saga_id, name_of(command)), fields)
+        return await self._expect(command, step_key(self.saga_id, _name(command)), attempt, fields)
 
-    async def expect_compensation(self, command: type[C], /, *, of: type, **fields: Any) -> C:
+    async def expect_compensation(self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any) -> C:
         """Expect the command that takes back the step of the command `of`; otherwise like `expect`."""
-        return await self._expect(command, compensation_key(step_key(self.saga_id, name_of(of))), fields)
+        return await self._expect(command, compensation_key(step_key(self.saga_id, _name(of))), attempt, fields)
 
     def answer(self, answer: Any) -> None:
-        """Let the participant answer the held command: with an event, or with a refusal.
-
-        Raises:
-            AssertionError: no command is held.
-        """
+        """Let the participant answer the held command, with an event or with a refusal."""
         try:
-            self._release().set_result(self._participants.boundary(answer))
+            value = self._participants.boundary(answer)
         except ApplicationError as refusal:
-            self._fail(refusal)
+            self.fail(refusal)
         else:
-            self._closing_answers += 1
+            self._release().set_result(value)
+            self._ended_commands += 1
 
     def fail(self, error: Exception) -> None:
-        """Let the participant fail at the held command, so that Temporal tries it again, unless the error forbids that.
-
-        Raises:
-            AssertionError: no command is held.
-        """
-        self._release()
-        self._fail(error)
+        """Let the participant fail at the held command, so that Temporal tries it again, unless the error says not to."""
+        self._release().set_exception(error)
+        self._ended_commands += isinstance(error, ApplicationError) and error.non_retryable
 
     def ignore(self) -> None:
-        """Let the participant never answer this try of the held command.
-
-        Raises:
-            AssertionError: no command is held.
-        """
+        """Let the participant never answer this try of the held command."""
         self._release()
 
     async def recorded(self) -> None:
@@ -293,17 +270,14 @@ class Script:
         Raises:
             AssertionError: it has not, in time.
         """
-        await self._within(self._until_answers_are_recorded(), "the server recorded the answers")
+        await self._within_patience(self._until_answers_are_recorded(), "the server to record the answers")
 
     @asynccontextmanager
     async def orchestrator_away(self) -> AsyncIterator[None]:
-        """Stop the orchestrator's worker, and start another when the block ends.
-
-        What happens in the block reaches the saga in one workflow task.
-        """
+        """Stop the orchestrator's worker, and start another at the end: what happens meanwhile reaches the saga all at once."""
         await self._orchestrator.aclose()
         yield
-        await self._call_orchestrator()
+        await self._orchestrator.enter_async_context(self._worker())
 
     async def completed(self) -> Any:
         """Expect that the saga completes, with no further command.
@@ -312,10 +286,10 @@ class Script:
             Its result.
 
         Raises:
-            AssertionError: it failed, a command came, a workflow task had failed on the way, or the history does not replay.
+            AssertionError: it failed, a command came, a workflow task had failed, or the history does not replay.
         """
         closed = await self._expect_end()
-        assert closed.error is None, self._story(f"expected that the saga completes, but {closed}")
+        assert closed.error is None, self._story("expected that the saga completes")
         return closed.result
 
     async def failed(self) -> ApplicationError:
@@ -328,66 +302,55 @@ class Script:
             AssertionError: it ended otherwise, a command came, a workflow task had failed, or the history does not replay.
         """
         closed = await self._expect_end()
-        assert isinstance(closed.error, ApplicationError), self._story(f"expected that the saga fails, but {closed}")
+        assert isinstance(closed.error, ApplicationError), self._story("expected that the saga fails")
         return closed.error
 
-    async def _expect(self, kind: type[C], key: str, fields: Mapping[str, Any]) -> C:
-        came = await self._next(f"expected {kind.__name__}")
-        if not isinstance(came, Sent) or type(came.command) is not kind:
-            raise AssertionError(self._story(f"expected {kind.__name__}, but {came}"))
-        assert came.key == key, self._story(f"{kind.__name__} came under the key {came.key}, not {key}")
-        for name, expected in fields.items():
-            found = getattr(came.command, name)
-            assert found == expected, self._story(f"{kind.__name__}.{name} is {found!r}, not {expected!r}")
-        command: C = came.command
-        return command
+    async def _expect(self, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]) -> C:
+        came = await self._next(kind.__name__)
+        assert isinstance(came, Sent), self._story(f"expected {kind.__name__}")
+        assert isinstance(came.command, kind), self._story(f"expected {kind.__name__}")
+        self._held = came
+        found = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)} | {"attempt": came.attempt}
+        for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
+            assert found[name] == expected, self._story(f"{name} of {kind.__name__} is {found[name]!r}, not {expected!r}")
+        return came.command
 
     async def _expect_end(self) -> Closed:
-        came = await self._next("expected that the saga ends")
-        assert isinstance(came, Closed), self._story(f"expected that the saga ends, but {came}")
+        came = await self._next("the saga to end")
+        assert isinstance(came, Closed), self._story("expected the saga to end")
         self.history = await self.handle.fetch_history()
-        failures = [problem for event in self.history.events if (problem := _task_failure(event))]
-        assert not failures, self._story(f"workflow tasks failed: {failures}")
-        await self._replay()
+        wedged = [e.workflow_task_failed_event_attributes.failure.message for e in self.history.events if _wedges(e)]
+        assert not wedged, self._story(f"workflow tasks failed: {wedged}")
+        with ThreadPoolExecutor(1) as executor:
+            replayer = self._replayer(workflow_task_executor=executor)
+            replayed = await replayer.replay_workflow(self.history, raise_on_replay_failure=False)
+        if replayed.replay_failure is not None:
+            raise AssertionError(self._story("its own history does not replay")) from replayed.replay_failure
         return came
 
-    async def _replay(self) -> None:
-        replayer = Replayer(
-            workflows=[self._workflow], workflow_runner=self._runner, data_converter=self._client.data_converter
-        )
-        result = await replayer.replay_workflow(self.history, raise_on_replay_failure=False)
-        if result.replay_failure is not None:
-            raise AssertionError(self._story("its own history does not replay")) from result.replay_failure
-
-    async def _next(self, expectation: str) -> Sent | Closed:
-        came = await self._within(self._inbox.get(), expectation)
-        self._told.append(str(came))
-        if isinstance(came, Sent):
-            self._held.append(came)
+    async def _next(self, expected: str) -> Sent | Closed:
+        came = await self._within_patience(self._inbox.get(), expected)
+        self._came.append(came)
         return came
 
-    async def _within(self, awaited: Any, expectation: str) -> Any:
+    async def _within_patience(self, awaited: Awaitable[T], expected: str) -> T:
         try:
             return await asyncio.wait_for(awaited, PATIENCE.total_seconds())
         except TimeoutError:
             last = [event async for event in self.handle.fetch_history_events()][-3:]
-            problem = f"{expectation}, but nothing came in {PATIENCE.total_seconds():.0f} s; the history ends with {last}"
+            problem = f"waited {PATIENCE.total_seconds()} s for {expected}; the history ends with {last}"
             raise AssertionError(self._story(problem)) from None
 
     def _release(self) -> "asyncio.Future[Any]":
-        assert self._held and not self._told[-1].startswith("→"), self._story("no command is held: expect one first")
-        self._told.append("→ answered")
-        return self._held[-1].answer
-
-    def _fail(self, error: Exception) -> None:
-        self._held[-1].answer.set_exception(error)
-        self._closing_answers += isinstance(error, ApplicationError) and error.non_retryable
+        assert self._held is not None, self._story("no command is held: expect one first")
+        held, self._held = self._held, None
+        return held.answer
 
     async def _until_answers_are_recorded(self) -> None:
         recorded = 0
         async for event in self.handle.fetch_history_events(wait_new_event=True):
-            recorded += event.event_type in ANSWERED
-            if recorded >= self._closing_answers:
+            recorded += event.event_type in ENDED
+            if recorded >= self._ended_commands:
                 return
 
     async def _await_the_end(self, saga: WorkflowHandle[Any, Any]) -> None:
@@ -397,34 +360,20 @@ class Script:
             closed = Closed(None, failure.cause)
         self._inbox.put_nowait(closed)
 
-    async def _call_orchestrator(self) -> None:
-        worker = Worker(
-            self._client,
-            task_queue=self._task_queue,
-            workflows=[self._workflow],
-            workflow_runner=self._runner,
-            max_cached_workflows=self._max_cached_workflows,
-        )
-        await self._orchestrator.enter_async_context(worker)
-
-    async def _terminate(self) -> None:
-        try:
-            await self.handle.terminate("the script is over")
-        except RPCError:
-            return  # it closed meanwhile
-
     def _story(self, problem: str) -> str:
-        return "\n  ".join([problem, f"what happened to {self.saga_id}:", *(self._told or ["nothing"])])
+        happened = [str(came) for came in self._came] or ["nothing"]
+        return "\n  ".join([f"{self.saga_id}: {problem}", "what happened:", *happened])
 
 
-def name_of(command: type) -> str:
-    """Return the name of the activity that takes a command."""
+def _name(command: type) -> str:
     return command.__name__.removesuffix("Command")
 
 
-def _task_failure(event: Any) -> str | None:
-    """Return why a workflow task failed, if this event says so; that it was outrun by a new message is no failure."""
-    attributes = event.workflow_task_failed_event_attributes
-    outrun = attributes.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+def _wedges(event: HistoryEvent) -> bool:
+    """Tell a failed workflow task; one that was outrun by a new message, or that marks an operator's reset, is none."""
+    harmless = (
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+    )
     failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-    return str(attributes.failure.message) if failed and not outrun else None
+    return failed and event.workflow_task_failed_event_attributes.cause not in harmless

@@ -52,6 +52,7 @@ class _Reader:
         self._participant: dict[int, str] = {}
         self._command: dict[int, str] = {}
         self._attempt: dict[int, int] = {}
+        self._admitted: dict[str, Any] = {}
 
     def read(self, event: HistoryEvent) -> Iterator[Moment]:
         """Yield what one event says about the business; most say nothing."""
@@ -112,8 +113,13 @@ class _Reader:
     def _workflow_execution_signaled(self, signal: Any, _event: HistoryEvent) -> Told:
         yield "decision", signal.signal_name, {"arguments": [self._decode(p) for p in signal.input.payloads], "by": "signal"}
 
+    def _workflow_execution_update_admitted(self, update: Any, _event: HistoryEvent) -> Told:
+        """After a reset the server tells an update's request here, and its acceptance no longer repeats it."""
+        self._admitted[update.request.meta.update_id] = update.request
+        yield from ()
+
     def _workflow_execution_update_accepted(self, update: Any, _event: HistoryEvent) -> Told:
-        given = update.accepted_request.input
+        given = self._admitted.get(update.protocol_instance_id, update.accepted_request).input
         yield "decision", given.name, {"arguments": [self._decode(p) for p in given.args.payloads], "by": "update"}
 
     def _workflow_execution_cancel_requested(self, cancel: Any, _event: HistoryEvent) -> Told:
@@ -121,6 +127,9 @@ class _Reader:
 
     def _workflow_execution_terminated(self, terminated: Any, _event: HistoryEvent) -> Told:
         yield "note", "terminated from outside: nothing more is compensated", {"reason": terminated.reason}
+
+    def _workflow_execution_timed_out(self, _timed_out: Any, _event: HistoryEvent) -> Told:
+        yield "note", "timed out from outside: nothing more is compensated", {}
 
 
 def _last(failure: Failure) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 from temporalio import workflow
 
 from contracts import stubs
+from contracts.money import money
 from contracts.order import PlaceOrder, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
-from contracts.words import count, money
+from contracts.words import count
 from temporal_saga.saga import Call
 from workflows.record import Record
 

@@ -12,6 +12,7 @@ from contracts.decisions import Decision
 from contracts.order import Failure, PlaceOrder
 from contracts.states import SagaState
 from contracts.steps import REFUSALS
+from contracts.words import cancelled
 from temporal_saga import saga as core
 from temporal_saga.saga import Saga, SagaStopped
 from workflows import calls
@@ -137,5 +138,4 @@ def _cancelled(arguments: Sequence[Any]) -> core.Failure:
     if len(arguments) != 1:
         raise ValueError(f'send one JSON object, {{"by": "…", "reason": "…"}}; {len(arguments)} arguments came')
     decision = Decision.model_validate(arguments[0])
-    message = f"cancelled by {decision.by}: {decision.reason}"
-    return core.Failure("CANCELLED", message, details=decision.model_dump())
+    return core.Failure("CANCELLED", cancelled(decision), details=decision.model_dump())

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from contracts.order import DraftOrder, PlaceOrder, order_id_of, saga_id, salvage
+from contracts.order import MAX_REQUEST_KEY, DraftOrder, PlaceOrder, order_id_of, saga_id, salvage
 from contracts.stubs import MEMO_REQUEST_KEY, WORKFLOW_TYPE
 from contracts.words import problems
 
@@ -43,7 +43,7 @@ def read_request_key() -> str | None:
         key = workflow.payload_converter().from_payload(workflow.info().raw_memo[MEMO_REQUEST_KEY])
     except Exception:  # noqa: BLE001  # absent, or whatever a converter throws at bytes it cannot read
         return None
-    return key if isinstance(key, str) else None
+    return key if isinstance(key, str) and 0 < len(key) <= MAX_REQUEST_KEY and "\0" not in key else None
 
 
 def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:

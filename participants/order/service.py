@@ -72,7 +72,8 @@ class OrderService:
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
         """Close the order as CANCELLED, with why and how; one that was never registered is recorded closed.
 
-        An order of the same id that is somebody else's is left alone, and the answer says so.
+        An order of the same id that is somebody else's is left alone, and the answer says so. So is a confirmed order, if this
+        saga took nothing back: then it was started again under the same id, and what the first one kept stays kept.
         """
 
         def close(connection: sa.Connection, _registered: bool) -> OrderCancelledEvent:
@@ -80,7 +81,7 @@ class OrderService:
             now = datetime.now(UTC)
             if row is None:
                 _insert(connection, command, command.order_fingerprint)
-            elif row.fingerprint != command.order_fingerprint:
+            elif row.fingerprint != command.order_fingerprint or (row.status == OrderStatus.CONFIRMED and _is_empty(command)):
                 raise Refused(_reused(command.order_id))
             story = {
                 "closed_at": now,
@@ -154,6 +155,11 @@ def _write_moves(connection: sa.Connection, order_id: str, moves: Sequence[State
     connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
     rows = [{"order_id": order_id, "number": number, **move.model_dump()} for number, move in enumerate(moves)]
     connection.execute(sa.insert(MOVES), rows)
+
+
+def _is_empty(command: CancelOrderCommand) -> bool:
+    """Tell whether the saga that cancels had nothing but the order's own record to take back."""
+    return all(compensation.command == "CancelOrderCommand" for compensation in command.compensations)
 
 
 def _reused(order_id: str) -> OrderRejectedEvent:

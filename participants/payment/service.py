@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from contracts.money import money
 from contracts.payment import (
     PaymentCompletedEvent,
     PaymentFailedEvent,
@@ -14,7 +16,7 @@ from contracts.payment import (
     WalletView,
 )
 from participants.payment.tables import FENCE, LEDGER, METADATA, PAYMENTS, WALLETS
-from temporal_saga.database import create_tables, reading
+from temporal_saga.database import create_tables, insert_missing, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, Refused
 
 SHOP = "shop"
@@ -38,14 +40,9 @@ class PaymentService:
         """
 
         def charge(connection: sa.Connection) -> PaymentCompletedEvent:
-            paid = sa.update(WALLETS).where(
-                WALLETS.c.customer_id == command.customer_id,
-                WALLETS.c.currency == command.currency,
-                WALLETS.c.balance_minor >= command.amount_minor,
-            )
-            balance = WALLETS.c.balance_minor - command.amount_minor
-            if connection.execute(paid.values(balance_minor=balance)).rowcount == 0:
-                raise Refused(_decline(connection, command))
+            if decline := _decline(command, _lock(connection, command.customer_id)):
+                raise Refused(decline)
+            _change(connection, command.customer_id, -command.amount_minor)
             payment = command.model_dump(include={"order_id", "customer_id", "currency", "amount_minor"})
             connection.execute(sa.insert(PAYMENTS).values(**payment))
             customer = _wallet_account(command.customer_id)
@@ -65,38 +62,27 @@ class PaymentService:
         """
 
         def give_back(connection: sa.Connection, charged: bool) -> PaymentRefundedEvent:
-            amount = command.amount_minor if charged else 0
-            event = PaymentRefundedEvent(order_id=command.order_id, currency=command.currency, refunded_minor=amount)
             if not charged:
-                return event
-            wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == command.customer_id)
-            connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor + amount))
+                return PaymentRefundedEvent(order_id=command.order_id, currency=command.currency, refunded_minor=0)
+            # The payment's own record says what was taken and from whom, whatever the refund names.
+            paid = connection.execute(sa.select(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)).one()
+            _change(connection, paid.customer_id, paid.amount_minor)
             payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
-            connection.execute(payment.values(refunded_minor=amount))
-            customer = _wallet_account(command.customer_id)
-            _post(connection, command.idempotency_key, SHOP, customer, amount, command.currency)
-            return event
+            connection.execute(payment.values(refunded_minor=paid.amount_minor))
+            customer = _wallet_account(paid.customer_id)
+            _post(connection, command.idempotency_key, SHOP, customer, paid.amount_minor, paid.currency)
+            return PaymentRefundedEvent(order_id=command.order_id, currency=paid.currency, refunded_minor=paid.amount_minor)
 
         return self._fence.compensate(command, give_back, PaymentRefundedEvent)
 
     def open_wallets(self, wallets: Iterable[WalletView]) -> None:
         """Open each wallet with its first deposit; one that is open already stays as it is."""
         with self._engine.begin() as connection:
-            known = set(connection.scalars(sa.select(WALLETS.c.customer_id)))
-            for wallet in wallets:
-                if wallet.customer_id in known:
-                    continue
-                known.add(wallet.customer_id)
-                connection.execute(sa.insert(WALLETS).values(**wallet.model_dump()))
-                customer = _wallet_account(wallet.customer_id)
-                _post(
-                    connection,
-                    f"deposit/{wallet.customer_id}",
-                    DEPOSITS,
-                    customer,
-                    wallet.balance_minor,
-                    wallet.currency,
-                )
+            # In the order of their owners, so that two that open the same wallets never wait in a circle.
+            by_owner = {wallet.customer_id: wallet for wallet in sorted(wallets, key=lambda wallet: wallet.customer_id)}
+            for customer_id in insert_missing(connection, WALLETS, [wallet.model_dump() for wallet in by_owner.values()]):
+                deposit, opened = f"deposit/{customer_id}", by_owner[customer_id]
+                _post(connection, deposit, DEPOSITS, _wallet_account(customer_id), opened.balance_minor, opened.currency)
 
     def wallet(self, customer_id: str) -> WalletView | None:
         """Return a customer's wallet, or None when there is none."""
@@ -105,10 +91,14 @@ class PaymentService:
         return None if row is None else WalletView.model_validate(row._asdict())
 
 
-def _decline(connection: sa.Connection, command: ProcessPaymentCommand) -> PaymentFailedEvent:
-    """Say why the charge found no wallet to take from."""
+def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
+    """Lock a customer's wallet, so that what is decided from it stays true; return it, or None when there is none."""
+    return connection.execute(sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id).with_for_update()).one_or_none()
+
+
+def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> PaymentFailedEvent | None:
+    """Say why the wallet cannot pay, or None when it can."""
     customer_id, order_id = command.customer_id, command.order_id
-    row = connection.execute(sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id)).one_or_none()
     if row is None:
         return PaymentFailedEvent(order_id=order_id, reason="UNKNOWN_CUSTOMER", message=f"customer {customer_id} has no wallet")
     if row.currency != command.currency:
@@ -118,12 +108,20 @@ def _decline(connection: sa.Connection, command: ProcessPaymentCommand) -> Payme
             message=f"the wallet of {customer_id} is in {row.currency}, the order in {command.currency}",
             details={"wallet_currency": row.currency, "order_currency": command.currency},
         )
+    if row.balance_minor >= command.amount_minor:
+        return None
     return PaymentFailedEvent(
         order_id=order_id,
         reason="INSUFFICIENT_FUNDS",
-        message=f"{_money(command.amount_minor)} {row.currency} asked, {_money(row.balance_minor)} {row.currency} left",
+        message=f"{money(command.amount_minor, row.currency)} asked, {money(row.balance_minor, row.currency)} left",
         details={"asked_minor": command.amount_minor, "balance_minor": row.balance_minor},
     )
+
+
+def _change(connection: sa.Connection, customer_id: str, by: int) -> None:
+    """Add to a wallet, or take from it."""
+    wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == customer_id)
+    connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor + by))
 
 
 def _post(connection: sa.Connection, transaction_id: str, debit: str, credit: str, amount: int, currency: str) -> None:
@@ -135,7 +133,3 @@ def _post(connection: sa.Connection, transaction_id: str, debit: str, credit: st
 
 def _wallet_account(customer_id: str) -> str:
     return f"wallet:{customer_id}"
-
-
-def _money(minor: int) -> str:
-    return f"{minor // 100}.{minor % 100:02}"

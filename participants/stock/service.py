@@ -1,7 +1,7 @@
 """The stock service: takes the lines of an order and puts them back, all or none, once per command."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -16,8 +16,9 @@ from contracts.stock import (
     StockView,
 )
 from participants.stock.tables import FENCE, METADATA, MOVEMENTS, PRODUCTS
-from temporal_saga.database import create_tables, reading
+from temporal_saga.database import create_tables, insert_missing, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, Refused
+from temporal_saga.keys import compensated_key
 
 
 class StockService:
@@ -41,7 +42,7 @@ class StockService:
             available = _lock(connection, asked)
             if shortage := _shortage(command.order_id, asked, available):
                 raise Refused(shortage)
-            _move(connection, command, -1)
+            _move(connection, command, command.lines, -1)
             return StockDecreasedEvent(order_id=command.order_id)
 
         try:
@@ -58,8 +59,9 @@ class StockService:
 
         def put_back(connection: sa.Connection, taken: bool) -> StockRestoredEvent:
             if taken:
-                _lock(connection, _per_sku(command.lines))
-                _move(connection, command, +1)
+                lines = _taken(connection, compensated_key(command.idempotency_key))
+                _lock(connection, _per_sku(lines))
+                _move(connection, command, lines, +1)
             return StockRestoredEvent(order_id=command.order_id, restored=taken)
 
         return self._fence.compensate(command, put_back, StockRestoredEvent)
@@ -67,10 +69,9 @@ class StockService:
     def add_products(self, products: Iterable[StockView]) -> None:
         """Add each product with what is available of it; one that is known already stays as it is."""
         with self._engine.begin() as connection:
-            known = set(connection.scalars(sa.select(PRODUCTS.c.sku)))
-            new = {p.sku: {**p.model_dump(), "initial": p.available} for p in products if p.sku not in known}
-            if new:
-                connection.execute(sa.insert(PRODUCTS), list(new.values()))
+            # In the order of their SKUs, so that two that add the same products never wait in a circle.
+            rows = [{**p.model_dump(), "initial": p.available} for p in sorted(products, key=lambda p: p.sku)]
+            insert_missing(connection, PRODUCTS, rows)
 
     def product(self, sku: str) -> StockView | None:
         """Return a product and what is available of it, or None when it is unknown."""
@@ -113,13 +114,19 @@ def _shortage(order_id: str, asked: Counter[str], available: dict[str, int]) -> 
     )
 
 
-def _move(connection: sa.Connection, command: DecreaseStockCommand | RestoreStockCommand, sign: int) -> None:
+def _taken(connection: sa.Connection, key: str) -> list[StockLine]:
+    """Return the lines that the command of this key took: the log says what goes back, whatever the restoring names."""
+    log = sa.select(MOVEMENTS.c.sku, MOVEMENTS.c.change).where(MOVEMENTS.c.command_key == key).order_by(MOVEMENTS.c.line)
+    return [StockLine(sku=row.sku, quantity=-row.change) for row in connection.execute(log)]
+
+
+def _move(
+    connection: sa.Connection, command: DecreaseStockCommand | RestoreStockCommand, lines: Sequence[StockLine], sign: int
+) -> None:
     """Change what is available, and log it line by line."""
-    changes = [{"of": sku, "by": sign * count} for sku, count in sorted(_per_sku(command.lines).items())]
+    changes = [{"of": sku, "by": sign * count} for sku, count in sorted(_per_sku(lines).items())]
     product = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
     connection.execute(product.values(available=PRODUCTS.c.available + sa.bindparam("by")), changes)
     shared = {"command_key": command.idempotency_key, "order_id": command.order_id, "at": datetime.now(UTC)}
-    moves = [
-        shared | {"line": number, "sku": line.sku, "change": sign * line.quantity} for number, line in enumerate(command.lines)
-    ]
+    moves = [shared | {"line": number, "sku": line.sku, "change": sign * line.quantity} for number, line in enumerate(lines)]
     connection.execute(sa.insert(MOVEMENTS), moves)

@@ -123,7 +123,10 @@ def test_signals_of_every_kind_leave_a_saga_well(stack: Stack) -> None:
     ):
         inputs = [part for text in payload for part in ("--input", text)]
         stack.temporal("workflow", "signal", "--workflow-id", "order-pestered", "--name", name, *inputs)
+    asked = ("workflow", "signal", "--workflow-id", "order-pestered", "--name", "cancel", "--input", "bytes")
+    stack.temporal(*asked, "--input-meta", "encoding=binary/plain")
     assert status(stack, "order-pestered")["state"] == "PENDING"
+    assert stack.http.get("/orders/pestered").json()["state"] == "PENDING"
     metadata = stack.temporal("workflow", "metadata", "--workflow-id", "order-pestered", "--output", "json")
     described = {handler["name"]: handler.get("description") for handler in handlers(json.loads(metadata))}
     assert all(described[name] for name in ("cancel", "request_cancel", "status"))

@@ -1,0 +1,125 @@
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from temporal_saga.database import LOCK_WAIT_SECONDS, UtcDateTime, create_tables, open_database, reading
+
+METADATA = sa.MetaData()
+INSTANTS = sa.Table("instants", METADATA, sa.Column("at", UtcDateTime))
+
+
+def test_tables_are_created_once_and_keep_their_rows(engine: sa.Engine) -> None:
+    """Creating tables that are there already changes nothing."""
+    now = datetime.now(UTC)
+    create_tables(engine, METADATA)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(INSTANTS).values(at=now))
+    create_tables(engine, METADATA)
+    with reading(engine) as connection:
+        assert connection.scalars(sa.select(INSTANTS.c.at)).all() == [now]
+
+
+def test_a_database_file_gets_the_folders_it_needs(tmp_path: Path) -> None:
+    """A SQLite file may lie in folders that do not exist yet."""
+    file = tmp_path / "not" / "there" / "yet.db"
+    engine = open_database(f"sqlite:///{file}")
+    create_tables(engine, METADATA)
+    engine.dispose()
+    assert file.is_file()
+
+
+def test_opening_connects_to_nothing() -> None:
+    """An engine can be opened while its database is away."""
+    open_database("postgresql+psycopg://nobody@nowhere.invalid/nothing").dispose()
+
+
+def test_a_lock_is_waited_for_within_a_named_limit(engine: sa.Engine) -> None:
+    """No wait for a lock outlasts `LOCK_WAIT_SECONDS`."""
+    asked, answer = {
+        "sqlite": ("PRAGMA busy_timeout", LOCK_WAIT_SECONDS * 1_000),
+        "postgresql": ("SHOW lock_timeout", f"{LOCK_WAIT_SECONDS}s"),
+    }[engine.dialect.name]
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql(asked).scalar_one() == answer
+
+
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
+def test_a_commit_on_sqlite_is_on_disk(engine: sa.Engine) -> None:
+    """SQLite syncs every commit, lets readers and writers work side by side, and enforces foreign keys."""
+    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    with engine.connect() as connection:
+        assert {pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() for pragma in wanted} == wanted
+
+
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
+def test_a_new_file_that_somebody_is_writing_to_is_waited_for(engine: sa.Engine) -> None:
+    """The first use of a file waits for whoever is at work in it, as when several processes start on a new one."""
+    somebody = sqlite3.connect(str(engine.url.database), isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor() as pool:
+        opening = pool.submit(lambda: engine.connect().close())
+        with pytest.raises(TimeoutError):
+            opening.exception(timeout=0.3)
+        somebody.execute("COMMIT")
+        assert opening.exception() is None
+    somebody.close()
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_isolation_does_not_depend_on_how_the_server_is_set_up(engine: sa.Engine, database_url: str) -> None:
+    """PostgreSQL works READ COMMITTED, as the fence needs it, whatever the server's own default is."""
+    user = sa.make_url(database_url).username
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER ROLE {user} SET default_transaction_isolation = 'serializable'")
+    engine.dispose()  # such a setting holds for connections made from now on
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "read committed"
+
+
+def test_a_reader_waits_for_no_writer(engine: sa.Engine) -> None:
+    """While a writer is at work, a reader sees what was committed before."""
+    create_tables(engine, METADATA)
+    with engine.begin() as writer:
+        writer.execute(sa.insert(INSTANTS).values(at=datetime.now(UTC)))
+        with reading(engine) as reader:
+            assert reader.scalars(sa.select(INSTANTS.c.at)).all() == []
+
+
+def test_a_transaction_that_fails_leaves_nothing(engine: sa.Engine) -> None:
+    """What a transaction wrote before it raised is undone."""
+    create_tables(engine, METADATA)
+
+    def write_and_fail() -> None:
+        with engine.begin() as connection:
+            connection.execute(sa.insert(INSTANTS).values(at=datetime.now(UTC)))
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        write_and_fail()
+    with reading(engine) as connection:
+        assert connection.scalars(sa.select(INSTANTS.c.at)).all() == []
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-11)), timezone(timedelta(hours=5, minutes=45))], ids=str)
+def test_an_instant_comes_back_in_utc(engine: sa.Engine, zone: timezone) -> None:
+    """An instant is the same instant again, to the microsecond and in UTC, whatever zone it was given in."""
+    create_tables(engine, METADATA)
+    at = datetime(2010, 12, 1, 23, 30, 0, 123456, tzinfo=zone)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(INSTANTS).values(at=at))
+        (stored,) = connection.scalars(sa.select(INSTANTS.c.at)).all()
+    assert stored == at
+    assert stored is not None
+    assert stored.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_no_instant(engine: sa.Engine) -> None:
+    """A naive time is refused instead of being taken for some zone's."""
+    create_tables(engine, METADATA)
+    naive = datetime(2010, 12, 1)  # noqa: DTZ001  # the point of this test
+    with engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="times are UTC"):
+        connection.execute(sa.insert(INSTANTS).values(at=naive))

@@ -1,0 +1,119 @@
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from config import Settings
+from embedded import server_command, temporal_binary
+
+DATABASE = Path("/data/temporal.db")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_the_defaults_serve_one_machine() -> None:
+    """With nothing set, everything lies under `var/` and listens on loopback, on the ports that were promised."""
+    settings = Settings()
+    assert (settings.data_dir, settings.api_host, settings.api_port) == (Path("var"), "127.0.0.1", 8000)
+    assert (settings.temporal_port, settings.temporal_ui_port) == (7233, 8233)
+    assert settings.web_ui_url == "http://localhost:8233"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_loopback_needs_no_permission(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """The API may always listen where only this machine reaches it."""
+    monkeypatch.setenv("API_HOST", host)
+    assert Settings().api_host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.7", "127.0.0.1.example.org"])
+def test_beyond_loopback_the_network_must_be_trusted(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Anywhere else the API refuses to listen, says which setting allows it, and obeys that setting."""
+    monkeypatch.setenv("API_HOST", host)
+    with pytest.raises(ValidationError, match=f"API_HOST={host} would let anybody .* set API_TRUSTED_NETWORK=1"):
+        Settings()
+    monkeypatch.setenv("API_TRUSTED_NETWORK", "0")
+    with pytest.raises(ValidationError, match="API_TRUSTED_NETWORK=1"):
+        Settings()
+    monkeypatch.setenv("API_TRUSTED_NETWORK", "1")
+    assert Settings().api_host == host
+
+
+@pytest.mark.parametrize("name", ["API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"])
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", ""])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, port: str) -> None:
+    """A port is a number from 1 to 65535."""
+    monkeypatch.setenv(name, port)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+@pytest.mark.parametrize("participant", ["order", "payment", "stock"])
+def test_each_participant_has_its_own_database(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, participant: str) -> None:
+    """A database lies under the data directory, wherever a process stands, unless a URL says otherwise for that one alone."""
+    monkeypatch.chdir(tmp_path)
+    assert Settings().database_url(participant) == f"sqlite:///{tmp_path}/var/{participant}.db"
+    monkeypatch.setenv("DATA_DIR", "/data")
+    assert Settings().database_url(participant) == f"sqlite:////data/{participant}.db"
+    monkeypatch.setenv(f"{participant.upper()}_DATABASE_URL", "postgresql+psycopg://saga@database/own")
+    urls = {name: Settings().database_url(name) for name in ("order", "payment", "stock")}
+    assert urls.pop(participant) == "postgresql+psycopg://saga@database/own"
+    assert urls == {name: f"sqlite:////data/{name}.db" for name in urls}
+
+
+def test_the_web_ui_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links lead to the embedded Web UI's port, or to where it is said to be."""
+    monkeypatch.setenv("TEMPORAL_UI_PORT", "9233")
+    assert Settings().web_ui_url == "http://localhost:9233"
+    monkeypatch.setenv("TEMPORAL_UI_URL", "https://temporal.example.org")
+    assert Settings().web_ui_url == "https://temporal.example.org"
+
+
+def test_the_embedded_server_keeps_its_state_safely() -> None:
+    """The server keeps its state in the named file, with a write-ahead log and an fsync per commit, and does not dawdle."""
+    command = server_command(DATABASE, 7233, 8233)
+    assert command[:3] == [temporal_binary(), "server", "start-dev"]
+    assert {"--db-filename=/data/temporal.db", "--port=7233", "--ip=127.0.0.1"} <= set(command)
+    assert {"--sqlite-pragma=journal_mode=WAL", "--sqlite-pragma=synchronous=FULL"} <= set(command)
+    assert "--dynamic-config-value=history.transferProcessorMaxPollRPS=100" in command
+
+
+def test_the_embedded_server_knows_our_search_attributes() -> None:
+    """Every search attribute is registered with its type, as a saga that sets an unknown one would wedge."""
+    flags = [flag for flag in server_command(DATABASE, 7233, None) if flag.startswith("--search-attribute")]
+    assert flags == [
+        "--search-attribute=SagaState=Keyword",
+        "--search-attribute=CustomerId=Keyword",
+        "--search-attribute=FailureReason=Keyword",
+        "--search-attribute=NeedsAttention=Bool",
+        "--search-attribute=OrderTotalMinor=Int",
+    ]
+
+
+@pytest.mark.parametrize(("port", "shown", "hidden"), [(8233, "--ui-port=8233", "--headless"), (None, "--headless", "--ui-port")])
+def test_the_embedded_server_shows_the_web_ui_where_there_is_a_port(port: int | None, shown: str, hidden: str) -> None:
+    """With a port for it there is a Web UI, and without one there is none."""
+    command = server_command(DATABASE, 7233, port)
+    assert shown in command
+    assert not [flag for flag in command if flag.startswith(hidden)]
+
+
+def test_the_temporal_command_is_the_one_beside_this_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command installed beside this Python goes before the PATH's, and where there is neither, the error says what to do."""
+    beside, elsewhere = tmp_path / "venv" / "temporal", tmp_path / "path" / "temporal"
+    for command in (beside, elsewhere):
+        command.parent.mkdir()
+        command.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(beside.with_name("python")))
+    monkeypatch.setenv("PATH", str(elsewhere.parent))
+    assert temporal_binary() == str(beside)
+    beside.unlink()
+    assert temporal_binary() == str(elsewhere)
+    elsewhere.unlink()
+    with pytest.raises(FileNotFoundError, match="`make` installs one"):
+        temporal_binary()

@@ -1,0 +1,319 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts.order import Compensation, Failure, OrderRecord
+from contracts.states import OrderStatus, SagaState, StateMove
+from contracts.views import Links, OrderView
+from routes.projection import Run, view_of_closed, view_of_record, view_of_run
+from temporal_saga.timeline import Kind, Moment
+
+STARTED = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+CLOSED = STARTED + timedelta(seconds=2)
+LINKS = Links(self="/orders/7", temporal="http://localhost:8233/namespaces/default/workflows/order-7")
+GIVEN = {"customer_id": "17850", "currency": "GBP", "lines": [{"sku": "85123A", "quantity": 6, "unit_price_minor": 255}]}
+
+
+def at(kind: Kind, name: str, **detail: Any) -> Moment:
+    return Moment(STARTED, kind, name, detail=detail)
+
+
+def sent(command: str, participant: str) -> Moment:
+    return Moment(STARTED, "command", command, participant, command)
+
+
+def answered(command: str, participant: str, event: str, attempt: int = 1, **detail: Any) -> Moment:
+    return Moment(STARTED, "event", event, participant, command, attempt, detail)
+
+
+def unanswered(command: str, participant: str, error: str) -> Moment:
+    name = f"{command} unanswered: its outcome is unknown"
+    return Moment(STARTED, "note", name, participant, command, 9, {"error": error})
+
+
+def running(state: str, *moments: Moment, reason: str | None = None, attempts: Mapping[str, int] | None = None) -> Run:
+    """Return a run that shows `state`, and for which `reason` it fails if it does."""
+    attributes = {"SagaState": state, "CustomerId": "17850", "NeedsAttention": False}
+    attributes |= {} if reason is None else {"FailureReason": reason}
+    return Run(STARTED, None, attributes, moments, GIVEN, attempts=attempts or {})
+
+
+REGISTERED = (
+    at("state", "PENDING"),
+    sent("RegisterOrderCommand", "order"),
+    answered("RegisterOrderCommand", "order", "OrderRegisteredEvent"),
+)
+PAID = (
+    *REGISTERED,
+    sent("ProcessPaymentCommand", "payment"),
+    answered("ProcessPaymentCommand", "payment", "PaymentCompletedEvent", attempt=2, amount_minor=1530),
+    at("state", "PAYMENT_COMPLETED"),
+)
+SHORT: dict[str, Any] = {"reason": "OUT_OF_STOCK", "message": "85123A: 6 asked, 2 left", "details": {"left": 2}}
+REFUSED = (
+    *PAID,
+    sent("DecreaseStockCommand", "stock"),
+    answered("DecreaseStockCommand", "stock", "StockDecreaseFailedEvent", **SHORT),
+    at("state", "ROLLING_BACK"),
+)
+OUT_OF_STOCK = Failure(step="DecreaseStock", event="StockDecreaseFailedEvent", **SHORT)
+
+
+def view(run: Run) -> OrderView:
+    return view_of_run("7", run, LINKS)
+
+
+def compensations(run: Run) -> list[tuple[str, str, str, int | None]]:
+    return [(c.step, c.command, c.state, c.attempts) for c in view(run).compensations]
+
+
+def test_a_running_order_is_told_from_its_run() -> None:
+    """While a saga runs, its order shows what was ordered, where it stands and its story, and is not closed."""
+    shown = view(running("PAYMENT_COMPLETED", *PAID))
+    assert (shown.order_id, shown.state, shown.status) == ("7", "PAYMENT_COMPLETED", "PENDING")
+    assert (shown.customer_id, shown.currency, shown.total_minor) == ("17850", "GBP", 1530)
+    assert [line.model_dump() for line in shown.lines or ()] == GIVEN["lines"]
+    assert (shown.placed_at, shown.closed_at, shown.needs_attention) == (STARTED, None, False)
+    assert (shown.failure, shown.compensations, shown.links) == (None, (), LINKS)
+    assert [entry.name for entry in shown.timeline] == [moment.name for moment in PAID]
+    paid = shown.timeline[4]
+    assert (paid.kind, paid.participant, paid.attempt, paid.detail) == ("event", "payment", 2, {"amount_minor": 1530})
+
+
+def test_a_completed_order_is_confirmed_once_its_saga_has_closed() -> None:
+    """Past the pivot an order stays PENDING with the order service until the saga has seen it confirmed."""
+    run = running("COMPLETED", *PAID)
+    assert view(run).status == OrderStatus.PENDING
+    shown = view(replace(run, closed_at=CLOSED))
+    assert (shown.state, shown.status, shown.closed_at) == ("COMPLETED", "CONFIRMED", CLOSED)
+
+
+def test_an_order_that_needs_attention_says_so() -> None:
+    """What the saga shows of its need for attention is what the order shows."""
+    run = running("ROLLING_BACK", *REFUSED, reason="OUT_OF_STOCK")
+    assert view(replace(run, attributes={**run.attributes, "NeedsAttention": True})).needs_attention is True
+
+
+@pytest.mark.parametrize("attributes", [{}, {"SagaState": "BOGUS"}])
+def test_before_its_worker_began_a_saga_is_pending(attributes: dict[str, Any]) -> None:
+    """A start by hand shows no state of ours yet, or anything at all, and the order can be read nevertheless."""
+    shown = view(Run(STARTED, None, attributes, [], GIVEN))
+    assert (shown.state, shown.status, shown.timeline) == ("PENDING", "PENDING", ())
+
+
+def test_a_rollback_tells_how_far_it_is() -> None:
+    """Compensations are told in the order they run: what is done with its tries, what is under way with its try so far."""
+    run = running("ROLLING_BACK", *REFUSED, reason="OUT_OF_STOCK")
+    waiting = [
+        ("ProcessPayment", "RefundPaymentCommand", "WAITING", None),
+        ("RegisterOrder", "CancelOrderCommand", "WAITING", None),
+    ]
+    assert compensations(run) == waiting
+    refunding = replace(run, moments=(*run.moments, sent("RefundPaymentCommand", "payment")), attempts={"RefundPayment": 4})
+    assert compensations(refunding) == [("ProcessPayment", "RefundPaymentCommand", "RUNNING", 4), waiting[1]]
+    refunded = answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent", attempt=5, refunded_minor=1530)
+    cancelling = replace(refunding, moments=(*refunding.moments, refunded, sent("CancelOrderCommand", "order")), attempts={})
+    assert compensations(cancelling) == [
+        ("ProcessPayment", "RefundPaymentCommand", "DONE", 5),
+        ("RegisterOrder", "CancelOrderCommand", "RUNNING", None),
+    ]
+
+
+def test_a_refused_step_is_not_taken_back_but_one_of_unknown_outcome_is() -> None:
+    """A refusal did nothing; silence may have done something; what was never asked did nothing."""
+    assert [step for step, *_ in compensations(running("ROLLING_BACK", *REFUSED, reason="OUT_OF_STOCK"))] == [
+        *("ProcessPayment", "RegisterOrder"),
+    ]
+    silent = unanswered("ProcessPaymentCommand", "payment", "payment is down")
+    moments = (*REGISTERED, sent("ProcessPaymentCommand", "payment"), silent, at("state", "ROLLING_BACK"))
+    assert [step for step, *_ in compensations(running("ROLLING_BACK", *moments, reason="STEP_UNAVAILABLE"))] == [
+        *("ProcessPayment", "RegisterOrder"),
+    ]
+    assert [step for step, *_ in compensations(running("ROLLING_BACK", *REGISTERED, reason="CANCELLED"))] == ["RegisterOrder"]
+
+
+def test_an_order_whose_registration_is_refused_is_cancelled_all_the_same() -> None:
+    """The closing command always runs, also when the first step was the one refused."""
+    refusal: dict[str, Any] = {"reason": "ORDER_ID_REUSED", "message": "choose another id", "details": {}}
+    moments = (
+        sent("RegisterOrderCommand", "order"),
+        answered("RegisterOrderCommand", "order", "OrderRejectedEvent", **refusal),
+        at("state", "ROLLING_BACK"),
+    )
+    run = running("ROLLING_BACK", *moments, reason="ORDER_ID_REUSED")
+    assert compensations(run) == [("RegisterOrder", "CancelOrderCommand", "WAITING", None)]
+    assert view(run).failure == Failure(step="RegisterOrder", event="OrderRejectedEvent", **refusal)
+
+
+def test_a_refusal_tells_why_while_it_rolls_back() -> None:
+    """Before the saga has closed, the refusal that stopped it is the failure, with step, event, reason and details."""
+    assert view(running("ROLLING_BACK", *REFUSED, reason="OUT_OF_STOCK")).failure == OUT_OF_STOCK
+
+
+def test_a_refusal_of_an_older_release_is_read_as_far_as_it_goes() -> None:
+    """A refusal that lacks its message or details is still told."""
+    bare = answered("ProcessPaymentCommand", "payment", "PaymentFailedEvent", reason="CARD_LOST", details=7)
+    failure = view(running("ROLLING_BACK", *REGISTERED, bare, reason="CARD_LOST")).failure
+    assert failure == Failure(step="ProcessPayment", event="PaymentFailedEvent", reason="CARD_LOST", message="CARD_LOST")
+
+
+def wish(name: str, by: str, *arguments: Any) -> Moment:
+    return at("decision", name, arguments=list(arguments), by=by)
+
+
+ANN, BOB = {"by": "ann", "reason": "ordered twice"}, {"by": "bob", "reason": "me too"}
+BY_ANN = Failure(reason="CANCELLED", message="cancelled by ann: ordered twice", details=ANN)
+BY_TEMPORAL = at("decision", "cancel", by="temporal", reason="wrong customer")
+
+
+@pytest.mark.parametrize(
+    ("decisions", "failure"),
+    [
+        ([wish("cancel", "signal", ANN)], BY_ANN),
+        ([wish("request_cancel", "update", ANN)], BY_ANN),
+        ([wish("request_cancel", "update", {**ANN, "ticket": 7})], BY_ANN),
+        ([wish("cancel", "signal", ANN), wish("request_cancel", "update", BOB)], BY_ANN),
+        (
+            [
+                wish("approve", "signal", BOB),
+                at("note", "weather"),
+                wish("cancel", "signal", ANN),
+                wish("approve", "signal", BOB),
+            ],
+            BY_ANN,
+        ),
+        ([wish("cancel", "signal", *malformed) for malformed in ((), (BOB, BOB), (7,), (None,), ({"by": "bob"},))], None),
+        ([wish("cancel", "signal"), wish("cancel", "signal", ANN)], BY_ANN),
+        ([BY_TEMPORAL, wish("cancel", "signal", ANN)], BY_ANN),
+        ([BY_TEMPORAL], Failure(reason="CANCELLED", message="wrong customer", details={"by": "temporal"})),
+        (
+            [at("decision", "cancel", by="temporal", reason="")],
+            Failure(reason="CANCELLED", message="cancelled through Temporal", details={"by": "temporal"}),
+        ),
+    ],
+)
+def test_a_cancel_tells_who_and_why_while_it_rolls_back(decisions: list[Moment], failure: Failure | None) -> None:
+    """A cancelled order says at once who cancelled it and why: the first proper wish, or else Temporal's cancel."""
+    moments = (*PAID, *decisions, at("state", "ROLLING_BACK"), sent("RefundPaymentCommand", "payment"))
+    run = running("ROLLING_BACK", *moments, reason="CANCELLED")
+    assert view(run).failure == (failure or Failure(reason="CANCELLED", message="CANCELLED"))
+
+
+def test_what_is_said_during_a_rollback_is_not_its_reason() -> None:
+    """A second cancel, or trouble with a compensation, changes nothing of why the order fails."""
+    later = (at("state", "ROLLING_BACK"), wish("cancel", "signal", BOB), unanswered("RefundPaymentCommand", "payment", "down"))
+    first = (*PAID, wish("cancel", "signal", ANN))
+    assert view(running("ROLLING_BACK", *first, *later, reason="CANCELLED")).failure == BY_ANN
+    overdue = Failure(reason="DEADLINE_EXCEEDED", message="DEADLINE_EXCEEDED")
+    assert view(running("ROLLING_BACK", *PAID, *later, reason="DEADLINE_EXCEEDED")).failure == overdue
+
+
+def test_an_outage_tells_its_step_while_it_rolls_back() -> None:
+    """When a step gave no answer in time, the failure names it and the last error."""
+    silent = unanswered("DecreaseStockCommand", "stock", "stock is down")
+    run = running(
+        "ROLLING_BACK",
+        *(*PAID, wish("approve", "signal", BOB), silent, at("state", "ROLLING_BACK")),
+        reason="STEP_UNAVAILABLE",
+    )
+    assert view(run).failure == Failure(
+        step="DecreaseStock",
+        reason="STEP_UNAVAILABLE",
+        message="DecreaseStockCommand unanswered: its outcome is unknown",
+        details={"error": "stock is down"},
+    )
+
+
+def closed(*moments: Moment, failure: Any = None, given: Any = GIVEN) -> Run:
+    run = running("FAILED", *moments, at("state", "FAILED"), reason="OUT_OF_STOCK")
+    return replace(run, closed_at=CLOSED, failure=failure, given=given)
+
+
+TAKEN_BACK = (
+    sent("RefundPaymentCommand", "payment"),
+    answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent", attempt=3),
+    sent("CancelOrderCommand", "order"),
+    answered("CancelOrderCommand", "order", "OrderCancelledEvent"),
+)
+
+
+def test_a_failed_order_without_a_record_is_told_from_its_run() -> None:
+    """A closed saga's own last word says why it failed, and every compensation is done."""
+    last_word = OUT_OF_STOCK.model_copy(update={"message": "in the saga's own words"})
+    shown = view(closed(*REFUSED, *TAKEN_BACK, failure=last_word.model_dump(mode="json")))
+    assert (shown.state, shown.status, shown.closed_at, shown.failure) == ("FAILED", "CANCELLED", CLOSED, last_word)
+    assert [(c.command, c.state, c.attempts) for c in shown.compensations] == [
+        ("RefundPaymentCommand", "DONE", 3),
+        ("CancelOrderCommand", "DONE", 1),
+    ]
+
+
+@pytest.mark.parametrize("failure", [None, {"unreadable": True}, 7, "why", []])
+def test_a_last_word_that_cannot_be_read_leaves_the_history(failure: Any) -> None:
+    """When the closing error tells nothing, the failure is what the history knows."""
+    assert view(closed(*REFUSED, *TAKEN_BACK, failure=failure)).failure == OUT_OF_STOCK
+
+
+def test_a_start_that_names_no_order_has_nothing_to_cancel() -> None:
+    """A saga that failed without ever having an order to record shows no compensation that would wait for ever."""
+    assert view(closed(at("state", "PENDING"), at("state", "ROLLING_BACK"))).compensations == ()
+
+
+@pytest.mark.parametrize("given", [None, [], "please", {"lines": 7}, {"unreadable": True}])
+def test_an_invalid_start_has_nulls(given: Any) -> None:
+    """What an invalid start did not give is null, and the order can be read."""
+    shown = view(closed(at("state", "PENDING"), given=given))
+    assert (shown.customer_id, shown.currency, shown.total_minor, shown.lines) == (None, None, None, None)
+
+
+def test_an_invalid_start_keeps_what_it_gave() -> None:
+    """What an invalid start did give is shown."""
+    shown = view(closed(at("state", "PENDING"), given=GIVEN | {"currency": "pounds"}))
+    assert (shown.customer_id, shown.currency, shown.total_minor) == ("17850", None, 1530)
+
+
+MOVES = (
+    StateMove(state=SagaState.PENDING, cause="start", at=STARTED),
+    StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=CLOSED),
+)
+RECORD = OrderRecord(
+    order_id="7",
+    state=SagaState.FAILED,
+    status=OrderStatus.CANCELLED,
+    customer_id="17850",
+    currency="GBP",
+    total_minor=1530,
+    lines=view(running("PENDING")).lines,
+    placed_at=STARTED,
+    closed_at=CLOSED,
+    failure=OUT_OF_STOCK,
+    compensations=(
+        Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="DONE"),
+        Compensation(step="RegisterOrder", command="CancelOrderCommand", state="DONE"),
+    ),
+)
+
+
+def test_an_order_that_temporal_forgot_is_told_from_its_record() -> None:
+    """The record alone gives the whole order; its timeline is the state moves with their causes."""
+    shown = view_of_record(RECORD, MOVES, LINKS)
+    assert OrderRecord.model_validate(shown.model_dump()) == RECORD
+    assert [(entry.at, entry.kind, entry.name, entry.detail) for entry in shown.timeline] == [
+        (STARTED, "state", "PENDING", {"cause": "start"}),
+        (CLOSED, "state", "FAILED", {"cause": "OrderCancelledEvent"}),
+    ]
+
+
+def test_a_closed_order_has_its_record_and_the_story_of_its_run() -> None:
+    """While Temporal still has the run, the record tells what holds, and the run the story and how many tries it took."""
+    shown = view_of_closed(RECORD, closed(*REFUSED, *TAKEN_BACK), LINKS)
+    assert (shown.failure, shown.closed_at) == (OUT_OF_STOCK, CLOSED)
+    assert [(c.command, c.state, c.attempts) for c in shown.compensations] == [
+        ("RefundPaymentCommand", "DONE", 3),
+        ("CancelOrderCommand", "DONE", 1),
+    ]
+    assert shown.timeline[-1].name == "FAILED"
+    assert len(shown.timeline) == len(REFUSED) + len(TAKEN_BACK) + 1

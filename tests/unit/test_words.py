@@ -1,0 +1,67 @@
+import pytest
+from pydantic import ValidationError
+
+from contracts.decisions import Decision
+from contracts.money import money
+from contracts.order import OrderLine, PlaceOrder
+from contracts.words import cancelled, count, describe, problems
+
+LINE = OrderLine(sku="85123A", quantity=6, unit_price_minor=255)
+ORDER = PlaceOrder(customer_id="17850", currency="GBP", lines=(LINE,))
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "told"),
+    [
+        (1530, "GBP", "15.30 GBP"),
+        (5, "EUR", "0.05 EUR"),
+        (0, "GBP", "0.00 GBP"),
+        (2**53, "USD", "90071992547409.92 USD"),
+        (1530, "JPY", "1530 JPY"),
+        (1530, "KWD", "1.530 KWD"),
+    ],
+)
+def test_an_amount_is_told_as_its_currency_is_divided(minor: int, currency: str, told: str) -> None:
+    """Amounts read as people write them: with as many digits as the currency's minor unit has."""
+    assert money(minor, currency) == told
+
+
+def test_an_order_is_told_in_one_line() -> None:
+    """An order is told by its customer, how many lines it has and what they cost."""
+    assert describe(ORDER) == "Customer 17850: 1 line, 15.30 GBP"
+    assert count(ORDER.model_copy(update={"lines": (LINE, LINE)})) == "2 lines"
+
+
+def test_a_cancel_is_told_with_who_and_why() -> None:
+    """A cancel reads as one sentence."""
+    assert cancelled(Decision(by="ann", reason="ordered twice")) == "cancelled by ann: ordered twice"
+
+
+@pytest.mark.parametrize(
+    ("places", "kept"),
+    [
+        ([], []),
+        ([()], [()]),
+        ([(), ("lines",)], [("lines",)]),
+        ([("lines",), ("lines", 0), ("lines", 0, "sku")], [("lines", 0, "sku")]),
+        ([("lines", 0, "sku"), ("lines", 0, "quantity")], [("lines", 0, "sku"), ("lines", 0, "quantity")]),
+        ([("lines", 1), ("lines", 10, "sku")], [("lines", 1), ("lines", 10, "sku")]),
+        ([("order",), ("order_id",)], [("order",), ("order_id",)]),
+        ([("sku",), ("sku",)], [("sku",), ("sku",)]),
+    ],
+)
+def test_of_nested_problems_only_the_innermost_are_told(
+    places: list[tuple[str | int, ...]], kept: list[tuple[str | int, ...]]
+) -> None:
+    """A problem that lies around another one is not told, and every other one is, in order."""
+    assert [place for place, _ in problems([{"loc": place, "msg": "wrong"} for place in places])] == kept
+
+
+def test_a_real_problem_is_told_with_its_place() -> None:
+    """What pydantic finds wrong comes with where it is and a sentence."""
+    with pytest.raises(ValidationError) as refused:
+        PlaceOrder.model_validate({"customer_id": "1", "currency": "GBP", "lines": [{"sku": "a", "quantity": 0}]})
+    assert problems(refused.value.errors()) == [
+        (("lines", 0, "quantity"), "Input should be greater than or equal to 1"),
+        (("lines", 0, "unit_price_minor"), "Field required"),
+    ]

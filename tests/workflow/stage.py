@@ -1,0 +1,59 @@
+"""Where the stories are played: a real Temporal server, the orchestrator in its sandbox, and participants at their door."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+import embedded
+import worker
+from activities.boundary import accepted
+from contracts import stubs
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
+from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from temporal_saga.testing import Participants, Script
+from workflows.order import OrderSaga
+
+COMMANDS: dict[str, tuple[type, ...]] = {
+    stubs.ORDER_QUEUE: (RegisterOrderCommand, ConfirmOrderCommand, CancelOrderCommand),
+    stubs.PAYMENT_QUEUE: (ProcessPaymentCommand, RefundPaymentCommand),
+    stubs.STOCK_QUEUE: (DecreaseStockCommand, RestoreStockCommand),
+}
+
+RUNNER = SandboxedWorkflowRunner(restrictions=worker.PASSED_THROUGH)
+
+DYNAMIC_CONFIG = (*embedded.DYNAMIC_CONFIG, "frontend.WorkflowTimeSkippingEnabled=true")
+
+
+@asynccontextmanager
+async def temporal() -> AsyncIterator[Client]:
+    """Run a server, and connect to it under a name that tells nothing of the machine."""
+    flags = [*embedded.search_attribute_flags(), *(f"--dynamic-config-value={setting}" for setting in DYNAMIC_CONFIG)]
+    binary = embedded.temporal_binary()
+    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary, dev_server_extra_args=flags) as server:
+        # A client of our own: the server's turns an assert that fails in a workflow into a failed saga, production does not.
+        yield await server.connect_client(data_converter=pydantic_data_converter, identity="scripts")
+
+
+@asynccontextmanager
+async def participants(client: Client) -> AsyncIterator[Participants]:
+    """Run the workers that play order, payment and stock."""
+    async with Participants(client, COMMANDS, boundary=accepted) as players:
+        yield players
+
+
+def script(client: Client, players: Participants, saga_id: str, *, max_cached_workflows: int = 1000) -> Script:
+    """Prepare the story of one order."""
+    return Script(
+        client,
+        players,
+        OrderSaga,
+        saga_id=saga_id,
+        workflow_type=stubs.WORKFLOW_TYPE,
+        runner=RUNNER,
+        max_cached_workflows=max_cached_workflows,
+    )

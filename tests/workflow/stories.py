@@ -1,0 +1,206 @@
+"""An order, what its participants usually answer, and the stories that are told in more than one place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+from contracts import stubs
+from contracts.base import Command, Event
+from contracts.order import (
+    CancelOrderCommand,
+    ConfirmOrderCommand,
+    OrderCancelledEvent,
+    OrderConfirmedEvent,
+    OrderRegisteredEvent,
+    RegisterOrderCommand,
+)
+from contracts.payment import (
+    PaymentCompletedEvent,
+    PaymentFailedEvent,
+    PaymentRefundedEvent,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+)
+from contracts.stock import (
+    DecreaseStockCommand,
+    RestoreStockCommand,
+    StockDecreasedEvent,
+    StockDecreaseFailedEvent,
+    StockRestoredEvent,
+)
+from temporal_saga.testing import Script
+
+ORDER: dict[str, Any] = {
+    "customer_id": "17850",
+    "currency": "GBP",
+    "lines": [{"sku": "85123A", "quantity": 6, "unit_price_minor": 255}],
+}
+TOTAL_MINOR = 1530
+DECISION = {"by": "anna", "reason": "changed her mind"}
+
+SHOWN_FROM_THE_START = TypedSearchAttributes(
+    [
+        SearchAttributePair(stubs.SAGA_STATE, "PENDING"),
+        SearchAttributePair(stubs.CUSTOMER_ID, "17850"),
+        SearchAttributePair(stubs.ORDER_TOTAL_MINOR, TOTAL_MINOR),
+        SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
+    ]
+)
+
+TAKES_BACK: dict[type[Command], type[Command]] = {
+    CancelOrderCommand: RegisterOrderCommand,
+    RefundPaymentCommand: ProcessPaymentCommand,
+    RestoreStockCommand: DecreaseStockCommand,
+}
+
+
+PLAIN_YES: dict[type[Command], Callable[..., Event]] = {
+    RegisterOrderCommand: OrderRegisteredEvent,
+    DecreaseStockCommand: StockDecreasedEvent,
+    ConfirmOrderCommand: OrderConfirmedEvent,
+    CancelOrderCommand: OrderCancelledEvent,
+}
+
+
+def yes(command: Command) -> Event:
+    """Return what a participant answers when all is well."""
+    order_id = command.order_id
+    match command:
+        case ProcessPaymentCommand():
+            return PaymentCompletedEvent(order_id=order_id, currency=command.currency, amount_minor=command.amount_minor)
+        case RefundPaymentCommand():
+            return PaymentRefundedEvent(order_id=order_id, currency=command.currency, refunded_minor=command.amount_minor)
+        case RestoreStockCommand():
+            return StockRestoredEvent(order_id=order_id, restored=True)
+        case _:
+            return PLAIN_YES[type(command)](order_id=order_id)
+
+
+async def obey(script: Script, *commands: type[Command]) -> None:
+    """Expect these steps in this order, and let the participants take them."""
+    for kind in commands:
+        script.answer(yes(await script.expect(kind)))
+
+
+async def take_back(script: Script, *commands: type[Command]) -> None:
+    """Expect these compensations in this order, and let the participants carry them out."""
+    for kind in commands:
+        script.answer(yes(await script.expect_compensation(kind, of=TAKES_BACK[kind])))
+
+
+def declined(command: ProcessPaymentCommand, reason: Any = "INSUFFICIENT_FUNDS") -> PaymentFailedEvent:
+    """Return the payment service's no."""
+    return PaymentFailedEvent(order_id=command.order_id, reason=reason, message=f"declined: {reason}")
+
+
+def short(command: DecreaseStockCommand, reason: Any = "OUT_OF_STOCK") -> StockDecreaseFailedEvent:
+    """Return the stock service's no."""
+    details = {"lines": [{"sku": "85123A", "asked": 6, "available": 2}]}
+    return StockDecreaseFailedEvent(order_id=command.order_id, reason=reason, message="85123A: 6 asked, 2 left", details=details)
+
+
+async def deadline_passes(script: Script, seconds: int) -> None:
+    """Wait until a saga that was started with this deadline is past it."""
+    started = (await script.handle.describe()).start_time
+    await asyncio.sleep(seconds - (datetime.now(UTC) - started).total_seconds() + 0.05)
+
+
+async def completed(script: Script, **options: Any) -> None:
+    """Everybody says yes."""
+    await script.start(ORDER, **options)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await script.completed()
+
+
+async def completed_over_http(script: Script) -> None:
+    """The same, started as the HTTP front door does it."""
+    await completed(script, search_attributes=SHOWN_FROM_THE_START, memo={"fingerprint": "f", "request_key": "shop-4711"})
+
+
+async def payment_refused(script: Script) -> None:
+    """The wallet is too small."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def out_of_stock(script: Script) -> None:
+    """The order is paid, and the shelf is empty."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
+    script.answer(short(await script.expect(DecreaseStockCommand)))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def cancelled_by_signal(script: Script) -> None:
+    """The customer cancels while the payment is under way."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(payment))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def cancelled_by_temporal(script: Script) -> None:
+    """Somebody presses Temporal's own cancel while the payment is under way, and again during the rollback."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.cancel()
+    script.answer(yes(payment))
+    refund = await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    await script.handle.cancel()
+    script.answer(yes(refund))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def invalid_start(script: Script) -> None:
+    """The start gives no currency."""
+    await script.start({name: value for name, value in ORDER.items() if name != "currency"})
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def step_unavailable(script: Script) -> None:
+    """The stock service takes the command and never answers."""
+    await script.start(ORDER | {"deadline_seconds": 3})
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
+    await script.expect(DecreaseStockCommand)
+    script.ignore()
+    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def deadline_exceeded(script: Script) -> None:
+    """The payment service answers in time, and the orchestrator is down until the deadline has passed."""
+    await script.start(ORDER | {"deadline_seconds": 2})
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    async with script.orchestrator_away():
+        script.answer(yes(payment))
+        await script.recorded()
+        await deadline_passes(script, 2)
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
+    completed,
+    completed_over_http,
+    payment_refused,
+    out_of_stock,
+    cancelled_by_signal,
+    cancelled_by_temporal,
+    invalid_start,
+    step_unavailable,
+    deadline_exceeded,
+)
