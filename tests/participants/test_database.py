@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from temporal_saga.database import LOCK_WAIT_SECONDS, UtcDateTime, create_tables, open_database, reading
+from tests.participants.rivals import at_once
 
 METADATA = sa.MetaData()
 INSTANTS = sa.Table("instants", METADATA, sa.Column("at", UtcDateTime))
@@ -87,6 +88,21 @@ def test_a_reader_waits_for_no_writer(engine: sa.Engine) -> None:
         writer.execute(sa.insert(INSTANTS).values(at=datetime.now(UTC)))
         with reading(engine) as reader:
             assert reader.scalars(sa.select(INSTANTS.c.at)).all() == []
+
+
+def test_no_writer_fails_half_way(engine: sa.Engine) -> None:
+    """Of many that read and then write in one transaction at once, each gets through."""
+    create_tables(engine, METADATA)
+    start = datetime.now(UTC)
+
+    def read_and_write() -> None:
+        with engine.begin() as connection:
+            found = len(connection.scalars(sa.select(INSTANTS.c.at)).all())
+            connection.execute(sa.insert(INSTANTS).values(at=start + timedelta(seconds=found)))
+
+    at_once([read_and_write] * 8)
+    with reading(engine) as connection:
+        assert len(connection.scalars(sa.select(INSTANTS.c.at)).all()) == 8
 
 
 def test_a_transaction_that_fails_leaves_nothing(engine: sa.Engine) -> None:

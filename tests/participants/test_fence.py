@@ -536,6 +536,27 @@ def test_a_compensation_that_fails_leaves_no_trace_and_may_be_repeated(
     assert shelf.changes == [7, -7]
 
 
+def test_an_effect_whose_answer_cannot_be_recorded_leaves_no_trace(shelf: Shelf) -> None:
+    """When it goes wrong after the effect and before the commit, the effect is undone with everything else."""
+
+    class Unwritable(Done):
+        """An answer that cannot be stored."""
+
+        def model_dump_json(self, **_options: object) -> str:
+            raise OSError("no JSON")
+
+    def effect(connection: sa.Connection, *_was_put: bool) -> Done:
+        connection.execute(sa.insert(EFFECTS).values(key=KEY, change=7))
+        return Unwritable()
+
+    fence = Fence(shelf.engine, FENCE)
+    with pytest.raises(OSError, match="no JSON"):
+        fence.forward(Ask(), effect, Done, No)
+    with pytest.raises(OSError, match="no JSON"):
+        fence.compensate(Ask().taken_back(), effect, Done)
+    assert (shelf.outcomes, shelf.changes) == ({}, [])
+
+
 def test_a_refusal_of_an_undeclared_type_is_a_defect_that_leaves_no_trace(engine: sa.Engine) -> None:
     """A refusal that could not be read again is an error instead of being recorded."""
     create_tables(engine, METADATA)

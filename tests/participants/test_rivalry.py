@@ -28,13 +28,15 @@ PROCESSES = 2
 
 def test_of_200_orders_for_the_last_unit_one_wins(stock: StockService) -> None:
     """One order gets the last unit; every other is told that there is none left."""
-    stock.add_products([StockView(sku="LAST", name="the last one", available=1)])
-    with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(stock.decrease, [take(str(number), ("LAST", 1)) for number in range(200)]))
-    assert sum(isinstance(answer, StockDecreasedEvent) for answer in answers) == 1
-    refusals = [answer for answer in answers if isinstance(answer, StockDecreaseFailedEvent)]
-    assert {(refusal.reason, refusal.message) for refusal in refusals} == {("OUT_OF_STOCK", "LAST: 1 asked, 0 left")}
-    assert stock.product("LAST") == StockView(sku="LAST", name="the last one", available=0)
+    skus = ("LAST 1", "LAST 2", "LAST 3")
+    stock.add_products([StockView(sku=sku, name="the last one", available=1) for sku in skus])
+    for sku in skus:
+        with ThreadPoolExecutor(WORKERS) as pool:
+            answers = list(pool.map(stock.decrease, [take(f"{sku[-1]}-{number}", (sku, 1)) for number in range(200)]))
+        assert sum(isinstance(answer, StockDecreasedEvent) for answer in answers) == 1
+        refusals = [answer for answer in answers if isinstance(answer, StockDecreaseFailedEvent)]
+        assert {(refusal.reason, refusal.message) for refusal in refusals} == {("OUT_OF_STOCK", f"{sku}: 1 asked, 0 left")}
+        assert stock.product(sku) == StockView(sku=sku, name="the last one", available=0)
 
 
 def test_of_100_payments_from_one_wallet_as_many_win_as_it_can_pay(payment: PaymentService) -> None:
