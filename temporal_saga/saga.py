@@ -157,7 +157,7 @@ class Saga:
         return self._closing
 
     def compensate_always(self, step: str, call: Call[Any, Any]) -> None:
-        """Register the compensation of a step that is yet to come and that runs even if the step is refused or never begins."""
+        """Register the compensation of a step that is yet to come, to run even if the step is refused or never begins."""
         self.compensations.append(Compensation(step, call, always=True))
 
     async def step(self, call: Call[C, T], *, compensation: Call[Any, Any] | None = None) -> T:
@@ -171,7 +171,7 @@ class Saga:
                 answer came within the limit that can be read, so that the outcome is unknown and is taken back.
         """
         self._stop_if_asked()
-        if compensation is not None:
+        if compensation is not None and all(registered.step != call.name for registered in self.compensations):
             self.compensations.append(Compensation(call.name, compensation, always=False))
         limit = policy.FORWARD_STEP
         if self._deadline is not None:

@@ -108,8 +108,20 @@ class OrderSaga:
             self._record.open(invalid.draft, read_request_key())
             raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid))) from invalid
         self._record.open(order, read_request_key())
-        self._saga.set_deadline(workflow.info().workflow_start_time + timedelta(seconds=order.deadline_seconds))
+        self._set_limits(order, order_id)
         return order
+
+    def _set_limits(self, order: PlaceOrder, order_id: str) -> None:
+        """Set the deadline; or, after a workflow reset, take into account that an earlier run may have gone further.
+
+        What that run did is unknown here, and unknown is compensated. It has no deadline: who resets a saga takes its time.
+        """
+        info = workflow.info()
+        if info.run_id == info.original_execution_run_id:
+            self._saga.set_deadline(info.workflow_start_time + timedelta(seconds=order.deadline_seconds))
+            return
+        self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
+        self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
 
     def _outcome(self) -> dict[str, Any]:
         """Return the completed order, or raise what shows the failed one red in the Web UI.

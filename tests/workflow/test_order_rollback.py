@@ -1,16 +1,19 @@
-import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import TimeSkipper
 
 from contracts.base import Command
-from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
+from temporal_saga import policy
 from temporal_saga.testing import Script
 from tests.workflow.stories import ORDER, TAKES_BACK, TOTAL_MINOR, declined, obey, take_back, yes
 
 UNDOING = (RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
 
-each_compensation = pytest.mark.parametrize("failing", UNDOING, ids=lambda command: command.__name__)
+REFUSED = ApplicationError("no", type="PaymentFailedEvent", non_retryable=True)
 
 
 async def begin_rollback(script: Script) -> None:
@@ -72,32 +75,60 @@ async def test_a_compensation_that_keeps_failing_is_tried_until_it_is_done(scrip
     await script.failed()
 
 
-@each_compensation
-async def test_a_compensation_that_is_refused_is_asked_again_and_the_others_still_run(
-    skipping_script: Script, failing: type[Command]
-) -> None:
+async def test_a_compensation_that_is_refused_is_asked_again_and_the_others_still_run(skipping_script: Script) -> None:
     """A refusal is no way out of a compensation: after a pause it is asked again, and nothing behind it is lost."""
     script = skipping_script
     await begin_rollback(script)
-    for undoing in UNDOING:
-        compensation = await script.expect_compensation(undoing, of=TAKES_BACK[undoing])
-        if undoing is failing:
-            script.fail(ApplicationError("no", type="PaymentFailedEvent", non_retryable=True))
-            compensation = await script.expect_compensation(undoing, of=TAKES_BACK[undoing])
-        script.answer(yes(compensation))
+    await take_back(script, RestoreStockCommand)
+    await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    script.fail(REFUSED)
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "CANCELLED"
 
 
-async def test_a_cancel_in_the_pause_of_a_rollback_stops_nothing(skipping_script: Script) -> None:
-    """While nothing but time stands between two rounds of a compensation, a cancel changes nothing either."""
+async def test_a_cancel_together_with_a_refused_compensation_stops_nothing(skipping_script: Script) -> None:
+    """In one workflow task with the refusal, a cancel does not end the asking."""
     script = skipping_script
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     script.answer(declined(await script.expect(ProcessPaymentCommand)))
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     async with script.orchestrator_away():
-        script.fail(ApplicationError("no", type="OrderRejectedEvent", non_retryable=True))
+        script.fail(REFUSED)
         await script.recorded()
         await script.handle.cancel()
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INSUFFICIENT_FUNDS"
+
+
+async def test_a_cancel_in_the_pause_of_a_rollback_stops_nothing(temporal: Client, script: Script) -> None:
+    """While nothing but time stands between two rounds of a compensation, a cancel changes nothing either."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.fail(REFUSED)
+    await cancel_in_the_pause(temporal, script)
+    await take_back(script, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "INSUFFICIENT_FUNDS"
+
+
+async def test_a_cancel_in_the_pause_of_a_confirmation_stops_nothing(temporal: Client, script: Script) -> None:
+    """Nor between two rounds of a Confirm."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await script.expect(ConfirmOrderCommand)
+    script.fail(REFUSED)
+    await cancel_in_the_pause(temporal, script)
+    await obey(script, ConfirmOrderCommand)
+    assert (await script.completed())["state"] == "COMPLETED"
+
+
+async def cancel_in_the_pause(temporal: Client, script: Script) -> None:
+    """Wait for the pause, cancel, see that the saga has heard it, and let the pause pass."""
+    async for event in script.handle.fetch_history_events(wait_new_event=True):
+        if event.event_type == EventType.EVENT_TYPE_TIMER_STARTED:
+            break
+    await script.handle.cancel()
+    await script.handle.query("status")
+    await TimeSkipper(temporal).fast_forward(script.handle, policy.ENDLESS_PAUSE)
