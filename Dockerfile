@@ -19,4 +19,6 @@ COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
 COPY api.py config.py worker.py ./
 
+RUN python -m compileall -q .
+
 USER saga

@@ -8,11 +8,11 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from config import Settings, connect, leave
+from config import Settings, connect
 from participants.order.service import OrderService
 from routes import acts, orders, problems, reads
 from routes.sagas import Sagas
-from temporal_saga.database import open_database
+from temporal_saga.database import DATABASE_AWAY, open_database
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for room in (orders, acts, reads):
         app.include_router(room.router)
-    problems.install(app)
+    problems.install(app, DATABASE_AWAY)
     return app
 
 
@@ -44,8 +44,14 @@ def main() -> None:
         settings = Settings()
     except ValidationError as error:
         sys.exit("\n".join(str(problem["ctx"]["error"] if "ctx" in problem else problem["msg"]) for problem in error.errors()))
-    uvicorn.run(create_app(settings), host=settings.api_host, port=settings.api_port, log_level="info", access_log=False)
-    leave()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_level="info",
+        access_log=False,
+        timeout_graceful_shutdown=5,
+    )
 
 
 if __name__ == "__main__":

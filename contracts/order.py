@@ -72,7 +72,7 @@ class DraftOrder(Contract):
 
     def fingerprint(self) -> str:
         """Return a digest of what is ordered, whatever the order's id."""
-        return digest(self.model_dump(mode="json", exclude={"order_id"}))
+        return digest(self.model_dump(mode="json", exclude={"order_id"}, exclude_defaults=True))
 
 
 class PlaceOrder(DraftOrder):
@@ -83,6 +83,14 @@ class PlaceOrder(DraftOrder):
     lines: Annotated[tuple[OrderLine, ...], Field(min_length=1, max_length=MAX_LINES)]
     order_id: Identifier | None = None
     deadline_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = DEADLINE_SECONDS
+
+    @field_validator("lines", mode="before")
+    @classmethod
+    def _not_too_many(cls, lines: Any) -> Any:
+        """Count before looking at each: a million bad lines are one problem, not a million."""
+        if isinstance(lines, list | tuple) and len(lines) > MAX_LINES:
+            raise PydanticCustomError("too_long", "At most {most} lines, not {count}", {"most": MAX_LINES, "count": len(lines)})
+        return lines
 
     @field_validator("lines")
     @classmethod
@@ -161,9 +169,10 @@ class RegisterOrderCommand(Command):
 
 
 class OrderRegisteredEvent(Event):
-    """The order is open."""
+    """The order is on record. `known` says how it stood already when this was not the first time that it was registered."""
 
     event: Literal["OrderRegisteredEvent"] = "OrderRegisteredEvent"
+    known: OrderStatus | None = None
 
 
 class OrderRejectedEvent(Refusal):

@@ -26,8 +26,5 @@ def describe(order: PlaceOrder) -> str:
 def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:
     """Return where and how a value is wrong, from pydantic's errors; of nested ones only the innermost."""
     places = [(tuple(error["loc"]), str(error["msg"])) for error in errors]
-    return [
-        (place, message)
-        for place, message in places
-        if not any(len(other) > len(place) and other[: len(place)] == place for other, _ in places)
-    ]
+    outer = {place[:depth] for place, _ in places for depth in range(len(place))}
+    return [(place, message) for place, message in places if place not in outer]

@@ -4,6 +4,7 @@ Ends by itself: with 0 when both ended as they must and the second cost the cust
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -121,6 +122,8 @@ def run(console: Console) -> None:
 def main() -> int:
     """Run the demo; return the exit code."""
     console = Console(soft_wrap=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))  # as an exception, so that the stack is stopped on the way out
     try:
         run(console)
     except (DemoFailed, httpx.HTTPError) as error:

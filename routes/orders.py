@@ -11,10 +11,11 @@ from contracts.base import IDENTIFIER, digest
 from contracts.order import MAX_REQUEST_KEY, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderView
-from routes.problems import documented
+from routes.problems import Problem, documented
 from routes.sagas import Sagas
 
 MAX_WAIT_SECONDS = 30
+CALLER = ""  # everybody, as long as nobody is asked who they are
 
 OrderId = Annotated[str, Path(pattern=IDENTIFIER)]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
@@ -50,12 +51,15 @@ async def place_order(
     Its identity is `order_id` if given, else derived from `Idempotency-Key`, else new. Placing the same order again under the
     same identity returns it as it stands; placing another one under it is refused.
     """
-    order_id = order.order_id or (digest(["order", idempotency_key])[:32] if idempotency_key else uuid4().hex)
-    await desk.place(order_id, order, idempotency_key)
-    if seconds := _wait_seconds(prefer):
-        await desk.closed_within(order_id, seconds)
-        response.headers["Preference-Applied"] = f"wait={seconds}"
-    view = await desk.view(order_id)
+    order_id = order.order_id or (digest(["order", CALLER, idempotency_key])[:32] if idempotency_key else uuid4().hex)
+    try:
+        await desk.place(order_id, order, idempotency_key)
+        if seconds := _wait_seconds(prefer):
+            await desk.closed_within(order_id, seconds)
+            response.headers["Preference-Applied"] = f"wait={seconds}"
+        view = await desk.view(order_id)
+    except Problem as problem:
+        raise _perhaps_placed(problem, order_id) from problem
     response.status_code = HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
     response.headers["Location"] = view.links.self
     return view
@@ -68,6 +72,17 @@ async def place_order(
 async def read_order(order_id: OrderId, desk: Desk) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
     return await desk.view(order_id)
+
+
+def _perhaps_placed(problem: Problem, order_id: str) -> Problem:
+    """Tell who gets no answer under which id the order may have been placed all the same: asking again shall not be another."""
+    if problem.document.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        return problem
+    detail = (
+        f'{problem.document.detail}; the order may have been placed: look at Location, or repeat it with "order_id": "{order_id}"'
+    )
+    headers = {**(problem.headers or {}), "Location": f"/orders/{order_id}"}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers)
 
 
 def _wait_seconds(prefer: str | None) -> int:

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem+json: what is wrong, and what to do about it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -60,8 +60,19 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {int(status): {"description": status.phrase, "content": content} for status in statuses}
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a problem document, and describe that document in OpenAPI."""
+def install(app: FastAPI, away: Iterable[type[Exception]]) -> None:
+    """Make every error of the app a problem document, and describe that document in OpenAPI.
+
+    Args:
+        app: the app.
+        away: what is raised while the order service's database does not answer.
+    """
+    for kind in away:
+
+        @app.exception_handler(kind)
+        async def database(_request: Request, _error: Exception) -> JSONResponse:
+            problem = unavailable("the order service's database")
+            return _answer(problem.document, problem.headers)
 
     @app.exception_handler(Problem)
     async def ours(_request: Request, problem: Problem) -> JSONResponse:

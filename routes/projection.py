@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from contracts.decisions import Decision
 from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, salvage
-from contracts.states import OrderStatus, SagaState, StateMove
+from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Links, OrderView, TimelineEntry
 from contracts.words import cancelled
@@ -73,7 +73,8 @@ def view_of_run(order_id: str, run: Run, links: Links) -> OrderView:
         lines=order.lines,
         placed_at=run.started_at,
         closed_at=run.closed_at,
-        needs_attention=bool(run.attributes.get("NeedsAttention", False)),
+        needs_attention=bool(run.attributes.get("NeedsAttention", False))
+        or (run.closed_at is not None and run.state not in CLOSED),
         failure=_failure(run),
         compensations=_compensations(run),
         timeline=tuple(TimelineEntry.model_validate(vars(moment)) for moment in run.moments),
@@ -164,7 +165,7 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
     found = []
     for step in reversed(STEPS):
         refused = step.command in answers and answers[step.command].name == step.refusal
-        taken_back = step is STEPS[0] or (step.command in sent and not refused)
+        taken_back = step is STEPS[0] or step.compensation in sent or (step.command in sent and not refused)
         if step.compensation is None or not taken_back:
             continue
         if run.state is SagaState.FAILED and step.compensation not in sent:

@@ -22,7 +22,7 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import RetryPolicy, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
@@ -87,10 +87,16 @@ class Sagas:
             Problem: 404 when there is no such order; 503 when Temporal is away.
         """
         links = self._links(order_id)
-        async with _temporal():
-            run = await self._run(order_id)
+        try:
+            async with _temporal():
+                run = await self._run(order_id)
+        except Problem:
+            record = await asyncio.to_thread(self._orders.find, order_id)
+            if record is None or record.closed_at is None:
+                raise
+            return view_of_record(record, await asyncio.to_thread(self._orders.moves, order_id), links)
         record = await asyncio.to_thread(self._orders.find, order_id)
-        if run is not None and (record is None or run.closed_at is None):
+        if run is not None and (record is None or record.closed_at is None):
             return view_of_run(order_id, run, links)
         if record is None:
             raise not_found(f"order {order_id}")
@@ -113,8 +119,11 @@ class Sagas:
         except (TimeoutError, RPCTimeoutOrCancelledError) as error:
             raise unavailable("the orchestrator") from error
         except WorkflowUpdateFailedError as error:
-            raise Problem(HTTPStatus.CONFLICT, "too-late", str(error.cause)) from error
+            told = error.cause.message if isinstance(error.cause, FailureError) else str(error.cause)
+            raise Problem(HTTPStatus.CONFLICT, "too-late", told) from error
         except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise unavailable("the orchestrator") from error
             view = await self.view(order_id)  # says 404 when there is no such order
             raise Problem(HTTPStatus.CONFLICT, "too-late", f"too late to cancel: the order is {view.state}") from error
 
@@ -125,7 +134,7 @@ class Sagas:
             Problem: 503 when it gives no answer in time.
         """
         try:
-            async with _temporal():
+            async with _temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
                 return await self._client.execute_activity(
                     activity,
                     query,
@@ -134,7 +143,7 @@ class Sagas:
                     schedule_to_close_timeout=ANSWER_LIMIT,
                     retry_policy=RetryPolicy(maximum_attempts=3, initial_interval=timedelta(milliseconds=100)),
                 )
-        except ActivityFailureError as error:
+        except (ActivityFailureError, TimeoutError) as error:
             raise unavailable(f"the {participant} service") from error
 
     async def check(self) -> None:

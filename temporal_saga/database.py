@@ -62,6 +62,10 @@ def _write_ahead(connection: Any) -> None:
             return
 
 
+DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+"""What is raised while a database does not answer, or does not in time."""
+
+
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
     """Give a transaction that only reads and waits for no writer."""

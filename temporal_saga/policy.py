@@ -23,5 +23,10 @@ ENDLESS_RETRY = RetryPolicy(
 )
 """Tries of what must happen, a compensation or a step after the pivot: ever rarer, never given up."""
 
+MOST_REASON = 100
+MOST_MESSAGE = 2_000
+MOST_DETAILS = 200_000
+"""Characters of a failure's reason, message and details (as JSON); it stands in a search attribute and the closing command."""
+
 ENDLESS_PAUSE = timedelta(seconds=60)
 """Between two rounds of such tries, when the server itself gave up a round."""

@@ -5,6 +5,7 @@ After H. Garcia-Molina and K. Salem, *Sagas* (1987), and the compensatable, pivo
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -136,7 +137,7 @@ class Saga:
         self._closing = False
         self.compensations: list[Compensation] = []
 
-    def set_deadline(self, deadline: datetime) -> None:
+    def set_deadline(self, deadline: datetime | None) -> None:
         """Stop the saga between steps once `deadline` (UTC) has passed; a step gets at most the time that is left."""
         self._deadline = deadline
 
@@ -171,17 +172,30 @@ class Saga:
                 answer came within the limit that can be read, so that the outcome is unknown and is taken back.
         """
         self._stop_if_asked()
+        return await self._take(call, compensation)
+
+    async def begin(self, call: Call[C, T]) -> T:
+        """Take the step that puts the saga on record, whatever was asked meanwhile; otherwise like `step`.
+
+        Only what is on record can tell whether an earlier run, before a workflow reset, has gone further.
+        """
+        return await self._take(call, None)
+
+    async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
         if compensation is not None and all(registered.step != call.name for registered in self.compensations):
             self.compensations.append(Compensation(call.name, compensation, always=False))
         limit = policy.FORWARD_STEP
         if self._deadline is not None:
-            limit = min(limit, self._deadline - workflow.now())
+            left = self._deadline - workflow.now()
+            limit = min(limit, left) if left > timedelta() else policy.START_TO_CLOSE
         try:
             return await self._ask(call, step_key(self._saga_id, call.name), policy.FORWARD_RETRY, limit)
         except ActivityError as error:
             if refusal := self._refusal(error):
                 self.compensations = [c for c in self.compensations if c.step != call.name or c.always]
                 raise SagaStopped(_refused(call.name, refusal)) from error
+            if self._deadline is not None and limit < policy.FORWARD_STEP and workflow.now() >= self._deadline:
+                raise SagaStopped(_overdue(self._deadline, call.name)) from error
             raise SagaStopped(_unavailable(call, _root(error))) from error
         except UnreadableAnswer as error:
             raise SagaStopped(_unavailable(call, error)) from error
@@ -251,7 +265,7 @@ class Saga:
         if self._stopped is None and cancelled is not None:
             self._stopped = Failure("CANCELLED", cancelled or "cancelled through Temporal", details={"by": "temporal"})
         if self._stopped is None and self._deadline is not None and workflow.now() >= self._deadline:
-            self._stopped = Failure("DEADLINE_EXCEEDED", f"the deadline {self._deadline:%Y-%m-%d %H:%M:%S} UTC passed")
+            self._stopped = _overdue(self._deadline)
         if self._stopped is not None:
             raise SagaStopped(self._stopped)
 
@@ -275,24 +289,35 @@ async def _to_its_end(work: Awaitable[T]) -> T:
 
 
 def _refused(step: str, refusal: ApplicationError) -> Failure:
+    """Read a refusal, as far as it keeps to limits: what is too large for Temporal would end or wedge the saga."""
     told = refusal.details[0] if refusal.details and isinstance(refusal.details[0], dict) else {}
-    details = told.get("details")
+    reason, details = told.get("reason"), told.get("details")
+    if not isinstance(details, dict) or len(json.dumps(details)) > policy.MOST_DETAILS:
+        details = {}
     return Failure(
-        reason=str(told.get("reason", refusal.type)),
-        message=str(told.get("message", refusal.message)),
+        reason=reason if isinstance(reason, str) and len(reason) <= policy.MOST_REASON else str(refusal.type),
+        message=_cut(str(told.get("message", refusal.message))),
         step=step,
         event=refusal.type,
-        details=details if isinstance(details, dict) else {},
+        details=details,
     )
 
 
 def _unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     return Failure(
         reason="STEP_UNAVAILABLE",
-        message=f"{call.participant} gave no usable answer to {call.name} in time; the last error was: {last}",
+        message=_cut(f"{call.participant} gave no usable answer to {call.name} in time; the last error was: {last}"),
         step=call.name,
-        details={"error": str(last)},
     )
+
+
+def _overdue(deadline: datetime, step: str | None = None) -> Failure:
+    where = f" while {step} had no answer" if step else ""
+    return Failure("DEADLINE_EXCEEDED", f"the deadline {deadline:%Y-%m-%d %H:%M:%S} UTC passed{where}", step=step)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= policy.MOST_MESSAGE else f"{text[: policy.MOST_MESSAGE]} …"
 
 
 def _root(error: BaseException) -> BaseException:

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from contracts import stubs
 from contracts.money import money
-from contracts.order import PlaceOrder, RegisterOrderCommand
+from contracts.order import OrderRegisteredEvent, PlaceOrder, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from contracts.words import count
@@ -15,7 +15,7 @@ from temporal_saga.saga import Call
 from workflows.record import Record
 
 
-def register_order(order_id: str, order: PlaceOrder, request_key: str | None) -> Call[Any, Any]:
+def register_order(order_id: str, order: PlaceOrder, request_key: str | None) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
     """Open the order's record."""
     placed_at = workflow.info().workflow_start_time
     command = partial(RegisterOrderCommand, order_id=order_id, placed_at=placed_at, order=order, request_key=request_key)

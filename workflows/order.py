@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from contracts.decisions import Decision
 from contracts.order import Failure, PlaceOrder
-from contracts.states import SagaState
+from contracts.states import OrderStatus, SagaState
 from contracts.steps import REFUSALS
 from contracts.words import cancelled
 from temporal_saga import saga as core
@@ -44,7 +44,7 @@ class OrderSaga:
             saga.compensate_always("RegisterOrder", calls.cancel_order(record))
             order = self._receive(arguments, order_id)
 
-            await saga.step(calls.register_order(order_id, order, read_request_key()))
+            await self._register(order_id, order)
 
             await saga.step(
                 calls.process_payment(order_id, order),
@@ -108,20 +108,21 @@ class OrderSaga:
             self._record.open(invalid.draft, read_request_key())
             raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid))) from invalid
         self._record.open(order, read_request_key())
-        self._set_limits(order, order_id)
+        self._saga.set_deadline(workflow.info().workflow_start_time + timedelta(seconds=order.deadline_seconds))
         return order
 
-    def _set_limits(self, order: PlaceOrder, order_id: str) -> None:
-        """Set the deadline; or, after a workflow reset, take into account that an earlier run may have gone further.
+    async def _register(self, order_id: str, order: PlaceOrder) -> None:
+        """Open the order's record; when it was open already, as after a workflow reset, expect that an earlier run went further.
 
-        What that run did is unknown here, and unknown is compensated. It has no deadline: who resets a saga takes its time.
+        How far is unknown here, and unknown is compensated. An order that had completed has no deadline any more.
         """
-        info = workflow.info()
-        if info.run_id == info.original_execution_run_id:
-            self._saga.set_deadline(info.workflow_start_time + timedelta(seconds=order.deadline_seconds))
+        registered = await self._saga.begin(calls.register_order(order_id, order, read_request_key()))
+        if registered.known is None:
             return
         self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
         self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
+        if registered.known is OrderStatus.CONFIRMED:
+            self._saga.set_deadline(None)
 
     def _outcome(self) -> dict[str, Any]:
         """Return the completed order, or raise what shows the failed one red in the Web UI.

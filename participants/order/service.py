@@ -32,11 +32,14 @@ class OrderService:
         self._fence = Fence(engine, FENCE)
 
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
-        """Open the order as PENDING, unless its id belongs to another order."""
+        """Open the order as PENDING, unless its id belongs to another order; if it was opened before, say how it stands."""
+        first = False
 
         def open_record(connection: sa.Connection) -> OrderRegisteredEvent:
+            nonlocal first
             if _find(connection, command.order_id) is not None:
                 raise Refused(_reused(command.order_id))
+            first = True
             fingerprint = command.order.fingerprint()
             _insert(connection, command, fingerprint)
             opening = StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)
@@ -44,11 +47,16 @@ class OrderService:
             return OrderRegisteredEvent(order_id=command.order_id)
 
         try:
-            return self._fence.forward(command, open_record, OrderRegisteredEvent, OrderRejectedEvent)
+            answer = self._fence.forward(command, open_record, OrderRegisteredEvent, OrderRejectedEvent)
         except KeyReused:
             return _reused(command.order_id)
         except AlreadyCompensated as late:
             return OrderRejectedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
+        if first or isinstance(answer, OrderRejectedEvent):
+            return answer
+        with reading(self._engine) as connection:
+            row = _find(connection, command.order_id)
+        return answer if row is None else answer.model_copy(update={"known": OrderStatus(row.status)})
 
     def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
         """Close the order as CONFIRMED, with the saga's moves.

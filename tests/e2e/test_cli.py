@@ -213,3 +213,36 @@ def test_a_cancel_after_a_reset_takes_back_what_the_first_run_did(stack: Stack) 
         ["RestoreStockCommand", "RefundPaymentCommand", "CancelOrderCommand"],
     )
     assert [stack.http.get(path).json() for path in ("/customers/rich/wallet", "/stock/plenty")] == [money, pieces]
+
+
+def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: Stack) -> None:
+    """Terminating skips every compensation: the order does not look as if nothing had happened."""
+    stack.processes["stock"].send_signal(signal.SIGSTOP)
+    start(stack, "order-terminated", json.dumps(order()))
+    until(lambda: stack.http.get("/orders/terminated").json()["state"] == "PAYMENT_COMPLETED", "it is paid")
+    stack.temporal("workflow", "terminate", "--workflow-id", "order-terminated", "--reason", "a test")
+    stack.processes["stock"].send_signal(signal.SIGCONT)
+    view = stack.closed("terminated")
+    assert (view["state"], view["status"], view["needs_attention"]) == ("PAYMENT_COMPLETED", "PENDING", True)
+    assert view["timeline"][-1]["name"].startswith("terminated from outside")
+
+
+def test_a_reset_at_the_end_replays_and_fails_as_before(stack: Stack) -> None:
+    """A failed saga that is reset at its last task closes again in the same words, and wedges nothing."""
+    start(stack, "order-last", json.dumps(order(sku="scarce", quantity=4)))
+    assert failure(stack, "order-last").startswith("OUT_OF_STOCK: ")
+    stack.temporal("workflow", "reset", "--workflow-id", "order-last", "--type", "LastWorkflowTask", "--reason", "a test")
+    assert failure(stack, "order-last").startswith("OUT_OF_STOCK: ")
+
+
+def test_a_reset_intruder_leaves_the_owner_of_the_id_alone(stack: Stack) -> None:
+    """A saga that was refused an id that is taken refunds nothing of the owner's, also when it is reset."""
+    start(stack, "order-owned", json.dumps(order()))
+    assert outcome(stack, "order-owned")["status"] == "COMPLETED"
+    money = stack.http.get("/customers/rich/wallet").json()
+    start(stack, "order-owned", json.dumps(order(quantity=2)))
+    assert failure(stack, "order-owned").startswith("ORDER_ID_REUSED: ")
+    stack.temporal("workflow", "reset", "--workflow-id", "order-owned", "--type", "FirstWorkflowTask", "--reason", "a test")
+    assert failure(stack, "order-owned").startswith("ORDER_ID_REUSED: ")
+    assert stack.http.get("/customers/rich/wallet").json() == money
+    assert stack.http.get("/orders/owned").json()["status"] == "CONFIRMED"

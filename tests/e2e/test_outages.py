@@ -78,11 +78,16 @@ def test_reads_need_no_worker(stack: Stack) -> None:
 
 def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     """While Temporal is down the API says so and stays up; when it is back, so is the API, and the order goes on."""
+    stack.place(order(order_id="closed-before"), Prefer="wait=20")
     stopped_at_payment(stack, "survivor")
     stack.kill("temporal")
     answer = stack.http.get("/readyz")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    assert (stack.place(order()).status_code, stack.status("/livez")) == (503, 200)
+    unanswered = stack.place(order())
+    assert (unanswered.status_code, stack.status("/livez")) == (503, 200)
+    order_id = unanswered.headers["Location"].removeprefix("/orders/")
+    assert f'"order_id": "{order_id}"' in unanswered.json()["detail"], "asking again need not be a second order"
+    assert stack.http.get("/orders/closed-before").json()["state"] == "COMPLETED", "the record answers without Temporal"
     stack.start("temporal", "embedded.py")
     stack.processes["payment"].send_signal(signal.SIGCONT)
     assert until(lambda: stack.status("/readyz") == 200, "the API is ready again")

@@ -23,7 +23,7 @@ def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> No
         zombie.send_signal(signal.SIGSTOP)
     stack.start_worker("payment-2")
     view = stack.closed("late")
-    assert (view["state"], view["failure"]["reason"]) == ("FAILED", "STEP_UNAVAILABLE")
+    assert (view["state"], view["failure"]["reason"]) == ("FAILED", "DEADLINE_EXCEEDED")
     assert [c["command"] for c in view["compensations"]] == ["RefundPaymentCommand", "CancelOrderCommand"]
     zombie.send_signal(signal.SIGCONT)  # it finishes what it has in hand, and ends
     assert zombie.wait(30) == 0

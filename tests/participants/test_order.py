@@ -76,12 +76,15 @@ def test_register_makes_the_first_move(orders: OrderService) -> None:
 
 
 def test_register_repeated_opens_once(orders: OrderService) -> None:
-    """The same registration again, with another time or request key too, gets the same answer and changes nothing."""
-    first = orders.register(register("7", request_key="first"))
+    """The same registration again, with another time or request key too, changes nothing, and is told how the order stands."""
+    assert orders.register(register("7", request_key="first")) == OrderRegisteredEvent(order_id="7")
     before = remembered(orders)
-    assert orders.register(register("7", request_key="first")) == first
-    assert orders.register(register("7", start=LATER, request_key="second")) == first
+    again = OrderRegisteredEvent(order_id="7", known=OrderStatus.PENDING)
+    assert orders.register(register("7", request_key="first")) == again
+    assert orders.register(register("7", start=LATER, request_key="second")) == again
     assert remembered(orders) == before
+    orders.confirm(confirm("7"))
+    assert orders.register(register("7")) == OrderRegisteredEvent(order_id="7", known=OrderStatus.CONFIRMED)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +280,7 @@ def test_cancel_of_another_order_does_not_keep_the_owner_from_being_confirmed(or
     """The owner of the id goes on as if nobody else had come."""
     orders.register(register("7"))
     orders.cancel(cancel("7", OTHER_ORDER))
-    assert orders.register(register("7")) == OrderRegisteredEvent(order_id="7")
+    assert orders.register(register("7")) == OrderRegisteredEvent(order_id="7", known=OrderStatus.PENDING)
     assert orders.confirm(confirm("7")) == OrderConfirmedEvent(order_id="7")
     before = remembered(orders)
     assert orders.cancel(cancel("7", OTHER_ORDER)) == REUSED

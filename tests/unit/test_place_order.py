@@ -156,3 +156,10 @@ def test_what_is_valid_by_itself_is_kept_of_an_invalid_start(raw: Any, draft: Dr
 def test_a_draft_knows_its_total_when_it_knows_its_lines() -> None:
     """The total of a draft is that of its lines, and unknown without them."""
     assert (DraftOrder(lines=LINES).total_minor, DraftOrder().total_minor) == (1530, None)
+
+
+def test_too_many_lines_are_one_problem() -> None:
+    """Lines are counted before they are looked at, so that a huge body is refused at once."""
+    with pytest.raises(ValidationError) as caught:
+        PlaceOrder.model_validate({"customer_id": "17850", "currency": "GBP", "lines": [{"sku": "!"}] * 300_000})
+    assert [(error["loc"], error["type"]) for error in caught.value.errors()] == [(("lines",), "too_long")]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
 
 from contracts import stubs
 from contracts.base import Command, Event
@@ -171,11 +172,11 @@ async def invalid_start(script: Script) -> None:
 
 
 async def step_unavailable(script: Script) -> None:
-    """The stock service takes the command and never answers."""
-    await script.start(ORDER | {"deadline_seconds": 3})
+    """The stock service takes the command, and fails for good without saying what it did."""
+    await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     await script.expect(DecreaseStockCommand)
-    script.ignore()
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
     await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
     await script.failed()
 

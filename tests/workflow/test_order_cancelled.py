@@ -47,6 +47,7 @@ async def test_a_cancel_before_the_first_step_leaves_only_a_closed_record(script
     async with script.orchestrator_away():
         await script.start(ORDER)
         await cancel(script)
+    await obey(script, RegisterOrderCommand)
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "CANCELLED"
 

@@ -165,3 +165,10 @@ async def test_a_cancel_update_that_cannot_be_read_is_refused(script: Script) ->
     await script.completed()
     assert script.history is not None
     assert not [e for e in script.history.events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED]
+
+
+async def test_a_start_with_thousands_of_bad_lines_closes_too(script: Script) -> None:
+    """A huge start is refused for its size; it does not keep the orchestrator busy until Temporal takes it for deadlocked."""
+    await script.start(ORDER | {"lines": [{"sku": "!", "quantity": 0, "unit_price_minor": -1}] * 12_000})
+    await take_back(script, CancelOrderCommand)
+    assert "At most 1000 lines, not 12000" in (await script.failed()).message

@@ -41,7 +41,7 @@ async def test_a_step_without_an_answer_in_time_is_taken_back(script: Script, st
     script.ignore()
     await take_back(script, *UNDOING[step])
     error = await script.failed()
-    assert (error.details[0]["step"], error.details[0]["reason"]) == (step.__name__.removesuffix("Command"), "STEP_UNAVAILABLE")
+    assert (error.details[0]["step"], error.details[0]["reason"]) == (step.__name__.removesuffix("Command"), "DEADLINE_EXCEEDED")
     assert error.category == ApplicationErrorCategory.UNSPECIFIED, "an outage is nothing benign"
 
 
@@ -79,10 +79,11 @@ async def test_the_deadline_is_looked_at_before_the_pivot(script: Script) -> Non
 
 
 async def test_an_order_that_is_over_time_before_its_first_step_is_only_cancelled(script: Script) -> None:
-    """No participant is asked for anything but to close the record."""
+    """The order service alone hears of it."""
     async with script.orchestrator_away():
         await script.start(ORDER | {"deadline_seconds": 1})
         await deadline_passes(script, 1)
+    await obey(script, RegisterOrderCommand)
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "DEADLINE_EXCEEDED"
 

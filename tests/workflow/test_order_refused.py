@@ -1,5 +1,5 @@
 import pytest
-from temporalio.exceptions import ApplicationErrorCategory
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from contracts.order import CancelOrderCommand, OrderRejectedEvent, PlaceOrder, RegisterOrderCommand, order_id_of
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
@@ -84,3 +84,25 @@ async def test_a_refused_order_fails_as_business_as_usual(script: Script) -> Non
     assert (error.type, error.message) == ("OrderFailed", "INSUFFICIENT_FUNDS: declined: INSUFFICIENT_FUNDS")
     assert error.category == ApplicationErrorCategory.BENIGN
     assert order_id_of(script.saga_id) not in error.message
+
+
+async def test_a_refusal_larger_than_temporal_takes_still_rolls_back(script: Script) -> None:
+    """A reason too long for a search attribute, and details of a megabyte, end no saga: they are cut, and the money goes back."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
+    await script.expect(DecreaseStockCommand)
+    answer = {"reason": "x" * 2_100, "message": "y" * 500_000, "details": {"z": "z" * 300_000}}
+    script.fail(ApplicationError("no", answer, type="StockDecreaseFailedEvent", non_retryable=True))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    failure = (await script.failed()).details[0]
+    assert (failure["reason"], failure["details"], len(failure["message"])) == ("StockDecreaseFailedEvent", {}, 2_002)
+
+
+async def test_an_error_larger_than_temporal_takes_still_rolls_back(script: Script) -> None:
+    """The last error of a step that failed for good is told in so many words as fit."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    await script.expect(ProcessPaymentCommand)
+    script.fail(ApplicationError("e" * 1_100_000, type="Broken", non_retryable=True))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    assert len((await script.failed()).details[0]["message"]) < 3_000

@@ -69,7 +69,7 @@ TIMELINES = {
     "step_unavailable": [
         *PAID,
         "command DecreaseStockCommand",
-        "note DecreaseStockCommand unanswered: its outcome is unknown",
+        "note DecreaseStockCommand failed",
         "state ROLLING_BACK",
         "command RestoreStockCommand",
         "event StockRestoredEvent",
