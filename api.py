@@ -1,14 +1,12 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
-from config import Settings, connect
+from config import Settings, connect, read_settings
 from participants.order.service import OrderService
 from routes import acts, orders, problems, reads
 from routes.sagas import Sagas
@@ -40,10 +38,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        sys.exit("\n".join(str(problem["ctx"]["error"] if "ctx" in problem else problem["msg"]) for problem in error.errors()))
+    settings = read_settings()
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -56,6 +56,24 @@ class Settings(BaseSettings):
     def web_ui_url(self) -> str:
         """Where people reach the Temporal Web UI."""
         return self.temporal_ui_url or f"http://localhost:{self.temporal_ui_port}"
+
+
+def explain(error: ValidationError) -> str:
+    """Return in one line which settings are wrong, by their variables, and how."""
+    told = []
+    for problem in error.errors():
+        message = problem["msg"].removeprefix("Value error, ")
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        told.append(f"{name}={problem['input']} is no good setting: {message}" if name else message)
+    return "; ".join(told)
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment, or end this process with a sentence that says which are wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        sys.exit(f"cannot start: {explain(error)}")
 
 
 def leave(status: int = 0) -> NoReturn:

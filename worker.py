@@ -18,7 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
-from config import Settings, connect, leave
+from config import Settings, connect, leave, read_settings
 from contracts import stubs
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -62,7 +62,10 @@ ROLES: dict[str, Callable[[Client, Settings], Worker]] = {role.__name__: role fo
 
 
 def _engine(participant: str, settings: Settings) -> Any:
-    return open_database(settings.database_url(participant), pool_size=settings.worker_threads)
+    engine = open_database(settings.database_url(participant), pool_size=settings.worker_threads)
+    database = engine.url.render_as_string(hide_password=True)
+    logging.getLogger("worker").info("%s keeps its data in %s", participant, database)
+    return engine
 
 
 def _participant(client: Client, settings: Settings, queue: str, activities: Sequence[Callable[..., Any]]) -> Worker:
@@ -127,12 +130,12 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def main(roles: Sequence[str]) -> None:
+async def main(roles: Sequence[str], settings: Settings) -> None:
     """Run the roles until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(roles, Settings(), stop)
+    await run(roles, settings, stop)
 
 
 if __name__ == "__main__":
@@ -142,5 +145,5 @@ if __name__ == "__main__":
     if unknown := [role for role in chosen if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(main(chosen))
+    asyncio.run(main(chosen, read_settings()))
     leave()

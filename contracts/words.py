@@ -7,6 +7,8 @@ from contracts.decisions import Decision
 from contracts.money import money
 from contracts.order import PlaceOrder
 
+MOST_LINES = 20
+
 
 def cancelled(decision: Decision) -> str:
     """Return who cancelled and why, in one sentence."""
@@ -21,6 +23,15 @@ def count(order: PlaceOrder) -> str:
 def describe(order: PlaceOrder) -> str:
     """Return one line about an order."""
     return f"Customer {order.customer_id}: {count(order)}, {money(order.total_minor, order.currency)}"
+
+
+def itemise(order: PlaceOrder) -> str:
+    """Return the lines of an order as a Markdown list, the first few of many."""
+    told = [
+        f"- {line.quantity} × {line.sku} at {money(line.unit_price_minor, order.currency)}" for line in order.lines[:MOST_LINES]
+    ]
+    more = len(order.lines) - len(told)
+    return "\n".join([*told, f"- and {more} more"] if more else told)
 
 
 def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:

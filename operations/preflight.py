@@ -11,9 +11,8 @@ from pathlib import Path
 
 import psutil
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from config import Settings
+from config import Settings, explain
 from embedded import temporal_binary
 
 MARK = "ORDER_SAGA_STACK"
@@ -37,17 +36,10 @@ def read_settings() -> Settings:
         settings = Settings()
         temporal_binary()
     except ValidationError as error:
-        raise CannotStart("; ".join(_setting(problem) for problem in error.errors())) from error
+        raise CannotStart(explain(error)) from error
     except FileNotFoundError as error:
         raise CannotStart(str(error)) from error
     return settings
-
-
-def _setting(problem: ErrorDetails) -> str:
-    if not problem["loc"]:
-        return problem["msg"].removeprefix("Value error, ")
-    name = str(problem["loc"][0]).upper()
-    return f"{name}={problem['input']} is no good setting: {problem['msg']}"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Header, Path, Request, Response
-from pydantic import StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from contracts.base import IDENTIFIER, digest
 from contracts.order import MAX_REQUEST_KEY, PlaceOrder
@@ -31,6 +31,12 @@ Desk = Annotated[Sagas, Depends(sagas)]
 router = APIRouter(tags=["orders"])
 
 
+class OrderBody(PlaceOrder):
+    """An order as it is posted: a field that does not exist is an error, as `orderId` for `order_id` would cost the once-only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 @router.post(
     "/orders",
     status_code=HTTPStatus.ACCEPTED,
@@ -40,7 +46,7 @@ router = APIRouter(tags=["orders"])
     },
 )
 async def place_order(
-    order: PlaceOrder,
+    order: OrderBody,
     desk: Desk,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description="the same key again is the same order")] = None,

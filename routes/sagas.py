@@ -31,7 +31,7 @@ from contracts.decisions import Decision
 from contracts.order import PlaceOrder, saga_id
 from contracts.states import SagaState
 from contracts.views import Links, OrderView
-from contracts.words import describe
+from contracts.words import describe, itemise
 from participants.order.service import OrderService
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
@@ -177,7 +177,7 @@ class Sagas:
                 memo={stubs.MEMO_FINGERPRINT: fingerprint, stubs.MEMO_REQUEST_KEY: request_key},
                 search_attributes=TypedSearchAttributes(shown),
                 static_summary=describe(order),
-                static_details=_table(order),
+                static_details=itemise(order),
                 rpc_timeout=ANSWER_LIMIT,
             )
         except WorkflowAlreadyStartedError:
@@ -232,10 +232,3 @@ async def _temporal() -> AsyncIterator[None]:
         raise
     except RuntimeError as error:
         raise unavailable("Temporal") from error
-
-
-def _table(order: PlaceOrder) -> str:
-    """Return the lines as the Web UI shows them."""
-    rows = [f"| {line.sku} | {line.quantity} | {line.unit_price_minor} |" for line in order.lines[:20]]
-    more = [f"| … {len(order.lines) - 20} more | | |"] if len(order.lines) > 20 else []  # noqa: PLR2004
-    return "\n".join(["| SKU | quantity | price (minor units) |", "|---|---|---|", *rows, *more])

@@ -14,6 +14,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 LOCK_WAIT_SECONDS = 5
 """A lock is waited for this long, less than an activity's start-to-close; then the try fails and the server tries again."""
 
+ANSWER_SECONDS = 8
+"""A PostgreSQL server gets this long for one statement, and for acknowledging what is sent to it."""
+
 
 def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
     """Return an engine; nothing is connected until it is used.
@@ -26,7 +29,13 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
         pool_size: connections kept; as many as threads use the engine.
     """
     if not url.startswith("sqlite"):
-        options = {"options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s"}
+        # A server that is cut off must not keep a thread longer than a try of a command may take.
+        limits = {"lock_timeout": LOCK_WAIT_SECONDS, "statement_timeout": ANSWER_SECONDS}
+        options = {
+            "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
+            "connect_timeout": LOCK_WAIT_SECONDS,
+            "tcp_user_timeout": ANSWER_SECONDS * 1_000,
+        }
         isolation = "READ COMMITTED"
         return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, isolation_level=isolation, connect_args=options)
     if (path := sa.make_url(url).database) and path != ":memory:":

@@ -16,7 +16,7 @@ from contracts.order import (
     PlaceOrder,
 )
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
-from contracts.words import describe
+from contracts.words import describe, itemise
 from temporal_saga.saga import Saga
 
 
@@ -129,11 +129,11 @@ class Record:
         workflow.set_current_details(self._details())
 
     def _details(self) -> str:
-        lines = [f"**{self.state}**"]
+        told = [f"**{self.state}**"]
         if isinstance(self.order, PlaceOrder):
-            lines.append(describe(self.order))
+            told += [describe(self.order), itemise(self.order)]
         if self.failure is not None:
             where = f" at {self.failure.step}" if self.failure.step else ""
-            lines.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
-            lines += [f"- {c.command} takes back {c.step}" for c in self.compensations()]
-        return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
+            told.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
+            told.append("\n".join(f"- {c.command} takes back {c.step}" for c in self.compensations()))
+        return "\n\n".join(told)

@@ -246,3 +246,16 @@ def test_a_reset_intruder_leaves_the_owner_of_the_id_alone(stack: Stack) -> None
     assert failure(stack, "order-owned").startswith("ORDER_ID_REUSED: ")
     assert stack.http.get("/customers/rich/wallet").json() == money
     assert stack.http.get("/orders/owned").json()["status"] == "CONFIRMED"
+
+
+def test_an_order_placed_over_http_reads_like_the_business(stack: Stack) -> None:
+    """Its run carries summary, lines and state for people, and fingerprint and key in its memo."""
+    stack.place(order(order_id="shown", quantity=2), Idempotency_Key="k-7", Prefer="wait=20")
+    described = json.loads(stack.temporal("workflow", "describe", "--workflow-id", "order-shown", "--output", "json"))
+    memo = described["workflowExecutionInfo"]["memo"]["fields"]
+    assert (memo["request_key"], len(memo["fingerprint"])) == ("k-7", 64)
+    told = json.dumps(described["executionConfig"]["userMetadata"], ensure_ascii=False)
+    assert "- 2 × plenty at 1.00 GBP" in told
+    assert "Customer rich: 1 line, 2.00 GBP" in told
+    metadata = stack.temporal("workflow", "metadata", "--workflow-id", "order-shown")
+    assert "**COMPLETED**" in metadata

@@ -126,6 +126,7 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"deadline_seconds": 0}, "deadline_seconds"),
     ({"deadline_seconds": 86_401}, "deadline_seconds"),
     ({"deadline_seconds": 1.9}, "deadline_seconds"),
+    ({"orderId": "a"}, "orderId"),
 ]
 
 

@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -117,3 +119,14 @@ def test_the_temporal_command_is_the_one_beside_this_python(monkeypatch: pytest.
     elsewhere.unlink()
     with pytest.raises(FileNotFoundError, match="`make` installs one"):
         temporal_binary()
+
+
+@pytest.mark.parametrize("door", ["api.py", "worker.py"])
+def test_a_front_door_says_which_setting_is_wrong(door: str) -> None:
+    """A setting that is no good is named by its variable, in a sentence and without a traceback."""
+    env = os.environ | {"API_PORT": "abc", "WORKER_THREADS": "0"}
+    ended = subprocess.run([sys.executable, door], env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "API_PORT=abc is no good setting" in ended.stderr
+    assert "WORKER_THREADS=0 is no good setting" in ended.stderr
+    assert "Traceback" not in ended.stderr
