@@ -81,22 +81,22 @@ class Sagas:
                     raise
 
     async def view(self, order_id: str) -> OrderView:
-        """Return the order as it stands, with every worker down just the same.
+        """Return the order as it stands, with every worker down just the same; a closed one with Temporal away, too.
 
         Raises:
-            Problem: 404 when there is no such order; 503 when Temporal is away.
+            Problem: 404 when there is no such order; 503 when Temporal is away and the order is not closed.
         """
         links = self._links(order_id)
+        record = await asyncio.to_thread(self._orders.find, order_id)
+        closed = record is not None and record.closed_at is not None
         try:
             async with _temporal():
                 run = await self._run(order_id)
         except Problem:
-            record = await asyncio.to_thread(self._orders.find, order_id)
-            if record is None or record.closed_at is None:
+            if not closed:
                 raise
-            return view_of_record(record, await asyncio.to_thread(self._orders.moves, order_id), links)
-        record = await asyncio.to_thread(self._orders.find, order_id)
-        if run is not None and (record is None or record.closed_at is None):
+            run = None
+        if run is not None and not closed:
             return view_of_run(order_id, run, links)
         if record is None:
             raise not_found(f"order {order_id}")
