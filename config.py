@@ -6,6 +6,7 @@ Temporal's own `TEMPORAL_*` variables and profiles are read by `temporalio.envco
 import logging
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn, Self
 
@@ -14,6 +15,8 @@ from pydantic_settings import BaseSettings
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile
+
+from temporal_saga.policy import Policy
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -35,6 +38,17 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8000, ge=1, le=65_535, description="the API's port")
     api_trusted_network: bool = Field(default=False, description="allow the API to bind beyond loopback, unauthenticated")
 
+    review_threshold_minor: int | None = Field(
+        default=None, ge=0, description="orders of this total (minor units) or more wait for a person's approval; none when unset"
+    )
+    review_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400, description="how long they wait for it")
+
+    start_to_close_seconds: float = Field(default=10, gt=0, description="one try of one command")
+    forward_step_seconds: float = Field(default=60, gt=0, description="a forward step with all its tries")
+    compensation_pause_seconds: float = Field(default=60, gt=0, description="the longest pause between tries of what must happen")
+    stuck_attempts: int = Field(default=10, ge=1, description="what must happen is stuck after so many failed tries")
+    stuck_after_seconds: float = Field(default=600, gt=0, description="or after so long")
+
     worker_threads: int = Field(default=10, ge=1, le=200, description="commands that one participant's worker takes at once")
     worker_grace_seconds: float = Field(default=30, gt=0, description="how long a stopping worker lets its work finish")
 
@@ -46,6 +60,17 @@ class Settings(BaseSettings):
                 "authenticate. Bind to 127.0.0.1, or set API_TRUSTED_NETWORK=1 where only trusted clients reach it"
             )
         return self
+
+    @property
+    def policy(self) -> Policy:
+        """The limits of the sagas."""
+        return Policy(
+            start_to_close=timedelta(seconds=self.start_to_close_seconds),
+            forward_step=timedelta(seconds=self.forward_step_seconds),
+            longest_pause=timedelta(seconds=self.compensation_pause_seconds),
+            stuck_attempts=self.stuck_attempts,
+            stuck_after=timedelta(seconds=self.stuck_after_seconds),
+        )
 
     def database_url(self, participant: str) -> str:
         """Return the URL of the database that `participant` (order, payment or stock) owns."""

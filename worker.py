@@ -24,6 +24,7 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
+from temporal_saga.policy import Apply
 from workflows.order import OrderSaga
 
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
@@ -36,13 +37,19 @@ def orchestrator(client: Client, settings: Settings) -> Worker:
         task_queue=stubs.ORCHESTRATOR_QUEUE,
         workflows=[OrderSaga],
         workflow_runner=SandboxedWorkflowRunner(restrictions=PASSED_THROUGH),
+        interceptors=[Apply(settings.policy)],
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
     )
 
 
 def order(client: Client, settings: Settings) -> Worker:
     """Return the order service's worker."""
-    activities = OrderActivities(OrderService(_engine("order", settings)))
+    service = OrderService(
+        _engine("order", settings),
+        review_threshold_minor=settings.review_threshold_minor,
+        review_seconds=settings.review_seconds,
+    )
+    activities = OrderActivities(service)
     return _participant(client, settings, stubs.ORDER_QUEUE, activities.all)
 
 

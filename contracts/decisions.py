@@ -15,3 +15,19 @@ class Decision(Contract):
 
     by: Name
     reason: Words
+
+
+class Evidence(Decision):
+    """Who put a stuck step right by hand, why, and what shows it, e.g. the number of a bank transfer."""
+
+    evidence: Words
+
+
+class StepDecision(Decision):
+    """A decision about the stuck step that it names."""
+
+    step: Name
+
+
+class StepEvidence(Evidence, StepDecision):
+    """The settlement of the stuck step that it names."""

@@ -169,10 +169,15 @@ class RegisterOrderCommand(Command):
 
 
 class OrderRegisteredEvent(Event):
-    """The order is on record. `known` says how it stood already when this was not the first time that it was registered."""
+    """The order is on record.
+
+    `known` says how it stood already when this was not the first time that it was registered. `review_seconds` is how long the
+    order waits for a person to approve it before payment; None when it needs no review.
+    """
 
     event: Literal["OrderRegisteredEvent"] = "OrderRegisteredEvent"
     known: OrderStatus | None = None
+    review_seconds: int | None = None
 
 
 class OrderRejectedEvent(Refusal):

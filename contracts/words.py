@@ -15,6 +15,11 @@ def cancelled(decision: Decision) -> str:
     return f"cancelled by {decision.by}: {decision.reason}"
 
 
+def rejected(decision: Decision) -> str:
+    """Return who rejected and why, in one sentence."""
+    return f"rejected by {decision.by}: {decision.reason}"
+
+
 def count(order: PlaceOrder) -> str:
     """Return how many lines an order has."""
     return "1 line" if len(order.lines) == 1 else f"{len(order.lines)} lines"

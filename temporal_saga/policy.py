@@ -1,32 +1,87 @@
 """Every limit of a saga, by name."""
 
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
-
-START_TO_CLOSE = timedelta(seconds=10)
-"""One try of one command. A participant that is still at work after this is tried again; the fence keeps it to one effect."""
-
-FORWARD_STEP = timedelta(seconds=60)
-"""A forward step with all its tries. Past it the outcome is unknown, and unknown is compensated."""
-
-FORWARD_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200),
-    backoff_coefficient=2.0,
-    maximum_interval=timedelta(seconds=5),
-    non_retryable_error_types=["KeyReused"],
-)
-"""Tries of a forward step: soon at first, bounded by `FORWARD_STEP` and not by their number."""
-
-ENDLESS_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=60)
-)
-"""Tries of what must happen, a compensation or a step after the pivot: ever rarer, never given up."""
+from temporalio.worker import Interceptor, WorkflowInterceptorClassInput
 
 MOST_REASON = 100
 MOST_MESSAGE = 2_000
 MOST_DETAILS = 200_000
 """Characters of a failure's reason, message and details (as JSON); it stands in a search attribute and the closing command."""
 
-ENDLESS_PAUSE = timedelta(seconds=60)
-"""Between two rounds of such tries, when the server itself gave up a round."""
+_GIVEN = "temporal_saga.policy"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The limits of a worker's sagas. They bound and space tries and steer nothing else, so that another policy replays the same.
+
+    Args:
+        start_to_close: one try of one command. A participant that is still at work after this is tried again; the fence keeps it
+            to one effect.
+        forward_step: a forward step with all its tries. Past it the outcome is unknown, and unknown is compensated.
+        longest_pause: between two tries of what must happen, a compensation or a step after the pivot; they are never given up.
+        stuck_attempts: what must happen is stuck when so many tries failed, or when `stuck_after` has passed, whichever is first.
+        stuck_after: a participant that is down makes no attempts, so time counts as well.
+    """
+
+    start_to_close: timedelta = timedelta(seconds=10)
+    forward_step: timedelta = timedelta(seconds=60)
+    longest_pause: timedelta = timedelta(seconds=60)
+    stuck_attempts: int = 10
+    stuck_after: timedelta = timedelta(minutes=10)
+
+    @property
+    def forward_retry(self) -> RetryPolicy:
+        """Tries of a forward step: soon at first, bounded by `forward_step` and not by their number."""
+        return RetryPolicy(
+            initial_interval=timedelta(milliseconds=200),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(seconds=5),
+            non_retryable_error_types=["KeyReused"],
+        )
+
+    @property
+    def first_round(self) -> RetryPolicy:
+        """Tries of what must happen, until it counts as stuck: ever rarer."""
+        return RetryPolicy(
+            initial_interval=min(timedelta(milliseconds=200), self.longest_pause),
+            backoff_coefficient=2.0,
+            maximum_interval=self.longest_pause,
+            maximum_attempts=self.stuck_attempts,
+        )
+
+    @property
+    def endless_round(self) -> RetryPolicy:
+        """Tries of what is stuck: as rare as they get, never given up."""
+        return RetryPolicy(initial_interval=self.longest_pause, backoff_coefficient=1.0, maximum_interval=self.longest_pause)
+
+    def pause(self, rounds: int) -> timedelta:
+        """Return the pause after so many rounds that the server gave up: `longest_pause`, doubling up to an hour."""
+        doublings = min(rounds - 1, 10)
+        return min(self.longest_pause * (1 << doublings), max(self.longest_pause, timedelta(hours=1)))
+
+
+class Apply(Interceptor):
+    """Gives the sagas of one worker their policy: `Worker(…, interceptors=[Apply(Policy(…))])`."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Give `policy`."""
+        self._policy = policy
+
+    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002  # the SDK's name
+        """Hand the policy through the sandbox, as the values that it consists of."""
+        values = asdict(self._policy)
+        given: Callable[[], dict[str, Any]] = lambda: values  # noqa: E731
+        input.unsafe_extern_functions[_GIVEN] = given
+
+
+def current() -> Policy:
+    """Return the policy that the worker was given, or the default one; for use inside a workflow."""
+    given = workflow.extern_functions().get(_GIVEN)
+    return Policy(**given()) if given else Policy()

@@ -32,6 +32,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Replayer, Worker, WorkflowRunner
 
 from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.policy import Apply, Policy
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -152,6 +153,7 @@ class Script:
         saga_id: str,
         workflow_type: str,
         runner: WorkflowRunner,
+        policy: Policy | None = None,
         max_cached_workflows: int = 1000,
     ) -> None:
         """Prepare the story of one saga.
@@ -163,6 +165,7 @@ class Script:
             saga_id: the workflow's id, the root of its idempotency keys.
             workflow_type: the name to start it by.
             runner: the sandbox, as in production.
+            policy: the saga's limits; None for the default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
         """
         self._client = client
@@ -175,8 +178,10 @@ class Script:
             task_queue=self._task_queue,
             workflows=[workflow],
             workflow_runner=runner,
+            interceptors=[Apply(policy or Policy())],
             max_cached_workflows=max_cached_workflows,
         )
+        # With the default policy: whatever the limits were, the same code replays.
         self._replayer = partial(Replayer, workflows=[workflow], workflow_runner=runner, data_converter=client.data_converter)
         self._orchestrator = AsyncExitStack()
         self._handle: WorkflowHandle[Any, Any] | None = None

@@ -11,7 +11,7 @@ from contracts.order import OrderRegisteredEvent, PlaceOrder, RegisterOrderComma
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from contracts.words import count
-from temporal_saga.saga import Call
+from temporal_saga.call import Call
 from workflows.record import Record
 
 

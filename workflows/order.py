@@ -8,14 +8,16 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from contracts.decisions import Decision
-from contracts.order import Failure, PlaceOrder
+from contracts.order import Failure, OrderRegisteredEvent, PlaceOrder
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import REFUSALS
-from contracts.words import cancelled
-from temporal_saga import saga as core
-from temporal_saga.saga import Saga, SagaStopped
+from contracts.words import rejected
+from temporal_saga import failure as core
+from temporal_saga import policy
+from temporal_saga.failure import SagaStopped
+from temporal_saga.saga import Saga
 from workflows import calls
+from workflows.acts import Acts
 from workflows.record import Record
 from workflows.start import InvalidStart, read_identity, read_order, read_request_key
 
@@ -23,7 +25,7 @@ OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
 @workflow.defn(dynamic=True)
-class OrderSaga:
+class OrderSaga(Acts):
     """Registers, charges, takes from stock and confirms one order; or takes back in reverse what was done, and says why.
 
     It answers to every workflow type on its task queue, so that a start with a wrong type or payload ends at once with a
@@ -32,8 +34,8 @@ class OrderSaga:
 
     def __init__(self) -> None:
         """Begin with nothing done and nothing known."""
-        self._saga = Saga(workflow.info().workflow_id, refusals=REFUSALS)
-        self._record = Record(self._saga)
+        saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current())
+        super().__init__(saga, Record(saga))
 
     @workflow.run
     async def run(self, arguments: Sequence[RawValue]) -> dict[str, Any]:
@@ -41,10 +43,11 @@ class OrderSaga:
         saga, record = self._saga, self._record
         try:
             order_id = self._identify()
-            saga.compensate_always("RegisterOrder", calls.cancel_order(record))
+            saga.compensate_always("RegisterOrder", calls.cancel_order(record), last=True)
             order = self._receive(arguments, order_id)
 
-            await self._register(order_id, order)
+            registered = await self._register(order_id, order)
+            await self._pass_review(registered)
 
             await saga.step(
                 calls.process_payment(order_id, order),
@@ -61,36 +64,12 @@ class OrderSaga:
 
             await saga.finish(calls.confirm_order(record))
         except SagaStopped as stopped:
+            self._review.end("it is rolling back")
             record.fail(Failure.model_validate(vars(stopped.failure)))
             await saga.roll_back()
-            record.move(SagaState.FAILED, "OrderCancelledEvent")
+            record.close()
         await saga.close()
         return self._outcome()
-
-    @workflow.signal(description='Cancel the order, as long as it is not completed: {"by": "…", "reason": "…"}')
-    def cancel(self, *arguments: Any) -> None:
-        """Note the wish to cancel; what cannot be read as one is ignored."""
-        try:
-            self._saga.stop(_cancelled(arguments))
-        except ValueError as error:
-            workflow.logger.warning("ignored a malformed cancel signal: %s", error)
-
-    @workflow.update(description='Cancel the order; refused once it is completed or rolling back: {"by": "…", "reason": "…"}')
-    def request_cancel(self, *arguments: Any) -> dict[str, Any]:
-        """Note the wish to cancel, and answer with the status."""
-        self._saga.stop(_cancelled(arguments))
-        return self._record.status()
-
-    @request_cancel.validator
-    def _may_cancel(self, *arguments: Any) -> None:
-        _cancelled(arguments)
-        if self._saga.closing:
-            raise ValueError(f"too late to cancel: the order is {self._record.state}")
-
-    @workflow.query(description="The saga's part of the order: its state, failure, compensations and moves")
-    def status(self, *_ignored: Any) -> dict[str, Any]:
-        """Return the status as JSON."""
-        return self._record.status()
 
     def _identify(self) -> str:
         """Return the order's id; a start that names no order stops here, with nothing to record."""
@@ -111,18 +90,35 @@ class OrderSaga:
         self._saga.set_deadline(workflow.info().workflow_start_time + timedelta(seconds=order.deadline_seconds))
         return order
 
-    async def _register(self, order_id: str, order: PlaceOrder) -> None:
+    async def _register(self, order_id: str, order: PlaceOrder) -> OrderRegisteredEvent:
         """Open the order's record; when it was open already, as after a workflow reset, expect that an earlier run went further.
 
         How far is unknown here, and unknown is compensated. An order that had completed has no deadline any more.
         """
         registered = await self._saga.begin(calls.register_order(order_id, order, read_request_key()))
-        if registered.known is None:
-            return
-        self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
-        self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
+        if registered.known is not None:
+            self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
+            self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
         if registered.known is OrderStatus.CONFIRMED:
             self._saga.set_deadline(None)
+        return registered
+
+    async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
+        """Wait until a person lets the order through, if it needs that; one that had completed before was let through."""
+        saga, record, review = self._saga, self._record, self._review
+        if registered.review_seconds is None or registered.known is OrderStatus.CONFIRMED:
+            review.end("it needs no review")
+            return
+        record.move(SagaState.AWAITING_REVIEW, "OrderRegisteredEvent")
+        limit = timedelta(seconds=registered.review_seconds)
+        decided = await saga.pause(lambda: review.verdict is not None, limit)
+        review.end("its review is over")
+        if not decided:
+            raise SagaStopped(core.Failure("REVIEW_EXPIRED", f"nobody approved the order within {limit}"))
+        assert review.decision is not None, "a verdict is somebody's"
+        if review.verdict == "reject":
+            raise SagaStopped(core.Failure("REJECTED", rejected(review.decision), details=review.decision.model_dump()))
+        record.move(SagaState.PENDING, "approve")
 
     def _outcome(self) -> dict[str, Any]:
         """Return the completed order, or raise what shows the failed one red in the Web UI.
@@ -140,15 +136,3 @@ class OrderSaga:
             type="OrderFailed",
             category=ApplicationErrorCategory.UNSPECIFIED if outage else ApplicationErrorCategory.BENIGN,
         )
-
-
-def _cancelled(arguments: Sequence[Any]) -> core.Failure:
-    """Read a cancel message.
-
-    Raises:
-        ValueError: it is no decision.
-    """
-    if len(arguments) != 1:
-        raise ValueError(f'send one JSON object, {{"by": "…", "reason": "…"}}; {len(arguments)} arguments came')
-    decision = Decision.model_validate(arguments[0])
-    return core.Failure("CANCELLED", cancelled(decision), details=decision.model_dump())

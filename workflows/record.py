@@ -14,10 +14,15 @@ from contracts.order import (
     DraftOrder,
     Failure,
     PlaceOrder,
+    Settlement,
 )
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
 from contracts.words import describe, itemise
+from temporal_saga.duty import Duty
 from temporal_saga.saga import Saga
+
+CLOSED_BY = "RegisterOrder"
+"""The step whose compensation closes the order's record: the command that tells of all the others."""
 
 
 class Record:
@@ -26,6 +31,7 @@ class Record:
     def __init__(self, saga: Saga) -> None:
         """Begin with an order of which nothing is known."""
         self._saga = saga
+        saga.watch(self._follow)
         self._request_key: str | None = None
         self._moves: list[StateMove] = []
         self.order_id: str | None = None
@@ -60,6 +66,11 @@ class Record:
         self.failure = failure
         self.move(SagaState.ROLLING_BACK, failure.event or failure.reason)
 
+    def close(self) -> None:
+        """Enter FAILED, once everything is taken back."""
+        settled = [duty for duty in self._saga.compensations if duty.last and duty.settlement is not None]
+        self.move(SagaState.FAILED, "CancelOrderCommand SETTLED" if settled else "OrderCancelledEvent")
+
     def confirm_command(self, *, idempotency_key: str) -> ConfirmOrderCommand:
         """Return the command that closes the order's record as CONFIRMED."""
         return ConfirmOrderCommand(idempotency_key=idempotency_key, order_id=self._id, moves=tuple(self._moves))
@@ -67,7 +78,10 @@ class Record:
     def cancel_command(self, *, idempotency_key: str) -> CancelOrderCommand:
         """Return the command that closes the order's record as CANCELLED, and is the last of the compensations it tells of."""
         assert self.failure is not None, "an order is only cancelled for a reason"
-        done = tuple(c.model_copy(update={"state": "DONE"}) for c in self.compensations())
+        told = [c.model_copy(update={"state": "DONE"}) if c.step == CLOSED_BY else c for c in self.compensations()]
+        moves = list(self._moves)
+        if self.state is SagaState.ROLLBACK_STUCK:  # no longer, once this command is obeyed
+            moves.append(StateMove(state=SagaState.ROLLING_BACK, cause="CancelOrderCommand DONE", at=workflow.now()))
         return CancelOrderCommand(
             idempotency_key=idempotency_key,
             order_id=self._id,
@@ -76,8 +90,8 @@ class Record:
             order_fingerprint=self.order.fingerprint(),
             request_key=self._request_key,
             failure=self.failure,
-            compensations=done,
-            moves=tuple(self._moves),
+            compensations=tuple(told),
+            moves=tuple(moves),
         )
 
     def compensations(self) -> tuple[Compensation, ...]:
@@ -85,8 +99,13 @@ class Record:
         if self.failure is None:
             return ()
         return tuple(
-            Compensation.model_validate({"step": c.step, "command": f"{c.call.name}Command", "state": c.progress.value})
-            for c in reversed(self._saga.compensations)
+            Compensation(
+                step=duty.step,
+                command=f"{duty.call.name}Command",
+                state=duty.progress.value,
+                settled=Settlement.model_validate(vars(duty.settlement)) if duty.settlement else None,
+            )
+            for duty in reversed(self._saga.compensations)
         )
 
     def status(self) -> dict[str, Any]:
@@ -97,11 +116,22 @@ class Record:
             "customer_id": self.order.customer_id,
             "currency": self.order.currency,
             "total_minor": self.order.total_minor,
-            "needs_attention": False,
+            "needs_attention": bool(self._saga.stuck),
             "failure": self.failure and self.failure.model_dump(mode="json"),
             "compensations": [c.model_dump(mode="json") for c in self.compensations()],
             "moves": [move.model_dump(mode="json") for move in self._moves],
         }
+
+    def _follow(self, duty: Duty) -> None:
+        """Show what a compensation, or a step after the pivot, has come to; a rollback is stuck as long as any of it is."""
+        stuck = any(compensation.stuck for compensation in self._saga.compensations)
+        cause = f"{duty.call.name}Command {duty.progress}"
+        if stuck and self.state is SagaState.ROLLING_BACK:
+            self.move(SagaState.ROLLBACK_STUCK, cause)
+        elif not stuck and self.state is SagaState.ROLLBACK_STUCK:
+            self.move(SagaState.ROLLING_BACK, cause)
+        else:
+            self._show()
 
     @property
     def _id(self) -> str:
@@ -119,7 +149,7 @@ class Record:
                 (stubs.CUSTOMER_ID, self.order.customer_id),
                 (stubs.ORDER_TOTAL_MINOR, self.order.total_minor),
                 (stubs.FAILURE_REASON, self.failure.reason if self.failure else None),
-                (stubs.NEEDS_ATTENTION, False),
+                (stubs.NEEDS_ATTENTION, bool(self._saga.stuck)),
             ),
         ):
             if value is not None and shown.get(key) != value:
@@ -130,10 +160,17 @@ class Record:
 
     def _details(self) -> str:
         told = [f"**{self.state}**"]
+        if self.state is SagaState.AWAITING_REVIEW:
+            told.append("Waits for a person: send `approve` or `reject`.")
         if isinstance(self.order, PlaceOrder):
             told += [describe(self.order), itemise(self.order)]
         if self.failure is not None:
             where = f" at {self.failure.step}" if self.failure.step else ""
             told.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
-            told.append("\n".join(f"- {c.command} takes back {c.step}" for c in self.compensations()))
+            told.append("\n".join(f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()))
+        told += [
+            f"**{duty.step} is stuck**: {duty.call.name} keeps failing ({duty.trouble}). It is still tried; "
+            "`retry_step` tries it now, `settle_step` says that it was put right by hand."
+            for duty in self._saga.stuck
+        ]
         return "\n\n".join(told)

@@ -14,6 +14,7 @@ from contracts.order import (
     OrderRecord,
     OrderRegisteredEvent,
     OrderRejectedEvent,
+    PlaceOrder,
     RegisterOrderCommand,
 )
 from contracts.states import OrderStatus, SagaState, StateMove
@@ -21,14 +22,27 @@ from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS
 from temporal_saga.database import create_tables, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
+REVIEW_SECONDS = 86_400
+
 
 class OrderService:
     """Keeps every order, how it ended and why, also when Temporal has long forgotten its run."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing."""
+    def __init__(
+        self, engine: sa.Engine, *, review_threshold_minor: int | None = None, review_seconds: int = REVIEW_SECONDS
+    ) -> None:
+        """Serve from the database behind `engine`; creates the tables that are missing.
+
+        Args:
+            engine: the database.
+            review_threshold_minor: from this total on, in minor units of whatever currency, a person must approve an order before
+                it is paid; None for no review.
+            review_seconds: how long an order waits for that.
+        """
         create_tables(engine, METADATA)
         self._engine = engine
+        self._review_threshold_minor = review_threshold_minor
+        self._review_seconds = review_seconds
         self._fence = Fence(engine, FENCE)
 
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
@@ -44,7 +58,7 @@ class OrderService:
             _insert(connection, command, fingerprint)
             opening = StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)
             _write_moves(connection, command.order_id, [opening])
-            return OrderRegisteredEvent(order_id=command.order_id)
+            return OrderRegisteredEvent(order_id=command.order_id, review_seconds=self._review_of(command.order))
 
         try:
             answer = self._fence.forward(command, open_record, OrderRegisteredEvent, OrderRejectedEvent)
@@ -57,6 +71,11 @@ class OrderService:
         with reading(self._engine) as connection:
             row = _find(connection, command.order_id)
         return answer if row is None else answer.model_copy(update={"known": OrderStatus(row.status)})
+
+    def _review_of(self, order: PlaceOrder) -> int | None:
+        """Return how long an order waits for a person's approval; None when it needs none."""
+        threshold = self._review_threshold_minor
+        return None if threshold is None or order.total_minor < threshold else self._review_seconds
 
     def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
         """Close the order as CONFIRMED, with the saga's moves.

@@ -5,17 +5,20 @@ import pytest
 
 from contracts.base import MAX_LINES
 from contracts.order import DEADLINE_SECONDS, PlaceOrder
-from temporal_saga import policy
 from temporal_saga.database import LOCK_WAIT_SECONDS
+from temporal_saga.policy import Policy
+
+POLICY = Policy()
 
 
 @pytest.mark.parametrize(
     ("limit", "value"),
     [
-        (policy.START_TO_CLOSE, timedelta(seconds=10)),
-        (policy.FORWARD_STEP, timedelta(seconds=60)),
-        (policy.ENDLESS_RETRY.maximum_interval, timedelta(seconds=60)),
-        (policy.ENDLESS_PAUSE, timedelta(seconds=60)),
+        (POLICY.start_to_close, timedelta(seconds=10)),
+        (POLICY.forward_step, timedelta(seconds=60)),
+        (POLICY.longest_pause, timedelta(seconds=60)),
+        (POLICY.stuck_attempts, 10),
+        (POLICY.stuck_after, timedelta(minutes=10)),
         (DEADLINE_SECONDS, 900),
         (PlaceOrder.model_fields["deadline_seconds"].default, 900),
         (MAX_LINES, 1_000),
@@ -29,23 +32,37 @@ def test_a_default_is_that_of_the_design(limit: Any, value: Any) -> None:
 def test_each_limit_leaves_room_for_the_one_inside_it() -> None:
     """A lock gives up before the try, the try before the step, and the step before the order's deadline."""
     lock_wait, deadline = timedelta(seconds=LOCK_WAIT_SECONDS), timedelta(seconds=DEADLINE_SECONDS)
-    assert timedelta() < lock_wait < policy.START_TO_CLOSE < policy.FORWARD_STEP < deadline
+    assert timedelta() < lock_wait < POLICY.start_to_close < POLICY.forward_step < deadline
 
 
-def test_a_compensation_is_tried_ever_more_rarely_and_without_end() -> None:
-    """No number of attempts and no kind of error ends a compensation; the pauses grow up to a minute."""
-    retry = policy.ENDLESS_RETRY
-    assert retry.maximum_attempts == 0
+def test_what_must_happen_is_tried_ever_more_rarely_until_it_is_stuck() -> None:
+    """The first round's pauses grow up to a minute, its tries are counted, and no kind of error ends it early."""
+    retry = POLICY.first_round
+    assert retry.maximum_attempts == 10
     assert not retry.non_retryable_error_types
     assert retry.backoff_coefficient > 1
     assert retry.initial_interval < timedelta(seconds=1)
     assert retry.maximum_interval == timedelta(seconds=60)
 
 
+def test_what_is_stuck_is_tried_every_minute_without_end() -> None:
+    """Neither a number of tries nor a kind of error ends the rounds that follow."""
+    retry = POLICY.endless_round
+    assert (retry.maximum_attempts, retry.non_retryable_error_types) == (0, None)
+    assert retry.initial_interval == retry.maximum_interval == timedelta(seconds=60)
+
+
+def test_the_pauses_between_rounds_grow_up_to_an_hour() -> None:
+    """What the server gives up round after round must not fill the history within days."""
+    pauses = [POLICY.pause(rounds) for rounds in (1, 2, 3, 7, 1_000_000)]
+    assert pauses == [timedelta(minutes=minutes) for minutes in (1, 2, 4, 60, 60)]
+    assert Policy(longest_pause=timedelta(hours=2)).pause(5) == timedelta(hours=2)
+
+
 def test_a_forward_step_is_bounded_by_time() -> None:
     """A forward step is tried for as long as its limit allows, however often that is; a reused key is an error at once."""
-    retry = policy.FORWARD_RETRY
+    retry = POLICY.forward_retry
     assert retry.maximum_attempts == 0
     assert retry.maximum_interval is not None
-    assert retry.initial_interval < retry.maximum_interval < policy.FORWARD_STEP
+    assert retry.initial_interval < retry.maximum_interval < POLICY.forward_step
     assert retry.non_retryable_error_types == ["KeyReused"]

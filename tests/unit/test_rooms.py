@@ -66,9 +66,18 @@ API = (
     "temporalio",
 )
 DOORS = {
-    "config.py": ("pydantic", "pydantic_settings", "temporalio"),
+    "config.py": ("pydantic", "pydantic_settings", "temporal_saga.policy", "temporalio"),
     "embedded.py": ("config", "contracts"),
-    "worker.py": ("activities", "config", "contracts", "participants", "temporal_saga.database", "workflows", "temporalio"),
+    "worker.py": (
+        "activities",
+        "config",
+        "contracts",
+        "participants",
+        "temporal_saga.database",
+        "temporal_saga.policy",
+        "workflows",
+        "temporalio",
+    ),
     "api.py": (*API, "temporal_saga.database", "uvicorn"),
     "routes/*.py": API,
     "contracts/*.py": ("contracts", "pydantic", "pydantic_core"),

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable
 from itertools import count
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -29,11 +30,11 @@ async def participants(temporal: Client) -> AsyncIterator[Participants]:
 
 @pytest.fixture
 def play(temporal: Client, participants: Participants) -> Play:
-    """Prepare scripts: `play()`, or with a saga id or a cache size."""
+    """Prepare scripts: `play()`, or with a saga id, a policy or a cache size."""
 
-    def prepare(saga_id: str | None = None, *, max_cached_workflows: int = 1000, skip_time: bool = False) -> Script:
+    def prepare(saga_id: str | None = None, *, skip_time: bool = False, **how: Any) -> Script:
         client = TimeSkipper(temporal).client if skip_time else temporal
-        return stage.script(client, participants, saga_id or f"order-{next(NUMBERS)}", max_cached_workflows=max_cached_workflows)
+        return stage.script(client, participants, saga_id or f"order-{next(NUMBERS)}", **how)
 
     return prepare
 

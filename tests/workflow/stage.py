@@ -15,6 +15,7 @@ from contracts import stubs
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from temporal_saga.policy import Policy
 from temporal_saga.testing import Participants, Script
 from workflows.order import OrderSaga
 
@@ -46,7 +47,9 @@ async def participants(client: Client) -> AsyncIterator[Participants]:
         yield players
 
 
-def script(client: Client, players: Participants, saga_id: str, *, max_cached_workflows: int = 1000) -> Script:
+def script(
+    client: Client, players: Participants, saga_id: str, *, policy: Policy | None = None, max_cached_workflows: int = 1000
+) -> Script:
     """Prepare the story of one order."""
     return Script(
         client,
@@ -55,5 +58,6 @@ def script(client: Client, players: Participants, saga_id: str, *, max_cached_wo
         saga_id=saga_id,
         workflow_type=stubs.WORKFLOW_TYPE,
         runner=RUNNER,
+        policy=policy,
         max_cached_workflows=max_cached_workflows,
     )

@@ -40,6 +40,7 @@ ORDER: dict[str, Any] = {
     "lines": [{"sku": "85123A", "quantity": 6, "unit_price_minor": 255}],
 }
 TOTAL_MINOR = 1530
+REFUSED = ApplicationError("no", type="PaymentFailedEvent", non_retryable=True)
 DECISION = {"by": "anna", "reason": "changed her mind"}
 
 SHOWN_FROM_THE_START = TypedSearchAttributes(
@@ -171,6 +172,87 @@ async def invalid_start(script: Script) -> None:
     await script.failed()
 
 
+async def begin_review(script: Script, seconds: int = 86_400) -> None:
+    """The order is so large that a person must approve it before it is paid."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=seconds))
+    await script.recorded()
+    await in_state(script, "AWAITING_REVIEW")
+
+
+async def approved(script: Script) -> None:
+    """A person lets it through."""
+    await begin_review(script)
+    await script.handle.execute_update("request_approve", DECISION)
+    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await script.completed()
+
+
+async def rejected(script: Script) -> None:
+    """A person does not."""
+    await begin_review(script)
+    await script.handle.signal("reject", DECISION)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def review_expired(script: Script) -> None:
+    """Nobody looks at it in time."""
+    await begin_review(script, seconds=1)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def settled(script: Script) -> None:
+    """The refund does not get through, and a person does it by hand."""
+    await refund_refused(script)
+    told = {"step": "ProcessPayment", "by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
+    await script.handle.execute_update("request_settle_step", told)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def stuck_and_retried(script: Script) -> None:
+    """The refund gets through as soon as a person has it tried."""
+    await refund_refused(script)
+    await script.handle.signal("retry_step", {"step": "ProcessPayment", "by": "otto", "reason": "the provider is back"})
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def confirm_stuck_and_settled(script: Script) -> None:
+    """The order service does not take the confirmation, and a person puts its record right."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await script.expect(ConfirmOrderCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+    told = {"step": "ConfirmOrder", "by": "otto", "reason": "record put right", "evidence": "ticket 12"}
+    await script.handle.execute_update("request_settle_step", told)
+    await script.completed()
+
+
+async def in_state(script: Script, state: str) -> None:
+    """Wait until the saga shows this state."""
+    async for event in script.handle.fetch_history_events(wait_new_event=True):
+        shown = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        if "SagaState" in shown and shown["SagaState"].data == f'"{state}"'.encode():
+            return
+
+
+async def refund_refused(script: Script) -> None:
+    """The customer cancels while the payment is under way, and its refund is refused; the story goes on from here."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(payment))
+    await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+
+
 async def step_unavailable(script: Script) -> None:
     """The stock service takes the command, and fails for good without saying what it did."""
     await script.start(ORDER)
@@ -204,4 +286,10 @@ STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     invalid_start,
     step_unavailable,
     deadline_exceeded,
+    approved,
+    rejected,
+    review_expired,
+    settled,
+    stuck_and_retried,
+    confirm_stuck_and_settled,
 )

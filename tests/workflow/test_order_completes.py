@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
@@ -12,10 +14,12 @@ from contracts.order import (
 )
 from contracts.payment import PaymentCompletedEvent, ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand, StockDecreasedEvent, StockLine
-from temporal_saga import policy
+from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
+from tests.workflow.conftest import Play
 from tests.workflow.stories import ORDER, TOTAL_MINOR, completed, obey, out_of_stock, yes
 
+POLICY = Policy()
 FORWARD = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
 
 
@@ -81,12 +85,12 @@ async def test_a_confirm_that_is_refused_is_asked_again(skipping_script: Script)
     assert (await script.completed())["state"] == "COMPLETED"
 
 
-async def test_forward_steps_are_bounded_in_time_and_all_that_must_happen_is_not(script: Script) -> None:
-    """Each step carries the limits of `policy`; compensations have none but that of a single try."""
+async def test_each_command_carries_the_limits_of_the_policy(script: Script) -> None:
+    """A forward step is bounded; of what must happen the first round is, after which it counts as stuck."""
     await out_of_stock(script)
     limits = _limits(script)
-    forward = (policy.FORWARD_STEP.total_seconds(), policy.START_TO_CLOSE.total_seconds())
-    endless = (0.0, policy.START_TO_CLOSE.total_seconds())
+    forward = (POLICY.forward_step.total_seconds(), POLICY.start_to_close.total_seconds())
+    endless = (POLICY.stuck_after.total_seconds(), POLICY.start_to_close.total_seconds())
     assert limits == {
         "RegisterOrder": forward,
         "ProcessPayment": forward,
@@ -96,10 +100,11 @@ async def test_forward_steps_are_bounded_in_time_and_all_that_must_happen_is_not
     }
 
 
-async def test_confirm_is_not_bounded_in_time(script: Script) -> None:
-    """A step after the pivot has no limit but that of a single try."""
-    await completed(script)
-    assert _limits(script)["ConfirmOrder"] == (0.0, policy.START_TO_CLOSE.total_seconds())
+async def test_a_worker_can_be_given_other_limits(play: Play) -> None:
+    """What the settings say reaches the saga through the sandbox."""
+    async with play(policy=Policy(start_to_close=timedelta(seconds=3), forward_step=timedelta(seconds=7))) as script:
+        await completed(script)
+        assert _limits(script)["ProcessPayment"] == (7.0, 3.0)
 
 
 def _limits(script: Script) -> dict[str, tuple[float, float]]:

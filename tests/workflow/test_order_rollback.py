@@ -1,19 +1,16 @@
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper
 
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
-from temporal_saga import policy
+from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
-from tests.workflow.stories import ORDER, TAKES_BACK, TOTAL_MINOR, declined, obey, take_back, yes
+from tests.workflow.stories import ORDER, REFUSED, TAKES_BACK, TOTAL_MINOR, declined, obey, take_back, yes
 
 UNDOING = (RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
-
-REFUSED = ApplicationError("no", type="PaymentFailedEvent", non_retryable=True)
 
 
 async def begin_rollback(script: Script) -> None:
@@ -131,4 +128,4 @@ async def cancel_in_the_pause(temporal: Client, script: Script) -> None:
             break
     await script.handle.cancel()
     await script.handle.query("status")
-    await TimeSkipper(temporal).fast_forward(script.handle, policy.ENDLESS_PAUSE)
+    await TimeSkipper(temporal).fast_forward(script.handle, Policy().longest_pause)

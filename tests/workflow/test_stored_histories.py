@@ -25,6 +25,17 @@ TAKEN = [*PAID, "command DecreaseStockCommand", "event StockDecreasedEvent", "st
 CONFIRMED = [*TAKEN, "command ConfirmOrderCommand", "event OrderConfirmedEvent"]
 REFUNDED = ["command RefundPaymentCommand", "event PaymentRefundedEvent"]
 CANCELLED = ["command CancelOrderCommand", "event OrderCancelledEvent", "state FAILED"]
+STUCK = [
+    *REGISTERED,
+    "command ProcessPaymentCommand",
+    "decision cancel",
+    "event PaymentCompletedEvent",
+    "state PAYMENT_COMPLETED",
+    "state ROLLING_BACK",
+    "command RefundPaymentCommand",
+    "note RefundPaymentCommand failed",
+    "state ROLLBACK_STUCK",
+]
 
 TIMELINES = {
     "completed": CONFIRMED,
@@ -77,6 +88,24 @@ TIMELINES = {
         *CANCELLED,
     ],
     "deadline_exceeded": [*PAID, "state ROLLING_BACK", *REFUNDED, *CANCELLED],
+    "approved": [*REGISTERED, "state AWAITING_REVIEW", "decision request_approve", "state PENDING", *CONFIRMED[3:]],
+    "rejected": [*REGISTERED, "state AWAITING_REVIEW", "decision reject", "state ROLLING_BACK", *CANCELLED],
+    "review_expired": [*REGISTERED, "state AWAITING_REVIEW", "state ROLLING_BACK", *CANCELLED],
+    "settled": [*STUCK, "decision request_settle_step", "state ROLLING_BACK", *CANCELLED],
+    "stuck_and_retried": [
+        *STUCK,
+        "decision retry_step",
+        "command RefundPaymentCommand",
+        "event PaymentRefundedEvent",
+        "state ROLLING_BACK",
+        *CANCELLED,
+    ],
+    "confirm_stuck_and_settled": [
+        *TAKEN,
+        "command ConfirmOrderCommand",
+        "note ConfirmOrderCommand failed",
+        "decision request_settle_step",
+    ],
 }
 
 

@@ -1,0 +1,102 @@
+"""One command to one participant, and the way to its outcome."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Generic, Protocol, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+C = TypeVar("C")
+T = TypeVar("T")
+C_co = TypeVar("C_co", covariant=True)
+
+
+class UnreadableAnswer(Exception):
+    """A participant answered with what is no event of its own: what it did is unknown."""
+
+
+class Keyed(Protocol[C_co]):
+    """Builds a command at the moment it is sent, under the idempotency key that the saga gives it."""
+
+    def __call__(self, *, idempotency_key: str) -> C_co:
+        """Return the command."""
+        ...
+
+
+@dataclass(frozen=True)
+class Call(Generic[C, T]):
+    """One command to one participant.
+
+    Args:
+        participant: the participant's task queue.
+        activity: the typed stub of the activity that takes the command.
+        command: builds the command, given its idempotency key.
+        summary: what the Temporal Web UI shows beside it.
+    """
+
+    participant: str
+    activity: Callable[[C], T]
+    command: Keyed[C]
+    summary: str
+
+    @property
+    def name(self) -> str:
+        """The activity's name: the command's without `Command`."""
+        return str(vars(self.activity)["__temporal_activity_definition"].name)
+
+    def send(
+        self, key: str, retry: RetryPolicy, *, start_to_close: timedelta, limit: timedelta | None = None
+    ) -> ActivityHandle[RawValue]:
+        """Send the command.
+
+        Args:
+            key: its idempotency key.
+            retry: how the server tries it again.
+            start_to_close: the time of one try.
+            limit: the time of all tries; None for no limit.
+
+        Returns:
+            The handle of its outcome, for `read`. A cancel of the workflow must not reach it: await it by `to_its_end`.
+        """
+        return workflow.start_activity(
+            self.name,
+            self.command(idempotency_key=key),
+            task_queue=self.participant,
+            start_to_close_timeout=min(start_to_close, limit or start_to_close),
+            schedule_to_close_timeout=limit,
+            retry_policy=retry,
+            cancellation_type=ActivityCancellationType.TRY_CANCEL,
+            summary=self.summary,
+            result_type=RawValue,  # read by us: an answer that Temporal cannot read would wedge the workflow
+        )
+
+    def read(self, answer: RawValue) -> T:
+        """Return the participant's event.
+
+        Raises:
+            UnreadableAnswer: the participant answered with something else.
+        """
+        event = vars(self.activity)["__temporal_activity_definition"].ret_type
+        try:
+            read: T = workflow.payload_converter().from_payload(answer.payload, event)
+        except Exception as error:
+            raise UnreadableAnswer(f"the answer cannot be read: {error}") from error
+        return read
+
+
+async def to_its_end(work: Awaitable[T]) -> T:
+    """Await `work` to its outcome, however often this task is cancelled meanwhile.
+
+    A cancel is a state to be looked at between steps (`workflow.cancellation_reason`), not an event to die of.
+    """
+    task = asyncio.ensure_future(work)
+    while True:
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.done():
+                return task.result()

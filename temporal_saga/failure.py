@@ -1,0 +1,72 @@
+"""Why a saga goes no further, within the limits of what Temporal can carry."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from temporal_saga import policy
+from temporal_saga.call import Call
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a saga went no further: at which step, by which event, for which reason; a sentence, and details for programs."""
+
+    reason: str
+    message: str
+    step: str | None = None
+    event: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class SagaStopped(Exception):
+    """Raised between steps, or by a step, when the saga may go no further and has to be rolled back."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def refused(step: str, refusal: ApplicationError) -> Failure:
+    """Read a refusal, as far as it keeps to limits: what is too large for Temporal would end or wedge the saga."""
+    told = refusal.details[0] if refusal.details and isinstance(refusal.details[0], dict) else {}
+    reason, details = told.get("reason"), told.get("details")
+    if not isinstance(details, dict) or len(json.dumps(details)) > policy.MOST_DETAILS:
+        details = {}
+    return Failure(
+        reason=reason if isinstance(reason, str) and len(reason) <= policy.MOST_REASON else str(refusal.type),
+        message=cut(str(told.get("message", refusal.message))),
+        step=step,
+        event=refusal.type,
+        details=details,
+    )
+
+
+def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
+    """Tell that a step had no usable answer in time."""
+    return Failure(
+        reason="STEP_UNAVAILABLE",
+        message=cut(f"{call.participant} gave no usable answer to {call.name} in time; the last error was: {root(last)}"),
+        step=call.name,
+    )
+
+
+def overdue(deadline: datetime, step: str | None = None) -> Failure:
+    """Tell that the saga's deadline (UTC) passed, while a step was under way or between two."""
+    where = f" while {step} had no answer" if step else ""
+    return Failure("DEADLINE_EXCEEDED", f"the deadline {deadline:%Y-%m-%d %H:%M:%S} UTC passed{where}", step=step)
+
+
+def cut(text: str) -> str:
+    """Return the text, or as much of it as a message may have."""
+    return text if len(text) <= policy.MOST_MESSAGE else f"{text[: policy.MOST_MESSAGE]} …"
+
+
+def root(error: BaseException) -> BaseException:
+    """Return the first cause of an error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

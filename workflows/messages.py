@@ -1,0 +1,75 @@
+"""An act as Temporal messages: an update with a validator, for programs, and a signal, for the command line.
+
+A handler records a fact, and `run` acts on it; whatever arrives, none raises. A signal that cannot be read, or comes too late, is
+ignored, and stands in the history for the timeline to tell.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from temporalio import workflow
+
+from contracts.decisions import Decision
+
+D = TypeVar("D", bound=Decision)
+
+
+@dataclass(frozen=True)
+class Act(Generic[D]):
+    """One act that a saga takes.
+
+    Args:
+        name: the signal's name; the update's is `request_{name}`.
+        purpose: what it is for, as people are told.
+        body: what is sent with it.
+        refusal: given the workflow and the body, why it cannot be done now; None when it can.
+        do: given the same, does it.
+    """
+
+    name: str
+    purpose: str
+    body: type[D]
+    refusal: Callable[[Any, D], str | None]
+    do: Callable[[Any, D], None]
+
+    def handlers(self) -> tuple[Any, Any]:
+        """Return the handlers of the signal and of the update, for a workflow class that has a `status` to answer with."""
+        form = "{" + ", ".join(f'"{name}": "…"' for name in self.body.model_fields) + "}"
+
+        @workflow.signal(name=self.name, description=f"{self.purpose}: {form}")
+        def signal(saga: Any, *arguments: Any) -> None:
+            """Do it; ignore what cannot be read or done."""
+            try:
+                self.do(saga, self._check(saga, arguments))
+            except ValueError as error:
+                workflow.logger.warning("ignored the signal %s: %s", self.name, error)
+
+        @workflow.update(name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}")
+        def update(saga: Any, *arguments: Any) -> Any:
+            """Do it, and answer with the status."""
+            self.do(saga, self._read(arguments))
+            return saga.status()
+
+        @update.validator
+        def validate(saga: Any, *arguments: Any) -> None:
+            """Refuse what cannot be read or done; that leaves no trace in the history."""
+            self._check(saga, arguments)
+
+        return signal, update
+
+    def _check(self, saga: Any, arguments: Sequence[Any]) -> D:
+        """Read what was sent, and find it possible now.
+
+        Raises:
+            ValueError: it is no such act, or is refused.
+        """
+        decision = self._read(arguments)
+        if refusal := self.refusal(saga, decision):
+            raise ValueError(refusal)
+        return decision
+
+    def _read(self, arguments: Sequence[Any]) -> D:
+        if len(arguments) != 1:
+            raise ValueError(f"send one JSON object with {', '.join(self.body.model_fields)}; {len(arguments)} arguments came")
+        return self.body.model_validate(arguments[0])

@@ -1,0 +1,34 @@
+"""Whether a person lets an order through."""
+
+from typing import Literal
+
+from contracts.decisions import Decision
+
+Verdict = Literal["approve", "reject"]
+
+
+class Review:
+    """Takes one verdict: the first, from the saga's start until the review is over."""
+
+    def __init__(self) -> None:
+        """Begin with no verdict; whether one is needed is not known yet."""
+        self.verdict: Verdict | None = None
+        self.decision: Decision | None = None
+        self._over: str | None = None
+
+    def refusal(self) -> str | None:
+        """Return why no verdict is taken now, or None when one is."""
+        if self.verdict is not None and self.decision is not None:
+            return f"{self.decision.by} decided already: {self.verdict}, {self.decision.reason}"
+        return self._over
+
+    def decide(self, verdict: Verdict, decision: Decision) -> bool:
+        """Take a verdict; False when it is too late for one."""
+        if self.refusal() is not None:
+            return False
+        self.verdict, self.decision = verdict, decision
+        return True
+
+    def end(self, why: str) -> None:
+        """Take no verdict any more; the first reason stays."""
+        self._over = self._over or why
