@@ -1,29 +1,65 @@
 """What a person may do to a running order."""
 
 from http import HTTPStatus
+from typing import Annotated, Any
+from uuid import uuid4
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
-from contracts.decisions import Decision
+from contracts.decisions import Decision, Evidence, StepDecision, StepEvidence
 from contracts.views import OrderView
 from routes.orders import Desk, OrderId
 from routes.problems import documented
 
 router = APIRouter(tags=["acts"])
 
+StepName = Annotated[
+    str, Path(pattern="^[A-Za-z]{1,64}$", description="the step as the order's compensations name it, or ConfirmOrder")
+]
 
-@router.post(
-    "/orders/{order_id}/cancel",
-    status_code=HTTPStatus.ACCEPTED,
-    responses=documented(
+ACT: dict[str, Any] = {
+    "status_code": HTTPStatus.ACCEPTED,
+    "responses": documented(
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
     ),
-)
+}
+
+
+@router.post("/orders/{order_id}/cancel", **ACT)
 async def cancel_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:
     """Cancel an order that is not completed yet: it rolls back once the step under way has ended. Repeating this is safe."""
-    await desk.cancel(order_id, decision)
+    await desk.act(order_id, "request_cancel", decision)
+    return await desk.view(order_id)
+
+
+@router.post("/orders/{order_id}/approve", **ACT)
+async def approve_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:
+    """Let an order go on that awaits review. Repeating this is safe."""
+    await desk.act(order_id, "request_approve", decision)
+    return await desk.view(order_id)
+
+
+@router.post("/orders/{order_id}/reject", **ACT)
+async def reject_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:
+    """Roll back an order that awaits review. Repeating this is safe."""
+    await desk.act(order_id, "request_reject", decision)
+    return await desk.view(order_id)
+
+
+@router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
+async def retry_step(order_id: OrderId, step: StepName, decision: Decision, desk: Desk) -> OrderView:
+    """Try the stuck compensation of a step, or a stuck Confirm, now. Each call is another try, and all are one effect."""
+    told = StepDecision(step=step, **decision.model_dump())
+    await desk.act(order_id, "request_retry_step", told, act_id=f"retry-{uuid4().hex}")
+    return await desk.view(order_id)
+
+
+@router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
+async def settle_step(order_id: OrderId, step: StepName, evidence: Evidence, desk: Desk) -> OrderView:
+    """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you."""
+    await desk.act(order_id, "request_settle_step", StepEvidence(step=step, **evidence.model_dump()))
     return await desk.view(order_id)

@@ -1,25 +1,32 @@
 """An order as people see it, put together from what Temporal and the order service remember. Pure functions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from contracts.decisions import Decision
-from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, salvage
+from contracts.decisions import Decision, StepEvidence
+from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, Settlement, salvage
 from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Links, OrderView, TimelineEntry
-from contracts.words import cancelled
+from contracts.words import cancelled, rejected
 from temporal_saga.timeline import Moment
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
-CANCELS = ("cancel", "request_cancel")
-"""The messages that ask for a cancel; Temporal's own is called `cancel` as well."""
+DECISIONS: Mapping[str, tuple[tuple[str, str], Callable[[Decision], str]]] = {
+    "CANCELLED": (("cancel", "request_cancel"), cancelled),
+    "REJECTED": (("reject", "request_reject"), rejected),
+}
+"""By reason: the messages by which people stop a saga, and how that is told; Temporal's own cancel is called `cancel` as well."""
+
+SETTLES = ("settle_step", "request_settle_step")
+
+D = TypeVar("D", bound=Decision)
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ def _failure(run: Run) -> Failure | None:
         before = list(takewhile(lambda moment: (moment.kind, moment.name) != rolls_back, run.moments))
         return (
             _refusal(reason, before)
-            or _cancel(reason, before)
+            or _decision(reason, before)
             or _outage(reason, before)
             or Failure(reason=reason, message=reason)
         )
@@ -124,23 +131,27 @@ def _refusal(reason: str, before: Sequence[Moment]) -> Failure | None:
     return None
 
 
-def _cancel(reason: str, before: Sequence[Moment]) -> Failure | None:
-    """Return who cancelled, by the saga's own rule: the first wish that can be read, or else Temporal's cancel."""
-    if reason != "CANCELLED":
-        return None
-    asked = [moment.detail for moment in before if moment.kind == "decision" and moment.name in CANCELS]
+def _decision(reason: str, before: Sequence[Moment]) -> Failure | None:
+    """Return who stopped the saga, by its own rule: the first wish that can be read, or else Temporal's cancel."""
+    names, in_words = DECISIONS.get(reason, ((), cancelled))
+    asked = [moment.detail for moment in before if moment.kind == "decision" and moment.name in names]
     for detail in asked:
-        try:
-            [argument] = detail.get("arguments", [])
-            decision = Decision.model_validate(argument)
-        except ValueError:
-            continue
-        return Failure(reason=reason, message=cancelled(decision), details=decision.model_dump())
+        if decision := _read(Decision, detail):
+            return Failure(reason=reason, message=in_words(decision), details=decision.model_dump())
     for detail in asked:
         if detail.get("by") == "temporal":
             message = detail.get("reason") or "cancelled through Temporal"
             return Failure(reason=reason, message=message, details={"by": "temporal"})
     return None
+
+
+def _read(kind: type[D], detail: Mapping[str, Any]) -> D | None:
+    """Return what a person said, or None when it cannot be read as that."""
+    try:
+        [argument] = detail.get("arguments", [])
+        return kind.model_validate(argument)
+    except ValueError:
+        return None
 
 
 def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
@@ -170,9 +181,32 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
             continue
         if run.state is SagaState.FAILED and step.compensation not in sent:
             continue  # a start that names no order has no record to cancel
-        answer = answers.get(step.compensation)
-        state = "DONE" if answer else "RUNNING" if step.compensation in sent else "WAITING"
-        attempts = answer.attempt if answer else run.attempts.get(step.compensation.removesuffix("Command"))
-        told = {"step": step.name, "command": step.compensation, "state": state, "attempts": attempts}
-        found.append(Compensation.model_validate(told))
+        found.append(_compensation(step.name, step.compensation, run))
     return tuple(found)
+
+
+def _compensation(step: str, command: str, run: Run) -> Compensation:
+    """Return how far one compensation is: stuck from the end of a round of tries until it is answered or settled."""
+    state, settled, attempts = "WAITING", None, run.attempts.get(command.removesuffix("Command"))
+    for moment in run.moments:
+        ours = moment.command == command
+        if ours and moment.kind == "command" and state == "WAITING":
+            state = "RUNNING"
+        elif ours and moment.kind == "note":
+            state = "STUCK"
+        elif ours and moment.kind == "event":
+            state, attempts = "DONE", moment.attempt
+            break
+        elif state == "STUCK" and (settled := _settlement(step, moment)):
+            state = "SETTLED"
+            break
+    told = {"step": step, "command": command, "state": state, "attempts": attempts, "settled": settled}
+    return Compensation.model_validate(told)
+
+
+def _settlement(step: str, moment: Moment) -> Settlement | None:
+    """Return a person's word, if this moment is one, that the step was put right by hand."""
+    if moment.kind != "decision" or moment.name not in SETTLES:
+        return None
+    told = _read(StepEvidence, moment.detail)
+    return Settlement(at=moment.at, **told.model_dump(exclude={"step"})) if told and told.step == step else None

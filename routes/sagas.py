@@ -105,14 +105,21 @@ class Sagas:
             return view_of_closed(record, run, links)
         return view_of_record(record, await asyncio.to_thread(self._orders.moves, order_id), links)
 
-    async def cancel(self, order_id: str, decision: Decision) -> None:
-        """Ask the saga to cancel; asking the same again is safe.
+    async def act(self, order_id: str, update: str, decision: Decision, *, act_id: str | None = None) -> None:
+        """Tell the saga what a person decided.
+
+        Args:
+            order_id: whose saga.
+            update: the update that the saga takes it by.
+            decision: who, why, and about what.
+            act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
-            Problem: 404 when there is no such order; 409 when it is too late; 503 when no worker answers in time.
+            Problem: 404 when there is no such order; 409 when it is too late, or there is nothing to act on; 503 when no worker
+                answers in time.
         """
-        update_id = f"cancel-{digest(decision.model_dump())}"
-        ask = self._handle(order_id).execute_update("request_cancel", decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
+        update_id = act_id or f"{update}-{digest(decision.model_dump())}"
+        ask = self._handle(order_id).execute_update(update, decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
         try:
             async with _temporal():
                 await asyncio.wait_for(ask, ANSWER_LIMIT.total_seconds())
@@ -120,12 +127,12 @@ class Sagas:
             raise unavailable("the orchestrator") from error
         except WorkflowUpdateFailedError as error:
             told = error.cause.message if isinstance(error.cause, FailureError) else str(error.cause)
-            raise Problem(HTTPStatus.CONFLICT, "too-late", told) from error
+            raise Problem(HTTPStatus.CONFLICT, "not-possible", told.removeprefix("ValueError: ")) from error
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise unavailable("the orchestrator") from error
             view = await self.view(order_id)  # says 404 when there is no such order
-            raise Problem(HTTPStatus.CONFLICT, "too-late", f"too late to cancel: the order is {view.state}") from error
+            raise Problem(HTTPStatus.CONFLICT, "not-possible", f"too late: the order is {view.state}") from error
 
     async def ask(self, participant: str, activity: Any, query: Any) -> Any:
         """Ask a participant to look something up, by a standalone activity on its queue.

@@ -38,7 +38,7 @@ def test_a_late_cancel_is_refused(stack: Stack) -> None:
     stack.place(order(order_id="done"), Prefer="wait=20")
     wish = {"by": "ann", "reason": "too late"}
     late = stack.http.post("/orders/done/cancel", json=wish)
-    assert (late.status_code, late.json()["detail"]) == (409, "too late to cancel: the order is COMPLETED")
+    assert (late.status_code, late.json()["detail"]) == (409, "too late: the order is COMPLETED")
     assert stack.http.post("/orders/unknown/cancel", json=wish).status_code == 404
     assert stack.http.post("/orders/done/cancel", json={"reason": "no name"}).status_code == 422
 
@@ -112,7 +112,7 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
     assert (again.status_code, again.json()) == (200, after)
     assert stack.place(asked | {"currency": "EUR"}).status_code == 422
     by_hand = stack.http.post("/orders/kept/cancel", json={"by": "ann", "reason": "gone"})
-    assert (by_hand.status_code, by_hand.json()["detail"]) == (409, "too late to cancel: the order is FAILED")
+    assert (by_hand.status_code, by_hand.json()["detail"]) == (409, "too late: the order is FAILED")
     assert until(lambda: stack.http.get("/customers/rich/wallet").json(), "the wallet is read") == money
 
 

@@ -104,6 +104,49 @@ def test_before_its_worker_began_a_saga_is_pending(attributes: dict[str, Any]) -
     assert (shown.state, shown.status, shown.timeline) == ("PENDING", "PENDING", ())
 
 
+def failed(command: str, participant: str) -> Moment:
+    return Moment(STARTED, "note", f"{command} failed", participant, command, 10, {"error": "away"})
+
+
+SAYS = {"by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
+STUCK = (*REFUSED, sent("RefundPaymentCommand", "payment"), failed("RefundPaymentCommand", "payment"))
+AGAIN = sent("RefundPaymentCommand", "payment")
+
+
+def settles(step: str = "ProcessPayment", name: str = "request_settle_step", **told: str) -> Moment:
+    return at("decision", name, arguments=[{"step": step} | (told or SAYS)], by="update")
+
+
+@pytest.mark.parametrize(
+    ("moments", "state"),
+    [
+        (STUCK, "STUCK"),
+        ((*STUCK, AGAIN), "STUCK"),
+        ((*STUCK, AGAIN, answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent")), "DONE"),
+        ((*STUCK, settles()), "SETTLED"),
+        ((*STUCK, settles(name="settle_step")), "SETTLED"),
+        ((*STUCK, settles(), answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent")), "SETTLED"),
+        ((*STUCK, settles(step="DecreaseStock")), "STUCK"),
+        ((*STUCK, settles(by="otto", reason="without evidence")), "STUCK"),
+        ((*REFUSED, settles(), *STUCK[len(REFUSED) :]), "STUCK"),
+    ],
+)
+def test_a_compensation_that_keeps_failing_is_stuck_until_it_is_done_or_settled(moments: Any, state: str) -> None:
+    """Read off the history by the saga's own rule: a word before it was stuck, about another step or without evidence is none."""
+    refund = view(running("ROLLBACK_STUCK", *moments, reason="OUT_OF_STOCK")).compensations[0]
+    assert (refund.command, refund.state) == ("RefundPaymentCommand", state)
+    told = refund.settled.model_dump(exclude={"at"}) if refund.settled else None
+    assert told == (SAYS if state == "SETTLED" else None)
+
+
+def test_a_rejected_order_names_who_rejected_it_while_it_rolls_back() -> None:
+    """The first verdict that can be read is the reason, in words and for programs."""
+    wish = {"by": "rita", "reason": "fraud"}
+    moments = (*REGISTERED, at("decision", "reject", arguments=[7]), at("decision", "reject", arguments=[wish]))
+    shown = view(running("ROLLING_BACK", *moments, reason="REJECTED"))
+    assert shown.failure == Failure(reason="REJECTED", message="rejected by rita: fraud", details=wish)
+
+
 def test_a_rollback_tells_how_far_it_is() -> None:
     """Compensations are told in the order they run: what is done with its tries, what is under way with its try so far."""
     run = running("ROLLING_BACK", *REFUSED, reason="OUT_OF_STOCK")
