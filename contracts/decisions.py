@@ -31,3 +31,18 @@ class StepDecision(Decision):
 
 class StepEvidence(Evidence, StepDecision):
     """The settlement of the stuck step that it names."""
+
+
+ACTS: dict[str, type[Decision]] = {
+    "cancel": Decision,
+    "approve": Decision,
+    "reject": Decision,
+    "retry_step": StepDecision,
+    "settle_step": StepEvidence,
+}
+"""What is sent with each act. Its signal carries this name, its update `request_{name}`."""
+
+
+def act_of(message: str) -> str:
+    """Return the act that a signal or an update of this name asks for."""
+    return message.removeprefix("request_")

@@ -1,10 +1,10 @@
 """An order as people see it, put together from what Temporal and the order service remember. Pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,6 +14,7 @@ from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Links, OrderView, TimelineEntry
 from contracts.words import cancelled, rejected
+from routes.story import read, tell
 from temporal_saga.timeline import Moment
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
@@ -26,8 +27,6 @@ DECISIONS: Mapping[str, tuple[tuple[str, str], Callable[[Decision], str]]] = {
 
 SETTLES = ("settle_step", "request_settle_step")
 
-D = TypeVar("D", bound=Decision)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -39,7 +38,6 @@ class Run:
         moments: the story so far.
         given: what it was started with, as JSON.
         failure: the detail of the error that it closed with.
-        attempts: tries so far of the activities under way, by activity name.
     """
 
     started_at: datetime
@@ -48,7 +46,6 @@ class Run:
     moments: Sequence[Moment]
     given: Any
     failure: Any = None
-    attempts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def state(self) -> SagaState:
@@ -84,7 +81,7 @@ def view_of_run(order_id: str, run: Run, links: Links) -> OrderView:
         or (run.closed_at is not None and run.state not in CLOSED),
         failure=_failure(run),
         compensations=_compensations(run),
-        timeline=tuple(TimelineEntry.model_validate(vars(moment)) for moment in run.moments),
+        timeline=tell(run.moments),
         links=links,
     )
 
@@ -136,22 +133,13 @@ def _decision(reason: str, before: Sequence[Moment]) -> Failure | None:
     names, in_words = DECISIONS.get(reason, ((), cancelled))
     asked = [moment.detail for moment in before if moment.kind == "decision" and moment.name in names]
     for detail in asked:
-        if decision := _read(Decision, detail):
+        if decision := read(Decision, detail):
             return Failure(reason=reason, message=in_words(decision), details=decision.model_dump())
     for detail in asked:
         if detail.get("by") == "temporal":
             message = detail.get("reason") or "cancelled through Temporal"
             return Failure(reason=reason, message=message, details={"by": "temporal"})
     return None
-
-
-def _read(kind: type[D], detail: Mapping[str, Any]) -> D | None:
-    """Return what a person said, or None when it cannot be read as that."""
-    try:
-        [argument] = detail.get("arguments", [])
-        return kind.model_validate(argument)
-    except ValueError:
-        return None
 
 
 def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
@@ -187,20 +175,20 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
 
 def _compensation(step: str, command: str, run: Run) -> Compensation:
     """Return how far one compensation is: stuck from the end of a round of tries until it is answered or settled."""
-    state, settled, attempts = "WAITING", None, run.attempts.get(command.removesuffix("Command"))
+    state, settled, tried, trying = "WAITING", None, 0, 0
     for moment in run.moments:
         ours = moment.command == command
-        if ours and moment.kind == "command" and state == "WAITING":
-            state = "RUNNING"
+        if ours and moment.kind == "command":
+            state, trying = "STUCK" if state == "STUCK" else "RUNNING", moment.attempt or 0
         elif ours and moment.kind == "note":
-            state = "STUCK"
+            state, tried, trying = "STUCK", tried + (moment.attempt or 0), 0
         elif ours and moment.kind == "event":
-            state, attempts = "DONE", moment.attempt
+            state, trying = "DONE", moment.attempt or 0
             break
         elif state == "STUCK" and (settled := _settlement(step, moment)):
             state = "SETTLED"
             break
-    told = {"step": step, "command": command, "state": state, "attempts": attempts, "settled": settled}
+    told = {"step": step, "command": command, "state": state, "attempts": tried + trying or None, "settled": settled}
     return Compensation.model_validate(told)
 
 
@@ -208,5 +196,7 @@ def _settlement(step: str, moment: Moment) -> Settlement | None:
     """Return a person's word, if this moment is one, that the step was put right by hand."""
     if moment.kind != "decision" or moment.name not in SETTLES:
         return None
-    told = _read(StepEvidence, moment.detail)
-    return Settlement(at=moment.at, **told.model_dump(exclude={"step"})) if told and told.step == step else None
+    told = read(StepEvidence, moment.detail)
+    if not isinstance(told, StepEvidence) or told.step != step:
+        return None
+    return Settlement(at=moment.at, **told.model_dump(exclude={"step"}))

@@ -35,7 +35,7 @@ from contracts.words import describe, itemise
 from participants.order.service import OrderService
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
-from temporal_saga.timeline import project
+from temporal_saga.timeline import project, tries
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
@@ -212,10 +212,9 @@ class Sagas:
             started_at=description.start_time,
             closed_at=None if running else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=project(events, self._decode),
+            moments=project(events, self._decode, under_way=tries(description.raw_description)),
             given=self._decode(start.input.payloads[0]) if len(start.input.payloads) == 1 else None,
             failure=self._decode(closing.payloads[0]) if closing.payloads else None,
-            attempts={p.activity_type.name: p.attempt for p in description.raw_description.pending_activities},
         )
 
     def _decode(self, payload: Payload) -> Any:

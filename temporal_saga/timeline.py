@@ -4,14 +4,18 @@ A pure function of what Temporal recorded: it needs no worker, and tells the sam
 Activities are commands, their results events that carry their own name in `event`, and a search attribute holds the state.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from temporalio.api.common.v1 import Payload, SearchAttributes
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+
+RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 Kind = Literal["state", "command", "event", "decision", "note"]
 Decode = Callable[[Payload], Any]
@@ -20,7 +24,10 @@ Told = Iterator[tuple[Kind, str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Moment:
-    """One entry of the story, `at` in UTC. An answer names its `command`, and `attempt` is how many tries that took."""
+    """One entry of the story, `at` in UTC.
+
+    An answer names its `command`, and `attempt` is how many tries that took; of a command, it is the number of the try under way.
+    """
 
     at: datetime
     kind: Kind
@@ -31,23 +38,48 @@ class Moment:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-def project(history: Iterable[HistoryEvent], decode: Decode, *, state_attribute: str = "SagaState") -> list[Moment]:
+@dataclass(frozen=True)
+class Try:
+    """A try under way, as describe knows it: its number, and what the one before ended with."""
+
+    attempt: int
+    error: str | None = None
+
+
+def tries(description: DescribeWorkflowExecutionResponse) -> dict[str, Try]:
+    """Return the tries under way by activity id: the history tells of a try only once its activity has ended."""
+    return {
+        pending.activity_id: Try(pending.attempt, _last(pending.last_failure) if pending.HasField("last_failure") else None)
+        for pending in description.pending_activities
+    }
+
+
+def project(
+    history: Iterable[HistoryEvent],
+    decode: Decode,
+    *,
+    under_way: Mapping[str, Try] | None = None,
+    state_attribute: str = "SagaState",
+) -> list[Moment]:
     """Return the story that a history tells, oldest first.
 
     Args:
         history: the workflow's events, from the first one.
         decode: turns a payload into a JSON value; what it cannot read it may answer with any JSON value of its own.
+        under_way: the `tries` of a workflow that is open.
         state_attribute: the search attribute whose values are the saga's states.
     """
-    reader = _Reader(decode, state_attribute)
+    reader = Reader(decode, under_way=under_way, state_attribute=state_attribute)
     return [moment for event in history for moment in reader.read(event)]
 
 
-class _Reader:
-    """Reads events in order, and remembers which command each answer belongs to."""
+class Reader:
+    """Reads events in order, as they come, and remembers which command each answer belongs to."""
 
-    def __init__(self, decode: Decode, state_attribute: str) -> None:
+    def __init__(self, decode: Decode, *, under_way: Mapping[str, Try] | None = None, state_attribute: str = "SagaState") -> None:
+        """Begin at the first event; for the arguments see `project`."""
         self._decode = decode
+        self._under_way = under_way or {}
         self._state_attribute = state_attribute
         self._participant: dict[int, str] = {}
         self._command: dict[int, str] = {}
@@ -81,7 +113,11 @@ class _Reader:
         self._participant[event.event_id] = scheduled.task_queue.name
         self._command[event.event_id] = f"{scheduled.activity_type.name}Command"
         summary = event.user_metadata.summary
-        yield "command", self._command[event.event_id], {"summary": self._decode(summary)} if summary.data else {}
+        detail = {"summary": self._decode(summary)} if summary.data else {}
+        if trying := self._under_way.get(scheduled.activity_id):
+            self._attempt[event.event_id] = trying.attempt
+            detail |= {"error": trying.error} if trying.error else {}
+        yield "command", self._command[event.event_id], detail
 
     def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Told:
         self._attempt[started.scheduled_event_id] = started.attempt
@@ -124,6 +160,10 @@ class _Reader:
 
     def _workflow_execution_cancel_requested(self, cancel: Any, _event: HistoryEvent) -> Told:
         yield "decision", "cancel", {"by": "temporal", "reason": cancel.cause}
+
+    def _workflow_task_failed(self, failed: Any, _event: HistoryEvent) -> Told:
+        what = "reset from outside" if failed.cause == RESET else "the orchestrator failed here, and tries again"
+        yield "note", what, {"error": _last(failed.failure)} if failed.failure.message else {}
 
     def _workflow_execution_terminated(self, terminated: Any, _event: HistoryEvent) -> Told:
         yield "note", "terminated from outside: nothing more is compensated", {"reason": terminated.reason}

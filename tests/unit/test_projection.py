@@ -1,4 +1,3 @@
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,8 +20,8 @@ def at(kind: Kind, name: str, **detail: Any) -> Moment:
     return Moment(STARTED, kind, name, detail=detail)
 
 
-def sent(command: str, participant: str) -> Moment:
-    return Moment(STARTED, "command", command, participant, command)
+def sent(command: str, participant: str, attempt: int | None = None) -> Moment:
+    return Moment(STARTED, "command", command, participant, command, attempt)
 
 
 def answered(command: str, participant: str, event: str, attempt: int = 1, **detail: Any) -> Moment:
@@ -34,11 +33,11 @@ def unanswered(command: str, participant: str, error: str) -> Moment:
     return Moment(STARTED, "note", name, participant, command, 9, {"error": error})
 
 
-def running(state: str, *moments: Moment, reason: str | None = None, attempts: Mapping[str, int] | None = None) -> Run:
+def running(state: str, *moments: Moment, reason: str | None = None) -> Run:
     """Return a run that shows `state`, and for which `reason` it fails if it does."""
     attributes = {"SagaState": state, "CustomerId": "17850", "NeedsAttention": False}
     attributes |= {} if reason is None else {"FailureReason": reason}
-    return Run(STARTED, None, attributes, moments, GIVEN, attempts=attempts or {})
+    return Run(STARTED, None, attributes, moments, GIVEN)
 
 
 REGISTERED = (
@@ -126,6 +125,7 @@ def settles(step: str = "ProcessPayment", name: str = "request_settle_step", **t
         ((*STUCK, settles()), "SETTLED"),
         ((*STUCK, settles(name="settle_step")), "SETTLED"),
         ((*STUCK, settles(), answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent")), "SETTLED"),
+        ((*REFUSED, sent("RefundPaymentCommand", "payment", 10)), "RUNNING"),
         ((*STUCK, settles(step="DecreaseStock")), "STUCK"),
         ((*STUCK, settles(by="otto", reason="without evidence")), "STUCK"),
         ((*REFUSED, settles(), *STUCK[len(REFUSED) :]), "STUCK"),
@@ -135,6 +135,7 @@ def test_a_compensation_that_keeps_failing_is_stuck_until_it_is_done_or_settled(
     """Read off the history by the saga's own rule: a word before it was stuck, about another step or without evidence is none."""
     refund = view(running("ROLLBACK_STUCK", *moments, reason="OUT_OF_STOCK")).compensations[0]
     assert (refund.command, refund.state) == ("RefundPaymentCommand", state)
+    assert refund.attempts == (11 if state == "DONE" else 10), "the tries of all rounds"
     told = refund.settled.model_dump(exclude={"at"}) if refund.settled else None
     assert told == (SAYS if state == "SETTLED" else None)
 
@@ -155,10 +156,10 @@ def test_a_rollback_tells_how_far_it_is() -> None:
         ("RegisterOrder", "CancelOrderCommand", "WAITING", None),
     ]
     assert compensations(run) == waiting
-    refunding = replace(run, moments=(*run.moments, sent("RefundPaymentCommand", "payment")), attempts={"RefundPayment": 4})
+    refunding = replace(run, moments=(*run.moments, sent("RefundPaymentCommand", "payment", 4)))
     assert compensations(refunding) == [("ProcessPayment", "RefundPaymentCommand", "RUNNING", 4), waiting[1]]
     refunded = answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent", attempt=5, refunded_minor=1530)
-    cancelling = replace(refunding, moments=(*refunding.moments, refunded, sent("CancelOrderCommand", "order")), attempts={})
+    cancelling = replace(refunding, moments=(*refunding.moments, refunded, sent("CancelOrderCommand", "order")))
     assert compensations(cancelling) == [
         ("ProcessPayment", "RefundPaymentCommand", "DONE", 5),
         ("RegisterOrder", "CancelOrderCommand", "RUNNING", None),
