@@ -3,15 +3,16 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
-from typing import Self
+from typing import Any, Self
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
 
-from temporal_saga.database import create_tables, reading
+from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, FenceError, KeyReused, Refused, fence_table
 from temporal_saga.keys import compensation_key
 from tests.participants.rivals import at_once
@@ -70,17 +71,21 @@ class Shelf:
         self.engine = engine
         self._fence = Fence(engine, FENCE)
         self.refuses = False
+        self.foreseen: Done | None = None
         self.told: list[bool] = []
         self.before_commit: Callable[[sa.Connection], None] = lambda _connection: None
 
     def put(self, command: Ask) -> Done | No:
         """Put `command.count` on the shelf once."""
 
-        def effect(connection: sa.Connection) -> Done:
-            self._write(connection, command, command.count)
-            return self._end(connection)
+        def effect(connection: sa.Connection) -> No | None:
+            refusal = No() if self.refuses else None
+            if refusal is None:
+                self._write(connection, command, command.count)
+            self.before_commit(connection)
+            return refusal
 
-        return self._fence.forward(command, effect, Done, No)
+        return self._fence.forward(command, Done(), effect, No)
 
     def take_back(self, command: Ask) -> Done:
         """Take back what was put."""
@@ -89,9 +94,12 @@ class Shelf:
             self.told.append(was_put)
             if was_put or self.refuses:
                 self._write(connection, command, -command.count)
-            return self._end(connection)
+            self.before_commit(connection)
+            if self.refuses:
+                raise Refused(No())
+            return self.foreseen or Done()
 
-        return self._fence.compensate(command, effect, Done)
+        return self._fence.compensate(command, self.foreseen or Done(), effect)
 
     @property
     def changes(self) -> list[int]:
@@ -107,12 +115,6 @@ class Shelf:
 
     def _write(self, connection: sa.Connection, command: Ask, change: int) -> None:
         connection.execute(sa.insert(EFFECTS).values(key=command.idempotency_key, change=change))
-
-    def _end(self, connection: sa.Connection) -> Done:
-        self.before_commit(connection)
-        if self.refuses:
-            raise Refused(No())
-        return Done()
 
 
 @pytest.fixture
@@ -156,12 +158,29 @@ def test_1_a_repeated_command_gets_its_recorded_refusal(shelf: Shelf) -> None:
     assert shelf.changes == []
 
 
-def test_1_what_a_refused_effect_wrote_is_undone(shelf: Shelf) -> None:
-    """A refusal leaves nothing but its own record."""
+def test_1_a_refusal_leaves_its_record_and_nothing_else(shelf: Shelf) -> None:
+    """A refused command is remembered as such, and did nothing."""
     shelf.refuses = True
     shelf.put(Ask())
     assert shelf.changes == []
     assert shelf.outcomes == {KEY: "REFUSED"}
+
+
+def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
+    """What a participant has to add is added to the recorded event when it is repeated, never at first or to a refusal."""
+    fence, heard = Fence(shelf.engine, FENCE), []
+
+    def again(_connection: sa.Connection, event: Done) -> Done:
+        heard.append(event)
+        return Done(nonce="news")
+
+    def put(key: str, refusal: No | None) -> Done | No:
+        return fence.forward(Ask(idempotency_key=key), Done(nonce="old"), lambda _connection: refusal, No, again)
+
+    assert [put("accepted", None) for _ in range(3)] == [Done(nonce="old"), Done(nonce="news"), Done(nonce="news")]
+    assert heard == [Done(nonce="old")] * 2
+    assert put("refused", No(nonce="no")) == put("refused", None) == No(nonce="no")
+    assert len(heard) == 2
 
 
 def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_effect(shelf: Shelf) -> None:
@@ -170,6 +189,40 @@ def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_ef
     first = shelf.take_back(Ask().taken_back())
     assert [shelf.take_back(Ask().taken_back()) for _ in range(3)] == [first] * 3
     assert shelf.changes == [7, -7]
+
+
+def test_1_an_answer_that_was_foreseen_is_recorded_like_any_other(shelf: Shelf) -> None:
+    """Whether a compensation answers as expected or not, what it answered is what is recorded."""
+    shelf.foreseen = first = Done()
+    assert shelf.take_back(Ask().taken_back()) == first
+    shelf.foreseen = None
+    assert shelf.take_back(Ask().taken_back()) == first
+
+
+def test_1_what_an_earlier_release_recorded_is_still_understood(shelf: Shelf) -> None:
+    """Rows as version 0.1 wrote them are answered from, and compensated, like new ones."""
+    done, no, asked, now = '{"nonce":"done"}', '{"nonce":"no"}', "count=7", datetime.now(UTC)
+    rows = [
+        ("applied", "APPLIED", asked, done),
+        ("refused", "REFUSED", asked, no),
+        ("compensated", "COMPENSATED", asked, done),
+        ("compensated/compensation", "APPLIED", asked, done),
+        ("never came", "TOMBSTONE", None, None),
+        ("never came/compensation", "APPLIED", asked, done),
+    ]
+    with shelf.engine.begin() as connection:
+        connection.execute(sa.insert(FENCE), [dict(zip(FENCE.c.keys(), (*row, now), strict=True)) for row in rows])
+    answers = {row[0]: outcome_of(shelf.put, Ask(idempotency_key=row[0])) for row in rows if "/" not in row[0]}
+    assert answers == {
+        "applied": Done(nonce="done"),
+        "refused": No(nonce="no"),
+        "compensated": AlreadyCompensated,
+        "never came": AlreadyCompensated,
+    }
+    back = {key: shelf.take_back(Ask(idempotency_key=key).taken_back()) for key in answers}
+    assert shelf.told == [True, False], "the applied and the refused command; the others were taken back before"
+    assert back["compensated"] == back["never came"] == Done(nonce="done")
+    assert shelf.changes == [-7]
 
 
 def test_1_another_participant_object_recalls_the_same_answer(shelf: Shelf, engine: sa.Engine) -> None:
@@ -281,21 +334,6 @@ def test_4_a_command_repeated_after_its_compensation_is_not_told_its_old_success
     assert shelf.changes == [7, -7]
 
 
-def test_4_a_command_overtaken_by_its_compensation_while_it_is_refused_came_too_late(shelf: Shelf, engine: sa.Engine) -> None:
-    """A compensation that comes between undoing a refused effect and recording the refusal comes first."""
-    shelf.refuses = True
-
-    def overtake() -> None:
-        shelf.refuses = False
-        shelf.take_back(Ask().taken_back())
-
-    after_the_first_transaction(engine, overtake)
-    with pytest.raises(AlreadyCompensated):
-        shelf.put(Ask())
-    assert shelf.told == [False]
-    assert shelf.changes == []
-
-
 # Promise 5: two at once.
 
 
@@ -355,18 +393,22 @@ def test_5_a_command_takes_over_when_the_one_that_it_waited_for_fails(shelf: She
     assert shelf.changes == [7]
 
 
-def test_5_a_refusal_overtaken_by_a_success_is_that_success(shelf: Shelf, engine: sa.Engine) -> None:
-    """When the same command succeeds elsewhere before a refusal is recorded, the success is the answer to both."""
+@pytest.mark.parametrize("later", ["the same command", "its compensation"])
+def test_5_whoever_comes_while_a_command_is_being_refused_waits_for_the_refusal(shelf: Shelf, later: str) -> None:
+    """The same command gets that refusal, although it would be accepted by now; a compensation has nothing to take back."""
     shelf.refuses = True
-    successes: list[Done | No] = []
-
-    def overtake() -> None:
+    with ThreadPoolExecutor() as pool, Held(shelf) as held:
+        refused = pool.submit(shelf.put, Ask())
+        held.wait_until_at_work()
+        act, command = {"the same command": (shelf.put, Ask()), "its compensation": (shelf.take_back, Ask().taken_back())}[later]
+        second = pool.submit(act, command)
+        held.wait_until_another_asks()
         shelf.refuses = False
-        successes.append(shelf.put(Ask()))
-
-    after_the_first_transaction(engine, overtake)
-    assert [shelf.put(Ask())] == successes
-    assert shelf.changes == [7]
+        held.let_go()
+    assert isinstance(refused.result(), No)
+    assert shelf.told == ([] if second.result() == refused.result() else [False])
+    assert shelf.changes == []
+    assert shelf.put(Ask()) == refused.result()
 
 
 def test_5_a_compensation_waits_for_its_command_at_work_and_takes_it_back(shelf: Shelf) -> None:
@@ -545,38 +587,68 @@ def test_an_effect_whose_answer_cannot_be_recorded_leaves_no_trace(shelf: Shelf)
         def model_dump_json(self, **_options: object) -> str:
             raise OSError("no JSON")
 
-    def effect(connection: sa.Connection, *_was_put: bool) -> Done:
+    def put(connection: sa.Connection) -> None:
         connection.execute(sa.insert(EFFECTS).values(key=KEY, change=7))
+
+    def take_back(connection: sa.Connection, _was_put: bool) -> Done:
+        put(connection)
         return Unwritable()
 
     fence = Fence(shelf.engine, FENCE)
     with pytest.raises(OSError, match="no JSON"):
-        fence.forward(Ask(), effect, Done, No)
+        fence.forward(Ask(), Unwritable(), put, No)
     with pytest.raises(OSError, match="no JSON"):
-        fence.compensate(Ask().taken_back(), effect, Done)
+        fence.compensate(Ask().taken_back(), Done(), take_back)
     assert (shelf.outcomes, shelf.changes) == ({}, [])
 
 
-def test_a_refusal_of_an_undeclared_type_is_a_defect_that_leaves_no_trace(engine: sa.Engine) -> None:
-    """A refusal that could not be read again is an error instead of being recorded."""
-    create_tables(engine, METADATA)
-
-    def effect(_connection: sa.Connection) -> Done:
-        raise Refused(Ask())
-
-    with pytest.raises(TypeError, match="is no No"):
-        Fence(engine, FENCE).forward(Ask(), effect, Done, No)
-    assert Shelf(engine).outcomes == {}
+ONE, NONE = {"number": 1_000, "key": "here before", "change": 0}, EFFECTS.c.number == 0
 
 
-def after_the_first_transaction(engine: sa.Engine, act: Callable[[], None]) -> None:
-    """Call `act` once, when the next connection has ended its transaction and is given back."""
-    acts = [act]
+@pytest.mark.parametrize(
+    ("statement", "parameters"),
+    [
+        (sa.insert(EFFECTS), {"key": KEY, "change": 7}),
+        (sa.insert(EFFECTS), [{"key": KEY, "change": change} for change in (7, 8)]),
+        (sa.insert(EFFECTS).returning(EFFECTS.c.number), {"key": KEY, "change": 7}),
+        (sa.update(EFFECTS).values(change=1), None),
+        (sa.update(EFFECTS).values(change=1).returning(EFFECTS.c.number), None),
+        (sa.delete(EFFECTS), None),
+        (sa.text("UPDATE effects SET change = 1"), None),
+        (sa.text("DELETE FROM effects RETURNING number"), None),
+    ],
+    ids=str,
+)
+def test_an_effect_that_refuses_after_it_wrote_is_a_defect_that_leaves_no_trace(
+    shelf: Shelf, statement: sa.Executable, parameters: Any
+) -> None:
+    """A refusal stands for "I did nothing": with anything written it is an error, and neither of the two is kept."""
+    with shelf.engine.begin() as connection:
+        connection.execute(sa.insert(EFFECTS).values(ONE))
 
-    @sa.event.listens_for(engine, "checkin")
-    def checkin(_connection: object, _record: object) -> None:
-        if acts:
-            acts.pop()()
+    def effect(connection: sa.Connection) -> No:
+        connection.execute(statement, parameters)
+        return No()
+
+    with pytest.raises(RuntimeError, match=r"saga-1/Put: refused after writing: (INSERT|UPDATE|DELETE)"):
+        Fence(shelf.engine, FENCE).forward(Ask(), Done(), effect, No)
+    assert (shelf.outcomes, shelf.changes) == ({}, [0])
+
+
+def test_an_effect_may_refuse_after_it_looked_or_found_nothing_to_write_to(shelf: Shelf) -> None:
+    """Reading, locking, and writing that finds no row to change, nor a free key, leave nothing behind."""
+    with shelf.engine.begin() as connection:
+        connection.execute(sa.insert(EFFECTS).values(ONE))
+
+    def effect(connection: sa.Connection) -> No:
+        assert len(connection.execute(sa.select(EFFECTS).with_for_update()).all()) == 1
+        assert connection.execute(sa.update(EFFECTS).where(NONE).values(change=1)).rowcount == 0
+        assert connection.execute(sa.delete(EFFECTS).where(NONE)).rowcount == 0
+        assert not insert_new(connection, EFFECTS, ONE)
+        return No()
+
+    assert isinstance(Fence(shelf.engine, FENCE).forward(Ask(), Done(), effect, No), No)
+    assert (shelf.outcomes, shelf.changes) == ({KEY: "REFUSED"}, [0])
 
 
 class Held:

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from threading import Barrier
 
@@ -99,6 +100,28 @@ def test_one_order_registered_and_cancelled_at_once_ends_cancelled(orders: Order
         assert record is not None
         assert record.status == OrderStatus.CANCELLED
         assert registered.event in ("OrderRegisteredEvent", "OrderRejectedEvent")
+
+
+def test_one_order_confirmed_and_cancelled_at_once_ends_cancelled(orders: OrderService) -> None:
+    """Whoever comes first, when an order is confirmed and cancelled at once, a cancelled record is never confirmed."""
+    for number in map(str, range(ROUNDS)):
+        orders.register(register(number))
+        acts: list[Callable[[], Event | None]] = [
+            partial(confirmed, orders, number),
+            partial(orders.cancel, cancel(number)),
+        ]
+        _, cancelled = at_once(acts)
+        assert cancelled == OrderCancelledEvent(order_id=number)
+        record = orders.find(number)
+        assert record is not None
+        assert record.status == OrderStatus.CANCELLED
+
+
+def confirmed(orders: OrderService, order_id: str) -> Event | None:
+    """Confirm an order, or return None when it is too late."""
+    with suppress(LookupError):
+        return orders.confirm(confirm(order_id))
+    return None
 
 
 def test_of_two_orders_of_one_id_at_once_one_owns_it(orders: OrderService) -> None:
