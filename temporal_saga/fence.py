@@ -99,6 +99,7 @@ class Fence:
         """Guard `engine` by `table`, a `fence_table` that the participant creates along with its own tables."""
         self._engine = engine
         self._table = table
+        self._claim_both = _claim_both(engine, table)
 
     def forward(
         self,
@@ -152,30 +153,18 @@ class Fence:
             KeyReused: the key names another compensation.
             Refused: the effect refused.
         """
-        forward_key = compensated_key(command.idempotency_key)
+        row, forward_key = _row(command, expected), compensated_key(command.idempotency_key)
+        tombstone = row | {"key": forward_key, "outcome": TOMBSTONE, "fingerprint": None, "answer": None}
         with self._engine.begin() as connection:
-            outcomes = self._claim_both(connection, forward_key, _row(command, expected))
+            # The forward key first, as the forward command does: two that meet wait for each other, and never in a circle.
+            claimed = connection.execute(self._claim_both, [tombstone, row])
+            outcomes = {changed.key: changed.outcome for changed in claimed}
             if command.idempotency_key not in outcomes:
                 return type(expected).model_validate_json(self._recall(connection, command).answer)
             answer = effect(connection, outcomes.get(forward_key) == COMPENSATED)
             if answer != expected:
                 self._record(connection, command.idempotency_key, APPLIED, answer)
             return answer
-
-    def _claim_both(self, connection: sa.Connection, forward_key: str, row: dict[str, Any]) -> dict[str, str]:
-        """Claim a compensation's `row` and shut out its forward command; return the outcomes of the rows that this changed.
-
-        The forward key first, as the forward command does: two that meet wait for each other, and never in a circle.
-        """
-        tombstone = row | {"key": forward_key, "outcome": TOMBSTONE, "fingerprint": None, "answer": None}
-        claim, columns = insert_into(connection, self._table), self._table.c
-        claim = claim.on_conflict_do_update(
-            index_elements=[columns.key],
-            set_={"outcome": COMPENSATED},
-            where=(claim.excluded.outcome == TOMBSTONE) & (columns.outcome == APPLIED),
-        )
-        changes = connection.execute(claim.returning(columns.key, columns.outcome), [tombstone, row])
-        return {changed.key: changed.outcome for changed in changes}
 
     def _recall(self, connection: sa.Connection, command: Command) -> sa.Row[Any]:
         """Return the row that an earlier delivery of this command left, unless another command left it."""
@@ -200,6 +189,17 @@ def _row(command: Command, answer: Answer) -> dict[str, Any]:
         "answer": answer.model_dump_json(),
         "at": datetime.now(UTC),
     }
+
+
+def _claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
+    """Return the INSERT of a tombstone and a compensation's row, which answers with the keys that it changed and how they stand.
+
+    A tombstone that finds its forward command applied marks it as compensated; any other row that is there stays as it is.
+    """
+    claim = insert_into(table, engine)
+    applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
+    marked = claim.on_conflict_do_update(index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied)
+    return marked.returning(table.c.key, table.c.outcome)
 
 
 @contextmanager
