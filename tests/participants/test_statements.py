@@ -127,3 +127,13 @@ def test_a_command_is_one_transaction_of_at_most_four_statements(
     assert len(transactions) == 1
     assert len(statements) == most, statements
     assert most <= MOST_STATEMENTS
+
+
+def test_a_refund_that_names_another_amount_costs_one_statement_more(
+    engine: sa.Engine, obey: Callable[[Command], object]
+) -> None:
+    """No order saga asks for that: the answer that was expected is not the one, and is written again."""
+    obey(pay("7", 400))
+    with counted(engine) as (transactions, statements):
+        obey(refund("7", 399))
+    assert (len(transactions), len(statements)) == (1, MOST_STATEMENTS + 1)
