@@ -25,6 +25,7 @@ from tests.participants.invariants import (
     assert_the_books_balance,
     assert_the_moves_are_whole,
 )
+from tests.participants.shelf import Shelf
 
 THREADS = 16
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
@@ -102,6 +103,12 @@ def opened() -> Iterator[Callable[[str], sa.Engine]]:
 def engine(opened: Callable[[str], sa.Engine], database_url: str) -> sa.Engine:
     """Give an empty database as a participant opens its own."""
     return opened(database_url)
+
+
+@pytest.fixture
+def shelf(engine: sa.Engine) -> Shelf:
+    """Give an empty shelf."""
+    return Shelf(engine)
 
 
 @pytest.fixture
