@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
@@ -14,21 +16,27 @@ from temporal_saga.database import DATABASE_AWAY, open_database
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the API. It starts while Temporal is away, says so on /readyz, and recovers by itself."""
+    """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = open_database(settings.database_url("order"))
         client = await connect(lazy=True)
-        app.state.sagas = Sagas(client, OrderService(engine), settings.web_ui_url)
+
+        @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
+        def sagas() -> Sagas:
+            return Sagas(client, OrderService(engine), settings.web_ui_url)
+
+        app.state.sagas = sagas
         yield
         engine.dispose()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Order saga",
         version="0.1.0",
         description="Starts, shows and cancels orders: durable distributed transactions on Temporal.",
         lifespan=lifespan,
+        redoc_url=None,
     )
     for room in (orders, acts, reads):
         app.include_router(room.router)

@@ -34,14 +34,14 @@ CLOSED_TO_US = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLE
 
 async def until_it_answers(what: str, ask: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
     """Return what `ask` returns once it succeeds, or None when told to stop before; say now and then what is waited for."""
-    tries = 0
+    tries, said = 0, ""
     while not stop.is_set():
         try:
             return await ask()
         except AWAY as error:
-            if tries % SAY_AGAIN_TRIES == 0:
-                LOG.warning("waiting for %s: %s", what, plainly(error))
-        tries += 1
+            if (why := plainly(error)) != said or tries % SAY_AGAIN_TRIES == 0:
+                LOG.warning("waiting for %s: %s", what, why)
+            tries, said = tries + 1, why
         await _pause(stop, ASK_AGAIN_SECONDS)
     return None
 
