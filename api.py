@@ -1,8 +1,10 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -25,7 +27,7 @@ def create_app(settings: Settings) -> FastAPI:
 
         @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
         def sagas() -> Sagas:
-            return Sagas(client, OrderService(engine), settings.web_ui_url)
+            return Sagas(client, OrderService(engine), settings.web_ui_url, app.state.stopping)
 
         app.state.sagas = sagas
         yield
@@ -38,16 +40,26 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
     )
+    app.state.stopping = asyncio.Event()
     for room in (orders, acts, reads):
         app.include_router(room.router)
     problems.install(app, DATABASE_AWAY)
     return app
 
 
+class Server(uvicorn.Server):
+    """Tells the app when it is told to stop, so that whoever waits for an order is answered with the order as it stands."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        super().handle_exit(sig, frame)
+        self.config.app.state.stopping.set()  # type: ignore[union-attr]  # the app itself, not its name
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
@@ -55,6 +67,7 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=5,
     )
+    Server(config).run()
 
 
 if __name__ == "__main__":
