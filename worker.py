@@ -32,10 +32,10 @@ PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts
 
 Activities = Sequence[Callable[..., Any]]
 
-PARTICIPANTS: dict[str, Callable[[sa.Engine], Activities]] = {
-    stubs.ORDER_QUEUE: lambda engine: OrderActivities(OrderService(engine)).all,
-    stubs.PAYMENT_QUEUE: lambda engine: PaymentActivities(PaymentService(engine)).all,
-    stubs.STOCK_QUEUE: lambda engine: StockActivities(StockService(engine)).all,
+PARTICIPANTS: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
+    stubs.ORDER_QUEUE: lambda engine, _settings: OrderActivities(OrderService(engine)).all,
+    stubs.PAYMENT_QUEUE: lambda engine, _settings: PaymentActivities(PaymentService(engine)).all,
+    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService(engine)).all,
 }
 """How each participant serves from its database; its role is named like its task queue."""
 
@@ -96,7 +96,7 @@ async def serve(role: str, client: Client, settings: Settings, stop: asyncio.Eve
     """Return a participant's worker once its database answers, or None when told to stop before."""
     engine = open_database(settings.database_url(role), pool_size=settings.worker_threads)
     database = engine.url.render_as_string(hide_password=True)
-    begin = partial(asyncio.to_thread, PARTICIPANTS[role], engine)
+    begin = partial(asyncio.to_thread, PARTICIPANTS[role], engine, settings)
     activities = await until_it_answers(f"{role}'s database {database}", begin, stop)
     if activities is None:
         return None

@@ -23,6 +23,7 @@ from operations.preflight import MARK, CannotStart, check_ports, end_what_is_lef
 from operations.readiness import LATE_SECONDS, api_url, until_all_answer
 from operations.seed import SHOP_DAYS, seed, shop_of
 from operations.shop_data import read_days
+from temporal_saga.database import plainly
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,8 +50,7 @@ def load_shop(settings: Settings) -> PlaceOrder:
     try:
         seed(settings, shop)
     except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise CannotStart(f"the shop could not be loaded into the databases of payment and stock: {reason}") from error
+        raise CannotStart(f"the shop could not be loaded into the databases of payment and stock: {plainly(error)}") from error
     return shop.example
 
 
