@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
 CAME_UP = re.compile(r"success: (?P<part>\S+) entered RUNNING state")
+NOT_SPAWNED = re.compile(r"spawnerr: (?P<why>.*)")
+GIVEN_UP = re.compile(r"gave up: (?P<part>\S+) ")
 FORCED = re.compile(r"killing '(?P<part>\S+)' .*with SIGKILL")
 
 
@@ -117,6 +119,10 @@ async def tell(lines: asyncio.StreamReader, log: Path) -> None:
         elif (match := CAME_UP.search(line)) and match["part"] in down:
             down.remove(match["part"])
             say(f"{now} {match['part']} runs again")
+        elif match := NOT_SPAWNED.search(line):
+            say(f"{now} a part cannot be started, which is tried again: {match['why']}")
+        elif match := GIVEN_UP.search(line):
+            say(f"{now} {match['part']} does not come up and is given up; its log is {log / match['part']}.log")
         elif match := FORCED.search(line):
             say(f"{now} {match['part']} did not stop in time and is ended by force")
 
