@@ -1,8 +1,9 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from types import FrameType
 
@@ -67,7 +68,10 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=5,
     )
-    Server(config).run()
+    server = Server(config)
+    with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C
+        server.run()
+    sys.exit(not server.started)
 
 
 if __name__ == "__main__":
