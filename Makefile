@@ -54,4 +54,4 @@ lock: install ## resolve the dependencies anew
 			--python-version 3.11 pyproject.toml $${group:+--group $$group} -o requirements$${group:+-$$group}.lock; done
 
 clean: ## remove what was installed and cached; data under var/ stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,10 +1,15 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import cache
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
@@ -14,32 +19,48 @@ from temporal_saga.database import DATABASE_AWAY, open_database
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the API. It starts while Temporal is away, says so on /readyz, and recovers by itself."""
+    """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = open_database(settings.database_url("order"))
         client = await connect(lazy=True)
-        app.state.sagas = Sagas(client, OrderService(engine), settings.web_ui_url)
+
+        @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
+        def sagas() -> Sagas:
+            return Sagas(client, OrderService(engine), settings.web_ui_url, app.state.stopping)
+
+        app.state.sagas = sagas
         yield
         engine.dispose()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Order saga",
         version="0.1.0",
         description="Starts, shows and cancels orders: durable distributed transactions on Temporal.",
         lifespan=lifespan,
+        redoc_url=None,
     )
+    app.state.stopping = asyncio.Event()
     for room in (orders, acts, reads):
         app.include_router(room.router)
     problems.install(app, DATABASE_AWAY)
     return app
 
 
+class Server(uvicorn.Server):
+    """Tells the app when it is told to stop, so that whoever waits for an order is answered with the order as it stands."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        super().handle_exit(sig, frame)
+        self.config.app.state.stopping.set()  # type: ignore[union-attr]  # the app itself, not its name
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
@@ -47,6 +68,10 @@ def main() -> None:
         access_log=False,
         timeout_graceful_shutdown=5,
     )
+    server = Server(config)
+    with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C
+        server.run()
+    sys.exit(not server.started)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import NoReturn, Self
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile
 
+from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -23,6 +24,8 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 class Settings(BaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
 
     data_dir: Path = Field(default=Path("var"), description="where databases and logs live")
 
@@ -71,6 +74,15 @@ class Settings(BaseSettings):
             stuck_attempts=self.stuck_attempts,
             stuck_after=timedelta(seconds=self.stuck_after_seconds),
         )
+
+    @model_validator(mode="after")
+    def _only_databases_that_we_can_open(self) -> Self:
+        for participant in ("order", "payment", "stock"):
+            try:
+                check_url(self.database_url(participant))
+            except ValueError as error:
+                raise ValueError(f"{participant.upper()}_DATABASE_URL is no good setting: {error}") from None
+        return self
 
     def database_url(self, participant: str) -> str:
         """Return the URL of the database that `participant` (order, payment or stock) owns."""

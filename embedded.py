@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from config import Settings
+from config import read_settings
 from contracts.stubs import SEARCH_ATTRIBUTES
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
@@ -54,7 +54,7 @@ def server_command(database: Path, port: int, ui_port: int | None) -> list[str]:
 
 def main() -> None:
     """Become the server of the settings."""
-    settings = Settings()
+    settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     command = server_command(settings.data_dir / "temporal.db", settings.temporal_port, settings.temporal_ui_port)
     os.execv(command[0], command)  # noqa: S606  # our own command line, and no shell is wanted

@@ -7,11 +7,11 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -25,9 +25,26 @@ from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from temporal_saga.policy import Apply
+from waiting import search_attributes, until_it_answers
 from workflows.order import OrderSaga
 
+LOG = logging.getLogger("worker")
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
+
+Activities = Sequence[Callable[..., Any]]
+
+PARTICIPANTS: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
+    stubs.ORDER_QUEUE: lambda engine, settings: (
+        OrderActivities(
+            OrderService(engine, review_threshold_minor=settings.review_threshold_minor, review_seconds=settings.review_seconds)
+        ).all
+    ),
+    stubs.PAYMENT_QUEUE: lambda engine, _settings: PaymentActivities(PaymentService(engine)).all,
+    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService(engine)).all,
+}
+"""How each participant serves from its database; its role is named like its task queue."""
+
+ROLES = ("orchestrator", *PARTICIPANTS)
 
 
 def orchestrator(client: Client, settings: Settings) -> Worker:
@@ -42,40 +59,8 @@ def orchestrator(client: Client, settings: Settings) -> Worker:
     )
 
 
-def order(client: Client, settings: Settings) -> Worker:
-    """Return the order service's worker."""
-    service = OrderService(
-        _engine("order", settings),
-        review_threshold_minor=settings.review_threshold_minor,
-        review_seconds=settings.review_seconds,
-    )
-    activities = OrderActivities(service)
-    return _participant(client, settings, stubs.ORDER_QUEUE, activities.all)
-
-
-def payment(client: Client, settings: Settings) -> Worker:
-    """Return the payment service's worker."""
-    activities = PaymentActivities(PaymentService(_engine("payment", settings)))
-    return _participant(client, settings, stubs.PAYMENT_QUEUE, activities.all)
-
-
-def stock(client: Client, settings: Settings) -> Worker:
-    """Return the stock service's worker."""
-    activities = StockActivities(StockService(_engine("stock", settings)))
-    return _participant(client, settings, stubs.STOCK_QUEUE, activities.all)
-
-
-ROLES: dict[str, Callable[[Client, Settings], Worker]] = {role.__name__: role for role in (orchestrator, order, payment, stock)}
-
-
-def _engine(participant: str, settings: Settings) -> Any:
-    engine = open_database(settings.database_url(participant), pool_size=settings.worker_threads)
-    database = engine.url.render_as_string(hide_password=True)
-    logging.getLogger("worker").info("%s keeps its data in %s", participant, database)
-    return engine
-
-
-def _participant(client: Client, settings: Settings, queue: str, activities: Sequence[Callable[..., Any]]) -> Worker:
+def participant(client: Client, settings: Settings, queue: str, activities: Activities) -> Worker:
+    """Return the worker of the participant whose activities these are."""
     return Worker(
         client,
         task_queue=queue,
@@ -87,54 +72,42 @@ def _participant(client: Client, settings: Settings, queue: str, activities: Seq
 
 
 async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> None:
-    """Run the roles until `stop` is set, then let the work in hand finish.
+    """Run each role from when what it needs answers until `stop` is set, then let the work in hand finish.
 
     Raises:
         Exception: whatever ended a worker that nobody stopped.
     """
-    log = logging.getLogger("worker")
-    client = await _until_temporal_is_ready(stop, log)
-    if client is None:
+    client = await until_it_answers("Temporal", connect, stop)
+    if client is None or not await until_it_answers("search attributes", partial(search_attributes, client), stop):
         return
-    workers = [ROLES[role](client, settings) for role in roles]
-    running = [asyncio.create_task(worker.run()) for worker in workers]
-    stopping = asyncio.create_task(stop.wait())
-    log.info("ready: %s", ", ".join(roles))
-    await asyncio.wait([stopping, *running], return_when=asyncio.FIRST_COMPLETED)
-    log.info("stopping: %s", ", ".join(roles))
-    stopping.cancel()
-    await asyncio.gather(*(worker.shutdown() for worker in workers))
+    running = [asyncio.create_task(run_role(role, client, settings, stop)) for role in roles]
+    await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
+    stop.set()  # a role that failed takes the others along
     await asyncio.gather(*running)
-    log.info("stopped: %s", ", ".join(roles))
 
 
-async def _until_temporal_is_ready(stop: asyncio.Event, log: logging.Logger) -> Client | None:
-    """Return a client once Temporal answers and knows our search attributes, or None when told to stop before."""
-    while not stop.is_set():
-        try:
-            client = await connect()
-            missing = await _missing_search_attributes(client)
-            if not missing:
-                return client
-            create = " ".join(f"--name {key.name} --type {key.indexed_value_type.name.title()}" for key in missing)
-            log.warning("waiting for search attributes; create them: temporal operator search-attribute create %s", create)
-        except (RuntimeError, RPCError) as error:
-            log.warning("waiting for Temporal: %s", error)
-        await _pause(stop, seconds=1)
-    return None
-
-
-async def _missing_search_attributes(client: Client) -> list[Any]:
-    request = ListSearchAttributesRequest(namespace=client.namespace)
-    known = (await client.operator_service.list_search_attributes(request)).custom_attributes
-    return [key for key in stubs.SEARCH_ATTRIBUTES if key.name not in known]
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
+async def run_role(role: str, client: Client, settings: Settings, stop: asyncio.Event) -> None:
+    """Run one role from when its database answers until `stop` is set."""
+    worker = orchestrator(client, settings) if role == "orchestrator" else await serve(role, client, settings, stop)
+    if worker is None:
         return
+    async with worker:
+        LOG.info("ready: %s", role)
+        await stop.wait()
+        LOG.info("stopping: %s", role)
+    LOG.info("stopped: %s", role)
+
+
+async def serve(role: str, client: Client, settings: Settings, stop: asyncio.Event) -> Worker | None:
+    """Return a participant's worker once its database answers, or None when told to stop before."""
+    engine = open_database(settings.database_url(role), pool_size=settings.worker_threads)
+    database = engine.url.render_as_string(hide_password=True)
+    begin = partial(asyncio.to_thread, PARTICIPANTS[role], engine, settings)
+    activities = await until_it_answers(f"{role}'s database {database}", begin, stop)
+    if activities is None:
+        return None
+    LOG.info("%s keeps its data in %s", role, database)
+    return participant(client, settings, role, activities)
 
 
 async def main(roles: Sequence[str], settings: Settings) -> None:

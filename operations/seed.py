@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Settings
+from config import Settings, read_settings
 from contracts.order import PlaceOrder
 from contracts.payment import WalletView
 from contracts.stock import StockView
@@ -68,10 +68,11 @@ def seed(settings: Settings, shop: Shop) -> None:
 
 def main() -> None:
     """Load what is missing and say what the shop days held."""
+    settings = read_settings()
     try:
         data = read_days(sorted(SHOP_DAYS.glob("*.csv")))
         shop = shop_of(data)
-        seed(Settings(), shop)
+        seed(settings, shop)
     except (OSError, ValueError, ValidationError, SQLAlchemyError) as error:
         sys.exit(f"the shop could not be loaded: {error}")
     left_out = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items())

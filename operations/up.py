@@ -23,11 +23,14 @@ from operations.preflight import MARK, CannotStart, check_ports, end_what_is_lef
 from operations.readiness import LATE_SECONDS, api_url, until_all_answer
 from operations.seed import SHOP_DAYS, seed, shop_of
 from operations.shop_data import read_days
+from temporal_saga.database import plainly
 
 ROOT = Path(__file__).resolve().parent.parent
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
 CAME_UP = re.compile(r"success: (?P<part>\S+) entered RUNNING state")
+NOT_SPAWNED = re.compile(r"spawnerr: (?P<why>.*)")
+GIVEN_UP = re.compile(r"gave up: (?P<part>\S+) ")
 FORCED = re.compile(r"killing '(?P<part>\S+)' .*with SIGKILL")
 
 
@@ -49,8 +52,7 @@ def load_shop(settings: Settings) -> PlaceOrder:
     try:
         seed(settings, shop)
     except SQLAlchemyError as error:
-        reason = " ".join(str(getattr(error, "orig", None) or error).split())
-        raise CannotStart(f"the shop could not be loaded into the databases of payment and stock: {reason}") from error
+        raise CannotStart(f"the shop could not be loaded into the databases of payment and stock: {plainly(error)}") from error
     return shop.example
 
 
@@ -117,6 +119,10 @@ async def tell(lines: asyncio.StreamReader, log: Path) -> None:
         elif (match := CAME_UP.search(line)) and match["part"] in down:
             down.remove(match["part"])
             say(f"{now} {match['part']} runs again")
+        elif match := NOT_SPAWNED.search(line):
+            say(f"{now} a part cannot be started, which is tried again: {match['why']}")
+        elif match := GIVEN_UP.search(line):
+            say(f"{now} {match['part']} does not come up and is given up; its log is {log / match['part']}.log")
         elif match := FORCED.search(line):
             say(f"{now} {match['part']} did not stop in time and is ended by force")
 

@@ -22,8 +22,8 @@ RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUE
 
 
 def sagas(request: Request) -> Sagas:
-    """Return the sagas that the app was built with."""
-    return request.app.state.sagas  # type: ignore[no-any-return]
+    """Return the app's sagas; the first who comes, and finds the order service's database answering, opens it."""
+    return request.app.state.sagas()  # type: ignore[no-any-return]
 
 
 Desk = Annotated[Sagas, Depends(sagas)]

@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem+json: what is wrong, and what to do about it."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -70,7 +71,8 @@ def install(app: FastAPI, away: Iterable[type[Exception]]) -> None:
     for kind in away:
 
         @app.exception_handler(kind)
-        async def database(_request: Request, _error: Exception) -> JSONResponse:
+        async def database(_request: Request, error: Exception) -> JSONResponse:
+            logging.getLogger("api").warning("the order service's database gives no answer: %s", error.__cause__ or error)
             problem = unavailable("the order service's database")
             return _answer(problem.document, problem.headers)
 

@@ -49,11 +49,12 @@ AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RP
 class Sagas:
     """Every order's saga, through Temporal while it has the run and through the order service's record for ever."""
 
-    def __init__(self, client: Client, orders: OrderService, web_ui_url: str) -> None:
-        """Ask Temporal through `client`; link to the Web UI at `web_ui_url`."""
+    def __init__(self, client: Client, orders: OrderService, web_ui_url: str, stopping: asyncio.Event) -> None:
+        """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set."""
         self._client = client
         self._orders = orders
         self._web_ui_url = web_ui_url
+        self._stopping = stopping
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -70,15 +71,22 @@ class Sagas:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
 
     async def closed_within(self, order_id: str, seconds: float) -> None:
-        """Wait until the order's saga has closed, at most so long."""
+        """Wait until the order's saga has closed, at most so long, and no longer than the API runs."""
+        closing = asyncio.ensure_future(self._handle(order_id).result())
+        stopping = asyncio.ensure_future(self._stopping.wait())
         async with _temporal():
             try:
-                await asyncio.wait_for(self._handle(order_id).result(), seconds)
-            except (TimeoutError, WorkflowFailureError):
+                await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                if closing.done():
+                    await closing
+            except WorkflowFailureError:
                 return
             except RPCError as error:
                 if error.status != RPCStatusCode.NOT_FOUND:
                     raise
+            finally:
+                closing.cancel()
+                stopping.cancel()
 
     async def view(self, order_id: str) -> OrderView:
         """Return the order as it stands, with every worker down just the same; a closed one with Temporal away, too.

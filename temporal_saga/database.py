@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,24 @@ LOCK_WAIT_SECONDS = 5
 
 ANSWER_SECONDS = 8
 """A PostgreSQL server gets this long for one statement, and for acknowledging what is sent to it."""
+
+
+DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
+
+
+def check_url(url: str) -> None:
+    """Find that `open_database` can open this URL, whether or not a database answers there now.
+
+    Raises:
+        ValueError: it never can. The message does not repeat the URL, which may hold a password.
+    """
+    try:
+        driver = sa.make_url(url).drivername
+    except (sa.exc.ArgumentError, ValueError):
+        example = "sqlite:////data/order.db or postgresql+psycopg://user:password@host/order"
+        raise ValueError(f"it is not the URL of a database, like {example}") from None
+    if driver not in DRIVERS:
+        raise ValueError(f"there is no driver {driver!r} here; use one of {', '.join(sorted(DRIVERS))}")
 
 
 def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
@@ -38,9 +56,13 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
         }
         isolation = "READ COMMITTED"
         return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, isolation_level=isolation, connect_args=options)
-    if (path := sa.make_url(url).database) and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": LOCK_WAIT_SECONDS})
+
+    @sa.event.listens_for(engine, "do_connect")
+    def make_room(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
+        if (path := engine.url.database) and path != ":memory:":
+            with suppress(OSError):  # connecting says next that there is no such place
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -73,6 +95,11 @@ def _write_ahead(connection: Any) -> None:
 
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 """What is raised while a database does not answer, or does not in time."""
+
+
+def plainly(error: Exception) -> str:
+    """Return a database's error in one line, in the driver's words."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from temporal_saga.database import open_database
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
+ROLES = ("orchestrator", "order", "payment", "stock")
 
 T = TypeVar("T")
 
@@ -87,12 +88,12 @@ class Stack:
         until(lambda: self.status("/readyz") == 200, "the API is ready")
 
     def ready(self, worker: str) -> None:
-        """Wait until the worker last started under this name takes work."""
-        process = self.processes[worker]
+        """Wait until the worker last started under this name takes work in all its roles."""
+        process, roles = self.processes[worker], ROLES if worker == "workers" else [worker.partition("-")[0]]
 
         def is_ready() -> bool:
             assert process.poll() is None, self.said(worker)
-            return "ready: " in self.said(worker)
+            return all(f"ready: {role}\n" in self.said(worker) for role in roles)
 
         until(is_ready, f"{worker} is ready")
 

@@ -1,5 +1,6 @@
 """Orders over HTTP, through real processes."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -173,4 +174,12 @@ def test_the_openapi_document_tells_of_problems(stack: Stack) -> None:
     assert declared["422"]["content"].keys() == {"application/problem+json"}
     assert "ProblemDocument" in document["components"]["schemas"]
     assert "HTTPValidationError" not in str(document)
-    assert stack.http.get("/docs").status_code == 200
+
+
+def test_the_documentation_needs_no_internet(stack: Stack) -> None:
+    """All that the page of `/docs` loads is served from here."""
+    page = stack.http.get("/docs").text
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert {path.rpartition(".")[2] for path in loaded} == {"js", "css", "png"}
+    assert [stack.http.get(path).status_code for path in loaded] == [200] * len(loaded), loaded
+    assert "://" not in page

@@ -1,6 +1,7 @@
 """What people are told, and what becomes of their orders, while a part is down."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,8 @@ def test_a_cancel_waits_for_the_step_under_way_and_takes_it_back(stack: Stack) -
     for _ in range(2):
         answer = stack.http.post("/orders/cancelled/cancel", json=wish)
         assert (answer.status_code, answer.json()["state"]) == (202, "PENDING")
+    events = stack.temporal("workflow", "show", "--workflow-id", "order-cancelled", "--output", "json")
+    assert events.count("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED") == 1
     stack.processes["payment"].send_signal(signal.SIGCONT)
     view = stack.closed("cancelled")
     assert (view["state"], view["failure"]["reason"]) == ("FAILED", "CANCELLED")
@@ -74,6 +77,21 @@ def test_reads_need_no_worker(stack: Stack) -> None:
     for worker in ("orchestrator", "order", "payment", "stock"):
         stack.start_worker(worker)
     assert stack.closed("patient")["state"] in ("COMPLETED", "FAILED"), "the unanswered cancel may have come through"
+
+
+def test_a_stopping_api_answers_whoever_waits(stack: Stack) -> None:
+    """Whoever waits for an order when the API is told to stop gets the order as it stands, at once."""
+    stack.processes["payment"].send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as client:
+        waiting = client.submit(stack.place, order(order_id="waited-for"), Prefer="wait=30")
+        until(lambda: "ProcessPaymentCommand" in stack.http.get("/orders/waited-for").text, "the payment is commanded")
+        stack.kill("api", signal.SIGTERM)
+        answer = waiting.result(timeout=1)
+    assert (answer.status_code, answer.json()["state"], answer.headers["Location"]) == (202, "PENDING", "/orders/waited-for")
+    stack.processes["payment"].send_signal(signal.SIGCONT)
+    stack.start("api", "api.py")
+    until(lambda: stack.status("/readyz") == 200, "the API is ready again")
+    assert stack.closed("waited-for")["state"] == "COMPLETED"
 
 
 def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:

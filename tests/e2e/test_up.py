@@ -1,5 +1,6 @@
 """`make up` as people use it: a program in a terminal that is started, killed and stopped."""
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -17,7 +18,7 @@ import psutil
 import pytest
 
 from operations.preflight import processes_of
-from operations.up import main
+from operations.up import main, tell
 from tests.stack import ROOT, free_port, until
 
 UP_SECONDS = 60
@@ -226,6 +227,29 @@ def test_what_ends_make_ends_everything_first(send: Callable[[int, int], None], 
         assert "stopped\n" in other.said()
     finally:
         other.kill()
+
+
+async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What supervisord cannot even start is said with the reason, and what it gives up with where to look."""
+    sections = {
+        "supervisord": ("nodaemon=true", "logfile=supervisord.log", "pidfile=supervisord.pid"),
+        "program:ghost": ("command=/nowhere/ghost", "startretries=0"),
+    }
+    text = "\n".join(line for name, lines in sections.items() for line in (f"[{name}]", *lines))
+    (tmp_path / "supervisord.conf").write_text(text)
+    command = (sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf")
+    supervisord = await asyncio.create_subprocess_exec(
+        *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    assert supervisord.stdout is not None
+    telling = asyncio.create_task(tell(supervisord.stdout, tmp_path))
+    log = tmp_path / "supervisord.log"
+    await asyncio.to_thread(until, lambda: log.exists() and "gave up" in log.read_text(), "supervisord gives up")
+    supervisord.terminate()
+    await asyncio.gather(telling, supervisord.wait())
+    refused, given_up = capsys.readouterr().out.splitlines()
+    assert refused.endswith("a part cannot be started, which is tried again: can't find command '/nowhere/ghost'")
+    assert given_up.endswith(f"ghost does not come up and is given up; its log is {tmp_path / 'ghost.log'}")
 
 
 def test_bad_settings_are_said_in_plain_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from config import Settings
+from config import Settings, explain
 from embedded import server_command, temporal_binary
 
 DATABASE = Path("/data/temporal.db")
@@ -121,12 +121,47 @@ def test_the_temporal_command_is_the_one_beside_this_python(monkeypatch: pytest.
         temporal_binary()
 
 
-@pytest.mark.parametrize("door", ["api.py", "worker.py"])
-def test_a_front_door_says_which_setting_is_wrong(door: str) -> None:
+DOORS = [["api.py"], ["worker.py"], ["embedded.py"], ["-m", "operations.seed"], ["-m", "operations.up"]]
+each_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door[-1])
+
+
+def ended(door: list[str], **env: str) -> subprocess.CompletedProcess[str]:
+    """Start a front door that ends by itself."""
+    command = [sys.executable, *door]
+    return subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("s3cret", "it is not the URL of a database, like sqlite:////data/order.db or postgresql+psycopg://"),
+        ("mysql://saga:s3cret@host/payment", "there is no driver 'mysql' here; use one of postgresql, "),
+        ("postgresql+psycopg2://saga:s3cret@host/payment", "there is no driver 'postgresql+psycopg2' here; "),
+    ],
+)
+def test_a_database_that_can_never_be_opened_is_refused(monkeypatch: pytest.MonkeyPatch, url: str, reason: str) -> None:
+    """A URL that is none, or of a driver that is not here, is refused in words that tell no password."""
+    monkeypatch.setenv("PAYMENT_DATABASE_URL", url)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert explain(refused.value).startswith(f"PAYMENT_DATABASE_URL is no good setting: {reason}")
+    assert "s3cret" not in explain(refused.value) + str(refused.value)
+
+
+@each_door
+def test_a_front_door_refuses_such_a_database_at_once(door: list[str]) -> None:
+    """Nobody waits for a database that can never be opened: one sentence, and the end."""
+    said = ended(door, PAYMENT_DATABASE_URL="mysql://saga@host/payment")
+    assert said.returncode == 1
+    assert said.stderr.startswith("cannot start: PAYMENT_DATABASE_URL is no good setting: there is no driver 'mysql' here")
+    assert said.stderr.count("\n") == 1
+
+
+@each_door
+def test_a_front_door_says_which_setting_is_wrong(door: list[str]) -> None:
     """A setting that is no good is named by its variable, in a sentence and without a traceback."""
-    env = os.environ | {"API_PORT": "abc", "WORKER_THREADS": "0"}
-    ended = subprocess.run([sys.executable, door], env=env, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    assert "API_PORT=abc is no good setting" in ended.stderr
-    assert "WORKER_THREADS=0 is no good setting" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    said = ended(door, API_PORT="abc", WORKER_THREADS="0")
+    assert said.returncode == 1
+    assert "API_PORT=abc is no good setting" in said.stderr
+    assert "WORKER_THREADS=0 is no good setting" in said.stderr
+    assert "Traceback" not in said.stderr

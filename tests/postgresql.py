@@ -1,0 +1,112 @@
+"""A PostgreSQL server of a test's own, from the programs that this machine has."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
+SUPERUSER = DATABASE = "postgres"
+DURABILITY_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """A server whose data is in `directory`, and that is reached through a socket there."""
+
+    directory: Path
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.directory} {DURABILITY_OFF}"
+        self._control("start", "-l", self.directory / "log", "-o", options)
+
+    def stop(self) -> None:
+        """Stop the server under whoever is connected; what was committed is there when it starts again."""
+        self._control("stop", "-m", "fast")
+
+    def create_database(self) -> str:
+        """Return the URL of something new and empty: the schema of a new user, which is much cheaper than a whole database."""
+        user = f"test_{uuid4().hex}"
+        self._execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
+        url = sa.URL.create("postgresql+psycopg", user, database=DATABASE, query={"host": str(self.directory)})
+        return url.render_as_string()
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def _control(self, act: str, *options: str | Path) -> None:
+        _run(_programs() / "pg_ctl", act, "-w", "-D", self.directory / "data", *options)
+
+
+@contextmanager
+def running() -> Iterator[PostgreSQL]:
+    """Run a server that nobody else can reach; stopped or not, it is gone at the end."""
+    programs = _programs()
+    directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
+    server = PostgreSQL(directory)
+    try:
+        if os.geteuid() == 0:
+            os.chown(directory, *_unprivileged())
+        data = directory / "data"
+        _run(programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        server.start()
+        try:
+            yield server
+        finally:
+            if (data / "postmaster.pid").exists():
+                server.stop()
+    finally:
+        shutil.rmtree(directory)
+
+
+def _programs() -> Path:
+    """Return the folder of the newest PostgreSQL server programs on this machine; skip the test when there is none."""
+    installed = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
+    if installed:
+        return max(installed, key=lambda programs: float(programs.parent.name))
+    if on_path := shutil.which("initdb"):
+        return Path(on_path).resolve().parent
+    missing = "PostgreSQL's server is not installed, so only SQLite is tested; on Debian: apt-get install postgresql"
+    if "CI" in os.environ:
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def _unprivileged() -> tuple[int, int]:
+    """Return the user and group that the server runs as when we are root, because it refuses to run as root."""
+    user = pwd.getpwnam("postgres")
+    return user.pw_uid, user.pw_gid
+
+
+def _run(program: Path, *arguments: str | Path) -> None:
+    """Run one of PostgreSQL's programs to its end, never as root.
+
+    Raises:
+        RuntimeError: it failed; with what it said.
+    """
+    user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
+    done = subprocess.run(
+        [program, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd="/",
+        timeout=60,
+        user=user,
+        group=group,
+        extra_groups=None if user is None else [],
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{program.name} failed: {done.stdout}{done.stderr}")
