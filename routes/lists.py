@@ -11,7 +11,6 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic_core import PydanticCustomError
 
 from contracts.base import IDENTIFIER, Identifier
 from contracts.order import OrderRecord
@@ -44,7 +43,7 @@ def read_cursor(cursor: str) -> Position:
     except ValueError:
         ours = False
     if not ours:
-        raise PydanticCustomError("cursor", "This is no cursor; take it from `next`")
+        raise ValueError("This is no cursor; take it from `next`")
     return position
 
 

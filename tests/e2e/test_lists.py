@@ -231,7 +231,9 @@ def test_rubbish_is_refused_by_name(stack: Stack, name: str, value: str) -> None
     """A parameter that is out of its limits, or that does not exist, is named in a problem document."""
     answer = stack.http.get("/orders", params={name: value})
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
-    assert [error["field"] for error in answer.json()["errors"]] == [name]
+    [error] = answer.json()["errors"]
+    assert error["field"] == name
+    assert not error["message"].startswith("Value error")
 
 
 def test_a_cursor_is_a_position_and_nothing_else(stack: Stack, orders: OrderService, customer: str) -> None:
