@@ -32,3 +32,21 @@ class OrderView(OrderRecord):
 
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links
+
+
+class ListedOrder(OrderRecord):
+    """An order in a list: what people see of it, without its timeline."""
+
+    links: Links
+
+
+class OrderList(Contract):
+    """One page of a list of orders, newest first."""
+
+    orders: tuple[ListedOrder, ...]
+    next: str | None = Field(description="where the list goes on; null when this is its end")
+    warning: str | None = Field(
+        default=None,
+        description="what this page cannot tell, in words: Temporal gave no answer, and orders that are still open are shown as "
+        "the order service has them on record; else null",
+    )

@@ -41,6 +41,6 @@ def itemise(order: PlaceOrder) -> str:
 
 def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:
     """Return where and how a value is wrong, from pydantic's errors; of nested ones only the innermost."""
-    places = [(tuple(error["loc"]), str(error["msg"])) for error in errors]
+    places = [(tuple(error["loc"]), str(error["msg"]).removeprefix("Value error, ")) for error in errors]
     outer = {place[:depth] for place, _ in places for depth in range(len(place))}
     return [(place, message) for place, message in places if place not in outer]

@@ -1,16 +1,17 @@
-"""Placing an order, and reading it."""
+"""Placing an order, and reading it and others."""
 
 from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, StringConstraints
 
 from contracts.base import IDENTIFIER, digest
 from contracts.order import MAX_REQUEST_KEY, PlaceOrder
 from contracts.states import CLOSED
-from contracts.views import OrderView
+from contracts.views import OrderList, OrderView
+from routes.lists import Asked
 from routes.problems import Problem, documented
 from routes.sagas import Sagas
 
@@ -69,6 +70,17 @@ async def place_order(
     response.status_code = HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
     response.headers["Location"] = view.links.self
     return view
+
+
+@router.get("/orders", responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
+async def list_orders(asked: Annotated[Asked, Query()], desk: Desk) -> OrderList:
+    """Return orders, newest first, without their timelines; follow `next` for more.
+
+    An order is listed once it is on record, moments after it was placed; one that needs attention, in any case. Orders that are
+    still open carry the state that their sagas showed moments ago. With Temporal away they are shown as they are on record, and
+    `warning` says so; what needs attention can then not be asked for.
+    """
+    return await desk.lists.page(asked)
 
 
 @router.get(

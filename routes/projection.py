@@ -12,7 +12,7 @@ from contracts.decisions import Decision, StepEvidence
 from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, Settlement, salvage
 from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
-from contracts.views import Links, OrderView, TimelineEntry
+from contracts.views import Links, ListedOrder, OrderView, TimelineEntry
 from contracts.words import cancelled, rejected
 from routes.story import read, tell
 from temporal_saga.timeline import Moment
@@ -56,6 +56,12 @@ class Run:
             return SagaState.PENDING
 
     @property
+    def needs_attention(self) -> bool:
+        """The saga says that it does, or it was ended from outside before it was through."""
+        ended_early = self.closed_at is not None and self.state not in CLOSED
+        return ended_early or bool(self.attributes.get("NeedsAttention", False))
+
+    @property
     def order(self) -> DraftOrder:
         """The order as far as it can be read."""
         try:
@@ -77,8 +83,7 @@ def view_of_run(order_id: str, run: Run, links: Links) -> OrderView:
         lines=order.lines,
         placed_at=run.started_at,
         closed_at=run.closed_at,
-        needs_attention=bool(run.attributes.get("NeedsAttention", False))
-        or (run.closed_at is not None and run.state not in CLOSED),
+        needs_attention=run.needs_attention,
         failure=_failure(run),
         compensations=_compensations(run),
         timeline=tell(run.moments),
@@ -90,6 +95,26 @@ def view_of_record(record: OrderRecord, moves: Sequence[StateMove], links: Links
     """Return an order that Temporal has forgotten, from the order service's record; its timeline is the state moves."""
     timeline = tuple(TimelineEntry(at=move.at, kind="state", name=move.state, detail={"cause": move.cause}) for move in moves)
     return OrderView(**record.model_dump(), timeline=timeline, links=links)
+
+
+def listed(record: OrderRecord, run: Run | None, links: Links) -> ListedOrder:
+    """Return an order for a list: an open one as its run shows it, when that is known; a closed one as it is on record."""
+    shown = {} if run is None or record.closed_at else {"state": run.state, "needs_attention": run.needs_attention}
+    return ListedOrder(**(dict(record) | shown), links=links)
+
+
+def record_to_come(order_id: str, run: Run) -> OrderRecord:
+    """Return as much as visibility tells of an order that the order service has not on record yet."""
+    return OrderRecord(
+        order_id=order_id,
+        state=run.state,
+        status=OrderStatus.PENDING,
+        customer_id=run.attributes.get("CustomerId"),
+        currency=None,
+        total_minor=run.attributes.get("OrderTotalMinor"),
+        lines=None,
+        placed_at=run.started_at,
+    )
 
 
 def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:

@@ -1,22 +1,16 @@
 """The orders' sagas as the API sees them: starting one, finding one, telling one something."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from temporalio.api.common.v1 import Payload
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
     ActivityFailureError,
     Client,
     RPCTimeoutOrCancelledError,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
@@ -33,17 +27,10 @@ from contracts.states import SagaState
 from contracts.views import Links, OrderView
 from contracts.words import describe, itemise
 from participants.order.service import OrderService
+from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
-from routes.projection import Run, view_of_closed, view_of_record, view_of_run
-from temporal_saga.timeline import project, tries
-
-ANSWER_LIMIT = timedelta(seconds=5)
-"""Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
-
-JSON = frozenset({b"json/plain", b"binary/null"})
-UNREADABLE = {"unreadable": True}
-
-AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+from routes.projection import view_of_closed, view_of_record, view_of_run
+from routes.runs import ANSWER_LIMIT, Runs, temporal
 
 
 class Sagas:
@@ -53,8 +40,10 @@ class Sagas:
         """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set."""
         self._client = client
         self._orders = orders
+        self._runs = Runs(client)
         self._web_ui_url = web_ui_url
         self._stopping = stopping
+        self.lists = Lists(self._runs, orders, self._links)
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -63,9 +52,8 @@ class Sagas:
             Problem: 422 when the identity belongs to another order; 503 when Temporal is away.
         """
         fingerprint = order.fingerprint()
-        async with _temporal():
-            identity = await asyncio.to_thread(self._orders.identity, order_id)
-            known = identity[0] if identity else await self._start(order_id, order, request_key, fingerprint)
+        identity = await asyncio.to_thread(self._orders.identity, order_id)
+        known = identity[0] if identity else await self._start(order_id, order, request_key, fingerprint)
         if known != fingerprint:
             detail = f"order {order_id} was placed before with another content; use a new order_id or Idempotency-Key"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
@@ -74,7 +62,7 @@ class Sagas:
         """Wait until the order's saga has closed, at most so long, and no longer than the API runs."""
         closing = asyncio.ensure_future(self._handle(order_id).result())
         stopping = asyncio.ensure_future(self._stopping.wait())
-        async with _temporal():
+        async with temporal():
             try:
                 await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if closing.done():
@@ -98,8 +86,7 @@ class Sagas:
         record = await asyncio.to_thread(self._orders.find, order_id)
         closed = record is not None and record.closed_at is not None
         try:
-            async with _temporal():
-                run = await self._run(order_id)
+            run = await self._runs.find(order_id)
         except Problem:
             if not closed:
                 raise
@@ -129,7 +116,7 @@ class Sagas:
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
         ask = self._handle(order_id).execute_update(update, decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
         try:
-            async with _temporal():
+            async with temporal():
                 await asyncio.wait_for(ask, ANSWER_LIMIT.total_seconds())
         except (TimeoutError, RPCTimeoutOrCancelledError) as error:
             raise unavailable("the orchestrator") from error
@@ -149,7 +136,7 @@ class Sagas:
             Problem: 503 when it gives no answer in time.
         """
         try:
-            async with _temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
+            async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
                 return await self._client.execute_activity(
                     activity,
                     query,
@@ -163,7 +150,7 @@ class Sagas:
 
     async def check(self) -> None:
         """Raise when Temporal or the order service's database does not answer."""
-        async with _temporal():
+        async with temporal():
             await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=ANSWER_LIMIT)
         await asyncio.to_thread(self._orders.find, "readyz")
 
@@ -183,66 +170,22 @@ class Sagas:
             SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
         )
         try:
-            await self._client.start_workflow(
-                stubs.WORKFLOW_TYPE,
-                order.model_copy(update={"order_id": order_id}),
-                id=saga_id(order_id),
-                task_queue=stubs.ORCHESTRATOR_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                memo={stubs.MEMO_FINGERPRINT: fingerprint, stubs.MEMO_REQUEST_KEY: request_key},
-                search_attributes=TypedSearchAttributes(shown),
-                static_summary=describe(order),
-                static_details=itemise(order),
-                rpc_timeout=ANSWER_LIMIT,
-            )
-        except WorkflowAlreadyStartedError:
-            run = await self._run(order_id)
-            return run.order.fingerprint() if run else ""
+            async with temporal(ANSWER_LIMIT):
+                await self._client.start_workflow(
+                    stubs.WORKFLOW_TYPE,
+                    order.model_copy(update={"order_id": order_id}),
+                    id=saga_id(order_id),
+                    task_queue=stubs.ORCHESTRATOR_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    memo={stubs.MEMO_FINGERPRINT: fingerprint, stubs.MEMO_REQUEST_KEY: request_key},
+                    search_attributes=TypedSearchAttributes(shown),
+                    static_summary=describe(order),
+                    static_details=itemise(order),
+                    rpc_timeout=ANSWER_LIMIT,
+                )
+        except WorkflowAlreadyStartedError as error:
+            run = await self._runs.find(order_id)
+            if run is None:  # deleted this very moment: the order service has the order
+                raise unavailable("Temporal") from error
+            return run.order.fingerprint()
         return fingerprint
-
-    async def _run(self, order_id: str) -> Run | None:
-        """Return what Temporal knows of the order's saga, or None when it knows none."""
-        handle = self._handle(order_id)
-        try:
-            description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
-            history = await handle.fetch_history(rpc_timeout=ANSWER_LIMIT)
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        return self._read(description, history.events)
-
-    def _read(self, description: WorkflowExecutionDescription, events: Sequence[HistoryEvent]) -> Run:
-        start = events[0].workflow_execution_started_event_attributes
-        closing = events[-1].workflow_execution_failed_event_attributes.failure.application_failure_info.details
-        running = description.status == WorkflowExecutionStatus.RUNNING
-        return Run(
-            started_at=description.start_time,
-            closed_at=None if running else description.close_time,
-            attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=project(events, self._decode, under_way=tries(description.raw_description)),
-            given=self._decode(start.input.payloads[0]) if len(start.input.payloads) == 1 else None,
-            failure=self._decode(closing.payloads[0]) if closing.payloads else None,
-        )
-
-    def _decode(self, payload: Payload) -> Any:
-        """Return a payload's JSON value; of one that has none, or cannot be read, that it is so."""
-        if payload.metadata.get("encoding") not in JSON:
-            return UNREADABLE
-        try:
-            return self._client.data_converter.payload_converter.from_payload(payload)
-        except Exception:  # noqa: BLE001  # anybody may have sent it, and a converter may raise anything
-            return UNREADABLE
-
-
-@asynccontextmanager
-async def _temporal() -> AsyncIterator[None]:
-    """Turn Temporal's absence into a 503; a lazy client raises RuntimeError while it cannot connect."""
-    try:
-        yield
-    except RPCError as error:
-        if error.status in AWAY:
-            raise unavailable("Temporal") from error
-        raise
-    except RuntimeError as error:
-        raise unavailable("Temporal") from error

@@ -146,8 +146,10 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 
 
 def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
-    """Create what is missing, also when several processes start at once."""
+    """Create the tables and indexes that are missing, also when several processes start at once."""
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(727266)"))
         metadata.create_all(connection)
+        for index in (index for table in metadata.sorted_tables for index in table.indexes):
+            index.create(connection, checkfirst=True)  # as the table may be older than its index

@@ -1,6 +1,6 @@
 """The order service: opens an order's record, and closes it with the story of how it ended."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.states import OrderStatus, SagaState, StateMove
+from participants.order import reads
+from participants.order.reads import Wanted
 from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS
 from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
@@ -124,11 +126,18 @@ class OrderService:
         """Return an order's record, or None when there is none."""
         with reading(self._engine) as connection:
             row = _find(connection, order_id)
-            if row is None:
-                return None
-            wanted = sa.select(LINES).where(LINES.c.order_id == order_id).order_by(LINES.c.line)
-            lines = [line._asdict() for line in connection.execute(wanted)]
-        return OrderRecord.model_validate(row._asdict() | {"lines": lines or None})
+            return None if row is None else reads.records(connection, [row])[0]
+
+    def page(self, wanted: Wanted, limit: int) -> list[OrderRecord]:
+        """Return the records of the newest of the orders wanted, at most so many, newest first."""
+        with reading(self._engine) as connection:
+            return reads.records(connection, connection.execute(reads.newest(wanted, limit)))
+
+    def unknown(self, order_ids: Collection[str]) -> set[str]:
+        """Return those of these orders that are not on record."""
+        known = sa.select(ORDERS.c.order_id).where(ORDERS.c.order_id.in_(order_ids))
+        with reading(self._engine) as connection:
+            return set(order_ids).difference(connection.scalars(known))
 
     def identity(self, order_id: str) -> tuple[str, str | None] | None:
         """Return the fingerprint of what was ordered and the request's key, or None when there is no such order."""

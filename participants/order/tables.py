@@ -24,6 +24,10 @@ ORDERS = sa.Table(
     sa.Column("closed_at", UtcDateTime),
     sa.Column("failure", sa.JSON(none_as_null=True)),
     sa.Column("compensations", sa.JSON, nullable=False, default=list),
+    # Newest first, for each way to ask: a page is read along one of these, however many orders there are.
+    sa.Index("orders_newest", "placed_at", "order_id"),
+    sa.Index("orders_newest_by_status", "status", "placed_at", "order_id"),
+    sa.Index("orders_newest_by_customer", "customer_id", "placed_at", "order_id"),
 )
 
 LINES = sa.Table(

@@ -1,0 +1,205 @@
+"""What the order service promises of its lists: newest first, page by page, whatever happens between two pages."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from contracts.order import DraftOrder
+from contracts.states import OrderStatus
+from participants.order import reads
+from participants.order.reads import Position, Wanted
+from participants.order.service import OrderService
+from participants.order.tables import ORDERS
+from temporal_saga.database import reading
+from tests.participants.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
+
+ALL = Wanted()
+NOBODY = DraftOrder()
+
+
+def place(orders: OrderService, *order_ids: str, seconds: int = 0) -> None:
+    """Register orders, all at one instant."""
+    for order_id in order_ids:
+        orders.register(register(order_id, start=START + timedelta(seconds=seconds)))
+
+
+def ids(orders: OrderService, wanted: Wanted = ALL, limit: int = 100) -> list[str]:
+    return [record.order_id for record in orders.page(wanted, limit)]
+
+
+def after(orders: OrderService, order_id: str, wanted: Wanted = ALL) -> Wanted:
+    """Ask for what follows an order in the list."""
+    record = orders.find(order_id)
+    assert record is not None
+    return replace(wanted, before=Position.of(record))
+
+
+def walk(orders: OrderService, wanted: Wanted, limit: int) -> list[str]:
+    """Return the whole list, page by page."""
+    found: list[str] = []
+    while page := ids(orders, wanted, limit):
+        assert len(page) <= limit
+        found += page
+        wanted = after(orders, page[-1], wanted)
+    return found
+
+
+def test_the_newest_come_first(orders: OrderService) -> None:
+    """Orders come by the time at which they were placed, not by that at which they were written."""
+    for order_id, seconds in (("b", 2), ("d", 4), ("a", 1), ("c", 3)):
+        place(orders, order_id, seconds=seconds)
+    assert ids(orders) == ["d", "c", "b", "a"]
+    assert ids(orders, limit=2) == ["d", "c"]
+
+
+def test_a_page_holds_whole_records(orders: OrderService) -> None:
+    """Each order of a page is what is found under its id, open or closed, with its own lines in their order."""
+    place(orders, "1", "2", "3")
+    orders.register(register("4", OTHER_ORDER.model_copy(update={"lines": ORDER.lines[::-1]})))
+    orders.confirm(confirm("1"))
+    orders.cancel(cancel("2"))
+    orders.cancel(cancel("5", NOBODY))
+    assert orders.page(ALL, 100) == [orders.find(order_id) for order_id in ("5", "4", "3", "2", "1")]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 100])
+def test_pages_join_without_gap_or_repetition(orders: OrderService, limit: int) -> None:
+    """Also when many orders were placed at one instant, the pages of any size make up the list."""
+    place(orders, "a", "b", "c", "D", "_", "-")
+    place(orders, "z", seconds=-1)
+    place(orders, "0", seconds=1)
+    whole = ids(orders)
+    assert (whole[0], whole[-1], sorted(whole[1:-1])) == ("0", "z", sorted("abcD_-"))
+    assert walk(orders, ALL, limit) == whole
+
+
+def test_what_is_placed_between_two_pages_moves_nothing(orders: OrderService) -> None:
+    """A newer order is not on later pages, and one at the instant of the boundary only when its place is there."""
+    place(orders, "b", "d", "f")
+    place(orders, "old", seconds=-1)
+    assert ids(orders, limit=2) == ["f", "d"]
+    second = after(orders, "d")
+    place(orders, "new", seconds=1)
+    place(orders, "c", "e")
+    assert ids(orders, second) == ["c", "b", "old"]
+
+
+def test_what_is_closed_between_two_pages_moves_nothing(orders: OrderService) -> None:
+    """The list goes on after an order that meanwhile no longer fits the filter."""
+    place(orders, "a", "b", "c", "d")
+    wanted = Wanted(status=OrderStatus.PENDING)
+    assert ids(orders, wanted, limit=2) == ["d", "c"]
+    orders.confirm(confirm("c"))
+    assert ids(orders, after(orders, "c", wanted)) == ["b", "a"]
+    assert ids(orders, wanted) == ["d", "b", "a"]
+
+
+def test_a_position_need_not_be_an_orders(orders: OrderService) -> None:
+    """Any instant and id divide the list; beyond its end there is nothing."""
+    place(orders, "a", "b")
+    for position, found in (
+        (Position(START, "aa"), ["a"]),
+        (Position(START + timedelta(microseconds=1), ""), ["b", "a"]),
+        (Position(START, ""), []),
+        (Position(START.replace(year=1), "z"), []),
+        (Position(START.replace(year=9999), "a"), ["b", "a"]),
+    ):
+        assert ids(orders, Wanted(before=position)) == found
+
+
+def test_filters_join(orders: OrderService) -> None:
+    """Status, customer and ids each narrow the list; what is wanted by all is found."""
+    place(orders, "1", "2", "3")
+    orders.register(register("4", OTHER_ORDER))
+    orders.confirm(confirm("1"))
+    orders.cancel(cancel("2"))
+    for wanted, found in (
+        (Wanted(status=OrderStatus.CONFIRMED), ["1"]),
+        (Wanted(status=OrderStatus.CANCELLED), ["2"]),
+        (Wanted(status=OrderStatus.PENDING), ["4", "3"]),
+        (Wanted(customer_id="17850"), ["3", "2", "1"]),
+        (Wanted(customer_id="nobody"), []),
+        (Wanted(status=OrderStatus.PENDING, customer_id="17850"), ["3"]),
+        (Wanted(among={"1", "4", "unknown"}), ["4", "1"]),
+        (Wanted(among=()), []),
+        (Wanted(status=OrderStatus.CONFIRMED, customer_id="17850", among=["1", "2", "4"]), ["1"]),
+    ):
+        assert ids(orders, wanted) == found
+        assert walk(orders, wanted, 1) == found
+
+
+def test_an_order_of_nobody_is_listed_but_nobodys(orders: OrderService) -> None:
+    """A start that did not say for whom has its place in the list, and belongs to no customer."""
+    place(orders, "a")
+    orders.cancel(cancel("b", NOBODY))
+    place(orders, "c")
+    assert walk(orders, ALL, 1) == ["c", "b", "a"]
+    assert ids(orders, Wanted(customer_id="17850")) == ["c", "a"]
+    assert ids(orders, Wanted(status=OrderStatus.CANCELLED)) == ["b"]
+
+
+def test_words_of_a_customer_are_no_sql(orders: OrderService) -> None:
+    """Whatever is asked for is compared, and never executed."""
+    place(orders, "a")
+    for words in ("' OR '1'='1", "17850' --", "%", "*"):
+        assert ids(orders, Wanted(customer_id=words)) == []
+        assert ids(orders, Wanted(among=[words])) == []
+
+
+def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
+    """Ten thousand ids narrow the list as two do."""
+    place(orders, "a", "b", "c")
+    many = [f"x{number}" for number in range(10_000)] + ["a", "c"]
+    assert ids(orders, Wanted(among=many)) == ["c", "a"]
+    assert orders.unknown(many) == set(many) - {"a", "c"}
+    assert orders.unknown([]) == set()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        (ALL, "orders_newest"),
+        (Wanted(before=Position(START, "a")), "orders_newest"),
+        (Wanted(status=OrderStatus.PENDING), "orders_newest_by_status"),
+        (Wanted(status=OrderStatus.PENDING, before=Position(START, "a")), "orders_newest_by_status"),
+        (Wanted(customer_id="17850", before=Position(START, "a")), "orders_newest_by_customer"),
+    ],
+)
+def test_a_page_is_read_along_an_index(engine: sa.Engine, orders: OrderService, wanted: Wanted, index: str) -> None:
+    """No page sorts orders or looks at more of them than it holds, as far as the filter has an index."""
+    place(orders, "a")
+    told = plan(engine, wanted)
+    assert index in told
+    assert "sort" not in told.lower()
+    assert "temp b-tree" not in told.lower()
+
+
+@pytest.mark.parametrize("missing", [{"orders_newest"}, {index.name for index in ORDERS.indexes}], ids=["one", "all"])
+def test_a_database_of_an_earlier_release_gets_its_indexes(engine: sa.Engine, missing: set[str]) -> None:
+    """Opening a database that was made before there were lists adds the indexes they need, once, and keeps its orders."""
+    orders = OrderService(engine)
+    place(orders, "a")
+    for index in ORDERS.indexes:
+        if index.name in missing:
+            index.drop(engine)
+    assert not missing & indexes(engine)
+    for _ in range(2):
+        assert ids(OrderService(engine)) == ["a"]
+        assert indexes(engine) == {index.name for index in ORDERS.indexes}
+
+
+def indexes(engine: sa.Engine) -> set[str | None]:
+    return {index["name"] for index in sa.inspect(engine).get_indexes("orders")}
+
+
+def plan(engine: sa.Engine, wanted: Wanted) -> str:
+    """Return how the database would read a page of a table that is large."""
+    with reading(engine) as connection:
+        if connection.dialect.name == "postgresql":
+            for cheap_on_few_rows in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
+                connection.exec_driver_sql(f"SET {cheap_on_few_rows} = off")
+        text = str(reads.newest(wanted, 20).compile(connection, compile_kwargs={"literal_binds": True}))
+        explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+        return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}"))
