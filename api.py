@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import acts, orders, problems, reads
+from routes import acts, events, orders, problems, reads
 from routes.sagas import Sagas
 from temporal_saga.database import DATABASE_AWAY, open_database
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.stopping = asyncio.Event()
-    for room in (orders, acts, reads):
+    for room in (orders, events, acts, reads):
         app.include_router(room.router)
     problems.install(app, DATABASE_AWAY)
     return app

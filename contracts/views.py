@@ -24,6 +24,7 @@ class Links(Contract):
     """Where to go from an order."""
 
     self: str
+    events: str
     temporal: str
 
 

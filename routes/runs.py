@@ -16,7 +16,7 @@ from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
 from routes.problems import unavailable
 from routes.projection import Run
-from temporal_saga.timeline import project, tries
+from temporal_saga.timeline import Moment, Reader, project, tries
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
@@ -71,6 +71,33 @@ class Runs:
             raise
         return self._read(description, history.events)
 
+    async def follow(self, order_id: str, stopping: asyncio.Event) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
+        """Yield the story of an order's saga as it is written, until its run closes; nothing when there is no run.
+
+        Each moment comes with its place: the number of the history's event, and which of that event's moments it is.
+
+        Args:
+            order_id: whose saga.
+            stopping: ends the story early when set.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        reader = Reader(self._decode)
+        handle = self._client.get_workflow_handle(saga_id(order_id))
+        events = handle.fetch_history_events(wait_new_event=True)
+        ended = asyncio.ensure_future(stopping.wait())
+        try:
+            async with temporal():
+                while (event := await _next(events, ended)) is not None:
+                    for number, moment in enumerate(reader.read(event)):
+                        yield (event.event_id, number), moment
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+        finally:
+            ended.cancel()
+
     async def last_known(self, order_ids: Iterable[str]) -> dict[str, Run]:
         """Return the last runs of these orders' sagas as visibility knows them, without their stories.
 
@@ -118,6 +145,16 @@ class Runs:
             return self._client.data_converter.payload_converter.from_payload(payload)
         except Exception:  # noqa: BLE001  # anybody may have sent it, and a converter may raise anything
             return UNREADABLE
+
+
+async def _next(events: AsyncIterator[HistoryEvent], ended: "asyncio.Future[Any]") -> HistoryEvent | None:
+    """Return the next event once it is written; None when there is none to come, or `ended` comes first."""
+    coming = asyncio.ensure_future(anext(events, None))
+    await asyncio.wait([coming, ended], return_when=asyncio.FIRST_COMPLETED)
+    if coming.done():
+        return coming.result()
+    coming.cancel()
+    return None
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The orders' sagas as the API sees them: starting one, finding one, telling one something."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -40,10 +41,10 @@ class Sagas:
         """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set."""
         self._client = client
         self._orders = orders
-        self._runs = Runs(client)
+        self.runs = Runs(client)
         self._web_ui_url = web_ui_url
-        self._stopping = stopping
-        self.lists = Lists(self._runs, orders, self._links)
+        self.stopping = stopping
+        self.lists = Lists(self.runs, orders, self._links)
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -61,7 +62,7 @@ class Sagas:
     async def closed_within(self, order_id: str, seconds: float) -> None:
         """Wait until the order's saga has closed, at most so long, and no longer than the API runs."""
         closing = asyncio.ensure_future(self._handle(order_id).result())
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        stopping = asyncio.ensure_future(self.stopping.wait())
         async with temporal():
             try:
                 await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -76,6 +77,12 @@ class Sagas:
                 closing.cancel()
                 stopping.cancel()
 
+    async def stops_within(self, seconds: float) -> bool:
+        """Wait so long; return at once, and True, when the API stops."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+        return self.stopping.is_set()
+
     async def view(self, order_id: str) -> OrderView:
         """Return the order as it stands, with every worker down just the same; a closed one with Temporal away, too.
 
@@ -86,7 +93,7 @@ class Sagas:
         record = await asyncio.to_thread(self._orders.find, order_id)
         closed = record is not None and record.closed_at is not None
         try:
-            run = await self._runs.find(order_id)
+            run = await self.runs.find(order_id)
         except Problem:
             if not closed:
                 raise
@@ -159,7 +166,7 @@ class Sagas:
 
     def _links(self, order_id: str) -> Links:
         workflow = f"{self._web_ui_url}/namespaces/{self._client.namespace}/workflows/{saga_id(order_id)}"
-        return Links(self=f"/orders/{order_id}", temporal=workflow)
+        return Links(self=f"/orders/{order_id}", events=f"/orders/{order_id}/events", temporal=workflow)
 
     async def _start(self, order_id: str, order: PlaceOrder, request_key: str | None, fingerprint: str) -> str:
         """Start the saga, or find it started by somebody else meanwhile; return the fingerprint that it was started with."""
@@ -184,7 +191,7 @@ class Sagas:
                     rpc_timeout=ANSWER_LIMIT,
                 )
         except WorkflowAlreadyStartedError as error:
-            run = await self._runs.find(order_id)
+            run = await self.runs.find(order_id)
             if run is None:  # deleted this very moment: the order service has the order
                 raise unavailable("Temporal") from error
             return run.order.fingerprint()

@@ -294,7 +294,7 @@ async def test_an_order_that_closes_meanwhile_is_closed(
     record(orders, customer, order_id)
     run(stack, order_id, "PAYMENT_COMPLETED")
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"], interceptors=[ClosesMeanwhile(orders, order_id)])
-    lists = Lists(Runs(client), orders, lambda _: Links(self="", temporal=""))
+    lists = Lists(Runs(client), orders, lambda _: Links(self="", events="", temporal=""))
     found = await lists.page(Asked(customer_id=customer, status=status))
     assert [(order.state, order.status) for order in found.orders] == shown
     assert all(order.closed_at is not None for order in found.orders)

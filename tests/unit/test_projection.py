@@ -12,7 +12,7 @@ from temporal_saga.timeline import Kind, Moment
 
 STARTED = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 CLOSED = STARTED + timedelta(seconds=2)
-LINKS = Links(self="/orders/7", temporal="http://localhost:8233/namespaces/default/workflows/order-7")
+LINKS = Links(self="/orders/7", events="/orders/7/events", temporal="http://localhost:8233/namespaces/default/workflows/order-7")
 GIVEN = {"customer_id": "17850", "currency": "GBP", "lines": [{"sku": "85123A", "quantity": 6, "unit_price_minor": 255}]}
 
 
