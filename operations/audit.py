@@ -5,6 +5,7 @@ Exit codes: 0 when all hold, 1 when one does not, 2 when it could not be looked 
 
 import asyncio
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from temporalio.client import Client
 
@@ -21,27 +21,23 @@ from config import Settings, connect, leave, read_settings
 from contracts.order import saga_id
 from contracts.states import OrderStatus
 from operations import endings, kept
-from operations.endings import Sagas, TemporalAway, find_endings
-from operations.invariants import broken, invariants_of
+from operations.endings import CannotAsk, Sagas, find_endings
+from operations.invariants import CannotRead, broken, invariants_of, snapshot
 from operations.kept import Books, read_books
 from participants.order.tables import METADATA as ORDER
 from participants.payment.tables import METADATA as PAYMENT
 from participants.stock.tables import METADATA as STOCK
-from temporal_saga.database import open_database, reading
+from temporal_saga.database import open_database
 
 TABLES = {"order": ORDER, "payment": PAYMENT, "stock": STOCK}
 KINDS = "MSEO"
 """The invariants' order: money, stock, effects, orders."""
 
 MOST_TOLD = 10
-"""So many violations of one invariant are told, and of the others how many there are; so many settlements likewise."""
+"""So many violations of one invariant are told, and of the others how many there are."""
 
-
-COLOURS = {"holds": "green", "skipped": "yellow", "VIOLATED": "bold red"}
-
-
-class CannotAudit(Exception):
-    """A database cannot be looked at; the message says which, and why."""
+COLOURS = {"holds": "green", "in part": "yellow", "VIOLATED": "bold red"}
+INDENT = " " * len("M1  VIOLATED  ")
 
 
 @dataclass(frozen=True)
@@ -72,22 +68,19 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     """Look at every invariant; without a client, or with Temporal away, at all that needs no Temporal.
 
     Raises:
-        CannotAudit: a database is not there, or cannot be read.
+        CannotRead: a database is not there, or cannot be read.
     """
-    try:
-        with ExitStack() as stack:
-            databases = {name: stack.enter_context(_opened(settings, name)) for name in TABLES}
-            checks = await asyncio.to_thread(_look_into_each, databases)
-            books = await asyncio.to_thread(read_books, databases)
-            try:
-                across, open_ = await _look_across(databases, books, Sagas(client) if client else None)
-            except TemporalAway as away:
-                across, open_ = await _look_across(databases, books, None, why=f"Temporal does not answer ({away})")
-    except sa.exc.SQLAlchemyError as error:
-        raise CannotAudit(_reason(error)) from error
+    with ExitStack() as stack:
+        databases = {name: stack.enter_context(_opened(settings, name)) for name in TABLES}
+        checks = await asyncio.to_thread(_look_into_each, databases)
+        books = await asyncio.to_thread(read_books, databases)
+        try:
+            across, open_ = await _look_across(databases, books, Sagas(client) if client else None)
+        except CannotAsk as reason:
+            across, open_ = await _look_across(databases, books, None, why=str(reason))
     settled = [f"order {order_id} {told}" for order_id, order in sorted(books.items()) for told in order.settlements()]
     standing = Counter([*open_.values(), *(o.status for id_, o in books.items() if o.status and id_ not in open_)])
-    return Report((*checks, *across), _some(settled), standing)
+    return Report((*checks, *across), tuple(settled), standing)
 
 
 def _look_into_each(databases: Mapping[str, sa.Engine]) -> list[Check]:
@@ -135,19 +128,21 @@ async def _look_again(order_id: str, databases: Mapping[str, sa.Engine], sagas: 
 @contextmanager
 def _opened(settings: Settings, participant: str) -> Iterator[sa.Engine]:
     """Open a participant's database, which must be there with all its tables: an audit creates nothing."""
-    url = sa.make_url(settings.database_url(participant))
-    where = f"{participant}'s database, {url.render_as_string(hide_password=True)},"
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
-        raise CannotAudit(f"{where} is not there: DATA_DIR or {participant.upper()}_DATABASE_URL says where it is")
-    engine = open_database(settings.database_url(participant))
+    setting, given = f"{participant.upper()}_DATABASE_URL", settings.database_url(participant)
     try:
-        with reading(engine) as connection:
+        url = sa.make_url(given)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            raise CannotRead(f"there is no {participant} database {url.database}: DATA_DIR or {setting} says where it is")
+        engine = open_database(given)
+    except (sa.exc.SQLAlchemyError, ImportError) as error:
+        raise CannotRead(f"{setting} names no database: {error}") from error
+    try:
+        with snapshot(engine) as connection:
             missing = TABLES[participant].tables.keys() - sa.inspect(connection).get_table_names()
         if missing:
-            raise CannotAudit(f"{where} has no table {', '.join(sorted(missing))}: no {participant} service ever used it")
+            where = url.render_as_string(hide_password=True)
+            raise CannotRead(f"{where} has no table {', '.join(sorted(missing))}: no {participant} service ever used it")
         yield engine
-    except sa.exc.SQLAlchemyError as error:
-        raise CannotAudit(f"{where} cannot be read: {_reason(error)}") from error
     finally:
         engine.dispose()
 
@@ -158,37 +153,47 @@ def _some(told: Sequence[str]) -> tuple[str, ...]:
     return tuple(told) if more <= 0 else (*told[:MOST_TOLD], f"and {more} more")
 
 
-def _reason(error: sa.exc.SQLAlchemyError) -> str:
-    return " ".join(str(getattr(error, "orig", None) or error).split())
-
-
 def show(report: Report, console: Console) -> None:
     """Print whether each invariant holds and what contradicts it, what was settled by hand, and how the orders stand."""
-    table = Table(box=None, show_header=False, pad_edge=False)
     for check in report.checks:
-        verdict = "VIOLATED" if check.violations else "skipped" if check.skipped else "holds"
-        table.add_row(check.id, Text(verdict, style=COLOURS[verdict]), check.claim)
+        verdict = "VIOLATED" if check.violations else "in part" if check.skipped else "holds"
+        _print(console, f"{check.id}  {verdict:8}  ", check.claim, COLOURS[verdict])
         for line in check.violations:
-            table.add_row("", "", Text(line, style=COLOURS["VIOLATED"]))
+            _print(console, INDENT, f"- {line}", COLOURS["VIOLATED"])
         if check.skipped:
-            table.add_row("", "", Text(check.skipped, style=COLOURS["skipped"]))
-    console.print(table)
+            _print(console, INDENT, check.skipped, COLOURS["in part"])
     for line in report.settled:
-        console.print(Text(f"settled by hand: {line}", style="yellow"))
+        _print(console, "settled by hand: ", line, "yellow")
     orders = ", ".join(f"{count} {standing}" for standing, count in sorted(report.orders.items())) or "none"
-    console.print(Text(f"orders: {orders}"))
-    console.print("every invariant that was looked at holds" if report.holds else "THE INVARIANTS DO NOT HOLD")
+    _print(console, "orders: ", orders)
+    violated = ", ".join(check.id for check in report.checks if check.violations)
+    if violated:
+        _print(console, "", f"the invariants do not hold: {violated}", COLOURS["VIOLATED"])
+    else:
+        in_part = any(check.skipped for check in report.checks)
+        _print(console, "", "the invariants hold" + (", as far as they could be looked at" if in_part else ""), COLOURS["holds"])
+
+
+def _print(console: Console, head: str, told: str, style: str = "") -> None:
+    """Print a line with its head in a style, or all of it when it has no head; in a terminal wrapped, in a file whole."""
+    width = console.width - len(head) if console.is_terminal else sys.maxsize
+    for number, line in enumerate(textwrap.wrap(told, width)):
+        shown = head if number == 0 else " " * len(head)
+        console.print(Text(shown, style=style) + Text(line, style="" if head.strip() else style), soft_wrap=True)
 
 
 async def main(settings: Settings) -> int:
-    """Audit what the settings name, print the report, and return the exit code."""
+    """Audit what the settings name, print where that is and the report, and return the exit code."""
     console = Console()
+    client = await connect(lazy=True, port=settings.temporal_port)
     try:
-        client = await connect(lazy=True, port=settings.temporal_port)
         report = await audit(settings, client)
-    except CannotAudit as reason:
+    except CannotRead as reason:
         print(f"cannot audit: {reason}", file=sys.stderr)
         return 2
+    for name in TABLES:
+        _print(console, f"{name:8}  ", sa.make_url(settings.database_url(name)).render_as_string(hide_password=True))
+    _print(console, "Temporal  ", f"{client.service_client.config.target_host}, namespace {client.namespace}")
     show(report, console)
     return 0 if report.holds else 1
 

@@ -30,8 +30,8 @@ STATUS_OF = {
 }
 
 
-class TemporalAway(Exception):
-    """Temporal does not answer, or not to us."""
+class CannotAsk(Exception):
+    """Temporal does not answer, or refuses to; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,10 @@ def _name(saga_id: str) -> str:
 
 @asynccontextmanager
 async def _answering() -> AsyncIterator[None]:
-    """Turn Temporal's absence into one exception; a lazy client raises RuntimeError while it cannot connect."""
+    """Turn what may be wrong with Temporal into one exception; a lazy client raises RuntimeError while it cannot connect."""
     try:
         yield
-    except (RPCError, RuntimeError) as error:
-        raise TemporalAway(str(error)) from error
+    except RuntimeError as error:
+        raise CannotAsk("Temporal does not answer") from error
+    except RPCError as error:
+        raise CannotAsk(f"Temporal does not answer ({error.status.name}: {error.message})") from error

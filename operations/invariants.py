@@ -14,6 +14,10 @@ PARTICIPANTS = Path(__file__).parent.parent / "participants"
 COMMENT = "--"
 
 
+class CannotRead(Exception):
+    """A participant's database cannot be read; the message says which, and why."""
+
+
 @dataclass(frozen=True)
 class Invariant:
     """A claim about one participant's database, and the statements that return no row as long as it holds."""
@@ -42,12 +46,20 @@ def broken(engine: sa.Engine, participant: str) -> dict[str, list[str]]:
 
 @contextmanager
 def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a transaction that sees one instant of the database, takes the time it needs and, on PostgreSQL, cannot write."""
-    with reading(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
-        yield connection
+    """Give a transaction that sees one instant of the database, takes the time it needs and, on PostgreSQL, cannot write.
+
+    Raises:
+        CannotRead: the database does not answer, or not what it should.
+    """
+    try:
+        with reading(engine) as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+                connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            yield connection
+    except sa.exc.SQLAlchemyError as error:
+        reason = " ".join(str(getattr(error, "orig", None) or error).split())
+        raise CannotRead(f"{engine.url.render_as_string(hide_password=True)} cannot be read: {reason}") from error
 
 
 def _read(path: Path) -> Invariant:

@@ -86,28 +86,32 @@ def read_books(databases: Mapping[str, sa.Engine], only: str | None = None) -> d
 
 def _read_orders(connection: sa.Connection, found: dict[str, Books], only: str | None) -> None:
     customers: dict[str, Thing] = {}
-    for row in connection.execute(_of(ORDERS, only)):
+    order = ORDERS.c
+    wanted = (order.order_id, order.status, order.customer_id, order.currency, order.total_minor, order.compensations)
+    for row in connection.execute(_of(only, *wanted)):
         found[row.order_id] = Books(row.status, row.total_minor, settled=_settled(row.compensations))
         customers[row.order_id] = Thing("payment", str(row.customer_id), str(row.currency))
-    for line in connection.execute(_of(LINES, only)):
+    for line in connection.execute(_of(only, *LINES.c)):
         if line.order_id in found:  # else it was placed meanwhile
             found[line.order_id].ordered[Thing("stock", line.sku)] += line.quantity
             found[line.order_id].ordered[customers[line.order_id]] += line.quantity * line.unit_price_minor
 
 
 def _read_payments(connection: sa.Connection, found: dict[str, Books], only: str | None) -> None:
-    for row in connection.execute(_of(PAYMENTS, only)):
+    for row in connection.execute(_of(only, *PAYMENTS.c)):
         kept = found.setdefault(row.order_id, Books()).kept
         kept[Thing("payment", row.customer_id, row.currency)] += row.amount_minor - row.refunded_minor
 
 
 def _read_movements(connection: sa.Connection, found: dict[str, Books], only: str | None) -> None:
-    for row in connection.execute(_of(MOVEMENTS, only)):
+    for row in connection.execute(_of(only, MOVEMENTS.c.order_id, MOVEMENTS.c.sku, MOVEMENTS.c.change)):
         found.setdefault(row.order_id, Books()).kept[Thing("stock", row.sku)] -= row.change
 
 
-def _of(table: sa.Table, only: str | None) -> sa.Select[Any]:
-    return sa.select(table) if only is None else sa.select(table).where(table.c.order_id == only)
+def _of(order_id: str | None, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    """Select columns of a table that has an `order_id`: of one order's rows, or of all."""
+    wanted = sa.select(*columns)
+    return wanted if order_id is None else wanted.where(columns[0].table.c.order_id == order_id)
 
 
 def _settled(raw: Any) -> dict[str, Compensation]:

@@ -122,9 +122,16 @@ def orders(engine: sa.Engine) -> Iterator[OrderService]:
 
 
 @pytest.fixture
-def shop(new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> Shop:
-    """Give a shop with an order of every kind, to be looked at or corrupted."""
+def empty_shop(new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> Shop:
+    """Give a shop in which nobody has ordered anything."""
     return Shop(new_database, opened)
+
+
+@pytest.fixture
+def shop(empty_shop: Shop) -> Shop:
+    """Give a shop with an order of every kind, to be looked at or corrupted."""
+    empty_shop.trade()
+    return empty_shop
 
 
 def _programs() -> Path:

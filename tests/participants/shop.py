@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
+from config import Settings
 from contracts.order import Compensation, Failure, OrderLine, PlaceOrder, Settlement
 from contracts.payment import WalletView
 from contracts.stock import StockView
@@ -21,16 +22,13 @@ EVE = Settlement(by="Eve", reason="the bank refuses it", evidence="letter 42", a
 
 
 class Shop:
-    """The three services, and a customer, ann, whose orders went every way that an order can go.
-
-    done, free: completed. back, free-back: all was done and taken back. short: refused by stock. poor: refused by payment.
-    dead: compensated before anything of it arrived. kept: its refund was settled by hand. open: paid, and not yet further.
-    """
+    """The three services with customers ann and bob, and a few things to sell."""
 
     def __init__(self, new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> None:
         self.ordered: dict[str, PlaceOrder] = {}
-        self.urls = {name: new_database() for name in ("order", "payment", "stock")}
-        self.engines = {name: opened(url) for name, url in self.urls.items()}
+        urls = {name: new_database() for name in ("order", "payment", "stock")}
+        self.settings = Settings.model_validate({f"{name}_database_url": url for name, url in urls.items()})
+        self.engines = {name: opened(url) for name, url in urls.items()}
         self.order = OrderService(self.engines["order"])
         self.payment = PaymentService(self.engines["payment"])
         self.stock = StockService(self.engines["stock"])
@@ -41,6 +39,13 @@ class Shop:
             ]
         )
         self.stock.add_products(StockView(sku=sku, name=sku, available=20) for sku in ("CAP", "GIFT", "MUG"))
+
+    def trade(self) -> None:
+        """Let ann's orders go every way that an order can go.
+
+        done, free: completed. back, free-back: all was done and taken back. short: refused by stock. poor: refused by payment.
+        dead: compensated before anything of it arrived. kept: its refund was settled by hand. open: paid, and not yet further.
+        """
         for order_id in ("done", "back", "short", "kept", "open"):
             self.pay(order_id, MUG, CAP, MUG)
         for order_id in ("free", "free-back"):
@@ -48,20 +53,24 @@ class Shop:
         for order_id in ("done", "back", "free", "free-back"):
             self.take(order_id)
         for order_id in ("done", "free"):
-            self.order.confirm(confirm(order_id))
+            self.confirm(order_id)
         self.stock.decrease(take("short", ("CAP", 21)))
-        self.order.register(register("poor", _order(CAP)))
+        self.register("poor", CAP)
         self.payment.process(pay("poor", 450, customer_id="zoe"))
         for order_id in ("back", "free-back", "short", "poor", "dead"):
             self.cancel(order_id)
         self.payment.process(pay("dead", 450))
-        self.order.cancel(cancel("kept", self.ordered["kept"], failure=WHY, compensations=settled("ProcessPayment")))
+        self.close("kept", *settled("ProcessPayment"))
 
     def pay(self, order_id: str, *lines: OrderLine) -> None:
         """Register an order and charge for it."""
-        self.ordered[order_id] = order = _order(*lines)
-        self.order.register(register(order_id, order))
-        self.payment.process(pay(order_id, order.total_minor))
+        self.register(order_id, *lines)
+        self.payment.process(pay(order_id, self.ordered[order_id].total_minor))
+
+    def register(self, order_id: str, *lines: OrderLine) -> None:
+        """Open an order of ann's."""
+        self.ordered[order_id] = order_of(*lines)
+        self.order.register(register(order_id, self.ordered[order_id]))
 
     def take(self, order_id: str) -> None:
         """Take an order's lines from stock."""
@@ -69,16 +78,25 @@ class Shop:
 
     def cancel(self, order_id: str) -> None:
         """Take back all that an order did, as a saga does."""
-        order = self.ordered.get(order_id, _order(CAP))
+        order = self.ordered.get(order_id, order_of(CAP))
         self.stock.restore(put_back(order_id, *((line.sku, line.quantity) for line in order.lines)))
         self.payment.refund(refund(order_id, order.total_minor))
-        self.order.cancel(cancel(order_id, order, failure=WHY, compensations=()))
+        self.close(order_id, Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="DONE"))
+
+    def confirm(self, order_id: str) -> None:
+        """Close an order as confirmed, whatever is kept of it."""
+        self.order.confirm(confirm(order_id))
+
+    def close(self, order_id: str, *compensations: Compensation) -> None:
+        """Close an order as cancelled, whatever is kept of it."""
+        order = self.ordered.get(order_id, order_of(CAP))
+        self.order.cancel(cancel(order_id, order, failure=WHY, compensations=compensations))
 
     def corrupt(self, participant: str, *statements: str) -> None:
         """Do something to a participant's database behind its back."""
         with self.engines[participant].begin() as connection:
             for statement in statements:
-                connection.exec_driver_sql(statement)
+                connection.execute(sa.text(statement))
 
 
 def settled(step: str) -> Sequence[Compensation]:
@@ -92,5 +110,6 @@ def without_constraints(table: str) -> tuple[str, str]:
     return f"ALTER TABLE {table} RENAME TO {table}_before", f"CREATE TABLE {table} AS SELECT * FROM {table}_before"
 
 
-def _order(*lines: OrderLine) -> PlaceOrder:
+def order_of(*lines: OrderLine) -> PlaceOrder:
+    """Return an order of ann's."""
     return PlaceOrder(customer_id="ann", currency="GBP", lines=lines)
