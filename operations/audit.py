@@ -37,6 +37,7 @@ MOST_TOLD = 10
 """So many violations of one invariant are told, and of the others how many there are."""
 
 COLOURS = {"holds": "green", "in part": "yellow", "VIOLATED": "bold red"}
+MIN_WIDTH = 20
 INDENT = " " * len("M1  VIOLATED  ")
 
 
@@ -175,11 +176,11 @@ def show(report: Report, console: Console) -> None:
 
 
 def _print(console: Console, head: str, told: str, style: str = "") -> None:
-    """Print a line with its head in a style, or all of it when it has no head; in a terminal wrapped, in a file whole."""
-    width = console.width - len(head) if console.is_terminal else sys.maxsize
+    """Print a line, its head in a style, or all of it when it has no head; in a terminal wrapped, in a file whole."""
+    width = max(console.width - len(head), MIN_WIDTH) if console.is_terminal else sys.maxsize
     for number, line in enumerate(textwrap.wrap(told, width)):
-        shown = head if number == 0 else " " * len(head)
-        console.print(Text(shown, style=style) + Text(line, style="" if head.strip() else style), soft_wrap=True)
+        before = head if number == 0 else " " * len(head)
+        console.print(Text.assemble((before, style), (line, "" if head.strip() else style)), soft_wrap=True)
 
 
 async def main(settings: Settings) -> int:
