@@ -14,7 +14,7 @@ Told = tuple[str, str, dict[str, Any]]
 
 def stream(stack: Stack, order_id: str, last: str | None = None) -> Iterator[Told]:
     """Yield what a stream tells: the entry's id, the event's name and its data; until the server ends it."""
-    headers = {"Last-Event-ID": last.encode()} if last else {}
+    headers = [(b"Last-Event-ID", last.encode())] if last else []
     with stack.http.stream("GET", f"/orders/{order_id}/events", headers=headers) as answer:
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "text/event-stream")
         fields: dict[str, str] = {}
