@@ -30,6 +30,8 @@ from tests.participants.shelf import Shelf
 THREADS = 16
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 SUPERUSER = DATABASE = "postgres"
+# Words are in another order than in Python, as on most servers: nobody may count on the two being the same.
+LINGUISTIC = ("--locale-provider=icu", "--icu-locale=en")
 DURABILITY_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
@@ -60,7 +62,9 @@ def postgresql() -> Iterator[PostgreSQL]:
     try:
         if os.geteuid() == 0:
             os.chown(directory, *_unprivileged())
-        _run(programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        _run(
+            programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", *LINGUISTIC, "--no-sync"
+        )
         options = f"-c listen_addresses='' -c unix_socket_directories={directory} {DURABILITY_OFF}"
         _run(programs / "pg_ctl", "start", "-w", "-D", data, "-l", directory / "log", "-o", options)
         try:
