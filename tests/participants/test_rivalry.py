@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from functools import partial
 from threading import Barrier
@@ -20,9 +20,8 @@ from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from tests.participants.commands import ORDER, OTHER_ORDER, cancel, confirm, pay, put_back, refund, register, take
-from tests.participants.rivals import MEETING_SECONDS, at_once
+from tests.participants.rivals import MEETING_SECONDS, WORKERS, at_once, crowd
 
-WORKERS = 10
 ROUNDS = 25
 PROCESSES = 2
 
@@ -32,8 +31,7 @@ def test_of_200_orders_for_the_last_unit_one_wins(stock: StockService) -> None:
     skus = ("LAST 1", "LAST 2", "LAST 3")
     stock.add_products([StockView(sku=sku, name="the last one", available=1) for sku in skus])
     for sku in skus:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            answers = list(pool.map(stock.decrease, [take(f"{sku[-1]}-{number}", (sku, 1)) for number in range(200)]))
+        answers = crowd(stock.decrease, [take(f"{sku[-1]}-{number}", (sku, 1)) for number in range(200)])
         assert sum(isinstance(answer, StockDecreasedEvent) for answer in answers) == 1
         refusals = [answer for answer in answers if isinstance(answer, StockDecreaseFailedEvent)]
         assert {(refusal.reason, refusal.message) for refusal in refusals} == {("OUT_OF_STOCK", f"{sku}: 1 asked, 0 left")}
@@ -43,8 +41,7 @@ def test_of_200_orders_for_the_last_unit_one_wins(stock: StockService) -> None:
 def test_of_100_payments_from_one_wallet_as_many_win_as_it_can_pay(payment: PaymentService) -> None:
     """A wallet with money for seven pays seven; every other payment is told what is left."""
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=7 * 300 + 299)])
-    with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(payment.process, [pay(str(number), 300) for number in range(100)]))
+    answers = crowd(payment.process, [pay(str(number), 300) for number in range(100)])
     assert sum(isinstance(answer, PaymentCompletedEvent) for answer in answers) == 7
     refusals = [answer for answer in answers if isinstance(answer, PaymentFailedEvent)]
     assert {(refusal.reason, refusal.message) for refusal in refusals} == {
@@ -60,8 +57,7 @@ def test_payments_and_refunds_of_one_wallet_lose_nothing(payment: PaymentService
     acts: list[Callable[[], object]] = []
     for number in numbers:
         acts += [partial(payment.process, pay(number, 300)), partial(payment.refund, refund(number, 300))]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda act: act(), acts))
+    crowd(lambda act: act(), acts)
     assert payment.wallet("ann") == WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)
 
 
@@ -101,9 +97,7 @@ def test_crossing_carts_taken_while_others_are_put_back(stock: StockService) -> 
 def test_of_100_orders_with_one_sku_on_two_lines_as_many_win_as_their_sums_allow(stock: StockService) -> None:
     """Of a product of which 41 are left, 20 carts get the two that stand on their two lines; no cart gets half of it."""
     stock.add_products([StockView(sku="A", name="apple", available=41), StockView(sku="B", name="bread", available=1_000)])
-    carts = [take(str(number), ("A", 1), ("B", 1), ("A", 1)) for number in range(100)]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(stock.decrease, carts))
+    answers = crowd(stock.decrease, [take(str(number), ("A", 1), ("B", 1), ("A", 1)) for number in range(100)])
     assert sum(isinstance(answer, StockDecreasedEvent) for answer in answers) == 20
     refusals = [answer for answer in answers if isinstance(answer, StockDecreaseFailedEvent)]
     assert {(refusal.reason, refusal.message) for refusal in refusals} == {("OUT_OF_STOCK", "A: 2 asked, 1 left")}
