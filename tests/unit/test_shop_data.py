@@ -165,7 +165,7 @@ def endings(orders: Sequence[PlaceOrder], shop: Shop) -> Counter[str]:
 @pytest.mark.parametrize(
     ("path", "completed", "out_of_stock", "insufficient_funds"),
     [(DAYS[0], 108, 7, 6), (DAYS[1], 113, 11, 13)],
-    ids=lambda value: value.stem if isinstance(value, Path) else "",
+    ids=[path.stem for path in DAYS],
 )
 def test_the_days_end_as_their_readme_says(path: Path, completed: int, out_of_stock: int, insufficient_funds: int) -> None:
     """One after the other, so many of a day's orders complete, and so many fail for stock and for money."""
