@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install check format test postgresql histories up demo lock clean
+.PHONY: help install check format test postgresql histories up demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ up: install ## the whole system on this machine, until Ctrl-C
 
 demo: install ## two orders through a stack of their own: one completes, one fails
 	@exec $(BIN)/python -m operations.demo
+
+audit: install ## do the invariants hold? asks the databases and Temporal, changes nothing
+	@exec $(BIN)/python -m operations.audit
 
 lock: install ## resolve the dependencies anew
 	@UV=$$(command -v uv || echo $(BIN)/uv); for group in "" dev; do \

@@ -88,15 +88,16 @@ def leave(status: int = 0) -> NoReturn:
     os._exit(status)
 
 
-async def connect(*, lazy: bool = False) -> Client:
-    """Connect to the Temporal of the `TEMPORAL_*` variables and profile, localhost:7233 when there are none.
+async def connect(*, lazy: bool = False, port: int = 7233) -> Client:
+    """Connect to the Temporal of the `TEMPORAL_*` variables and profile, to this machine's when they name none.
 
     Args:
+        port: this machine's Temporal's.
         lazy: connect at the first call instead, so that a process can start while Temporal is away.
 
     Raises:
         RuntimeError: Temporal does not answer.
     """
     options = ClientConfigProfile.load().to_client_connect_config()
-    options.setdefault("target_host", "localhost:7233")
+    options.setdefault("target_host", f"localhost:{port}")
     return await Client.connect(**options, data_converter=pydantic_data_converter, lazy=lazy)

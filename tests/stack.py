@@ -157,6 +157,12 @@ class Stack:
         pending = json.loads(shown).get("pendingActivities", [])
         return [(p["activityType"]["name"], p["state"]) for p in pending] == [(activity, "PENDING_ACTIVITY_STATE_STARTED")]
 
+    def audit(self) -> tuple[int, str]:
+        """Run the audit as `make audit` does; return its exit code and what it prints."""
+        command = [sys.executable, "-m", "operations.audit"]
+        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+        return done.returncode, done.stdout + done.stderr
+
     @contextmanager
     def locked(self, participant: str) -> Iterator[None]:
         """Hold a participant's database, so that whoever wants to write has to wait."""

@@ -30,6 +30,7 @@ from tests.participants.commands import (
     TAKEN_BACK,
     cancel,
     confirm,
+    moves,
     register,
 )
 
@@ -241,10 +242,11 @@ def test_cancel_records_an_order_of_which_nothing_is_known(orders: OrderService,
     assert orders.cancel(command) == OrderCancelledEvent(order_id="7")
 
 
-def test_cancel_without_moves_still_tells_the_end(orders: OrderService) -> None:
-    """The last move is the order service's own."""
-    orders.cancel(cancel("7").model_copy(update={"moves": ()}))
-    assert [move.state for move in orders.moves("7")] == [SagaState.FAILED]
+def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: OrderService) -> None:
+    """The saga tells its moves up to the rollback; that the order failed is added when it is closed."""
+    told = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)
+    orders.cancel(cancel("7").model_copy(update={"moves": told}))
+    assert [move.state for move in orders.moves("7")] == [*(move.state for move in told), SagaState.FAILED]
 
 
 def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> None:

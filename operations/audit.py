@@ -1,0 +1,197 @@
+"""`make audit`: asks the participants' databases and Temporal whether every invariant holds, and changes nothing.
+
+Exit codes: 0 when all hold, 1 when one does not, 2 when it could not be looked at.
+"""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from temporalio.client import Client
+
+from config import Settings, connect, leave, read_settings
+from contracts.order import saga_id
+from contracts.states import OrderStatus
+from operations import endings, kept
+from operations.endings import Sagas, TemporalAway, find_endings
+from operations.invariants import broken, invariants_of
+from operations.kept import Books, read_books
+from participants.order.tables import METADATA as ORDER
+from participants.payment.tables import METADATA as PAYMENT
+from participants.stock.tables import METADATA as STOCK
+from temporal_saga.database import open_database, reading
+
+TABLES = {"order": ORDER, "payment": PAYMENT, "stock": STOCK}
+KINDS = "MSEO"
+"""The invariants' order: money, stock, effects, orders."""
+
+MOST_TOLD = 10
+"""So many violations of one invariant are told, and of the others how many there are; so many settlements likewise."""
+
+
+COLOURS = {"holds": "green", "skipped": "yellow", "VIOLATED": "bold red"}
+
+
+class CannotAudit(Exception):
+    """A database cannot be looked at; the message says which, and why."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One invariant: what it claims, what contradicts it, and what of it was not looked at and why."""
+
+    id: str
+    claim: str
+    violations: tuple[str, ...] = ()
+    skipped: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Whether the invariants hold: the checks, what persons settled by hand, and how many orders stand how."""
+
+    checks: tuple[Check, ...]
+    settled: tuple[str, ...]
+    orders: Mapping[str, int]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing contradicts an invariant."""
+        return not any(check.violations for check in self.checks)
+
+
+async def audit(settings: Settings, client: Client | None) -> Report:
+    """Look at every invariant; without a client, or with Temporal away, at all that needs no Temporal.
+
+    Raises:
+        CannotAudit: a database is not there, or cannot be read.
+    """
+    try:
+        with ExitStack() as stack:
+            databases = {name: stack.enter_context(_opened(settings, name)) for name in TABLES}
+            checks = await asyncio.to_thread(_look_into_each, databases)
+            books = await asyncio.to_thread(read_books, databases)
+            try:
+                across, open_ = await _look_across(databases, books, Sagas(client) if client else None)
+            except TemporalAway as away:
+                across, open_ = await _look_across(databases, books, None, why=f"Temporal does not answer ({away})")
+    except sa.exc.SQLAlchemyError as error:
+        raise CannotAudit(_reason(error)) from error
+    settled = [f"order {order_id} {told}" for order_id, order in sorted(books.items()) for told in order.settlements()]
+    standing = Counter([*open_.values(), *(o.status for id_, o in books.items() if o.status and id_ not in open_)])
+    return Report((*checks, *across), _some(settled), standing)
+
+
+def _look_into_each(databases: Mapping[str, sa.Engine]) -> list[Check]:
+    """Look at the invariants of one participant: of each, what every database that it speaks of says."""
+    claims: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
+    for participant, engine in databases.items():
+        told = broken(engine, participant)
+        for invariant in invariants_of(participant):
+            claims[invariant.id] = invariant.claim
+            found.setdefault(invariant.id, []).extend(f"{participant}: {line}" for line in told.get(invariant.id, ()))
+    ids = sorted(claims, key=lambda id_: (KINDS.index(id_[0]), id_))
+    return [Check(id_, claims[id_], _some(found[id_])) for id_ in ids]
+
+
+async def _look_across(
+    databases: Mapping[str, sa.Engine], books: Mapping[str, Books], sagas: Sagas | None, why: str = "Temporal was not asked"
+) -> tuple[list[Check], dict[str, str]]:
+    """Look at the invariants across participants; return also the orders that are open, and how they stand."""
+    if sagas is None:
+        open_ = {order_id: "open" for order_id, order in books.items() if order.status == OrderStatus.PENDING}
+        endings_check = Check("O3", endings.CLAIM, skipped=f"{why}, so nothing is known of sagas")
+    else:
+        disagreements, runs = await find_endings(sagas, databases["order"])
+        open_ = {order_id: "needs attention" if run.needs_attention else "open" for order_id, run in runs.items()}
+        endings_check = Check("O3", endings.CLAIM, _some(disagreements))
+    wrong = [
+        f"order {order_id} {problem}"
+        for order_id, order in sorted(books.items())
+        if order_id not in open_ and order.problems()
+        for problem in await _look_again(order_id, databases, sagas)
+    ]
+    return [Check("O2", kept.CLAIM, _some(wrong)), endings_check], open_
+
+
+async def _look_again(order_id: str, databases: Mapping[str, sa.Engine], sagas: Sagas | None) -> list[str]:
+    """Return what is wrong of an order that looked wrong: it may have been under way, and its databases were read in turn."""
+    run = await sagas.run(saga_id(order_id)) if sagas else None
+    if run is not None and run.is_open:
+        return []
+    order = (await asyncio.to_thread(read_books, databases, order_id)).get(order_id, Books())
+    return [] if sagas is None and order.status == OrderStatus.PENDING else order.problems()
+
+
+@contextmanager
+def _opened(settings: Settings, participant: str) -> Iterator[sa.Engine]:
+    """Open a participant's database, which must be there with all its tables: an audit creates nothing."""
+    url = sa.make_url(settings.database_url(participant))
+    where = f"{participant}'s database, {url.render_as_string(hide_password=True)},"
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        raise CannotAudit(f"{where} is not there: DATA_DIR or {participant.upper()}_DATABASE_URL says where it is")
+    engine = open_database(settings.database_url(participant))
+    try:
+        with reading(engine) as connection:
+            missing = TABLES[participant].tables.keys() - sa.inspect(connection).get_table_names()
+        if missing:
+            raise CannotAudit(f"{where} has no table {', '.join(sorted(missing))}: no {participant} service ever used it")
+        yield engine
+    except sa.exc.SQLAlchemyError as error:
+        raise CannotAudit(f"{where} cannot be read: {_reason(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _some(told: Sequence[str]) -> tuple[str, ...]:
+    """Return the first lines, and how many more there are."""
+    more = len(told) - MOST_TOLD
+    return tuple(told) if more <= 0 else (*told[:MOST_TOLD], f"and {more} more")
+
+
+def _reason(error: sa.exc.SQLAlchemyError) -> str:
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def show(report: Report, console: Console) -> None:
+    """Print whether each invariant holds and what contradicts it, what was settled by hand, and how the orders stand."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for check in report.checks:
+        verdict = "VIOLATED" if check.violations else "skipped" if check.skipped else "holds"
+        table.add_row(check.id, Text(verdict, style=COLOURS[verdict]), check.claim)
+        for line in check.violations:
+            table.add_row("", "", Text(line, style=COLOURS["VIOLATED"]))
+        if check.skipped:
+            table.add_row("", "", Text(check.skipped, style=COLOURS["skipped"]))
+    console.print(table)
+    for line in report.settled:
+        console.print(Text(f"settled by hand: {line}", style="yellow"))
+    orders = ", ".join(f"{count} {standing}" for standing, count in sorted(report.orders.items())) or "none"
+    console.print(Text(f"orders: {orders}"))
+    console.print("every invariant that was looked at holds" if report.holds else "THE INVARIANTS DO NOT HOLD")
+
+
+async def main(settings: Settings) -> int:
+    """Audit what the settings name, print the report, and return the exit code."""
+    console = Console()
+    try:
+        client = await connect(lazy=True, port=settings.temporal_port)
+        report = await audit(settings, client)
+    except CannotAudit as reason:
+        print(f"cannot audit: {reason}", file=sys.stderr)
+        return 2
+    show(report, console)
+    return 0 if report.holds else 1
+
+
+if __name__ == "__main__":
+    leave(asyncio.run(main(read_settings())))

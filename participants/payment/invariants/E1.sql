@@ -1,0 +1,42 @@
+-- E1: one applied effect per idempotency key; no effect without its fence row, no applied command without its effect.
+
+SELECT 'a key stands more than once in the fence' AS problem, key, COUNT(*) AS times
+FROM fence
+GROUP BY key
+HAVING COUNT(*) > 1;
+
+SELECT 'a movement of money has not exactly two legs' AS problem, transaction_id, COUNT(*) AS legs
+FROM ledger
+GROUP BY transaction_id
+HAVING COUNT(*) <> 2;
+
+SELECT DISTINCT 'money moved that no command moved' AS problem, transaction_id, outcome
+FROM ledger
+LEFT JOIN fence ON key = transaction_id
+WHERE transaction_id NOT LIKE 'deposit/%' AND (outcome IS NULL OR outcome = 'REFUSED');
+
+SELECT 'a payment stands that no command made' AS problem, order_id, outcome
+FROM payments
+LEFT JOIN fence ON key = 'order-' || order_id || '/ProcessPayment'
+WHERE outcome IS NULL OR outcome = 'REFUSED';
+
+SELECT 'a command was applied, and there is no payment' AS problem, key
+FROM (
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key NOT LIKE '%/compensation'
+    EXCEPT
+    SELECT 'order-' || order_id || '/ProcessPayment' FROM payments
+) AS lost;
+
+SELECT 'a command was applied, and no money moved' AS problem, key
+FROM (
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key NOT LIKE '%/compensation'
+    UNION ALL
+    SELECT key || '/compensation' FROM fence WHERE outcome = 'COMPENSATED'
+    EXCEPT
+    SELECT transaction_id FROM ledger
+) AS lost;
+
+SELECT 'a command was compensated, and no compensation was applied' AS problem, forward.key, forward.outcome
+FROM fence AS forward
+LEFT JOIN fence AS compensation ON compensation.key = forward.key || '/compensation'
+WHERE forward.outcome IN ('COMPENSATED', 'TOMBSTONE') AND (compensation.outcome IS NULL OR compensation.outcome <> 'APPLIED');

@@ -1,0 +1,29 @@
+-- E1: one applied effect per idempotency key; no effect without its fence row, no applied command without its effect.
+
+SELECT 'a key stands more than once in the fence' AS problem, key, COUNT(*) AS times
+FROM fence
+GROUP BY key
+HAVING COUNT(*) > 1;
+
+SELECT 'a line of a command moved more than once' AS problem, command_key, line, COUNT(*) AS times
+FROM movements
+GROUP BY command_key, line
+HAVING COUNT(*) > 1;
+
+SELECT DISTINCT 'stock moved that no command moved' AS problem, command_key, outcome
+FROM movements
+LEFT JOIN fence ON key = command_key
+WHERE outcome IS NULL OR outcome = 'REFUSED';
+
+-- A restoring that moved nothing back is told by E2.
+SELECT 'a command was applied, and no stock moved' AS problem, key
+FROM (
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key NOT LIKE '%/compensation'
+    EXCEPT
+    SELECT command_key FROM movements
+) AS lost;
+
+SELECT 'a command was compensated, and no compensation was applied' AS problem, forward.key, forward.outcome
+FROM fence AS forward
+LEFT JOIN fence AS compensation ON compensation.key = forward.key || '/compensation'
+WHERE forward.outcome IN ('COMPENSATED', 'TOMBSTONE') AND (compensation.outcome IS NULL OR compensation.outcome <> 'APPLIED');

@@ -1,0 +1,66 @@
+"""Each invariant of a participant is proven: what is corrupted on purpose, its own query and no other tells."""
+
+import re
+
+import pytest
+
+from contracts.states import LEGAL_MOVES
+from operations.invariants import PARTICIPANTS, broken, invariants_of
+from tests.participants.planted import PLANTED, Planted, spend
+from tests.participants.shop import Shop
+
+
+def name(plant: Planted) -> str:
+    return f"{plant.participant}-{plant.id}-{plant.problem}"
+
+
+def test_an_honest_shop_breaks_no_invariant(shop: Shop) -> None:
+    """Orders of every kind leave every invariant of every participant true."""
+    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {"order": {}, "payment": {}, "stock": {}}
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=name)
+def test_a_planted_corruption_is_told_by_its_own_invariant(shop: Shop, plant: Planted) -> None:
+    """What is corrupted, the query of its own invariant finds, and says what is wrong; all others still hold."""
+    shop.corrupt(plant.participant, *plant.statements)
+    found = broken(shop.engines[plant.participant], plant.participant)
+    assert list(found) == [plant.id]
+    assert any(told.startswith(f"{plant.problem}: ") for told in found[plant.id]), found
+
+
+def test_every_query_is_proven() -> None:
+    """There is no query of which no planted corruption shows that it finds something."""
+    queries = {
+        (participant.name, invariant.id, problem)
+        for participant in PARTICIPANTS.glob("*/")
+        for invariant in invariants_of(participant.name)
+        for statement in invariant.statements
+        for problem in re.findall(r"'([^']*)' AS problem", statement)
+    }
+    assert queries == {(plant.participant, plant.id, plant.problem) for plant in PLANTED}
+
+
+def test_a_violation_tells_what_is_wrong_and_where(shop: Shop) -> None:
+    """A violation is a sentence and the values that show it."""
+    shop.corrupt("payment", spend("ann", 1))
+    assert broken(shop.engines["payment"], "payment")["M1"][0] == (
+        "a wallet is not what the ledger makes it: customer_id ann, currency GBP, balance_minor 5049, ledger_minor 5050"
+    )
+
+
+def test_the_moves_of_o1_are_the_legal_moves() -> None:
+    """O1's table of moves is that of the contract, word for word."""
+    told = (PARTICIPANTS / "order" / "invariants" / "O1.sql").read_text()
+    pairs = set(re.findall(r"^ +\('(\w+)', '(\w+)'\)", told, re.MULTILINE))
+    assert pairs == {(before or "start", after) for before, afters in LEGAL_MOVES.items() for after in afters}
+
+
+def test_every_file_tells_its_claim() -> None:
+    """A file is named for its invariant, begins with its claim in one sentence, and one claim has one wording."""
+    claims: dict[str, set[str]] = {}
+    for path in PARTICIPANTS.glob("*/invariants/*"):
+        assert re.match(rf"-- {path.stem}: [^\n]+\.\n\n", path.read_text()), path
+        assert path.suffix == ".sql"
+        for invariant in invariants_of(path.parts[-3]):
+            claims.setdefault(invariant.id, set()).add(invariant.claim)
+    assert {id_: len(wordings) for id_, wordings in claims.items()} == dict.fromkeys(("M1", "M2", "S1", "E1", "E2", "O1"), 1)
