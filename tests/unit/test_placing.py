@@ -7,7 +7,9 @@ import pytest
 from contracts.order import Failure, OrderLine, PlaceOrder
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView
+from operations.audit import Check, Report
 from operations.placing import Outcome, Placed, Till, percentile
+from operations.shop_day import is_sound
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 ORDER = PlaceOrder(
@@ -110,6 +112,23 @@ def test_a_day_in_figures() -> None:
     assert (day.completed, day.failed) == (4, {"OUT_OF_STOCK": 2})
     assert (len(day.new), len(day.known), len(day.open), len(day.refused), day.asked_again) == (4, 3, 2, 1, 3)
     assert (day.per_second, day.milliseconds(0.5), day.milliseconds(0.95)) == (2, 200, 400)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "check", "sound"),
+    [
+        (Outcome(ORDER, view(NOW), None, 1, 1), Check("M1", "books balance"), True),
+        (Outcome(ORDER, view(NOW, "OUT_OF_STOCK"), None, 1, 1), Check("M1", "books balance"), True),
+        (Outcome(ORDER, None, "422: no", 1, 1), Check("M1", "books balance"), True),
+        (Outcome(ORDER, view(NOW, closed=False), None, 1, 1), Check("M1", "books balance"), False),
+        (Outcome(ORDER, view(NOW), None, 1, 1), Check("M1", "books balance", violations=("a penny is missing",)), False),
+        (Outcome(ORDER, view(NOW), None, 1, 1), Check("O3", "all end", skipped="Temporal does not answer"), False),
+    ],
+    ids=["completed", "failed", "refused", "open", "violated", "not looked at"],
+)
+def test_the_exit_code_vouches_for_ends_and_invariants(outcome: Outcome, check: Check, sound: bool) -> None:
+    """A day is sound when each of its orders has ended, however, and each invariant was looked at and holds."""
+    assert is_sound(Placed((outcome,), NOW, seconds=1), Report((check,), (), {})) is sound
 
 
 @pytest.mark.parametrize(
