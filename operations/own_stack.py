@@ -7,6 +7,7 @@ alone know the orders that an earlier run closed; one that it left open stays op
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
 import tempfile
@@ -19,22 +20,31 @@ from rich.console import Console
 from config import Settings
 from operations.up import ROOT, UP
 
-START_SECONDS = 120
+START_SECONDS = 90
+"""Longer than `operations.up` waits before it says which part does not answer."""
 
 
 class DidNotStart(Exception):
-    """The stack did not come up; the message is what it said."""
+    """The stack did not come up; the message is what it said about that."""
 
 
 @contextmanager
 def own(given: Settings) -> Iterator[Settings]:
-    """Give the settings of a stack of its own; what it keeps in a temporary folder goes at the end."""
+    """Give the settings of a stack of its own; a temporary folder goes at the end, unless its logs say why nothing started."""
     with ExitStack() as held:
-        kept = "data_dir" in given.model_fields_set
-        folder = given.data_dir if kept else Path(held.enter_context(tempfile.TemporaryDirectory(prefix="order-saga-")))
+        folder = given.data_dir
+        if "data_dir" not in given.model_fields_set:
+            folder = Path(tempfile.mkdtemp(prefix="order-saga-"))
+            held.callback(shutil.rmtree, folder)
         temporal, web_ui, api = _free_ports(3)
         ports = {"temporal_port": temporal, "temporal_ui_port": web_ui, "api_port": api}
-        yield given.model_copy(update={"data_dir": folder.absolute(), "api_host": "127.0.0.1", "temporal_ui_url": "", **ports})
+        try:
+            yield given.model_copy(
+                update={"data_dir": folder.absolute(), "api_host": "127.0.0.1", "temporal_ui_url": "", **ports}
+            )
+        except DidNotStart:
+            held.pop_all()
+            raise
 
 
 @asynccontextmanager
@@ -60,7 +70,7 @@ async def running(settings: Settings, day: Path, console: Console) -> AsyncItera
         with console.status("starting Temporal, the workers and the API"):
             await asyncio.wait([listening, coming_up], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not up.is_set():
-            raise DidNotStart("".join(said).strip())
+            raise DidNotStart("".join(line for line in said if not line[0].isdigit()).strip())
         yield
     finally:
         coming_up.cancel()

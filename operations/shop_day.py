@@ -157,16 +157,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with own(read_settings()) as settings:
             return 0 if asyncio.run(demonstrate(day.absolute(), data, settings, Console())) else 1
-    except (CannotStart, DidNotStart) as error:
-        print(f"cannot start: {str(error).removeprefix('cannot start: ')}", file=sys.stderr)
-        return 1
-    except CannotAudit as error:
-        print(f"cannot audit: {error}", file=sys.stderr)
-        return 1
-    except asyncio.CancelledError:  # by SIGTERM or SIGHUP
-        return 1
     except KeyboardInterrupt:
         return 130
+    except asyncio.CancelledError:  # by SIGTERM or SIGHUP
+        return 1
+    except CannotStart as error:
+        told = f"cannot start: {error}"
+    except DidNotStart as error:
+        told = f"the stack did not start:\n{error}"
+    except CannotAudit as error:
+        told = f"cannot audit: {error}"
+    print(told, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
