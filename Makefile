@@ -45,8 +45,8 @@ histories: install ## record the sagas that later versions must be able to repla
 up: install ## the whole system on this machine, until Ctrl-C
 	@exec $(BIN)/python -m operations.up
 
-demo: install ## two orders through a stack of their own: one completes, one fails
-	@exec $(BIN)/python -m operations.demo
+demo: install ## a real day of orders through a stack of its own; DAY=path for another, DATA_DIR=path to keep it
+	@exec $(BIN)/python -m operations.shop_day $${DAY:+"$$DAY"}
 
 audit: install ## do the invariants hold? asks the databases and Temporal, changes nothing
 	@exec $(BIN)/python -m operations.audit

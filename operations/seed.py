@@ -5,7 +5,9 @@ The rule, so that every customer can pay and stock can serve at least their firs
 - A customer's wallet holds twice the price of his first order.
 - Of a product there is twice what all customers' first orders take together; nothing, when none of them takes it.
 
-What exists already stays as it is: loading again changes nothing.
+It serves `make up`, with all days as one, and `make demo`, with the one day that it places: of either day in `data/` one order in
+twenty or more then fails for stock, and one in fifty or more for money, in whatever sequence they come. On a day on which nobody
+orders twice, all can be served. What exists already stays as it is: loading again changes nothing.
 """
 
 import sys

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from contracts.base import Contract
 from contracts.order import OrderLine, PlaceOrder
 
 CURRENCY = "GBP"
+COLUMNS = frozenset({"InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID"})
 NAME_LENGTH = 200
 
 C = TypeVar("C", bound=Contract)
@@ -28,16 +29,16 @@ class ShopData:
     skipped: Mapping[str, int]
 
 
-def read_days(paths: Iterable[Path]) -> ShopData:
+def read_days(paths: Sequence[Path]) -> ShopData:
     """Read shop days, one after the other, as one.
 
     An order is an invoice with its id, a line is a row. Left out and counted: cancellations (`C…`), rows without a customer, rows
-    whose SKU, quantity or price our contracts do not take (a return, a fraction of a penny), and invoices that they do not take.
-    A product is what stands on a line, named by its first description.
+    without a price (none, zero, or a fraction of a penny), rows whose SKU or quantity our contracts do not take (a return), and
+    invoices that they do not take. A product is what stands on a line, named by its first description.
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a file lacks a column.
+        ValueError: a file is no shop day, or there is no order in any.
     """
     invoices: dict[str, tuple[str, list[OrderLine]]] = {}
     products: dict[str, str] = {}
@@ -47,14 +48,18 @@ def read_days(paths: Iterable[Path]) -> ShopData:
             skipped["cancellations"] += 1
         elif not row["CustomerID"]:
             skipped["without customer"] += 1
-        elif (line := _line(row)) is None:
-            skipped["SKU, quantity or price"] += 1
+        elif (price := minor_units(row["UnitPrice"]) or 0) < 1:
+            skipped["without price"] += 1
+        elif (line := _line(row, price)) is None:
+            skipped["SKU or quantity"] += 1
         else:
             invoices.setdefault(row["InvoiceNo"], (row["CustomerID"].removesuffix(".0"), []))[1].append(line)
             products[line.sku] = products.get(line.sku) or row["Description"].strip()[:NAME_LENGTH]
     orders = [_order(invoice, customer, lines) for invoice, (customer, lines) in invoices.items()]
     taken = tuple(order for order in orders if order is not None)
     skipped["whole invoices"] = len(orders) - len(taken)
+    if not taken:
+        raise ValueError(f"there is no order in {', '.join(map(str, paths))}")
     return ShopData(taken, {sku: name or sku for sku, name in products.items()}, +skipped)
 
 
@@ -67,17 +72,20 @@ def minor_units(price: str) -> int | None:
         return None
 
 
-def _rows(path: Path) -> Iterable[dict[str, str]]:
+def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, restval="")
-        columns = {"InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID"}
-        if missing := columns - set(reader.fieldnames or ()):
-            raise ValueError(f"{path} is no shop day: it lacks {', '.join(sorted(missing))}")
-        yield from reader
+        try:
+            columns, rows = set(reader.fieldnames or ()), list(reader)
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path} is no shop day: {error}") from error
+    if missing := COLUMNS - columns:
+        raise ValueError(f"{path} is no shop day: it lacks {', '.join(sorted(missing))}")
+    return rows
 
 
-def _line(row: Mapping[str, str]) -> OrderLine | None:
-    quantity, price = row["Quantity"], minor_units(row["UnitPrice"])
+def _line(row: Mapping[str, str], price: int) -> OrderLine | None:
+    quantity = row["Quantity"]
     fields = {"sku": row["StockCode"], "quantity": int(quantity) if quantity.isdecimal() else None, "unit_price_minor": price}
     return _valid(OrderLine, fields)
 

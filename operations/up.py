@@ -1,5 +1,7 @@
 """`make up`: the whole system on this machine, in the foreground, until Ctrl-C or SIGTERM.
 
+Its shop is that of the days given on the command line, by default of those under `data/`.
+
 supervisord runs the parts that supervisord.conf names: starts them, starts them again when they die, stops them in order. It
 stands in a session of its own, so that Ctrl-C reaches this process alone, which then has it stop. What is here is the rest:
 look first, load the shop, wait until all answer, and say in plain words what happens.
@@ -11,6 +13,7 @@ import re
 import shlex
 import signal
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +29,7 @@ from operations.shop_data import read_days
 from temporal_saga.database import plainly
 
 ROOT = Path(__file__).resolve().parent.parent
+UP = "the order saga is up"
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
 CAME_UP = re.compile(r"success: (?P<part>\S+) entered RUNNING state")
@@ -42,13 +46,13 @@ def say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def load_shop(settings: Settings) -> PlaceOrder:
-    """Load what is missing of the shop; return an order that it can serve.
+def load_shop(settings: Settings, days: Sequence[Path]) -> PlaceOrder:
+    """Load what is missing of the days' shop; return an order that it can serve.
 
     Raises:
         CannotStart: a database does not take it.
     """
-    shop = shop_of(read_days(sorted(SHOP_DAYS.glob("*.csv"))))
+    shop = shop_of(read_days(days or sorted(SHOP_DAYS.glob("*.csv"))))
     try:
         seed(settings, shop)
     except SQLAlchemyError as error:
@@ -143,7 +147,7 @@ def greeting(settings: Settings, example: PlaceOrder) -> str:
     url, body = api_url(settings), example.model_dump_json(include={"customer_id", "currency", "lines"})
     temporal = temporal_binary().removeprefix(f"{Path.cwd()}{os.sep}")
     return f"""
-the order saga is up
+{UP}
   API                {url}
   its documentation  {url}/docs
   Temporal Web UI    {settings.web_ui_url}
@@ -155,15 +159,15 @@ Ctrl-C stops everything; what is in {settings.data_dir} stays
 """
 
 
-def main() -> int:
-    """Run the system; return the exit code."""
+def main(*days: Path) -> int:
+    """Run the system with the shop of these days; return the exit code."""
     try:
         settings = read_settings()
         with only_one(settings.data_dir):
             if left := end_what_is_left(settings.data_dir):
                 say(f"ended {left} processes that an earlier run left behind")
             check_ports(settings)
-            example = load_shop(settings)
+            example = load_shop(settings, days)
             try:
                 return asyncio.run(run(settings, example))
             finally:
@@ -176,4 +180,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(Path, sys.argv[1:])))
