@@ -24,7 +24,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from config import Settings, leave
 from contracts.views import OrderView, TimelineEntry
 from contracts.words import describe
-from operations.audit import CannotAudit, Report, audit, show
+from operations.audit import Report, audit, show
+from operations.invariants import CannotRead
 from operations.own_stack import DidNotStart, own, running
 from operations.placing import IN_FLIGHT, Outcome, Placed, Till
 from operations.preflight import CannotStart, read_settings
@@ -43,7 +44,7 @@ async def demonstrate(day: Path, data: ShopData, settings: Settings, console: Co
 
     Raises:
         DidNotStart: the stack does not come up.
-        CannotAudit: its databases cannot be looked at.
+        CannotRead: its databases cannot be looked at.
     """
     ended_by = asyncio.current_task()
     assert ended_by is not None
@@ -165,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = f"cannot start: {error}"
     except DidNotStart as error:
         told = f"the stack did not start:\n{error}"
-    except CannotAudit as error:
+    except CannotRead as error:
         told = f"cannot audit: {error}"
     print(told, file=sys.stderr)
     return 1

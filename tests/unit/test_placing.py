@@ -32,7 +32,7 @@ def view(placed_at: datetime, reason: str | None = None, *, closed: bool = True)
         placed_at=placed_at,
         closed_at=placed_at + timedelta(seconds=1) if closed else None,
         failure=Failure(reason=reason, message="so it is") if reason else None,
-        links=Links(self="/orders/1", temporal="http://localhost/1"),
+        links=Links(events="", self="/orders/1", temporal="http://localhost/1"),
     )
 
 
