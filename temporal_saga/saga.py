@@ -185,13 +185,17 @@ class Saga:
         self._stop_if_asked()
         return until()
 
-    def pivot(self) -> None:
+    def pivot(self, *, passed_before: bool = False) -> None:
         """Pass the point of no return: from here the saga only goes on.
+
+        Args:
+            passed_before: an earlier run of this saga, before a workflow reset, got past it, so that nothing can stop this one.
 
         Raises:
             SagaStopped: the saga was stopped before it got here.
         """
-        self._stop_if_asked()
+        if not passed_before:
+            self._stop_if_asked()
         self._closing = True
 
     async def finish(self, *calls: Call[Any, Any]) -> list[Any]:

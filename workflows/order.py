@@ -36,6 +36,8 @@ class OrderSaga(Acts):
         """Begin with nothing done and nothing known."""
         saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current())
         super().__init__(saga, Record(saga))
+        self._ran_before = False
+        workflow.register_random_seed_callback(self._note_reset)
 
     @workflow.run
     async def run(self, arguments: Sequence[RawValue]) -> dict[str, Any]:
@@ -46,8 +48,7 @@ class OrderSaga(Acts):
             saga.compensate_always("RegisterOrder", calls.cancel_order(record), last=True)
             order = self._receive(arguments, order_id)
 
-            registered = await self._register(order_id, order)
-            await self._pass_review(registered)
+            await self._pass_review(await self._register())
 
             await saga.step(
                 calls.process_payment(order_id, order),
@@ -64,12 +65,20 @@ class OrderSaga(Acts):
 
             await saga.finish(calls.confirm_order(record))
         except SagaStopped as stopped:
-            self._review.end("it is rolling back")
-            record.fail(Failure.model_validate(vars(stopped.failure)))
-            await saga.roll_back()
-            record.close()
+            if await self._had_completed():
+                saga.pivot(passed_before=True)
+                record.complete_again()
+            else:
+                self._review.end("it is rolling back")
+                record.fail(Failure.model_validate(vars(stopped.failure)))
+                await saga.roll_back()
+                record.close()
         await saga.close()
         return self._outcome()
+
+    def _note_reset(self, _seed: int) -> None:
+        """Take down that the workflow was reset here: that alone gives a run another seed, and it stands in the history."""
+        self._ran_before = True
 
     def _identify(self) -> str:
         """Return the order's id; a start that names no order stops here, with nothing to record."""
@@ -90,18 +99,33 @@ class OrderSaga(Acts):
         self._saga.set_deadline(workflow.info().workflow_start_time + timedelta(seconds=order.deadline_seconds))
         return order
 
-    async def _register(self, order_id: str, order: PlaceOrder) -> OrderRegisteredEvent:
-        """Open the order's record; when it was open already, as after a workflow reset, expect that an earlier run went further.
-
-        How far is unknown here, and unknown is compensated. An order that had completed has no deadline any more.
-        """
+    async def _register(self) -> OrderRegisteredEvent:
+        """Open the order's record, and hear how it stood if it was open already: an earlier run may have gone further."""
+        order_id, order = self._record.placed
         registered = await self._saga.begin(calls.register_order(order_id, order, read_request_key()))
-        if registered.known is not None:
+        self._ran_before = self._ran_before or registered.known is not None
+        return registered
+
+    async def _had_completed(self) -> bool:
+        """Tell whether an earlier run, before a workflow reset, had completed this order: then it is past its pivot for good.
+
+        If not, how far that run went is unknown, and unknown is compensated.
+        """
+        if not self._ran_before or not isinstance(self._record.order, PlaceOrder):
+            return False
+        self._saga.set_deadline(None)
+        known: OrderStatus | None = None
+        while known is None:
+            try:
+                known = (await self._register()).known
+            except SagaStopped as stopped:
+                if stopped.failure.event is not None:
+                    return False  # taken back already, or somebody else's order
+        if known is OrderStatus.PENDING:
+            order_id, order = self._record.placed
             self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
             self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
-        if registered.known is OrderStatus.CONFIRMED:
-            self._saga.set_deadline(None)
-        return registered
+        return known is OrderStatus.CONFIRMED
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
         """Wait until a person lets the order through, if it needs that; one that had completed before was let through."""

@@ -66,6 +66,12 @@ class Record:
         self.failure = failure
         self.move(SagaState.ROLLING_BACK, failure.event or failure.reason)
 
+    def complete_again(self) -> None:
+        """Enter COMPLETED, from wherever this run has come, as an earlier run of the order had."""
+        for state in (SagaState.PENDING, SagaState.PAYMENT_COMPLETED, SagaState.COMPLETED):
+            if state in LEGAL_MOVES[self.state]:
+                self.move(state, "OrderRegisteredEvent")
+
     def close(self) -> None:
         """Enter FAILED, once everything is taken back."""
         settled = [duty for duty in self._saga.compensations if duty.last and duty.settlement is not None]
@@ -132,6 +138,12 @@ class Record:
             self.move(SagaState.ROLLING_BACK, cause)
         else:
             self._show()
+
+    @property
+    def placed(self) -> tuple[str, PlaceOrder]:
+        """The order's id, and the order that was placed under it."""
+        assert isinstance(self.order, PlaceOrder), "an order that is none goes no further than its record"
+        return self._id, self.order
 
     @property
     def _id(self) -> str:

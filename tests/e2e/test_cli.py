@@ -195,26 +195,6 @@ def test_a_reset_neither_charges_nor_refunds_again(stack: Stack) -> None:
     assert stack.closed("wrong")["failure"]["reason"] == "OUT_OF_STOCK", "the record tells how the order ended, once"
 
 
-def test_a_cancel_after_a_reset_takes_back_what_the_first_run_did(stack: Stack) -> None:
-    """A completed saga that is reset, and then cancelled before it has come as far again, keeps neither money nor stock."""
-    money, pieces = (stack.http.get(path).json() for path in ("/customers/rich/wallet", "/stock/plenty"))
-    start(stack, "order-again", json.dumps(order(deadline_seconds=1)))
-    assert outcome(stack, "order-again")["status"] == "COMPLETED"
-    stack.processes["payment"].send_signal(signal.SIGSTOP)
-    stack.temporal("workflow", "reset", "--workflow-id", "order-again", "--type", "FirstWorkflowTask", "--reason", "a test")
-    wish = json.dumps({"by": "ann", "reason": "all a mistake"})
-    until(lambda: '"ProcessPayment"' in json.dumps(history(stack, "order-again")), "the payment is commanded again")
-    stack.temporal("workflow", "signal", "--workflow-id", "order-again", "--name", "cancel", "--input", wish)
-    stack.processes["payment"].send_signal(signal.SIGCONT)
-    assert failure(stack, "order-again") == "CANCELLED: cancelled by ann: all a mistake"
-    view = stack.closed("again")
-    assert (view["status"], [c["command"] for c in view["compensations"]]) == (
-        "CANCELLED",
-        ["RestoreStockCommand", "RefundPaymentCommand", "CancelOrderCommand"],
-    )
-    assert [stack.http.get(path).json() for path in ("/customers/rich/wallet", "/stock/plenty")] == [money, pieces]
-
-
 def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: Stack) -> None:
     """Terminating skips every compensation: the order does not look as if nothing had happened."""
     stack.processes["stock"].send_signal(signal.SIGSTOP)

@@ -1,9 +1,11 @@
+from temporalio.exceptions import ApplicationError
+
 from contracts.order import CancelOrderCommand, OrderRegisteredEvent, OrderRejectedEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import OrderStatus
 from contracts.stock import RestoreStockCommand
 from temporal_saga.testing import Script
-from tests.workflow.stories import ORDER, declined, take_back
+from tests.workflow.stories import DECISION, ORDER, declined, take_back, yes
 
 
 async def test_a_run_that_finds_its_order_registered_takes_everything_back(script: Script) -> None:
@@ -12,8 +14,54 @@ async def test_a_run_that_finds_its_order_registered_takes_everything_back(scrip
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
     script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    await script.expect(RegisterOrderCommand)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
     await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INSUFFICIENT_FUNDS"
+
+
+async def test_an_order_that_had_completed_is_past_its_pivot(script: Script) -> None:
+    """A run that finds its order confirmed is stopped by no cancel: it takes nothing back, and completes."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
+    script.answer(confirmed)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    await script.handle.cancel()
+    script.answer(yes(payment))
+    await script.expect(RegisterOrderCommand)
+    script.answer(confirmed)
+    assert (await script.completed())["state"] == "COMPLETED"
+
+
+async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(script: Script) -> None:
+    """An order service that is away decides nothing: neither a refund nor a completion rests on a guess."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
+    script.answer(confirmed)
+    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    for _ in range(2):
+        await script.expect(RegisterOrderCommand)
+        script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await script.expect(RegisterOrderCommand)
+    script.answer(confirmed)
+    await script.completed()
+
+
+async def test_a_run_whose_order_was_taken_back_before_takes_back_what_it_did(script: Script) -> None:
+    """The order service says that it was cancelled: there is nothing to complete, and its own steps are compensated."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.cancel()
+    script.answer(yes(payment))
+    await script.expect(RegisterOrderCommand)
+    script.answer(OrderRejectedEvent(order_id=register.order_id, reason="ALREADY_COMPENSATED", message="it came too late"))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "CANCELLED"
 
 
 async def test_a_run_that_does_not_own_its_order_takes_nothing_back(script: Script) -> None:
