@@ -1,8 +1,10 @@
 """Each invariant of a participant is proven: what is corrupted on purpose, its own query and no other tells."""
 
 import re
+from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from contracts.states import LEGAL_MOVES
 from operations.invariants import PARTICIPANTS, broken, invariants_of
@@ -16,6 +18,13 @@ def name(plant: Planted) -> str:
 
 def test_an_honest_shop_breaks_no_invariant(shop: Shop) -> None:
     """Orders of every kind leave every invariant of every participant true."""
+    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {"order": {}, "payment": {}, "stock": {}}
+
+
+def test_participants_that_share_a_database_break_no_invariant(database_url: str, opened: Callable[[str], sa.Engine]) -> None:
+    """In a fence that others use too, a participant's invariants look at its own commands alone."""
+    shop = Shop(lambda: database_url, opened)
+    shop.trade()
     assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {"order": {}, "payment": {}, "stock": {}}
 
 

@@ -17,6 +17,7 @@ WHERE outcome IS NULL OR outcome = 'REFUSED';
 SELECT 'a command was applied, and no order tells of it' AS problem, key
 FROM (
     SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED')
+        AND (key LIKE '%/RegisterOrder' OR key LIKE '%/RegisterOrder/compensation' OR key LIKE '%/ConfirmOrder')
     EXCEPT
     SELECT 'order-' || order_id || '/RegisterOrder' FROM orders
     EXCEPT

@@ -22,16 +22,16 @@ WHERE outcome IS NULL OR outcome = 'REFUSED';
 
 SELECT 'a command was applied, and there is no payment' AS problem, key
 FROM (
-    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key NOT LIKE '%/compensation'
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key LIKE '%/ProcessPayment'
     EXCEPT
     SELECT 'order-' || order_id || '/ProcessPayment' FROM payments
 ) AS lost;
 
 SELECT 'a command was applied, and no money moved' AS problem, key
 FROM (
-    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key NOT LIKE '%/compensation'
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key LIKE '%/ProcessPayment'
     UNION ALL
-    SELECT key || '/compensation' FROM fence WHERE outcome = 'COMPENSATED'
+    SELECT key || '/compensation' FROM fence WHERE outcome = 'COMPENSATED' AND key LIKE '%/ProcessPayment'
     EXCEPT
     SELECT transaction_id FROM ledger
 ) AS lost;
