@@ -150,13 +150,14 @@ class OrderSaga(Acts):
         Raises:
             ApplicationError: of type `OrderFailed`; its details hold the Failure.
         """
-        failure = self._record.failure
+        failure, settled = self._record.failure, self._record.settlements()
         if failure is None:
-            return {"order_id": self._record.order_id, "state": self._record.state}
+            return {"order_id": self._record.order_id, "state": self._record.state} | ({"settled": settled} if settled else {})
         outage = failure.reason in OUTAGES
         raise ApplicationError(
             f"{failure.reason}: {failure.message}",
             failure.model_dump(mode="json"),
+            *([settled] if settled else []),
             type="OrderFailed",
             category=ApplicationErrorCategory.UNSPECIFIED if outage else ApplicationErrorCategory.BENIGN,
         )

@@ -114,6 +114,12 @@ class Record:
             for duty in reversed(self._saga.compensations)
         )
 
+    def settlements(self) -> list[dict[str, Any]]:
+        """Return as JSON what persons settled by hand, and at which step."""
+        duties = [*self._saga.compensations, *self._saga.finishing]
+        told = [(duty.step, Settlement.model_validate(vars(duty.settlement))) for duty in duties if duty.settlement]
+        return [{"step": step, **settlement.model_dump(mode="json")} for step, settlement in told]
+
     def status(self) -> dict[str, Any]:
         """Return the saga's part of an OrderView as JSON."""
         return {

@@ -21,6 +21,8 @@ def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> No
         zombie.send_signal(signal.SIGTERM)  # it takes nothing new, and waits for what it has in hand
         until(lambda: "stopping: payment" in stack.said("payment"), "the worker is stopping")
         zombie.send_signal(signal.SIGSTOP)
+    # Only then: a try that found the database locked for too long must not be taken up by the other worker in time.
+    until(lambda: stack.http.get("/orders/late").json()["state"] == "ROLLING_BACK", "the deadline has passed")
     stack.start_worker("payment-2")
     view = stack.closed("late")
     assert (view["state"], view["failure"]["reason"]) == ("FAILED", "DEADLINE_EXCEEDED")

@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.order import OrderActivities
@@ -17,7 +18,7 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import connect
 from contracts import stubs
-from contracts.order import OrderLine
+from contracts.order import ConfirmOrderCommand, OrderLine
 from contracts.states import OrderStatus
 from operations.audit import Report, audit
 from operations.endings import Run, Sagas, disagreement
@@ -208,6 +209,35 @@ async def test_a_record_that_contradicts_its_saga_is_told(temporal: Client, empt
     empty_shop.cancel("done")
     report = await audit(empty_shop.settings, temporal)
     assert violated(report) == {"O3": ("order done is CANCELLED, and its saga COMPLETED",)}
+
+
+async def test_a_record_that_a_person_settled_is_listed(temporal: Client, empty_shop: Shop) -> None:
+    """When nobody but a person closes an order, its record may contradict its saga: that is listed with the name, not hidden."""
+    no = ApplicationError("the order service is broken", non_retryable=True)
+    told = {"step": "ConfirmOrder", "by": "otto", "reason": "put right", "evidence": "ticket 12"}
+
+    @activity.defn(name="ConfirmOrder")
+    async def confirm(_command: ConfirmOrderCommand) -> None:
+        raise no
+
+    async with at_work(temporal, empty_shop, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE):
+        service = OrderActivities(empty_shop.order)
+        with ThreadPoolExecutor(1) as threads:
+            broken = [service.register, service.cancel, confirm]
+            async with Worker(temporal, task_queue=stubs.ORDER_QUEUE, activities=broken, activity_executor=threads):
+                saga = await place(temporal, "settled", CAP)
+
+                async def is_stuck() -> bool:
+                    return bool((await saga.query("status"))["needs_attention"])
+
+                await until(is_stuck, "the Confirm is stuck")
+                await saga.execute_update("request_settle_step", told)
+                await ended(saga)
+    report = await audit(empty_shop.settings, temporal)
+    assert violated(report) == {}
+    assert report.settled == (
+        "order settled is PENDING, and its saga COMPLETED, as otto settled ConfirmOrder: put right (ticket 12)",
+    )
 
 
 async def test_a_saga_without_a_record_is_told(temporal: Client, empty_shop: Shop) -> None:
