@@ -223,7 +223,8 @@ def test_a_run_that_is_gone_leaves_the_record_to_answer(stack: Stack) -> None:
         other = stack.place(body | {"currency": "EUR"}, **headers)
         assert (other.status_code, other.json()["type"]) == (422, "urn:problem:order-id-reused")
         late = stack.http.post(f"/orders/{order_id}/cancel", json={"by": "ann", "reason": "too late"})
-        assert (late.status_code, late.json()["detail"]) == (409, "too late to cancel: the order is COMPLETED")
+        assert late.status_code == 409
+        assert late.json()["detail"].endswith("the order is COMPLETED")
         listed = stack.http.get("/orders", params={"status": "CONFIRMED", "limit": 100}).json()["orders"]
         assert told(again.json()) in [told(shown) for shown in listed]
     assert balance(stack) == money
