@@ -158,6 +158,7 @@ def test_open_orders_show_their_sagas_state(stack: Stack, orders: OrderService, 
     }
     until(lambda: states(stack, customer) == shown, f"visibility has them: {states(stack, customer)}")
     assert states(stack, customer, needs_attention=True).keys() == {"s-stuck"}
+    assert page(stack, customer_id=customer, needs_attention=True, limit=1)["next"] is None, "no closed order is to come"
     assert states(stack, customer, needs_attention=False).keys() == shown.keys() - {"s-stuck"}
     assert states(stack, customer, needs_attention=True, status="CONFIRMED") == {}
     assert walk(stack, customer_id=customer, needs_attention="false", limit=1) == ["s-paid", "s-new", "s-failed", "s-done"]
