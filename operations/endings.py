@@ -119,7 +119,7 @@ class Sagas:
 
 @dataclass(frozen=True)
 class Endings:
-    """How records and sagas contradict each other, what of that a named person settled, and the open sagas; both by their orders."""
+    """How records and sagas contradict each other; by their orders what of that a named person settled, and the open sagas."""
 
     wrong: list[str]
     settled: dict[str, str]

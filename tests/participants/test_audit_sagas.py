@@ -223,7 +223,7 @@ async def test_a_record_that_a_person_settled_is_listed(temporal: Client, empty_
     async with at_work(temporal, empty_shop, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE):
         service = OrderActivities(empty_shop.order)
         with ThreadPoolExecutor(1) as threads:
-            broken = [service.register, service.cancel, confirm]
+            broken: list[Any] = [service.register, service.cancel, confirm]
             async with Worker(temporal, task_queue=stubs.ORDER_QUEUE, activities=broken, activity_executor=threads):
                 saga = await place(temporal, "settled", CAP)
 
