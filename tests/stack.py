@@ -17,10 +17,16 @@ import httpx
 
 from contracts.payment import WalletView
 from contracts.stock import StockView
-from embedded import temporal_binary
+from embedded import server_command, temporal_binary
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
+
+BECOME = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
+QUICK_DELETE = [
+    f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="100ms"' for queue in ("visibility", "transfer")
+]
+"""A deleted run is gone once these queues have said how far they are; by default they do so every 30 s."""
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
@@ -72,6 +78,11 @@ class Stack:
         self.processes[name] = process
         return process
 
+    def start_temporal(self) -> None:
+        """Start the server that `make up` starts, but for what keeps a deleted run for half a minute."""
+        command = server_command(self.data_dir / "temporal.db", self.temporal_port, self.ui_port)
+        self.start("temporal", "-c", BECOME, *command, *QUICK_DELETE)
+
     def start_worker(self, name: str = "workers") -> None:
         """Start a worker: `payment-2` is a second one of the role payment, `workers` one with all roles."""
         self.start(name, "worker.py", *([] if name == "workers" else [name.partition("-")[0]]))
@@ -79,7 +90,7 @@ class Stack:
     def start_all(self, *workers: str) -> None:
         """Start the server, the workers (all roles in one process when none is named) and the API; wait for them."""
         names = workers or ("workers",)
-        self.start("temporal", "embedded.py")
+        self.start_temporal()
         for name in names:
             self.start_worker(name)
         self.start("api", "api.py")

@@ -64,7 +64,7 @@ def test_a_stream_survives_temporal(stack: Stack) -> None:
         told = [next(telling) for _ in range(7)]
         stack.kill("temporal")
         until(lambda: stack.status("/readyz") == 503, "the API misses Temporal")
-        stack.start("temporal", "embedded.py")
+        stack.start_temporal()
         until(lambda: stack.status("/readyz") == 200, "Temporal is back")
     told += list(telling)
     assert [entry for _, _, entry in told[:-1]] == stack.closed("survivor")["timeline"]
@@ -74,7 +74,7 @@ def test_a_stream_of_a_forgotten_run_tells_the_record(stack: Stack) -> None:
     """When Temporal has deleted the run, the state moves are the timeline."""
     stack.place(order(order_id="forgotten"), Prefer="wait=20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-forgotten", "--yes")
-    until(lambda: len(stack.closed("forgotten")["timeline"]) == 3, "Temporal has deleted the run", seconds=80)
+    until(lambda: len(stack.closed("forgotten")["timeline"]) == 3, "Temporal has deleted the run")
     told = list(stream(stack, "forgotten"))
     assert [entry["name"] for _, kind, entry in told if kind == "state"] == ["PENDING", "PAYMENT_COMPLETED", "COMPLETED"]
     assert told[-1][1:] == ("closed", {"state": "COMPLETED", "status": "CONFIRMED"})

@@ -18,7 +18,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.order import PlaceOrder
-from embedded import server_command
 from participants.order.service import OrderService
 from routes.problems import Problem
 from routes.sagas import Sagas
@@ -29,28 +28,14 @@ CLIENTS = 100
 CONNECTIONS = 20
 WORKERS = ("orchestrator", "order", "payment", "stock")
 
-QUICK_DELETE = [
-    f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="100ms"' for queue in ("visibility", "transfer")
-]
-"""A deleted run is gone once these queues have said how far they are; by default they do so every 30 s."""
-
-BECOME = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
-
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A system whose server deletes quickly, with one worker process per role."""
+    """A system with one worker process per role."""
     system = Stack(tmp_path_factory.mktemp("stack"))
-    command = server_command(system.data_dir / "temporal.db", system.temporal_port, None) + QUICK_DELETE
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
-        system.start("temporal", "-c", BECOME, *command)
-        for role in WORKERS:
-            system.start_worker(role)
-        system.start("api", "api.py")
-        for role in WORKERS:
-            system.ready(role)
-        until(lambda: system.status("/readyz") == 200, "the API is ready")
+        system.start_all(*WORKERS)
         yield system
     finally:
         system.stop()

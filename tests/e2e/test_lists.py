@@ -28,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Temporal and the API, and nobody who works."""
     system = Stack(tmp_path_factory.mktemp("stack"))
     try:
-        system.start("temporal", "embedded.py")
+        system.start_temporal()
         system.start("api", "api.py")
         until(lambda: system.status("/readyz") == 200, "the API is ready")
         yield system
@@ -318,7 +318,7 @@ def test_a_list_is_answered_without_temporal(stack: Stack, orders: OrderService,
     for attention in ("true", "false"):
         refused = stack.http.get("/orders", params={"customer_id": customer, "needs_attention": attention})
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     until(lambda: stack.status("/readyz") == 200, "the API is ready again")
     assert states(stack, customer, needs_attention=True) == {"w-open": ("ROLLBACK_STUCK", "PENDING", True)}
     assert page(stack, customer_id=customer)["warning"] is None

@@ -106,7 +106,7 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     order_id = unanswered.headers["Location"].removeprefix("/orders/")
     assert f'"order_id": "{order_id}"' in unanswered.json()["detail"], "asking again need not be a second order"
     assert stack.http.get("/orders/closed-before").json()["state"] == "COMPLETED", "the record answers without Temporal"
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     stack.processes["payment"].send_signal(signal.SIGCONT)
     assert until(lambda: stack.status("/readyz") == 200, "the API is ready again")
     assert stack.closed("survivor")["state"] == "COMPLETED"
@@ -120,7 +120,7 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
     stack.kill("temporal")
     for file in stack.data_dir.glob("temporal.db*"):
         file.unlink()
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     until(lambda: stack.status("/readyz") == 200, "the API is ready again")
     after = stack.http.get("/orders/kept").json()
     assert told(after) == told(before)

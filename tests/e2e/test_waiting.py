@@ -62,7 +62,7 @@ def test_a_role_waits_for_its_own_database_alone(stack: Stack, postgresql: Postg
     """With one participant's database away the other roles of the process work, and the order goes on when it is back."""
     stack.env["STOCK_DATABASE_URL"] = postgresql.create_database()
     postgresql.stop()
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     stack.start_worker()
     stack.start("api", "api.py")
     until_said(stack, "workers", "waiting for stock's database postgresql+psycopg://")
@@ -84,7 +84,7 @@ def test_a_waiting_worker_stops_when_told(stack: Stack, number: signal.Signals) 
     stack.start_worker("payment")
     until_said(stack, "payment", "waiting for Temporal: ")
     assert stack.kill("payment", number) == 0
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     stack.start_worker("payment")
     until_said(stack, "payment", "waiting for payment's database ")
     assert stack.kill("payment", number) == 0
@@ -96,7 +96,7 @@ def test_a_sqlite_file_may_come_later(stack: Stack) -> None:
     place = stack.data_dir / "mount"
     place.touch()
     stack.env["PAYMENT_DATABASE_URL"] = f"sqlite:///{place}/payment.db"
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     stack.start_worker("payment")
     until_said(stack, "payment", f"waiting for payment's database sqlite:///{place}/payment.db: ")
     place.unlink()
@@ -165,7 +165,7 @@ def test_the_api_starts_without_the_order_database(stack: Stack, postgresql: Pos
     """The API lives while the order database is away, says that it is not ready, and takes orders once it is back."""
     stack.env["ORDER_DATABASE_URL"] = postgresql.create_database()
     postgresql.stop()
-    stack.start("temporal", "embedded.py")
+    stack.start_temporal()
     stack.start("api", "api.py")
     until(lambda: stack.status("/livez") == 200, "the API lives")
     assert_unavailable(stack)
