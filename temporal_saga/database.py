@@ -82,11 +82,20 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
+def insert_into(table: sa.Table, database: sa.Engine | sa.Connection) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that may say what happens ON CONFLICT."""
+    return postgresql.insert(table) if database.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
+    """Insert the row; False when its key is there already, after waiting for whoever is writing it."""
+    new = insert_into(table, connection).on_conflict_do_nothing()
+    return connection.execute(new, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
 def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[Any]:
     """Insert the rows whose key is not there yet, after waiting for whoever is writing it; return the keys that were missing."""
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-    # By RETURNING, as not every driver counts the rows of an INSERT.
-    missing = insert.on_conflict_do_nothing().returning(*table.primary_key)
+    missing = insert_into(table, connection).on_conflict_do_nothing().returning(*table.primary_key)
     return set(connection.scalars(missing, rows)) if rows else set()
 
 

@@ -5,13 +5,14 @@ One table, one row per idempotency key, written in the same database transaction
 forward command that arrives after its compensation is told so, and nobody can mistake the fence's "no" for success.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import sqlalchemy as sa
 
-from temporal_saga.database import UtcDateTime, insert_missing
+from temporal_saga.database import UtcDateTime, insert_into, insert_new
 from temporal_saga.keys import compensated_key
 
 APPLIED = "APPLIED"
@@ -72,7 +73,7 @@ R = TypeVar("R", bound=Answer)
 
 
 class Refused(Exception):
-    """Raised by an effect to refuse its command: what it wrote so far is undone, and `answer` is the answer."""
+    """Raised by the effect of a compensation to refuse it: everything is left as it was, and `answer` says why."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
@@ -90,87 +91,132 @@ class Fence:
     4. The forward command after its compensation: `AlreadyCompensated`, no effect.
     5. Two at once: one wins, the other waits and gets the winner's answer; never two effects.
     6. A refused compensation is not remembered: it did nothing and may be asked again.
+
+    The fence's own share of the transaction is one statement when all goes as the command says, and at most two.
     """
 
     def __init__(self, engine: sa.Engine, table: sa.Table) -> None:
         """Guard `engine` by `table`, a `fence_table` that the participant creates along with its own tables."""
         self._engine = engine
         self._table = table
+        self._claim_both = _claim_both(engine, table)
 
-    def forward(self, command: Command, effect: Callable[[sa.Connection], E], event: type[E], refusal: type[R]) -> E | R:
+    def forward(
+        self,
+        command: Command,
+        answer: E,
+        effect: Callable[[sa.Connection], R | None],
+        refusal: type[R],
+        again: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
+    ) -> E | R:
         """Let a forward command take effect once, and return its answer now and whenever it is repeated.
 
         Args:
             command: what to do; its key and fingerprint tell whether it was done before.
-            effect: does it on the given connection, or raises `Refused` with a `refusal`.
-            event: the type of the effect's answer.
+            answer: what to say when it is done: the command alone tells.
+            effect: does it on the given connection and returns None, or writes nothing and returns why not. A write that finds
+                no row to change is none, unless it asks for what is RETURNING.
             refusal: the type of what the effect may refuse with.
+            again: told the recorded event when the command is repeated; returns what to say now.
 
         Raises:
             KeyReused: the key names another command.
             AlreadyCompensated: the compensation came first.
+            RuntimeError: the effect is defective: it refused after it had written. Nothing is left of either.
         """
-        try:
-            with self._engine.begin() as connection:
-                if not self._claim(connection, command.idempotency_key, APPLIED, command.fingerprint()):
-                    return self._recall(connection, command, event, refusal)
-                done = effect(connection)
-                self._record(connection, command.idempotency_key, APPLIED, done)
-                return done
-        except Refused as refused:
-            answer = refused.answer
-        if not isinstance(answer, refusal):
-            raise TypeError(f"{answer!r} is no {refusal.__name__}")
         with self._engine.begin() as connection:
-            if not self._claim(connection, command.idempotency_key, REFUSED, command.fingerprint()):
-                return self._recall(connection, command, event, refusal)
-            self._record(connection, command.idempotency_key, REFUSED, answer)
-            return answer
+            if not insert_new(connection, self._table, _row(command, answer)):
+                row = self._recall(connection, command)
+                if row.outcome == REFUSED:
+                    return refusal.model_validate_json(row.answer)
+                return again(connection, type(answer).model_validate_json(row.answer))
+            with _writes(connection) as writes:
+                refused = effect(connection)
+            if refused is None:
+                return answer
+            if writes:
+                raise RuntimeError(f"{command.idempotency_key}: refused after writing: {writes[0]}")
+            self._record(connection, command.idempotency_key, REFUSED, refused)
+            return refused
 
-    def compensate(self, command: Command, effect: Callable[[sa.Connection, bool], E], event: type[E]) -> E:
+    def compensate(self, command: Command, expected: E, effect: Callable[[sa.Connection, bool], E]) -> E:
         """Let a compensation take effect once, and shut out from now on the command that it takes back.
 
         Args:
             command: the compensation; its key is the forward command's with `/compensation`.
+            expected: what the effect will most likely answer. It is recorded along with the claim, so that only another answer
+                takes a statement more.
             effect: gets the connection, and whether the forward command has an effect to take back; raises `Refused` to leave
                 everything, the fence included, as it was.
-            event: the type of the effect's answer.
 
         Raises:
             KeyReused: the key names another compensation.
             Refused: the effect refused.
         """
-        forward_key = compensated_key(command.idempotency_key)
+        row, forward_key = _row(command, expected), compensated_key(command.idempotency_key)
+        tombstone = row | {"key": forward_key, "outcome": TOMBSTONE, "fingerprint": None, "answer": None}
         with self._engine.begin() as connection:
             # The forward key first, as the forward command does: two that meet wait for each other, and never in a circle.
-            empty = self._claim(connection, forward_key, TOMBSTONE, None)
-            if not self._claim(connection, command.idempotency_key, APPLIED, command.fingerprint()):
-                return self._recall(connection, command, event, event)
-            done = effect(connection, not empty and self._take_back(connection, forward_key))
-            self._record(connection, command.idempotency_key, APPLIED, done)
-            return done
+            claimed = connection.execute(self._claim_both, [tombstone, row])
+            outcomes = {changed.key: changed.outcome for changed in claimed}
+            if command.idempotency_key not in outcomes:
+                return type(expected).model_validate_json(self._recall(connection, command).answer)
+            answer = effect(connection, outcomes.get(forward_key) == COMPENSATED)
+            if answer != expected:
+                self._record(connection, command.idempotency_key, APPLIED, answer)
+            return answer
 
-    def _claim(self, connection: sa.Connection, key: str, outcome: str, fingerprint: str | None) -> bool:
-        """Insert the key's row; False when it is there already, after waiting for whoever is writing it."""
-        row = {"key": key, "outcome": outcome, "fingerprint": fingerprint, "at": datetime.now(UTC)}
-        return key in insert_missing(connection, self._table, [row])
-
-    def _recall(self, connection: sa.Connection, command: Command, event: type[E], refusal: type[R]) -> E | R:
+    def _recall(self, connection: sa.Connection, command: Command) -> sa.Row[Any]:
+        """Return the row that an earlier delivery of this command left, unless another command left it."""
         row = connection.execute(sa.select(self._table).where(self._table.c.key == command.idempotency_key)).one()
         if row.fingerprint not in (None, command.fingerprint()):
             raise KeyReused(command.idempotency_key)
         if row.outcome in (TOMBSTONE, COMPENSATED):
             raise AlreadyCompensated(command.idempotency_key)
-        return (refusal if row.outcome == REFUSED else event).model_validate_json(row.answer)
-
-    def _take_back(self, connection: sa.Connection, forward_key: str) -> bool:
-        """Mark the forward command as compensated; False when it was refused, so that there is nothing to take back."""
-        mark = sa.update(self._table).where(self._table.c.key == forward_key, self._table.c.outcome == APPLIED)
-        return connection.execute(mark.values(outcome=COMPENSATED)).rowcount == 1
+        return row
 
     def _record(self, connection: sa.Connection, key: str, outcome: str, answer: Answer) -> None:
         row = sa.update(self._table).where(self._table.c.key == key)
         connection.execute(row.values(outcome=outcome, answer=answer.model_dump_json()))
+
+
+def _row(command: Command, answer: Answer) -> dict[str, Any]:
+    """Return what the fence holds of a command that is done."""
+    return {
+        "key": command.idempotency_key,
+        "outcome": APPLIED,
+        "fingerprint": command.fingerprint(),
+        "answer": answer.model_dump_json(),
+        "at": datetime.now(UTC),
+    }
+
+
+def _claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
+    """Return the INSERT of a tombstone and a compensation's row, which answers with the keys that it changed and how they stand.
+
+    A tombstone that finds its forward command applied marks it as compensated; any other row that is there stays as it is.
+    """
+    claim = insert_into(table, engine)
+    applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
+    marked = claim.on_conflict_do_update(index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied)
+    return marked.returning(table.c.key, table.c.outcome)
+
+
+@contextmanager
+def _writes(connection: sa.Connection) -> Iterator[list[str]]:
+    """Give the statements sent meanwhile that changed rows, or may have: of those that return rows nobody can tell yet."""
+    writes: list[str] = []
+
+    def hear(_connection: sa.Connection, cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+        reads = context.invoked_statement is not None and context.invoked_statement.is_select
+        if not reads and (cursor.rowcount != 0 or cursor.description):
+            writes.append(statement)
+
+    sa.event.listen(connection, "after_cursor_execute", hear)
+    try:
+        yield writes
+    finally:
+        sa.event.remove(connection, "after_cursor_execute", hear)
 
 
 def fence_table(metadata: sa.MetaData) -> sa.Table:

@@ -1,6 +1,6 @@
 """The order service: opens an order's record, and closes it with the story of how it ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,10 +19,11 @@ from contracts.order import (
 )
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS
-from temporal_saga.database import create_tables, reading
+from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
 REVIEW_SECONDS = 86_400
+OPEN = {"status": OrderStatus.PENDING, "state": SagaState.PENDING}
 
 
 class OrderService:
@@ -47,30 +48,24 @@ class OrderService:
 
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
         """Open the order as PENDING, unless its id belongs to another order; if it was opened before, say how it stands."""
-        first = False
 
-        def open_record(connection: sa.Connection) -> OrderRegisteredEvent:
-            nonlocal first
-            if _find(connection, command.order_id) is not None:
-                raise Refused(_reused(command.order_id))
-            first = True
-            fingerprint = command.order.fingerprint()
-            _insert(connection, command, fingerprint)
-            opening = StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)
-            _write_moves(connection, command.order_id, [opening])
-            return OrderRegisteredEvent(order_id=command.order_id, review_seconds=self._review_of(command.order))
+        def open_record(connection: sa.Connection) -> OrderRejectedEvent | None:
+            if not _insert(connection, command, command.order.fingerprint(), OPEN):
+                return _reused(command.order_id)
+            _insert_moves(connection, command.order_id, [StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)])
+            return None
 
+        def standing(connection: sa.Connection, event: OrderRegisteredEvent) -> OrderRegisteredEvent:
+            row = _find(connection, command.order_id)
+            return event if row is None else event.model_copy(update={"known": OrderStatus(row.status)})
+
+        opened = OrderRegisteredEvent(order_id=command.order_id, review_seconds=self._review_of(command.order))
         try:
-            answer = self._fence.forward(command, open_record, OrderRegisteredEvent, OrderRejectedEvent)
+            return self._fence.forward(command, opened, open_record, OrderRejectedEvent, again=standing)
         except KeyReused:
             return _reused(command.order_id)
         except AlreadyCompensated as late:
             return OrderRejectedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
-        if first or isinstance(answer, OrderRejectedEvent):
-            return answer
-        with reading(self._engine) as connection:
-            row = _find(connection, command.order_id)
-        return answer if row is None else answer.model_copy(update={"known": OrderStatus(row.status)})
 
     def _review_of(self, order: PlaceOrder) -> int | None:
         """Return how long an order waits for a person's approval; None when it needs none."""
@@ -84,17 +79,15 @@ class OrderService:
             LookupError: there is no open order of that id.
         """
 
-        def close(connection: sa.Connection) -> OrderConfirmedEvent:
-            row = _find(connection, command.order_id)
-            if row is None or row.status != OrderStatus.PENDING:
+        def close(connection: sa.Connection) -> None:
+            closing = {"status": OrderStatus.CONFIRMED, "state": SagaState.COMPLETED, "closed_at": datetime.now(UTC)}
+            if not _update(connection, command.order_id, ORDERS.c.status == OrderStatus.PENDING, closing):
+                row = _find(connection, command.order_id)
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
-            closed_at = datetime.now(UTC)
-            _update(connection, command.order_id, OrderStatus.CONFIRMED, SagaState.COMPLETED, closed_at=closed_at)
-            _write_moves(connection, command.order_id, command.moves)
-            return OrderConfirmedEvent(order_id=command.order_id)
+            _replace_moves(connection, command.order_id, command.moves)
 
-        return self._fence.forward(command, close, OrderConfirmedEvent, OrderRejectedEvent)
+        return self._fence.forward(command, OrderConfirmedEvent(order_id=command.order_id), close, OrderRejectedEvent)
 
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
         """Close the order as CANCELLED, with why and how; one that was never registered is recorded closed.
@@ -103,25 +96,27 @@ class OrderService:
         saga took nothing back: then it was started again under the same id, and what the first one kept stays kept.
         """
 
-        def close(connection: sa.Connection, _registered: bool) -> OrderCancelledEvent:
-            row = _find(connection, command.order_id)
+        def close(connection: sa.Connection, registered: bool) -> OrderCancelledEvent:
             now = datetime.now(UTC)
-            if row is None:
-                _insert(connection, command, command.order_fingerprint)
-            elif row.fingerprint != command.order_fingerprint or (row.status == OrderStatus.CONFIRMED and _is_empty(command)):
-                raise Refused(_reused(command.order_id))
             story = {
+                "status": OrderStatus.CANCELLED,
+                "state": SagaState.FAILED,
                 "closed_at": now,
                 "failure": command.failure.model_dump(mode="json"),
                 "compensations": [c.model_dump(mode="json") for c in command.compensations],
             }
-            _update(connection, command.order_id, OrderStatus.CANCELLED, SagaState.FAILED, **story)
-            ending = StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)
-            _write_moves(connection, command.order_id, [*command.moves, ending])
-            return OrderCancelledEvent(order_id=command.order_id)
+            moves = [*command.moves, StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)]
+            if not registered and _insert(connection, command, command.order_fingerprint, story):
+                _insert_moves(connection, command.order_id, moves)
+            elif _update(connection, command.order_id, _may_cancel(command), story):
+                _replace_moves(connection, command.order_id, moves)
+            else:
+                raise Refused(_reused(command.order_id))
+            return cancelled
 
+        cancelled = OrderCancelledEvent(order_id=command.order_id)
         try:
-            return self._fence.compensate(command, close, OrderCancelledEvent)
+            return self._fence.compensate(command, cancelled, close)
         except (KeyReused, Refused):
             return _reused(command.order_id)
 
@@ -152,41 +147,50 @@ def _find(connection: sa.Connection, order_id: str) -> sa.Row[Any] | None:
     return connection.execute(sa.select(ORDERS).where(ORDERS.c.order_id == order_id)).one_or_none()
 
 
-def _insert(connection: sa.Connection, command: RegisterOrderCommand | CancelOrderCommand, fingerprint: str) -> None:
-    """Write a new order and its lines, open."""
+def _insert(
+    connection: sa.Connection, command: RegisterOrderCommand | CancelOrderCommand, fingerprint: str, standing: Mapping[str, Any]
+) -> bool:
+    """Write a new order and its lines; False when there is an order of that id."""
     order_id, order = command.order_id, command.order
     row = {
         "order_id": order_id,
         "fingerprint": fingerprint,
         "request_key": command.request_key,
-        "status": OrderStatus.PENDING,
-        "state": SagaState.PENDING,
         "customer_id": order.customer_id,
         "currency": order.currency,
         "total_minor": order.total_minor,
         "placed_at": command.placed_at,
     }
-    connection.execute(sa.insert(ORDERS).values(**row))
+    if not insert_new(connection, ORDERS, {**row, **standing}):
+        return False
     lines = [{"order_id": order_id, "line": n, **line.model_dump()} for n, line in enumerate(order.lines or ())]
     if lines:
         connection.execute(sa.insert(LINES), lines)
+    return True
 
 
-def _update(connection: sa.Connection, order_id: str, status: OrderStatus, state: SagaState, **story: object) -> None:
-    order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id)
-    connection.execute(order.values(status=status, state=state, **story))
+def _update(connection: sa.Connection, order_id: str, condition: sa.ColumnElement[bool], standing: Mapping[str, Any]) -> bool:
+    """Close an order; False when there is none of that id that meets the condition."""
+    order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
+    return connection.execute(order.values(**standing)).rowcount == 1
 
 
-def _write_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
-    """Replace the record of moves: the saga's own telling is the whole one."""
-    connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
+def _insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
     rows = [{"order_id": order_id, "number": number, **move.model_dump()} for number, move in enumerate(moves)]
     connection.execute(sa.insert(MOVES), rows)
 
 
-def _is_empty(command: CancelOrderCommand) -> bool:
-    """Tell whether the saga that cancels had nothing but the order's own record to take back."""
-    return all(compensation.command == "CancelOrderCommand" for compensation in command.compensations)
+def _replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
+    """Replace the record of moves: the saga's own telling is the whole one."""
+    connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
+    _insert_moves(connection, order_id, moves)
+
+
+def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
+    """Tell the orders that a command may cancel: its own, and not a confirmed one if it took nothing else back."""
+    own = ORDERS.c.fingerprint == command.order_fingerprint
+    took_back = any(compensation.command != "CancelOrderCommand" for compensation in command.compensations)
+    return own if took_back else own & (ORDERS.c.status != OrderStatus.CONFIRMED)
 
 
 def _reused(order_id: str) -> OrderRejectedEvent:

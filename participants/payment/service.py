@@ -17,7 +17,7 @@ from contracts.payment import (
 )
 from participants.payment.tables import FENCE, LEDGER, METADATA, PAYMENTS, WALLETS
 from temporal_saga.database import create_tables, insert_missing, reading
-from temporal_saga.fence import AlreadyCompensated, Fence, Refused
+from temporal_saga.fence import AlreadyCompensated, Fence
 
 SHOP = "shop"
 DEPOSITS = "deposits"
@@ -39,18 +39,20 @@ class PaymentService:
             KeyReused: the command's key names another payment.
         """
 
-        def charge(connection: sa.Connection) -> PaymentCompletedEvent:
-            if decline := _decline(command, _lock(connection, command.customer_id)):
-                raise Refused(decline)
-            _change(connection, command.customer_id, -command.amount_minor)
+        def charge(connection: sa.Connection) -> PaymentFailedEvent | None:
+            while not _take(connection, command):
+                # Should money come in before the lock, there is no decline, and the next round takes it.
+                if decline := _decline(command, _lock(connection, command.customer_id)):
+                    return decline
             payment = command.model_dump(include={"order_id", "customer_id", "currency", "amount_minor"})
             connection.execute(sa.insert(PAYMENTS).values(**payment))
             customer = _wallet_account(command.customer_id)
             _post(connection, command.idempotency_key, customer, SHOP, command.amount_minor, command.currency)
-            return PaymentCompletedEvent(order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor)
+            return None
 
+        paid = PaymentCompletedEvent(order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor)
         try:
-            return self._fence.forward(command, charge, PaymentCompletedEvent, PaymentFailedEvent)
+            return self._fence.forward(command, paid, charge, PaymentFailedEvent)
         except AlreadyCompensated as late:
             return PaymentFailedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
 
@@ -63,17 +65,20 @@ class PaymentService:
 
         def give_back(connection: sa.Connection, charged: bool) -> PaymentRefundedEvent:
             if not charged:
-                return PaymentRefundedEvent(order_id=command.order_id, currency=command.currency, refunded_minor=0)
+                return refunded(command.currency, 0)
             # The payment's own record says what was taken and from whom, whatever the refund names.
-            paid = connection.execute(sa.select(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)).one()
-            _change(connection, paid.customer_id, paid.amount_minor)
             payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
-            connection.execute(payment.values(refunded_minor=paid.amount_minor))
+            paid = connection.execute(payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)).one()
+            wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == paid.customer_id)
+            connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor + paid.amount_minor))
             customer = _wallet_account(paid.customer_id)
             _post(connection, command.idempotency_key, SHOP, customer, paid.amount_minor, paid.currency)
-            return PaymentRefundedEvent(order_id=command.order_id, currency=paid.currency, refunded_minor=paid.amount_minor)
+            return refunded(paid.currency, paid.amount_minor)
 
-        return self._fence.compensate(command, give_back, PaymentRefundedEvent)
+        def refunded(currency: str, amount_minor: int) -> PaymentRefundedEvent:
+            return PaymentRefundedEvent(order_id=command.order_id, currency=currency, refunded_minor=amount_minor)
+
+        return self._fence.compensate(command, refunded(command.currency, command.amount_minor), give_back)
 
     def open_wallets(self, wallets: Iterable[WalletView]) -> None:
         """Open each wallet with its first deposit; one that is open already stays as it is."""
@@ -89,6 +94,16 @@ class PaymentService:
         with reading(self._engine) as connection:
             row = connection.execute(sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id)).one_or_none()
         return None if row is None else WalletView.model_validate(row._asdict())
+
+
+def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
+    """Take the price from the wallet; False when it cannot pay, or is not there."""
+    wallet = sa.update(WALLETS).where(
+        WALLETS.c.customer_id == command.customer_id,
+        WALLETS.c.currency == command.currency,
+        WALLETS.c.balance_minor >= command.amount_minor,
+    )
+    return connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor - command.amount_minor)).rowcount == 1
 
 
 def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
@@ -116,12 +131,6 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
         message=f"{money(command.amount_minor, row.currency)} asked, {money(row.balance_minor, row.currency)} left",
         details={"asked_minor": command.amount_minor, "balance_minor": row.balance_minor},
     )
-
-
-def _change(connection: sa.Connection, customer_id: str, by: int) -> None:
-    """Add to a wallet, or take from it."""
-    wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == customer_id)
-    connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor + by))
 
 
 def _post(connection: sa.Connection, transaction_id: str, debit: str, credit: str, amount: int, currency: str) -> None:

@@ -17,7 +17,7 @@ from contracts.stock import (
 )
 from participants.stock.tables import FENCE, METADATA, MOVEMENTS, PRODUCTS
 from temporal_saga.database import create_tables, insert_missing, reading
-from temporal_saga.fence import AlreadyCompensated, Fence, Refused
+from temporal_saga.fence import AlreadyCompensated, Fence
 from temporal_saga.keys import compensated_key
 
 
@@ -37,16 +37,15 @@ class StockService:
             KeyReused: the command's key names another taking.
         """
 
-        def take(connection: sa.Connection) -> StockDecreasedEvent:
+        def take(connection: sa.Connection) -> StockDecreaseFailedEvent | None:
             asked = _per_sku(command.lines)
-            available = _lock(connection, asked)
-            if shortage := _shortage(command.order_id, asked, available):
-                raise Refused(shortage)
+            if shortage := _shortage(command.order_id, asked, _lock(connection, asked)):
+                return shortage
             _move(connection, command, command.lines, -1)
-            return StockDecreasedEvent(order_id=command.order_id)
+            return None
 
         try:
-            return self._fence.forward(command, take, StockDecreasedEvent, StockDecreaseFailedEvent)
+            return self._fence.forward(command, StockDecreasedEvent(order_id=command.order_id), take, StockDecreaseFailedEvent)
         except AlreadyCompensated as late:
             return StockDecreaseFailedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
 
@@ -59,12 +58,10 @@ class StockService:
 
         def put_back(connection: sa.Connection, taken: bool) -> StockRestoredEvent:
             if taken:
-                lines = _taken(connection, compensated_key(command.idempotency_key))
-                _lock(connection, _per_sku(lines))
-                _move(connection, command, lines, +1)
+                _move(connection, command, _lock_taken(connection, compensated_key(command.idempotency_key)), +1)
             return StockRestoredEvent(order_id=command.order_id, restored=taken)
 
-        return self._fence.compensate(command, put_back, StockRestoredEvent)
+        return self._fence.compensate(command, StockRestoredEvent(order_id=command.order_id, restored=True), put_back)
 
     def add_products(self, products: Iterable[StockView]) -> None:
         """Add each product with what is available of it; one that is known already stays as it is."""
@@ -114,10 +111,14 @@ def _shortage(order_id: str, asked: Counter[str], available: dict[str, int]) -> 
     )
 
 
-def _taken(connection: sa.Connection, key: str) -> list[StockLine]:
-    """Return the lines that the command of this key took: the log says what goes back, whatever the restoring names."""
-    log = sa.select(MOVEMENTS.c.sku, MOVEMENTS.c.change).where(MOVEMENTS.c.command_key == key).order_by(MOVEMENTS.c.line)
-    return [StockLine(sku=row.sku, quantity=-row.change) for row in connection.execute(log)]
+def _lock_taken(connection: sa.Connection, key: str) -> list[StockLine]:
+    """Lock the products that the command of this key took, in the same order as `_lock`, and return the lines.
+
+    The log says what goes back, whatever the restoring names.
+    """
+    log = sa.select(MOVEMENTS.c.line, MOVEMENTS.c.sku, MOVEMENTS.c.change).join(PRODUCTS).where(MOVEMENTS.c.command_key == key)
+    rows = connection.execute(log.order_by(PRODUCTS.c.sku).with_for_update(of=PRODUCTS))
+    return [StockLine(sku=row.sku, quantity=-row.change) for row in sorted(rows, key=lambda row: row.line)]
 
 
 def _move(

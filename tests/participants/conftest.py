@@ -25,10 +25,13 @@ from tests.participants.invariants import (
     assert_the_books_balance,
     assert_the_moves_are_whole,
 )
+from tests.participants.shelf import Shelf
 
 THREADS = 16
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 SUPERUSER = DATABASE = "postgres"
+# Words are in another order than in Python, as on most servers: nobody may count on the two being the same.
+LINGUISTIC = ("--locale-provider=icu", "--icu-locale=en")
 DURABILITY_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
@@ -59,7 +62,9 @@ def postgresql() -> Iterator[PostgreSQL]:
     try:
         if os.geteuid() == 0:
             os.chown(directory, *_unprivileged())
-        _run(programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        _run(
+            programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", *LINGUISTIC, "--no-sync"
+        )
         options = f"-c listen_addresses='' -c unix_socket_directories={directory} {DURABILITY_OFF}"
         _run(programs / "pg_ctl", "start", "-w", "-D", data, "-l", directory / "log", "-o", options)
         try:
@@ -102,6 +107,12 @@ def opened() -> Iterator[Callable[[str], sa.Engine]]:
 def engine(opened: Callable[[str], sa.Engine], database_url: str) -> sa.Engine:
     """Give an empty database as a participant opens its own."""
     return opened(database_url)
+
+
+@pytest.fixture
+def shelf(engine: sa.Engine) -> Shelf:
+    """Give an empty shelf."""
+    return Shelf(engine)
 
 
 @pytest.fixture

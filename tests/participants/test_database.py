@@ -1,16 +1,22 @@
+import os
+import socket
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from temporal_saga.database import LOCK_WAIT_SECONDS, UtcDateTime, create_tables, open_database, reading
+from temporal_saga.database import ANSWER_SECONDS, LOCK_WAIT_SECONDS, UtcDateTime, create_tables, open_database, reading
 from tests.participants.rivals import at_once
 
 METADATA = sa.MetaData()
 INSTANTS = sa.Table("instants", METADATA, sa.Column("at", UtcDateTime))
+
+SERVER_LIMITS = {"lock_timeout": f"{LOCK_WAIT_SECONDS}s", "statement_timeout": f"{ANSWER_SECONDS}s"}
 
 
 def test_tables_are_created_once_and_keep_their_rows(engine: sa.Engine) -> None:
@@ -81,6 +87,39 @@ def test_isolation_does_not_depend_on_how_the_server_is_set_up(engine: sa.Engine
         assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "read committed"
 
 
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_a_connection_that_was_ended_between_two_uses_is_not_noticed(engine: sa.Engine) -> None:
+    """A server that was restarted in a pause, so that every connection of the pool is dead, is not the next user's trouble."""
+    create_tables(engine, METADATA)
+    number = sa.func.pg_backend_pid()
+    with reading(engine) as one, reading(engine) as other:
+        before = {one.scalar(sa.select(number)), other.scalar(sa.select(number))}
+    killer = sa.create_engine(engine.url, poolclass=sa.pool.NullPool)
+    with killer.connect() as connection:
+        for backend in before:
+            assert connection.scalar(sa.select(sa.func.pg_terminate_backend(backend, 5_000))) is True
+    with engine.begin() as connection, reading(engine) as reader:
+        connection.execute(sa.insert(INSTANTS).values(at=datetime.now(UTC)))
+        assert not before & {connection.scalar(sa.select(number)), reader.scalar(sa.select(number))}
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_a_server_that_does_not_answer_is_given_up(engine: sa.Engine) -> None:
+    """Every limit is in force: on statements by the server's word, on what it acknowledges by the socket's own."""
+    with over_tcp(str(engine.url.query["host"])) as port:
+        remote = open_database(engine.url.set(host="127.0.0.1", port=port, query={}).render_as_string())
+        with remote.connect() as connection:
+            limits = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in SERVER_LIMITS}
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            with socket.socket(fileno=os.dup(driver.fileno())) as ours:
+                unanswered = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            assert driver.info.get_parameters()["connect_timeout"] == str(LOCK_WAIT_SECONDS)
+        remote.dispose()
+    assert limits == SERVER_LIMITS
+    assert unanswered == ANSWER_SECONDS * 1_000
+
+
 def test_a_reader_waits_for_no_writer(engine: sa.Engine) -> None:
     """While a writer is at work, a reader sees what was committed before."""
     create_tables(engine, METADATA)
@@ -139,3 +178,27 @@ def test_a_time_without_a_zone_is_no_instant(engine: sa.Engine) -> None:
     naive = datetime(2010, 12, 1)  # noqa: DTZ001  # the point of this test
     with engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="times are UTC"):
         connection.execute(sa.insert(INSTANTS).values(at=naive))
+
+
+@contextmanager
+def over_tcp(directory: str) -> Iterator[int]:
+    """Give a port that leads one connection to the PostgreSQL server whose socket lies in `directory`."""
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        while data := source.recv(4_096):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(3) as pool:
+        listener.settimeout(ANSWER_SECONDS)
+
+        def serve() -> None:
+            with listener.accept()[0] as near, socket.socket(socket.AF_UNIX) as far:
+                far.connect(f"{directory}/.s.PGSQL.5432")
+                forth, back = pool.submit(carry, near, far), pool.submit(carry, far, near)
+                forth.result()
+                back.result()
+
+        served = pool.submit(serve)
+        yield int(listener.getsockname()[1])
+        served.result()

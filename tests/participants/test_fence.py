@@ -1,133 +1,12 @@
-"""The six promises of `Fence`, kept by a participant with one table."""
+"""The promises of `Fence` to those who come one after the other, kept by a participant with one table."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Self
-from uuid import uuid4
+from datetime import UTC, datetime
 
 import pytest
 import sqlalchemy as sa
-from pydantic import BaseModel, Field
 
-from temporal_saga.database import create_tables, reading
-from temporal_saga.fence import AlreadyCompensated, Fence, FenceError, KeyReused, Refused, fence_table
-from temporal_saga.keys import compensation_key
-from tests.participants.rivals import at_once
-
-METADATA = sa.MetaData()
-FENCE = fence_table(METADATA)
-SHELVES = sa.Table("shelves", METADATA, sa.Column("shelf", sa.Integer, primary_key=True))
-EFFECTS = sa.Table(
-    "effects",
-    METADATA,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("key", sa.String(250), nullable=False),
-    sa.Column("change", sa.Integer, nullable=False),
-    # Checked at commit: a row on a shelf that is not there makes the commit itself fail.
-    sa.Column("shelf", sa.ForeignKey(SHELVES.c.shelf, deferrable=True, initially="DEFERRED")),
-)
-
-RIVALS = 16
-ROUNDS = 100
-KEY = "saga-1/Put"
-WAIT_SECONDS = 30
-
-
-class Ask(BaseModel):
-    """A command: put so many, or take them back."""
-
-    idempotency_key: str = KEY
-    count: int = 7
-
-    def fingerprint(self) -> str:
-        """Differ when the count differs."""
-        return f"count={self.count}"
-
-    def taken_back(self) -> "Ask":
-        """Return the compensation of this command."""
-        return Ask(idempotency_key=compensation_key(self.idempotency_key), count=self.count)
-
-
-class Done(BaseModel):
-    """An answer that no second call could make up: only a recorded one is equal to it."""
-
-    nonce: str = Field(default_factory=lambda: uuid4().hex)
-
-
-class No(BaseModel):
-    """A refusal that no second call could make up."""
-
-    nonce: str = Field(default_factory=lambda: uuid4().hex)
-
-
-class Shelf:
-    """A participant that puts things on a shelf and takes them back, and remembers what its fence told it."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        create_tables(engine, METADATA)
-        self.engine = engine
-        self._fence = Fence(engine, FENCE)
-        self.refuses = False
-        self.told: list[bool] = []
-        self.before_commit: Callable[[sa.Connection], None] = lambda _connection: None
-
-    def put(self, command: Ask) -> Done | No:
-        """Put `command.count` on the shelf once."""
-
-        def effect(connection: sa.Connection) -> Done:
-            self._write(connection, command, command.count)
-            return self._end(connection)
-
-        return self._fence.forward(command, effect, Done, No)
-
-    def take_back(self, command: Ask) -> Done:
-        """Take back what was put."""
-
-        def effect(connection: sa.Connection, was_put: bool) -> Done:
-            self.told.append(was_put)
-            if was_put or self.refuses:
-                self._write(connection, command, -command.count)
-            return self._end(connection)
-
-        return self._fence.compensate(command, effect, Done)
-
-    @property
-    def changes(self) -> list[int]:
-        """Every effect so far, in order."""
-        with reading(self.engine) as connection:
-            return list(connection.scalars(sa.select(EFFECTS.c.change).order_by(EFFECTS.c.number)))
-
-    @property
-    def outcomes(self) -> dict[str, str]:
-        """What the fence holds under each key."""
-        with reading(self.engine) as connection:
-            return {row.key: row.outcome for row in connection.execute(sa.select(FENCE))}
-
-    def _write(self, connection: sa.Connection, command: Ask, change: int) -> None:
-        connection.execute(sa.insert(EFFECTS).values(key=command.idempotency_key, change=change))
-
-    def _end(self, connection: sa.Connection) -> Done:
-        self.before_commit(connection)
-        if self.refuses:
-            raise Refused(No())
-        return Done()
-
-
-@pytest.fixture
-def shelf(engine: sa.Engine) -> Shelf:
-    """Give an empty shelf."""
-    return Shelf(engine)
-
-
-def outcome_of(act: Callable[[Ask], Done | No], command: Ask) -> Done | No | type[FenceError]:
-    """Return what the fence answers, or how it turns the command away."""
-    try:
-        return act(command)
-    except FenceError as error:
-        return type(error)
-
+from temporal_saga.fence import AlreadyCompensated, Fence, FenceError, KeyReused, Refused
+from tests.participants.shelf import FENCE, KEY, Ask, Done, No, Shelf, outcome_of
 
 # Promise 1: the same key twice.
 
@@ -156,12 +35,29 @@ def test_1_a_repeated_command_gets_its_recorded_refusal(shelf: Shelf) -> None:
     assert shelf.changes == []
 
 
-def test_1_what_a_refused_effect_wrote_is_undone(shelf: Shelf) -> None:
-    """A refusal leaves nothing but its own record."""
+def test_1_a_refusal_leaves_its_record_and_nothing_else(shelf: Shelf) -> None:
+    """A refused command is remembered as such, and did nothing."""
     shelf.refuses = True
     shelf.put(Ask())
     assert shelf.changes == []
     assert shelf.outcomes == {KEY: "REFUSED"}
+
+
+def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
+    """What a participant has to add is added to the recorded event when it is repeated, never at first or to a refusal."""
+    fence, heard = Fence(shelf.engine, FENCE), []
+
+    def again(_connection: sa.Connection, event: Done) -> Done:
+        heard.append(event)
+        return Done(nonce="news")
+
+    def put(key: str, refusal: No | None) -> Done | No:
+        return fence.forward(Ask(idempotency_key=key), Done(nonce="old"), lambda _connection: refusal, No, again)
+
+    assert [put("accepted", None) for _ in range(3)] == [Done(nonce="old"), Done(nonce="news"), Done(nonce="news")]
+    assert heard == [Done(nonce="old")] * 2
+    assert put("refused", No(nonce="no")) == put("refused", None) == No(nonce="no")
+    assert len(heard) == 2
 
 
 def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_effect(shelf: Shelf) -> None:
@@ -170,6 +66,40 @@ def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_ef
     first = shelf.take_back(Ask().taken_back())
     assert [shelf.take_back(Ask().taken_back()) for _ in range(3)] == [first] * 3
     assert shelf.changes == [7, -7]
+
+
+def test_1_an_answer_that_was_foreseen_is_recorded_like_any_other(shelf: Shelf) -> None:
+    """Whether a compensation answers as expected or not, what it answered is what is recorded."""
+    shelf.foreseen = first = Done()
+    assert shelf.take_back(Ask().taken_back()) == first
+    shelf.foreseen = None
+    assert shelf.take_back(Ask().taken_back()) == first
+
+
+def test_1_what_an_earlier_release_recorded_is_still_understood(shelf: Shelf) -> None:
+    """Rows as version 0.1 wrote them are answered from, and compensated, like new ones."""
+    done, no, asked, now = '{"nonce":"done"}', '{"nonce":"no"}', "count=7", datetime.now(UTC)
+    rows = [
+        ("applied", "APPLIED", asked, done),
+        ("refused", "REFUSED", asked, no),
+        ("compensated", "COMPENSATED", asked, done),
+        ("compensated/compensation", "APPLIED", asked, done),
+        ("never came", "TOMBSTONE", None, None),
+        ("never came/compensation", "APPLIED", asked, done),
+    ]
+    with shelf.engine.begin() as connection:
+        connection.execute(sa.insert(FENCE), [dict(zip(FENCE.c.keys(), (*row, now), strict=True)) for row in rows])
+    answers = {row[0]: outcome_of(shelf.put, Ask(idempotency_key=row[0])) for row in rows if "/" not in row[0]}
+    assert answers == {
+        "applied": Done(nonce="done"),
+        "refused": No(nonce="no"),
+        "compensated": AlreadyCompensated,
+        "never came": AlreadyCompensated,
+    }
+    back = {key: shelf.take_back(Ask(idempotency_key=key).taken_back()) for key in answers}
+    assert shelf.told == [True, False], "the applied and the refused command; the others were taken back before"
+    assert back["compensated"] == back["never came"] == Done(nonce="done")
+    assert shelf.changes == [-7]
 
 
 def test_1_another_participant_object_recalls_the_same_answer(shelf: Shelf, engine: sa.Engine) -> None:
@@ -281,165 +211,6 @@ def test_4_a_command_repeated_after_its_compensation_is_not_told_its_old_success
     assert shelf.changes == [7, -7]
 
 
-def test_4_a_command_overtaken_by_its_compensation_while_it_is_refused_came_too_late(shelf: Shelf, engine: sa.Engine) -> None:
-    """A compensation that comes between undoing a refused effect and recording the refusal comes first."""
-    shelf.refuses = True
-
-    def overtake() -> None:
-        shelf.refuses = False
-        shelf.take_back(Ask().taken_back())
-
-    after_the_first_transaction(engine, overtake)
-    with pytest.raises(AlreadyCompensated):
-        shelf.put(Ask())
-    assert shelf.told == [False]
-    assert shelf.changes == []
-
-
-# Promise 5: two at once.
-
-
-def test_5_many_at_once_have_one_effect_and_one_answer(shelf: Shelf) -> None:
-    """However many deliver the same command at once, it takes effect once and all get the same answer."""
-    answers = at_once([lambda: shelf.put(Ask())] * RIVALS)
-    assert shelf.changes == [7]
-    assert answers == [answers[0]] * RIVALS
-
-
-def test_5_many_refused_at_once_get_one_refusal(shelf: Shelf) -> None:
-    """However many deliver a command at once that is refused, all get the same refusal."""
-    shelf.refuses = True
-    refusals = at_once([lambda: shelf.put(Ask())] * RIVALS)
-    assert shelf.changes == []
-    assert refusals == [refusals[0]] * RIVALS
-
-
-def test_5_many_compensations_at_once_take_back_once(shelf: Shelf) -> None:
-    """However many deliver the same compensation at once, it takes back once and all get the same answer."""
-    shelf.put(Ask())
-    answers = at_once([lambda: shelf.take_back(Ask().taken_back())] * RIVALS)
-    assert shelf.changes == [7, -7]
-    assert answers == [answers[0]] * RIVALS
-
-
-def test_5_of_different_payloads_at_once_one_wins(shelf: Shelf) -> None:
-    """Of many payloads that race for one key, one takes effect and every other is turned away."""
-    outcomes = at_once([partial(outcome_of, shelf.put, Ask(count=count)) for count in range(RIVALS)])
-    (winner,) = (count for count, outcome in enumerate(outcomes) if isinstance(outcome, Done))
-    assert shelf.changes == [winner]
-    assert outcomes.count(KeyReused) == RIVALS - 1
-
-
-def test_5_the_second_waits_for_the_first_and_gets_its_answer(shelf: Shelf) -> None:
-    """A command that comes while the same one is at work does not begin an effect of its own."""
-    with ThreadPoolExecutor() as pool, Held(shelf) as held:
-        first = pool.submit(shelf.put, Ask())
-        held.wait_until_at_work()
-        second = pool.submit(shelf.put, Ask())
-        held.wait_until_another_asks()
-        held.let_go()
-    assert second.result() == first.result()
-    assert shelf.changes == [7]
-
-
-def test_5_a_command_takes_over_when_the_one_that_it_waited_for_fails(shelf: Shelf) -> None:
-    """When the command at work fails, the same command that waited for it takes effect instead."""
-    with ThreadPoolExecutor() as pool, Held(shelf, ending=OSError("disk full")) as held:
-        first = pool.submit(shelf.put, Ask())
-        held.wait_until_at_work()
-        second = pool.submit(shelf.put, Ask())
-        held.wait_until_another_asks()
-        held.let_go()
-    assert isinstance(first.exception(), OSError)
-    assert isinstance(second.result(), Done)
-    assert shelf.changes == [7]
-
-
-def test_5_a_refusal_overtaken_by_a_success_is_that_success(shelf: Shelf, engine: sa.Engine) -> None:
-    """When the same command succeeds elsewhere before a refusal is recorded, the success is the answer to both."""
-    shelf.refuses = True
-    successes: list[Done | No] = []
-
-    def overtake() -> None:
-        shelf.refuses = False
-        successes.append(shelf.put(Ask()))
-
-    after_the_first_transaction(engine, overtake)
-    assert [shelf.put(Ask())] == successes
-    assert shelf.changes == [7]
-
-
-def test_5_a_compensation_waits_for_its_command_at_work_and_takes_it_back(shelf: Shelf) -> None:
-    """A compensation that comes while its command is at work finds the effect and takes it back."""
-    with ThreadPoolExecutor() as pool, Held(shelf) as held:
-        put = pool.submit(shelf.put, Ask())
-        held.wait_until_at_work()
-        taken_back = pool.submit(shelf.take_back, Ask().taken_back())
-        held.wait_until_another_asks()
-        held.let_go()
-    assert isinstance(put.result(), Done)
-    assert isinstance(taken_back.result(), Done)
-    assert shelf.told == [True]
-    assert shelf.changes == [7, -7]
-
-
-def test_5_a_command_waits_for_its_compensation_at_work_and_comes_too_late(shelf: Shelf) -> None:
-    """A command that comes while its empty compensation is at work has no effect."""
-    with ThreadPoolExecutor() as pool, Held(shelf) as held:
-        taken_back = pool.submit(shelf.take_back, Ask().taken_back())
-        held.wait_until_at_work()
-        late = pool.submit(outcome_of, shelf.put, Ask())
-        held.wait_until_another_asks()
-        held.let_go()
-    assert isinstance(taken_back.result(), Done)
-    assert late.result() is AlreadyCompensated
-    assert shelf.told == [False]
-    assert shelf.changes == []
-
-
-def test_5_a_command_takes_effect_when_the_compensation_that_it_waited_for_is_refused(shelf: Shelf) -> None:
-    """A command that waited for its compensation goes on as if that never was, when that leaves no trace."""
-    with ThreadPoolExecutor() as pool, Held(shelf, ending=Refused(No())) as held:
-        taken_back = pool.submit(shelf.take_back, Ask().taken_back())
-        held.wait_until_at_work()
-        put = pool.submit(shelf.put, Ask())
-        held.wait_until_another_asks()
-        held.let_go()
-    assert isinstance(taken_back.exception(), Refused)
-    assert isinstance(put.result(), Done)
-    assert shelf.changes == [7]
-
-
-def test_5_no_effect_stands_after_a_compensation_that_raced_its_command(shelf: Shelf) -> None:
-    """Whoever comes first, when a command and its compensation race, nothing of the command is left."""
-    for number in range(ROUNDS):
-        command = Ask(idempotency_key=f"saga-{number}/Put")
-        before = len(shelf.changes)
-        put, taken_back = at_once(
-            [partial(outcome_of, shelf.put, command), partial(outcome_of, shelf.take_back, command.taken_back())]
-        )
-        assert isinstance(taken_back, Done)
-        applied = [7, -7] if isinstance(put, Done) else []
-        assert shelf.changes[before:] == applied
-        assert shelf.told[-1] is isinstance(put, Done)
-        assert outcome_of(shelf.put, command) is AlreadyCompensated
-    assert sum(shelf.changes) == 0
-
-
-def test_5_no_effect_stands_after_duplicates_of_both_raced(shelf: Shelf) -> None:
-    """The same holds when command and compensation are each delivered several times at once."""
-    for number in range(ROUNDS // 4):
-        command = Ask(idempotency_key=f"saga-{number}/Put")
-        put, take_back = partial(outcome_of, shelf.put, command), partial(outcome_of, shelf.take_back, command.taken_back())
-        outcomes = at_once([put, take_back] * 4)
-        puts, taken_back = outcomes[::2], outcomes[1::2]
-        assert isinstance(taken_back[0], Done)
-        assert taken_back == [taken_back[0]] * 4
-        assert all(isinstance(outcome, Done) or outcome is AlreadyCompensated for outcome in puts)
-    assert sum(shelf.changes) == 0
-    assert len(shelf.told) == ROUNDS // 4
-
-
 # Promise 6: a refused compensation is not remembered.
 
 
@@ -480,145 +251,3 @@ def test_6_a_refused_compensation_may_be_asked_again_with_another_payload(shelf:
     shelf.put(Ask(count=7))
     shelf.take_back(Ask(count=7).taken_back())
     assert shelf.changes == [7, -7]
-
-
-# One transaction: the fence's row and the effect stand or fall together.
-
-
-def fail(_connection: sa.Connection) -> None:
-    """Fail in the middle of an effect.
-
-    Raises:
-        OSError: always.
-    """
-    raise OSError("disk full")
-
-
-def make_the_commit_fail(connection: sa.Connection) -> None:
-    """Write what the database notices only at commit."""
-    connection.execute(sa.insert(EFFECTS).values(key="nobody", change=0, shelf=404))
-
-
-FAULTS = pytest.mark.parametrize(
-    ("fault", "error"),
-    [(fail, OSError), (make_the_commit_fail, sa.exc.IntegrityError)],
-    ids=["effect fails", "commit fails"],
-)
-
-
-@FAULTS
-def test_a_command_that_fails_leaves_no_trace_and_may_be_repeated(
-    shelf: Shelf, fault: Callable[[sa.Connection], None], error: type[Exception]
-) -> None:
-    """An effect that raises, or whose commit fails, leaves neither effect nor fence row, and can be tried again."""
-    shelf.before_commit = fault
-    with pytest.raises(error):
-        shelf.put(Ask())
-    assert (shelf.outcomes, shelf.changes) == ({}, [])
-    shelf.before_commit = lambda _connection: None
-    assert isinstance(shelf.put(Ask()), Done)
-    assert shelf.changes == [7]
-
-
-@FAULTS
-def test_a_compensation_that_fails_leaves_no_trace_and_may_be_repeated(
-    shelf: Shelf, fault: Callable[[sa.Connection], None], error: type[Exception]
-) -> None:
-    """A compensation that raises, or whose commit fails, leaves the command as it stood, and can be tried again."""
-    first = shelf.put(Ask())
-    shelf.before_commit = fault
-    with pytest.raises(error):
-        shelf.take_back(Ask().taken_back())
-    assert (shelf.outcomes, shelf.changes) == ({KEY: "APPLIED"}, [7])
-    assert shelf.put(Ask()) == first
-    shelf.before_commit = lambda _connection: None
-    shelf.take_back(Ask().taken_back())
-    assert shelf.changes == [7, -7]
-
-
-def test_an_effect_whose_answer_cannot_be_recorded_leaves_no_trace(shelf: Shelf) -> None:
-    """When it goes wrong after the effect and before the commit, the effect is undone with everything else."""
-
-    class Unwritable(Done):
-        """An answer that cannot be stored."""
-
-        def model_dump_json(self, **_options: object) -> str:
-            raise OSError("no JSON")
-
-    def effect(connection: sa.Connection, *_was_put: bool) -> Done:
-        connection.execute(sa.insert(EFFECTS).values(key=KEY, change=7))
-        return Unwritable()
-
-    fence = Fence(shelf.engine, FENCE)
-    with pytest.raises(OSError, match="no JSON"):
-        fence.forward(Ask(), effect, Done, No)
-    with pytest.raises(OSError, match="no JSON"):
-        fence.compensate(Ask().taken_back(), effect, Done)
-    assert (shelf.outcomes, shelf.changes) == ({}, [])
-
-
-def test_a_refusal_of_an_undeclared_type_is_a_defect_that_leaves_no_trace(engine: sa.Engine) -> None:
-    """A refusal that could not be read again is an error instead of being recorded."""
-    create_tables(engine, METADATA)
-
-    def effect(_connection: sa.Connection) -> Done:
-        raise Refused(Ask())
-
-    with pytest.raises(TypeError, match="is no No"):
-        Fence(engine, FENCE).forward(Ask(), effect, Done, No)
-    assert Shelf(engine).outcomes == {}
-
-
-def after_the_first_transaction(engine: sa.Engine, act: Callable[[], None]) -> None:
-    """Call `act` once, when the next connection has ended its transaction and is given back."""
-    acts = [act]
-
-    @sa.event.listens_for(engine, "checkin")
-    def checkin(_connection: object, _record: object) -> None:
-        if acts:
-            acts.pop()()
-
-
-class Held:
-    """Holds the next effect, with its transaction open, until it is let go; then ends it, with an error if one is given."""
-
-    def __init__(self, shelf: Shelf, ending: Exception | None = None) -> None:
-        self._shelf = shelf
-        self._ending = ending
-        self._holder: int | None = None
-        self._at_work, self._another_asks, self._free = threading.Event(), threading.Event(), threading.Event()
-
-    def __enter__(self) -> Self:
-        """Hold whatever effect comes next."""
-        self._shelf.before_commit = self._hold
-        sa.event.listen(self._shelf.engine, "before_cursor_execute", self._hear)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        """Leave no thread waiting, also when the test failed."""
-        self.let_go()
-
-    def wait_until_at_work(self) -> None:
-        """Wait until an effect is being held."""
-        assert self._at_work.wait(WAIT_SECONDS)
-
-    def wait_until_another_asks(self) -> None:
-        """Wait until another thread sends the database its first statement."""
-        assert self._another_asks.wait(WAIT_SECONDS)
-
-    def let_go(self) -> None:
-        """Let the effect that is held end."""
-        self._free.set()
-
-    def _hold(self, _connection: sa.Connection) -> None:
-        if self._at_work.is_set():
-            return
-        self._holder = threading.get_ident()
-        self._at_work.set()
-        assert self._free.wait(WAIT_SECONDS)
-        if self._ending is not None:
-            raise self._ending
-
-    def _hear(self, *_statement: object) -> None:
-        if self._at_work.is_set() and threading.get_ident() != self._holder:
-            self._another_asks.set()

@@ -2,7 +2,8 @@
 
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from functools import partial
 from threading import Barrier
 
@@ -19,9 +20,8 @@ from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from tests.participants.commands import ORDER, OTHER_ORDER, cancel, confirm, pay, put_back, refund, register, take
-from tests.participants.rivals import MEETING_SECONDS, at_once
+from tests.participants.rivals import MEETING_SECONDS, WORKERS, at_once, crowd
 
-WORKERS = 10
 ROUNDS = 25
 PROCESSES = 2
 
@@ -31,8 +31,7 @@ def test_of_200_orders_for_the_last_unit_one_wins(stock: StockService) -> None:
     skus = ("LAST 1", "LAST 2", "LAST 3")
     stock.add_products([StockView(sku=sku, name="the last one", available=1) for sku in skus])
     for sku in skus:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            answers = list(pool.map(stock.decrease, [take(f"{sku[-1]}-{number}", (sku, 1)) for number in range(200)]))
+        answers = crowd(stock.decrease, [take(f"{sku[-1]}-{number}", (sku, 1)) for number in range(200)])
         assert sum(isinstance(answer, StockDecreasedEvent) for answer in answers) == 1
         refusals = [answer for answer in answers if isinstance(answer, StockDecreaseFailedEvent)]
         assert {(refusal.reason, refusal.message) for refusal in refusals} == {("OUT_OF_STOCK", f"{sku}: 1 asked, 0 left")}
@@ -42,8 +41,7 @@ def test_of_200_orders_for_the_last_unit_one_wins(stock: StockService) -> None:
 def test_of_100_payments_from_one_wallet_as_many_win_as_it_can_pay(payment: PaymentService) -> None:
     """A wallet with money for seven pays seven; every other payment is told what is left."""
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=7 * 300 + 299)])
-    with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(payment.process, [pay(str(number), 300) for number in range(100)]))
+    answers = crowd(payment.process, [pay(str(number), 300) for number in range(100)])
     assert sum(isinstance(answer, PaymentCompletedEvent) for answer in answers) == 7
     refusals = [answer for answer in answers if isinstance(answer, PaymentFailedEvent)]
     assert {(refusal.reason, refusal.message) for refusal in refusals} == {
@@ -59,8 +57,7 @@ def test_payments_and_refunds_of_one_wallet_lose_nothing(payment: PaymentService
     acts: list[Callable[[], object]] = []
     for number in numbers:
         acts += [partial(payment.process, pay(number, 300)), partial(payment.refund, refund(number, 300))]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(lambda act: act(), acts))
+    crowd(lambda act: act(), acts)
     assert payment.wallet("ann") == WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)
 
 
@@ -76,6 +73,35 @@ def test_crossing_carts_never_wait_in_a_circle(stock: StockService) -> None:
         put = at_once([partial(stock.restore, put_back(order, *lines)) for order, lines in orders])
         assert all(answer.restored for answer in put)
     assert [stock.product(product.sku) for product in full] == full
+
+
+def test_crossing_carts_taken_while_others_are_put_back(stock: StockService) -> None:
+    """Taking and putting back lock the same products in the same order, however the lines of a cart are ordered."""
+    full = [StockView(sku=sku, name=sku, available=100) for sku in ("B", "a-1", "a 2", "A_3")]
+    stock.add_products(full)
+    lines = [(product.sku, 1) for product in full]
+    carts = {"forth": lines, "back": lines[::-1], "twice": lines[1:] + lines}
+    for name, cart in carts.items():
+        stock.decrease(take(f"0-{name}", *cart))
+    for number in range(ROUNDS):
+        acts: list[Callable[[], Event]] = []
+        for name, cart in carts.items():
+            acts.append(partial(stock.restore, put_back(f"{number}-{name}", *cart)))
+            acts.append(partial(stock.decrease, take(f"{number + 1}-{name}", *cart)))
+        assert {answer.event for answer in at_once(acts)} == {"StockRestoredEvent", "StockDecreasedEvent"}
+    for name, cart in carts.items():
+        stock.restore(put_back(f"{ROUNDS}-{name}", *cart))
+    assert [stock.product(product.sku) for product in full] == full
+
+
+def test_of_100_orders_with_one_sku_on_two_lines_as_many_win_as_their_sums_allow(stock: StockService) -> None:
+    """Of a product of which 41 are left, 20 carts get the two that stand on their two lines; no cart gets half of it."""
+    stock.add_products([StockView(sku="A", name="apple", available=41), StockView(sku="B", name="bread", available=1_000)])
+    answers = crowd(stock.decrease, [take(str(number), ("A", 1), ("B", 1), ("A", 1)) for number in range(100)])
+    assert sum(isinstance(answer, StockDecreasedEvent) for answer in answers) == 20
+    refusals = [answer for answer in answers if isinstance(answer, StockDecreaseFailedEvent)]
+    assert {(refusal.reason, refusal.message) for refusal in refusals} == {("OUT_OF_STOCK", "A: 2 asked, 1 left")}
+    assert stock.product("B") == StockView(sku="B", name="bread", available=980)
 
 
 def test_crossing_carts_of_which_one_is_served(stock: StockService) -> None:
@@ -99,6 +125,28 @@ def test_one_order_registered_and_cancelled_at_once_ends_cancelled(orders: Order
         assert record is not None
         assert record.status == OrderStatus.CANCELLED
         assert registered.event in ("OrderRegisteredEvent", "OrderRejectedEvent")
+
+
+def test_one_order_confirmed_and_cancelled_at_once_ends_cancelled(orders: OrderService) -> None:
+    """Whoever comes first, when an order is confirmed and cancelled at once, a cancelled record is never confirmed."""
+    for number in map(str, range(ROUNDS)):
+        orders.register(register(number))
+        acts: list[Callable[[], Event | None]] = [
+            partial(confirmed, orders, number),
+            partial(orders.cancel, cancel(number)),
+        ]
+        _, cancelled = at_once(acts)
+        assert cancelled == OrderCancelledEvent(order_id=number)
+        record = orders.find(number)
+        assert record is not None
+        assert record.status == OrderStatus.CANCELLED
+
+
+def confirmed(orders: OrderService, order_id: str) -> Event | None:
+    """Confirm an order, or return None when it is too late."""
+    with suppress(LookupError):
+        return orders.confirm(confirm(order_id))
+    return None
 
 
 def test_of_two_orders_of_one_id_at_once_one_owns_it(orders: OrderService) -> None:

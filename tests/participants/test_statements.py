@@ -1,0 +1,139 @@
+"""What a command costs: one transaction and at most four statements, on SQLite and PostgreSQL, however large the order is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from contracts.base import MAX_LINES, Command
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, DraftOrder, OrderLine, RegisterOrderCommand
+from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand, WalletView
+from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockView
+from participants.order.service import OrderService
+from participants.payment.service import PaymentService
+from participants.stock.service import StockService
+from temporal_saga.fence import KeyReused
+from tests.participants.commands import ORDER, OTHER_ORDER, cancel, confirm, pay, put_back, refund, register, take
+
+MOST_STATEMENTS = 4
+
+SKUS = [f"SKU {number}" for number in range(MAX_LINES)]
+ALL = [(sku, 1) for sku in SKUS]
+LONG_ORDER = ORDER.model_copy(update={"lines": tuple(OrderLine(sku=sku, quantity=1, unit_price_minor=1) for sku in SKUS)})
+TWO, NONE_LEFT, UNKNOWN = [("SKU 1", 2), ("SKU 0", 1), ("SKU 1", 1)], [("SKU 0", 11)], [("unknown", 1)]
+
+ELSEWHERE = {"idempotency_key": "elsewhere/RegisterOrder"}
+FOREIGN_CANCEL = cancel("7", OTHER_ORDER).model_copy(update={"idempotency_key": "elsewhere/RegisterOrder/compensation"})
+
+CASES: dict[str, tuple[Sequence[Command], Command, int]] = {
+    # what came before, the command, its statements
+    "register": ([], register("7"), 4),
+    "register, 1,000 lines": ([], register("7", LONG_ORDER), 4),
+    "register, repeated": ([register("7")], register("7"), 3),
+    "register, id taken": ([register("7")], register("7", OTHER_ORDER), 2),
+    "register, id taken under another key": ([register("7")], register("7").model_copy(update=ELSEWHERE), 3),
+    "register, cancelled before": ([cancel("7")], register("7"), 2),
+    "confirm": ([register("7")], confirm("7"), 4),
+    "confirm, repeated": ([register("7"), confirm("7")], confirm("7"), 2),
+    "confirm, not registered": ([], confirm("7"), 3),
+    "cancel": ([register("7")], cancel("7"), 4),
+    "cancel, confirmed before": ([register("7"), confirm("7")], cancel("7"), 4),
+    "cancel, never registered": ([], cancel("7"), 4),
+    "cancel, never registered, 1,000 lines": ([], cancel("7", LONG_ORDER), 4),
+    "cancel, no order": ([], cancel("7", DraftOrder()), 3),
+    "cancel, repeated": ([cancel("7")], cancel("7"), 2),
+    "cancel, another's order": ([register("7")], cancel("7", OTHER_ORDER), 2),
+    "cancel, another's order under another key": ([register("7")], FOREIGN_CANCEL, 3),
+    "pay": ([], pay("7", 400), 4),
+    "pay, too little": ([], pay("7", 1_001), 4),
+    "pay, unknown customer": ([], pay("7", 1, customer_id="zoe"), 4),
+    "pay, another currency": ([], pay("7", 1, currency="EUR"), 4),
+    "pay, repeated": ([pay("7", 400)], pay("7", 400), 2),
+    "pay, refused before": ([pay("7", 1_001)], pay("7", 1_001), 2),
+    "pay, key reused": ([pay("7", 400)], pay("7", 401), 2),
+    "pay, refunded before": ([refund("7", 400)], pay("7", 400), 2),
+    "refund": ([pay("7", 400)], refund("7", 400), 4),
+    "refund, never paid": ([], refund("7", 400), 2),
+    "refund, payment refused": ([pay("7", 1_001)], refund("7", 1_001), 2),
+    "refund, repeated": ([pay("7", 400), refund("7", 400)], refund("7", 400), 2),
+    "take": ([], take("7", *TWO), 4),
+    "take, 1,000 lines": ([], take("7", *ALL), 4),
+    "take, out of stock": ([], take("7", *NONE_LEFT), 3),
+    "take, unknown SKU": ([], take("7", *UNKNOWN), 3),
+    "take, repeated": ([take("7", *TWO)], take("7", *TWO), 2),
+    "take, put back before": ([put_back("7", *TWO)], take("7", *TWO), 2),
+    "put back": ([take("7", *TWO)], put_back("7", *TWO), 4),
+    "put back, 1,000 lines": ([take("7", *ALL)], put_back("7", *ALL), 4),
+    "put back, never taken": ([], put_back("7", *TWO), 2),
+    "put back, taking refused": ([take("7", *NONE_LEFT)], put_back("7", *NONE_LEFT), 2),
+    "put back, repeated": ([take("7", *TWO), put_back("7", *TWO)], put_back("7", *TWO), 2),
+}
+
+
+@pytest.fixture
+def obey(orders: OrderService, payment: PaymentService, stock: StockService) -> Callable[[Command], object]:
+    """Give a function that hands a command to its participant; a command that is turned away is obeyed too."""
+    payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)])
+    stock.add_products(StockView(sku=sku, name=sku, available=10) for sku in SKUS)
+    doors: dict[type[Command], Callable[[Any], object]] = {
+        RegisterOrderCommand: orders.register,
+        ConfirmOrderCommand: orders.confirm,
+        CancelOrderCommand: orders.cancel,
+        ProcessPaymentCommand: payment.process,
+        RefundPaymentCommand: payment.refund,
+        DecreaseStockCommand: stock.decrease,
+        RestoreStockCommand: stock.restore,
+    }
+
+    def obey(command: Command) -> None:
+        with suppress(KeyReused, LookupError):
+            doors[type(command)](command)
+
+    return obey
+
+
+@contextmanager
+def counted(engine: sa.Engine) -> Iterator[tuple[list[sa.Connection], list[str]]]:
+    """Give the transactions that are begun and the statements that are sent meanwhile; one sent with many rows is one."""
+    transactions: list[sa.Connection] = []
+    statements: list[str] = []
+
+    def hear_begin(connection: sa.Connection) -> None:
+        transactions.append(connection)
+
+    def hear_statement(_connection: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
+        if not statement.startswith("BEGIN"):  # which SQLite is told in so many words
+            statements.append(statement)
+
+    sa.event.listen(engine, "begin", hear_begin)
+    sa.event.listen(engine, "before_cursor_execute", hear_statement)
+    yield transactions, statements
+    sa.event.remove(engine, "begin", hear_begin)
+    sa.event.remove(engine, "before_cursor_execute", hear_statement)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_command_is_one_transaction_of_at_most_four_statements(
+    engine: sa.Engine, obey: Callable[[Command], object], case: str
+) -> None:
+    """Whatever becomes of a command, accepted, refused, repeated or come too late, it costs no more than this."""
+    before, command, most = CASES[case]
+    for earlier in before:
+        obey(earlier)
+    with counted(engine) as (transactions, statements):
+        obey(command)
+    assert len(transactions) == 1
+    assert len(statements) == most, statements
+    assert most <= MOST_STATEMENTS
+
+
+def test_a_refund_that_names_another_amount_costs_one_statement_more(
+    engine: sa.Engine, obey: Callable[[Command], object]
+) -> None:
+    """No order saga asks for that: the answer that was expected is not the one, and is written again."""
+    obey(pay("7", 400))
+    with counted(engine) as (transactions, statements):
+        obey(refund("7", 399))
+    assert (len(transactions), len(statements)) == (1, MOST_STATEMENTS + 1)
