@@ -15,7 +15,7 @@ from contracts import stubs
 from contracts.payment import PaymentCompletedEvent, WalletView
 from participants.payment.service import PaymentService
 from participants.payment.tables import FENCE, WALLETS
-from temporal_saga.policy import FORWARD_RETRY, FORWARD_STEP, START_TO_CLOSE
+from temporal_saga.policy import Policy
 from tests.participants.commands import pay
 from tests.stack import until
 from tests.workflow import stage
@@ -130,9 +130,9 @@ async def process(client: Client, payment: PaymentService) -> PaymentCompletedEv
                 COMMAND,
                 id=COMMAND.idempotency_key,
                 task_queue=stubs.PAYMENT_QUEUE,
-                start_to_close_timeout=START_TO_CLOSE,
-                schedule_to_close_timeout=FORWARD_STEP,
-                retry_policy=FORWARD_RETRY,
+                start_to_close_timeout=Policy().start_to_close,
+                schedule_to_close_timeout=Policy().forward_step,
+                retry_policy=Policy().forward_retry,
             )
 
 

@@ -89,8 +89,8 @@ class Retelling:
     """Of each update that cancelled, whether it was refused."""
     _held: Any = None
 
-    async def tell(self, cancel: Cancel | None = None) -> None:
-        """Tell the story until it is closed; where the cancel leads it another way, everybody says yes."""
+    async def tell(self, cancel: Cancel | None = None) -> History:
+        """Tell the story until it is closed, and return its history; where the cancel leads it another way, all say yes."""
         rest = deque(heard(self.story))
         if cancel is not None and cancel.point == 0:
             async with self.script.orchestrator_away():
@@ -116,6 +116,7 @@ class Retelling:
                 self.beside_words = following.event is not None and following.command is None
                 await self._hear(following, cancel)
             cancel = None
+        return events
 
     async def _start(self) -> None:
         started = self.story[0].workflow_execution_started_event_attributes
