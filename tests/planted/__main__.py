@@ -25,6 +25,7 @@ ROOT = HERE.parents[1]
 NOT_COPIED = shutil.ignore_patterns(".*", "var", "__pycache__", "node_modules")
 AN_ASSERTION = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 AT_ONCE = 2
+WIDE = 150
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Plant:
     def read(cls, patch: Path) -> Self:
         """Read a patch's first lines, `name: value` each, up to the diff."""
         lines = patch.read_text().partition("\n--- ")[0].splitlines()
-        said = [(name, value) for name, _, value in (line.partition(": ") for line in lines) if value]
+        said = [line.split(": ", 1) for line in lines if ": " in line]
         tests = tuple(value for name, value in said if name == "caught by")
         error = dict(said).get("fails with")
         return cls(patch, dict(said)["promise"], dict(said)["bug"], tests, (error,) if error else AN_ASSERTION)
 
     def grow(self, folder: Path) -> str | None:
-        """Plant the bug in a copy of the project, and run its tests; return what is wrong with the check, None if it is caught."""
+        """Plant the bug in a copy of the project and run its tests; return how it gets away, or None when it is caught."""
         copy = copy_to(folder / self.patch.stem)
         applied = run(copy, "git", "apply", str(self.patch))
         if applied.returncode:
@@ -78,12 +79,11 @@ class Results:
         done = run(copy, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
         if done.returncode not in (0, 1):
             return cls({}, (done.stdout + done.stderr)[-2_000:])
-        cases = {name(case): case for case in ET.parse(report).iter("testcase")}
-        errors = [f"{test}: {error.get('message')}" for test, case in cases.items() if (error := case.find("error")) is not None]
-        failures = {
-            test: failure.get("message", "") for test, case in cases.items() if (failure := case.find("failure")) is not None
-        }
-        return cls(failures, "; ".join(errors) or None)
+        cases = [(name(case), case) for case in ET.parse(report).iter("testcase")]
+        failures = {test: found.get("message", "") for test, case in cases if (found := case.find("failure")) is not None}
+        errors = [f"{test}: {found.get('message')}" for test, case in cases if (found := case.find("error")) is not None]
+        # What a failed test leaves behind may well make its teardown fail, too.
+        return cls(failures, "; ".join(error for error in errors if error.partition(": ")[0] not in failures) or None)
 
     def failures(self, test: str) -> list[str]:
         """Return the errors by which a test failed, in one of its cases or several."""
@@ -108,14 +108,14 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 
 def main(names: Sequence[str]) -> int:
     """Grow the plants that are named, or all; show what caught each; return the process's exit code."""
-    console, begun = Console(), time.monotonic()
+    console, begun = Console(width=None if sys.stdout.isatty() else WIDE), time.monotonic()
     plants = [Plant.read(patch) for patch in sorted(HERE.glob("*.patch")) if not names or patch.stem in names]
     tests = sorted({test for plant in plants for test in plant.tests})
     with TemporaryDirectory(prefix="planted-") as folder, ThreadPoolExecutor(AT_ONCE) as gardeners:
         clean = gardeners.submit(lambda: Results.of(copy_to(Path(folder) / "clean"), tests))
         verdicts = list(gardeners.map(lambda plant: plant.grow(Path(folder)), plants))
         healthy = clean.result()
-    table = Table("promise", "planted bug", "caught by", show_lines=True)
+    table = Table("promise", "planted bug", "caught by")
     for plant, wrong in sorted(zip(plants, verdicts, strict=True), key=lambda pair: pair[0].promise):
         caught = "\n".join(test.rpartition("::")[2] for test in plant.tests)
         table.add_row(plant.promise, f"{plant.patch.stem}: {plant.bug}", f"[red]{wrong}" if wrong else caught)

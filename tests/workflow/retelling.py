@@ -35,7 +35,9 @@ When = Literal["alone", "before what comes next", "after what comes next"]
 KINDS = {kind.__name__.removesuffix("Command"): kind for kinds in COMMANDS.values() for kind in kinds}
 CLOSED = (EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED)
 TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-TASK = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED, TASK_COMPLETED)
+TASK_FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+TASK = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, TASK_STARTED, TASK_COMPLETED, TASK_FAILED)
 LONG_AWAY = timedelta(seconds=1)
 
 TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
@@ -210,11 +212,13 @@ class Retelling:
 
 
 async def waiting(script: Script) -> History:
-    """Return the history of a saga once it has heard everything so far, and waits or is closed."""
+    """Return the history of a saga once it has heard everything so far, and waits or is closed; one that is wedged never will."""
     while True:
         events = (await script.handle.fetch_history()).events
-        if next(event.event_type for event in reversed(events) if event.event_type in TASK) == TASK_COMPLETED:
+        last = next(event for event in reversed(events) if event.event_type in TASK)
+        if last.event_type == TASK_COMPLETED:
             return events
+        assert last.event_type != TASK_FAILED, last.workflow_task_failed_event_attributes.failure.message
         await asyncio.sleep(0.01)
 
 
@@ -250,7 +254,7 @@ def under_way(events: History) -> str | None:
 
 def _until(event: HistoryEvent, events: History) -> timedelta | None:
     """Return how long after the start the orchestrator heard an event, if it was away meanwhile."""
-    told = next((later for later in events[event.event_id :] if later.event_type == TASK[1]), event)
+    told = next((later for later in events[event.event_id :] if later.event_type == TASK_STARTED), event)
     start, said, back = (which.event_time.ToDatetime() for which in (events[0], event, told))
     return back - start if back - said > LONG_AWAY else None
 
