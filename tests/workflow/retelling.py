@@ -24,7 +24,7 @@ from temporalio.common import RawValue
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
-from temporal_saga.testing import ENDED, Script
+from temporal_saga.testing import ENDED, Script, _wedges
 from temporal_saga.timeline import Moment, project
 from tests.workflow.stage import COMMANDS
 from tests.workflow.stories import DECISION, TAKES_BACK, yes
@@ -35,9 +35,8 @@ When = Literal["alone", "before what comes next", "after what comes next"]
 KINDS = {kind.__name__.removesuffix("Command"): kind for kinds in COMMANDS.values() for kind in kinds}
 CLOSED = (EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED)
 TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-TASK_FAILED = EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
 TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-TASK = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, TASK_STARTED, TASK_COMPLETED, TASK_FAILED)
+TASK = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, TASK_STARTED, TASK_COMPLETED)
 LONG_AWAY = timedelta(seconds=1)
 
 TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
@@ -215,10 +214,9 @@ async def waiting(script: Script) -> History:
     """Return the history of a saga once it has heard everything so far, and waits or is closed; one that is wedged never will."""
     while True:
         events = (await script.handle.fetch_history()).events
-        last = next(event for event in reversed(events) if event.event_type in TASK)
-        if last.event_type == TASK_COMPLETED:
+        assert not any(map(_wedges, events)), "the saga is wedged"
+        if next(event.event_type for event in reversed(events) if event.event_type in TASK) == TASK_COMPLETED:
             return events
-        assert last.event_type != TASK_FAILED, last.workflow_task_failed_event_attributes.failure.message
         await asyncio.sleep(0.01)
 
 
