@@ -24,7 +24,8 @@ from temporalio.common import RawValue
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
-from temporal_saga.testing import ENDED, Script, _wedges
+from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.testing import ENDED, Script, Sent, _wedges
 from temporal_saga.timeline import Moment, project
 from tests.workflow.stage import COMMANDS
 from tests.workflow.stories import DECISION, TAKES_BACK, yes
@@ -38,6 +39,7 @@ TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
 TASK = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, TASK_STARTED, TASK_COMPLETED)
 LONG_AWAY = timedelta(seconds=1)
+A_WHILE = 0.03
 
 TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
 ASKED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
@@ -88,7 +90,8 @@ class Retelling:
     """Whether the cancel was in one workflow task with what a person said."""
     refused: list[bool] = field(default_factory=list)
     """Of each update that cancelled, whether it was refused."""
-    _held: Any = None
+    _held: Sent | None = None
+    _answered: int = 0
 
     async def tell(self, cancel: Cancel | None = None) -> History:
         """Tell the story until it is closed, and return its history; where the cancel leads it another way, all say yes."""
@@ -127,11 +130,16 @@ class Retelling:
             search_attributes=decode_typed_search_attributes(started.search_attributes),
         )
 
-    async def _expect(self, command: str) -> Any:
+    async def _expect(self, command: str) -> Sent:
+        """Expect a command, whichever try of it: a server under load may lose one on its way."""
+        came = await self.script._next(command)
         kind = KINDS[command]
+        key = step_key(self.script.saga_id, command)
         if kind in TAKES_BACK:
-            return await self.script.expect_compensation(kind, of=TAKES_BACK[kind])
-        return await self.script.expect(kind)
+            key = compensation_key(step_key(self.script.saga_id, TAKES_BACK[kind].__name__.removesuffix("Command")))
+        assert isinstance(came, Sent), f"{command} should have come, not {came}"
+        assert (type(came.command), came.command.idempotency_key) == (kind, key)
+        return came
 
     async def _hear(self, following: Heard, cancel: Cancel | None = None) -> None:
         """Tell the saga what comes next, in one workflow task with a cancel if there is one."""
@@ -161,17 +169,24 @@ class Retelling:
         return []
 
     async def _answer(self, event: HistoryEvent | None) -> None:
+        assert self._held is not None
         held, self._held = self._held, None
         if event is None:
-            self.script.answer(yes(held))
+            held.answer.set_result(yes(held.command))
         elif event.HasField("activity_task_completed_event_attributes"):
-            self.script.answer(RawValue(event.activity_task_completed_event_attributes.result.payloads[0]))
+            held.answer.set_result(RawValue(event.activity_task_completed_event_attributes.result.payloads[0]))
         else:
             failure = event.activity_task_failed_event_attributes.failure
-            error = await self.script._client.data_converter.decode_failure(failure)
-            assert isinstance(error, Exception)
-            self.script.fail(error)
-        await self.script.recorded()
+            held.answer.set_exception(await self.script._client.data_converter.decode_failure(failure))
+        self._answered += 1
+        await self.script._within_patience(self._recorded(), "the answer to be recorded")
+
+    async def _recorded(self) -> None:
+        while True:
+            events = (await self.script.handle.fetch_history()).events
+            if sum(event.event_type in ENDED for event in events) >= self._answered:
+                return
+            await asyncio.sleep(A_WHILE)
 
     async def _say(self, event: HistoryEvent) -> Asked:
         if event.HasField("workflow_execution_signaled_event_attributes"):
@@ -217,7 +232,7 @@ async def waiting(script: Script) -> History:
         assert not any(map(_wedges, events)), "the saga is wedged"
         if next(event.event_type for event in reversed(events) if event.event_type in TASK) == TASK_COMPLETED:
             return events
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(A_WHILE)
 
 
 def tasks(events: History) -> int:

@@ -19,7 +19,7 @@ from contracts.payment import ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.keys import compensated_key
 from temporal_saga.policy import Policy
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Participants, Script, Sent
 from tests.workflow import trip
 from tests.workflow.conftest import Play
 from tests.workflow.retelling import CLOSED, waiting
@@ -266,12 +266,12 @@ async def test_a_return_loses_what_a_handler_is_about_to_do(script: Script) -> N
     await script.start(Plan())
     await book(script, BookSeatCommand, BookRoomCommand)
     await script.expect(PrintTicketCommand)
-    ticket = script._release()
     asked = asyncio.create_task(script.handle.execute_update("ask_weather"))
     await script.expect(AskWeatherCommand)
+    ticket, weather = [sent.answer for sent in script._came[-2:] if isinstance(sent, Sent)]
     ticket.set_result("done")
     await until(script, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, 3)
     assert (await waiting(script))[-1].event_type not in CLOSED
-    script.answer("sunny")
+    weather.set_result("sunny")
     assert await asked == "sunny"
     assert await script.completed() == "bon voyage"
