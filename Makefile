@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install check format test postgresql histories up demo audit lock clean
+.PHONY: help install check format test verify planted postgresql histories up demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ format: install ## rewrite the code the way `make check` wants it
 
 test: check postgresql ## everything that must hold before a change lands
 	@$(BIN)/pytest -q -n 2 --dist loadfile
+
+verify: install postgresql planted ## what takes longer: every cancel of every story, and whether each planted bug is caught
+	@EVERY_CANCEL=1 $(BIN)/pytest -q tests/workflow/test_cancel_everywhere.py
+
+planted: install ## plant known bugs in copies of the project, and see that its tests catch them
+	@$(BIN)/python -m tests.planted
 
 postgresql: # the server whose binaries the tests start on their own
 	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \

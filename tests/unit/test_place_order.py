@@ -95,6 +95,12 @@ def test_a_sku_may_repeat() -> None:
     assert taken.total_minor == 3 * 255
 
 
+def test_every_total_is_exact_to_the_penny() -> None:
+    """Whatever the price, so many pieces cost exactly so many times as much, as a calculation in pounds would not have it."""
+    for price in range(10_000):
+        assert DraftOrder.model_validate({"lines": [line(quantity=3, unit_price_minor=price)]}).total_minor == 3 * price
+
+
 def test_the_greatest_total_is_exact() -> None:
     """The greatest total that an order may have is one that every JSON reader can hold."""
     assert PlaceOrder.model_validate(order(lines=EXACTLY_MOST)).total_minor == MAX_TOTAL_MINOR == 2**53

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 import embedded
@@ -48,7 +49,13 @@ async def participants(client: Client) -> AsyncIterator[Participants]:
 
 
 def script(
-    client: Client, players: Participants, saga_id: str, *, policy: Policy | None = None, max_cached_workflows: int = 1000
+    client: Client,
+    players: Participants,
+    saga_id: str,
+    *,
+    policy: Policy | None = None,
+    max_cached_workflows: int = 1000,
+    runner: WorkflowRunner = RUNNER,
 ) -> Script:
     """Prepare the story of one order."""
     return Script(
@@ -57,7 +64,7 @@ def script(
         OrderSaga,
         saga_id=saga_id,
         workflow_type=stubs.WORKFLOW_TYPE,
-        runner=RUNNER,
+        runner=runner,
         policy=policy,
         max_cached_workflows=max_cached_workflows,
     )

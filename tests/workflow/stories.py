@@ -228,6 +228,7 @@ async def confirm_stuck_and_settled(script: Script) -> None:
     await script.expect(ConfirmOrderCommand)
     script.fail(REFUSED)
     await script.recorded()
+    await script.handle.query("status")  # answered when the saga has heard it: only what is stuck can be settled
     told = {"step": "ConfirmOrder", "by": "otto", "reason": "record put right", "evidence": "ticket 12"}
     await script.handle.execute_update("request_settle_step", told)
     await script.completed()
@@ -251,6 +252,7 @@ async def refund_refused(script: Script) -> None:
     await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
     script.fail(REFUSED)
     await script.recorded()
+    await script.handle.query("status")  # answered when the saga has heard it: only what is stuck can be settled
 
 
 async def step_unavailable(script: Script) -> None:
