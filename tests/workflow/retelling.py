@@ -5,12 +5,11 @@ the first.
 """
 
 import asyncio
-import json
 from collections import deque
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import uuid4
 
@@ -26,7 +25,8 @@ from temporalio.service import RPCError
 
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import ENDED, Script, Sent, _wedges
-from temporal_saga.timeline import Moment, project
+from temporal_saga.timeline import Moment
+from tests.workflow.heard import CLOSED, TASK, TASK_COMPLETED, Heard, History, heard, moments, tasks, under_way
 from tests.workflow.stage import COMMANDS
 from tests.workflow.stories import DECISION, TAKES_BACK, yes
 
@@ -34,22 +34,8 @@ Way = Literal["signal", "update", "temporal"]
 When = Literal["alone", "before what comes next", "after what comes next"]
 
 KINDS = {kind.__name__.removesuffix("Command"): kind for kinds in COMMANDS.values() for kind in kinds}
-CLOSED = (EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED)
-TASK_COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-TASK_STARTED = EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
-TASK = (EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, TASK_STARTED, TASK_COMPLETED)
-LONG_AWAY = timedelta(seconds=1)
 A_WHILE = 0.03
-
 TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
-ASKED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
-SAID = (
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
-    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
-)
-
-History = Sequence[HistoryEvent]
 Asked = list[asyncio.Task[bool]]
 
 
@@ -61,19 +47,6 @@ class Cancel:
     way: Way
     times: int
     when: When
-
-
-@dataclass(frozen=True)
-class Heard:
-    """One thing that a saga hears from outside: an answer to `command`, or what a person says.
-
-    Without an `event` it is a plain yes to the command, or without that, that time passes. `until` is how long after the start
-    an orchestrator came back that was away meanwhile.
-    """
-
-    event: HistoryEvent | None = None
-    command: str | None = None
-    until: timedelta | None = None
 
 
 @dataclass
@@ -233,43 +206,6 @@ async def waiting(script: Script) -> History:
         if next(event.event_type for event in reversed(events) if event.event_type in TASK) == TASK_COMPLETED:
             return events
         await asyncio.sleep(A_WHILE)
-
-
-def tasks(events: History) -> int:
-    """Return the number of workflow tasks that are done: the number of the point at which the saga waits."""
-    return sum(event.event_type == TASK_COMPLETED for event in events)
-
-
-def moments(events: History) -> list[Moment]:
-    """Return the story in business words."""
-    return project(events, lambda payload: json.loads(payload.data))
-
-
-def heard(events: History) -> Iterator[Heard]:
-    """Yield what a saga heard from outside, in order."""
-    names = {e.event_id: e.activity_task_scheduled_event_attributes.activity_type.name for e in events}
-    for event in events:
-        attributes = getattr(event, event.WhichOneof("attributes") or "")
-        if event.event_type in ENDED:
-            yield Heard(event, names[attributes.scheduled_event_id], _until(event, events))
-        elif event.event_type in SAID:
-            yield Heard(event, None, _until(event, events))
-
-
-def under_way(events: History) -> str | None:
-    """Return the command that waits for an answer, if one does."""
-    asked = {e.event_id: e.activity_task_scheduled_event_attributes.activity_type.name for e in events if e.event_type == ASKED}
-    for event in events:
-        if event.event_type in ENDED:
-            del asked[getattr(event, event.WhichOneof("attributes") or "").scheduled_event_id]
-    return next(iter(asked.values()), None)
-
-
-def _until(event: HistoryEvent, events: History) -> timedelta | None:
-    """Return how long after the start the orchestrator heard an event, if it was away meanwhile."""
-    told = next((later for later in events[event.event_id :] if later.event_type == TASK_STARTED), event)
-    start, said, back = (which.event_time.ToDatetime() for which in (events[0], event, told))
-    return back - start if back - said > LONG_AWAY else None
 
 
 def _next(rest: deque[Heard], command: str | None) -> Heard:

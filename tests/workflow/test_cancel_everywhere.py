@@ -16,7 +16,8 @@ from temporal_saga.testing import Script
 from temporal_saga.timeline import Moment
 from tests.workflow import stories
 from tests.workflow.conftest import Play
-from tests.workflow.retelling import Cancel, History, Retelling, Way, When, moments, tasks
+from tests.workflow.heard import History, moments, tasks
+from tests.workflow.retelling import Cancel, Retelling, Way, When
 
 Story = Callable[[Script], Awaitable[None]]
 

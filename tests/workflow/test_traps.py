@@ -22,7 +22,8 @@ from temporal_saga.policy import Policy
 from temporal_saga.testing import Participants, Script, Sent
 from tests.workflow import trip
 from tests.workflow.conftest import Play
-from tests.workflow.retelling import CLOSED, waiting
+from tests.workflow.heard import CLOSED
+from tests.workflow.retelling import waiting
 from tests.workflow.stage import RUNNER
 from tests.workflow.stories import ORDER, obey, yes
 from tests.workflow.trip import (
