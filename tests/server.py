@@ -9,7 +9,11 @@ from temporalio.testing import WorkflowEnvironment
 
 import embedded
 
-DYNAMIC_CONFIG = (*embedded.DYNAMIC_CONFIG, "frontend.WorkflowTimeSkippingEnabled=true")
+DYNAMIC_CONFIG = (
+    *embedded.DYNAMIC_CONFIG,
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    'history.timerProcessorMaxTimeShift="10ms"',  # by default every timer and every retry may come a second late
+)
 
 
 @asynccontextmanager

@@ -43,17 +43,17 @@ def accepted(answer: Done | No) -> Done:
 
 def yes(command: Command) -> Done:
     """Return what a participant answers when all is well."""
-    return Done(what=name(type(command)))
+    return Done(what=name_of(type(command)))
 
 
-def name(command: type[Command]) -> str:
+def name_of(command: type[Command]) -> str:
     """Return the name of a command's step."""
     return command.__name__.removesuffix("Command")
 
 
 def calls(participant: str, *commands: type[Command]) -> dict[type[Command], Call[Any, Any]]:
     """Return how each of these commands is sent to its participant."""
-    return {kind: Call(participant, _stub(name(kind)), kind, name(kind)) for kind in commands}
+    return {kind: Call(participant, _stub(name_of(kind)), kind, name_of(kind)) for kind in commands}
 
 
 def _stub(named: str) -> Callable[[Command], Done]:
