@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
@@ -17,6 +18,8 @@ from temporal_saga.testing import Closed, Script, Sent
 from tests.core.ledger import Ledger
 from tests.core.plan import STUCK, Cancel, Plan, number, put
 from tests.core.words import Command, Done, No, accepted, name_of
+
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 60
 AWAY = "the participant is away"
@@ -39,14 +42,20 @@ class Door:
         numbers = {number(name) for name in plan.names}
         self._coming = {n: threading.Event() for n in numbers}
         self._taken = {n: asyncio.Event() for n in numbers}
+        self._folder = folder
+        self._opened: dict[int, asyncio.Future[Ledger]] = {}
         self.saga_id = script.saga_id
-        self.ledgers = {n: Ledger(folder / f"{script.saga_id}-{n}.db") for n in numbers}
         self.cancelled_at: set[str] = set()
         """The commands at which a cancel was accepted before the saga heard of their end."""
         self.tries: Counter[str] = Counter()
         """How often each command came."""
         self.turned_away: Counter[str] = Counter()
         """How often the fence told a command that it came too late."""
+
+    @property
+    def ledgers(self) -> dict[int, Ledger]:
+        """The participants that were asked for anything, by the numbers of their steps."""
+        return {of: opened.result() for of, opened in self._opened.items()}
 
     async def play(self) -> dict[str, Any]:
         """Tell the saga from its start until the last of its commands has landed; return what became of it."""
@@ -184,18 +193,27 @@ class Door:
     async def _put(self, command: Command, **how: Any) -> Done | No | None:
         """Let the ledger put a row; None when its fence turned the command away."""
         name = name_of(type(command))
-        put = partial(self.ledgers[number(name)].put, command, **how)
+        ledger = await self._ledger(number(name))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, put)
+            return await self._in_thread(partial(ledger.put, command, **how))
         except AlreadyCompensated:
             self.turned_away[name] += 1
             return None
 
     async def _take(self, command: Command) -> Done:
         of = number(name_of(type(command)))
-        done = await asyncio.get_running_loop().run_in_executor(self._threads, self.ledgers[of].take, command)
+        ledger = await self._ledger(of)
+        done = await self._in_thread(partial(ledger.take, command))
         self._taken[of].set()
         return done
+
+    def _ledger(self, of: int) -> "asyncio.Future[Ledger]":
+        if of not in self._opened:
+            self._opened[of] = self._in_thread(partial(Ledger, self._folder / f"{self.saga_id}-{of}.db"))
+        return self._opened[of]
+
+    def _in_thread(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
 def _reply(sent: Sent, answer: Done | Exception) -> None:

@@ -15,6 +15,7 @@ from tests.core.plan import CLOSING, STUCK, UNANSWERED, Plan, number, put, take
 
 Outcome = Literal["done", "refused", "unknown"]
 OVER = ("DONE", "SETTLED")
+OVERLAPS = "done while compensated"
 COMES_LATE = ("comes after its compensation", "comes after the end")
 
 LATE = "a late arrival was turned away"
@@ -180,8 +181,8 @@ class Verdict:
         if take(of) in self._compensated:
             settled = not self._ends_done(take(of))
             assert ledger.effects in ([], [done] if settled else [done, undone])
-            outcome = "COMPENSATED" if ledger.effects else "TOMBSTONE"
-            assert settled or ledger.fence == {forward: outcome, back: "APPLIED"}
+            shut = ("COMPENSATED",) if ledger.effects else ("TOMBSTONE", "REFUSED")
+            assert settled or (ledger.fence[forward] in shut and ledger.fence[back] == "APPLIED")
         elif put(of) in [*self._begun, *self._finished] and self._told.outcomes[put(of)] != "refused":
             assert ledger.effects == ([done] if self._told.outcomes[put(of)] == "done" else [])
         else:
@@ -189,6 +190,9 @@ class Verdict:
 
     def _ends_done(self, name: str) -> bool:
         return self._progress[name][-1:] == ["DONE"]
+
+    def _is_undone(self, name: str) -> bool:
+        return len(self._door.ledgers[number(name)].effects) > 1
 
     def _seen(self) -> dict[str, bool]:
         ledgers, outcomes = self._door.ledgers, self._told.outcomes
@@ -199,9 +203,7 @@ class Verdict:
             EMPTY: any(ledger.empty for ledger in ledgers.values()),
             ABSORBED: any(ledger.absorbed for ledger in ledgers.values()),
             UNKNOWN: "unknown" in (outcomes[name] for name in self._begun),
-            OVERLAP: any(
-                s.forward == "done while compensated" and len(ledgers[s.number].effects) == 2 for s in self._plan.steps.values()
-            ),
+            OVERLAP: any(self._plan.steps[name].forward == OVERLAPS and self._is_undone(name) for name in self._begun),
             TOGETHER: self._told.together,
             BOTH: len(failed) > 1,
             STUCK_AND_DONE: any(self._ends_done(name) for name in stuck & set(self._compensated)),
