@@ -11,6 +11,8 @@ from tests.core.trip import Trip
 from tests.core.trip_words import COMMANDS, QUEUE
 from tests.core.words import accepted
 
+pytest.register_assert_rewrite("tests.core.verdict")
+
 Play = Callable[..., Script]
 
 RUNNER = SandboxedWorkflowRunner(

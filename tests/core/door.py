@@ -58,18 +58,29 @@ class Door:
         return {of: opened.result() for of, opened in self._opened.items()}
 
     async def play(self) -> dict[str, Any]:
-        """Tell the saga from its start until the last of its commands has landed; return what became of it."""
-        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tries:
-            await self._start()
-            while isinstance(came := await self._inbox.get(), Sent):
-                tries.create_task(self._serve(came, tries))
-            self._inbox.put_nowait(came)
-            told: dict[str, Any] = await self._script.completed()
-            for done in (self._over, *self._taken.values()):
-                done.set()
-            for coming in self._coming.values():
-                coming.set()
+        """Tell the saga from its start until the last of its commands has landed; return what became of it.
+
+        Raises:
+            AssertionError: it did not end, or a workflow task had failed, or its history does not replay.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tries:
+                await self._start()
+                while isinstance(came := await self._inbox.get(), Sent):
+                    tries.create_task(self._serve(came, tries))
+                self._inbox.put_nowait(came)
+                told: dict[str, Any] = await self._script.completed()
+                self._let_all_land()
+        except TimeoutError:
+            raise AssertionError(f"{self.saga_id} did not end within {PATIENCE_SECONDS} s; what came: {self.tries}") from None
         return told
+
+    def _let_all_land(self) -> None:
+        self._over.set()
+        for taken in self._taken.values():
+            taken.set()
+        for coming in self._coming.values():
+            coming.set()
 
     async def _start(self) -> None:
         early = self._cancels("start", together=False)
