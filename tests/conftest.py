@@ -3,11 +3,11 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
-from tests.server import running_server
+from tests.workflow import stage
 
 
 @pytest.fixture(scope="session")
 async def temporal() -> AsyncIterator[Client]:
     """A real server, for all tests."""
-    async with running_server() as client:
+    async with stage.temporal() as client:
         yield client

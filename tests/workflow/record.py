@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from tests.server import running_server
 from tests.workflow import stage
 from tests.workflow.stories import STORIES
 
@@ -21,7 +20,7 @@ OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 
 async def record(folder: Path) -> None:
     """Play every story on a real server, and write its history into `folder`."""
-    async with running_server() as client, stage.participants(client) as players:
+    async with stage.temporal() as client, stage.participants(client) as players:
         for story in STORIES:
             async with stage.script(client, players, f"order-{story.__name__}") as script:
                 await story(script)

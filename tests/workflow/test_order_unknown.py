@@ -26,7 +26,7 @@ from contracts.stock import (
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflow.conftest import Play
-from tests.workflow.shop import FUNDS, PIECES, WAIT_SECONDS, Shop
+from tests.workflow.services import FUNDS, PIECES, WAIT_SECONDS, Services
 from tests.workflow.stories import ORDER, TOTAL_MINOR
 
 SHORT = Policy(start_to_close=timedelta(seconds=2), forward_step=timedelta(seconds=2))
@@ -42,12 +42,12 @@ ALL = (TOTAL_MINOR, True)
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def services(tmp_path: Path) -> Iterator[Services]:
     """The order's participants; in the end the customer has all her money, and the shelf all its pieces."""
-    shop = Shop(tmp_path)
-    yield shop
-    assert shop.left() == (FUNDS, PIECES)
-    shop.close()
+    services = Services(tmp_path)
+    yield services
+    assert services.left() == (FUNDS, PIECES)
+    services.close()
 
 
 @pytest.fixture(params=[ProcessPaymentCommand, DecreaseStockCommand], ids=["payment", "stock"])
@@ -57,24 +57,24 @@ def step(request: pytest.FixtureRequest) -> type[Command]:
     return kind
 
 
-async def begin(script: Script, shop: Shop, step: type[Command]) -> Command:
+async def begin(script: Script, services: Services, step: type[Command]) -> Command:
     """Play an order until this step's command is at its participant's door, to be answered by nobody."""
     await script.start(ORDER)
     before = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
-    await shop.obey(script, *before[: before.index(step)])
+    await services.obey(script, *before[: before.index(step)])
     command = await script.expect(step)
     script.ignore()
     return command
 
 
-async def undo(script: Script, shop: Shop, step: type[Command]) -> Event:
+async def undo(script: Script, services: Services, step: type[Command]) -> Event:
     """Take the step of unknown outcome back; return the participant's word."""
-    return (await shop.take_back(script, UNDOES[step]))[0]
+    return (await services.take_back(script, UNDOES[step]))[0]
 
 
-async def fail(script: Script, shop: Shop, step: type[Command]) -> None:
+async def fail(script: Script, services: Services, step: type[Command]) -> None:
     """Take back what was done before the step of unknown outcome, to the order's end."""
-    await shop.take_back(script, *([] if step is ProcessPaymentCommand else [RefundPaymentCommand]), CancelOrderCommand)
+    await services.take_back(script, *([] if step is ProcessPaymentCommand else [RefundPaymentCommand]), CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "STEP_UNAVAILABLE"
 
 
@@ -84,56 +84,56 @@ def effect(undone: Event) -> bool | int:
     return undone.refunded_minor if isinstance(undone, PaymentRefundedEvent) else undone.restored
 
 
-async def test_done_and_the_answer_lost(play: Play, shop: Shop, step: type[Command]) -> None:
+async def test_done_and_the_answer_lost(play: Play, services: Services, step: type[Command]) -> None:
     """It is taken back in full."""
     async with play(policy=SHORT) as script:
-        command = await begin(script, shop, step)
-        assert isinstance(await shop.do(command), DONE)
-        assert effect(await undo(script, shop, step)) in ALL
-        await fail(script, shop, step)
+        command = await begin(script, services, step)
+        assert isinstance(await services.do(command), DONE)
+        assert effect(await undo(script, services, step)) in ALL
+        await fail(script, services, step)
 
 
-async def test_never_executed(play: Play, shop: Shop, step: type[Command]) -> None:
+async def test_never_executed(play: Play, services: Services, step: type[Command]) -> None:
     """Its compensation succeeds, and takes nothing back."""
     async with play(policy=SHORT) as script:
-        await begin(script, shop, step)
-        assert not effect(await undo(script, shop, step))
-        await fail(script, shop, step)
+        await begin(script, services, step)
+        assert not effect(await undo(script, services, step))
+        await fail(script, services, step)
 
 
-async def test_executing_while_it_is_compensated(play: Play, shop: Shop, step: type[Command]) -> None:
+async def test_executing_while_it_is_compensated(play: Play, services: Services, step: type[Command]) -> None:
     """Between its effect and its commit when the compensation comes, which waits for it and takes it back."""
     async with play(policy=SHORT) as script:
-        command = await begin(script, shop, step)
-        done, go_on = shop.hold("payment" if step is ProcessPaymentCommand else "stock")
-        doing = asyncio.create_task(shop.do(command))
+        command = await begin(script, services, step)
+        done, go_on = services.hold("payment" if step is ProcessPaymentCommand else "stock")
+        doing = asyncio.create_task(services.do(command))
         assert await asyncio.to_thread(done.wait, WAIT_SECONDS)
         compensation = await script.expect_compensation(UNDOES[step], of=step)
-        undoing = asyncio.create_task(shop.do(compensation))
+        undoing = asyncio.create_task(services.do(compensation))
         go_on.set()
         assert isinstance(await doing, DONE)
         script.answer(undone := await undoing)
         assert effect(undone) in ALL
-        await fail(script, shop, step)
+        await fail(script, services, step)
 
 
-async def test_landing_after_its_compensation(play: Play, shop: Shop, step: type[Command]) -> None:
+async def test_landing_after_its_compensation(play: Play, services: Services, step: type[Command]) -> None:
     """It is turned away while the saga still takes back what was done before."""
     async with play(policy=SHORT) as script:
-        command = await begin(script, shop, step)
-        await undo(script, shop, step)
-        assert_late(await shop.do(command))
-        await fail(script, shop, step)
+        command = await begin(script, services, step)
+        await undo(script, services, step)
+        assert_late(await services.do(command))
+        await fail(script, services, step)
 
 
-async def test_landing_after_the_order_ended(play: Play, shop: Shop, step: type[Command]) -> None:
+async def test_landing_after_the_order_ended(play: Play, services: Services, step: type[Command]) -> None:
     """It is turned away, whether it was done before or not, and as often as it comes."""
     async with play(policy=SHORT) as script:
-        command = await begin(script, shop, step)
-        await undo(script, shop, step)
-        await fail(script, shop, step)
+        command = await begin(script, services, step)
+        await undo(script, services, step)
+        await fail(script, services, step)
     for _ in range(2):
-        assert_late(await shop.do(command))
+        assert_late(await services.do(command))
 
 
 def assert_late(answer: Event) -> None:
