@@ -188,7 +188,7 @@ class Script:
         self._end: asyncio.Task[None] | None = None
         self._inbox = participants.hear(saga_id)
         self._came: list[Sent | Closed] = []
-        self._held: Sent | None = None
+        self._held: list[Sent] = []
         self._ended_commands = 0
         self.saga_id = saga_id
         self.history: WorkflowHistory | None = None
@@ -250,24 +250,50 @@ class Script:
         """Expect the command that takes back the step of the command `of`; otherwise like `expect`."""
         return await self._expect(command, compensation_key(step_key(self.saga_id, _name(of))), attempt, fields)
 
-    def answer(self, answer: Any) -> None:
-        """Let the participant answer the held command, with an event or with a refusal."""
+    async def expect_all(self, *commands: type) -> list[Any]:
+        """Expect the commands of steps that are taken side by side, in whatever order they come, and hold them all.
+
+        Args:
+            commands: their classes.
+
+        Returns:
+            The commands, in the order of the classes; `answer`, `fail` and `ignore` then need to be told which is meant.
+
+        Raises:
+            AssertionError: as in `expect`.
+        """
+        expected = list(commands)
+        found: dict[type, Any] = {}
+        while expected:
+            came = await self._next(" and ".join(kind.__name__ for kind in expected))
+            kind = next((kind for kind in expected if isinstance(came, Sent) and isinstance(came.command, kind)), expected[0])
+            expected.remove(kind)
+            found[kind] = self._hold(came, kind, step_key(self.saga_id, _name(kind)), 1, {})
+        return [found[kind] for kind in commands]
+
+    def answer(self, answer: Any, *, to: Any = None) -> None:
+        """Let the participant answer the held command, with an event or with a refusal.
+
+        Args:
+            answer: the event, or the refusal.
+            to: the command, when several are held.
+        """
         try:
             value = self._participants.boundary(answer)
         except ApplicationError as refusal:
-            self.fail(refusal)
+            self.fail(refusal, to=to)
         else:
-            self._release().set_result(value)
+            self._release(to).set_result(value)
             self._ended_commands += 1
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, *, to: Any = None) -> None:
         """Let the participant fail at the held command, so that Temporal tries it again, unless the error says not to."""
-        self._release().set_exception(error)
+        self._release(to).set_exception(error)
         self._ended_commands += isinstance(error, ApplicationError) and error.non_retryable
 
-    def ignore(self) -> None:
+    def ignore(self, *, to: Any = None) -> None:
         """Let the participant never answer this try of the held command."""
-        self._release()
+        self._release(to)
 
     async def recorded(self) -> None:
         """Wait until the server has written down every answer so far that ended a command.
@@ -311,10 +337,12 @@ class Script:
         return closed.error
 
     async def _expect(self, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]) -> C:
-        came = await self._next(kind.__name__)
+        return self._hold(await self._next(kind.__name__), kind, key, attempt, fields)
+
+    def _hold(self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]) -> C:
         assert isinstance(came, Sent), self._story(f"expected {kind.__name__}")
         assert isinstance(came.command, kind), self._story(f"expected {kind.__name__}")
-        self._held = came
+        self._held.append(came)
         found = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)} | {"attempt": came.attempt}
         for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
             assert found[name] == expected, self._story(f"{name} of {kind.__name__} is {found[name]!r}, not {expected!r}")
@@ -346,10 +374,12 @@ class Script:
             problem = f"waited {PATIENCE.total_seconds()} s for {expected}; the history ends with {last}"
             raise AssertionError(self._story(problem)) from None
 
-    def _release(self) -> "asyncio.Future[Any]":
-        assert self._held is not None, self._story("no command is held: expect one first")
-        held, self._held = self._held, None
-        return held.answer
+    def _release(self, command: Any) -> "asyncio.Future[Any]":
+        meant = [held for held in self._held if command is None or held.command is command]
+        assert meant, self._story("no command is held: expect one first")
+        assert len(meant) == 1, self._story("several commands are held: name the one that is meant by to=")
+        self._held.remove(meant[0])
+        return meant[0].answer
 
     async def _until_answers_are_recorded(self) -> None:
         recorded = 0

@@ -15,13 +15,6 @@ NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
-async def temporal() -> AsyncIterator[Client]:
-    """A real server, for all tests."""
-    async with stage.temporal() as client:
-        yield client
-
-
-@pytest.fixture(scope="session")
 async def participants(temporal: Client) -> AsyncIterator[Participants]:
     """Order, payment and stock, for all tests."""
     async with stage.participants(temporal) as players:

@@ -28,7 +28,11 @@ COMMANDS: dict[str, tuple[type, ...]] = {
 
 RUNNER = SandboxedWorkflowRunner(restrictions=worker.PASSED_THROUGH)
 
-DYNAMIC_CONFIG = (*embedded.DYNAMIC_CONFIG, "frontend.WorkflowTimeSkippingEnabled=true")
+DYNAMIC_CONFIG = (
+    *embedded.DYNAMIC_CONFIG,
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    'history.timerProcessorMaxTimeShift="10ms"',  # by default every timer and every retry may come a second late
+)
 
 
 @asynccontextmanager

@@ -1,0 +1,13 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+
+from tests.workflow import stage
+
+
+@pytest.fixture(scope="session")
+async def temporal() -> AsyncIterator[Client]:
+    """A real server, for all tests."""
+    async with stage.temporal() as client:
+        yield client
