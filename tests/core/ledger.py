@@ -6,7 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from temporal_saga.database import create_tables, open_database, reading
-from temporal_saga.fence import Fence, Refused, fence_table
+from temporal_saga.fence import Fence, fence_table
 from tests.core.words import Command, Done, No, yes
 
 METADATA = sa.MetaData()
@@ -44,16 +44,16 @@ class Ledger:
         """
         called = False
 
-        def effect(connection: sa.Connection) -> Done:
+        def effect(connection: sa.Connection) -> No | None:
             nonlocal called
             called = True
             if refuse:
-                raise Refused(No(reason="REFUSED"))
+                return No(reason="REFUSED")
             self._write(connection, command, +1)
             before_commit()
-            return yes(command)
+            return None
 
-        answer = self._fence.forward(command, effect, Done, No)
+        answer = self._fence.forward(command, yes(command), effect, No)
         self.absorbed += not called
         return answer
 
@@ -69,7 +69,7 @@ class Ledger:
             self.empty += not done
             return yes(command)
 
-        answer = self._fence.compensate(command, effect, Done)
+        answer = self._fence.compensate(command, yes(command), effect)
         self.absorbed += not called
         return answer
 
