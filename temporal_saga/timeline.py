@@ -190,7 +190,9 @@ def _answer(answer: Mapping[str, Any]) -> tuple[Kind, str, dict[str, Any]]:
 
 
 def _last(failure: Failure) -> str:
-    """Return the message of the first cause of a failure."""
+    """Return the message of the first cause of a failure; where the server has cut it off, of the one after it."""
+    told = failure.message
     while failure.HasField("cause"):
         failure = failure.cause
-    return failure.message
+        told = failure.message or told
+    return told

@@ -84,6 +84,15 @@ def test_an_outage_is_a_note_with_its_first_cause() -> None:
     assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "database is locked"})]
 
 
+def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
+    """Of a failure that is too large to be kept with an open activity, the ends of the chain are empty or say just that."""
+    cut = Failure(message="database is locked", cause=Failure(application_failure_info=ApplicationFailureInfo(type="Operationa")))
+    failed = event(
+        7, "activity_task_failed", scheduled_event_id=5, failure=Failure(message="Failure exceeds size limit.", cause=cut)
+    )
+    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "database is locked"})]
+
+
 def test_a_failure_by_hand_is_no_refusal() -> None:
     """`temporal activity fail` gives any detail, but not a refusal's type; the saga goes by the type, and so does its story."""
     info = ApplicationFailureInfo(details=payloads({"event": "PaymentFailedEvent", "reason": "INSUFFICIENT_FUNDS"}))
