@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.order import order_id_of, saga_id
 from contracts.states import SagaState
-from contracts.stubs import WORKFLOW_TYPE
+from contracts.stubs import WORKFLOW_TYPE, is_event
 from routes.problems import unavailable
 from routes.projection import Run
 from temporal_saga.timeline import Moment, Reader, project, tries
@@ -132,7 +132,7 @@ class Runs:
             started_at=description.start_time,
             closed_at=None if running else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=project(events, self._decode, under_way=tries(description.raw_description)),
+            moments=project(events, self._decode, is_event=is_event, under_way=tries(description.raw_description)),
             given=self._decode(start.input.payloads[0]) if len(start.input.payloads) == 1 else None,
             failure=self._decode(closing.payloads[0]) if closing.payloads else None,
         )

@@ -24,7 +24,7 @@ from contracts import stubs
 from contracts.base import digest
 from contracts.decisions import Decision
 from contracts.order import PlaceOrder, saga_id
-from contracts.states import SagaState
+from contracts.states import CLOSED, SagaState
 from contracts.views import Links, OrderView
 from contracts.words import describe, itemise
 from participants.order.service import OrderService
@@ -134,7 +134,8 @@ class Sagas:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise unavailable("the orchestrator") from error
             view = await self.view(order_id)  # says 404 when there is no such order
-            raise Problem(HTTPStatus.CONFLICT, "not-possible", f"too late: the order is {view.state}") from error
+            why = "too late" if view.state in CLOSED else "its saga was ended from outside, and takes no act"
+            raise Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}") from error
 
     async def ask(self, participant: str, activity: Any, query: Any) -> Any:
         """Ask a participant to look something up, by a standalone activity on its queue.

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
@@ -13,6 +13,10 @@ from temporalio.workflow import ActivityCancellationType, ActivityHandle
 C = TypeVar("C")
 T = TypeVar("T")
 C_co = TypeVar("C_co", covariant=True)
+
+
+WORDLESS = {b"binary/null": type(None), b"binary/plain": bytes}
+"""Encodings that converters read as these types, whatever type they are asked for."""
 
 
 class UnreadableAnswer(Exception):
@@ -80,7 +84,10 @@ class Call(Generic[C, T]):
         Raises:
             UnreadableAnswer: the participant answered with something else.
         """
-        event = vars(self.activity)["__temporal_activity_definition"].ret_type
+        event: Any = vars(self.activity)["__temporal_activity_definition"].ret_type
+        encoding = answer.payload.metadata.get("encoding", b"")
+        if encoding in WORDLESS and WORDLESS[encoding] is not event:
+            raise UnreadableAnswer(f"the answer cannot be read: it is {encoding.decode()}")
         try:
             read: T = workflow.payload_converter().from_payload(answer.payload, event)
         except Exception as error:

@@ -19,6 +19,7 @@ RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 Kind = Literal["state", "command", "event", "decision", "note"]
 Decode = Callable[[Payload], Any]
+IsEvent = Callable[[str, Any], bool]
 Told = Iterator[tuple[Kind, str, dict[str, Any]]]
 
 
@@ -54,10 +55,16 @@ def tries(description: DescribeWorkflowExecutionResponse) -> dict[str, Try]:
     }
 
 
+def names_itself(_command: str, answer: Any) -> bool:
+    """Tell whether an answer, to whatever command, looks like an event."""
+    return isinstance(answer, dict) and "event" in answer
+
+
 def project(
     history: Iterable[HistoryEvent],
     decode: Decode,
     *,
+    is_event: IsEvent = names_itself,
     under_way: Mapping[str, Try] | None = None,
     state_attribute: str = "SagaState",
 ) -> list[Moment]:
@@ -66,19 +73,28 @@ def project(
     Args:
         history: the workflow's events, from the first one.
         decode: turns a payload into a JSON value; what it cannot read it may answer with any JSON value of its own.
+        is_event: tells whether an answer is an event of a command, as the saga reads it; the outcome is unknown otherwise.
         under_way: the `tries` of a workflow that is open.
         state_attribute: the search attribute whose values are the saga's states.
     """
-    reader = Reader(decode, under_way=under_way, state_attribute=state_attribute)
+    reader = Reader(decode, is_event=is_event, under_way=under_way, state_attribute=state_attribute)
     return [moment for event in history for moment in reader.read(event)]
 
 
 class Reader:
     """Reads events in order, as they come, and remembers which command each answer belongs to."""
 
-    def __init__(self, decode: Decode, *, under_way: Mapping[str, Try] | None = None, state_attribute: str = "SagaState") -> None:
+    def __init__(
+        self,
+        decode: Decode,
+        *,
+        is_event: IsEvent = names_itself,
+        under_way: Mapping[str, Try] | None = None,
+        state_attribute: str = "SagaState",
+    ) -> None:
         """Begin at the first event; for the arguments see `project`."""
         self._decode = decode
+        self._is_event = is_event
         self._under_way = under_way or {}
         self._state_attribute = state_attribute
         self._participant: dict[int, str] = {}
@@ -124,27 +140,24 @@ class Reader:
         yield from ()
 
     def _activity_task_completed(self, completed: Any, _event: HistoryEvent) -> Told:
-        answer = self._decode(completed.result.payloads[0]) if completed.result.payloads else None
-        yield from self._answer(answer, f"{self._command[completed.scheduled_event_id]} done")
+        answer: Any = self._decode(completed.result.payloads[0]) if completed.result.payloads else None
+        command = self._command[completed.scheduled_event_id]
+        if self._is_event(command, answer):
+            yield _answer(answer)
+        else:
+            yield "note", f"{command} got an answer that is no event of its own: its outcome is unknown", {}
 
     def _activity_task_failed(self, failed: Any, _event: HistoryEvent) -> Told:
-        details = failed.failure.application_failure_info.details.payloads
-        refusal = self._decode(details[0]) if details else None
-        if isinstance(refusal, dict) and "event" in refusal:
-            yield from self._answer(refusal, "")
+        refusal = failed.failure.application_failure_info
+        told = self._decode(refusal.details.payloads[0]) if refusal.details.payloads else None
+        if isinstance(told, dict) and told.get("event") == refusal.type:
+            yield _answer(told)
         else:
             yield "note", f"{self._command[failed.scheduled_event_id]} failed", {"error": _last(failed.failure)}
 
     def _activity_task_timed_out(self, timed_out: Any, _event: HistoryEvent) -> Told:
         name = f"{self._command[timed_out.scheduled_event_id]} unanswered: its outcome is unknown"
         yield "note", name, {"error": _last(timed_out.failure)}
-
-    def _answer(self, answer: Any, otherwise: str) -> Told:
-        if not isinstance(answer, dict):
-            yield "note", otherwise, {}
-            return
-        rest = {key: value for key, value in answer.items() if key not in ("event", "order_id")}
-        yield "event", str(answer.get("event", otherwise)), rest
 
     def _workflow_execution_signaled(self, signal: Any, _event: HistoryEvent) -> Told:
         yield "decision", signal.signal_name, {"arguments": [self._decode(p) for p in signal.input.payloads], "by": "signal"}
@@ -172,8 +185,14 @@ class Reader:
         yield "note", "timed out from outside: nothing more is compensated", {}
 
 
+def _answer(answer: Mapping[str, Any]) -> tuple[Kind, str, dict[str, Any]]:
+    return "event", str(answer["event"]), {key: value for key, value in answer.items() if key not in ("event", "order_id")}
+
+
 def _last(failure: Failure) -> str:
-    """Return the message of the first cause of a failure."""
+    """Return the message of the first cause of a failure; where the server has cut it off, of the one after it."""
+    told = failure.message
     while failure.HasField("cause"):
         failure = failure.cause
-    return failure.message
+        told = failure.message or told
+    return told

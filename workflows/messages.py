@@ -8,9 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from pydantic import ValidationError
 from temporalio import workflow
 
 from contracts.decisions import Decision
+from workflows.start import explain
 
 D = TypeVar("D", bound=Decision)
 
@@ -72,4 +74,7 @@ class Act(Generic[D]):
     def _read(self, arguments: Sequence[Any]) -> D:
         if len(arguments) != 1:
             raise ValueError(f"send one JSON object with {', '.join(self.body.model_fields)}; {len(arguments)} arguments came")
-        return self.body.model_validate(arguments[0])
+        try:
+            return self.body.model_validate(arguments[0])
+        except ValidationError as error:
+            raise ValueError(explain(error, self.name)) from error

@@ -68,8 +68,8 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
     return order
 
 
-def explain(error: ValidationError) -> str:
-    """Return one line that names every field that is wrong, and how."""
-    told = [f"{'.'.join(map(str, place)) or 'order'}: {message}" for place, message in problems(error.errors())]
+def explain(error: ValidationError, whole: str = "order") -> str:
+    """Return one line that names every field that is wrong, and how; what is no object at all is called `whole`."""
+    told = [f"{'.'.join(map(str, place)) or whole}: {message}" for place, message in problems(error.errors())]
     more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
     return "; ".join(told[:MOST_PROBLEMS] + more)

@@ -157,7 +157,7 @@ def test_updates_are_refused_when_malformed_or_late(stack: Stack) -> None:
         return stack.temporal(*asked, *inputs, check=False)
 
     assert "0 arguments came" in update()
-    assert "Field required" in update('{"by": "ann"}')
+    assert "reason: Field required (type" in update('{"by": "ann"}')
     assert "state:PENDING" in update('{"by": "ann", "reason": "changed my mind"}')
     stack.processes["payment"].send_signal(signal.SIGCONT)
     assert failure(stack, "order-updated") == "CANCELLED: cancelled by ann: changed my mind"
@@ -205,6 +205,9 @@ def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: St
     view = stack.closed("terminated")
     assert (view["state"], view["status"], view["needs_attention"]) == ("PAYMENT_COMPLETED", "PENDING", True)
     assert view["timeline"][-1]["name"].startswith("terminated from outside")
+    answer = stack.http.post("/orders/terminated/cancel", json={"by": "ann", "reason": "changed my mind"})
+    told = "its saga was ended from outside, and takes no act: the order is PAYMENT_COMPLETED"
+    assert (answer.status_code, answer.json()["detail"]) == (409, told)
 
 
 def test_a_reset_at_the_end_replays_and_fails_as_before(stack: Stack) -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Collection
-from typing import NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 import pytest
 from temporalio import activity
@@ -125,3 +125,15 @@ def test_the_queues_are_those_of_the_steps() -> None:
     """The participants' task queues are the ones that the steps name; the orchestrator has its own."""
     assert {stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE} == {step.participant for step in STEPS}
     assert stubs.ORCHESTRATOR_QUEUE == "order-saga"
+
+
+@every_row
+def test_only_its_own_event_answers_a_command(row: Row) -> None:
+    """What another command is answered with, or what no participant would say, is no event of this one."""
+    for command, event in filter(None, ((row.command, row.event), row.compensation)):
+        told: dict[str, Any] = {"event": event.__name__, "order_id": "7", "currency": "GBP", "restored": True}
+        told |= {"amount_minor": 255, "refunded_minor": 255}
+        assert stubs.is_event(command.__name__, told)
+        others: tuple[Any, ...] = (told | {"event": "NoSuchEvent"}, {"event": event.__name__}, {"x": 1}, None, 7, "done", [])
+        assert not any(stubs.is_event(command.__name__, other) for other in others)
+    assert not stubs.is_event("NoSuchCommand", {"event": row.event.__name__, "order_id": "7"})

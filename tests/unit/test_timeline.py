@@ -49,6 +49,8 @@ def told(*history: HistoryEvent) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 PAY = scheduled(5, "ProcessPayment", "payment")
+RESTORED = {"event": "StockRestoredEvent"}
+UNKNOWN = "got an answer that is no event of its own: its outcome is unknown"
 TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
 
 
@@ -82,11 +84,36 @@ def test_an_outage_is_a_note_with_its_first_cause() -> None:
     assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "database is locked"})]
 
 
-@pytest.mark.parametrize("answer", [None, 7, "done", ["PaymentCompletedEvent"]])
+def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
+    """Of a failure that is too large to be kept with an open activity, the ends of the chain are empty or say just that."""
+    cut = Failure(message="database is locked", cause=Failure(application_failure_info=ApplicationFailureInfo(type="Operationa")))
+    failed = event(
+        7, "activity_task_failed", scheduled_event_id=5, failure=Failure(message="Failure exceeds size limit.", cause=cut)
+    )
+    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "database is locked"})]
+
+
+def test_a_failure_by_hand_is_no_refusal() -> None:
+    """`temporal activity fail` gives any detail, but not a refusal's type; the saga goes by the type, and so does its story."""
+    info = ApplicationFailureInfo(details=payloads({"event": "PaymentFailedEvent", "reason": "INSUFFICIENT_FUNDS"}))
+    failed = event(
+        7, "activity_task_failed", scheduled_event_id=5, failure=Failure(message="by hand", application_failure_info=info)
+    )
+    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "by hand"})]
+
+
+@pytest.mark.parametrize("answer", [None, 7, "done", ["PaymentCompletedEvent"], {"x": 1}])
 def test_an_answer_that_is_no_event_is_a_note(answer: Any) -> None:
     """Whatever a participant answers, the story goes on."""
     completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
-    assert told(PAY, TRIED, completed)[1:] == [("note", "ProcessPaymentCommand done", {})]
+    assert told(PAY, TRIED, completed)[1:] == [("note", f"ProcessPaymentCommand {UNKNOWN}", {})]
+
+
+def test_who_reads_the_answers_tells_which_are_events() -> None:
+    """An event of another command is none of this one's."""
+    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(RESTORED))
+    moments = project([PAY, TRIED, completed], decode, is_event=lambda *asked: asked != ("ProcessPaymentCommand", RESTORED))
+    assert [moment.name for moment in moments[1:]] == [f"ProcessPaymentCommand {UNKNOWN}"]
 
 
 def test_states_are_told_as_they_are_shown() -> None:

@@ -109,6 +109,23 @@ async def test_an_answer_in_an_unknown_encoding_is_an_unknown_outcome(script: Sc
     assert (await script.failed()).details[0]["reason"] == "STEP_UNAVAILABLE"
 
 
+@pytest.mark.parametrize("answer", [None, b"done"], ids=str)
+async def test_an_answer_without_words_is_no_event(skipping_script: Script, answer: bytes | None) -> None:
+    """Nothing, and bytes, pass for whatever a converter is asked for; they are no word that money was taken or given back."""
+    script = skipping_script
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    await script.expect(ProcessPaymentCommand)
+    script.answer(answer)
+    await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    script.answer(answer)
+    await take_back(script, RefundPaymentCommand)
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.answer(answer)
+    await take_back(script, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "STEP_UNAVAILABLE"
+
+
 @pytest.mark.parametrize("told", [{}, {"details": None}, {"details": "short"}, {"reason": None}], ids=str)
 async def test_a_refusal_that_is_no_refusal_of_ours_still_rolls_back(script: Script, told: dict[str, object]) -> None:
     """The type of the error says that the participant refused; whatever else it brings, or leaves out, wedges nothing."""
