@@ -83,7 +83,7 @@ class Runs:
         Raises:
             Problem: 503 when Temporal is away.
         """
-        reader = Reader(self._decode)
+        reader = Reader(self._decode, is_event=is_event)
         handle = self._client.get_workflow_handle(saga_id(order_id))
         events = handle.fetch_history_events(wait_new_event=True)
         ended = asyncio.ensure_future(stopping.wait())
