@@ -31,10 +31,11 @@ format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 test: check postgresql ## everything that must hold before a change lands
-	@$(BIN)/pytest -q -n 2 --dist loadfile
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
 
-verify: install postgresql planted ## what takes longer: every cancel of every story, and whether each planted bug is caught
-	@EVERY_CANCEL=1 $(BIN)/pytest -q tests/workflow/test_cancel_everywhere.py
+verify: install postgresql planted ## what takes longer: kills, whole days, every cancel, composed sagas; whether planted bugs are caught
+	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600
+	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q -s tests/core/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted

@@ -60,6 +60,7 @@ def rows(data_dir: Path, participant: str, *tables: str) -> list[object]:
         return [database.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables]
 
 
+@pytest.mark.long
 def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path: Path) -> None:
     """Every order ends, some fail for stock and some for money; run again, all are recognised and nothing is charged or taken."""
     data_dir = tmp_path / "var"

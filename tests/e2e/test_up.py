@@ -177,6 +177,7 @@ def test_a_taken_port_is_named(variable: str, tmp_path: Path) -> None:
     assert not list(other.data_dir.glob("*.db"))
 
 
+@pytest.mark.long
 def test_what_a_killed_runner_left_behind_is_ended(up: Up) -> None:
     """When only the runner was killed with -9, the next one ends what it left behind, says so, and takes its ports over."""
     assert up.program is not None
@@ -191,6 +192,7 @@ def test_what_a_killed_runner_left_behind_is_ended(up: Up) -> None:
     assert up.place_the_example()["state"] == "COMPLETED"
 
 
+@pytest.mark.long
 def test_killed_as_a_whole_it_goes_on_where_it_was(up: Up) -> None:
     """Everything is killed with -9 while an order cannot get on; started again, that order completes."""
     up.part("worker.py", "stock").suspend()

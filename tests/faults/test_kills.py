@@ -77,6 +77,7 @@ def test_no_worker_is_a_single_point_of_failure(stack: Stack) -> None:
     assert_all_ended_right(stack, 40)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(150)
 def test_everything_killed_goes_on(stack: Stack) -> None:
     """After kill -9 of every process in the middle of fifty orders, a new start finishes each of them once."""

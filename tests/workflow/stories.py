@@ -267,13 +267,13 @@ async def step_unavailable(script: Script) -> None:
 
 async def deadline_exceeded(script: Script) -> None:
     """The payment service answers in time, and the orchestrator is down until the deadline has passed."""
-    await script.start(ORDER | {"deadline_seconds": 2})
+    await script.start(ORDER | {"deadline_seconds": 4})
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
     async with script.orchestrator_away():
         script.answer(yes(payment))
         await script.recorded()
-        await deadline_passes(script, 2)
+        await deadline_passes(script, 4)
     await take_back(script, RefundPaymentCommand, CancelOrderCommand)
     await script.failed()
 

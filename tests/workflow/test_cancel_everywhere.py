@@ -62,6 +62,7 @@ def cancels(points: int) -> list[Cancel]:
 @pytest.mark.parametrize(
     ("story", "points"), POINTS.items(), ids=[f"{story.__name__}-{points}_points" for story, points in POINTS.items()]
 )
+@pytest.mark.long
 async def test_a_cancel_at_every_point(play: Play, story: Story, points: int) -> None:
     """Before the pivot all that was or may have been done is taken back, in reverse; afterwards a cancel changes nothing."""
     recorded = await record(play, story)
