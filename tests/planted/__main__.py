@@ -59,7 +59,7 @@ class Plant:
         for test in self.tests:
             told = results.failures(test)
             if not told:
-                return f"not caught: {test} passes"
+                return f"not caught: {test} {'is skipped' if test in results.skipped else 'passes'}"
             if otherwise := [message for message in told if not message.startswith(self.errors)]:
                 return f"{test} fails by another error: {otherwise[0][:300]}"
         return None
@@ -67,10 +67,11 @@ class Plant:
 
 @dataclass(frozen=True)
 class Results:
-    """What a run of tests came to: the first line of each failure by the test's id, and why it did not run at all."""
+    """What a run of tests came to: the error of each that failed, those that were skipped, and why it did not run at all."""
 
     told: dict[str, str]
     broken: str | None
+    skipped: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, copy: Path, tests: Iterable[str]) -> Self:
@@ -83,7 +84,8 @@ class Results:
         failures = {test: found.get("message", "") for test, case in cases if (found := case.find("failure")) is not None}
         errors = [f"{test}: {found.get('message')}" for test, case in cases if (found := case.find("error")) is not None]
         # What a failed test leaves behind may well make its teardown fail, too.
-        return cls(failures, "; ".join(error for error in errors if error.partition(": ")[0] not in failures) or None)
+        broken = "; ".join(error for error in errors if error.partition(": ")[0] not in failures) or None
+        return cls(failures, broken, frozenset(test for test, case in cases if case.find("skipped") is not None))
 
     def failures(self, test: str) -> list[str]:
         """Return the errors by which a test failed, in one of its cases or several."""

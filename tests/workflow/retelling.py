@@ -24,7 +24,7 @@ from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
 from temporal_saga.keys import compensation_key, step_key
-from temporal_saga.testing import ENDED, Script, Sent, _wedges
+from temporal_saga.testing import ENDED, Script, Sent, _name, _wedges
 from temporal_saga.timeline import Moment
 from tests.workflow.heard import CLOSED, TASK, TASK_COMPLETED, Heard, History, heard, moments, tasks, under_way
 from tests.workflow.stage import COMMANDS
@@ -33,7 +33,7 @@ from tests.workflow.stories import DECISION, TAKES_BACK, yes
 Way = Literal["signal", "update", "temporal"]
 When = Literal["alone", "before what comes next", "after what comes next"]
 
-KINDS = {kind.__name__.removesuffix("Command"): kind for kinds in COMMANDS.values() for kind in kinds}
+KINDS = {_name(kind): kind for kinds in COMMANDS.values() for kind in kinds}
 A_WHILE = 0.03
 TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
 Asked = list[asyncio.Task[bool]]
@@ -109,7 +109,7 @@ class Retelling:
         kind = KINDS[command]
         key = step_key(self.script.saga_id, command)
         if kind in TAKES_BACK:
-            key = compensation_key(step_key(self.script.saga_id, TAKES_BACK[kind].__name__.removesuffix("Command")))
+            key = compensation_key(step_key(self.script.saga_id, _name(TAKES_BACK[kind])))
         assert isinstance(came, Sent), f"{command} should have come, not {came}"
         assert (type(came.command), came.command.idempotency_key) == (kind, key)
         return came
@@ -134,7 +134,7 @@ class Retelling:
 
     async def _tell(self, following: Heard) -> Asked:
         if following.command is not None:
-            await self._answer(following.event)
+            await self.script._within_patience(self._answer(following.event), "the answer to be recorded")
         elif following.event is not None:
             return await self._say(following.event)
         else:
@@ -142,8 +142,21 @@ class Retelling:
         return []
 
     async def _answer(self, event: HistoryEvent | None) -> None:
+        """Answer the command that is held, and every further try of it until the server has written an answer down."""
         assert self._held is not None
         held, self._held = self._held, None
+        await self._give(held, event)
+        self._answered += 1
+        while True:
+            another_try = not self.script._inbox.empty()  # looked at first: what comes after the answer is the next command
+            events = (await self.script.handle.fetch_history()).events
+            if sum(said.event_type in ENDED for said in events) >= self._answered:
+                return
+            if another_try:
+                await self._give(await self._expect(_name(type(held.command))), event)
+            await asyncio.sleep(A_WHILE)
+
+    async def _give(self, held: Sent, event: HistoryEvent | None) -> None:
         if event is None:
             held.answer.set_result(yes(held.command))
         elif event.HasField("activity_task_completed_event_attributes"):
@@ -151,15 +164,6 @@ class Retelling:
         else:
             failure = event.activity_task_failed_event_attributes.failure
             held.answer.set_exception(await self.script._client.data_converter.decode_failure(failure))
-        self._answered += 1
-        await self.script._within_patience(self._recorded(), "the answer to be recorded")
-
-    async def _recorded(self) -> None:
-        while True:
-            events = (await self.script.handle.fetch_history()).events
-            if sum(event.event_type in ENDED for event in events) >= self._answered:
-                return
-            await asyncio.sleep(A_WHILE)
 
     async def _say(self, event: HistoryEvent) -> Asked:
         if event.HasField("workflow_execution_signaled_event_attributes"):
