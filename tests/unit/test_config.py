@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,3 +166,13 @@ def test_a_front_door_says_which_setting_is_wrong(door: list[str]) -> None:
     assert "API_PORT=abc is no good setting" in said.stderr
     assert "WORKER_THREADS=0 is no good setting" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_the_operators_page_has_every_setting_with_its_default() -> None:
+    """`docs/OPERATING.md` lists the settings as they are, in their order."""
+    page = Path("docs/OPERATING.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.+?)`|–) \| .+ \|$", page, re.MULTILINE)
+    unset = (None, "")
+    defaults = [field.default for field in Settings.model_fields.values()]
+    told = ["" if default in unset else str(int(default) if isinstance(default, bool) else default) for default in defaults]
+    assert rows == list(zip(map(str.upper, Settings.model_fields), told, strict=True))
