@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem+json: what is wrong, and what to do about it."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -55,30 +55,35 @@ def not_found(what: str) -> Problem:
     return Problem(HTTPStatus.NOT_FOUND, "not-found", f"there is no {what}")
 
 
+def answer(problem: Problem) -> JSONResponse:
+    """Return the response that tells a problem, for what stands before the routes."""
+    return _answer(problem.document, problem.headers)
+
+
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what a route declares in the OpenAPI document about the problems it answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     return {int(status): {"description": status.phrase, "content": content} for status in statuses}
 
 
-def install(app: FastAPI, away: Iterable[type[Exception]]) -> None:
+def install(app: FastAPI, away: Iterable[type[Exception]], describe: Callable[[dict[str, Any]], None] | None = None) -> None:
     """Make every error of the app a problem document, and describe that document in OpenAPI.
 
     Args:
         app: the app.
         away: what is raised while the order service's database does not answer.
+        describe: adds what else there is to be said in the OpenAPI document.
     """
     for kind in away:
 
         @app.exception_handler(kind)
         async def database(_request: Request, error: Exception) -> JSONResponse:
             logging.getLogger("api").warning("the order service's database gives no answer: %s", error.__cause__ or error)
-            problem = unavailable("the order service's database")
-            return _answer(problem.document, problem.headers)
+            return answer(unavailable("the order service's database"))
 
     @app.exception_handler(Problem)
     async def ours(_request: Request, problem: Problem) -> JSONResponse:
-        return _answer(problem.document, problem.headers)
+        return answer(problem)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -100,10 +105,10 @@ def install(app: FastAPI, away: Iterable[type[Exception]]) -> None:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         return _answer(Problem(status, "internal", "an error of ours; the log of the API has it").document)
 
-    _describe_in_openapi(app)
+    _describe_in_openapi(app, describe)
 
 
-def _describe_in_openapi(app: FastAPI) -> None:
+def _describe_in_openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) -> None:
     """Add the problem document to the schemas, and let no route claim to answer with FastAPI's own form of errors."""
     generate = app.openapi
 
@@ -115,6 +120,8 @@ def _describe_in_openapi(app: FastAPI) -> None:
             schemas.update(template.pop("$defs", {}), ProblemDocument=template)
             for leftover in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(leftover, None)
+            if describe is not None:
+                describe(document)
             app.openapi_schema = document
         return app.openapi_schema
 

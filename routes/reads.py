@@ -10,6 +10,7 @@ from contracts import stubs
 from contracts.base import Identifier, Sku
 from contracts.payment import WalletQuery, WalletView
 from contracts.stock import StockQuery, StockView
+from routes.access import Known
 from routes.orders import Desk
 from routes.problems import documented, not_found
 
@@ -28,8 +29,10 @@ async def read_stock(sku: Annotated[Sku, Path()], desk: Desk) -> StockView:
 
 
 @router.get("/customers/{customer_id}/wallet", tags=["reads"], responses=ABSENT)
-async def read_wallet(customer_id: Annotated[Identifier, Path()], desk: Desk) -> WalletView:
+async def read_wallet(customer_id: Annotated[Identifier, Path()], desk: Desk, caller: Known) -> WalletView:
     """Return a customer's wallet, as the payment service answers."""
+    if not caller.acts_for(customer_id):
+        raise not_found(f"customer {customer_id}")
     found: WalletView | None = await desk.ask(stubs.PAYMENT_QUEUE, stubs.read_wallet, WalletQuery(customer_id=customer_id))
     if found is None:
         raise not_found(f"customer {customer_id}")
