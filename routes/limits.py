@@ -104,7 +104,7 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
     """
     too_large = f"a body has at most {MOST_BYTES} bytes"
     if (announced := headers.get("content-length", "")).isdigit() and int(announced) > MOST_BYTES:
-        raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+        raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
     body, more = bytearray(), True
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -115,9 +115,9 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(body) > MOST_BYTES:
-                    raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, too_large)
+                    raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
     except TimeoutError as error:
-        raise _refused(HTTPStatus.REQUEST_TIMEOUT, f"the body did not arrive within {BODY_SECONDS} s") from error
+        raise _refused(HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"the body did not arrive within {BODY_SECONDS} s") from error
     return bytes(body)
 
 
@@ -166,8 +166,8 @@ def _no_number(name: str) -> Any:
     raise ValueError(f"{name} is no number")
 
 
-def _refused(status: HTTPStatus, why: str) -> Problem:
-    return Problem(status, status.phrase.lower().replace(" ", "-"), why, headers=LAST)
+def _refused(status: HTTPStatus, slug: str, why: str) -> Problem:
+    return Problem(status, slug, why, headers=LAST)
 
 
 def _too_many(why: str, seconds: float) -> Problem:

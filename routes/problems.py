@@ -15,6 +15,9 @@ from contracts.words import problems
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+MOST_FIELDS = 100
+"""Of a thousand bad lines not all are listed."""
+MOST_TOLD = 5
 
 
 class FieldProblem(BaseModel):
@@ -87,9 +90,11 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Callable[[d
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        fields = [FieldProblem(field=_field(place), message=message) for place, message in problems(error.errors())]
+        found = problems(error.errors())
+        fields = [FieldProblem(field=_field(place), message=message) for place, message in found[:MOST_FIELDS]]
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-        detail = "; ".join(f"{f.field}: {f.message}" for f in fields[:5])
+        told = [f"{f.field}: {f.message}" for f in fields[:MOST_TOLD]]
+        detail = "; ".join([*told, f"and {len(found) - len(told)} more"] if len(found) > len(told) else told)
         return _answer(
             ProblemDocument(type="urn:problem:invalid", title=status.phrase, status=status, detail=detail, errors=fields)
         )
