@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import access, acts, orders, problems, reads
+from routes import access, acts, limits, orders, problems, reads
 from routes.access import Authentication
 from routes.limits import Body, InFlight, Rate
 from routes.sagas import Sagas
@@ -44,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         redoc_url=None,
         dependencies=[Depends(access.gate)],
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
     for room in (orders, acts, reads):
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Rate, settings.api_rate_limit)
     app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None)
     app.add_middleware(InFlight, settings.api_in_flight_limit)
-    problems.install(app, DATABASE_AWAY, access.describe if settings.authenticated else None)
+    problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
     return app
 
 

@@ -15,11 +15,18 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from routes.access import Caller
-from routes.problems import RETRY_AFTER_SECONDS, Problem, answer
+from routes.problems import RETRY_AFTER_SECONDS, Problem, answer, documented
 
 MOST_BYTES = 256 * 1024
 BODY_SECONDS = 10
 """A body that has not arrived within this is not waited for."""
+
+REFUSED_BODIES = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
 
 HEALTH = frozenset({"/livez", "/readyz"})
 """Asked by those who would restart us for an answer of 429."""
@@ -88,12 +95,21 @@ class Body:
             return
         try:
             body = await _read(Headers(scope=scope), receive)
-            if body is not None and scope["method"] == "POST":
+            if body and scope["method"] == "POST":
                 _check(body, Headers(scope=scope).get("content-type", ""))
         except Problem as problem:
             await answer(problem)(scope, receive, send)
         else:
             await self._app(scope, receive if body is None else _again(body, receive), send)
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Tell in an OpenAPI document how requests are turned away that cost too much."""
+    for path, calls in document["paths"].items():
+        for call in calls.values():
+            crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
+            refused = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
+            call["responses"] |= {str(status): told for status, told in refused.items()}
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:

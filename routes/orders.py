@@ -1,16 +1,17 @@
 """Placing an order, and reading it and others."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import ConfigDict, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from contracts.base import IDENTIFIER, digest
-from contracts.order import MAX_REQUEST_KEY, PlaceOrder
+from contracts.base import IDENTIFIER, MAX_LINES, digest
+from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
+from routes import examples
 from routes.access import Known, caller_of, forbidden
 from routes.lists import Asked
 from routes.problems import Problem, documented
@@ -18,7 +19,7 @@ from routes.sagas import Sagas
 
 MAX_WAIT_SECONDS = 30
 
-OrderId = Annotated[str, Path(pattern=IDENTIFIER)]
+OrderId = Annotated[str, Path(pattern=IDENTIFIER, examples=[examples.ORDER_ID])]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
@@ -31,19 +32,38 @@ Desk = Annotated[Sagas, Depends(sagas)]
 
 router = APIRouter(tags=["orders"])
 
+PLACED: dict[str, Any] = {
+    "headers": {"Location": {"description": "where the order is to be found", "schema": {"type": "string"}, "required": True}},
+    **examples.links(),
+}
+
+
+class LineBody(OrderLine):
+    """So many of one product at one price."""
+
+    model_config = ConfigDict(extra="forbid")
+
 
 class OrderBody(PlaceOrder):
     """An order as it is posted: a field that does not exist is an error, as `orderId` for `order_id` would cost the once-only."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ORDER]})
+
+    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=MAX_LINES)]
 
 
 @router.post(
     "/orders",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
-        HTTPStatus.OK: {"model": OrderView, "description": "The order is closed."},
+        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        HTTPStatus.OK: {
+            "model": OrderView,
+            "description": "The order is closed.",
+            **PLACED,
+            **examples.shown(examples.OUT_OF_STOCK),
+        },
+        HTTPStatus.ACCEPTED: {"description": "The order is placed, and not closed yet.", **PLACED},
     },
 )
 async def place_order(

@@ -8,13 +8,16 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from contracts.words import problems
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+COME_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 MOST_FIELDS = 100
 """Of a thousand bad lines not all are listed."""
 MOST_TOLD = 5
@@ -66,16 +69,20 @@ def answer(problem: Problem) -> JSONResponse:
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what a route declares in the OpenAPI document about the problems it answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    return {int(status): {"description": status.phrase, "content": content} for status in statuses}
+    retry = {"headers": {"Retry-After": {"description": "seconds", "schema": {"type": "string"}, "required": True}}}
+    return {
+        int(status): {"description": status.phrase, "content": content, **(retry if status in COME_AGAIN else {})}
+        for status in statuses
+    }
 
 
-def install(app: FastAPI, away: Iterable[type[Exception]], describe: Callable[[dict[str, Any]], None] | None = None) -> None:
+def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Callable[[dict[str, Any]], None]] = ()) -> None:
     """Make every error of the app a problem document, and describe that document in OpenAPI.
 
     Args:
         app: the app.
         away: what is raised while the order service's database does not answer.
-        describe: adds what else there is to be said in the OpenAPI document.
+        describe: each adds what else there is to be said in the OpenAPI document.
     """
     for kind in away:
 
@@ -100,10 +107,15 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Callable[[d
         )
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        status = HTTPStatus(error.status_code)
-        slug = status.phrase.lower().replace(" ", "-")
-        return _answer(Problem(status, slug, str(error.detail)).document, error.headers)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        status, path = HTTPStatus(error.status_code), request.url.path
+        if status == HTTPStatus.NOT_FOUND:
+            return answer(Problem(status, "not-found", f"there is nothing at {path}"))
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = _methods(app, path)
+            detail = f"{path} is not for {request.method}, but for {allowed}"
+            return answer(Problem(status, "method-not-allowed", detail, headers={"Allow": allowed}))
+        return answer(Problem(status, "not-possible", str(error.detail), headers=error.headers))
 
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, _error: Exception) -> JSONResponse:
@@ -113,7 +125,7 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Callable[[d
     _describe_in_openapi(app, describe)
 
 
-def _describe_in_openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None] | None) -> None:
+def _describe_in_openapi(app: FastAPI, describe: Iterable[Callable[[dict[str, Any]], None]]) -> None:
     """Add the problem document to the schemas, and let no route claim to answer with FastAPI's own form of errors."""
     generate = app.openapi
 
@@ -125,12 +137,21 @@ def _describe_in_openapi(app: FastAPI, describe: Callable[[dict[str, Any]], None
             schemas.update(template.pop("$defs", {}), ProblemDocument=template)
             for leftover in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(leftover, None)
-            if describe is not None:
-                describe(document)
+            for tell in describe:
+                tell(document)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+
+def _methods(app: FastAPI, path: str) -> str:
+    """Return the methods of all routes that serve a path; Starlette names those of the first."""
+    found: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path and route.methods and compile_path(route.path)[0].match(path):
+            found |= route.methods
+    return ", ".join(sorted(found))
 
 
 def _answer(document: ProblemDocument, headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -205,4 +205,4 @@ def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
 
 def _reused(order_id: str) -> OrderRejectedEvent:
     message = f"the order id {order_id} belongs to another order; choose another id"
-    return OrderRejectedEvent(order_id=order_id, reason="ORDER_ID_REUSED", message=message)
+    return OrderRejectedEvent(order_id=order_id, reason="ORDER_ID_REUSED", message=message, details={"order_id": order_id})
