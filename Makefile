@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install check format test verify planted postgresql histories up demo audit lock clean
+.PHONY: help install check format test verify planted postgresql fuzz histories up demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ postgresql: # the server whose binaries the tests start on their own
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 			&& echo "installing PostgreSQL" && apt-get update -qq && apt-get install -qq -y postgresql >/dev/null; } \
 		|| echo "no PostgreSQL server here: the tests that need one are skipped"
+
+fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/e2e/test_fuzz.py
 
 histories: install ## record the sagas that later versions must be able to replay
 	@$(BIN)/python -m tests.workflow.record

@@ -8,13 +8,16 @@ from functools import cache
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import acts, events, orders, problems, reads
+from routes import access, acts, events, limits, orders, problems, reads
+from routes.access import Authentication
+from routes.limits import Body, InFlight, Rate
 from routes.sagas import Sagas
+from routes.tokens import Tokens
 from temporal_saga.database import DATABASE_AWAY, open_database
 
 
@@ -40,11 +43,18 @@ def create_app(settings: Settings) -> FastAPI:
         description="Starts, shows and cancels orders: durable distributed transactions on Temporal.",
         lifespan=lifespan,
         redoc_url=None,
+        dependencies=[Depends(access.gate)],
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
     for room in (orders, events, acts, reads):
         app.include_router(room.router)
-    problems.install(app, DATABASE_AWAY)
+    # The last one comes first: who is turned away is turned away before their body is read.
+    app.add_middleware(Body)
+    app.add_middleware(Rate, settings.api_rate_limit)
+    app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None)
+    app.add_middleware(InFlight, settings.api_in_flight_limit)
+    problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
     return app
 
 

@@ -6,11 +6,14 @@ Temporal's own `TEMPORAL_*` variables and profiles are read by `temporalio.envco
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, model_validator
+from limits import parse
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -20,6 +23,9 @@ from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""By algorithm of a shared secret: the bytes that it needs at least (RFC 7518, 3.2)."""
 
 
 class Settings(BaseSettings):
@@ -41,6 +47,23 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8000, ge=1, le=65_535, description="the API's port")
     api_trusted_network: bool = Field(default=False, description="allow the API to bind beyond loopback, unauthenticated")
 
+    auth_secret: SecretStr = Field(default=SecretStr(""), description="callers' tokens are signed with this shared secret")
+    auth_jwks_url: str = Field(default="", description="or with one of the keys published here")
+    auth_algorithm: Literal["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"] | None = Field(
+        default=None, description="and by this algorithm alone; HS256 with a secret, RS256 with published keys when unset"
+    )
+    auth_issuer: str = Field(default="", description="who must have issued them")
+    auth_audience: str = Field(default="", description="for whom")
+    auth_customer_claim: str = Field(
+        default="customer_id", min_length=1, description="the claim that names the caller's customer"
+    )
+    auth_clock_skew_seconds: int = Field(default=30, ge=0, le=300, description="how far the issuer's clock may be off")
+
+    api_rate_limit: str = Field(
+        default="", description="requests of one caller, like 20/second or 600/minute; no limit when empty"
+    )
+    api_in_flight_limit: int | None = Field(default=None, ge=1, description="requests served at one time; no limit when unset")
+
     review_threshold_minor: int | None = Field(
         default=None, ge=0, description="orders of this total (minor units) or more wait for a person's approval; none when unset"
     )
@@ -55,14 +78,60 @@ class Settings(BaseSettings):
     worker_threads: int = Field(default=10, ge=1, le=200, description="commands that one participant's worker takes at once")
     worker_grace_seconds: float = Field(default=30, gt=0, description="how long a stopping worker lets its work finish")
 
+    @field_validator("api_rate_limit")
+    @classmethod
+    def _a_rate(cls, rate: str) -> str:
+        if rate:
+            parse(rate)
+        return rate
+
+    @model_validator(mode="after")
+    def _tokens_that_can_be_checked(self) -> Self:
+        for problem in self._keyed_problems() if self.authenticated else self._keyless_problems():
+            raise ValueError(problem)
+        return self
+
+    def _keyless_problems(self) -> Iterator[str]:
+        """Say what is set for authentication although there is no key to check tokens with."""
+        named = ("auth_algorithm", "auth_issuer", "auth_audience")
+        if alone := ", ".join(name.upper() for name in named if getattr(self, name)):
+            yield f"{alone} alone authenticates nobody: set AUTH_SECRET or AUTH_JWKS_URL as well"
+
+    def _keyed_problems(self) -> Iterator[str]:
+        """Say why tokens could not be checked safely."""
+        secret, keys, algorithm = self.auth_secret.get_secret_value(), self.auth_jwks_url, self.token_algorithm
+        if secret and keys:
+            yield "set AUTH_SECRET or AUTH_JWKS_URL, not both: tokens are signed in one way"
+        if missing := ", ".join(name.upper() for name in ("auth_issuer", "auth_audience") if not getattr(self, name)):
+            yield f"with authentication, {missing} must be set: a token issued by or for somebody else opens nothing here"
+        if secret and algorithm not in SHORTEST_SECRET:
+            yield f"AUTH_ALGORITHM={algorithm} needs AUTH_JWKS_URL: a shared secret goes with {', '.join(SHORTEST_SECRET)}"
+        if keys and algorithm in SHORTEST_SECRET:
+            yield f"AUTH_ALGORITHM={algorithm} needs AUTH_SECRET: published keys go with RS256, PS256, ES256 or EdDSA"
+        if secret and len(secret.encode()) < (least := SHORTEST_SECRET.get(algorithm, 0)):
+            yield f"AUTH_SECRET is too short to be safe: {algorithm} needs {least} bytes or more"
+        if keys and not _is_safe(keys):
+            yield "AUTH_JWKS_URL must begin with https://, or anybody on the way could put in keys of their own"
+
     @model_validator(mode="after")
     def _only_loopback_without_authentication(self) -> Self:
-        if self.api_host not in LOOPBACK and not self.api_trusted_network:
+        if self.api_host not in LOOPBACK and not self.authenticated and not self.api_trusted_network:
             raise ValueError(
-                f"API_HOST={self.api_host} would let anybody who reaches this machine place and cancel orders: the API does not "
-                "authenticate. Bind to 127.0.0.1, or set API_TRUSTED_NETWORK=1 where only trusted clients reach it"
+                f"API_HOST={self.api_host} would let anybody who reaches this machine place and cancel orders. Ask callers for "
+                "tokens by setting AUTH_SECRET or AUTH_JWKS_URL, bind to 127.0.0.1, or set API_TRUSTED_NETWORK=1 where only "
+                "trusted clients reach it"
             )
         return self
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether callers are asked who they are."""
+        return bool(self.auth_secret.get_secret_value() or self.auth_jwks_url)
+
+    @property
+    def token_algorithm(self) -> str:
+        """The one algorithm by which tokens are signed."""
+        return self.auth_algorithm or ("RS256" if self.auth_jwks_url else "HS256")
 
     @property
     def policy(self) -> Policy:
@@ -93,6 +162,12 @@ class Settings(BaseSettings):
     def web_ui_url(self) -> str:
         """Where people reach the Temporal Web UI."""
         return self.temporal_ui_url or f"http://localhost:{self.temporal_ui_port}"
+
+
+def _is_safe(url: str) -> bool:
+    """Tell whether nobody on the way can change what is read from a URL: it is encrypted, or goes nowhere."""
+    where = urlsplit(url)
+    return bool(where.hostname) and (where.scheme == "https" or (where.scheme == "http" and where.hostname in LOOPBACK))
 
 
 def explain(error: ValidationError) -> str:

@@ -6,8 +6,10 @@ from pydantic import Field
 
 from contracts.base import Contract
 
-Words = Annotated[str, Field(strict=True, min_length=1, max_length=1_000)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200)]
+NO_NUL = r"^[^\x00]*$"  # no database takes it
+
+Words = Annotated[str, Field(strict=True, min_length=1, max_length=1_000, pattern=NO_NUL)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
 
 
 class Decision(Contract):

@@ -20,6 +20,14 @@ def rejected(decision: Decision) -> str:
     return f"rejected by {decision.by}: {decision.reason}"
 
 
+def lasting(seconds: int) -> str:
+    """Return a time in the largest unit that it is a whole number of, e.g. `24 hours` or `90 seconds`."""
+    for unit, length in (("hour", 3_600), ("minute", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds // length} {unit}{'' if seconds == length else 's'}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
+
+
 def count(order: PlaceOrder) -> str:
     """Return how many lines an order has."""
     return "1 line" if len(order.lines) == 1 else f"{len(order.lines)} lines"

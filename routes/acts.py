@@ -5,22 +5,28 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Path
+from pydantic import ConfigDict
 
 from contracts.decisions import Decision, Evidence, StepDecision, StepEvidence
 from contracts.views import OrderView
+from routes import examples
 from routes.orders import Desk, OrderId
 from routes.problems import documented
 
 router = APIRouter(tags=["acts"])
 
 StepName = Annotated[
-    str, Path(pattern="^[A-Za-z]{1,64}$", description="the step as the order's compensations name it, or ConfirmOrder")
+    str,
+    Path(
+        pattern="^[A-Za-z]{1,64}$",
+        description="the step as the order's compensations name it, or ConfirmOrder",
+        examples=[examples.STEP],
+    ),
 ]
 
 ACT: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "responses": documented(
-        HTTPStatus.BAD_REQUEST,
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -29,29 +35,41 @@ ACT: dict[str, Any] = {
 }
 
 
+class DecisionBody(Decision):
+    """Who decided, and why."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.DECISION]})
+
+
+class EvidenceBody(Evidence):
+    """Who put a stuck step right by hand, why, and what shows it."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.EVIDENCE]})
+
+
 @router.post("/orders/{order_id}/cancel", **ACT)
-async def cancel_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:
+async def cancel_order(order_id: OrderId, decision: DecisionBody, desk: Desk) -> OrderView:
     """Cancel an order that is not completed yet: it rolls back once the step under way has ended. Repeating this is safe."""
     await desk.act(order_id, "request_cancel", decision)
     return await desk.view(order_id)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
-async def approve_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:
+async def approve_order(order_id: OrderId, decision: DecisionBody, desk: Desk) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
     await desk.act(order_id, "request_approve", decision)
     return await desk.view(order_id)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
-async def reject_order(order_id: OrderId, decision: Decision, desk: Desk) -> OrderView:
+async def reject_order(order_id: OrderId, decision: DecisionBody, desk: Desk) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
     await desk.act(order_id, "request_reject", decision)
     return await desk.view(order_id)
 
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
-async def retry_step(order_id: OrderId, step: StepName, decision: Decision, desk: Desk) -> OrderView:
+async def retry_step(order_id: OrderId, step: StepName, decision: DecisionBody, desk: Desk) -> OrderView:
     """Try the stuck compensation of a step, or a stuck Confirm, now. Each call is another try, and all are one effect."""
     told = StepDecision(step=step, **decision.model_dump())
     await desk.act(order_id, "request_retry_step", told, act_id=f"retry-{uuid4().hex}")
@@ -59,7 +77,7 @@ async def retry_step(order_id: OrderId, step: StepName, decision: Decision, desk
 
 
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
-async def settle_step(order_id: OrderId, step: StepName, evidence: Evidence, desk: Desk) -> OrderView:
+async def settle_step(order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: Desk) -> OrderView:
     """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you."""
     await desk.act(order_id, "request_settle_step", StepEvidence(step=step, **evidence.model_dump()))
     return await desk.view(order_id)

@@ -76,10 +76,12 @@ class Asked(BaseModel):
 class Lists:
     """Orders newest first, page by page: as the order service has them, the open ones as visibility last knew their sagas."""
 
-    def __init__(self, runs: Runs, orders: OrderService, links: Callable[[str], Links]) -> None:
+    def __init__(self, runs: Runs, orders: OrderService, links: Callable[[str], Links], owner: str | None = None) -> None:
+        """List the orders of the customer `owner` alone; None for everybody's."""
         self._runs = runs
         self._orders = orders
         self._links = links
+        self._owner = owner
 
     async def page(self, asked: Asked) -> OrderList:
         """Return one page. What needs attention is only known to Temporal, all else is told without it, too.
@@ -109,12 +111,12 @@ class Lists:
 
     async def _on_record(self, asked: Asked) -> list[OrderRecord]:
         """Return the records of a page, and one more when there are more."""
-        return await asyncio.to_thread(self._orders.page, _wanted(asked), asked.limit + 1)
+        return await asyncio.to_thread(self._orders.page, self._wanted(asked), asked.limit + 1)
 
     async def _needing_attention(self, asked: Asked) -> list[OrderRecord]:
         """Return likewise those that need attention, also when their saga never came as far as the order service."""
         runs = await self._runs.needing_attention()
-        wanted = replace(_wanted(asked), among=runs.keys(), status=asked.status or OrderStatus.PENDING)
+        wanted = replace(self._wanted(asked), among=runs.keys(), status=asked.status or OrderStatus.PENDING)
         unknown = await asyncio.to_thread(self._orders.unknown, runs.keys())
         to_come = sorted((record_to_come(order_id, runs[order_id]) for order_id in unknown), key=Position.of, reverse=True)
         recorded = await asyncio.to_thread(self._orders.page, wanted, asked.limit + 1)
@@ -127,14 +129,13 @@ class Lists:
 
         So an order is never shown in a state that is behind its record, or closed without the reason.
         """
-        again = await asyncio.to_thread(self._orders.page, Wanted(among=order_ids), len(order_ids))
+        again = await asyncio.to_thread(self._orders.page, Wanted(among=order_ids, owner=self._owner), len(order_ids))
         fresh = {record.order_id: record for record in again}
         return [fresh.get(record.order_id, record) for record in records]
 
-
-def _wanted(asked: Asked) -> Wanted:
-    before = None if asked.cursor is None else read_cursor(asked.cursor)
-    return Wanted(status=asked.status, customer_id=asked.customer_id, before=before)
+    def _wanted(self, asked: Asked) -> Wanted:
+        before = None if asked.cursor is None else read_cursor(asked.cursor)
+        return Wanted(status=asked.status, customer_id=asked.customer_id, owner=self._owner, before=before)
 
 
 def _fits(record: OrderRecord, wanted: Wanted) -> bool:
@@ -142,5 +143,6 @@ def _fits(record: OrderRecord, wanted: Wanted) -> bool:
     return (
         wanted.status in (None, record.status)
         and wanted.customer_id in (None, record.customer_id)
+        and wanted.owner in (None, record.customer_id)
         and (wanted.before is None or Position.of(record) < wanted.before)
     )

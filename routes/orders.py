@@ -1,64 +1,87 @@
 """Placing an order, and reading it and others."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
-from pydantic import ConfigDict, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from contracts.base import IDENTIFIER, digest
-from contracts.order import MAX_REQUEST_KEY, PlaceOrder
+from contracts.base import IDENTIFIER, MAX_LINES, digest
+from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
+from routes import examples
+from routes.access import Known, caller_of, forbidden
 from routes.lists import Asked
 from routes.problems import Problem, documented
 from routes.sagas import Sagas
 
 MAX_WAIT_SECONDS = 30
-CALLER = ""  # everybody, as long as nobody is asked who they are
 
-OrderId = Annotated[str, Path(pattern=IDENTIFIER)]
+OrderId = Annotated[str, Path(pattern=IDENTIFIER, examples=[examples.ORDER_ID])]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
 def sagas(request: Request) -> Sagas:
-    """Return the app's sagas; the first who comes, and finds the order service's database answering, opens it."""
-    return request.app.state.sagas()  # type: ignore[no-any-return]
+    """Return the app's sagas as the caller may see them; the first who comes, and finds the database answering, opens it."""
+    return request.app.state.sagas().seen_by(caller_of(request))  # type: ignore[no-any-return]
 
 
 Desk = Annotated[Sagas, Depends(sagas)]
 
 router = APIRouter(tags=["orders"])
 
+PLACED: dict[str, Any] = {
+    "headers": {"Location": {"description": "where the order is to be found", "schema": {"type": "string"}, "required": True}},
+    **examples.links(),
+}
+
+
+class LineBody(OrderLine):
+    """So many of one product at one price."""
+
+    model_config = ConfigDict(extra="forbid")
+
 
 class OrderBody(PlaceOrder):
     """An order as it is posted: a field that does not exist is an error, as `orderId` for `order_id` would cost the once-only."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ORDER]})
+
+    lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=MAX_LINES)]
 
 
 @router.post(
     "/orders",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        **documented(HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
-        HTTPStatus.OK: {"model": OrderView, "description": "The order is closed."},
+        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        HTTPStatus.OK: {
+            "model": OrderView,
+            "description": "The order is closed.",
+            **PLACED,
+            **examples.shown(examples.OUT_OF_STOCK),
+        },
+        HTTPStatus.ACCEPTED: {"description": "The order is placed, and not closed yet.", **PLACED},
     },
 )
 async def place_order(
     order: OrderBody,
     desk: Desk,
+    caller: Known,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description="the same key again is the same order")] = None,
     prefer: Annotated[str | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
 ) -> OrderView:
     """Start an order's saga, once.
 
-    Its identity is `order_id` if given, else derived from `Idempotency-Key`, else new. Placing the same order again under the
-    same identity returns it as it stands; placing another one under it is refused.
+    Its identity is `order_id` if given, else derived from the caller and `Idempotency-Key`, else new. Placing the same order
+    again under the same identity returns it as it stands; placing another one under it is refused.
     """
-    order_id = order.order_id or (digest(["order", CALLER, idempotency_key])[:32] if idempotency_key else uuid4().hex)
+    if not caller.acts_for(order.customer_id):
+        raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
+    order_id = order.order_id or (digest(["order", caller.subject, idempotency_key])[:32] if idempotency_key else uuid4().hex)
     try:
         await desk.place(order_id, order, idempotency_key)
         if seconds := _wait_seconds(prefer):

@@ -25,6 +25,16 @@ DECISIONS: Mapping[str, tuple[tuple[str, str], Callable[[Decision], str]]] = {
 }
 """By reason: the messages by which people stop a saga, and how that is told; Temporal's own cancel is called `cancel` as well."""
 
+IN_WORDS: Mapping[str, str] = {
+    "CANCELLED": "the order was cancelled",
+    "REJECTED": "a person rejected the order",
+    "REVIEW_EXPIRED": "nobody approved the order in time",
+    "DEADLINE_EXCEEDED": "it was not completed by its deadline",
+    "STEP_UNAVAILABLE": "a service gave no usable answer in time",
+    "INVALID_ORDER": "what was asked for is no order",
+}
+"""By reason: what is told while the saga rolls back and its history has no better word."""
+
 SETTLES = ("settle_step", "request_settle_step")
 
 
@@ -139,7 +149,7 @@ def _failure(run: Run) -> Failure | None:
             _refusal(reason, before)
             or _decision(reason, before)
             or _outage(reason, before)
-            or Failure(reason=reason, message=reason)
+            or Failure(reason=reason, message=IN_WORDS.get(reason, reason))
         )
 
 
@@ -162,8 +172,9 @@ def _decision(reason: str, before: Sequence[Moment]) -> Failure | None:
             return Failure(reason=reason, message=in_words(decision), details=decision.model_dump())
     for detail in asked:
         if detail.get("by") == "temporal":
-            message = detail.get("reason") or "cancelled through Temporal"
-            return Failure(reason=reason, message=message, details={"by": "temporal"})
+            told = str(detail.get("reason") or "")
+            message = f"cancelled by an operator{': ' if told else ''}{told}"
+            return Failure(reason=reason, message=message, details={"by": "temporal", "reason": told})
     return None
 
 
@@ -172,7 +183,7 @@ def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
     heard = [moment for moment in before if moment.kind == "note" and moment.command is not None]
     if reason != "STEP_UNAVAILABLE" or not heard:
         return None
-    return Failure(step=_step(heard[-1]), reason=reason, message=heard[-1].name, details=heard[-1].detail)
+    return Failure(step=_step(heard[-1]), reason=reason, message=IN_WORDS[reason], details=heard[-1].detail)
 
 
 def _step(moment: Moment) -> str | None:

@@ -10,6 +10,8 @@ from contracts import stubs
 from contracts.base import Identifier, Sku
 from contracts.payment import WalletQuery, WalletView
 from contracts.stock import StockQuery, StockView
+from routes import examples
+from routes.access import Known
 from routes.orders import Desk
 from routes.problems import documented, not_found
 
@@ -19,7 +21,7 @@ ABSENT = documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPS
 
 
 @router.get("/stock/{sku}", tags=["reads"], responses=ABSENT)
-async def read_stock(sku: Annotated[Sku, Path()], desk: Desk) -> StockView:
+async def read_stock(sku: Annotated[Sku, Path(examples=[examples.SKU])], desk: Desk) -> StockView:
     """Return a product and how many of it can be sold, as the stock service answers."""
     found: StockView | None = await desk.ask(stubs.STOCK_QUEUE, stubs.read_stock, StockQuery(sku=sku))
     if found is None:
@@ -28,8 +30,12 @@ async def read_stock(sku: Annotated[Sku, Path()], desk: Desk) -> StockView:
 
 
 @router.get("/customers/{customer_id}/wallet", tags=["reads"], responses=ABSENT)
-async def read_wallet(customer_id: Annotated[Identifier, Path()], desk: Desk) -> WalletView:
+async def read_wallet(
+    customer_id: Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])], desk: Desk, caller: Known
+) -> WalletView:
     """Return a customer's wallet, as the payment service answers."""
+    if not caller.acts_for(customer_id):
+        raise not_found(f"customer {customer_id}")
     found: WalletView | None = await desk.ask(stubs.PAYMENT_QUEUE, stubs.read_wallet, WalletQuery(customer_id=customer_id))
     if found is None:
         raise not_found(f"customer {customer_id}")

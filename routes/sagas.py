@@ -28,23 +28,34 @@ from contracts.states import CLOSED, SagaState
 from contracts.views import Links, OrderView
 from contracts.words import describe, itemise
 from participants.order.service import OrderService
+from routes.access import Caller
 from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
-from routes.projection import view_of_closed, view_of_record, view_of_run
+from routes.projection import Run, view_of_closed, view_of_record, view_of_run
 from routes.runs import ANSWER_LIMIT, Runs, temporal
 
 
 class Sagas:
     """Every order's saga, through Temporal while it has the run and through the order service's record for ever."""
 
-    def __init__(self, client: Client, orders: OrderService, web_ui_url: str, stopping: asyncio.Event) -> None:
-        """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set."""
+    def __init__(
+        self, client: Client, orders: OrderService, web_ui_url: str, stopping: asyncio.Event, caller: Caller | None = None
+    ) -> None:
+        """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set.
+
+        `caller` sees its own orders alone, if it is a customer's; another's and a missing one are the same to it.
+        """
+        self._caller = caller or Caller()
         self._client = client
         self._orders = orders
         self.runs = Runs(client)
         self._web_ui_url = web_ui_url
         self.stopping = stopping
-        self.lists = Lists(self.runs, orders, self._links)
+        self.lists = Lists(self.runs, orders, self._links, self._caller.customer_id)
+
+    def seen_by(self, caller: Caller) -> "Sagas":
+        """Return the sagas as far as a caller may see them."""
+        return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller)
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -56,7 +67,7 @@ class Sagas:
         identity = await asyncio.to_thread(self._orders.identity, order_id)
         known = identity[0] if identity else await self._start(order_id, order, request_key, fingerprint)
         if known != fingerprint:
-            detail = f"order {order_id} was placed before with another content; use a new order_id or Idempotency-Key"
+            detail = f"the order id {order_id} belongs to another order; choose another order_id or Idempotency-Key"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
 
     async def closed_within(self, order_id: str, seconds: float) -> None:
@@ -90,10 +101,10 @@ class Sagas:
             Problem: 404 when there is no such order; 503 when Temporal is away and the order is not closed.
         """
         links = self._links(order_id)
-        record = await asyncio.to_thread(self._orders.find, order_id)
+        record = await asyncio.to_thread(self._orders.find, order_id, self._caller.customer_id)
         closed = record is not None and record.closed_at is not None
         try:
-            run = await self.runs.find(order_id)
+            run = await self._run(order_id)
         except Problem:
             if not closed:
                 raise
@@ -120,6 +131,9 @@ class Sagas:
             Problem: 404 when there is no such order; 409 when it is too late, or there is nothing to act on; 503 when no worker
                 answers in time.
         """
+        decision = decision.model_copy(update={"by": self._caller.signed(decision.by)})
+        if self._caller.customer_id is not None and await self._run(order_id) is None:
+            raise await self._too_late(order_id)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
         ask = self._handle(order_id).execute_update(update, decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
         try:
@@ -133,9 +147,7 @@ class Sagas:
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise unavailable("the orchestrator") from error
-            view = await self.view(order_id)  # says 404 when there is no such order
-            why = "too late" if view.state in CLOSED else "its saga was ended from outside, and takes no act"
-            raise Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}") from error
+            raise await self._too_late(order_id) from error
 
     async def ask(self, participant: str, activity: Any, query: Any) -> Any:
         """Ask a participant to look something up, by a standalone activity on its queue.
@@ -161,6 +173,22 @@ class Sagas:
         async with temporal():
             await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=ANSWER_LIMIT)
         await asyncio.to_thread(self._orders.find, "readyz")
+
+    async def _too_late(self, order_id: str) -> Problem:
+        """Return the problem of an order whose saga has ended.
+
+        Raises:
+            Problem: 404 when there is no such order.
+        """
+        state = (await self.view(order_id)).state
+        why = "too late" if state in CLOSED else "its saga was ended from outside, and takes no act"
+        return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {state}")
+
+    async def _run(self, order_id: str) -> Run | None:
+        """Return the last run of the order's saga, if it is one that the caller may see."""
+        run = await self.runs.find(order_id)
+        visible = run is not None and self._caller.acts_for(run.order.customer_id)
+        return run if visible else None
 
     def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(saga_id(order_id))

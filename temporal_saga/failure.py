@@ -49,15 +49,23 @@ def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     """Tell that a step had no usable answer in time."""
     return Failure(
         reason="STEP_UNAVAILABLE",
-        message=cut(f"{call.participant} gave no usable answer to {call.name} in time; the last error was: {root(last)}"),
+        message=f"the {call.participant} service gave no usable answer in time",
         step=call.name,
+        details={"participant": call.participant, "error": cut(str(root(last)))},
     )
 
 
 def overdue(deadline: datetime, step: str | None = None) -> Failure:
     """Tell that the saga's deadline (UTC) passed, while a step was under way or between two."""
-    where = f" while {step} had no answer" if step else ""
-    return Failure("DEADLINE_EXCEEDED", f"the deadline {deadline:%Y-%m-%d %H:%M:%S} UTC passed{where}", step=step)
+    where = f": {step} had no answer by then" if step else ""
+    message = f"it was not completed by its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC{where}"
+    return Failure("DEADLINE_EXCEEDED", message, step=step, details={"deadline": deadline.isoformat()})
+
+
+def cancelled(reason: str) -> Failure:
+    """Tell that the saga was cancelled by Temporal's own cancel; who did that is not known."""
+    message = f"cancelled by an operator{': ' if reason else ''}{reason}"
+    return Failure("CANCELLED", cut(message), details={"by": "temporal", "reason": cut(reason)})
 
 
 def cut(text: str) -> str:

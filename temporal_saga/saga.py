@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from temporal_saga.call import Call, UnreadableAnswer, to_its_end
 from temporal_saga.duty import Duty, Settlement
-from temporal_saga.failure import Failure, SagaStopped, overdue, refused, unavailable
+from temporal_saga.failure import Failure, SagaStopped, cancelled, overdue, refused, unavailable
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
 
@@ -266,9 +266,9 @@ class Saga:
 
     def _stop_if_asked(self) -> None:
         """Raise when somebody asked the saga to stop, Temporal cancelled it, or its time is over."""
-        cancelled = workflow.cancellation_reason()
-        if self._stopped is None and cancelled is not None:
-            self._stopped = Failure("CANCELLED", cancelled or "cancelled through Temporal", details={"by": "temporal"})
+        reason = workflow.cancellation_reason()
+        if self._stopped is None and reason is not None:
+            self._stopped = cancelled(reason)
         if self._stopped is None and self._deadline is not None and workflow.now() >= self._deadline:
             self._stopped = overdue(self._deadline)
         if self._stopped is not None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from temporalio import workflow
 
 from contracts.decisions import Decision
+from contracts.words import problems
 from workflows.start import explain
 
 D = TypeVar("D", bound=Decision)
@@ -77,4 +78,4 @@ class Act(Generic[D]):
         try:
             return self.body.model_validate(arguments[0])
         except ValidationError as error:
-            raise ValueError(explain(error, self.name)) from error
+            raise ValueError(explain(problems(error.errors()), self.name)) from error

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from contracts.order import Failure, OrderRegisteredEvent, PlaceOrder
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import REFUSALS
-from contracts.words import rejected
+from contracts.words import lasting, rejected
 from temporal_saga import failure as core
 from temporal_saga import policy
 from temporal_saga.failure import SagaStopped
@@ -94,7 +94,7 @@ class OrderSaga(Acts):
             order = read_order(arguments, order_id)
         except InvalidStart as invalid:
             self._record.open(invalid.draft, read_request_key())
-            raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid))) from invalid
+            raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid), details=invalid.details)) from invalid
         self._record.open(order, read_request_key())
         self._saga.set_deadline(workflow.info().workflow_start_time + timedelta(seconds=order.deadline_seconds))
         return order
@@ -138,7 +138,8 @@ class OrderSaga(Acts):
         decided = await saga.pause(lambda: review.verdict is not None, limit)
         review.end("its review is over")
         if not decided:
-            raise SagaStopped(core.Failure("REVIEW_EXPIRED", f"nobody approved the order within {limit}"))
+            told = f"nobody approved the order within {lasting(registered.review_seconds)}"
+            raise SagaStopped(core.Failure("REVIEW_EXPIRED", told, details={"review_seconds": registered.review_seconds}))
         assert review.decision is not None, "a verdict is somebody's"
         if review.verdict == "reject":
             raise SagaStopped(core.Failure("REJECTED", rejected(review.decision), details=review.decision.model_dump()))

@@ -15,11 +15,12 @@ MOST_PROBLEMS = 10
 
 
 class InvalidStart(Exception):
-    """The start is no order; `draft` holds what could be read of one."""
+    """The start is no order; `draft` holds what could be read of one, `details` what is wrong for programs."""
 
-    def __init__(self, message: str, draft: DraftOrder | None = None) -> None:
+    def __init__(self, message: str, draft: DraftOrder | None = None, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.draft = draft or DraftOrder()
+        self.details = details or {}
 
 
 def read_identity() -> str:
@@ -61,15 +62,25 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
     try:
         order = PlaceOrder.model_validate(raw)
     except ValidationError as error:
-        raise InvalidStart(explain(error), salvage(raw, error)) from error
+        found = problems(error.errors())
+        raise InvalidStart(explain(found), salvage(raw, error), {"problems": itemised(found)}) from error
     if order.order_id not in (None, order_id):
         message = f"the order_id {order.order_id!r} and the workflow id {saga_id(order_id)!r} name different orders"
         raise InvalidStart(message, order)
     return order
 
 
-def explain(error: ValidationError, whole: str = "order") -> str:
-    """Return one line that names every field that is wrong, and how; what is no object at all is called `whole`."""
-    told = [f"{'.'.join(map(str, place)) or whole}: {message}" for place, message in problems(error.errors())]
-    more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
-    return "; ".join(told[:MOST_PROBLEMS] + more)
+Found = Sequence[tuple[tuple[int | str, ...], str]]
+"""Where an order is wrong, and how."""
+
+
+def explain(found: Found, whole: str = "order") -> str:
+    """Return one line that names the first fields that are wrong, and how; what is no object at all is called `whole`."""
+    told = [f"{problem['field']}: {problem['message']}" for problem in itemised(found, whole)]
+    more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
+    return "; ".join(told + more)
+
+
+def itemised(found: Found, whole: str = "order") -> list[dict[str, str]]:
+    """Return the same for programs."""
+    return [{"field": ".".join(map(str, place)) or whole, "message": message} for place, message in found[:MOST_PROBLEMS]]

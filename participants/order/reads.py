@@ -32,19 +32,26 @@ class Wanted:
     Args:
         status: as the order's record has it.
         customer_id: whose orders; an order without a known customer is nobody's.
+        owner: the customer who asks, if it is one: nobody else's orders, whatever is asked for.
         among: no others than these ids.
         before: only what is older than this.
     """
 
     status: OrderStatus | None = None
     customer_id: str | None = None
+    owner: str | None = None
     among: Collection[str] | None = None
     before: Position | None = None
 
 
+def owned(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
+    """Narrow a query to one customer's orders; None leaves it everybody's."""
+    return orders if owner is None else orders.where(ORDERS.c.customer_id == owner)
+
+
 def newest(wanted: Wanted, limit: int) -> sa.Select[Any]:
     """Return the query for the newest of the orders wanted, at most so many."""
-    orders = sa.select(ORDERS).order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc()).limit(limit)
+    orders = owned(sa.select(ORDERS), wanted.owner).order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc()).limit(limit)
     if wanted.status is not None:
         orders = orders.where(ORDERS.c.status == wanted.status)
     if wanted.customer_id is not None:

@@ -122,10 +122,10 @@ class OrderService:
         except (KeyReused, Refused):
             return _reused(command.order_id)
 
-    def find(self, order_id: str) -> OrderRecord | None:
-        """Return an order's record, or None when there is none."""
+    def find(self, order_id: str, owner: str | None = None) -> OrderRecord | None:
+        """Return an order's record, or None when there is none; for a customer who asks, when there is none of their own."""
         with reading(self._engine) as connection:
-            row = _find(connection, order_id)
+            row = _find(connection, order_id, owner)
             return None if row is None else reads.records(connection, [row])[0]
 
     def page(self, wanted: Wanted, limit: int) -> list[OrderRecord]:
@@ -152,8 +152,9 @@ class OrderService:
             return tuple(StateMove.model_validate(row._asdict()) for row in connection.execute(wanted))
 
 
-def _find(connection: sa.Connection, order_id: str) -> sa.Row[Any] | None:
-    return connection.execute(sa.select(ORDERS).where(ORDERS.c.order_id == order_id)).one_or_none()
+def _find(connection: sa.Connection, order_id: str, owner: str | None = None) -> sa.Row[Any] | None:
+    wanted = reads.owned(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
+    return connection.execute(wanted).one_or_none()
 
 
 def _insert(
@@ -204,4 +205,4 @@ def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
 
 def _reused(order_id: str) -> OrderRejectedEvent:
     message = f"the order id {order_id} belongs to another order; choose another id"
-    return OrderRejectedEvent(order_id=order_id, reason="ORDER_ID_REUSED", message=message)
+    return OrderRejectedEvent(order_id=order_id, reason="ORDER_ID_REUSED", message=message, details={"order_id": order_id})

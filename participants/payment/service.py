@@ -115,7 +115,12 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
     """Say why the wallet cannot pay, or None when it can."""
     customer_id, order_id = command.customer_id, command.order_id
     if row is None:
-        return PaymentFailedEvent(order_id=order_id, reason="UNKNOWN_CUSTOMER", message=f"customer {customer_id} has no wallet")
+        return PaymentFailedEvent(
+            order_id=order_id,
+            reason="UNKNOWN_CUSTOMER",
+            message=f"customer {customer_id} has no wallet",
+            details={"customer_id": customer_id},
+        )
     if row.currency != command.currency:
         return PaymentFailedEvent(
             order_id=order_id,
@@ -128,8 +133,9 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
     return PaymentFailedEvent(
         order_id=order_id,
         reason="INSUFFICIENT_FUNDS",
-        message=f"{money(command.amount_minor, row.currency)} asked, {money(row.balance_minor, row.currency)} left",
-        details={"asked_minor": command.amount_minor, "balance_minor": row.balance_minor},
+        message=f"the order costs {money(command.amount_minor, row.currency)}, "
+        f"and there are {money(row.balance_minor, row.currency)} in the wallet",
+        details={"asked_minor": command.amount_minor, "balance_minor": row.balance_minor, "currency": row.currency},
     )
 
 

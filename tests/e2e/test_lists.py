@@ -253,7 +253,7 @@ def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
     assert [parameter["name"] for parameter in declared["parameters"]] == [
         *("status", "customer_id", "needs_attention", "limit", "cursor"),
     ]
-    assert declared["responses"].keys() == {"200", "422", "503"}
+    assert declared["responses"].keys() == {"200", "422", "429", "503"}
     assert declared["responses"]["200"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/OrderList"}
 
 

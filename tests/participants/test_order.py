@@ -35,7 +35,10 @@ from tests.participants.commands import (
 )
 
 REUSED = OrderRejectedEvent(
-    order_id="7", reason="ORDER_ID_REUSED", message="the order id 7 belongs to another order; choose another id"
+    order_id="7",
+    reason="ORDER_ID_REUSED",
+    message="the order id 7 belongs to another order; choose another id",
+    details={"order_id": "7"},
 )
 LATER = START + timedelta(days=1)
 

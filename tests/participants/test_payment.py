@@ -80,8 +80,8 @@ def test_too_little_money_is_refused_with_what_was_asked_and_what_is_left(paymen
     assert payment.process(pay("1", 1_005)) == PaymentFailedEvent(
         order_id="1",
         reason="INSUFFICIENT_FUNDS",
-        message="10.05 GBP asked, 10.00 GBP left",
-        details={"asked_minor": 1_005, "balance_minor": 1_000},
+        message="the order costs 10.05 GBP, and there are 10.00 GBP in the wallet",
+        details={"asked_minor": 1_005, "balance_minor": 1_000, "currency": "GBP"},
     )
     assert balance(payment) == 1_000
 
@@ -89,7 +89,7 @@ def test_too_little_money_is_refused_with_what_was_asked_and_what_is_left(paymen
 def test_an_unknown_customer_is_refused(payment: PaymentService) -> None:
     """UNKNOWN_CUSTOMER names the customer who has no wallet."""
     assert payment.process(pay("1", 1, customer_id="zoe")) == PaymentFailedEvent(
-        order_id="1", reason="UNKNOWN_CUSTOMER", message="customer zoe has no wallet"
+        order_id="1", reason="UNKNOWN_CUSTOMER", message="customer zoe has no wallet", details={"customer_id": "zoe"}
     )
 
 
@@ -129,7 +129,7 @@ def test_a_refusal_is_true_when_money_comes_in_the_middle(payment: PaymentServic
 
     answer = payment.process(pay("2", 900))
     if isinstance(answer, PaymentFailedEvent):
-        assert answer.details == {"asked_minor": 900, "balance_minor": 600}
+        assert answer.details == {"asked_minor": 900, "balance_minor": 600, "currency": "GBP"}
     assert balance(payment) == (600 if isinstance(answer, PaymentFailedEvent) else 100)
     came_in_time = engine.dialect.name == "postgresql" and looks == 1  # after the wallet was found empty, before it was locked
     assert isinstance(answer, PaymentCompletedEvent) is came_in_time

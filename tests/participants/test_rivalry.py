@@ -45,7 +45,7 @@ def test_of_100_payments_from_one_wallet_as_many_win_as_it_can_pay(payment: Paym
     assert sum(isinstance(answer, PaymentCompletedEvent) for answer in answers) == 7
     refusals = [answer for answer in answers if isinstance(answer, PaymentFailedEvent)]
     assert {(refusal.reason, refusal.message) for refusal in refusals} == {
-        ("INSUFFICIENT_FUNDS", "3.00 GBP asked, 2.99 GBP left")
+        ("INSUFFICIENT_FUNDS", "the order costs 3.00 GBP, and there are 2.99 GBP in the wallet")
     }
     assert payment.wallet("ann") == WalletView(customer_id="ann", currency="GBP", balance_minor=299)
 

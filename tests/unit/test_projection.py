@@ -210,6 +210,7 @@ def wish(name: str, by: str, *arguments: Any) -> Moment:
 
 ANN, BOB = {"by": "ann", "reason": "ordered twice"}, {"by": "bob", "reason": "me too"}
 BY_ANN = Failure(reason="CANCELLED", message="cancelled by ann: ordered twice", details=ANN)
+BY_SOMEBODY = {"by": "temporal", "reason": "wrong customer"}
 BY_TEMPORAL = at("decision", "cancel", by="temporal", reason="wrong customer")
 
 
@@ -232,10 +233,10 @@ BY_TEMPORAL = at("decision", "cancel", by="temporal", reason="wrong customer")
         ([wish("cancel", "signal", *malformed) for malformed in ((), (BOB, BOB), (7,), (None,), ({"by": "bob"},))], None),
         ([wish("cancel", "signal"), wish("cancel", "signal", ANN)], BY_ANN),
         ([BY_TEMPORAL, wish("cancel", "signal", ANN)], BY_ANN),
-        ([BY_TEMPORAL], Failure(reason="CANCELLED", message="wrong customer", details={"by": "temporal"})),
+        ([BY_TEMPORAL], Failure(reason="CANCELLED", message="cancelled by an operator: wrong customer", details=BY_SOMEBODY)),
         (
             [at("decision", "cancel", by="temporal", reason="")],
-            Failure(reason="CANCELLED", message="cancelled through Temporal", details={"by": "temporal"}),
+            Failure(reason="CANCELLED", message="cancelled by an operator", details=BY_SOMEBODY | {"reason": ""}),
         ),
     ],
 )
@@ -243,7 +244,7 @@ def test_a_cancel_tells_who_and_why_while_it_rolls_back(decisions: list[Moment],
     """A cancelled order says at once who cancelled it and why: the first proper wish, or else Temporal's cancel."""
     moments = (*PAID, *decisions, at("state", "ROLLING_BACK"), sent("RefundPaymentCommand", "payment"))
     run = running("ROLLING_BACK", *moments, reason="CANCELLED")
-    assert view(run).failure == (failure or Failure(reason="CANCELLED", message="CANCELLED"))
+    assert view(run).failure == (failure or Failure(reason="CANCELLED", message="the order was cancelled"))
 
 
 def test_what_is_said_during_a_rollback_is_not_its_reason() -> None:
@@ -251,7 +252,7 @@ def test_what_is_said_during_a_rollback_is_not_its_reason() -> None:
     later = (at("state", "ROLLING_BACK"), wish("cancel", "signal", BOB), unanswered("RefundPaymentCommand", "payment", "down"))
     first = (*PAID, wish("cancel", "signal", ANN))
     assert view(running("ROLLING_BACK", *first, *later, reason="CANCELLED")).failure == BY_ANN
-    overdue = Failure(reason="DEADLINE_EXCEEDED", message="DEADLINE_EXCEEDED")
+    overdue = Failure(reason="DEADLINE_EXCEEDED", message="it was not completed by its deadline")
     assert view(running("ROLLING_BACK", *PAID, *later, reason="DEADLINE_EXCEEDED")).failure == overdue
 
 
@@ -266,7 +267,7 @@ def test_an_outage_tells_its_step_while_it_rolls_back() -> None:
     assert view(run).failure == Failure(
         step="DecreaseStock",
         reason="STEP_UNAVAILABLE",
-        message="DecreaseStockCommand unanswered: its outcome is unknown",
+        message="a service gave no usable answer in time",
         details={"error": "stock is down"},
     )
 

@@ -46,6 +46,8 @@ ROOMS = {
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
     "activities/*": "activities contracts participants temporalio",
+    "routes/limits.py": f"{API} limits",
+    "routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
@@ -54,7 +56,7 @@ ROOMS = {
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
     "embedded.py": "config contracts",
-    "config.py": "temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
+    "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
 

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from contracts.decisions import Decision
 from contracts.money import money
 from contracts.order import OrderLine, PlaceOrder
-from contracts.words import cancelled, count, describe, problems
+from contracts.words import cancelled, count, describe, lasting, problems
 
 LINE = OrderLine(sku="85123A", quantity=6, unit_price_minor=255)
 ORDER = PlaceOrder(customer_id="17850", currency="GBP", lines=(LINE,))
@@ -30,6 +30,15 @@ def test_an_order_is_told_in_one_line() -> None:
     """An order is told by its customer, how many lines it has and what they cost."""
     assert describe(ORDER) == "Customer 17850: 1 line, 15.30 GBP"
     assert count(ORDER.model_copy(update={"lines": (LINE, LINE)})) == "2 lines"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(1, "1 second"), (90, "90 seconds"), (60, "1 minute"), (900, "15 minutes"), (3_600, "1 hour"), (86_400, "24 hours")],
+)
+def test_a_time_is_told_in_whole_units(seconds: int, told: str) -> None:
+    """A time reads as people say it."""
+    assert lasting(seconds) == told
 
 
 def test_a_cancel_is_told_with_who_and_why() -> None:

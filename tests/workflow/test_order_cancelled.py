@@ -133,7 +133,7 @@ async def test_whoever_cancels_is_recorded(script: Script, cancel: Cancel) -> No
     await script.failed()
     told = (closing.failure.message, closing.failure.details)
     assert told == (
-        ("cancelled through Temporal", {"by": "temporal"})
+        ("cancelled by an operator", {"by": "temporal", "reason": ""})
         if cancel is by_temporal
         else ("cancelled by anna: changed her mind", DECISION)
     )

@@ -76,6 +76,8 @@ async def test_a_start_that_is_no_order_closes_with_a_readable_error(script: Scr
     error = await script.failed()
     assert (error.type, error.details[0]["reason"]) == ("OrderFailed", "INVALID_ORDER")
     assert error.message.startswith(f"INVALID_ORDER: {message}")
+    for problem in error.details[0]["details"].get("problems", []):
+        assert f"{problem['field']}: {problem['message']}" in error.message
     assert cancel.order_id == order_id_of(script.saga_id)
     assert [move.state for move in cancel.moves] == ["PENDING", "ROLLING_BACK"]
 

@@ -55,7 +55,7 @@ async def test_a_step_that_fails_for_good_without_refusing_is_taken_back(script:
     await take_back(script, *UNDOING[step])
     failure = (await script.failed()).details[0]
     assert failure["reason"] == "STEP_UNAVAILABLE"
-    assert "the key was used for something else" in failure["message"]
+    assert "the key was used for something else" in failure["details"]["error"]
 
 
 async def test_a_step_that_ends_in_time_is_taken_back_when_the_deadline_passed_meanwhile(script: Script) -> None:

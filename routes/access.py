@@ -1,0 +1,162 @@
+"""Who may do what: tokens are read before anything else of a request, and every route is open to its scopes alone."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as Connection
+
+from routes.problems import Problem, answer, documented
+
+MOST_OF_A_NAME = 60
+
+
+class Scope(StrEnum):
+    """What a token allows."""
+
+    WRITE = "orders:write"
+    READ = "orders:read"
+    OPERATE = "saga:operate"
+
+
+PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+PUBLIC_FILES = "/static-offline-docs/"
+
+CANCEL = "POST /orders/{order_id}/cancel"
+NEEDED: Mapping[str, Scope] = {
+    "POST /orders": Scope.WRITE,
+    "GET /orders": Scope.READ,
+    "GET /orders/{order_id}": Scope.READ,
+    "GET /orders/{order_id}/events": Scope.READ,
+    CANCEL: Scope.OPERATE,
+    "POST /orders/{order_id}/approve": Scope.OPERATE,
+    "POST /orders/{order_id}/reject": Scope.OPERATE,
+    "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
+    "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
+    "GET /stock/{sku}": Scope.READ,
+    "GET /customers/{customer_id}/wallet": Scope.READ,
+}
+"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to everybody."""
+
+NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
+"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope above serves as well."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks.
+
+    Args:
+        subject: whom the token was issued to; "" where nobody is asked who they are.
+        scopes: what the token allows.
+        customer_id: the customer whose orders alone the caller sees and places; None for all customers.
+    """
+
+    subject: str = ""
+    scopes: frozenset[str] = frozenset(Scope)
+    customer_id: str | None = None
+
+    def acts_for(self, customer_id: str | None) -> bool:
+        """Tell whether this caller may see and order what is this customer's."""
+        return self.customer_id in (None, customer_id)
+
+    def signed(self, name: str) -> str:
+        """Return the name that a decision is recorded under: a token's subject stands beside whatever the caller says."""
+        return name if self.subject in ("", name) else f"{name[:MOST_OF_A_NAME]} (as {self.subject})"
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who makes this request."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+Known = Annotated[Caller, Depends(caller_of)]
+
+
+def scopes_of(route: str, *, customer: bool) -> list[Scope]:
+    """Return the scopes of which each opens a route; none when it is closed."""
+    tables = (NEEDED, NEEDED_BY_CUSTOMERS) if customer else (NEEDED,)
+    return [table[route] for table in tables if route in table]
+
+
+def gate(request: Request, caller: Known) -> None:
+    """Let a caller through to a route.
+
+    Raises:
+        Problem: 403, the token does not open the route.
+    """
+    if is_public(request.url.path):
+        return
+    route = f"{request.method} {request.scope['route'].path}"
+    scopes = scopes_of(route, customer=caller.customer_id is not None)
+    if not caller.scopes.intersection(scopes):
+        needed = f"needs a token with the scope {' or '.join(scopes)}" if scopes else "is open to nobody"
+        raise forbidden(f"{route} {needed}", challenge=f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"')
+
+
+def is_public(path: str) -> bool:
+    """Tell whether a path is open to everybody."""
+    return path in PUBLIC or path.startswith(PUBLIC_FILES)
+
+
+def forbidden(why: str, *, challenge: str | None = None) -> Problem:
+    """Return the problem of a caller who is known and may not do this."""
+    headers = {"WWW-Authenticate": challenge} if challenge else None
+    return Problem(HTTPStatus.FORBIDDEN, "forbidden", why, headers=headers)
+
+
+def unauthorized(why: str, *, challenge: str = "Bearer") -> Problem:
+    """Return the problem of a caller who does not say, or not credibly, who they are."""
+    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", why, headers={"WWW-Authenticate": challenge})
+
+
+class Authentication:
+    """Finds who makes a request, before anything of its body is read."""
+
+    def __init__(self, app: ASGIApp, read: Callable[[str], Awaitable[Caller]] | None) -> None:
+        """Stand before `app`.
+
+        Args:
+            app: what is asked.
+            read: returns whom a token names, or raises a Problem; None when nobody is asked, and everybody may do everything.
+        """
+        self._app = app
+        self._read = read
+
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+        """Pass the request on with its caller, or answer 401."""
+        if scope["type"] == "http":
+            try:
+                scope.setdefault("state", {})["caller"] = await self._caller(scope)
+            except Problem as problem:
+                await answer(problem)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Connection) -> Caller:
+        if self._read is None:
+            return Caller()
+        if is_public(scope["path"]):
+            return Caller(scopes=frozenset())
+        given = Headers(scope=scope).getlist("authorization")
+        kind, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise unauthorized("say who you are: send one Authorization header, with a bearer token")
+        return await self._read(token.strip())
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Tell in an OpenAPI document what opens each of its calls, and how callers are turned away."""
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    refused = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            if scopes := scopes_of(f"{method.upper()} {path}", customer=True):
+                call["security"] = [{"token": [scope]} for scope in scopes]
+                call["responses"] |= {str(status): told for status, told in refused.items()}

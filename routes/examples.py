@@ -1,0 +1,59 @@
+"""Examples for people who read the OpenAPI document, and for programs that try it."""
+
+from typing import Any
+
+ORDER_ID = "cart-4711"
+STEP = "ProcessPayment"
+SKU = "85123A"
+CUSTOMER_ID = "17850"
+
+ORDER: dict[str, Any] = {
+    "customer_id": CUSTOMER_ID,
+    "currency": "GBP",
+    "lines": [{"sku": SKU, "quantity": 6, "unit_price_minor": 255}],
+    "deadline_seconds": 900,
+}
+DECISION: dict[str, Any] = {"by": "ann@shop.example", "reason": "the customer called"}
+EVIDENCE: dict[str, Any] = DECISION | {"evidence": "bank transfer 2026-114"}
+
+OUT_OF_STOCK: dict[str, Any] = {
+    "order_id": ORDER_ID,
+    "state": "FAILED",
+    "status": "CANCELLED",
+    "customer_id": CUSTOMER_ID,
+    "currency": "GBP",
+    "total_minor": 1530,
+    "lines": ORDER["lines"],
+    "placed_at": "2026-01-05T09:30:00Z",
+    "closed_at": "2026-01-05T09:30:01Z",
+    "needs_attention": False,
+    "failure": {
+        "step": "DecreaseStock",
+        "event": "StockDecreaseFailedEvent",
+        "reason": "OUT_OF_STOCK",
+        "message": "85123A: 6 asked, 2 left",
+        "details": {"short": [{"sku": SKU, "asked": 6, "available": 2}]},
+    },
+    "compensations": [
+        {"step": "ProcessPayment", "command": "RefundPaymentCommand", "state": "DONE", "attempts": 1, "settled": None},
+        {"step": "RegisterOrder", "command": "CancelOrderCommand", "state": "DONE", "attempts": 1, "settled": None},
+    ],
+    "timeline": [
+        {"at": "2026-01-05T09:30:00Z", "kind": "state", "name": "PENDING", "participant": None, "attempt": None, "detail": {}}
+    ],
+    "links": {
+        "self": f"/orders/{ORDER_ID}",
+        "temporal": f"http://localhost:8233/namespaces/default/workflows/order-{ORDER_ID}",
+    },
+}
+
+
+def shown(example: Any) -> dict[str, Any]:
+    """Return the example of an answer's body, as a route declares it."""
+    return {"content": {"application/json": {"example": example}}}
+
+
+def links() -> dict[str, Any]:
+    """Return what can be called with an order that was just placed, as a route declares it."""
+    told = {"parameters": {"order_id": "$response.body#/order_id"}}
+    return {"links": {name: {"operationId": name, **told} for name in ("read_order", "cancel_order", "approve_order")}}

@@ -1,0 +1,191 @@
+"""What a request may cost before anybody looks at it: the size and time of its body, and how many there are."""
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from routes.access import Caller
+from routes.problems import RETRY_AFTER_SECONDS, Problem, answer, documented
+
+MOST_BYTES = 256 * 1024
+BODY_SECONDS = 10
+"""A body that has not arrived within this is not waited for."""
+
+REFUSED_BODIES = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+
+HEALTH = frozenset({"/livez", "/readyz"})
+"""Asked by those who would restart us for an answer of 429."""
+
+LAST = {"Connection": "close"}
+"""What is left of a body that is refused is not read; the connection ends."""
+
+
+class InFlight:
+    """Serves so many requests at one time; one more is told to come again."""
+
+    def __init__(self, app: ASGIApp, most: int | None) -> None:
+        """Stand before `app`; `most` is None for no limit."""
+        self._app = app
+        self._most = math.inf if most is None else most
+        self._served = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 429."""
+        if scope["type"] != "http" or scope["path"] in HEALTH:
+            await self._app(scope, receive, send)
+        elif self._served >= self._most:
+            busy = "as many requests as the API serves at one time are under way; ask again"
+            await answer(_too_many(busy, RETRY_AFTER_SECONDS))(scope, receive, send)
+        else:
+            self._served += 1
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._served -= 1
+
+
+class Rate:
+    """Takes so many requests in a time from each caller: from a token's subject, or else from an address."""
+
+    def __init__(self, app: ASGIApp, rate: str) -> None:
+        """Stand before `app`; `rate` is like `20/second`, or empty for no limit."""
+        self._app = app
+        self._rate = parse(rate) if rate else None
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 429."""
+        if self._rate is not None and scope["type"] == "http" and scope["path"] not in HEALTH:
+            caller: Caller = scope["state"]["caller"]
+            who = ("token", caller.subject) if caller.subject else ("address", (scope.get("client") or [""])[0])
+            if not self._limiter.hit(self._rate, *who):
+                free_at = self._limiter.get_window_stats(self._rate, *who).reset_time
+                problem = _too_many(f"more than {self._rate} from you; ask again later", free_at - time.time())
+                await answer(problem)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class Body:
+    """Reads a body within its limits, and lets only what is plainly JSON through to the routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body read, or answer 400, 408, 413 or 415."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await _read(Headers(scope=scope), receive)
+            if body and scope["method"] == "POST":
+                _check(body, Headers(scope=scope).get("content-type", ""))
+        except Problem as problem:
+            await answer(problem)(scope, receive, send)
+        else:
+            await self._app(scope, receive if body is None else _again(body, receive), send)
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Tell in an OpenAPI document how requests are turned away that cost too much."""
+    for path, calls in document["paths"].items():
+        for call in calls.values():
+            crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
+            refused = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
+            call["responses"] |= {str(status): told for status, told in refused.items()}
+
+
+async def _read(headers: Headers, receive: Receive) -> bytes | None:
+    """Return the body, counted as it comes in; None when the caller went away before its end.
+
+    Raises:
+        Problem: 413 or 408, it is too large or too slow.
+    """
+    too_large = f"a body has at most {MOST_BYTES} bytes"
+    if (announced := headers.get("content-length", "")).isdigit() and int(announced) > MOST_BYTES:
+        raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
+    body, more = bytearray(), True
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while more:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > MOST_BYTES:
+                    raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
+    except TimeoutError as error:
+        raise _refused(HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"the body did not arrive within {BODY_SECONDS} s") from error
+    return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """Return a `receive` that gives the body that was read, and then what else comes."""
+    read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return read.pop() if read else await receive()
+
+    return again
+
+
+def _check(body: bytes, content_type: str) -> None:
+    """Find a body to be JSON that every reader understands alike (RFC 7493).
+
+    Raises:
+        Problem: 415 or 400, it says that it is something else, or is not.
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "send JSON, with Content-Type: application/json")
+    try:
+        pending = [json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)]
+        while pending:
+            value = pending.pop()
+            if isinstance(value, dict):
+                pending += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                pending += value
+            elif isinstance(value, str) and any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in value):
+                raise ValueError("a text in it has a NUL or half a surrogate pair")  # noqa: TRY301  # one answer to all
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise Problem(HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; of two values under one key nobody knows which is meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in an object")
+    return found
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _refused(status: HTTPStatus, slug: str, why: str) -> Problem:
+    return Problem(status, slug, why, headers=LAST)
+
+
+def _too_many(why: str, seconds: float) -> Problem:
+    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", why, headers=headers)

@@ -1,0 +1,90 @@
+"""Bearer tokens: which are believed, and whom they name."""
+
+import asyncio
+import json
+import re
+from time import monotonic
+from typing import Any
+
+import jwt
+
+from config import Settings
+from contracts.base import IDENTIFIER
+from routes.access import Caller, unauthorized
+from routes.problems import unavailable
+
+FETCH_SECONDS = 3
+AGAIN_AFTER_SECONDS = 5
+"""The issuer's keys are not asked for again so soon after they could not be had."""
+
+MOST_SUBJECT = 128
+
+WRONG: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.ExpiredSignatureError, "has expired"),
+    (jwt.ImmatureSignatureError, "is not valid yet"),
+    (jwt.InvalidIssuerError, "was issued by somebody else"),
+    (jwt.InvalidAudienceError, "was issued for something else"),
+    (jwt.MissingRequiredClaimError, "lacks a claim; it needs exp, iss, aud and sub"),
+)
+
+
+class Tokens:
+    """Believes the tokens of one issuer, for one audience, signed by one algorithm."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Check tokens as the settings say."""
+        self._settings = settings
+        self._published = jwt.PyJWKClient(settings.auth_jwks_url, timeout=FETCH_SECONDS) if settings.auth_jwks_url else None
+        self._one_at_a_time = asyncio.Lock()
+        self._away_until = 0.0
+
+    async def caller(self, token: str) -> Caller:
+        """Return whom a token names.
+
+        Raises:
+            Problem: 401 when the token is not believed; 503 when the issuer's keys cannot be had.
+        """
+        settings = self._settings
+        try:
+            claims = jwt.decode(
+                token,
+                await self._key(token),
+                algorithms=[settings.token_algorithm],
+                issuer=settings.auth_issuer,
+                audience=settings.auth_audience,
+                leeway=settings.auth_clock_skew_seconds,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            raise _refused(next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")) from error
+        return _read(claims, settings.auth_customer_claim)
+
+    async def _key(self, token: str) -> Any:
+        """Return the key that must have signed a token."""
+        if self._published is None:
+            return self._settings.auth_secret.get_secret_value()
+        async with self._one_at_a_time:  # and not a thread for each caller, should the issuer not answer
+            if monotonic() < self._away_until:
+                raise unavailable("the issuer of tokens")
+            try:
+                return await asyncio.to_thread(self._published.get_signing_key_from_jwt, token)
+            except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, json.JSONDecodeError, OSError) as error:
+                self._away_until = monotonic() + AGAIN_AFTER_SECONDS
+                raise unavailable("the issuer of tokens") from error
+
+
+def _read(claims: dict[str, Any], customer_claim: str) -> Caller:
+    """Return whom the claims of a token name. A customer that cannot be read is no customer, and not all of them."""
+    subject, scopes = claims["sub"], claims.get("scope", "")
+    if not (0 < len(subject) <= MOST_SUBJECT and subject.isprintable()):
+        raise _refused(f"has a sub that is no name of 1 to {MOST_SUBJECT} characters")
+    if not isinstance(scopes, str):
+        raise _refused("has a scope that is no text, like 'orders:read orders:write'")
+    customer_id = claims.get(customer_claim)
+    if customer_claim in claims and not (isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)):
+        raise _refused(f"has a {customer_claim} that is no customer's id")
+    return Caller(subject, frozenset(scopes.split()), customer_id)
+
+
+def _refused(why: str) -> Exception:
+    return unauthorized(f"the token {why}", challenge='Bearer error="invalid_token"')

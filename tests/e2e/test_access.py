@@ -1,0 +1,215 @@
+"""Who may do what, cell by cell, over HTTP and through real processes."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack import Stack, order, until
+from tests.tokens import AUTHENTICATION, SCOPES, bearer
+
+WRITE, READ, OPERATE = SCOPES
+SAID = {"by": "somebody", "reason": "a test"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system that asks callers who they are, with two customers; ann has an order that is completed."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env |= AUTHENTICATION | {"API_TRUSTED_NETWORK": "1"}
+    try:
+        system.seed({"ann": 10**6, "bob": 10**6}, {"plenty": 10**6})
+        system.start_all("orchestrator", "order", "payment", "stock")
+        placed = system.http.post("/orders", json=ANNS, headers=bearer(*SCOPES) | {"Prefer": "wait=20"})
+        assert placed.json()["state"] == "COMPLETED"
+        yield system
+    finally:
+        system.stop()
+
+
+ANNS = order("ann", order_id="anns")
+
+CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
+    ("POST", "/orders", ANNS, 200, 403),
+    ("GET", "/orders?customer_id=ann", None, 200, 200),
+    ("GET", "/orders/anns", None, 200, 404),
+    ("POST", "/orders/anns/cancel", SAID, 409, 404),
+    ("POST", "/orders/anns/approve", SAID, 409, 404),
+    ("POST", "/orders/anns/reject", SAID, 409, 404),
+    ("POST", "/orders/anns/steps/ProcessPayment/retry", SAID, 409, 404),
+    ("POST", "/orders/anns/steps/ProcessPayment/settle", SAID | {"evidence": "none"}, 409, 404),
+    ("GET", "/stock/plenty", None, 200, 200),
+    ("GET", "/customers/ann/wallet", None, 200, 404),
+]
+"""Each call, what who may make it is answered, and what another customer is answered; it is too late for every act."""
+
+OPENED_BY = {
+    **{path: {OPERATE} for _, path, *_ in CALLS},
+    "/orders": {WRITE},
+    **{path: {READ} for method, path, *_ in CALLS if method == "GET"},
+}
+CELLS = [
+    (call, scopes, customer)
+    for call in CALLS
+    for number in range(len(SCOPES) + 1)
+    for scopes in combinations(SCOPES, number)
+    for customer in (None, "ann", "bob")
+]
+
+
+def ask(stack: Stack, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+    return stack.http.request(method, path, json=body, headers=headers)
+
+
+def name_of_cell(part: Any) -> str:
+    return f"{part[0]} {part[1]}" if isinstance(part, tuple) and len(part) == 5 else str(part)
+
+
+@pytest.mark.parametrize(("call", "scopes", "customer"), CELLS, ids=name_of_cell)
+def test_a_cell(stack: Stack, call: tuple[str, str, Any, int, int], scopes: tuple[str, ...], customer: str | None) -> None:
+    """Every call, with every set of scopes, for everybody, the owner and another customer, is answered as declared."""
+    method, path, body, allowed, strangers = call
+    opened_by = OPENED_BY[path] | ({WRITE} if path.endswith("/cancel") and customer else set())
+    answer = ask(stack, method, path, body, **bearer(*scopes, customer=customer))
+    if not opened_by & set(scopes):
+        assert (answer.status_code, answer.json()["type"]) == (403, "urn:problem:forbidden")
+        assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    else:
+        assert answer.status_code == (strangers if customer == "bob" else allowed), answer.text
+    if path.startswith("/orders?") and answer.status_code == 200:
+        assert [shown["order_id"] for shown in answer.json()["orders"]] == ([] if customer == "bob" else ["anns"])
+
+
+@pytest.mark.parametrize(("method", "path"), [call[:2] for call in CALLS])
+def test_nobody_comes_in_without_a_token(stack: Stack, method: str, path: str) -> None:
+    """Without a token, every call is answered 401, whatever its body."""
+    for headers in ({}, {"Authorization": "Basic YTpi"}, {"Authorization": "Bearer"}, {"Authorization": "Bearer x.y.z"}):
+        answer = stack.http.request(method, path, content="{", headers=headers)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/openapi.json", "/"])
+def test_what_is_public_needs_no_token(stack: Stack, path: str) -> None:
+    """Health and documentation are open to everybody, also with a token that is none."""
+    assert stack.http.get(path).status_code in (200, 307)
+    assert stack.http.get(path, headers={"Authorization": "Bearer nonsense"}).status_code in (200, 307)
+
+
+ABSENT = [
+    ("GET", "/orders/{}", None),
+    *(("POST", f"/orders/{{}}/{act}", SAID) for act in ("cancel", "approve", "reject", "steps/ProcessPayment/retry")),
+    ("POST", "/orders/{}/steps/ProcessPayment/settle", SAID | {"evidence": "none"}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ABSENT)
+def test_anothers_order_and_a_missing_one_are_alike(stack: Stack, method: str, path: str, body: Any) -> None:
+    """The answers differ in nothing but the id that was asked for."""
+    bob = bearer(*SCOPES, customer="bob")
+    theirs, missing = (ask(stack, method, path.format(name), body, **bob) for name in ("anns", "none"))
+    assert theirs.status_code == missing.status_code == 404
+    assert theirs.text.replace("anns", "none") == missing.text
+
+
+def test_anothers_wallet_and_a_missing_one_are_alike(stack: Stack) -> None:
+    """Of a wallet that is not theirs a customer does not even learn that it is there."""
+    theirs, missing = (ask(stack, "GET", f"/customers/{name}/wallet", **bearer(READ, customer="bob")) for name in ("ann", "none"))
+    everybodys = ask(stack, "GET", "/customers/none/wallet", **bearer(READ))
+    assert theirs.status_code == 404
+    assert theirs.text.replace("ann", "none") == missing.text == everybodys.text
+
+
+def test_a_taken_id_tells_nothing_else(stack: Stack) -> None:
+    """Who asks for an id that another customer's order has is told to choose another, as if it were an order of their own."""
+    own = ask(stack, "POST", "/orders", ANNS | {"deadline_seconds": 5}, **bearer(WRITE, customer="ann"))
+    taken = ask(stack, "POST", "/orders", ANNS | {"customer_id": "bob"}, **bearer(WRITE, customer="bob"))
+    assert (own.status_code, taken.status_code) == (422, 422)
+    assert own.text == taken.text
+    assert taken.json()["detail"] == "the order id anns belongs to another order; choose another order_id or Idempotency-Key"
+
+
+def test_a_key_is_its_callers_own(stack: Stack) -> None:
+    """One Idempotency-Key of two subjects is two orders; of one subject, with whatever token, it is one."""
+    headers = [bearer(WRITE, sub=sub, customer=whose) for sub, whose in (("a", "ann"), ("b", "ann"), ("a", None))]
+    placed = [ask(stack, "POST", "/orders", order("ann"), **who, **{"Idempotency-Key": "k"}).json() for who in headers]
+    first, other, again = (found["order_id"] for found in placed)
+    assert first == again != other
+
+
+def test_an_order_that_is_not_on_record_yet_is_its_customers(stack: Stack) -> None:
+    """While Temporal alone knows an order, others see and cancel it no more than later."""
+    ann, bob = (bearer(*SCOPES, customer=name) for name in ("ann", "bob"))
+    stack.kill("order")
+    try:
+        assert ask(stack, "POST", "/orders", order("ann", order_id="early"), **ann).status_code == 202
+        for who, seen in ((ann, 200), (bob, 404), (bearer(READ), 200)):
+            assert ask(stack, "GET", "/orders/early", **who).status_code == seen
+        assert ask(stack, "POST", "/orders/early/cancel", SAID, **bob).status_code == 404
+        assert ask(stack, "POST", "/orders/early/cancel", SAID, **bearer(WRITE, sub="a till", customer="ann")).status_code == 202
+    finally:
+        stack.start_worker("order")
+        stack.ready("order")
+
+    def closed() -> dict[str, Any] | None:
+        found: dict[str, Any] = ask(stack, "GET", "/orders/early", **ann).json()
+        return found if found["closed_at"] else None
+
+    failure = (until(closed, "it is cancelled") or {})["failure"]
+    assert failure["reason"] == "CANCELLED"
+    assert failure["details"] == {"by": "somebody (as a till)", "reason": "a test"}
+
+
+def test_a_run_under_anothers_order_id_is_not_theirs(stack: Stack) -> None:
+    """A saga that was started by hand for bob, under the id of ann's order, is nothing for ann to act on; each sees their own."""
+    ann, bob = (bearer(*SCOPES, customer=name) for name in ("ann", "bob"))
+    ask(stack, "POST", "/orders", order("ann", order_id="shared"), **ann, Prefer="wait=20")
+    stack.kill("payment")
+    try:
+        given = (
+            "--input",
+            '{"customer_id": "bob", "currency": "GBP", "lines": [{"sku": "plenty", "quantity": 1, "unit_price_minor": 1}]}',
+        )
+        place = ("--type", "OrderSaga", "--task-queue", "order-saga", "--workflow-id", "order-shared")
+        stack.temporal("workflow", "start", *place, *given)
+        assert ask(stack, "GET", "/orders/shared", **ann).json()["customer_id"] == "ann"
+        assert ask(stack, "GET", "/orders/shared", **bob).json()["customer_id"] == "bob"
+        assert ask(stack, "POST", "/orders/shared/cancel", SAID, **ann).status_code == 409
+    finally:
+        stack.start_worker("payment")
+        stack.ready("payment")
+
+
+def test_lists_are_the_customers_own(stack: Stack) -> None:
+    """Whatever a customer filters by, no list, page or cursor shows them another's order."""
+    ask(stack, "POST", "/orders", order("bob", order_id="bobs"), **bearer(WRITE), Prefer="wait=20")
+    for query in ("", "?status=CONFIRMED", "?customer_id=ann", "?needs_attention=false", "?needs_attention=true", "?limit=1"):
+        shown = ask(stack, "GET", f"/orders{query}", **bearer(READ, customer="bob")).json()["orders"]
+        assert {found["customer_id"] for found in shown} <= {"bob"}, query
+    everybodys = ask(stack, "GET", "/orders?limit=1", **bearer(READ)).json()
+    assert everybodys["orders"][0]["order_id"] == "bobs"
+    behind = ask(stack, "GET", everybodys["next"], **bearer(READ, customer="bob")).json()
+    assert {found["customer_id"] for found in behind["orders"]} <= {"bob"}
+
+
+def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
+    """Every call names its scopes, each alternative by itself, and how it turns callers away."""
+    document = stack.http.get("/openapi.json").json()
+    told = {
+        f"{method.upper()} {path}": [next(iter(way.values()))[0] for way in call.get("security", [])]
+        for path, calls in document["paths"].items()
+        for method, call in calls.items()
+    }
+    assert told["POST /orders/{order_id}/cancel"] == [OPERATE, WRITE]
+    assert told["POST /orders"] == [WRITE]
+    assert {route for route, scopes in told.items() if not scopes} == {"GET /livez", "GET /readyz"}
+    assert {"401", "403"} <= document["paths"]["/orders"]["post"]["responses"].keys()
+
+
+def test_no_log_tells_a_secret(stack: Stack) -> None:
+    """Neither the secret nor a token stands in what a process says."""
+    said = "".join(stack.said(name) for name in stack.processes)
+    assert AUTHENTICATION["AUTH_SECRET"] not in said
+    assert "eyJ" not in said
