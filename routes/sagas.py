@@ -23,7 +23,7 @@ from contracts import stubs
 from contracts.base import digest
 from contracts.decisions import Decision
 from contracts.order import PlaceOrder, saga_id
-from contracts.states import SagaState
+from contracts.states import CLOSED, SagaState
 from contracts.views import Links, OrderView
 from contracts.words import describe, itemise
 from participants.order.service import OrderService
@@ -47,14 +47,14 @@ class Sagas:
         self._caller = caller or Caller()
         self._client = client
         self._orders = orders
-        self._runs = Runs(client)
+        self.runs = Runs(client)
         self._web_ui_url = web_ui_url
-        self._stopping = stopping
-        self.lists = Lists(self._runs, orders, self._links, self._caller.customer_id)
+        self.stopping = stopping
+        self.lists = Lists(self.runs, orders, self._links, self._caller.customer_id)
 
     def seen_by(self, caller: Caller) -> "Sagas":
         """Return the sagas as far as a caller may see them."""
-        return Sagas(self._client, self._orders, self._web_ui_url, self._stopping, caller)
+        return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller)
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -72,7 +72,7 @@ class Sagas:
     async def closed_within(self, order_id: str, seconds: float) -> None:
         """Wait until the order's saga has closed, at most so long, and no longer than the API runs."""
         closing = asyncio.ensure_future(self._handle(order_id).result())
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        stopping = asyncio.ensure_future(self.stopping.wait())
         async with temporal():
             try:
                 await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -173,11 +173,13 @@ class Sagas:
         Raises:
             Problem: 404 when there is no such order.
         """
-        return Problem(HTTPStatus.CONFLICT, "not-possible", f"too late: the order is {(await self.view(order_id)).state}")
+        view = await self.view(order_id)
+        why = "too late" if view.state in CLOSED else "its saga was ended from outside, and takes no act"
+        return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}")
 
     async def _run(self, order_id: str) -> Run | None:
         """Return the last run of the order's saga, if it is one that the caller may see."""
-        run = await self._runs.find(order_id)
+        run = await self.runs.find(order_id)
         visible = run is not None and self._caller.acts_for(run.order.customer_id)
         return run if visible else None
 
@@ -211,7 +213,7 @@ class Sagas:
                     rpc_timeout=ANSWER_LIMIT,
                 )
         except WorkflowAlreadyStartedError as error:
-            run = await self._runs.find(order_id)
+            run = await self.runs.find(order_id)
             if run is None:  # deleted this very moment: the order service has the order
                 raise unavailable("Temporal") from error
             return run.order.fingerprint()
