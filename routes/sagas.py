@@ -180,9 +180,9 @@ class Sagas:
         Raises:
             Problem: 404 when there is no such order.
         """
-        state = (await self.view(order_id)).state
-        why = "too late" if state in CLOSED else "its saga was ended from outside, and takes no act"
-        return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {state}")
+        view = await self.view(order_id)
+        why = "too late" if view.state in CLOSED else "its saga was ended from outside, and takes no act"
+        return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}")
 
     async def _run(self, order_id: str) -> Run | None:
         """Return the last run of the order's saga, if it is one that the caller may see."""

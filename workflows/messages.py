@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from temporalio import workflow
 
 from contracts.decisions import Decision
-from contracts.words import problems
 from workflows.start import explain
 
 D = TypeVar("D", bound=Decision)
@@ -78,4 +77,4 @@ class Act(Generic[D]):
         try:
             return self.body.model_validate(arguments[0])
         except ValidationError as error:
-            raise ValueError(explain(problems(error.errors()), self.name)) from error
+            raise ValueError(explain(error, self.name)) from error

@@ -62,25 +62,21 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
     try:
         order = PlaceOrder.model_validate(raw)
     except ValidationError as error:
-        found = problems(error.errors())
-        raise InvalidStart(explain(found), salvage(raw, error), {"problems": itemised(found)}) from error
+        raise InvalidStart(explain(error), salvage(raw, error), {"problems": itemised(error)}) from error
     if order.order_id not in (None, order_id):
         message = f"the order_id {order.order_id!r} and the workflow id {saga_id(order_id)!r} name different orders"
         raise InvalidStart(message, order)
     return order
 
 
-Found = Sequence[tuple[tuple[int | str, ...], str]]
-"""Where an order is wrong, and how."""
+def itemised(error: ValidationError) -> list[dict[str, str]]:
+    """Return the first fields that are wrong, and how, for programs."""
+    found = problems(error.errors())[:MOST_PROBLEMS]
+    return [{"field": ".".join(map(str, place)) or "order", "message": message} for place, message in found]
 
 
-def explain(found: Found, whole: str = "order") -> str:
-    """Return one line that names the first fields that are wrong, and how; what is no object at all is called `whole`."""
-    told = [f"{problem['field']}: {problem['message']}" for problem in itemised(found, whole)]
-    more = [f"and {len(found) - MOST_PROBLEMS} more"] if len(found) > MOST_PROBLEMS else []
-    return "; ".join(told + more)
-
-
-def itemised(found: Found, whole: str = "order") -> list[dict[str, str]]:
-    """Return the same for programs."""
-    return [{"field": ".".join(map(str, place)) or whole, "message": message} for place, message in found[:MOST_PROBLEMS]]
+def explain(error: ValidationError, whole: str = "order") -> str:
+    """Return one line that names every field that is wrong, and how; what is no object at all is called `whole`."""
+    told = [f"{'.'.join(map(str, place)) or whole}: {message}" for place, message in problems(error.errors())]
+    more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
+    return "; ".join(told[:MOST_PROBLEMS] + more)

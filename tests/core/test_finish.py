@@ -57,6 +57,7 @@ async def test_one_that_is_stuck_is_settled_while_the_other_is_under_way(script:
     ticket, voucher = await pass_the_pivot(script)
     script.answer(SOLD_OUT, to=ticket)
     await script.recorded()
+    assert await script.handle.query("closing"), "the saga has heard that it is stuck"
     await script.handle.signal("settle", "SendTicket")
     script.answer(yes(voucher))
     assert await script.completed() == [*BOOKED, None, "SendVoucher"]

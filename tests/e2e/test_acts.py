@@ -118,8 +118,7 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     assert (status, shown["compensations"][0]["state"]) == (202, "SETTLED")
     closed = stack.closed("settled")
     assert {name: closed["compensations"][0]["settled"][name] for name in OTTO} == OTTO
-    status, problem = say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO | {"by": "olga"})
-    assert (status, problem["detail"]) == (409, "too late: the order is FAILED")
+    assert say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO | {"by": "olga"})[0] == 409
     stack.start_worker("payment")
     stack.ready("payment")
     before = stack.http.get("/customers/rich/wallet").json()

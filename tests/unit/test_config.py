@@ -47,6 +47,71 @@ def test_beyond_loopback_the_network_must_be_trusted(monkeypatch: pytest.MonkeyP
     assert Settings().api_host == host
 
 
+SECRET = "a secret that is long enough to be one"
+CLAIMS = {"AUTH_ISSUER": "https://issuer.example.org", "AUTH_AUDIENCE": "order-saga"}
+KEYS = {"AUTH_JWKS_URL": "https://issuer.example.org/keys"} | CLAIMS
+
+
+@pytest.mark.parametrize(
+    ("settings", "algorithm"),
+    [
+        ({"AUTH_SECRET": SECRET} | CLAIMS, "HS256"),
+        ({"AUTH_SECRET": SECRET * 2, "AUTH_ALGORITHM": "HS512"} | CLAIMS, "HS512"),
+        (KEYS, "RS256"),
+        (KEYS | {"AUTH_ALGORITHM": "EdDSA"}, "EdDSA"),
+        (KEYS | {"AUTH_JWKS_URL": "http://localhost:8080/keys", "AUTH_SECRET": ""}, "RS256"),
+    ],
+)
+def test_authentication_opens_the_api_to_the_network(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], algorithm: str
+) -> None:
+    """With tokens to check, the API may listen anywhere, and believes one algorithm."""
+    for name, value in {"API_HOST": "0.0.0.0", **settings}.items():
+        monkeypatch.setenv(name, value)
+    assert (Settings().authenticated, Settings().token_algorithm) == (True, algorithm)
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (CLAIMS, "AUTH_ISSUER, AUTH_AUDIENCE alone authenticates nobody: set AUTH_SECRET or AUTH_JWKS_URL as well"),
+        ({"AUTH_ALGORITHM": "HS256"}, "AUTH_ALGORITHM alone authenticates nobody"),
+        ({"AUTH_SECRET": SECRET} | KEYS, "set AUTH_SECRET or AUTH_JWKS_URL, not both"),
+        ({"AUTH_SECRET": SECRET}, "with authentication, AUTH_ISSUER, AUTH_AUDIENCE must be set"),
+        (KEYS | {"AUTH_AUDIENCE": ""}, "with authentication, AUTH_AUDIENCE must be set"),
+        ({"AUTH_SECRET": "too short"} | CLAIMS, "AUTH_SECRET is too short to be safe: HS256 needs 32 bytes or more"),
+        ({"AUTH_SECRET": SECRET, "AUTH_ALGORITHM": "HS512"} | CLAIMS, "AUTH_SECRET is too short to be safe: HS512 needs 64"),
+        ({"AUTH_SECRET": SECRET, "AUTH_ALGORITHM": "RS256"} | CLAIMS, "AUTH_ALGORITHM=RS256 needs AUTH_JWKS_URL"),
+        (KEYS | {"AUTH_ALGORITHM": "HS256"}, "AUTH_ALGORITHM=HS256 needs AUTH_SECRET"),
+        (KEYS | {"AUTH_JWKS_URL": "http://issuer.example.org/keys"}, "AUTH_JWKS_URL must begin with https://"),
+        (KEYS | {"AUTH_JWKS_URL": "file:///etc/keys"}, "AUTH_JWKS_URL must begin with https://"),
+        ({"AUTH_ALGORITHM": "none"}, "AUTH_ALGORITHM=none is no good setting"),
+        ({"AUTH_CUSTOMER_CLAIM": ""}, "AUTH_CUSTOMER_CLAIM= is no good setting"),
+        ({"AUTH_CLOCK_SKEW_SECONDS": "3600"}, "AUTH_CLOCK_SKEW_SECONDS=3600 is no good setting"),
+        ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is no good setting"),
+        ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is no good setting"),
+    ],
+)
+def test_what_cannot_keep_anybody_out_is_refused(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], reason: str) -> None:
+    """A combination that would open more than was meant ends the start with one sentence, which tells no secret."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    said = explain(refused.value)
+    assert said.startswith(reason)
+    assert "\n" not in said
+    assert SECRET not in said + str(refused.value)
+
+
+def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings can be printed, and every one of them says what it is for."""
+    for name, value in {"AUTH_SECRET": SECRET, **CLAIMS}.items():
+        monkeypatch.setenv(name, value)
+    assert SECRET not in f"{Settings()!r}{Settings()}{Settings().model_dump()}"
+    assert not [name for name, field in Settings.model_fields.items() if not field.description]
+
+
 @pytest.mark.parametrize("name", ["API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"])
 @pytest.mark.parametrize("port", ["0", "65536", "-1", "http", ""])
 def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, port: str) -> None:
@@ -176,68 +241,3 @@ def test_the_operators_page_has_every_setting_with_its_default() -> None:
     defaults = [field.default for field in Settings.model_fields.values()]
     told = ["" if default in unset else str(int(default) if isinstance(default, bool) else default) for default in defaults]
     assert rows == list(zip(map(str.upper, Settings.model_fields), told, strict=True))
-
-
-SECRET = "a secret that is long enough to be one"
-CLAIMS = {"AUTH_ISSUER": "https://issuer.example.org", "AUTH_AUDIENCE": "order-saga"}
-KEYS = {"AUTH_JWKS_URL": "https://issuer.example.org/keys"} | CLAIMS
-
-
-@pytest.mark.parametrize(
-    ("settings", "algorithm"),
-    [
-        ({"AUTH_SECRET": SECRET} | CLAIMS, "HS256"),
-        ({"AUTH_SECRET": SECRET * 2, "AUTH_ALGORITHM": "HS512"} | CLAIMS, "HS512"),
-        (KEYS, "RS256"),
-        (KEYS | {"AUTH_ALGORITHM": "EdDSA"}, "EdDSA"),
-        (KEYS | {"AUTH_JWKS_URL": "http://localhost:8080/keys", "AUTH_SECRET": ""}, "RS256"),
-    ],
-)
-def test_authentication_opens_the_api_to_the_network(
-    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], algorithm: str
-) -> None:
-    """With tokens to check, the API may listen anywhere, and believes one algorithm."""
-    for name, value in {"API_HOST": "0.0.0.0", **settings}.items():
-        monkeypatch.setenv(name, value)
-    assert (Settings().authenticated, Settings().token_algorithm) == (True, algorithm)
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        (CLAIMS, "AUTH_ISSUER, AUTH_AUDIENCE alone authenticates nobody: set AUTH_SECRET or AUTH_JWKS_URL as well"),
-        ({"AUTH_ALGORITHM": "HS256"}, "AUTH_ALGORITHM alone authenticates nobody"),
-        ({"AUTH_SECRET": SECRET} | KEYS, "set AUTH_SECRET or AUTH_JWKS_URL, not both"),
-        ({"AUTH_SECRET": SECRET}, "with authentication, AUTH_ISSUER, AUTH_AUDIENCE must be set"),
-        (KEYS | {"AUTH_AUDIENCE": ""}, "with authentication, AUTH_AUDIENCE must be set"),
-        ({"AUTH_SECRET": "too short"} | CLAIMS, "AUTH_SECRET is too short to be safe: HS256 needs 32 bytes or more"),
-        ({"AUTH_SECRET": SECRET, "AUTH_ALGORITHM": "HS512"} | CLAIMS, "AUTH_SECRET is too short to be safe: HS512 needs 64"),
-        ({"AUTH_SECRET": SECRET, "AUTH_ALGORITHM": "RS256"} | CLAIMS, "AUTH_ALGORITHM=RS256 needs AUTH_JWKS_URL"),
-        (KEYS | {"AUTH_ALGORITHM": "HS256"}, "AUTH_ALGORITHM=HS256 needs AUTH_SECRET"),
-        (KEYS | {"AUTH_JWKS_URL": "http://issuer.example.org/keys"}, "AUTH_JWKS_URL must begin with https://"),
-        (KEYS | {"AUTH_JWKS_URL": "file:///etc/keys"}, "AUTH_JWKS_URL must begin with https://"),
-        ({"AUTH_ALGORITHM": "none"}, "AUTH_ALGORITHM=none is no good setting"),
-        ({"AUTH_CUSTOMER_CLAIM": ""}, "AUTH_CUSTOMER_CLAIM= is no good setting"),
-        ({"AUTH_CLOCK_SKEW_SECONDS": "3600"}, "AUTH_CLOCK_SKEW_SECONDS=3600 is no good setting"),
-        ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is no good setting"),
-        ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is no good setting"),
-    ],
-)
-def test_what_cannot_keep_anybody_out_is_refused(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], reason: str) -> None:
-    """A combination that would open more than was meant ends the start with one sentence, which tells no secret."""
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError) as refused:
-        Settings()
-    said = explain(refused.value)
-    assert said.startswith(reason)
-    assert "\n" not in said
-    assert SECRET not in said + str(refused.value)
-
-
-def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings can be printed, and every one of them says what it is for."""
-    for name, value in {"AUTH_SECRET": SECRET, **CLAIMS}.items():
-        monkeypatch.setenv(name, value)
-    assert SECRET not in f"{Settings()!r}{Settings()}{Settings().model_dump()}"
-    assert not [name for name, field in Settings.model_fields.items() if not field.description]
