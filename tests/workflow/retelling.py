@@ -65,6 +65,7 @@ class Retelling:
     """Of each update that cancelled, whether it was refused."""
     _held: Sent | None = None
     _answered: int = 0
+    _fired: int = 0
 
     async def tell(self, cancel: Cancel | None = None) -> History:
         """Tell the story until it is closed, and return its history; where the cancel leads it another way, all say yes."""
@@ -81,7 +82,7 @@ class Retelling:
             command = under_way(events)
             if command is not None and self._held is None:
                 self._held = await self._expect(command)
-            following = _next(rest, command)
+            following, self._fired = _next(rest, command), _timers(events)
             if cancel is None or cancel.point != tasks(events):
                 await self._hear(following)
                 continue
@@ -138,7 +139,7 @@ class Retelling:
         elif following.event is not None:
             return await self._say(following.event)
         else:
-            await self.script._within_patience(_time_passes(self.script), "time to pass")
+            await self.script._within_patience(_time_passes(self.script, self._fired), "time to pass")
         return []
 
     async def _answer(self, event: HistoryEvent | None) -> None:
@@ -157,6 +158,8 @@ class Retelling:
             await asyncio.sleep(A_WHILE)
 
     async def _give(self, held: Sent, event: HistoryEvent | None) -> None:
+        if held.answer.done():
+            return  # this try has run out of time, and another will come
         if event is None:
             held.answer.set_result(yes(held.command))
         elif event.HasField("activity_task_completed_event_attributes"):
@@ -224,12 +227,15 @@ def _next(rest: deque[Heard], command: str | None) -> Heard:
     return Heard(command=command)
 
 
-async def _time_passes(script: Script) -> None:
-    fired = sum(event.event_type == TIMER_FIRED for event in (await script.handle.fetch_history()).events)
-    async for event in script.handle.fetch_history_events(wait_new_event=True):
-        fired -= event.event_type == TIMER_FIRED
-        if fired < 0:
+def _timers(events: History) -> int:
+    return sum(event.event_type == TIMER_FIRED for event in events)
+
+
+async def _time_passes(script: Script, fired: int) -> None:
+    while True:
+        if _timers((await script.handle.fetch_history()).events) > fired:
             return
+        await asyncio.sleep(A_WHILE)
 
 
 async def _is_refused(update: Awaitable[Any]) -> bool:
