@@ -41,7 +41,7 @@ POINTS: dict[Story, int] = {
 """At how many points each story waits: counted anew in each run, and written down so that none is lost unseen."""
 
 ALL = bool(os.environ.get("EVERY_CANCEL"))
-"""Whether each way, number and company is tried at each point, as `make verify` does; otherwise every eleventh is, in turn, so that no point is left out."""
+"""Whether every way, number and company is tried at each point, as `make verify` does; otherwise every eleventh is, in turn."""
 
 AT_ONCE = 12
 CLOSED_BY = ("RegisterOrderCommand", "CancelOrderCommand")
