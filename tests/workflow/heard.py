@@ -22,7 +22,7 @@ SAID = (
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED,
 )
 OVER = (*ENDED, EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED)
-LONG_AWAY = timedelta(seconds=1)
+LONG_AWAY = timedelta(seconds=0.3)
 
 History = Sequence[HistoryEvent]
 

@@ -27,13 +27,11 @@ from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import ENDED, Script, Sent, _name, _wedges
 from temporal_saga.timeline import Moment
 from tests.workflow.heard import CLOSED, TASK, TASK_COMPLETED, Heard, History, heard, moments, tasks, under_way
-from tests.workflow.stage import COMMANDS
 from tests.workflow.stories import DECISION, TAKES_BACK, yes
 
 Way = Literal["signal", "update", "temporal"]
 When = Literal["alone", "before what comes next", "after what comes next"]
 
-KINDS = {_name(kind): kind for kinds in COMMANDS.values() for kind in kinds}
 A_WHILE = 0.03
 TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
 Asked = list[asyncio.Task[bool]]
@@ -65,6 +63,7 @@ class Retelling:
     """Of each update that cancelled, whether it was refused."""
     _held: Sent | None = None
     _answered: int = 0
+    _fired: int = 0
 
     async def tell(self, cancel: Cancel | None = None) -> History:
         """Tell the story until it is closed, and return its history; where the cancel leads it another way, all say yes."""
@@ -81,7 +80,8 @@ class Retelling:
             command = under_way(events)
             if command is not None and self._held is None:
                 self._held = await self._expect(command)
-            following = _next(rest, command)
+                command = _name(type(self._held.command))  # while it was on its way, the clock may have ended the one before
+            following, self._fired = _next(rest, command), _timers(events)
             if cancel is None or cancel.point != tasks(events):
                 await self._hear(following)
                 continue
@@ -104,14 +104,12 @@ class Retelling:
         )
 
     async def _expect(self, command: str) -> Sent:
-        """Expect a command, whichever try of it: a server under load may lose one on its way."""
+        """Expect a command under its key, whichever try of it: a server under load may lose one on its way."""
         came = await self.script._next(command)
-        kind = KINDS[command]
-        key = step_key(self.script.saga_id, command)
-        if kind in TAKES_BACK:
-            key = compensation_key(step_key(self.script.saga_id, _name(TAKES_BACK[kind])))
         assert isinstance(came, Sent), f"{command} should have come, not {came}"
-        assert (type(came.command), came.command.idempotency_key) == (kind, key)
+        kind = type(came.command)
+        key = step_key(self.script.saga_id, _name(TAKES_BACK.get(kind, kind)))
+        assert came.command.idempotency_key == (compensation_key(key) if kind in TAKES_BACK else key)
         return came
 
     async def _hear(self, following: Heard, cancel: Cancel | None = None) -> None:
@@ -138,7 +136,7 @@ class Retelling:
         elif following.event is not None:
             return await self._say(following.event)
         else:
-            await self.script._within_patience(_time_passes(self.script), "time to pass")
+            await self.script._within_patience(_time_passes(self.script, self._fired), "time to pass")
         return []
 
     async def _answer(self, event: HistoryEvent | None) -> None:
@@ -157,6 +155,8 @@ class Retelling:
             await asyncio.sleep(A_WHILE)
 
     async def _give(self, held: Sent, event: HistoryEvent | None) -> None:
+        if held.answer.done():
+            return  # this try has run out of time, and another will come
         if event is None:
             held.answer.set_result(yes(held.command))
         elif event.HasField("activity_task_completed_event_attributes"):
@@ -224,12 +224,15 @@ def _next(rest: deque[Heard], command: str | None) -> Heard:
     return Heard(command=command)
 
 
-async def _time_passes(script: Script) -> None:
-    fired = sum(event.event_type == TIMER_FIRED for event in (await script.handle.fetch_history()).events)
-    async for event in script.handle.fetch_history_events(wait_new_event=True):
-        fired -= event.event_type == TIMER_FIRED
-        if fired < 0:
+def _timers(events: History) -> int:
+    return sum(event.event_type == TIMER_FIRED for event in events)
+
+
+async def _time_passes(script: Script, fired: int) -> None:
+    while True:
+        if _timers((await script.handle.fetch_history()).events) > fired:
             return
+        await asyncio.sleep(A_WHILE)
 
 
 async def _is_refused(update: Awaitable[Any]) -> bool:
