@@ -62,12 +62,13 @@ async def order_events(
 
 async def _story(view: OrderView, desk: Sagas) -> AsyncIterator[tuple[tuple[int, int], ServerSentEvent]]:
     """Yield the entries of the timeline with their places: from Temporal as they are written, or else from the record."""
-    teller, known = Teller(), False
+    if await desk.run(view.order_id) is None:  # forgotten, or another customer's who took the id
+        for number, entry in enumerate(view.timeline, start=1):
+            yield (number, 0), _event((number, 0), entry.model_dump_json(), entry.kind)
+        return
+    teller = Teller()
     async for place, moment in desk.runs.follow(view.order_id, desk.stopping):
-        known = True
         yield place, _event(place, teller.tell(moment).model_dump_json(), moment.kind)
-    for number, entry in enumerate(() if known else view.timeline, start=1):
-        yield (number, 0), _event((number, 0), entry.model_dump_json(), entry.kind)
 
 
 def _event(place: tuple[int, int], data: str, kind: str) -> ServerSentEvent:

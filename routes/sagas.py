@@ -104,7 +104,7 @@ class Sagas:
         record = await asyncio.to_thread(self._orders.find, order_id, self._caller.customer_id)
         closed = record is not None and record.closed_at is not None
         try:
-            run = await self._run(order_id)
+            run = await self.run(order_id)
         except Problem:
             if not closed:
                 raise
@@ -132,7 +132,7 @@ class Sagas:
                 answers in time.
         """
         decision = decision.model_copy(update={"by": self._caller.signed(decision.by)})
-        if self._caller.customer_id is not None and await self._run(order_id) is None:
+        if self._caller.customer_id is not None and await self.run(order_id) is None:
             raise await self._too_late(order_id)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
         ask = self._handle(order_id).execute_update(update, decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
@@ -184,7 +184,7 @@ class Sagas:
         why = "too late" if view.state in CLOSED else "its saga was ended from outside, and takes no act"
         return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}")
 
-    async def _run(self, order_id: str) -> Run | None:
+    async def run(self, order_id: str) -> Run | None:
         """Return the last run of the order's saga, if it is one that the caller may see."""
         run = await self.runs.find(order_id)
         visible = run is not None and self._caller.acts_for(run.order.customer_id)
