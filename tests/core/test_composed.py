@@ -53,6 +53,7 @@ async def ledgers(temporal: Client) -> AsyncIterator[Participants]:
         yield players
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3 * 3600 if PROFILE == "long" else 180)
 async def test_composed_sagas_keep_their_promises(temporal: Client, ledgers: Participants, tmp_path: Path) -> None:
     """Each takes back in reverse what was or may have been done, or keeps everything once; and every rare thing was seen."""

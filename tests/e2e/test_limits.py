@@ -99,6 +99,7 @@ def test_an_announcement_is_enough(alone: Stack) -> None:
         assert heard(line)[0] == 413
 
 
+@pytest.mark.long
 def test_a_slow_body_is_not_waited_for(alone: Stack) -> None:
     """A body that comes byte by byte has its time, and no more; others are served meanwhile."""
     with closing(opened(alone, "Content-Length: 1000")) as line:

@@ -257,6 +257,7 @@ def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
     assert declared["responses"]["200"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/OrderList"}
 
 
+@pytest.mark.long
 def test_the_largest_page_is_answered(stack: Stack, orders: OrderService, customer: str) -> None:
     """A hundred open orders of as many lines as are allowed, under the longest ids, are one page."""
     lines = tuple(ORDER.lines[0] for _ in range(MAX_LINES))

@@ -138,6 +138,7 @@ def shows(page: str | None, printed: str) -> bool:
     )
 
 
+@pytest.mark.long
 def test_the_operators_page_tells_what_happens(stack: Stack) -> None:
     """Each block prints what stands behind it, with the exit code 0, in the order of the page."""
     for part in PART.finditer(PAGE.read_text()):

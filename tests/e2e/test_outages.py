@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.stack import Stack, order, until
 
 
@@ -64,6 +66,7 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
         assert [entry["attempt"] for entry in view["timeline"] if entry["name"] == "PaymentCompletedEvent"] == [1]
 
 
+@pytest.mark.long
 def test_reads_need_no_worker(stack: Stack) -> None:
     """With every worker down an order is still taken and shown; asking a participant is answered with 503."""
     for worker in ("orchestrator", "order", "payment", "stock"):

@@ -42,6 +42,7 @@ def kept(stack: Stack) -> list[Any]:
     return [stack.http.get(path).json() for path in MONEY_AND_STOCK]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("story", STORIES)
 def test_a_reset_at_any_task_and_a_cancel_change_nothing_of_what_is_kept(stack: Stack, story: str) -> None:
     """Completed stays completed, past its pivot; failed stays failed; no money and no piece moves twice or back."""

@@ -194,6 +194,7 @@ def bring_meeting(barrier: Barrier) -> None:
 meeting: Barrier
 
 
+@pytest.mark.long
 def test_processes_that_start_at_once_share_an_empty_database(new_database: Callable[[], str]) -> None:
     """The same holds for processes, which share nothing but the database, and for services that share a database."""
     urls = [new_database() for _ in range(8)]

@@ -1,5 +1,6 @@
 """Stuck: what keeps failing is shown, tried on, and put right by a person if need be; nothing else waits for it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -77,8 +78,9 @@ async def shown(script: Script) -> tuple[Any, Any]:
 
 async def until_stuck(script: Script) -> None:
     """Wait until the saga has heard that its round of tries is over."""
-    await script.recorded()
-    assert (await script.handle.query("status"))["needs_attention"]
+    async with asyncio.timeout(15):
+        while not (await script.handle.query("status"))["needs_attention"]:
+            await asyncio.sleep(0.05)
 
 
 async def refused(script: Script, act: str, told: dict[str, Any]) -> str:
