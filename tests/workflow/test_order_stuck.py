@@ -80,7 +80,7 @@ async def until_stuck(script: Script) -> None:
     """Wait until the saga has heard that its round of tries is over."""
     async with asyncio.timeout(15):
         while not (await script.handle.query("status"))["needs_attention"]:
-            await asyncio.sleep(0.05)
+            pass
 
 
 async def refused(script: Script, act: str, told: dict[str, Any]) -> str:
