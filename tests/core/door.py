@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.database import DATABASE_AWAY
 from temporal_saga.fence import AlreadyCompensated
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import Closed, Script, Sent
@@ -100,12 +101,13 @@ class Door:
             self._coming[number(name)].set()
         for cancel in self._cancels(name, together=False) if first else ():
             await self._cancel(cancel)
-        if name in self._plan.steps:
-            await self._forward(sent, name, first=first)
-        else:
-            if first and self._plan.lasting[name] in STUCK:
-                tries.create_task(self._mend(name))
-            await self._lasting(sent, name, first=first)
+        if first and self._plan.lasting.get(name) in STUCK:
+            tries.create_task(self._mend(name))
+        fare = self._forward if name in self._plan.steps else self._lasting
+        try:
+            await fare(sent, name, first=first)
+        except DATABASE_AWAY as away:  # e.g. another try of the same command holds it: an outage like any other
+            _reply(sent, away)
         if not sent.answer.done():
             await self._over.wait()
             _reply(sent, ApplicationError("too late", non_retryable=True))
