@@ -39,6 +39,7 @@ class Door:
         self._threads = threads
         self._well: set[str] = set()
         self._over = asyncio.Event()
+        self._cancels_to_come = list(plan.cancels)
         self._cancelling = asyncio.Lock()
         numbers = {number(name) for name in plan.names}
         self._coming = {n: threading.Event() for n in numbers}
@@ -99,7 +100,7 @@ class Door:
         first = self.tries[name] == 1
         if name.startswith("Take"):
             self._coming[number(name)].set()
-        for cancel in self._cancels(name, together=False) if first else ():
+        for cancel in self._cancels(name, together=False):
             await self._cancel(cancel)
         if first and self._plan.lasting.get(name) in STUCK:
             tries.create_task(self._mend(name))
@@ -185,7 +186,10 @@ class Door:
                 await self._cancel(cancel)
 
     def _cancels(self, at: str, *, together: bool) -> list[Cancel]:
-        return [cancel for cancel in self._plan.cancels if (cancel.at, cancel.together) == (at, together)]
+        """Return the cancels that are due, each once: whatever the server loses on its way is not cancelled again."""
+        due = [cancel for cancel in self._cancels_to_come if (cancel.at, cancel.together) == (at, together)]
+        self._cancels_to_come = [cancel for cancel in self._cancels_to_come if cancel not in due]
+        return due
 
     async def _cancel(self, cancel: Cancel) -> None:
         handle = self._script.handle
