@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.database import DATABASE_AWAY
 from temporal_saga.fence import AlreadyCompensated
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import Closed, Script, Sent
@@ -38,6 +39,7 @@ class Door:
         self._threads = threads
         self._well: set[str] = set()
         self._over = asyncio.Event()
+        self._cancels_to_come = list(plan.cancels)
         self._cancelling = asyncio.Lock()
         numbers = {number(name) for name in plan.names}
         self._coming = {n: threading.Event() for n in numbers}
@@ -98,14 +100,15 @@ class Door:
         first = self.tries[name] == 1
         if name.startswith("Take"):
             self._coming[number(name)].set()
-        for cancel in self._cancels(name, together=False) if first else ():
+        for cancel in self._cancels(name, together=False):
             await self._cancel(cancel)
-        if name in self._plan.steps:
-            await self._forward(sent, name, first=first)
-        else:
-            if first and self._plan.lasting[name] in STUCK:
-                tries.create_task(self._mend(name))
-            await self._lasting(sent, name, first=first)
+        if first and self._plan.lasting.get(name) in STUCK:
+            tries.create_task(self._mend(name))
+        fare = self._forward if name in self._plan.steps else self._lasting
+        try:
+            await fare(sent, name, first=first)
+        except DATABASE_AWAY as away:  # e.g. another try of the same command holds it: an outage like any other
+            _reply(sent, away)
         if not sent.answer.done():
             await self._over.wait()
             _reply(sent, ApplicationError("too late", non_retryable=True))
@@ -183,7 +186,10 @@ class Door:
                 await self._cancel(cancel)
 
     def _cancels(self, at: str, *, together: bool) -> list[Cancel]:
-        return [cancel for cancel in self._plan.cancels if (cancel.at, cancel.together) == (at, together)]
+        """Return the cancels that are due, each once: whatever the server loses on its way is not cancelled again."""
+        due = [cancel for cancel in self._cancels_to_come if (cancel.at, cancel.together) == (at, together)]
+        self._cancels_to_come = [cancel for cancel in self._cancels_to_come if cancel not in due]
+        return due
 
     async def _cancel(self, cancel: Cancel) -> None:
         handle = self._script.handle
