@@ -96,7 +96,7 @@ class Saga:
 
     def not_stuck(self, step: str) -> str | None:
         """Return why there is nothing to `retry` or `settle` at this step, or None when it is stuck."""
-        if any(duty.step == step for duty in self.stuck):
+        if self._stuck_at(step):
             return None
         for duty in chain(self.compensations, self.finishing):
             if duty.step == step and duty.settlement is not None:
@@ -107,26 +107,28 @@ class Saga:
 
     def retry(self, step: str) -> bool:
         """Try what is stuck at `step` now; the tries without end go on afterwards. False when it is not stuck."""
-        found = [duty for duty in self.stuck if duty.step == step]
+        found = self._stuck_at(step)
         for duty in found:
             duty.ask_again()
         return bool(found)
 
     def settle(self, step: str, settlement: Settlement) -> bool:
         """Take a person's word that what is stuck at `step` was put right by hand. False when it is not stuck."""
-        found = [duty for duty in self.stuck if duty.step == step]
+        found = self._stuck_at(step)
         for duty in found:
             duty.settle(settlement)
         return bool(found)
 
     def compensate_always(self, step: str, call: Call[Any, Any], *, last: bool = False) -> None:
-        """Register the compensation of a step that is yet to come, to run even if the step is refused or never begins.
+        """Register the compensation of a step, to run even if the step is refused or never begins; one that is registered stays.
 
         Args:
             step: the step's name.
             call: what takes it back.
             last: whether it waits until every other compensation is done or settled, to close the books.
         """
+        if self._is_registered(step):
+            return
         duty = Duty(step, call, self._compensation_key(step), always=True, last=last)
         self.compensations.insert(0 if last else len(self.compensations), duty)
 
@@ -258,8 +260,14 @@ class Saga:
             raise SagaStopped(unavailable(call, error)) from error
 
     def _register_step(self, call: Call[Any, Any], compensation: Call[Any, Any] | None) -> None:
-        if compensation is not None and all(registered.step != call.name for registered in self.compensations):
+        if compensation is not None and not self._is_registered(call.name):
             self.compensations.append(Duty(call.name, compensation, self._compensation_key(call.name)))
+
+    def _stuck_at(self, step: str) -> list[Duty]:
+        return [duty for duty in self.stuck if duty.step == step]
+
+    def _is_registered(self, step: str) -> bool:
+        return any(duty.step == step for duty in self.compensations)
 
     def _compensation_key(self, step: str) -> str:
         return compensation_key(step_key(self._saga_id, step))

@@ -3,9 +3,9 @@ from temporalio.exceptions import ApplicationError
 from contracts.order import CancelOrderCommand, OrderRegisteredEvent, OrderRejectedEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import OrderStatus
-from contracts.stock import RestoreStockCommand
+from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
-from tests.workflow.stories import DECISION, ORDER, declined, take_back, yes
+from tests.workflow.stories import DECISION, ORDER, declined, obey, short, take_back, yes
 
 
 async def test_a_run_that_finds_its_order_registered_takes_everything_back(script: Script) -> None:
@@ -18,6 +18,23 @@ async def test_a_run_that_finds_its_order_registered_takes_everything_back(scrip
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
     await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INSUFFICIENT_FUNDS"
+
+
+async def test_what_this_run_did_itself_is_taken_back_once(script: Script) -> None:
+    """A step that was taken before the earlier run was asked for has its compensation already, and gets no second one."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    known = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING)
+    script.answer(known)
+    await obey(script, ProcessPaymentCommand)
+    script.answer(short(await script.expect(DecreaseStockCommand)))
+    await script.expect(RegisterOrderCommand)
+    script.answer(known)
+    await take_back(script, RestoreStockCommand, RefundPaymentCommand)
+    closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    assert [c.step for c in closing.compensations] == ["DecreaseStock", "ProcessPayment", "RegisterOrder"]
+    script.answer(yes(closing))
+    await script.failed()
 
 
 async def test_an_order_that_had_completed_is_past_its_pivot(script: Script) -> None:
