@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -66,7 +67,16 @@ class Stack:
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._read: dict[str, int] = {}
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.api_port}", timeout=40)
+        self._threads, self._clients = threading.local(), list[httpx.Client]()
+
+    @property
+    def http(self) -> httpx.Client:
+        """A client of the API for this thread: of threads that share one, one may close a connection the other has just got."""
+        if not hasattr(self._threads, "http"):
+            self._threads.http = httpx.Client(base_url=f"http://127.0.0.1:{self.api_port}", timeout=40)
+            self._clients.append(self._threads.http)
+        client: httpx.Client = self._threads.http
+        return client
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start `python command`, logging to `{name}.log`, in a session of its own."""
@@ -120,7 +130,8 @@ class Stack:
 
     def stop(self) -> None:
         """End every process that is left."""
-        self.http.close()
+        for client in self._clients:
+            client.close()
         for process in self.processes.values():
             process.kill()
         for process in self.processes.values():

@@ -6,7 +6,6 @@ import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -52,12 +51,13 @@ def orders(stack: Stack) -> Iterator[OrderService]:
 def at_once(stack: Stack, bodies: list[dict[str, Any]], **headers: str) -> list[httpx.Response]:
     """Post all bodies at once, through so many connections as a pool of clients has."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    limits = httpx.Limits(max_connections=CONNECTIONS)
-    with (
-        httpx.Client(base_url=stack.http.base_url, limits=limits, timeout=WAIT_SECONDS) as http,
-        ThreadPoolExecutor(CLIENTS) as pool,
-    ):
-        return list(pool.map(lambda body: http.post("/orders", json=body, headers=named), bodies))
+
+    async def post_all() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=CONNECTIONS)
+        async with httpx.AsyncClient(base_url=stack.http.base_url, limits=limits, timeout=WAIT_SECONDS) as http:
+            return await asyncio.gather(*(http.post("/orders", json=body, headers=named) for body in bodies))
+
+    return asyncio.run(post_all())
 
 
 def balance(stack: Stack) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -39,10 +40,15 @@ DYNAMIC_CONFIG = (
 async def temporal() -> AsyncIterator[Client]:
     """Run a server, and connect to it under a name that tells nothing of the machine."""
     flags = [*embedded.search_attribute_flags(), *(f"--dynamic-config-value={setting}" for setting in DYNAMIC_CONFIG)]
+    flags += [f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")]
     binary = embedded.temporal_binary()
-    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary, dev_server_extra_args=flags) as server:
-        # A client of our own: the server's turns an assert that fails in a workflow into a failed saga, production does not.
-        yield await server.connect_client(data_converter=pydantic_data_converter, identity="scripts")
+    with TemporaryDirectory(prefix="temporal-") as folder:
+        # A file: under load the server was seen to lose answers, and its namespace, when it kept everything in memory.
+        async with await WorkflowEnvironment.start_local(
+            dev_server_existing_path=binary, dev_server_database_filename=f"{folder}/temporal.db", dev_server_extra_args=flags
+        ) as server:
+            # A client of our own: the server's turns an assert that fails in a workflow into a failed saga, production does not.
+            yield await server.connect_client(data_converter=pydantic_data_converter, identity="scripts")
 
 
 @asynccontextmanager
