@@ -1,6 +1,6 @@
 """An order as people see it, put together from what Temporal and the order service remember. Pure functions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.decisions import Decision, StepEvidence
+from contracts.decisions import Decision
 from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, Settlement, salvage
 from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
@@ -34,8 +34,6 @@ IN_WORDS: Mapping[str, str] = {
     "INVALID_ORDER": "what was asked for is no order",
 }
 """By reason: what is told while the saga rolls back and its history has no better word."""
-
-SETTLES = ("settle_step", "request_settle_step")
 
 
 @dataclass(frozen=True)
@@ -195,24 +193,26 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
     """Return what a rollback takes back and how far it is, in its order; nothing while there is none."""
     if run.attributes.get("FailureReason") is None:
         return ()
+    told = tuple(zip(run.moments, tell(run.moments), strict=True))
     sent = {moment.name for moment in run.moments if moment.kind == "command"}
     answers = {moment.command: moment for moment in run.moments if moment.kind == "event"}
     found = []
     for step in reversed(STEPS):
         refused = step.command in answers and answers[step.command].name == step.refusal
-        taken_back = step is STEPS[0] or step.compensation in sent or (step.command in sent and not refused)
+        settled = next((settlement for _, entry in told if (settlement := _settlement(step.name, entry))), None)
+        taken_back = step is STEPS[0] or step.compensation in sent or (step.command in sent and not refused) or settled
         if step.compensation is None or not taken_back:
             continue
-        if run.state is SagaState.FAILED and step.compensation not in sent:
+        if run.state is SagaState.FAILED and step.compensation not in sent and settled is None:
             continue  # a start that names no order has no record to cancel
-        found.append(_compensation(step.name, step.compensation, run))
+        found.append(_compensation(step.name, step.compensation, told))
     return tuple(found)
 
 
-def _compensation(step: str, command: str, run: Run) -> Compensation:
+def _compensation(step: str, command: str, told: Iterable[tuple[Moment, TimelineEntry]]) -> Compensation:
     """Return how far one compensation is: stuck from the end of a round of tries until it is answered or settled."""
     state, settled, tried, trying = "WAITING", None, 0, 0
-    for moment in run.moments:
+    for moment, entry in told:
         ours = moment.command == command
         if ours and moment.kind == "command":
             state, trying = "STUCK" if state == "STUCK" else "RUNNING", moment.attempt or 0
@@ -221,18 +221,17 @@ def _compensation(step: str, command: str, run: Run) -> Compensation:
         elif ours and moment.kind == "event":
             state, trying = "DONE", moment.attempt or 0
             break
-        elif state == "STUCK" and (settled := _settlement(step, moment)):
+        elif settled := _settlement(step, entry):
             state = "SETTLED"
             break
-    told = {"step": step, "command": command, "state": state, "attempts": tried + trying or None, "settled": settled}
-    return Compensation.model_validate(told)
+    return Compensation.model_validate(
+        {"step": step, "command": command, "state": state, "attempts": tried + trying or None, "settled": settled}
+    )
 
 
-def _settlement(step: str, moment: Moment) -> Settlement | None:
-    """Return a person's word, if this moment is one, that the step was put right by hand."""
-    if moment.kind != "decision" or moment.name not in SETTLES:
+def _settlement(step: str, entry: TimelineEntry) -> Settlement | None:
+    """Return a person's word, if this entry is one that the saga took, that the step was put right by hand."""
+    if entry.kind != "decision" or entry.name != "settle_step" or entry.detail["step"] != step:
         return None
-    told = read(StepEvidence, moment.detail)
-    if not isinstance(told, StepEvidence) or told.step != step:
-        return None
-    return Settlement(at=moment.at, **told.model_dump(exclude={"step"}))
+    told = {name: entry.detail[name] for name in ("by", "reason", "evidence")}
+    return Settlement.model_validate(told | {"at": entry.at})

@@ -8,7 +8,7 @@ from contracts.decisions import ACTS, Decision, StepDecision, act_of
 from contracts.states import SagaState
 from contracts.steps import STEPS
 from contracts.views import TimelineEntry
-from temporal_saga.timeline import Moment
+from temporal_saga.timeline import RESET, Moment
 
 MOST_TOLD = 1_000
 """Characters (as JSON) that are repeated of a message that could not be read."""
@@ -31,7 +31,9 @@ class Teller:
         """Begin at the saga's start."""
         self._closing = False
         self._review: str | None = None
+        self._reset = False
         self._stuck: set[str] = set()
+        self._over: set[str] = set()
 
     def tell(self, moment: Moment) -> TimelineEntry:
         """Return the next entry."""
@@ -43,8 +45,11 @@ class Teller:
         elif moment.name == "OrderRegisteredEvent" and moment.detail.get("review_seconds") is None:
             self._review = "it needs no review"
         elif step := STUCK_AT.get(moment.command or ""):
-            self._stuck = self._stuck | {step} if moment.kind == "note" and self._closing else self._stuck
-            self._stuck = self._stuck - {step} if moment.kind == "event" else self._stuck
+            if moment.kind == "note" and self._closing:
+                self._stuck.add(step)
+            elif moment.kind == "event":
+                self._over.add(step)
+        self._reset = self._reset or (moment.kind, moment.name) == ("note", RESET)
         return _entry(moment)
 
     def _reviewed(self, moment: Moment) -> bool:
@@ -56,7 +61,7 @@ class Teller:
         name, through = act_of(moment.name), moment.detail.get("by")
         if through == "temporal":
             told = {"reason": moment.detail.get("reason"), "through": through}
-            return _ignored(moment, name, "it is too late", told) if self._closing else _entry(moment, name=name, detail=told)
+            return _ignored(moment, name, "it was too late", told) if self._closing else _entry(moment, name=name, detail=told)
         if name not in ACTS:
             return _ignored(moment, name, "there is no such message", _as_sent(moment))
         if (decision := read(ACTS[name], moment.detail)) is None:
@@ -67,13 +72,15 @@ class Teller:
         if name in ("approve", "reject"):
             self._review = f"{decision.by} decided already"
         if name == "settle_step" and isinstance(decision, StepDecision):
-            self._stuck = self._stuck - {decision.step}
+            self._over.add(decision.step)
         return _entry(moment, name=name, detail=told)
 
     def _why_not(self, name: str, decision: Decision) -> str | None:
         """Return why the saga ignored a signal that it could read, or None."""
         if isinstance(decision, StepDecision):
-            return None if decision.step in self._stuck else f"{decision.step} was not stuck"
+            early = self._reset and name == "settle_step"
+            taken = decision.step not in self._over and (early or decision.step in self._stuck)
+            return None if taken else f"{decision.step} was not stuck"
         if name == "cancel":
             return "it was too late" if self._closing else None
         return self._review or ("its review is over" if self._closing else None)

@@ -15,7 +15,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from temporal_saga.call import Call, UnreadableAnswer, to_its_end
-from temporal_saga.duty import Duty, Settlement
+from temporal_saga.duty import Duty, Progress, Settlement
 from temporal_saga.failure import Failure, SagaStopped, cancelled, overdue, refused, unavailable
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
@@ -61,6 +61,11 @@ class Saga:
         self._deadline: datetime | None = None
         self._stopped: Failure | None = None
         self._closing = False
+        self._reset = False
+        self._settled: dict[str, Settlement] = {}
+        self._early: dict[int, list[tuple[str, Settlement]]] = {}
+        self._loop = asyncio.get_running_loop()
+        workflow.register_random_seed_callback(self._note_reset)
         self._changed: Callable[[Duty], None] = _nobody_watches
         self.compensations: list[Duty] = []
         self.finishing: list[Duty] = []
@@ -90,34 +95,51 @@ class Saga:
         return self._closing
 
     @property
+    def was_reset(self) -> bool:
+        """Whether the workflow was reset, so that an earlier run may have gone further than this one has come."""
+        return self._reset
+
+    @property
     def stuck(self) -> list[Duty]:
         """What keeps failing and waits for a person, though it is still tried: compensations, and steps after the pivot."""
-        return [duty for duty in chain(self.compensations, self.finishing) if duty.stuck]
+        return [duty for duty in self._duties if duty.stuck]
 
     def not_stuck(self, step: str) -> str | None:
-        """Return why there is nothing to `retry` or `settle` at this step, or None when it is stuck."""
+        """Return why there is nothing to `retry` at this step, or None when it is stuck."""
         if self._stuck_at(step):
             return None
-        for duty in chain(self.compensations, self.finishing):
-            if duty.step == step and duty.settlement is not None:
-                return f"{step} is not stuck: {duty.settlement.by} settled it already, {duty.settlement.reason}"
+        if settled := self._settled.get(step):
+            return f"{step} is not stuck: {settled.by} settled it already, {settled.reason}"
+        for duty in self._duties:
             if duty.step == step and self._closing:
                 return f"{step} is not stuck: {duty.call.name} is {duty.progress}"
         return f"{step} is not stuck: nothing of it is to be taken back or completed"
 
-    def retry(self, step: str) -> bool:
-        """Try what is stuck at `step` now; the tries without end go on afterwards. False when it is not stuck."""
-        found = self._stuck_at(step)
-        for duty in found:
-            duty.ask_again()
-        return bool(found)
+    def not_to_settle(self, step: str) -> str | None:
+        """Return why `settle` takes nobody's word at this step, or None when it does.
 
-    def settle(self, step: str, settlement: Settlement) -> bool:
-        """Take a person's word that what is stuck at `step` was put right by hand. False when it is not stuck."""
-        found = self._stuck_at(step)
-        for duty in found:
-            duty.settle(settlement)
-        return bool(found)
+        It does when the step is stuck; and before that once the workflow was reset, as a reset says again what was said before.
+        An answer for people, and for validators: ids of runs do not replay, so nothing that the saga does may rest on it.
+        """
+        info = workflow.info()
+        resumes = self._reset or (info.run_id != info.first_execution_run_id and info.continued_run_id is None)
+        return None if resumes and not self._is_over(step) else self.not_stuck(step)
+
+    def retry(self, step: str) -> None:
+        """Try what is stuck at `step` now; the tries without end go on afterwards."""
+        for duty in self._stuck_at(step):
+            duty.ask_again()
+
+    def settle(self, step: str, settlement: Settlement) -> None:
+        """Take a person's word that what is stuck at `step` was put right by hand, unless that is `not_to_settle`.
+
+        A word that comes too early is kept for the length of one task: it may be a reset's, which is heard of at the task's end.
+        """
+        if self._reset or self._stuck_at(step):
+            self._take_word(step, settlement)
+        else:
+            task = workflow.info().get_current_history_length()
+            self._early = {task: [*self._early.get(task, []), (step, settlement)]}
 
     def compensate_always(self, step: str, call: Call[Any, Any], *, last: bool = False) -> None:
         """Register the compensation of a step, to run even if the step is refused or never begins; one that is registered stays.
@@ -130,7 +152,7 @@ class Saga:
         if self._is_registered(step):
             return
         duty = Duty(step, call, self._compensation_key(step), always=True, last=last)
-        self.compensations.insert(0 if last else len(self.compensations), duty)
+        self.compensations.insert(0 if last else len(self.compensations), self._heard_of(duty))
 
     async def step(self, call: Call[C, T], *, compensation: Call[Any, Any] | None = None) -> T:
         """Take one forward step to its outcome, with the compensation that will take it back.
@@ -211,7 +233,7 @@ class Saga:
         """
         if not self._closing:
             raise RuntimeError(f"{calls[0].name} comes before the pivot: use step() with its compensation")
-        duties = [Duty(call.name, call, step_key(self._saga_id, call.name)) for call in calls]
+        duties = [self._heard_of(Duty(call.name, call, step_key(self._saga_id, call.name))) for call in calls]
         self.finishing += duties
         return await to_its_end(_all(duty.fulfil(self._policy, self._changed) for duty in duties))
 
@@ -261,7 +283,39 @@ class Saga:
 
     def _register_step(self, call: Call[Any, Any], compensation: Call[Any, Any] | None) -> None:
         if compensation is not None and not self._is_registered(call.name):
-            self.compensations.append(Duty(call.name, compensation, self._compensation_key(call.name)))
+            self.compensations.append(self._heard_of(Duty(call.name, compensation, self._compensation_key(call.name))))
+
+    def _note_reset(self, _seed: int) -> None:
+        """Take down that the workflow was reset here: that alone gives a run another seed, and it stands in the history."""
+        self._reset = True
+        self._loop.call_soon(self._hear_again)  # not at once: Temporal calls this outside the workflow's own time
+
+    def _hear_again(self) -> None:
+        """Take what came too early in this task: a reset says again what the run before was told, and that is read before it."""
+        for step, settlement in self._early.get(workflow.info().get_current_history_length(), []):
+            self._take_word(step, settlement)
+
+    def _take_word(self, step: str, settlement: Settlement) -> None:
+        """Count as settled what there is at a step, or will be; of several words the first, and none once it is done."""
+        if self._is_over(step):
+            return
+        self._settled[step] = settlement
+        for duty in self._duties:
+            if duty.step == step:
+                duty.settle(settlement)
+
+    def _is_over(self, step: str) -> bool:
+        """Tell whether what was to be done at a step is done, or settled."""
+        return step in self._settled or any(duty.step == step and duty.progress is Progress.DONE for duty in self._duties)
+
+    def _heard_of(self, duty: Duty) -> Duty:
+        if said := self._settled.get(duty.step):
+            duty.settle(said)
+        return duty
+
+    @property
+    def _duties(self) -> Iterable[Duty]:
+        return chain(self.compensations, self.finishing)
 
     def _stuck_at(self, step: str) -> list[Duty]:
         return [duty for duty in self.stuck if duty.step == step]

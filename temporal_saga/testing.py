@@ -21,10 +21,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
+from uuid import uuid4
 
 from temporalio import activity
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
@@ -40,6 +43,7 @@ T = TypeVar("T")
 PATIENCE = timedelta(seconds=15)
 """How long a script waits for what it expects before it says that nothing came."""
 
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 ENDED = (
     EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
@@ -228,6 +232,33 @@ class Script:
         self._handle = await self._client.start_workflow(
             workflow_type or self._workflow_type, args=arguments, id=self.saga_id, task_queue=self._task_queue, **options
         )
+        self._end = asyncio.create_task(self._await_the_end(self._handle))
+
+    async def reset(self, at: type | None = None) -> None:
+        """Let an operator reset the open saga: a new run goes on from one of its workflow tasks, and hears again what was said.
+
+        Args:
+            at: the command that the task sent, for the first time; None for the saga's first task.
+        """
+        assert self._end is not None, "the saga was not started: call start() first"
+        self._end.cancel()
+        events = (await self.handle.fetch_history()).events
+        sent = [e.activity_task_scheduled_event_attributes for e in events if e.event_type == SCHEDULED]
+        tasks = [e.event_id for e in events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED]
+        if at is not None:
+            tasks = [a.workflow_task_completed_event_id for a in sent if a.activity_type.name == _name(at)]
+        assert tasks, self._story(f"no task to reset to has sent {at}")
+        request = ResetWorkflowExecutionRequest(
+            namespace=self._client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=self.saga_id),
+            workflow_task_finish_event_id=tasks[0],
+            request_id=str(uuid4()),
+            reason="the script says so",
+        )
+        run = await self._client.workflow_service.reset_workflow_execution(request)
+        self._held.clear()
+        self._ended_commands = sum(event.event_type in ENDED and event.event_id < tasks[0] for event in events)
+        self._handle = self._client.get_workflow_handle(self.saga_id, run_id=run.run_id)
         self._end = asyncio.create_task(self._await_the_end(self._handle))
 
     async def expect(self, command: type[C], /, *, attempt: int = 1, **fields: Any) -> C:

@@ -15,7 +15,10 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-RESET = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+RESET = "reset from outside"
+"""What is told where an operator reset the workflow."""
+
+RESET_CAUSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 Kind = Literal["state", "command", "event", "decision", "note"]
 Decode = Callable[[Payload], Any]
@@ -175,7 +178,7 @@ class Reader:
         yield "decision", "cancel", {"by": "temporal", "reason": cancel.cause}
 
     def _workflow_task_failed(self, failed: Any, _event: HistoryEvent) -> Told:
-        what = "reset from outside" if failed.cause == RESET else "the orchestrator failed here, and tries again"
+        what = RESET if failed.cause == RESET_CAUSE else "the orchestrator failed here, and tries again"
         yield "note", what, {"error": _last(failed.failure)} if failed.failure.message else {}
 
     def _workflow_execution_terminated(self, terminated: Any, _event: HistoryEvent) -> Told:

@@ -54,7 +54,7 @@ class Acts:
 
     reject, request_reject = Act("reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject).handlers()
 
-    def _not_stuck(self, decision: StepDecision | StepEvidence) -> str | None:
+    def _not_stuck(self, decision: StepDecision) -> str | None:
         return self._saga.not_stuck(decision.step)
 
     def _retry(self, decision: StepDecision) -> None:
@@ -64,6 +64,9 @@ class Acts:
         "retry_step", "Try the stuck compensation or Confirm of a step now", StepDecision, _not_stuck, _retry
     ).handlers()
 
+    def _not_to_settle(self, decision: StepEvidence) -> str | None:
+        return self._saga.not_to_settle(decision.step)
+
     def _settle(self, decision: StepEvidence) -> None:
         told = Settlement(decision.by, decision.reason, decision.evidence, workflow.now())
         self._saga.settle(decision.step, told)
@@ -72,6 +75,6 @@ class Acts:
         "settle_step",
         "Say that the stuck compensation or Confirm of a step was put right by hand",
         StepEvidence,
-        _not_stuck,
+        _not_to_settle,
         _settle,
     ).handlers()

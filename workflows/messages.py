@@ -26,7 +26,7 @@ class Act(Generic[D]):
         purpose: what it is for, as people are told.
         body: what is sent with it.
         refusal: given the workflow and the body, why it cannot be done now; None when it can.
-        do: given the same, does it.
+        do: given the same, does it, or nothing when it cannot be done: the history alone decides, which replays.
     """
 
     name: str
@@ -43,9 +43,13 @@ class Act(Generic[D]):
         def signal(saga: Any, *arguments: Any) -> None:
             """Do it; ignore what cannot be read or done."""
             try:
-                self.do(saga, self._check(saga, arguments))
+                decision = self._read(arguments)
             except ValueError as error:
                 workflow.logger.warning("ignored the signal %s: %s", self.name, error)
+                return
+            if refusal := self.refusal(saga, decision):
+                workflow.logger.warning("ignored the signal %s: %s", self.name, refusal)
+            self.do(saga, decision)
 
         @workflow.update(name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}")
         def update(saga: Any, *arguments: Any) -> Any:
@@ -56,20 +60,10 @@ class Act(Generic[D]):
         @update.validator
         def validate(saga: Any, *arguments: Any) -> None:
             """Refuse what cannot be read or done; that leaves no trace in the history."""
-            self._check(saga, arguments)
+            if refusal := self.refusal(saga, self._read(arguments)):
+                raise ValueError(refusal)
 
         return signal, update
-
-    def _check(self, saga: Any, arguments: Sequence[Any]) -> D:
-        """Read what was sent, and find it possible now.
-
-        Raises:
-            ValueError: it is no such act, or is refused.
-        """
-        decision = self._read(arguments)
-        if refusal := self.refusal(saga, decision):
-            raise ValueError(refusal)
-        return decision
 
     def _read(self, arguments: Sequence[Any]) -> D:
         if len(arguments) != 1:

@@ -36,8 +36,7 @@ class OrderSaga(Acts):
         """Begin with nothing done and nothing known."""
         saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current())
         super().__init__(saga, Record(saga))
-        self._ran_before = False
-        workflow.register_random_seed_callback(self._note_reset)
+        self._known_before = False
 
     @workflow.run
     async def run(self, arguments: Sequence[RawValue]) -> dict[str, Any]:
@@ -76,10 +75,6 @@ class OrderSaga(Acts):
         await saga.close()
         return self._outcome()
 
-    def _note_reset(self, _seed: int) -> None:
-        """Take down that the workflow was reset here: that alone gives a run another seed, and it stands in the history."""
-        self._ran_before = True
-
     def _identify(self) -> str:
         """Return the order's id; a start that names no order stops here, with nothing to record."""
         try:
@@ -103,7 +98,7 @@ class OrderSaga(Acts):
         """Open the order's record, and hear how it stood if it was open already: an earlier run may have gone further."""
         order_id, order = self._record.placed
         registered = await self._saga.begin(calls.register_order(order_id, order, read_request_key()))
-        self._ran_before = self._ran_before or registered.known is not None
+        self._known_before = self._known_before or registered.known is not None
         return registered
 
     async def _had_completed(self) -> bool:
@@ -111,7 +106,8 @@ class OrderSaga(Acts):
 
         If not, how far that run went is unknown, and unknown is compensated.
         """
-        if not self._ran_before or not isinstance(self._record.order, PlaceOrder):
+        ran_before = self._saga.was_reset or self._known_before
+        if not ran_before or not isinstance(self._record.order, PlaceOrder):
             return False
         self._saga.set_deadline(None)
         known: OrderStatus | None = None

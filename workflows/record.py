@@ -18,7 +18,7 @@ from contracts.order import (
 )
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
 from contracts.words import describe, itemise
-from temporal_saga.duty import Duty
+from temporal_saga.duty import Duty, Progress
 from temporal_saga.saga import Saga
 
 CLOSED_BY = "RegisterOrder"
@@ -116,8 +116,8 @@ class Record:
 
     def settlements(self) -> list[dict[str, Any]]:
         """Return as JSON what persons settled by hand, and at which step."""
-        duties = [*self._saga.compensations, *self._saga.finishing]
-        told = [(duty.step, Settlement.model_validate(vars(duty.settlement))) for duty in duties if duty.settlement]
+        settled = [d for d in (*self._saga.compensations, *self._saga.finishing) if d.progress is Progress.SETTLED]
+        told = [(duty.step, Settlement.model_validate(vars(duty.settlement))) for duty in settled]
         return [{"step": step, **settlement.model_dump(mode="json")} for step, settlement in told]
 
     def status(self) -> dict[str, Any]:

@@ -111,7 +111,11 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 def main(names: Sequence[str]) -> int:
     """Grow the plants that are named, or all; show what caught each; return the process's exit code."""
     console, begun = Console(width=None if sys.stdout.isatty() else WIDE), time.monotonic()
-    plants = [Plant.read(patch) for patch in sorted(HERE.glob("*.patch")) if not names or patch.stem in names]
+    patches = {patch.stem: patch for patch in sorted(HERE.glob("*.patch"))}
+    if unknown := set(names) - patches.keys():
+        console.print(f"there is no {', '.join(sorted(unknown))}; name some of: {', '.join(patches)}")
+        return 2
+    plants = [Plant.read(patches[name]) for name in names or patches]
     tests = sorted({test for plant in plants for test in plant.tests})
     with TemporaryDirectory(prefix="planted-") as folder, ThreadPoolExecutor(AT_ONCE) as gardeners:
         clean = gardeners.submit(lambda: Results.of(copy_to(Path(folder) / "clean"), tests))

@@ -8,7 +8,7 @@ from contracts.order import Compensation, Failure, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import Links, OrderView
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
-from temporal_saga.timeline import Kind, Moment
+from temporal_saga.timeline import RESET, Kind, Moment
 
 STARTED = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 CLOSED = STARTED + timedelta(seconds=2)
@@ -112,8 +112,9 @@ STUCK = (*REFUSED, sent("RefundPaymentCommand", "payment"), failed("RefundPaymen
 AGAIN = sent("RefundPaymentCommand", "payment")
 
 
-def settles(step: str = "ProcessPayment", name: str = "request_settle_step", **told: str) -> Moment:
-    return at("decision", name, arguments=[{"step": step} | (told or SAYS)], by="update")
+def settles(step: str = "ProcessPayment", by: str = "signal", **told: str) -> Moment:
+    name = "settle_step" if by == "signal" else "request_settle_step"
+    return at("decision", name, arguments=[{"step": step} | (told or SAYS)], by=by)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def settles(step: str = "ProcessPayment", name: str = "request_settle_step", **t
         ((*STUCK, AGAIN), "STUCK"),
         ((*STUCK, AGAIN, answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent")), "DONE"),
         ((*STUCK, settles()), "SETTLED"),
-        ((*STUCK, settles(name="settle_step")), "SETTLED"),
+        ((*STUCK, settles(by="update")), "SETTLED"),
         ((*STUCK, settles(), answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent")), "SETTLED"),
         ((*REFUSED, sent("RefundPaymentCommand", "payment", 10)), "RUNNING"),
         ((*STUCK, settles(step="DecreaseStock")), "STUCK"),
@@ -138,6 +139,18 @@ def test_a_compensation_that_keeps_failing_is_stuck_until_it_is_done_or_settled(
     assert refund.attempts == (11 if state == "DONE" else 10), "the tries of all rounds"
     told = refund.settled.model_dump(exclude={"at"}) if refund.settled else None
     assert told == (SAYS if state == "SETTLED" else None)
+
+
+@pytest.mark.parametrize("by", ["signal", "update"])
+def test_after_a_reset_a_settlement_comes_before_what_it_settles(by: str) -> None:
+    """The step counts as settled, though its compensation is not commanded again, nor perhaps the step itself."""
+    was_reset = at("note", RESET)
+    for moments in ((was_reset, settles(by=by), *REFUSED), (was_reset, settles(by=by))):
+        run = running("ROLLING_BACK", *moments, reason="OUT_OF_STOCK")
+        [refund] = [c for c in view(run).compensations if c.step == "ProcessPayment"]
+        assert (refund.state, refund.attempts) == ("SETTLED", None)
+        assert refund.settled is not None
+        assert refund.settled.by == "otto"
 
 
 def test_a_rejected_order_names_who_rejected_it_while_it_rolls_back() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.decisions import ACTS
 from routes.story import MOST_TOLD, tell
-from temporal_saga.timeline import Kind, Moment
+from temporal_saga.timeline import RESET, Kind, Moment
 from workflows.order import OrderSaga
 
 AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -46,7 +46,7 @@ SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", *
         ([ROLLING_BACK], signal("cancel", ANN), "note", "cancel was ignored: it was too late"),
         ([COMPLETED], signal("cancel", ANN), "note", "cancel was ignored: it was too late"),
         ([PENDING], at("decision", "cancel", by="temporal", reason="why"), "decision", "cancel"),
-        ([COMPLETED], at("decision", "cancel", by="temporal", reason="why"), "note", "cancel was ignored: it is too late"),
+        ([COMPLETED], at("decision", "cancel", by="temporal", reason="why"), "note", "cancel was ignored: it was too late"),
         ([PENDING], signal("cancel"), "note", "cancel was ignored: it cannot be read"),
         ([PENDING], signal("cancel", ANN, ANN), "note", "cancel was ignored: it cannot be read"),
         ([PENDING], signal("cancel", {"by": 7}), "note", "cancel was ignored: it cannot be read"),
@@ -73,6 +73,14 @@ SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", *
             "note",
             "retry_step was ignored: ProcessPayment was not stuck",
         ),
+        ([at("note", RESET)], signal("settle_step", SETTLE), "decision", "settle_step"),
+        (
+            [at("note", RESET), signal("settle_step", SETTLE)],
+            signal("settle_step", SETTLE),
+            "note",
+            "settle_step was ignored: ProcessPayment was not stuck",
+        ),
+        ([at("note", RESET)], signal("retry_step", RETRY), "note", "retry_step was ignored: ProcessPayment was not stuck"),
         (
             [COMPLETED, at("note", "ConfirmOrderCommand failed", "ConfirmOrderCommand")],
             signal("retry_step", RETRY | {"step": "ConfirmOrder"}),

@@ -8,6 +8,7 @@ from temporalio.testing import TimeSkipper
 
 from temporal_saga.testing import Participants, Script
 from tests.workflow import stage
+from tests.workflow.operators import PATIENT
 
 Play = Callable[..., Script]
 
@@ -47,3 +48,10 @@ async def skipping_script(play: Play) -> AsyncIterator[Script]:
     """The same, where the server skips the time in which nothing but pauses happens."""
     async with play(skip_time=True) as story:
         yield story
+
+
+@pytest.fixture
+async def patient(play: Play) -> AsyncIterator[Script]:
+    """One order's story under the policy `PATIENT`."""
+    async with play(policy=PATIENT) as script:
+        yield script

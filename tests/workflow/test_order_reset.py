@@ -1,3 +1,6 @@
+"""Orders whose saga was reset, or whose id was used before: what an earlier run did is neither forgotten nor done twice."""
+
+import pytest
 from temporalio.exceptions import ApplicationError
 
 from contracts.order import CancelOrderCommand, OrderRegisteredEvent, OrderRejectedEvent, RegisterOrderCommand
@@ -5,7 +8,8 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
-from tests.workflow.stories import DECISION, ORDER, declined, obey, short, take_back, yes
+from tests.workflow.operators import RETRY, SETTLE, Say, by_update, each_way, refused, until_stuck
+from tests.workflow.stories import DECISION, ORDER, REFUSED, declined, obey, short, take_back, yes
 
 
 async def test_a_run_that_finds_its_order_registered_takes_everything_back(script: Script) -> None:
@@ -88,3 +92,70 @@ async def test_a_run_that_does_not_own_its_order_takes_nothing_back(script: Scri
     script.answer(OrderRejectedEvent(order_id=register.order_id, reason="ORDER_ID_REUSED", message="it is somebody else's"))
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "ORDER_ID_REUSED"
+
+
+async def settled_and_still_open(script: Script, say: Say) -> None:
+    """A person settles the refund, while the stock is still to be restored."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
+    stock = await script.expect(DecreaseStockCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(stock))
+    await script.expect_compensation(RestoreStockCommand, of=DecreaseStockCommand)
+    script.fail(REFUSED)
+    await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+    await until_stuck(script, "ProcessPayment")
+    await say(script, "settle_step", SETTLE)
+
+
+@each_way
+@pytest.mark.parametrize("resets", [1, 2])
+async def test_what_was_settled_stays_settled_after_a_reset(patient: Script, say: Say, resets: int) -> None:
+    """The reset says the settlement again before the step is stuck: no refund on top of it, and the record names the person."""
+    await settled_and_still_open(patient, say)
+    known = OrderRegisteredEvent(order_id=patient.saga_id.removeprefix("order-"), known=OrderStatus.PENDING)
+    for _ in range(resets):
+        await patient.reset()
+        await patient.expect(RegisterOrderCommand)
+    patient.answer(known)
+    await patient.expect(RegisterOrderCommand)
+    patient.answer(known)
+    await take_back(patient, RestoreStockCommand)
+    closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    told = {c.step: (c.state, c.settled and c.settled.by) for c in closing.compensations}
+    assert told["ProcessPayment"] == ("SETTLED", "otto")
+    assert told["DecreaseStock"] == ("DONE", None)
+    patient.answer(yes(closing))
+    assert [settled["step"] for settled in (await patient.failed()).details[1]] == ["ProcessPayment"]
+
+
+@each_way
+async def test_a_reset_to_where_the_compensation_began_keeps_the_settlement_too(patient: Script, say: Say) -> None:
+    """The new run hears that it was settled in the task in which it would command the refund."""
+    await settled_and_still_open(patient, say)
+    await patient.reset(at=RefundPaymentCommand)
+    await until_stuck(patient, "DecreaseStock")
+    await say(patient, "retry_step", RETRY | {"step": "DecreaseStock"})
+    await take_back(patient, RestoreStockCommand)
+    closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    assert [(c.step, c.state) for c in closing.compensations][:2] == [("DecreaseStock", "DONE"), ("ProcessPayment", "SETTLED")]
+    patient.answer(yes(closing))
+    await patient.failed()
+
+
+async def test_after_a_reset_too_nobody_settles_what_is_done_or_settled(patient: Script) -> None:
+    """A settlement may come early then, but not twice, and not of what was taken back."""
+    await settled_and_still_open(patient, by_update)
+    known = OrderRegisteredEvent(order_id=patient.saga_id.removeprefix("order-"), known=OrderStatus.PENDING)
+    await patient.reset()
+    for _ in range(2):
+        await patient.expect(RegisterOrderCommand)
+        patient.answer(known)
+    await take_back(patient, RestoreStockCommand)
+    closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    assert "otto settled it already" in await refused(patient, "settle_step", SETTLE | {"by": "olga"})
+    assert "RestoreStock is DONE" in await refused(patient, "settle_step", SETTLE | {"step": "DecreaseStock"})
+    patient.answer(yes(closing))
+    await patient.failed()

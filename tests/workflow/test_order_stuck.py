@@ -1,12 +1,10 @@
 """Stuck: what keeps failing is shown, tried on, and put right by a person if need be; nothing else waits for it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey
 
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
@@ -16,44 +14,17 @@ from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflow.conftest import Play
+from tests.workflow.operators import RETRY, SETTLE, Say, by_signal, by_update, each_way, refused, until_stuck
 from tests.workflow.stories import DECISION, ORDER, REFUSED, obey, take_back, yes
 
 SOON = Policy(stuck_attempts=2, longest_pause=timedelta(milliseconds=50))
 """Stuck after two tries, and tried on without waiting for anybody."""
-
-PATIENT = Policy(stuck_attempts=2, longest_pause=timedelta(hours=1))
-"""Stuck after two tries, and then tried when somebody says so."""
-
-RETRY = {"step": "ProcessPayment", "by": "otto", "reason": "the provider is back"}
-SETTLE = RETRY | {"reason": "paid by hand", "evidence": "transfer 4711"}
-
-Say = Callable[[Script, str, dict[str, Any]], Awaitable[Any]]
-
-
-async def by_signal(script: Script, act: str, told: dict[str, Any]) -> None:
-    """Say it as the command line does."""
-    await script.handle.signal(act, told)
-
-
-async def by_update(script: Script, act: str, told: dict[str, Any]) -> None:
-    """Say it as the HTTP front door does."""
-    await script.handle.execute_update(f"request_{act}", told)
-
-
-each_way = pytest.mark.parametrize("say", [by_signal, by_update], ids=lambda way: way.__name__)
 
 
 @pytest.fixture
 async def soon(play: Play) -> AsyncIterator[Script]:
     """One order's story under the policy `SOON`."""
     async with play(policy=SOON) as script:
-        yield script
-
-
-@pytest.fixture
-async def patient(play: Play) -> AsyncIterator[Script]:
-    """One order's story under the policy `PATIENT`."""
-    async with play(policy=PATIENT) as script:
         yield script
 
 
@@ -74,20 +45,6 @@ async def shown(script: Script) -> tuple[Any, Any]:
     attributes = (await script.handle.describe()).typed_search_attributes
     names = SearchAttributeKey.for_keyword("SagaState"), SearchAttributeKey.for_bool("NeedsAttention")
     return attributes.get(names[0]), attributes.get(names[1])
-
-
-async def until_stuck(script: Script) -> None:
-    """Wait until the saga has heard that its round of tries is over."""
-    async with asyncio.timeout(15):
-        while not (await script.handle.query("status"))["needs_attention"]:
-            pass
-
-
-async def refused(script: Script, act: str, told: dict[str, Any]) -> str:
-    """Return why the saga refuses an act."""
-    with pytest.raises(WorkflowUpdateFailedError) as why:
-        await by_update(script, act, told)
-    return str(why.value.cause)
 
 
 def states(moves: tuple[StateMove, ...]) -> list[SagaState]:
