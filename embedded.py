@@ -14,8 +14,8 @@ from contracts.stubs import SEARCH_ATTRIBUTES
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
 """A commit is one sequential write and one fsync: three times the throughput of the default journal, and as safe."""
 
-DYNAMIC_CONFIG = ("history.transferProcessorMaxPollRPS=100",)
-"""The default of 20 lets each workflow task wait up to 50 ms after a burst."""
+DYNAMIC_CONFIG = ("history.transferProcessorMaxPollRPS=100", "frontend.namespaceCount=20000")
+"""The default of 20 lets each workflow task wait up to 50 ms after a burst; that of 1,200 lets no more orders be waited for."""
 
 
 def temporal_binary() -> str:

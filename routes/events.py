@@ -67,7 +67,7 @@ async def _story(view: OrderView, desk: Sagas) -> AsyncIterator[tuple[tuple[int,
             yield (number, 0), _event((number, 0), entry.model_dump_json(), entry.kind)
         return
     teller = Teller()
-    async for place, moment in desk.runs.follow(view.order_id, desk.stopping):
+    async for place, moment in desk.runs.follow(view.order_id):
         yield place, _event(place, teller.tell(moment).model_dump_json(), moment.kind)
 
 

@@ -16,6 +16,7 @@ from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE, is_event
 from routes.problems import unavailable
 from routes.projection import Run
+from routes.shared import Shared
 from temporal_saga.timeline import Moment, Reader, project, tries
 
 ANSWER_LIMIT = timedelta(seconds=5)
@@ -51,8 +52,11 @@ AWAY = frozenset(
 class Runs:
     """The runs of the orders' sagas, as far as Temporal still has them; no worker is needed to read them."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, stopping: asyncio.Event) -> None:
+        """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
         self._client = client
+        self._stopping = stopping
+        self._stories = Shared(self._story)
 
     async def find(self, order_id: str) -> Run | None:
         """Return the last run of the order's saga as it stands, with its story; None when Temporal knows none.
@@ -71,22 +75,22 @@ class Runs:
             raise
         return self._read(description, history.events)
 
-    async def follow(self, order_id: str, stopping: asyncio.Event) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
+    def follow(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
         """Yield the story of an order's saga as it is written, until its run closes; nothing when there is no run.
 
-        Each moment comes with its place: the number of the history's event, and which of that event's moments it is.
-
-        Args:
-            order_id: whose saga.
-            stopping: ends the story early when set.
+        Each moment comes with its place: the number of the history's event, and which of that event's moments it is. Temporal is
+        asked once for all who follow an order, as it lets a namespace wait for so many answers and no more.
 
         Raises:
             Problem: 503 when Temporal is away.
         """
+        return self._stories.listen(order_id)
+
+    async def _story(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
         reader = Reader(self._decode, is_event=is_event)
         handle = self._client.get_workflow_handle(saga_id(order_id))
         events = handle.fetch_history_events(wait_new_event=True)
-        ended = asyncio.ensure_future(stopping.wait())
+        ended = asyncio.ensure_future(self._stopping.wait())
         try:
             async with temporal():
                 while (event := await _next(events, ended)) is not None:
@@ -150,11 +154,11 @@ class Runs:
 async def _next(events: AsyncIterator[HistoryEvent], ended: "asyncio.Future[Any]") -> HistoryEvent | None:
     """Return the next event once it is written; None when there is none to come, or `ended` comes first."""
     coming = asyncio.ensure_future(anext(events, None))
-    await asyncio.wait([coming, ended], return_when=asyncio.FIRST_COMPLETED)
-    if coming.done():
-        return coming.result()
-    coming.cancel()
-    return None
+    try:
+        await asyncio.wait([coming, ended], return_when=asyncio.FIRST_COMPLETED)
+        return coming.result() if coming.done() else None
+    finally:
+        coming.cancel()  # also when nobody follows any more: it would wait for as long as the order is open
 
 
 @asynccontextmanager

@@ -39,7 +39,13 @@ class Sagas:
     """Every order's saga, through Temporal while it has the run and through the order service's record for ever."""
 
     def __init__(
-        self, client: Client, orders: OrderService, web_ui_url: str, stopping: asyncio.Event, caller: Caller | None = None
+        self,
+        client: Client,
+        orders: OrderService,
+        web_ui_url: str,
+        stopping: asyncio.Event,
+        caller: Caller | None = None,
+        runs: Runs | None = None,
     ) -> None:
         """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set.
 
@@ -48,14 +54,14 @@ class Sagas:
         self._caller = caller or Caller()
         self._client = client
         self._orders = orders
-        self.runs = Runs(client)
+        self.runs = runs or Runs(client, stopping)
         self._web_ui_url = web_ui_url
         self.stopping = stopping
         self.lists = Lists(self.runs, orders, self._links, self._caller.customer_id)
 
     def seen_by(self, caller: Caller) -> "Sagas":
         """Return the sagas as far as a caller may see them."""
-        return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller)
+        return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller, self.runs)
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -71,22 +77,18 @@ class Sagas:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
 
     async def closed_within(self, order_id: str, seconds: float) -> None:
-        """Wait until the order's saga has closed, at most so long, and no longer than the API runs."""
+        """Wait until the order's saga has closed, at most so long, and no longer than the API runs and Temporal can tell."""
         closing = asyncio.ensure_future(self._handle(order_id).result())
         stopping = asyncio.ensure_future(self.stopping.wait())
-        async with temporal():
-            try:
-                await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-                if closing.done():
-                    await closing
-            except WorkflowFailureError:
-                return
-            except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:
-                    raise
-            finally:
-                closing.cancel()
-                stopping.cancel()
+        try:
+            await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if closing.done():
+                await closing
+        except (WorkflowFailureError, RPCError, RuntimeError):
+            return  # it failed, or Temporal is away or busy: whoever looks at the order next is told
+        finally:
+            closing.cancel()
+            stopping.cancel()
 
     async def stops_within(self, seconds: float) -> bool:
         """Wait so long; return at once, and True, when the API stops."""

@@ -1,12 +1,15 @@
 """The timeline as it is written, over HTTP: told live as it is told afterwards, and taken up where it broke off."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from temporalio.client import Client
 
+from routes.runs import Runs
 from tests.stack import Stack, order, until
 
 Told = tuple[str, str, dict[str, Any]]
@@ -109,3 +112,23 @@ def test_the_order_links_to_its_stream(stack: Stack) -> None:
     """Nobody has to know the form of its address."""
     view = stack.place(order(order_id="linked"), Prefer="wait=20").json()
     assert httpx.URL(view["links"]["events"]).path == "/orders/linked/events"
+
+
+async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
+    """An open order that nobody follows any more is asked for no more: Temporal lets only so many answers be waited for."""
+    client = await Client.connect(stack.env["TEMPORAL_ADDRESS"])
+    runs = Runs(client, asyncio.Event())
+    with stack.locked("payment"):
+        stack.place(order(order_id="left"))
+        until(lambda: stack.at_work("left", "ProcessPayment"), "the payment is under way")
+        before = asyncio.all_tasks()
+        for _ in range(2):
+            following = runs.follow("left")
+            told = [moment.name for _, moment in [await anext(following) for _ in range(4)]]
+            assert told[-1] == "ProcessPaymentCommand"
+            waiting = asyncio.ensure_future(anext(following))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.wait([waiting])
+            left = asyncio.all_tasks() - before
+            assert not left or not (await asyncio.wait(left, timeout=5))[1], "somebody still waits"

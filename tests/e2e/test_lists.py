@@ -1,5 +1,6 @@
 """Lists of orders over HTTP: real API, server and database; no worker runs, so that every order stays where a test puts it."""
 
+import asyncio
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
@@ -296,7 +297,7 @@ async def test_an_order_that_closes_meanwhile_is_closed(
     record(orders, customer, order_id)
     run(stack, order_id, "PAYMENT_COMPLETED")
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"], interceptors=[ClosesMeanwhile(orders, order_id)])
-    lists = Lists(Runs(client), orders, lambda _: Links(self="", events="", temporal=""))
+    lists = Lists(Runs(client, asyncio.Event()), orders, lambda _: Links(self="", events="", temporal=""))
     found = await lists.page(Asked(customer_id=customer, status=status))
     assert [(order.state, order.status) for order in found.orders] == shown
     assert all(order.closed_at is not None for order in found.orders)

@@ -1,0 +1,75 @@
+"""A stream that is read once, however many listen to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Shared(Generic[T]):
+    """Reads streams by their names: each once for all who listen at the same time, and no longer than anybody does.
+
+    Every listener hears the whole stream, from its beginning; all that was read of it is kept as long as it is read.
+    """
+
+    def __init__(self, read: Callable[[str], AsyncIterator[T]]) -> None:
+        """Share what `read` returns for a name."""
+        self._read = read
+        self._readings: dict[str, _Reading[T]] = {}
+
+    async def listen(self, name: str) -> AsyncIterator[T]:
+        """Yield a stream's items, those to come as they come.
+
+        Raises:
+            Exception: the stream broke with it.
+        """
+        reading = self._readings.get(name)
+        if reading is None or reading.over:
+            reading = self._readings[name] = _Reading(self._read(name))
+        reading.listeners += 1
+        heard = 0
+        try:
+            while True:
+                news = reading.news
+                while heard < len(reading.items):
+                    yield reading.items[heard]
+                    heard += 1
+                if reading.over:
+                    break
+                await news.wait()
+        finally:
+            reading.listeners -= 1
+            if not reading.listeners:
+                reading.task.cancel()
+                if self._readings.get(name) is reading:
+                    del self._readings[name]
+        if reading.error is not None:
+            raise reading.error
+
+
+class _Reading(Generic[T]):
+    """One stream while it is read."""
+
+    def __init__(self, source: AsyncIterator[T]) -> None:
+        self.items: list[T] = []
+        self.over = False
+        self.error: Exception | None = None
+        self.news = asyncio.Event()
+        """Set when there is more, or the stream is over; another takes its place."""
+        self.listeners = 0
+        self.task = asyncio.create_task(self._run(source))
+
+    async def _run(self, source: AsyncIterator[T]) -> None:
+        try:
+            async for item in source:
+                self.items.append(item)
+                self._tell()
+        except Exception as error:  # noqa: BLE001  # whatever it is, those who listen shall hear it
+            self.error = error
+        self.over = True
+        self._tell()
+
+    def _tell(self) -> None:
+        told, self.news = self.news, asyncio.Event()
+        told.set()
