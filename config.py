@@ -209,7 +209,14 @@ async def connect(*, lazy: bool = False, port: int = 7233) -> Client:
 
     Raises:
         RuntimeError: Temporal does not answer.
+        SystemExit: the variables or the profile are no good, with a sentence that says why.
     """
-    options = ClientConfigProfile.load().to_client_connect_config()
+    try:
+        options = ClientConfigProfile.load().to_client_connect_config()
+    except Exception as error:  # noqa: BLE001  # whatever the file or the variables are, waiting mends none of it
+        sys.exit(f"cannot start: TEMPORAL_* or the profile is no good setting: {error}")
     options.setdefault("target_host", f"localhost:{port}")
-    return await Client.connect(**options, data_converter=pydantic_data_converter, lazy=lazy)
+    try:
+        return await Client.connect(**options, data_converter=pydantic_data_converter, lazy=lazy)
+    except ValueError as error:
+        sys.exit(f"cannot start: TEMPORAL_ADDRESS={options['target_host']} is no good setting: {error}")

@@ -6,10 +6,10 @@ from pydantic import Field
 
 from contracts.base import Contract
 
-NO_NUL = r"^[^\x00]*$"  # no database takes it
+NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"  # and no NUL, which no database takes
 
-Words = Annotated[str, Field(strict=True, min_length=1, max_length=1_000, pattern=NO_NUL)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=NO_NUL)]
+Words = Annotated[str, Field(strict=True, min_length=1, max_length=1_000, pattern=NOT_BLANK)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=NOT_BLANK)]
 
 
 class Decision(Contract):

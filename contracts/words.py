@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from contracts.decisions import Decision
+from contracts.decisions import Decision, StepDecision
 from contracts.money import money
 from contracts.order import PlaceOrder
 
@@ -13,6 +13,11 @@ MOST_LINES = 20
 def cancelled(decision: Decision) -> str:
     """Return who cancelled and why, in one sentence."""
     return f"cancelled by {decision.by}: {decision.reason}"
+
+
+def settled_before(decision: StepDecision) -> str:
+    """Return who had put a step right by hand, so that the order must not complete, in one sentence."""
+    return f"{decision.by} had taken back {decision.step} by hand: {decision.reason}"
 
 
 def rejected(decision: Decision) -> str:

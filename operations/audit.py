@@ -204,4 +204,9 @@ async def main(settings: Settings) -> int:
 
 
 if __name__ == "__main__":
-    leave(asyncio.run(main(read_settings())))
+    try:
+        status = asyncio.run(main(read_settings()))
+    except SystemExit as reason:  # settings that are no good
+        print(reason.code, file=sys.stderr)
+        status = 2
+    leave(status)

@@ -84,9 +84,14 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+MOST_DIGITS = 18
+"""Of a quantity that is read at all; Python itself refuses to read thousands."""
+
+
 def _line(row: Mapping[str, str], price: int) -> OrderLine | None:
     quantity = row["Quantity"]
-    fields = {"sku": row["StockCode"], "quantity": int(quantity) if quantity.isdecimal() else None, "unit_price_minor": price}
+    pieces = int(quantity) if quantity.isdecimal() and len(quantity) <= MOST_DIGITS else None
+    fields = {"sku": row["StockCode"], "quantity": pieces, "unit_price_minor": price}
     return _valid(OrderLine, fields)
 
 

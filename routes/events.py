@@ -1,20 +1,24 @@
 """An order's timeline as it is written: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from contracts.views import OrderView
+from contracts.views import OrderView, TimelineEntry
 from routes.orders import Desk, OrderId
 from routes.problems import Problem, documented
 from routes.sagas import Sagas
 from routes.story import Teller
 
 router = APIRouter(tags=["orders"])
+
+Place = tuple[int, int]
+"""Where an entry stands: the number of the history's event, and which of that event's entries it is."""
 
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
@@ -42,40 +46,74 @@ async def order_events(
     It ends with an event `closed` once the saga has closed. A comment every 15 s keeps the connection alive, and a stream that
     breaks goes on behind `Last-Event-ID`.
     """
-    seen = _place(last_event_id)
+    heard = Heard(_place(last_event_id))
     while True:
-        try:
-            async for place, told in _story(view, desk):
-                if place > seen:
-                    seen = place
+        with suppress(Problem):  # Temporal is away: nothing is lost, and the stream goes on when it is back
+            async for place, told in _story(view, desk, heard):
+                if heard.is_new(place, told):
                     yield told
+        with suppress(Problem):
             view = await desk.view(view.order_id)
-        except Problem:
-            pass  # Temporal is away: nothing is lost, and the stream goes on when it is back
-        else:
             if view.closed_at is not None:
+                if heard.nothing:  # Temporal is away, and the record knows the order's end
+                    for _, told in _recorded(view):
+                        yield told
                 yield ServerSentEvent(event="closed", data={"state": view.state, "status": view.status})
                 return
         if await desk.stops_within(AGAIN_SECONDS):
             return
 
 
-async def _story(view: OrderView, desk: Sagas) -> AsyncIterator[tuple[tuple[int, int], ServerSentEvent]]:
+class Heard:
+    """What one stream has told, so that it tells nothing twice, and what came of a reset as well.
+
+    A run that goes on after a reset repeats the story of the one before up to there; then its own stand in their places.
+    """
+
+    def __init__(self, last: Place) -> None:
+        """Begin behind `last`, which was told to the same listener by another stream."""
+        self._last = last
+        self._told: dict[Place, int] = {}
+
+    @property
+    def nothing(self) -> bool:
+        """Whether nothing was told yet."""
+        return not self._told
+
+    def is_new(self, place: Place, told: ServerSentEvent) -> bool:
+        """Tell whether the listener has not heard this, and take it down as told."""
+        digest = hash(told.raw_data)
+        if self._told.get(place) == digest:
+            return False
+        if place in self._told:
+            self._told = {before: known for before, known in self._told.items() if before < place}
+            self._last = (0, 0)
+        self._told[place] = digest
+        return place > self._last
+
+
+async def _story(view: OrderView, desk: Sagas, heard: Heard) -> AsyncIterator[tuple[Place, ServerSentEvent]]:
     """Yield the entries of the timeline with their places: from Temporal as they are written, or else from the record."""
-    if await desk.run(view.order_id) is None:  # forgotten, or another customer's who took the id
-        for number, entry in enumerate(view.timeline, start=1):
-            yield (number, 0), _event((number, 0), entry.model_dump_json(), entry.kind)
-        return
-    teller = Teller()
-    async for place, moment in desk.runs.follow(view.order_id):
-        yield place, _event(place, teller.tell(moment).model_dump_json(), moment.kind)
+    if await desk.run(view.order_id) is not None:
+        teller = Teller()
+        async for place, moment in desk.runs.follow(view.order_id):
+            yield place, _event(place, teller.tell(moment))
+    elif heard.nothing:  # forgotten, or another customer's who took the id
+        for place, told in _recorded(view):
+            yield place, told
 
 
-def _event(place: tuple[int, int], data: str, kind: str) -> ServerSentEvent:
-    return ServerSentEvent(id="{}-{}".format(*place), event=kind, raw_data=data)
+def _recorded(view: OrderView) -> Iterator[tuple[Place, ServerSentEvent]]:
+    """Yield the entries of an order's timeline by their numbers."""
+    for number, entry in enumerate(view.timeline, start=1):
+        yield (number, 0), _event((number, 0), entry)
 
 
-def _place(last_event_id: str | None) -> tuple[int, int]:
+def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
+    return ServerSentEvent(id="{}-{}".format(*place), event=entry.kind, raw_data=entry.model_dump_json())
+
+
+def _place(last_event_id: str | None) -> Place:
     """Return the place that an id names; the beginning when it names none."""
     named = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})", last_event_id or "")
     return (int(named[1]), int(named[2])) if named else (0, 0)

@@ -1,5 +1,7 @@
 """Placing an order, and reading it and others."""
 
+import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
@@ -18,6 +20,7 @@ from routes.problems import Problem, documented
 from routes.sagas import Sagas
 
 MAX_WAIT_SECONDS = 30
+WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
 
 OrderId = Annotated[str, Path(pattern=IDENTIFIER, examples=[examples.ORDER_ID])]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
@@ -72,7 +75,7 @@ async def place_order(
     caller: Known,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description="the same key again is the same order")] = None,
-    prefer: Annotated[str | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
+    prefer: Annotated[list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
 ) -> OrderView:
     """Start an order's saga, once.
 
@@ -84,7 +87,7 @@ async def place_order(
     order_id = order.order_id or (digest(["order", caller.subject, idempotency_key])[:32] if idempotency_key else uuid4().hex)
     try:
         await desk.place(order_id, order, idempotency_key)
-        if seconds := _wait_seconds(prefer):
+        if seconds := _wait_seconds(prefer or ()):
             await desk.closed_within(order_id, seconds)
             response.headers["Preference-Applied"] = f"wait={seconds}"
         view = await desk.view(order_id)
@@ -126,10 +129,9 @@ def _perhaps_placed(problem: Problem, order_id: str) -> Problem:
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers)
 
 
-def _wait_seconds(prefer: str | None) -> int:
+def _wait_seconds(preferences: Sequence[str]) -> int:
     """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said, as preferences may be ignored."""
-    for preference in (prefer or "").split(","):
-        name, _, value = preference.strip().partition("=")
-        if name.lower() == "wait" and value.isascii() and value.isdigit():
-            return min(int(value), MAX_WAIT_SECONDS)
+    for preference in ",".join(preferences).split(","):
+        if wait := WAIT.fullmatch(preference.partition(";")[0]):
+            return min(int(wait[1].lstrip("0")[:9] or 0), MAX_WAIT_SECONDS)
     return 0

@@ -78,8 +78,11 @@ class Run:
             return salvage(self.given, error)
 
 
-def view_of_run(order_id: str, run: Run, links: Links) -> OrderView:
-    """Return an order from its saga's run, with its record closed or still to be written."""
+def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = False) -> OrderView:
+    """Return an order from its saga's run, with its record closed or still to be written.
+
+    `left_open` says that the run has closed and the record has not, which needs attention: nothing will close it any more.
+    """
     order = run.order
     return OrderView(
         order_id=order_id,
@@ -91,7 +94,7 @@ def view_of_run(order_id: str, run: Run, links: Links) -> OrderView:
         lines=order.lines,
         placed_at=run.started_at,
         closed_at=run.closed_at,
-        needs_attention=run.needs_attention,
+        needs_attention=run.needs_attention or left_open,
         failure=_failure(run),
         compensations=_compensations(run),
         timeline=tell(run.moments),

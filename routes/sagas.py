@@ -112,7 +112,8 @@ class Sagas:
                 raise
             run = None
         if run is not None and not closed:
-            return view_of_run(order_id, run, links)
+            left_open = run.closed_at is not None and await asyncio.to_thread(self._is_open, order_id)
+            return view_of_run(order_id, run, links, left_open=left_open)
         if record is None:
             raise not_found(f"order {order_id}")
         identity = await asyncio.to_thread(self._orders.identity, order_id)
@@ -191,6 +192,11 @@ class Sagas:
         run = await self.runs.find(order_id)
         visible = run is not None and self._caller.acts_for(run.order.customer_id)
         return run if visible else None
+
+    def _is_open(self, order_id: str) -> bool:
+        """Tell whether an order is on record and not closed."""
+        record = self._orders.find(order_id)
+        return record is not None and record.closed_at is None
 
     def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(saga_id(order_id))

@@ -14,6 +14,7 @@ MOST_TOLD = 1_000
 """Characters (as JSON) that are repeated of a message that could not be read."""
 
 CLOSING = frozenset({SagaState.COMPLETED, SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED})
+FIRST = STEPS[0]
 STUCK_AT = {step.compensation or step.command: step.name for step in STEPS}
 """By the command that must be obeyed: the step that is stuck while it keeps failing."""
 
@@ -32,6 +33,7 @@ class Teller:
         self._closing = False
         self._review: str | None = None
         self._reset = False
+        self._unanswered = False
         self._stuck: set[str] = set()
         self._over: set[str] = set()
 
@@ -39,18 +41,30 @@ class Teller:
         """Return the next entry."""
         if moment.kind == "decision":
             return self._decision(moment)
+        if moment.kind in ("state", "command"):
+            self._reset = False  # what the task in which it was reset came to
         if moment.kind == "state":
             self._closing = self._closing or moment.name in CLOSING
             self._review = "its review is over" if self._reviewed(moment) else self._review
         elif moment.name == "OrderRegisteredEvent" and moment.detail.get("review_seconds") is None:
             self._review = "it needs no review"
-        elif step := STUCK_AT.get(moment.command or ""):
-            if moment.kind == "note" and self._closing:
-                self._stuck.add(step)
-            elif moment.kind == "event":
-                self._over.add(step)
+        self._follow(moment)
         self._reset = self._reset or (moment.kind, moment.name) == ("note", RESET)
         return _entry(moment)
+
+    def _follow(self, moment: Moment) -> None:
+        """Take down what is stuck, and what is over. The first step is asked again before a rollback, and may be stuck then."""
+        asked = moment.command == FIRST.command
+        step = FIRST.name if asked else STUCK_AT.get(moment.command or "")
+        if step is None:
+            return
+        if moment.kind == "note" and (self._closing or (asked and self._unanswered)):
+            self._stuck.add(step)
+        elif moment.kind == "event" and asked:
+            self._stuck.discard(step)
+        elif moment.kind == "event":
+            self._over.add(step)
+        self._unanswered = self._unanswered or (asked and moment.kind == "note")
 
     def _reviewed(self, moment: Moment) -> bool:
         """Tell whether a state says that there is, or will be, no review to decide."""

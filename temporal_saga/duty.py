@@ -1,6 +1,6 @@
 """What must happen, whatever happens: a compensation, or a step after the pivot (the literature's retriable transaction)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.workflow import ActivityHandle
 
 from temporal_saga.call import Call, UnreadableAnswer
@@ -44,7 +44,16 @@ class Duty:
     stuck; those after it are not. After a round that the server gave up, e.g. on a refusal, comes another, after a pause.
     """
 
-    def __init__(self, step: str, call: Call[Any, Any], key: str, *, always: bool = False, last: bool = False) -> None:
+    def __init__(  # each by its name
+        self,
+        step: str,
+        call: Call[Any, Any],
+        key: str,
+        *,
+        always: bool = False,
+        last: bool = False,
+        refusals: Collection[str] = (),
+    ) -> None:
         """Note the duty.
 
         Args:
@@ -53,6 +62,7 @@ class Duty:
             key: its idempotency key.
             always: whether it is to be done although the step was refused or never began.
             last: whether it waits until every other compensation is done or settled.
+            refusals: the types of `ApplicationError` that are an answer to it; every other error is none.
         """
         self.step = step
         self.call = call
@@ -63,6 +73,7 @@ class Duty:
         self.trouble: str | None = None
         """What the last round ended with; None unless stuck."""
         self._key = key
+        self._refusals = refusals
         self._again = False
 
     @property
@@ -84,6 +95,9 @@ class Duty:
         Args:
             policy: bounds the first round and spaces the tries.
             changed: told whenever `progress` has changed.
+
+        Raises:
+            ActivityError: the answer is one of the refusals.
         """
         rounds, retry = 0, policy.first_round
         limit: timedelta | None = policy.stuck_after
@@ -98,6 +112,9 @@ class Duty:
                 try:
                     answer = self.call.read(asked.result())
                 except (ActivityError, UnreadableAnswer) as error:
+                    if self._is_refusal(error):
+                        self._enter(Progress.DONE, changed)
+                        raise
                     rounds += 1
                     self.trouble = cut(str(root(error)))
                     self._enter(Progress.STUCK, changed)
@@ -108,6 +125,10 @@ class Duty:
             retry, limit = policy.endless_round, None
         self._enter(Progress.SETTLED, changed)
         return None
+
+    def _is_refusal(self, error: Exception) -> bool:
+        cause = error.__cause__
+        return isinstance(cause, ApplicationError) and cause.type in self._refusals
 
     async def _pause(self, pause: timedelta) -> None:
         with suppress(TimeoutError):

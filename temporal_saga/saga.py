@@ -23,6 +23,9 @@ from temporal_saga.policy import Policy
 C = TypeVar("C")
 T = TypeVar("T")
 
+PLAIN_START = 3
+"""Events up to a workflow's first task, when nothing was said to it before: started, scheduled, taken up."""
+
 
 class Branch(NamedTuple):
     """One of several steps that are taken side by side, with the compensation that takes it back."""
@@ -61,14 +64,17 @@ class Saga:
         self._deadline: datetime | None = None
         self._stopped: Failure | None = None
         self._closing = False
-        self._reset = False
+        self._began_in = workflow.info().get_current_history_length()
+        self._reset_in: int | None = None
+        self._was_reset = False
         self._settled: dict[str, Settlement] = {}
-        self._early: dict[int, list[tuple[str, Settlement]]] = {}
+        self._early: dict[int, list[tuple[str, Settlement, Failure | None]]] = {}
         self._loop = asyncio.get_running_loop()
         workflow.register_random_seed_callback(self._note_reset)
         self._changed: Callable[[Duty], None] = _nobody_watches
         self.compensations: list[Duty] = []
         self.finishing: list[Duty] = []
+        self._asking: list[Duty] = []
 
     def watch(self, changed: Callable[[Duty], None]) -> None:
         """Call `changed` whenever a compensation, or a step after the pivot, has come further or is stuck."""
@@ -96,8 +102,11 @@ class Saga:
 
     @property
     def was_reset(self) -> bool:
-        """Whether the workflow was reset, so that an earlier run may have gone further than this one has come."""
-        return self._reset
+        """Whether it is known that the workflow was reset, so that an earlier run may have gone further than this one has come.
+
+        A reset to the workflow's first task may stay unknown.
+        """
+        return self._was_reset
 
     @property
     def stuck(self) -> list[Duty]:
@@ -116,30 +125,41 @@ class Saga:
         return f"{step} is not stuck: nothing of it is to be taken back or completed"
 
     def not_to_settle(self, step: str) -> str | None:
-        """Return why `settle` takes nobody's word at this step, or None when it does.
+        """Return why `settle` takes nobody's word at this step, or None when it does: when it is stuck, or a reset says it again.
 
-        It does when the step is stuck; and before that once the workflow was reset, as a reset says again what was said before.
         An answer for people, and for validators: ids of runs do not replay, so nothing that the saga does may rest on it.
         """
+        return None if self._is_being_reset() and not self._is_over(step) else self.not_stuck(step)
+
+    def _is_being_reset(self) -> bool:
+        """Tell whether the task under way is the one in which the workflow goes on after a reset."""
         info = workflow.info()
-        resumes = self._reset or (info.run_id != info.first_execution_run_id and info.continued_run_id is None)
-        return None if resumes and not self._is_over(step) else self.not_stuck(step)
+        task = info.get_current_history_length()
+        if self._was_reset:
+            return task == self._reset_in
+        # Not heard of yet: a run that was reset has not the id it began with. One that began with a plain task hears of it later.
+        began_elsewhere = info.run_id != info.first_execution_run_id and info.continued_run_id is None
+        return began_elsewhere and self._began_in in (task, PLAIN_START)
 
     def retry(self, step: str) -> None:
         """Try what is stuck at `step` now; the tries without end go on afterwards."""
         for duty in self._stuck_at(step):
             duty.ask_again()
 
-    def settle(self, step: str, settlement: Settlement) -> None:
-        """Take a person's word that what is stuck at `step` was put right by hand, unless that is `not_to_settle`.
+    def settle(self, step: str, settlement: Settlement, *, stops: Failure | None = None) -> None:
+        """Take a person's word that what is stuck at `step` was put right by hand; see `not_to_settle`.
 
-        A word that comes too early is kept for the length of one task: it may be a reset's, which is heard of at the task's end.
+        Args:
+            step: its name.
+            settlement: the word.
+            stops: why the saga stops, if it is a reset that says this again, and the step has not even been taken: what somebody
+                has taken back by hand must not be completed.
         """
-        if self._reset or self._stuck_at(step):
-            self._take_word(step, settlement)
-        else:
-            task = workflow.info().get_current_history_length()
-            self._early = {task: [*self._early.get(task, []), (step, settlement)]}
+        task = workflow.info().get_current_history_length()
+        if self._stuck_at(step) or task == self._reset_in:
+            self._take_word(step, settlement, stops)
+        else:  # kept for this task: a reset is heard of after what it says again
+            self._early = {task: [*self._early.get(task, []), (step, settlement, stops)]}
 
     def compensate_always(self, step: str, call: Call[Any, Any], *, last: bool = False) -> None:
         """Register the compensation of a step, to run even if the step is refused or never begins; one that is registered stays.
@@ -187,6 +207,28 @@ class Saga:
         Only what is on record can tell whether an earlier run, before a workflow reset, has gone further.
         """
         return await self._take(call, None)
+
+    async def find_out(self, call: Call[Any, T]) -> T | None:
+        """Take the step that puts the saga on record, again, until it is answered: there is no going back without knowing.
+
+        Returns:
+            The participant's event; None when a person settled it, who alone knows then.
+
+        Raises:
+            SagaStopped: the participant refused.
+        """
+        key = step_key(self._saga_id, call.name)
+        duty = self._heard_of(Duty(call.name, call, key, refusals=self._refusals))
+        self._asking = [duty]
+        try:
+            answer: T | None = await to_its_end(duty.fulfil(self._policy, self._changed))
+        except ActivityError as error:
+            refusal = self._refusal(error)
+            assert refusal is not None, "every other error is tried again"
+            raise SagaStopped(refused(call.name, refusal)) from error
+        finally:
+            self._asking = []
+        return answer
 
     async def pause(self, until: Callable[[], bool], limit: timedelta) -> bool:
         """Wait between steps, e.g. for a person; the deadline's clock stands still meanwhile.
@@ -287,15 +329,16 @@ class Saga:
 
     def _note_reset(self, _seed: int) -> None:
         """Take down that the workflow was reset here: that alone gives a run another seed, and it stands in the history."""
-        self._reset = True
+        self._was_reset = True
         self._loop.call_soon(self._hear_again)  # not at once: Temporal calls this outside the workflow's own time
 
     def _hear_again(self) -> None:
         """Take what came too early in this task: a reset says again what the run before was told, and that is read before it."""
-        for step, settlement in self._early.get(workflow.info().get_current_history_length(), []):
-            self._take_word(step, settlement)
+        self._reset_in = workflow.info().get_current_history_length()
+        for word in self._early.get(self._reset_in, []):
+            self._take_word(*word)
 
-    def _take_word(self, step: str, settlement: Settlement) -> None:
+    def _take_word(self, step: str, settlement: Settlement, stops: Failure | None) -> None:
         """Count as settled what there is at a step, or will be; of several words the first, and none once it is done."""
         if self._is_over(step):
             return
@@ -303,6 +346,8 @@ class Saga:
         for duty in self._duties:
             if duty.step == step:
                 duty.settle(settlement)
+        if stops is not None:
+            self.stop(stops)
 
     def _is_over(self, step: str) -> bool:
         """Tell whether what was to be done at a step is done, or settled."""
@@ -315,7 +360,7 @@ class Saga:
 
     @property
     def _duties(self) -> Iterable[Duty]:
-        return chain(self.compensations, self.finishing)
+        return chain(self.compensations, self.finishing, self._asking)
 
     def _stuck_at(self, step: str) -> list[Duty]:
         return [duty for duty in self.stuck if duty.step == step]

@@ -5,7 +5,8 @@ from typing import Any
 from temporalio import workflow
 
 from contracts.decisions import Decision, StepDecision, StepEvidence
-from contracts.words import cancelled
+from contracts.steps import STEPS
+from contracts.words import cancelled, settled_before
 from temporal_saga.duty import Settlement
 from temporal_saga.failure import Failure
 from temporal_saga.saga import Saga
@@ -69,7 +70,9 @@ class Acts:
 
     def _settle(self, decision: StepEvidence) -> None:
         told = Settlement(decision.by, decision.reason, decision.evidence, workflow.now())
-        self._saga.settle(decision.step, told)
+        taken_back = any(step.name == decision.step and step.compensation is not None for step in STEPS)
+        stops = Failure("CANCELLED", settled_before(decision), details=decision.model_dump()) if taken_back else None
+        self._saga.settle(decision.step, told, stops=stops)
 
     settle_step, request_settle_step = Act(
         "settle_step",

@@ -36,7 +36,7 @@ class OrderSaga(Acts):
         """Begin with nothing done and nothing known."""
         saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current())
         super().__init__(saga, Record(saga))
-        self._known_before = False
+        self._is_first = False
 
     @workflow.run
     async def run(self, arguments: Sequence[RawValue]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class OrderSaga(Acts):
 
             await saga.finish(calls.confirm_order(record))
         except SagaStopped as stopped:
-            if await self._had_completed():
+            if await self._had_completed(stopped.failure):
                 saga.pivot(passed_before=True)
                 record.complete_again()
             else:
@@ -98,30 +98,30 @@ class OrderSaga(Acts):
         """Open the order's record, and hear how it stood if it was open already: an earlier run may have gone further."""
         order_id, order = self._record.placed
         registered = await self._saga.begin(calls.register_order(order_id, order, read_request_key()))
-        self._known_before = self._known_before or registered.known is not None
+        self._is_first = registered.known is None
         return registered
 
-    async def _had_completed(self) -> bool:
+    async def _had_completed(self, failure: core.Failure) -> bool:
         """Tell whether an earlier run, before a workflow reset, had completed this order: then it is past its pivot for good.
 
         If not, how far that run went is unknown, and unknown is compensated.
         """
-        ran_before = self._saga.was_reset or self._known_before
-        if not ran_before or not isinstance(self._record.order, PlaceOrder):
+        is_first = self._is_first and not self._saga.was_reset
+        was_refused = failure.step == "RegisterOrder" and failure.event is not None  # taken back already, or somebody else's
+        is_none = failure.reason == "INVALID_ORDER"
+        if is_first or was_refused or is_none or not isinstance(self._record.order, PlaceOrder):
             return False
-        self._saga.set_deadline(None)
-        known: OrderStatus | None = None
-        while known is None:
-            try:
-                known = (await self._register()).known
-            except SagaStopped as stopped:
-                if stopped.failure.event is not None:
-                    return False  # taken back already, or somebody else's order
-        if known is OrderStatus.PENDING:
-            order_id, order = self._record.placed
+        order_id, order = self._record.placed
+        try:
+            registered = await self._saga.find_out(calls.register_order(order_id, order, read_request_key()))
+        except SagaStopped:
+            return False
+        if registered is not None and registered.known is OrderStatus.CONFIRMED:
+            return True
+        if registered is None or registered.known is OrderStatus.PENDING:
             self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
             self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
-        return known is OrderStatus.CONFIRMED
+        return False
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
         """Wait until a person lets the order through, if it needs that; one that had completed before was let through."""

@@ -95,7 +95,8 @@ class OrderService:
         """Close the order as CANCELLED, with why and how; one that was never registered is recorded closed.
 
         An order of the same id that is somebody else's is left alone, and the answer says so. So is a confirmed order, if this
-        saga took nothing back: then it was started again under the same id, and what the first one kept stays kept.
+        saga took nothing back: then it was started again under the same id, and what the first one kept stays kept. So is any
+        order on record if this saga was given none that can be read.
         """
 
         def close(connection: sa.Connection, registered: bool) -> OrderCancelledEvent:
@@ -197,7 +198,12 @@ def _replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[Sta
 
 
 def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
-    """Tell the orders that a command may cancel: its own, and not a confirmed one if it took nothing else back."""
+    """Tell the orders that a command may cancel: its own, and not a confirmed one if it took nothing else back.
+
+    What is no order has registered none: what is on record is an earlier run's, which may have been paid.
+    """
+    if command.failure.reason == "INVALID_ORDER":
+        return sa.false()
     own = ORDERS.c.fingerprint == command.order_fingerprint
     took_back = any(compensation.command != "CancelOrderCommand" for compensation in command.compensations)
     return own if took_back else own & (ORDERS.c.status != OrderStatus.CONFIRMED)

@@ -109,6 +109,8 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     order_id = unanswered.headers["Location"].removeprefix("/orders/")
     assert f'"order_id": "{order_id}"' in unanswered.json()["detail"], "asking again need not be a second order"
     assert stack.http.get("/orders/closed-before").json()["state"] == "COMPLETED", "the record answers without Temporal"
+    stream = stack.http.get("/orders/closed-before/events").text
+    assert [line for line in stream.splitlines() if line.startswith("event: ")] == [*(["event: state"] * 3), "event: closed"]
     stack.start_temporal()
     stack.processes["payment"].send_signal(signal.SIGCONT)
     assert until(lambda: stack.status("/readyz") == 200, "the API is ready again")

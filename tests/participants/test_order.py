@@ -245,6 +245,15 @@ def test_cancel_records_an_order_of_which_nothing_is_known(orders: OrderService,
     assert orders.cancel(command) == OrderCancelledEvent(order_id="7")
 
 
+def test_what_is_no_order_cancels_none_that_is_on_record(orders: OrderService) -> None:
+    """A start by hand that names no order of its own leaves an earlier run's alone, which may have been paid."""
+    orders.register(register("7"))
+    before = remembered(orders)
+    invalid = Failure(reason="INVALID_ORDER", message="the order_id 'seven' and the workflow id 'order-7' name different orders")
+    assert orders.cancel(cancel("7", failure=invalid, compensations=())) == REUSED
+    assert remembered(orders) == before
+
+
 def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: OrderService) -> None:
     """The saga tells its moves up to the rollback; that the order failed is added when it is closed."""
     told = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)

@@ -241,3 +241,16 @@ def test_the_operators_page_has_every_setting_with_its_default() -> None:
     defaults = [field.default for field in Settings.model_fields.values()]
     told = ["" if default in unset else str(int(default) if isinstance(default, bool) else default) for default in defaults]
     assert rows == list(zip(map(str.upper, Settings.model_fields), told, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        ({"TEMPORAL_ADDRESS": ":::bad"}, "TEMPORAL_ADDRESS=:::bad is no good setting"),
+        ({"TEMPORAL_PROFILE": "nobody"}, "TEMPORAL_* or the profile is no good setting: Profile 'nobody' not found"),
+    ],
+)
+def test_a_worker_waits_for_no_temporal_that_cannot_be(setting: dict[str, str], why: str) -> None:
+    """What is wrong in the settings is said at once: waiting mends none of it."""
+    said = ended(["worker.py", "payment"], **setting)
+    assert (said.returncode, said.stderr.startswith(f"cannot start: {why}")) == (1, True), said.stderr

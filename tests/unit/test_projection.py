@@ -96,6 +96,14 @@ def test_an_order_that_needs_attention_says_so() -> None:
     assert view(replace(run, attributes={**run.attributes, "NeedsAttention": True})).needs_attention is True
 
 
+def test_a_saga_that_closed_and_left_its_order_open_needs_attention() -> None:
+    """Nothing will close the order's record any more: a person settled that, or it was an earlier run's."""
+    run = replace(running("COMPLETED", *PAID), closed_at=CLOSED)
+    assert view(run).needs_attention is False
+    links = Links(self="", events="", temporal="")
+    assert view_of_run("7", run, links, left_open=True).needs_attention is True
+
+
 @pytest.mark.parametrize("attributes", [{}, {"SagaState": "BOGUS"}])
 def test_before_its_worker_began_a_saga_is_pending(attributes: dict[str, Any]) -> None:
     """A start by hand shows no state of ours yet, or anything at all, and the order can be read nevertheless."""

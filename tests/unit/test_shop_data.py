@@ -78,6 +78,7 @@ def test_what_is_no_order_is_counted(tmp_path: Path) -> None:
                 "536414,22139,,56,2010-12-01 11:52:00,0.0,,United Kingdom",
                 "536415,22139,RETURNED,-10,2010-12-01 11:52:00,1.0,17850.0,United Kingdom",
                 "536415,gift/0001,VOUCHER,1,2010-12-01 11:52:00,1.0,17850.0,United Kingdom",
+                f"536415,22139,HUGE,{'9' * 5_000},2010-12-01 11:52:00,1.0,17850.0,United Kingdom",
                 "536415,22139,FRACTION,1,2010-12-01 11:52:00,0.001,17850.0,United Kingdom",
                 "536415,22139,GIFT,1,2010-12-01 11:52:00,0.0,17850.0,United Kingdom",
                 "536415,22139,ADJUSTED,1,2010-12-01 11:52:00,-1.0,17850.0,United Kingdom",
@@ -87,7 +88,7 @@ def test_what_is_no_order_is_counted(tmp_path: Path) -> None:
         ]
     )
     assert [(order.order_id, len(order.lines)) for order in data.orders] == [("536417", 1)]
-    reasons = {"cancellations": 1, "without customer": 1, "without price": 3, "SKU or quantity": 2, "whole invoices": 1}
+    reasons = {"cancellations": 1, "without customer": 1, "without price": 3, "SKU or quantity": 3, "whole invoices": 1}
     assert data.skipped == reasons
 
 

@@ -35,6 +35,8 @@ REVIEWED = at("event", "OrderRegisteredEvent", review_seconds=60)
 NOT_REVIEWED = at("event", "OrderRegisteredEvent", review_seconds=None)
 AWAITING = at("state", "AWAITING_REVIEW")
 STUCK = (ROLLING_BACK, at("command", REFUND, REFUND), at("note", f"{REFUND} failed", REFUND), at("state", "ROLLBACK_STUCK"))
+UNANSWERED = at("note", "RegisterOrderCommand failed", "RegisterOrderCommand")
+FIRST = {"step": "RegisterOrder", **ANN}
 SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", **ANN}
 
 
@@ -79,6 +81,20 @@ SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", *
             signal("settle_step", SETTLE),
             "note",
             "settle_step was ignored: ProcessPayment was not stuck",
+        ),
+        (
+            [at("note", RESET), at("command", "RegisterOrderCommand", "RegisterOrderCommand")],
+            signal("settle_step", SETTLE),
+            "note",
+            "settle_step was ignored: ProcessPayment was not stuck",
+        ),
+        ([PENDING, UNANSWERED], signal("retry_step", FIRST), "note", "retry_step was ignored: RegisterOrder was not stuck"),
+        ([PENDING, UNANSWERED, UNANSWERED], signal("retry_step", FIRST), "decision", "retry_step"),
+        (
+            [PENDING, UNANSWERED, UNANSWERED, at("event", "OrderRegisteredEvent", "RegisterOrderCommand", review_seconds=None)],
+            signal("retry_step", FIRST),
+            "note",
+            "retry_step was ignored: RegisterOrder was not stuck",
         ),
         ([at("note", RESET)], signal("retry_step", RETRY), "note", "retry_step was ignored: ProcessPayment was not stuck"),
         (

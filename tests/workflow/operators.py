@@ -11,6 +11,9 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 
+SOON = Policy(stuck_attempts=2, longest_pause=timedelta(milliseconds=50))
+"""Stuck after two tries, and tried on without waiting for anybody."""
+
 PATIENT = Policy(stuck_attempts=2, longest_pause=timedelta(hours=1))
 """Stuck after two tries, and then tried when somebody says so."""
 

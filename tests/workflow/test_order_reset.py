@@ -3,12 +3,18 @@
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from contracts.order import CancelOrderCommand, OrderRegisteredEvent, OrderRejectedEvent, RegisterOrderCommand
+from contracts.order import (
+    CancelOrderCommand,
+    OrderRegisteredEvent,
+    OrderRejectedEvent,
+    RegisterOrderCommand,
+)
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
-from tests.workflow.operators import RETRY, SETTLE, Say, by_update, each_way, refused, until_stuck
+from tests.workflow.conftest import Play
+from tests.workflow.operators import RETRY, SETTLE, SOON, Say, by_signal, by_update, each_way, refused, until_stuck
 from tests.workflow.stories import DECISION, ORDER, REFUSED, declined, obey, short, take_back, yes
 
 
@@ -56,19 +62,68 @@ async def test_an_order_that_had_completed_is_past_its_pivot(script: Script) -> 
     assert (await script.completed())["state"] == "COMPLETED"
 
 
-async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(script: Script) -> None:
+async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play) -> None:
     """An order service that is away decides nothing: neither a refund nor a completion rests on a guess."""
+    async with play(policy=SOON) as script:
+        await script.start(ORDER)
+        register = await script.expect(RegisterOrderCommand)
+        confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
+        script.answer(confirmed)
+        script.answer(declined(await script.expect(ProcessPaymentCommand)))
+        for _ in range(2):
+            await script.expect(RegisterOrderCommand)
+            script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+        await script.expect(RegisterOrderCommand)
+        script.answer(confirmed)
+        await script.completed()
+
+
+@pytest.mark.parametrize("known", [OrderStatus.PENDING, OrderStatus.CONFIRMED, None])
+async def test_a_run_that_cannot_register_finds_out_first_whether_there_was_another(
+    script: Script, known: OrderStatus | None
+) -> None:
+    """Without an answer to its first step it knows of no earlier run, which may have charged the customer all the same."""
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
-    script.answer(confirmed)
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await script.expect(RegisterOrderCommand)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=known))
+    if known is OrderStatus.CONFIRMED:
+        await script.completed()
+        return
+    earlier = (RestoreStockCommand, RefundPaymentCommand) if known else ()
+    await take_back(script, *earlier, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "STEP_UNAVAILABLE"
+
+
+async def unanswered(script: Script) -> None:
+    """Nobody knows whether the order is on record, and the order service keeps failing."""
+    await script.start(ORDER)
     for _ in range(2):
         await script.expect(RegisterOrderCommand)
         script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
-    await script.expect(RegisterOrderCommand)
-    script.answer(confirmed)
-    await script.completed()
+    await until_stuck(script)
+    status = await script.handle.query("status")
+    assert (status["state"], status["needs_attention"]) == ("PENDING", True)
+
+
+@each_way
+async def test_who_waits_for_the_order_service_calls_a_person_who_has_it_asked_again(patient: Script, say: Say) -> None:
+    """It is stuck like a compensation, and tried on like one."""
+    await unanswered(patient)
+    await say(patient, "retry_step", RETRY | {"step": "RegisterOrder"})
+    await obey(patient, RegisterOrderCommand)
+    await take_back(patient, CancelOrderCommand)
+    await patient.failed()
+
+
+@each_way
+async def test_a_person_may_know_instead_of_the_order_service(patient: Script, say: Say) -> None:
+    """What an earlier run did is unknown then, and is taken back; the record is that person's."""
+    await unanswered(patient)
+    await say(patient, "settle_step", SETTLE | {"step": "RegisterOrder"})
+    await take_back(patient, RestoreStockCommand, RefundPaymentCommand)
+    assert [settled["step"] for settled in (await patient.failed()).details[1]] == ["RegisterOrder"]
 
 
 async def test_a_run_whose_order_was_taken_back_before_takes_back_what_it_did(script: Script) -> None:
@@ -159,3 +214,45 @@ async def test_after_a_reset_too_nobody_settles_what_is_done_or_settled(patient:
     assert "RestoreStock is DONE" in await refused(patient, "settle_step", SETTLE | {"step": "DecreaseStock"})
     patient.answer(yes(closing))
     await patient.failed()
+
+
+@pytest.mark.parametrize("at", [None, ProcessPaymentCommand])
+async def test_after_a_reset_nobody_settles_what_is_not_stuck(patient: Script, at: type | None) -> None:
+    """Only what the reset itself says again comes early: later words are refused, and signals ignored, as in any run."""
+    await patient.start(ORDER)
+    await obey(patient, RegisterOrderCommand)
+    await patient.expect(ProcessPaymentCommand)
+    await patient.reset(at)
+    if at is None:
+        register = await patient.expect(RegisterOrderCommand)
+        patient.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    payment = await patient.expect(ProcessPaymentCommand)
+    for step in ("ProcessPayment", "ConfirmOrder", "Rubbish"):
+        assert "is not stuck" in await refused(patient, "settle_step", SETTLE | {"step": step})
+        await by_signal(patient, "settle_step", SETTLE | {"step": step})
+    patient.answer(declined(payment))
+    register = await patient.expect(RegisterOrderCommand)
+    patient.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await take_back(patient, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await patient.failed()
+
+
+@each_way
+async def test_what_was_taken_back_by_hand_does_not_complete_after_a_reset(patient: Script, say: Say) -> None:
+    """The customer has the money back by other means: the new run stops before its next step, and says on whose word."""
+    await patient.start(ORDER)
+    await obey(patient, RegisterOrderCommand, ProcessPaymentCommand)
+    patient.answer(short(await patient.expect(DecreaseStockCommand)))
+    await patient.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    patient.fail(REFUSED)
+    await until_stuck(patient, "ProcessPayment")
+    await say(patient, "settle_step", SETTLE)
+    await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    await patient.reset()
+    for _ in range(2):
+        register = await patient.expect(RegisterOrderCommand)
+        patient.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await take_back(patient, RestoreStockCommand, CancelOrderCommand)
+    failure, settled = (await patient.failed()).details
+    assert failure["message"] == "otto had taken back ProcessPayment by hand: paid by hand"
+    assert [one["step"] for one in settled] == ["ProcessPayment"]

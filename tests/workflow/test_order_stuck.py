@@ -14,11 +14,8 @@ from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflow.conftest import Play
-from tests.workflow.operators import RETRY, SETTLE, Say, by_signal, by_update, each_way, refused, until_stuck
+from tests.workflow.operators import RETRY, SETTLE, SOON, Say, by_signal, by_update, each_way, refused, until_stuck
 from tests.workflow.stories import DECISION, ORDER, REFUSED, obey, take_back, yes
-
-SOON = Policy(stuck_attempts=2, longest_pause=timedelta(milliseconds=50))
-"""Stuck after two tries, and tried on without waiting for anybody."""
 
 
 @pytest.fixture
