@@ -36,6 +36,9 @@ IN_WORDS: Mapping[str, str] = {
 """By reason: what is told while the saga rolls back and its history has no better word."""
 
 
+OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
+
+
 @dataclass(frozen=True)
 class Run:
     """What Temporal knows of an order's saga.
@@ -182,9 +185,11 @@ def _decision(reason: str, before: Sequence[Moment]) -> Failure | None:
 def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
     """Return the last thing heard of the step that got no usable answer in time."""
     heard = [moment for moment in before if moment.kind == "note" and moment.command is not None]
-    if reason != "STEP_UNAVAILABLE" or not heard:
+    if reason not in OUTAGES or not heard:
         return None
-    return Failure(step=_step(heard[-1]), reason=reason, message=IN_WORDS[reason], details=heard[-1].detail)
+    step = _step(heard[-1])
+    late = f": {step} had no answer by then" if reason == "DEADLINE_EXCEEDED" else ""
+    return Failure(step=step, reason=reason, message=IN_WORDS[reason] + late, details=heard[-1].detail)
 
 
 def _step(moment: Moment) -> str | None:

@@ -277,20 +277,23 @@ def test_what_is_said_during_a_rollback_is_not_its_reason() -> None:
     assert view(running("ROLLING_BACK", *PAID, *later, reason="DEADLINE_EXCEEDED")).failure == overdue
 
 
-def test_an_outage_tells_its_step_while_it_rolls_back() -> None:
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("STEP_UNAVAILABLE", "a service gave no usable answer in time"),
+        ("DEADLINE_EXCEEDED", "it was not completed by its deadline: DecreaseStock had no answer by then"),
+    ],
+)
+def test_an_outage_tells_its_step_while_it_rolls_back(reason: str, message: str) -> None:
     """When a step gave no answer in time, the failure names it and the last error."""
     silent = unanswered("DecreaseStockCommand", "stock", "stock is down")
     run = running(
         "ROLLING_BACK",
         *(*PAID, wish("approve", "signal", BOB), silent, at("state", "ROLLING_BACK")),
-        reason="STEP_UNAVAILABLE",
+        reason=reason,
     )
-    assert view(run).failure == Failure(
-        step="DecreaseStock",
-        reason="STEP_UNAVAILABLE",
-        message="a service gave no usable answer in time",
-        details={"error": "stock is down"},
-    )
+    told = Failure(step="DecreaseStock", reason=reason, message=message, details={"error": "stock is down"})
+    assert view(run).failure == told
 
 
 def closed(*moments: Moment, failure: Any = None, given: Any = GIVEN) -> Run:
