@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.workflow import stage
-from tests.workflow.stories import STORIES
+from tests.workflow.stories import RECORDED
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).with_name("histories")
@@ -21,7 +21,7 @@ OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 async def record(folder: Path) -> None:
     """Play every story on a real server, and write its history into `folder`."""
     async with stage.temporal() as client, stage.participants(client) as players:
-        for story in STORIES:
+        for story in RECORDED:
             async with stage.script(client, players, f"order-{story.__name__}") as script:
                 await story(script)
             assert script.history is not None

@@ -25,6 +25,7 @@ from contracts.payment import (
     ProcessPaymentCommand,
     RefundPaymentCommand,
 )
+from contracts.states import OrderStatus
 from contracts.stock import (
     DecreaseStockCommand,
     RestoreStockCommand,
@@ -278,6 +279,31 @@ async def deadline_exceeded(script: Script) -> None:
     await script.failed()
 
 
+async def earlier_run_found(script: Script) -> None:
+    """The first step gets no answer, and when it is asked again the order was on record: what another run did is taken back."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await script.expect(RegisterOrderCommand)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def settled_before_a_reset(script: Script) -> None:
+    """A person settles the refund, and before the order is cancelled somebody resets its saga to the first task."""
+    await refund_refused(script)
+    told = {"step": "ProcessPayment", "by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
+    await script.handle.execute_update("request_settle_step", told)
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    await script.reset()
+    for _ in range(2):
+        register = await script.expect(RegisterOrderCommand)
+        script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await take_back(script, RestoreStockCommand, CancelOrderCommand)
+    await script.failed()
+
+
 STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     completed,
     completed_over_http,
@@ -295,3 +321,6 @@ STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     stuck_and_retried,
     confirm_stuck_and_settled,
 )
+
+RECORDED = (*STORIES, earlier_run_found, settled_before_a_reset)
+"""What later releases must replay: the stories that are told once, and those of several runs."""
