@@ -43,6 +43,7 @@ def test_every_promise_is_broken_by_a_plant(of: type) -> None:
 WORDS, TEST = "contracts/words.py", "tests/unit/test_words.py::test_a_cancel_is_told_with_who_and_why"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
