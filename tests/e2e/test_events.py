@@ -132,3 +132,21 @@ async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
             await asyncio.wait([waiting])
             left = asyncio.all_tasks() - before
             assert not left or not (await asyncio.wait(left, timeout=5))[1], "somebody still waits"
+
+
+def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
+    """The new run's entries have the numbers of those they replace, and are told all the same: the last one's story, in full."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="begun-anew"))
+        until(lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way")
+        telling = stream(stack, "begun-anew")
+        told = [next(telling) for _ in range(4)]
+        at = ("--workflow-id", "order-begun-anew", "--type", "FirstWorkflowTask", "--reason", "a test")
+        stack.temporal("workflow", "reset", *at)
+        until(lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way again")
+    entries = [entry for _, _, entry in [*told, *telling][:-1]]
+    timeline = stack.closed("begun-anew")["timeline"]
+    assert "reset from outside" in [entry["name"] for entry in timeline]
+    assert [entry for entry in entries if entry in timeline] == timeline
+    gone = [entry["name"] for entry in entries if entry not in timeline]
+    assert gone[-1] == "terminated from outside: nothing more is compensated", "what the first run came to was told, too"
