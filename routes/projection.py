@@ -112,8 +112,13 @@ def view_of_record(record: OrderRecord, moves: Sequence[StateMove], links: Links
 
 
 def listed(record: OrderRecord, run: Run | None, links: Links) -> ListedOrder:
-    """Return an order for a list: an open one as its run shows it, when that is known; a closed one as it is on record."""
-    shown = {} if run is None or record.closed_at else {"state": run.state, "needs_attention": run.needs_attention}
+    """Return an order for a list: an open one as its run shows it, when that is known; a closed one as it is on record.
+
+    One that is open after its run has closed needs attention, as nothing will close it any more.
+    """
+    shown: dict[str, Any] = {}
+    if run is not None and record.closed_at is None:
+        shown = {"state": run.state, "needs_attention": run.needs_attention or run.closed_at is not None}
     return ListedOrder(**(dict(record) | shown), links=links)
 
 
