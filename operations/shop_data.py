@@ -16,6 +16,8 @@ from contracts.order import OrderLine, PlaceOrder
 CURRENCY = "GBP"
 COLUMNS = frozenset({"InvoiceNo", "StockCode", "Description", "Quantity", "UnitPrice", "CustomerID"})
 NAME_LENGTH = 200
+MOST_DIGITS = 18
+"""Of a quantity that is read at all; Python itself refuses to read thousands."""
 
 C = TypeVar("C", bound=Contract)
 
@@ -82,10 +84,6 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if missing := COLUMNS - columns:
         raise ValueError(f"{path} is no shop day: it lacks {', '.join(sorted(missing))}")
     return rows
-
-
-MOST_DIGITS = 18
-"""Of a quantity that is read at all; Python itself refuses to read thousands."""
 
 
 def _line(row: Mapping[str, str], price: int) -> OrderLine | None:

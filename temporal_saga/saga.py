@@ -80,7 +80,7 @@ class Saga:
         """Call `changed` whenever a compensation, or a step after the pivot, has come further or is stuck."""
         self._changed = changed
 
-    def set_deadline(self, deadline: datetime | None) -> None:
+    def set_deadline(self, deadline: datetime) -> None:
         """Stop the saga between steps once `deadline` (UTC) has passed; a step gets at most the time that is left."""
         self._deadline = deadline
 

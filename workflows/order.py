@@ -96,8 +96,7 @@ class OrderSaga(Acts):
 
     async def _register(self) -> OrderRegisteredEvent:
         """Open the order's record, and hear how it stood if it was open already: an earlier run may have gone further."""
-        order_id, order = self._record.placed
-        registered = await self._saga.begin(calls.register_order(order_id, order, read_request_key()))
+        registered = await self._saga.begin(calls.register_order(*self._record.placed, read_request_key()))
         self._is_first = registered.known is None
         return registered
 
@@ -111,17 +110,15 @@ class OrderSaga(Acts):
         is_none = failure.reason == "INVALID_ORDER"
         if is_first or was_refused or is_none or not isinstance(self._record.order, PlaceOrder):
             return False
-        order_id, order = self._record.placed
         try:
-            registered = await self._saga.find_out(calls.register_order(order_id, order, read_request_key()))
+            registered = await self._saga.find_out(calls.register_order(*self._record.placed, read_request_key()))
         except SagaStopped:
             return False
-        if registered is not None and registered.known is OrderStatus.CONFIRMED:
-            return True
-        if registered is None or registered.known is OrderStatus.PENDING:
-            self._saga.compensate_always("ProcessPayment", calls.refund_payment(order_id, order))
-            self._saga.compensate_always("DecreaseStock", calls.restore_stock(order_id, order))
-        return False
+        known = OrderStatus.PENDING if registered is None else registered.known  # a person's word tells no more than that
+        if known is OrderStatus.PENDING:
+            self._saga.compensate_always("ProcessPayment", calls.refund_payment(*self._record.placed))
+            self._saga.compensate_always("DecreaseStock", calls.restore_stock(*self._record.placed))
+        return known is OrderStatus.CONFIRMED
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
         """Wait until a person lets the order through, if it needs that; one that had completed before was let through."""

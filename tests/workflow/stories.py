@@ -279,13 +279,19 @@ async def deadline_exceeded(script: Script) -> None:
     await script.failed()
 
 
+async def found_on_record(script: Script, times: int = 1) -> None:
+    """The order service is asked so often, and says that it has the order already, open."""
+    for _ in range(times):
+        register = await script.expect(RegisterOrderCommand)
+        script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+
+
 async def earlier_run_found(script: Script) -> None:
     """The first step gets no answer, and when it is asked again the order was on record: what another run did is taken back."""
     await script.start(ORDER)
-    register = await script.expect(RegisterOrderCommand)
-    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
     await script.expect(RegisterOrderCommand)
-    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await found_on_record(script)
     await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
     await script.failed()
 
@@ -297,9 +303,7 @@ async def settled_before_a_reset(script: Script) -> None:
     await script.handle.execute_update("request_settle_step", told)
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     await script.reset()
-    for _ in range(2):
-        register = await script.expect(RegisterOrderCommand)
-        script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await found_on_record(script, times=2)
     await take_back(script, RestoreStockCommand, CancelOrderCommand)
     await script.failed()
 

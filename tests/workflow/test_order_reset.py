@@ -15,7 +15,7 @@ from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
 from tests.workflow.conftest import Play
 from tests.workflow.operators import RETRY, SETTLE, SOON, Say, by_signal, by_update, each_way, refused, until_stuck
-from tests.workflow.stories import DECISION, ORDER, REFUSED, declined, obey, short, take_back, yes
+from tests.workflow.stories import DECISION, ORDER, REFUSED, declined, found_on_record, obey, short, take_back, yes
 
 
 async def test_a_run_that_finds_its_order_registered_takes_everything_back(script: Script) -> None:
@@ -170,13 +170,11 @@ async def settled_and_still_open(script: Script, say: Say) -> None:
 async def test_what_was_settled_stays_settled_after_a_reset(patient: Script, say: Say, resets: int) -> None:
     """The reset says the settlement again before the step is stuck: no refund on top of it, and the record names the person."""
     await settled_and_still_open(patient, say)
-    known = OrderRegisteredEvent(order_id=patient.saga_id.removeprefix("order-"), known=OrderStatus.PENDING)
-    for _ in range(resets):
-        await patient.reset()
+    await patient.reset()
+    for _ in range(resets - 1):
         await patient.expect(RegisterOrderCommand)
-    patient.answer(known)
-    await patient.expect(RegisterOrderCommand)
-    patient.answer(known)
+        await patient.reset()
+    await found_on_record(patient, times=2)
     await take_back(patient, RestoreStockCommand)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     told = {c.step: (c.state, c.settled and c.settled.by) for c in closing.compensations}
@@ -203,11 +201,8 @@ async def test_a_reset_to_where_the_compensation_began_keeps_the_settlement_too(
 async def test_after_a_reset_too_nobody_settles_what_is_done_or_settled(patient: Script) -> None:
     """A settlement may come early then, but not twice, and not of what was taken back."""
     await settled_and_still_open(patient, by_update)
-    known = OrderRegisteredEvent(order_id=patient.saga_id.removeprefix("order-"), known=OrderStatus.PENDING)
     await patient.reset()
-    for _ in range(2):
-        await patient.expect(RegisterOrderCommand)
-        patient.answer(known)
+    await found_on_record(patient, times=2)
     await take_back(patient, RestoreStockCommand)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     assert "otto settled it already" in await refused(patient, "settle_step", SETTLE | {"by": "olga"})
@@ -224,15 +219,13 @@ async def test_after_a_reset_nobody_settles_what_is_not_stuck(patient: Script, a
     await patient.expect(ProcessPaymentCommand)
     await patient.reset(at)
     if at is None:
-        register = await patient.expect(RegisterOrderCommand)
-        patient.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+        await found_on_record(patient)
     payment = await patient.expect(ProcessPaymentCommand)
     for step in ("ProcessPayment", "ConfirmOrder", "Rubbish"):
         assert "is not stuck" in await refused(patient, "settle_step", SETTLE | {"step": step})
         await by_signal(patient, "settle_step", SETTLE | {"step": step})
     patient.answer(declined(payment))
-    register = await patient.expect(RegisterOrderCommand)
-    patient.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await found_on_record(patient)
     await take_back(patient, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
     await patient.failed()
 
@@ -249,9 +242,7 @@ async def test_what_was_taken_back_by_hand_does_not_complete_after_a_reset(patie
     await say(patient, "settle_step", SETTLE)
     await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     await patient.reset()
-    for _ in range(2):
-        register = await patient.expect(RegisterOrderCommand)
-        patient.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+    await found_on_record(patient, times=2)
     await take_back(patient, RestoreStockCommand, CancelOrderCommand)
     failure, settled = (await patient.failed()).details
     assert failure["message"] == "otto had taken back ProcessPayment by hand: paid by hand"
