@@ -144,6 +144,9 @@ class Settlement(Contract):
 class Compensation(Contract):
     """One compensation of a rollback and how far it has come.
 
+    Of an order that does not roll back: another command that is stuck or was settled, as it must be obeyed as well. That is
+    ConfirmOrder after the pivot, or RegisterOrder when it has to find out about an earlier run.
+
     `attempts` counts tries as Temporal's history knows them; None once that history is gone.
     """
 
@@ -188,11 +191,15 @@ class OrderRejectedEvent(Refusal):
 
 
 class ConfirmOrderCommand(Command):
-    """Close the order as CONFIRMED, with the saga's moves for the record."""
+    """Close the order as CONFIRMED, with the saga's moves for the record.
 
-    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key", "moves"})
+    `compensations` names who settled this command by hand: then the record is closed by that word, or was closed so already.
+    """
+
+    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key", "moves", "compensations"})
 
     moves: tuple[StateMove, ...]
+    compensations: tuple[Compensation, ...] = ()
 
 
 class OrderConfirmedEvent(Event):

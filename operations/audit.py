@@ -76,12 +76,10 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         checks = await asyncio.to_thread(_look_into_each, databases)
         books = await asyncio.to_thread(read_books, databases)
         try:
-            across, by_hand, open_ = await _look_across(databases, books, Sagas(client) if client else None)
+            across, open_ = await _look_across(databases, books, Sagas(client) if client else None)
         except CannotAsk as reason:
-            across, by_hand, open_ = await _look_across(databases, books, None, why=str(reason))
-    settled = [*by_hand.values()] + [
-        f"order {order_id} {told}" for order_id, order in sorted(books.items()) for told in order.settlements()
-    ]
+            across, open_ = await _look_across(databases, books, None, why=str(reason))
+    settled = [f"order {order_id} {told}" for order_id, order in sorted(books.items()) for told in order.settlements()]
     standing = Counter([*open_.values(), *(o.status for id_, o in books.items() if o.status and id_ not in open_)])
     return Report((*checks, *across), tuple(settled), standing)
 
@@ -101,24 +99,22 @@ def _look_into_each(databases: Mapping[str, sa.Engine]) -> list[Check]:
 
 async def _look_across(
     databases: Mapping[str, sa.Engine], books: Mapping[str, Books], sagas: Sagas | None, why: str = "Temporal was not asked"
-) -> tuple[list[Check], dict[str, str], dict[str, str]]:
-    """Look at the invariants across participants; return also what persons settled, and how the orders stand that are open."""
-    by_hand: dict[str, str] = {}
+) -> tuple[list[Check], dict[str, str]]:
+    """Look at the invariants across participants; return also how the orders stand that are open."""
     if sagas is None:
         open_ = {order_id: "open" for order_id, order in books.items() if order.status == OrderStatus.PENDING}
         endings_check = Check("O3", endings.CLAIM, skipped=f"{why}, so nothing is known of sagas")
     else:
         found = await find_endings(sagas, databases["order"])
-        by_hand = found.settled
         open_ = {order_id: "needs attention" if run.needs_attention else "open" for order_id, run in found.open.items()}
         endings_check = Check("O3", endings.CLAIM, _some(found.wrong))
     wrong = [
         f"order {order_id} {problem}"
         for order_id, order in sorted(books.items())
-        if order_id not in open_ and order_id not in by_hand and order.problems()
+        if order_id not in open_ and order.problems()
         for problem in await _look_again(order_id, databases, sagas)
     ]
-    return [Check("O2", kept.CLAIM, _some(wrong)), endings_check], by_hand, open_
+    return [Check("O2", kept.CLAIM, _some(wrong)), endings_check], open_
 
 
 async def _look_again(order_id: str, databases: Mapping[str, sa.Engine], sagas: Sagas | None) -> list[str]:

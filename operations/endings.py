@@ -1,14 +1,13 @@
 """O3, across the order service and Temporal: how each order ended, by its record and by its saga."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHistoryEventFilterType
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
@@ -21,9 +20,6 @@ CLAIM = (
     "every order is CONFIRMED, CANCELLED or plainly needs attention; its record and its saga agree; "
     "no workflow task is at attempt 3 or more"
 )
-CLOSED_BY = ("ConfirmOrder", "RegisterOrder")
-"""The steps that close an order's record, by their own command or by their compensation."""
-
 TOO_MANY_ATTEMPTS = 3
 AT_ONCE = 10
 ANSWER_LIMIT = timedelta(seconds=10)
@@ -90,22 +86,6 @@ class Sagas:
                 raise
         return _run(described, described.raw_description.pending_workflow_task.attempt)
 
-    async def settled(self, saga_id: str, steps: Collection[str]) -> str | None:
-        """Return who settled one of these steps by hand, as the saga said when it closed; None if nobody did."""
-        closing = WorkflowHistoryEventFilterType.CLOSE_EVENT
-        async with _answering():
-            handle = self._client.get_workflow_handle(saga_id)
-            history = await handle.fetch_history(event_filter_type=closing, rpc_timeout=ANSWER_LIMIT)
-        last = history.events[-1]
-        failed = last.workflow_execution_failed_event_attributes.failure.application_failure_info.details.payloads
-        completed = last.workflow_execution_completed_event_attributes.result.payloads
-        words = [json.loads(payload.data) for payload in (*completed, *failed[1:])]
-        told = [entry for word in words for entry in (word.get("settled", ()) if isinstance(word, dict) else word)]
-        return next(
-            (f", as {by['by']} settled {by['step']}: {by['reason']} ({by['evidence']})" for by in told if by["step"] in steps),
-            None,
-        )
-
     async def runs(self, saga_ids: Iterable[str]) -> dict[str, Run | None]:
         """Return the last runs of these sagas as they stand at this moment."""
         turns = asyncio.Semaphore(AT_ONCE)
@@ -119,10 +99,9 @@ class Sagas:
 
 @dataclass(frozen=True)
 class Endings:
-    """How records and sagas contradict each other; by their orders what of that a named person settled, and the open sagas."""
+    """How records and sagas contradict each other; and by their orders the open sagas."""
 
     wrong: list[str]
-    settled: dict[str, str]
     open: dict[str, Run]
 
 
@@ -130,21 +109,13 @@ async def find_endings(sagas: Sagas, orders: sa.Engine) -> Endings:
     """Compare every order's record with its saga.
 
     What visibility calls open or wrong is asked for again, and then the record is read: a saga closes it before it closes itself.
-    A record that contradicts its saga because a person settled the step that closes it is told apart.
     """
     listed, statuses = await sagas.listed(), await asyncio.to_thread(_read_statuses, orders)
     doubtful = [id_ for id_ in sorted(listed.keys() | statuses) if _is_doubtful(statuses.get(id_), listed.get(id_))]
     runs, statuses = await sagas.runs(doubtful), await asyncio.to_thread(_read_statuses, orders)
     open_ = {order_id: run for id_, run in runs.items() if run and run.is_open and (order_id := _order_id(id_))}
-    found = Endings([], {}, open_)
-    for id_, run in runs.items():
-        if told := disagreement(statuses.get(id_), run):
-            by_hand = await sagas.settled(id_, CLOSED_BY) if run and not run.is_open else None
-            if by_hand:
-                found.settled[_order_id(id_) or id_] = f"{_name(id_)} {told}{by_hand}"
-            else:
-                found.wrong.append(f"{_name(id_)} {told}")
-    return found
+    wrong = [f"{_name(id_)} {told}" for id_, run in runs.items() if (told := disagreement(statuses.get(id_), run))]
+    return Endings(wrong, open_)
 
 
 def _read_statuses(orders: sa.Engine) -> dict[str, str]:

@@ -22,6 +22,9 @@ CLAIM = (
     "CANCELLED: nothing is kept, except what a named person settled"
 )
 COMPENSATIONS = TypeAdapter(tuple[Compensation, ...])
+CLOSER = "order"
+"""The participant whose commands close an order's record, and keep nothing."""
+
 PARTICIPANT_OF = {step.name: step.participant for step in STEPS}
 
 
@@ -62,15 +65,16 @@ class Books:
         return found
 
     def settlements(self) -> list[str]:
-        """Return what persons settled: who, why, by what evidence, and what is kept by it."""
+        """Return what persons settled: who, why, by what evidence, and what is kept by it if it was to be taken back."""
         return [self._tell(participant, compensation) for participant, compensation in self.settled.items()]
 
     def _tell(self, participant: str, compensation: Compensation) -> str:
         word = compensation.settled
         assert word is not None, "it is settled"
         kept = [thing.told(count) for thing, count in self.kept.items() if count and thing.participant == participant]
+        what = "was closed" if participant == CLOSER else f"keeps {', '.join(kept) or 'nothing'}"
         return (
-            f"keeps {', '.join(kept) or 'nothing'}: {word.by} settled {compensation.command}, "
+            f"{what}: {word.by} settled {compensation.command}, "
             f"{word.at:%Y-%m-%d %H:%M} UTC: {word.reason}; evidence: {word.evidence}"
         )
 

@@ -203,10 +203,13 @@ def _step(moment: Moment) -> str | None:
 
 
 def _compensations(run: Run) -> tuple[Compensation, ...]:
-    """Return what a rollback takes back and how far it is, in its order; nothing while there is none."""
-    if run.attributes.get("FailureReason") is None:
-        return ()
+    """Return what a rollback takes back and how far it is, in its order; without one, what else is stuck or was settled."""
     told = tuple(zip(run.moments, tell(run.moments), strict=True))
+    if run.attributes.get("FailureReason") is None:
+        step = STEPS[-1] if run.state is SagaState.COMPLETED else STEPS[0]
+        needed = _compensation(step.name, step.command, told)
+        stuck = needed.state == "STUCK" and run.attributes.get("NeedsAttention")
+        return (needed,) if stuck or needed.settled else ()
     sent = {moment.name for moment in run.moments if moment.kind == "command"}
     answers = {moment.command: moment for moment in run.moments if moment.kind == "event"}
     found = []

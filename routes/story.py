@@ -36,6 +36,7 @@ class Teller:
         self._unanswered = False
         self._stuck: set[str] = set()
         self._over: set[str] = set()
+        self._sent_on: set[str] = set()
 
     def tell(self, moment: Moment) -> TimelineEntry:
         """Return the next entry."""
@@ -58,12 +59,14 @@ class Teller:
         step = FIRST.name if asked else STUCK_AT.get(moment.command or "")
         if step is None:
             return
-        if moment.kind == "note" and (self._closing or (asked and self._unanswered)):
-            self._stuck.add(step)
-        elif moment.kind == "event" and asked:
-            self._stuck.discard(step)
+        if moment.kind == "command" and step in self._over:
+            self._sent_on.add(step)  # settled, and the record is to hear of it
+        elif moment.kind == "note" and (self._closing or (asked and self._unanswered)):
+            if step not in self._over or step in self._sent_on:
+                self._stuck.add(step)
         elif moment.kind == "event":
-            self._over.add(step)
+            self._stuck.discard(step)
+            self._over.update(() if asked else [step])
         self._unanswered = self._unanswered or (asked and moment.kind == "note")
 
     def _reviewed(self, moment: Moment) -> bool:
@@ -86,14 +89,16 @@ class Teller:
         if name in ("approve", "reject"):
             self._review = f"{decision.by} decided already"
         if name == "settle_step" and isinstance(decision, StepDecision):
+            self._stuck.discard(decision.step)
             self._over.add(decision.step)
         return _entry(moment, name=name, detail=told)
 
     def _why_not(self, name: str, decision: Decision) -> str | None:
         """Return why the saga ignored a signal that it could read, or None."""
         if isinstance(decision, StepDecision):
-            early = self._reset and name == "settle_step"
-            taken = decision.step not in self._over and (early or decision.step in self._stuck)
+            taken = decision.step in self._stuck
+            if name == "settle_step":
+                taken = (taken or self._reset) and decision.step not in self._over
             return None if taken else f"{decision.step} was not stuck"
         if name == "cancel":
             return "it was too late" if self._closing else None

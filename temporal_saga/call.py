@@ -40,12 +40,15 @@ class Call(Generic[C, T]):
         activity: the typed stub of the activity that takes the command.
         command: builds the command, given its idempotency key.
         summary: what the Temporal Web UI shows beside it.
+        closes_record: whether it tells the saga's record how the saga ended. A person who settles it has it sent on, as nothing
+            else would close that record: the command should be built to carry their word.
     """
 
     participant: str
     activity: Callable[[C], T]
     command: Keyed[C]
     summary: str
+    closes_record: bool = False
 
     @property
     def name(self) -> str:

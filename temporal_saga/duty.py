@@ -42,6 +42,9 @@ class Duty:
 
     The server tries it again, in rounds. The first round is bounded by number and time, so that its end tells that the duty is
     stuck; those after it are not. After a round that the server gave up, e.g. on a refusal, comes another, after a pause.
+
+    A command that closes the saga's record is sent on when it is settled, with the person's word in it, and its rounds begin
+    anew: the record outlives the saga, so that is where the word belongs.
     """
 
     def __init__(  # each by its name
@@ -78,8 +81,8 @@ class Duty:
 
     @property
     def stuck(self) -> bool:
-        """Whether it keeps failing, and nobody has settled it."""
-        return self.progress is Progress.STUCK and self.settlement is None
+        """Whether it keeps failing, and waits for a person."""
+        return self.trouble is not None
 
     def ask_again(self) -> None:
         """Begin another round now instead of after the pause."""
@@ -87,7 +90,7 @@ class Duty:
 
     def settle(self, settlement: Settlement) -> None:
         """Take a person's word for it; a try under way may still land."""
-        self.settlement = settlement
+        self.settlement, self.trouble, self._again = settlement, None, True
 
     async def fulfil(self, policy: Policy, changed: Callable[["Duty"], None]) -> Any:
         """Ask until there is an answer; return it, or None when the duty was settled by hand.
@@ -99,32 +102,45 @@ class Duty:
         Raises:
             ActivityError: the answer is one of the refusals.
         """
-        rounds, retry = 0, policy.first_round
-        limit: timedelta | None = policy.stuck_after
         self._enter(Progress.RUNNING, changed)
-        while self.settlement is None:
+        answer = None if self.settlement else await self._ask(policy, changed)
+        if self.progress is Progress.DONE:
+            return answer
+        self._enter(Progress.SETTLED, changed)
+        if self.call.closes_record:
+            await self._ask(policy, changed)
+        return None
+
+    async def _ask(self, policy: Policy, changed: Callable[["Duty"], None]) -> Any:
+        """Ask until there is an answer; return it, or None once it was settled meanwhile."""
+        word, rounds, retry = self.settlement, 0, policy.first_round
+        limit: timedelta | None = policy.stuck_after
+        while self.settlement is word:
             self._again = False
             asked = self.call.send(self._key, retry, start_to_close=policy.start_to_close, limit=limit)
-            await workflow.wait_condition(lambda asked=asked: asked.done() or self._interrupted)  # type: ignore[misc]
+            await workflow.wait_condition(lambda asked=asked: asked.done() or self._again)  # type: ignore[misc]
             if not asked.done():
                 _give_up(asked)
-            elif self.settlement is None:
+            elif self.settlement is word:
                 try:
                     answer = self.call.read(asked.result())
                 except (ActivityError, UnreadableAnswer) as error:
                     if self._is_refusal(error):
-                        self._enter(Progress.DONE, changed)
+                        self._answered(changed)
                         raise
                     rounds += 1
                     self.trouble = cut(str(root(error)))
                     self._enter(Progress.STUCK, changed)
                     await self._pause(policy.pause(rounds))
                 else:
-                    self._enter(Progress.DONE, changed)
+                    self._answered(changed)
                     return answer
             retry, limit = policy.endless_round, None
-        self._enter(Progress.SETTLED, changed)
         return None
+
+    def _answered(self, changed: Callable[["Duty"], None]) -> None:
+        self.trouble = None
+        self._enter(Progress.DONE, changed)
 
     def _is_refusal(self, error: Exception) -> bool:
         cause = error.__cause__
@@ -133,14 +149,10 @@ class Duty:
     async def _pause(self, pause: timedelta) -> None:
         with suppress(TimeoutError):
             summary = f"pause before {self.call.name} is tried again"
-            await workflow.wait_condition(lambda: self._interrupted, timeout=pause, timeout_summary=summary)
-
-    @property
-    def _interrupted(self) -> bool:
-        return self._again or self.settlement is not None
+            await workflow.wait_condition(lambda: self._again, timeout=pause, timeout_summary=summary)
 
     def _enter(self, progress: Progress, changed: Callable[["Duty"], None]) -> None:
-        self.progress = progress
+        self.progress = Progress.SETTLED if self.settlement else progress
         changed(self)
 
 

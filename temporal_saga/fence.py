@@ -139,7 +139,13 @@ class Fence:
             self._record(connection, command.idempotency_key, REFUSED, refused)
             return refused
 
-    def compensate(self, command: Command, expected: E, effect: Callable[[sa.Connection, bool], E]) -> E:
+    def compensate(
+        self,
+        command: Command,
+        expected: E,
+        effect: Callable[[sa.Connection, bool], E],
+        again: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
+    ) -> E:
         """Let a compensation take effect once, and shut out from now on the command that it takes back.
 
         Args:
@@ -148,6 +154,7 @@ class Fence:
                 takes a statement more.
             effect: gets the connection, and whether the forward command has an effect to take back; raises `Refused` to leave
                 everything, the fence included, as it was.
+            again: told the recorded answer when the command is repeated; returns what to say now.
 
         Raises:
             KeyReused: the key names another compensation.
@@ -160,7 +167,7 @@ class Fence:
             claimed = connection.execute(self._claim_both, [tombstone, row])
             outcomes = {changed.key: changed.outcome for changed in claimed}
             if command.idempotency_key not in outcomes:
-                return type(expected).model_validate_json(self._recall(connection, command).answer)
+                return again(connection, type(expected).model_validate_json(self._recall(connection, command).answer))
             answer = effect(connection, outcomes.get(forward_key) == COMPENSATED)
             if answer != expected:
                 self._record(connection, command.idempotency_key, APPLIED, answer)

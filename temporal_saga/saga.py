@@ -74,7 +74,7 @@ class Saga:
         self._changed: Callable[[Duty], None] = _nobody_watches
         self.compensations: list[Duty] = []
         self.finishing: list[Duty] = []
-        self._asking: list[Duty] = []
+        self.asking: list[Duty] = []
 
     def watch(self, changed: Callable[[Duty], None]) -> None:
         """Call `changed` whenever a compensation, or a step after the pivot, has come further or is stuck."""
@@ -110,7 +110,10 @@ class Saga:
 
     @property
     def stuck(self) -> list[Duty]:
-        """What keeps failing and waits for a person, though it is still tried: compensations, and steps after the pivot."""
+        """What keeps failing and waits for a person, though it is still tried: compensations, and steps after the pivot.
+
+        Also a command that closes the record and was settled, as long as the record does not hear of it.
+        """
         return [duty for duty in self._duties if duty.stuck]
 
     def not_stuck(self, step: str) -> str | None:
@@ -129,7 +132,11 @@ class Saga:
 
         An answer for people, and for validators: ids of runs do not replay, so nothing that the saga does may rest on it.
         """
-        return None if self._is_being_reset() and not self._is_over(step) else self.not_stuck(step)
+        if self._is_being_reset() and not self._is_over(step):
+            return None
+        if (said := self._settled.get(step)) and self._stuck_at(step):
+            return f"{said.by} settled {step} already, {said.reason}: what keeps failing is to put that on record"
+        return self.not_stuck(step)
 
     def _is_being_reset(self) -> bool:
         """Tell whether the task under way is the one in which the workflow goes on after a reset."""
@@ -219,7 +226,7 @@ class Saga:
         """
         key = step_key(self._saga_id, call.name)
         duty = self._heard_of(Duty(call.name, call, key, refusals=self._refusals))
-        self._asking = [duty]
+        self.asking = [duty]
         try:
             answer: T | None = await to_its_end(duty.fulfil(self._policy, self._changed))
         except ActivityError as error:
@@ -227,7 +234,7 @@ class Saga:
             assert refusal is not None, "every other error is tried again"
             raise SagaStopped(refused(call.name, refusal)) from error
         finally:
-            self._asking = []
+            self.asking = []
         return answer
 
     async def pause(self, until: Callable[[], bool], limit: timedelta) -> bool:
@@ -360,7 +367,7 @@ class Saga:
 
     @property
     def _duties(self) -> Iterable[Duty]:
-        return chain(self.compensations, self.finishing, self._asking)
+        return chain(self.compensations, self.finishing, self.asking)
 
     def _stuck_at(self, step: str) -> list[Duty]:
         return [duty for duty in self.stuck if duty.step == step]

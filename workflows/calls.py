@@ -24,12 +24,13 @@ def register_order(order_id: str, order: PlaceOrder, request_key: str | None) ->
 
 def confirm_order(record: Record) -> Call[Any, Any]:
     """Close the order's record as CONFIRMED."""
-    return Call(stubs.ORDER_QUEUE, stubs.confirm_order, record.confirm_command, "Confirm the order")
+    return Call(stubs.ORDER_QUEUE, stubs.confirm_order, record.confirm_command, "Confirm the order", closes_record=True)
 
 
 def cancel_order(record: Record) -> Call[Any, Any]:
     """Close the order's record as CANCELLED, with why."""
-    return Call(stubs.ORDER_QUEUE, stubs.cancel_order, record.cancel_command, "Cancel the order, with the reason")
+    summary = "Cancel the order, with the reason"
+    return Call(stubs.ORDER_QUEUE, stubs.cancel_order, record.cancel_command, summary, closes_record=True)
 
 
 def process_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:

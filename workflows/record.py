@@ -74,20 +74,22 @@ class Record:
 
     def close(self) -> None:
         """Enter FAILED, once everything is taken back."""
-        settled = [duty for duty in self._saga.compensations if duty.last and duty.settlement is not None]
-        self.move(SagaState.FAILED, "CancelOrderCommand SETTLED" if settled else "OrderCancelledEvent")
+        self.move(SagaState.FAILED, "OrderCancelledEvent")
 
     def confirm_command(self, *, idempotency_key: str) -> ConfirmOrderCommand:
-        """Return the command that closes the order's record as CONFIRMED."""
-        return ConfirmOrderCommand(idempotency_key=idempotency_key, order_id=self._id, moves=tuple(self._moves))
+        """Return the command that closes the order's record as CONFIRMED; settled, it says by whose word."""
+        settled = tuple(told for told in self.compensations() if told.settled)
+        moves = tuple(self._moves)
+        return ConfirmOrderCommand(idempotency_key=idempotency_key, order_id=self._id, moves=moves, compensations=settled)
 
     def cancel_command(self, *, idempotency_key: str) -> CancelOrderCommand:
         """Return the command that closes the order's record as CANCELLED, and is the last of the compensations it tells of."""
         assert self.failure is not None, "an order is only cancelled for a reason"
-        told = [c.model_copy(update={"state": "DONE"}) if c.step == CLOSED_BY else c for c in self.compensations()]
+        told = [_as_obeyed(c) if c.step == CLOSED_BY else c for c in self.compensations()]
         moves = list(self._moves)
         if self.state is SagaState.ROLLBACK_STUCK:  # no longer, once this command is obeyed
-            moves.append(StateMove(state=SagaState.ROLLING_BACK, cause="CancelOrderCommand DONE", at=workflow.now()))
+            cause = f"{told[-1].command} {told[-1].state}"
+            moves.append(StateMove(state=SagaState.ROLLING_BACK, cause=cause, at=workflow.now()))
         return CancelOrderCommand(
             idempotency_key=idempotency_key,
             order_id=self._id,
@@ -101,9 +103,11 @@ class Record:
         )
 
     def compensations(self) -> tuple[Compensation, ...]:
-        """Return what the rollback takes back, in the order in which it does; nothing while there is no rollback."""
-        if self.failure is None:
-            return ()
+        """Return what the rollback takes back, in the order in which it does; without one, what else is stuck or was settled."""
+        if self.failure is not None:
+            duties = [*reversed(self._saga.compensations)]
+        else:
+            duties = [duty for duty in (*self._saga.asking, *self._saga.finishing) if duty.stuck or duty.settlement]
         return tuple(
             Compensation(
                 step=duty.step,
@@ -111,7 +115,7 @@ class Record:
                 state=duty.progress.value,
                 settled=Settlement.model_validate(vars(duty.settlement)) if duty.settlement else None,
             )
-            for duty in reversed(self._saga.compensations)
+            for duty in duties
         )
 
     def settlements(self) -> list[dict[str, Any]]:
@@ -137,7 +141,7 @@ class Record:
     def _follow(self, duty: Duty) -> None:
         """Show what a compensation, or a step after the pivot, has come to; a rollback is stuck as long as any of it is."""
         stuck = any(compensation.stuck for compensation in self._saga.compensations)
-        cause = f"{duty.call.name}Command {duty.progress}"
+        cause = f"{duty.call.name}Command {Progress.STUCK if duty.stuck else duty.progress}"
         if stuck and self.state is SagaState.ROLLING_BACK:
             self.move(SagaState.ROLLBACK_STUCK, cause)
         elif not stuck and self.state is SagaState.ROLLBACK_STUCK:
@@ -188,7 +192,18 @@ class Record:
             told.append("\n".join(f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()))
         told += [
             f"**{duty.step} is stuck**: {duty.call.name} keeps failing ({duty.trouble}). It is still tried; "
-            "`retry_step` tries it now, `settle_step` says that it was put right by hand."
+            f"`retry_step` tries it now, {_way_out(duty)}."
             for duty in self._saga.stuck
         ]
         return "\n\n".join(told)
+
+
+def _way_out(duty: Duty) -> str:
+    if (said := duty.settlement) is None:
+        return "`settle_step` says that it was put right by hand"
+    return f"and when it gets through, the record hears that {said.by} settled it"
+
+
+def _as_obeyed(compensation: Compensation) -> Compensation:
+    """Return what a command says of itself, as it will be once it is obeyed."""
+    return compensation if compensation.settled else compensation.model_copy(update={"state": "DONE"})

@@ -75,21 +75,29 @@ class OrderService:
         return None if threshold is None or order.total_minor < threshold else self._review_seconds
 
     def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
-        """Close the order as CONFIRMED, with the saga's moves.
+        """Close the order as CONFIRMED, with the saga's moves; by a person's word also one that was closed so by hand.
 
         Raises:
-            LookupError: there is no open order of that id.
+            LookupError: there is no such order of that id.
         """
+        by_hand = {"compensations": _told(command)} if command.compensations else {}
 
         def close(connection: sa.Connection) -> None:
             closing = {"status": OrderStatus.CONFIRMED, "state": SagaState.COMPLETED, "closed_at": datetime.now(UTC)}
-            if not _update(connection, command.order_id, ORDERS.c.status == OrderStatus.PENDING, closing):
+            closable = (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
+            if not _update(connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand):
                 row = _find(connection, command.order_id)
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
             _replace_moves(connection, command.order_id, command.moves)
 
-        return self._fence.forward(command, OrderConfirmedEvent(order_id=command.order_id), close, OrderRejectedEvent)
+        def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
+            if by_hand:
+                _update(connection, command.order_id, ORDERS.c.status == OrderStatus.CONFIRMED, by_hand)
+            return event
+
+        confirmed = OrderConfirmedEvent(order_id=command.order_id)
+        return self._fence.forward(command, confirmed, close, OrderRejectedEvent, again=add_word)
 
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
         """Close the order as CANCELLED, with why and how; one that was never registered is recorded closed.
@@ -106,7 +114,7 @@ class OrderService:
                 "state": SagaState.FAILED,
                 "closed_at": now,
                 "failure": command.failure.model_dump(mode="json"),
-                "compensations": [c.model_dump(mode="json") for c in command.compensations],
+                "compensations": _told(command),
             }
             moves = [*command.moves, StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)]
             if not registered and _insert(connection, command, command.order_fingerprint, story):
@@ -117,9 +125,15 @@ class OrderService:
                 raise Refused(_reused(command.order_id))
             return cancelled
 
+        def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
+            if any(told.settled and told.command == "CancelOrderCommand" for told in command.compensations):
+                mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (ORDERS.c.fingerprint == command.order_fingerprint)
+                _update(connection, command.order_id, mine, {"compensations": _told(command)})
+            return event
+
         cancelled = OrderCancelledEvent(order_id=command.order_id)
         try:
-            return self._fence.compensate(command, cancelled, close)
+            return self._fence.compensate(command, cancelled, close, again=add_word)
         except (KeyReused, Refused):
             return _reused(command.order_id)
 
@@ -184,6 +198,11 @@ def _update(connection: sa.Connection, order_id: str, condition: sa.ColumnElemen
     """Close an order; False when there is none of that id that meets the condition."""
     order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
     return connection.execute(order.values(**standing)).rowcount == 1
+
+
+def _told(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
+    """Return what a closing command tells of compensations, and of who settled them."""
+    return [compensation.model_dump(mode="json") for compensation in command.compensations]
 
 
 def _insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:

@@ -125,3 +125,39 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     stack.place(order(order_id="next", price=0))
     stack.closed("next")
     assert stack.http.get("/customers/rich/wallet").json() == before
+
+
+def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_did_it(stack: Stack) -> None:
+    """The word is heard while the service is away, and written down when it is back: for lists, the audit and after retention."""
+    with stack.locked("stock"):
+        stack.place(order(order_id="confirmed"))
+        until(lambda: stack.at_work("confirmed", "DecreaseStock"), "the stock service is at work")
+        stack.kill("order")
+
+    def called() -> dict[str, Any] | None:
+        found: dict[str, Any] = stack.http.get("/orders/confirmed").json()
+        return found if found["needs_attention"] else None
+
+    shown = until(called, "the Confirm is stuck")
+    assert shown is not None
+    assert [(c["step"], c["state"]) for c in shown["compensations"]] == [("ConfirmOrder", "STUCK")]
+    status, shown = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO)
+    assert (status, shown["state"], shown["status"], shown["needs_attention"]) == (202, "COMPLETED", "PENDING", False)
+    until(called, "nobody has written it down")
+    status, problem = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO | {"by": "olga"})
+    assert (status, problem["detail"].partition(":")[0]) == (409, "otto settled ConfirmOrder already, paid by hand")
+    stack.start_worker("order")
+    stack.ready("order")
+    assert say(stack, "/orders/confirmed/steps/ConfirmOrder/retry", ANN)[0] == 202
+    closed = stack.closed("confirmed")
+    assert (closed["state"], closed["status"], closed["needs_attention"]) == ("COMPLETED", "CONFIRMED", False)
+    assert "order confirmed was closed: otto settled ConfirmOrderCommand" in " ".join(stack.audit()[1].split())
+    stack.temporal("workflow", "delete", "--yes", "--workflow-id", "order-confirmed")
+
+    def forgotten() -> dict[str, Any] | None:
+        found: dict[str, Any] = stack.http.get("/orders/confirmed").json()
+        return found if {entry["kind"] for entry in found["timeline"]} == {"state"} else None
+
+    record = until(forgotten, "Temporal has forgotten it")
+    assert record is not None
+    assert {name: record["compensations"][0]["settled"][name] for name in OTTO} == OTTO

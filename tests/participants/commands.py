@@ -120,6 +120,12 @@ def confirm(order_id: str, *, start: datetime = START) -> ConfirmOrderCommand:
     )
 
 
+def settled_confirm(order_id: str) -> ConfirmOrderCommand:
+    """Return the command that closes an order as CONFIRMED, by the word of a person who settled it."""
+    told = Compensation(step="ConfirmOrder", command="ConfirmOrderCommand", state="SETTLED", settled=TAKEN_BACK[1].settled)
+    return confirm(order_id).model_copy(update={"compensations": (told,)})
+
+
 def cancel(order_id: str, order: DraftOrder = ORDER, *, start: datetime = START, **story: Any) -> CancelOrderCommand:
     """Return the command that closes an order as CANCELLED."""
     told = {"failure": OUT_OF_STOCK, "compensations": TAKEN_BACK, "request_key": None} | story

@@ -18,7 +18,7 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import connect
 from contracts import stubs
-from contracts.order import ConfirmOrderCommand, OrderLine
+from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent, OrderLine
 from contracts.states import OrderStatus
 from operations.audit import Report, audit
 from operations.endings import Run, Sagas, disagreement
@@ -211,33 +211,37 @@ async def test_a_record_that_contradicts_its_saga_is_told(temporal: Client, empt
     assert violated(report) == {"O3": ("order done is CANCELLED, and its saga COMPLETED",)}
 
 
-async def test_a_record_that_a_person_settled_is_listed(temporal: Client, empty_shop: Shop) -> None:
-    """When nobody but a person closes an order, its record may contradict its saga: that is listed with the name, not hidden."""
-    no = ApplicationError("the order service is broken", non_retryable=True)
+async def test_an_order_whose_confirm_a_person_settled_is_listed(temporal: Client, empty_shop: Shop) -> None:
+    """Its record is closed by that person's word as soon as the order service is well again, and the audit tells who."""
     told = {"step": "ConfirmOrder", "by": "otto", "reason": "put right", "evidence": "ticket 12"}
+    service, broken = OrderActivities(empty_shop.order), [True]
 
     @activity.defn(name="ConfirmOrder")
-    async def confirm(_command: ConfirmOrderCommand) -> None:
-        raise no
+    def confirm(command: ConfirmOrderCommand) -> OrderConfirmedEvent:
+        if broken:
+            raise ApplicationError("the order service is broken", non_retryable=True)
+        return service.confirm(command)
 
     async with at_work(temporal, empty_shop, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE):
-        service = OrderActivities(empty_shop.order)
         with ThreadPoolExecutor(1) as threads:
-            broken: list[Any] = [service.register, service.cancel, confirm]
-            async with Worker(temporal, task_queue=stubs.ORDER_QUEUE, activities=broken, activity_executor=threads):
+            served: list[Any] = [service.register, service.cancel, confirm]
+            async with Worker(temporal, task_queue=stubs.ORDER_QUEUE, activities=served, activity_executor=threads):
                 saga = await place(temporal, "settled", CAP)
 
                 async def is_stuck() -> bool:
                     return bool((await saga.query("status"))["needs_attention"])
 
                 await until(is_stuck, "the Confirm is stuck")
+                assert (await audit(empty_shop.settings, temporal)).settled == ()
+                broken.clear()
                 await saga.execute_update("request_settle_step", told)
                 await ended(saga)
     report = await audit(empty_shop.settings, temporal)
     assert violated(report) == {}
-    assert report.settled == (
-        "order settled is PENDING, and its saga COMPLETED, as otto settled ConfirmOrder: put right (ticket 12)",
-    )
+    assert report.orders == {"CONFIRMED": 1}
+    (line,) = report.settled
+    assert line.startswith("order settled was closed: otto settled ConfirmOrderCommand, ")
+    assert line.endswith(" UTC: put right; evidence: ticket 12")
 
 
 async def test_a_saga_without_a_record_is_told(temporal: Client, empty_shop: Shop) -> None:

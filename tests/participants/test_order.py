@@ -21,6 +21,7 @@ from contracts.order import (
 )
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order.service import OrderService
+from participants.order.tables import ORDERS
 from tests.participants.commands import (
     FREE_ORDER,
     ORDER,
@@ -32,6 +33,7 @@ from tests.participants.commands import (
     confirm,
     moves,
     register,
+    settled_confirm,
 )
 
 REUSED = OrderRejectedEvent(
@@ -193,6 +195,67 @@ def test_confirm_under_another_key_does_not_close_twice(orders: OrderService) ->
     orders.confirm(confirm("7"))
     with pytest.raises(LookupError, match="it is CONFIRMED"):
         orders.confirm(confirm("7").model_copy(update={"idempotency_key": "elsewhere/ConfirmOrder"}))
+
+
+@pytest.mark.parametrize("confirmed", [False, True], ids=["open", "confirmed"])
+def test_a_settled_confirm_closes_the_order_and_names_who_settled_it(orders: OrderService, confirmed: bool) -> None:
+    """A person put it right: it is CONFIRMED like its saga, by their word; also where only its answer was lost."""
+    orders.register(register("7"))
+    if confirmed:
+        orders.confirm(confirm("7"))
+    assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
+    closed = record(orders)
+    assert (closed.status, closed.state, closed.compensations) == ("CONFIRMED", "COMPLETED", settled_confirm("7").compensations)
+    assert orders.moves("7") == confirm("7").moves
+    assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
+    assert record(orders) == closed
+
+
+def test_a_settled_confirm_adds_its_word_to_what_was_closed_by_hand(orders: OrderService, engine: sa.Engine) -> None:
+    """Somebody wrote into the database what the service would not: the word says who."""
+    orders.register(register("7"))
+    with engine.begin() as connection:
+        connection.execute(sa.update(ORDERS).values(status="CONFIRMED", state="COMPLETED"))
+    with pytest.raises(LookupError, match="it is CONFIRMED"):
+        orders.confirm(confirm("7"))
+    orders.confirm(settled_confirm("7"))
+    assert record(orders).compensations == settled_confirm("7").compensations
+
+
+def test_no_word_confirms_a_cancelled_order(orders: OrderService) -> None:
+    """What was taken back stays so: the saga stays open and calls for a person, rather than overwrite that."""
+    orders.register(register("7"))
+    orders.cancel(cancel("7"))
+    before = remembered(orders)
+    with pytest.raises(LookupError, match="it is CANCELLED"):
+        orders.confirm(settled_confirm("7"))
+    assert remembered(orders) == before
+
+
+def test_a_settled_confirm_finds_no_order_where_there_is_none(orders: OrderService) -> None:
+    """It cannot be made of nothing; it is asked for until the record is there again."""
+    with pytest.raises(LookupError, match="it is not registered"):
+        orders.confirm(settled_confirm("7"))
+
+
+def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(orders: OrderService) -> None:
+    """The first answer was lost, so a person settled it: nothing else of the record changes."""
+    orders.register(register("7"))
+    plain = cancel("7", compensations=(TAKEN_BACK[0],))
+    orders.cancel(plain)
+    before, moved = record(orders), orders.moves("7")
+    assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
+    assert record(orders) == before.model_copy(update={"compensations": TAKEN_BACK})
+    assert orders.cancel(plain) == OrderCancelledEvent(order_id="7")
+    assert (record(orders).compensations, orders.moves("7")) == (TAKEN_BACK, moved)
+
+
+def test_a_settled_cancel_adds_no_word_to_an_order_of_somebody_else(orders: OrderService) -> None:
+    """One that has only the id in common is left alone, settled or not."""
+    orders.cancel(cancel("7", OTHER_ORDER, compensations=()))
+    before = remembered(orders)
+    assert orders.cancel(cancel("7")).event == "OrderRejectedEvent"
+    assert remembered(orders) == before
 
 
 # Cancel closes it too, and tells why.

@@ -15,7 +15,18 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import ORDER, OTHER_ORDER, cancel, confirm, pay, put_back, refund, register, take
+from tests.participants.commands import (
+    ORDER,
+    OTHER_ORDER,
+    cancel,
+    confirm,
+    pay,
+    put_back,
+    refund,
+    register,
+    settled_confirm,
+    take,
+)
 
 MOST_STATEMENTS = 4
 
@@ -37,13 +48,15 @@ CASES: dict[str, tuple[Sequence[Command], Command, int]] = {
     "register, cancelled before": ([cancel("7")], register("7"), 2),
     "confirm": ([register("7")], confirm("7"), 4),
     "confirm, repeated": ([register("7"), confirm("7")], confirm("7"), 2),
+    "confirm, repeated with the word of who settled it": ([register("7"), confirm("7")], settled_confirm("7"), 3),
     "confirm, not registered": ([], confirm("7"), 3),
     "cancel": ([register("7")], cancel("7"), 4),
     "cancel, confirmed before": ([register("7"), confirm("7")], cancel("7"), 4),
     "cancel, never registered": ([], cancel("7"), 4),
     "cancel, never registered, 1,000 lines": ([], cancel("7", LONG_ORDER), 4),
     "cancel, no order": ([], cancel("7", DraftOrder()), 3),
-    "cancel, repeated": ([cancel("7")], cancel("7"), 2),
+    "cancel, repeated": ([cancel("7", compensations=())], cancel("7", compensations=()), 2),
+    "cancel, repeated with the word of who settled it": ([cancel("7", compensations=())], cancel("7"), 3),
     "cancel, another's order": ([register("7")], cancel("7", OTHER_ORDER), 2),
     "cancel, another's order under another key": ([register("7")], FOREIGN_CANCEL, 3),
     "pay": ([], pay("7", 400), 4),

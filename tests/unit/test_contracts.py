@@ -101,7 +101,14 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
         RegisterOrderCommand(**REGISTER, placed_at=NOW, order=ORDER, request_key="k-1"),
         RegisterOrderCommand(**OTHER_REGISTER, placed_at=LATER, order=OTHER_ORDER),
     ),
-    (ConfirmOrderCommand(**CONFIRM, moves=MOVES), ConfirmOrderCommand(**OTHER_CONFIRM, moves=MOVES[:1])),
+    (
+        ConfirmOrderCommand(**CONFIRM, moves=MOVES),
+        ConfirmOrderCommand(
+            **OTHER_CONFIRM,
+            moves=MOVES[:1],
+            compensations=(Compensation(step="ConfirmOrder", command="ConfirmOrderCommand", state="SETTLED"),),
+        ),
+    ),
     (
         CancelOrderCommand(
             **CANCEL,
@@ -131,7 +138,7 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
 
 REPORTS: dict[type[Command], set[str]] = {
     RegisterOrderCommand: {"request_key", "placed_at"},
-    ConfirmOrderCommand: {"moves"},
+    ConfirmOrderCommand: {"moves", "compensations"},
     CancelOrderCommand: {"request_key", "placed_at", "failure", "compensations", "moves"},
 }
 """What a command tells besides what it asks for."""

@@ -97,7 +97,7 @@ def test_an_order_that_needs_attention_says_so() -> None:
 
 
 def test_a_saga_that_closed_and_left_its_order_open_needs_attention() -> None:
-    """Nothing will close the order's record any more: a person settled that, or it was an earlier run's."""
+    """Nothing will close the order's record any more, e.g. as it was an earlier run's."""
     run = replace(running("COMPLETED", *PAID), closed_at=CLOSED)
     assert view(run).needs_attention is False
     links = Links(self="", events="", temporal="")
@@ -162,6 +162,22 @@ def test_after_a_reset_a_settlement_comes_before_what_it_settles(by: str) -> Non
         assert (refund.state, refund.attempts) == ("SETTLED", None)
         assert refund.settled is not None
         assert refund.settled.by == "otto"
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "command"),
+    [("COMPLETED", "ConfirmOrder", "ConfirmOrderCommand"), ("PENDING", "RegisterOrder", "RegisterOrderCommand")],
+)
+def test_what_else_must_be_obeyed_is_shown_once_it_is_stuck(state: str, step: str, command: str) -> None:
+    """Past the pivot, or where an earlier run is to be found out: an operator sees which step to act on, and who settled it."""
+    tries = (*(() if state == "PENDING" else (*PAID, at("state", "COMPLETED"))), sent(command, "order"), failed(command, "order"))
+    assert compensations(running(state, *tries)) == []
+    run = running(state, *tries, sent(command, "order"), failed(command, "order"))
+    assert compensations(run) == []
+    called = replace(run, attributes={**run.attributes, "NeedsAttention": True})
+    assert compensations(called) == [(step, command, "STUCK", 20)]
+    settled = replace(run, moments=(*run.moments, settles(step=step), sent(command, "order")))
+    assert compensations(settled) == [(step, command, "SETTLED", 20)]
 
 
 def test_a_rejected_order_names_who_rejected_it_while_it_rolls_back() -> None:

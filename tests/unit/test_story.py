@@ -37,6 +37,9 @@ AWAITING = at("state", "AWAITING_REVIEW")
 STUCK = (ROLLING_BACK, at("command", REFUND, REFUND), at("note", f"{REFUND} failed", REFUND), at("state", "ROLLBACK_STUCK"))
 UNANSWERED = at("note", "RegisterOrderCommand failed", "RegisterOrderCommand")
 FIRST = {"step": "RegisterOrder", **ANN}
+CONFIRM = {"step": "ConfirmOrder", **OTTO}
+NOT_CONFIRMED = at("note", "ConfirmOrderCommand failed", "ConfirmOrderCommand")
+SENT_ON = (COMPLETED, NOT_CONFIRMED, update("settle_step", CONFIRM), at("command", "ConfirmOrderCommand", "ConfirmOrderCommand"))
 SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", **ANN}
 
 
@@ -102,6 +105,20 @@ SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", *
             signal("retry_step", RETRY | {"step": "ConfirmOrder"}),
             "decision",
             "retry_step",
+        ),
+        (SENT_ON, signal("retry_step", CONFIRM), "note", "retry_step was ignored: ConfirmOrder was not stuck"),
+        ([*SENT_ON, NOT_CONFIRMED], signal("retry_step", CONFIRM), "decision", "retry_step"),
+        (
+            [*SENT_ON, NOT_CONFIRMED],
+            signal("settle_step", CONFIRM),
+            "note",
+            "settle_step was ignored: ConfirmOrder was not stuck",
+        ),
+        (
+            [*SENT_ON[:-1], NOT_CONFIRMED],
+            signal("retry_step", CONFIRM),
+            "note",
+            "retry_step was ignored: ConfirmOrder was not stuck",
         ),
     ],
 )

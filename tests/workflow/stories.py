@@ -42,6 +42,7 @@ ORDER: dict[str, Any] = {
 }
 TOTAL_MINOR = 1530
 REFUSED = ApplicationError("no", type="PaymentFailedEvent", non_retryable=True)
+PUT_RIGHT = {"by": "otto", "reason": "record put right", "evidence": "ticket 12"}
 DECISION = {"by": "anna", "reason": "changed her mind"}
 
 SHOWN_FROM_THE_START = TypedSearchAttributes(
@@ -223,16 +224,33 @@ async def stuck_and_retried(script: Script) -> None:
 
 
 async def confirm_stuck_and_settled(script: Script) -> None:
-    """The order service does not take the confirmation, and a person puts its record right."""
+    """The order service does not take the confirmation until a person has put its record right, and hears of that."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
     await script.expect(ConfirmOrderCommand)
     script.fail(REFUSED)
     await script.recorded()
     await script.handle.query("status")  # answered when the saga has heard it: only what is stuck can be settled
-    told = {"step": "ConfirmOrder", "by": "otto", "reason": "record put right", "evidence": "ticket 12"}
-    await script.handle.execute_update("request_settle_step", told)
+    await script.handle.execute_update("request_settle_step", PUT_RIGHT | {"step": "ConfirmOrder"})
+    await obey(script, ConfirmOrderCommand)
     await script.completed()
+
+
+async def cancel_stuck_and_settled(script: Script) -> None:
+    """The order is cancelled while its payment is under way, and the order service does not take that until it is put right."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(payment))
+    await take_back(script, RefundPaymentCommand)
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+    await script.handle.query("status")  # answered when the saga has heard it: only what is stuck can be settled
+    await script.handle.signal("settle_step", PUT_RIGHT | {"step": "RegisterOrder"})
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
 
 
 async def in_state(script: Script, state: str) -> None:
@@ -324,6 +342,7 @@ STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     settled,
     stuck_and_retried,
     confirm_stuck_and_settled,
+    cancel_stuck_and_settled,
     earlier_run_found,
 )
 

@@ -119,10 +119,13 @@ async def test_who_waits_for_the_order_service_calls_a_person_who_has_it_asked_a
 
 @each_way
 async def test_a_person_may_know_instead_of_the_order_service(patient: Script, say: Say) -> None:
-    """What an earlier run did is unknown then, and is taken back; the record is that person's."""
+    """What an earlier run did is unknown then, and is taken back; the record is closed by that person's word."""
     await unanswered(patient)
     await say(patient, "settle_step", SETTLE | {"step": "RegisterOrder"})
     await take_back(patient, RestoreStockCommand, RefundPaymentCommand)
+    closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    assert [(c.step, c.settled and c.settled.by) for c in closing.compensations][-1] == ("RegisterOrder", "otto")
+    patient.answer(yes(closing))
     assert [settled["step"] for settled in (await patient.failed()).details[1]] == ["RegisterOrder"]
 
 

@@ -1,6 +1,6 @@
 """Stuck: what keeps failing is shown, tried on, and put right by a person if need be; nothing else waits for it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -207,21 +207,114 @@ async def test_a_confirm_that_keeps_failing_stays_completed_and_needs_attention(
     assert await shown(soon) == ("COMPLETED", False)
 
 
+async def stuck_confirm(script: Script) -> None:
+    """The order is completed, and the order service does not take its confirmation; the story goes on from here."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await script.expect(ConfirmOrderCommand)
+    script.fail(REFUSED)
+    await until_stuck(script)
+
+
+async def stuck_cancel(script: Script) -> None:
+    """The order is cancelled at once, and the order service does not take that; the story goes on from here."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    await script.handle.cancel()
+    script.answer(yes(register))
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.fail(REFUSED)
+    await until_stuck(script)
+
+
+CONFIRM, CANCEL = {"step": "ConfirmOrder"}, {"step": "RegisterOrder"}
+
+
+async def closing(script: Script, step: dict[str, str]) -> ConfirmOrderCommand | CancelOrderCommand:
+    """Expect the command that closes the record; return it."""
+    if step is CONFIRM:
+        return await script.expect(ConfirmOrderCommand)
+    return await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+
+
+each_closing = pytest.mark.parametrize(
+    ("begin", "step"), [(stuck_confirm, CONFIRM), (stuck_cancel, CANCEL)], ids=["confirm", "cancel"]
+)
+Begin = Callable[[Script], Awaitable[None]]
+
+
 @each_way
-async def test_the_same_two_acts_serve_a_confirm(patient: Script, say: Say) -> None:
-    """Tried now it fails once more; settled, the saga completes."""
-    await patient.start(ORDER)
-    await obey(patient, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
-    await patient.expect(ConfirmOrderCommand)
+@each_closing
+async def test_what_closes_the_record_is_sent_on_with_the_word_of_who_settled_it(
+    patient: Script, say: Say, begin: Begin, step: dict[str, str]
+) -> None:
+    """Tried now it fails once more; settled, it is nobody's trouble any more, and the record is closed by that person's word."""
+    await begin(patient)
+    await say(patient, "retry_step", RETRY | step)
+    assert not (await closing(patient, step)).compensations[-1:] or step is CANCEL
     patient.fail(REFUSED)
     await until_stuck(patient)
-    await say(patient, "retry_step", RETRY | {"step": "ConfirmOrder"})
-    await patient.expect(ConfirmOrderCommand)
-    patient.fail(REFUSED)
+    await say(patient, "settle_step", SETTLE | step)
+    told = await closing(patient, step)
+    assert (told.compensations[-1].state, told.compensations[-1].command) == ("SETTLED", f"{type(told).__name__}")
+    assert told.compensations[-1].settled is not None
+    assert told.compensations[-1].settled.model_dump(exclude={"at"}) == {n: SETTLE[n] for n in ("by", "reason", "evidence")}
+    states(told.moves)
+    assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "ROLLING_BACK", False)
+    patient.answer(yes(told))
+    if step is CONFIRM:
+        assert (await patient.completed())["settled"][0]["by"] == "otto"
+    else:
+        assert (await patient.failed()).details[1][0]["by"] == "otto"
+    assert (await patient.handle.query("status"))["compensations"][-1]["settled"]["evidence"] == "transfer 4711"
+
+
+@each_way
+@each_closing
+async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_again(
+    patient: Script, say: Say, begin: Begin, step: dict[str, str]
+) -> None:
+    """The order service is still away: the word stands, nobody can say another, and it is tried on and retried like before."""
+    await begin(patient)
+    await say(patient, "settle_step", SETTLE | step)
+    for attempt in (1, 2):
+        await (patient.expect(ConfirmOrderCommand, attempt=attempt) if step is CONFIRM else taken(patient, attempt))
+        patient.fail(RuntimeError("the order service is away"))
     await until_stuck(patient)
-    await say(patient, "settle_step", SETTLE | {"step": "ConfirmOrder"})
-    assert (await patient.completed())["state"] == "COMPLETED"
-    assert await shown(patient) == ("COMPLETED", False)
+    assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "ROLLBACK_STUCK", True)
+    said = await refused(patient, "settle_step", SETTLE | step | {"by": "olga"})
+    assert said == f"ValueError: otto settled {step['step']} already, paid by hand: what keeps failing is to put that on record"
+    await by_signal(patient, "settle_step", SETTLE | step | {"by": "olga"})
+    async with patient.orchestrator_away():
+        pass
+    await say(patient, "retry_step", RETRY | step)
+    told = await closing(patient, step)
+    assert told.compensations[-1].settled is not None
+    assert told.compensations[-1].settled.by == "otto"
+    states(told.moves)
+    patient.answer(yes(told))
+    await (patient.completed() if step is CONFIRM else patient.failed())
+    assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "FAILED", False)
+
+
+async def taken(script: Script, attempt: int) -> None:
+    """Expect this try of the Cancel."""
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand, attempt=attempt)
+
+
+async def test_a_confirm_that_lands_together_with_its_settlement_is_sent_on_all_the_same(patient: Script) -> None:
+    """The record has to hear of it: the order service knows the command, and adds the word."""
+    await stuck_confirm(patient)
+    await by_update(patient, "retry_step", RETRY | CONFIRM)
+    late = await patient.expect(ConfirmOrderCommand)
+    async with patient.orchestrator_away():
+        await by_signal(patient, "settle_step", SETTLE | CONFIRM)
+        patient.answer(yes(late))
+        await patient.recorded()
+    told = await patient.expect(ConfirmOrderCommand)
+    assert [c.state for c in told.compensations] == ["SETTLED"]
+    patient.answer(yes(told))
+    await patient.completed()
 
 
 async def test_a_stuck_cancel_closes_the_record_with_legal_moves(soon: Script) -> None:
