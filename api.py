@@ -10,12 +10,15 @@ from types import FrameType
 import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import access, acts, events, limits, orders, problems, reads
+from routes import access, acts, events, limits, metrics, orders, problems, reads
 from routes.access import Authentication
 from routes.limits import Body, InFlight, Rate
+from routes.metrics import Metrics
+from routes.runs import Runs
 from routes.sagas import Sagas
 from routes.tokens import Tokens
 from temporal_saga.database import DATABASE_AWAY, open_database
@@ -29,9 +32,11 @@ def create_app(settings: Settings) -> FastAPI:
         engine = open_database(settings.database_url("order"))
         client = await connect(lazy=True)
 
+        app.state.runs = runs = Runs(client, app.state.stopping)
+
         @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
         def sagas() -> Sagas:
-            return Sagas(client, OrderService(engine), settings.web_ui_url, app.state.stopping)
+            return Sagas(client, OrderService(engine), settings.web_ui_url, app.state.stopping, runs=runs)
 
         app.state.sagas = sagas
         yield
@@ -47,13 +52,15 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
-    for room in (orders, events, acts, reads):
+    app.state.metrics = figures = Metrics()
+    for room in (orders, events, acts, reads, metrics):
         app.include_router(room.router)
     # The last one comes first: who is turned away is turned away before their body is read.
     app.add_middleware(Body)
     app.add_middleware(Rate, settings.api_rate_limit)
     app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None)
-    app.add_middleware(InFlight, settings.api_in_flight_limit)
+    app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
+    app.add_middleware(Observed, instrumentations=[figures.observe], should_group_status_codes=False)
     problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
     return app
 

@@ -12,6 +12,7 @@ from typing import Any
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from prometheus_client import Gauge
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,8 +30,8 @@ REFUSED_BODIES = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
 
-HEALTH = frozenset({"/livez", "/readyz"})
-"""Asked by those who would restart us for an answer of 429."""
+HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked by those who would restart us for an answer of 429, or be blind just then."""
 
 UNFIT = re.compile("[\0\ud800-\udfff]")
 """What stands for no character: NUL, which no database takes, and half a surrogate pair, which no encoding does."""
@@ -42,10 +43,11 @@ LAST = {"Connection": "close"}
 class InFlight:
     """Serves so many requests at one time; one more is told to come again."""
 
-    def __init__(self, app: ASGIApp, most: int | None) -> None:
-        """Stand before `app`; `most` is None for no limit."""
+    def __init__(self, app: ASGIApp, most: int | None, shown: Gauge) -> None:
+        """Stand before `app`; `most` is None for no limit; `shown` tells how many there are."""
         self._app = app
         self._most = math.inf if most is None else most
+        self._shown = shown
         self._served = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +60,8 @@ class InFlight:
         else:
             self._served += 1
             try:
-                await self._app(scope, receive, send)
+                with self._shown.track_inprogress():
+                    await self._app(scope, receive, send)
             finally:
                 self._served -= 1
 

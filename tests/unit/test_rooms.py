@@ -46,12 +46,13 @@ ROOMS = {
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
     "activities/*": "activities contracts participants temporalio",
-    "routes/limits.py": f"{API} limits",
+    "routes/limits.py": f"{API} limits prometheus_client",
+    "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
     "routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} temporal_saga.database fastapi_offline uvicorn",
+    "api.py": f"{API} temporal_saga.database fastapi_offline prometheus_fastapi_instrumentator uvicorn",
     "worker.py": "activities config contracts participants temporal_saga.database temporal_saga.policy waiting workflows "
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
