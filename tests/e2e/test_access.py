@@ -204,7 +204,7 @@ def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
     }
     assert told["POST /orders/{order_id}/cancel"] == [OPERATE, WRITE]
     assert told["POST /orders"] == [WRITE]
-    assert {route for route, scopes in told.items() if not scopes} == {"GET /livez", "GET /readyz"}
+    assert {route for route, scopes in told.items() if not scopes} == {"GET /livez", "GET /readyz", "GET /metrics"}
     assert {"401", "403"} <= document["paths"]["/orders"]["post"]["responses"].keys()
 
 
