@@ -1,5 +1,6 @@
 """Who may do what: tokens are read before anything else of a request, and every route is open to its scopes alone."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -55,11 +56,13 @@ class Caller:
         subject: whom the token was issued to; "" where nobody is asked who they are.
         scopes: what the token allows.
         customer_id: the customer whose orders alone the caller sees and places; None for all customers.
+        until: when the token runs out, in seconds since 1970; infinite where nobody is asked who they are.
     """
 
     subject: str = ""
     scopes: frozenset[str] = frozenset(Scope)
     customer_id: str | None = None
+    until: float = math.inf
 
     def acts_for(self, customer_id: str | None) -> bool:
         """Tell whether this caller may see and order what is this customer's."""

@@ -1,6 +1,9 @@
 """An order's timeline as it is written: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
+import asyncio
+import math
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from http import HTTPStatus
@@ -10,6 +13,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from contracts.views import OrderView, TimelineEntry
+from routes.access import Known
 from routes.orders import Desk, OrderId
 from routes.problems import Problem, documented
 from routes.sagas import Sagas
@@ -19,6 +23,8 @@ router = APIRouter(tags=["orders"])
 
 Place = tuple[int, int]
 """Where an entry stands: the number of the history's event, and which of that event's entries it is."""
+
+Entry = tuple[Place, ServerSentEvent]
 
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
@@ -39,17 +45,17 @@ async def found(order_id: OrderId, desk: Desk) -> OrderView:
     responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def order_events(
-    view: Annotated[OrderView, Depends(found)], desk: Desk, last_event_id: LastEventId = None
+    view: Annotated[OrderView, Depends(found)], desk: Desk, caller: Known, last_event_id: LastEventId = None
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream an order's timeline: what happened so far, then live, each entry under its kind as the event's name.
 
     It ends with an event `closed` once the saga has closed. A comment every 15 s keeps the connection alive, and a stream that
-    breaks goes on behind `Last-Event-ID`.
+    breaks goes on behind `Last-Event-ID`; so does one that ended without `closed` because its token ran out.
     """
     heard = Heard(_place(last_event_id))
-    while True:
+    while time.time() < caller.until:
         with suppress(Problem):  # Temporal is away: nothing is lost, and the stream goes on when it is back
-            async for place, told in _story(view, desk, heard):
+            async for place, told in _before(caller.until, _story(view, desk, heard)):
                 if heard.is_new(place, told):
                     yield told
         with suppress(Problem):
@@ -62,6 +68,20 @@ async def order_events(
                 return
         if await desk.stops_within(AGAIN_SECONDS):
             return
+
+
+async def _before(end: float, entries: AsyncIterator[Entry]) -> AsyncIterator[Entry]:
+    """Yield entries as they come, up to a time in seconds since 1970."""
+    while True:
+        coming = asyncio.ensure_future(anext(entries, None))
+        try:
+            await asyncio.wait([coming], timeout=None if math.isinf(end) else max(0, end - time.time()))
+            entry = coming.result() if coming.done() else None
+        finally:
+            coming.cancel()
+        if entry is None:
+            return
+        yield entry
 
 
 class Heard:
@@ -92,7 +112,7 @@ class Heard:
         return place > self._last
 
 
-async def _story(view: OrderView, desk: Sagas, heard: Heard) -> AsyncIterator[tuple[Place, ServerSentEvent]]:
+async def _story(view: OrderView, desk: Sagas, heard: Heard) -> AsyncIterator[Entry]:
     """Yield the entries of the timeline with their places: from Temporal as they are written, or else from the record."""
     if await desk.run(view.order_id) is not None:
         teller = Teller()
@@ -103,7 +123,7 @@ async def _story(view: OrderView, desk: Sagas, heard: Heard) -> AsyncIterator[tu
             yield place, told
 
 
-def _recorded(view: OrderView) -> Iterator[tuple[Place, ServerSentEvent]]:
+def _recorded(view: OrderView) -> Iterator[Entry]:
     """Yield the entries of an order's timeline by their numbers."""
     for number, entry in enumerate(view.timeline, start=1):
         yield (number, 0), _event((number, 0), entry)

@@ -57,7 +57,7 @@ class Tokens:
             )
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise _refused(next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")) from error
-        return _read(claims, settings.auth_customer_claim)
+        return _read(claims, settings.auth_customer_claim, settings.auth_clock_skew_seconds)
 
     async def _key(self, token: str) -> Any:
         """Return the key that must have signed a token."""
@@ -73,7 +73,7 @@ class Tokens:
                 raise unavailable("the issuer of tokens") from error
 
 
-def _read(claims: dict[str, Any], customer_claim: str) -> Caller:
+def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float) -> Caller:
     """Return whom the claims of a token name. A customer that cannot be read is no customer, and not all of them."""
     subject, scopes = claims["sub"], claims.get("scope", "")
     if not (0 < len(subject) <= MOST_SUBJECT and subject.isprintable()):
@@ -83,7 +83,7 @@ def _read(claims: dict[str, Any], customer_claim: str) -> Caller:
     customer_id = claims.get(customer_claim)
     if customer_claim in claims and not (isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)):
         raise _refused(f"has a {customer_claim} that is no customer's id")
-    return Caller(subject, frozenset(scopes.split()), customer_id)
+    return Caller(subject, frozenset(scopes.split()), customer_id, until=claims["exp"] + clock_skew_seconds)
 
 
 def _refused(why: str) -> Exception:

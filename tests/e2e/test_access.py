@@ -1,5 +1,6 @@
 """Who may do what, cell by cell, over HTTP and through real processes."""
 
+import time
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -18,7 +19,7 @@ SAID = {"by": "somebody", "reason": "a test"}
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A system that asks callers who they are, with two customers; ann has an order that is completed."""
     system = Stack(tmp_path_factory.mktemp("stack"))
-    system.env |= AUTHENTICATION | {"API_TRUSTED_NETWORK": "1"}
+    system.env |= AUTHENTICATION | {"API_TRUSTED_NETWORK": "1", "AUTH_CLOCK_SKEW_SECONDS": "0"}
     try:
         system.seed({"ann": 10**6, "bob": 10**6}, {"plenty": 10**6})
         system.start_all("orchestrator", "order", "payment", "stock")
@@ -35,6 +36,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("POST", "/orders", ANNS, 200, 403),
     ("GET", "/orders?customer_id=ann", None, 200, 200),
     ("GET", "/orders/anns", None, 200, 404),
+    ("GET", "/orders/anns/events", None, 200, 404),
     ("POST", "/orders/anns/cancel", SAID, 409, 404),
     ("POST", "/orders/anns/approve", SAID, 409, 404),
     ("POST", "/orders/anns/reject", SAID, 409, 404),
@@ -213,3 +215,17 @@ def test_no_log_tells_a_secret(stack: Stack) -> None:
     said = "".join(stack.said(name) for name in stack.processes)
     assert AUTHENTICATION["AUTH_SECRET"] not in said
     assert "eyJ" not in said
+
+
+def test_a_stream_ends_with_its_token(stack: Stack) -> None:
+    """Whoever goes on listening has to show that they still may."""
+    with stack.locked("payment"):
+        stack.http.post("/orders", json=order("ann", order_id="slow"), headers=bearer(WRITE)).raise_for_status()
+        runs_out = int(time.time()) + 2
+        with stack.http.stream("GET", "/orders/slow/events", headers=bearer(READ, exp=runs_out)) as stream:
+            heard = list(stream.iter_lines())
+        assert time.time() >= runs_out
+        assert "event: state" in heard
+        assert "event: closed" not in heard
+        again = stack.http.get("/orders/slow/events", headers=bearer(READ, exp=runs_out))
+        assert again.status_code == 401

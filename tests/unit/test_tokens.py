@@ -37,10 +37,13 @@ async def refusal(checks: Tokens, token: str) -> Problem:
 
 
 async def test_a_token_names_its_caller() -> None:
-    """Subject, scopes and customer are read; without a scope there is none, without a customer it is everybody's."""
-    caller = await tokens().caller(signed(claims("orders:read", "orders:write", customer="ann", sub="till-7")))
-    assert caller == Caller("till-7", frozenset({"orders:read", "orders:write"}), "ann")
-    assert await tokens().caller(signed(claims(scope=None))) == Caller("tester", frozenset(), None)
+    """Subject, scopes, customer and end are read; without a scope there is none, without a customer it is everybody's."""
+    told = claims("orders:read", "orders:write", customer="ann", sub="till-7")
+    checks = tokens(**AUTHENTICATION, AUTH_CLOCK_SKEW_SECONDS="7")
+    until = told["exp"] + 7
+    assert await checks.caller(signed(told)) == Caller("till-7", frozenset({"orders:read", "orders:write"}), "ann", until)
+    bare = await tokens().caller(signed(claims(scope=None)))
+    assert (bare.subject, bare.scopes, bare.customer_id) == ("tester", frozenset(), None)
 
 
 async def test_the_customer_claim_has_a_name() -> None:
