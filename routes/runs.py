@@ -26,8 +26,8 @@ ANSWER_LIMIT = timedelta(seconds=5)
 MOST_RUNS = 10_000
 """So many runs are read from visibility at most."""
 
-VISIBILITY_LIMIT = timedelta(seconds=2)
-"""A list of orders is held up by visibility no longer than this."""
+ADDITION_LIMIT = timedelta(seconds=2)
+"""What the order service can answer is held up by what Temporal adds no longer than this."""
 
 UNFINISHED = f'SagaState IS NULL OR SagaState NOT IN ("{SagaState.COMPLETED}", "{SagaState.FAILED}")'
 NEEDING_ATTENTION = (
@@ -71,17 +71,21 @@ class Runs:
         self._stopping = stopping
         self._stories = Shared(self._story)
 
-    async def find(self, order_id: str) -> Run | None:
+    async def find(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
         """Return the last run of the order's saga as it stands, with its story; None when Temporal knows none.
+
+        Args:
+            order_id: whose saga.
+            limit: how long to wait for Temporal.
 
         Raises:
             Problem: 503 when Temporal is away.
         """
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
-            async with temporal(ANSWER_LIMIT):
-                description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
-                history = await handle.fetch_history(rpc_timeout=ANSWER_LIMIT)
+            async with temporal(limit):
+                description = await handle.describe(rpc_timeout=limit)
+                history = await handle.fetch_history(rpc_timeout=limit)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
@@ -124,7 +128,7 @@ class Runs:
             Problem: 503 when Temporal is away.
         """
         ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
-        return await self._listed(f"WorkflowId IN ({ids})", VISIBILITY_LIMIT)
+        return await self._listed(f"WorkflowId IN ({ids})", ADDITION_LIMIT)
 
     async def needing_attention(self) -> dict[str, Run]:
         """Return runs that need attention, `MOST_RUNS` at most; of some there may be a later run that does not.

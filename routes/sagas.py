@@ -32,7 +32,7 @@ from routes.access import Caller
 from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
-from routes.runs import ANSWER_LIMIT, Runs, temporal
+from routes.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
 
 
 class Sagas:
@@ -106,7 +106,7 @@ class Sagas:
         record = await asyncio.to_thread(self._orders.find, order_id, self._caller.customer_id)
         closed = record is not None and record.closed_at is not None
         try:
-            run = await self.run(order_id)
+            run = await self.run(order_id, ADDITION_LIMIT if closed else ANSWER_LIMIT)
         except Problem:
             if not closed:
                 raise
@@ -187,9 +187,9 @@ class Sagas:
         why = "too late" if view.state in CLOSED else "its saga was ended from outside, and takes no act"
         return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}")
 
-    async def run(self, order_id: str) -> Run | None:
+    async def run(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
         """Return the last run of the order's saga, if it is one that the caller may see."""
-        run = await self.runs.find(order_id)
+        run = await self.runs.find(order_id, limit)
         visible = run is not None and self._caller.acts_for(run.order.customer_id)
         return run if visible else None
 
