@@ -107,7 +107,7 @@ function actForm(act, send) {
     const input = el(kind, { id: `${prefix}-${name}`, name, required: true, autocomplete: "off", ...given });
     return [el("label", { for: input.id }, name[0].toUpperCase() + name.slice(1)), input];
   };
-  const by = field("by", "input", { maxlength: 200, value: localStorage.getItem(BY) ?? "", placeholder: "your name" });
+  const by = field("by", "input", { maxlength: 200, placeholder: "your name" });
   const reason = field("reason", "textarea", { maxlength: 1000, rows: 2 });
   const evidence = act.evidence
     ? field("evidence", "textarea", { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" })
@@ -118,6 +118,7 @@ function actForm(act, send) {
   const form = el("form", {}, el("p.hint", {}, act.hint), ...by, ...reason, ...evidence, late, el("div.row", {}, button), answer);
   const node = el("details.act", { name: "act", "data-act": act.path }, el("summary", {}, act.title), form);
 
+  node.addEventListener("toggle", () => (by[1].value ||= localStorage.getItem(BY) ?? ""));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const said = Object.fromEntries(new FormData(form));

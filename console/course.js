@@ -39,9 +39,9 @@ const TOLD_BY = { ProcessPayment: "PAYMENT_COMPLETED", DecreaseStock: "COMPLETED
  * Where something stands: `ahead`, `running`, `done`, `refused`, `unknown` (no usable answer), `stuck`, `settled` (put right by
  * hand), `waiting` (for a person, or for its turn), `skipped`.
  *
- * @typedef {{name: string, label: string, participant: string, state: string, tries: number|null, error: string|null,
- *   settled: object|null, needed: boolean}} Part
- * @typedef {Part & {pivot: boolean, back: Part|null}} Place
+ * @typedef {{label: string, participant: string, command: string|null, state: string, tries: number|null, error: string|null,
+ *   settled: object|null}} Part
+ * @typedef {Part & {name: string, pivot: boolean, back: Part|null}} Place
  */
 
 /**
@@ -83,9 +83,8 @@ function settlementOf(name, view) {
 }
 
 function forward(step, view) {
-  const base = { name: step.name, label: step.label, participant: step.participant, settled: null, needed: true };
-  const heard = answered(step, view) ?? recorded(step, view);
-  const part = { ...base, ...heard };
+  const { name, label, participant } = step;
+  const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view)) };
   if (step.back === null) {
     const told = view.compensations.find((one) => one.step === step.name);
     part.settled = settlementOf(step.name, view);
@@ -129,14 +128,13 @@ function backward(step, view) {
   if (!told || step.back === null) return null;
   const settled = settlementOf(step.name, view);
   return {
-    name: told.command.replace(/Command$/, ""),
     label: step.back,
     participant: step.participant,
+    command: told.command.replace(/Command$/, ""),
     state: settled ? "settled" : told.state.toLowerCase(),
     tries: told.attempts,
     error: told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null,
     settled,
-    needed: true,
   };
 }
 
@@ -147,8 +145,8 @@ function reviewOf(view) {
   const state = decided ? { approve: "done", reject: "refused" }[decided.name] : waits ? "waiting" : passed(view);
   const error = decided ? `${decided.name === "approve" ? "approved" : "rejected"} by ${decided.detail.by}` : null;
   return {
-    ...{ name: "Review", label: "Review", participant: "a person", state, tries: null, error },
-    ...{ settled: null, needed: false, pivot: false, back: null },
+    ...{ name: "Review", label: "Review", participant: "a person", command: null, state, tries: null, error },
+    ...{ settled: null, pivot: false, back: null },
   };
 }
 

@@ -42,7 +42,7 @@ function card(part, kind) {
     { "data-state": part.state },
     el("p.label", {}, el("span.sign", { "aria-hidden": "true" }, sign), kind === "back" ? `↩ ${part.label}` : part.label),
     el("p.fate", {}, el("b", {}, word), part.tries > 1 || (kind === "back" && part.tries) ? ` · ${tries(part.tries)}` : ""),
-    el("p.code", {}, part.name, el("span.by", {}, ` · ${part.participant}`)),
+    el("p.code", {}, [part.command, part.participant].filter(Boolean).join(" · ")),
     part.error && el("p.told", {}, part.error),
     part.settled && settlement(part.settled),
   );
