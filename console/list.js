@@ -92,16 +92,13 @@ function filterForm(filters) {
   const needy = el("input", { id: "needy", type: "checkbox", checked: filters.needs_attention === "true" });
   const apply = () =>
     go(toList({ status: status.value, customer_id: customer.value.trim(), needs_attention: needy.checked ? "true" : "" }));
-  const form = el(
+  return el(
     "form.filters",
     { "aria-label": "Filters", on: { submit: (event) => (event.preventDefault(), apply()) } },
     el("label", {}, "Status ", status),
     el("label", {}, "Customer ", customer),
     el("label", {}, needy, " Needs attention"),
-    el("button", {}, "Filter"),
+    el("button", { id: "filter" }, "Filter"),
     isFiltered(filters) ? el("a", { href: "/" }, "Clear") : null,
   );
-  status.addEventListener("change", apply);
-  needy.addEventListener("change", apply);
-  return form;
 }
