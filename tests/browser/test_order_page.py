@@ -184,3 +184,22 @@ async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> 
     await expect(page.locator(".warning")).to_contain_text(evil)
     await expect(page.locator(".orders .customer")).to_have_text(evil)
     assert await page.locator("main img, main svg, main script").count() == 0
+
+
+async def test_a_stuck_confirm_is_settled_and_the_page_names_who_did_it(page: Page, stack: Stack) -> None:
+    """After the pivot nothing is taken back: the step itself is stuck, and is settled like a compensation."""
+    with stack.locked("stock"):
+        stack.place(order(order_id="unconfirmed"))
+        until(lambda: stack.at_work("unconfirmed", "DecreaseStock"), "the stock service is at work")
+        stack.kill("order")
+    await is_open(page, "unconfirmed", "COMPLETED")
+    await expect(page.locator(".stuck").first).to_contain_text("ConfirmOrder is stuck")
+    confirm = step(page, "ConfirmOrder").locator(".step")
+    await expect(confirm).to_have_attribute("data-state", "stuck")
+    await act(page, "Settle ConfirmOrder by hand", **OTTO)
+    await expect(confirm).to_have_attribute("data-state", "settled")
+    for word in OTTO.values():
+        await expect(confirm).to_contain_text(word)
+    await expect(page.locator(".stuck")).to_contain_text("left the order open")
+    stack.start_worker("order")
+    stack.ready("order")
