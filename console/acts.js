@@ -34,26 +34,25 @@ const CANCEL = {
 };
 
 function stuckActs(step, view) {
-  const { command, participant } = troubleAt(step, view);
-  const record = CLOSES_THE_RECORD.includes(step) ? "Only this closes the order's own record: settle it only when that is closed by hand. " : "";
-  return [
-    {
-      path: `steps/${step}/retry`,
-      title: `Retry ${command} now`,
-      hint: `It is tried again anyway; this does not wait for the next try of ${command}.`,
-      taken: `${command} is tried again now.`,
-    },
-    {
-      path: `steps/${step}/settle`,
-      title: `Settle ${command} by hand`,
-      hint:
-        `By your word ${command} counts as put right: nothing is paid or moved by it, it is not tried any more, and the order's ` +
-        `record names you for ever. ${record}A try under way may still land: look at the ${participant} service's books first.`,
-      taken: `Settled: ${command} counts as put right by hand, in your name.`,
-      evidence: true,
-      hard: true,
-    },
-  ];
+  const { command, participant, settledBy } = troubleAt(step, view);
+  const retry = {
+    path: `steps/${step}/retry`,
+    title: `Retry ${command} now`,
+    hint: `It is tried again anyway; this does not wait for the next try of ${command}.`,
+    taken: `${command} is tried again now.`,
+  };
+  const fate = CLOSES_THE_RECORD.includes(step)
+    ? "it is sent on until the order's record has your word in it"
+    : "nothing is paid or moved, it is not tried any more, and the order's record names you for ever";
+  const settle = {
+    path: `steps/${step}/settle`,
+    title: `Settle ${command} by hand`,
+    hint: `By your word ${command} counts as put right: ${fate}. A try under way may still land: look at the books of ${participant} first.`,
+    taken: `Settled: ${command} counts as put right by hand, in your name.`,
+    evidence: true,
+    hard: true,
+  };
+  return settledBy ? [retry] : [retry, settle];
 }
 
 /** The acts of one order, shown in `section`. */

@@ -55,26 +55,26 @@ export function courseOf(view) {
   return review ? [steps[0], review, ...steps.slice(1)] : steps;
 }
 
-/** Return what is stuck, as the API calls the steps: compensations, or a step that cannot be taken back. */
+/** Return what is stuck, as the API calls the steps: what must be obeyed, and is not. */
 export function stuckSteps(view) {
   if (view.closed_at) return [];
-  const stuck = view.compensations.filter((back) => back.state === "STUCK").map((back) => back.step);
+  const stuck = view.compensations.filter((duty) => duty.state === "STUCK").map((duty) => duty.step);
   if (stuck.length || !view.needs_attention) return stuck;
-  if (view.state === "COMPLETED") return [AFTER_PIVOT.name];
-  return view.state === "PENDING" ? [STEPS[0].name] : []; // asked until it is known whether there was an earlier run
+  // What closes the order's record: the record has to hear of it even when a person has settled it.
+  return [view.state === "COMPLETED" ? AFTER_PIVOT.name : STEPS[0].name];
 }
 
-/** Return what is commanded at a stuck step, like `RefundPayment`, and what its last try ended with. */
+/** Return what is commanded at a stuck step, like `RefundPayment`, what its last try ended with, and who settled it already. */
 export function troubleAt(name, view) {
-  const back = view.compensations.find((one) => one.step === name);
-  const command = back?.command ?? `${name}Command`;
+  const command = view.compensations.find((duty) => duty.step === name)?.command ?? `${name}Command`;
   const participant = STEPS.find((step) => step.name === name)?.participant ?? "participant";
-  return { command: command.replace(/Command$/, ""), participant, error: errorOf(command, view) };
+  const settledBy = settlementOf(name, view)?.by ?? null;
+  return { command: command.replace(/Command$/, ""), participant, error: errorOf(command, view), settledBy };
 }
 
-/** Return who settled a step, why and by what evidence, or null: as its compensation tells it, or else the timeline. */
+/** Return who settled a step, why and by what evidence, or null: as what must be obeyed tells it, or else the timeline. */
 function settlementOf(name, view) {
-  const told = view.compensations.find((back) => back.step === name)?.settled;
+  const told = view.compensations.find((duty) => duty.step === name)?.settled;
   if (told) return told;
   const decided = view.timeline.findLast(
     (entry) => entry.kind === "decision" && entry.name === "settle_step" && entry.detail.step === name,
@@ -85,13 +85,11 @@ function settlementOf(name, view) {
 function forward(step, view) {
   const { name, label, participant } = step;
   const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view)) };
-  if (step.back === null) {
-    const told = view.compensations.find((one) => one.step === step.name);
+  if (!backOf(step, view)) {
     part.settled = settlementOf(step.name, view);
-    part.tries ??= told?.attempts ?? null;
     if (part.settled) part.state = "settled";
+    else if (stuckSteps(view).includes(step.name)) part.state = "stuck";
   }
-  if (part.state !== "done" && stuckSteps(view).includes(step.name) && !UNDOING.includes(view.state)) part.state = "stuck";
   if (part.state === "ahead" && (UNDOING.includes(view.state) || view.closed_at)) part.state = "skipped";
   return part;
 }
@@ -114,7 +112,7 @@ function answered(step, view) {
 /** Return what the record tells of a step: its timeline is the moves between states alone. */
 function recorded(step, view) {
   const moves = new Set(view.timeline.map((entry) => entry.name));
-  const asked = step === STEPS[0] || view.compensations.some((back) => back.step === step.name);
+  const asked = step === STEPS[0] || view.compensations.some((duty) => duty.step === step.name);
   let state = "ahead";
   if (view.failure?.step === step.name) state = view.failure.event ? "refused" : "unknown";
   else if (step === AFTER_PIVOT) state = view.status === "CONFIRMED" ? "done" : "ahead";
@@ -123,9 +121,14 @@ function recorded(step, view) {
   return { state, tries: null, error: null };
 }
 
+/** Return what takes a step back, or null: a step that must be obeyed itself stands among the compensations as well. */
+function backOf(step, view) {
+  return view.compensations.find((duty) => duty.step === step.name && duty.command !== `${step.name}Command`) ?? null;
+}
+
 function backward(step, view) {
-  const told = view.compensations.find((back) => back.step === step.name);
-  if (!told || step.back === null) return null;
+  const told = backOf(step, view);
+  if (!told) return null;
   const settled = settlementOf(step.name, view);
   return {
     label: step.back,

@@ -38,11 +38,12 @@ function why(failure, state) {
   );
 }
 
-function trouble({ command, participant, error }) {
+function trouble({ command, participant, error, settledBy }) {
+  const what = settledBy ? `${command} was settled by ${settledBy}, and is not on record yet` : `${command} is stuck`;
   return el(
     "div.stuck",
     {},
-    el("p", {}, el("b", {}, `${command} is stuck`), error ? `: it keeps failing with “${error}”.` : ": it keeps failing."),
+    el("p", {}, el("b", {}, what), error ? `: it keeps failing with “${error}”.` : ": it keeps failing."),
     el("p", {}, `${advice(error, participant)} It is still tried, without end, and the order goes on by itself when it succeeds.`),
   );
 }

@@ -200,6 +200,11 @@ async def test_a_stuck_confirm_is_settled_and_the_page_names_who_did_it(page: Pa
     await expect(confirm).to_have_attribute("data-state", "settled")
     for word in OTTO.values():
         await expect(confirm).to_contain_text(word)
-    await expect(page.locator(".stuck")).to_contain_text("left the order open")
+    stuck_again = page.locator(".stuck").first
+    await expect(stuck_again).to_contain_text("ConfirmOrder was settled by otto, and is not on record yet")
+    await expect(page.locator("details.act summary")).to_have_text(["Retry ConfirmOrder now"])
     stack.start_worker("order")
     stack.ready("order")
+    await expect(page.locator(".live")).to_have_text("complete")
+    await expect(page.locator(".chips")).to_contain_text("CONFIRMED")
+    await expect(confirm).to_contain_text("transfer 4711")
