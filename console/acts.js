@@ -36,7 +36,7 @@ const CANCEL = {
 function stuckActs(step, view) {
   const { command, participant, settledBy } = troubleAt(step, view);
   const retry = {
-    path: `steps/${step}/retry`,
+    path: `steps/${encodeURIComponent(step)}/retry`,
     title: `Retry ${command} now`,
     hint: `It is tried again anyway; this does not wait for the next try of ${command}.`,
     taken: `${command} is tried again now.`,
@@ -45,7 +45,7 @@ function stuckActs(step, view) {
     ? "it is sent on until the order's record has your word in it"
     : "nothing is paid or moved, it is not tried any more, and the order's record names you for ever";
   const settle = {
-    path: `steps/${step}/settle`,
+    path: `steps/${encodeURIComponent(step)}/settle`,
     title: `Settle ${command} by hand`,
     hint: `By your word ${command} counts as put right: ${fate}. A try under way may still land: look at the books of ${participant} first.`,
     taken: `Settled: ${command} counts as put right by hand, in your name.`,

@@ -40,9 +40,14 @@ export class Problem extends Error {
   }
 }
 
-/** Return the order's address, whatever is in its id. */
+/**
+ * Return an order's path at the API; what can be no id, such as `..`, might be another path.
+ *
+ * @throws {Problem}
+ */
 export function orderPath(id) {
-  return `/orders/${encodeURIComponent(id)}`;
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Problem(422, "an order's id is 1 to 64 letters, digits, _ or -");
+  return `/orders/${id}`;
 }
 
 /**

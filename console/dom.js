@@ -12,7 +12,7 @@
 export function el(kind, given = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const made = document.createElement(tag);
-  made.classList.add(...classes);
+  if (classes.length) made.className = classes.join(" ");
   for (const [name, value] of Object.entries(given)) {
     if (name === "on") {
       for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
