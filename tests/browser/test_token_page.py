@@ -1,7 +1,9 @@
 """The console where callers have to say who they are."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -19,7 +21,7 @@ WRITE, READ, OPERATE = SCOPES
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A system that asks callers who they are, with a large order that awaits review."""
     system = Stack(tmp_path_factory.mktemp("stack"))
-    system.env |= AUTHENTICATION | {"REVIEW_THRESHOLD_MINOR": "100000"}
+    system.env |= AUTHENTICATION | {"REVIEW_THRESHOLD_MINOR": "100000", "AUTH_CLOCK_SKEW_SECONDS": "0"}
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
         system.start_all("orchestrator", "order", "payment", "stock")
@@ -28,7 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         system.stop()
 
 
-def token(*scopes: str, **other: str) -> str:
+def token(*scopes: str, **other: Any) -> str:
     """Return a token as somebody pastes it."""
     return bearer(*scopes, **other)["Authorization"].removeprefix("Bearer ")
 
@@ -68,6 +70,19 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     await expect(state(page)).to_have_text("COMPLETED")
     await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
     assert await names(page) == told(shown().json())
+
+
+async def test_a_token_that_runs_out_is_asked_for_again(page: Page, stack: Stack) -> None:
+    """The page keeps what it shows meanwhile, and goes on with the next one."""
+    stack.http.post("/orders", json=order(price=100_000, order_id="watched"), headers=bearer(WRITE))
+    await page.goto("/?order=watched")
+    await give(page, token(READ, exp=int(time.time()) + 4))
+    await expect(state(page)).to_have_text("AWAITING_REVIEW")
+    await expect(page.get_by_role("dialog")).to_contain_text("the token has expired")
+    await expect(state(page)).to_have_text("AWAITING_REVIEW")
+    await give(page, token(READ))
+    await expect(page.locator(".live")).to_have_text("live")
+    await expect(notice(page)).to_be_hidden()
 
 
 async def test_a_token_that_does_not_read_is_told(page: Page) -> None:
