@@ -10,6 +10,7 @@ COPY requirements.lock ./
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
 
 COPY activities/ activities/
+COPY console/ console/
 COPY contracts/ contracts/
 COPY data/ data/
 COPY operations/ operations/

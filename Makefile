@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install check format test verify planted postgresql fuzz histories up demo audit lock clean
+.PHONY: help install check format test verify planted postgresql chromium fuzz histories up demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +33,7 @@ format: install ## rewrite the code the way `make check` wants it
 test: check postgresql ## everything that must hold before a change lands
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
 
-verify: install postgresql planted ## what takes longer: kills, whole days, every cancel, composed sagas; whether planted bugs are caught
+verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
 	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 --ignore tests/core/test_composed.py
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/core/test_composed.py
 
@@ -45,6 +45,12 @@ postgresql: # the server whose binaries the tests start on their own
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
 			&& echo "installing PostgreSQL" && apt-get update -qq && apt-get install -qq -y postgresql >/dev/null; } \
 		|| echo "no PostgreSQL server here: the tests that need one are skipped"
+
+chromium: # the browser that the tests look at the console with
+	@command -v chromium >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+			&& echo "installing Chromium" && apt-get update -qq && apt-get install -qq -y chromium >/dev/null; } \
+		|| echo "no Chromium here: the tests that need one are skipped"
 
 fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/e2e/test_fuzz.py

@@ -14,7 +14,7 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import access, acts, events, limits, metrics, orders, problems, reads
+from routes import access, acts, console, events, limits, metrics, orders, problems, reads
 from routes.access import Authentication
 from routes.limits import Body, InFlight, Rate
 from routes.metrics import Metrics
@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics()
-    for room in (orders, events, acts, reads, metrics):
+    for room in (orders, events, acts, reads, metrics, console):
         app.include_router(room.router)
     # The last one comes first: who is turned away is turned away before their body is read.
     app.add_middleware(Body)

@@ -148,6 +148,7 @@ def greeting(settings: Settings, example: PlaceOrder) -> str:
     temporal = temporal_binary().removeprefix(f"{Path.cwd()}{os.sep}")
     return f"""
 {UP}
+  console            {url}/
   API                {url}
   its documentation  {url}/docs
   Temporal Web UI    {settings.web_ui_url}

@@ -26,7 +26,7 @@ class Scope(StrEnum):
 
 
 PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
-PUBLIC_FILES = "/static-offline-docs/"
+PUBLIC_FILES = ("/console/", "/static-offline-docs/")
 
 CANCEL = "POST /orders/{order_id}/cancel"
 NEEDED: Mapping[str, Scope] = {

@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from fastapi.responses import RedirectResponse
 
 from contracts import stubs
 from contracts.base import Identifier, Sku
@@ -53,9 +52,3 @@ async def readyz(desk: Desk) -> dict[str, str]:
     """Say that orders can be taken: Temporal and the order service's database answer."""
     await desk.check()
     return {"status": "ready"}
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> RedirectResponse:
-    """Show people what can be called."""
-    return RedirectResponse("/docs")

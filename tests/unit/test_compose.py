@@ -24,6 +24,7 @@ from api import create_app
 from config import LOOPBACK, Settings
 from contracts.stubs import SEARCH_ATTRIBUTES
 from embedded import DYNAMIC_CONFIG, temporal_binary
+from routes.console import FOLDER
 from worker import ROLES
 
 ROOT = Path(__file__).parents[2]
@@ -234,6 +235,11 @@ def test_the_image_holds_all_that_its_commands_import_and_nothing_else(image: Pa
     assert imported
     assert not [names for names in imported if not {name.lower().replace("_", "-") for name in names} & set(locked)]
     assert not {"tests", "docs", "var", ".venv", "requirements-dev.lock"} & {path.name for path in image.iterdir()}
+
+
+def test_the_image_holds_the_console(image: Path) -> None:
+    """All of the page that the API serves."""
+    assert {path.name for path in (image / "console").iterdir()} == {path.name for path in FOLDER.iterdir()}
 
 
 def test_the_image_holds_the_shop_that_the_seed_loads(image: Path) -> None:

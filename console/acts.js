@@ -1,0 +1,148 @@
+/**
+ * What a person may do to an order, as far as it makes sense now: each a small form that says who and why.
+ */
+import { orderPath, post } from "./api.js";
+import { stuckSteps, troubleAt } from "./course.js";
+import { el } from "./dom.js";
+
+const BY = "order-saga-by";
+const BEFORE_PIVOT = ["PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"];
+const CLOSES_THE_RECORD = ["RegisterOrder", "ConfirmOrder"];
+
+/** Return the acts that the API would take of an order as it stands. */
+function actsOf(view) {
+  if (view.closed_at) return [];
+  const asked = view.timeline.some((entry) => entry.kind === "decision" && entry.name === "cancel");
+  return [
+    ...(view.state === "AWAITING_REVIEW" ? REVIEW : []),
+    ...stuckSteps(view).flatMap((step) => stuckActs(step, view)),
+    ...(BEFORE_PIVOT.includes(view.state) && !asked ? [CANCEL] : []),
+  ];
+}
+
+const REVIEW = [
+  { path: "approve", title: "Approve", hint: "The order goes on to payment.", taken: "Approved: the order goes on." },
+  { path: "reject", title: "Reject", hint: "The order is rolled back, for good.", taken: "Rejected: the order is rolled back.", hard: true },
+];
+
+const CANCEL = {
+  path: "cancel",
+  title: "Cancel the order",
+  hint: "What was done is taken back, as soon as the step under way has ended.",
+  taken: "Cancelled: the order is rolled back once the step under way has ended.",
+  hard: true,
+};
+
+function stuckActs(step, view) {
+  const { command, participant, settledBy } = troubleAt(step, view);
+  const retry = {
+    path: `steps/${encodeURIComponent(step)}/retry`,
+    title: `Retry ${command} now`,
+    hint: `It is tried again anyway; this does not wait for the next try of ${command}.`,
+    taken: `${command} is tried again now.`,
+  };
+  const fate = CLOSES_THE_RECORD.includes(step)
+    ? "it is sent on until the order's record has your word in it"
+    : "nothing is paid or moved, it is not tried any more, and the order's record names you for ever";
+  const settle = {
+    path: `steps/${encodeURIComponent(step)}/settle`,
+    title: `Settle ${command} by hand`,
+    hint: `By your word ${command} counts as put right: ${fate}. A try under way may still land: look at the books of ${participant} first.`,
+    taken: `Settled: ${command} counts as put right by hand, in your name.`,
+    evidence: true,
+    hard: true,
+  };
+  return settledBy ? [retry] : [retry, settle];
+}
+
+/** The acts of one order, shown in `section`. */
+export class Acts {
+  /**
+   * @param {HTMLElement} section
+   * @param {string} id the order
+   * @param {(view: object) => void} changed takes the order as it stands after an act
+   */
+  constructor(section, id, changed) {
+    this.id = id;
+    this.changed = changed;
+    this.forms = new Map();
+    this.list = el("div.acts");
+    this.taken = el("p.taken", { role: "status" });
+    this.section = section;
+    section.append(el("h2", {}, "Act"), this.list, this.taken);
+  }
+
+  /** Offer what makes sense now. A form in which somebody has begun to write stays, and says that it is too late. */
+  offer(view) {
+    const acts = actsOf(view);
+    const offered = new Set(acts.map((act) => act.path));
+    for (const [path, form] of this.forms) {
+      form.late.textContent = offered.has(path) ? "" : `Not offered any more: the order is ${view.state}.`;
+      if (offered.has(path) || form.begun()) continue;
+      form.node.remove();
+      this.forms.delete(path);
+    }
+    for (const act of acts) {
+      if (this.forms.has(act.path)) continue;
+      const form = actForm(act, (said, done) => this.send(act, said, done));
+      this.forms.set(act.path, form);
+      this.list.append(form.node);
+    }
+    this.section.hidden = this.forms.size === 0 && this.taken.textContent === "";
+  }
+
+  /** Send an act; the order that answers is shown at once. */
+  async send(act, said, done) {
+    const view = await post(`${orderPath(this.id)}/${act.path}`, said);
+    this.taken.textContent = act.taken;
+    done();
+    this.changed(view);
+  }
+}
+
+function actForm(act, send) {
+  const prefix = `act-${act.path.replaceAll("/", "-")}`;
+  const field = (name, kind, given) => {
+    const input = el(kind, { id: `${prefix}-${name}`, name, required: true, autocomplete: "off", ...given });
+    return [el("label", { for: input.id }, name[0].toUpperCase() + name.slice(1)), input];
+  };
+  const by = field("by", "input", { maxlength: 200, placeholder: "your name" });
+  const reason = field("reason", "textarea", { maxlength: 1000, rows: 2 });
+  const evidence = act.evidence
+    ? field("evidence", "textarea", { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" })
+    : [];
+  const button = el(act.hard ? "button.main.hard" : "button.main", {}, act.title);
+  const answer = el("p.answer", { role: "alert" });
+  const late = el("p.late", { role: "status" });
+  const form = el("form", {}, el("p.hint", {}, act.hint), ...by, ...reason, ...evidence, late, el("div.row", {}, button), answer);
+  const node = el("details.act", { name: "act", "data-act": act.path }, el("summary", {}, act.title), form);
+
+  node.addEventListener("toggle", () => (by[1].value ||= localStorage.getItem(BY) ?? ""));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const said = Object.fromEntries(new FormData(form));
+    localStorage.setItem(BY, said.by);
+    button.disabled = true;
+    answer.textContent = "Sending …";
+    try {
+      await send(said, () => {
+        for (const [, input] of [reason, evidence]) if (input) input.value = "";
+        answer.textContent = "";
+        node.open = false;
+      });
+    } catch (problem) {
+      answer.textContent = inWords(problem);
+    } finally {
+      button.disabled = false;
+    }
+  });
+  const begun = () => [reason, evidence].some(([, input]) => input?.value);
+  return { node, late, begun };
+}
+
+/** Return what to make of an act that was not answered as hoped. */
+function inWords(problem) {
+  const after = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
+  const again = problem.passes ? ` It may or may not have been taken: send it again${after}; repeating it is safe.` : "";
+  return `${problem.message}.${again}`;
+}

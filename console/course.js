@@ -1,0 +1,169 @@
+/**
+ * The course of a saga: its steps, how far each has come, and what takes it back. Pure: made out of an order as the API shows it.
+ */
+
+/** The saga as a table, like contracts/steps.py, with words for people. */
+const STEPS = [
+  {
+    name: "RegisterOrder",
+    label: "Register",
+    participant: "order",
+    event: "OrderRegisteredEvent",
+    refusal: "OrderRejectedEvent",
+    back: "Cancel the order",
+  },
+  {
+    name: "ProcessPayment",
+    label: "Pay",
+    participant: "payment",
+    event: "PaymentCompletedEvent",
+    refusal: "PaymentFailedEvent",
+    back: "Refund",
+  },
+  {
+    name: "DecreaseStock",
+    label: "Take from stock",
+    participant: "stock",
+    event: "StockDecreasedEvent",
+    refusal: "StockDecreaseFailedEvent",
+    back: "Restore stock",
+  },
+  { name: "ConfirmOrder", label: "Confirm", participant: "order", event: "OrderConfirmedEvent", refusal: null, back: null },
+];
+const AFTER_PIVOT = STEPS[3];
+const UNDOING = ["ROLLING_BACK", "ROLLBACK_STUCK", "FAILED"];
+/** When only the record is left: the state that tells of each step that it was done. */
+const TOLD_BY = { ProcessPayment: "PAYMENT_COMPLETED", DecreaseStock: "COMPLETED" };
+
+/**
+ * Where something stands: `ahead`, `running`, `done`, `refused`, `unknown` (no usable answer), `stuck`, `settled` (put right by
+ * hand), `waiting` (for a person, or for its turn), `skipped`.
+ *
+ * @typedef {{label: string, participant: string, command: string|null, state: string, tries: number|null, error: string|null,
+ *   settled: object|null}} Part
+ * @typedef {Part & {name: string, pivot: boolean, back: Part|null}} Place
+ */
+
+/**
+ * Return the steps of an order's saga in their order, a review among them where there was one.
+ *
+ * @returns {Place[]}
+ */
+export function courseOf(view) {
+  const steps = STEPS.map((step) => ({ ...forward(step, view), pivot: step === AFTER_PIVOT, back: backward(step, view) }));
+  const review = reviewOf(view);
+  return review ? [steps[0], review, ...steps.slice(1)] : steps;
+}
+
+/** Return what is stuck, as the API calls the steps: what must be obeyed, and is not. */
+export function stuckSteps(view) {
+  if (view.closed_at) return [];
+  const stuck = view.compensations.filter((duty) => duty.state === "STUCK").map((duty) => duty.step);
+  if (stuck.length || !view.needs_attention) return stuck;
+  // What closes the order's record: the record has to hear of it even when a person has settled it.
+  return [view.state === "COMPLETED" ? AFTER_PIVOT.name : STEPS[0].name];
+}
+
+/** Return what is commanded at a stuck step, like `RefundPayment`, what its last try ended with, and who settled it already. */
+export function troubleAt(name, view) {
+  const command = view.compensations.find((duty) => duty.step === name)?.command ?? `${name}Command`;
+  const participant = STEPS.find((step) => step.name === name)?.participant ?? "participant";
+  const settledBy = settlementOf(name, view)?.by ?? null;
+  return { command: command.replace(/Command$/, ""), participant, error: errorOf(command, view), settledBy };
+}
+
+/** Return who settled a step, why and by what evidence, or null: as what must be obeyed tells it, or else the timeline. */
+function settlementOf(name, view) {
+  const told = view.compensations.find((duty) => duty.step === name)?.settled;
+  if (told) return told;
+  const decided = view.timeline.findLast(
+    (entry) => entry.kind === "decision" && entry.name === "settle_step" && entry.detail.step === name,
+  );
+  return decided ? { ...decided.detail, at: decided.at } : null;
+}
+
+function forward(step, view) {
+  const { name, label, participant } = step;
+  const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view)) };
+  if (!backOf(step, view)) {
+    part.settled = settlementOf(step.name, view);
+    if (part.settled) part.state = "settled";
+    else if (stuckSteps(view).includes(step.name)) part.state = "stuck";
+  }
+  if (part.state === "ahead" && (UNDOING.includes(view.state) || view.closed_at)) part.state = "skipped";
+  return part;
+}
+
+/** Return what the timeline tells of a step's command: how it was answered, the last time it was asked. */
+function answered(step, view) {
+  let state = "ahead";
+  let [attempts, error] = [null, null];
+  const command = `${step.name}Command`;
+  for (const entry of view.timeline) {
+    if (entry.name === command) [state, attempts, error] = ["running", entry.attempt, entry.detail.error ?? null];
+    else if (state !== "running") continue;
+    else if (entry.name === step.event) [state, attempts, error] = ["done", entry.attempt, null];
+    else if (entry.name === step.refusal) [state, attempts, error] = ["refused", entry.attempt, entry.detail.message];
+    else if (isUnanswered(entry, command)) [state, attempts, error] = ["unknown", entry.attempt, entry.detail.error ?? null];
+  }
+  return view.timeline.some((entry) => entry.kind === "command") ? { state, tries: attempts, error } : null;
+}
+
+/** Return what the record tells of a step: its timeline is the moves between states alone. */
+function recorded(step, view) {
+  const moves = new Set(view.timeline.map((entry) => entry.name));
+  const asked = step === STEPS[0] || view.compensations.some((duty) => duty.step === step.name);
+  let state = "ahead";
+  if (view.failure?.step === step.name) state = view.failure.event ? "refused" : "unknown";
+  else if (step === AFTER_PIVOT) state = view.status === "CONFIRMED" ? "done" : "ahead";
+  else if (step === STEPS[0] ? view.closed_at : moves.has(TOLD_BY[step.name])) state = "done";
+  else if (asked && view.closed_at) state = "unknown";
+  return { state, tries: null, error: null };
+}
+
+/** Return what takes a step back, or null: a step that must be obeyed itself stands among the compensations as well. */
+function backOf(step, view) {
+  return view.compensations.find((duty) => duty.step === step.name && duty.command !== `${step.name}Command`) ?? null;
+}
+
+function backward(step, view) {
+  const told = backOf(step, view);
+  if (!told) return null;
+  const settled = settlementOf(step.name, view);
+  return {
+    label: step.back,
+    participant: step.participant,
+    command: told.command.replace(/Command$/, ""),
+    state: settled ? "settled" : told.state.toLowerCase(),
+    tries: told.attempts,
+    error: told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null,
+    settled,
+  };
+}
+
+function reviewOf(view) {
+  if (!view.timeline.some((entry) => entry.name === "AWAITING_REVIEW")) return null;
+  const decided = view.timeline.find((entry) => entry.kind === "decision" && ["approve", "reject"].includes(entry.name));
+  const waits = view.state === "AWAITING_REVIEW" && !view.closed_at;
+  const state = decided ? { approve: "done", reject: "refused" }[decided.name] : waits ? "waiting" : passed(view);
+  const error = decided ? `${decided.name === "approve" ? "approved" : "rejected"} by ${decided.detail.by}` : null;
+  return {
+    ...{ name: "Review", label: "Review", participant: "a person", command: null, state, tries: null, error },
+    ...{ settled: null, pivot: false, back: null },
+  };
+}
+
+/** Return how a review ended that no decision on the timeline tells of. */
+function passed(view) {
+  return view.timeline.some((entry) => entry.name === "PAYMENT_COMPLETED") ? "done" : "skipped";
+}
+
+/** Return what the last try of a command ended with, as far as anybody knows. */
+function errorOf(command, view) {
+  const heard = view.timeline.findLast((entry) => entry.detail.error && (entry.name === command || isUnanswered(entry, command)));
+  return heard ? String(heard.detail.error) : null;
+}
+
+function isUnanswered(entry, command) {
+  return entry.kind === "note" && entry.name.startsWith(`${command} `);
+}

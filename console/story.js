@@ -1,0 +1,62 @@
+/**
+ * How an order stands, in one sentence: why it failed, what it waits for, and what is stuck and what to do about it.
+ */
+import { stuckSteps, troubleAt } from "./course.js";
+import { el, folded, show } from "./dom.js";
+import { meaningOf } from "./words.js";
+
+/** Show how an order stands in `section`. */
+export function showStory(section, view) {
+  const { failure, state } = view;
+  const stuck = stuckSteps(view).map((step) => troubleAt(step, view));
+  const left = Boolean(view.closed_at && view.needs_attention);
+  show(section, [{ failure, state, stuck, left }], story);
+}
+
+function story({ failure, state, stuck, left }) {
+  const tone = stuck.length || left ? "bad" : failure ? "ended" : { COMPLETED: "good", AWAITING_REVIEW: "waiting" }[state] ?? "going";
+  return el(
+    `div.sentence-box.${tone}`,
+    {},
+    failure ? why(failure, state) : el("p.sentence", {}, `${capital(meaningOf(state))}.`),
+    ...stuck.map(trouble),
+    left &&
+      el("p.stuck", {}, "Its saga has ended and left the order open: nothing closes it, or takes back what was done, by itself any more."),
+  );
+}
+
+function why(failure, state) {
+  const where = failure.step ? [" at ", el("b", {}, failure.step)] : [];
+  const answer = failure.event ? [", which answered ", el("b", {}, failure.event)] : [];
+  const ended = state === "FAILED" ? "Failed" : "Fails";
+  return el(
+    "div",
+    {},
+    el("p.sentence", {}, failure.message),
+    el("p.reason", {}, `${ended} for `, el("b", {}, failure.reason), ...where, ...answer),
+    folded("details", failure.details),
+  );
+}
+
+function trouble({ command, participant, error, settledBy }) {
+  const what = settledBy ? `${command} was settled by ${settledBy}, and is not on record yet` : `${command} is stuck`;
+  return el(
+    "div.stuck",
+    {},
+    el("p", {}, el("b", {}, what), error ? `: it keeps failing with “${error}”.` : ": it keeps failing."),
+    el("p", {}, `${advice(error, participant)} It is still tried, without end, and the order goes on by itself when it succeeds.`),
+  );
+}
+
+/** Return what an error of a try means, and what to look at; docs/OPERATING.md has it at length. */
+function advice(error, participant) {
+  if (error?.includes("ScheduleToStart timeout")) return `No worker took the command: is the worker of ${participant} running?`;
+  if (error?.includes("StartToClose timeout")) {
+    return `A worker took it and did not come back in time: look at the worker of ${participant} and its database.`;
+  }
+  return `Look at the worker of ${participant} and its database.`;
+}
+
+function capital(text) {
+  return text && text[0].toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,78 @@
+/**
+ * An order's timeline as it is written: taken up behind the last entry heard whenever the connection is lost.
+ */
+import { ask, orderPath } from "./api.js";
+import { events } from "./sse.js";
+
+/** The API gives a sign of life every 15 s; without any the connection is lost, whatever the network says. */
+const SILENCE_MS = 40_000;
+const LONGEST_PAUSE_MS = 8_000;
+
+/**
+ * Follow an order until its saga closes. While nobody looks at the page the connection is given back, as a browser has six for
+ * one server and each of them is one of the API's.
+ *
+ * @param {string} id
+ * @param {object} tell
+ * @param {(entry: object) => void} tell.heard an entry of the timeline
+ * @param {(live: boolean) => void} tell.live whether the timeline is heard as it is written
+ * @param {AbortSignal} signal ends it
+ * @returns {Promise<boolean>} whether the saga has closed; false when the stream was ended, or refused for good
+ */
+export async function follow(id, tell, signal) {
+  let last = "";
+  let pause = 500;
+  while (!signal.aborted) {
+    await seen(signal);
+    const broken = new AbortController();
+    const ending = AbortSignal.any([signal, broken.signal]);
+    const hide = () => document.hidden && broken.abort();
+    document.addEventListener("visibilitychange", hide, { signal: ending });
+    let watch = 0;
+    const alive = () => {
+      clearTimeout(watch);
+      watch = setTimeout(() => broken.abort(), SILENCE_MS);
+    };
+    try {
+      alive();
+      const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
+      const answer = await ask(`${orderPath(id)}/events`, { headers, signal: ending });
+      tell.live(true);
+      for await (const told of events(answer.body)) {
+        alive();
+        pause = 500;
+        if (told?.event === "closed") return true;
+        if (told) {
+          last = told.id;
+          tell.heard(JSON.parse(told.data));
+        }
+      }
+    } catch (problem) {
+      if (problem.status && !problem.passes) return false; // the page asks for the order, too, and tells what is wrong
+    } finally {
+      clearTimeout(watch);
+      broken.abort();
+      tell.live(false);
+    }
+    await waited(pause, signal);
+    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+  }
+  return false;
+}
+
+/** Wait so long, or until `signal`. */
+function waited(milliseconds, signal) {
+  return new Promise((done) => {
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener("abort", () => done(clearTimeout(timer)), { once: true });
+  });
+}
+
+/** Wait until somebody looks at the page, or until `signal`. */
+function seen(signal) {
+  return new Promise((done) => {
+    if (!document.hidden || signal.aborted) done();
+    else document.addEventListener("visibilitychange", done, { once: true, signal });
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

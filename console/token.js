@@ -1,0 +1,61 @@
+/**
+ * The bearer token of whoever looks at the page. It is kept in this tab's session alone: closing the tab forgets it.
+ */
+import { byId } from "./dom.js";
+
+const KEY = "order-saga-token";
+const changed = new EventTarget();
+
+/** Return the token, or null where none was given. */
+export function token() {
+  return sessionStorage.getItem(KEY);
+}
+
+/** Call `listener` whenever another token is used, or none, until `signal`. */
+export function onToken(listener, signal) {
+  changed.addEventListener("token", listener, { signal });
+}
+
+/** Ask for a token, and say why: the API wants one, or does not believe the one it was given. */
+export function askForToken(why) {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
+  byId("ask-why").textContent = why;
+  if (!dialog.open) dialog.showModal();
+}
+
+/** Serve the dialogue and the button that forgets. */
+export function serveToken() {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
+  const field = /** @type {HTMLInputElement} */ (byId("ask-token"));
+  byId("ask-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    use(field.value.trim().replace(/^Bearer\s+/i, ""));
+    dialog.close();
+  });
+  byId("ask-later").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => (field.value = ""));
+  byId("forget").addEventListener("click", () => use(null));
+  tell();
+}
+
+function use(given) {
+  if (given) sessionStorage.setItem(KEY, given);
+  else sessionStorage.removeItem(KEY);
+  tell();
+  changed.dispatchEvent(new Event("token"));
+}
+
+function tell() {
+  byId("who").hidden = token() === null;
+  byId("who-name").textContent = subject(token() ?? "") ?? "with a token";
+}
+
+/** Return whom a token says it names. Only to be shown: whether that is true, the API alone can tell. */
+function subject(given) {
+  try {
+    const bytes = Uint8Array.from(atob(given.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+    return String(JSON.parse(new TextDecoder().decode(bytes)).sub);
+  } catch {
+    return null; // not every token is readable, and none has to be
+  }
+}

@@ -1,0 +1,62 @@
+"""The console: static files that any browser may have; what they show they ask of the API, as whoever looks at them."""
+
+import re
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+
+FOLDER = Path(__file__).parent.parent / "console"
+PAGE = "index.html"
+
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+NAME = re.compile(rf"[a-z]+({'|'.join(map(re.escape, MEDIA_TYPES))})")
+"""The files that there may be; no other path is looked for."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""What the page may do: nothing but run its own files and ask this server, and never turn text into markup or code."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",  # kept, and asked for again by its ETag: the modules of two releases must not meet
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+@router.api_route("/console/{name}", methods=["GET", "HEAD"])
+def console(request: Request, name: str = PAGE) -> Response:
+    """Return a file of the console, or 304 to whoever has it."""
+    content = _read(name)
+    etag = f'"{sha256(content).hexdigest()[:32]}"'
+    headers = HEADERS | {"ETag": etag}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(content, headers=headers, media_type=MEDIA_TYPES[Path(name).suffix])
+
+
+def _read(name: str) -> bytes:
+    """Return the content of a file of the console.
+
+    Raises:
+        HTTPException: 404, there is no such file.
+    """
+    try:
+        if NAME.fullmatch(name):
+            return (FOLDER / name).read_bytes()
+    except FileNotFoundError:
+        pass
+    raise HTTPException(HTTPStatus.NOT_FOUND)

@@ -1,0 +1,84 @@
+"""The console's files: who gets them, and what they may do."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api import create_app
+from config import Settings
+from routes.console import FOLDER, POLICY
+from tests.tokens import AUTHENTICATION
+
+FILES = sorted(path.name for path in FOLDER.iterdir())
+MODULES = sorted(FOLDER.glob("*.js"))
+
+
+def client(**settings: str) -> httpx.AsyncClient:
+    """Return a client of an API that reaches for nothing else."""
+    given = {name.lower(): value for name, value in settings.items()}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(Settings(**given))), base_url="http://test")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in FILES)])
+async def test_a_file_is_served_to_everybody(path: str) -> None:
+    """With or without a token; as what it is, under the policy, and again only when it has changed."""
+    kinds = {"": "text/html", "html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+    async with client(**AUTHENTICATION) as http:
+        answer = await http.get(path, headers={"Authorization": "Bearer nonsense"})
+        assert (answer.status_code, answer.text) == (200, (FOLDER / (path[9:] or "index.html")).read_text())
+        headers = answer.headers
+        assert headers["Content-Type"].partition(";")[0] == kinds[path.rpartition(".")[2].lstrip("/")]
+        assert headers["Content-Security-Policy"] == POLICY
+        assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
+        again = await http.get(path, headers={"If-None-Match": headers["ETag"]})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", headers["ETag"])
+        assert (await http.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
+        head = await http.head(path)
+        assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", headers["Content-Length"])
+
+
+@pytest.mark.parametrize(
+    "name", ["none.js", "index", ".", "INDEX.HTML", "main.js.map", "..%2Fapi.py", "%2e%2e%2fconfig.py", "%00.js"]
+)
+async def test_what_is_not_there_is_a_problem(name: str) -> None:
+    """As everywhere else; nothing beside the console's own files is served."""
+    async with client() as http:
+        answer = await http.get(f"/console/{name}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+async def test_the_files_are_for_reading() -> None:
+    """And are no part of the API's contract."""
+    async with client() as http:
+        answer = await http.post("/", json={})
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+        assert not [path for path in (await http.get("/openapi.json")).json()["paths"] if path == "/" or "console" in path]
+
+
+async def test_the_files_count_among_requests() -> None:
+    """The limits on requests are the page's, too."""
+    async with client(API_RATE_LIMIT="2/minute") as http:
+        assert [(await http.get("/")).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_the_page_loads_its_own_files_alone() -> None:
+    """Every address in the page and every import of a module names a file that is there, and no file is left over."""
+    page = (FOLDER / "index.html").read_text()
+    loaded = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
+    assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == ["#page", "/", "/docs"]
+    for module in MODULES:
+        loaded += re.findall(r'from "\./([^"]+)"', module.read_text())
+        assert not re.findall(r'from "(?!\./)', module.read_text()), module.name
+    assert {*loaded, "index.html"} == set(FILES)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_a_module_parses_no_text(module: Path) -> None:
+    """Nothing in it makes markup or code out of text, it is short, and it says what it shows."""
+    source = module.read_text()
+    doors = "innerHTML|outerHTML|insertAdjacentHTML|document.write|DOMParser|srcdoc|eval\\(|new Function|createContextualFragment"
+    assert not re.findall(doors, source)
+    assert len(source.splitlines()) <= 250
+    assert source.startswith("/**\n")
