@@ -8,6 +8,9 @@ import pytest
 
 from api import create_app
 from config import Settings
+from contracts import stubs
+from contracts.states import OrderStatus, SagaState
+from contracts.steps import STEPS
 from routes.console import FOLDER, POLICY
 from tests.tokens import AUTHENTICATION
 
@@ -82,3 +85,14 @@ def test_a_module_parses_no_text(module: Path) -> None:
     assert not re.findall(doors, source)
     assert len(source.splitlines()) <= 250
     assert source.startswith("/**\n")
+
+
+def test_the_console_knows_the_sagas_steps_and_states() -> None:
+    """It draws what the saga does: a step or a state more, or by another name, has to be drawn as well."""
+    course, words = (FOLDER / "course.js").read_text(), (FOLDER / "words.js").read_text()
+    table = course[course.index("const STEPS") : course.index("const AFTER_PIVOT")]
+    drawn = [re.findall(rf'{field}: (?:"(\w+)"|null)', table) for field in ("name", "participant", "refusal")]
+    assert list(zip(*drawn, strict=True)) == [(step.name, step.participant, step.refusal or "") for step in STEPS]
+    for event, command in zip(re.findall(r'event: "(\w+)"', table), (step.command for step in STEPS), strict=True):
+        assert stubs.is_event(command, {"event": event, "order_id": "7", "currency": "GBP", "amount_minor": 1})
+    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus}
