@@ -86,6 +86,7 @@ def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path:
     assert kept() == after_first
 
 
+@pytest.mark.long
 def test_what_ends_the_demo_ends_its_stack(small_day: Path, tmp_path: Path) -> None:
     """SIGTERM ends the demo with 1, and everything that it started first."""
     data_dir = tmp_path / "var"

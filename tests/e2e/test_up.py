@@ -216,7 +216,13 @@ def test_sigterm_stops_everything(up: Up) -> None:
     assert up.nothing_is_left()
 
 
-@pytest.mark.parametrize(("send", "number"), [(os.kill, signal.SIGTERM), (os.killpg, signal.SIGINT)], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [
+        pytest.param(os.kill, signal.SIGTERM, id="SIGTERM"),
+        pytest.param(os.killpg, signal.SIGINT, id="Ctrl-C", marks=pytest.mark.long),
+    ],
+)
 def test_what_ends_make_ends_everything_first(send: Callable[[int, int], None], number: signal.Signals, tmp_path: Path) -> None:
     """SIGTERM to `make` and Ctrl-C in its terminal end every process before `make` ends, also while the system still starts."""
     other = Up(tmp_path)

@@ -65,6 +65,7 @@ def place(stack: Stack, count: int, at_half: Callable[[], None]) -> list[int]:
     return [number for number, answer in enumerate(answers) if not answer]
 
 
+@pytest.mark.long
 def test_no_worker_is_a_single_point_of_failure(stack: Stack) -> None:
     """With two workers of every role, kill -9 of one of each while orders run costs no order, no money and no piece."""
     stack.start_all(*PAIRS)

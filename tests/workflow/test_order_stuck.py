@@ -285,8 +285,6 @@ async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_agai
     said = await refused(patient, "settle_step", SETTLE | step | {"by": "olga"})
     assert said == f"ValueError: otto settled {step['step']} already, paid by hand: what keeps failing is to put that on record"
     await by_signal(patient, "settle_step", SETTLE | step | {"by": "olga"})
-    async with patient.orchestrator_away():
-        pass
     await say(patient, "retry_step", RETRY | step)
     told = await closing(patient, step)
     assert told.compensations[-1].settled is not None
