@@ -48,11 +48,12 @@ def create_app(settings: Settings) -> FastAPI:
         description="Starts, shows and cancels orders: durable distributed transactions on Temporal.",
         lifespan=lifespan,
         redoc_url=None,
+        redirect_slashes=False,  # an address is what it is; and each that is redirected would be a figure of its own
         dependencies=[Depends(access.gate)],
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
-    app.state.metrics = figures = Metrics()
+    app.state.metrics = figures = Metrics(DATABASE_AWAY)
     for room in (orders, events, acts, reads, metrics, console):
         app.include_router(room.router)
     # The last one comes first: who is turned away is turned away before their body is read.

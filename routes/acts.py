@@ -19,7 +19,7 @@ StepName = Annotated[
     str,
     Path(
         pattern="^[A-Za-z]{1,64}$",
-        description="the step as the order's compensations name it, or ConfirmOrder",
+        description="the step as the order's compensations name it",
         examples=[examples.STEP],
     ),
 ]
@@ -78,6 +78,9 @@ async def retry_step(order_id: OrderId, step: StepName, decision: DecisionBody, 
 
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
 async def settle_step(order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: Desk) -> OrderView:
-    """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you."""
+    """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you.
+
+    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record has it.
+    """
     await desk.act(order_id, "request_settle_step", StepEvidence(step=step, **evidence.model_dump()))
     return await desk.view(order_id)

@@ -72,7 +72,7 @@ async def order_events(
 
 async def _before(end: float, entries: AsyncIterator[Entry]) -> AsyncIterator[Entry]:
     """Yield entries as they come, up to a time in seconds since 1970."""
-    while True:
+    while time.time() < end:
         coming = asyncio.ensure_future(anext(entries, None))
         try:
             await asyncio.wait([coming], timeout=None if math.isinf(end) else max(0, end - time.time()))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from heapq import merge
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -21,6 +21,8 @@ from participants.order.service import OrderService
 from routes.problems import Problem
 from routes.projection import listed, record_to_come
 from routes.runs import Runs
+
+MOST_ON_A_PAGE = 100
 
 AS_ON_RECORD = "Temporal gives no answer: orders that are still open are shown as the order service has them on record"
 
@@ -60,7 +62,7 @@ class Asked(BaseModel):
     status: OrderStatus | None = Field(default=None, description="as the order service has it on record")
     customer_id: Identifier | None = None
     needs_attention: bool | None = Field(default=None, description="whether somebody has to look after the order")
-    limit: int = Field(default=20, ge=1, le=100, description="the most orders on a page; a page may hold fewer")
+    limit: int = Field(default=20, ge=1, le=MOST_ON_A_PAGE, description="the most orders on a page; a page may hold fewer")
     cursor: Annotated[str, AfterValidator(_checked)] | None = Field(
         default=None, description="where the page begins: take it from `next`"
     )
@@ -108,6 +110,20 @@ class Lists:
             if asked.status in (None, order.status) and asked.needs_attention in (None, order.needs_attention)
         ]
         return OrderList(orders=tuple(wanted), next=following, warning=warning)
+
+    async def count_needing_attention(self) -> int:
+        """Count the orders that somebody has to look after, as the list of them shows them.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        found, asked = 0, Asked(needs_attention=True, limit=MOST_ON_A_PAGE)
+        while True:
+            page = await self.page(asked)
+            found += len(page.orders)
+            if page.next is None:
+                return found
+            asked = Asked.model_validate(dict(parse_qsl(urlsplit(page.next).query)))
 
     async def _on_record(self, asked: Asked) -> list[OrderRecord]:
         """Return the records of a page, and one more when there are more."""

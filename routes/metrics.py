@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,9 +13,12 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_fastapi_instrumentator.metrics import Info
+from temporalio.service import RPCError
 
+from contracts.states import SagaState
 from routes.problems import Problem
 from routes.runs import Runs
+from routes.sagas import Sagas
 
 router = APIRouter()
 
@@ -22,6 +27,8 @@ COUNT_SECONDS = 10
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+LASTING = (SagaState.AWAITING_REVIEW, SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK)
+RUNNING = "Running"
 UNKNOWN = float("nan")
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -29,8 +36,9 @@ TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schem
 class Metrics:
     """The figures of one API process, and of all sagas; they name no order and no customer."""
 
-    def __init__(self) -> None:
-        """Begin with nothing counted."""
+    def __init__(self, database_away: Sequence[type[Exception]]) -> None:
+        """Begin with nothing counted; `database_away` are the errors of an order database that gives no answer."""
+        self._database_away = database_away
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -38,12 +46,16 @@ class Metrics:
         self.in_flight = Gauge("http_requests_in_flight", "Requests that are served, open streams among them", registry=registry)
         answered, named = "Time until a request was answered; until a stream began", ["method", "route", "status"]
         self._requests = Histogram("http_request_duration_seconds", answered, named, buckets=BUCKETS, registry=registry)
-        self._temporal = Gauge("temporal_up", "Whether Temporal answers; 0 leaves the sagas' figures out", registry=registry)
-        known = "Sagas that Temporal knows, by the status of their runs"
-        self._sagas = Gauge("order_sagas", known, ["status"], registry=registry)
-        waiting = "Sagas that wait or roll back, by state"
-        self._waiting = Gauge("order_sagas_waiting", waiting, ["state"], registry=registry)
-        self._attention = Gauge("order_sagas_needing_attention", "Sagas that call for a person", registry=registry)
+        self._temporal = Gauge(
+            "temporal_up", "Whether Temporal counts sagas; if not, no figure of theirs is known", registry=registry
+        )
+        self._sagas = Gauge("order_sagas", "Runs of sagas that Temporal knows, by status", ["status"], registry=registry)
+        lasting = "Sagas that are open, in states that may last"
+        self._lasting = Gauge("order_sagas_open", lasting, ["state"], registry=registry)
+        wedged = "Sagas that are open, and whose code fails again and again"
+        self._wedged = Gauge("order_sagas_wedged", wedged, registry=registry)
+        calling = "Orders that call for a person; NaN when nobody knows"
+        self._calling = Gauge("orders_needing_attention", calling, registry=registry)
         self._counting = asyncio.Lock()
         self._counted_at: float | None = None
 
@@ -53,32 +65,34 @@ class Metrics:
         seconds = request.modified_duration_without_streaming or request.modified_duration
         self._requests.labels(method, request.modified_handler, request.modified_status).observe(seconds)
 
-    async def read(self, runs: Runs) -> bytes:
-        """Return all figures as text; those of sagas are left out while Temporal is away."""
+    async def read(self, desk: Callable[[], Sagas], runs: Runs) -> bytes:
+        """Return all figures as text; what cannot be counted, as Temporal or the order database is away, is left out or NaN."""
         async with self._counting:
             if self._counted_at is None or time.monotonic() - self._counted_at >= COUNT_SECONDS:
-                await self._count(runs)
+                await self._count(desk, runs)
                 self._counted_at = time.monotonic()
         return generate_latest(self._registry)
 
-    async def _count(self, runs: Runs) -> None:
+    async def _count(self, desk: Callable[[], Sagas], runs: Runs) -> None:
         self._sagas.clear()
-        self._waiting.clear()
-        self._attention.set(UNKNOWN)
-        try:
-            census = await runs.count()
-        except Problem:
-            self._temporal.set(0)
-            return
-        self._temporal.set(1)
-        self._attention.set(census.needing_attention)
-        for gauge, counts in ((self._sagas, census.by_status), (self._waiting, census.waiting)):
-            for name, count in counts.items():
-                gauge.labels(name).set(count)
+        self._lasting.clear()
+        self._temporal.set(0)
+        for gauge in (self._wedged, self._calling):
+            gauge.set(UNKNOWN)
+        with suppress(Problem, RPCError):
+            for status, count in (await runs.count()).items():
+                self._sagas.labels(status).set(count)
+            self._temporal.set(1)
+            for state in LASTING:
+                self._lasting.labels(state).set((await runs.count(f'SagaState = "{state}"')).get(RUNNING, 0))
+            self._wedged.set((await runs.count("TemporalReportedProblems IS NOT NULL")).get(RUNNING, 0))
+        with suppress(Problem, RPCError, *self._database_away):
+            self._calling.set(await desk().lists.count_needing_attention())
 
 
 @router.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses=TEXT)
 async def read_metrics(request: Request) -> Response:
     """Return figures for monitoring in the text format of Prometheus."""
     metrics: Metrics = request.app.state.metrics
-    return Response(await metrics.read(request.app.state.runs), media_type=CONTENT_TYPE_LATEST)
+    figures = await metrics.read(request.app.state.sagas, request.app.state.runs)
+    return Response(figures, media_type=CONTENT_TYPE_LATEST)

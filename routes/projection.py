@@ -14,7 +14,7 @@ from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Links, ListedOrder, OrderView, TimelineEntry
 from contracts.words import cancelled, rejected
-from routes.story import read, tell
+from routes.story import NEVER, read, tell
 from temporal_saga.timeline import Moment
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
@@ -226,20 +226,27 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
 
 
 def _compensation(step: str, command: str, told: Iterable[tuple[Moment, TimelineEntry]]) -> Compensation:
-    """Return how far one compensation is: stuck from the end of a round of tries until it is answered or settled."""
+    """Return how far one compensation is: stuck from the end of a round of tries until it is answered or settled.
+
+    What closes the record is sent on when it is settled, and may be stuck again: then it is both.
+    """
     state, settled, tried, trying = "WAITING", None, 0, 0
+    sent: int | None = None
     for moment, entry in told:
         ours = moment.command == command
         if ours and moment.kind == "command":
-            state, trying = "STUCK" if state == "STUCK" else "RUNNING", moment.attempt or 0
+            state, trying, sent = "STUCK" if state == "STUCK" else "RUNNING", moment.attempt or 0, moment.sent
+        elif ours and settled is not None and moment.sent != sent:
+            continue  # of a try that nobody waited for any more
         elif ours and moment.kind == "note":
             state, tried, trying = "STUCK", tried + (moment.attempt or 0), 0
         elif ours and moment.kind == "event":
             state, trying = "DONE", moment.attempt or 0
             break
-        elif settled := _settlement(step, entry):
-            state = "SETTLED"
-            break
+        elif settled is None and (settled := _settlement(step, entry)):
+            state, sent = "SETTLED", NEVER
+    if settled is not None and state != "STUCK":
+        state = "SETTLED"
     return Compensation.model_validate(
         {"step": step, "command": command, "state": state, "attempts": tried + trying or None, "settled": settled}
     )

@@ -15,6 +15,9 @@ MOST_TOLD = 1_000
 
 CLOSING = frozenset({SagaState.COMPLETED, SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED})
 FIRST = STEPS[0]
+NEVER = -1
+"""The number of no event."""
+
 STUCK_AT = {step.compensation or step.command: step.name for step in STEPS}
 """By the command that must be obeyed: the step that is stuck while it keeps failing."""
 
@@ -36,7 +39,7 @@ class Teller:
         self._unanswered = False
         self._stuck: set[str] = set()
         self._over: set[str] = set()
-        self._sent_on: set[str] = set()
+        self._last_sent: dict[str, int | None] = {}
 
     def tell(self, moment: Moment) -> TimelineEntry:
         """Return the next entry."""
@@ -59,10 +62,11 @@ class Teller:
         step = FIRST.name if asked else STUCK_AT.get(moment.command or "")
         if step is None:
             return
-        if moment.kind == "command" and step in self._over:
-            self._sent_on.add(step)  # settled, and the record is to hear of it
-        elif moment.kind == "note" and (self._closing or (asked and self._unanswered)):
-            if step not in self._over or step in self._sent_on:
+        command = moment.command or ""
+        if moment.kind == "command":
+            self._last_sent[command] = moment.sent
+        elif moment.kind == "note" and moment.sent == self._last_sent.get(command, moment.sent):  # else nobody waits for it
+            if self._closing or (asked and self._unanswered):
                 self._stuck.add(step)
         elif moment.kind == "event":
             self._stuck.discard(step)
@@ -89,9 +93,16 @@ class Teller:
         if name in ("approve", "reject"):
             self._review = f"{decision.by} decided already"
         if name == "settle_step" and isinstance(decision, StepDecision):
-            self._stuck.discard(decision.step)
-            self._over.add(decision.step)
+            self._settle(decision.step)
         return _entry(moment, name=name, detail=told)
+
+    def _settle(self, name: str) -> None:
+        """Take down that a step is settled: nobody waits any more for what was sent, though what closes the record is sent on."""
+        self._stuck.discard(name)
+        self._over.add(name)
+        for step in STEPS:
+            if step.name == name:
+                self._last_sent |= dict.fromkeys(filter(None, (step.command, step.compensation)), NEVER)
 
     def _why_not(self, name: str, decision: Decision) -> str | None:
         """Return why the saga ignored a signal that it could read, or None."""

@@ -83,7 +83,7 @@ def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float
     customer_id = claims.get(customer_claim)
     if customer_claim in claims and not (isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)):
         raise _refused(f"has a {customer_claim} that is no customer's id")
-    return Caller(subject, frozenset(scopes.split()), customer_id, until=claims["exp"] + clock_skew_seconds)
+    return Caller(subject, frozenset(scopes.split()), customer_id, until=int(claims["exp"]) + clock_skew_seconds)
 
 
 def _refused(why: str) -> Exception:

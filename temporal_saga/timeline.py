@@ -31,6 +31,7 @@ class Moment:
     """One entry of the story, `at` in UTC.
 
     An answer names its `command`, and `attempt` is how many tries that took; of a command, it is the number of the try under way.
+    `sent` is the number of the event by which the command was sent: it tells one that was sent again from the one before.
     """
 
     at: datetime
@@ -40,6 +41,7 @@ class Moment:
     command: str | None = None
     attempt: int | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    sent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,8 +117,8 @@ class Reader:
         scheduled = getattr(attributes, "scheduled_event_id", event.event_id)
         for kind, what, detail in tell(attributes, event):
             at = event.event_time.ToDatetime(tzinfo=UTC)
-            who, attempt = self._participant.get(scheduled), self._attempt.get(scheduled)
-            yield Moment(at, kind, what, who, self._command.get(scheduled), attempt, detail)
+            who, command, attempt = self._participant.get(scheduled), self._command.get(scheduled), self._attempt.get(scheduled)
+            yield Moment(at, kind, what, who, command, attempt, detail, scheduled if command else None)
 
     def _workflow_execution_started(self, started: Any, _event: HistoryEvent) -> Told:
         yield from self._state(started.search_attributes)

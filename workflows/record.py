@@ -78,7 +78,7 @@ class Record:
 
     def confirm_command(self, *, idempotency_key: str) -> ConfirmOrderCommand:
         """Return the command that closes the order's record as CONFIRMED; settled, it says by whose word."""
-        settled = tuple(told for told in self.compensations() if told.settled)
+        settled = tuple(_as_obeyed(told) for told in self.compensations() if told.settled)
         moves = tuple(self._moves)
         return ConfirmOrderCommand(idempotency_key=idempotency_key, order_id=self._id, moves=moves, compensations=settled)
 
@@ -112,7 +112,7 @@ class Record:
             Compensation(
                 step=duty.step,
                 command=f"{duty.call.name}Command",
-                state=duty.progress.value,
+                state=Progress.STUCK if duty.stuck else duty.progress,
                 settled=Settlement.model_validate(vars(duty.settlement)) if duty.settlement else None,
             )
             for duty in duties
@@ -206,4 +206,4 @@ def _way_out(duty: Duty) -> str:
 
 def _as_obeyed(compensation: Compensation) -> Compensation:
     """Return what a command says of itself, as it will be once it is obeyed."""
-    return compensation if compensation.settled else compensation.model_copy(update={"state": "DONE"})
+    return compensation.model_copy(update={"state": "SETTLED" if compensation.settled else "DONE"})

@@ -92,8 +92,7 @@ class OrderService:
             _replace_moves(connection, command.order_id, command.moves)
 
         def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
-            if by_hand:
-                _update(connection, command.order_id, ORDERS.c.status == OrderStatus.CONFIRMED, by_hand)
+            _add_word(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
             return event
 
         confirmed = OrderConfirmedEvent(order_id=command.order_id)
@@ -126,9 +125,8 @@ class OrderService:
             return cancelled
 
         def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
-            if any(told.settled and told.command == "CancelOrderCommand" for told in command.compensations):
-                mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (ORDERS.c.fingerprint == command.order_fingerprint)
-                _update(connection, command.order_id, mine, {"compensations": _told(command)})
+            mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (ORDERS.c.fingerprint == command.order_fingerprint)
+            _add_word(connection, command, mine)
             return event
 
         cancelled = OrderCancelledEvent(order_id=command.order_id)
@@ -198,6 +196,19 @@ def _update(connection: sa.Connection, order_id: str, condition: sa.ColumnElemen
     """Close an order; False when there is none of that id that meets the condition."""
     order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
     return connection.execute(order.values(**standing)).rowcount == 1
+
+
+def _add_word(
+    connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCommand, condition: sa.ColumnElement[bool]
+) -> None:
+    """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
+    own = [told for told in _told(command) if told["command"] == type(command).__name__ and told["settled"]]
+    row = _find(connection, command.order_id) if own else None
+    if row is None:
+        return
+    known = [told for told in row.compensations if told["command"] != type(command).__name__ or told["settled"]]
+    if all(told["command"] != type(command).__name__ for told in known):
+        _update(connection, command.order_id, condition, {"compensations": [*known, *own]})
 
 
 def _told(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:

@@ -143,7 +143,9 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
     assert [(c["step"], c["state"]) for c in shown["compensations"]] == [("ConfirmOrder", "STUCK")]
     status, shown = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO)
     assert (status, shown["state"], shown["status"], shown["needs_attention"]) == (202, "COMPLETED", "PENDING", False)
-    until(called, "nobody has written it down")
+    again = until(called, "nobody has written it down")
+    assert again is not None
+    assert [(c["state"], c["settled"]["by"]) for c in again["compensations"]] == [("STUCK", "otto")]
     status, problem = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO | {"by": "olga"})
     assert (status, problem["detail"].partition(":")[0]) == (409, "otto settled ConfirmOrder already, paid by hand")
     stack.start_worker("order")

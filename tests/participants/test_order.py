@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from contracts.base import MAX_LINES
 from contracts.order import (
     CancelOrderCommand,
+    Compensation,
     DraftOrder,
     Failure,
     OrderCancelledEvent,
@@ -248,6 +249,21 @@ def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(order
     assert record(orders) == before.model_copy(update={"compensations": TAKEN_BACK})
     assert orders.cancel(plain) == OrderCancelledEvent(order_id="7")
     assert (record(orders).compensations, orders.moves("7")) == (TAKEN_BACK, moved)
+
+
+@pytest.mark.parametrize("told", [TAKEN_BACK, TAKEN_BACK[:1]], ids=["settled before", "not settled before"])
+def test_a_later_run_takes_nothing_from_the_record_that_somebody_settled(
+    orders: OrderService, told: tuple[Compensation, ...]
+) -> None:
+    """A saga that was reset after its end tells less than the first one did: its word is added, if there was none."""
+    refund = Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="SETTLED", settled=TAKEN_BACK[1].settled)
+    orders.register(register("7"))
+    orders.cancel(cancel("7", compensations=(refund, *told[1:])))
+    later = TAKEN_BACK[1].settled
+    assert later is not None
+    again = TAKEN_BACK[1].model_copy(update={"settled": later.model_copy(update={"by": "Zoe"})})
+    orders.cancel(cancel("7", compensations=(again,)))
+    assert record(orders).compensations == (refund, *(told[1:] or (again,)))
 
 
 def test_a_settled_cancel_adds_no_word_to_an_order_of_somebody_else(orders: OrderService) -> None:

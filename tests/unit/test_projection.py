@@ -176,8 +176,33 @@ def test_what_else_must_be_obeyed_is_shown_once_it_is_stuck(state: str, step: st
     assert compensations(run) == []
     called = replace(run, attributes={**run.attributes, "NeedsAttention": True})
     assert compensations(called) == [(step, command, "STUCK", 20)]
-    settled = replace(run, moments=(*run.moments, settles(step=step), sent(command, "order")))
+    settled = replace(run, moments=(*run.moments, settles(step=step)))
     assert compensations(settled) == [(step, command, "SETTLED", 20)]
+
+
+CONFIRM_STUCK = (
+    *(*PAID, at("state", "COMPLETED")),
+    *(sent("ConfirmOrderCommand", "order"), failed("ConfirmOrderCommand", "order")),
+)
+SENT_ON = (*CONFIRM_STUCK, settles(step="ConfirmOrder"), sent("ConfirmOrderCommand", "order"))
+
+
+@pytest.mark.parametrize(
+    ("moments", "state"),
+    [
+        (SENT_ON, "SETTLED"),
+        ((*SENT_ON, replace(failed("ConfirmOrderCommand", "order"), sent=7)), "SETTLED"),
+        ((*SENT_ON, failed("ConfirmOrderCommand", "order")), "STUCK"),
+        ((*SENT_ON, failed("ConfirmOrderCommand", "order"), sent("ConfirmOrderCommand", "order")), "STUCK"),
+        ((*SENT_ON, failed("ConfirmOrderCommand", "order"), settles(step="ConfirmOrder", **SAYS | {"by": "olga"})), "STUCK"),
+        ((*SENT_ON, answered("ConfirmOrderCommand", "order", "OrderConfirmedEvent")), "SETTLED"),
+    ],
+)
+def test_what_closes_the_record_may_be_settled_and_stuck(moments: Any, state: str) -> None:
+    """It is sent on with the first word, and somebody is called if that does not get through; late tries count for nothing."""
+    run = running("COMPLETED", *moments)
+    [confirm] = view(replace(run, attributes={**run.attributes, "NeedsAttention": state == "STUCK"})).compensations
+    assert (confirm.state, confirm.settled and confirm.settled.by) == (state, "otto")
 
 
 def test_a_rejected_order_names_who_rejected_it_while_it_rolls_back() -> None:

@@ -1,5 +1,6 @@
 """The timeline tells who did what, and what came to nothing and why, by the saga's own rules."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,6 +117,12 @@ SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", *
         ),
         (
             [*SENT_ON[:-1], NOT_CONFIRMED],
+            signal("retry_step", CONFIRM),
+            "note",
+            "retry_step was ignored: ConfirmOrder was not stuck",
+        ),
+        (
+            [*SENT_ON, replace(NOT_CONFIRMED, sent=7)],
             signal("retry_step", CONFIRM),
             "note",
             "retry_step was ignored: ConfirmOrder was not stuck",

@@ -55,13 +55,13 @@ TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
 
 
 def test_a_command_and_its_answer_are_told() -> None:
-    """A command names its participant, and its answer names the command and how many tries it took."""
+    """A command names its participant, and its answer names the command, which one it was and how many tries it took."""
     answer = {"event": "PaymentCompletedEvent", "order_id": "7", "amount_minor": 1530}
     completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
     command, name = "ProcessPaymentCommand", "PaymentCompletedEvent"
     assert project([PAY, TRIED, completed], decode) == [
-        Moment(NOW, "command", command, "payment", command, None, {"summary": "do ProcessPayment"}),
-        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}),
+        Moment(NOW, "command", command, "payment", command, None, {"summary": "do ProcessPayment"}, 5),
+        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5),
     ]
 
 

@@ -46,6 +46,12 @@ async def test_a_token_names_its_caller() -> None:
     assert (bare.subject, bare.scopes, bare.customer_id) == ("tester", frozenset(), None)
 
 
+async def test_an_end_in_digits_is_read() -> None:
+    """As the library that checks it reads it."""
+    told = claims("orders:read")
+    assert (await tokens().caller(signed(told | {"exp": str(told["exp"])}))).until == told["exp"] + 30
+
+
 async def test_the_customer_claim_has_a_name() -> None:
     """The claim that names a customer is a setting; under another name it is none."""
     checks = tokens(**AUTHENTICATION, AUTH_CUSTOMER_CLAIM="https://shop.example.org/customer")

@@ -37,7 +37,7 @@ POINTS: dict[Story, int] = {
     stories.settled: 7,
     stories.stuck_and_retried: 8,
     stories.confirm_stuck_and_settled: 7,
-    stories.cancel_stuck_and_settled: 7,
+    stories.cancel_stuck_and_settled: 8,
     stories.earlier_run_found: 6,
 }
 """At how many points each story waits: counted anew in each run, and written down so that none is lost unseen."""

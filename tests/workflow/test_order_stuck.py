@@ -282,6 +282,8 @@ async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_agai
         patient.fail(RuntimeError("the order service is away"))
     await until_stuck(patient)
     assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "ROLLBACK_STUCK", True)
+    last = (await patient.handle.query("status"))["compensations"][-1]
+    assert (last["state"], last["settled"]["by"]) == ("STUCK", "otto")
     said = await refused(patient, "settle_step", SETTLE | step | {"by": "olga"})
     assert said == f"ValueError: otto settled {step['step']} already, paid by hand: what keeps failing is to put that on record"
     await by_signal(patient, "settle_step", SETTLE | step | {"by": "olga"})
