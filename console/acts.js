@@ -1,22 +1,24 @@
 /**
  * What a person may do to an order, as far as it makes sense now: each a small form that says who and why.
  */
-import { orderPath, post } from "./api.js";
-import { stuckSteps, troubleAt } from "./course.js";
+import { NO_ANSWER, orderPath, post } from "./api.js";
+import { FINDS_OUT, stuckSteps, troubleAt } from "./course.js";
 import { el } from "./dom.js";
 
 const BY = "order-saga-by";
 const BEFORE_PIVOT = ["PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"];
-const CLOSES_THE_RECORD = ["RegisterOrder", "ConfirmOrder"];
+const CLOSES_THE_RECORD = ["CancelOrder", "ConfirmOrder"];
 
 /** Return the acts that the API would take of an order as it stands. */
 function actsOf(view) {
   if (view.closed_at) return [];
   const asked = view.timeline.some((entry) => entry.kind === "decision" && entry.name === "cancel");
+  const troubles = stuckSteps(view).map((step) => ({ step, ...troubleAt(step, view) }));
+  const stops = asked || troubles.some(({ command }) => command === FINDS_OUT);
   return [
-    ...(view.state === "AWAITING_REVIEW" ? REVIEW : []),
-    ...stuckSteps(view).flatMap((step) => stuckActs(step, view)),
-    ...(BEFORE_PIVOT.includes(view.state) && !asked ? [CANCEL] : []),
+    ...(view.state === "AWAITING_REVIEW" && !stops ? REVIEW : []),
+    ...troubles.flatMap(stuckActs),
+    ...(BEFORE_PIVOT.includes(view.state) && !stops ? [CANCEL] : []),
   ];
 }
 
@@ -33,26 +35,38 @@ const CANCEL = {
   hard: true,
 };
 
-function stuckActs(step, view) {
-  const { command, participant, settledBy } = troubleAt(step, view);
+function stuckActs({ step, command, participant, settledBy }) {
   const retry = {
     path: `steps/${encodeURIComponent(step)}/retry`,
     title: `Retry ${command} now`,
     hint: `It is tried again anyway; this does not wait for the next try of ${command}.`,
     taken: `${command} is tried again now.`,
   };
-  const fate = CLOSES_THE_RECORD.includes(step)
-    ? "it is sent on until the order's record has your word in it"
-    : "nothing is paid or moved, it is not tried any more, and the order's record names you for ever";
   const settle = {
     path: `steps/${encodeURIComponent(step)}/settle`,
     title: `Settle ${command} by hand`,
-    hint: `By your word ${command} counts as put right: ${fate}. A try under way may still land: look at the books of ${participant} first.`,
-    taken: `Settled: ${command} counts as put right by hand, in your name.`,
+    hint: `By your word ${settling(command)}. A try under way may still land: look at the books of ${participant} first.`,
+    taken: command === FINDS_OUT ? ROLLS_BACK : `Settled: ${command} counts as put right by hand, in your name.`,
     evidence: true,
     hard: true,
   };
   return settledBy ? [retry] : [retry, settle];
+}
+
+const ROLLS_BACK = "Settled: by your word no earlier run completed the order, and it is rolled back.";
+
+/** Return what a person says by settling a command, and what comes of it. */
+function settling(command) {
+  if (command === FINDS_OUT) {
+    return (
+      "no earlier run completed the order: everything is refunded, restored and cancelled, " +
+      `${command} is not asked any more, and the order's record names you for ever`
+    );
+  }
+  const fate = CLOSES_THE_RECORD.includes(command)
+    ? "it is sent on until the order's record has your word in it"
+    : "nothing is paid or moved, it is not tried any more, and the order's record names you for ever";
+  return `${command} counts as put right: ${fate}`;
 }
 
 /** The acts of one order, shown in `section`. */
@@ -68,6 +82,7 @@ export class Acts {
     this.forms = new Map();
     this.list = el("div.acts");
     this.taken = el("p.taken", { role: "status" });
+    this.takenIn = null;
     this.section = section;
     section.append(el("h2", {}, "Act"), this.list, this.taken);
   }
@@ -75,33 +90,41 @@ export class Acts {
   /** Offer what makes sense now. A form in which somebody has begun to write stays, and says that it is too late. */
   offer(view) {
     const acts = actsOf(view);
-    const offered = new Set(acts.map((act) => act.path));
-    for (const [path, form] of this.forms) {
-      form.late.textContent = offered.has(path) ? "" : `Not offered any more: the order is ${view.state}.`;
-      if (offered.has(path) || form.begun()) continue;
+    const offered = new Set(acts.map((act) => act.title)); // of one step, one command after another may be stuck
+    for (const [title, form] of this.forms) {
+      form.late.textContent = offered.has(title) ? "" : `Not offered any more: the order is ${view.state}.`;
+      if (offered.has(title) || form.begun()) continue;
       form.node.remove();
-      this.forms.delete(path);
+      this.forms.delete(title);
     }
     for (const act of acts) {
-      if (this.forms.has(act.path)) continue;
+      if (this.forms.has(act.title)) continue;
       const form = actForm(act, (said, done) => this.send(act, said, done));
-      this.forms.set(act.path, form);
+      form.node.addEventListener("toggle", () => form.node.open && this.tell(""));
+      this.forms.set(act.title, form);
       this.list.append(form.node);
     }
+    if (view.state !== this.takenIn) this.tell("");
     this.section.hidden = this.forms.size === 0 && this.taken.textContent === "";
+  }
+
+  /** Tell that an act was taken, until the order has moved on or another act is begun. */
+  tell(text) {
+    this.taken.textContent = text;
   }
 
   /** Send an act; the order that answers is shown at once. */
   async send(act, said, done) {
     const view = await post(`${orderPath(this.id)}/${act.path}`, said);
-    this.taken.textContent = act.taken;
+    this.tell(act.taken);
+    this.takenIn = view.state;
     done();
     this.changed(view);
   }
 }
 
 function actForm(act, send) {
-  const prefix = `act-${act.path.replaceAll("/", "-")}`;
+  const prefix = `act-${act.title.replaceAll(" ", "-")}`;
   const field = (name, kind, given) => {
     const input = el(kind, { id: `${prefix}-${name}`, name, required: true, autocomplete: "off", ...given });
     return [el("label", { for: input.id }, name[0].toUpperCase() + name.slice(1)), input];
@@ -143,6 +166,8 @@ function actForm(act, send) {
 /** Return what to make of an act that was not answered as hoped. */
 function inWords(problem) {
   const after = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
-  const again = problem.passes ? ` It may or may not have been taken: send it again${after}; repeating it is safe.` : "";
-  return `${problem.message}.${again}`;
+  const unknown = problem.status === NO_ANSWER || problem.status >= 500;
+  const again = unknown ? ` It may or may not have been taken: send it again${after}; repeating it is safe.` : "";
+  const refused = problem.status === 429 ? ` It was not taken: send it again${after || " later"}.` : "";
+  return `${problem.message}.${again}${refused}`;
 }

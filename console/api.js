@@ -102,6 +102,6 @@ async function json(path, given) {
 
 async function problemOf(answer) {
   const after = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
-  const told = await answer.json().catch(() => ({}));
-  return new Problem(answer.status, String(told.detail ?? answer.statusText), Number.isNaN(after) ? null : after);
+  const told = await answer.json().catch(() => null);
+  return new Problem(answer.status, String(told?.detail ?? answer.statusText), Number.isNaN(after) ? null : after);
 }

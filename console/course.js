@@ -31,6 +31,8 @@ const STEPS = [
   { name: "ConfirmOrder", label: "Confirm", participant: "order", event: "OrderConfirmedEvent", refusal: null, back: null },
 ];
 const AFTER_PIVOT = STEPS[3];
+/** The command that must be obeyed before a rollback: its answer tells whether an earlier run, before a reset, went further. */
+export const FINDS_OUT = "RegisterOrder";
 const UNDOING = ["ROLLING_BACK", "ROLLBACK_STUCK", "FAILED"];
 /** When only the record is left: the state that tells of each step that it was done. */
 const TOLD_BY = { ProcessPayment: "PAYMENT_COMPLETED", DecreaseStock: "COMPLETED" };
@@ -58,38 +60,25 @@ export function courseOf(view) {
 /** Return what is stuck, as the API calls the steps: what must be obeyed, and is not. */
 export function stuckSteps(view) {
   if (view.closed_at) return [];
-  const stuck = view.compensations.filter((duty) => duty.state === "STUCK").map((duty) => duty.step);
-  if (stuck.length || !view.needs_attention) return stuck;
-  // What closes the order's record: the record has to hear of it even when a person has settled it.
-  return [view.state === "COMPLETED" ? AFTER_PIVOT.name : STEPS[0].name];
+  return view.compensations.filter((duty) => duty.state === "STUCK").map((duty) => duty.step);
 }
 
-/** Return what is commanded at a stuck step, like `RefundPayment`, what its last try ended with, and who settled it already. */
+/**
+ * Return what is commanded at a stuck step, like `RefundPayment`, what its last try ended with, and who settled it already: what
+ * closes the order's record is stuck even then, as long as the record has not heard of it.
+ */
 export function troubleAt(name, view) {
-  const command = view.compensations.find((duty) => duty.step === name)?.command ?? `${name}Command`;
+  const { command, settled } = view.compensations.find((duty) => duty.step === name);
   const participant = STEPS.find((step) => step.name === name)?.participant ?? "participant";
-  const settledBy = settlementOf(name, view)?.by ?? null;
-  return { command: command.replace(/Command$/, ""), participant, error: errorOf(command, view), settledBy };
-}
-
-/** Return who settled a step, why and by what evidence, or null: as what must be obeyed tells it, or else the timeline. */
-function settlementOf(name, view) {
-  const told = view.compensations.find((duty) => duty.step === name)?.settled;
-  if (told) return told;
-  const decided = view.timeline.findLast(
-    (entry) => entry.kind === "decision" && entry.name === "settle_step" && entry.detail.step === name,
-  );
-  return decided ? { ...decided.detail, at: decided.at } : null;
+  return { command: bare(command), participant, error: errorOf(command, view), settledBy: settled?.by ?? null };
 }
 
 function forward(step, view) {
   const { name, label, participant } = step;
   const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view)) };
-  if (!backOf(step, view)) {
-    part.settled = settlementOf(step.name, view);
-    if (part.settled) part.state = "settled";
-    else if (stuckSteps(view).includes(step.name)) part.state = "stuck";
-  }
+  const duty = view.compensations.find((told) => told.step === name && told.command === `${name}Command`);
+  if (duty) part.settled = duty.settled;
+  if (duty && ["STUCK", "SETTLED"].includes(duty.state)) part.state = duty.state.toLowerCase();
   if (part.state === "ahead" && (UNDOING.includes(view.state) || view.closed_at)) part.state = "skipped";
   return part;
 }
@@ -129,15 +118,14 @@ function backOf(step, view) {
 function backward(step, view) {
   const told = backOf(step, view);
   if (!told) return null;
-  const settled = settlementOf(step.name, view);
   return {
     label: step.back,
     participant: step.participant,
-    command: told.command.replace(/Command$/, ""),
-    state: settled ? "settled" : told.state.toLowerCase(),
+    command: bare(told.command),
+    state: told.state.toLowerCase(),
     tries: told.attempts,
     error: told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null,
-    settled,
+    settled: told.settled,
   };
 }
 
@@ -156,6 +144,11 @@ function reviewOf(view) {
 /** Return how a review ended that no decision on the timeline tells of. */
 function passed(view) {
   return view.timeline.some((entry) => entry.name === "PAYMENT_COMPLETED") ? "done" : "skipped";
+}
+
+/** Return a command as people call it, like `RefundPayment`. */
+function bare(command) {
+  return command.replace(/Command$/, "");
 }
 
 /** Return what the last try of a command ended with, as far as anybody knows. */

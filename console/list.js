@@ -13,6 +13,7 @@ import { attention, stateChip, statusChip } from "./words.js";
 
 const REFRESH_MS = 5_000;
 const ON_A_PAGE = "25";
+const LOADING = "Loading …";
 const STATUSES = ["PENDING", "CONFIRMED", "CANCELLED"];
 const COLUMNS = ["Order", "State", "Status", "Customer", "Total", "Placed", "Why it failed"];
 
@@ -22,7 +23,7 @@ export function listPage(page, signal) {
   document.title = "Orders · Order saga";
   const warning = el("p.warning", { hidden: true, role: "status" });
   const rows = el("tbody", { role: "rowgroup" });
-  const nothing = el("p.nothing", {}, "Loading …");
+  const nothing = el("p.nothing", {}, LOADING);
   const paging = el("nav.paging", { "aria-label": "Pages" });
   page.append(
     el("div.head", {}, el("h1", {}, "Orders"), filterForm(filters)),
@@ -43,7 +44,11 @@ export function listPage(page, signal) {
     show(paging, pages(list, filters), ([text, address]) => el("a", { href: address }, text));
     return REFRESH_MS;
   };
-  const soon = watch(load, { fresh, wrong }, signal);
+  const missed = (problem) => {
+    if (nothing.textContent === LOADING) nothing.textContent = "Not loaded.";
+    wrong(problem);
+  };
+  const soon = watch(load, { fresh, wrong: missed }, signal);
   onToken(soon, signal);
 }
 

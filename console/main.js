@@ -26,8 +26,8 @@ function turn() {
 function serveDefects() {
   const tell = (event) => {
     const what = event.reason ?? event.message;
-    byId("notice").replaceChildren(el("span", {}, `This page failed: ${what}. Reload it; the orders are not touched by that.`));
-    byId("notice").hidden = false;
+    byId("defect").replaceChildren(el("span", {}, `This page failed: ${what}. Reload it; the orders are not touched by that.`));
+    byId("defect").hidden = false; // and stays, whatever goes well beside it
   };
   window.addEventListener("error", tell);
   window.addEventListener("unhandledrejection", tell);

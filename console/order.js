@@ -54,9 +54,12 @@ export function orderPage(page, id, signal) {
       if (yes) soon();
     };
     const heard = (entry) => timeline.hear(entry) && soon();
-    const closed = await follow(id, { heard, live }, signal);
-    following = false;
-    if (closed) soon();
+    try {
+      if (await follow(id, { heard, live }, signal)) soon();
+    } finally {
+      following = false;
+      parts.live.textContent = ""; // closed, or refused for good
+    }
   }
 
   const load = async () => {

@@ -4,7 +4,7 @@
  */
 
 /**
- * Yield the events of a stream as they come; `null` for a sign of life that is none.
+ * Yield the events of a stream as they come, until it ends or breaks; `null` for a sign of life that is none.
  *
  * @param {ReadableStream<Uint8Array>} stream
  * @returns {AsyncGenerator<{id: string, event: string, data: string}|null>}
@@ -18,7 +18,9 @@ export async function* events(stream) {
     } else if (line.startsWith(":")) {
       yield null;
     } else {
-      const [, name, value] = /^([^:]*):? ?(.*)$/.exec(line);
+      const colon = line.indexOf(":");
+      const name = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
       fields[name] = name === "data" && fields.data !== undefined ? `${fields.data}\n${value}` : value;
     }
   }
@@ -29,7 +31,7 @@ async function* lines(stream) {
   let rest = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => ({ done: true })); // whether it ends or breaks, no more comes
       if (done) return;
       const whole = (rest + value).split(/\r\n|\n|\r(?!$)/);
       rest = whole.pop();

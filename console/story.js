@@ -1,7 +1,7 @@
 /**
  * How an order stands, in one sentence: why it failed, what it waits for, and what is stuck and what to do about it.
  */
-import { stuckSteps, troubleAt } from "./course.js";
+import { FINDS_OUT, stuckSteps, troubleAt } from "./course.js";
 import { el, folded, show } from "./dom.js";
 import { meaningOf } from "./words.js";
 
@@ -40,11 +40,16 @@ function why(failure, state) {
 
 function trouble({ command, participant, error, settledBy }) {
   const what = settledBy ? `${command} was settled by ${settledBy}, and is not on record yet` : `${command} is stuck`;
+  const then =
+    command === FINDS_OUT
+      ? "the order waits as it is until the order service answers whether an earlier run of it went further: then it rolls back, " +
+        "or completes if an earlier run had completed it."
+      : "the order goes on by itself when it succeeds.";
   return el(
     "div.stuck",
     {},
     el("p", {}, el("b", {}, what), error ? `: it keeps failing with “${error}”.` : ": it keeps failing."),
-    el("p", {}, `${advice(error, participant)} It is still tried, without end, and the order goes on by itself when it succeeds.`),
+    el("p", {}, `${advice(error, participant)} It is still tried, without end, and ${then}`),
   );
 }
 

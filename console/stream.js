@@ -1,7 +1,7 @@
 /**
  * An order's timeline as it is written: taken up behind the last entry heard whenever the connection is lost.
  */
-import { ask, orderPath } from "./api.js";
+import { ask, orderPath, Problem } from "./api.js";
 import { events } from "./sse.js";
 
 /** The API gives a sign of life every 15 s; without any the connection is lost, whatever the network says. */
@@ -22,8 +22,8 @@ const LONGEST_PAUSE_MS = 8_000;
 export async function follow(id, tell, signal) {
   let last = "";
   let pause = 500;
-  while (!signal.aborted) {
-    await seen(signal);
+  while (await seen(signal)) {
+    let after = 0;
     const broken = new AbortController();
     const ending = AbortSignal.any([signal, broken.signal]);
     const hide = () => document.hidden && broken.abort();
@@ -48,13 +48,15 @@ export async function follow(id, tell, signal) {
         }
       }
     } catch (problem) {
-      if (problem.status && !problem.passes) return false; // the page asks for the order, too, and tells what is wrong
+      if (!(problem instanceof Problem)) throw problem;
+      if (!problem.passes) return false; // the page asks for the order, too, and tells what is wrong
+      after = (problem.afterSeconds ?? 0) * 1000;
     } finally {
       clearTimeout(watch);
       broken.abort();
       tell.live(false);
     }
-    await waited(pause, signal);
+    await waited(Math.max(pause, after), signal);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
   return false;
@@ -62,17 +64,27 @@ export async function follow(id, tell, signal) {
 
 /** Wait so long, or until `signal`. */
 function waited(milliseconds, signal) {
-  return new Promise((done) => {
+  return first(signal, (done, over) => {
     const timer = setTimeout(done, milliseconds);
-    signal.addEventListener("abort", () => done(clearTimeout(timer)), { once: true });
+    over.addEventListener("abort", () => clearTimeout(timer), { once: true });
   });
 }
 
-/** Wait until somebody looks at the page, or until `signal`. */
-function seen(signal) {
-  return new Promise((done) => {
-    if (!document.hidden || signal.aborted) done();
-    else document.addEventListener("visibilitychange", done, { once: true, signal });
-    signal.addEventListener("abort", done, { once: true });
+/** Wait until somebody looks at the page, or until `signal`; return whether it is to go on. */
+async function seen(signal) {
+  while (document.hidden && !signal.aborted) {
+    await first(signal, (done, over) => document.addEventListener("visibilitychange", done, { signal: over }));
+  }
+  return !signal.aborted;
+}
+
+/** Wait until what `begin` waits for has come, or until `signal`; nothing is left listening. */
+async function first(signal, begin) {
+  if (signal.aborted) return;
+  const over = new AbortController();
+  await new Promise((done) => {
+    signal.addEventListener("abort", done, { once: true, signal: over.signal });
+    begin(done, over.signal);
   });
+  over.abort();
 }

@@ -16,6 +16,9 @@ export function onToken(listener, signal) {
   changed.addEventListener("token", listener, { signal });
 }
 
+/** What can be sent as one; a curly quote or a "…" of somebody's mail cannot. */
+const SENDABLE = /^[\x21-\x7e]+$/;
+
 /** Ask for a token, and say why: the API wants one, or does not believe the one it was given. */
 export function askForToken(why) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
@@ -27,13 +30,19 @@ export function askForToken(why) {
 export function serveToken() {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   const field = /** @type {HTMLInputElement} */ (byId("ask-token"));
+  const wrong = byId("ask-wrong");
   byId("ask-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    use(field.value.trim().replace(/^Bearer\s+/i, ""));
-    dialog.close();
+    const given = field.value.trim().replace(/^Bearer(\s+|$)/i, "");
+    if (SENDABLE.test(given)) {
+      use(given);
+      dialog.close();
+    } else {
+      wrong.textContent = "This can be no token: it is empty, or holds a blank or a sign like “…”. Copy it whole.";
+    }
   });
   byId("ask-later").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => (field.value = ""));
+  dialog.addEventListener("close", () => (field.value = wrong.textContent = ""));
   byId("forget").addEventListener("click", () => use(null));
   tell();
 }

@@ -95,9 +95,11 @@ async def test_an_order_is_found_by_its_id(page: Page) -> None:
 
 
 async def test_a_filter_that_cannot_be_is_told(page: Page) -> None:
-    """In the API's own words."""
-    await page.goto("/?customer_id=no%20body")
-    await expect(notice(page)).to_contain_text("The API does not take this: customer_id")
+    """In the API's own words, and nothing is waited for."""
+    for asked in ("customer_id=no%20body", "cursor=nonsense"):
+        await page.goto(f"/?{asked}")
+        await expect(notice(page)).to_contain_text(f"The API does not take this: {asked.partition('=')[0]}")
+        await expect(page.locator(".nothing")).to_have_text("Not loaded.")
 
 
 async def test_what_needs_attention_is_found_and_marked(page: Page, stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """One order on the console, from its beginning to its end, and what people do to it there."""
 
 import json
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -137,6 +138,93 @@ async def test_an_act_without_an_answer_is_sent_again(page: Page, stack: Stack) 
     assert told(stack.closed("slow")).count("approve") == 1
 
 
+async def test_an_act_that_was_turned_away_is_known_not_to_be_taken(page: Page, stack: Stack) -> None:
+    """Too many requests: nothing came of it, and the form says so; the line that it was taken goes when another is begun."""
+    stack.place(order(price=LARGE, order_id="busy"))
+    await is_open(page, "busy", "AWAITING_REVIEW")
+    await answers(page, "**/orders/busy/approve", {"detail": "more than 1 per 1 second from you"}, status=429, after="3")
+    form = await act(page, "Approve", by="ann", reason="a known customer")
+    await expect(form.locator(".answer")).to_have_text(
+        "Too many requests: more than 1 per 1 second from you. It was not taken: send it again after 3 s."
+    )
+    await answers(page, "**/orders/busy/approve", stack.http.get("/orders/busy").json(), status=202)
+    await form.locator("form button").click()
+    await expect(page.locator(".taken")).to_have_text("Approved: the order goes on.")
+    await page.locator("details.act summary", has_text="Cancel the order").click()
+    await expect(page.locator(".taken")).to_have_text("")
+    await form.locator("summary").click()
+    await form.get_by_label("Reason").fill("again")
+    await form.locator("form button").click()
+    await expect(page.locator(".taken")).to_have_text("Approved: the order goes on.")
+    await page.unroute("**/orders/busy/approve")
+    said = stack.http.post("/orders/busy/reject", json={"by": "rita", "reason": "fraud"})
+    assert said.status_code == 202
+    await expect(state(page)).to_have_text("FAILED")
+    await expect(page.locator(".taken")).to_have_text("")
+
+
+async def answers(page: Page, path: str, told: Any, *, status: int = 200, after: str = "0") -> None:
+    """Answer what the page asks at `path` in the API's place."""
+    await page.unroute(path)
+    headers = {"Retry-After": after}
+    await page.route(path, lambda route: route.fulfill(status=status, json=told, headers=headers))
+
+
+async def shows(page: Page, stack: Stack, **told: Any) -> None:
+    """Open an order as the API might show it: one that is open, and needs attention."""
+    placed = stack.place(order(order_id="shown"), Prefer="wait=20").json()
+    nothing: dict[str, Any] = {"failure": None, "compensations": [], "timeline": [], "closed_at": None, "needs_attention": True}
+    await answers(page, "**/orders/shown", placed | {"status": "PENDING"} | nothing | told)
+    await answers(page, "**/orders/shown/events", {"detail": "none"}, status=404)
+    await is_open(page, "shown", told["state"])
+
+
+def stuck_at(step: str, command: str, **settled: str) -> dict[str, Any]:
+    """Return what must be obeyed and is not, as the API shows it."""
+    word = settled | {"at": "2026-01-01T00:00:00Z"} if settled else None
+    return {"step": step, "command": command, "state": "STUCK", "attempts": 20, "settled": word}
+
+
+async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_it(page: Page, stack: Stack) -> None:
+    """What becomes of the order is open until it is answered, or until a person says that no earlier run completed it."""
+    await shows(page, stack, state="PENDING", compensations=[stuck_at("RegisterOrder", "RegisterOrderCommand")])
+    told = page.locator(".stuck").first
+    await expect(told).to_contain_text("RegisterOrder is stuck")
+    await expect(page.locator(".live")).to_have_text("")
+    await expect(told).to_contain_text("the order waits as it is until the order service answers whether an earlier run of it")
+    await expect(told).to_contain_text("then it rolls back, or completes if an earlier run had completed it.")
+    titles = ["Retry RegisterOrder now", "Settle RegisterOrder by hand"]
+    await expect(page.locator("details.act summary")).to_have_text(titles)
+    hint = page.locator("details.act", has_text=titles[1]).locator(".hint")
+    for words in ("no earlier run completed the order", "everything is refunded, restored and cancelled", "not asked any more"):
+        await expect(hint).to_contain_text(words)
+    await expect(hint).not_to_contain_text("sent on")
+    await expect(step(page, "RegisterOrder").locator(".step")).to_have_attribute("data-state", "stuck")
+    await expect(step(page, "RegisterOrder").locator(".back")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "card", "shown"),
+    [("ConfirmOrder", "ConfirmOrder", ".step", "COMPLETED"), ("RegisterOrder", "CancelOrder", ".back", "ROLLBACK_STUCK")],
+)
+async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
+    page: Page, stack: Stack, name: str, command: str, card: str, shown: str
+) -> None:
+    """Settled and stuck again, it names who settled it, and can be retried alone; heard of, it is settled."""
+    await shows(page, stack, state=shown, compensations=[stuck_at(name, f"{command}Command", **OTTO)])
+    drawn = step(page, name).locator(card)
+    await expect(page.locator(".stuck").first).to_contain_text(f"{command} was settled by otto, and is not on record yet")
+    await expect(drawn).to_have_attribute("data-state", "stuck")
+    await expect(drawn).to_contain_text("transfer 4711")
+    await expect(page.locator("details.act summary")).to_have_text([f"Retry {command} now"])
+    settled = stuck_at(name, f"{command}Command", **OTTO) | {"state": "SETTLED"}
+    await shows(page, stack, state=shown, compensations=[settled])
+    await expect(drawn).to_have_attribute("data-state", "settled")
+    await expect(drawn).to_contain_text("transfer 4711")
+    await expect(page.locator(".stuck")).to_have_count(0)
+    await expect(page.locator("details.act")).to_have_count(0)
+
+
 async def test_an_order_that_is_not_there_is_told(page: Page) -> None:
     """And an id that none can have is refused in words, and leads to nothing else."""
     await page.goto("/?order=nobody")
@@ -196,14 +284,15 @@ async def test_a_stuck_confirm_is_settled_and_the_page_names_who_did_it(page: Pa
     confirm = step(page, "ConfirmOrder").locator(".step")
     await expect(confirm).to_have_attribute("data-state", "stuck")
     await act(page, "Settle ConfirmOrder by hand", **OTTO)
-    await expect(confirm).to_have_attribute("data-state", "settled")
     for word in OTTO.values():
         await expect(confirm).to_contain_text(word)
     stuck_again = page.locator(".stuck").first
     await expect(stuck_again).to_contain_text("ConfirmOrder was settled by otto, and is not on record yet")
+    await expect(confirm).to_have_attribute("data-state", "stuck")
     await expect(page.locator("details.act summary")).to_have_text(["Retry ConfirmOrder now"])
     stack.start_worker("order")
     stack.ready("order")
     await expect(page.locator(".live")).to_have_text("complete")
     await expect(page.locator(".chips")).to_contain_text("CONFIRMED")
+    await expect(confirm).to_have_attribute("data-state", "settled")
     await expect(confirm).to_contain_text("transfer 4711")

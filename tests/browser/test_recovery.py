@@ -1,7 +1,9 @@
 """What the console shows while a part is away, and when it is back."""
 
+import time
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.looks import is_open, names, notice, state, told
 from tests.stack import Stack, order, until
@@ -68,6 +70,89 @@ async def test_temporal_away_is_told(page: Page, stack: Stack) -> None:
     await page.get_by_label("Needs attention").uncheck()
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator(".warning")).to_be_hidden()
+
+
+async def test_a_page_that_nobody_looks_at_asks_nothing(page: Page, stack: Stack) -> None:
+    """Neither the list nor an order, nor its stream; it goes on when it is looked at again."""
+    asked: list[str] = []
+    stack.place(order(price=100_000, order_id="unseen"))
+    page.on("request", lambda sent: asked.append(sent.url) if "/orders" in sent.url else None)
+    for address, shown in (("/", ".orders tbody tr"), ("/?order=unseen", ".live.on")):
+        await page.goto(address)
+        await expect(page.locator(shown).first).to_be_visible()
+        await look(page, away=True)
+        await page.wait_for_timeout(1_000)
+        asked.clear()
+        await page.wait_for_timeout(6_000)
+        assert asked == []
+        async with page.expect_request("**/orders*/**" if "order=" in address else "**/orders?*"):
+            await look(page, away=False)
+        await expect(page.locator(shown).first).to_be_visible()
+
+
+async def look(page: Page, *, away: bool) -> None:
+    """Tell the page that it is hidden, or that somebody looks at it."""
+    await page.evaluate(
+        """away => {
+            Object.defineProperty(document, "hidden", { get: () => away, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        away,
+    )
+
+
+async def test_news_cut_no_pause_short(page: Page, stack: Stack) -> None:
+    """Who is told when to come again comes then, though it is looked at again and the stream tells more meanwhile."""
+    asked: list[str] = []
+    stack.place(order(price=100_000, order_id="paced"))
+    await is_open(page, "paced", "AWAITING_REVIEW")
+    await expect(page.locator(".live")).to_have_text("live")
+    later = {"status": 503, "headers": {"Retry-After": "4"}, "json": None}
+    await page.route("**/orders/paced", lambda route: route.fulfill(**later))
+    await expect(notice(page)).to_contain_text("Not now")
+    page.on("request", lambda sent: asked.append(sent.url) if sent.url.endswith("/paced") else None)
+    for _ in range(4):
+        await page.wait_for_timeout(500)
+        await look(page, away=False)
+    stack.temporal("workflow", "signal", "--name", "nonsense", "--workflow-id", "order-paced")
+    await expect(page.locator(".timeline .name").last).to_contain_text("nonsense was ignored")
+    assert asked == []
+    await page.unroute("**/orders/paced")
+    await expect(notice(page)).to_be_hidden()
+    assert len(asked) == 1
+
+
+async def test_a_stream_comes_again_when_it_is_told_and_hides_no_defect(page: Page) -> None:
+    """A Retry-After is waited for, a stream that ends is taken up again, nothing is left listening, our own errors are told."""
+    asked: list[float] = []
+
+    async def answer(route: Route) -> None:
+        asked.append(time.monotonic())
+        event = f'id: {len(asked)}-0\nevent: state\ndata: {{"number": {len(asked)}}}\n\n'
+        if len(asked) == 1:
+            await route.fulfill(status=429, json=None, headers={"Retry-After": "2"})
+        else:
+            await route.fulfill(body=event, content_type="text/event-stream")
+
+    await page.goto("/")
+    await page.route("**/orders/mocked/events", answer)
+    told = await page.evaluate("""async () => {
+        const { follow } = await import("/console/stream.js");
+        const { signal } = new AbortController();
+        let listening = 0;
+        const add = signal.addEventListener.bind(signal);
+        signal.addEventListener = (name, listener, given) => {
+            listening += 1;
+            given.signal.addEventListener("abort", () => (listening -= 1));
+            add(name, listener, given);
+        };
+        const heard = ({ number }) => { if (number === 4) null.defect; };
+        const error = await follow("mocked", { heard, live() {} }, signal).catch((error) => error);
+        return [error.name, listening];
+    }""")
+    assert told == ["TypeError", 0]
+    assert len(asked) == 4
+    assert asked[1] - asked[0] >= 2
 
 
 async def test_too_many_requests_are_told(page: Page) -> None:

@@ -92,6 +92,7 @@ async def test_a_token_that_does_not_read_is_told(page: Page) -> None:
     await expect(notice(page)).to_contain_text(
         "Your token does not allow this: GET /orders needs a token with the scope orders:read"
     )
+    await expect(page.locator(".nothing")).to_have_text("Not loaded.")
     await page.get_by_role("button", name="Forget token").click()
     await page.get_by_role("button", name="Not now").click()
     await expect(page.get_by_role("dialog")).to_be_hidden()
@@ -99,6 +100,21 @@ async def test_a_token_that_does_not_read_is_told(page: Page) -> None:
     await expect(page.get_by_role("dialog")).to_be_hidden()
     await page.get_by_role("button", name="Give a token").click()
     await give(page, token(READ))
+    await expect(notice(page)).to_be_hidden()
+
+
+@pytest.mark.parametrize("words", ["eyJhbGciOi…", "“eyJ.e30.abc”", "eyJ.e30 abc", "Bearer  ", "tokén"])
+async def test_what_can_be_no_token_is_refused_at_once(page: Page, words: str) -> None:
+    """It could not even be sent: the dialogue says so, keeps what was typed, and takes the right one."""
+    await page.goto("/")
+    dialog = page.get_by_role("dialog")
+    await give(page, words)
+    await expect(dialog).to_contain_text("This can be no token")
+    assert await page.get_by_label("Bearer token").input_value() == words
+    assert await page.evaluate("sessionStorage.length") == 0
+    await give(page, token(READ))
+    await expect(dialog).to_be_hidden()
+    await expect(page.locator(".nothing, .orders tbody tr").first).not_to_have_text("Not loaded.")
     await expect(notice(page)).to_be_hidden()
 
 
