@@ -33,15 +33,24 @@ CLOSED_TO_US = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLE
 
 
 async def until_it_answers(what: str, ask: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
-    """Return what `ask` returns once it succeeds, or None when told to stop before; say now and then what is waited for."""
+    """Return what `ask` returns once it succeeds, or None when told to stop before; say now and then what is waited for.
+
+    An answer under way is not waited for, either: while Temporal starts its client may try a call for 10 s.
+    """
     tries, said = 0, ""
     while not stop.is_set():
+        asked, stopping = asyncio.ensure_future(ask()), asyncio.ensure_future(stop.wait())
         try:
-            return await ask()
+            await asyncio.wait([asked, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if asked.done():
+                return asked.result()
         except AWAY as error:
             if (why := plainly(error)) != said or tries % SAY_AGAIN_TRIES == 0:
                 LOG.warning("waiting for %s: %s", what, why)
             tries, said = tries + 1, why
+        finally:
+            asked.cancel()
+            stopping.cancel()
         await _pause(stop, ASK_AGAIN_SECONDS)
     return None
 
