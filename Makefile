@@ -34,7 +34,8 @@ test: check postgresql ## everything that must hold before a change lands
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
 
 verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
-	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 --ignore tests/core/test_composed.py
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/browser
+	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 --ignore tests/browser --ignore tests/core/test_composed.py
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/core/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them

@@ -35,7 +35,7 @@ AT_ONCE = 15
 PROFILES = {
     # The same ones each time, and reported as they are: to make an example smaller takes longer than a test may.
     "short": settings(max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate]),
-    "long": settings(max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))),
+    "long": settings(max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "25"))),
 }
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "short")
 SEED = int(os.environ.get("HYPOTHESIS_SEED", random.SystemRandom().randrange(2**32)))
