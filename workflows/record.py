@@ -112,7 +112,7 @@ class Record:
             Compensation(
                 step=duty.step,
                 command=f"{duty.call.name}Command",
-                state=Progress.STUCK if duty.stuck else duty.progress,
+                state=_standing(duty),
                 settled=Settlement.model_validate(vars(duty.settlement)) if duty.settlement else None,
             )
             for duty in duties
@@ -141,7 +141,7 @@ class Record:
     def _follow(self, duty: Duty) -> None:
         """Show what a compensation, or a step after the pivot, has come to; a rollback is stuck as long as any of it is."""
         stuck = any(compensation.stuck for compensation in self._saga.compensations)
-        cause = f"{duty.call.name}Command {Progress.STUCK if duty.stuck else duty.progress}"
+        cause = f"{duty.call.name}Command {_standing(duty)}"
         if stuck and self.state is SagaState.ROLLING_BACK:
             self.move(SagaState.ROLLBACK_STUCK, cause)
         elif not stuck and self.state is SagaState.ROLLBACK_STUCK:
@@ -196,6 +196,11 @@ class Record:
             for duty in self._saga.stuck
         ]
         return "\n\n".join(told)
+
+
+def _standing(duty: Duty) -> Progress:
+    """Return how far a duty has come; one that was settled and does not get on record is stuck as well."""
+    return Progress.STUCK if duty.stuck else duty.progress
 
 
 def _way_out(duty: Duty) -> str:

@@ -202,13 +202,13 @@ def _add_word(
     connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCommand, condition: sa.ColumnElement[bool]
 ) -> None:
     """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
-    own = [told for told in _told(command) if told["command"] == type(command).__name__ and told["settled"]]
-    row = _find(connection, command.order_id) if own else None
-    if row is None:
+    name = type(command).__name__
+    word = [told for told in _told(command) if told["command"] == name and told["settled"]]
+    row = _find(connection, command.order_id) if word else None
+    if row is None or any(told["command"] == name and told["settled"] for told in row.compensations):
         return
-    known = [told for told in row.compensations if told["command"] != type(command).__name__ or told["settled"]]
-    if all(told["command"] != type(command).__name__ for told in known):
-        _update(connection, command.order_id, condition, {"compensations": [*known, *own]})
+    others = [told for told in row.compensations if told["command"] != name]
+    _update(connection, command.order_id, condition, {"compensations": [*others, *word]})
 
 
 def _told(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
