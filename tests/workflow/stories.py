@@ -112,6 +112,15 @@ async def deadline_passes(script: Script, seconds: int) -> None:
     await asyncio.sleep(seconds - (datetime.now(UTC) - started).total_seconds() + 0.05)
 
 
+async def cancelled_while_it_is_paid(script: Script) -> None:
+    """The customer cancels while the payment is under way, which succeeds; the story goes on from here."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(payment))
+
+
 async def completed(script: Script, **options: Any) -> None:
     """Everybody says yes."""
     await script.start(ORDER, **options)
@@ -144,11 +153,7 @@ async def out_of_stock(script: Script) -> None:
 
 async def cancelled_by_signal(script: Script) -> None:
     """The customer cancels while the payment is under way."""
-    await script.start(ORDER)
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    await script.handle.signal("cancel", DECISION)
-    script.answer(yes(payment))
+    await cancelled_while_it_is_paid(script)
     await take_back(script, RefundPaymentCommand, CancelOrderCommand)
     await script.failed()
 
@@ -238,11 +243,7 @@ async def confirm_stuck_and_settled(script: Script) -> None:
 
 async def cancel_stuck_and_settled(script: Script) -> None:
     """The order is cancelled while its payment is under way, and the order service does not take that until it is put right."""
-    await script.start(ORDER)
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    await script.handle.signal("cancel", DECISION)
-    script.answer(yes(payment))
+    await cancelled_while_it_is_paid(script)
     await take_back(script, RefundPaymentCommand)
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     script.fail(REFUSED)
@@ -263,11 +264,7 @@ async def in_state(script: Script, state: str) -> None:
 
 async def refund_refused(script: Script) -> None:
     """The customer cancels while the payment is under way, and its refund is refused; the story goes on from here."""
-    await script.start(ORDER)
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    await script.handle.signal("cancel", DECISION)
-    script.answer(yes(payment))
+    await cancelled_while_it_is_paid(script)
     await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
     script.fail(REFUSED)
     await script.recorded()

@@ -15,7 +15,7 @@ from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflow.conftest import Play
 from tests.workflow.operators import RETRY, SETTLE, SOON, Say, by_signal, by_update, each_way, refused, until_stuck
-from tests.workflow.stories import DECISION, ORDER, REFUSED, obey, take_back, yes
+from tests.workflow.stories import ORDER, REFUSED, cancelled_while_it_is_paid, obey, take_back, yes
 
 
 @pytest.fixture
@@ -27,11 +27,7 @@ async def soon(play: Play) -> AsyncIterator[Script]:
 
 async def stuck_refund(script: Script) -> None:
     """The customer cancels while the payment is under way, and its refund fails twice; the story goes on from here."""
-    await script.start(ORDER)
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    await script.handle.signal("cancel", DECISION)
-    script.answer(yes(payment))
+    await cancelled_while_it_is_paid(script)
     for attempt in (1, 2):
         await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand, attempt=attempt)
         script.fail(RuntimeError("the payment provider is away"))
