@@ -130,7 +130,10 @@ def test_a_taken_id_tells_nothing_else(stack: Stack) -> None:
     taken = ask(stack, "POST", "/orders", ANNS | {"customer_id": "bob"}, **bearer(WRITE, customer="bob"))
     assert (own.status_code, taken.status_code) == (422, 422)
     assert own.text == taken.text
-    assert taken.json()["detail"] == "the order id anns belongs to another order; choose another order_id or Idempotency-Key"
+    assert (
+        taken.json()["detail"]
+        == "the order id anns belongs to another order; choose another order_id, or another Idempotency-Key"
+    )
 
 
 def test_a_key_is_its_callers_own(stack: Stack) -> None:
@@ -161,7 +164,9 @@ def test_an_order_that_is_not_on_record_yet_is_its_customers(stack: Stack) -> No
 
     failure = (until(closed, "it is cancelled") or {})["failure"]
     assert failure["reason"] == "CANCELLED"
-    assert failure["details"] == {"by": "somebody (as a till)", "reason": "a test"}
+    assert (failure["message"], failure["details"]) == (failure["customer_message"], {}), "ann is told no names"
+    told = ask(stack, "GET", "/orders/early", **bearer(READ)).json()["failure"]
+    assert told["details"] == {"by": "somebody (as a till)", "reason": "a test"}
 
 
 def test_a_run_under_anothers_order_id_is_not_theirs(stack: Stack) -> None:

@@ -29,7 +29,7 @@ STARTS: dict[str, tuple[tuple[Any, ...], str]] = {
     "null": ((None,), "order: "),
     "a string": (("order",), "order: "),
     "a list": (([ORDER],), "order: "),
-    "an empty object": (({},), "customer_id: Field required; currency: Field required; lines: Field required"),
+    "an empty object": (({},), "customer_id: is missing; currency: is missing; lines: is missing"),
     "an unknown name": ((ORDER | {"lines": None, "linez": []},), "lines: "),
     "no lines": ((ORDER | {"lines": []},), "lines: "),
     "a fractional quantity": ((ORDER | {"lines": [LINE | {"quantity": 1.5}]},), "lines.0.quantity: "),
