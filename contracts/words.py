@@ -44,12 +44,11 @@ FOR_CUSTOMERS: Mapping[FailureReason, str] = {
 
 WRONG: Mapping[str, str] = {
     "missing": "is missing",
-    "extra_forbidden": "is no field that there is",
+    "extra_forbidden": "there is no such field",
     "string_type": "must be text",
-    "string_sub_type": "must be text",
     "string_unicode": "must be text in UTF-8",
-    "string_too_short": "must not be shorter than {min_length} characters",
-    "string_too_long": "must not be longer than {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "int_parsing_size": "must be a whole number, and not one so large",
@@ -138,19 +137,21 @@ def _what_is_wrong(error: Mapping[str, Any]) -> str:
     kind, known = error.get("type", ""), error.get("ctx", {})
     if kind == "string_pattern_mismatch":
         return f"must be {IN_WORDS.get(known['pattern'], 'text of another form')}"
+    if kind == "string_too_short" and known.get("min_length") == 1:
+        return "must not be empty"
     if kind in ("too_short", "too_long") and "field_type" in known:
         return _wrong_length(kind, known)
     if kind in WRONG:
-        return WRONG[kind].format_map({name: _number(value) for name, value in known.items()})
+        return WRONG[kind].format_map({name: _plain(value) for name, value in known.items()})
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
 
 
 def _wrong_length(kind: str, known: Mapping[str, Any]) -> str:
     """Return what is wrong with a list of too few or too many."""
     bound, least = ("at least", known.get("min_length")) if kind == "too_short" else ("at most", known.get("max_length"))
-    return f"must have {bound} {_number(least)} entr{'y' if least == 1 else 'ies'}"
+    return f"must have {bound} {_plain(least)} entr{'y' if least == 1 else 'ies'}"
 
 
-def _number(value: Any) -> Any:
-    """Return a number as people read it, e.g. `1,000,000`; anything else as it is."""
-    return f"{value:,}" if isinstance(value, int) else value
+def _plain(value: Any) -> Any:
+    """Return a bound or a choice as people read it: `1,000,000`, and `PENDING or CONFIRMED` without quotes."""
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("'", "")
