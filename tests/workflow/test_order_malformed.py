@@ -173,4 +173,4 @@ async def test_a_start_with_thousands_of_bad_lines_closes_too(script: Script) ->
     """A huge start is refused for its size; it does not keep the orchestrator busy until Temporal takes it for deadlocked."""
     await script.start(ORDER | {"lines": [{"sku": "!", "quantity": 0, "unit_price_minor": -1}] * 12_000})
     await take_back(script, CancelOrderCommand)
-    assert "At most 1000 lines, not 12000" in (await script.failed()).message
+    assert "must be at most 1000 lines, not 12000" in (await script.failed()).message
