@@ -215,6 +215,27 @@ def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
     assert {"401", "403"} <= document["paths"]["/orders"]["post"]["responses"].keys()
 
 
+def test_a_customer_is_told_no_words_of_operators(stack: Stack) -> None:
+    """In the order, its list and its stream alike, which all tell the same; who runs the shop is told all."""
+    with stack.locked("payment"):
+        ask(stack, "POST", "/orders", order("ann", order_id="stopped"), **bearer(WRITE)).raise_for_status()
+        said = {"by": "olga-operator", "reason": "olga thinks that ann is a fraud"}
+        until(lambda: stack.at_work("stopped", "ProcessPayment"), "the payment is under way")
+        assert ask(stack, "POST", "/orders/stopped/cancel", said, **bearer(OPERATE)).status_code == 202
+    until(lambda: ask(stack, "GET", "/orders/stopped", **bearer(READ)).json()["closed_at"], "it is cancelled")
+    for path in ("/orders/stopped", "/orders", "/orders/stopped/events"):
+        theirs, everybodys = (ask(stack, "GET", path, **who).text for who in (bearer(READ, customer="ann"), bearer(READ)))
+        assert "olga" in everybodys, path
+        assert "olga" not in theirs, path
+        assert "CANCELLED" in theirs, path
+    mine = ask(stack, "GET", "/orders/stopped", **bearer(READ, customer="ann")).json()
+    told = ask(stack, "GET", "/orders/stopped/events", **bearer(READ, customer="ann")).text
+    assert [line[7:] for line in told.splitlines() if line.startswith("event: ")] == [
+        *(entry["kind"] for entry in mine["timeline"]),
+        "closed",
+    ]
+
+
 def test_no_log_tells_a_secret(stack: Stack) -> None:
     """Neither the secret nor a token stands in what a process says."""
     said = "".join(stack.said(name) for name in stack.processes)

@@ -16,6 +16,7 @@ from temporalio.client import Client, DescribeWorkflowInput, Interceptor, Outbou
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
+from contracts.base import digest
 from contracts.order import PlaceOrder
 from participants.order.service import OrderService
 from routes.problems import Problem
@@ -157,6 +158,24 @@ def test_of_many_ids_under_one_key_one_wins(stack: Stack) -> None:
     assert Counter(answer.status_code for answer in answers)[422] == CLIENTS - len(won)
     assert stack.closed(won[0])["state"] == "COMPLETED"
     assert balance(stack) == money - 100
+
+
+def test_a_key_whose_order_was_never_started_starts_it(stack: Stack, orders: OrderService) -> None:
+    """An API that dies between taking down a key and starting the saga leaves nothing that its caller cannot repeat."""
+    assert orders.claim(digest(["order", "", "died"]), "was-claimed") == "was-claimed"
+    assert stack.place(order(order_id="another-id"), Idempotency_Key="died").status_code == 422
+    placed = stack.place(order(), Idempotency_Key="died", Prefer="wait=20")
+    assert (placed.status_code, placed.json()["order_id"]) == (200, "was-claimed")
+
+
+@pytest.mark.long
+def test_a_key_that_cannot_be_taken_down_places_nothing(stack: Stack) -> None:
+    """While the order service's database takes nothing, an order with a key is 503, and repeating it is one order."""
+    with stack.locked("order"):
+        away = stack.place(order(order_id="waits"), Idempotency_Key="waits")
+        assert (away.status_code, away.headers["Retry-After"]) == (503, "2")
+        assert stack.status("/orders/waits") == 404
+    assert stack.place(order(order_id="waits"), Idempotency_Key="waits", Prefer="wait=20").status_code == 200
 
 
 def test_an_open_order_is_recognised(stack: Stack, orders: OrderService) -> None:
