@@ -30,7 +30,7 @@ Entry = tuple[Place, ServerSentEvent]
 
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
-LONGEST_PAUSE_SECONDS = 15
+LONGEST_PAUSE_SECONDS = 5
 """Each time there is nothing new it looks again later, and never later than this."""
 
 MARK_LENGTH = 8
@@ -118,7 +118,7 @@ async def order_events(
                 yield ServerSentEvent(id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json())
                 return
         pause = AGAIN_SECONDS if heard.count > before else min(2 * pause, LONGEST_PAUSE_SECONDS)
-        if await desk.stops_within(pause):
+        if await desk.stops_within(min(pause, max(0, caller.until - time.time()))):
             return
 
 
