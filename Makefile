@@ -3,8 +3,9 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHONS ?= 3.11 3.12 3.13 3.14
 
-.PHONY: help install check format test verify planted postgresql chromium fuzz histories up demo audit lock clean
+.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories up demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,12 @@ format: install ## rewrite the code the way `make check` wants it
 
 test: check postgresql ## everything that must hold before a change lands
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
+
+pythons: ## `make test` on each Python that is here, each in an environment of its own under var/
+	@for version in $(PYTHONS); do \
+		if python$$version -c '' 2>/dev/null; \
+		then echo "Python $$version" && $(MAKE) test PYTHON=python$$version VENV=var/python$$version || exit 1; \
+		else echo "Python $$version is not here"; fi; done
 
 verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/browser

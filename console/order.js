@@ -119,7 +119,7 @@ function facts(view) {
     ["Total", money(view.total_minor, view.currency)],
     ["Placed", time(view.placed_at)],
     ["Closed", view.closed_at ? el("span", {}, time(view.closed_at), ` after ${lasting(view.placed_at, view.closed_at)}`) : "–"],
-    ["Temporal", linkOut(view.links.temporal, "Web UI ↗")],
+    ...(view.links.temporal ? [["Temporal", linkOut(view.links.temporal, "Web UI ↗")]] : []), // none for a customer's token
   ];
   return el(
     "div",

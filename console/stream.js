@@ -37,6 +37,7 @@ export async function follow(id, tell, signal) {
       alive();
       const headers = { Accept: "text/event-stream", ...(last ? { "Last-Event-ID": last } : {}) };
       const answer = await ask(`${orderPath(id)}/events`, { headers, signal: ending });
+      if (answer.status === 204) return true; // closed, and told before
       tell.live(true);
       for await (const told of events(answer.body)) {
         alive();

@@ -10,10 +10,23 @@ MAX_LINES = 1_000
 MAX_TOTAL_MINOR = 2**53
 
 IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
+CURRENCY = r"^[A-Z]{3}$"
+SKU = r"^[A-Za-z0-9 _-]{1,64}$"
+STEP_NAME = r"^[A-Za-z]{1,64}$"
+NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"  # and no NUL, which no database takes
 
-Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
-Sku = Annotated[str, Field(pattern=r"^[A-Za-z0-9 _-]{1,64}$")]
+IN_WORDS = {
+    IDENTIFIER: "1 to 64 letters, digits, _ or -",
+    CURRENCY: "a currency's three capital letters, like GBP",
+    SKU: "1 to 64 letters, digits, spaces, _ or -",
+    STEP_NAME: "a step's name, of 1 to 64 letters",
+    NOT_BLANK: "text that is not blank, and has no NUL",
+}
+"""By pattern: what is asked for, as people are told who gave something else."""
+
+Identifier = Annotated[str, Field(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER])]
+Currency = Annotated[str, Field(pattern=CURRENCY, description="ISO 4217 code, like GBP")]
+Sku = Annotated[str, Field(pattern=SKU, description=IN_WORDS[SKU])]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 PriceMinor = Annotated[int, Field(strict=True, ge=0, le=10**9, description="in minor units, e.g. pence")]
 TotalMinor = Annotated[int, Field(strict=True, ge=0, le=MAX_TOTAL_MINOR, description="in minor units, e.g. pence")]

@@ -89,16 +89,16 @@ class PlaceOrder(DraftOrder):
     def _not_too_many(cls, lines: Any) -> Any:
         """Count before looking at each: a million bad lines are one problem, not a million."""
         if isinstance(lines, list | tuple) and len(lines) > MAX_LINES:
-            raise PydanticCustomError("too_long", "At most {most} lines, not {count}", {"most": MAX_LINES, "count": len(lines)})
+            raise PydanticCustomError(
+                "too_long", "must be at most {most} lines, not {count}", {"most": MAX_LINES, "count": len(lines)}
+            )
         return lines
 
     @field_validator("lines")
     @classmethod
     def _total_is_exact(cls, lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
         if _total(lines) > MAX_TOTAL_MINOR:
-            raise PydanticCustomError(
-                "total", "All lines together should cost at most {most} minor units", {"most": MAX_TOTAL_MINOR}
-            )
+            raise PydanticCustomError("total", "must cost at most {most} minor units together", {"most": MAX_TOTAL_MINOR})
         return lines
 
     @property

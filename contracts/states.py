@@ -47,3 +47,40 @@ class OrderStatus(StrEnum):
     PENDING = "PENDING"
     CONFIRMED = "CONFIRMED"
     CANCELLED = "CANCELLED"
+
+
+class FailureReason(StrEnum):
+    """Why an order failed. docs/API.md has what each means to a customer, and whether to try again.
+
+    * `ORDER_ID_REUSED`: the order id belongs to another order.
+    * `INSUFFICIENT_FUNDS`: the wallet holds less than the order costs.
+    * `UNKNOWN_CUSTOMER`: the customer has no wallet.
+    * `CURRENCY_MISMATCH`: the wallet is in another currency than the order.
+    * `OUT_OF_STOCK`: of at least one line there is less than was ordered.
+    * `UNKNOWN_SKU`: at least one line names no product of the shop.
+    * `CANCELLED`: somebody cancelled the order before it was completed.
+    * `REJECTED`: a person looked at the order and said no.
+    * `REVIEW_EXPIRED`: no person approved the order in time.
+    * `DEADLINE_EXCEEDED`: the order was not completed within its `deadline_seconds`.
+    * `STEP_UNAVAILABLE`: a service gave no usable answer in time.
+    * `INVALID_ORDER`: what the saga was started with is no order.
+    * `TERMINATED`: the saga was ended from outside.
+    * `ALREADY_COMPENSATED`: the order was started again after it had been taken back.
+    * `OTHER`: a reason that this release does not know; `details.reason` has it.
+    """
+
+    ORDER_ID_REUSED = "ORDER_ID_REUSED"
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    UNKNOWN_CUSTOMER = "UNKNOWN_CUSTOMER"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    OUT_OF_STOCK = "OUT_OF_STOCK"
+    UNKNOWN_SKU = "UNKNOWN_SKU"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    REVIEW_EXPIRED = "REVIEW_EXPIRED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    STEP_UNAVAILABLE = "STEP_UNAVAILABLE"
+    INVALID_ORDER = "INVALID_ORDER"
+    TERMINATED = "TERMINATED"
+    ALREADY_COMPENSATED = "ALREADY_COMPENSATED"
+    OTHER = "OTHER"

@@ -1,12 +1,16 @@
 """What a reader is shown."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, computed_field, model_validator
 
 from contracts.base import Contract
-from contracts.order import OrderRecord
+from contracts.order import Failure, OrderRecord
+from contracts.states import FailureReason, OrderStatus, SagaState
+from contracts.words import FOR_CUSTOMERS
+
+KNOWN_REASONS = frozenset(FailureReason)
 
 
 class TimelineEntry(Contract):
@@ -25,12 +29,40 @@ class Links(Contract):
 
     self: str
     events: str
-    temporal: str
+    temporal: str | None = Field(description="the saga in Temporal's Web UI; null for a customer's token")
+
+
+class FailureView(Failure):
+    """Why an order failed: `reason` and `details` for programs, `message` for who looks after orders.
+
+    A reason that this release does not know, as an older or newer participant may have given, is
+    `OTHER`, and stands in `details` as it was given.
+    """
+
+    reason: FailureReason
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_reason(cls, given: Any) -> Any:
+        told = given.model_dump() if isinstance(given, Failure) else given
+        if not isinstance(told, dict):
+            return told
+        reason, details = told.get("reason"), told.get("details") or {}
+        if not isinstance(reason, str) or reason in KNOWN_REASONS:
+            return told
+        return told | {"reason": FailureReason.OTHER, "details": {"reason": reason} | details}
+
+    @computed_field(description="a sentence for the customer, by the reason alone")  # type: ignore[prop-decorator]
+    @property
+    def customer_message(self) -> str:
+        """What a shop can show its customer: no balances, no stock levels, no names of operators."""
+        return FOR_CUSTOMERS[self.reason]
 
 
 class OrderView(OrderRecord):
     """An order as people see it: its record, its story so far, and where to look further."""
 
+    failure: FailureView | None = None
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links
 
@@ -38,7 +70,28 @@ class OrderView(OrderRecord):
 class ListedOrder(OrderRecord):
     """An order in a list: what people see of it, without its timeline."""
 
+    failure: FailureView | None = None
     links: Links
+
+
+class Closed(Contract):
+    """The last event of an order's stream: how the order stands now, and why if it failed."""
+
+    state: SagaState
+    status: OrderStatus
+    reason: FailureReason | None
+    customer_message: str | None
+
+    @classmethod
+    def of(cls, order: OrderView) -> "Closed":
+        """Return the last word about an order."""
+        failure = order.failure
+        return cls(
+            state=order.state,
+            status=order.status,
+            reason=failure and failure.reason,
+            customer_message=failure and failure.customer_message,
+        )
 
 
 class OrderList(Contract):

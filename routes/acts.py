@@ -7,6 +7,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict
 
+from contracts.base import STEP_NAME
 from contracts.decisions import Decision, Evidence, StepDecision, StepEvidence
 from contracts.views import OrderView
 from routes import examples
@@ -18,7 +19,7 @@ router = APIRouter(tags=["acts"])
 StepName = Annotated[
     str,
     Path(
-        pattern="^[A-Za-z]{1,64}$",
+        pattern=STEP_NAME,
         description="the step as the order's compensations name it",
         examples=[examples.STEP],
     ),

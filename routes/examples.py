@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from contracts.states import FailureReason
+from contracts.words import FOR_CUSTOMERS
+
 ORDER_ID = "cart-4711"
 STEP = "ProcessPayment"
 SKU = "85123A"
@@ -32,6 +35,7 @@ OUT_OF_STOCK: dict[str, Any] = {
         "event": "StockDecreaseFailedEvent",
         "reason": "OUT_OF_STOCK",
         "message": "85123A: 6 asked, 2 left",
+        "customer_message": FOR_CUSTOMERS[FailureReason.OUT_OF_STOCK],
         "details": {"short": [{"sku": SKU, "asked": 6, "available": 2}]},
     },
     "compensations": [
@@ -43,6 +47,7 @@ OUT_OF_STOCK: dict[str, Any] = {
     ],
     "links": {
         "self": f"/orders/{ORDER_ID}",
+        "events": f"/orders/{ORDER_ID}/events",
         "temporal": f"http://localhost:8233/namespaces/default/workflows/order-{ORDER_ID}",
     },
 }

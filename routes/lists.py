@@ -18,6 +18,7 @@ from contracts.states import OrderStatus
 from contracts.views import Links, OrderList
 from participants.order.reads import Position, Wanted
 from participants.order.service import OrderService
+from routes.discretion import for_customer
 from routes.problems import Problem
 from routes.projection import listed, record_to_come
 from routes.runs import Runs
@@ -109,6 +110,8 @@ class Lists:
             for order in shown
             if asked.status in (None, order.status) and asked.needs_attention in (None, order.needs_attention)
         ]
+        if self._owner is not None:
+            wanted = [for_customer(order) for order in wanted]
         return OrderList(orders=tuple(wanted), next=following, warning=warning)
 
     async def count_needing_attention(self) -> int:

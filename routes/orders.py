@@ -9,7 +9,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
-from contracts.base import IDENTIFIER, MAX_LINES, digest
+from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
@@ -22,7 +22,9 @@ from routes.sagas import Sagas
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
 
-OrderId = Annotated[str, Path(pattern=IDENTIFIER, examples=[examples.ORDER_ID])]
+ONE_KEY = "One key is one order: repeating it is safe, and it comes with the `order_id` of its first time, or with none."
+
+OrderId = Annotated[str, Path(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER], examples=[examples.ORDER_ID])]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
@@ -62,7 +64,7 @@ class OrderBody(PlaceOrder):
         **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
         HTTPStatus.OK: {
             "model": OrderView,
-            "description": "The order is closed.",
+            "description": "The order is closed: COMPLETED, or FAILED. Look at `state`; a failed order is a 200, too.",
             **PLACED,
             **examples.shown(examples.OUT_OF_STOCK),
         },
@@ -74,17 +76,22 @@ async def place_order(
     desk: Desk,
     caller: Known,
     response: Response,
-    idempotency_key: Annotated[RequestKey | None, Header(description="the same key again is the same order")] = None,
+    idempotency_key: Annotated[RequestKey | None, Header(description=ONE_KEY)] = None,
     prefer: Annotated[list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
 ) -> OrderView:
     """Start an order's saga, once.
 
-    Its identity is `order_id` if given, else derived from the caller and `Idempotency-Key`, else new. Placing the same order
-    again under the same identity returns it as it stands; placing another one under it is refused.
+    Its identity is `order_id` if given, else that of your `Idempotency-Key`, else new. Placing the same order again under the
+    same identity returns it as it stands; placing another one under it is refused, and so is a key that comes with another
+    `order_id` than its first.
+
+    An order that fails is answered with 200 as well, when it was waited for: look at `state`.
     """
     if not caller.acts_for(order.customer_id):
         raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
-    order_id = order.order_id or (digest(["order", caller.subject, idempotency_key])[:32] if idempotency_key else uuid4().hex)
+    order_id = order.order_id or uuid4().hex
+    if idempotency_key:
+        order_id = await desk.named(idempotency_key, order.order_id)
     try:
         await desk.place(order_id, order, idempotency_key)
         if seconds := _wait_seconds(prefer or ()):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from contracts.views import Closed
 from contracts.words import problems
 
 MEDIA_TYPE = "application/problem+json"
@@ -107,8 +108,10 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Ca
         )
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> Response:
         status, path = HTTPStatus(error.status_code), request.url.path
+        if status == HTTPStatus.NO_CONTENT:
+            return Response(status_code=status)
         if status == HTTPStatus.NOT_FOUND:
             return answer(Problem(status, "not-found", f"there is nothing at {path}"))
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -135,6 +138,8 @@ def _describe_in_openapi(app: FastAPI, describe: Iterable[Callable[[dict[str, An
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             template = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(template.pop("$defs", {}), ProblemDocument=template)
+            last_word = Closed.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(last_word.pop("$defs", {}), Closed=last_word)
             for leftover in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(leftover, None)
             for tell in describe:

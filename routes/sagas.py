@@ -25,10 +25,11 @@ from contracts.base import digest
 from contracts.decisions import Decision
 from contracts.order import PlaceOrder, saga_id
 from contracts.states import CLOSED, SagaState
-from contracts.views import Links, OrderView
+from contracts.views import Links, OrderView, TimelineEntry
 from contracts.words import describe, itemise
 from participants.order.service import OrderService
 from routes.access import Caller
+from routes.discretion import entry_for_customer, for_customer
 from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
@@ -63,6 +64,22 @@ class Sagas:
         """Return the sagas as far as a caller may see them."""
         return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller, self.runs)
 
+    async def named(self, request_key: str, order_id: str | None) -> str:
+        """Return the order that the caller's key names: the first that it came with, or else one made from the key.
+
+        Raises:
+            Problem: 422 when the key came with another order's id before.
+        """
+        request = digest(["order", self._caller.subject, request_key])
+        known = await asyncio.to_thread(self._orders.claim, request, order_id or request[:32])
+        if order_id not in (None, known):
+            detail = (
+                f"this Idempotency-Key came with order {known} before, and one key is one order; "
+                "repeat it with that order_id or with none, or choose another key"
+            )
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail)
+        return known
+
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
 
@@ -73,7 +90,7 @@ class Sagas:
         identity = await asyncio.to_thread(self._orders.identity, order_id)
         known = identity[0] if identity else await self._start(order_id, order, request_key, fingerprint)
         if known != fingerprint:
-            detail = f"the order id {order_id} belongs to another order; choose another order_id or Idempotency-Key"
+            detail = f"the order id {order_id} belongs to another order; choose another order_id, or another Idempotency-Key"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
 
     async def closed_within(self, order_id: str, seconds: float) -> None:
@@ -102,6 +119,14 @@ class Sagas:
         Raises:
             Problem: 404 when there is no such order; 503 when Temporal is away and the order is not closed.
         """
+        found = await self._view(order_id)
+        return found if self._caller.customer_id is None else for_customer(found)
+
+    def entry(self, entry: TimelineEntry) -> TimelineEntry | None:
+        """Return an entry of a timeline as the caller is told it; None when it is not for them."""
+        return entry if self._caller.customer_id is None else entry_for_customer(entry)
+
+    async def _view(self, order_id: str) -> OrderView:
         links = self._links(order_id)
         record = await asyncio.to_thread(self._orders.find, order_id, self._caller.customer_id)
         closed = record is not None and record.closed_at is not None

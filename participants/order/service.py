@@ -20,7 +20,7 @@ from contracts.order import (
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order import reads
 from participants.order.reads import Wanted
-from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS
+from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS, REQUESTS
 from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
@@ -157,6 +157,24 @@ class OrderService:
         with reading(self._engine) as connection:
             row = _find(connection, order_id)
         return None if row is None else (row.fingerprint, row.request_key)
+
+    def claim(self, request: str, order_id: str) -> str:
+        """Return the order that a request names: the one it was first claimed for, and for ever.
+
+        Of several that claim it at one time, one wins, and all are told that one's order.
+
+        Args:
+            request: a digest of who asks and of their idempotency key.
+            order_id: the order that it shall name if it names none yet.
+        """
+        named = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
+        with reading(self._engine) as connection:
+            known: str | None = connection.scalar(named)
+        if known is not None:
+            return known
+        with self._engine.begin() as connection:
+            insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
+            return str(connection.execute(named).scalar_one())
 
     def moves(self, order_id: str) -> tuple[StateMove, ...]:
         """Return the saga's moves as far as the record knows them: the first while it is open, all once it is closed."""

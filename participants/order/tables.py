@@ -50,3 +50,11 @@ MOVES = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     comment="The saga's moves in order: numbered without a gap, ending at the order's state.",
 )
+
+REQUESTS = sa.Table(
+    "requests",
+    METADATA,
+    sa.Column("request", sa.String(64), primary_key=True),
+    sa.Column("order_id", sa.String(64), nullable=False),
+    comment="By caller and idempotency key, as a digest: the one order that they name, for ever.",
+)

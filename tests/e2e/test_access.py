@@ -130,7 +130,10 @@ def test_a_taken_id_tells_nothing_else(stack: Stack) -> None:
     taken = ask(stack, "POST", "/orders", ANNS | {"customer_id": "bob"}, **bearer(WRITE, customer="bob"))
     assert (own.status_code, taken.status_code) == (422, 422)
     assert own.text == taken.text
-    assert taken.json()["detail"] == "the order id anns belongs to another order; choose another order_id or Idempotency-Key"
+    assert (
+        taken.json()["detail"]
+        == "the order id anns belongs to another order; choose another order_id, or another Idempotency-Key"
+    )
 
 
 def test_a_key_is_its_callers_own(stack: Stack) -> None:
@@ -161,7 +164,9 @@ def test_an_order_that_is_not_on_record_yet_is_its_customers(stack: Stack) -> No
 
     failure = (until(closed, "it is cancelled") or {})["failure"]
     assert failure["reason"] == "CANCELLED"
-    assert failure["details"] == {"by": "somebody (as a till)", "reason": "a test"}
+    assert (failure["message"], failure["details"]) == (failure["customer_message"], {}), "ann is told no names"
+    told = ask(stack, "GET", "/orders/early", **bearer(READ)).json()["failure"]
+    assert told["details"] == {"by": "somebody (as a till)", "reason": "a test"}
 
 
 def test_a_run_under_anothers_order_id_is_not_theirs(stack: Stack) -> None:
@@ -208,6 +213,27 @@ def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
     assert told["POST /orders"] == [WRITE]
     assert {route for route, scopes in told.items() if not scopes} == {"GET /livez", "GET /readyz", "GET /metrics"}
     assert {"401", "403"} <= document["paths"]["/orders"]["post"]["responses"].keys()
+
+
+def test_a_customer_is_told_no_words_of_operators(stack: Stack) -> None:
+    """In the order, its list and its stream alike, which all tell the same; who runs the shop is told all."""
+    with stack.locked("payment"):
+        ask(stack, "POST", "/orders", order("ann", order_id="stopped"), **bearer(WRITE)).raise_for_status()
+        said = {"by": "olga-operator", "reason": "olga thinks that ann is a fraud"}
+        until(lambda: stack.at_work("stopped", "ProcessPayment"), "the payment is under way")
+        assert ask(stack, "POST", "/orders/stopped/cancel", said, **bearer(OPERATE)).status_code == 202
+    until(lambda: ask(stack, "GET", "/orders/stopped", **bearer(READ)).json()["closed_at"], "it is cancelled")
+    for path in ("/orders/stopped", "/orders", "/orders/stopped/events"):
+        theirs, everybodys = (ask(stack, "GET", path, **who).text for who in (bearer(READ, customer="ann"), bearer(READ)))
+        assert "olga" in everybodys, path
+        assert "olga" not in theirs, path
+        assert "CANCELLED" in theirs, path
+    mine = ask(stack, "GET", "/orders/stopped", **bearer(READ, customer="ann")).json()
+    told = ask(stack, "GET", "/orders/stopped/events", **bearer(READ, customer="ann")).text
+    assert [line[7:] for line in told.splitlines() if line.startswith("event: ")] == [
+        *(entry["kind"] for entry in mine["timeline"]),
+        "closed",
+    ]
 
 
 def test_no_log_tells_a_secret(stack: Stack) -> None:

@@ -14,6 +14,8 @@ from tests.stack import Stack, order, until
 
 Told = tuple[str, str, dict[str, Any]]
 
+COMPLETED = {"state": "COMPLETED", "status": "CONFIRMED", "reason": None, "customer_message": None}
+
 
 def stream(stack: Stack, order_id: str, last: str | None = None) -> Iterator[Told]:
     """Yield what a stream tells: the entry's id, the event's name and its data; until the server ends it."""
@@ -40,7 +42,7 @@ def test_a_stream_tells_live_what_the_order_tells_afterwards(stack: Stack) -> No
     rest = list(telling)
     closed = stack.closed("live")
     *told, (_, name, ending) = first + rest
-    assert (name, ending) == ("closed", {"state": "COMPLETED", "status": "CONFIRMED"})
+    assert (name, ending) == ("closed", COMPLETED)
     assert [entry for _, _, entry in told] == closed["timeline"]
     assert [kind for _, kind, _ in told] == [entry["kind"] for entry in closed["timeline"]]
 
@@ -54,8 +56,20 @@ def test_a_stream_goes_on_behind_the_last_entry_seen(stack: Stack) -> None:
     ]
     for cut, (last, _, _) in enumerate(whole[:-1], start=1):
         assert list(stream(stack, "resumed", last)) == whole[cut:]
-    for rubbish in ("x", "-", "1", "9" * 40 + "-1", "٣-١"):
-        assert list(stream(stack, "resumed", rubbish)) == whole
+    stack.place(order(order_id="another"), Prefer="wait=20")
+    of_another = [number for number, *_ in stream(stack, "another")]
+    for rubbish in ("x", "-", "1", "5-0", "9" * 40 + "-1", "٣-١", "closed", "closed-00000000", *of_another):
+        assert list(stream(stack, "resumed", rubbish)) == whole, rubbish
+
+
+def test_whoever_has_heard_the_end_is_told_that_there_is_no_more(stack: Stack) -> None:
+    """The last event says why the order failed; who comes back behind it gets 204, at which an EventSource stops."""
+    stack.place(order(sku="scarce", quantity=9, order_id="ended"), Prefer="wait=20")
+    failure = stack.closed("ended")["failure"]
+    last, name, ending = list(stream(stack, "ended"))[-1]
+    assert (name, ending["reason"], ending["customer_message"]) == ("closed", "OUT_OF_STOCK", failure["customer_message"])
+    again = stack.http.get("/orders/ended/events", headers={"Last-Event-ID": last})
+    assert (again.status_code, again.content) == (204, b"")
 
 
 def test_a_stream_survives_temporal(stack: Stack) -> None:
@@ -80,7 +94,7 @@ def test_a_stream_of_a_forgotten_run_tells_the_record(stack: Stack) -> None:
     until(lambda: len(stack.closed("forgotten")["timeline"]) == 3, "Temporal has deleted the run")
     told = list(stream(stack, "forgotten"))
     assert [entry["name"] for _, kind, entry in told if kind == "state"] == ["PENDING", "PAYMENT_COMPLETED", "COMPLETED"]
-    assert told[-1][1:] == ("closed", {"state": "COMPLETED", "status": "CONFIRMED"})
+    assert told[-1][1:] == ("closed", COMPLETED)
 
 
 @pytest.mark.parametrize(("path", "status"), [("/orders/nobody/events", 404), ("/orders/no body/events", 422)])
@@ -144,8 +158,11 @@ def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
         at = ("--workflow-id", "order-begun-anew", "--type", "FirstWorkflowTask", "--reason", "a test")
         stack.temporal("workflow", "reset", *at)
         until(lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way again")
+        last_before = told[-1][0]
     entries = [entry for _, _, entry in [*told, *telling][:-1]]
     timeline = stack.closed("begun-anew")["timeline"]
+    told_again = [entry for _, _, entry in list(stream(stack, "begun-anew", last_before))[:-1]]
+    assert told_again == timeline, "an entry that the reset took away is nothing to go on behind"
     assert "reset from outside" in [entry["name"] for entry in timeline]
     assert [entry for entry in entries if entry in timeline] == timeline
     gone = [entry["name"] for entry in entries if entry not in timeline]

@@ -16,6 +16,7 @@ from temporalio.client import Client, DescribeWorkflowInput, Interceptor, Outbou
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
+from contracts.base import digest
 from contracts.order import PlaceOrder
 from participants.order.service import OrderService
 from routes.problems import Problem
@@ -126,13 +127,55 @@ def test_of_many_bodies_under_one_identity_one_wins(stack: Stack, identity: str)
 
 
 def test_orders_without_an_identity_are_different_orders(stack: Stack) -> None:
-    """Without order id and key the same body twice is two orders; two keys are two orders; the order id goes before the key."""
+    """Without order id and key the same body twice is two orders; two keys are two orders."""
     ids = [stack.place(order(), Prefer="wait=20").json()["order_id"] for _ in range(2)]
     ids += [stack.place(order(), Idempotency_Key=key, Prefer="wait=20").json()["order_id"] for key in ("one", "two", "one")]
     assert len(set(ids)) == 4
     assert ids[2] == ids[4]
-    for name in ("n-1", "n-2"):
-        assert stack.place(order(order_id=name), Idempotency_Key="three", Prefer="wait=20").json()["order_id"] == name
+
+
+def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
+    """A key that comes with another order_id than its first is refused; with that one, or none, it is its order."""
+    body = order(quantity=2)
+    assert stack.place(body | {"order_id": "n-1"}, Idempotency_Key="three").json()["order_id"] == "n-1"
+    for named in ({"order_id": "n-1"}, {}):
+        assert stack.place(body | named, Idempotency_Key="three", Prefer="wait=20").json()["order_id"] == "n-1"
+    derived = stack.place(body, Idempotency_Key="four", Prefer="wait=20").json()["order_id"]
+    for key, other in (("three", "n-2"), ("three", "n-3"), ("four", "n-4")):
+        refused = stack.place(body | {"order_id": other}, Idempotency_Key=key)
+        assert (refused.status_code, refused.json()["type"]) == (422, "urn:problem:idempotency-key-reused")
+        assert stack.status(f"/orders/{other}") == 404
+    assert stack.place(body | {"order_id": derived}, Idempotency_Key="four").status_code in (200, 202)
+
+
+def test_of_many_ids_under_one_key_one_wins(stack: Stack) -> None:
+    """A hundred clients at once, each with an id of its own and one with none, under one key: one order, one charge."""
+    money = balance(stack)
+    bodies = [order(order_id=f"rival-{number}") for number in range(CLIENTS - 1)] + [order()]
+    answers = at_once(stack, bodies, Idempotency_Key="rivals")
+    won = [answer.json()["order_id"] for answer in answers if answer.status_code in (200, 202)]
+    assert len(set(won)) == 1
+    assert Counter(answer.status_code for answer in answers)[422] == CLIENTS - len(won)
+    assert stack.closed(won[0])["state"] == "COMPLETED"
+    assert balance(stack) == money - 100
+
+
+def test_a_key_whose_order_was_never_started_starts_it(stack: Stack, orders: OrderService) -> None:
+    """An API that dies between taking down a key and starting the saga leaves nothing that its caller cannot repeat."""
+    assert orders.claim(digest(["order", "", "died"]), "was-claimed") == "was-claimed"
+    assert stack.place(order(order_id="another-id"), Idempotency_Key="died").status_code == 422
+    placed = stack.place(order(), Idempotency_Key="died", Prefer="wait=20")
+    assert (placed.status_code, placed.json()["order_id"]) == (200, "was-claimed")
+
+
+@pytest.mark.long
+def test_a_key_that_cannot_be_taken_down_places_nothing(stack: Stack) -> None:
+    """While the order service's database takes nothing, an order with a key is 503, and repeating it is one order."""
+    with stack.locked("order"):
+        away = stack.place(order(order_id="waits"), Idempotency_Key="waits")
+        assert (away.status_code, away.headers["Retry-After"]) == (503, "2")
+        assert stack.status("/orders/waits") == 404
+    assert stack.place(order(order_id="waits"), Idempotency_Key="waits", Prefer="wait=20").status_code == 200
 
 
 def test_an_open_order_is_recognised(stack: Stack, orders: OrderService) -> None:

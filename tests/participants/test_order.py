@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -36,6 +37,7 @@ from tests.participants.commands import (
     register,
     settled_confirm,
 )
+from tests.participants.rivals import at_once
 
 REUSED = OrderRejectedEvent(
     order_id="7",
@@ -44,6 +46,7 @@ REUSED = OrderRejectedEvent(
     details={"order_id": "7"},
 )
 LATER = START + timedelta(days=1)
+RIVALS = 8
 
 
 def record(orders: OrderService, order_id: str = "7") -> OrderRecord:
@@ -476,3 +479,21 @@ def test_whether_an_order_is_to_be_reviewed_never_changes(engine: sa.Engine) -> 
     answer = OrderService(engine).register(register("r"))
     assert isinstance(answer, OrderRegisteredEvent)
     assert answer.review_seconds == 60
+
+
+def test_a_request_names_one_order_for_ever(orders: OrderService) -> None:
+    """Whatever it is claimed for afterwards; another request may name the same order."""
+    assert orders.claim("ann's key", "7") == "7"
+    assert [orders.claim("ann's key", other) for other in ("8", "7", "9")] == ["7", "7", "7"]
+    assert orders.claim("bob's key", "7") == "7"
+    assert orders.claim("bob's other key", "8") == "8"
+
+
+def test_of_many_who_claim_a_request_one_wins(orders: OrderService) -> None:
+    """Each with an order of its own, all at one time, again and again: all are told the order of one of them."""
+    for number in range(10):
+        claims = [partial(orders.claim, f"request {number}", f"{number}-{rival}") for rival in range(RIVALS)]
+        told = set(at_once(claims))
+        assert len(told) == 1
+        assert told == {orders.claim(f"request {number}", "late")}
+        assert told < {f"{number}-{rival}" for rival in range(RIVALS)}

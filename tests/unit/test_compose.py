@@ -248,7 +248,8 @@ def test_the_image_holds_the_shop_that_the_seed_loads(image: Path) -> None:
     where = {"DATA_DIR": str(image / "databases")}
     result = subprocess.run(command, cwd=image, env=where, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    with sa.create_engine(f"sqlite:///{image}/databases/stock.db").connect() as connection:
+    engine = sa.create_engine(f"sqlite:///{image}/databases/stock.db", poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
         tables = sa.inspect(connection).get_table_names()
         assert any(connection.scalar(sa.select(sa.func.count()).select_from(sa.table(table))) for table in tables)
 

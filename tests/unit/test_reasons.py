@@ -14,7 +14,10 @@ from contracts.base import Refusal
 from contracts.order import Failure as Told
 from contracts.order import OrderRejectedEvent, PlaceOrder, RegisterOrderCommand
 from contracts.payment import PaymentFailedEvent, ProcessPaymentCommand, WalletView
+from contracts.states import FailureReason
 from contracts.stock import DecreaseStockCommand, StockDecreaseFailedEvent, StockView
+from contracts.views import FailureView
+from contracts.words import FOR_CUSTOMERS
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -142,3 +145,28 @@ def test_a_message_is_one_sentence(message: str) -> None:
     assert "\n" not in message
     assert not re.search(r"[A-Z]{3,}_|Error|Exception|None|\{", message)
     assert 10 < len(message) < 120
+
+
+def test_every_reason_is_in_the_enumeration() -> None:
+    """Whatever a participant or the saga gives as the reason, readers find it in the OpenAPI document."""
+    given = {*REFUSED, *IN_WORDS, *(failure.reason for failure, *_ in STOPPED), "ALREADY_COMPENSATED"}
+    assert given <= set(FailureReason)
+
+
+@pytest.mark.parametrize("reason", FailureReason)
+def test_a_customer_is_told_why_in_a_sentence(reason: FailureReason) -> None:
+    """It is polite, complete and the same for every order: no amount, no name, nothing of how the shop works."""
+    told = FailureView(reason=reason, message="ann said so: 1.00 GBP left", details={"by": "ann"}).customer_message
+    assert told == FOR_CUSTOMERS[reason]
+    assert re.fullmatch(r"[A-Z][^\n]{20,180}\.", told)
+    assert not re.search(r"[0-9_{}]|[A-Z]{2}|saga|service|wallet|operator|Temporal|\bann\b", told)
+    assert reason in (FailureReason.__doc__ or ""), "the enumeration says what each of its values means"
+
+
+def test_a_reason_of_another_release_is_told_as_other() -> None:
+    """An order that failed for what this release does not know can still be read, and its details say what was given."""
+    failure = Told(step="ProcessPayment", reason="CARD_LOST", message="the card was lost", details={"card": 7})
+    shown = FailureView.model_validate(failure)
+    assert (shown.reason, shown.message, shown.step) == ("OTHER", "the card was lost", "ProcessPayment")
+    assert shown.details == {"reason": "CARD_LOST", "card": 7}
+    assert FailureView.model_validate_json(shown.model_dump_json()) == shown

@@ -71,8 +71,8 @@ def test_a_real_problem_is_told_with_its_place() -> None:
     with pytest.raises(ValidationError) as refused:
         PlaceOrder.model_validate({"customer_id": "1", "currency": "GBP", "lines": [{"sku": "a", "quantity": 0}]})
     assert problems(refused.value.errors()) == [
-        (("lines", 0, "quantity"), "Input should be greater than or equal to 1"),
-        (("lines", 0, "unit_price_minor"), "Field required"),
+        (("lines", 0, "quantity"), "must be at least 1"),
+        (("lines", 0, "unit_price_minor"), "is missing"),
     ]
 
 
