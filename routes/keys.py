@@ -13,6 +13,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from time import monotonic
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
@@ -55,7 +56,7 @@ class Keys:
         self._published = Published()
         self._read_at = -math.inf
         self._asked_at = -math.inf
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[bool] | None = None
 
     async def key_of(self, token: str, instead_of: jwt.PyJWK | None = None) -> jwt.PyJWK:
         """Return the key that must have signed a token.
@@ -69,19 +70,19 @@ class Keys:
             Problem: 401, there is no such key; 503, nobody knows just now whether there is.
         """
         key_id = jwt.get_unverified_header(token).get("kid")
-        came_at = self._clock()
         key = self._find(key_id)
-        is_fresh = came_at - self._read_at <= FRESH_SECONDS
+        is_fresh = self._clock() - self._read_at <= FRESH_SECONDS
         if key is None and is_fresh and (why := self._published.cannot_be(key_id)):
             raise _refused(why)
+        is_news = False
         if key is None or key is instead_of:
-            await self._asked()
+            is_news = await self._asked()
             key = self._find(key_id)
         elif not is_fresh and self._may_ask():
             self._ask()
         if key is not None and key is not instead_of:
             return key
-        if self._asked_at < came_at or self._read_at != self._asked_at:
+        if not is_news:
             raise self._unknown()
         raise _refused(self._published.cannot_be(key_id) or "was signed with a key that its issuer does not publish")
 
@@ -92,26 +93,34 @@ class Keys:
     def _may_ask(self) -> bool:
         return self._asking is None and self._clock() - self._asked_at >= AGAIN_AFTER_SECONDS
 
-    def _ask(self) -> asyncio.Task[None]:
+    def _ask(self) -> asyncio.Task[bool]:
         """Begin to ask the issuer; one at a time."""
         self._asked_at = self._clock()
         self._asking = asyncio.create_task(self._read())
         return self._asking
 
-    async def _asked(self) -> None:
-        """Wait for the issuer's answer, if it may be asked, or is being asked."""
-        asking = self._ask() if self._may_ask() else self._asking
-        if asking is not None:
+    async def _asked(self) -> bool:
+        """Ask the issuer, if it may be asked, or wait for who does; return whether it has answered us."""
+        if self._may_ask():
+            asking = self._ask()
             await asyncio.wait([asking])
+            return asking.result()
+        if self._asking is not None:
+            await asyncio.wait([self._asking])
+        return False
 
-    async def _read(self) -> None:
-        """Ask the issuer; what it does not answer well changes nothing."""
+    async def _read(self) -> bool:
+        """Ask the issuer, and return whether it has answered well; if not, that changes nothing."""
+        asked_at = self._asked_at
         try:
             self._published = await _published(self._url, self._algorithm)
-            self._read_at = self._asked_at
         except Exception as error:  # noqa: BLE001  # whatever an issuer sends, those who have a key go on
             left = max(0, math.floor(self._read_at + KEPT_SECONDS - self._clock())) if self._published.keys else 0
             log.warning("the keys of the tokens' issuer cannot be had (%s); those known serve for %s s more", error, left)
+            return False
+        else:
+            self._read_at = asked_at
+            return True
         finally:
             self._asking = None
 
@@ -242,8 +251,12 @@ def _document(url: str, lines: list[socket.socket]) -> bytes:
     proxies = ProxyHandler({} if urlsplit(url).hostname in LOOPBACK else None)
     opener = build_opener(proxies, _Http(lines), _Https(lines), _Stay)
     asked = Request(url, headers=SAID)  # noqa: S310  # the settings take http and https alone
-    with opener.open(asked, timeout=FETCH_SECONDS) as response:
-        document: bytes = response.read(MOST_BYTES + 1)
+    try:
+        with opener.open(asked, timeout=FETCH_SECONDS) as response:
+            document: bytes = response.read(MOST_BYTES + 1)
+    except HTTPError as error:
+        error.close()  # it holds what it was told
+        raise
     if len(document) > MOST_BYTES:
         raise ValueError(f"the answer has more than {MOST_BYTES} bytes")
     return document
