@@ -1,23 +1,35 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
+import logging
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from time import monotonic
 from types import FrameType
+from typing import cast
 
 import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from limits import parse
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
 from routes import access, acts, console, events, limits, metrics, orders, overview, problems, reads
 from routes.access import Authentication
-from routes.limits import Body, InFlight, Rate
+from routes.attended import Attended
+from routes.connections import BACKLOG, MOST_HEAD_BYTES, Connection, Trouble, is_ours, raise_descriptors
+from routes.head import Head
+from routes.hosts import Cors, Hosts
+from routes.limits import Body, InFlight
 from routes.metrics import Metrics
+from routes.rate import Callers, Rate
 from routes.runs import Runs
 from routes.sagas import Known, Sagas
 from routes.tokens import Tokens
@@ -60,37 +72,87 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = figures = Metrics(DATABASE_AWAY)
     for room in (orders, overview, events, acts, reads, metrics, console):
         app.include_router(room.router)
-    # The last one comes first: who is turned away is turned away before their body is read.
-    app.add_middleware(Body)
-    app.add_middleware(Rate, settings.api_rate_limit)
-    app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None)
-    app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
-    app.add_middleware(Observed, instrumentations=[figures.observe], should_group_status_codes=False)
     problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
+    _put_before(app, settings, figures)
     return app
 
 
+def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
+    """Put before the routes what looks at a request first. The last one comes first: who is turned away costs nothing behind."""
+    callers = Callers(parse(settings.api_rate_limit)) if settings.api_rate_limit else None
+
+    def counted(answer: ASGIApp) -> ASGIApp:
+        return Rate(answer, callers)
+
+    app.add_middleware(Head)
+    app.add_middleware(Attended)
+    app.add_middleware(Body)
+    app.add_middleware(Rate, callers)
+    app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None, counted)
+    app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
+    # Here as well as outermost, where Starlette has one: a page of another origin can read an error of ours, too.
+    app.add_middleware(ServerErrorMiddleware, handler=app.exception_handlers[Exception])
+    if settings.api_cors_origins:
+        app.add_middleware(Cors, settings.api_cors_origins)
+    if settings.api_hosts or not settings.authenticated:  # a page that strangers carry in has no token
+        app.add_middleware(Hosts, settings.api_host, settings.api_hosts, settings.api_cors_origins)
+    app.add_middleware(Observed, instrumentations=[figures.observe], should_group_status_codes=False)
+
+
 class Server(uvicorn.Server):
-    """Tells the app when it is told to stop, so that whoever waits for an order is answered with the order as it stands."""
+    """Looks after its connections, and tells the app when it is told to stop, so that whoever waits for an order is answered."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""
         super().handle_exit(sig, frame)
         self.config.app.state.stopping.set()  # type: ignore[union-attr]  # the app itself, not its name
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections."""
+        asyncio.get_running_loop().set_exception_handler(Trouble())
+        logging.getLogger("uvicorn.error").addFilter(is_ours)
+        await super().startup(sockets)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Do what is to be done ten times a second; every second, let no peer leave things undone for ever."""
+        if counter % 10 == 0:
+            now = monotonic()
+            for connection in tuple(self.server_state.connections):
+                cast("Connection", connection).look(now)
+        return await super().on_tick(counter)
+
+
+def configuration(settings: Settings) -> uvicorn.Config:
+    """Return how the API is served; what uvicorn would choose by itself, and decides how we behave, is chosen here."""
+    return uvicorn.Config(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="asyncio",
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        workers=1,
+        backlog=BACKLOG,
+        limit_concurrency=None,  # Connection knows better whom to turn away, and InFlight how
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+        timeout_keep_alive=settings.api_keep_alive_seconds,
+        timeout_graceful_shutdown=5,
+        proxy_headers=bool(settings.api_trusted_proxies),
+        forwarded_allow_ips=list(settings.api_trusted_proxies),
+        server_header=False,
+        date_header=True,
+        log_level="info",
+        access_log=False,
+    )
+
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
-    config = uvicorn.Config(
-        create_app(settings),
-        host=settings.api_host,
-        port=settings.api_port,
-        log_level="info",
-        access_log=False,
-        timeout_graceful_shutdown=5,
-    )
-    server = Server(config)
+    raise_descriptors()
+    server = Server(configuration(settings))
     with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C
         server.run()
     sys.exit(not server.started)

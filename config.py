@@ -3,18 +3,20 @@
 Temporal's own `TEMPORAL_*` variables and profiles are read by `temporalio.envconfig`, as for every Temporal client.
 """
 
+import ipaddress
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile
@@ -26,6 +28,18 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}
 """By algorithm of a shared secret: the bytes that it needs at least (RFC 7518, 3.2)."""
+
+HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+ORIGIN = re.compile(rf"(https?)://({HOST_NAME.pattern}|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?")
+
+
+def _words(given: Any) -> Any:
+    """Return what stands between commas and spaces."""
+    return tuple(given.replace(",", " ").lower().split()) if isinstance(given, str) else given
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+"""Several values in one variable, with commas between them."""
 
 
 class Settings(BaseSettings):
@@ -46,6 +60,17 @@ class Settings(BaseSettings):
     api_host: str = Field(default="127.0.0.1", description="the address that the API binds to")
     api_port: int = Field(default=8000, ge=1, le=65_535, description="the API's port")
     api_trusted_network: bool = Field(default=False, description="allow the API to bind beyond loopback, unauthenticated")
+
+    api_hosts: Words = Field(default=(), description="further names under which callers reach the API, without ports")
+    api_cors_origins: Words = Field(
+        default=(), description="pages of these origins may use the API from a browser, like https://shop.example.org"
+    )
+    api_trusted_proxies: Words = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed"
+    )
+    api_keep_alive_seconds: int = Field(
+        default=75, ge=1, le=3_600, description="how long an idle connection is kept; longer than a proxy keeps it"
+    )
 
     auth_secret: SecretStr = Field(default=SecretStr(""), description="callers' tokens are signed with this shared secret")
     auth_jwks_url: str = Field(default="", description="or with one of the keys published here")
@@ -84,6 +109,33 @@ class Settings(BaseSettings):
         if rate:
             parse(rate)
         return rate
+
+    @field_validator("api_hosts")
+    @classmethod
+    def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not (HOST_NAME.fullmatch(host) or _is_address(host)):
+                raise ValueError(f"{host} is no name or address of a host; ports do not belong here")
+        return hosts
+
+    @field_validator("api_cors_origins")
+    @classmethod
+    def _exact_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not (told := ORIGIN.fullmatch(origin)):
+                raise ValueError(
+                    f"{origin} is no origin: name each exactly, like https://shop.example.org or http://localhost:3000"
+                )
+            if told[3] == {"http": ":80", "https": ":443"}[told[1]]:
+                raise ValueError(f"{origin} is written without its port by browsers, as that is the usual one")
+        return origins
+
+    @field_validator("api_trusted_proxies")
+    @classmethod
+    def _networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ipaddress.ip_network(proxy)
+        return proxies
 
     @model_validator(mode="after")
     def _tokens_that_can_be_checked(self) -> Self:
@@ -162,6 +214,15 @@ class Settings(BaseSettings):
     def web_ui_url(self) -> str:
         """Where people reach the Temporal Web UI."""
         return self.temporal_ui_url or f"http://localhost:{self.temporal_ui_port}"
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether this is the address of a host."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_safe(url: str) -> bool:

@@ -123,15 +123,22 @@ def unauthorized(why: str, *, challenge: str = "Bearer") -> Problem:
 class Authentication:
     """Finds who makes a request, before anything of its body is read."""
 
-    def __init__(self, app: ASGIApp, read: Callable[[str], Awaitable[Caller]] | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        read: Callable[[str], Awaitable[Caller]] | None,
+        counted: Callable[[ASGIApp], ASGIApp],
+    ) -> None:
         """Stand before `app`.
 
         Args:
             app: what is asked.
             read: returns whom a token names, or raises a Problem; None when nobody is asked, and everybody may do everything.
+            counted: lets an answer through only so often: whoever is turned away has no name but their address.
         """
         self._app = app
         self._read = read
+        self._counted = counted
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401."""
@@ -139,7 +146,8 @@ class Authentication:
             try:
                 scope.setdefault("state", {})["caller"] = await self._caller(scope)
             except Problem as problem:
-                await answer(problem)(scope, receive, send)
+                scope["state"]["caller"] = Caller(scopes=frozenset())
+                await self._counted(answer(problem))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

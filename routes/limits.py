@@ -1,23 +1,20 @@
-"""What a request may cost before anybody looks at it: the size and time of its body, and how many there are."""
+"""What a request may cost before anybody looks at it: the size and time of its body, and how many are served at one time."""
 
 import asyncio
 import json
 import math
 import re
-import time
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from prometheus_client import Gauge
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from routes.access import Caller
+from routes.attended import note_left
 from routes.problems import RETRY_AFTER_SECONDS, Problem, answer, documented
+from routes.rate import HEALTH, too_many
 
 MOST_BYTES = 256 * 1024
 BODY_SECONDS = 10
@@ -29,9 +26,6 @@ REFUSED_BODIES = (
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
-
-HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked by those who would restart us for an answer of 429, or be blind just then."""
 
 UNFIT = re.compile("[\0\ud800-\udfff]")
 """What stands for no character: NUL, which no database takes, and half a surrogate pair, which no encoding does."""
@@ -56,7 +50,7 @@ class InFlight:
             await self._app(scope, receive, send)
         elif self._served >= self._most:
             busy = "as many requests as the API serves at one time are under way; ask again"
-            await answer(_too_many(busy, RETRY_AFTER_SECONDS))(scope, receive, send)
+            await answer(too_many(busy, RETRY_AFTER_SECONDS))(scope, receive, send)
         else:
             self._served += 1
             try:
@@ -64,28 +58,6 @@ class InFlight:
                     await self._app(scope, receive, send)
             finally:
                 self._served -= 1
-
-
-class Rate:
-    """Takes so many requests in a time from each caller: from a token's subject, or else from an address."""
-
-    def __init__(self, app: ASGIApp, rate: str) -> None:
-        """Stand before `app`; `rate` is like `20/second`, or empty for no limit."""
-        self._app = app
-        self._rate = parse(rate) if rate else None
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 429."""
-        if self._rate is not None and scope["type"] == "http" and scope["path"] not in HEALTH:
-            caller: Caller = scope["state"]["caller"]
-            who = ("token", caller.subject) if caller.subject else ("address", (scope.get("client") or [""])[0])
-            if not self._limiter.hit(self._rate, *who):
-                free_at = self._limiter.get_window_stats(self._rate, *who).reset_time
-                problem = _too_many(f"more than {self._rate} from you; ask again later", free_at - time.time())
-                await answer(problem)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
 
 
 class Body:
@@ -107,7 +79,10 @@ class Body:
         except Problem as problem:
             await answer(problem)(scope, receive, send)
         else:
-            await self._app(scope, receive if body is None else _again(body, receive), send)
+            if body is None:
+                await note_left(send)
+            else:
+                await self._app(scope, _again(body, receive), send)
 
 
 def describe(document: dict[str, Any]) -> None:
@@ -191,8 +166,3 @@ def _no_number(name: str) -> Any:
 
 def _refused(status: HTTPStatus, slug: str, why: str) -> Problem:
     return Problem(status, slug, why, headers=LAST)
-
-
-def _too_many(why: str, seconds: float) -> Problem:
-    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
-    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", why, headers=headers)

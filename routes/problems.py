@@ -156,6 +156,8 @@ def _methods(app: FastAPI, path: str) -> str:
     for route in iter_route_contexts(app.routes):
         if route.path and route.methods and compile_path(route.path)[0].match(path):
             found |= route.methods
+    if "GET" in found:
+        found.add("HEAD")  # by routes.head
     return ", ".join(sorted(found))
 
 

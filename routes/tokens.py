@@ -1,8 +1,7 @@
 """Bearer tokens: which are believed, and whom they name."""
 
-import asyncio
-import json
 import re
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -11,11 +10,7 @@ import jwt
 from config import Settings
 from contracts.base import IDENTIFIER
 from routes.access import Caller, unauthorized
-from routes.problems import unavailable
-
-FETCH_SECONDS = 3
-AGAIN_AFTER_SECONDS = 5
-"""The issuer's keys are not asked for again so soon after they could not be had."""
+from routes.keys import INVALID, Keys
 
 MOST_SUBJECT = 128
 
@@ -31,12 +26,10 @@ WRONG: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
 class Tokens:
     """Believes the tokens of one issuer, for one audience, signed by one algorithm."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Check tokens as the settings say."""
+    def __init__(self, settings: Settings, clock: Callable[[], float] = monotonic) -> None:
+        """Check tokens as the settings say; `clock` counts the seconds for which published keys serve."""
         self._settings = settings
-        self._published = jwt.PyJWKClient(settings.auth_jwks_url, timeout=FETCH_SECONDS) if settings.auth_jwks_url else None
-        self._one_at_a_time = asyncio.Lock()
-        self._away_until = 0.0
+        self._published = Keys(settings.auth_jwks_url, settings.token_algorithm, clock) if settings.auth_jwks_url else None
 
     async def caller(self, token: str) -> Caller:
         """Return whom a token names.
@@ -46,31 +39,35 @@ class Tokens:
         """
         settings = self._settings
         try:
-            claims = jwt.decode(
-                token,
-                await self._key(token),
-                algorithms=[settings.token_algorithm],
-                issuer=settings.auth_issuer,
-                audience=settings.auth_audience,
-                leeway=settings.auth_clock_skew_seconds,
-                options={"require": ["exp", "iss", "aud", "sub"]},
-            )
+            claims = await self._claims(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
             raise _refused(next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")) from error
         return _read(claims, settings.auth_customer_claim, settings.auth_clock_skew_seconds)
 
-    async def _key(self, token: str) -> Any:
-        """Return the key that must have signed a token."""
+    async def _claims(self, token: str) -> dict[str, Any]:
+        """Return what a token says, once it is known who signed it."""
         if self._published is None:
-            return self._settings.auth_secret.get_secret_value()
-        async with self._one_at_a_time:  # and not a thread for each caller, should the issuer not answer
-            if monotonic() < self._away_until:
-                raise unavailable("the issuer of tokens")
-            try:
-                return await asyncio.to_thread(self._published.get_signing_key_from_jwt, token)
-            except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, json.JSONDecodeError, OSError) as error:
-                self._away_until = monotonic() + AGAIN_AFTER_SECONDS
-                raise unavailable("the issuer of tokens") from error
+            return self._decode(token, self._settings.auth_secret.get_secret_value())
+        key = await self._published.key_of(token)
+        try:
+            return self._decode(token, key)
+        except jwt.InvalidSignatureError:
+            if key.key_id:
+                raise
+            # The only key has no name: another may have taken its place.
+            return self._decode(token, await self._published.key_of(token, instead_of=key))
+
+    def _decode(self, token: str, key: Any) -> dict[str, Any]:
+        settings = self._settings
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[settings.token_algorithm],
+            issuer=settings.auth_issuer,
+            audience=settings.auth_audience,
+            leeway=settings.auth_clock_skew_seconds,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
 
 
 def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float) -> Caller:
@@ -87,4 +84,4 @@ def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float
 
 
 def _refused(why: str) -> Exception:
-    return unauthorized(f"the token {why}", challenge='Bearer error="invalid_token"')
+    return unauthorized(f"the token {why}", challenge=INVALID)

@@ -21,7 +21,7 @@ MODULES = sorted(FOLDER.glob("*.js"))
 def client(**settings: str) -> httpx.AsyncClient:
     """Return a client of an API that reaches for nothing else."""
     given = {name.lower(): value for name, value in settings.items()}
-    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(Settings(**given))), base_url="http://test")  # type: ignore[arg-type]
+    return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(Settings(**given))), base_url="http://localhost")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in FILES)])

@@ -46,13 +46,15 @@ ROOMS = {
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
     "activities/*": "activities contracts participants temporalio",
-    "routes/limits.py": f"{API} limits prometheus_client",
+    "routes/limits.py": f"{API} prometheus_client",
+    "routes/rate.py": f"{API} limits",
+    "routes/connections.py": f"{API} h11 uvicorn",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
-    "routes/tokens.py": f"{API} jwt",
+    "routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} temporal_saga.database fastapi_offline prometheus_fastapi_instrumentator uvicorn",
+    "api.py": f"{API} temporal_saga.database fastapi_offline limits prometheus_fastapi_instrumentator uvicorn",
     "worker.py": "activities config contracts participants temporal_saga.database temporal_saga.policy waiting workflows "
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",

@@ -45,7 +45,7 @@ async def test_a_route_that_declares_nothing_is_closed(settings: dict[str, str])
         """Answer."""
 
     transport = httpx.ASGITransport(built)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         answer = await http.get("/forgotten", headers=bearer(*SCOPES))
         assert (answer.status_code, answer.json()["detail"]) == (403, "GET /forgotten is open to nobody")
 
@@ -53,7 +53,7 @@ async def test_a_route_that_declares_nothing_is_closed(settings: dict[str, str])
 async def test_a_call_that_is_not_there_is_none() -> None:
     """What is no call of ours is told so, to whoever may be told anything."""
     transport = httpx.ASGITransport(app(**AUTHENTICATION))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         for method, path, known, stranger in (("GET", "/nowhere", 404, 401), ("DELETE", "/orders/a", 405, 401)):
             assert (await http.request(method, path, headers=bearer())).status_code == known
             assert (await http.request(method, path)).status_code == stranger

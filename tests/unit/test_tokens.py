@@ -1,21 +1,18 @@
 import base64
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from config import Settings
 from routes.access import Caller
 from routes.problems import Problem
 from routes.tokens import Tokens
+from tests.issuer import EC, RSA, Issuer, published
 from tests.tokens import AUDIENCE, AUTHENTICATION, ISSUER, SECRET, claims
 
 
@@ -110,32 +107,9 @@ async def test_clocks_may_differ_a_little() -> None:
         assert (await refusal(strict, signed(told))).document.status == 401
 
 
-class Issuer:
-    """Publishes keys over HTTP; what it answers, and how often it was asked, can be seen."""
-
-    def __init__(self) -> None:
-        self.keys: Any = {"keys": []}
-        self.asked = 0
-        issuer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                issuer.asked += 1
-                body = issuer.keys if isinstance(issuer.keys, bytes) else json.dumps(issuer.keys).encode()
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def tokens(self, **settings: str) -> Tokens:
-        """Return what believes this issuer's tokens."""
-        url = f"http://127.0.0.1:{self.server.server_port}/keys"
-        return tokens(AUTH_JWKS_URL=url, AUTH_ISSUER=ISSUER, AUTH_AUDIENCE=AUDIENCE, **settings)
+def tokens_of(issuer: Issuer, **settings: str) -> Tokens:
+    """Return what believes this issuer's tokens."""
+    return tokens(AUTH_JWKS_URL=issuer.url, AUTH_ISSUER=ISSUER, AUTH_AUDIENCE=AUDIENCE, **settings)
 
 
 @pytest.fixture
@@ -143,25 +117,14 @@ def issuer() -> Iterator[Issuer]:
     """An issuer on loopback."""
     running = Issuer()
     yield running
-    running.server.shutdown()
-    running.server.server_close()
-
-
-RSA = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-EC = ec.generate_private_key(ec.SECP256R1())
-
-
-def published(key: Any, kid: str) -> dict[str, Any]:
-    """Return a key as its issuer publishes it."""
-    read: Callable[..., dict[str, Any]] = RSAAlgorithm.to_jwk if key is RSA else ECAlgorithm.to_jwk
-    return {"kid": kid, "use": "sig", **read(key.public_key(), as_dict=True)}
+    running.stop()
 
 
 @pytest.mark.parametrize(("key", "algorithm", "other"), [(RSA, "RS256", "PS256"), (EC, "ES256", "ES512")])
 async def test_published_keys_are_used(issuer: Issuer, key: Any, algorithm: str, other: str) -> None:
     """A token is believed by the key that it names, and by the one algorithm alone; the keys are asked for once."""
-    issuer.keys = {"keys": [published(RSA if key is EC else EC, "other"), published(key, "mine")]}
-    checks = issuer.tokens(AUTH_ALGORITHM=algorithm)
+    issuer.keys = {"keys": [published(RSA if key is EC else EC, "other"), published(key, "mine"), published(key, "too")]}
+    checks = tokens_of(issuer, AUTH_ALGORITHM=algorithm)
     for _ in range(3):
         assert (await checks.caller(signed(claims(), key, algorithm, kid="mine"))).subject == "tester"
     assert issuer.asked == 1
@@ -178,15 +141,15 @@ async def test_a_public_key_is_no_secret(issuer: Issuer) -> None:
     head, body, _ = signed(claims(), "x" * 32, kid="mine").split(".")
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(f"{head}.{body}".encode(), text)
     token = f"{head}.{body}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
-    assert (await refusal(issuer.tokens(), token)).document.status == 401
+    assert (await refusal(tokens_of(issuer), token)).document.status == 401
 
 
 async def test_an_unknown_key_costs_the_issuer_little(issuer: Issuer) -> None:
     """However many tokens name keys that are not there, the issuer is not asked for each."""
     issuer.keys = {"keys": [published(RSA, "mine")]}
-    checks = issuer.tokens()
-    for number in range(20):
-        assert (await refusal(checks, signed(claims(), RSA, "RS256", kid=f"no-{number}"))).document.status == 401
+    checks = tokens_of(issuer)
+    problems = [await refusal(checks, signed(claims(), RSA, "RS256", kid=f"no-{number}")) for number in range(20)]
+    assert [problem.document.status for problem in problems] == [401] + [503] * 19
     assert issuer.asked == 1
 
 
@@ -194,8 +157,8 @@ async def test_an_unknown_key_costs_the_issuer_little(issuer: Issuer) -> None:
 async def test_an_issuer_that_is_away_is_not_the_callers_fault(issuer: Issuer, keys: Any) -> None:
     """Without the issuer's keys a token is neither believed nor refused, and the issuer is left alone for a while."""
     issuer.keys = keys
-    checks = issuer.tokens()
+    checks = tokens_of(issuer)
     for _ in range(5):
         problem = await refusal(checks, signed(claims(), RSA, "RS256", kid="mine"))
-        assert (problem.document.status, problem.headers) == (503, {"Retry-After": "2"})
+        assert (problem.document.status, problem.headers) == (503, {"Retry-After": "5"})
     assert issuer.asked == 1

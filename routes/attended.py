@@ -1,0 +1,101 @@
+"""Work is done for callers who are there: who hangs up is not worked for, and who does not read is not written to."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PIECE_BYTES = 64 * 1024
+"""So much of an answer is handed on at a time; the rest waits until the caller has taken it."""
+
+LEFT = 499
+"""The status in our figures of who hung up before there was an answer; no one receives it. nginx counts them under it, too."""
+
+
+class Attended:
+    """Stops the work of a request when its caller is gone, and is done with it when the caller has taken the answer.
+
+    What was told to Temporal or to a database by then is told, and no more: whoever comes again finds an order placed, or not.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`, and behind whatever reads the body."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on for as long as somebody is there."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        call = _Call(await receive(), send)
+        working = asyncio.ensure_future(self._app(scope, call.receive, call.send))
+        listening = asyncio.create_task(call.listen(receive))
+        try:
+            await asyncio.wait([working, listening], return_when=asyncio.FIRST_COMPLETED)
+            if working.done() or call.is_answered:
+                await working
+            else:
+                await _stop(working)
+                if not call.is_begun:
+                    await note_left(send)
+        finally:
+            working.cancel()
+            listening.cancel()
+
+
+async def note_left(send: Send) -> None:
+    """Tell our own figures that there was nobody left to answer."""
+    await send({"type": "http.response.start", "status": LEFT, "headers": []})
+
+
+async def _stop(working: "asyncio.Task[None]") -> None:
+    """Cancel what is done for nobody, and see it end."""
+    working.cancel()
+    await asyncio.wait([working])
+    if not working.cancelled() and (error := working.exception()) is not None:
+        logging.getLogger("api").warning("what was done for a caller who left ended with %r", error)
+
+
+class _Call:
+    """What goes to and fro in one request."""
+
+    def __init__(self, first: Message, send: Send) -> None:
+        self._first: Message | None = first
+        self._send = send
+        self._gone = asyncio.Event()
+        self.is_begun = False
+        self.is_answered = False
+
+    async def listen(self, receive: Receive) -> None:
+        """Wait until the caller is gone, or has the answer."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._gone.set()
+
+    async def receive(self) -> Message:
+        """Return the body, and then that the caller is gone."""
+        if (first := self._first) is not None:
+            self._first = None
+            return first
+        await self._gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, no faster than it is taken."""
+        self.is_begun = True
+        for part in _parts(message):
+            await self._send(part)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.is_answered = True
+
+
+def _parts(message: Message) -> Iterator[Message]:
+    """Yield a message in pieces; behind a large body an empty one, which can be sent once all else is taken."""
+    body = message.get("body", b"")
+    if len(body) <= PIECE_BYTES:
+        yield message
+        return
+    for start in range(0, len(body), PIECE_BYTES):
+        yield {**message, "body": body[start : start + PIECE_BYTES], "more_body": True}
+    yield {**message, "body": b""}

@@ -1,0 +1,159 @@
+"""What a connection may cost: how long a peer may leave something undone, and how many there are."""
+
+import asyncio
+import logging
+import resource
+import socket
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, cast
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from routes.attended import PIECE_BYTES
+from routes.problems import MEDIA_TYPE, Problem
+from routes.rate import site
+
+HEAD_SECONDS = 15
+"""A request's head that has not come in full within this is not waited for."""
+
+TAKEN_SECONDS = 30
+"""An answer that is not taken within this is given up, and its connection with it."""
+
+MOST_HEAD_BYTES = 16 * 1024
+
+BACKLOG = 256
+"""So many connections may wait to be taken, and are taken at once."""
+
+MOST_CONNECTIONS = 10_000
+OWN_DESCRIPTORS = 96
+"""Files, databases and Temporal need so many at most."""
+
+MOST_DESCRIPTORS = MOST_CONNECTIONS + BACKLOG + OWN_DESCRIPTORS
+
+SHARE = 2
+"""One address has one in so many of all connections at most."""
+
+STRANGERS_MISTAKES = frozenset({"Invalid HTTP request received."})
+"""Whoever can reach the port could fill the log with these."""
+
+AGAIN_SECONDS = 60
+
+
+def raise_descriptors() -> None:
+    """Let this process open as many files and connections as it may and has use for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def most_connections() -> int:
+    """Return how many connections there may be, so that there is always a descriptor for what else needs one."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MOST_DESCRIPTORS)
+    return max(1, most - BACKLOG - OWN_DESCRIPTORS)
+
+
+class Connection(H11Protocol):
+    """A connection with limits that uvicorn does not have; whoever runs the server lets each `look` at itself every second."""
+
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; if there are too many then, the one ends that has waited longest for a request."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=PIECE_BYTES)
+        if (line := transport.get_extra_info("socket")) is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # What the system has taken from us counts as little as a peer that is gone without a word.
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKEN_SECONDS * 1_000)
+        self.site = site({"client": self.client})
+        self.idle_since = monotonic()
+        self._head_since: float | None = None
+        self._unsent_since: float | None = None
+        self._make_room()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self.idle_since = monotonic()
+        super().on_response_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def look(self, now: float) -> None:
+        """End the connection if its peer has left something undone for too long."""
+        if not self.transport.get_write_buffer_size():
+            self._unsent_since = None
+        elif now - (since := self._unsent_since or now) < TAKEN_SECONDS:
+            self._unsent_since = since
+        else:
+            self.transport.abort()
+        # Between two requests uvicorn's own timer runs, until the first byte of the next one.
+        if not self.is_idle or self.timeout_keep_alive_task is not None:
+            self._head_since = None
+        elif now - (since := self._head_since or self.idle_since) < HEAD_SECONDS:
+            self._head_since = since
+        elif self.conn.trailing_data[0]:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"the head did not arrive within {HEAD_SECONDS} s")
+        else:
+            self.transport.abort()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request."""
+        self._refuse(HTTPStatus.BAD_REQUEST, "not-http", msg)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: the request is answered as if it had not asked for another protocol."""
+
+    def _refuse(self, status: HTTPStatus, slug: str, why: str) -> None:
+        """Answer before there is a request, and hang up."""
+        if self.transport.is_closing() or self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.abort()
+            return
+        body = Problem(status, slug, why).document.model_dump_json(exclude_none=True).encode()
+        headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body))), ("connection", "close")]
+        answer = h11.Response(status_code=status, headers=headers, reason=status.phrase)
+        for event in (answer, h11.Data(body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _make_room(self) -> None:
+        """End a connection if there is one too many, here or from this address: one that asks nothing, or else this one."""
+        most = most_connections()
+        if len(self.connections) <= most // SHARE:
+            return
+        there = [other for other in cast("set[Connection]", self.connections) if not other.transport.is_closing()]
+        alike = [other for other in there if other.site == self.site]
+        crowd = alike if len(alike) > max(1, most // SHARE) else there if len(there) > most else []
+        if crowd:
+            idle = [other for other in crowd if other is not self and other.is_idle]
+            # Who has asked before will ask again; who never did may only want to take the place.
+            (min(idle, key=_worth) if idle else self).transport.abort()
+
+
+def _worth(connection: Connection) -> tuple[bool, float]:
+    return connection.cycle is not None, connection.idle_since
+
+
+class Trouble:
+    """Tells of trouble in the event loop; of connections that cannot be taken once a minute, and not at every try."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take what the loop reports."""
+        if "accept" not in context.get("message", "") or not isinstance(context.get("exception"), OSError):
+            loop.default_exception_handler(context)
+        elif (now := monotonic()) >= self._quiet_until:
+            self._quiet_until = now + AGAIN_SECONDS
+            logging.getLogger("uvicorn.error").error("no connection can be taken just now: %s", context["exception"])
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Tell whether a line in the log is about us, and not what a stranger can write into it at will."""
+    return record.msg not in STRANGERS_MISTAKES

@@ -1,0 +1,107 @@
+"""How many requests one caller may make in a time."""
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from hashlib import blake2b
+from http import HTTPStatus
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from limits import RateLimitItem
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from routes.access import Caller
+from routes.problems import Problem, answer
+
+HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked by those who would restart us for an answer of 429, or be blind just then."""
+
+MOST_CALLERS = 10_000
+"""So many are remembered; one more, and the one is forgotten who has been quiet for longest."""
+
+MOST_MARKS = 32
+"""So many times of requests are kept of each; beyond, requests close to each other share one."""
+
+IPV6_SITE = 64
+"""The bits of an IPv6 address that one subscriber cannot choose."""
+
+
+class Callers:
+    """Counts each caller's requests in a window of time that moves with the clock that nobody sets."""
+
+    def __init__(self, rate: RateLimitItem, clock: Callable[[], float] = time.monotonic) -> None:
+        """Allow each caller so many requests in any such time."""
+        self.rate = rate
+        self._window = rate.get_expiry()
+        self._apart = 0 if rate.amount <= MOST_MARKS else self._window / MOST_MARKS
+        self._clock = clock
+        self._marks: OrderedDict[bytes, deque[list[float]]] = OrderedDict()
+        """By caller, the longest quiet first: when requests came, and how many."""
+
+    def __len__(self) -> int:
+        """Return how many callers are remembered."""
+        return len(self._marks)
+
+    def seconds_to_wait(self, kind: str, name: str) -> float:
+        """Count a request of a caller and return 0; or the seconds to wait until there is room for it, and count nothing."""
+        now = self._clock()
+        self._forget(now)
+        key = blake2b(f"{kind} {name}".encode(errors="surrogatepass"), digest_size=16).digest()
+        marks = self._marks.setdefault(key, deque())
+        while marks and marks[0][0] <= now - self._window:
+            marks.popleft()
+        if sum(count for _, count in marks) >= self.rate.amount:
+            return marks[0][0] + self._window - now
+        if marks and now - marks[-1][0] < self._apart:
+            marks[-1][1] += 1
+        else:
+            marks.append([now, 1])
+        self._marks.move_to_end(key)
+        return 0
+
+    def _forget(self, now: float) -> None:
+        """Drop whose requests have all left the window, and who is one too many."""
+        while self._marks:
+            quiet = next(iter(self._marks.values()))
+            if len(self._marks) < MOST_CALLERS and quiet and quiet[-1][0] > now - self._window - self._apart:
+                return
+            self._marks.popitem(last=False)
+
+
+class Rate:
+    """Takes so many requests in a time from each caller: from a token's subject, or else from an address."""
+
+    def __init__(self, app: ASGIApp, callers: Callers | None) -> None:
+        """Stand before `app`; `callers` is None for no limit."""
+        self._app = app
+        self._callers = callers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 429."""
+        if self._callers is not None and scope["type"] == "http" and scope["path"] not in HEALTH:
+            caller: Caller = scope["state"]["caller"]
+            who = ("token", caller.subject) if caller.subject else ("address", site(scope))
+            if seconds := self._callers.seconds_to_wait(*who):
+                problem = too_many(f"more than {self._callers.rate} from you; ask again later", seconds)
+                await answer(problem)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def site(scope: Scope) -> str:
+    """Return where a request comes from: an address; of IPv6 the network that one subscriber has."""
+    told = (scope.get("client") or ("",))[0]
+    try:
+        address = ip_address(told.partition("%")[0])
+    except ValueError:
+        return told
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, IPV6_SITE), strict=False))
+
+
+def too_many(why: str, seconds: float) -> Problem:
+    """Return the problem of who asks too often, and shall wait so long."""
+    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", why, headers=headers)
