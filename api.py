@@ -14,14 +14,17 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import access, acts, console, events, limits, metrics, orders, problems, reads
+from participants.payment.reads import PaymentReads
+from participants.stock.reads import StockReads
+from routes import access, acts, console, events, limits, manage, metrics, orders, problems, reads
 from routes.access import Authentication
 from routes.limits import Body, InFlight, Rate
 from routes.metrics import Metrics
 from routes.runs import Runs
 from routes.sagas import Sagas
+from routes.shop import Shop
 from routes.tokens import Tokens
-from temporal_saga.database import DATABASE_AWAY, open_database
+from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -31,6 +34,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = open_database(settings.database_url("order"))
         client = await connect(lazy=True)
+        stock, payment = (open_database(settings.database_url(name), only_reads=True) for name in ("stock", "payment"))
+        app.state.shop = shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
 
         app.state.runs = runs = Runs(client, app.state.stopping)
 
@@ -40,7 +45,9 @@ def create_app(settings: Settings) -> FastAPI:
 
         app.state.sagas = sagas
         yield
-        engine.dispose()
+        shop.close()
+        for opened in (engine, stock, payment):
+            opened.dispose()
 
     app = FastAPIOffline(
         title="Order saga",
@@ -52,9 +59,10 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(access.gate)],
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(DATABASE_AWAY)
-    for room in (orders, events, acts, reads, metrics, console):
+    for room in (orders, events, acts, reads, manage, metrics, console):
         app.include_router(room.router)
     # The last one comes first: who is turned away is turned away before their body is read.
     app.add_middleware(Body)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
@@ -13,11 +14,12 @@ from contracts.base import IDENTIFIER, MAX_LINES, digest
 from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
-from routes import examples
-from routes.access import Known, caller_of, forbidden
+from routes import examples, prices
+from routes.access import caller_of, forbidden
 from routes.lists import Asked
 from routes.problems import Problem, documented
 from routes.sagas import Sagas
+from routes.shop import shop_of
 
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
@@ -72,7 +74,7 @@ class OrderBody(PlaceOrder):
 async def place_order(
     order: OrderBody,
     desk: Desk,
-    caller: Known,
+    request: Request,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description="the same key again is the same order")] = None,
     prefer: Annotated[list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
@@ -82,9 +84,11 @@ async def place_order(
     Its identity is `order_id` if given, else derived from the caller and `Idempotency-Key`, else new. Placing the same order
     again under the same identity returns it as it stands; placing another one under it is refused.
     """
+    caller = caller_of(request)
     if not caller.acts_for(order.customer_id):
         raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
     order_id = order.order_id or (digest(["order", caller.subject, idempotency_key])[:32] if idempotency_key else uuid4().hex)
+    await prices.check(order, request.app.state.order_prices, shop_of(request), partial(desk.knows, order_id))
     try:
         await desk.place(order_id, order, idempotency_key)
         if seconds := _wait_seconds(prefer or ()):
