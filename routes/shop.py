@@ -180,7 +180,7 @@ class Shop:
                 return await self._client.execute_activity(
                     activity,
                     command,
-                    id=f"{command.idempotency_key}/{uuid4().hex}",
+                    id=f"{command.idempotency_key.replace('/', '-')}-{uuid4().hex}",
                     task_queue=participant,
                     schedule_to_close_timeout=ANSWER_LIMIT,
                     start_to_close_timeout=ANSWER_LIMIT,
