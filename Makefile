@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
 
-.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories up demo audit lock clean
+.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories up shop demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ histories: install ## record the sagas that later versions must be able to repla
 
 up: install ## the whole system on this machine, until Ctrl-C
 	@exec $(BIN)/python -m operations.up
+
+shop: install ## products or customers into the running shop: FILE=path.csv, see docs/API.md
+	@exec $(BIN)/python -m operations.shop $${FILE:+"$$FILE"}
 
 demo: install ## a real day of orders through a stack of its own; DAY=path for another, DATA_DIR=path to keep it
 	@exec $(BIN)/python -m operations.shop_day $${DAY:+"$$DAY"}

@@ -21,7 +21,9 @@ from starlette.types import ASGIApp
 
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import access, acts, console, events, limits, metrics, orders, overview, problems, reads
+from participants.payment.reads import PaymentReads
+from participants.stock.reads import StockReads
+from routes import access, acts, console, events, limits, manage, metrics, orders, overview, problems, reads
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import BACKLOG, MOST_HEAD_BYTES, Connection, Trouble, is_ours, raise_descriptors
@@ -32,9 +34,10 @@ from routes.metrics import Metrics
 from routes.rate import Callers, Rate
 from routes.runs import Runs
 from routes.sagas import Known, Sagas
+from routes.shop import Shop
 from routes.tokens import Tokens
 from routes.visibility import Visibility
-from temporal_saga.database import DATABASE_AWAY, open_database
+from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,6 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = open_database(settings.database_url("order"))
         client = await connect(lazy=True)
+        stock, payment = (open_database(settings.database_url(name), only_reads=True) for name in ("stock", "payment"))
+        app.state.shop = shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
 
         runs = Runs(client, app.state.stopping)
         app.state.visibility = visibility = Visibility(client)
@@ -56,7 +61,9 @@ def create_app(settings: Settings) -> FastAPI:
 
         app.state.sagas = sagas
         yield
-        engine.dispose()
+        shop.close()
+        for opened in (engine, stock, payment):
+            opened.dispose()
 
     app = FastAPIOffline(
         title="Order saga",
@@ -68,9 +75,10 @@ def create_app(settings: Settings) -> FastAPI:
         dependencies=[Depends(access.gate)],
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(DATABASE_AWAY)
-    for room in (orders, overview, events, acts, reads, metrics, console):
+    for room in (orders, overview, events, acts, reads, manage, metrics, console):
         app.include_router(room.router)
     problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
     _put_before(app, settings, figures)

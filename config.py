@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
 
     data_dir: Path = Field(default=Path("var"), description="where databases and logs live")
+    shop: Literal["sample", "none"] = Field(default="sample", description="what `make up` fills an empty shop with")
 
     order_database_url: str = Field(default="", description="the order service's database; SQLite in data_dir when empty")
     payment_database_url: str = Field(default="", description="the payment service's; likewise")
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
     api_keep_alive_seconds: int = Field(
         default=75, ge=1, le=3_600, description="how long an idle connection is kept; longer than a proxy keeps it"
     )
+    api_url: str = Field(default="", description="where `make shop` finds the API; on this machine when empty")
+    api_token: SecretStr = Field(default=SecretStr(""), description="the token that `make shop` sends, where one is asked for")
 
     auth_secret: SecretStr = Field(default=SecretStr(""), description="callers' tokens are signed with this shared secret")
     auth_jwks_url: str = Field(default="", description="or with one of the keys published here")
@@ -93,6 +96,12 @@ class Settings(BaseSettings):
         default=None, ge=0, description="orders of this total (minor units) or more wait for a person's approval; none when unset"
     )
     review_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400, description="how long they wait for it")
+
+    order_prices: Literal["caller", "at_least_list", "list"] = Field(
+        default="caller",
+        description="who decides what a line costs that is placed over HTTP: the caller, the list "
+        "price as a lower bound, or the list price alone",
+    )
 
     start_to_close_seconds: float = Field(default=10, gt=0, description="one try of one command")
     forward_step_seconds: float = Field(default=60, gt=0, description="a forward step with all its tries")

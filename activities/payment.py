@@ -7,12 +7,15 @@ from temporalio import activity
 
 from activities.boundary import accepted
 from contracts.payment import (
+    DepositMoneyCommand,
+    DepositRefusedEvent,
+    MoneyDepositedEvent,
+    OpenWalletsCommand,
     PaymentCompletedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
-    WalletQuery,
-    WalletView,
+    WalletsOpenedEvent,
 )
 from participants.payment.service import PaymentService
 
@@ -27,7 +30,7 @@ class PaymentActivities:
     @property
     def all(self) -> Sequence[Callable[..., Any]]:
         """Every activity, for a worker to register."""
-        return [self.process, self.refund, self.read_wallet]
+        return [self.process, self.refund, self.open_wallets, self.deposit]
 
     @activity.defn(name="ProcessPayment", no_thread_cancel_exception=True)
     def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent:
@@ -39,7 +42,12 @@ class PaymentActivities:
         """Take the charge back."""
         return self._service.refund(command)
 
-    @activity.defn(name="ReadWallet", no_thread_cancel_exception=True)
-    def read_wallet(self, query: WalletQuery) -> WalletView | None:
-        """Look up a wallet."""
-        return self._service.wallet(query.customer_id)
+    @activity.defn(name="OpenWallets", no_thread_cancel_exception=True)
+    def open_wallets(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
+        """Open the wallets that are not open yet."""
+        return self._service.open(command)
+
+    @activity.defn(name="DepositMoney", no_thread_cancel_exception=True)
+    def deposit(self, command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:
+        """Put money in, or take it back. That it is refused is an answer: no saga rolls back for it."""
+        return self._service.deposit(command)

@@ -8,11 +8,14 @@ from temporalio import activity
 from activities.boundary import accepted
 from contracts.stock import (
     DecreaseStockCommand,
+    MoveStockCommand,
+    OfferProductsCommand,
+    ProductsOfferedEvent,
     RestoreStockCommand,
     StockDecreasedEvent,
-    StockQuery,
+    StockMovedEvent,
+    StockMovementRefusedEvent,
     StockRestoredEvent,
-    StockView,
 )
 from participants.stock.service import StockService
 
@@ -27,7 +30,7 @@ class StockActivities:
     @property
     def all(self) -> Sequence[Callable[..., Any]]:
         """Every activity, for a worker to register."""
-        return [self.decrease, self.restore, self.read_stock]
+        return [self.decrease, self.restore, self.offer, self.move]
 
     @activity.defn(name="DecreaseStock", no_thread_cancel_exception=True)
     def decrease(self, command: DecreaseStockCommand) -> StockDecreasedEvent:
@@ -39,7 +42,12 @@ class StockActivities:
         """Put the lines back."""
         return self._service.restore(command)
 
-    @activity.defn(name="ReadStock", no_thread_cancel_exception=True)
-    def read_stock(self, query: StockQuery) -> StockView | None:
-        """Look up a product."""
-        return self._service.product(query.sku)
+    @activity.defn(name="OfferProducts", no_thread_cancel_exception=True)
+    def offer(self, command: OfferProductsCommand) -> ProductsOfferedEvent:
+        """Add products that are new, and give the others their names and prices."""
+        return self._service.offer(command)
+
+    @activity.defn(name="MoveStock", no_thread_cancel_exception=True)
+    def move(self, command: MoveStockCommand) -> StockMovedEvent | StockMovementRefusedEvent:
+        """Move pieces that no order moves. That it is refused is an answer: no saga rolls back for it."""
+        return self._service.move(command)

@@ -2,12 +2,22 @@
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 MAX_LINES = 1_000
+MAX_ROWS = 500
+"""Products or wallets in one command."""
+ROWS = Field(min_length=1, max_length=MAX_ROWS)
+
 MAX_TOTAL_MINOR = 2**53
+MAX_DEPOSIT_MINOR = 10**12
+MAX_PIECES = 10**9
+MAX_TEXT = 200
 
 IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
@@ -32,22 +42,44 @@ PriceMinor = Annotated[int, Field(strict=True, ge=0, le=10**9, description="in m
 TotalMinor = Annotated[int, Field(strict=True, ge=0, le=MAX_TOTAL_MINOR, description="in minor units, e.g. pence")]
 
 
+def _readable(text: str) -> str:
+    """Return a text in one line; refuse what no reader sees, or what changes how they see the rest."""
+    line = " ".join(text.split())
+    if not line:
+        raise PydanticCustomError("empty", "Should say something")
+    if not line.isprintable():
+        raise PydanticCustomError("unreadable", "Should have no control or format characters")
+    return line
+
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_readable)]
+
+
+def not_zero(number: int) -> int:
+    """Return a number that changes something."""
+    if number == 0:
+        raise PydanticCustomError("zero", "Should not be 0, which changes nothing")
+    return number
+
+
+def refuse_repeats(names: Iterable[str]) -> None:
+    """Raise when a name comes twice: which of the two would be meant?"""
+    if twice := [name for name, times in Counter(names).items() if times > 1]:
+        raise PydanticCustomError("twice", "Should name {name} once", {"name": twice[0]})
+
+
 class Contract(BaseModel):
     """A message between rooms: frozen, and tolerant of fields that a newer release added."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Command(Contract):
-    """What the orchestrator asks of a participant, in the imperative.
-
-    `idempotency_key` names this effect for ever: `{saga id}/{step}`, with `/compensation` when it takes one back.
-    """
+class KeyedCommand(Contract):
+    """What is asked of a participant once, in the imperative; `idempotency_key` names its effect for ever."""
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key"})
 
     idempotency_key: str = Field(min_length=1, max_length=200)
-    order_id: Identifier
 
     def fingerprint(self) -> str:
         """Return a digest that two commands share exactly when they ask for the same thing.
@@ -56,6 +88,15 @@ class Command(Contract):
         is on record; a default, once released, may therefore never change.
         """
         return digest(self.model_dump(mode="json", exclude=set(self.not_fingerprinted), exclude_defaults=True))
+
+
+class Command(KeyedCommand):
+    """What the orchestrator asks of a participant.
+
+    Its key is `{saga id}/{step}`, with `/compensation` when it takes one back.
+    """
+
+    order_id: Identifier
 
 
 class Event(Contract):

@@ -1,8 +1,24 @@
 """What is said to and by the payment service."""
 
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
-from contracts.base import Command, Contract, Currency, Event, Identifier, Refusal, TotalMinor
+from pydantic import AfterValidator, Field
+
+from contracts.base import (
+    MAX_DEPOSIT_MINOR,
+    ROWS,
+    Command,
+    Contract,
+    Currency,
+    Event,
+    Identifier,
+    KeyedCommand,
+    Refusal,
+    Text,
+    TotalMinor,
+    not_zero,
+    refuse_repeats,
+)
 
 
 class ProcessPaymentCommand(Command):
@@ -44,15 +60,96 @@ class PaymentRefundedEvent(Event):
     refunded_minor: TotalMinor
 
 
-class WalletQuery(Contract):
-    """Ask for one customer's wallet."""
-
-    customer_id: Identifier
-
-
 class WalletView(Contract):
     """A customer's wallet; `balance_minor` in minor units of `currency`."""
 
     customer_id: str
     currency: str
     balance_minor: int
+
+
+# What the shop's own people tell the payment service; no order's saga does.
+
+
+class WalletOpening(Contract):
+    """A customer's wallet to be opened, with what it holds at first."""
+
+    customer_id: Identifier
+    currency: Currency
+    opening_balance_minor: Annotated[int, Field(strict=True, ge=0, le=MAX_DEPOSIT_MINOR)] = 0
+
+
+W = TypeVar("W", bound=WalletOpening)
+
+
+def each_customer_once(wallets: tuple[W, ...]) -> tuple[W, ...]:
+    """Return wallets of which no customer has two."""
+    refuse_repeats(wallet.customer_id for wallet in wallets)
+    return wallets
+
+
+class OpenWalletsCommand(KeyedCommand):
+    """Open the wallets that are not open yet; the others stay as they are."""
+
+    wallets: Annotated[tuple[WalletOpening, ...], ROWS, AfterValidator(each_customer_once)]
+
+
+class WalletsOpenedEvent(Contract):
+    """The wallets are open: so many were opened, so many were open.
+
+    `in_other_currency` has the currency of each that is open in another one than was told.
+    """
+
+    event: Literal["WalletsOpenedEvent"] = "WalletsOpenedEvent"
+    opened: int
+    left: int
+    in_other_currency: dict[str, str] = Field(default_factory=dict)
+
+
+Deposit = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=-MAX_DEPOSIT_MINOR,
+        le=MAX_DEPOSIT_MINOR,
+        description="in minor units, e.g. pence",
+        json_schema_extra={"not": {"const": 0}},
+    ),
+    AfterValidator(not_zero),
+]
+
+
+class DepositMoneyCommand(KeyedCommand):
+    """Put money into a wallet (positive), or take a deposit back (negative).
+
+    Args:
+        customer_id: whose wallet.
+        currency: of the amount, which must be the wallet's.
+        amount_minor: how much.
+        reason: why.
+        by: whose token said so; "" where nobody is asked who they are.
+    """
+
+    customer_id: Identifier
+    currency: Currency
+    amount_minor: Deposit
+    reason: Text
+    by: str = ""
+
+
+class MoneyDepositedEvent(Contract):
+    """So much was put in, or taken back; so much is in the wallet from then on."""
+
+    event: Literal["MoneyDepositedEvent"] = "MoneyDepositedEvent"
+    customer_id: str
+    currency: str
+    amount_minor: int
+    balance_minor: int
+
+
+class DepositRefusedEvent(Contract):
+    """No money moved."""
+
+    event: Literal["DepositRefusedEvent"] = "DepositRefusedEvent"
+    reason: Literal["UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH", "INSUFFICIENT_FUNDS", "TOO_MUCH", "KEY_REUSED"]
+    message: str

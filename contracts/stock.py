@@ -1,10 +1,28 @@
 """What is said to and by the stock service (the literature's product service)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from contracts.base import MAX_LINES, Command, Contract, Event, Quantity, Refusal, Sku
+from contracts.base import (
+    MAX_LINES,
+    MAX_PIECES,
+    ROWS,
+    Command,
+    Contract,
+    Currency,
+    Event,
+    KeyedCommand,
+    PriceMinor,
+    Quantity,
+    Refusal,
+    Sku,
+    Text,
+    not_zero,
+    refuse_repeats,
+)
+
+MAX_PRICES = 20
 
 
 class StockLine(Contract):
@@ -49,15 +67,97 @@ class StockRestoredEvent(Event):
     restored: bool
 
 
-class StockQuery(Contract):
-    """Ask for one product."""
-
-    sku: Sku
-
-
 class StockView(Contract):
-    """A product and how many of it can be sold."""
+    """A product, how many of it can be sold, and its list price by currency, in minor units."""
 
     sku: str
     name: str
     available: int
+    prices: dict[str, int] = Field(default_factory=dict)
+
+
+# What the shop's own people tell the stock service; no order's saga does.
+
+
+Pieces = Annotated[int, Field(strict=True, ge=0, le=MAX_PIECES)]
+Prices = Annotated[dict[Currency, PriceMinor], Field(max_length=MAX_PRICES, description="list price by currency")]
+
+
+class ProductOffer(Contract):
+    """A product as the shop offers it.
+
+    Args:
+        sku: what it is ordered by.
+        name: what people call it.
+        opening_stock: how many there are of it at first; it counts only when the product is new.
+        prices: its list prices, in place of those it had; None leaves them as they are.
+    """
+
+    sku: Sku
+    name: Text
+    opening_stock: Pieces = 0
+    prices: Prices | None = None
+
+
+Offer = TypeVar("Offer", bound=ProductOffer)
+
+
+def each_sku_once(products: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """Return products of which none is offered twice."""
+    refuse_repeats(product.sku for product in products)
+    return products
+
+
+class OfferProductsCommand(KeyedCommand):
+    """Add the products that are new, and give the others their names and prices."""
+
+    products: Annotated[tuple[ProductOffer, ...], ROWS, AfterValidator(each_sku_once)]
+
+
+class ProductsOfferedEvent(Contract):
+    """The products are on offer: so many were added, so many changed, so many were as told."""
+
+    event: Literal["ProductsOfferedEvent"] = "ProductsOfferedEvent"
+    added: int
+    changed: int
+    left: int
+
+
+Change = Annotated[
+    int,
+    Field(strict=True, ge=-MAX_PIECES, le=MAX_PIECES, json_schema_extra={"not": {"const": 0}}),
+    AfterValidator(not_zero),
+]
+
+
+class MoveStockCommand(KeyedCommand):
+    """Take a delivery in (positive), or pieces out that no order took (negative).
+
+    Args:
+        sku: of what.
+        change: how many pieces.
+        reason: why.
+        by: whose token said so; "" where nobody is asked who they are.
+    """
+
+    sku: Sku
+    change: Change
+    reason: Text
+    by: str = ""
+
+
+class StockMovedEvent(Contract):
+    """So many pieces moved; so many are available from then on."""
+
+    event: Literal["StockMovedEvent"] = "StockMovedEvent"
+    sku: str
+    change: int
+    available: int
+
+
+class StockMovementRefusedEvent(Contract):
+    """Nothing moved."""
+
+    event: Literal["StockMovementRefusedEvent"] = "StockMovementRefusedEvent"
+    reason: Literal["UNKNOWN_SKU", "OUT_OF_STOCK", "TOO_MUCH", "KEY_REUSED"]
+    message: str

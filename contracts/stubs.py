@@ -20,20 +20,26 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import (
+    DepositMoneyCommand,
+    DepositRefusedEvent,
+    MoneyDepositedEvent,
+    OpenWalletsCommand,
     PaymentCompletedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
-    WalletQuery,
-    WalletView,
+    WalletsOpenedEvent,
 )
 from contracts.stock import (
     DecreaseStockCommand,
+    MoveStockCommand,
+    OfferProductsCommand,
+    ProductsOfferedEvent,
     RestoreStockCommand,
     StockDecreasedEvent,
-    StockQuery,
+    StockMovedEvent,
+    StockMovementRefusedEvent,
     StockRestoredEvent,
-    StockView,
 )
 
 WORKFLOW_TYPE = "OrderSaga"
@@ -109,13 +115,28 @@ _DEFINITIONS = [vars(stub)["__temporal_activity_definition"] for stub in _STUBS]
 _EVENTS = {f"{definition.name}Command": definition.ret_type for definition in _DEFINITIONS}
 
 
-@activity.defn(name="ReadWallet")
-def read_wallet(query: WalletQuery) -> WalletView | None:
-    """Look up a wallet; None when the customer is unknown."""
+# What the shop's own people ask for, outside of any order's saga.
+
+
+@activity.defn(name="OfferProducts")
+def offer_products(command: OfferProductsCommand) -> ProductsOfferedEvent:
+    """Add products that are new, and give the others their names and prices."""
     raise NotImplementedError
 
 
-@activity.defn(name="ReadStock")
-def read_stock(query: StockQuery) -> StockView | None:
-    """Look up a product; None when the SKU is unknown."""
+@activity.defn(name="MoveStock")
+def move_stock(command: MoveStockCommand) -> StockMovedEvent | StockMovementRefusedEvent:
+    """Take a delivery in, or pieces out that no order took."""
+    raise NotImplementedError
+
+
+@activity.defn(name="OpenWallets")
+def open_wallets(command: OpenWalletsCommand) -> WalletsOpenedEvent:
+    """Open the wallets that are not open yet."""
+    raise NotImplementedError
+
+
+@activity.defn(name="DepositMoney")
+def deposit_money(command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:
+    """Put money into a wallet, or take a deposit back."""
     raise NotImplementedError

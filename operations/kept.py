@@ -15,6 +15,7 @@ from contracts.steps import STEPS
 from operations.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
 from participants.payment.tables import PAYMENTS
+from participants.stock.supply import NO_ORDER
 from participants.stock.tables import MOVEMENTS
 
 CLAIM = (
@@ -109,6 +110,8 @@ def _read_payments(connection: sa.Connection, found: dict[str, Books], only: str
 
 def _read_movements(connection: sa.Connection, found: dict[str, Books], only: str | None) -> None:
     for row in connection.execute(_of(only, MOVEMENTS.c.order_id, MOVEMENTS.c.sku, MOVEMENTS.c.change)):
+        if row.order_id == NO_ORDER:
+            continue
         found.setdefault(row.order_id, Books()).kept[Thing("stock", row.sku)] -= row.change
 
 

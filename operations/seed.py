@@ -3,7 +3,8 @@
 The rule, so that every customer can pay and stock can serve at least their first order, and later ones may be refused:
 
 - A customer's wallet holds twice the price of his first order.
-- Of a product there is twice what all customers' first orders take together; nothing, when none of them takes it.
+- Of a product there is twice what all customers' first orders take together; nothing, when none of them takes it. Its list price
+  is the first that somebody paid.
 
 It serves `make up`, with all days as one, and `make demo`, with the one day that it places: of either day in `data/` one order in
 twenty or more then fails for stock, and one in fifty or more for money, in whatever sequence they come. On a day on which nobody
@@ -22,7 +23,7 @@ from config import Settings, read_settings
 from contracts.order import PlaceOrder
 from contracts.payment import WalletView
 from contracts.stock import StockView
-from operations.shop_data import ShopData, read_days
+from operations.shop_data import CURRENCY, ShopData, read_days
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
@@ -51,7 +52,13 @@ def shop_of(data: ShopData) -> Shop:
         for o in first
     ]
     products = [
-        StockView(sku=sku, name=name, available=TIMES_THE_FIRST_ORDERS * taken[sku]) for sku, name in data.products.items()
+        StockView(
+            sku=sku,
+            name=name,
+            available=TIMES_THE_FIRST_ORDERS * taken[sku],
+            prices={CURRENCY: data.prices[sku]},
+        )
+        for sku, name in data.products.items()
     ]
     opening = data.orders[0]
     line = opening.lines[0].model_copy(update={"quantity": 1})
@@ -71,6 +78,9 @@ def seed(settings: Settings, shop: Shop) -> None:
 def main() -> None:
     """Load what is missing and say what the shop days held."""
     settings = read_settings()
+    if settings.shop == "none":
+        print("SHOP=none: the shop stays as it is")
+        return
     try:
         data = read_days(sorted(SHOP_DAYS.glob("*.csv")))
         shop = shop_of(data)

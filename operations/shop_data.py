@@ -24,10 +24,14 @@ C = TypeVar("C", bound=Contract)
 
 @dataclass(frozen=True)
 class ShopData:
-    """What the shop days hold: orders in the order of their files, product names by SKU, and what was left out and why."""
+    """What the shop days hold: orders in the order of their files, and what was left out and why.
+
+    `products` has names, and `prices` the first price that somebody paid, by SKU.
+    """
 
     orders: tuple[PlaceOrder, ...]
     products: Mapping[str, str]
+    prices: Mapping[str, int]
     skipped: Mapping[str, int]
 
 
@@ -44,6 +48,7 @@ def read_days(paths: Sequence[Path]) -> ShopData:
     """
     invoices: dict[str, tuple[str, list[OrderLine]]] = {}
     products: dict[str, str] = {}
+    prices: dict[str, int] = {}
     skipped: Counter[str] = Counter()
     for row in (row for path in paths for row in _rows(path)):
         if row["InvoiceNo"].startswith("C"):
@@ -56,13 +61,14 @@ def read_days(paths: Sequence[Path]) -> ShopData:
             skipped["SKU or quantity"] += 1
         else:
             invoices.setdefault(row["InvoiceNo"], (row["CustomerID"].removesuffix(".0"), []))[1].append(line)
+            prices.setdefault(line.sku, price)
             products[line.sku] = products.get(line.sku) or row["Description"].strip()[:NAME_LENGTH]
     orders = [_order(invoice, customer, lines) for invoice, (customer, lines) in invoices.items()]
     taken = tuple(order for order in orders if order is not None)
     skipped["whole invoices"] = len(orders) - len(taken)
     if not taken:
         raise ValueError(f"there is no order in {', '.join(map(str, paths))}")
-    return ShopData(taken, {sku: name or sku for sku, name in products.items()}, +skipped)
+    return ShopData(taken, {sku: name or sku for sku, name in products.items()}, prices, +skipped)
 
 
 def minor_units(price: str) -> int | None:

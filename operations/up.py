@@ -46,12 +46,14 @@ def say(line: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def load_shop(settings: Settings, days: Sequence[Path]) -> PlaceOrder:
-    """Load what is missing of the days' shop; return an order that it can serve.
+def load_shop(settings: Settings, days: Sequence[Path]) -> PlaceOrder | None:
+    """Load what is missing of the days' shop; return an order that it can serve, None with SHOP=none.
 
     Raises:
         CannotStart: a database does not take it.
     """
+    if settings.shop == "none" and not days:
+        return None
     shop = shop_of(read_days(days or sorted(SHOP_DAYS.glob("*.csv"))))
     try:
         seed(settings, shop)
@@ -77,7 +79,7 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-async def run(settings: Settings, example: PlaceOrder) -> int:
+async def run(settings: Settings, example: PlaceOrder | None) -> int:
     """Have supervisord run the parts until a signal says stop; return this program's exit code."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -131,7 +133,7 @@ async def tell(lines: asyncio.StreamReader, log: Path) -> None:
             say(f"{now} {match['part']} did not stop in time and is ended by force")
 
 
-async def welcome(settings: Settings, example: PlaceOrder) -> None:
+async def welcome(settings: Settings, example: PlaceOrder | None) -> None:
     """Wait until every part answers, and say where everything is; say which parts are late."""
 
     def late(part: str) -> None:
@@ -142,9 +144,18 @@ async def welcome(settings: Settings, example: PlaceOrder) -> None:
     say(greeting(settings, example))
 
 
-def greeting(settings: Settings, example: PlaceOrder) -> str:
+def what_to_try(url: str, example: PlaceOrder | None) -> str:
+    """Return the first thing to do with a shop: order from it, or fill it."""
+    if example is None:
+        return "fill the shop: docs/API.md, Your own shop\n  make shop FILE=products.csv"
+    body = example.model_dump_json(include={"customer_id", "currency", "lines"})
+    headers = "-H 'Prefer: wait=10' -H 'Content-Type: application/json'"
+    return f"place an order, and wait for its end\n  curl -s {url}/orders {headers} -d {shlex.quote(body)}"
+
+
+def greeting(settings: Settings, example: PlaceOrder | None) -> str:
     """Return where everything is, and what to try."""
-    url, body = api_url(settings), example.model_dump_json(include={"customer_id", "currency", "lines"})
+    url = api_url(settings)
     temporal = temporal_binary().removeprefix(f"{Path.cwd()}{os.sep}")
     return f"""
 {UP}
@@ -152,8 +163,7 @@ def greeting(settings: Settings, example: PlaceOrder) -> str:
   API                {url}
   its documentation  {url}/docs
   Temporal Web UI    {settings.web_ui_url}
-place an order, and wait for its end
-  curl -s {url}/orders -H 'Prefer: wait=10' -H 'Content-Type: application/json' -d {shlex.quote(body)}
+{what_to_try(url, example)}
 see the sagas that completed
   {shlex.quote(temporal)} workflow list --address 127.0.0.1:{settings.temporal_port} --query 'SagaState="COMPLETED"'
 Ctrl-C stops everything; what is in {settings.data_dir} stays

@@ -23,6 +23,7 @@ class Scope(StrEnum):
     WRITE = "orders:write"
     READ = "orders:read"
     OPERATE = "saga:operate"
+    SHOP = "shop:manage"
 
 
 PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
@@ -42,6 +43,12 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
+    "POST /stock": Scope.SHOP,
+    "PUT /stock/{sku}": Scope.SHOP,
+    "POST /stock/{sku}/movements": Scope.SHOP,
+    "POST /customers": Scope.SHOP,
+    "PUT /customers/{customer_id}/wallet": Scope.SHOP,
+    "POST /customers/{customer_id}/deposits": Scope.SHOP,
 }
 """By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to everybody."""
 
@@ -98,6 +105,8 @@ def gate(request: Request, caller: Known) -> None:
     if is_public(request.url.path):
         return
     route = f"{request.method} {request.scope['route'].path}"
+    if caller.customer_id is not None and NEEDED.get(route) == Scope.SHOP:
+        raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")
     scopes = scopes_of(route, customer=caller.customer_id is not None)
     if not caller.scopes.intersection(scopes):
         needed = f"needs a token with the scope {' or '.join(scopes)}" if scopes else "is open to nobody"

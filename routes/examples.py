@@ -16,6 +16,16 @@ ORDER: dict[str, Any] = {
     "lines": [{"sku": SKU, "quantity": 6, "unit_price_minor": 255}],
     "deadline_seconds": 900,
 }
+PRODUCT: dict[str, Any] = {
+    "name": "white hanging heart t-light holder",
+    "opening_stock": 200,
+    "prices": {"GBP": 255},
+}
+PRODUCTS: dict[str, Any] = {"products": [{"sku": SKU, **PRODUCT}]}
+CUSTOMERS: dict[str, Any] = {"customers": [{"customer_id": CUSTOMER_ID, "currency": "GBP", "opening_balance_minor": 200_000}]}
+MOVEMENT: dict[str, Any] = {"change": 50, "reason": "delivery 4711"}
+DEPOSIT: dict[str, Any] = {"amount_minor": 200_000, "currency": "GBP", "reason": "bank transfer"}
+
 DECISION: dict[str, Any] = {"by": "ann@shop.example", "reason": "the customer called"}
 EVIDENCE: dict[str, Any] = DECISION | {"evidence": "bank transfer 2026-114"}
 

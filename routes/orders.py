@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
@@ -13,11 +14,12 @@ from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
-from routes import examples
-from routes.access import Known, caller_of, forbidden
+from routes import examples, prices
+from routes.access import caller_of, forbidden
 from routes.lists import Asked
 from routes.problems import Problem, documented
 from routes.sagas import Sagas
+from routes.shop import shop_of
 
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
@@ -74,7 +76,7 @@ class OrderBody(PlaceOrder):
 async def place_order(
     order: OrderBody,
     desk: Desk,
-    caller: Known,
+    request: Request,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description=ONE_KEY)] = None,
     prefer: Annotated[list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
@@ -87,11 +89,13 @@ async def place_order(
 
     An order that fails is answered with 200 as well, when it was waited for: look at `state`.
     """
+    caller = caller_of(request)
     if not caller.acts_for(order.customer_id):
         raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
     order_id = order.order_id or uuid4().hex
     if idempotency_key:
         order_id = await desk.named(idempotency_key, order.order_id)
+    await prices.check(order, request.app.state.order_prices, shop_of(request), partial(desk.knows, order_id))
     try:
         await desk.place(order_id, order, idempotency_key)
         if seconds := _wait_seconds(prefer or ()):

@@ -5,14 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from contracts import stubs
 from contracts.base import Identifier, Sku
-from contracts.payment import WalletQuery, WalletView
-from contracts.stock import StockQuery, StockView
+from contracts.payment import WalletView
+from contracts.stock import StockView
 from routes import examples
 from routes.access import Known
 from routes.orders import Desk
 from routes.problems import documented, not_found
+from routes.shop import Counter
 
 router = APIRouter()
 
@@ -20,25 +20,19 @@ ABSENT = documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPS
 
 
 @router.get("/stock/{sku}", tags=["reads"], responses=ABSENT)
-async def read_stock(sku: Annotated[Sku, Path(examples=[examples.SKU])], desk: Desk) -> StockView:
-    """Return a product and how many of it can be sold, as the stock service answers."""
-    found: StockView | None = await desk.ask(stubs.STOCK_QUEUE, stubs.read_stock, StockQuery(sku=sku))
-    if found is None:
-        raise not_found(f"product {sku}")
-    return found
+async def read_stock(sku: Annotated[Sku, Path(examples=[examples.SKU])], shop: Counter) -> StockView:
+    """Return a product, how many of it can be sold and its list prices, as the stock service has it on record."""
+    return await shop.product(sku)
 
 
 @router.get("/customers/{customer_id}/wallet", tags=["reads"], responses=ABSENT)
 async def read_wallet(
-    customer_id: Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])], desk: Desk, caller: Known
+    customer_id: Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])], shop: Counter, caller: Known
 ) -> WalletView:
-    """Return a customer's wallet, as the payment service answers."""
+    """Return a customer's wallet, as the payment service has it on record."""
     if not caller.acts_for(customer_id):
         raise not_found(f"customer {customer_id}")
-    found: WalletView | None = await desk.ask(stubs.PAYMENT_QUEUE, stubs.read_wallet, WalletQuery(customer_id=customer_id))
-    if found is None:
-        raise not_found(f"customer {customer_id}")
-    return found
+    return await shop.wallet(customer_id)
 
 
 @router.get("/livez", tags=["health"])

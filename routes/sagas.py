@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Self
-from uuid import uuid4
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
-    ActivityFailureError,
     Client,
     RPCTimeoutOrCancelledError,
     WorkflowFailureError,
     WorkflowHandle,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import RetryPolicy, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -225,24 +223,14 @@ class Sagas:
                 raise unavailable("the orchestrator") from error
             raise await self._too_late(order_id) from error
 
-    async def ask(self, participant: str, activity: Any, query: Any) -> Any:
-        """Ask a participant to look something up, by a standalone activity on its queue.
+    async def knows(self, order_id: str) -> bool:
+        """Tell whether an order of this id was placed already, by whomever.
 
         Raises:
-            Problem: 503 when it gives no answer in time.
+            Problem: 503 when Temporal is away and the order is not on record.
         """
-        try:
-            async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                return await self._client.execute_activity(
-                    activity,
-                    query,
-                    id=f"read-{uuid4().hex}",
-                    task_queue=participant,
-                    schedule_to_close_timeout=ANSWER_LIMIT,
-                    retry_policy=RetryPolicy(maximum_attempts=3, initial_interval=timedelta(milliseconds=100)),
-                )
-        except (ActivityFailureError, TimeoutError) as error:
-            raise unavailable(f"the {participant} service") from error
+        identity = await asyncio.to_thread(self._orders.identity, order_id)
+        return identity is not None or await self.runs.find(order_id) is not None
 
     async def check(self) -> None:
         """Raise when Temporal or the order service's database does not answer."""

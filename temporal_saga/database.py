@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -36,7 +37,7 @@ def check_url(url: str) -> None:
         raise ValueError(f"there is no driver {driver!r} here; use one of {', '.join(sorted(DRIVERS))}")
 
 
-def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
+def open_database(url: str, *, pool_size: int = 10, only_reads: bool = False) -> sa.Engine:
     """Return an engine; nothing is connected until it is used.
 
     SQLite: WAL with an fsync per commit, and writers that take the lock when they begin, so that none fails half-way.
@@ -45,17 +46,26 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
     Args:
         url: an SQLAlchemy URL, e.g. `sqlite:///var/order.db` or `postgresql+psycopg://user@host/order`.
         pool_size: connections kept; as many as threads use the engine.
+        only_reads: open somebody else's database to look into it: nothing can be written, no file
+            and no table is made, and the right to SELECT is enough.
     """
     if not url.startswith("sqlite"):
         # A server that is cut off must not keep a thread longer than a try of a command may take.
         limits = {"lock_timeout": LOCK_WAIT_SECONDS, "statement_timeout": ANSWER_SECONDS}
         options = {
-            "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
+            "options": " ".join(
+                [
+                    *(f"-c {name}={seconds}s" for name, seconds in limits.items()),
+                    *(["-c default_transaction_read_only=on"] if only_reads else []),
+                ]
+            ),
             "connect_timeout": LOCK_WAIT_SECONDS,
             "tcp_user_timeout": ANSWER_SECONDS * 1_000,
         }
         isolation = "READ COMMITTED"
         return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, isolation_level=isolation, connect_args=options)
+    if only_reads:
+        return _sqlite_to_look_into(url)
     engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": LOCK_WAIT_SECONDS})
 
     @sa.event.listens_for(engine, "do_connect")
@@ -79,6 +89,29 @@ def open_database(url: str, *, pool_size: int = 10) -> sa.Engine:
     return engine
 
 
+def _sqlite_to_look_into(url: str) -> sa.Engine:
+    """Return an engine that opens the file anew for each look, so that it never sees one that was replaced."""
+    waits = {"timeout": LOCK_WAIT_SECONDS}
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=waits)
+
+    @sa.event.listens_for(engine, "do_connect")
+    def only_what_is_there(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+        # Not `ro`: beside a file in WAL mode even a reader keeps its place in the files of the log.
+        arguments[0] = f"file:{quote(engine.url.database or '')}?mode=rw"
+        options["uri"] = True
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        connection.execute("PRAGMA query_only=ON")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine
+
+
 def _write_ahead(connection: Any) -> None:
     """Turn on WAL. SQLite does not wait for the lock that this takes on a file's first use, so we do."""
     give_up = time.monotonic() + LOCK_WAIT_SECONDS
@@ -95,6 +128,9 @@ def _write_ahead(connection: Any) -> None:
 
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 """What is raised while a database does not answer, or does not in time."""
+
+LOOK_FAILED = (sa.exc.DBAPIError, sa.exc.TimeoutError)
+"""What is raised when a database that is looked into does not answer, or has no such table yet."""
 
 
 def plainly(error: Exception) -> str:

@@ -73,7 +73,10 @@ R = TypeVar("R", bound=Answer)
 
 
 class Refused(Exception):
-    """Raised by the effect of a compensation to refuse it: everything is left as it was, and `answer` says why."""
+    """Raised by the effect of a compensation, or of what is done `once`, to refuse it.
+
+    Everything is left as it was, and `answer` says why.
+    """
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
@@ -90,7 +93,8 @@ class Fence:
     3. A compensation of something that never happened: succeeds, and leaves a tombstone.
     4. The forward command after its compensation: `AlreadyCompensated`, no effect.
     5. Two at once: one wins, the other waits and gets the winner's answer; never two effects.
-    6. A refused compensation is not remembered: it did nothing and may be asked again.
+    6. A refused compensation is not remembered: it did nothing and may be asked again. Nor is what
+       `once` refuses.
 
     The fence's own share of the transaction is one statement when all goes as the command says, and at most two.
     """
@@ -169,6 +173,29 @@ class Fence:
             if command.idempotency_key not in outcomes:
                 return again(connection, type(expected).model_validate_json(self._recall(connection, command).answer))
             answer = effect(connection, outcomes.get(forward_key) == COMPENSATED)
+            if answer != expected:
+                self._record(connection, command.idempotency_key, APPLIED, answer)
+            return answer
+
+    def once(self, command: Command, expected: E, effect: Callable[[sa.Connection], E]) -> E:
+        """Let a command that no saga takes back take effect once; repeated, it gets the same answer.
+
+        Args:
+            command: what to do; its key and fingerprint tell whether it was done before.
+            expected: what the effect will most likely answer. It is recorded along with the claim,
+                so that only another answer takes a statement more.
+            effect: does it on the given connection and returns the answer, or raises `Refused` to
+                leave everything, the fence included, as it was: it may then be asked again.
+
+        Raises:
+            KeyReused: the key names another command.
+            Refused: the effect refused.
+        """
+        with self._engine.begin() as connection:
+            if not insert_new(connection, self._table, _row(command, expected)):
+                recorded = self._recall(connection, command).answer
+                return type(expected).model_validate_json(recorded)
+            answer = effect(connection)
             if answer != expected:
                 self._record(connection, command.idempotency_key, APPLIED, answer)
             return answer

@@ -11,7 +11,7 @@ AUDIENCE = "order-saga"
 AUTHENTICATION = {"AUTH_SECRET": SECRET, "AUTH_ISSUER": ISSUER, "AUTH_AUDIENCE": AUDIENCE}
 """The settings of an API that believes these tokens."""
 
-SCOPES = ("orders:write", "orders:read", "saga:operate")
+SCOPES = ("orders:write", "orders:read", "saga:operate", "shop:manage")
 
 
 def claims(*scopes: str, customer: str | None = None, **other: Any) -> dict[str, Any]:

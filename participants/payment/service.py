@@ -1,26 +1,34 @@
 """The payment service: charges and refunds wallets, once per command."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from contracts.money import money
 from contracts.payment import (
+    DepositMoneyCommand,
+    DepositRefusedEvent,
+    MoneyDepositedEvent,
+    OpenWalletsCommand,
     PaymentCompletedEvent,
     PaymentFailedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
+    WalletOpening,
+    WalletsOpenedEvent,
     WalletView,
 )
-from participants.payment.tables import FENCE, LEDGER, METADATA, PAYMENTS, WALLETS
-from temporal_saga.database import create_tables, insert_missing, reading
-from temporal_saga.fence import AlreadyCompensated, Fence
+from participants.payment.deposits import currencies, deposit, open_wallets
+from participants.payment.ledger import SHOP, post, wallet_account
+from participants.payment.reads import PaymentReads
+from participants.payment.tables import FENCE, METADATA, PAYMENTS, WALLETS
+from temporal_saga.database import create_tables
+from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
-SHOP = "shop"
-DEPOSITS = "deposits"
+KEY_OF_ANOTHER = "this Idempotency-Key belongs to another deposit"
 
 
 class PaymentService:
@@ -46,8 +54,8 @@ class PaymentService:
                     return decline
             payment = command.model_dump(include={"order_id", "customer_id", "currency", "amount_minor"})
             connection.execute(sa.insert(PAYMENTS).values(**payment))
-            customer = _wallet_account(command.customer_id)
-            _post(connection, command.idempotency_key, customer, SHOP, command.amount_minor, command.currency)
+            customer = wallet_account(command.customer_id)
+            post(connection, command.idempotency_key, customer, SHOP, command.amount_minor, command.currency)
             return None
 
         paid = PaymentCompletedEvent(order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor)
@@ -71,8 +79,8 @@ class PaymentService:
             paid = connection.execute(payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)).one()
             wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == paid.customer_id)
             connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor + paid.amount_minor))
-            customer = _wallet_account(paid.customer_id)
-            _post(connection, command.idempotency_key, SHOP, customer, paid.amount_minor, paid.currency)
+            customer = wallet_account(paid.customer_id)
+            post(connection, command.idempotency_key, SHOP, customer, paid.amount_minor, paid.currency)
             return refunded(paid.currency, paid.amount_minor)
 
         def refunded(currency: str, amount_minor: int) -> PaymentRefundedEvent:
@@ -80,20 +88,52 @@ class PaymentService:
 
         return self._fence.compensate(command, refunded(command.currency, command.amount_minor), give_back)
 
+    def open(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
+        """Open the wallets that are not open yet, once; the others stay as they are.
+
+        Raises:
+            KeyReused: the command's key names another opening.
+        """
+
+        def open_missing(connection: sa.Connection) -> WalletsOpenedEvent:
+            told = {wallet.customer_id: wallet for wallet in command.wallets}
+            opened = open_wallets(connection, [_at_first(wallet) for wallet in command.wallets])
+            left = told.keys() - opened
+            others = {
+                customer_id: currency
+                for customer_id, currency in currencies(connection, left).items()
+                if currency != told[customer_id].currency
+            }
+            return WalletsOpenedEvent(opened=len(opened), left=len(left) - len(others), in_other_currency=others)
+
+        all_new = WalletsOpenedEvent(opened=len(command.wallets), left=0)
+        return self._fence.once(command, all_new, open_missing)
+
+    def deposit(self, command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:
+        """Put money into a wallet, or take it back, once, or refuse; a refusal may be asked again."""
+        told = command.model_dump(include={"customer_id", "currency", "amount_minor"})
+        foreseen = MoneyDepositedEvent(**told, balance_minor=command.amount_minor)
+        try:
+            return self._fence.once(command, foreseen, partial(deposit, command=command))
+        except KeyReused:
+            return DepositRefusedEvent(reason="KEY_REUSED", message=KEY_OF_ANOTHER)
+        except Refused as refused:
+            return DepositRefusedEvent.model_validate(refused.answer)
+
     def open_wallets(self, wallets: Iterable[WalletView]) -> None:
         """Open each wallet with its first deposit; one that is open already stays as it is."""
         with self._engine.begin() as connection:
-            # In the order of their owners, so that two that open the same wallets never wait in a circle.
-            by_owner = {wallet.customer_id: wallet for wallet in sorted(wallets, key=lambda wallet: wallet.customer_id)}
-            for customer_id in insert_missing(connection, WALLETS, [wallet.model_dump() for wallet in by_owner.values()]):
-                deposit, opened = f"deposit/{customer_id}", by_owner[customer_id]
-                _post(connection, deposit, DEPOSITS, _wallet_account(customer_id), opened.balance_minor, opened.currency)
+            open_wallets(connection, wallets)
 
     def wallet(self, customer_id: str) -> WalletView | None:
         """Return a customer's wallet, or None when there is none."""
-        with reading(self._engine) as connection:
-            row = connection.execute(sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id)).one_or_none()
-        return None if row is None else WalletView.model_validate(row._asdict())
+        return PaymentReads(self._engine).wallet(customer_id)
+
+
+def _at_first(wallet: WalletOpening) -> WalletView:
+    """Return a wallet that is new."""
+    told = wallet.model_dump(include={"customer_id", "currency"})
+    return WalletView(**told, balance_minor=wallet.opening_balance_minor)
 
 
 def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
@@ -137,14 +177,3 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
         f"and there are {money(row.balance_minor, row.currency)} in the wallet",
         details={"asked_minor": command.amount_minor, "balance_minor": row.balance_minor, "currency": row.currency},
     )
-
-
-def _post(connection: sa.Connection, transaction_id: str, debit: str, credit: str, amount: int, currency: str) -> None:
-    """Write both legs of one movement of money."""
-    legs = [{"account": debit, "amount_minor": -amount}, {"account": credit, "amount_minor": amount}]
-    shared = {"transaction_id": transaction_id, "currency": currency, "at": datetime.now(UTC)}
-    connection.execute(sa.insert(LEDGER), [shared | leg for leg in legs])
-
-
-def _wallet_account(customer_id: str) -> str:
-    return f"wallet:{customer_id}"

@@ -38,3 +38,12 @@ LEDGER = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     comment="Double entry: the legs of one transaction sum to zero. Append-only.",
 )
+
+DEPOSIT_REASONS = sa.Table(
+    "deposit_reasons",
+    METADATA,
+    sa.Column("transaction_id", sa.String(250), primary_key=True),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("said_by", sa.String(255), nullable=False),
+    comment="Why money came in from outside or went back, and whose token said so. Append-only.",
+)

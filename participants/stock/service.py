@@ -3,22 +3,32 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import sqlalchemy as sa
 
 from contracts.stock import (
     DecreaseStockCommand,
+    MoveStockCommand,
+    OfferProductsCommand,
+    ProductsOfferedEvent,
     RestoreStockCommand,
     StockDecreasedEvent,
     StockDecreaseFailedEvent,
     StockLine,
+    StockMovedEvent,
+    StockMovementRefusedEvent,
     StockRestoredEvent,
     StockView,
 )
+from participants.stock.reads import StockReads
+from participants.stock.supply import add, move, offer
 from participants.stock.tables import FENCE, METADATA, MOVEMENTS, PRODUCTS
-from temporal_saga.database import create_tables, insert_missing, reading
-from temporal_saga.fence import AlreadyCompensated, Fence
+from temporal_saga.database import create_tables
+from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 from temporal_saga.keys import compensated_key
+
+KEY_OF_ANOTHER = "this Idempotency-Key belongs to another movement"
 
 
 class StockService:
@@ -63,18 +73,33 @@ class StockService:
 
         return self._fence.compensate(command, StockRestoredEvent(order_id=command.order_id, restored=True), put_back)
 
+    def offer(self, command: OfferProductsCommand) -> ProductsOfferedEvent:
+        """Add the products that are new, and give the others their names and prices, once.
+
+        Raises:
+            KeyReused: the command's key names another offer.
+        """
+        all_new = ProductsOfferedEvent(added=len(command.products), changed=0, left=0)
+        return self._fence.once(command, all_new, partial(offer, products=command.products))
+
+    def move(self, command: MoveStockCommand) -> StockMovedEvent | StockMovementRefusedEvent:
+        """Move pieces in or out that no order moves, once, or refuse; a refusal may be asked again."""
+        foreseen = StockMovedEvent(sku=command.sku, change=command.change, available=command.change)
+        try:
+            return self._fence.once(command, foreseen, partial(move, command=command))
+        except KeyReused:
+            return StockMovementRefusedEvent(reason="KEY_REUSED", message=KEY_OF_ANOTHER)
+        except Refused as refused:
+            return StockMovementRefusedEvent.model_validate(refused.answer)
+
     def add_products(self, products: Iterable[StockView]) -> None:
         """Add each product with what is available of it; one that is known already stays as it is."""
         with self._engine.begin() as connection:
-            # In the order of their SKUs, so that two that add the same products never wait in a circle.
-            rows = [{**p.model_dump(), "initial": p.available} for p in sorted(products, key=lambda p: p.sku)]
-            insert_missing(connection, PRODUCTS, rows)
+            add(connection, products)
 
     def product(self, sku: str) -> StockView | None:
         """Return a product and what is available of it, or None when it is unknown."""
-        with reading(self._engine) as connection:
-            row = connection.execute(sa.select(PRODUCTS).where(PRODUCTS.c.sku == sku)).one_or_none()
-        return None if row is None else StockView.model_validate(row._asdict())
+        return StockReads(self._engine).product(sku)
 
 
 def _per_sku(lines: Iterable[StockLine]) -> Counter[str]:

@@ -29,3 +29,21 @@ MOVEMENTS = sa.Table(
     sa.Column("at", UtcDateTime, nullable=False),
     comment="What each line of each command took (negative) or put back (positive). Append-only.",
 )
+
+MOVEMENT_REASONS = sa.Table(
+    "movement_reasons",
+    METADATA,
+    sa.Column("command_key", sa.String(250), primary_key=True),
+    sa.Column("reason", sa.String(200), nullable=False),
+    sa.Column("said_by", sa.String(255), nullable=False),
+    comment="Why stock moved that no order moved, and whose token said so. Append-only.",
+)
+
+PRICES = sa.Table(
+    "prices",
+    METADATA,
+    sa.Column("sku", sa.ForeignKey(PRODUCTS.c.sku), primary_key=True),
+    sa.Column("currency", sa.String(3), primary_key=True),
+    sa.Column("unit_price_minor", sa.BigInteger, sa.CheckConstraint("unit_price_minor >= 0"), nullable=False),
+    comment="List prices. What an order's line costs stands on the line.",
+)

@@ -14,7 +14,7 @@ from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 pytestmark = pytest.mark.long
 
-WRITE, READ, OPERATE = SCOPES
+WRITE, READ, OPERATE, _ = SCOPES
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,22 @@ from contracts.order import (
     Settlement,
     saga_id,
 )
-from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.payment import (
+    DepositMoneyCommand,
+    OpenWalletsCommand,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+    WalletOpening,
+)
 from contracts.states import SagaState, StateMove
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
+from contracts.stock import (
+    DecreaseStockCommand,
+    MoveStockCommand,
+    OfferProductsCommand,
+    ProductOffer,
+    RestoreStockCommand,
+    StockLine,
+)
 from temporal_saga.keys import compensation_key, step_key
 
 START = datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
@@ -138,6 +151,39 @@ def cancel(order_id: str, order: DraftOrder = ORDER, *, start: datetime = START,
         moves=moves(start, SagaState.PENDING, SagaState.PAYMENT_COMPLETED, SagaState.ROLLING_BACK),
         **told,
     )
+
+
+def deposit(
+    key: str, amount_minor: int, *, customer_id: str = "ann", currency: str = "GBP", reason: str = "in"
+) -> DepositMoneyCommand:
+    """Return the command that puts money into a wallet."""
+    return DepositMoneyCommand(
+        idempotency_key=f"paid-in/{key}",
+        customer_id=customer_id,
+        currency=currency,
+        amount_minor=amount_minor,
+        reason=reason,
+        by="till-7",
+    )
+
+
+def open_wallets(key: str, *wallets: tuple[str, str, int]) -> OpenWalletsCommand:
+    """Return the command that opens wallets of (customer, currency, balance)."""
+    told = tuple(
+        WalletOpening(customer_id=customer_id, currency=currency, opening_balance_minor=minor)
+        for customer_id, currency, minor in wallets
+    )
+    return OpenWalletsCommand(idempotency_key=f"opening/{key}", wallets=told)
+
+
+def move(key: str, change: int, *, sku: str = "A", reason: str = "delivery") -> MoveStockCommand:
+    """Return the command that moves stock without an order."""
+    return MoveStockCommand(idempotency_key=f"movement/{key}", sku=sku, change=change, reason=reason, by="till-7")
+
+
+def offer(key: str, *products: ProductOffer) -> OfferProductsCommand:
+    """Return the command that offers products."""
+    return OfferProductsCommand(idempotency_key=f"offer/{key}", products=products)
 
 
 def moves(start: datetime, *states: SagaState) -> tuple[StateMove, ...]:

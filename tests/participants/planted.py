@@ -113,6 +113,7 @@ E1_OF_PAYMENT = (
     planted("payment", "E1", "money moved that no command moved", forget(f"{DONE}{PAID}")),
     planted("payment", "E1", "money moved that no command moved", outcome(f"{DONE}{PAID}", "REFUSED")),
     planted("payment", "E1", "money moved that no command moved", forget(f"{SHORT}{REFUNDED}")),
+    planted("payment", "E1", "money moved that no command moved", forget("paid-in/bonus")),
     planted("payment", "E1", "a payment stands that no command made", forget(f"{DONE}{PAID}")),
     planted(*("payment", "E1", "a command was applied, and there is no payment"), "DELETE FROM payments WHERE order_id = 'done'"),
     *(
@@ -120,6 +121,11 @@ E1_OF_PAYMENT = (
             *("payment", "E1", "a command was applied, and no money moved"), f"DELETE FROM ledger WHERE transaction_id = '{key}'"
         )
         for key in (f"order-free{PAID}", f"order-free-back{REFUNDED}")
+    ),
+    planted(
+        *("payment", "E1", "a command was applied, and no money moved"),
+        "DELETE FROM ledger WHERE transaction_id = 'paid-in/bonus'",
+        spend("ann", 500),
     ),
     planted("payment", "E1", NO_COMPENSATION, forget(f"{DEAD}{REFUNDED}")),
 )
@@ -166,6 +172,12 @@ E1_OF_STOCK = (
     ),
     planted("stock", "E1", "stock moved that no command moved", forget(f"{DONE}{TAKEN}")),
     planted("stock", "E1", "stock moved that no command moved", outcome(f"{DONE}{TAKEN}", "REFUSED")),
+    planted("stock", "E1", "stock moved that no command moved", forget("movement/delivery")),
+    planted(
+        *("stock", "E1", "a command was applied, and no stock moved"),
+        "DELETE FROM movements WHERE command_key = 'movement/delivery'",
+        in_stock("CAP", -5),
+    ),
     planted(
         *("stock", "E1", "a command was applied, and no stock moved"),
         "DELETE FROM movements WHERE order_id = 'free'",

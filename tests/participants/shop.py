@@ -11,7 +11,7 @@ from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
-from tests.participants.commands import START, cancel, confirm, pay, put_back, refund, register, take
+from tests.participants.commands import START, cancel, confirm, deposit, move, pay, put_back, refund, register, take
 
 GIFT = OrderLine(sku="GIFT", quantity=1, unit_price_minor=0)
 MUG = OrderLine(sku="MUG", quantity=2, unit_price_minor=300)
@@ -45,7 +45,12 @@ class Shop:
 
         done, free: completed. back, free-back: all was done and taken back. short: refused by stock. poor: refused by payment.
         dead: compensated before anything of it arrived. kept: its refund was settled by hand. open: paid, and not yet further.
+        Money and stock come in, and go out again, without an order, too.
         """
+        self.payment.deposit(deposit("bonus", 500))
+        self.payment.deposit(deposit("correction", -100))
+        self.stock.move(move("delivery", 5, sku="CAP"))
+        self.stock.move(move("breakage", -5, sku="CAP"))
         for order_id in ("done", "back", "short", "kept", "open"):
             self.pay(order_id, MUG, CAP, MUG)
         for order_id in ("free", "free-back"):

@@ -189,7 +189,9 @@ async def test_a_database_without_tables_gets_none(shop: Shop, new_database: Cal
     """A database that no service ever used is named, and stays as it is."""
     url = new_database()
     sa.create_engine(url, poolclass=sa.pool.NullPool).connect().close()
-    with pytest.raises(CannotRead, match="has no table fence, ledger, payments, wallets: no payment service ever used it"):
+    with pytest.raises(
+        CannotRead, match="has no table deposit_reasons, fence, ledger, payments, wallets: no payment service ever used it"
+    ):
         await audit(shop.settings.model_copy(update={"payment_database_url": url}), None)
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
     assert sa.inspect(engine).get_table_names() == []

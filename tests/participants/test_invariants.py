@@ -53,7 +53,7 @@ def test_a_violation_tells_what_is_wrong_and_where(shop: Shop) -> None:
     """A violation is a sentence and the values that show it."""
     shop.corrupt("payment", spend("ann", 1))
     assert broken(shop.engines["payment"], "payment")["M1"][0] == (
-        "a wallet is not what the ledger makes it: customer_id ann, currency GBP, balance_minor 5049, ledger_minor 5050"
+        "a wallet is not what the ledger makes it: customer_id ann, currency GBP, balance_minor 5449, ledger_minor 5450"
     )
 
 

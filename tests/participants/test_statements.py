@@ -7,10 +7,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from contracts.base import MAX_LINES, Command
+from contracts.base import MAX_LINES, MAX_ROWS, Command, KeyedCommand
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, DraftOrder, OrderLine, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand, WalletView
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockView
+from contracts.payment import (
+    DepositMoneyCommand,
+    OpenWalletsCommand,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+    WalletView,
+)
+from contracts.stock import (
+    DecreaseStockCommand,
+    MoveStockCommand,
+    OfferProductsCommand,
+    ProductOffer,
+    RestoreStockCommand,
+    StockView,
+)
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -20,6 +33,10 @@ from tests.participants.commands import (
     OTHER_ORDER,
     cancel,
     confirm,
+    deposit,
+    move,
+    offer,
+    open_wallets,
     pay,
     put_back,
     refund,
@@ -85,12 +102,38 @@ CASES: dict[str, tuple[Sequence[Command], Command, int]] = {
 }
 
 
+OFFERS = [ProductOffer(sku=sku, name="new", prices={"GBP": 9}) for sku in SKUS[:MAX_ROWS]]
+NEW_OFFERS = [product.model_copy(update={"sku": f"N{product.sku}"}) for product in OFFERS]
+CUSTOMERS = [(f"c{number}", "GBP", 5) for number in range(MAX_ROWS)]
+
+SHOPS_OWN: dict[str, tuple[Sequence[KeyedCommand], KeyedCommand, int]] = {
+    # No order waits for these; what counts is that their number does not grow with the rows.
+    "offer, 500 new": ([], offer("1", *NEW_OFFERS), 3),
+    "offer, 500 changed": ([], offer("1", *OFFERS), 8),
+    "offer, 500 as they are": ([offer("1", *OFFERS)], offer("2", *OFFERS), 5),
+    "offer, repeated": ([offer("1", *OFFERS)], offer("1", *OFFERS), 2),
+    "move": ([], move("1", 5, sku="SKU 1"), 6),
+    "move, below zero": ([], move("1", -11, sku="SKU 1"), 2),
+    "move, unknown SKU": ([], move("1", 5, sku="unknown"), 2),
+    "move, repeated": ([move("1", 5, sku="SKU 1")], move("1", 5, sku="SKU 1"), 2),
+    "open, 500 new": ([], open_wallets("1", *CUSTOMERS), 3),
+    "open, 500 that are open": (
+        [open_wallets("1", *CUSTOMERS)],
+        open_wallets("2", *CUSTOMERS),
+        4,
+    ),
+    "deposit": ([], deposit("1", 5), 6),
+    "deposit, below zero": ([], deposit("1", -1_001), 2),
+    "deposit, repeated": ([deposit("1", 5)], deposit("1", 5), 2),
+}
+
+
 @pytest.fixture
-def obey(orders: OrderService, payment: PaymentService, stock: StockService) -> Callable[[Command], object]:
+def obey(orders: OrderService, payment: PaymentService, stock: StockService) -> Callable[[KeyedCommand], object]:
     """Give a function that hands a command to its participant; a command that is turned away is obeyed too."""
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)])
     stock.add_products(StockView(sku=sku, name=sku, available=10) for sku in SKUS)
-    doors: dict[type[Command], Callable[[Any], object]] = {
+    doors: dict[type[KeyedCommand], Callable[[Any], object]] = {
         RegisterOrderCommand: orders.register,
         ConfirmOrderCommand: orders.confirm,
         CancelOrderCommand: orders.cancel,
@@ -98,9 +141,13 @@ def obey(orders: OrderService, payment: PaymentService, stock: StockService) -> 
         RefundPaymentCommand: payment.refund,
         DecreaseStockCommand: stock.decrease,
         RestoreStockCommand: stock.restore,
+        OfferProductsCommand: stock.offer,
+        MoveStockCommand: stock.move,
+        OpenWalletsCommand: payment.open,
+        DepositMoneyCommand: payment.deposit,
     }
 
-    def obey(command: Command) -> None:
+    def obey(command: KeyedCommand) -> None:
         with suppress(KeyReused, LookupError):
             doors[type(command)](command)
 
@@ -140,6 +187,19 @@ def test_a_command_is_one_transaction_of_at_most_four_statements(
     assert len(transactions) == 1
     assert len(statements) == most, statements
     assert most <= MOST_STATEMENTS
+
+
+@pytest.mark.parametrize("case", SHOPS_OWN)
+def test_what_fills_the_shop_is_one_transaction_of_few_statements(
+    engine: sa.Engine, obey: Callable[[KeyedCommand], object], case: str
+) -> None:
+    """What the shop's own people tell is one transaction, and no more statements for many rows."""
+    before, command, most = SHOPS_OWN[case]
+    for earlier in before:
+        obey(earlier)
+    with counted(engine) as (transactions, statements):
+        obey(command)
+    assert (len(transactions), len(statements)) == (1, most), statements
 
 
 def test_a_refund_that_names_another_amount_costs_one_statement_more(

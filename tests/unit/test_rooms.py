@@ -31,10 +31,13 @@ SAGA = " ".join(
     if path.stem not in {"__init__", "database", "fence", "testing", "timeline"}
 )
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
-API = "config contracts participants.order routes temporal_saga.timeline fastapi starlette pydantic pydantic_core temporalio"
+API = (
+    "config contracts participants.order participants.payment.reads participants.stock.reads routes "
+    "temporal_saga.timeline fastapi starlette pydantic pydantic_core temporalio"
+)
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
-    "contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
+    "contracts/base.py contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/database.py temporal_saga/fence.py": FENCE,
@@ -109,6 +112,7 @@ def late():
         ("activities/order.py", "import sqlalchemy as sa"),
         ("activities/order.py", "def late(): from routes import sagas"),
         ("routes/new.py", "from participants import stock"),
+        ("routes/reads.py", "from participants.stock.service import StockService"),
         ("routes/orders.py", "import_module('temporal_saga.saga')"),
         ("operations/up.py", "import worker"),
         ("operations/new/deep.py", "from api import create_app"),

@@ -13,6 +13,7 @@ HAVING COUNT(*) <> 2;
 SELECT DISTINCT 'money moved that no command moved' AS problem, transaction_id, outcome
 FROM ledger
 LEFT JOIN fence ON key = transaction_id
+-- The first deposit, which opens a wallet, is the wallet's own: opening is adding what is not there.
 WHERE transaction_id NOT LIKE 'deposit/%' AND (outcome IS NULL OR outcome = 'REFUSED');
 
 SELECT 'a payment stands that no command made' AS problem, order_id, outcome
@@ -29,7 +30,7 @@ FROM (
 
 SELECT 'a command was applied, and no money moved' AS problem, key
 FROM (
-    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key LIKE '%/ProcessPayment'
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND (key LIKE '%/ProcessPayment' OR key LIKE 'paid-in/%')
     UNION ALL
     SELECT key || '/compensation' FROM fence WHERE outcome = 'COMPENSATED' AND key LIKE '%/ProcessPayment'
     EXCEPT

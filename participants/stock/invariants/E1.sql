@@ -18,7 +18,7 @@ WHERE outcome IS NULL OR outcome = 'REFUSED';
 -- A restoring that moved nothing back is told by E2.
 SELECT 'a command was applied, and no stock moved' AS problem, key
 FROM (
-    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key LIKE '%/DecreaseStock'
+    SELECT key FROM fence WHERE outcome IN ('APPLIED', 'COMPENSATED') AND (key LIKE '%/DecreaseStock' OR key LIKE 'movement/%')
     EXCEPT
     SELECT command_key FROM movements
 ) AS lost;

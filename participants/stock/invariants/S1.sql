@@ -18,5 +18,6 @@ GROUP BY movements.sku;
 
 SELECT 'an order line restored more than it took' AS problem, order_id, line, sku, SUM(change) AS too_many
 FROM movements
+WHERE order_id <> ''
 GROUP BY order_id, line, sku
 HAVING SUM(change) > 0;

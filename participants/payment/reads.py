@@ -1,0 +1,22 @@
+"""Looking at the payment service's database, which needs no service: one opened for reading will do."""
+
+import sqlalchemy as sa
+
+from contracts.payment import WalletView
+from participants.payment.tables import WALLETS
+from temporal_saga.database import reading
+
+
+class PaymentReads:
+    """What can be asked of the payment service. It creates and changes nothing."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Read from the database behind `engine`, which may be away: then each question raises."""
+        self._engine = engine
+
+    def wallet(self, customer_id: str) -> WalletView | None:
+        """Return a customer's wallet, or None when there is none."""
+        wanted = sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id)
+        with reading(self._engine) as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else WalletView.model_validate(row._asdict())

@@ -1,0 +1,128 @@
+"""Products, their prices and the pieces that come from outside, within a transaction of the service's."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts.base import MAX_PIECES
+from contracts.stock import (
+    MoveStockCommand,
+    ProductOffer,
+    ProductsOfferedEvent,
+    StockMovedEvent,
+    StockMovementRefusedEvent,
+    StockView,
+)
+from participants.stock.tables import MOVEMENT_REASONS, MOVEMENTS, PRICES, PRODUCTS
+from temporal_saga.database import insert_missing
+from temporal_saga.fence import Refused
+
+NO_ORDER = ""
+"""Stands in the log where no order moved the stock; no order has this id."""
+
+MOST_AVAILABLE = 1_000 * MAX_PIECES
+
+
+def add(connection: sa.Connection, products: Iterable[StockView]) -> set[str]:
+    """Add each product with its stock and prices; one that is known already stays as it is.
+
+    Returns:
+        The SKUs that were added.
+    """
+    # In the order of their SKUs, so that two that add the same products never wait in a circle.
+    by_sku = {product.sku: product for product in sorted(products, key=lambda product: product.sku)}
+    rows = [{"sku": p.sku, "name": p.name, "initial": p.available, "available": p.available} for p in by_sku.values()]
+    added = insert_missing(connection, PRODUCTS, rows)
+    _price(connection, {sku: by_sku[sku].prices for sku in sorted(added)})
+    return added
+
+
+def offer(connection: sa.Connection, products: tuple[ProductOffer, ...]) -> ProductsOfferedEvent:
+    """Add the products that are new, and give the others their names and prices."""
+    added = add(connection, [_at_first(product) for product in products])
+    known = {product.sku: product for product in products if product.sku not in added}
+    changed = _change(connection, known) if known else set()
+    left = len(known) - len(changed)
+    return ProductsOfferedEvent(added=len(added), changed=len(changed), left=left)
+
+
+def _change(connection: sa.Connection, known: Mapping[str, ProductOffer]) -> set[str]:
+    """Give products that are known their names and prices; return the SKUs of which that was news."""
+    names = sa.select(PRODUCTS.c.sku, PRODUCTS.c.name).where(PRODUCTS.c.sku.in_(known))
+    in_order = connection.execute(names.order_by(PRODUCTS.c.sku).with_for_update())
+    renamed = [sku for sku, name in in_order if name != known[sku].name]
+    if renamed:
+        rename = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
+        told = [{"of": sku, "new_name": known[sku].name} for sku in renamed]
+        connection.execute(rename.values(name=sa.bindparam("new_name")), told)
+    priced = {sku: product.prices for sku, product in known.items() if product.prices is not None}
+    before = _prices(connection, priced)
+    repriced = {sku: prices for sku, prices in priced.items() if prices != before.get(sku, {})}
+    if repriced:
+        connection.execute(sa.delete(PRICES).where(PRICES.c.sku.in_(repriced)))
+        _price(connection, repriced)
+    return repriced.keys() | renamed
+
+
+def move(connection: sa.Connection, command: MoveStockCommand) -> StockMovedEvent:
+    """Move pieces in or out, and log it.
+
+    Raises:
+        Refused: there is no such product, or it would be fewer than none, or more than is counted.
+    """
+    product = PRODUCTS.c.sku == command.sku
+    asked = sa.select(PRODUCTS.c.available).where(product).with_for_update()
+    available = connection.scalars(asked).one_or_none()
+    if refusal := _refusal(command, available):
+        raise Refused(refusal)
+    more = sa.update(PRODUCTS).where(product)
+    more = more.values(available=PRODUCTS.c.available + command.change)
+    left = connection.scalars(more.returning(PRODUCTS.c.available)).one()
+    key = command.idempotency_key
+    row = {"command_key": key, "line": 0, "order_id": NO_ORDER, "at": datetime.now(UTC)}
+    moved = {"sku": command.sku, "change": command.change}
+    connection.execute(sa.insert(MOVEMENTS).values(row | moved))
+    told = {"command_key": key, "reason": command.reason, "said_by": command.by}
+    connection.execute(sa.insert(MOVEMENT_REASONS).values(told))
+    return StockMovedEvent(sku=command.sku, change=command.change, available=left)
+
+
+def _at_first(product: ProductOffer) -> StockView:
+    """Return a product that is new."""
+    told, prices = product.model_dump(include={"sku", "name"}), product.prices or {}
+    return StockView(**told, available=product.opening_stock, prices=prices)
+
+
+def _price(connection: sa.Connection, prices: Mapping[str, Mapping[str, int]]) -> None:
+    """Write the list prices of products that have none."""
+    rows = [
+        {"sku": sku, "currency": currency, "unit_price_minor": minor}
+        for sku, by_currency in prices.items()
+        for currency, minor in by_currency.items()
+    ]
+    if rows:
+        connection.execute(sa.insert(PRICES), rows)
+
+
+def _prices(connection: sa.Connection, skus: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Return the list prices of products by SKU and currency."""
+    found: dict[str, dict[str, int]] = {}
+    for row in connection.execute(sa.select(PRICES).where(PRICES.c.sku.in_(skus))):
+        found.setdefault(row.sku, {})[row.currency] = row.unit_price_minor
+    return found
+
+
+def _refusal(command: MoveStockCommand, available: Any) -> StockMovementRefusedEvent | None:
+    """Say why pieces cannot be moved; None when they can."""
+    if available is None:
+        message = f"there is no product {command.sku}"
+        return StockMovementRefusedEvent(reason="UNKNOWN_SKU", message=message)
+    if available + command.change < 0:
+        message = f"{command.sku}: {-command.change} are to be taken out, {available} left"
+        return StockMovementRefusedEvent(reason="OUT_OF_STOCK", message=message)
+    if available + command.change > MOST_AVAILABLE:
+        message = f"{command.sku}: at most {MOST_AVAILABLE} of a product are counted"
+        return StockMovementRefusedEvent(reason="TOO_MUCH", message=message)
+    return None

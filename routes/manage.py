@@ -1,0 +1,166 @@
+"""What a shop's own people tell it: products and stock, customers and money."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from contracts.base import ROWS, Currency, Identifier, Sku, Text
+from contracts.payment import (
+    Deposit,
+    MoneyDepositedEvent,
+    WalletOpening,
+    WalletsOpenedEvent,
+    WalletView,
+    each_customer_once,
+)
+from contracts.stock import (
+    Change,
+    Pieces,
+    Prices,
+    ProductOffer,
+    ProductsOfferedEvent,
+    StockMovedEvent,
+    StockView,
+    each_sku_once,
+)
+from routes import examples
+from routes.access import Known
+from routes.orders import RequestKey
+from routes.problems import Problem, documented
+from routes.shop import Counter
+
+router = APIRouter(tags=["shop"])
+
+TOLD = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+MOVED = TOLD | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+
+Key = Annotated[RequestKey, Header(description="names what is moved: the same key again moves nothing more")]
+OneSku = Annotated[Sku, Path(examples=[examples.SKU])]
+OneCustomer = Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])]
+
+
+class Body(BaseModel):
+    """What is sent: a field that does not exist is an error, and not silently nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProductBody(Body):
+    """A product as the shop offers it; `opening_stock` counts when it is new."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PRODUCT]})
+
+    name: Text
+    opening_stock: Pieces = 0
+    prices: Prices | None = Field(default=None, description="list prices in minor units; left as they are when not given")
+
+
+class OfferBody(ProductOffer):
+    """One product of many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class OffersBody(Body):
+    """Products, each once."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PRODUCTS]})
+
+    products: Annotated[tuple[OfferBody, ...], ROWS, AfterValidator(each_sku_once)]
+
+
+class MovementBody(Body):
+    """Pieces that come in (positive), or go out without an order (negative)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.MOVEMENT]})
+
+    change: Change
+    reason: Text
+
+
+class WalletBody(Body):
+    """A wallet's currency, which never changes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"currency": "GBP"}]})
+
+    currency: Currency
+
+
+class CustomerBody(WalletOpening):
+    """One customer of many."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class CustomersBody(Body):
+    """Customers, each once."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.CUSTOMERS]})
+
+    customers: Annotated[tuple[CustomerBody, ...], ROWS, AfterValidator(each_customer_once)]
+
+
+class DepositBody(Body):
+    """Money that comes in from outside (positive), or goes back (negative)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.DEPOSIT]})
+
+    amount_minor: Deposit
+    currency: Currency
+    reason: Text
+
+
+@router.post("/stock", responses=TOLD)
+async def offer_products(body: OffersBody, shop: Counter) -> ProductsOfferedEvent:
+    """Offer up to 500 products: add the new ones, and give the others their names and prices.
+
+    What is available of a known product stays as it is. Repeating it changes nothing more.
+    """
+    return await shop.offer(body.products)
+
+
+@router.put("/stock/{sku}", responses=TOLD)
+async def offer_product(sku: OneSku, body: ProductBody, shop: Counter) -> StockView:
+    """Offer a product: add it if it is new, else give it this name and, if told, these prices."""
+    await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
+    return await shop.product(sku)
+
+
+@router.post("/stock/{sku}/movements", responses=MOVED)
+async def move_stock(sku: OneSku, body: MovementBody, idempotency_key: Key, shop: Counter, caller: Known) -> StockMovedEvent:
+    """Take a delivery in, or pieces out that no order took; never below zero."""
+    return await shop.move(caller, idempotency_key, sku=sku, **body.model_dump())
+
+
+@router.post("/customers", responses=TOLD)
+async def open_wallets(body: CustomersBody, shop: Counter) -> WalletsOpenedEvent:
+    """Open the wallets of up to 500 customers, with what they hold at first.
+
+    One that is open stays as it is. Repeating it changes nothing more.
+    """
+    return await shop.open_wallets(body.customers)
+
+
+@router.put("/customers/{customer_id}/wallet", responses=TOLD | documented(HTTPStatus.CONFLICT))
+async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: Counter) -> WalletView:
+    """Open a customer's wallet; one that is open in this currency stays as it is."""
+    opening = WalletOpening(customer_id=customer_id, currency=body.currency)
+    told = await shop.open_wallets((opening,))
+    if currency := told.in_other_currency.get(customer_id):
+        detail = f"the wallet of {customer_id} is in {currency}, and stays so"
+        raise Problem(HTTPStatus.CONFLICT, "not-possible", detail)
+    return await shop.wallet(customer_id)
+
+
+@router.post("/customers/{customer_id}/deposits", responses=MOVED)
+async def deposit_money(
+    customer_id: OneCustomer,
+    body: DepositBody,
+    idempotency_key: Key,
+    shop: Counter,
+    caller: Known,
+) -> MoneyDepositedEvent:
+    """Put money into a wallet, or take a deposit back; never below zero."""
+    return await shop.deposit(caller, idempotency_key, customer_id=customer_id, **body.model_dump())
