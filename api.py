@@ -1,10 +1,8 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 from types import FrameType
 
 import uvicorn
@@ -12,34 +10,45 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
 
-from config import Settings, connect, read_settings
+from config import Settings, connect, leave, read_settings
 from participants.order.service import OrderService
 from routes import access, acts, console, events, limits, metrics, orders, problems, reads
 from routes.access import Authentication
+from routes.door import FIRST_LOOK_SECONDS, Door
 from routes.limits import Body, InFlight, Rate
 from routes.metrics import Metrics
 from routes.runs import Runs
 from routes.sagas import Sagas
+from routes.threads import NoAnswerInTime, Threads
 from routes.tokens import Tokens
 from temporal_saga.database import DATABASE_AWAY, open_database
+
+DATABASE_SECONDS = 5
+"""People wait less long for the order database than workers do."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
+    away = (*DATABASE_AWAY, NoAnswerInTime)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = open_database(settings.database_url("order"))
+        asyncio.get_running_loop().set_default_executor(Threads())
+        engine = open_database(settings.database_url("order"), answer_seconds=DATABASE_SECONDS)
         client = await connect(lazy=True)
 
         app.state.runs = runs = Runs(client, app.state.stopping)
 
-        @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
-        def sagas() -> Sagas:
-            return Sagas(client, OrderService(engine), settings.web_ui_url, app.state.stopping, runs=runs)
+        async def open_sagas() -> Sagas:
+            orders = await asyncio.to_thread(OrderService, engine)
+            return Sagas(client, orders, settings.web_ui_url, app.state.stopping, runs=runs)
 
-        app.state.sagas = sagas
+        door = Door(open_sagas, away)
+        app.state.sagas = door.sagas
+        keeping = asyncio.create_task(door.keep())
+        await asyncio.wait([keeping], timeout=FIRST_LOOK_SECONDS)
         yield
+        keeping.cancel()
         engine.dispose()
 
     app = FastAPIOffline(
@@ -53,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
-    app.state.metrics = figures = Metrics(DATABASE_AWAY)
+    app.state.metrics = figures = Metrics(away)
     for room in (orders, events, acts, reads, metrics, console):
         app.include_router(room.router)
     # The last one comes first: who is turned away is turned away before their body is read.
@@ -62,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None)
     app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
     app.add_middleware(Observed, instrumentations=[figures.observe], should_group_status_codes=False)
-    problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
+    problems.install(app, away, [limits.describe, *([access.describe] if settings.authenticated else [])])
     return app
 
 
@@ -89,7 +98,7 @@ def main() -> None:
     server = Server(config)
     with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C
         server.run()
-    sys.exit(not server.started)
+    leave(int(not server.started))
 
 
 if __name__ == "__main__":
