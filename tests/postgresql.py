@@ -67,17 +67,18 @@ class PostgreSQL:
     def create_database(self) -> str:
         """Return the URL of something new and empty: the schema of a new user, which is much cheaper than a whole database."""
         user = f"test_{uuid4().hex}"
-        self._execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
+        self.execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
         url = sa.URL.create("postgresql+psycopg", user, database=DATABASE, query={"host": str(self.directory)})
         return url.render_as_string()
 
-    def _execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> None:
+        """Have a statement obeyed, as the superuser."""
         with psycopg.connect(host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True) as connection:
             connection.execute(statement.encode())
 
     def _set(self, act: str, value: str) -> None:
-        self._execute(f"ALTER SYSTEM {act}")
-        self._execute("SELECT pg_reload_conf()")
+        self.execute(f"ALTER SYSTEM {act}")
+        self.execute("SELECT pg_reload_conf()")
         while self._show("default_transaction_read_only") != value:
             time.sleep(0.01)
 

@@ -100,3 +100,13 @@ def test_a_worker_gets_its_threads_back_and_the_order_goes_on(stack: Stack, post
         )
     assert stack.closed("hung")["state"] == "COMPLETED"
     assert stack.audit()[0] == 0
+
+
+def test_an_api_whose_database_only_reads_is_not_ready(stack: Stack, postgresql: PostgreSQL) -> None:
+    """While the only server there is takes no writes, as a standby does, the API says so, and is back when one does."""
+    assert stack.status("/readyz") == 200
+    with postgresql.only_to_be_read():
+        for path in ("/readyz", "/orders"):
+            assert ask(stack, "GET", path)[0].status_code == 503
+    until(lambda: stack.status("/readyz") == 200, "the API is ready again", IN_TIME_SECONDS)
+    assert stack.place(order(order_id="primary"), Prefer="wait=30").json()["state"] == "COMPLETED"

@@ -4,6 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from temporal_saga.database import (
 )
 from temporal_saga.postgresql import CONNECT_SECONDS, PING_SECONDS, SPARED_SECONDS
 from tests.participants.rivals import at_once
-from tests.postgresql import PostgreSQL
+from tests.postgresql import PostgreSQL, running
 from tests.proxy import proxy
 
 METADATA = sa.MetaData()
@@ -182,6 +183,31 @@ def test_a_server_that_takes_no_writes_is_left(engine: sa.Engine, postgresql: Po
         engine.connect()
     with engine.begin() as connection:
         connection.execute(write)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_after_a_failover_all_sessions_are_on_the_second_server(engine: sa.Engine, postgresql: PostgreSQL) -> None:
+    """Behind a proxy the first server takes no writes any more: sessions kept and in use are left, and nothing else is told."""
+
+    def socket_of(server: PostgreSQL) -> str:
+        return f"{server.directory}/.s.PGSQL.5432"
+
+    def where(remote: sa.Engine) -> set[object]:
+        with ExitStack() as held:  # as many at once as the pool keeps
+            sessions = [held.enter_context(remote.connect()) for _ in range(10)]
+            return {session.scalar(sa.select(sa.func.pg_postmaster_start_time())) for session in sessions}
+
+    with running() as second, proxy(socket_of(postgresql)) as leading:
+        second.execute(f"CREATE ROLE {engine.url.username} LOGIN")
+        remote = open_database(engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string())
+        first = where(remote)
+        assert len(first) == 1
+        with postgresql.only_to_be_read():
+            leading.target = socket_of(second)
+            assert len(where(remote)) == 1
+            assert not where(remote) & first
+        remote.dispose()
 
 
 def test_a_reader_waits_for_no_writer(engine: sa.Engine) -> None:
