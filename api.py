@@ -3,10 +3,8 @@
 import asyncio
 import logging
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from functools import cache
 from time import monotonic
 from types import FrameType
 from typing import cast
@@ -19,7 +17,7 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from config import Settings, connect, read_settings
+from config import Settings, connect, leave, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
@@ -27,6 +25,7 @@ from routes import access, acts, console, events, limits, manage, metrics, order
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import BACKLOG, MOST_HEAD_BYTES, Connection, Trouble, is_ours, raise_descriptors
+from routes.door import FIRST_LOOK_SECONDS, Door
 from routes.head import Head
 from routes.hosts import Cors, Hosts
 from routes.limits import Body, InFlight
@@ -35,32 +34,44 @@ from routes.rate import Callers, Rate
 from routes.runs import Runs
 from routes.sagas import Known, Sagas
 from routes.shop import Shop
+from routes.threads import NoAnswerInTime, Threads
 from routes.tokens import Tokens
 from routes.visibility import Visibility
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 
+DATABASE_SECONDS = 5
+"""People wait less long for the order database than workers do."""
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
+    away = (*DATABASE_AWAY, NoAnswerInTime)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = open_database(settings.database_url("order"))
+        asyncio.get_running_loop().set_default_executor(Threads())
+        engine = open_database(settings.database_url("order"), answer_seconds=DATABASE_SECONDS)
         client = await connect(lazy=True)
-        stock, payment = (open_database(settings.database_url(name), only_reads=True) for name in ("stock", "payment"))
+        stock, payment = (
+            open_database(settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True)
+            for name in ("stock", "payment")
+        )
         app.state.shop = shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
 
         runs = Runs(client, app.state.stopping)
         app.state.visibility = visibility = Visibility(client)
 
-        @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
-        def sagas() -> Sagas:
-            orders = OrderService(engine)
+        async def open_sagas() -> Sagas:
+            orders = await asyncio.to_thread(OrderService, engine)
             known = Known.of(runs, visibility, orders)
             return Sagas(client, orders, settings.web_ui_url, app.state.stopping, known=known)
 
-        app.state.sagas = sagas
+        door = Door(open_sagas, away)
+        app.state.sagas = door.sagas
+        keeping = asyncio.create_task(door.keep())
+        await asyncio.wait([keeping], timeout=FIRST_LOOK_SECONDS)
         yield
+        keeping.cancel()
         shop.close()
         for opened in (engine, stock, payment):
             opened.dispose()
@@ -77,10 +88,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
-    app.state.metrics = figures = Metrics(DATABASE_AWAY)
+    app.state.metrics = figures = Metrics(away)
     for room in (orders, overview, events, acts, reads, manage, metrics, console):
         app.include_router(room.router)
-    problems.install(app, DATABASE_AWAY, [limits.describe, *([access.describe] if settings.authenticated else [])])
+    problems.install(app, away, [limits.describe, *([access.describe] if settings.authenticated else [])])
     _put_before(app, settings, figures)
     return app
 
@@ -163,7 +174,7 @@ def main() -> None:
     server = Server(configuration(settings))
     with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C
         server.run()
-    sys.exit(not server.started)
+    leave(int(not server.started))
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ OrderId = Annotated[str, Path(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIE
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
-def sagas(request: Request) -> Sagas:
-    """Return the app's sagas as the caller may see them; the first who comes, and finds the database answering, opens it."""
+async def sagas(request: Request) -> Sagas:
+    """Return the app's sagas as the caller may see them."""
     return request.app.state.sagas().seen_by(caller_of(request))  # type: ignore[no-any-return]
 
 

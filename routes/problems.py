@@ -52,7 +52,11 @@ class Problem(Exception):
 
 def unavailable(what: str) -> Problem:
     """Return the problem of a part that gives no answer now; asking again is safe."""
-    detail = f"{what} gives no answer; nothing is lost, ask again"
+    return not_now(f"{what} gives no answer; nothing is lost, ask again")
+
+
+def not_now(detail: str) -> Problem:
+    """Return the problem of what cannot be served now, for a reason of ours; asking again is safe."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers)
 

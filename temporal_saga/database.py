@@ -10,14 +10,22 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert as PostgreSQLInsert
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import Insert as SQLiteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from temporal_saga import postgresql
 
 LOCK_WAIT_SECONDS = 5
 """A lock is waited for this long, less than an activity's start-to-close; then the try fails and the server tries again."""
 
 ANSWER_SECONDS = 8
-"""A PostgreSQL server gets this long for one statement, and for acknowledging what is sent to it."""
+"""A PostgreSQL server gets this long for one statement, and for acknowledging what is sent to it; a second more, and the session
+is given up. So a thread is back before an activity's start-to-close."""
 
+RECYCLE_SECONDS = 45
+"""No session to a PostgreSQL server is older: after a failover that nothing else tells of, all are on the new server by then."""
 
 DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 
@@ -37,36 +45,45 @@ def check_url(url: str) -> None:
         raise ValueError(f"there is no driver {driver!r} here; use one of {', '.join(sorted(DRIVERS))}")
 
 
-def open_database(url: str, *, pool_size: int = 10, only_reads: bool = False) -> sa.Engine:
+def open_database(url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER_SECONDS, only_reads: bool = False) -> sa.Engine:
     """Return an engine; nothing is connected until it is used.
 
     SQLite: WAL with an fsync per commit, and writers that take the lock when they begin, so that none fails half-way.
-    PostgreSQL: READ COMMITTED. On both a lock is waited for at most `LOCK_WAIT_SECONDS`.
+    PostgreSQL: READ COMMITTED, on a server that takes what is written; limits of ours hold whatever it does (`postgresql.py`).
+    On both a lock is waited for at most `LOCK_WAIT_SECONDS`.
 
     Args:
         url: an SQLAlchemy URL, e.g. `sqlite:///var/order.db` or `postgresql+psycopg://user@host/order`.
         pool_size: connections kept; as many as threads use the engine.
+        answer_seconds: how long one statement may take, and a lock at most; for whoever serves people, less than for workers.
         only_reads: open somebody else's database to look into it: nothing can be written, no file
             and no table is made, and the right to SELECT is enough.
     """
+    lock_wait = min(LOCK_WAIT_SECONDS, answer_seconds)
     if not url.startswith("sqlite"):
         # A server that is cut off must not keep a thread longer than a try of a command may take.
-        limits = {"lock_timeout": LOCK_WAIT_SECONDS, "statement_timeout": ANSWER_SECONDS}
-        options = {
-            "options": " ".join(
-                [
-                    *(f"-c {name}={seconds}s" for name, seconds in limits.items()),
-                    *(["-c default_transaction_read_only=on"] if only_reads else []),
-                ]
-            ),
-            "connect_timeout": LOCK_WAIT_SECONDS,
-            "tcp_user_timeout": ANSWER_SECONDS * 1_000,
-        }
-        isolation = "READ COMMITTED"
-        return sa.create_engine(url, pool_size=pool_size, pool_pre_ping=True, isolation_level=isolation, connect_args=options)
+        limits = {"lock_timeout": lock_wait, "statement_timeout": answer_seconds}
+        engine = sa.create_engine(
+            url,
+            pool_size=pool_size,
+            pool_timeout=lock_wait,
+            pool_recycle=RECYCLE_SECONDS,
+            isolation_level="READ COMMITTED",
+            execution_options={"postgresql_readonly": only_reads},
+            connect_args={
+                "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
+                "connect_timeout": postgresql.CONNECT_SECONDS,
+                "tcp_user_timeout": answer_seconds * 1_000,
+                "target_session_attrs": "read-write",
+            },
+        )
+        postgresql.guard(engine, patience=answer_seconds + 1)
+        return engine
     if only_reads:
-        return _sqlite_to_look_into(url)
-    engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": LOCK_WAIT_SECONDS})
+        return _sqlite_to_look_into(url, lock_wait)
+    in_memory = sa.make_url(url).database in (None, "", ":memory:")
+    waiting = {} if in_memory else {"pool_timeout": lock_wait}  # where each thread has a database of its own, none waits
+    engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": lock_wait}, **waiting)
 
     @sa.event.listens_for(engine, "do_connect")
     def make_room(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
@@ -89,10 +106,9 @@ def open_database(url: str, *, pool_size: int = 10, only_reads: bool = False) ->
     return engine
 
 
-def _sqlite_to_look_into(url: str) -> sa.Engine:
+def _sqlite_to_look_into(url: str, lock_wait: int) -> sa.Engine:
     """Return an engine that opens the file anew for each look, so that it never sees one that was replaced."""
-    waits = {"timeout": LOCK_WAIT_SECONDS}
-    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=waits)
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args={"timeout": lock_wait})
 
     @sa.event.listens_for(engine, "do_connect")
     def only_what_is_there(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
@@ -145,9 +161,9 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def insert_into(table: sa.Table, database: sa.Engine | sa.Connection) -> postgresql.Insert | sqlite.Insert:
+def insert_into(table: sa.Table, database: sa.Engine | sa.Connection) -> PostgreSQLInsert | SQLiteInsert:
     """Return an INSERT that may say what happens ON CONFLICT."""
-    return postgresql.insert(table) if database.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql_insert(table) if database.dialect.name == "postgresql" else sqlite_insert(table)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:

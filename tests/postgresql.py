@@ -5,12 +5,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy as sa
@@ -37,16 +39,52 @@ class PostgreSQL:
         """Stop the server under whoever is connected; what was committed is there when it starts again."""
         self._control("stop", "-m", "fast")
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let every process of the server stand still with its sockets open, as on a machine that hangs."""
+        postmaster = psutil.Process(int((self.directory / "data" / "postmaster.pid").read_text().split()[0]))
+        postmaster.suspend()  # first, so that it makes no more of them
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        try:
+            for process in processes[1:]:
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+            yield
+        finally:
+            for process in processes:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    @contextmanager
+    def only_to_be_read(self) -> Iterator[None]:
+        """Let the server answer and take no writes, as one that is a standby now: new sessions and those that are there."""
+        self._set("SET default_transaction_read_only = on", "on")
+        try:
+            yield
+        finally:
+            self._set("RESET default_transaction_read_only", "off")
+
     def create_database(self) -> str:
         """Return the URL of something new and empty: the schema of a new user, which is much cheaper than a whole database."""
         user = f"test_{uuid4().hex}"
-        self._execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
+        self.execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
         url = sa.URL.create("postgresql+psycopg", user, database=DATABASE, query={"host": str(self.directory)})
         return url.render_as_string()
 
-    def _execute(self, statement: str) -> None:
+    def execute(self, statement: str) -> None:
+        """Have a statement obeyed, as the superuser."""
         with psycopg.connect(host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+    def _set(self, act: str, value: str) -> None:
+        self.execute(f"ALTER SYSTEM {act}")
+        self.execute("SELECT pg_reload_conf()")
+        while self._show("default_transaction_read_only") != value:
+            time.sleep(0.01)
+
+    def _show(self, setting: str) -> str:
+        with psycopg.connect(host=str(self.directory), user=SUPERUSER, dbname=DATABASE) as connection:
+            return str(connection.execute(f"SHOW {setting}".encode()).fetchone()[0])  # type: ignore[index]  # it has one row
 
     def _control(self, act: str, *options: str | Path) -> None:
         _run(_programs() / "pg_ctl", act, "-w", "-D", self.directory / "data", *options)

@@ -150,14 +150,18 @@ class Stack:
 
     def seed(self, wallets: dict[str, int], products: dict[str, int], currency: str = "GBP") -> None:
         """Open wallets with so many minor units, and add products with so many of each."""
-        payment = open_database(f"sqlite:///{self.data_dir}/payment.db")
-        stock = open_database(f"sqlite:///{self.data_dir}/stock.db")
+        payment = open_database(self.database_url("payment"))
+        stock = open_database(self.database_url("stock"))
         PaymentService(payment).open_wallets(
             WalletView(customer_id=customer, currency=currency, balance_minor=balance) for customer, balance in wallets.items()
         )
         StockService(stock).add_products(StockView(sku=sku, name=sku, available=count) for sku, count in products.items())
         payment.dispose()
         stock.dispose()
+
+    def database_url(self, participant: str) -> str:
+        """Return where a participant of the stack keeps its data."""
+        return self.env.get(f"{participant.upper()}_DATABASE_URL", f"sqlite:///{self.data_dir}/{participant}.db")
 
     def place(self, order: dict[str, Any], **headers: str) -> httpx.Response:
         """Post an order; `Idempotency_Key="k"` becomes a header."""

@@ -170,7 +170,7 @@ def test_the_api_starts_without_the_order_database(stack: Stack, postgresql: Pos
     until(lambda: stack.status("/livez") == 200, "the API lives")
     assert_unavailable(stack)
     postgresql.start()
-    assert stack.status("/readyz") == 200
+    until(lambda: stack.status("/readyz") == 200, "the API is ready")
     assert stack.place(order(order_id="first")).status_code == 202
 
 

@@ -1,17 +1,29 @@
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from temporal_saga.database import ANSWER_SECONDS, LOCK_WAIT_SECONDS, UtcDateTime, create_tables, open_database, reading
+from temporal_saga.database import (
+    ANSWER_SECONDS,
+    DATABASE_AWAY,
+    LOCK_WAIT_SECONDS,
+    UtcDateTime,
+    create_tables,
+    open_database,
+    reading,
+)
+from temporal_saga.postgresql import CONNECT_SECONDS, PING_SECONDS, SPARED_SECONDS
 from tests.participants.rivals import at_once
+from tests.postgresql import PostgreSQL, running
+from tests.proxy import proxy
 
 METADATA = sa.MetaData()
 INSTANTS = sa.Table("instants", METADATA, sa.Column("at", UtcDateTime))
@@ -106,18 +118,96 @@ def test_a_connection_that_was_ended_between_two_uses_is_not_noticed(engine: sa.
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_a_server_that_does_not_answer_is_given_up(engine: sa.Engine) -> None:
     """Every limit is in force: on statements by the server's word, on what it acknowledges by the socket's own."""
-    with over_tcp(str(engine.url.query["host"])) as port:
-        remote = open_database(engine.url.set(host="127.0.0.1", port=port, query={}).render_as_string())
+    with proxy(f"{engine.url.query['host']}/.s.PGSQL.5432") as leading:
+        remote = open_database(engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string())
         with remote.connect() as connection:
             limits = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in SERVER_LIMITS}
             driver = connection.connection.driver_connection
             assert driver is not None
             with socket.socket(fileno=os.dup(driver.fileno())) as ours:
                 unanswered = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-            assert driver.info.get_parameters()["connect_timeout"] == str(LOCK_WAIT_SECONDS)
+            connecting = driver.info.get_parameters()["connect_timeout"]
         remote.dispose()
+    assert connecting == str(CONNECT_SECONDS)
     assert limits == SERVER_LIMITS
     assert unanswered == ANSWER_SECONDS * 1_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_a_server_that_hangs_keeps_no_thread(engine: sa.Engine, postgresql: PostgreSQL) -> None:
+    """A statement that is under way is given up, sessions that wait in the pool are, and new ones; then all works again."""
+
+    def seconds_until_given_up(work: Callable[[], object]) -> float:
+        start = time.monotonic()
+        with pytest.raises(DATABASE_AWAY):
+            work()
+        return time.monotonic() - start
+
+    def ask() -> object:
+        with reading(engine) as connection:
+            return connection.scalar(sa.text("SELECT 1"))
+
+    in_pool = [engine.connect() for _ in range(3)]
+    for idle in in_pool:
+        idle.close()
+    connection = engine.connect()
+    with postgresql.frozen():
+        assert seconds_until_given_up(ask) < PING_SECONDS + 1, "a session of the pool"
+        assert seconds_until_given_up(ask) < 1, "it was found hung a moment ago"
+        assert seconds_until_given_up(lambda: connection.scalar(sa.text("SELECT 1"))) < ANSWER_SECONDS + 2, "one in use"
+        time.sleep(SPARED_SECONDS)
+        assert CONNECT_SECONDS - 1 < seconds_until_given_up(ask) < CONNECT_SECONDS + 1, "a new one"
+    connection.close()
+    time.sleep(SPARED_SECONDS)
+    assert ask() == 1
+    assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # a QueuePool has it
+
+
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_a_server_that_takes_no_writes_is_left(engine: sa.Engine, postgresql: PostgreSQL) -> None:
+    """A session whose server has become a standby is no good, whether it waits or is in use; on a primary all goes on."""
+    create_tables(engine, METADATA)
+    write = sa.insert(INSTANTS).values(at=datetime.now(UTC))
+    in_use = engine.connect()
+    with postgresql.only_to_be_read():
+        with pytest.raises(DATABASE_AWAY, match="read-only"):
+            in_use.execute(write)
+        assert in_use.invalidated
+        with pytest.raises(DATABASE_AWAY, match="read-only"):
+            engine.connect()
+    in_use.close()
+    in_pool = engine.connect()
+    in_pool.close()
+    with postgresql.only_to_be_read(), pytest.raises(DATABASE_AWAY, match="read-only"):
+        engine.connect()
+    with engine.begin() as connection:
+        connection.execute(write)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
+def test_after_a_failover_all_sessions_are_on_the_second_server(engine: sa.Engine, postgresql: PostgreSQL) -> None:
+    """Behind a proxy the first server takes no writes any more: sessions kept and in use are left, and nothing else is told."""
+
+    def socket_of(server: PostgreSQL) -> str:
+        return f"{server.directory}/.s.PGSQL.5432"
+
+    def where(remote: sa.Engine) -> set[object]:
+        with ExitStack() as held:  # as many at once as the pool keeps
+            sessions = [held.enter_context(remote.connect()) for _ in range(10)]
+            return {session.scalar(sa.select(sa.func.pg_postmaster_start_time())) for session in sessions}
+
+    with running() as second, proxy(socket_of(postgresql)) as leading:
+        second.execute(f"CREATE ROLE {engine.url.username} LOGIN")
+        remote = open_database(engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string())
+        first = where(remote)
+        assert len(first) == 1
+        with postgresql.only_to_be_read():
+            leading.target = socket_of(second)
+            assert len(where(remote)) == 1
+            assert not where(remote) & first
+        remote.dispose()
 
 
 def test_a_reader_waits_for_no_writer(engine: sa.Engine) -> None:
@@ -178,27 +268,3 @@ def test_a_time_without_a_zone_is_no_instant(engine: sa.Engine) -> None:
     naive = datetime(2010, 12, 1)  # noqa: DTZ001  # the point of this test
     with engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="times are UTC"):
         connection.execute(sa.insert(INSTANTS).values(at=naive))
-
-
-@contextmanager
-def over_tcp(directory: str) -> Iterator[int]:
-    """Give a port that leads one connection to the PostgreSQL server whose socket lies in `directory`."""
-
-    def carry(source: socket.socket, target: socket.socket) -> None:
-        while data := source.recv(4_096):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(3) as pool:
-        listener.settimeout(ANSWER_SECONDS)
-
-        def serve() -> None:
-            with listener.accept()[0] as near, socket.socket(socket.AF_UNIX) as far:
-                far.connect(f"{directory}/.s.PGSQL.5432")
-                forth, back = pool.submit(carry, near, far), pool.submit(carry, far, near)
-                forth.result()
-                back.result()
-
-        served = pool.submit(serve)
-        yield int(listener.getsockname()[1])
-        served.result()

@@ -28,7 +28,7 @@ WORDS = " ".join(f"contracts.{path.stem}" for path in files("contracts/*.py") if
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem not in {"__init__", "database", "fence", "testing", "timeline"}
+    if path.stem not in {"__init__", "database", "fence", "postgresql", "testing", "timeline"}
 )
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
 API = (
@@ -40,7 +40,9 @@ ROOMS = {
     "contracts/base.py contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
-    "temporal_saga/database.py temporal_saga/fence.py": FENCE,
+    "temporal_saga/postgresql.py": "sqlalchemy psycopg",
+    "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
+    "temporal_saga/fence.py": FENCE,
     "temporal_saga/testing.py": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",

@@ -1,0 +1,150 @@
+"""PostgreSQL's sessions under limits of our own: a server that hangs or answers wrongly keeps no thread, and no session is kept.
+
+The server's own limits (`statement_timeout`, `lock_timeout`) end with the server: one that is stopped with its sockets open
+acknowledges what is sent and answers nothing, for ever. A standby that was the primary answers everything, and takes nothing.
+"""
+
+import threading
+import time
+from typing import Any, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.abc import PQGen
+
+CONNECT_SECONDS = 3
+"""A new session gets this long, of each address that a name has."""
+
+PING_SECONDS = 3
+"""A session that was kept gets this long to say that it is alive and can be written through, before it is used."""
+
+SPARED_SECONDS = 2
+"""A server that gave no answer is asked again after this long, by one; all others are told at once."""
+
+NO_ANSWER = "the database gives no answer"
+
+WRONG_SERVER = ("25006", "57P", "08")
+"""SQLSTATEs of sessions that are no good any more: only to be read, being shut down or not up yet, broken."""
+
+T = TypeVar("T")
+
+
+class NoAnswer(psycopg.OperationalError):
+    """The server was silent for longer than it may be."""
+
+
+class Doubt:
+    """Whether a server answers: while it does not, one at a time finds out, and nobody else waits for it."""
+
+    def __init__(self) -> None:
+        self._spared_until: float | None = None
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Let the caller connect, or not.
+
+        Raises:
+            NoAnswer: it gave no answer a moment ago, or somebody is finding out right now.
+        """
+        with self._lock:
+            if self._spared_until is None:
+                return
+            if (now := time.monotonic()) < self._spared_until:
+                raise NoAnswer(f"{NO_ANSWER}; it is asked again in a moment")
+            self._spared_until = now + CONNECT_SECONDS + 1
+
+    def silent(self) -> None:
+        """Note that it gave no answer."""
+        self._spared_until = time.monotonic() + SPARED_SECONDS
+
+    def answered(self) -> None:
+        """Note that it answers."""
+        self._spared_until = None
+
+
+class Session(psycopg.Connection[Any]):
+    """A session that is closed when its server is silent for longer than `patience` seconds."""
+
+    patience: float
+    doubt: Doubt
+
+    def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
+        """Wait for what `gen` asks of the server, as every call that speaks to it does.
+
+        Raises:
+            NoAnswer: nothing came in time; the session is closed.
+        """
+        try:
+            return super().wait(_heard(gen, self.patience), *args, **kwargs)
+        except NoAnswer:
+            self.doubt.silent()
+            self.close()
+            raise
+
+
+def _heard(gen: PQGen[T], patience: float) -> PQGen[T]:
+    """Do what `gen` does, but give up when nothing is heard for so long; psycopg says every 0.1 s that nothing was."""
+    heard_at = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            now = time.monotonic()
+            if ready:
+                heard_at = now
+            elif now - heard_at > patience:
+                raise NoAnswer(f"{NO_ANSWER} for {patience:g} s")
+            wanted = gen.send(ready)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]  # the generator's own word
+
+
+def guard(engine: sa.Engine, *, patience: float) -> None:
+    """Give an engine such sessions, and have every session looked at before it is used: one round trip.
+
+    Args:
+        engine: nothing is connected yet.
+        patience: seconds that the server may be silent while it is asked something.
+    """
+    doubt = Doubt()
+
+    @sa.event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, record: Any, arguments: Any, options: Any) -> Session:
+        doubt.check()
+        try:
+            session = Session.connect(*arguments, **options)
+        except psycopg.errors.ConnectionTimeout:
+            doubt.silent()
+            raise
+        session.patience, session.doubt = patience, doubt
+        doubt.answered()
+        record.info["new"] = True
+        return session
+
+    @sa.event.listens_for(engine, "checkout")
+    def look(session: Session, record: Any, _proxy: Any) -> None:
+        if not record.info.pop("new", False) and not _serves(session, patience):
+            raise sa.exc.InvalidatePoolError
+
+    @sa.event.listens_for(engine, "handle_error")
+    def judge(context: sa.engine.ExceptionContext) -> Exception | None:
+        error = context.original_exception
+        if not isinstance(error, psycopg.Error) or not (error.sqlstate or "").startswith(WRONG_SERVER):
+            return None
+        context.is_disconnect = True
+        told = context.sqlalchemy_exception
+        if told is None or isinstance(told, sa.exc.OperationalError):
+            return None
+        return sa.exc.OperationalError(context.statement, context.parameters, error, connection_invalidated=True)
+
+
+def _serves(session: Session, patience: float) -> bool:
+    """Tell whether a session that was kept still leads to a server that answers, and takes what is written."""
+    try:
+        session.patience, session.autocommit = PING_SECONDS, True  # outside of any transaction, as it must leave none
+        with session.cursor() as cursor:
+            row = cursor.execute("SHOW transaction_read_only").fetchone()
+        session.patience, session.autocommit = patience, False
+    except psycopg.Error:
+        return False
+    return row == ("off",)
