@@ -106,12 +106,12 @@ def test_the_right_to_select_is_enough(postgresql: PostgreSQL, opened: Callable[
     url = sa.make_url(postgresql.create_database())
     StockService(opened(url.render_as_string())).offer(offer("1", APPLE))
     schema, looker = url.username, f"looker_{url.username}"
-    postgresql._execute(f"CREATE ROLE {looker} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {looker}")
-    postgresql._execute(f"ALTER ROLE {looker} SET search_path TO {schema}")
+    postgresql.execute(f"CREATE ROLE {looker} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {looker}")
+    postgresql.execute(f"ALTER ROLE {looker} SET search_path TO {schema}")
     engine = open_database(url.set(username=looker).render_as_string(), only_reads=True)
     with pytest.raises(LOOK_FAILED):
         StockReads(engine).product("A")
-    postgresql._execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {looker}")
+    postgresql.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {looker}")
     found = StockReads(engine).product("A")
     assert found is not None
     assert found.prices == {"GBP": 30}
