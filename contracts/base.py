@@ -23,6 +23,7 @@ IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
 SKU = r"^[A-Za-z0-9 _-]{1,64}$"
 STEP_NAME = r"^[A-Za-z]{1,64}$"
+REASON = r"^[A-Z][A-Z0-9_]{0,99}$"
 NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"  # and no NUL, which no database takes
 
 IN_WORDS = {
@@ -30,6 +31,7 @@ IN_WORDS = {
     CURRENCY: "a currency's three capital letters, like GBP",
     SKU: "1 to 64 letters, digits, spaces, _ or -",
     STEP_NAME: "a step's name, of 1 to 64 letters",
+    REASON: "a reason in capitals, like OUT_OF_STOCK",
     NOT_BLANK: "text that is not blank, and has no NUL",
 }
 """By pattern: what is asked for, as people are told who gave something else."""

@@ -30,8 +30,6 @@ Entry = tuple[Place, ServerSentEvent]
 
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
-LONGEST_PAUSE_SECONDS = 5
-"""Each time there is nothing new it looks again later, and never later than this."""
 
 MARK_LENGTH = 8
 CLOSED = "closed"
@@ -102,9 +100,7 @@ async def order_events(
     `Last-Event-ID`; so does one that ended without `closed` because its token ran out.
     """
     heard = Heard(_place(last_event_id, view))
-    pause = AGAIN_SECONDS
     while time.time() < caller.until:
-        before = heard.count
         with suppress(Problem):  # Temporal is away: nothing is lost, and the stream goes on when it is back
             async for place, told in _before(caller.until, _story(view, desk, heard)):
                 if heard.is_new(place, told):
@@ -117,8 +113,7 @@ async def order_events(
                         yield told
                 yield ServerSentEvent(id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json())
                 return
-        pause = AGAIN_SECONDS if heard.count > before else min(2 * pause, LONGEST_PAUSE_SECONDS)
-        if await desk.stops_within(min(pause, max(0, caller.until - time.time()))):
+        if await desk.stops_within(AGAIN_SECONDS):
             return
 
 
@@ -146,8 +141,6 @@ class Heard:
         """Begin behind `last`, which was told to the same listener by another stream."""
         self._last = last
         self._told: dict[Place, int] = {}
-        self.count = 0
-        """How often there was something new."""
 
     @property
     def nothing(self) -> bool:
@@ -163,7 +156,6 @@ class Heard:
             self._told = {before: known for before, known in self._told.items() if before < place}
             self._last = (0, 0)
         self._told[place] = said
-        self.count += 1
         return place > self._last
 
 

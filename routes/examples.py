@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from contracts.states import FailureReason
-from contracts.words import FOR_CUSTOMERS
+from contracts.views import OrderView
 
 ORDER_ID = "cart-4711"
 STEP = "ProcessPayment"
@@ -29,7 +28,7 @@ DEPOSIT: dict[str, Any] = {"amount_minor": 200_000, "currency": "GBP", "reason":
 DECISION: dict[str, Any] = {"by": "ann@shop.example", "reason": "the customer called"}
 EVIDENCE: dict[str, Any] = DECISION | {"evidence": "bank transfer 2026-114"}
 
-OUT_OF_STOCK: dict[str, Any] = {
+_FAILED: dict[str, Any] = {
     "order_id": ORDER_ID,
     "state": "FAILED",
     "status": "CANCELLED",
@@ -45,7 +44,6 @@ OUT_OF_STOCK: dict[str, Any] = {
         "event": "StockDecreaseFailedEvent",
         "reason": "OUT_OF_STOCK",
         "message": "85123A: 6 asked, 2 left",
-        "customer_message": FOR_CUSTOMERS[FailureReason.OUT_OF_STOCK],
         "details": {"short": [{"sku": SKU, "asked": 6, "available": 2}]},
     },
     "compensations": [
@@ -61,6 +59,9 @@ OUT_OF_STOCK: dict[str, Any] = {
         "temporal": f"http://localhost:8233/namespaces/default/workflows/order-{ORDER_ID}",
     },
 }
+
+OUT_OF_STOCK: dict[str, Any] = OrderView.model_validate(_FAILED).model_dump(mode="json")
+"""As the API answers it: with every field, whatever is added."""
 
 
 def shown(example: Any) -> dict[str, Any]:
