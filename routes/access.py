@@ -152,10 +152,11 @@ class Authentication:
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401."""
         if scope["type"] == "http":
+            state = scope.setdefault("state", {})
             try:
-                scope.setdefault("state", {})["caller"] = await self._caller(scope)
+                state["caller"] = await self._caller(scope)
             except Problem as problem:
-                scope["state"]["caller"] = Caller(scopes=frozenset())
+                state["caller"] = Caller(scopes=frozenset())
                 await self._counted(answer(problem))(scope, receive, send)
                 return
         await self._app(scope, receive, send)

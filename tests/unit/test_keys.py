@@ -22,6 +22,7 @@ class Clock:
         self.now = 0.0
 
     def __call__(self) -> float:
+        """Return the seconds."""
         return self.now
 
 
@@ -116,7 +117,7 @@ async def test_a_withdrawn_key_is_not_believed_for_long(issuer: Issuer, clock: C
 
 async def _until_asked(issuer: Issuer, times: int) -> None:
     async with asyncio.timeout(5):
-        while issuer.asked < times:
+        while issuer.asked < times:  # noqa: ASYNC110  # it lives in a thread of its own
             await asyncio.sleep(0.01)
 
 
@@ -278,7 +279,6 @@ async def test_the_world_is_asked_through_the_proxy(clock: Clock, monkeypatch: p
         ([published(RSA, "a"), published(RSA_NEXT, "b")], None, 401, "names no key (kid), and its issuer publishes several"),
         ([published(RSA, None), published(RSA_NEXT, None)], None, 401, "publishes several"),
         ([published(RSA, None), published(RSA_NEXT, "b")], "a", 401, "does not publish"),
-        ([published(RSA, ""), published(RSA_NEXT, "b")], "", 401, "does not publish"),
     ],
 )
 async def test_keys_and_tokens_without_a_name(
