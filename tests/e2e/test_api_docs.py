@@ -22,6 +22,7 @@ TELLS_STATUS = '#!/bin/sh\nexec {curl} -w "%{{stderr}}%{{http_code}}\\n" "$@"\n'
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A system as `make up` starts it, with the customer and the product of the page."""
     system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env["REVIEW_THRESHOLD_MINOR"] = "100000"
     try:
         system.seed({"17850": 10**6}, {"85123A": 1_000})
         system.start_all()
@@ -43,11 +44,12 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[-1][:60])
-def test_a_block_does_what_it_says(stack: Stack, path: str, block: str) -> None:
+def test_a_block_does_what_it_says(stack: Stack, path: str, tmp_path: Path, block: str) -> None:
     """Every call is answered with the status that stands above it."""
     [told] = re.findall(r"^# → (.*)$", block, re.MULTILINE)
     script = block.replace("localhost:8000", f"127.0.0.1:{stack.api_port}").replace(".venv/bin/python", sys.executable)
-    env = os.environ | {"PATH": path}
+    script = script.replace("/tmp/", f"{tmp_path}/").replace("make shop", "make -s -o install shop")
+    env = stack.env | {"PATH": path}
     done = subprocess.run(["sh", "-eu", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.split()) == (0, told.split()), done.stdout
 
