@@ -26,6 +26,9 @@ T = TypeVar("T")
 CONTINUES = "a long history goes on in another run"
 """The patch from which on a saga does so; the number of the times that a run of before it did not is added."""
 
+EVENTS_OF_AN_END = 1_000
+"""More than the last task of a run leaves in its history, and what may be written before that task is over."""
+
 NONE = "binary/null"
 """How Temporal encodes None."""
 
@@ -40,6 +43,7 @@ class Carried:
         begun: by what was asked, when that was.
         duties: by their keys, how far those have come that had begun.
         settled: by their steps, whose word was taken.
+        events: so many the histories of the runs before may have at most: what readers number their own events from.
     """
 
     outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -51,6 +55,7 @@ class Carried:
     closing: bool = False
     was_reset: bool = False
     deadline: datetime | None = None
+    events: int = 0
 
     def to_json(self) -> Any:
         """Return it as JSON."""
@@ -123,6 +128,7 @@ class Journal:
         carried.outcomes = self._carried.outcomes | {name: _encoded(event) for name, event in self._events.items()}
         carried.failures = self._failures
         carried.begun = self._begun
+        carried.events = self._carried.events + workflow.info().get_current_history_length() + EVENTS_OF_AN_END
 
 
 class Length:

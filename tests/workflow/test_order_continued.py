@@ -18,6 +18,10 @@ from contracts.order import CancelOrderCommand, ConfirmOrderCommand, OrderRegist
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import LEGAL_MOVES, OrderStatus, SagaState, StateMove
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from contracts.views import Links
+from routes import chain
+from routes.projection import Run, view_of_run
+from routes.runs import Runs
 from temporal_saga.policy import Policy
 from temporal_saga.testing import ENDED, Participants, Script
 from tests.workflow import stage
@@ -31,6 +35,7 @@ MOST = 400
 """Events that one run may have: those that come in one burst are in its history before it hears of any."""
 
 NUMBERS = count(1)
+LINKS = Links(self="/orders/1", events="/orders/1/events", temporal="http://localhost")
 AWAY = RuntimeError("away")
 SOON = Policy(stuck_attempts=2, longest_pause=timedelta(milliseconds=50), start_to_close=timedelta(seconds=1))
 
@@ -336,3 +341,51 @@ async def test_nobody_tells_a_saga_by_hand_what_a_run_before_it_did(script: Scri
     await script.start(ORDER, told)
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INVALID_ORDER"
+
+
+@pytest.mark.long
+async def test_a_look_tells_the_story_of_all_runs(
+    short_histories: Client, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first to the last, each moment once; of a story that is too long a part is left out, which is said."""
+    await stuck_refund(script)
+    placed_at = await begun(script)
+    async with away(script, RefundPaymentCommand):
+        await until_stuck(script)
+        await flood(script)
+        open_run = await look(short_histories, script)
+        assert (open_run.failure["reason"], open_run.started_at, open_run.state) == ("CANCELLED", placed_at, "ROLLBACK_STUCK")
+        view = view_of_run(script.saga_id, open_run, LINKS)
+        assert [(c.step, c.state) for c in view.compensations] == [("ProcessPayment", "STUCK"), ("RegisterOrder", "WAITING")]
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+    assert len(script.runs) > 1
+    whole = await look(short_histories, script)
+    assert (whole.started_at, whole.given, whole.failure["reason"]) == (placed_at, ORDER, "CANCELLED")
+    told = [moment.name for moment in whole.moments if moment.kind == "state"]
+    assert told == ["PENDING", "PAYMENT_COMPLETED", "ROLLING_BACK", "ROLLBACK_STUCK", "ROLLING_BACK", "FAILED"]
+    assert [m.name for m in whole.moments if m.kind == "event"][-2:] == ["PaymentRefundedEvent", "OrderCancelledEvent"]
+    assert len([m for m in whole.moments if m.name == "no_such_act"]) == 15
+    followed = [placed async for placed in Runs(short_histories, asyncio.Event()).follow(order_of(script))]
+    assert [moment.name for _, moment in followed] == [moment.name for moment in whole.moments]
+    assert sorted({place for place, _ in followed}) == [place for place, _ in followed]
+    monkeypatch.setattr(chain, "MOST_EVENTS", 20)
+    monkeypatch.setattr(chain, "FIRST_EVENTS", 15)
+    short = await look(short_histories, script)
+    assert 1 <= [moment.name for moment in short.moments].count(chain.LEFT_OUT) <= 2
+    assert short.moments[0].name == "PENDING"
+    assert short.moments[-1].name == "FAILED"
+    assert len(short.moments) < len(whole.moments)
+    assert (short.failure, short.started_at) == (whole.failure, placed_at)
+
+
+async def look(client: Client, script: Script) -> Run:
+    """Return what the API sees of an order's saga."""
+    found = await Runs(client, asyncio.Event()).find(order_of(script))
+    assert found is not None
+    return found
+
+
+def order_of(script: Script) -> str:
+    """Return the order's id."""
+    return script.saga_id.removeprefix("order-")
