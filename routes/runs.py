@@ -1,7 +1,7 @@
 """Reading one saga's runs from Temporal, with its history."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +13,12 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.order import saga_id
-from contracts.stubs import is_event
 from routes.attention import WEDGED_AFTER
+from routes.chain import Before, Chain, Piece
 from routes.problems import unavailable
 from routes.projection import Run
 from routes.shared import Shared
-from temporal_saga.timeline import Moment, Reader, project, tries
+from temporal_saga.timeline import Moment, tries
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
@@ -52,7 +52,9 @@ class Runs:
         self._stories = Shared(self._story)
 
     async def find(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
-        """Return the last run of the order's saga as it stands, with its story; None when Temporal knows none.
+        """Return the order's saga as it stands, with its story, from its first run to its last; None when Temporal knows none.
+
+        Of a long story a part is left out, and a note says so: a look reads at most `MOST_EVENTS` of all its runs.
 
         Args:
             order_id: whose saga.
@@ -65,12 +67,12 @@ class Runs:
         try:
             async with temporal(limit):
                 description = await handle.describe(rpc_timeout=limit)
-                history = await handle.fetch_history(rpc_timeout=limit)
+                last, before = await Chain(self._client, self._decode, limit).read(description)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise
-        return self._read(description, history.events)
+        return self._read(description, last, before)
 
     def follow(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
         """Yield the story of an order's saga as it is written, until its run closes; nothing when there is no run.
@@ -84,15 +86,22 @@ class Runs:
         return self._stories.listen(order_id)
 
     async def _story(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
-        reader = Reader(self._decode, is_event=is_event)
+        """Yield the story up to the last run, and that run as it is written; another one may follow it."""
         handle = self._client.get_workflow_handle(saga_id(order_id))
-        events = handle.fetch_history_events(wait_new_event=True)
+        chain = Chain(self._client, self._decode, ANSWER_LIMIT)
         ended = asyncio.ensure_future(self._stopping.wait())
         try:
             async with temporal():
+                description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
+                last, before = await chain.read(description)
+                for placed in before.moments:
+                    yield placed
+                telling = chain.begin(last.first[0])
+                run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
+                events = run.fetch_history_events(wait_new_event=True)
                 while (event := await _next(events, ended)) is not None:
-                    for number, moment in enumerate(reader.read(event)):
-                        yield (event.event_id, number), moment
+                    for placed in telling.read(event):
+                        yield placed
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
@@ -143,17 +152,20 @@ class Runs:
             raise
         return _stuck_since(reversed(answer.history.events))
 
-    def _read(self, description: WorkflowExecutionDescription, events: Sequence[HistoryEvent]) -> Run:
+    def _read(self, description: WorkflowExecutionDescription, last: Piece, before: Before) -> Run:
+        events = last.events
         start = events[0].workflow_execution_started_event_attributes
+        given = start.input.payloads[:-1] if before.started_at else start.input.payloads
         closing = events[-1].workflow_execution_failed_event_attributes.failure.application_failure_info.details
         running = description.status == WorkflowExecutionStatus.RUNNING
+        chain = Chain(self._client, self._decode, ANSWER_LIMIT)
         return Run(
-            started_at=description.start_time,
+            started_at=before.started_at or description.start_time,
             closed_at=None if running else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=project(events, self._decode, is_event=is_event, under_way=tries(description.raw_description)),
-            given=self._decode(start.input.payloads[0]) if len(start.input.payloads) == 1 else None,
-            failure=self._decode(closing.payloads[0]) if closing.payloads else None,
+            moments=[moment for _, moment in [*before.moments, *chain.moments(last, tries(description.raw_description))]],
+            given=self._decode(given[0]) if len(given) == 1 else None,
+            failure=self._decode(closing.payloads[0]) if closing.payloads else before.failure,
             stuck_since=_stuck_since(events),
             wedged_since=_wedged_since(description),
         )

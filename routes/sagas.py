@@ -10,13 +10,11 @@ from typing import Any, Self
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
     Client,
-    RPCTimeoutOrCancelledError,
     WorkflowFailureError,
     WorkflowHandle,
-    WorkflowUpdateFailedError,
 )
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
@@ -34,6 +32,7 @@ from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
 from routes.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
+from routes.telling import Telling
 from routes.visibility import Visibility
 from routes.watch import Watch
 
@@ -202,25 +201,18 @@ class Sagas:
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
-            Problem: 404 when there is no such order; 409 when it is too late, or there is nothing to act on; 503 when no worker
-                answers in time.
+            Problem: 404 when there is no such order; 409 when it is too late, or there is nothing to act on, or the saga is
+                wedged; 503 when no worker answers in time.
         """
         decision = decision.model_copy(update={"by": self._caller.signed(decision.by)})
         if self._caller.customer_id is not None and await self.run(order_id) is None:
             raise await self._too_late(order_id)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
-        ask = self._handle(order_id).execute_update(update, decision, id=update_id, rpc_timeout=ANSWER_LIMIT)
         try:
-            async with temporal():
-                await asyncio.wait_for(ask, ANSWER_LIMIT.total_seconds())
-        except (TimeoutError, RPCTimeoutOrCancelledError) as error:
-            raise unavailable("the orchestrator") from error
-        except WorkflowUpdateFailedError as error:
-            told = error.cause.message if isinstance(error.cause, FailureError) else str(error.cause)
-            raise Problem(HTTPStatus.CONFLICT, "not-possible", told.removeprefix("ValueError: ")) from error
+            await Telling(self._handle(order_id), self.runs).act(update, decision, update_id)
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
-                raise unavailable("the orchestrator") from error
+                raise
             raise await self._too_late(order_id) from error
 
     async def knows(self, order_id: str) -> bool:

@@ -14,6 +14,18 @@ MOST_MESSAGE = 2_000
 MOST_DETAILS = 200_000
 """Characters of a failure's reason, message and details (as JSON); it stands in a search attribute and the closing command."""
 
+MOST_EVENTS_IN_A_STEP = 20_000
+MOST_BYTES_IN_A_STEP = 16 * 2**20
+"""Of a history, before a saga goes on in another run although a forward step is under way, which is asked for again there. It
+does so when the server suggests it (some 4,096 events or 4 MB) wherever nothing is lost by it; the server's end is at 51,200
+events or 50 MB."""
+
+MOST_CARRIED = 1_000_000
+"""Characters (as JSON) that a run tells the next; with more to tell, it stays one run. An argument has 2 MB at most."""
+
+LATE = timedelta(seconds=2)
+"""When a step's time was over at the deadline and that is heard so much later, nobody was there to hear it."""
+
 _GIVEN = "temporal_saga.policy"
 
 

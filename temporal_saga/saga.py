@@ -8,23 +8,36 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from temporal_saga.call import Call, UnreadableAnswer, to_its_end
-from temporal_saga.duty import Duty, Progress, Settlement
+from temporal_saga.continued import Carried, Journal, Length
+from temporal_saga.duty import Duty, Progress, Settlement, Standing
 from temporal_saga.failure import Failure, SagaStopped, cancelled, overdue, refused, unavailable
 from temporal_saga.keys import compensation_key, step_key
-from temporal_saga.policy import Policy
+from temporal_saga.policy import LATE, Policy
 
 C = TypeVar("C")
 T = TypeVar("T")
 
 PLAIN_START = 3
 """Events up to a workflow's first task, when nothing was said to it before: started, scheduled, taken up."""
+
+AT_ONCE = timedelta(milliseconds=1)
+
+SERVES_ON = "being away is no one's deadline"
+"""The patch from which on a deadline bounds the steps, and is not looked at between them."""
+
+AGAIN = "again: "
+PAUSE = "pause "
+PIVOT = "the pivot"
+"""What stands in the journal beside the names of steps."""
 
 
 class Branch(NamedTuple):
@@ -40,34 +53,44 @@ class Saga:
     Promises:
 
     1. A step's compensation is registered before the step runs.
-    2. A forward step is never cut in half: cancellation and the deadline are looked at between steps, not inside one.
-    3. Forward steps are bounded in time; compensations, and steps after the pivot, are not.
+    2. A forward step is never cut in half: cancellation is looked at between steps, not inside one.
+    3. Forward steps are bounded in time, each by a limit and all by the deadline; compensations, and steps after the pivot,
+       are not. A step that ended well is not taken back because we were late to hear of it.
     4. A rollback runs as one task that no cancel, first or second, can stop; it never ends early, whatever one compensation does.
     5. Each branch of a parallel step records its own result; a failing sibling cannot lose it, and all branches end before the
        rollback starts.
     6. The same code replays: no clock, no randomness, no I/O of its own.
     7. Idempotency keys are `{saga id}/{step}` and `{saga id}/{step}/compensation`, never a run id: they survive a workflow reset.
-    8. A message only records a fact, with `stop`, `retry` or `settle`; none can wedge or end a saga.
+    8. A message only records a fact, with `stop`, `retry` or `settle`; none can wedge or end a saga, nor can any number of
+       them: its history stays bounded (see `goes_on`).
     """
 
-    def __init__(self, saga_id: str, *, refusals: Collection[str], policy: Policy | None = None) -> None:
-        """Begin a saga with no steps.
+    def __init__(self, saga_id: str, *, refusals: Collection[str], policy: Policy | None = None, carried: Any = None) -> None:
+        """Begin a saga with no steps, or go on with it in another run.
 
         Args:
             saga_id: names the saga's effects for ever, e.g. the workflow id.
             refusals: the types of `ApplicationError` that are a participant's business "no"; every other error is an outage.
             policy: the limits; by default those of `Policy`.
+            carried: what the run before told this one, see `goes_on`; None for a saga's first run.
         """
         self._saga_id = saga_id
         self._refusals = frozenset(refusals)
         self._policy = policy or Policy()
-        self._deadline: datetime | None = None
-        self._stopped: Failure | None = None
-        self._closing = False
+        told = Carried.of(carried)
+        self._journal = Journal(told)
+        self._length = Length()
+        self._continue: Callable[[Any], NoReturn] | None = None
+        self._before = told.duties
+        self._deadline = told.deadline
+        self._looked_at: datetime | None = None
+        self._stopped = told.stopped
+        self._closing = told.closing
+        self._pauses = 0
         self._began_in = workflow.info().get_current_history_length()
         self._reset_in: int | None = None
-        self._was_reset = False
-        self._settled: dict[str, Settlement] = {}
+        self._was_reset = told.was_reset
+        self._settled = told.settled
         self._early: dict[int, list[tuple[str, Settlement, Failure | None]]] = {}
         self._loop = asyncio.get_running_loop()
         workflow.register_random_seed_callback(self._note_reset)
@@ -80,9 +103,37 @@ class Saga:
         """Call `changed` whenever a compensation, or a step after the pivot, has come further or is stuck."""
         self._changed = changed
 
-    def set_deadline(self, deadline: datetime) -> None:
-        """Stop the saga between steps once `deadline` (UTC) has passed; a step gets at most the time that is left."""
-        self._deadline = deadline
+    def goes_on(self, by: Callable[[Any], NoReturn]) -> None:
+        """Let the saga go on in another run of its workflow, when the history of this one gets long.
+
+        The next run tells the story from its start, with the same steps in the same order, and hears again what
+        this one heard: it sends no command again but what is under way. Lasting waits end here for it: a `pause`, a
+        rollback, steps after the pivot, and asking how an earlier run ended; and it is looked at between steps. A
+        forward step under way is waited for as long as the history has room for that.
+
+        What the workflow itself knows beside the saga, it has to tell the next run as well. Not covered: a flood that
+        fills the history while no worker takes the saga up, and what would be too much to tell (`MOST_CARRIED`).
+
+        Args:
+            by: given what the next run needs as `carried` (JSON), ends this one by `workflow.continue_as_new`.
+        """
+        self._continue = by
+
+    def set_deadline(self, deadline: datetime, *, before: datetime | None = None) -> None:
+        """Give each step at most the time that is left until `deadline` (UTC): one without an answer by then stops the saga.
+
+        Between steps the clock is not looked at. A step that has ended well ended in time, so if it is late by then, nobody
+        was there to go on: what we were away for is nobody's fault but ours. The next step then has the time of one try,
+        and so has, once more, a step whose time ran out while nobody was there. The first deadline stays, also in the runs
+        that follow this one.
+
+        Args:
+            deadline: when.
+            before: by which clock sagas of older releases went, which looked at it between steps; `deadline` when None.
+        """
+        if self._deadline is None:
+            self._deadline = deadline
+            self._looked_at = before or deadline
 
     def stop(self, failure: Failure) -> bool:
         """Ask the saga to stop before its next step; the first who asks is the reason.
@@ -109,7 +160,7 @@ class Saga:
         return self._was_reset
 
     @property
-    def stuck(self) -> list[Duty]:
+    def stuck(self) -> list[Standing]:
         """What keeps failing and waits for a person, though it is still tried: compensations, and steps after the pivot.
 
         Also a command that closes the record and was settled, as long as the record does not hear of it.
@@ -124,8 +175,12 @@ class Saga:
             return f"{step} is not stuck: {settled.by} settled it already, {settled.reason}"
         for duty in self._duties:
             if duty.step == step and self._closing:
-                return f"{step} is not stuck: {duty.call.name} is {duty.progress}"
+                return f"{step} is not stuck: {duty.name} is {duty.progress}"
         return f"{step} is not stuck: nothing of it is to be taken back or completed"
+
+    def asked_again(self, step: str) -> bool:
+        """Tell whether what is stuck at a step is about to be tried anew, so that one more `retry` changes nothing."""
+        return all(duty.asked_again for duty in self._stuck_at(step))
 
     def not_to_settle(self, step: str) -> str | None:
         """Return why `settle` takes nobody's word at this step, or None when it does: when it is stuck, or a reset says it again.
@@ -142,14 +197,14 @@ class Saga:
         """Tell whether the task under way is the one in which the workflow goes on after a reset."""
         info = workflow.info()
         task = info.get_current_history_length()
-        if self._was_reset:
+        if self._reset_in is not None:
             return task == self._reset_in
         # Not heard of yet: a run that was reset has not the id it began with. One that began with a plain task hears of it later.
-        began_elsewhere = info.run_id != info.first_execution_run_id and info.continued_run_id is None
+        began_elsewhere = info.run_id != info.original_execution_run_id
         return began_elsewhere and self._began_in in (task, PLAIN_START)
 
     def retry(self, step: str) -> None:
-        """Try what is stuck at `step` now; the tries without end go on afterwards."""
+        """Try what is stuck at `step` now, or after the try that was just begun so; the tries without end go on afterwards."""
         for duty in self._stuck_at(step):
             duty.ask_again()
 
@@ -191,8 +246,8 @@ class Saga:
             SagaStopped: the saga was stopped before the step; or the participant refused, and nothing is to be taken back; or no
                 answer came within the limit that can be read, so that the outcome is unknown and is taken back.
         """
-        self._stop_if_asked()
-        return await self._take(call, compensation)
+        self._look_up(call.name)
+        return await self._await(self._take(call, compensation), self._length.is_too_long)
 
     async def parallel(self, *branches: Branch) -> list[Any]:
         """Take several forward steps side by side, each to its outcome.
@@ -203,17 +258,17 @@ class Saga:
         Raises:
             SagaStopped: as in `step`; when several branches fail, for the first of them.
         """
-        self._stop_if_asked()
+        self._look_up(*(branch.call.name for branch in branches))
         for branch in branches:
             self._register_step(branch.call, branch.compensation)
-        return await to_its_end(_all(self._take(*branch) for branch in branches))
+        return await self._await(_all(self._take(*branch) for branch in branches), self._length.is_too_long)
 
     async def begin(self, call: Call[C, T]) -> T:
         """Take the step that puts the saga on record, whatever was asked meanwhile; otherwise like `step`.
 
         Only what is on record can tell whether an earlier run, before a workflow reset, has gone further.
         """
-        return await self._take(call, None)
+        return await self._await(self._take(call, None), self._length.is_too_long)
 
     async def find_out(self, call: Call[Any, T]) -> T | None:
         """Take the step that puts the saga on record, again, until it is answered: there is no going back without knowing.
@@ -224,11 +279,15 @@ class Saga:
         Raises:
             SagaStopped: the participant refused.
         """
+        asked = self._journal.once(f"{AGAIN}{call.name}", lambda _began: self._ask_again(call), call.read)
+        return await self._await(asked, self._length.is_long)
+
+    async def _ask_again(self, call: Call[Any, T]) -> T | None:
         key = step_key(self._saga_id, call.name)
         duty = self._heard_of(Duty(call.name, call, key, refusals=self._refusals))
         self.asking = [duty]
         try:
-            answer: T | None = await to_its_end(duty.fulfil(self._policy, self._changed))
+            answer: T | None = await duty.fulfil(self._policy, self._changed)
         except ActivityError as error:
             refusal = self._refusal(error)
             assert refusal is not None, "every other error is tried again"
@@ -246,15 +305,21 @@ class Saga:
         Raises:
             SagaStopped: the saga was stopped, before or meanwhile.
         """
+        self._pauses += 1
+        paused = self._journal.once(f"{PAUSE}{self._pauses}", partial(self._pause, until, limit), _as_bool)
+        return await self._await(paused, self._length.is_long)
+
+    async def _pause(self, until: Callable[[], bool], limit: timedelta, began: datetime) -> bool:
         self._stop_if_asked()
-        began = workflow.now()
+        left = max(began + limit - workflow.now(), AT_ONCE)
         over = workflow.wait_condition(
-            lambda: until() or self._stopped is not None or workflow.cancellation_reason() is not None, timeout=limit
+            lambda: until() or self._stopped is not None or workflow.cancellation_reason() is not None, timeout=left
         )
         with suppress(TimeoutError):
-            await to_its_end(over)
-        if self._deadline is not None:
-            self._deadline += workflow.now() - began
+            await over
+        paused = workflow.now() - began
+        self._deadline = self._deadline and self._deadline + paused
+        self._looked_at = self._looked_at and self._looked_at + paused
         self._stop_if_asked()
         return until()
 
@@ -267,8 +332,9 @@ class Saga:
         Raises:
             SagaStopped: the saga was stopped before it got here.
         """
-        if not passed_before:
+        if not passed_before and not self._journal.has(PIVOT):
             self._stop_if_asked()
+        self._journal.take_down(PIVOT)
         self._closing = True
 
     async def finish(self, *calls: Call[Any, Any]) -> list[Any]:
@@ -284,7 +350,11 @@ class Saga:
             raise RuntimeError(f"{calls[0].name} comes before the pivot: use step() with its compensation")
         duties = [self._heard_of(Duty(call.name, call, step_key(self._saga_id, call.name))) for call in calls]
         self.finishing += duties
-        return await to_its_end(_all(duty.fulfil(self._policy, self._changed) for duty in duties))
+        return await self._await(_all(map(self._finish, duties)), self._length.is_long)
+
+    async def _finish(self, duty: Duty) -> Any:
+        fulfil: Callable[[datetime], Awaitable[Any]] = lambda _began: duty.fulfil(self._policy, self._changed)  # noqa: E731
+        return await self._journal.once(duty.call.name, fulfil, duty.call.read)
 
     async def roll_back(self) -> None:
         """Run every registered compensation in reverse, to the end, whatever happens and whoever cancels.
@@ -292,7 +362,7 @@ class Saga:
         Each begins when the one before is over, or is stuck: a participant that is down must not keep the others waiting.
         """
         self._closing = True
-        await to_its_end(self._unwind())
+        await self._await(self._unwind(), self._length.is_long)
 
     async def close(self) -> None:
         """Wait until no message handler is at work, so that the workflow may return and lose nothing that was said to it."""
@@ -312,23 +382,47 @@ class Saga:
 
     async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
         self._register_step(call, compensation)
-        limit = self._policy.forward_step
+        try:
+            return await self._journal.once(call.name, partial(self._ask, call), call.read)
+        except SagaStopped as stopped:
+            if stopped.failure.event is not None:  # refused: there is nothing to take back
+                self.compensations = [c for c in self.compensations if c.step != call.name or c.always]
+            raise
+
+    async def _ask(self, call: Call[Any, T], began: datetime) -> T:
+        try:
+            return await self._ask_once(call, began)
+        except SagaStopped as stopped:
+            if stopped.failure.event is not None or not self._was_away(began):
+                raise
+        return await self._ask_once(call, workflow.now())
+
+    async def _ask_once(self, call: Call[Any, T], began: datetime) -> T:
+        limit, spent = self._policy.forward_step, workflow.now() - began
         if self._deadline is not None:
             left = self._deadline - workflow.now()
             limit = min(limit, left) if left > timedelta() else self._policy.start_to_close
+        if spent:  # by the run before
+            limit = max(limit - spent, self._policy.start_to_close)
         key = step_key(self._saga_id, call.name)
         asked = call.send(key, self._policy.forward_retry, start_to_close=self._policy.start_to_close, limit=limit)
         try:
             return call.read(await to_its_end(asked))
         except ActivityError as error:
             if refusal := self._refusal(error):
-                self.compensations = [c for c in self.compensations if c.step != call.name or c.always]
                 raise SagaStopped(refused(call.name, refusal)) from error
             if self._deadline is not None and limit < self._policy.forward_step and workflow.now() >= self._deadline:
                 raise SagaStopped(overdue(self._deadline, call.name)) from error
             raise SagaStopped(unavailable(call, error)) from error
         except UnreadableAnswer as error:
             raise SagaStopped(unavailable(call, error)) from error
+
+    def _was_away(self, began: datetime) -> bool:
+        """Tell whether the deadline passed during a step, and nobody was there to hear that, nor to stop the saga."""
+        asked_to_stop = self._stopped is not None or workflow.cancellation_reason() is not None
+        if self._deadline is None or asked_to_stop or not began < self._deadline <= workflow.now() - LATE:
+            return False
+        return workflow.patched(SERVES_ON)
 
     def _register_step(self, call: Call[Any, Any], compensation: Call[Any, Any] | None) -> None:
         if compensation is not None and not self._is_registered(call.name):
@@ -361,15 +455,17 @@ class Saga:
         return step in self._settled or any(duty.step == step and duty.progress is Progress.DONE for duty in self._duties)
 
     def _heard_of(self, duty: Duty) -> Duty:
-        if said := self._settled.get(duty.step):
+        if before := self._before.pop(duty.key, None):
+            duty.go_on_from(before)
+        elif said := self._settled.get(duty.step):
             duty.settle(said)
         return duty
 
     @property
-    def _duties(self) -> Iterable[Duty]:
-        return chain(self.compensations, self.finishing, self.asking)
+    def _duties(self) -> Iterable[Standing]:
+        return chain(self.compensations, self.finishing, self.asking, self._before.values())
 
-    def _stuck_at(self, step: str) -> list[Duty]:
+    def _stuck_at(self, step: str) -> list[Standing]:
         return [duty for duty in self.stuck if duty.step == step]
 
     def _is_registered(self, step: str) -> bool:
@@ -378,19 +474,61 @@ class Saga:
     def _compensation_key(self, step: str) -> str:
         return compensation_key(step_key(self._saga_id, step))
 
+    async def _await(self, work: Awaitable[T], is_long: Callable[[], bool]) -> T:
+        """Await `work` to its end, or go on with it in another run once the history of this one is long."""
+        doing = asyncio.ensure_future(work)
+        while not doing.done():
+            come_so_far = workflow.wait_condition(lambda: doing.done() or (self._continue is not None and is_long()))
+            await to_its_end(come_so_far)
+            if not doing.done():
+                self._go_on()
+        return doing.result()
+
+    def _look_up(self, *steps: str) -> None:
+        """Look, between steps, whether the saga is to stop, or to go on in another run; not where an earlier one had gone on."""
+        if any(map(self._journal.has, steps)):
+            return
+        if self._continue is not None and self._length.is_long():
+            self._go_on()
+        self._stop_if_asked()
+
+    def _go_on(self) -> None:
+        """Go on in another run, if this one may end here."""
+        assert self._continue is not None, "a workflow that did not say how goes on in this run"
+        reason = workflow.cancellation_reason()
+        if self._stopped is None and not self._closing and reason is not None:
+            self._stopped = cancelled(reason)
+        begun = [d for d in chain(self.compensations, self.finishing, self.asking) if d.progress is not Progress.WAITING]
+        told = Carried(
+            duties=self._before | {duty.key: duty.standing for duty in begun},
+            settled=self._settled,
+            stopped=self._stopped,
+            closing=self._closing,
+            was_reset=self._was_reset,
+            deadline=self._deadline,
+        )
+        self._journal.write(told)
+        if self._length.may_end(carried := told.to_json()):
+            self._continue(carried)
+
     def _stop_if_asked(self) -> None:
-        """Raise when somebody asked the saga to stop, Temporal cancelled it, or its time is over."""
+        """Raise when somebody asked the saga to stop, or Temporal cancelled it; in an older one also when its time is over."""
         reason = workflow.cancellation_reason()
         if self._stopped is None and reason is not None:
             self._stopped = cancelled(reason)
-        if self._stopped is None and self._deadline is not None and workflow.now() >= self._deadline:
-            self._stopped = overdue(self._deadline)
+        late = self._stopped is None and self._looked_at is not None and workflow.now() >= self._looked_at
+        if late and self._looked_at is not None and not workflow.patched(SERVES_ON):
+            self._stopped = overdue(self._looked_at)
         if self._stopped is not None:
             raise SagaStopped(self._stopped)
 
     def _refusal(self, error: ActivityError) -> ApplicationError | None:
         cause = error.cause
         return cause if isinstance(cause, ApplicationError) and cause.type in self._refusals else None
+
+
+def _as_bool(answer: RawValue) -> bool:
+    return bool(workflow.payload_converter().from_payload(answer.payload, bool))
 
 
 def _nobody_watches(_duty: Duty) -> None:

@@ -145,7 +145,7 @@ class Script:
        says what happened instead.
     2. A command is held until it is answered, so that the test decides what happens meanwhile.
     3. Nothing hangs: what does not come in time is an AssertionError that shows where the saga stands.
-    4. At the end no command is left over, no workflow task had failed, and the saga's own history replays.
+    4. At the end no command is left over, no workflow task had failed, and the saga's own histories replay.
     """
 
     def __init__(  # noqa: PLR0913  # what an orchestrator's worker needs to know, each by its name
@@ -193,10 +193,13 @@ class Script:
         self._inbox = participants.hear(saga_id)
         self._came: list[Sent | Closed] = []
         self._held: list[Sent] = []
+        self._left: Sent | Closed | None = None
         self._ended_commands = 0
         self.saga_id = saga_id
         self.history: WorkflowHistory | None = None
-        """The whole of it, once `completed` or `failed` has returned."""
+        """That of its last run, once `completed` or `failed` has returned."""
+        self.runs: list[WorkflowHistory] = []
+        """Those of all its runs, where one went on in another, likewise."""
 
     async def __aenter__(self) -> Self:
         """Start the orchestrator's worker."""
@@ -302,6 +305,23 @@ class Script:
             found[kind] = self._hold(came, kind, step_key(self.saga_id, _name(kind)), 1, {})
         return [found[kind] for kind in commands]
 
+    async def commands(self, *kinds: type) -> AsyncIterator[Any]:
+        """Yield commands of these classes and hold them, whatever their attempt, until something else happens.
+
+        That is for `expect` or the end. As several may be held, `answer`, `fail` and `ignore` need to be told which is meant.
+
+        Raises:
+            AssertionError: nothing came, in time.
+        """
+        while True:
+            came = await self._next(" or ".join(kind.__name__ for kind in kinds))
+            if not isinstance(came, Sent) or not isinstance(came.command, kinds):
+                self._came.remove(came)
+                self._left = came
+                return
+            self._held.append(came)
+            yield came.command
+
     def answer(self, answer: Any, *, to: Any = None) -> None:
         """Let the participant answer the held command, with an event or with a refusal.
 
@@ -383,17 +403,28 @@ class Script:
         came = await self._next("the saga to end")
         assert isinstance(came, Closed), self._story("expected the saga to end")
         self.history = await self.handle.fetch_history()
-        wedged = [e.workflow_task_failed_event_attributes.failure.message for e in self.history.events if _wedges(e)]
+        self.runs = [self.history]
+        while before := self.runs[0].events[0].workflow_execution_started_event_attributes.continued_execution_run_id:
+            self.runs.insert(0, await self._client.get_workflow_handle(self.saga_id, run_id=before).fetch_history())
+        for run in self.runs:
+            await self._check(run)
+        return came
+
+    async def _check(self, run: WorkflowHistory) -> None:
+        wedged = [e.workflow_task_failed_event_attributes.failure.message for e in run.events if _wedges(e)]
         assert not wedged, self._story(f"workflow tasks failed: {wedged}")
         with ThreadPoolExecutor(1) as executor:
             replayer = self._replayer(workflow_task_executor=executor)
-            replayed = await replayer.replay_workflow(self.history, raise_on_replay_failure=False)
+            replayed = await replayer.replay_workflow(run, raise_on_replay_failure=False)
         if replayed.replay_failure is not None:
             raise AssertionError(self._story("its own history does not replay")) from replayed.replay_failure
-        return came
 
     async def _next(self, expected: str) -> Sent | Closed:
-        came = await self._within_patience(self._inbox.get(), expected)
+        if self._left is not None:
+            came = self._left
+            self._left = None
+        else:
+            came = await self._within_patience(self._inbox.get(), expected)
         self._came.append(came)
         return came
 
@@ -436,9 +467,10 @@ def _name(command: type) -> str:
 
 
 def _wedges(event: HistoryEvent) -> bool:
-    """Tell a failed workflow task; one that was outrun by a new message, or that marks an operator's reset, is none."""
+    """Tell a failed workflow task; one outrun by a new message, or by large ones, or that marks a reset, is none."""
     harmless = (
         WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
         WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
     )
     failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED

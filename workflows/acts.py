@@ -10,7 +10,7 @@ from contracts.words import cancelled, settled_before
 from temporal_saga.duty import Settlement
 from temporal_saga.failure import Failure
 from temporal_saga.saga import Saga
-from workflows.messages import Act
+from workflows.messages import Act, Already
 from workflows.record import Record
 from workflows.review import Review
 
@@ -18,11 +18,14 @@ from workflows.review import Review
 class Acts:
     """The acts of people on one order's saga: beside each, why it may be refused and what it does."""
 
-    def __init__(self, saga: Saga, record: Record) -> None:
-        """Act on `saga`, and tell of `record`."""
+    def __init__(self, saga: Saga, record: Record, told: dict[str, Any] | None) -> None:
+        """Act on `saga`, and tell of `record`; go on from what the run before has told, if there was one."""
         self._saga = saga
         self._record = record
         self._review = Review()
+        if told is not None:
+            self._record.go_on_from(told["record"])
+            self._review.go_on_from(told["review"])
 
     @workflow.query(description="The saga's part of the order: its state, failure, compensations and moves")
     def status(self, *_ignored: Any) -> dict[str, Any]:
@@ -56,7 +59,10 @@ class Acts:
     reject, request_reject = Act("reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject).handlers()
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
-        return self._saga.not_stuck(decision.step)
+        if why := self._saga.not_stuck(decision.step):
+            return why
+        told = f"{decision.step} is about to be tried again, by an earlier word"
+        return Already(told) if self._saga.asked_again(decision.step) else None
 
     def _retry(self, decision: StepDecision) -> None:
         self._saga.retry(decision.step)

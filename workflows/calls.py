@@ -3,8 +3,6 @@
 from functools import partial
 from typing import Any
 
-from temporalio import workflow
-
 from contracts import stubs
 from contracts.money import money
 from contracts.order import OrderRegisteredEvent, PlaceOrder, RegisterOrderCommand
@@ -15,10 +13,12 @@ from temporal_saga.call import Call
 from workflows.record import Record
 
 
-def register_order(order_id: str, order: PlaceOrder, request_key: str | None) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
+def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
     """Open the order's record."""
-    placed_at = workflow.info().workflow_start_time
-    command = partial(RegisterOrderCommand, order_id=order_id, placed_at=placed_at, order=order, request_key=request_key)
+    order_id, order = record.placed
+    command = partial(
+        RegisterOrderCommand, order_id=order_id, placed_at=record.placed_at, order=order, request_key=record.request_key
+    )
     return Call(stubs.ORDER_QUEUE, stubs.register_order, command, f"Register the order of {order.customer_id}")
 
 

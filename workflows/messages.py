@@ -17,6 +17,16 @@ from workflows.start import explain
 D = TypeVar("D", bound=Decision)
 
 
+class Already(str):
+    """A refusal that is none: what is asked for is so already, and asking changes nothing."""
+
+    __slots__ = ()
+
+
+class AlreadySo(ValueError):
+    """Raised to whoever asks for it by an update, which then leaves no trace in the history."""
+
+
 @dataclass(frozen=True)
 class Act(Generic[D]):
     """One act that a saga takes.
@@ -61,7 +71,7 @@ class Act(Generic[D]):
         def validate(saga: Any, *arguments: Any) -> None:
             """Refuse what cannot be read or done; that leaves no trace in the history."""
             if refusal := self.refusal(saga, self._read(arguments)):
-                raise ValueError(refusal)
+                raise AlreadySo(refusal) if isinstance(refusal, Already) else ValueError(refusal)
 
         return signal, update
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -12,8 +12,8 @@ from contracts.order import Failure, OrderRegisteredEvent, PlaceOrder
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import REFUSALS
 from contracts.words import lasting, rejected
+from temporal_saga import continued, policy
 from temporal_saga import failure as core
-from temporal_saga import policy
 from temporal_saga.failure import SagaStopped
 from temporal_saga.saga import Saga
 from workflows import calls
@@ -32,20 +32,24 @@ class OrderSaga(Acts):
     readable error instead of staying open for ever.
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing done and nothing known."""
-        saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current())
-        super().__init__(saga, Record(saga))
+    @workflow.init
+    def __init__(self, arguments: Sequence[RawValue]) -> None:
+        """Begin with nothing done and nothing known, or with what the run before knew."""
+        self._arguments, told = continued.begin(arguments)
+        carried = told and told["saga"]
+        saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current(), carried=carried)
+        saga.goes_on(self._continue)
+        super().__init__(saga, Record(saga), told)
         self._is_first = False
 
     @workflow.run
-    async def run(self, arguments: Sequence[RawValue]) -> dict[str, Any]:
+    async def run(self, _arguments: Sequence[RawValue]) -> dict[str, Any]:
         """Tell the story of one order, to COMPLETED or to FAILED."""
         saga, record = self._saga, self._record
         try:
             order_id = self._identify()
             saga.compensate_always("RegisterOrder", calls.cancel_order(record), last=True)
-            order = self._receive(arguments, order_id)
+            order = self._receive(order_id)
 
             await self._pass_review(await self._register())
 
@@ -83,20 +87,26 @@ class OrderSaga(Acts):
             raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid))) from invalid
         return order_id
 
-    def _receive(self, arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
+    def _continue(self, saga: Any) -> NoReturn:
+        """Go on in another run of the workflow, with what this one knows."""
+        told = {"saga": saga, "record": self._record.carried(), "review": self._review.carried()}
+        workflow.continue_as_new(args=[*self._arguments, told])
+
+    def _receive(self, order_id: str) -> PlaceOrder:
         """Read the order and take it down; what is no order stops the saga before its first step."""
         try:
-            order = read_order(arguments, order_id)
+            order = read_order(self._arguments, order_id)
         except InvalidStart as invalid:
             self._record.open(invalid.draft, read_request_key())
             raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid), details=invalid.details)) from invalid
         self._record.open(order, read_request_key())
-        self._saga.set_deadline(workflow.info().workflow_start_time + timedelta(seconds=order.deadline_seconds))
+        allowed = timedelta(seconds=order.deadline_seconds)
+        self._saga.set_deadline(workflow.now() + allowed, before=workflow.info().workflow_start_time + allowed)
         return order
 
     async def _register(self) -> OrderRegisteredEvent:
         """Open the order's record, and hear how it stood if it was open already: an earlier run may have gone further."""
-        registered = await self._saga.begin(calls.register_order(*self._record.placed, read_request_key()))
+        registered = await self._saga.begin(calls.register_order(self._record))
         self._is_first = registered.known is None
         return registered
 
@@ -111,7 +121,7 @@ class OrderSaga(Acts):
         if is_first or was_refused or is_none or not isinstance(self._record.order, PlaceOrder):
             return False
         try:
-            registered = await self._saga.find_out(calls.register_order(*self._record.placed, read_request_key()))
+            registered = await self._saga.find_out(calls.register_order(self._record))
         except SagaStopped:
             return False
         known = OrderStatus.PENDING if registered is None else registered.known  # a person's word tells no more than that

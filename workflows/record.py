@@ -1,6 +1,7 @@
 """What the saga knows of its order and shows: to searches, the Web UI and queries, and to the order service at the end."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, cast
 
 from temporalio import workflow
@@ -18,7 +19,7 @@ from contracts.order import (
 )
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
 from contracts.words import describe, itemise
-from temporal_saga.duty import Duty, Progress
+from temporal_saga.duty import Duty, Progress, Standing
 from temporal_saga.saga import Saga
 
 CLOSED_BY = "RegisterOrder"
@@ -37,6 +38,22 @@ class Record:
         self.order_id: str | None = None
         self.order: DraftOrder = DraftOrder()
         self.failure: Failure | None = None
+        self.placed_at = workflow.info().workflow_start_time
+        self._told = 0
+
+    def carried(self) -> dict[str, Any]:
+        """Return as JSON what the saga's next run needs to know."""
+        return {
+            "placed_at": self.placed_at.isoformat(),
+            "moves": [move.model_dump(mode="json") for move in self._moves],
+            "failure": self.failure and self.failure.model_dump(mode="json"),
+        }
+
+    def go_on_from(self, carried: dict[str, Any]) -> None:
+        """Go on from where the run before had come; it is told again up to there, and moves no more on its way."""
+        self.placed_at = datetime.fromisoformat(carried["placed_at"])
+        self._moves = [StateMove.model_validate(move) for move in carried["moves"]]
+        self.failure = carried["failure"] and Failure.model_validate(carried["failure"])
 
     @property
     def state(self) -> SagaState | None:
@@ -54,6 +71,10 @@ class Record:
         Raises:
             ValueError: the move is not legal; a defect, which leaves the run open until a corrected worker takes it up.
         """
+        self._told += 1
+        if self._told <= len(self._moves) and self._moves[self._told - 1].state is state:
+            self._show()  # made by an earlier run
+            return
         if state not in LEGAL_MOVES[self.state]:
             raise ValueError(f"{self.state} → {state} is no legal move")
         self._moves.append(StateMove(state=state, cause=cause, at=workflow.now()))
@@ -63,8 +84,10 @@ class Record:
         """Take down why the saga fails, and start rolling back."""
         if self.state is None:
             self.move(SagaState.PENDING, "start")
-        self.failure = failure
-        self.move(SagaState.ROLLING_BACK, failure.event or failure.reason)
+        if self.failure is None:
+            self.failure = failure
+            self.move(SagaState.ROLLING_BACK, failure.event or failure.reason)
+        self._told = len(self._moves)
 
     def complete_again(self) -> None:
         """Enter COMPLETED, from wherever this run has come, as an earlier run of the order had."""
@@ -93,7 +116,7 @@ class Record:
         return CancelOrderCommand(
             idempotency_key=idempotency_key,
             order_id=self._id,
-            placed_at=workflow.info().workflow_start_time,
+            placed_at=self.placed_at,
             order=self.order,
             order_fingerprint=self.order.fingerprint(),
             request_key=self._request_key,
@@ -150,6 +173,11 @@ class Record:
             self._show()
 
     @property
+    def request_key(self) -> str | None:
+        """The request's idempotency key, if it had one."""
+        return self._request_key
+
+    @property
     def placed(self) -> tuple[str, PlaceOrder]:
         """The order's id, and the order that was placed under it."""
         assert isinstance(self.order, PlaceOrder), "an order that is none goes no further than its record"
@@ -191,7 +219,7 @@ class Record:
             told.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
             told.append("\n".join(f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()))
         told += [
-            f"**{duty.step} is stuck**: {duty.call.name} keeps failing ({duty.trouble}). It is still tried; "
+            f"**{duty.step} is stuck**: {duty.name} keeps failing ({duty.trouble}). It is still tried; "
             f"`retry_step` tries it now, {_way_out(duty)}."
             for duty in self._saga.stuck
         ]
@@ -203,7 +231,7 @@ def _standing(duty: Duty) -> Progress:
     return Progress.STUCK if duty.stuck else duty.progress
 
 
-def _way_out(duty: Duty) -> str:
+def _way_out(duty: Standing) -> str:
     if (said := duty.settlement) is None:
         return "`settle_step` says that it was put right by hand"
     return f"and when it gets through, the record hears that {said.by} settled it"

@@ -1,6 +1,6 @@
 """Whether a person lets an order through."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from contracts.decisions import Decision
 
@@ -15,6 +15,16 @@ class Review:
         self.verdict: Verdict | None = None
         self.decision: Decision | None = None
         self._over: str | None = None
+
+    def carried(self) -> dict[str, Any]:
+        """Return as JSON what the saga's next run needs to know."""
+        return {"verdict": self.verdict, "decision": self.decision and self.decision.model_dump(), "over": self._over}
+
+    def go_on_from(self, carried: dict[str, Any]) -> None:
+        """Go on from where the run before had come."""
+        self.verdict = carried["verdict"]
+        self.decision = carried["decision"] and Decision.model_validate(carried["decision"])
+        self._over = carried["over"]
 
     def refusal(self) -> str | None:
         """Return why no verdict is taken now, or None when one is."""

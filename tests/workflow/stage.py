@@ -37,9 +37,12 @@ DYNAMIC_CONFIG = (
 
 
 @asynccontextmanager
-async def temporal() -> AsyncIterator[Client]:
-    """Run a server, and connect to it under a name that tells nothing of the machine."""
-    flags = [*embedded.search_attribute_flags(), *(f"--dynamic-config-value={setting}" for setting in DYNAMIC_CONFIG)]
+async def temporal(*settings: str) -> AsyncIterator[Client]:
+    """Run a server, with further settings, and connect to it under a name that tells nothing of the machine."""
+    flags = [
+        *embedded.search_attribute_flags(),
+        *(f"--dynamic-config-value={setting}" for setting in (*DYNAMIC_CONFIG, *settings)),
+    ]
     flags += [f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")]
     binary = embedded.temporal_binary()
     with TemporaryDirectory(prefix="temporal-") as folder:

@@ -106,8 +106,8 @@ def short(command: DecreaseStockCommand, reason: Any = "OUT_OF_STOCK") -> StockD
     return StockDecreaseFailedEvent(order_id=command.order_id, reason=reason, message="85123A: 6 asked, 2 left", details=details)
 
 
-async def deadline_passes(script: Script, seconds: int) -> None:
-    """Wait until a saga that was started with this deadline is past it."""
+async def deadline_passes(script: Script, seconds: float) -> None:
+    """Wait until so long after a saga was started."""
     started = (await script.handle.describe()).start_time
     await asyncio.sleep(seconds - (datetime.now(UTC) - started).total_seconds() + 0.05)
 
@@ -281,19 +281,6 @@ async def step_unavailable(script: Script) -> None:
     await script.failed()
 
 
-async def deadline_exceeded(script: Script) -> None:
-    """The payment service answers in time, and the orchestrator is down until the deadline has passed."""
-    await script.start(ORDER | {"deadline_seconds": 4})
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    async with script.orchestrator_away():
-        script.answer(yes(payment))
-        await script.recorded()
-        await deadline_passes(script, 4)
-    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
-    await script.failed()
-
-
 async def found_on_record(script: Script, times: int = 1) -> None:
     """The order service is asked so often, and says that it has the order already, open."""
     for _ in range(times):
@@ -332,7 +319,6 @@ STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     cancelled_by_temporal,
     invalid_start,
     step_unavailable,
-    deadline_exceeded,
     approved,
     rejected,
     review_expired,

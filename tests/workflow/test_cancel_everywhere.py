@@ -30,7 +30,6 @@ POINTS: dict[Story, int] = {
     stories.cancelled_by_temporal: 6,
     stories.invalid_start: 2,
     stories.step_unavailable: 7,
-    stories.deadline_exceeded: 5,
     stories.approved: 6,
     stories.rejected: 4,
     stories.review_expired: 4,
@@ -50,7 +49,7 @@ CLOSED_BY = ("RegisterOrderCommand", "CancelOrderCommand")
 OPEN = {"PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"}
 COMPENSATION = {step.command: step.compensation for step in STEPS}
 UNDOING = {step.compensation for step in STEPS if step.compensation}
-OF_THE_CLOCK = {"DEADLINE_EXCEEDED", "REVIEW_EXPIRED"}
+OF_THE_CLOCK = {"REVIEW_EXPIRED"}
 
 
 def cancels(points: int) -> list[Cancel]:

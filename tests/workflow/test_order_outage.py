@@ -8,7 +8,7 @@ from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrd
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
-from tests.workflow.stories import ORDER, deadline_exceeded, deadline_passes, obey, take_back, yes
+from tests.workflow.stories import ORDER, deadline_passes, obey, take_back, yes
 
 STEPS = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
 UNDOING = {
@@ -66,34 +66,56 @@ async def test_a_step_that_fails_for_good_without_refusing_is_taken_back(script:
     assert "the key was used for something else" in failure["details"]["error"]
 
 
-async def test_a_step_that_ends_in_time_is_taken_back_when_the_deadline_passed_meanwhile(script: Script) -> None:
-    """The deadline is looked at between steps: the payment stands, then the order is over time and it is refunded."""
-    await deadline_exceeded(script)
-
-
-async def test_the_deadline_is_looked_at_before_the_pivot(script: Script) -> None:
-    """An order that is over time when its stock is taken does not complete: everything is taken back."""
-    await script.start(ORDER | {"deadline_seconds": 3})
-    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
-    stock = await script.expect(DecreaseStockCommand)
+@each_step
+async def test_a_step_that_ended_in_time_stands_though_nobody_was_there_until_the_deadline_passed(
+    script: Script, step: type[Command]
+) -> None:
+    """What the orchestrator was away for is no one's deadline: the order goes on, and completes past its pivot."""
+    await script.start(ORDER | {"deadline_seconds": 2})
+    await obey(script, *STEPS[: STEPS.index(step)])
+    command = await script.expect(step)
     async with script.orchestrator_away():
-        script.answer(yes(stock))
+        script.answer(yes(command))
         await script.recorded()
-        await deadline_passes(script, 3)
-    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
-    error = await script.failed()
-    assert (error.details[0]["step"], error.details[0]["reason"]) == (None, "DEADLINE_EXCEEDED")
-    assert error.category == ApplicationErrorCategory.UNSPECIFIED
+        await deadline_passes(script, 2)
+    await obey(script, *STEPS[STEPS.index(step) + 1 :], ConfirmOrderCommand)
+    await script.completed()
 
 
-async def test_an_order_that_is_over_time_before_its_first_step_is_only_cancelled(script: Script) -> None:
-    """The order service alone hears of it."""
+async def test_the_deadline_counts_from_when_the_order_is_first_taken_up(script: Script) -> None:
+    """Nobody was there when it was placed, nor for long after: it has all its time all the same."""
     async with script.orchestrator_away():
         await script.start(ORDER | {"deadline_seconds": 1})
         await deadline_passes(script, 1)
+    await obey(script, *STEPS, ConfirmOrderCommand)
+    await script.completed()
+
+
+async def test_a_step_whose_time_ran_out_while_nobody_was_there_is_asked_once_more(script: Script) -> None:
+    """Everything was away, and the payment service is back as soon as we are; it is the same command."""
+    await script.start(ORDER | {"deadline_seconds": 1})
     await obey(script, RegisterOrderCommand)
-    await take_back(script, CancelOrderCommand)
-    assert (await script.failed()).details[0]["reason"] == "DEADLINE_EXCEEDED"
+    await script.expect(ProcessPaymentCommand)
+    script.ignore()
+    async with script.orchestrator_away():
+        await deadline_passes(script, 3.5)
+    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await script.completed()
+
+
+async def test_after_being_away_too_a_step_without_an_answer_is_taken_back(script: Script) -> None:
+    """It is asked once more and not for ever: here the participant fails for good."""
+    await script.start(ORDER | {"deadline_seconds": 1})
+    await obey(script, RegisterOrderCommand)
+    await script.expect(ProcessPaymentCommand)
+    script.ignore()
+    async with script.orchestrator_away():
+        await deadline_passes(script, 3.5)
+    await script.expect(ProcessPaymentCommand)
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await go_back(script, ProcessPaymentCommand)
+    failure = (await script.failed()).details[0]
+    assert (failure["step"], failure["reason"]) == ("ProcessPayment", "DEADLINE_EXCEEDED")
 
 
 @each_step

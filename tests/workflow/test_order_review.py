@@ -13,7 +13,8 @@ from contracts.order import CancelOrderCommand, ConfirmOrderCommand, OrderRegist
 from contracts.payment import ProcessPaymentCommand
 from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand
-from temporal_saga.testing import Script
+from temporal_saga.policy import Policy
+from temporal_saga.testing import SCHEDULED, Script
 from tests.workflow.stories import DECISION, ORDER, approved, begin_review, obey, rejected, take_back, yes
 
 Say = Callable[[Script, str], Awaitable[Any]]
@@ -80,12 +81,16 @@ async def test_a_review_that_nobody_takes_in_time_rejects_the_order(skipping_scr
 
 
 async def test_the_clock_of_the_deadline_stands_still_during_a_review(temporal: Client, script: Script) -> None:
-    """An order that may take 15 minutes is approved after 20 hours, and still has its 15 minutes."""
+    """An order that may take 15 minutes is approved after 20 hours, and still has its 15 minutes: more than a step's limit."""
     await begin_review(script)
     await TimeSkipper(temporal).fast_forward(script.handle, timedelta(hours=20))
     await by_update(script, "approve")
     await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
+    assert script.history is not None
+    sent = [event.activity_task_scheduled_event_attributes for event in script.history.events if event.event_type == SCHEDULED]
+    limits = [a.schedule_to_close_timeout.ToTimedelta() for a in sent if a.activity_type.name == "ProcessPayment"]
+    assert limits == [Policy().forward_step]
 
 
 @pytest.mark.parametrize("cancel", ["signal", "update", "temporal"])

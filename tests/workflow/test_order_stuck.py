@@ -1,6 +1,7 @@
 """Stuck: what keeps failing is shown, tried on, and put right by a person if need be; nothing else waits for it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +15,13 @@ from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflow.conftest import Play
-from tests.workflow.operators import RETRY, SETTLE, SOON, Say, by_signal, by_update, each_way, refused, until_stuck
+from tests.workflow.operators import PATIENT, RETRY, SETTLE, SOON, Say, by_signal, by_update, each_way, refused, until_stuck
 from tests.workflow.stories import ORDER, REFUSED, cancelled_while_it_is_paid, obey, take_back, yes
+
+EVENTS_OF_A_MESSAGE = 4
+"""The message, and the workflow task that it leads to: scheduled, taken up, done."""
+
+BRISK = replace(PATIENT, start_to_close=timedelta(seconds=1))
 
 
 @pytest.fixture
@@ -104,17 +110,39 @@ async def test_the_others_go_on_and_cancel_waits(patient: Script) -> None:
 
 
 @each_way
-async def test_an_operator_has_it_tried_now(patient: Script, say: Say) -> None:
+async def test_an_operator_has_it_tried_now(play: Play, say: Say) -> None:
     """In the pause and while the server waits before its next try, a word is enough; the tries it replaces are given up."""
+    async with play(policy=BRISK) as script:
+        await stuck_refund(script)
+        await until_stuck(script)
+        for _ in range(2):
+            await say(script, "retry_step", RETRY)
+            await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+            script.fail(RuntimeError("still away"))
+            assert await shown(script) == ("ROLLBACK_STUCK", True)
+        await say(script, "retry_step", RETRY)
+        await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+        await script.failed()
+
+
+async def test_however_often_it_is_said_a_try_has_its_time(patient: Script) -> None:
+    """What is tried by somebody's word is not cut off by the next: one more word waits, others cost the message or nothing."""
     await stuck_refund(patient)
     await until_stuck(patient)
-    for _ in range(2):
-        await say(patient, "retry_step", RETRY)
-        await patient.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
-        patient.fail(RuntimeError("still away"))
-        assert await shown(patient) == ("ROLLBACK_STUCK", True)
-    await say(patient, "retry_step", RETRY)
-    await take_back(patient, RefundPaymentCommand, CancelOrderCommand)
+    await by_update(patient, "retry_step", RETRY)
+    refund = await patient.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    await by_update(patient, "retry_step", RETRY | {"by": "olga"})
+    before = len((await patient.handle.fetch_history()).events)
+    for number in range(20):
+        why = await refused(patient, "retry_step", RETRY | {"reason": f"once more, {number}"})
+        assert why == "AlreadySo: ProcessPayment is about to be tried again, by an earlier word"
+    assert len((await patient.handle.fetch_history()).events) == before
+    for number in range(20):
+        await by_signal(patient, "retry_step", RETRY | {"reason": f"once more, {number}"})
+    await patient.handle.query("status")
+    assert len((await patient.handle.fetch_history()).events) <= before + 20 * EVENTS_OF_A_MESSAGE
+    patient.answer(yes(refund))
+    await take_back(patient, CancelOrderCommand)
     await patient.failed()
 
 
