@@ -12,6 +12,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
 
+import logs
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
 from routes import access, acts, console, events, limits, metrics, orders, problems, reads
@@ -78,11 +79,12 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
+    logs.begin()
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
-        log_level="info",
+        log_config=None,
         access_log=False,
         timeout_graceful_shutdown=5,
     )

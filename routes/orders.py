@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
 from contracts.base import IDENTIFIER, MAX_LINES, digest
+from contracts.money import CurrencyInUse
 from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
@@ -52,6 +53,7 @@ class OrderBody(PlaceOrder):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ORDER]})
 
+    currency: CurrencyInUse
     lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=MAX_LINES)]
 
 
