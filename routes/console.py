@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from contracts.money import MOST_CURRENCIES_HAVE, UNUSUAL
+from contracts.text import REFUSED
 
 FOLDER = Path(__file__).parent.parent / "console"
 PAGE = "index.html"
@@ -42,7 +43,12 @@ MADE = {
  */
 export const UNUSUAL = {json.dumps(UNUSUAL)};
 export const MOST_CURRENCIES_HAVE = {MOST_CURRENCIES_HAVE};
-"""
+""",
+    "unseen.js": f"""/**
+ * The signs that act or hide without being seen, by the table of contracts/text.py.
+ */
+export const REFUSED = new RegExp({json.dumps(REFUSED.pattern)}, "gu");
+""",
 }
 """Modules that are made out of what the services know, so that there is no second table of it."""
 

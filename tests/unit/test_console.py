@@ -105,4 +105,4 @@ def test_the_console_knows_the_sagas_steps_and_states() -> None:
     assert list(zip(*drawn, strict=True)) == [(step.name, step.participant, step.refusal or "") for step in STEPS]
     for event, command in zip(re.findall(r'event: "(\w+)"', table), (step.command for step in STEPS), strict=True):
         assert stubs.is_event(command, {"event": event, "order_id": "7", "currency": "GBP", "amount_minor": 1})
-    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus}
+    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus, "STUCK", "WEDGED", "LEFT_OPEN"}
