@@ -15,13 +15,14 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 import logs
 from config import Settings, connect, read_settings
 from participants.order.service import OrderService
-from routes import access, acts, console, events, limits, metrics, orders, problems, reads
+from routes import access, acts, console, events, limits, metrics, orders, overview, problems, reads
 from routes.access import Authentication
 from routes.limits import Body, InFlight, Rate
 from routes.metrics import Metrics
 from routes.runs import Runs
-from routes.sagas import Sagas
+from routes.sagas import Known, Sagas
 from routes.tokens import Tokens
+from routes.visibility import Visibility
 from temporal_saga.database import DATABASE_AWAY, open_database
 
 
@@ -33,11 +34,14 @@ def create_app(settings: Settings) -> FastAPI:
         engine = open_database(settings.database_url("order"))
         client = await connect(lazy=True)
 
-        app.state.runs = runs = Runs(client, app.state.stopping)
+        runs = Runs(client, app.state.stopping)
+        app.state.visibility = visibility = Visibility(client)
 
         @cache  # from when it succeeds: until then each request tries, and is answered with why it fails
         def sagas() -> Sagas:
-            return Sagas(client, OrderService(engine), settings.web_ui_url, app.state.stopping, runs=runs)
+            orders = OrderService(engine)
+            known = Known.of(runs, visibility, orders)
+            return Sagas(client, orders, settings.web_ui_url, app.state.stopping, known=known)
 
         app.state.sagas = sagas
         yield
@@ -55,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(DATABASE_AWAY)
-    for room in (orders, events, acts, reads, metrics, console):
+    for room in (orders, overview, events, acts, reads, metrics, console):
         app.include_router(room.router)
     # The last one comes first: who is turned away is turned away before their body is read.
     app.add_middleware(Body)

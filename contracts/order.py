@@ -234,8 +234,8 @@ class OrderCancelledEvent(Event):
     event: Literal["OrderCancelledEvent"] = "OrderCancelledEvent"
 
 
-class OrderRecord(Contract):
-    """An order as the order service remembers it, for ever."""
+class OrderSummary(Contract):
+    """An order as the order service remembers it, for ever, but for its lines."""
 
     order_id: Identifier
     state: SagaState
@@ -243,9 +243,20 @@ class OrderRecord(Contract):
     customer_id: str | None
     currency: str | None
     total_minor: int | None
-    lines: tuple[OrderLine, ...] | None
     placed_at: datetime
     closed_at: datetime | None = None
     needs_attention: bool = False
     failure: Failure | None = None
     compensations: tuple[Compensation, ...] = ()
+
+
+class OrderRecord(OrderSummary):
+    """An order as the order service remembers it, whole."""
+
+    lines: tuple[OrderLine, ...] | None
+
+
+class OrderEntry(OrderSummary):
+    """An order as it stands among many: of its lines, which may be a thousand, only the number."""
+
+    line_count: int | None

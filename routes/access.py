@@ -33,6 +33,7 @@ CANCEL = "POST /orders/{order_id}/cancel"
 NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.WRITE,
     "GET /orders": Scope.READ,
+    "GET /overview": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,
     CANCEL: Scope.OPERATE,

@@ -12,7 +12,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from contracts.views import OrderView, TimelineEntry
+from contracts.views import AttentionCause, OrderView, TimelineEntry
 from routes.access import Known
 from routes.orders import Desk, OrderId
 from routes.problems import Problem, documented
@@ -28,6 +28,9 @@ Entry = tuple[Place, ServerSentEvent]
 
 AGAIN_SECONDS = 1
 """How soon a stream that lost Temporal, or whose run was followed by another, looks again."""
+
+LEFT_OPEN_SECONDS = 10
+"""Likewise of an order on which nobody works any more, until somebody has its saga go on."""
 
 LastEventId = Annotated[
     str | None, Header(alias="Last-Event-ID", description="the last entry seen: the stream goes on behind it")
@@ -66,7 +69,8 @@ async def order_events(
                         yield told
                 yield ServerSentEvent(event="closed", data={"state": view.state, "status": view.status})
                 return
-        if await desk.stops_within(AGAIN_SECONDS):
+        left_open = view.attention is not None and view.attention.cause is AttentionCause.LEFT_OPEN
+        if await desk.stops_within(LEFT_OPEN_SECONDS if left_open else AGAIN_SECONDS):
             return
 
 

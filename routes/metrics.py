@@ -16,9 +16,12 @@ from prometheus_fastapi_instrumentator.metrics import Info
 from temporalio.service import RPCError
 
 from contracts.states import SagaState
+from contracts.views import AttentionCause
 from routes.problems import Problem
-from routes.runs import Runs
+from routes.runs import ADDITION_LIMIT
 from routes.sagas import Sagas
+from routes.visibility import RUNNING, Visibility, in_state, is_busy
+from routes.watch import OLDEST_SECONDS, WEDGED
 
 router = APIRouter()
 
@@ -28,7 +31,6 @@ COUNT_SECONDS = 10
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LASTING = (SagaState.AWAITING_REVIEW, SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK)
-RUNNING = "Running"
 UNKNOWN = float("nan")
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -56,6 +58,9 @@ class Metrics:
         self._wedged = Gauge("order_sagas_wedged", wedged, registry=registry)
         calling = "Orders that call for a person; NaN when nobody knows"
         self._calling = Gauge("orders_needing_attention", calling, registry=registry)
+        by_cause = "Likewise by cause: STUCK, WEDGED (its code fails), LEFT_OPEN (nobody works on it)"
+        self._calling_by_cause = Gauge("orders_needing_attention_by_cause", by_cause, ["cause"], registry=registry)
+        self._known_at = float("-inf")
         self._counting = asyncio.Lock()
         self._counted_at: float | None = None
 
@@ -65,34 +70,57 @@ class Metrics:
         seconds = request.modified_duration_without_streaming or request.modified_duration
         self._requests.labels(method, request.modified_handler, request.modified_status).observe(seconds)
 
-    async def read(self, desk: Callable[[], Sagas], runs: Runs) -> bytes:
-        """Return all figures as text; what cannot be counted, as Temporal or the order database is away, is left out or NaN."""
+    async def read(self, desk: Callable[[], Sagas], visibility: Visibility) -> bytes:
+        """Return all figures as text; what cannot be counted, as Temporal or the order database is away, is left out or NaN.
+
+        While Temporal only says that it is asked too often, it is there, and what was counted last is told for a while.
+        """
         async with self._counting:
             if self._counted_at is None or time.monotonic() - self._counted_at >= COUNT_SECONDS:
-                await self._count(desk, runs)
+                await self._count(visibility)
+                await self._count_needs(desk)
                 self._counted_at = time.monotonic()
         return generate_latest(self._registry)
 
-    async def _count(self, desk: Callable[[], Sagas], runs: Runs) -> None:
+    async def _count(self, visibility: Visibility) -> None:
+        """Count sagas; figures change together, or not at all."""
+        try:
+            statuses = await visibility.count("", ADDITION_LIMIT)
+            lasting = {state: await visibility.count(in_state(state), ADDITION_LIMIT) for state in LASTING}
+            wedged = await visibility.count(WEDGED, ADDITION_LIMIT)
+        except (Problem, RPCError) as error:
+            busy = isinstance(error, Problem) and is_busy(error)
+            self._temporal.set(busy)
+            if not busy or time.monotonic() - self._known_at > OLDEST_SECONDS:
+                self._sagas.clear()
+                self._lasting.clear()
+                self._wedged.set(UNKNOWN)
+            return
+        self._temporal.set(1)
         self._sagas.clear()
-        self._lasting.clear()
-        self._temporal.set(0)
-        for gauge in (self._wedged, self._calling):
-            gauge.set(UNKNOWN)
-        with suppress(Problem, RPCError):
-            for status, count in (await runs.count()).items():
-                self._sagas.labels(status).set(count)
-            self._temporal.set(1)
-            for state in LASTING:
-                self._lasting.labels(state).set((await runs.count(f'SagaState = "{state}"')).get(RUNNING, 0))
-            self._wedged.set((await runs.count("TemporalReportedProblems IS NOT NULL")).get(RUNNING, 0))
+        for status, count in statuses.items():
+            self._sagas.labels(status).set(count)
+        for state, counted in lasting.items():
+            self._lasting.labels(state).set(counted.get(RUNNING, 0))
+        self._wedged.set(wedged.get(RUNNING, 0))
+        self._known_at = time.monotonic()
+
+    async def _count_needs(self, desk: Callable[[], Sagas]) -> None:
+        """Count the orders that need a person, as the list shows them."""
+        total = UNKNOWN
+        counts = dict.fromkeys(AttentionCause, UNKNOWN)
         with suppress(Problem, RPCError, *self._database_away):
-            self._calling.set(await desk().lists.count_needing_attention())
+            seen = await desk().known.watch.seen()
+            total = float(seen.count)
+            counts |= seen.counts
+        self._calling.set(total)
+        for cause, count in counts.items():
+            self._calling_by_cause.labels(cause).set(count)
 
 
 @router.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses=TEXT)
 async def read_metrics(request: Request) -> Response:
     """Return figures for monitoring in the text format of Prometheus."""
     metrics: Metrics = request.app.state.metrics
-    figures = await metrics.read(request.app.state.sagas, request.app.state.runs)
+    figures = await metrics.read(request.app.state.sagas, request.app.state.visibility)
     return Response(figures, media_type=CONTENT_TYPE_LATEST)

@@ -1,5 +1,6 @@
 """An order as people see it, put together from what Temporal and the order service remember. Pure functions."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.decisions import Decision
-from contracts.order import Compensation, DraftOrder, Failure, OrderRecord, PlaceOrder, Settlement, salvage
+from contracts.order import (
+    Compensation,
+    DraftOrder,
+    Failure,
+    OrderEntry,
+    OrderRecord,
+    PlaceOrder,
+    Settlement,
+    salvage,
+)
 from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
-from contracts.views import Links, ListedOrder, OrderView, TimelineEntry
+from contracts.views import Attention, Links, ListedOrder, OrderView, TimelineEntry
 from contracts.words import cancelled, rejected
+from routes import attention
 from routes.story import NEVER, read, tell
 from temporal_saga.timeline import Moment
 
@@ -35,6 +46,9 @@ IN_WORDS: Mapping[str, str] = {
 }
 """By reason: what is told while the saga rolls back and its history has no better word."""
 
+MOST_LISTED = 200
+MOST_LISTED_DETAILS = 500
+"""Characters that a list shows of what others wrote, and of a failure's details (as JSON); the order itself shows all."""
 
 OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -49,6 +63,8 @@ class Run:
         moments: the story so far.
         given: what it was started with, as JSON.
         failure: the detail of the error that it closed with.
+        stuck_since: when it said that it needs a person, as far as its events are known.
+        wedged_since: since when it has not got past its task under way, if that fails again and again.
     """
 
     started_at: datetime
@@ -57,6 +73,8 @@ class Run:
     moments: Sequence[Moment]
     given: Any
     failure: Any = None
+    stuck_since: datetime | None = None
+    wedged_since: datetime | None = None
 
     @property
     def state(self) -> SagaState:
@@ -67,10 +85,19 @@ class Run:
             return SagaState.PENDING
 
     @property
-    def needs_attention(self) -> bool:
-        """The saga says that it does, or it was ended from outside before it was through."""
-        ended_early = self.closed_at is not None and self.state not in CLOSED
-        return ended_early or bool(self.attributes.get("NeedsAttention", False))
+    def is_stuck(self) -> bool:
+        """The saga says that it needs a person."""
+        return bool(self.attributes.get("NeedsAttention", False))
+
+    @property
+    def is_wedged(self) -> bool:
+        """The saga's own code fails again and again; visibility hears of that later than who looks at the run."""
+        return self.wedged_since is not None or bool(self.attributes.get("TemporalReportedProblems"))
+
+    @property
+    def ended_early(self) -> bool:
+        """The saga was ended from outside before it was through."""
+        return self.closed_at is not None and self.state not in CLOSED
 
     @property
     def order(self) -> DraftOrder:
@@ -84,54 +111,101 @@ class Run:
 def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = False) -> OrderView:
     """Return an order from its saga's run, with its record closed or still to be written.
 
-    `left_open` says that the run has closed and the record has not, which needs attention: nothing will close it any more.
+    `left_open` says that the run has closed and the record has not: then the order is not closed, as nothing will close it.
     """
     order = run.order
+    left_open = left_open or run.ended_early
+    compensations = _compensations(run)
+    need = need_of_run(order_id, run, left_open=left_open, trouble=_trouble(run, compensations))
     return OrderView(
         order_id=order_id,
         state=run.state,
-        status=STATUS.get(run.state, OrderStatus.PENDING) if run.closed_at else OrderStatus.PENDING,
+        status=STATUS.get(run.state, OrderStatus.PENDING) if run.closed_at and not left_open else OrderStatus.PENDING,
         customer_id=order.customer_id,
         currency=order.currency,
         total_minor=order.total_minor,
         lines=order.lines,
         placed_at=run.started_at,
-        closed_at=run.closed_at,
-        needs_attention=run.needs_attention or left_open,
+        closed_at=None if left_open else run.closed_at,
+        needs_attention=need is not None,
+        attention=need,
         failure=_failure(run),
-        compensations=_compensations(run),
+        compensations=compensations,
         timeline=tell(run.moments),
         links=links,
     )
 
 
+def need_of_run(order_id: str, run: Run, *, left_open: bool, trouble: str | None = None) -> Attention | None:
+    """Return the need of a person that an order has by the last run of its saga, if it has any."""
+    if left_open:
+        return attention.left_open(order_id, run.closed_at, forgotten=False)
+    if run.closed_at is not None:
+        return None
+    if run.is_wedged:
+        return attention.wedged(order_id, run.wedged_since)
+    return attention.stuck(run.stuck_since, trouble) if run.is_stuck else None
+
+
 def view_of_record(record: OrderRecord, moves: Sequence[StateMove], links: Links) -> OrderView:
-    """Return an order that Temporal has forgotten, from the order service's record; its timeline is the state moves."""
+    """Return an order that Temporal has forgotten, from the order service's record; its timeline is the state moves.
+
+    One that is open needs a person: no saga works on it any more.
+    """
     timeline = tuple(TimelineEntry(at=move.at, kind="state", name=move.state, detail={"cause": move.cause}) for move in moves)
-    return OrderView(**record.model_dump(), timeline=timeline, links=links)
+    is_open = record.closed_at is None
+    need = attention.left_open(record.order_id, None, forgotten=True) if is_open else None
+    known = record.model_dump() | {"needs_attention": is_open}
+    return OrderView(**known, attention=need, timeline=timeline, links=links)
 
 
-def listed(record: OrderRecord, run: Run | None, links: Links) -> ListedOrder:
+def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Links) -> ListedOrder:
     """Return an order for a list: an open one as its run shows it, when that is known; a closed one as it is on record.
 
-    One that is open after its run has closed needs attention, as nothing will close it any more.
+    `need` is what is known of its need of a person from elsewhere: of a run that visibility does not know, that it is gone;
+    and of others, since when.
     """
-    shown: dict[str, Any] = {}
-    if run is not None and record.closed_at is None:
-        shown = {"state": run.state, "needs_attention": run.needs_attention or run.closed_at is not None}
-    return ListedOrder(**(dict(record) | shown), links=links)
+    shown = {**dict(entry), **_cut(entry)}
+    if entry.closed_at is None:
+        now = need
+        if run is not None:
+            now = need_of_run(entry.order_id, run, left_open=run.closed_at is not None)
+            now = need if now and need and now.cause is need.cause else now
+            shown["state"] = run.state
+        shown |= {"attention": now, "needs_attention": now is not None}
+    return ListedOrder(**shown, links=links)
 
 
-def record_to_come(order_id: str, run: Run) -> OrderRecord:
+def _cut(entry: OrderEntry) -> dict[str, Any]:
+    """Return what others wrote about an order, as much of it as a list has room for."""
+    failure = entry.failure
+    if failure is not None:
+        short = len(json.dumps(failure.details)) <= MOST_LISTED_DETAILS
+        failure = failure.model_copy(update={"message": _short(failure.message), "details": failure.details if short else {}})
+    return {"failure": failure, "compensations": tuple(_cut_settlement(told) for told in entry.compensations)}
+
+
+def _cut_settlement(told: Compensation) -> Compensation:
+    if told.settled is None:
+        return told
+    words = {name: _short(getattr(told.settled, name)) for name in ("by", "reason", "evidence")}
+    return told.model_copy(update={"settled": told.settled.model_copy(update=words)})
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LISTED else f"{text[:MOST_LISTED]} …"
+
+
+def entry_to_come(order_id: str, run: Run) -> OrderEntry:
     """Return as much as visibility tells of an order that the order service has not on record yet."""
-    return OrderRecord(
+    return OrderEntry(
         order_id=order_id,
         state=run.state,
         status=OrderStatus.PENDING,
         customer_id=run.attributes.get("CustomerId"),
         currency=None,
         total_minor=run.attributes.get("OrderTotalMinor"),
-        lines=None,
+        line_count=None,
         placed_at=run.started_at,
     )
 
@@ -142,6 +216,14 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     tries = {c.command: c.attempts for c in live.compensations}
     told = tuple(c.model_copy(update={"attempts": tries.get(c.command)}) for c in record.compensations)
     return OrderView(**record.model_dump(exclude={"compensations"}), compensations=told, timeline=live.timeline, links=links)
+
+
+def _trouble(run: Run, compensations: Sequence[Compensation]) -> str | None:
+    """Return what keeps failing and with what, in one sentence."""
+    stuck = {told.command for told in compensations if told.state == "STUCK"}
+    errors = {moment.command: moment.detail.get("error") for moment in run.moments if moment.command in stuck}
+    told = [f"{command} keeps failing{f': {error}' if error else ''}" for command, error in errors.items()]
+    return "; ".join(told) or None
 
 
 def _failure(run: Run) -> Failure | None:

@@ -1,4 +1,4 @@
-"""Reading sagas' runs from Temporal: one with its history, or what visibility last knew of many."""
+"""Reading one saga's runs from Temporal, with its history."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.api.common.v1 import Payload
+from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.order import order_id_of, saga_id
-from contracts.states import SagaState
-from contracts.stubs import WORKFLOW_TYPE, is_event
+from contracts.order import saga_id
+from contracts.stubs import is_event
+from routes.attention import WEDGED_AFTER
 from routes.problems import unavailable
 from routes.projection import Run
 from routes.shared import Shared
@@ -22,19 +23,11 @@ from temporal_saga.timeline import Moment, Reader, project, tries
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
 
-MOST_RUNS = 10_000
-"""So many runs are read from visibility at most."""
-
 ADDITION_LIMIT = timedelta(seconds=2)
 """What the order service can answer is held up by what Temporal adds no longer than this."""
 
-UNFINISHED = f'SagaState IS NULL OR SagaState NOT IN ("{SagaState.COMPLETED}", "{SagaState.FAILED}")'
-NEEDING_ATTENTION = (
-    f'WorkflowType = "{WORKFLOW_TYPE}" AND (NeedsAttention = true OR (ExecutionStatus != "Running" AND ({UNFINISHED})))'
-)
-"""Sagas that say so, and those that were ended from outside before they were through."""
-
-STILL_OPEN = datetime.max.replace(tzinfo=UTC)
+LAST_EVENTS = 200
+"""So many of a saga's last events are looked at for when it said that it needs a person."""
 
 JSON = frozenset({b"json/plain", b"binary/null"})
 UNREADABLE = {"unreadable": True}
@@ -106,45 +99,49 @@ class Runs:
         finally:
             ended.cancel()
 
-    async def last_known(self, order_ids: Iterable[str]) -> dict[str, Run]:
-        """Return the last runs of these orders' sagas as visibility knows them, without their stories.
-
-        The ids stand in a visibility query: they must be those of orders on record, and never what a request says.
+    async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
+        """Return the last run of an order's saga as it stands, without its story; None when Temporal knows none.
 
         Raises:
             Problem: 503 when Temporal is away.
         """
-        ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
-        return await self._listed(f"WorkflowId IN ({ids})", ADDITION_LIMIT)
+        try:
+            async with temporal(ANSWER_LIMIT):
+                return await self._client.get_workflow_handle(saga_id(order_id)).describe(rpc_timeout=ANSWER_LIMIT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
 
-    async def needing_attention(self) -> dict[str, Run]:
-        """Return runs that need attention, `MOST_RUNS` at most; of some there may be a later run that does not.
-
-        Raises:
-            Problem: 503 when Temporal is away.
-        """
-        return await self._listed(NEEDING_ATTENTION, ANSWER_LIMIT)
-
-    async def count(self, which: str = "") -> dict[str, int]:
-        """Count the sagas' runs by their status as Temporal names it.
-
-        Args:
-            which: narrows it, as a visibility query; never what a request says.
+    async def wedged_since(self, order_id: str) -> datetime | None:
+        """Return since when an order's saga has not got past its task under way; None when that is not known, or not so.
 
         Raises:
             Problem: 503 when Temporal is away.
         """
-        query = f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND {which}"} GROUP BY ExecutionStatus'
-        async with temporal(ADDITION_LIMIT):
-            counted = await self._client.count_workflows(query, rpc_timeout=ADDITION_LIMIT)
-        return {str(group.group_values[0]): group.count for group in counted.groups}
+        description = await self.describe(order_id)
+        return None if description is None else _wedged_since(description)
 
-    async def _listed(self, query: str, limit: timedelta) -> dict[str, Run]:
-        """Return by order what visibility finds. An order's runs follow one another, so the last one is the last to close."""
-        async with temporal(limit):
-            found = [execution async for execution in self._client.list_workflows(query, limit=MOST_RUNS, rpc_timeout=limit)]
-        found.sort(key=lambda execution: execution.close_time or STILL_OPEN)
-        return {order_id: _glance(execution) for execution in found if (order_id := _order_id(execution))}
+    async def stuck_since(self, order_id: str) -> datetime | None:
+        """Return when an order's saga said that it needs a person; None when its last events do not tell.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self._client.namespace,
+            execution=WorkflowExecution(workflow_id=saga_id(order_id)),
+            maximum_page_size=LAST_EVENTS,
+        )
+        try:
+            async with temporal(ANSWER_LIMIT):
+                ask = self._client.workflow_service.get_workflow_execution_history_reverse
+                answer = await ask(request, retry=True, timeout=ANSWER_LIMIT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return _stuck_since(reversed(answer.history.events))
 
     def _read(self, description: WorkflowExecutionDescription, events: Sequence[HistoryEvent]) -> Run:
         start = events[0].workflow_execution_started_event_attributes
@@ -157,6 +154,8 @@ class Runs:
             moments=project(events, self._decode, is_event=is_event, under_way=tries(description.raw_description)),
             given=self._decode(start.input.payloads[0]) if len(start.input.payloads) == 1 else None,
             failure=self._decode(closing.payloads[0]) if closing.payloads else None,
+            stuck_since=_stuck_since(events),
+            wedged_since=_wedged_since(description),
         )
 
     def _decode(self, payload: Payload) -> Any:
@@ -202,15 +201,21 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
         raise
 
 
-def _glance(execution: WorkflowExecution) -> Run:
-    """Return what visibility tells of a run."""
-    attributes = {pair.key.name: pair.value for pair in execution.typed_search_attributes}
-    return Run(execution.start_time, execution.close_time, attributes, moments=(), given=None)
-
-
-def _order_id(execution: WorkflowExecution) -> str | None:
-    """Return the order that a run is about; None when somebody started it under an id that names none."""
-    try:
-        return order_id_of(execution.id)
-    except ValueError:
+def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
+    """Return since when a saga has not got past its task under way, if that has failed too often for an accident."""
+    task = description.raw_description.pending_workflow_task
+    if task.attempt < WEDGED_AFTER:
         return None
+    since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
+    return since
+
+
+def _stuck_since(events: Iterable[HistoryEvent]) -> datetime | None:
+    """Return when a saga said last that it needs a person, as far as these events tell, oldest first; None when it does not."""
+    since = None
+    for event in events:
+        said = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        if "NeedsAttention" in said:
+            needs = said["NeedsAttention"].data == b"true"
+            since = event.event_time.ToDatetime(tzinfo=UTC) if needs else None
+    return since

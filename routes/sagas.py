@@ -2,9 +2,10 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -25,15 +26,37 @@ from contracts import stubs
 from contracts.base import digest
 from contracts.decisions import Decision
 from contracts.order import PlaceOrder, saga_id
-from contracts.states import CLOSED, SagaState
-from contracts.views import Links, OrderView
+from contracts.states import CLOSED, OrderStatus, SagaState
+from contracts.views import Links, OrderView, Overview
 from contracts.words import describe, itemise
 from participants.order.service import OrderService
 from routes.access import Caller
+from routes.figures import Overviews
 from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
 from routes.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
+from routes.visibility import Visibility
+from routes.watch import Watch
+
+LOOK_SECONDS = 2.5
+"""Whoever waits for an order looks at its record so often, should the news that Temporal sends be lost."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of orders' sagas; shared by all who ask, whatever of it each may see."""
+
+    runs: Runs
+    visibility: Visibility
+    watch: Watch
+    overviews: Overviews
+
+    @classmethod
+    def of(cls, runs: Runs, visibility: Visibility, orders: OrderService) -> Self:
+        """Begin with nothing known."""
+        watch = Watch(runs, visibility, orders)
+        return cls(runs, visibility, watch, Overviews(visibility, watch, orders))
 
 
 class Sagas:
@@ -46,7 +69,7 @@ class Sagas:
         web_ui_url: str,
         stopping: asyncio.Event,
         caller: Caller | None = None,
-        runs: Runs | None = None,
+        known: Known | None = None,
     ) -> None:
         """Ask Temporal through `client`; link to the Web UI at `web_ui_url`; wait for no order once `stopping` is set.
 
@@ -55,14 +78,15 @@ class Sagas:
         self._caller = caller or Caller()
         self._client = client
         self._orders = orders
-        self.runs = runs or Runs(client, stopping)
+        self.known = known or Known.of(Runs(client, stopping), Visibility(client), orders)
+        self.runs = self.known.runs
         self._web_ui_url = web_ui_url
         self.stopping = stopping
-        self.lists = Lists(self.runs, orders, self._links, self._caller.customer_id)
+        self.lists = Lists(self.known.visibility, self.known.watch, orders, self._links, self._caller.customer_id)
 
     def seen_by(self, caller: Caller) -> "Sagas":
         """Return the sagas as far as a caller may see them."""
-        return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller, self.runs)
+        return Sagas(self._client, self._orders, self._web_ui_url, self.stopping, caller, self.known)
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
@@ -78,18 +102,42 @@ class Sagas:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
 
     async def closed_within(self, order_id: str, seconds: float) -> None:
-        """Wait until the order's saga has closed, at most so long, and no longer than the API runs and Temporal can tell."""
-        closing = asyncio.ensure_future(self._handle(order_id).result())
-        stopping = asyncio.ensure_future(self.stopping.wait())
+        """Wait until the order has closed, at most so long, and no longer than the API runs and Temporal can tell.
+
+        Temporal tells at once, when the news arrives; should it be lost, the record knows a few seconds later.
+        """
+        waits = (
+            asyncio.ensure_future(self._handle(order_id).result()),
+            asyncio.ensure_future(self._closed_on_record(order_id)),
+            asyncio.ensure_future(self.stopping.wait()),
+        )
         try:
-            await asyncio.wait([closing, stopping], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            if closing.done():
-                await closing
+            done, _ = await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for wait in done:
+                await wait
         except (WorkflowFailureError, RPCError, RuntimeError):
             return  # it failed, or Temporal is away or busy: whoever looks at the order next is told
         finally:
-            closing.cancel()
-            stopping.cancel()
+            for wait in waits:
+                wait.cancel()
+
+    async def _closed_on_record(self, order_id: str) -> None:
+        """Look at the record now and then until the order is closed there; a database that gives no answer is asked again."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(Exception):  # what is wrong with it is told to whoever looks at the order next
+                statuses = await asyncio.to_thread(self._orders.statuses, [order_id])
+                if statuses.get(order_id, OrderStatus.PENDING) is not OrderStatus.PENDING:
+                    return
+
+    async def overview(self) -> Overview:
+        """Return how all orders stand that the caller may see.
+
+        Raises:
+            Exception: the order service's database does not answer.
+        """
+        customer_id, overviews = self._caller.customer_id, self.known.overviews
+        return await (overviews.read() if customer_id is None else overviews.read_of(customer_id, self.lists))
 
     async def stops_within(self, seconds: float) -> bool:
         """Wait so long; return at once, and True, when the API stops."""
@@ -196,8 +244,7 @@ class Sagas:
 
     def _is_open(self, order_id: str) -> bool:
         """Tell whether an order is on record and not closed."""
-        record = self._orders.find(order_id)
-        return record is not None and record.closed_at is None
+        return self._orders.statuses([order_id]).get(order_id) is OrderStatus.PENDING
 
     def _handle(self, order_id: str) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(saga_id(order_id))

@@ -1,6 +1,5 @@
 """Reading many orders: which are wanted, newest first, and a page of them."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,9 +7,9 @@ from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
-from contracts.order import OrderRecord
+from contracts.order import OrderEntry, OrderRecord, OrderSummary
 from contracts.states import OrderStatus
-from participants.order.tables import LINES, ORDERS
+from participants.order.tables import FAILED, FAILURE_REASON, LINES, ORDERS
 
 
 class Position(NamedTuple):
@@ -20,7 +19,7 @@ class Position(NamedTuple):
     order_id: str
 
     @classmethod
-    def of(cls, record: OrderRecord) -> Self:
+    def of(cls, record: OrderSummary) -> Self:
         """Return where an order stands."""
         return cls(record.placed_at, record.order_id)
 
@@ -31,6 +30,7 @@ class Wanted:
 
     Args:
         status: as the order's record has it.
+        reason: why they failed.
         customer_id: whose orders; an order without a known customer is nobody's.
         owner: the customer who asks, if it is one: nobody else's orders, whatever is asked for.
         among: no others than these ids.
@@ -38,6 +38,7 @@ class Wanted:
     """
 
     status: OrderStatus | None = None
+    reason: str | None = None
     customer_id: str | None = None
     owner: str | None = None
     among: Collection[str] | None = None
@@ -54,6 +55,8 @@ def newest(wanted: Wanted, limit: int) -> sa.Select[Any]:
     orders = owned(sa.select(ORDERS), wanted.owner).order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc()).limit(limit)
     if wanted.status is not None:
         orders = orders.where(ORDERS.c.status == wanted.status)
+    if wanted.reason is not None:
+        orders = orders.where(FAILED, FAILURE_REASON.in_([wanted.reason]))
     if wanted.customer_id is not None:
         orders = orders.where(ORDERS.c.customer_id == wanted.customer_id)
     if wanted.among is not None:
@@ -63,10 +66,40 @@ def newest(wanted: Wanted, limit: int) -> sa.Select[Any]:
     return orders
 
 
-def records(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderRecord]:
-    """Return orders with their lines, which never change once written."""
+def still_open(limit: int, owner: str | None) -> sa.Select[Any]:
+    """Return the query for the ids of open orders and when they were placed, the oldest first, at most so many."""
+    orders = owned(sa.select(ORDERS.c.order_id, ORDERS.c.placed_at), owner)
+    return orders.where(ORDERS.c.status == OrderStatus.PENDING).order_by(ORDERS.c.placed_at, ORDERS.c.order_id).limit(limit)
+
+
+def by_status(owner: str | None) -> sa.Select[Any]:
+    """Return the query that counts orders by their status."""
+    counted: Any = sa.select(ORDERS.c.status, sa.func.count())
+    return owned(counted, owner).group_by(ORDERS.c.status)
+
+
+def by_reason(owner: str | None) -> sa.Select[Any]:
+    """Return the query that counts failed orders by why they failed."""
+    counted: Any = sa.select(FAILURE_REASON, sa.func.count())
+    return owned(counted, owner).where(FAILED).group_by(FAILURE_REASON)
+
+
+def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
+    """Return the query for what these orders cost in all, by currency."""
+    known = (ORDERS.c.currency.is_not(None), ORDERS.c.total_minor.is_not(None), ORDERS.c.order_id.in_(order_ids))
+    return owned(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner).where(*known).group_by(ORDERS.c.currency)
+
+
+def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
+    """Return an order with its lines, which never change once written."""
+    lines = sa.select(LINES).where(LINES.c.order_id == order.order_id).order_by(LINES.c.line)
+    found = [line._asdict() for line in connection.execute(lines)]
+    return OrderRecord.model_validate(order._asdict() | {"lines": found or None})
+
+
+def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
+    """Return orders with the numbers of their lines, which are counted and not read."""
     rows = {row.order_id: row._asdict() for row in orders}
-    lines: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for line in connection.execute(sa.select(LINES).where(LINES.c.order_id.in_(rows)).order_by(LINES.c.line)):
-        lines[line.order_id].append(line._asdict())
-    return [OrderRecord.model_validate(row | {"lines": lines.get(order_id)}) for order_id, row in rows.items()]
+    counted = sa.select(LINES.c.order_id, sa.func.count()).where(LINES.c.order_id.in_(rows)).group_by(LINES.c.order_id)
+    lines: dict[str, int] = dict(connection.execute(counted).all())
+    return [OrderEntry.model_validate(row | {"line_count": lines.get(order_id)}) for order_id, row in rows.items()]

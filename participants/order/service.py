@@ -11,6 +11,7 @@ from contracts.order import (
     ConfirmOrderCommand,
     OrderCancelledEvent,
     OrderConfirmedEvent,
+    OrderEntry,
     OrderRecord,
     OrderRegisteredEvent,
     OrderRejectedEvent,
@@ -139,18 +140,36 @@ class OrderService:
         """Return an order's record, or None when there is none; for a customer who asks, when there is none of their own."""
         with reading(self._engine) as connection:
             row = _find(connection, order_id, owner)
-            return None if row is None else reads.records(connection, [row])[0]
+            return None if row is None else reads.record(connection, row)
 
-    def page(self, wanted: Wanted, limit: int) -> list[OrderRecord]:
-        """Return the records of the newest of the orders wanted, at most so many, newest first."""
+    def page(self, wanted: Wanted, limit: int) -> list[OrderEntry]:
+        """Return the newest of the orders wanted, at most so many, newest first, without their lines."""
         with reading(self._engine) as connection:
-            return reads.records(connection, connection.execute(reads.newest(wanted, limit)))
+            return reads.entries(connection, connection.execute(reads.newest(wanted, limit)))
 
-    def unknown(self, order_ids: Collection[str]) -> set[str]:
-        """Return those of these orders that are not on record."""
-        known = sa.select(ORDERS.c.order_id).where(ORDERS.c.order_id.in_(order_ids))
+    def still_open(self, limit: int, owner: str | None = None) -> dict[str, datetime]:
+        """Return the orders that are open on record and when they were placed, the oldest first, at most so many."""
         with reading(self._engine) as connection:
-            return set(order_ids).difference(connection.scalars(known))
+            return dict(connection.execute(reads.still_open(limit, owner)).all())
+
+    def figures(self, owner: str | None = None) -> tuple[dict[OrderStatus, int], dict[str, int]]:
+        """Count the orders by their status, and those that failed by why."""
+        with reading(self._engine) as connection:
+            statuses: dict[OrderStatus, int] = dict(connection.execute(reads.by_status(owner)).all())
+            reasons: dict[str, int] = dict(connection.execute(reads.by_reason(owner)).all())
+        return {status: statuses.get(status, 0) for status in OrderStatus}, reasons
+
+    def totals(self, order_ids: Collection[str], owner: str | None = None) -> dict[str, int]:
+        """Return what these orders cost in all, in minor units by currency; those that are not on record cost nothing."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(reads.totals(order_ids, owner))
+            return {currency: int(total_minor) for currency, total_minor in rows}
+
+    def statuses(self, order_ids: Collection[str]) -> dict[str, OrderStatus]:
+        """Return how these orders stand on record; those that are not there are left out."""
+        known = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(ORDERS.c.order_id.in_(order_ids))
+        with reading(self._engine) as connection:
+            return {row.order_id: OrderStatus(row.status) for row in connection.execute(known)}
 
     def identity(self, order_id: str) -> tuple[str, str | None] | None:
         """Return the fingerprint of what was ordered and the request's key, or None when there is no such order."""

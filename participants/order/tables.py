@@ -1,6 +1,9 @@
 """The order service's database."""
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
 
 from temporal_saga.database import UtcDateTime
 from temporal_saga.fence import fence_table
@@ -28,6 +31,35 @@ ORDERS = sa.Table(
     sa.Index("orders_newest", "placed_at", "order_id"),
     sa.Index("orders_newest_by_status", "status", "placed_at", "order_id"),
     sa.Index("orders_newest_by_customer", "customer_id", "placed_at", "order_id"),
+)
+
+
+class FailureReason(sa.ColumnElement[str]):
+    """Why an order failed, as each kind of database looks it up by the index below; NULL if it did not."""
+
+    inherit_cache = True
+    type = sa.String()
+
+
+@compiles(FailureReason)
+def _on_postgresql(_reason: FailureReason, _compiler: Any, **_: Any) -> str:
+    return "(failure ->> 'reason')"
+
+
+@compiles(FailureReason, "sqlite")
+def _on_sqlite(_reason: FailureReason, _compiler: Any, **_: Any) -> str:
+    return "json_extract(failure, '$.reason')"  # which older versions know as well
+
+
+FAILED = ORDERS.c.failure.is_not(None)
+FAILURE_REASON = FailureReason()
+sa.Index(
+    "orders_newest_by_reason",
+    FAILURE_REASON,
+    ORDERS.c.placed_at,
+    ORDERS.c.order_id,
+    sqlite_where=FAILED,
+    postgresql_where=FAILED,
 )
 
 LINES = sa.Table(

@@ -13,6 +13,7 @@ from contracts import stubs
 from contracts.money import UNUSUAL
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import STEPS
+from contracts.views import AttentionCause
 from routes.console import FOLDER, MADE, POLICY
 from tests.tokens import AUTHENTICATION
 
@@ -105,4 +106,4 @@ def test_the_console_knows_the_sagas_steps_and_states() -> None:
     assert list(zip(*drawn, strict=True)) == [(step.name, step.participant, step.refusal or "") for step in STEPS]
     for event, command in zip(re.findall(r'event: "(\w+)"', table), (step.command for step in STEPS), strict=True):
         assert stubs.is_event(command, {"event": event, "order_id": "7", "currency": "GBP", "amount_minor": 1})
-    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus, "STUCK", "WEDGED", "LEFT_OPEN"}
+    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus, *AttentionCause}

@@ -7,7 +7,7 @@ import pytest
 from contracts.order import Compensation, Failure, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import Links, OrderView
-from routes.projection import Run, listed, record_to_come, view_of_closed, view_of_record, view_of_run
+from routes.projection import Run, entry_to_come, listed, view_of_closed, view_of_record, view_of_run
 from temporal_saga.timeline import RESET, Kind, Moment
 
 STARTED = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -102,9 +102,9 @@ def test_a_saga_that_closed_and_left_its_order_open_needs_attention() -> None:
     assert view(run).needs_attention is False
     links = Links(self="", events="", temporal="")
     assert view_of_run("7", run, links, left_open=True).needs_attention is True
-    left_open = record_to_come("7", run)
-    assert listed(left_open, run, links).needs_attention is True
-    assert listed(left_open.model_copy(update={"closed_at": CLOSED}), run, links).needs_attention is False
+    left_open = entry_to_come("7", run)
+    assert listed(left_open, run, None, links).needs_attention is True
+    assert listed(left_open.model_copy(update={"closed_at": CLOSED}), run, None, links).needs_attention is False
 
 
 @pytest.mark.parametrize("attributes", [{}, {"SagaState": "BOGUS"}])
