@@ -44,9 +44,9 @@ export function idIn(pasted) {
   const address = new URL(text, location.origin);
   const named = address.searchParams.get("order");
   if (named !== null) return named;
-  const [, kind, name] = address.pathname.match(/\/(orders|workflows)\/([^/]+)/) ?? [];
-  if (!kind) return text;
-  return kind === "workflows" ? withoutPrefix(name) ?? name : name;
+  const [, workflow] = address.pathname.match(/\/workflows\/([^/]+)/) ?? [];
+  if (workflow) return withoutPrefix(workflow) ?? workflow;
+  return address.pathname.match(/\/orders\/([^/]+)/)?.[1] ?? text;
 }
 
 /** Return the order whose workflow has this id, or null. */

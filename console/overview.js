@@ -28,8 +28,8 @@ export class Overview {
   constructor(filters) {
     this.filters = filters;
     this.need = el("p.need");
-    this.states = new Figures("By state", "state", filters.state);
-    this.reasons = new Figures("Failed, by reason", "reason", filters.reason);
+    this.states = new Figures("How many are where", "state", filters.state);
+    this.reasons = new Figures("Why orders failed", "reason", filters.reason);
     this.asOf = el("p.as-of");
     const parts = [this.need, this.states.list, this.reasons.list, this.asOf];
     this.node = el("section.overview", { "aria-label": "How orders stand", hidden: true }, ...parts);
