@@ -52,10 +52,24 @@ class Attention(Contract):
     message: str
 
 
+class Refund(Contract):
+    """What became of the money of an order that failed.
+
+    `amount_minor` is what was given back, in minor units: 0 when nothing had been charged, null when that is not known. `at`
+    is when, in UTC; null when there was nothing to give back. `message` says it in a sentence.
+    """
+
+    amount_minor: int | None
+    currency: str | None
+    at: datetime | None
+    message: str
+
+
 class OrderView(OrderRecord):
     """An order as people see it: its record, its story so far, and where to look further."""
 
     attention: Attention | None = None
+    refund: Refund | None = Field(default=None, description="of an order that failed: that its money is back, and when")
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links
 

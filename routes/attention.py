@@ -10,13 +10,15 @@ WEDGED_AFTER = 3
 """A saga whose task has failed so often that it is at this attempt is wedged; one may fail as its worker is ended."""
 
 
-def stuck(since: datetime | None = None, trouble: str | None = None) -> Attention:
-    """Return that what must happen keeps failing; `trouble` says what, where that is known."""
+def stuck(order_id: str, since: datetime | None = None, trouble: str | None = None, *, paused: bool = False) -> Attention:
+    """Return that what must happen keeps failing; `trouble` says what, where that is known, and `paused` that nobody tries."""
     told = trouble or "a command that must be obeyed keeps failing: look at the order's compensations for which"
-    message = (
-        f"{told}. It is still tried, and nothing more is needed once that is put right; "
-        "retry tries it now, settle ends it by your word"
+    still = (
+        f"It is not tried until somebody runs temporal activity unpause --workflow-id {saga_id(order_id)} --activity-id …; "
+        if paused
+        else "It is still tried, and nothing more is needed once that is put right; retry tries it now, "
     )
+    message = f"{told}. {still}settle ends it by your word"
     return Attention(cause=AttentionCause.STUCK, since=since, message=message)
 
 

@@ -24,7 +24,7 @@ from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Attention, Links, ListedOrder, OrderView, TimelineEntry
 from contracts.words import cancelled, rejected
-from routes import attention
+from routes import attention, refunds
 from routes.story import NEVER, read, tell
 from temporal_saga.timeline import Moment
 
@@ -116,6 +116,8 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     order = run.order
     left_open = left_open or run.ended_early
     compensations = _compensations(run)
+    failed = run.state is SagaState.FAILED
+    refund = refunds.told_by_run(run.moments, compensations, order.currency) if failed else None
     need = need_of_run(order_id, run, left_open=left_open, trouble=_trouble(run, compensations))
     return OrderView(
         order_id=order_id,
@@ -129,6 +131,7 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
         closed_at=None if left_open else run.closed_at,
         needs_attention=need is not None,
         attention=need,
+        refund=refund,
         failure=_failure(run),
         compensations=compensations,
         timeline=tell(run.moments),
@@ -144,7 +147,10 @@ def need_of_run(order_id: str, run: Run, *, left_open: bool, trouble: str | None
         return None
     if run.is_wedged:
         return attention.wedged(order_id, run.wedged_since)
-    return attention.stuck(run.stuck_since, trouble) if run.is_stuck else None
+    if not run.is_stuck:
+        return None
+    paused = any(moment.detail.get("paused") for moment in run.moments)
+    return attention.stuck(order_id, run.stuck_since, trouble, paused=paused)
 
 
 def view_of_record(record: OrderRecord, moves: Sequence[StateMove], links: Links) -> OrderView:
@@ -156,7 +162,8 @@ def view_of_record(record: OrderRecord, moves: Sequence[StateMove], links: Links
     is_open = record.closed_at is None
     need = attention.left_open(record.order_id, None, forgotten=True) if is_open else None
     known = record.model_dump() | {"needs_attention": is_open}
-    return OrderView(**known, attention=need, timeline=timeline, links=links)
+    refund = refunds.told_by_record(record, moves)
+    return OrderView(**known, attention=need, refund=refund, timeline=timeline, links=links)
 
 
 def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Links) -> ListedOrder:
@@ -215,14 +222,18 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     live = view_of_run(record.order_id, run, links)
     tries = {c.command: c.attempts for c in live.compensations}
     told = tuple(c.model_copy(update={"attempts": tries.get(c.command)}) for c in record.compensations)
-    return OrderView(**record.model_dump(exclude={"compensations"}), compensations=told, timeline=live.timeline, links=links)
+    known = record.model_dump(exclude={"compensations"})
+    return OrderView(**known, compensations=told, refund=live.refund, timeline=live.timeline, links=links)
 
 
 def _trouble(run: Run, compensations: Sequence[Compensation]) -> str | None:
     """Return what keeps failing and with what, in one sentence."""
-    stuck = {told.command for told in compensations if told.state == "STUCK"}
-    errors = {moment.command: moment.detail.get("error") for moment in run.moments if moment.command in stuck}
-    told = [f"{command} keeps failing{f': {error}' if error else ''}" for command, error in errors.items()]
+    told = []
+    for command in (compensation.command for compensation in compensations if compensation.state == "STUCK"):
+        heard = [moment for moment in run.moments if moment.command == command]
+        errors = [moment.detail["error"] for moment in heard if "error" in moment.detail]
+        told.append(f"{command} keeps failing{f': {errors[-1]}' if errors else ''}")
+        told += [f"it is {moment.detail['message']}" for moment in heard[-1:] if moment.detail.get("paused")]
     return "; ".join(told) or None
 
 
@@ -274,9 +285,14 @@ def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
     heard = [moment for moment in before if moment.kind == "note" and moment.command is not None]
     if reason not in OUTAGES or not heard:
         return None
-    step = _step(heard[-1])
-    late = f": {step} had no answer by then" if reason == "DEADLINE_EXCEEDED" else ""
-    return Failure(step=step, reason=reason, message=IN_WORDS[reason] + late, details=heard[-1].detail)
+    last = heard[-1]
+    step = _step(last)
+    if reason == "DEADLINE_EXCEEDED":
+        message = f"{IN_WORDS[reason]}: {step} had no answer by then"
+        return Failure(step=step, reason=reason, message=message, details=last.detail)
+    error = last.detail.get("error")
+    message = f"the {last.participant} service gave no usable answer in time{f': {error}' if error else ''}"
+    return Failure(step=step, reason=reason, message=message, details={"participant": last.participant, **last.detail})
 
 
 def _step(moment: Moment) -> str | None:

@@ -155,7 +155,7 @@ class Watch:
         closed = await self._closed(stuck_ones.runs.keys() | wedged_ones.runs.keys())
         left = await self._left_open(ended.runs)
         needs = {
-            **{order_id: Need(stuck(), run) for order_id, run in stuck_ones.runs.items()},
+            **{order_id: Need(stuck(order_id), run) for order_id, run in stuck_ones.runs.items()},
             **{order_id: Need(wedged(order_id), run) for order_id, run in wedged_ones.runs.items()},
         }
         needs = {order_id: need for order_id, need in needs.items() if order_id not in closed} | left

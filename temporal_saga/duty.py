@@ -15,6 +15,7 @@ from temporalio.workflow import ActivityHandle
 from temporal_saga.call import Call, UnreadableAnswer
 from temporal_saga.failure import cut, root
 from temporal_saga.policy import Policy
+from temporal_saga.trouble import in_words
 
 
 class Progress(StrEnum):
@@ -129,7 +130,7 @@ class Duty:
                         self._answered(changed)
                         raise
                     rounds += 1
-                    self.trouble = cut(str(root(error)))
+                    self.trouble = cut(in_words(str(root(error))))
                     self._enter(Progress.STUCK, changed)
                     await self._pause(policy.pause(rounds))
                 else:

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from temporal_saga import policy
 from temporal_saga.call import Call
+from temporal_saga.trouble import in_words
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,12 @@ def refused(step: str, refusal: ApplicationError) -> Failure:
 
 def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     """Tell that a step had no usable answer in time."""
+    error = in_words(str(root(last)))
     return Failure(
         reason="STEP_UNAVAILABLE",
-        message=f"the {call.participant} service gave no usable answer in time",
+        message=cut(f"the {call.participant} service gave no usable answer in time: {error}"),
         step=call.name,
-        details={"participant": call.participant, "error": cut(str(root(last)))},
+        details={"participant": call.participant, "error": cut(error)},
     )
 
 

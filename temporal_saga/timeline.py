@@ -13,7 +13,10 @@ from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
+
+from temporal_saga.trouble import in_words
 
 RESET = "reset from outside"
 """What is told where an operator reset the workflow."""
@@ -46,18 +49,30 @@ class Moment:
 
 @dataclass(frozen=True)
 class Try:
-    """A try under way, as describe knows it: its number, and what the one before ended with."""
+    """A try under way, as describe knows it: its number, what the one before ended with, and who paused it and why, if so."""
 
     attempt: int
     error: str | None = None
+    paused: str | None = None
 
 
 def tries(description: DescribeWorkflowExecutionResponse) -> dict[str, Try]:
     """Return the tries under way by activity id: the history tells of a try only once its activity has ended."""
     return {
-        pending.activity_id: Try(pending.attempt, _last(pending.last_failure) if pending.HasField("last_failure") else None)
+        pending.activity_id: Try(
+            pending.attempt,
+            _error(pending.last_failure) if pending.HasField("last_failure") else None,
+            _paused(pending) if pending.paused else None,
+        )
         for pending in description.pending_activities
     }
+
+
+def _paused(pending: PendingActivityInfo) -> str:
+    """Return that an operator paused a command, and why, and under which id it goes on when unpaused."""
+    manual = pending.pause_info.manual
+    why = f": {manual.reason}" if manual.reason else ""
+    return f"paused by {manual.identity or 'an operator'}{why} (activity {pending.activity_id})"
 
 
 def names_itself(_command: str, answer: Any) -> bool:
@@ -138,6 +153,7 @@ class Reader:
         if trying := self._under_way.get(scheduled.activity_id):
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
+            detail |= {"message": trying.paused, "paused": True} if trying.paused else {}
         yield "command", self._command[event.event_id], detail
 
     def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Told:
@@ -158,11 +174,11 @@ class Reader:
         if isinstance(told, dict) and told.get("event") == refusal.type:
             yield _answer(told)
         else:
-            yield "note", f"{self._command[failed.scheduled_event_id]} failed", {"error": _last(failed.failure)}
+            yield "note", f"{self._command[failed.scheduled_event_id]} failed", {"error": _error(failed.failure)}
 
     def _activity_task_timed_out(self, timed_out: Any, _event: HistoryEvent) -> Told:
         name = f"{self._command[timed_out.scheduled_event_id]} unanswered: its outcome is unknown"
-        yield "note", name, {"error": _last(timed_out.failure)}
+        yield "note", name, {"error": _error(timed_out.failure)}
 
     def _workflow_execution_signaled(self, signal: Any, _event: HistoryEvent) -> Told:
         yield "decision", signal.signal_name, {"arguments": [self._decode(p) for p in signal.input.payloads], "by": "signal"}
@@ -192,6 +208,11 @@ class Reader:
 
 def _answer(answer: Mapping[str, Any]) -> tuple[Kind, str, dict[str, Any]]:
     return "event", str(answer["event"]), {key: value for key, value in answer.items() if key not in ("event", "order_id")}
+
+
+def _error(failure: Failure) -> str:
+    """Return what a try ended with, in plain words."""
+    return in_words(_last(failure))
 
 
 def _last(failure: Failure) -> str:

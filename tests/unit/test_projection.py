@@ -322,13 +322,13 @@ def test_what_is_said_during_a_rollback_is_not_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "message"),
+    ("reason", "message", "details"),
     [
-        ("STEP_UNAVAILABLE", "a service gave no usable answer in time"),
-        ("DEADLINE_EXCEEDED", "it was not completed by its deadline: DecreaseStock had no answer by then"),
+        ("STEP_UNAVAILABLE", "the stock service gave no usable answer in time: stock is down", {"participant": "stock"}),
+        ("DEADLINE_EXCEEDED", "it was not completed by its deadline: DecreaseStock had no answer by then", {}),
     ],
 )
-def test_an_outage_tells_its_step_while_it_rolls_back(reason: str, message: str) -> None:
+def test_an_outage_tells_its_step_while_it_rolls_back(reason: str, message: str, details: dict[str, str]) -> None:
     """When a step gave no answer in time, the failure names it and the last error."""
     silent = unanswered("DecreaseStockCommand", "stock", "stock is down")
     run = running(
@@ -336,7 +336,7 @@ def test_an_outage_tells_its_step_while_it_rolls_back(reason: str, message: str)
         *(*PAID, wish("approve", "signal", BOB), silent, at("state", "ROLLING_BACK")),
         reason=reason,
     )
-    told = Failure(step="DecreaseStock", reason=reason, message=message, details={"error": "stock is down"})
+    told = Failure(step="DecreaseStock", reason=reason, message=message, details=details | {"error": "stock is down"})
     assert view(run).failure == told
 
 
@@ -347,7 +347,7 @@ def closed(*moments: Moment, failure: Any = None, given: Any = GIVEN) -> Run:
 
 TAKEN_BACK = (
     sent("RefundPaymentCommand", "payment"),
-    answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent", attempt=3),
+    answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent", attempt=3, currency="GBP", refunded_minor=1530),
     sent("CancelOrderCommand", "order"),
     answered("CancelOrderCommand", "order", "OrderCancelledEvent"),
 )

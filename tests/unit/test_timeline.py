@@ -12,6 +12,8 @@ from temporal_saga.timeline import Moment, project
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 
+LOCKED = "its database is locked by somebody else (database is locked)"
+
 
 def payload(value: Any) -> Payload:
     return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(value).encode())
@@ -79,9 +81,9 @@ def test_an_outage_is_a_note_with_its_first_cause() -> None:
     failure = Failure(message="activity timed out", cause=Failure(message="database is locked"))
     note = "ProcessPaymentCommand unanswered: its outcome is unknown"
     timed_out = event(7, "activity_task_timed_out", scheduled_event_id=5, failure=failure)
-    assert told(PAY, TRIED, timed_out)[1:] == [("note", note, {"error": "database is locked"})]
+    assert told(PAY, TRIED, timed_out)[1:] == [("note", note, {"error": LOCKED})]
     failed = event(7, "activity_task_failed", scheduled_event_id=5, failure=failure)
-    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "database is locked"})]
+    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": LOCKED})]
 
 
 def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
@@ -90,7 +92,7 @@ def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
     failed = event(
         7, "activity_task_failed", scheduled_event_id=5, failure=Failure(message="Failure exceeds size limit.", cause=cut)
     )
-    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": "database is locked"})]
+    assert told(PAY, TRIED, failed)[1:] == [("note", "ProcessPaymentCommand failed", {"error": LOCKED})]
 
 
 def test_a_failure_by_hand_is_no_refusal() -> None:
