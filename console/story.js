@@ -1,7 +1,7 @@
 /**
  * How an order stands, in one sentence: why it failed, what it waits for, and what is stuck and what to do about it.
  */
-import { FINDS_OUT, stuckSteps, troubleAt } from "./course.js";
+import { FINDS_OUT, pausesOf, stuckSteps, troubleAt } from "./course.js";
 import { el, folded, quoted, show } from "./dom.js";
 import { age, time } from "./times.js";
 import { CAUSES, meaningOf } from "./words.js";
@@ -12,16 +12,20 @@ export function showStory(section, view) {
   const stuck = stuckSteps(view).map((step) => troubleAt(step, view));
   const need = view.needs_attention && view.attention;
   const needed = need ? [{ need, passed: need.since && age(need.since), isTold: stuck.length > 0 }] : [];
-  show(section, [{ failure, state, stuck, bad: Boolean(need) }, ...needed], (part) => (part.need ? person(part) : story(part)));
+  const pauses = pausesOf(view);
+  const refund = view.refund?.message ?? null;
+  show(section, [{ failure, state, stuck, pauses, refund, bad: Boolean(need) }, ...needed], (part) => (part.need ? person(part) : story(part)));
 }
 
-function story({ failure, state, stuck, bad }) {
+function story({ failure, state, stuck, pauses, refund, bad }) {
   const tone = stuck.length || bad ? "bad" : failure ? "ended" : { COMPLETED: "good", AWAITING_REVIEW: "waiting" }[state] ?? "going";
   return el(
     `div.sentence-box.${tone}`,
     {},
     failure ? why(failure, state) : el("p.sentence", {}, `${capital(meaningOf(state))}.`),
+    refund && el("p.refund", {}, "The money: ", quoted(refund), "."),
     ...stuck.map(trouble),
+    ...pauses.map(pause),
   );
 }
 
@@ -51,7 +55,12 @@ function why(failure, state) {
   );
 }
 
-function trouble({ command, participant, error, settledBy }) {
+function pause({ command, told }) {
+  const then = "It is not tried until it is unpaused, in the Temporal Web UI or by temporal activity unpause.";
+  return el("div.stuck", {}, el("p", {}, el("b", {}, command, " is paused"), ": ", quoted(told), ". ", then));
+}
+
+function trouble({ command, participant, error, settledBy, paused }) {
   const by = settledBy !== null ? [" was settled by ", quoted(settledBy), ", and is not on record yet"] : [" is stuck"];
   const then =
     command === FINDS_OUT
@@ -62,7 +71,7 @@ function trouble({ command, participant, error, settledBy }) {
     "div.stuck",
     {},
     el("p", {}, el("b", {}, command, ...by), ": it keeps failing", ...(error ? [" with “", quoted(error), "”"] : []), "."),
-    el("p", {}, `${advice(error, participant)} It is still tried, without end, and ${then}`),
+    el("p", {}, paused ? capital(then) : `${advice(error, participant)} It is still tried, without end, and ${then}`),
   );
 }
 

@@ -262,6 +262,56 @@ async def test_an_order_that_was_left_open_is_not_closed(page: Page, stack: Stac
     await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
 
 
+async def test_a_paused_command_is_shown_as_paused(page: Page, stack: Stack) -> None:
+    """With who paused it and why; it is not told that it is tried."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="paused"))
+        until(lambda: stack.at_work("paused", "ProcessPayment"), "the payment is under way")
+        by = ["--identity", "olga", "--reason", "the bank asks us to wait", "--activity-id", pending(stack, "paused")]
+        stack.temporal("activity", "pause", "--workflow-id", "order-paused", *by)
+        await is_open(page, "paused", "PENDING")
+        card = step(page, "ProcessPayment").locator(".step")
+        await expect(card).to_have_attribute("data-state", "paused")
+        await expect(card).to_contain_text("olga: the bank asks us to wait")
+        await expect(page.locator(".stuck")).to_contain_text("ProcessPayment is paused: paused by olga: the bank asks us to wait")
+    unpause = ["--identity", "olga", "--activity-id", pending(stack, "paused")]
+    stack.temporal("activity", "unpause", "--workflow-id", "order-paused", *unpause, check=False)
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(page.locator(".stuck")).to_have_count(0)
+
+
+def pending(stack: Stack, order_id: str) -> str:
+    """Return the id of the activity that an order waits for; "1" when there is none."""
+    shown = json.loads(stack.temporal("workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json"))
+    return str(next((told["activityId"] for told in shown.get("pendingActivities", [])), "1"))
+
+
+async def test_a_failed_order_says_that_the_money_is_back(page: Page, stack: Stack) -> None:
+    """And when, in the sentence that the API tells."""
+    stack.place(order(sku="scarce", quantity=9, order_id="returned"), Prefer="wait=20")
+    await is_open(page, "returned", "FAILED")
+    told = stack.closed("returned")["refund"]["message"]
+    assert told.startswith("9.00 GBP went back to the customer at ")
+    await expect(page.locator(".refund")).to_have_text(f"The money: {told}.")
+
+
+async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None:
+    """It says that nobody works on it any more and what can be done; reset, it goes on, and the page with it."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="ended"))
+        until(lambda: stack.at_work("ended", "ProcessPayment"), "the payment is under way")
+        await is_open(page, "ended", "PENDING")
+        stack.temporal("workflow", "terminate", "--workflow-id", "order-ended", "--reason", "by mistake")
+        await expect(page.locator(".person")).to_contain_text("It needs a person: it is left open, since ")
+        await expect(page.locator(".person")).to_contain_text("temporal workflow reset --workflow-id order-ended")
+        await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
+        await expect(page.locator(".acts .act")).to_have_count(0)
+    stack.temporal("workflow", "reset", "--workflow-id", "order-ended", "--type", "LastWorkflowTask", "--reason", "it goes on")
+    await expect(page.locator(".chips")).not_to_contain_text("Needs attention")
+    stack.closed("ended")
+    await expect(page.locator(".live")).to_have_text("complete")
+
+
 async def test_what_the_customer_is_told_is_shown(page: Page, stack: Stack) -> None:
     """Beside what an operator is told, so that both can speak of the same."""
     told = "We are sorry: not everything in your order is still in stock."
