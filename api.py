@@ -17,6 +17,7 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+import logs
 from config import Settings, connect, leave, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
@@ -162,7 +163,7 @@ def configuration(settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.api_trusted_proxies),
         server_header=False,
         date_header=True,
-        log_level="info",
+        log_config=None,
         access_log=False,
     )
 
@@ -170,6 +171,7 @@ def configuration(settings: Settings) -> uvicorn.Config:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
+    logs.configure()
     raise_descriptors()
     server = Server(configuration(settings))
     with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C

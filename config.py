@@ -26,6 +26,9 @@ from temporal_saga.policy import Policy
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
+PASSWORD = re.compile(r"//[^/\s]*@")
+"""The name and the password in an address."""
+
 SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}
 """By algorithm of a shared secret: the bytes that it needs at least (RFC 7518, 3.2)."""
 
@@ -111,6 +114,24 @@ class Settings(BaseSettings):
 
     worker_threads: int = Field(default=10, ge=1, le=200, description="commands that one participant's worker takes at once")
     worker_grace_seconds: float = Field(default=30, gt=0, description="how long a stopping worker lets its work finish")
+
+    @field_validator("temporal_ui_url")
+    @classmethod
+    def _a_web_address(cls, address: str) -> str:
+        """Return it as links go on behind it: without blanks around it and slashes at its end; a path it may have."""
+        address = address.strip()
+        where = urlsplit(address)
+        if address and not (where.scheme in ("http", "https") and where.hostname):
+            raise ValueError("it must begin with http:// or https:// and a name, as a browser's address does")
+        if re.search(r"[\s\\<>\"`{}|^]", address):
+            raise ValueError("it must have no blanks, backslashes, quotes or brackets in it")
+        if where.query or where.fragment or address.endswith(("?", "#")):
+            raise ValueError("it must end before any ? or #, as links go on behind it")
+        if where.username is not None:
+            raise ValueError("it must hold no name or password, as every order shows it")
+        if where.port == 0:  # and whoever reads a port that is no number hears so
+            raise ValueError("its port must be 1 to 65535")
+        return address.rstrip("/")
 
     @field_validator("api_rate_limit")
     @classmethod
@@ -246,7 +267,8 @@ def explain(error: ValidationError) -> str:
     for problem in error.errors():
         message = problem["msg"].removeprefix("Value error, ")
         name = str(problem["loc"][0]).upper() if problem["loc"] else ""
-        told.append(f"{name}={problem['input']} is no good setting: {message}" if name else message)
+        given = PASSWORD.sub("//…@", str(problem["input"]))
+        told.append(f"{name}={given} is no good setting: {message}" if name else message)
     return "; ".join(told)
 
 

@@ -3,7 +3,7 @@
  */
 import { NO_ANSWER, orderPath, post } from "./api.js";
 import { FINDS_OUT, stuckSteps, troubleAt } from "./course.js";
-import { el } from "./dom.js";
+import { el, quoted } from "./dom.js";
 
 const BY = "order-saga-by";
 const BEFORE_PIVOT = ["PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"];
@@ -11,7 +11,7 @@ const CLOSES_THE_RECORD = ["CancelOrder", "ConfirmOrder"];
 
 /** Return the acts that the API would take of an order as it stands. */
 function actsOf(view) {
-  if (view.closed_at) return [];
+  if (view.closed_at || view.attention?.cause === "LEFT_OPEN") return []; // nobody would hear of them
   const asked = view.timeline.some((entry) => entry.kind === "decision" && entry.name === "cancel");
   const troubles = stuckSteps(view).map((step) => ({ step, ...troubleAt(step, view) }));
   const stops = asked || troubles.some(({ command }) => command === FINDS_OUT);
@@ -154,7 +154,7 @@ function actForm(act, send) {
         node.open = false;
       });
     } catch (problem) {
-      answer.textContent = inWords(problem);
+      answer.replaceChildren(...inWords(problem));
     } finally {
       button.disabled = false;
     }
@@ -169,5 +169,5 @@ function inWords(problem) {
   const unknown = problem.status === NO_ANSWER || problem.status >= 500;
   const again = unknown ? ` It may or may not have been taken: send it again${after}; repeating it is safe.` : "";
   const refused = problem.status === 429 ? ` It was not taken: send it again${after || " later"}.` : "";
-  return `${problem.message}.${again}${refused}`;
+  return [quoted(problem.message), `.${again}${refused}`];
 }

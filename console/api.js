@@ -1,6 +1,7 @@
 /**
  * The one door to the API: each call carries the token, has a limit, and fails with a Problem that can be told.
  */
+import { IS_ID } from "./address.js";
 import { token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
@@ -46,7 +47,7 @@ export class Problem extends Error {
  * @throws {Problem}
  */
 export function orderPath(id) {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Problem(422, "an order's id is 1 to 64 letters, digits, _ or -");
+  if (!IS_ID.test(id)) throw new Problem(422, "an order's id is 1 to 64 letters, digits, _ or -");
   return `/orders/${id}`;
 }
 

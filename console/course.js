@@ -39,7 +39,7 @@ const TOLD_BY = { ProcessPayment: "PAYMENT_COMPLETED", DecreaseStock: "COMPLETED
 
 /**
  * Where something stands: `ahead`, `running`, `done`, `refused`, `unknown` (no usable answer), `stuck`, `settled` (put right by
- * hand), `waiting` (for a person, or for its turn), `skipped`.
+ * hand), `waiting` (for a person, or for its turn), `paused` (by an operator, at Temporal), `skipped`.
  *
  * @typedef {{label: string, participant: string, command: string|null, state: string, tries: number|null, error: string|null,
  *   settled: object|null}} Part
@@ -70,7 +70,22 @@ export function stuckSteps(view) {
 export function troubleAt(name, view) {
   const { command, settled } = view.compensations.find((duty) => duty.step === name);
   const participant = STEPS.find((step) => step.name === name)?.participant ?? "participant";
-  return { command: bare(command), participant, error: errorOf(command, view), settledBy: settled?.by ?? null };
+  const paused = pauseOf(command, view);
+  return { command: bare(command), participant, error: errorOf(command, view), settledBy: settled?.by ?? null, paused };
+}
+
+/** Return what an operator paused at Temporal: each command, and what is told of who did it and why. */
+export function pausesOf(view) {
+  if (view.closed_at) return [];
+  const names = new Set(view.timeline.filter((entry) => entry.kind === "command").map((entry) => entry.name));
+  const told = [...names].map((command) => ({ command: bare(command), told: pauseOf(command, view) }));
+  return told.filter((pause) => pause.told !== null);
+}
+
+/** Return who paused a command and why, as far as it is paused: the last time that it was sent. */
+function pauseOf(command, view) {
+  const sent = view.timeline.findLast((entry) => entry.kind === "command" && entry.name === command);
+  return sent?.detail.paused ? String(sent.detail.message ?? "paused") : null;
 }
 
 function forward(step, view) {
@@ -89,7 +104,9 @@ function answered(step, view) {
   let [attempts, error] = [null, null];
   const command = `${step.name}Command`;
   for (const entry of view.timeline) {
-    if (entry.name === command) [state, attempts, error] = ["running", entry.attempt, entry.detail.error ?? null];
+    const { paused, message } = entry.detail;
+    if (entry.name === command && paused) [state, attempts, error] = ["paused", entry.attempt, message ?? null];
+    else if (entry.name === command) [state, attempts, error] = ["running", entry.attempt, entry.detail.error ?? null];
     else if (state !== "running") continue;
     else if (entry.name === step.event) [state, attempts, error] = ["done", entry.attempt, null];
     else if (entry.name === step.refusal) [state, attempts, error] = ["refused", entry.attempt, entry.detail.message];
@@ -118,13 +135,14 @@ function backOf(step, view) {
 function backward(step, view) {
   const told = backOf(step, view);
   if (!told) return null;
+  const paused = told.state === "RUNNING" ? pauseOf(told.command, view) : null;
   return {
     label: step.back,
     participant: step.participant,
     command: bare(told.command),
-    state: told.state.toLowerCase(),
+    state: paused ? "paused" : told.state.toLowerCase(),
     tries: told.attempts,
-    error: told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null,
+    error: paused ?? (told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null),
     settled: told.settled,
   };
 }

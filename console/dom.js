@@ -1,6 +1,23 @@
 /**
- * Building what is shown. Data becomes text and never markup: nothing here, or in any other module, parses HTML.
+ * Building what is shown. Data becomes text and never markup: nothing here, or in any other module, parses HTML. And text does
+ * nothing to what stands around it: what would act unseen is spelt out, and every inline element is isolated (console.css).
  */
+import { REFUSED } from "./unseen.js";
+
+/** Return text, whoever wrote it, as it can be shown, like `\\u202e` for a sign that would turn what follows. */
+export function shown(text) {
+  const told = String(text).replace(REFUSED, (sign) => {
+    const code = sign.codePointAt(0);
+    const [prefix, digits] = code <= 0xff ? ["x", 2] : code <= 0xffff ? ["u", 4] : ["U", 8];
+    return `\\${prefix}${code.toString(16).padStart(digits, "0")}`;
+  });
+  return /^\p{M}/u.test(told) ? `◌${told}` : told;
+}
+
+/** Return text that others wrote, to stand within a sentence of ours: its direction ends with it. */
+export function quoted(text) {
+  return el("bdi", {}, text);
+}
 
 /**
  * Return a new element.
@@ -17,10 +34,11 @@ export function el(kind, given = {}, ...children) {
     if (name === "on") {
       for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
     } else if (value !== null && value !== undefined && value !== false) {
-      made.setAttribute(name, value === true ? "" : String(value));
+      made.setAttribute(name, value === true ? "" : name === "title" ? shown(value) : String(value));
     }
   }
-  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
+  const there = children.filter((child) => child !== null && child !== undefined && child !== false && child !== "");
+  made.append(...there.map((child) => (child instanceof Node ? child : shown(child))));
   return made;
 }
 
@@ -30,7 +48,7 @@ export function byId(id) {
 }
 
 /** By element that `show` made: what it shows. */
-const shown = new WeakMap();
+const drawn = new WeakMap();
 
 /**
  * Make the children of `parent` show `items`, one each, and touch none that shows the same as before: what somebody has
@@ -51,13 +69,13 @@ export function show(parent, items, draw) {
   const wanted = new Set(keys);
   const had = new Map();
   for (const child of [...parent.children]) {
-    if (wanted.has(shown.get(child))) had.set(shown.get(child), child);
+    if (wanted.has(drawn.get(child))) had.set(drawn.get(child), child);
     else child.remove();
   }
   let next = parent.firstElementChild;
   items.forEach((item, index) => {
     const child = had.get(keys[index]) ?? draw(item);
-    shown.set(child, keys[index]);
+    drawn.set(child, keys[index]);
     if (child === next) next = next.nextElementSibling;
     else parent.insertBefore(child, next);
   });

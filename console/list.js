@@ -1,20 +1,22 @@
 /**
- * Orders, newest first, page by page.
+ * Orders, newest first, page by page, beneath the figures of how all of them stand.
  */
 import { filtersOf, go, toList, toOrder } from "./address.js";
 import { get } from "./api.js";
-import { el, show } from "./dom.js";
+import { el, quoted, show } from "./dom.js";
 import { money } from "./money.js";
 import { fresh, wrong } from "./notice.js";
+import { forgetOverview, Overview } from "./overview.js";
 import { time } from "./times.js";
 import { onToken } from "./token.js";
 import { watch } from "./watch.js";
-import { attention, stateChip, statusChip } from "./words.js";
+import { attention, stateChip, STATES_IN_ORDER, statusChip } from "./words.js";
 
 const REFRESH_MS = 5_000;
 const ON_A_PAGE = "25";
 const LOADING = "Loading …";
 const STATUSES = ["PENDING", "CONFIRMED", "CANCELLED"];
+const FILTERS = ["state", "reason", "status", "customer_id", "needs_attention"];
 const COLUMNS = ["Order", "State", "Status", "Customer", "Total", "Placed", "Why it failed"];
 
 /** Show the list that the address names in `page`, until `signal`. */
@@ -25,8 +27,13 @@ export function listPage(page, signal) {
   const rows = el("tbody", { role: "rowgroup" });
   const nothing = el("p.nothing", {}, LOADING);
   const paging = el("nav.paging", { "aria-label": "Pages" });
+  const overview = new Overview(filters);
+  const form = filterForm(filters);
+  form.offer(overview.failures);
   page.append(
-    el("div.head", {}, el("h1", {}, "Orders"), filterForm(filters)),
+    el("div.head", {}, el("h1", {}, "Orders")),
+    overview.node,
+    form.node,
     warning,
     el("table.orders", { role: "table" }, head(), rows),
     nothing,
@@ -42,6 +49,8 @@ export function listPage(page, signal) {
     nothing.textContent = list.orders.length ? "" : emptiness(list, filters);
     nothing.hidden = list.orders.length > 0;
     show(paging, pages(list, filters), ([text, address]) => el("a", { href: address }, text));
+    await overview.load();
+    form.offer(overview.failures);
     return REFRESH_MS;
   };
   const missed = (problem) => {
@@ -49,7 +58,7 @@ export function listPage(page, signal) {
     wrong(problem);
   };
   const soon = watch(load, { fresh, wrong: missed }, signal);
-  onToken(soon, signal);
+  onToken(() => (forgetOverview(), soon()), signal);
 }
 
 function head() {
@@ -58,20 +67,31 @@ function head() {
 }
 
 function row(order) {
-  const failure = order.failure ? `${order.failure.reason}: ${order.failure.message}` : "";
+  const failure = order.failure && `${order.failure.reason}: ${order.failure.message}`;
   const cells = [
     ["id", el("a", { href: toOrder(order.order_id) }, order.order_id)],
-    ["state", el("span", {}, stateChip(order.state), " ", order.needs_attention && attention())],
+    ["state", el("span", {}, stateChip(order.state), " ", ...needs(order))],
     ["status", statusChip(order.status)],
     ["customer", order.customer_id ?? "–"],
-    ["total", money(order.total_minor, order.currency)],
+    ["total", el("span", { title: lines(order.line_count) }, money(order.total_minor, order.currency))],
     ["placed", time(order.placed_at)],
-    ["why", el("span", { title: failure || null }, failure)],
+    ["why", failure && el("span", { title: failure }, order.failure.reason, ": ", quoted(order.failure.message))],
   ];
   const drawn = cells.map(([name, content], index) =>
     el(index ? `td.${name}` : `th.${name}`, { role: index ? "cell" : "rowheader", scope: index ? null : "row" }, content),
   );
   return el(order.needs_attention ? "tr.needy" : "tr", { role: "row" }, ...drawn);
+}
+
+/** Return that an order needs a person, why, and since when as far as that is known. */
+function needs({ needs_attention, attention: need }) {
+  if (!needs_attention) return [];
+  return [attention(need), need?.since && el("span.since", {}, " since ", time(need.since))];
+}
+
+/** Return how many lines an order has, where that is known. */
+function lines(count) {
+  return count ? `${count} line${count === 1 ? "" : "s"}` : null;
 }
 
 /** Return where the list goes on, and where it begins. */
@@ -87,23 +107,42 @@ function emptiness(list, filters) {
 }
 
 function isFiltered(filters) {
-  return Boolean(filters.status || filters.customer_id || filters.needs_attention);
+  return FILTERS.some((name) => filters[name]);
 }
 
+/** Return the form of the filters, and what offers further reasons in it. */
 function filterForm(filters) {
-  const option = (name) => el("option", { value: name, selected: filters.status === name }, name);
-  const status = el("select", { id: "status" }, el("option", { value: "" }, "any"), ...STATUSES.map(option));
+  const choice = (id, given, names) => {
+    const offered = given && !names.includes(given) ? [given, ...names] : names; // also one that there is no order of now
+    const options = offered.map((name) => el("option", { value: name, selected: given === name }, name));
+    return el("select", { id }, el("option", { value: "" }, "any"), ...options);
+  };
+  const state = choice("state", filters.state, STATES_IN_ORDER);
+  const reason = choice("reason", filters.reason, []);
+  const status = choice("status", filters.status, STATUSES);
   const customer = el("input", { id: "customer", value: filters.customer_id ?? "", placeholder: "any", spellcheck: "false" });
   const needy = el("input", { id: "needy", type: "checkbox", checked: filters.needs_attention === "true" });
   const apply = () =>
-    go(toList({ status: status.value, customer_id: customer.value.trim(), needs_attention: needy.checked ? "true" : "" }));
-  return el(
+    go(
+      toList({
+        ...{ state: state.value, reason: reason.value, status: status.value, customer_id: customer.value.trim() },
+        needs_attention: needy.checked ? "true" : "",
+      }),
+    );
+  const node = el(
     "form.filters",
     { "aria-label": "Filters", on: { submit: (event) => (event.preventDefault(), apply()) } },
+    el("label", {}, "State ", state),
+    el("label", {}, "Reason ", reason),
     el("label", {}, "Status ", status),
     el("label", {}, "Customer ", customer),
     el("label", {}, needy, " Needs attention"),
     el("button", { id: "filter" }, "Filter"),
     isFiltered(filters) ? el("a", { href: "/" }, "Clear") : null,
   );
+  const offer = (reasons) => {
+    const there = new Set([...reason.options].map((option) => option.value));
+    for (const name of reasons) if (!there.has(name)) reason.append(el("option", { value: name }, name));
+  };
+  return { node, offer };
 }

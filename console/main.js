@@ -1,7 +1,7 @@
 /**
  * The console: shows what its address names, an order or a list of orders.
  */
-import { go, orderOf, serveLinks, toOrder } from "./address.js";
+import { go, idIn, IS_ID, orderOf, serveLinks, toOrder } from "./address.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { begin } from "./notice.js";
@@ -34,10 +34,16 @@ function serveDefects() {
 }
 
 function serveGoto() {
+  const field = /** @type {HTMLInputElement} */ (byId("goto-id"));
+  field.addEventListener("input", () => field.setCustomValidity(""));
   byId("goto").addEventListener("submit", (event) => {
     event.preventDefault();
-    const field = /** @type {HTMLInputElement} */ (byId("goto-id"));
-    const id = field.value.trim();
+    const id = idIn(field.value);
+    if (!IS_ID.test(id)) {
+      field.setCustomValidity("This is no order's id, and no address of an order: an id is 1 to 64 letters, digits, _ or -");
+      field.reportValidity();
+      return;
+    }
     field.value = "";
     go(toOrder(id));
   });

@@ -2,7 +2,7 @@
  * The line that tells what is wrong, and that what is shown may be out of date; it goes when all is well again.
  */
 import { Problem } from "./api.js";
-import { byId, el } from "./dom.js";
+import { byId, el, quoted } from "./dom.js";
 import { clock } from "./times.js";
 import { askForToken } from "./token.js";
 
@@ -29,11 +29,11 @@ export function begin() {
 export function wrong(problem) {
   const stale = shownAt ? `What is shown is as of ${clock(shownAt)}.` : "";
   const again = problem.passes ? "It is asked again by itself." : "";
-  const text = [`${problem.message}.`, stale, again].filter(Boolean).join(" ");
+  const line = el("span", {}, quoted(problem.message), `. ${[stale, again].filter(Boolean).join(" ")}`.trimEnd());
   const notice = byId("notice");
-  if (notice.hidden || notice.firstChild?.textContent !== text) {
+  if (notice.hidden || notice.firstChild?.textContent !== line.textContent) {
     const asking = el("button", { type: "button", on: { click: () => askForToken(problem.detail) } }, "Give a token");
-    notice.replaceChildren(el("span", {}, text), ...(problem.status === 401 ? [asking] : []));
+    notice.replaceChildren(line, ...(problem.status === 401 ? [asking] : []));
     notice.hidden = false;
   }
   if (problem.status === 401) askForToken(problem.detail);

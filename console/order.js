@@ -2,9 +2,9 @@
  * One order: where it stands and why, what can be done, the course of its saga, and its timeline as it is written.
  */
 import { Acts } from "./acts.js";
-import { toList } from "./address.js";
+import { goInstead, listBefore, toList, toOrder, withoutPrefix } from "./address.js";
 import { get, orderPath } from "./api.js";
-import { el, linkOut, show } from "./dom.js";
+import { el, linkOut, show, shown } from "./dom.js";
 import { money } from "./money.js";
 import { fresh, say, wrong } from "./notice.js";
 import { showCourse } from "./steps.js";
@@ -21,7 +21,7 @@ const REFRESH_MS = 5_000;
 
 /** Show an order in `page`, until `signal`. */
 export function orderPage(page, id, signal) {
-  document.title = `${id} · Order saga`;
+  document.title = `${shown(id)} · Order saga`;
   const parts = lay(page, id);
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
@@ -31,18 +31,18 @@ export function orderPage(page, id, signal) {
   function draw(view, mark) {
     parts.body.hidden = false;
     parts.loading.remove();
-    document.title = `${view.state} · ${id} · Order saga`;
-    if (state && state !== view.state) say(`The order is ${view.state}`);
+    document.title = `${shown(view.state)} · ${id} · Order saga`;
+    if (state && state !== view.state) say(`The order is ${shown(view.state)}`);
     state = view.state;
     showStory(parts.story, view);
     showCourse(parts.course, view);
-    show(parts.chips, [[view.state, view.status, view.needs_attention]], chips);
+    show(parts.chips, [[view.state, view.status, view.needs_attention && (view.attention ?? {})]], chips);
     show(parts.facts, [{ ...view, timeline: null, compensations: null }], facts);
-    parts.json.textContent = JSON.stringify({ ...view, timeline: undefined }, null, 2);
+    parts.json.textContent = shown(JSON.stringify({ ...view, timeline: undefined }, null, 2));
     timeline.tell(view.timeline, mark);
     acts.offer(view);
-    if (!view.closed_at) listen();
-    else if (!following) parts.live.textContent = "complete";
+    if (!isOver(view)) listen();
+    else if (!following) parts.live.textContent = view.closed_at ? "complete" : "ended from outside";
   }
 
   async function listen() {
@@ -68,7 +68,13 @@ export function orderPage(page, id, signal) {
     if (!signal.aborted) draw(view, mark);
     return view.closed_at ? null : REFRESH_MS;
   };
-  const soon = watch(load, { fresh, wrong: (problem) => (missing(parts, problem), wrong(problem)) }, signal);
+  const missed = (problem) => {
+    const meant = problem.status === 404 && !state ? withoutPrefix(id) : null;
+    if (meant) return goInstead(toOrder(meant)); // the workflow's id was given in place of the order's
+    missing(parts, problem);
+    wrong(problem);
+  };
+  const soon = watch(load, { fresh, wrong: missed }, signal);
   onToken(soon, signal);
 }
 
@@ -96,7 +102,7 @@ function lay(page, id) {
     el("div.columns", {}, told, aside),
   );
   page.append(
-    el("p.trail", {}, el("a", { href: "/" }, "← Orders")),
+    el("p.trail", {}, el("a", { href: listBefore() }, "← Orders")),
     el("div.head", {}, el("h1", {}, "Order ", el("code", {}, id)), parts.chips),
     parts.loading,
     parts.body,
@@ -109,8 +115,13 @@ function missing(parts, problem) {
   parts.loading.textContent = problem.status === 404 ? "There is no such order, or it is not yours." : "Not loaded.";
 }
 
-function chips([state, status, needy]) {
-  return el("span", {}, "state ", stateChip(state), " status ", statusChip(status), " ", needy && attention());
+/** Tell whether nothing more is told of an order by itself: it is closed, or its saga was ended from outside. */
+function isOver(view) {
+  return Boolean(view.closed_at || view.attention?.cause === "LEFT_OPEN");
+}
+
+function chips([state, status, need]) {
+  return el("span", {}, "state ", stateChip(state), " status ", statusChip(status), " ", need && attention(need));
 }
 
 function facts(view) {

@@ -11,6 +11,7 @@ const LOOKS = {
   skipped: ["quiet", "–", "not reached"],
   running: ["going", "◔", "under way"],
   waiting: ["waiting", "○", "waits"],
+  paused: ["waiting", "‖", "paused"],
   done: ["good", "✓", "done"],
   refused: ["ended", "✕", "refused"],
   unknown: ["waiting", "?", "no usable answer"],

@@ -1,7 +1,7 @@
 /**
  * What happened, oldest first: as the order tells it, and what its stream told since.
  */
-import { el, folded, show } from "./dom.js";
+import { el, folded, quoted, show } from "./dom.js";
 import { moment } from "./times.js";
 import { tries } from "./words.js";
 
@@ -60,21 +60,22 @@ function row(entry) {
       el("span.name", {}, entry.name),
       entry.participant && el("span.by", {}, entry.participant),
       entry.attempt > 1 && el("span.by", {}, tries(entry.attempt)),
-      said && el("span.said", {}, said),
+      said.length > 0 && el("span.said", {}, ...said),
     ),
     folded("detail", entry.detail),
   );
 }
 
-/** Return what an entry comes to in one line. */
+/** Return what an entry comes to in one line, as pieces of which each is isolated from the next. */
 function saying({ kind, detail }) {
   const told = [];
   if (kind === "decision") {
-    told.push(`by ${detail.by ?? detail.through}${detail.step ? `, of ${detail.step}` : ""}: ${detail.reason ?? "no reason given"}`);
-    if (detail.evidence) told.push(`evidence: ${detail.evidence}`);
+    const step = detail.step ? [", of ", quoted(detail.step)] : [];
+    told.push(["by ", quoted(detail.by ?? detail.through), ...step, ": ", quoted(detail.reason ?? "no reason given")]);
+    if (detail.evidence) told.push(["evidence: ", quoted(detail.evidence)]);
   } else {
-    for (const name of ["summary", "reason", "message", "cause"]) if (detail[name]) told.push(String(detail[name]));
-    if (detail.error) told.push(kind === "command" ? `the try before: ${detail.error}` : String(detail.error));
+    for (const name of ["summary", "reason", "message", "cause"]) if (detail[name]) told.push([quoted(String(detail[name]))]);
+    if (detail.error) told.push([kind === "command" ? "the try before: " : "", quoted(String(detail.error))]);
   }
-  return told.join(" · ");
+  return told.flatMap((piece, index) => (index ? [" · ", ...piece] : piece));
 }

@@ -38,3 +38,12 @@ export function lasting(from, to) {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
+
+/** Return how long ago a moment was, to the minute, like `5 min` or `2 h 5 min`. */
+export function age(iso) {
+  const minutes = Math.floor((Date.now() - new Date(iso)) / 60_000);
+  if (minutes < 1) return "less than a minute";
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+}

@@ -1,7 +1,7 @@
 /**
  * The bearer token of whoever looks at the page. It is kept in this tab's session alone: closing the tab forgets it.
  */
-import { byId } from "./dom.js";
+import { byId, shown } from "./dom.js";
 
 const KEY = "order-saga-token";
 const changed = new EventTarget();
@@ -22,7 +22,7 @@ const SENDABLE = /^[\x21-\x7e]+$/;
 /** Ask for a token, and say why: the API wants one, or does not believe the one it was given. */
 export function askForToken(why) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
-  byId("ask-why").textContent = why;
+  byId("ask-why").textContent = shown(why);
   if (!dialog.open) dialog.showModal();
 }
 
@@ -56,7 +56,7 @@ function use(given) {
 
 function tell() {
   byId("who").hidden = token() === null;
-  byId("who-name").textContent = subject(token() ?? "") ?? "with a token";
+  byId("who-name").textContent = shown(subject(token() ?? "") ?? "with a token");
 }
 
 /** Return whom a token says it names. Only to be shown: whether that is true, the API alone can tell. */

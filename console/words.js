@@ -14,6 +14,16 @@ const STATES = {
   FAILED: ["ended", "everything that was done is taken back"],
 };
 
+/** The states as a saga passes through them, and as people look for trouble in them. */
+export const STATES_IN_ORDER = Object.keys(STATES);
+
+/** Why an order needs a person: in a word, and what that means. */
+export const CAUSES = {
+  STUCK: ["stuck", "something that must be done keeps failing, and is still tried"],
+  WEDGED: ["at a standstill", "the orchestrator's own code fails on it"],
+  LEFT_OPEN: ["left open", "nobody works on it any more, and what was done until then is kept"],
+};
+
 /** By status of the order's own record. */
 const STATUSES = {
   PENDING: ["quiet", "the order service has it on record as open"],
@@ -33,9 +43,15 @@ export function statusChip(status) {
   return el(`span.chip.plain.${tone}`, { title: meaning || null }, status);
 }
 
-/** Return the mark of an order that somebody has to look after. */
-export function attention() {
-  return el("span.chip.attention", { title: "somebody has to look after it" }, "⚠ Needs attention");
+/** Return the mark of an order that somebody has to look after, and why, as far as that is known. */
+export function attention(need) {
+  const [word, meaning] = CAUSES[need?.cause] ?? [null, "somebody has to look after it"];
+  return el("span.chip.attention", { title: need?.message ?? meaning }, word ? `⚠ Needs attention: ${word}` : "⚠ Needs attention");
+}
+
+/** Return the tone of a state. */
+export function toneOf(state) {
+  return (STATES[state] ?? ["quiet"])[0];
 }
 
 /** Return what a state means. */

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 MAX_LINES = 1_000
@@ -17,14 +17,12 @@ ROWS = Field(min_length=1, max_length=MAX_ROWS)
 MAX_TOTAL_MINOR = 2**53
 MAX_DEPOSIT_MINOR = 10**12
 MAX_PIECES = 10**9
-MAX_TEXT = 200
 
 IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
 SKU = r"^[A-Za-z0-9 _-]{1,64}$"
 STEP_NAME = r"^[A-Za-z]{1,64}$"
 REASON = r"^[A-Z][A-Z0-9_]{0,99}$"
-NOT_BLANK = r"^[^\x00]*[^\x00\s][^\x00]*$"  # and no NUL, which no database takes
 
 IN_WORDS = {
     IDENTIFIER: "1 to 64 letters, digits, _ or -",
@@ -32,7 +30,6 @@ IN_WORDS = {
     SKU: "1 to 64 letters, digits, spaces, _ or -",
     STEP_NAME: "a step's name, of 1 to 64 letters",
     REASON: "a reason in capitals, like OUT_OF_STOCK",
-    NOT_BLANK: "text that is not blank, and has no NUL",
 }
 """By pattern: what is asked for, as people are told who gave something else."""
 
@@ -42,19 +39,6 @@ Sku = Annotated[str, Field(pattern=SKU, description=IN_WORDS[SKU])]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 PriceMinor = Annotated[int, Field(strict=True, ge=0, le=10**9, description="in minor units, e.g. pence")]
 TotalMinor = Annotated[int, Field(strict=True, ge=0, le=MAX_TOTAL_MINOR, description="in minor units, e.g. pence")]
-
-
-def _readable(text: str) -> str:
-    """Return a text in one line; refuse what no reader sees, or what changes how they see the rest."""
-    line = " ".join(text.split())
-    if not line:
-        raise PydanticCustomError("empty", "Should say something")
-    if not line.isprintable():
-        raise PydanticCustomError("unreadable", "Should have no control or format characters")
-    return line
-
-
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_readable)]
 
 
 def not_zero(number: int) -> int:

@@ -1,13 +1,7 @@
 """What a person may tell a running saga."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from contracts.base import NOT_BLANK, Contract
-
-Words = Annotated[str, Field(strict=True, min_length=1, max_length=1_000, pattern=NOT_BLANK)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=200, pattern=NOT_BLANK)]
+from contracts.base import Contract
+from contracts.text import Name, Words
 
 
 class Decision(Contract):

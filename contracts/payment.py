@@ -14,11 +14,11 @@ from contracts.base import (
     Identifier,
     KeyedCommand,
     Refusal,
-    Text,
     TotalMinor,
     not_zero,
     refuse_repeats,
 )
+from contracts.text import Name
 
 
 class ProcessPaymentCommand(Command):
@@ -133,7 +133,7 @@ class DepositMoneyCommand(KeyedCommand):
     customer_id: Identifier
     currency: Currency
     amount_minor: Deposit
-    reason: Text
+    reason: Name
     by: str = ""
 
 

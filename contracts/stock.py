@@ -17,10 +17,10 @@ from contracts.base import (
     Quantity,
     Refusal,
     Sku,
-    Text,
     not_zero,
     refuse_repeats,
 )
+from contracts.text import Name
 
 MAX_PRICES = 20
 
@@ -94,7 +94,7 @@ class ProductOffer(Contract):
     """
 
     sku: Sku
-    name: Text
+    name: Name
     opening_stock: Pieces = 0
     prices: Prices | None = None
 
@@ -142,7 +142,7 @@ class MoveStockCommand(KeyedCommand):
 
     sku: Sku
     change: Change
-    reason: Text
+    reason: Name
     by: str = ""
 
 

@@ -20,6 +20,7 @@ from temporalio.client import Client
 from config import Settings, connect, leave, read_settings
 from contracts.order import saga_id
 from contracts.states import OrderStatus
+from contracts.text import cleaned
 from operations import endings, kept
 from operations.endings import CannotAsk, Sagas, find_endings
 from operations.invariants import CannotRead, broken, invariants_of, snapshot
@@ -176,9 +177,12 @@ def show(report: Report, console: Console) -> None:
 
 
 def _print(console: Console, head: str, told: str, style: str = "") -> None:
-    """Print a line, its head in a style, or all of it when it has no head; in a terminal wrapped, in a file whole."""
+    """Print a line, its head in a style, or all of it when it has no head; in a terminal wrapped, in a file whole.
+
+    What people wrote into a record is shown and does nothing: no escape sequence of theirs reaches the terminal.
+    """
     width = max(console.width - len(head), MIN_WIDTH) if console.is_terminal else sys.maxsize
-    for number, line in enumerate(textwrap.wrap(told, width)):
+    for number, line in enumerate(textwrap.wrap(cleaned(told), width)):
         before = head if number == 0 else " " * len(head)
         console.print(Text.assemble((before, style), (line, "" if head.strip() else style)), soft_wrap=True)
 
@@ -190,7 +194,7 @@ async def main(settings: Settings) -> int:
     try:
         report = await audit(settings, client)
     except CannotRead as reason:
-        print(f"cannot audit: {reason}", file=sys.stderr)
+        print(f"cannot audit: {cleaned(str(reason))}", file=sys.stderr)
         return 2
     for name in TABLES:
         _print(console, f"{name:8}  ", sa.make_url(settings.database_url(name)).render_as_string(hide_password=True))

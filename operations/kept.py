@@ -12,6 +12,7 @@ from contracts.money import money
 from contracts.order import Compensation
 from contracts.states import OrderStatus
 from contracts.steps import STEPS
+from contracts.text import is_seen
 from operations.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
 from participants.payment.tables import PAYMENTS
@@ -127,5 +128,5 @@ def _settled(raw: Any) -> dict[str, Compensation]:
         compensations = COMPENSATIONS.validate_python(raw)
     except ValidationError:  # no person's word
         return {}
-    settled = [c for c in compensations if c.state == "SETTLED" and c.settled and c.settled.by]
+    settled = [c for c in compensations if c.state == "SETTLED" and c.settled and is_seen(c.settled.by)]
     return {PARTICIPANT_OF.get(c.step, c.step): c for c in settled}

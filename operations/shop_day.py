@@ -18,10 +18,12 @@ from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from config import Settings, leave
+from contracts.text import cleaned
 from contracts.views import OrderView, TimelineEntry
 from contracts.words import describe
 from operations.audit import Report, audit, show
@@ -90,7 +92,7 @@ def tell_first(placed: Placed, reason: str | None, console: Console) -> None:
     for outcome in placed.outcomes:
         view = outcome.closed
         if view and (view.failure.reason if view.failure else None) == reason:
-            console.print(f"\norder {view.order_id}  {describe(outcome.order)}", style="bold", highlight=False)
+            console.print(f"\norder {view.order_id}  {describe(outcome.order)}", style="bold", highlight=False, markup=False)
             tell(view, console)
             return
 
@@ -101,9 +103,10 @@ def tell(view: OrderView, console: Console) -> None:
         detail = entry.detail.get("summary") or entry.detail.get("message") or ""
         at = entry.at.isoformat(timespec="milliseconds")[11:23]
         line = f"  {at}  {entry.kind:8} {entry.name:26} {entry.participant or '':8} {detail}".rstrip()
-        console.print(line, style=_style(entry), highlight=False, markup=False, soft_wrap=True)
+        console.print(cleaned(line), style=_style(entry), highlight=False, markup=False, soft_wrap=True)
     if view.failure:
-        console.print(f"  why: {view.failure.reason}, {view.failure.message}", style="red", highlight=False, markup=False)
+        why = cleaned(f"{view.failure.reason}, {view.failure.message}")
+        console.print(f"  why: {why}", style="red", highlight=False, markup=False)
 
 
 def _style(entry: TimelineEntry) -> str:
@@ -115,7 +118,8 @@ def tell_troubles(placed: Placed, console: Console) -> None:
     """Print the first of the orders that are still open or were refused, and what the last answer was."""
     for outcome in (*placed.open, *placed.refused)[:MOST_TOLD]:
         state = outcome.refused or (f"still {outcome.view.state}" if outcome.view else "no answer")
-        console.print(f"  order {outcome.order.order_id}: {state}", style="red", highlight=False, markup=False, soft_wrap=True)
+        told = cleaned(f"  order {outcome.order.order_id}: {state}")
+        console.print(told, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def figures(day: Path, data: ShopData, placed: Placed) -> Table:
@@ -125,7 +129,7 @@ def figures(day: Path, data: ShopData, placed: Placed) -> Table:
     table.add_column(justify="right")
     table.add_row("completed", f"{placed.completed:,}", style="green")
     for reason, count in sorted(placed.failed.items()):
-        table.add_row(f"failed: {reason}", f"{count:,}", style="yellow")
+        table.add_row(Text(f"failed: {cleaned(reason)}"), f"{count:,}", style="yellow")
     if placed.open:
         table.add_row("still open", f"{len(placed.open):,}", style="red")
     if placed.refused:

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
+from contracts.text import shortened
 from routes.problems import Problem, answer, documented
 
 MOST_OF_A_NAME = 60
@@ -78,7 +79,7 @@ class Caller:
 
     def signed(self, name: str) -> str:
         """Return the name that a decision is recorded under: a token's subject stands beside whatever the caller says."""
-        return name if self.subject in ("", name) else f"{name[:MOST_OF_A_NAME]} (as {self.subject})"
+        return name if self.subject in ("", name) else f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"
 
 
 def caller_of(request: Request) -> Caller:

@@ -1,5 +1,6 @@
 """The console: static files that any browser may have; what they show they ask of the API, as whoever looks at them."""
 
+import json
 import re
 from hashlib import sha256
 from http import HTTPStatus
@@ -7,6 +8,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
+
+from contracts.money import MOST_CURRENCIES_HAVE, UNUSUAL
+from contracts.text import REFUSED
 
 FOLDER = Path(__file__).parent.parent / "console"
 PAGE = "index.html"
@@ -33,6 +37,21 @@ HEADERS = {
     "Cache-Control": "no-cache",  # kept, and asked for again by its ETag: the modules of two releases must not meet
 }
 
+MADE = {
+    "currencies.js": f"""/**
+ * How currencies are divided, by the table of contracts/money.py.
+ */
+export const UNUSUAL = {json.dumps(UNUSUAL)};
+export const MOST_CURRENCIES_HAVE = {MOST_CURRENCIES_HAVE};
+""",
+    "unseen.js": f"""/**
+ * The signs that act or hide without being seen, by the table of contracts/text.py.
+ */
+export const REFUSED = new RegExp({json.dumps(REFUSED.pattern)}, "gu");
+""",
+}
+"""Modules that are made out of what the services know, so that there is no second table of it."""
+
 router = APIRouter(include_in_schema=False)
 
 
@@ -54,6 +73,8 @@ def _read(name: str) -> bytes:
     Raises:
         HTTPException: 404, there is no such file.
     """
+    if name in MADE:
+        return MADE[name].encode()
     try:
         if NAME.fullmatch(name):
             return (FOLDER / name).read_bytes()

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contracts.base import ROWS, Currency, Identifier, Sku, Text
+from contracts.base import ROWS, Currency, Identifier, Sku
 from contracts.payment import (
     Deposit,
     MoneyDepositedEvent,
@@ -25,6 +25,7 @@ from contracts.stock import (
     StockView,
     each_sku_once,
 )
+from contracts.text import Name
 from routes import examples
 from routes.access import Known
 from routes.orders import RequestKey
@@ -52,7 +53,7 @@ class ProductBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.PRODUCT]})
 
-    name: Text
+    name: Name
     opening_stock: Pieces = 0
     prices: Prices | None = Field(default=None, description="list prices in minor units; left as they are when not given")
 
@@ -77,7 +78,7 @@ class MovementBody(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [examples.MOVEMENT]})
 
     change: Change
-    reason: Text
+    reason: Name
 
 
 class WalletBody(Body):
@@ -109,7 +110,7 @@ class DepositBody(Body):
 
     amount_minor: Deposit
     currency: Currency
-    reason: Text
+    reason: Name
 
 
 @router.post("/stock", responses=TOLD)

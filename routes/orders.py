@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
+from contracts.money import CurrencyInUse
 from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
@@ -56,6 +57,7 @@ class OrderBody(PlaceOrder):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ORDER]})
 
+    currency: CurrencyInUse
     lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=MAX_LINES)]
 
 

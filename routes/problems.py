@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from contracts.text import cleaned
 from contracts.views import Closed
 from contracts.words import problems
 
@@ -46,7 +47,8 @@ class Problem(Exception):
 
     def __init__(self, status: HTTPStatus, slug: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.document = ProblemDocument(type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=detail)
+        told = cleaned(detail)  # it may repeat what others wrote
+        self.document = ProblemDocument(type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=told)
         self.headers = headers
 
 
@@ -103,7 +105,7 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Ca
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         found = problems(error.errors())
-        fields = [FieldProblem(field=_field(place), message=message) for place, message in found[:MOST_FIELDS]]
+        fields = [FieldProblem(field=cleaned(_field(place)), message=cleaned(message)) for place, message in found[:MOST_FIELDS]]
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         told = [f"{f.field}: {f.message}" for f in fields[:MOST_TOLD]]
         detail = "; ".join([*told, f"and {len(found) - len(told)} more"] if len(found) > len(told) else told)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Self
+from urllib.parse import quote
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
@@ -254,7 +255,8 @@ class Sagas:
         return self._client.get_workflow_handle(saga_id(order_id))
 
     def _links(self, order_id: str) -> Links:
-        workflow = f"{self._web_ui_url}/namespaces/{self._client.namespace}/workflows/{saga_id(order_id)}"
+        namespace = quote(self._client.namespace, safe="")
+        workflow = f"{self._web_ui_url}/namespaces/{namespace}/workflows/{saga_id(order_id)}"
         return Links(self=f"/orders/{order_id}", events=f"/orders/{order_id}/events", temporal=workflow)
 
     async def _start(self, order_id: str, order: PlaceOrder, request_key: str | None, fingerprint: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from contracts.decisions import ACTS, Decision, StepDecision, act_of
 from contracts.states import SagaState
 from contracts.steps import STEPS
+from contracts.text import ON_RECORD
 from contracts.views import TimelineEntry
 from temporal_saga.timeline import RESET, Moment
 
@@ -117,10 +118,10 @@ class Teller:
 
 
 def read(kind: type[Decision], detail: Mapping[str, Any]) -> Decision | None:
-    """Return what a person said, or None when it cannot be read as that."""
+    """Return what a person said, or None when it cannot be read as that; of an update that it was taken is known."""
     try:
         [argument] = detail.get("arguments", [])
-        return kind.model_validate(argument)
+        return kind.model_validate(argument, context=ON_RECORD if detail.get("by") == "update" else None)
     except ValueError:
         return None
 

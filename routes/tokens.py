@@ -9,6 +9,7 @@ import jwt
 
 from config import Settings
 from contracts.base import IDENTIFIER
+from contracts.text import flaw
 from routes.access import Caller, unauthorized
 from routes.keys import INVALID, Keys
 
@@ -73,8 +74,8 @@ class Tokens:
 def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float) -> Caller:
     """Return whom the claims of a token name. A customer that cannot be read is no customer, and not all of them."""
     subject, scopes = claims["sub"], claims.get("scope", "")
-    if not (0 < len(subject) <= MOST_SUBJECT and subject.isprintable()):
-        raise _refused(f"has a sub that is no name of 1 to {MOST_SUBJECT} characters")
+    if len(subject) > MOST_SUBJECT or flaw(subject, one_line=True):
+        raise _refused(f"has a sub that is no name of 1 to {MOST_SUBJECT} characters, all of them seen")
     if not isinstance(scopes, str):
         raise _refused("has a scope that is no text, like 'orders:read orders:write'")
     customer_id = claims.get(customer_claim)

@@ -18,6 +18,7 @@ from contracts.order import (
     Settlement,
 )
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
+from contracts.text import as_code
 from contracts.words import describe, itemise
 from temporal_saga.duty import Duty, Progress, Standing
 from temporal_saga.saga import Saga
@@ -216,10 +217,10 @@ class Record:
             told += [describe(self.order), itemise(self.order)]
         if self.failure is not None:
             where = f" at {self.failure.step}" if self.failure.step else ""
-            told.append(f"Failed{where}: **{self.failure.reason}**, {self.failure.message}")
+            told.append(f"Failed{where}: **{as_code(self.failure.reason)}**, {as_code(self.failure.message)}")
             told.append("\n".join(f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()))
         told += [
-            f"**{duty.step} is stuck**: {duty.name} keeps failing ({duty.trouble}). It is still tried; "
+            f"**{duty.step} is stuck**: {duty.name} keeps failing ({as_code(str(duty.trouble))}). It is still tried; "
             f"`retry_step` tries it now, {_way_out(duty)}."
             for duty in self._saga.stuck
         ]
@@ -234,7 +235,7 @@ def _standing(duty: Duty) -> Progress:
 def _way_out(duty: Standing) -> str:
     if (said := duty.settlement) is None:
         return "`settle_step` says that it was put right by hand"
-    return f"and when it gets through, the record hears that {said.by} settled it"
+    return f"and when it gets through, the record hears that {as_code(said.by)} settled it"
 
 
 def _as_obeyed(compensation: Compensation) -> Compensation:

@@ -248,6 +248,115 @@ async def test_what_people_write_stays_text(page: Page, stack: Stack) -> None:
     stack.ready("payment")
 
 
+async def test_an_order_that_was_left_open_is_not_closed(page: Page, stack: Stack) -> None:
+    """It says since when nobody works on it and what can be done, offers no act that nobody would hear of."""
+    since = "2026-01-01T00:00:00Z"
+    need = {"cause": "LEFT_OPEN", "since": since, "message": "its saga was ended from outside: temporal workflow reset …"}
+    await shows(page, stack, state="PAYMENT_COMPLETED", attention=need)
+    await expect(page.locator(".person")).to_contain_text("It needs a person: it is left open, since ")
+    await expect(page.locator(".person")).to_contain_text("Its saga was ended from outside: temporal workflow reset …")
+    await expect(page.locator(".person time")).to_have_attribute("datetime", since)
+    await expect(page.locator(".chips")).to_contain_text("Needs attention: left open")
+    await expect(page.locator(".live")).to_have_text("ended from outside")
+    await expect(page.locator(".acts .act")).to_have_count(0)
+    await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
+
+
+async def test_a_paused_command_is_shown_as_paused(page: Page, stack: Stack) -> None:
+    """With who paused it and why; it is not told that it is tried."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="paused"))
+        until(lambda: stack.at_work("paused", "ProcessPayment"), "the payment is under way")
+        by = ["--identity", "olga", "--reason", "the bank asks us to wait", "--activity-id", pending(stack, "paused")]
+        stack.temporal("activity", "pause", "--workflow-id", "order-paused", *by)
+        await is_open(page, "paused", "PENDING")
+        card = step(page, "ProcessPayment").locator(".step")
+        await expect(card).to_have_attribute("data-state", "paused")
+        await expect(card).to_contain_text("olga: the bank asks us to wait")
+        await expect(page.locator(".stuck")).to_contain_text("ProcessPayment is paused: paused by olga: the bank asks us to wait")
+    unpause = ["--identity", "olga", "--activity-id", pending(stack, "paused")]
+    stack.temporal("activity", "unpause", "--workflow-id", "order-paused", *unpause, check=False)
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(page.locator(".stuck")).to_have_count(0)
+
+
+def pending(stack: Stack, order_id: str) -> str:
+    """Return the id of the activity that an order waits for; "1" when there is none."""
+    shown = json.loads(stack.temporal("workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json"))
+    return str(next((told["activityId"] for told in shown.get("pendingActivities", [])), "1"))
+
+
+async def test_a_failed_order_says_that_the_money_is_back(page: Page, stack: Stack) -> None:
+    """And when, in the sentence that the API tells."""
+    stack.place(order(sku="scarce", quantity=9, order_id="returned"), Prefer="wait=20")
+    await is_open(page, "returned", "FAILED")
+    told = stack.closed("returned")["refund"]["message"]
+    assert told.startswith("9.00 GBP went back to the customer at ")
+    await expect(page.locator(".refund")).to_have_text(f"The money: {told}.")
+
+
+async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None:
+    """It says that nobody works on it any more and what can be done; reset, it goes on, and the page with it."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="ended"))
+        until(lambda: stack.at_work("ended", "ProcessPayment"), "the payment is under way")
+        await is_open(page, "ended", "PENDING")
+        stack.temporal("workflow", "terminate", "--workflow-id", "order-ended", "--reason", "by mistake")
+        await expect(page.locator(".person")).to_contain_text("It needs a person: it is left open, since ")
+        await expect(page.locator(".person")).to_contain_text("temporal workflow reset --workflow-id order-ended")
+        await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
+        await expect(page.locator(".acts .act")).to_have_count(0)
+    stack.temporal("workflow", "reset", "--workflow-id", "order-ended", "--type", "LastWorkflowTask", "--reason", "it goes on")
+    await expect(page.locator(".chips")).not_to_contain_text("Needs attention")
+    stack.closed("ended")
+    await expect(page.locator(".live")).to_have_text("complete")
+
+
+async def test_what_the_customer_is_told_is_shown(page: Page, stack: Stack) -> None:
+    """Beside what an operator is told, so that both can speak of the same."""
+    told = "We are sorry: not everything in your order is still in stock."
+    failure = {
+        "reason": "OUT_OF_STOCK",
+        "message": "scarce: 9 asked, 1 left",
+        "step": "DecreaseStock",
+        "event": "StockDecreaseFailedEvent",
+    }
+    await shows(
+        page, stack, state="FAILED", failure=failure | {"details": {}, "customer_message": told}, closed_at="2026-01-01T00:00:00Z"
+    )
+    await expect(sentence(page)).to_have_text("scarce: 9 asked, 1 left")
+    await expect(page.locator(".for-customer")).to_have_text(f"The customer is told: “{told}”")
+
+
+async def test_no_text_acts_on_what_stands_around_it(page: Page, stack: Stack) -> None:
+    """Old records may hold anything: what acts unseen is spelt out, and each text keeps its direction to itself."""
+    backwards = "\u202eesrever\u2066\x1b[31m\u200b"
+    spelt = r"\u202eesrever\u2066\x1b[31m\u200b"
+    word = {"by": "\u200b", "reason": backwards, "evidence": "\u2060", "at": "2026-01-01T00:00:00Z"}
+    failure = {
+        "reason": "CANCELLED",
+        "message": f"cancelled by otto: {backwards}",
+        "step": None,
+        "event": None,
+        "details": {"by": backwards},
+    }
+    timeline = [{"at": word["at"], "kind": "decision", "name": "cancel", "participant": None, "attempt": None, "detail": word}]
+    settled = {"step": "ProcessPayment", "command": "RefundPaymentCommand", "state": "SETTLED", "attempts": 3, "settled": word}
+    told = {"failure": failure, "timeline": timeline, "compensations": [settled]}
+    await shows(page, stack, state="FAILED", closed_at=word["at"], needs_attention=False, **told)
+    await expect(sentence(page)).to_have_text(f"cancelled by otto: {spelt}")
+    await expect(page.locator(".settlement dd")).to_have_text([r"\u200b", spelt, r"\u2060"])
+    await expect(page.locator(".timeline .said")).to_have_text(rf"by \u200b: {spelt} · evidence: \u2060")
+    text = await page.evaluate("document.body.textContent + document.title + document.documentElement.outerHTML")
+    assert not set("\u202e\u2066\x1b\u200b\u2060") & set(text)
+    await shows(page, stack, state="FAILED", failure=failure | {"message": "👩‍💻 می‌خواهم"}, closed_at=word["at"])
+    await expect(sentence(page)).to_have_text("👩‍💻 می‌خواهم")
+    isolated = await page.evaluate(
+        "[...document.querySelectorAll('span, b, code, bdi, a')].map(e => getComputedStyle(e).unicodeBidi)"
+    )
+    assert set(isolated) == {"isolate"}
+
+
 async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> None:
     """No text of an answer becomes markup, and no link leads elsewhere than to the web, should the API be deceived itself."""
     evil = "<img src=x onerror=alert(1)>\"'><svg onload=alert(2)>"

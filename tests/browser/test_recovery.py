@@ -1,5 +1,6 @@
 """What the console shows while a part is away, and when it is back."""
 
+import re
 import time
 
 import pytest
@@ -76,7 +77,7 @@ async def test_a_page_that_nobody_looks_at_asks_nothing(page: Page, stack: Stack
     """Neither the list nor an order, nor its stream; it goes on when it is looked at again."""
     asked: list[str] = []
     stack.place(order(price=100_000, order_id="unseen"))
-    page.on("request", lambda sent: asked.append(sent.url) if "/orders" in sent.url else None)
+    page.on("request", lambda sent: asked.append(sent.url) if re.search("/orders|/overview", sent.url) else None)
     for address, shown in (("/", ".orders tbody tr"), ("/?order=unseen", ".live.on")):
         await page.goto(address)
         await expect(page.locator(shown).first).to_be_visible()

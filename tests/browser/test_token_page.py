@@ -125,3 +125,16 @@ async def test_a_token_is_kept_for_the_tab_alone(page: Page) -> None:
     await expect(notice(page)).to_be_hidden()
     kept = await page.evaluate("[localStorage.length, document.cookie, location.href.includes('eyJ'), sessionStorage.length]")
     assert kept == [0, "", False, 1]
+
+
+async def test_a_customer_sees_the_figures_of_their_own_orders(page: Page, stack: Stack) -> None:
+    """Nobody else's are counted; another token is another look."""
+    everybody = stack.http.get("/overview", headers=bearer(READ)).json()["states"]
+    assert sum(everybody.values()) > 0
+    await page.goto("/")
+    await give(page, token(READ, customer_id="nobody"))
+    await expect(page.locator(".need")).to_have_text("No order needs a person")
+    await expect(page.locator(".figures b")).to_have_text(["0"] * len(everybody))
+    await page.get_by_role("button", name="Forget token").click()
+    await give(page, token(READ))
+    await expect(page.locator(".figures").first.locator("b")).to_have_text([str(count) for count in everybody.values()])

@@ -71,6 +71,40 @@ def test_a_large_order_waits_until_it_is_approved(stack: Stack) -> None:
     assert say(stack, "/orders/nobody/approve", ANN)[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("field", "text", "why"),
+    [
+        ("by", "\u200b", "by: must not hold U+200B, which acts or hides without being seen"),
+        ("by", "otto\nroot", "by: must be one line, without tabs"),
+        ("reason", "\x1b[2Jall is well", "reason: must not hold U+001B, which acts or hides without being seen"),
+        ("evidence", "\u202e1174", "evidence: must not hold U+202E, which acts or hides without being seen"),
+        ("evidence", "\u0301", "evidence: must have a visible sign"),
+    ],
+)
+def test_a_word_that_nobody_sees_is_refused(stack: Stack, field: str, text: str, why: str) -> None:
+    """Whatever the order: a record that names such a person would name nobody."""
+    status, problem = say(stack, "/orders/any/steps/ProcessPayment/settle", OTTO | {field: text})
+    assert (status, problem["detail"]) == (422, why)
+
+
+def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
+    """A reason may have lines; no line of it stands in a log as if it were ours."""
+    forged = "fine\nready: payment"
+    stack.place(order(price=LARGE, order_id="forged"))
+    in_state(stack, "forged", "AWAITING_REVIEW")
+    with stack.locked("payment"):
+        assert say(stack, "/orders/forged/approve", ANN | {"reason": forged})[0] == 202
+        until(lambda: stack.at_work("forged", "ProcessPayment"), "it goes on")
+        status, problem = say(stack, "/orders/forged/approve", ANN | {"by": "bob"})
+        assert status == 409
+        assert problem["detail"].endswith(r"ann decided already: approve, fine\nready: payment")
+        told = json.dumps(ANN | {"by": "bob"})
+        stack.temporal("workflow", "signal", "--name", "approve", "--workflow-id", "order-forged", "--input", told)
+        until(lambda: r"approve, fine\nready: payment" in stack.said("orchestrator"), "the signal is ignored")
+    assert "\nready: payment" not in stack.said("orchestrator")
+    assert stack.closed("forged")["state"] == "COMPLETED"
+
+
 def test_a_large_order_is_rejected_by_a_signal(stack: Stack) -> None:
     """The command line serves as well, and the failure names who said no."""
     stack.place(order(price=LARGE, order_id="rejected"))

@@ -1,5 +1,6 @@
 """The audit of a shop's databases: O2 is proven like the invariants of one participant, and what cannot be read is said."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -92,6 +93,12 @@ def settle_by_nobody(shop: Shop) -> None:
     shop.corrupt("order", f"UPDATE orders SET compensations = '{nobody}' WHERE order_id = 'kept'")
 
 
+def settle_by_a_name_that_nobody_sees(shop: Shop) -> None:
+    word = """{"by": "\\u200b", "reason": "paid", "evidence": "\\u2060", "at": "2010-12-01T08:26:00Z"}"""
+    unseen = f"""[{{"step": "ProcessPayment", "command": "RefundPaymentCommand", "state": "SETTLED", "settled": {word}}}]"""
+    shop.corrupt("order", f"UPDATE orders SET compensations = '{unseen}' WHERE order_id = 'kept'")
+
+
 def settle_in_words_that_cannot_be_read(shop: Shop) -> None:
     shop.corrupt("order", """UPDATE orders SET compensations = '[{"state": 7}]' WHERE order_id = 'kept'""")
 
@@ -134,6 +141,7 @@ CORRUPTIONS: list[tuple[Callable[[Shop], None], tuple[str, ...]]] = [
     ),
     (cancel_and_keep_the_stock, ("order new is CANCELLED: 0 × MUG due, 2 × MUG kept",)),
     (settle_by_nobody, (KEPT,)),
+    (settle_by_a_name_that_nobody_sees, (KEPT,)),
     (settle_in_words_that_cannot_be_read, (KEPT,)),
     (charge_for_no_order, ("order ghost is not known to the order service, and 1.00 GBP of customer ann kept",)),
     (take_for_no_order, ("order ghost is not known to the order service, and 1 × MUG kept",)),
@@ -231,6 +239,20 @@ async def test_a_report_is_shown_whole_in_a_file_and_wrapped_in_a_terminal(shop:
     wrapped = shown(report, width=60, terminal=True).splitlines()
     assert max(map(len, wrapped)) <= 60
     assert len(wrapped) > len(said)
+
+
+async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
+    """What a person wrote into a record is shown: no escape of theirs, no other line and no other direction comes of it."""
+    word = {"by": "Eve\x1b[2J", "reason": "paid\nthe invariants hold", "evidence": "\u202eletter", "at": "2010-12-01T08:26:00Z"}
+    settled = [{"step": "ProcessPayment", "command": "RefundPaymentCommand", "state": "SETTLED", "settled": word}]
+    text = json.dumps(settled).replace(":", "\\:")
+    shop.corrupt("order", f"UPDATE orders SET compensations = '{text}' WHERE order_id = 'kept'")
+    report = await audit(shop.settings, None)
+    for terminal in (True, False):
+        said = shown(report, width=400, terminal=terminal)
+        assert not set("\x1b\u202e") & set(said)
+        told = r"Eve\x1b[2J settled RefundPaymentCommand, 2010-12-01 08:26 UTC: paid\nthe invariants hold; evidence: \u202eletter"
+        assert f"settled by hand: order kept keeps 16.50 GBP of customer ann: {told}\n" in said
 
 
 def shown(report: Report, *, width: int, terminal: bool) -> str:

@@ -27,6 +27,54 @@ def test_the_defaults_serve_one_machine() -> None:
     assert settings.web_ui_url == "http://localhost:8233"
 
 
+@pytest.mark.parametrize(
+    ("address", "links_to"),
+    [
+        ("https://ui.example.org", "https://ui.example.org"),
+        ("https://ui.example.org/", "https://ui.example.org"),
+        ("https://ui.example.org//", "https://ui.example.org"),
+        (" https://ui.example.org/temporal/ ", "https://ui.example.org/temporal"),
+        ("http://[::1]:8233/", "http://[::1]:8233"),
+        ("HTTPS://UI.example.org", "HTTPS://UI.example.org"),
+        ("  ", "http://localhost:8233"),
+        ("", "http://localhost:8233"),
+    ],
+)
+def test_the_web_ui_is_linked_to_however_its_address_ends(monkeypatch: pytest.MonkeyPatch, address: str, links_to: str) -> None:
+    """A slash at its end, or a blank around it, makes no other address of it; a path is kept."""
+    monkeypatch.setenv("TEMPORAL_UI_URL", address)
+    assert Settings().web_ui_url == links_to
+
+
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("ui.example.org:8233", "it must begin with http:// or https:// and a name"),
+        ("localhost:8233", "it must begin with http:// or https:// and a name"),
+        ("//ui.example.org", "it must begin with http:// or https:// and a name"),
+        ("javascript:alert(1)", "it must begin with http:// or https:// and a name"),
+        ("https://", "it must begin with http:// or https:// and a name"),
+        ("https:///path", "it must begin with http:// or https:// and a name"),
+        ("http://[::1", "Invalid IPv6 URL"),
+        ("https://ui.example.org:port", "Port could not be cast to integer value"),
+        ("https://ui example.org", "it must have no blanks"),
+        ("https://ui.example.org/a b", "it must have no blanks"),
+        ("https://ui.example.org/?namespace=x", "it must end before any ? or #"),
+        ("https://ui.example.org/#/x", "it must end before any ? or #"),
+        ("https://ui.example.org/?", "it must end before any ? or #"),
+        ("https://ann:secret@ui.example.org", "it must hold no name or password"),
+    ],
+)
+def test_an_address_that_no_link_can_begin_with_is_told(monkeypatch: pytest.MonkeyPatch, address: str, why: str) -> None:
+    """At the start, in one line, instead of a link on every order that leads nowhere; a password is not repeated."""
+    monkeypatch.setenv("TEMPORAL_UI_URL", address)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "TEMPORAL_UI_URL" in explain(refused.value)
+    assert why in explain(refused.value)
+    assert "secret" not in explain(refused.value)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_loopback_needs_no_permission(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     """The API may always listen where only this machine reaches it."""

@@ -1,5 +1,6 @@
 """The console's files: who gets them, and what they may do."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from api import create_app
 from config import Settings
 from contracts import stubs
+from contracts.money import UNUSUAL
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import STEPS
-from routes.console import FOLDER, POLICY
+from contracts.views import AttentionCause
+from routes.console import FOLDER, MADE, POLICY
 from tests.tokens import AUTHENTICATION
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
@@ -24,13 +27,14 @@ def client(**settings: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(create_app(Settings(**given))), base_url="http://localhost")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in FILES)])
+@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *MADE])])
 async def test_a_file_is_served_to_everybody(path: str) -> None:
     """With or without a token; as what it is, under the policy, and again only when it has changed."""
     kinds = {"": "text/html", "html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
     async with client(**AUTHENTICATION) as http:
         answer = await http.get(path, headers={"Authorization": "Bearer nonsense"})
-        assert (answer.status_code, answer.text) == (200, (FOLDER / (path[9:] or "index.html")).read_text())
+        name = path[9:] or "index.html"
+        assert (answer.status_code, answer.text) == (200, MADE.get(name) or (FOLDER / name).read_text())
         headers = answer.headers
         assert headers["Content-Type"].partition(";")[0] == kinds[path.rpartition(".")[2].lstrip("/")]
         assert headers["Content-Security-Policy"] == POLICY
@@ -66,6 +70,13 @@ async def test_the_files_count_among_requests() -> None:
         assert [(await http.get("/")).status_code for _ in range(3)] == [200, 200, 429]
 
 
+def test_there_is_one_table_of_currencies() -> None:
+    """The console is served what the services reckon with, and has no list of its own."""
+    told = re.findall(r"export const (\w+) = (.*);", MADE["currencies.js"])
+    assert {name: json.loads(value) for name, value in told} == {"UNUSUAL": dict(UNUSUAL), "MOST_CURRENCIES_HAVE": 2}
+    assert not [module.name for module in MODULES if re.search("JPY|KWD|CLF", module.read_text())]
+
+
 def test_the_page_loads_its_own_files_alone() -> None:
     """Every address in the page and every import of a module names a file that is there, and no file is left over."""
     page = (FOLDER / "index.html").read_text()
@@ -74,7 +85,7 @@ def test_the_page_loads_its_own_files_alone() -> None:
     for module in MODULES:
         loaded += re.findall(r'from "\./([^"]+)"', module.read_text())
         assert not re.findall(r'from "(?!\./)', module.read_text()), module.name
-    assert {*loaded, "index.html"} == set(FILES)
+    assert {*loaded, "index.html"} == {*FILES, *MADE}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
@@ -95,4 +106,4 @@ def test_the_console_knows_the_sagas_steps_and_states() -> None:
     assert list(zip(*drawn, strict=True)) == [(step.name, step.participant, step.refusal or "") for step in STEPS]
     for event, command in zip(re.findall(r'event: "(\w+)"', table), (step.command for step in STEPS), strict=True):
         assert stubs.is_event(command, {"event": event, "order_id": "7", "currency": "GBP", "amount_minor": 1})
-    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus}
+    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {*SagaState, *OrderStatus, *AttentionCause}

@@ -23,7 +23,7 @@ def test_there_are_files_to_look_at() -> None:
 # What a file imports.
 
 
-BASICS = "contracts.base contracts.money contracts.states"
+BASICS = "contracts.base contracts.money contracts.states contracts.text"
 WORDS = " ".join(f"contracts.{path.stem}" for path in files("contracts/*.py") if path.stem != "stubs")
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
@@ -38,6 +38,7 @@ API = (
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
     "contracts/base.py contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
+    "contracts/money.py contracts/text.py": "pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
@@ -59,11 +60,12 @@ ROOMS = {
     "routes/*": API,
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} temporal_saga.database fastapi_offline limits prometheus_fastapi_instrumentator uvicorn",
-    "worker.py": "activities config contracts participants temporal_saga.database temporal_saga.policy waiting workflows "
+    "api.py": f"{API} logs temporal_saga.database fastapi_offline limits prometheus_fastapi_instrumentator uvicorn",
+    "worker.py": "activities config contracts logs participants temporal_saga.database temporal_saga.policy waiting workflows "
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
     "embedded.py": "config contracts",
+    "logs.py": "contracts.text",
     "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""

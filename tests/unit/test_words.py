@@ -19,6 +19,14 @@ ORDER = PlaceOrder(customer_id="17850", currency="GBP", lines=(LINE,))
         (2**53, "USD", "90071992547409.92 USD"),
         (1530, "JPY", "1530 JPY"),
         (1530, "KWD", "1.530 KWD"),
+        (1530, "CLF", "0.1530 CLF"),
+        (12_345_678, "UYW", "1234.5678 UYW"),
+        (0, "CLF", "0.0000 CLF"),
+        (1530, "UYI", "1530 UYI"),
+        (1530, "XAU", "1530 XAU"),
+        (1530, "HRK", "15.30 HRK"),
+        (-5, "GBP", "-0.05 GBP"),
+        (-1530, "CLF", "-0.1530 CLF"),
     ],
 )
 def test_an_amount_is_told_as_its_currency_is_divided(minor: int, currency: str, told: str) -> None:

@@ -61,6 +61,9 @@ CANCELS: dict[str, tuple[Any, ...]] = {
     "an empty reason": (DECISION | {"reason": ""},),
     "a wrong type": (DECISION | {"by": 7},),
     "too many words": (DECISION | {"reason": "x" * 1_001},),
+    "a name that nobody sees": (DECISION | {"by": "\u200b"},),
+    "a reason that acts on a terminal": (DECISION | {"reason": "\x1b[2J"},),
+    "a reason that reads backwards": (DECISION | {"reason": "\u202edrawkcab"},),
     "an unknown encoding": (KLINGON,),
     "no JSON": (raw(b"{by:"),),
 }

@@ -130,6 +130,23 @@ async def test_the_web_ui_lists_the_handlers_with_what_they_do(script: Script) -
     assert '{"by": "…", "reason": "…"}' in described["request_cancel"]
 
 
+async def test_the_web_ui_shows_what_others_write_as_text(script: Script) -> None:
+    """A reason that is Markdown is neither a link nor bold nor a heading there, and stays in its own paragraph."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    evil = {"by": "an**na**", "reason": "[pay](javascript:alert(1))\n\n# Settled ![](https://evil.example/x.png)"}
+    await script.handle.signal("cancel", evil)
+    script.answer(yes(payment))
+    refund = await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    metadata = await script.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    script.answer(yes(refund))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+    shown = "cancelled by an**na**: [pay](javascript:alert(1))  # Settled ![](https://evil.example/x.png)"
+    assert f"Failed: **`CANCELLED`**, `{shown}`" in metadata.current_details.split("\n\n")
+
+
 async def test_every_command_is_summed_up_for_the_web_ui(script: Script) -> None:
     """The history reads like the business."""
     await out_of_stock(script)

@@ -11,6 +11,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from routes.story import tell
 from temporal_saga.timeline import Moment, project
 from tests.workflow.record import HISTORIES, OF_THIS_MACHINE
 from tests.workflow.stage import RUNNER
@@ -122,6 +123,7 @@ TIMELINES = {
         "state ROLLING_BACK",
         *CANCELLED,
     ],
+    "unseen_text_was_taken": [*STUCK, "decision request_settle_step", "state ROLLING_BACK", *CANCELLED],
     "earlier_run_found": [
         "state PENDING",
         "command RegisterOrderCommand",
@@ -176,6 +178,13 @@ def test_a_stored_history_tells_its_story(path: Path) -> None:
 def test_every_story_is_stored() -> None:
     """The first release recorded each of them."""
     assert {path.stem for path in FILES if path.parent.name == "0.1"} >= {story.__name__ for story in RECORDED}
+
+
+def test_what_was_taken_with_unseen_text_is_still_told() -> None:
+    """A settlement of before the rule counts, and is told as it is; nothing that is shown of it acts."""
+    told = tell(story(HISTORIES / "0.1" / "unseen_text_was_taken.json"))
+    [settled] = [entry.detail for entry in told if entry.name == "settle_step"]
+    assert (settled["by"], settled["evidence"]) == ("\u200b", "\u2060")
 
 
 def test_a_story_says_who_took_what_and_in_how_many_tries() -> None:
