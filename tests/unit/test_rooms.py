@@ -50,6 +50,7 @@ ROOMS = {
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
     "routes/tokens.py": f"{API} jwt",
     "routes/*": API,
+    "operations/runner.py": "supervisor",
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} temporal_saga.database fastapi_offline prometheus_fastapi_instrumentator uvicorn",
