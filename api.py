@@ -1,7 +1,6 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
@@ -12,7 +11,8 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
 
-from config import Settings, connect, read_settings
+import logs
+from config import Settings, connect, leave, read_settings
 from participants.order.service import OrderService
 from routes import access, acts, console, events, limits, metrics, orders, problems, reads
 from routes.access import Authentication
@@ -78,18 +78,19 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
+    logs.configure()
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
-        log_level="info",
+        log_config=None,  # it is in logs.py
         access_log=False,
         timeout_graceful_shutdown=5,
     )
     server = Server(config)
     with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C
         server.run()
-    sys.exit(not server.started)
+    leave(not server.started)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def server_command(database: Path, port: int, ui_port: int | None) -> list[str]:
         "--ip=127.0.0.1",
         f"--port={port}",
         f"--db-filename={database}",
+        "--log-level=warn",
         *(f"--sqlite-pragma={pragma}" for pragma in SQLITE_PRAGMAS),
         *(f"--dynamic-config-value={value}" for value in DYNAMIC_CONFIG),
         *search_attribute_flags(),

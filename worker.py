@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
@@ -124,6 +125,6 @@ if __name__ == "__main__":
     chosen = parser.parse_args().roles or list(ROLES)
     if unknown := [role for role in chosen if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure()
     asyncio.run(main(chosen, read_settings()))
     leave()

@@ -53,7 +53,11 @@ class _Transport(xmlrpc.client.Transport):
         connection = http.client.HTTPConnection("supervisord")
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(ANSWER_SECONDS)
-        connection.sock.connect(SOCKET)
+        try:
+            connection.sock.connect(SOCKET)
+        except OSError:
+            connection.close()
+            raise
         return connection
 
 

@@ -31,14 +31,14 @@ class CannotStart(Exception):
     """Something outside the system keeps it from starting; the message says what, and what to do."""
 
 
-def read_settings() -> Settings:
-    """Return the settings of the environment.
+def read_settings(kind: type[Settings] = Settings) -> Settings:
+    """Return the settings of the environment, as far as this kind of settings reads it.
 
     Raises:
         CannotStart: one of them is wrong, or there is no Temporal to run.
     """
     try:
-        settings = Settings()
+        settings = kind()
         temporal_binary()
     except ValidationError as error:
         raise CannotStart(explain(error)) from error

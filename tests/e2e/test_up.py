@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import shlex
 import signal
 import socket
@@ -132,6 +133,15 @@ def up(shared: Up) -> Up:
         shared.start(*RUNNER)
         shared.until_up()
     return shared
+
+
+def test_a_clean_start_logs_no_warning(up: Up) -> None:
+    """No log of a system that has just come up has a word of trouble."""
+    trouble = re.compile(r"\b(WARN(ING)?|ERROR?|CRIT(ICAL)?|FATAL|Traceback)\b|\x1b")
+    logs = {log.name: log.read_text() for log in (up.data_dir / "log").iterdir()}
+    assert set(logs) == {f"{name}.log" for name in (*PARTS_BY_NAME, "supervisord")}
+    found = {name: [line for line in text.splitlines() if trouble.search(line)] for name, text in logs.items()}
+    assert not any(found.values()), found
 
 
 def test_what_it_says_to_try_works(up: Up) -> None:

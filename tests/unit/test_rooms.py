@@ -53,11 +53,12 @@ ROOMS = {
     "operations/runner.py": "supervisor",
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} temporal_saga.database fastapi_offline prometheus_fastapi_instrumentator uvicorn",
-    "worker.py": "activities config contracts participants temporal_saga.database temporal_saga.policy waiting workflows "
+    "api.py": f"{API} logs temporal_saga.database fastapi_offline prometheus_fastapi_instrumentator uvicorn",
+    "worker.py": "activities config contracts logs participants temporal_saga.database temporal_saga.policy waiting workflows "
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
     "embedded.py": "config contracts",
+    "logs.py": "temporal_saga.database temporalio",
     "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
