@@ -149,13 +149,9 @@ def test_what_other_images_need_of_ours_is_copied_into_them() -> None:
 
 def test_the_admin_tools_are_of_the_servers_version() -> None:
     """The schemas that they bring are the server's."""
-    images = {
-        name: service["build"]["dockerfile_inline"].split()[1]
-        for name, service in services().items()
-        if "temporal" in name and "build" in service
-    }
-    versions = {image.partition(":")[2] for image in images.values()}
-    assert len(versions) == 1, images
+    builds = [service["build"] for name, service in services().items() if "temporal" in name and "build" in service]
+    versions = {build["dockerfile_inline"].split()[1].partition(":")[2] for build in builds}
+    assert len(versions) == 1, versions
 
 
 def test_every_variable_given_to_ours_is_read() -> None:
