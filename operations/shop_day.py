@@ -182,6 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         told = f"the stack did not start:\n{error}"
     except CannotRead as error:
         told = f"cannot audit: {error}"
+    except OSError as error:  # no room for a folder, or for another process
+        told = f"cannot start: {error}"
     print(told, file=sys.stderr)
     return 1
 

@@ -61,6 +61,9 @@ PARTS = frozenset({"temporal", "orchestrator", "order", "payment", "stock", "api
 LOOK_SECONDS = 5
 """Between two looks at the data directory."""
 
+REPEAT_SECONDS = 60
+"""What a person must do something about is said again after so long."""
+
 Say = Callable[[str], None]
 
 
@@ -205,7 +208,7 @@ async def look_after(lock: TextIO, say: Say) -> None:
                 f"{_now()} DATA_DIR={folder} was deleted or replaced: what is taken now is lost when this stops. Stop it, put "
                 "the folder back from a backup, and start it again"
             )
-            await asyncio.sleep(60 - LOOK_SECONDS)
+            await asyncio.sleep(REPEAT_SECONDS)
             continue
         try:
             is_full = not has_room(folder)

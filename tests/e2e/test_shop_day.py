@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -128,3 +129,16 @@ def test_what_is_no_day_is_said_in_one_line(
     assert f"{tmp_path}/day.csv" in said.err
     assert said.err.count("\n") == 1
     assert not (tmp_path / "var").exists()
+
+
+def test_no_place_for_a_stack_of_its_own_is_said(
+    small_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no folder can be made, as on a full disk, one sentence says so."""
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert main([str(small_day)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("cannot start: ")
+    assert said.err.count("\n") == 1

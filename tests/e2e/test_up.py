@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,10 +20,11 @@ import httpx
 import psutil
 import pytest
 
+import operations.up
 from operations.parts import main as parts
-from operations.preflight import processes_of
+from operations.preflight import only_one, processes_of
 from operations.up import PARTS as NAMES
-from operations.up import SHORTEST_RUN_SECONDS, main, tell
+from operations.up import SHORTEST_RUN_SECONDS, look_after, main, tell
 from tests.stack import ROOT, free_port, until
 
 UP_SECONDS = 60
@@ -361,6 +363,32 @@ async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     refused, given_up = said
     assert refused.endswith("a part cannot be started, which is tried again: can't find command '/nowhere/ghost'")
     assert given_up.endswith(f"ghost does not come up and is given up; its log is {tmp_path / 'ghost.log'}")
+
+
+async def test_a_data_directory_that_is_deleted_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted, or another in its place, it is said what that means and what to do; put back, nothing more is said."""
+    monkeypatch.setattr(operations.up, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(operations.up, "REPEAT_SECONDS", 0.01)
+    data_dir, elsewhere = tmp_path / "var", tmp_path / "elsewhere"
+    said: list[str] = []
+    with only_one(data_dir) as lock:
+        looking = asyncio.create_task(look_after(lock, said.append))
+        await asyncio.sleep(0.1)
+        assert said == []
+        data_dir.rename(elsewhere)
+        await asyncio.to_thread(until, lambda: said, "it is told")
+        data_dir.mkdir()
+        (data_dir / "up.lock").touch()
+        said.clear()
+        await asyncio.to_thread(until, lambda: said, "it is told again")
+        assert f"DATA_DIR={data_dir} was deleted or replaced: what is taken now is lost when this stops" in said[0]
+        shutil.rmtree(data_dir)
+        elsewhere.rename(data_dir)
+        await asyncio.sleep(0.1)
+        said.clear()
+        await asyncio.sleep(0.1)
+        assert said == []
+        looking.cancel()
 
 
 def test_bad_settings_are_said_in_plain_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
