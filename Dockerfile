@@ -18,8 +18,9 @@ COPY participants/ participants/
 COPY routes/ routes/
 COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
-COPY api.py config.py waiting.py worker.py ./
+COPY api.py config.py logs.py waiting.py worker.py ./
 
-RUN python -m compileall -q .
+# Readable for the user below, whatever the checkout's modes are.
+RUN chmod -R a+rX . && python -m compileall -q .
 
 USER saga

@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
 
-.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories up shop demo audit lock clean
+.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories \
+	up ps stop start restart logs shop demo audit lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,21 @@ up: install ## the whole system on this machine, until Ctrl-C
 
 shop: install ## products or customers into the running shop: FILE=path.csv, see docs/API.md
 	@exec $(BIN)/python -m operations.shop $${FILE:+"$$FILE"}
+
+ps: install ## how each part of the running system stands
+	@exec $(BIN)/python -m operations.parts ps
+
+stop: install ## stop one part of it: make stop PART=stock
+	@exec $(BIN)/python -m operations.parts stop $(PART)
+
+start: install ## start it again
+	@exec $(BIN)/python -m operations.parts start $(PART)
+
+restart: install ## both
+	@exec $(BIN)/python -m operations.parts restart $(PART)
+
+logs: install ## the last lines of its log, or of all; FOLLOW=1 goes on
+	@exec $(BIN)/python -m operations.parts logs $(PART) $(if $(FOLLOW),--follow)
 
 demo: install ## a real day of orders through a stack of its own; DAY=path for another, DATA_DIR=path to keep it
 	@exec $(BIN)/python -m operations.shop_day $${DAY:+"$$DAY"}

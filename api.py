@@ -163,7 +163,7 @@ def configuration(settings: Settings) -> uvicorn.Config:
         forwarded_allow_ips=list(settings.api_trusted_proxies),
         server_header=False,
         date_header=True,
-        log_config=None,
+        log_config=None,  # it is in logs.py
         access_log=False,
     )
 

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, NoReturn, Self, cast
 from urllib.parse import urlsplit
 
 from limits import parse
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile
@@ -244,6 +244,25 @@ class Settings(BaseSettings):
     def web_ui_url(self) -> str:
         """Where people reach the Temporal Web UI."""
         return self.temporal_ui_url or f"http://localhost:{self.temporal_ui_port}"
+
+
+class OwnStackSettings(Settings):
+    """Those of a stack of its own beside whatever else this shell is set up for: but for DATA_DIR, none of the environment's."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what is given, and one variable."""
+        return init_settings, cast(
+            "PydanticBaseSettingsSource",  # any callable serves
+            lambda: {name: value for name, value in env_settings().items() if name == "data_dir"},
+        )
 
 
 def _is_address(host: str) -> bool:

@@ -46,7 +46,8 @@ async def until_it_answers(what: str, ask: Callable[[], Awaitable[T]], stop: asy
                 return asked.result()
         except AWAY as error:
             if (why := plainly(error)) != said or tries % SAY_AGAIN_TRIES == 0:
-                LOG.warning("waiting for %s: %s", what, why)
+                level = logging.INFO if tries < SAY_AGAIN_TRIES else logging.WARNING  # a start may take a while
+                LOG.log(level, "waiting for %s: %s", what, why)
             tries, said = tries + 1, why
         finally:
             asked.cancel()

@@ -1,6 +1,6 @@
 """`make audit`: asks the participants' databases and Temporal whether every invariant holds, and changes nothing.
 
-Exit codes: 0 when all hold, 1 when one does not, 2 when it could not be looked at.
+Exit codes: 0 when all hold, 1 when one does not, 2 when one could not be looked at.
 """
 
 import asyncio
@@ -187,6 +187,13 @@ def _print(console: Console, head: str, told: str, style: str = "") -> None:
         console.print(Text.assemble((before, style), (line, "" if head.strip() else style)), soft_wrap=True)
 
 
+def exit_code(report: Report) -> int:
+    """Return 1 when an invariant does not hold, 2 when one could not be looked at, else 0."""
+    if not report.holds:
+        return 1
+    return 2 if any(check.skipped for check in report.checks) else 0
+
+
 async def main(settings: Settings) -> int:
     """Audit what the settings name, print where that is and the report, and return the exit code."""
     console = Console()
@@ -200,7 +207,7 @@ async def main(settings: Settings) -> int:
         _print(console, f"{name:8}  ", sa.make_url(settings.database_url(name)).render_as_string(hide_password=True))
     _print(console, "Temporal  ", f"{client.service_client.config.target_host}, namespace {client.namespace}")
     show(report, console)
-    return 0 if report.holds else 1
+    return exit_code(report)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """A stack of its own beside whatever else runs on this machine: `operations.up` on free ports, for as long as it is needed.
 
-Its Temporal, and every database that no URL is given for, live in a temporary folder that goes with it; in DATA_DIR when that is
-given, which stays. A database named by ORDER_DATABASE_URL or its like is used where it is, with what it remembers. Such URLs
-alone know the orders that an earlier run closed; one that it left open stays open, as its Temporal is gone: give DATA_DIR, too.
+Its Temporal and its databases live in a temporary folder that goes with it; in DATA_DIR when that is given, which stays. No other
+setting of the shell is meant for it: not the databases, tokens, limits, prices or reviews of another system.
 """
 
 import asyncio
@@ -24,6 +23,10 @@ START_SECONDS = 90
 """Longer than `operations.up` waits before it says which part does not answer."""
 
 
+PLACE = ("data_dir", "temporal_port", "temporal_ui_port", "api_port")
+"""The settings that say where a stack is."""
+
+
 class DidNotStart(Exception):
     """The stack did not come up; the message is what it said about that."""
 
@@ -39,9 +42,7 @@ def own(given: Settings) -> Iterator[Settings]:
         temporal, web_ui, api = _free_ports(3)
         ports = {"temporal_port": temporal, "temporal_ui_port": web_ui, "api_port": api}
         try:
-            yield given.model_copy(
-                update={"data_dir": folder.absolute(), "api_host": "127.0.0.1", "temporal_ui_url": "", **ports}
-            )
+            yield given.model_copy(update={"data_dir": folder.absolute(), **ports})
         except DidNotStart:
             held.pop_all()
             raise
@@ -54,11 +55,10 @@ async def running(settings: Settings, day: Path, console: Console) -> AsyncItera
     Raises:
         DidNotStart: it does not come up in time.
     """
-    changed = ("data_dir", "api_host", "temporal_ui_url", "temporal_port", "temporal_ui_port", "api_port")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "operations.up", str(day)),
         cwd=ROOT,
-        env=os.environ | {name.upper(): str(getattr(settings, name)) for name in changed},
+        env=environment(settings),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -78,6 +78,12 @@ async def running(settings: Settings, day: Path, console: Console) -> AsyncItera
             process.terminate()
             await listening
             await process.wait()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the stack: this shell's, but for our settings, of which it has where it is and nothing else."""
+    inherited = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    return inherited | {name.upper(): str(getattr(settings, name)) for name in PLACE}
 
 
 async def _listen(lines: asyncio.StreamReader, up: asyncio.Event, said: list[str], console: Console) -> None:

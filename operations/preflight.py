@@ -3,11 +3,13 @@
 import errno
 import fcntl
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 from pydantic import ValidationError
@@ -18,6 +20,9 @@ from embedded import temporal_binary
 MARK = "ORDER_SAGA_STACK"
 """Every process of a system carries this environment variable; its value is the system's data directory."""
 
+LEAST_FREE_BYTES = 4 * 2**20
+"""With less room on the disk the embedded Temporal server cannot make its database."""
+
 END_SECONDS = 45
 """What is asked to end gets this long, more than supervisord.conf gives a worker, before it is ended by force."""
 
@@ -26,14 +31,14 @@ class CannotStart(Exception):
     """Something outside the system keeps it from starting; the message says what, and what to do."""
 
 
-def read_settings() -> Settings:
-    """Return the settings of the environment.
+def read_settings(kind: type[Settings] = Settings) -> Settings:
+    """Return the settings of the environment, as far as this kind of settings reads it.
 
     Raises:
         CannotStart: one of them is wrong, or there is no Temporal to run.
     """
     try:
-        settings = Settings()
+        settings = kind()
         temporal_binary()
     except ValidationError as error:
         raise CannotStart(explain(error)) from error
@@ -43,11 +48,11 @@ def read_settings() -> Settings:
 
 
 @contextmanager
-def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for as long as the system runs.
+def only_one(data_dir: Path) -> Iterator[TextIO]:
+    """Hold the data directory for as long as the system runs; give the file whose lock holds it.
 
     Raises:
-        CannotStart: it cannot be written, or another system holds it.
+        CannotStart: it cannot be written, is full, or another system holds it.
     """
     if odd := set("%?#") & set(str(data_dir.resolve())):
         raise CannotStart(
@@ -57,8 +62,7 @@ def only_one(data_dir: Path) -> Iterator[None]:
         (data_dir / "log").mkdir(parents=True, exist_ok=True)
         lock = (data_dir / "up.lock").open("a+")
     except OSError as error:
-        message = f"DATA_DIR={data_dir} cannot be written ({error.strerror}): make it writable, or choose another with DATA_DIR"
-        raise CannotStart(message) from error
+        raise _cannot_write(data_dir, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -68,10 +72,35 @@ def only_one(data_dir: Path) -> Iterator[None]:
                 f"another `make up` (process {lock.read()}) runs on DATA_DIR={data_dir}: stop that one, "
                 "or give this one a DATA_DIR, TEMPORAL_PORT, TEMPORAL_UI_PORT and API_PORT of its own"
             ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+        try:
+            os.ftruncate(lock.fileno(), 0)
+            os.write(lock.fileno(), str(os.getpid()).encode())  # past the buffer, which closing would write again
+        except OSError as error:
+            raise _cannot_write(data_dir, error) from error
+        if not has_room(data_dir):
+            raise CannotStart(f"DATA_DIR={data_dir} is full: make room on that disk, or choose another with DATA_DIR")
+        yield lock
+
+
+def _cannot_write(data_dir: Path, error: OSError) -> CannotStart:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return CannotStart(f"DATA_DIR={data_dir} is full: make room on that disk, or choose another with DATA_DIR")
+    return CannotStart(
+        f"DATA_DIR={data_dir} cannot be written ({error.strerror}): make it writable, or choose another with DATA_DIR"
+    )
+
+
+def has_room(data_dir: Path) -> bool:
+    """Tell whether the disk of the data directory has room to begin with."""
+    return shutil.disk_usage(data_dir).free >= LEAST_FREE_BYTES
+
+
+def is_held(lock: TextIO) -> bool:
+    """Tell whether the lock file is still the one that `only_one` took, and thereby the data directory the same."""
+    try:
+        return os.path.samestat(Path(lock.name).stat(), os.fstat(lock.fileno()))
+    except OSError:
+        return False
 
 
 def check_ports(settings: Settings) -> None:

@@ -2,9 +2,10 @@
 
 Its shop is that of the days given on the command line, by default of those under `data/`.
 
-supervisord runs the parts that supervisord.conf names: starts them, starts them again when they die, stops them in order. It
-stands in a session of its own, so that Ctrl-C reaches this process alone, which then has it stop. What is here is the rest:
-look first, load the shop, wait until all answer, and say in plain words what happens.
+supervisord (operations/runner.py) runs the parts that supervisord.conf names: starts them, starts them again when they die,
+stops them in order. It stands in a session of its own, so that Ctrl-C reaches this process alone, which then has it stop. What
+is here is the rest: look first, load the shop, wait until all answer, have supervisord run again when it dies, and say in plain
+words what happens. Neither a full disk nor a terminal that is gone or not read ends it or makes it wait.
 """
 
 import asyncio
@@ -13,37 +14,57 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any, TextIO
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
 from contracts.order import PlaceOrder
 from embedded import temporal_binary
-from operations.preflight import MARK, CannotStart, check_ports, end_what_is_left, only_one, read_settings
+from operations.preflight import (
+    MARK,
+    CannotStart,
+    check_ports,
+    end_what_is_left,
+    has_room,
+    is_held,
+    only_one,
+    read_settings,
+)
 from operations.readiness import LATE_SECONDS, api_url, until_all_answer
 from operations.seed import SHOP_DAYS, seed, shop_of
 from operations.shop_data import read_days
+from operations.terminal import Terminal
 from temporal_saga.database import plainly
 
 ROOT = Path(__file__).resolve().parent.parent
 UP = "the order saga is up"
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
+STOPPED = re.compile(r"stopped: (?P<part>\S+) ")
 CAME_UP = re.compile(r"success: (?P<part>\S+) entered RUNNING state")
 NOT_SPAWNED = re.compile(r"spawnerr: (?P<why>.*)")
 GIVEN_UP = re.compile(r"gave up: (?P<part>\S+) ")
 FORCED = re.compile(r"killing '(?P<part>\S+)' .*with SIGKILL")
 
+SHORTEST_RUN_SECONDS = 10
+"""A process runner that ends sooner at the first start does so again: that is told, and the end."""
 
-def say(line: str) -> None:
-    """Tell the person at the terminal; a terminal that is gone is no reason to stop."""
-    try:
-        print(line, flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+LAST_WORDS = 3
+
+PARTS = frozenset({"temporal", "orchestrator", "order", "payment", "stock", "api"})
+
+LOOK_SECONDS = 5
+"""Between two looks at the data directory."""
+
+REPEAT_SECONDS = 60
+"""What a person must do something about is said again after so long."""
+
+Say = Callable[[str], None]
 
 
 def load_shop(settings: Settings, days: Sequence[Path]) -> PlaceOrder | None:
@@ -79,7 +100,7 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-async def run(settings: Settings, example: PlaceOrder | None) -> int:
+async def run(settings: Settings, example: PlaceOrder | None, lock: TextIO, say: Say) -> int:
     """Have supervisord run the parts until a signal says stop; return this program's exit code."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -87,41 +108,82 @@ async def run(settings: Settings, example: PlaceOrder | None) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     log = settings.data_dir / "log"
     say(f"starting Temporal, the workers and the API; their logs are in {log}")
-    with (log / "supervisord.log").open("ab") as errors:
-        supervisord = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "supervisor.supervisord", "-c", str(ROOT / "supervisord.conf")),
-            cwd=log,
-            env=environment(settings),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
-    assert supervisord.stdout is not None
-    telling = asyncio.create_task(tell(supervisord.stdout, log))
-    welcoming = asyncio.create_task(welcome(settings, example))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([telling, stopping], return_when=asyncio.FIRST_COMPLETED)
-    welcoming.cancel()
-    if telling.done():
-        say(f"supervisord ended, which nobody asked for (exit code {await supervisord.wait()}): see {log / 'supervisord.log'}")
-        return 1
-    say("stopping: the API first, then the workers as soon as the work in hand is done, Temporal last")
-    supervisord.terminate()
-    await telling
-    await supervisord.wait()
+    beside = [asyncio.create_task(welcome(settings, example, say)), asyncio.create_task(look_after(lock, say))]
+    try:
+        return await keep_running(settings, stopping, say)
+    finally:
+        for task in (stopping, *beside):
+            task.cancel()
+
+
+async def keep_running(settings: Settings, stopping: asyncio.Task[Any], say: Say) -> int:
+    """Run supervisord, again when it dies, until it is time to stop; return this program's exit code."""
+    log, clock = settings.data_dir / "log", asyncio.get_running_loop().time
+    down: set[str] = set()
+    was_up = False
+    while not stopping.done():
+        began = clock()
+        try:
+            supervisord = await start_supervisord(settings)
+        except OSError as error:  # no process or no descriptor is left on this machine
+            if not was_up:
+                raise
+            say(f"{_now()} the process runner cannot be started, which is tried again: {error.strerror}")
+            await asyncio.wait([stopping], timeout=LOOK_SECONDS)
+            continue
+        assert supervisord.stdout is not None
+        telling = asyncio.create_task(tell(supervisord.stdout, log, say, down, stopping.done))
+        await asyncio.wait([telling, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not telling.done():
+            say("stopping: the API first, then the workers as soon as the work in hand is done, Temporal last")
+            supervisord.terminate()
+            await telling
+            await supervisord.wait()
+            break
+        code, was_up = await supervisord.wait(), was_up or clock() - began > SHORTEST_RUN_SECONDS
+        if not was_up:
+            words = f": {' '.join(telling.result())}" if telling.result() else ""
+            say(f"the process runner ended at once (exit code {code}){words}; its log is {log / 'supervisord.log'}")
+            return 1
+        say(f"{_now()} the process runner died (exit code {code}), and is started again with all parts")
+        down |= PARTS
+        await asyncio.to_thread(end_what_is_left, settings.data_dir)
+        await asyncio.wait([stopping], timeout=LOOK_SECONDS)
     say("stopped")
     return 0
 
 
-async def tell(lines: asyncio.StreamReader, log: Path) -> None:
-    """Say in plain words what supervisord reports of deaths and returns, until it ends."""
-    down = set()
+async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
+    """Start supervisord in the data directory, in a session of its own.
+
+    Raises:
+        OSError: this machine has no room for another process.
+    """
+    as_ourselves = ["-u", str(os.geteuid())] if os.geteuid() == 0 else []  # else it warns root of itself
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", str(ROOT / "operations" / "runner.py"), "-c", str(ROOT / "supervisord.conf"), *as_ourselves),
+        cwd=settings.data_dir,
+        env=environment(settings),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+async def tell(lines: asyncio.StreamReader, log: Path, say: Say, down: set[str], is_stopping: Callable[[], bool]) -> list[str]:
+    """Say in plain words what supervisord reports of deaths and returns, until it ends; return its last words."""
+    last_words = deque[str](maxlen=LAST_WORDS)
     async for raw in lines:
-        line, now = raw.decode(errors="replace").rstrip(), f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005  # the clock on the wall
+        line, now = raw.decode(errors="replace").rstrip(), _now()
+        last_words.append(line)
         if match := DIED.search(line):
             down.add(match["part"])
             say(f"{now} {match['part']} died ({match['how']}) and is started again; its log is {log / match['part']}.log")
+        elif (match := STOPPED.search(line)) and not is_stopping():
+            down.add(match["part"])
+            say(f"{now} {match['part']} was stopped; `make start PART={match['part']}` starts it again")
         elif (match := CAME_UP.search(line)) and match["part"] in down:
             down.remove(match["part"])
             say(f"{now} {match['part']} runs again")
@@ -131,9 +193,37 @@ async def tell(lines: asyncio.StreamReader, log: Path) -> None:
             say(f"{now} {match['part']} does not come up and is given up; its log is {log / match['part']}.log")
         elif match := FORCED.search(line):
             say(f"{now} {match['part']} did not stop in time and is ended by force")
+    return list(last_words)
 
 
-async def welcome(settings: Settings, example: PlaceOrder | None) -> None:
+def _now() -> str:
+    return f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005  # the clock on the wall
+
+
+async def look_after(lock: TextIO, say: Say) -> None:
+    """Say when the data directory is full, and has room again, and when it was deleted under the running system."""
+    folder, was_full = Path(lock.name).parent, False
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if not is_held(lock):
+            say(
+                f"{_now()} DATA_DIR={folder} was deleted or replaced: what is taken now is lost when this stops. Stop it, put "
+                "the folder back from a backup, and start it again"
+            )
+            await asyncio.sleep(REPEAT_SECONDS)
+            continue
+        try:
+            is_full = not has_room(folder)
+        except OSError:  # it went this moment, which the next look tells
+            continue
+        if is_full and not was_full:
+            say(f"{_now()} DATA_DIR={folder} is full: nothing is taken until there is room; then all goes on by itself")
+        elif was_full and not is_full:
+            say(f"{_now()} DATA_DIR={folder} has room again")
+        was_full = is_full
+
+
+async def welcome(settings: Settings, example: PlaceOrder | None, say: Say) -> None:
     """Wait until every part answers, and say where everything is; say which parts are late."""
 
     def late(part: str) -> None:
@@ -172,22 +262,28 @@ Ctrl-C stops everything; what is in {settings.data_dir} stays
 
 def main(*days: Path) -> int:
     """Run the system with the shop of these days; return the exit code."""
+    terminal = Terminal()
     try:
         settings = read_settings()
-        with only_one(settings.data_dir):
+        with only_one(settings.data_dir) as lock:
             if left := end_what_is_left(settings.data_dir):
-                say(f"ended {left} processes that an earlier run left behind")
+                terminal.say(f"ended {left} processes that an earlier run left behind")
             check_ports(settings)
             example = load_shop(settings, days)
             try:
-                return asyncio.run(run(settings, example))
+                return asyncio.run(run(settings, example, lock, terminal.say))
             finally:
                 end_what_is_left(settings.data_dir)
     except CannotStart as reason:
         print(f"cannot start: {reason}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"cannot start: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+    finally:
+        terminal.close()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The story of one order."""
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -20,6 +21,9 @@ from workflows import calls
 from workflows.acts import Acts
 from workflows.record import Record
 from workflows.start import InvalidStart, read_identity, read_order, read_request_key
+
+LOG = workflow.LoggerAdapter(logging.getLogger("order"), None)  # says nothing while a run is told again
+LOG.workflow_info_on_message = False  # the line has the order's id
 
 OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -77,6 +81,7 @@ class OrderSaga(Acts):
                 await saga.roll_back()
                 record.close()
         await saga.close()
+        self._log_the_end()
         return self._outcome()
 
     def _identify(self) -> str:
@@ -147,6 +152,12 @@ class OrderSaga(Acts):
         if review.verdict == "reject":
             raise SagaStopped(core.Failure("REJECTED", rejected(review.decision), details=review.decision.model_dump()))
         record.move(SagaState.PENDING, "approve")
+
+    def _log_the_end(self) -> None:
+        """Leave one line with the order's id, state, reason and time: what the Web UI has, for who reads files."""
+        failure, lasted = self._record.failure, workflow.now() - workflow.info().start_time
+        why = f" {failure.reason}" if failure else ""
+        LOG.info("%s %s%s in %.1f s", self._record.order_id, self._record.state, why, lasted.total_seconds())
 
     def _outcome(self) -> dict[str, Any]:
         """Return the completed order, or raise what shows the failed one red in the Web UI.

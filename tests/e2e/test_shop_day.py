@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -33,12 +34,25 @@ def small_day(tmp_path: Path) -> Path:
     return path
 
 
+ANOTHER_SYSTEMS = {
+    "AUTH_SECRET": "a secret that is long enough to be one",
+    "AUTH_ISSUER": "i",
+    "AUTH_AUDIENCE": "a",
+    "API_RATE_LIMIT": "1/minute",
+    "API_IN_FLIGHT_LIMIT": "1",
+    "REVIEW_THRESHOLD_MINOR": "0",
+    "PAYMENT_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:9/none",
+    "http_proxy": "http://127.0.0.1:9",
+}
+"""What a shell may be set up for: a system beside which the demo runs."""
+
+
 def demo(day: Path, data_dir: Path) -> tuple[int, str]:
     """Run the demo on a data directory, its output into a pipe; return its exit code and what it said."""
     done = subprocess.run(
         [*COMMAND, day],
         cwd=ROOT,
-        env=os.environ | {"DATA_DIR": str(data_dir)},
+        env=os.environ | ANOTHER_SYSTEMS | {"DATA_DIR": str(data_dir)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -62,7 +76,10 @@ def rows(data_dir: Path, participant: str, *tables: str) -> list[object]:
 
 @pytest.mark.long
 def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path: Path) -> None:
-    """Every order ends, some fail for stock and some for money; run again, all are recognised and nothing is charged or taken."""
+    """Every order ends, some fail for stock and some for money; run again, all are recognised and nothing is charged or taken.
+
+    The settings of another system that the shell has do not matter.
+    """
     data_dir = tmp_path / "var"
 
     def kept() -> list[object]:
@@ -112,3 +129,16 @@ def test_what_is_no_day_is_said_in_one_line(
     assert f"{tmp_path}/day.csv" in said.err
     assert said.err.count("\n") == 1
     assert not (tmp_path / "var").exists()
+
+
+def test_no_place_for_a_stack_of_its_own_is_said(
+    small_day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no folder can be made, as on a full disk, one sentence says so."""
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert main([str(small_day)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("cannot start: ")
+    assert said.err.count("\n") == 1

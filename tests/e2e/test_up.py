@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +20,17 @@ import httpx
 import psutil
 import pytest
 
-from operations.preflight import processes_of
-from operations.up import main, tell
+import operations.up
+from operations.parts import main as parts
+from operations.preflight import only_one, processes_of
+from operations.up import PARTS as NAMES
+from operations.up import SHORTEST_RUN_SECONDS, look_after, main, tell
 from tests.stack import ROOT, free_port, until
 
 UP_SECONDS = 60
 STOP_SECONDS = 45
 PARTS = 7  # supervisord, Temporal, four workers, the API
+PARTS_BY_NAME = sorted(NAMES)
 RUNNER = (sys.executable, "-m", "operations.up")
 MAKE = ("make", "-o", "install", "up")  # nothing is installed in the middle of a test
 
@@ -130,6 +137,15 @@ def up(shared: Up) -> Up:
     return shared
 
 
+def test_a_clean_start_logs_no_warning(up: Up) -> None:
+    """No log of a system that has just come up has a word of trouble."""
+    trouble = re.compile(r"\b(WARN(ING)?|ERROR?|CRIT(ICAL)?|FATAL|Traceback)\b|\x1b")
+    logs = {log.name: log.read_text() for log in (up.data_dir / "log").iterdir()}
+    assert set(logs) == {f"{name}.log" for name in (*PARTS_BY_NAME, "supervisord")}
+    found = {name: [line for line in text.splitlines() if trouble.search(line)] for name, text in logs.items()}
+    assert not any(found.values()), found
+
+
 def test_what_it_says_to_try_works(up: Up) -> None:
     """The printed curl places an order that completes, the printed `temporal` command lists it, docs and Web UI answer."""
     order = up.place_the_example()
@@ -153,6 +169,94 @@ def test_a_part_that_dies_is_started_again(up: Up) -> None:
     assert "payment died (terminated by SIGKILL)" in up.said()
     assert up.part("worker.py", "payment") != killed
     assert up.place_the_example()["state"] == "COMPLETED"
+
+
+def make(up: Up, *words: str) -> tuple[int, str]:
+    """Run `make` with these words, and return its exit code and what it prints."""
+    done = subprocess.run(
+        ("make", "-s", "-o", "install", *words),
+        cwd=ROOT,
+        env=up.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=STOP_SECONDS,
+    )
+    return done.returncode, done.stdout
+
+
+def answers(up: Up) -> bool:
+    """Say whether the API answers, and all that it needs."""
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(f"{up.url}/readyz", timeout=10).status_code == 200
+    return False
+
+
+@pytest.mark.long
+def test_parts_are_stopped_started_and_looked_at(up: Up) -> None:
+    """Parts stopped on purpose stay so, and are told and shown as stopped, not as dead; started again, orders complete."""
+    stopped = ("stock", "temporal", "api")
+    named = f"PART={' '.join(stopped)}"
+    assert make(up, "stop", named) == (0, "".join(f"{part} is stopped\n" for part in stopped))
+    assert make(up, "stop", "PART=stock") == (0, "stock was stopped already\n")
+    code, shown = make(up, "ps")
+    assert code == 0
+    standing = {words[0]: words[1] for words in map(str.split, shown.splitlines())}
+    assert standing == dict.fromkeys(PARTS_BY_NAME, "runs") | dict.fromkeys(stopped, "stopped")
+    for part in stopped:
+        assert f"{part} was stopped; `make start PART={part}` starts it again\n" in up.said()
+        assert f"{part} died" not in up.said()
+    assert make(up, "start", named) == (0, "".join(f"{part} runs\n" for part in stopped))
+    assert make(up, "start", "PART=stock") == (0, "stock runs already\n")
+    for part in stopped:
+        until(lambda part=part: f"{part} runs again" in up.said(), "its return is told")  # type: ignore[misc]
+    until(lambda: answers(up), "all answer")
+    assert up.place_the_example()["state"] == "COMPLETED"
+    log = (up.data_dir / "log" / "stock.log").read_text().splitlines(keepends=True)
+    assert make(up, "logs", "PART=stock") == (0, "".join(log[-50:]))
+
+
+@pytest.mark.long
+def test_a_part_is_restarted(up: Up) -> None:
+    """It is another process afterwards."""
+    before = up.part("worker.py", "order")
+    assert make(up, "restart", "PART=order") == (0, "order runs\n")
+    assert up.part("worker.py", "order") != before
+
+
+@pytest.mark.long
+def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
+    """A supervisord that is killed with -9 runs again, with all parts, and what it left behind is ended first."""
+    left = processes_of(up.data_dir)
+    time.sleep(max(0, SHORTEST_RUN_SECONDS - (time.time() - up.part(str(ROOT / "supervisord.conf")).create_time())))
+    up.part(str(ROOT / "supervisord.conf")).kill()
+    died = "the process runner died (exit code -9), and is started again with all parts"
+    until(lambda: up.said().partition(died)[2].count("runs again") == len(PARTS_BY_NAME), "all parts run again", UP_SECONDS)
+    assert not any(process.is_running() for process in left)
+    until(lambda: answers(up), "all answer")
+    assert up.place_the_example()["state"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("stop", "PART=warehouse"), f"no part is called warehouse: there are {', '.join(PARTS_BY_NAME)}\n"),
+        (("start",), f"which part? make start PART=stock, for example; there are {', '.join(PARTS_BY_NAME)}\n"),
+        (("ps",), "no `make up` runs on DATA_DIR={data_dir}: start it, or name the one that runs with DATA_DIR\n"),
+        (("stop", "PART=api"), "no `make up` runs on DATA_DIR={data_dir}: start it, or name the one that runs with DATA_DIR\n"),
+        (("logs",), "there is no log in {data_dir}/log: DATA_DIR says where to look\n"),
+    ],
+)
+def test_what_is_not_there_is_said(
+    words: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A part that there is not, and a system that does not run, are one sentence and no success."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    assert parts([word.removeprefix("PART=") for word in words]) != 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", told.format(data_dir=tmp_path))
 
 
 def test_a_second_one_on_the_same_data_is_refused(up: Up) -> None:
@@ -237,7 +341,7 @@ def test_what_ends_make_ends_everything_first(send: Callable[[int, int], None], 
         other.kill()
 
 
-async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     """What supervisord cannot even start is said with the reason, and what it gives up with where to look."""
     sections = {
         "supervisord": ("nodaemon=true", "logfile=supervisord.log", "pidfile=supervisord.pid"),
@@ -250,14 +354,41 @@ async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path, capsys: pyt
         *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     assert supervisord.stdout is not None
-    telling = asyncio.create_task(tell(supervisord.stdout, tmp_path))
+    said: list[str] = []
+    telling = asyncio.create_task(tell(supervisord.stdout, tmp_path, said.append, set(), lambda: False))
     log = tmp_path / "supervisord.log"
     await asyncio.to_thread(until, lambda: log.exists() and "gave up" in log.read_text(), "supervisord gives up")
     supervisord.terminate()
     await asyncio.gather(telling, supervisord.wait())
-    refused, given_up = capsys.readouterr().out.splitlines()
+    refused, given_up = said
     assert refused.endswith("a part cannot be started, which is tried again: can't find command '/nowhere/ghost'")
     assert given_up.endswith(f"ghost does not come up and is given up; its log is {tmp_path / 'ghost.log'}")
+
+
+async def test_a_data_directory_that_is_deleted_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deleted, or another in its place, it is said what that means and what to do; put back, nothing more is said."""
+    monkeypatch.setattr(operations.up, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(operations.up, "REPEAT_SECONDS", 0.01)
+    data_dir, elsewhere = tmp_path / "var", tmp_path / "elsewhere"
+    said: list[str] = []
+    with only_one(data_dir) as lock:
+        looking = asyncio.create_task(look_after(lock, said.append))
+        await asyncio.sleep(0.1)
+        assert said == []
+        data_dir.rename(elsewhere)
+        await asyncio.to_thread(until, lambda: said, "it is told")
+        data_dir.mkdir()
+        (data_dir / "up.lock").touch()
+        said.clear()
+        await asyncio.to_thread(until, lambda: said, "it is told again")
+        assert f"DATA_DIR={data_dir} was deleted or replaced: what is taken now is lost when this stops" in said[0]
+        shutil.rmtree(data_dir)
+        elsewhere.rename(data_dir)
+        await asyncio.sleep(0.1)
+        said.clear()
+        await asyncio.sleep(0.1)
+        assert said == []
+        looking.cancel()
 
 
 def test_bad_settings_are_said_in_plain_words(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

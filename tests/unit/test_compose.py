@@ -8,7 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from fnmatch import fnmatch
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -47,18 +50,21 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def ours() -> dict[str, dict[str, Any]]:
-    image = next(service["image"] for service in services().values() if "build" in service)
-    return {name: service for name, service in services().items() if service["image"] == image}
+    image = next(service["image"] for service in services().values() if service.get("build") == ".")
+    return {name: service for name, service in services().items() if service.get("image") == image}
 
 
 def workers() -> dict[str, dict[str, Any]]:
     return {name: service for name, service in ours().items() if service["command"][:2] == ["python", "worker.py"]}
 
 
-def mounts(service: dict[str, Any]) -> dict[str, str]:
-    """Return the files of this repository that a service mounts: the path inside, and the path here."""
-    bound = [volume.split(":") for volume in service.get("volumes", ()) if volume.startswith("./")]
-    return {target: source for source, target, *_ in bound}
+def built_in(service: dict[str, Any]) -> dict[str, str]:
+    """Return the files of this repository that are copied into a service's image: the path inside, and the path here."""
+    build = service.get("build")
+    if not isinstance(build, dict):
+        return {}
+    lines = re.findall(r"^COPY --chmod=644 (\S+) (/\S+/)$", build["dockerfile_inline"], re.MULTILINE)
+    return {f"{folder}{name}": f"{build['context']}/{name}" for name, folder in lines}
 
 
 def copied() -> list[tuple[list[str], str]]:
@@ -126,7 +132,26 @@ def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
     """Two services that build one image at once fail, and one that neither builds nor pulls would run a stranger's."""
     assert [name for name, service in ours().items() if "build" in service] == ["api"]
     policies = {name: service["pull_policy"] for name, service in ours().items()}
-    assert policies == dict.fromkeys([*ROLES, "seed"], "never") | {"api": "build"}
+    assert policies == dict.fromkeys([*ROLES, "seed", "audit"], "never") | {"api": "build"}
+
+
+def test_what_other_images_need_of_ours_is_copied_into_them() -> None:
+    """Nothing of the checkout is mounted, as the users of other images may not be able to read it; the copies anybody can."""
+    for name, service in services().items():
+        assert not [volume for volume in service.get("volumes", ()) if volume.startswith((".", "/"))], name
+        if isinstance(service.get("build"), dict):
+            lines = service["build"]["dockerfile_inline"].strip().splitlines()
+            assert lines[0].startswith("FROM "), name
+            assert len(lines) == 1 + len(built_in(service)), f"{name} has lines that this test does not know"
+            assert service["pull_policy"] == "build", name
+    assert re.search(r"^RUN chmod -R a\+rX \. ", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+
+
+def test_the_admin_tools_are_of_the_servers_version() -> None:
+    """The schemas that they bring are the server's."""
+    builds = [service["build"] for name, service in services().items() if "temporal" in name and "build" in service]
+    versions = {build["dockerfile_inline"].split()[1].partition(":")[2] for build in builds}
+    assert len(versions) == 1, versions
 
 
 def test_every_variable_given_to_ours_is_read() -> None:
@@ -150,13 +175,18 @@ def test_every_value_given_to_ours_is_accepted(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() -> None:
-    """Worker and API reach their own participant's database only, the orchestrator none, the seed the two that it fills."""
-    own = {role: {role} & PARTICIPANTS for role in ROLES} | {"api": {"order"}, "seed": {"payment", "stock"}}
-    assert {name: set(database_urls(service)) for name, service in ours().items()} == own
+    """A worker reaches its own participant's database only, the orchestrator none, the seed the two that it fills.
+
+    The API, which is the order service's front door, and the audit read the others as a user who can do nothing else.
+    """
+    own = {role: {role} & PARTICIPANTS for role in ROLES} | {"api": {"order"}, "seed": {"payment", "stock"}, "audit": set[str]()}
+    read = {"api": {"payment", "stock"}, "audit": set(PARTICIPANTS)}
     for name, service in ours().items():
+        users: dict[str, set[str]] = {"own": set(), "reader": set()}
         for participant, url in database_urls(service).items():
-            assert (url.drivername, url.host) == ("postgresql+psycopg", "postgresql"), name
-            assert (url.username, url.database) == (participant, participant), name
+            assert (url.drivername, url.host, url.database) == ("postgresql+psycopg", "postgresql", participant), name
+            users["own" if url.username == participant else str(url.username)].add(participant)
+        assert users == {"own": own[name], "reader": read.get(name, set())}, name
 
 
 def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:
@@ -165,9 +195,9 @@ def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:
     script = (ROOT / "deploy" / "databases.sql").read_text().replace('"', "")
     variables = {variable: given[name] for variable, name in re.findall(r"^\\getenv (\w+) (\w+)$", script, re.MULTILINE)}
     passwords = {user: variables[variable] for user, variable in re.findall(r"CREATE ROLE (\w+) LOGIN PASSWORD :'(\w+)'", script)}
-    urls = {participant: url for service in ours().values() for participant, url in database_urls(service).items()}
+    urls = [url for service in ours().values() for url in database_urls(service).values()]
     temporal = services()["temporal"]["environment"]
-    assert passwords == {name: url.password for name, url in urls.items()} | {temporal["POSTGRES_USER"]: temporal["POSTGRES_PWD"]}
+    assert passwords == {url.username: url.password for url in urls} | {temporal["POSTGRES_USER"]: temporal["POSTGRES_PWD"]}
     for participant in PARTICIPANTS:
         assert f"CREATE DATABASE {participant} OWNER {participant};" in script
         assert f"REVOKE CONNECT ON DATABASE {participant} FROM PUBLIC;" in script
@@ -176,7 +206,7 @@ def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:
 async def test_setup_registers_our_search_attributes_however_often_it_runs() -> None:
     """The one-shot creates the namespace with exactly our search attributes and their types, and a second run changes nothing."""
     temporal = Path(temporal_binary())
-    (script,) = mounts(services()["temporal-setup"]).values()
+    (script,) = built_in(services()["temporal-setup"]).values()
     async with await WorkflowEnvironment.start_local(dev_server_existing_path=str(temporal)) as server:
         address, namespace = server.client.service_client.config.target_host, "shop"
         where = {"TEMPORAL_ADDRESS": address, "TEMPORAL_NAMESPACE": namespace, "PATH": f"{temporal.parent}:{os.environ['PATH']}"}
@@ -191,25 +221,25 @@ async def test_setup_registers_our_search_attributes_however_often_it_runs() -> 
 
 def test_the_server_has_the_dynamic_configuration_of_the_embedded_one() -> None:
     """What makes the embedded server fast is set for the composed one as well."""
-    (source,) = mounts(services()["temporal"]).values()
+    (source,) = built_in(services()["temporal"]).values()
     values = yaml.safe_load((ROOT / source).read_text())
     assert {f"{key}={entry['value']}" for key, entries in values.items() for entry in entries} == set(DYNAMIC_CONFIG)
 
 
-def test_every_file_that_is_mounted_or_copied_exists() -> None:
-    """Nothing is mounted or copied that is not there, and nothing lies in `deploy/` that no service mounts."""
-    mounted = {source.removeprefix("./") for service in services().values() for source in mounts(service).values()}
-    assert mounted == {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").iterdir()}
+def test_every_file_that_is_copied_exists() -> None:
+    """Nothing is copied that is not there, and nothing lies in `deploy/` that no service needs."""
+    needed = {source for service in services().values() for source in built_in(service).values()}
+    assert needed == {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").iterdir()}
     missing = [source for sources, _ in copied() for source in sources if not (ROOT / source).exists()]
     assert not missing
 
 
-def test_every_mounted_file_is_named_by_the_service_that_mounts_it() -> None:
-    """An entry point or a setting that names a path under /deploy finds a file there, and nothing is mounted for nobody."""
+def test_every_copied_file_is_named_by_the_service_that_has_it() -> None:
+    """An entry point or a setting that names a path under /deploy finds a file there, and nothing is copied for nobody."""
     for name, service in services().items():
         words = {*service.get("entrypoint", ()), *map(str, service.get("environment", {}).values())}
-        mounted = {path for path in mounts(service) if not path.startswith("/docker-entrypoint-initdb.d/")}
-        assert {word for word in words if word.startswith("/deploy/")} == mounted, name
+        inside = {path for path in built_in(service) if not path.startswith("/docker-entrypoint-initdb.d/")}
+        assert {word for word in words if word.startswith("/deploy/")} == inside, name
 
 
 def test_ports_are_published_to_this_machine_alone() -> None:
@@ -266,6 +296,47 @@ def test_the_health_check_asks_what_the_api_answers(monkeypatch: pytest.MonkeyPa
     assert {asked[1], *(port.rsplit(":")[-1] for port in service["ports"])} == {str(settings.api_port)}
 
 
+@pytest.fixture
+def ready() -> Iterator[tuple[int, list[int]]]:
+    """A server on loopback that answers each GET with the status on the list; its port, and the list."""
+    statuses = [200]
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(statuses[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port, statuses
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_health_check_asks_past_a_proxy(status: int, ready: tuple[int, list[int]]) -> None:
+    """Whatever proxies the container is told of, it is healthy when the API is ready, and only then."""
+    port, statuses = ready
+    statuses[0] = status
+    _, *command = services()["api"]["healthcheck"]["test"]
+    command[-1] = command[-1].replace(":8000/", f":{port}/")
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
+    checked = subprocess.run([sys.executable, *command[1:]], env=proxies, capture_output=True, check=False, timeout=20)
+    assert (checked.returncode == 0) == (status == 200)
+
+
+def test_temporal_talks_past_a_proxy() -> None:
+    """Go's programs, which obey the proxies of the environment for what is no loopback, are told to leave them aside."""
+    for name in ("temporal", "temporal-setup", "temporal-ui"):
+        given = services()[name]["environment"]
+        assert (given["NO_PROXY"], given["no_proxy"]) == ("*", "*"), name
+
+
 def test_a_worker_has_time_to_finish_its_work() -> None:
     """A worker that is stopped gets longer than it lets its work take, and one that dies is started again."""
     for name, service in workers().items():
@@ -277,7 +348,7 @@ def test_a_worker_has_time_to_finish_its_work() -> None:
 def test_nothing_starts_before_what_it_needs() -> None:
     """Every dependency is a service, and one that runs once is waited for until it has succeeded."""
     once = {name for name, service in services().items() if "restart" not in service}
-    assert once == {"temporal-schema", "temporal-setup", "seed"}
+    assert once == {"temporal-schema", "temporal-setup", "seed", "audit"}
     for name, service in services().items():
         for needed, how in service.get("depends_on", {}).items():
             condition = "service_completed_successfully" if needed in once else "service_healthy"

@@ -1,14 +1,19 @@
+import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
+from config import OwnStackSettings, Settings
 from contracts.order import Failure, OrderLine, PlaceOrder
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView
 from operations.audit import Check, Report
+from operations.own_stack import environment, own
 from operations.placing import Outcome, Placed, Till, percentile
+from operations.preflight import read_settings
 from operations.shop_day import is_sound
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
@@ -119,16 +124,43 @@ def test_a_day_in_figures() -> None:
     [
         (Outcome(ORDER, view(NOW), None, 1, 1), Check("M1", "books balance"), True),
         (Outcome(ORDER, view(NOW, "OUT_OF_STOCK"), None, 1, 1), Check("M1", "books balance"), True),
-        (Outcome(ORDER, None, "422: no", 1, 1), Check("M1", "books balance"), True),
+        (Outcome(ORDER, view(NOW, "STEP_UNAVAILABLE"), None, 1, 1), Check("M1", "books balance"), False),
+        (Outcome(ORDER, None, "422: no", 1, 1), Check("M1", "books balance"), False),
         (Outcome(ORDER, view(NOW, closed=False), None, 1, 1), Check("M1", "books balance"), False),
         (Outcome(ORDER, view(NOW), None, 1, 1), Check("M1", "books balance", violations=("a penny is missing",)), False),
         (Outcome(ORDER, view(NOW), None, 1, 1), Check("O3", "all end", skipped="Temporal does not answer"), False),
     ],
-    ids=["completed", "failed", "refused", "open", "violated", "not looked at"],
+    ids=["completed", "failed", "failed by our fault", "refused", "open", "violated", "not looked at"],
 )
 def test_the_exit_code_vouches_for_ends_and_invariants(outcome: Outcome, check: Check, sound: bool) -> None:
-    """A day is sound when each of its orders has ended, however, and each invariant was looked at and holds."""
-    assert is_sound(Placed((outcome,), NOW, seconds=1), Report((check,), (), {})) is sound
+    """A day is sound when each of its orders has ended as orders of a shop do, and each invariant was looked at and holds."""
+    completed = Outcome(ORDER, view(NOW), None, 1, 1)
+    assert is_sound(Placed((completed, outcome), NOW, seconds=1), Report((check,), (), {})) is sound
+
+
+def test_nothing_that_failed_is_not_yet_a_success() -> None:
+    """A day of which nothing completed, and an audit that looked at nothing, vouch for nothing."""
+    short, completed = (Outcome(ORDER, view(NOW, reason), None, 1, 1) for reason in ("OUT_OF_STOCK", None))
+    holds = Report((Check("M1", "books balance"),), (), {})
+    assert not is_sound(Placed((short,), NOW, seconds=1), holds)
+    assert not is_sound(Placed((), NOW, seconds=1), holds)
+    assert not is_sound(Placed((completed,), NOW, seconds=1), Report((), (), {}))
+
+
+def test_a_stack_of_its_own_leaves_the_shells_settings_aside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of our settings it is told where it is, and no more; what is no setting of ours stays, and a wrong one is no trouble."""
+    for name in Settings.model_fields:
+        monkeypatch.setenv(name.upper(), "no good setting")
+    monkeypatch.setenv("auth_issuer", "in small letters")
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    settings = read_settings(OwnStackSettings)
+    assert settings.model_fields_set == {"data_dir"}
+    with own(settings) as stack:
+        given = environment(stack)
+    ours = {name for name in given if name.lower() in Settings.model_fields}
+    assert ours == {"DATA_DIR", "TEMPORAL_PORT", "TEMPORAL_UI_PORT", "API_PORT"}
+    assert given["DATA_DIR"] == str(tmp_path)
+    assert given["PATH"] == os.environ["PATH"]
 
 
 @pytest.mark.parametrize(

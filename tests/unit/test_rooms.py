@@ -58,6 +58,7 @@ ROOMS = {
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
     "routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
+    "operations/runner.py": "supervisor",
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs temporal_saga.database fastapi_offline limits prometheus_fastapi_instrumentator uvicorn",
@@ -65,7 +66,7 @@ ROOMS = {
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
     "embedded.py": "config contracts",
-    "logs.py": "contracts.text",
+    "logs.py": "contracts.text temporal_saga.database temporalio",
     "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
