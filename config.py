@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         return bool(self.auth_secret.get_secret_value() or self.auth_jwks_url)
 
     @property
+    def checks_hosts(self) -> bool:
+        """Whether callers must ask for a host of ours; who must bring a token need not, as no browser sends one unasked."""
+        return bool(self.api_hosts) or not self.authenticated
+
+    @property
     def token_algorithm(self) -> str:
         """The one algorithm by which tokens are signed."""
         return self.auth_algorithm or ("RS256" if self.auth_jwks_url else "HS256")

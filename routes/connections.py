@@ -74,6 +74,12 @@ class Connection(H11Protocol):
         self._unsent_since: float | None = None
         self._make_room()
 
+    def data_received(self, data: bytes) -> None:
+        """Take what comes; who sends on while a request is answered can still be seen to hang up."""
+        super().data_received(data)
+        if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) < MOST_HEAD_BYTES:
+            self.flow.resume_reading()  # uvicorn stops it once another request waits behind this one
+
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         self.idle_since = monotonic()

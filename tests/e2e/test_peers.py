@@ -200,12 +200,15 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_who_hangs_up_gives_the_place_back(waiting: Stack) -> None:
     """Places of callers who left while they waited for their orders are free within 2 s; the orders are placed all the same."""
     ids = [f"left-{number}" for number in range(5)]
+    callers = []
     with ExitStack() as stack:
         for order_id in ids:
             body = json.dumps(order(order_id=order_id))
             head = f"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-            stack.enter_context(closing(line(waiting, f"{head}\r\nPrefer: wait=30\r\n\r\n{body}")))
+            callers.append(stack.enter_context(closing(line(waiting, f"{head}\r\nPrefer: wait=30\r\n\r\n{body}"))))
         until(lambda: under_way(waiting) == len(ids), "all places are taken")
+        callers[0].sendall(b"\r\n")
+        callers[1].sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(1)
         assert waiting.status("/orders/left-0") == 429
     until(lambda: waiting.status("/orders/left-0") == 200, "a place is free", 2)
