@@ -68,7 +68,7 @@ def test_the_defaults_are_ours() -> None:
 
 @pytest.mark.parametrize(
     ("limits", "most"),
-    [((1_024, 1_024), 1_024 - BACKLOG - OWN_DESCRIPTORS), ((16, 16), 1), ((10**6, 10**6), 10_000), ((-1, -1), 10_000)],
+    [((1_024, 1_024), 1_024 - BACKLOG - OWN_DESCRIPTORS), ((256, 256), 32), ((10**6, 10**6), 10_000), ((-1, -1), 10_000)],
 )
 def test_there_is_always_a_descriptor_left(monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], most: int) -> None:
     """So many connections are taken that files and databases can still be opened."""
