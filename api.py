@@ -22,7 +22,7 @@ from config import Settings, connect, leave, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
-from routes import access, acts, console, events, limits, manage, metrics, orders, overview, problems, reads
+from routes import access, acts, console, events, hosts, limits, manage, metrics, orders, overview, problems, reads
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import BACKLOG, MOST_HEAD_BYTES, Connection, Trouble, is_ours, raise_descriptors
@@ -92,7 +92,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = figures = Metrics(away)
     for room in (orders, overview, events, acts, reads, manage, metrics, console):
         app.include_router(room.router)
-    problems.install(app, away, [limits.describe, *([access.describe] if settings.authenticated else [])])
+    described = [limits.describe]
+    if settings.authenticated:
+        described.append(access.describe)
+    if settings.checks_hosts:
+        described.append(hosts.describe)
+    problems.install(app, away, described)
     _put_before(app, settings, figures)
     return app
 
@@ -114,7 +119,7 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     app.add_middleware(ServerErrorMiddleware, handler=app.exception_handlers[Exception])
     if settings.api_cors_origins:
         app.add_middleware(Cors, settings.api_cors_origins)
-    if settings.api_hosts or not settings.authenticated:  # a page that strangers carry in has no token
+    if settings.checks_hosts:
         app.add_middleware(Hosts, settings.api_host, settings.api_hosts, settings.api_cors_origins)
     app.add_middleware(Observed, instrumentations=[figures.observe], should_group_status_codes=False)
 

@@ -32,7 +32,7 @@ PASSWORD = re.compile(r"//[^/\s]*@")
 SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}
 """By algorithm of a shared secret: the bytes that it needs at least (RFC 7518, 3.2)."""
 
-HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+HOST_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 ORIGIN = re.compile(rf"(https?)://({HOST_NAME.pattern}|\[[0-9a-f:.]+\])(:[0-9]{{1,5}})?")
 
 
@@ -209,6 +209,11 @@ class Settings(BaseSettings):
     def authenticated(self) -> bool:
         """Whether callers are asked who they are."""
         return bool(self.auth_secret.get_secret_value() or self.auth_jwks_url)
+
+    @property
+    def checks_hosts(self) -> bool:
+        """Whether callers must ask for a host of ours; who must bring a token need not, as no browser sends one unasked."""
+        return bool(self.api_hosts) or not self.authenticated
 
     @property
     def token_algorithm(self) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import resource
 import socket
+from contextlib import suppress
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, cast
@@ -27,6 +28,7 @@ BACKLOG = 256
 """So many connections may wait to be taken, and are taken at once."""
 
 MOST_CONNECTIONS = 10_000
+LEAST_CONNECTIONS = 32
 OWN_DESCRIPTORS = 96
 """Files, databases and Temporal need so many at most."""
 
@@ -46,14 +48,15 @@ def raise_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        with suppress(OSError, ValueError):  # some systems allow less than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def most_connections() -> int:
     """Return how many connections there may be, so that there is always a descriptor for what else needs one."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MOST_DESCRIPTORS)
-    return max(1, most - BACKLOG - OWN_DESCRIPTORS)
+    return max(LEAST_CONNECTIONS, most - BACKLOG - OWN_DESCRIPTORS)
 
 
 class Connection(H11Protocol):
@@ -73,6 +76,12 @@ class Connection(H11Protocol):
         self._head_since: float | None = None
         self._unsent_since: float | None = None
         self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what comes; who sends on while a request is answered can still be seen to hang up."""
+        super().data_received(data)
+        if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) < MOST_HEAD_BYTES:
+            self.flow.resume_reading()  # uvicorn stops it once another request waits behind this one
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -128,7 +137,7 @@ class Connection(H11Protocol):
             return
         there = [other for other in cast("set[Connection]", self.connections) if not other.transport.is_closing()]
         alike = [other for other in there if other.site == self.site]
-        crowd = alike if len(alike) > max(1, most // SHARE) else there if len(there) > most else []
+        crowd = alike if len(alike) > most // SHARE else there if len(there) > most else []
         if crowd:
             idle = [other for other in crowd if other is not self and other.is_idle]
             # Who has asked before will ask again; who never did may only want to take the place.

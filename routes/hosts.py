@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import LOOPBACK
 from routes.access import forbidden
-from routes.problems import Problem, answer
+from routes.problems import Problem, answer, documented
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer")
@@ -123,6 +124,14 @@ def _is_fetched_by_another_site(headers: Headers) -> bool:
     """Tell whether another site's page has a browser fetch this, as an image or a script; a link that is followed is none."""
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
     return site == "cross-site" and mode != "navigate"
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Tell in an OpenAPI document how who asks for another host, or for another's page, is turned away."""
+    refused = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+    for calls in document["paths"].values():
+        for call in calls.values():
+            call["responses"] |= {str(status): told for status, told in refused.items()}
 
 
 class Cors(CORSMiddleware):

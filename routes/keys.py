@@ -91,7 +91,7 @@ class Keys:
         return self._published.find(key_id) if is_kept else None
 
     def _may_ask(self) -> bool:
-        return self._asking is None and self._clock() - self._asked_at >= AGAIN_AFTER_SECONDS
+        return self._asking is None and not 0 <= self._clock() - self._asked_at < AGAIN_AFTER_SECONDS
 
     def _ask(self) -> asyncio.Task[bool]:
         """Begin to ask the issuer; one at a time."""

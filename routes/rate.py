@@ -49,7 +49,7 @@ class Callers:
         self._forget(now)
         key = blake2b(f"{kind} {name}".encode(errors="surrogatepass"), digest_size=16).digest()
         marks = self._marks.setdefault(key, deque())
-        while marks and marks[0][0] <= now - self._window:
+        while marks and not now - self._window < marks[0][0] <= now:  # nothing is counted that is still to come
             marks.popleft()
         if sum(count for _, count in marks) >= self.rate.amount:
             return marks[0][0] + self._window - now

@@ -302,3 +302,47 @@ def test_a_worker_waits_for_no_temporal_that_cannot_be(setting: dict[str, str], 
     """What is wrong in the settings is said at once: waiting mends none of it."""
     said = ended(["worker.py", "payment"], **setting)
     assert (said.returncode, said.stderr.startswith(f"cannot start: {why}")) == (1, True), said.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "read"),
+    [
+        ("API_HOSTS", "orders.example.org, API 10.1.2.3,fe80::1", ("orders.example.org", "api", "10.1.2.3", "fe80::1")),
+        ("API_CORS_ORIGINS", "https://Shop.example.org,http://[::1]:3000", ("https://shop.example.org", "http://[::1]:3000")),
+        ("API_TRUSTED_PROXIES", "10.0.0.0/8 192.0.2.7,2001:db8::/32", ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")),
+        ("API_HOSTS", "", ()),
+    ],
+)
+def test_several_values_stand_in_one_variable(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, read: tuple[str, ...]
+) -> None:
+    """Names, origins and proxies are listed with commas or spaces between them."""
+    monkeypatch.setenv(setting, value)
+    assert getattr(Settings(), setting.lower()) == read
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "reason"),
+    [
+        ("API_HOSTS", "*", "no name or address of a host"),
+        ("API_HOSTS", "orders.example.org:8000", "ports do not belong here"),
+        ("API_HOSTS", "https://orders.example.org", "no name or address"),
+        ("API_CORS_ORIGINS", "*", "name each exactly"),
+        ("API_CORS_ORIGINS", "null", "no origin"),
+        ("API_CORS_ORIGINS", "shop.example.org", "no origin"),
+        ("API_CORS_ORIGINS", "https://*.example.org", "no origin"),
+        ("API_CORS_ORIGINS", "https://shop.example.org/", "no origin"),
+        ("API_CORS_ORIGINS", "https://shop.example.org:443", "without its port"),
+        ("API_TRUSTED_PROXIES", "*", "does not appear to be an IPv4 or IPv6 network"),
+        ("API_TRUSTED_PROXIES", "proxy.example.org", "does not appear"),
+        ("API_KEEP_ALIVE_SECONDS", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_list_that_would_mean_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, reason: str
+) -> None:
+    """No wildcard, no port and no path: what could not be compared exactly is no good setting."""
+    monkeypatch.setenv(setting, value)
+    with pytest.raises(ValidationError, match=reason) as refused:
+        Settings()
+    assert f"{setting}={value} is no good setting" in explain(refused.value)

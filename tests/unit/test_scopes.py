@@ -1,3 +1,4 @@
+import asyncio
 from typing import Any
 
 import httpx
@@ -79,8 +80,12 @@ async def test_what_looks_public_is_not(path: str) -> None:
     name, _, query = path.partition("?")
     scope = {"type": "http", "method": "GET", "path": name, "query_string": query.encode(), "headers": []}
 
+    said: list[Any] = [{"type": "http.request"}]
+
     async def receive() -> Any:
-        return {"type": "http.request"}
+        if not said:
+            await asyncio.Event().wait()
+        return said.pop()
 
     async def send(message: Any) -> None:
         sent.append(message)
