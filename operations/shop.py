@@ -128,7 +128,7 @@ def fill(path: Path, http: httpx.Client) -> bool:
         return True
     answers = till.send("/customers", "customers", shop.customers)
     told = _summed(answers)
-    print(f"customers: {told['opened']} wallets opened, {told['left']} left as they are")
+    print(f"customers: {told['opened']} added, {told['left']} left as they are")
     if told["left"]:
         print("what is in them stays so: POST /customers/{customer_id}/deposits changes it")
     others = {name: code for answer in answers for name, code in answer["in_other_currency"].items()}

@@ -68,12 +68,17 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
 
 @pytest.mark.long
 def test_reads_need_no_worker(stack: Stack) -> None:
-    """With every worker down an order is still taken and shown; asking a participant is answered with 503."""
+    """With every worker down an order is still taken and shown, and stock is looked up; what needs a worker is 503."""
     for worker in ("orchestrator", "order", "payment", "stock"):
         assert stack.kill(worker, signal.SIGTERM) == 0
     assert stack.place(order(order_id="patient")).status_code == 202
     assert stack.http.get("/orders/patient").json()["state"] == "PENDING"
-    asked = stack.http.get("/stock/plenty"), stack.http.post("/orders/patient/cancel", json={"by": "ann", "reason": "now"})
+    for path in ("/stock/plenty", "/customers/rich/wallet"):
+        assert stack.http.get(path).status_code == 200
+    asked = (
+        stack.http.put("/stock/plenty", json={"name": "plenty"}),
+        stack.http.post("/orders/patient/cancel", json={"by": "ann", "reason": "now"}),
+    )
     for answer in asked:
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         assert answer.headers["Content-Type"] == "application/problem+json"
@@ -109,6 +114,9 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     order_id = unanswered.headers["Location"].removeprefix("/orders/")
     assert f'"order_id": "{order_id}"' in unanswered.json()["detail"], "asking again need not be a second order"
     assert stack.http.get("/orders/closed-before").json()["state"] == "COMPLETED", "the record answers without Temporal"
+    assert stack.status("/stock/plenty") == 200, "stock is looked up without Temporal"
+    untold = stack.http.put("/stock/plenty", json={"name": "plenty"})
+    assert (untold.status_code, untold.headers["Retry-After"]) == (503, "2")
     stream = stack.http.get("/orders/closed-before/events").text
     assert [line for line in stream.splitlines() if line.startswith("event: ")] == [*(["event: state"] * 3), "event: closed"]
     stack.start_temporal()

@@ -240,53 +240,70 @@ def test_a_worker_killed_in_the_middle_takes_money_once(stack: Stack) -> None:
     assert balance(stack, "ed") == 10
 
 
-LISTED = {"GBP": 250}
-PRICES = [
-    ("caller", 0, 200),
-    ("at_least_list", 249, 422),
-    ("at_least_list", 250, 200),
-    ("at_least_list", 251, 200),
-    ("list", 249, 422),
-    ("list", 250, 200),
-    ("list", 251, 422),
-]
+def fay_places(http: httpx.Client, sku: str, price: int, order_id: str) -> httpx.Response:
+    body = order("fay", sku, price=price, order_id=order_id)
+    return http.post("/orders", json=body, headers={"Prefer": "wait=20"})
 
 
-def test_list_prices_decide_or_bound_what_is_paid(stack: Stack) -> None:
-    """By the rule that is set, a line's price is refused with both prices, before anything starts."""
-    offer(stack, "hat", 100, **LISTED)
+def is_refused(http: httpx.Client, answer: httpx.Response, told: str) -> None:
+    """See that a price is told to be wrong, on its line, and that no order was started."""
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"] == [{"field": "lines.0.unit_price_minor", "message": told}]
+    assert http.get("/orders/refused").status_code == 404
+
+
+@pytest.fixture(scope="module")
+def fay(stack: Stack) -> None:
+    """A customer with money, and things with and without a list price."""
+    offer(stack, "hat", 100, GBP=250)
     offer(stack, "gift", 100)
     open_wallet(stack, "fay")
     deposit(stack, "fay", 100_000, "fay-1")
-    for rule in ("caller", "at_least_list", "list"):
-        with another_api(stack, ORDER_PRICES=rule) as http:
-            for _, price, status in (row for row in PRICES if row[0] == rule):
-                body = order("fay", "hat", price=price, order_id=f"{rule}-{price}")
-                answer = http.post("/orders", json=body, headers={"Prefer": "wait=20"})
-                assert answer.status_code == status, answer.text
-                if status == 422:
-                    (error,) = answer.json()["errors"]
-                    told = f"2.{price - 200} GBP is offered, the list price is 2.50 GBP"
-                    assert error == {"field": "lines.0.unit_price_minor", "message": told}
-                    assert http.get(f"/orders/{body['order_id']}").status_code == 404
-            unlisted = http.post("/orders", json=order("fay", "gift", order_id=f"{rule}-gift"))
-            other = http.post("/orders", json=order("fay", "hat") | {"currency": "EUR"})
-            assert (unlisted.status_code, other.status_code) == ((202, 202) if rule == "caller" else (422, 422))
-            if rule != "caller":
-                assert "gift has no list price in GBP" in unlisted.json()["detail"]
 
 
-def test_an_order_keeps_the_price_it_was_placed_at(stack: Stack) -> None:
-    """Placed again after the list price changed, it is the same order, and no 422."""
-    offer(stack, "cap", 100, GBP=250)
+@pytest.mark.usefixtures("fay")
+def test_callers_set_prices_unless_it_is_set_otherwise(stack: Stack) -> None:
+    """As the page says: what the caller says is what a line costs, nothing too."""
+    for number, (sku, price) in enumerate((("hat", 0), ("hat", 999), ("gift", 1))):
+        placed = fay_places(stack.http, sku, price, f"caller-{number}")
+        assert placed.json()["state"] == "COMPLETED"
+
+
+@pytest.mark.usefixtures("fay")
+def test_list_prices_bound_what_is_paid(stack: Stack) -> None:
+    """Nothing is cheaper than its list price; what has none is not sold."""
+    with another_api(stack, ORDER_PRICES="at_least_list") as http:
+        told = "2.49 GBP is offered, the list price is 2.50 GBP"
+        is_refused(http, fay_places(http, "hat", 249, "refused"), told)
+        told = "gift has no list price in GBP"
+        is_refused(http, fay_places(http, "gift", 10**6, "refused"), told)
+        for price in (250, 251):
+            assert fay_places(http, "hat", price, f"least-{price}").json()["state"] == "COMPLETED"
+
+
+@pytest.mark.usefixtures("fay")
+def test_list_prices_decide_what_is_paid(stack: Stack) -> None:
+    """A line costs its list price and nothing else; but an order keeps the price it was placed at."""
     with another_api(stack, ORDER_PRICES="list") as http:
-        body = order("fay", "cap", price=250, order_id="kept-price")
-        first = http.post("/orders", json=body, headers={"Prefer": "wait=20"})
+        for price in (249, 251):
+            told = f"2.{price - 200} GBP is offered, the list price is 2.50 GBP"
+            is_refused(http, fay_places(http, "hat", price, "refused"), told)
+        euros = http.post("/orders", json=order("fay", "hat", price=250) | {"currency": "EUR"})
+        assert euros.status_code == 422
+        first = fay_places(http, "hat", 250, "list-250")
         assert first.json()["state"] == "COMPLETED"
-        offer(stack, "cap", 100, GBP=260)
-        again = http.post("/orders", json=body)
+        offer(stack, "hat", GBP=260)
+        again = fay_places(http, "hat", 250, "list-250")
         assert (again.status_code, again.json()) == (200, first.json())
-        assert http.post("/orders", json=body | {"order_id": "later"}).status_code == 422
+        told = "2.50 GBP is offered, the list price is 2.60 GBP"
+        is_refused(http, fay_places(http, "hat", 250, "refused"), told)
+        offer(stack, "hat", GBP=250)
+        stack.data_dir.joinpath("stock.db").rename(stack.data_dir / "away.db")
+        unknown = fay_places(http, "hat", 250, "unknown")
+        known = fay_places(http, "hat", 250, "list-250")
+        stack.data_dir.joinpath("away.db").rename(stack.data_dir / "stock.db")
+        assert (unknown.status_code, unknown.headers["Retry-After"]) == (503, "2")
+        assert (known.status_code, known.json()) == (200, first.json())
 
 
 # `make shop`.
@@ -312,7 +329,7 @@ def test_a_file_brings_products_and_customers(stack: Stack, tmp_path: Path) -> N
     products.write_text("sku,name,opening_stock,currency,unit_price_minor\n" + "\n".join(rows))
     customers.write_text("customer_id;currency;opening_balance_minor\r\nflo;GBP;5000\r\ngus;EUR;\r\n")
     assert make_shop(stack, products)[:2] == (0, "products: 600 added, 0 changed, 0 left as they are\n")
-    assert make_shop(stack, customers)[:2] == (0, "customers: 2 wallets opened, 0 left as they are\n")
+    assert make_shop(stack, customers)[:2] == (0, "customers: 2 added, 0 left as they are\n")
     assert stack.place(order("flo", "F7", price=7), Prefer="wait=20").json()["state"] == "COMPLETED"
     again = make_shop(stack, products)
     assert again[1].startswith("products: 0 added, 0 changed, 600 left as they are\n")
@@ -322,7 +339,7 @@ def test_a_file_brings_products_and_customers(stack: Stack, tmp_path: Path) -> N
     assert stack.http.get("/stock/F9").json()["name"] == "thing nine"
     customers.write_text("customer_id,currency\nflo,EUR\ngus,EUR\n")
     status, told, wrong = make_shop(stack, customers)
-    assert (status, told.splitlines()[0]) == (1, "customers: 0 wallets opened, 1 left as they are")
+    assert (status, told.splitlines()[0]) == (1, "customers: 0 added, 1 left as they are")
     assert wrong.startswith("  the wallet of flo is in GBP, and stays so\n")
 
 

@@ -65,6 +65,7 @@ def test_an_invoice_becomes_an_order(tmp_path: Path) -> None:
     assert [line.sku for line in heart.lines] == ["85123A", "85123a"]
     assert (other.order_id, other.customer_id) == ("536366", "12583")
     assert data.products == {"85123A": "WHITE HEART", "POST": "POST", "85123a": "LANTERN"}
+    assert data.prices == {"85123A": 255, "POST": 1800, "85123a": 339}
     assert data.skipped == {}
 
 
@@ -196,6 +197,7 @@ def test_the_example_is_an_order_of_the_shop(shop: Shop) -> None:
     assert wallets[shop.example.customer_id].balance_minor >= shop.example.total_minor > 0
     assert wallets[shop.example.customer_id].currency == shop.example.currency
     assert products[line.sku].available >= line.quantity
+    assert products[line.sku].prices == {shop.example.currency: line.unit_price_minor}
     assert shop.example.order_id is None
 
 
