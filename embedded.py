@@ -18,6 +18,7 @@ DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=100",
     "frontend.namespaceCount=20000",
     "frontend.namespaceRPS.visibility=100",
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=3",
 )
 """As deploy/temporal-dynamic-config.yaml, which has the reasons."""
 
