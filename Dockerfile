@@ -18,7 +18,7 @@ COPY participants/ participants/
 COPY routes/ routes/
 COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
-COPY api.py config.py waiting.py worker.py ./
+COPY api.py config.py logs.py waiting.py worker.py ./
 
 RUN python -m compileall -q .
 

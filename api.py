@@ -88,7 +88,7 @@ def main() -> None:
         create_app(settings),
         host=settings.api_host,
         port=settings.api_port,
-        log_config=None,
+        log_config=None,  # it is in logs.py
         access_log=False,
         timeout_graceful_shutdown=5,
     )

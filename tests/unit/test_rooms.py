@@ -58,7 +58,7 @@ ROOMS = {
     "sqlalchemy temporalio",
     "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
     "embedded.py": "config contracts",
-    "logs.py": "contracts.text",
+    "logs.py": "contracts.text temporal_saga.database temporalio",
     "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
