@@ -176,7 +176,7 @@ def configuration(settings: Settings) -> uvicorn.Config:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
-    logs.configure()
+    logs.begin()
     raise_descriptors()
     server = Server(configuration(settings))
     with suppress(KeyboardInterrupt):  # uvicorn's last word after Ctrl-C

@@ -15,25 +15,25 @@ from temporalio.runtime import (
 from contracts.text import cleaned
 from temporal_saga.database import DATABASE_AWAY, plainly
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-
-
 Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
+FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
-class Lines(logging.Formatter):
+
+class OneLine(logging.Formatter):
     """Formats records; a failed try of a command in one line: whose, which, the how many-th, and why.
 
     The traceback follows for what is no trouble with a database, at the first try alone: it would be
     the same seventy lines each time.
 
-    Workflow ids, messages and errors that others send stand in our records: none of them can forge one,
-    or do something in a terminal. What would is spelt out, and the lines of a traceback are indented.
+    Ids, messages and errors of others stand in our records: none begins a line of its own, or does
+    something in a terminal. A traceback follows its record, each line of it indented.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""
-        command, error = getattr(record, "temporal_activity", None), record.exc_info and record.exc_info[1]
+        command = getattr(record, "temporal_activity", None)
+        error = record.exc_info and record.exc_info[1]
         if command and isinstance(error, Exception):
             record = copy.copy(record)
             what = f"{command['workflow_id']} {command['activity_type']}, try {command['attempt']}"
@@ -52,13 +52,13 @@ class Lines(logging.Formatter):
         return "\n".join(f"  {cleaned(line)}" for line in super().formatException(ei).splitlines())
 
 
-def configure() -> None:
+def begin() -> None:
     """Log to the standard error, from INFO on; what Temporal's core has to say, from WARN on, too.
 
     Called once, before anything connects to Temporal.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(Lines(FORMAT))
+    handler.setFormatter(OneLine(FORM))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     forwarding = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False

@@ -24,8 +24,8 @@ UNSEEN = (
     *((0x1D173, 0x1D17A), (0xE0000, 0xE00FF), (0xE01F0, 0xE0FFF)),
     # letters without a form
     *((0x115F, 0x1160), (0x3164, 0x3164), (0xFFA0, 0xFFA0)),
-    # surrogates and private use, which everybody sees otherwise, and what is no character
-    *((0xD800, 0xF8FF), (0xF0000, 0x10FFFF), (0xFDD0, 0xFDEF)),
+    # private use, which everybody sees otherwise, and what is no character
+    *((0xE000, 0xF8FF), (0xF0000, 0x10FFFF), (0xFDD0, 0xFDEF)),
     *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, 0xF0000, 0x10000)),
 )
 """The first and the last of the signs that are never taken."""
@@ -58,7 +58,7 @@ def _signs(ranges: tuple[tuple[int, int], ...]) -> str:
 STRAY = rf"(?<![{_signs(JOINED)}])(?:\u200c|\u200d(?![{_signs(EMOJI)}])|(?<![{_signs(EMOJI)}])\u200d)"
 """A joiner where it joins nothing, and only hides."""
 
-REFUSED = re.compile(rf"[{_signs(UNSEEN)}]|{STRAY}")
+REFUSED = re.compile(rf"[{_signs(UNSEEN)}\ud800-\udfff]|{STRAY}")  # no JSON in UTF-8 has surrogates
 REFUSED_IN_A_LINE = re.compile(rf"[\t\n\r]|{REFUSED.pattern}")
 
 
@@ -114,11 +114,10 @@ def _check(text: str, info: ValidationInfo, *, one_line: bool = False) -> str:
 
 
 def _pattern(also_refused: str = "") -> str:
-    """Return what an OpenAPI document can tell of the rule; of what alone is not visible it tells the most usual."""
-    refused = rf"{_signs(UNSEEN)}\u200c\u200d{also_refused}"
-    joining = rf"(?<=[{_signs(JOINED)}])[\u200c\u200d]|(?<=[{_signs(EMOJI)}])\u200d(?=[{_signs(EMOJI)}])"
-    fit = rf"(?:[^{refused}]|{joining})*"
-    return rf"^{fit}[^{refused}{BLANKS}\u0300-\u036f\ufe00-\ufe0f]{fit}$"
+    """Return what an OpenAPI document tells of the rule: all of it, but for joiners that join nothing and for rare marks."""
+    refused = f"{_signs(UNSEEN)}{also_refused}"
+    unseen_alone = rf"{BLANKS}\u0300-\u036f\u200c\u200d\ufe00-\ufe0f"
+    return f"^[^{refused}]*[^{refused}{unseen_alone}][^{refused}]*$"
 
 
 Words = Annotated[
