@@ -55,6 +55,7 @@ SHORTEST_RUN_SECONDS = 10
 """A process runner that ends sooner at the first start does so again: that is told, and the end."""
 
 LAST_WORDS = 3
+MOST_BYTES_OF_A_LINE = 2**20
 
 PARTS = frozenset({"temporal", "orchestrator", "order", "payment", "stock", "api"})
 
@@ -166,6 +167,7 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        limit=MOST_BYTES_OF_A_LINE,
         start_new_session=True,
     )
 
