@@ -78,7 +78,7 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     settings = read_settings()
-    logs.configure()
+    logs.begin()
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,

@@ -13,10 +13,10 @@ from temporalio.runtime import (
 
 from temporal_saga.database import DATABASE_AWAY, plainly
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
-class Lines(logging.Formatter):
+class OneLine(logging.Formatter):
     """Formats records; a failed try of a command in one line: whose, which, the how many-th, and why.
 
     The traceback follows for what is no trouble with a database, at the first try alone: it would be
@@ -25,7 +25,8 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text."""
-        command, error = getattr(record, "temporal_activity", None), record.exc_info and record.exc_info[1]
+        command = getattr(record, "temporal_activity", None)
+        error = record.exc_info and record.exc_info[1]
         if command and isinstance(error, Exception):
             record = copy.copy(record)
             what = f"{command['workflow_id']} {command['activity_type']}, try {command['attempt']}"
@@ -36,13 +37,13 @@ class Lines(logging.Formatter):
         return super().format(record)
 
 
-def configure() -> None:
+def begin() -> None:
     """Log to the standard error, from INFO on; what Temporal's core has to say, from WARN on, too.
 
     Called once, before anything connects to Temporal.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(Lines(FORMAT))
+    handler.setFormatter(OneLine(FORM))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     forwarding = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False

@@ -125,6 +125,6 @@ if __name__ == "__main__":
     chosen = parser.parse_args().roles or list(ROLES)
     if unknown := [role for role in chosen if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
-    logs.configure()
+    logs.begin()
     asyncio.run(main(chosen, read_settings()))
     leave()
