@@ -55,6 +55,7 @@ SHORTEST_RUN_SECONDS = 10
 """A process runner that ends sooner at the first start does so again: that is told, and the end."""
 
 LAST_WORDS = 3
+MOST_BYTES_OF_A_LINE = 2**20
 
 PARTS = frozenset({"temporal", "orchestrator", "order", "payment", "stock", "api"})
 
@@ -119,7 +120,8 @@ async def run(settings: Settings, example: PlaceOrder | None, lock: TextIO, say:
 
 async def keep_running(settings: Settings, stopping: asyncio.Task[Any], say: Say) -> int:
     """Run supervisord, again when it dies, until it is time to stop; return this program's exit code."""
-    log, clock = settings.data_dir / "log", asyncio.get_running_loop().time
+    log = settings.data_dir / "log"
+    clock = asyncio.get_running_loop().time
     down: set[str] = set()
     was_up = False
     while not stopping.done():
@@ -141,7 +143,8 @@ async def keep_running(settings: Settings, stopping: asyncio.Task[Any], say: Say
             await telling
             await supervisord.wait()
             break
-        code, was_up = await supervisord.wait(), was_up or clock() - began > SHORTEST_RUN_SECONDS
+        code = await supervisord.wait()
+        was_up = was_up or clock() - began > SHORTEST_RUN_SECONDS
         if not was_up:
             words = f": {' '.join(telling.result())}" if telling.result() else ""
             say(f"the process runner ended at once (exit code {code}){words}; its log is {log / 'supervisord.log'}")
@@ -168,6 +171,7 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
+        limit=MOST_BYTES_OF_A_LINE,
         start_new_session=True,
     )
 
@@ -176,7 +180,8 @@ async def tell(lines: asyncio.StreamReader, log: Path, say: Say, down: set[str],
     """Say in plain words what supervisord reports of deaths and returns, until it ends; return its last words."""
     last_words = deque[str](maxlen=LAST_WORDS)
     async for raw in lines:
-        line, now = raw.decode(errors="replace").rstrip(), _now()
+        line = raw.decode(errors="replace").rstrip()
+        now = _now()
         last_words.append(line)
         if match := DIED.search(line):
             down.add(match["part"])
@@ -202,7 +207,8 @@ def _now() -> str:
 
 async def look_after(lock: TextIO, say: Say) -> None:
     """Say when the data directory is full, and has room again, and when it was deleted under the running system."""
-    folder, was_full = Path(lock.name).parent, False
+    folder = Path(lock.name).parent
+    was_full = False
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         if not is_held(lock):

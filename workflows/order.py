@@ -155,7 +155,8 @@ class OrderSaga(Acts):
 
     def _log_the_end(self) -> None:
         """Leave one line with the order's id, state, reason and time: what the Web UI has, for who reads files."""
-        failure, lasted = self._record.failure, workflow.now() - workflow.info().start_time
+        failure = self._record.failure
+        lasted = workflow.now() - workflow.info().workflow_start_time
         why = f" {failure.reason}" if failure else ""
         LOG.info("%s %s%s in %.1f s", self._record.order_id, self._record.state, why, lasted.total_seconds())
 

@@ -90,6 +90,7 @@ def test_a_full_disk_is_outlived(disk: Path) -> None:
         up.kill()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_new", [True, False], ids=["a new folder", "one that was used"])
 def test_a_disk_that_is_full_at_the_start_is_said(disk: Path, is_new: bool) -> None:
     """One sentence that says what to do, exit code 1, and nothing is left running."""
