@@ -120,16 +120,19 @@ def _pattern(also_refused: str = "") -> str:
     return f"^[^{refused}]*[^{refused}{unseen_alone}][^{refused}]*$"
 
 
+PATTERN = _pattern()
+LINE_PATTERN = _pattern(r"\t\n\r")
+
 Words = Annotated[
     str,
+    Field(strict=True, min_length=1, max_length=1_000, json_schema_extra={"pattern": PATTERN}),
     AfterValidator(_check),
-    Field(strict=True, min_length=1, max_length=1_000, json_schema_extra={"pattern": _pattern()}),
 ]
 """What somebody writes, in one or several lines."""
 
 Name = Annotated[
     str,
+    Field(strict=True, min_length=1, max_length=200, json_schema_extra={"pattern": LINE_PATTERN}),
     AfterValidator(partial(_check, one_line=True)),
-    Field(strict=True, min_length=1, max_length=200, json_schema_extra={"pattern": _pattern(r"\t\n\r")}),
 ]
 """What somebody or something is called: one line."""

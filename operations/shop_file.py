@@ -130,7 +130,8 @@ def _row(kind: tuple[str, ...], header: list[str], row: list[str]) -> Row | str:
     """Return what a row says, or what is wrong with it."""
     if len(row) != len(header):
         return f"it has {_fields(len(row))}, and the first line has {len(header)}"
-    cells = {name: cell.strip() for name, cell in zip(header, row, strict=True) if cell.strip()}
+    in_one_line = (" ".join(cell.split()) for cell in row)
+    cells = {name: cell for name, cell in zip(header, in_one_line, strict=True) if cell}
     fields: dict[str, Any] = {}
     for name, cell in cells.items():
         if name not in NUMBERS:

@@ -114,7 +114,7 @@ def test_every_refusal_has_its_row() -> None:
 STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
     (
         unavailable(calls.process_payment("7", ORDER), ConnectionError("no route")),
-        "the payment service gave no usable answer in time",
+        "the payment service gave no usable answer in time: no route",
         {"participant": "payment", "error": "no route"},
     ),
     (
@@ -134,7 +134,7 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("failure", "message", "details"), STOPPED)
 def test_a_saga_that_stops_says_why(failure: Failure, message: str, details: dict[str, Any]) -> None:
-    """What is technical stands in the details; the sentence has none of it."""
+    """The sentence is for who looks after orders; what programs need stands in the details."""
     assert (failure.message, failure.details) == (message, details)
     assert Told.model_validate(vars(failure)).message == message
 
