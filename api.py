@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
+from temporalio.client import Client
 
-from config import Settings, connect, leave, read_settings
+from config import Connection, Settings, leave, read_settings
 from participants.order.service import OrderService
 from routes import access, acts, console, events, limits, metrics, orders, problems, reads
 from routes.access import Authentication
@@ -22,6 +24,7 @@ from routes.sagas import Sagas
 from routes.threads import NoAnswerInTime, Threads
 from routes.tokens import Tokens
 from temporal_saga.database import DATABASE_AWAY, open_database
+from temporal_saga.identity import Identity, find_identity, identify
 
 DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
@@ -34,19 +37,24 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(Threads())
-        engine = open_database(settings.database_url("order"), answer_seconds=DATABASE_SECONDS)
-        client = await connect(lazy=True)
+        engine = open_database(settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS)
+        where = engine.url.render_as_string(hide_password=True)
+        connection = Connection()
+        client = await connection.open(lazy=True)
 
-        app.state.runs = runs = Runs(client, app.state.stopping)
+        def begin() -> tuple[OrderService, Identity]:
+            return OrderService(engine), identify(engine, "order", where)
 
-        async def open_sagas() -> Sagas:
-            orders = await asyncio.to_thread(OrderService, engine)
-            return Sagas(client, orders, settings.web_ui_url, app.state.stopping, runs=runs)
+        def build(client: Client, orders: OrderService) -> Sagas:
+            app.state.runs = Runs(client, app.state.stopping)
+            return Sagas(client, orders, settings.web_ui_url, app.state.stopping, runs=app.state.runs)
 
-        door = Door(open_sagas, away)
+        app.state.runs = Runs(client, app.state.stopping)
+        door = Door(connection, client, partial(find_identity, engine, where), begin, build, away)
         app.state.sagas = door.sagas
         keeping = asyncio.create_task(door.keep())
-        await asyncio.wait([keeping], timeout=FIRST_LOOK_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(door.looked.wait(), FIRST_LOOK_SECONDS)
         yield
         keeping.cancel()
         engine.dispose()
@@ -86,7 +94,8 @@ class Server(uvicorn.Server):
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    settings = read_settings()
+    settings = read_settings("api.py")
+    settings.shared_database_url("order")
     config = uvicorn.Config(
         create_app(settings),
         host=settings.api_host,

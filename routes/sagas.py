@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
     ActivityFailureError,
     Client,
@@ -33,6 +32,7 @@ from routes.lists import Lists
 from routes.problems import Problem, not_found, unavailable
 from routes.projection import Run, view_of_closed, view_of_record, view_of_run
 from routes.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
+from temporal_saga.access import may_start
 
 
 class Sagas:
@@ -172,9 +172,9 @@ class Sagas:
             raise unavailable(f"the {participant} service") from error
 
     async def check(self) -> None:
-        """Raise when Temporal or the order service's database does not answer."""
-        async with temporal():
-            await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=ANSWER_LIMIT)
+        """Raise when Temporal or the order service's database does not answer, or Temporal would start no saga for us."""
+        async with temporal(ANSWER_LIMIT):
+            await may_start(self._client, ANSWER_LIMIT)
         await asyncio.to_thread(self._orders.find, "readyz")
 
     async def _too_late(self, order_id: str) -> Problem:

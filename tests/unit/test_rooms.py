@@ -28,10 +28,13 @@ WORDS = " ".join(f"contracts.{path.stem}" for path in files("contracts/*.py") if
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem not in {"__init__", "database", "fence", "postgresql", "testing", "timeline"}
+    if path.stem not in {"__init__", "access", "database", "fence", "identity", "postgresql", "registry", "testing", "timeline"}
 )
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
-API = "config contracts participants.order routes temporal_saga.timeline fastapi starlette pydantic pydantic_core temporalio"
+API = (
+    "config contracts participants.order routes temporal_saga.access temporal_saga.timeline "
+    "fastapi starlette pydantic pydantic_core temporalio"
+)
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
     "contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
@@ -39,7 +42,8 @@ ROOMS = {
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
-    "temporal_saga/fence.py": FENCE,
+    "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
+    "temporal_saga/access.py temporal_saga/registry.py": "temporalio",
     "temporal_saga/testing.py": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
@@ -48,16 +52,18 @@ ROOMS = {
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
     "activities/*": "activities contracts participants temporalio",
+    "routes/door.py": f"{API} temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} limits prometheus_client",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
     "routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} temporal_saga.database fastapi_offline prometheus_fastapi_instrumentator uvicorn",
-    "worker.py": "activities config contracts participants temporal_saga.database temporal_saga.policy waiting workflows "
-    "sqlalchemy temporalio",
-    "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
+    "api.py": f"{API} temporal_saga.database temporal_saga.identity fastapi_offline prometheus_fastapi_instrumentator uvicorn",
+    "worker.py": "activities config contracts participants temporal_saga.access temporal_saga.database temporal_saga.identity "
+    "temporal_saga.policy temporal_saga.registry waiting workflows sqlalchemy temporalio",
+    "waiting.py": "config contracts.stubs temporal_saga.access temporal_saga.database temporal_saga.registry sqlalchemy "
+    "temporalio",
     "embedded.py": "config contracts",
     "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
 }
