@@ -102,8 +102,9 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     watch = Watch(connection, client)
     running = [asyncio.create_task(run_role(role, watch, settings, stop)) for role in roles]
     running.append(asyncio.create_task(watch.keep(stop)))
-    await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
-    stop.set()  # a role that failed takes the others along
+    for task in running:
+        task.add_done_callback(lambda _: stop.set())  # a role that failed takes the others along
+    await stop.wait()
     _, left = await asyncio.wait(running, timeout=settings.worker_grace_seconds + LEAVE_SECONDS)
     if left:
         raise StillAtWork

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -118,15 +119,17 @@ def test_an_api_whose_database_only_reads_is_not_ready(stack: Stack, postgresql:
 
 def test_a_stopping_worker_leaves_work_that_hangs(stack: Stack, postgresql: PostgreSQL) -> None:
     """Some seconds after the grace it ends, says so, and with an exit code of its own; the order is paid once all the same."""
-    with postgresql.frozen():
+    with psycopg.connect(stack.database_url("order").replace("+psycopg", "")) as somebody:
+        somebody.execute("LOCK TABLE fence")  # so that the command is in the middle of its work when the server hangs
         stack.temporal(*starting("left"))
         until(lambda: stack.at_work("left", "RegisterOrder"), "a command is at work")
-        process = stack.processes.pop("order")
-        start = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == os.EX_TEMPFAIL
+        with postgresql.frozen():
+            process = stack.processes.pop("order")
+            start = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == os.EX_TEMPFAIL
         assert time.monotonic() - start < 1 + LEAVE_SECONDS + 3
-        assert "leaving with exit code 75: work is still in hand" in stack.said("order")
+    assert "leaving with exit code 75: work is still in hand" in stack.said("order")
     stack.start_worker("order")
     assert stack.closed("left")["state"] == "COMPLETED"
     assert stack.audit()[0] == 0

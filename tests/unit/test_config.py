@@ -281,10 +281,10 @@ def test_a_worker_does_not_ask_how_callers_are_known(monkeypatch: pytest.MonkeyP
 def test_a_value_of_kubernetes_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is read, the sentence says who sets it and what to do."""
     monkeypatch.setenv("API_PORT", "tcp://10.0.0.8:8000")
-    with pytest.raises(
-        SystemExit, match="API_PORT=tcp://10.0.0.8:8000 .* Kubernetes .* service called api.* enableServiceLinks: false"
-    ):
+    with pytest.raises(SystemExit) as told:
         read_settings("api.py")
+    for words in ("API_PORT=tcp://10.0.0.8:8000", "Kubernetes", "a service called api,", "enableServiceLinks: false"):
+        assert words in str(told.value)
 
 
 @pytest.mark.parametrize(
