@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from time import monotonic
 from types import FrameType
 from typing import cast
@@ -16,16 +17,18 @@ from limits import parse
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
+from temporalio.client import Client
 
 import logs
-from config import Settings, connect, leave, read_settings
+from config import Connection, Settings, leave, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
 from routes import access, acts, console, events, hosts, limits, manage, metrics, orders, overview, problems, reads
 from routes.access import Authentication
 from routes.attended import Attended
-from routes.connections import BACKLOG, MOST_HEAD_BYTES, Connection, Trouble, is_ours, raise_descriptors
+from routes.connections import BACKLOG, MOST_HEAD_BYTES, Trouble, is_ours, raise_descriptors
+from routes.connections import Connection as Peer
 from routes.door import FIRST_LOOK_SECONDS, Door
 from routes.head import Head
 from routes.hosts import Cors, Hosts
@@ -39,6 +42,7 @@ from routes.threads import NoAnswerInTime, Threads
 from routes.tokens import Tokens
 from routes.visibility import Visibility
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
+from temporal_saga.identity import Identity, find_identity, identify
 
 DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
@@ -51,26 +55,31 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(Threads())
-        engine = open_database(settings.database_url("order"), answer_seconds=DATABASE_SECONDS)
-        client = await connect(lazy=True)
+        engine = open_database(settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS)
+        where = engine.url.render_as_string(hide_password=True)
+        connection = Connection()
+        client = await connection.open(lazy=True)
         stock, payment = (
             open_database(settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True)
             for name in ("stock", "payment")
         )
         app.state.shop = shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
+        app.state.visibility = Visibility(client)
 
-        runs = Runs(client, app.state.stopping)
-        app.state.visibility = visibility = Visibility(client)
+        def begin() -> tuple[OrderService, Identity]:
+            return OrderService(engine), identify(engine, "order", where)
 
-        async def open_sagas() -> Sagas:
-            orders = await asyncio.to_thread(OrderService, engine)
-            known = Known.of(runs, visibility, orders)
+        def build(client: Client, orders: OrderService) -> Sagas:
+            shop.client = client
+            app.state.visibility = visibility = Visibility(client)
+            known = Known.of(Runs(client, app.state.stopping), visibility, orders)
             return Sagas(client, orders, settings.web_ui_url, app.state.stopping, known=known)
 
-        door = Door(open_sagas, away)
+        door = Door(connection, client, partial(find_identity, engine, where), begin, build, away)
         app.state.sagas = door.sagas
         keeping = asyncio.create_task(door.keep())
-        await asyncio.wait([keeping], timeout=FIRST_LOOK_SECONDS)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(door.looked.wait(), FIRST_LOOK_SECONDS)
         yield
         keeping.cancel()
         shop.close()
@@ -143,7 +152,7 @@ class Server(uvicorn.Server):
         if counter % 10 == 0:
             now = monotonic()
             for connection in tuple(self.server_state.connections):
-                cast("Connection", connection).look(now)
+                cast("Peer", connection).look(now)
         return await super().on_tick(counter)
 
 
@@ -154,7 +163,7 @@ def configuration(settings: Settings) -> uvicorn.Config:
         host=settings.api_host,
         port=settings.api_port,
         loop="asyncio",
-        http=Connection,
+        http=Peer,
         ws="none",
         lifespan="on",
         interface="asgi3",
@@ -175,7 +184,8 @@ def configuration(settings: Settings) -> uvicorn.Config:
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
-    settings = read_settings()
+    settings = read_settings("api.py")
+    settings.shared_database_url("order")
     logs.begin()
     raise_descriptors()
     server = Server(configuration(settings))

@@ -3,6 +3,7 @@
 Temporal's own `TEMPORAL_*` variables and profiles are read by `temporalio.envconfig`, as for every Temporal client.
 """
 
+import asyncio
 import ipaddress
 import logging
 import os
@@ -19,7 +20,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfigProfile
+from temporalio.envconfig import ClientConfigProfile, ClientConnectConfig
 
 from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
@@ -28,6 +29,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 PASSWORD = re.compile(r"//[^/\s]*@")
 """The name and the password in an address."""
+
+RENEWAL_SECONDS = 5
+"""A client with a new certificate or key gets this long to connect, before the next look."""
 
 SHORTEST_SECRET = {"HS256": 32, "HS384": 48, "HS512": 64}
 """By algorithm of a shared secret: the bytes that it needs at least (RFC 7518, 3.2)."""
@@ -245,6 +249,22 @@ class Settings(BaseSettings):
         url: str = getattr(self, f"{participant}_database_url")
         return url or f"sqlite:///{self.data_dir.absolute()}/{participant}.db"
 
+    def shared_database_url(self, participant: str) -> str:
+        """Return that URL for a process that serves from it, beside others that may be on other machines.
+
+        Raises:
+            SystemExit: Temporal is on another machine and no URL is set: a SQLite file of this machine would be another truth
+                than that of the workers there.
+        """
+        address, variable = temporal_address(), f"{participant.upper()}_DATABASE_URL"
+        if not getattr(self, f"{participant}_database_url") and not is_on_this_machine(address):
+            sys.exit(
+                f"cannot start: {variable} must be set where Temporal is on another machine (TEMPORAL_ADDRESS={address}): "
+                f"workers of {participant} elsewhere would not serve from a file in DATA_DIR of this machine. "
+                f"If all of them are here and a file is meant, name it: {variable}=sqlite:////path/{participant}.db"
+            )
+        return self.database_url(participant)
+
     @property
     def web_ui_url(self) -> str:
         """Where people reach the Temporal Web UI."""
@@ -285,21 +305,44 @@ def _is_safe(url: str) -> bool:
     return bool(where.hostname) and (where.scheme == "https" or (where.scheme == "http" and where.hostname in LOOPBACK))
 
 
+SET_BY_KUBERNETES = ("tcp://", "udp://", "sctp://")
+"""How the values of the variables begin that Kubernetes sets for every service in the namespace, like API_PORT for `api`."""
+
+
 def explain(error: ValidationError) -> str:
     """Return in one line which settings are wrong, by their variables, and how."""
     told = []
     for problem in error.errors():
         message = problem["msg"].removeprefix("Value error, ")
         name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        if str(problem["input"]).startswith(SET_BY_KUBERNETES):
+            service = name.lower().removesuffix("_port").replace("_", "-")
+            message = (
+                f"Kubernetes sets it for a service called {service}, and means the service: call it otherwise, "
+                "or set enableServiceLinks: false for this pod"
+            )
         given = PASSWORD.sub("//…@", str(problem["input"]))
         told.append(f"{name}={given} is no good setting: {message}" if name else message)
     return "; ".join(told)
 
 
-def read_settings() -> Settings:
-    """Return the settings of the environment, or end this process with a sentence that says which are wrong."""
+NOT_READ = {
+    "api.py": ("worker_", "temporal_port"),
+    "worker.py": ("api_", "auth_", "temporal_port", "temporal_ui_"),
+}
+"""By front door: how the settings begin that it never reads. Whatever is set there, and by whom, does not stop it."""
+
+
+def read_settings(front_door: str = "") -> Settings:
+    """Return the settings of the environment, or end this process with a sentence that says which are wrong.
+
+    Args:
+        front_door: `api.py` or `worker.py`: what it never reads is as if it were not set.
+    """
+    others = NOT_READ.get(front_door, ())
+    unset = {name: field.default for name, field in Settings.model_fields.items() if name.startswith(others)} if others else {}
     try:
-        return Settings()
+        return Settings(**unset)
     except ValidationError as error:
         sys.exit(f"cannot start: {explain(error)}")
 
@@ -316,6 +359,25 @@ def leave(status: int = 0) -> NoReturn:
     os._exit(status)
 
 
+def _options(port: int) -> ClientConnectConfig:
+    """Return what the `TEMPORAL_*` variables and the profile say now, with the contents of the files that they name."""
+    options = ClientConfigProfile.load().to_client_connect_config()
+    options.setdefault("target_host", f"localhost:{port}")
+    return options
+
+
+def temporal_address(port: int = 7233) -> str:
+    """Return where Temporal is, as the `TEMPORAL_*` variables and the profile say, or this machine's port.
+
+    Raises:
+        SystemExit: they are no good, with a sentence that says why.
+    """
+    try:
+        return _options(port)["target_host"]
+    except Exception as error:  # noqa: BLE001  # whatever the file or the variables are, waiting mends none of it
+        sys.exit(f"cannot start: TEMPORAL_* or the profile is no good setting: {error}")
+
+
 async def connect(*, lazy: bool = False, port: int = 7233) -> Client:
     """Connect to the Temporal of the `TEMPORAL_*` variables and profile, to this machine's when they name none.
 
@@ -327,12 +389,44 @@ async def connect(*, lazy: bool = False, port: int = 7233) -> Client:
         RuntimeError: Temporal does not answer.
         SystemExit: the variables or the profile are no good, with a sentence that says why.
     """
-    try:
-        options = ClientConfigProfile.load().to_client_connect_config()
-    except Exception as error:  # noqa: BLE001  # whatever the file or the variables are, waiting mends none of it
-        sys.exit(f"cannot start: TEMPORAL_* or the profile is no good setting: {error}")
-    options.setdefault("target_host", f"localhost:{port}")
-    try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter, lazy=lazy)
-    except ValueError as error:
-        sys.exit(f"cannot start: TEMPORAL_ADDRESS={options['target_host']} is no good setting: {error}")
+    return await Connection(port).open(lazy=lazy)
+
+
+class Connection:
+    """The way to Temporal; it is made anew when a certificate or key that it was made of has changed on disk."""
+
+    def __init__(self, port: int = 7233) -> None:
+        """Lead to the Temporal of the `TEMPORAL_*` variables and profile, to this port of this machine when they name none."""
+        self._port = port
+        self._options: ClientConnectConfig = {}
+
+    async def open(self, *, lazy: bool = False) -> Client:
+        """Connect, as `connect` does."""
+        address = temporal_address(self._port)
+        self._options = _options(self._port)
+        try:
+            return await Client.connect(**self._options, data_converter=pydantic_data_converter, lazy=lazy)
+        except ValueError as error:
+            sys.exit(f"cannot start: TEMPORAL_ADDRESS={address} is no good setting: {error}")
+
+    async def renewed(self) -> Client | None:
+        """Return a new client, connected, if what it is made of has changed; None if not, or if it does not connect (yet).
+
+        A file may be half written, or a key not fit its certificate for a moment: the next time tells.
+        """
+        try:
+            options = _options(self._port)
+            if options == self._options:
+                return None
+            connecting = Client.connect(**options, data_converter=pydantic_data_converter)
+            client = await asyncio.wait_for(connecting, RENEWAL_SECONDS)
+        except Exception:  # noqa: BLE001  # whatever is wrong with what is there now, the client that there is stays
+            return None
+        self._options = options
+        return client
+
+
+def is_on_this_machine(address: str) -> bool:
+    """Tell whether a host and port can only be this machine's."""
+    host = urlsplit(f"//{address}").hostname or ""
+    return host in LOOPBACK or host.startswith("127.")

@@ -4,20 +4,31 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
 
+from config import Connection
 from contracts.stubs import SEARCH_ATTRIBUTES
-from temporal_saga.database import plainly
+from temporal_saga.access import may_work, refusal
+from temporal_saga.database import DATABASE_AWAY, plainly
+from temporal_saga.registry import ForeignDatabase, Registration
 
 LOG = logging.getLogger("worker")
 
 ASK_AGAIN_SECONDS = 1
 SAY_AGAIN_TRIES = 30
+
+ANSWER_LIMIT = timedelta(seconds=5)
+"""Temporal is given this long to say whether it lets us in."""
+
+LOOK_AGAIN_SECONDS = 5
+"""So often a worker that serves looks whether it may go on, and whether a certificate or key was renewed."""
 
 T = TypeVar("T")
 
@@ -26,8 +37,8 @@ class SearchAttributesMissing(Exception):
     """A saga that sets one of them would stand still until it is there; the message says how to create them."""
 
 
-AWAY = (RuntimeError, RPCError, DBAPIError, SearchAttributesMissing)
-"""What is raised while Temporal (RuntimeError: no connection) or a database does not answer, or lacks what we need."""
+AWAY = (RuntimeError, RPCError, *DATABASE_AWAY, DBAPIError, SearchAttributesMissing, ForeignDatabase)
+"""What is raised while Temporal (RuntimeError: no connection) or a database does not answer, lets us not in, or is not ours."""
 
 CLOSED_TO_US = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED})
 
@@ -39,21 +50,32 @@ async def until_it_answers(what: str, ask: Callable[[], Awaitable[T]], stop: asy
     """
     tries, said = 0, ""
     while not stop.is_set():
-        asked, stopping = asyncio.ensure_future(ask()), asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait([asked, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if asked.done():
-                return asked.result()
+            if (answer := await _unless_stopped(ask(), stop)) is not None:
+                return answer
         except AWAY as error:
-            if (why := plainly(error)) != said or tries % SAY_AGAIN_TRIES == 0:
+            if (why := told(error)) != said or tries % SAY_AGAIN_TRIES == 0:
                 level = logging.INFO if tries < SAY_AGAIN_TRIES else logging.WARNING  # a start may take a while
                 LOG.log(level, "waiting for %s: %s", what, why)
             tries, said = tries + 1, why
-        finally:
-            asked.cancel()
-            stopping.cancel()
         await _pause(stop, ASK_AGAIN_SECONDS)
     return None
+
+
+async def _unless_stopped(question: Awaitable[T], stop: asyncio.Event) -> T | None:
+    """Return the answer to a question, or None, and ask no more, when told to stop before it comes."""
+    asked, stopping = asyncio.ensure_future(question), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([asked, stopping], return_when=asyncio.FIRST_COMPLETED)
+        return asked.result() if asked.done() else None
+    finally:
+        asked.cancel()
+        stopping.cancel()
+
+
+def told(error: Exception) -> str:
+    """Return in one line why there is no answer, or what an operator must do for one."""
+    return (refusal(error) if isinstance(error, RPCError) else None) or plainly(error)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
@@ -61,6 +83,56 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
+
+
+class Watch:
+    """Looks whether workers that serve still may: whether Temporal lets them in, and whether their databases are the right ones.
+
+    The SDK polls on in silence when a key has run out, when a namespace is gone, and when a certificate is not taken any more.
+    """
+
+    def __init__(self, connection: Connection, client: Client) -> None:
+        """Watch over `client`, which `connection` opened; another one takes its place when what it was made of is renewed."""
+        self._connection = connection
+        self.client = client
+        self.workers: list[Worker] = []
+        self.registrations: list[Registration] = []
+        self._said = ""
+
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Look again and again, and say what changes, until `stop` is set.
+
+        Raises:
+            ForeignDatabase: a participant serves from another database now than the one of this process.
+        """
+        while not stop.is_set():
+            await _unless_stopped(self._look(), stop)
+            await _pause(stop, LOOK_AGAIN_SECONDS)
+
+    async def _look(self) -> None:
+        if client := await self._connection.renewed():
+            LOG.info("connected anew to Temporal, with what was renewed")
+            self.client = client
+            for worker in self.workers:
+                worker.client = client
+            for registration in self.registrations:
+                registration.client = client
+        try:
+            await may_work(self.client, ANSWER_LIMIT)
+            for registration in self.registrations:
+                await registration.check()
+        except (RPCError, RuntimeError) as error:
+            self._say(told(error))
+        else:
+            self._say("")
+
+    def _say(self, why: str) -> None:
+        """Say that no work comes, and why, or that it comes again; once."""
+        if why and why != self._said:
+            LOG.warning("no work comes from Temporal: %s", why)
+        elif self._said and not why:
+            LOG.info("work comes from Temporal again")
+        self._said = why
 
 
 async def search_attributes(client: Client) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,17 +20,22 @@ import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
-from config import Settings, connect, leave, read_settings
+from config import Connection, Settings, leave, read_settings
 from contracts import stubs
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
+from temporal_saga.access import may_work
 from temporal_saga.database import open_database
+from temporal_saga.identity import Identity, identify
 from temporal_saga.policy import Apply
-from waiting import search_attributes, until_it_answers
+from temporal_saga.registry import ForeignDatabase, Registration
+from waiting import ANSWER_LIMIT, Watch, search_attributes, until_it_answers
 from workflows.order import OrderSaga
 
 LOG = logging.getLogger("worker")
+LEAVE_SECONDS = 3
+"""Work that hangs is not waited for longer than this after the grace."""
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
 
 Activities = Sequence[Callable[..., Any]]
@@ -46,6 +52,10 @@ PARTICIPANTS: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
 """How each participant serves from its database; its role is named like its task queue."""
 
 ROLES = ("orchestrator", *PARTICIPANTS)
+
+
+class StillAtWork(Exception):
+    """A worker was told to stop, and some of its work does not end."""
 
 
 def orchestrator(client: Client, settings: Settings) -> Worker:
@@ -76,47 +86,90 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     """Run each role from when what it needs answers until `stop` is set, then let the work in hand finish.
 
     Raises:
+        StillAtWork: some of it does not end.
+        ForeignDatabase: the database of a role is not the one that its participant serves from, any more.
         Exception: whatever ended a worker that nobody stopped.
     """
-    client = await until_it_answers("Temporal", connect, stop)
+    connection = Connection()
+
+    async def reach() -> Client:
+        client = await connection.open()
+        await may_work(client, ANSWER_LIMIT)
+        return client
+
+    client = await until_it_answers("Temporal", reach, stop)
     if client is None or not await until_it_answers("search attributes", partial(search_attributes, client), stop):
         return
-    running = [asyncio.create_task(run_role(role, client, settings, stop)) for role in roles]
-    await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
-    stop.set()  # a role that failed takes the others along
+    watch = Watch(connection, client)
+    running = [asyncio.create_task(run_role(role, watch, settings, stop)) for role in roles]
+    running.append(asyncio.create_task(watch.keep(stop)))
+    for task in running:
+        task.add_done_callback(lambda _: stop.set())  # a role that failed takes the others along
+    await stop.wait()
+    _, left = await asyncio.wait(running, timeout=settings.worker_grace_seconds + LEAVE_SECONDS)
+    if left:
+        raise StillAtWork
     await asyncio.gather(*running)
 
 
-async def run_role(role: str, client: Client, settings: Settings, stop: asyncio.Event) -> None:
+async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> None:
     """Run one role from when its database answers until `stop` is set."""
-    worker = orchestrator(client, settings) if role == "orchestrator" else await serve(role, client, settings, stop)
+    worker = orchestrator(watch.client, settings) if role == "orchestrator" else await serve(role, watch, settings, stop)
     if worker is None:
         return
     async with worker:
+        watch.workers.append(worker)
         LOG.info("ready: %s", role)
         await stop.wait()
         LOG.info("stopping: %s", role)
     LOG.info("stopped: %s", role)
 
 
-async def serve(role: str, client: Client, settings: Settings, stop: asyncio.Event) -> Worker | None:
-    """Return a participant's worker once its database answers, or None when told to stop before."""
-    engine = open_database(settings.database_url(role), pool_size=settings.worker_threads)
+async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> Worker | None:
+    """Return a participant's worker once its database answers and is its own, or None when told to stop before."""
+    engine = open_database(settings.shared_database_url(role), pool_size=settings.worker_threads)
     database = engine.url.render_as_string(hide_password=True)
-    begin = partial(asyncio.to_thread, PARTICIPANTS[role], engine, settings)
-    activities = await until_it_answers(f"{role}'s database {database}", begin, stop)
-    if activities is None:
+
+    def begin() -> tuple[Activities, Identity]:
+        return PARTICIPANTS[role](engine, settings), identify(engine, role, database)
+
+    begun = await until_it_answers(f"{role}'s database {database}", partial(asyncio.to_thread, begin), stop)
+    if begun is None:
         return None
-    LOG.info("%s keeps its data in %s", role, database)
-    return participant(client, settings, role, activities)
+    activities, identity = begun
+    registration = Registration(watch.client, role, identity)
+
+    async def ours() -> bool:
+        registration.client = watch.client
+        return await registration.check()
+
+    if not await until_it_answers(f"the database of {role}", ours, stop):
+        return None
+    watch.registrations.append(registration)
+    LOG.info("%s keeps its data in %s (%s)", role, database, identity.id)
+    return participant(watch.client, settings, role, activities)
 
 
 async def main(roles: Sequence[str], settings: Settings) -> None:
-    """Run the roles until SIGTERM or SIGINT."""
+    """Run the roles until SIGTERM or SIGINT, and end this process."""
+    for role in PARTICIPANTS.keys() & set(roles):
+        settings.shared_database_url(role)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run(roles, settings, stop)
+    try:
+        await run(roles, settings, stop)
+    except StillAtWork:
+        LOG.warning(
+            "leaving with exit code %d: work is still in hand %g s after the %g s of WORKER_GRACE_SECONDS, and may hang; another "
+            "worker is given it, and whatever became of it here, it takes effect once",
+            *(os.EX_TEMPFAIL, LEAVE_SECONDS, settings.worker_grace_seconds),
+        )
+        leave(os.EX_TEMPFAIL)
+    except ForeignDatabase as reason:
+        LOG.error("leaving with exit code 1: %s", reason)  # noqa: TRY400  # the sentence says it all
+        leave(1)
+    leave()
 
 
 if __name__ == "__main__":
@@ -126,5 +179,4 @@ if __name__ == "__main__":
     if unknown := [role for role in chosen if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
     logs.begin()
-    asyncio.run(main(chosen, read_settings()))
-    leave()
+    asyncio.run(main(chosen, read_settings("worker.py")))

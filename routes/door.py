@@ -2,28 +2,67 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
+from temporalio.client import Client
+
+from config import Connection
+from participants.order.service import OrderService
 from routes.problems import Problem, not_now, unavailable
+from routes.runs import ANSWER_LIMIT, temporal
 from routes.sagas import Sagas
+from temporal_saga.identity import Identity
+from temporal_saga.registry import ForeignDatabase, Registration
 
 LOG = logging.getLogger("api")
 
-LOOK_AGAIN_SECONDS = 1
+PARTICIPANT = "order"
+DATABASE = "the order service's database"
+
 FIRST_LOOK_SECONDS = 1
 """So long the API's start waits for the door to open, so that the first caller finds it open where nothing is wrong."""
 
-DATABASE = "the order service's database"
+SHUT_SECONDS = 1
+OPEN_SECONDS = 5
+"""So often is looked again while it is shut, and while it is open."""
 
 
 class Door:
-    """Opens once the sagas can be opened, which is tried again and again until then."""
+    """Opens once the order database answers and is the order service's own; shuts when it is not, any more.
 
-    def __init__(self, open_sagas: Callable[[], Awaitable[Sagas]], database_away: tuple[type[Exception], ...]) -> None:
-        """Open by `open_sagas`; `database_away` are the errors of an order database that gives no answer."""
-        self._open_sagas = open_sagas
+    With Temporal away nobody can tell whose a database is: one that was given its name before is then taken for what it was.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        client: Client,
+        find: Callable[[], Identity | None],
+        begin: Callable[[], tuple[OrderService, Identity]],
+        build: Callable[[Client, OrderService], Sagas],
+        database_away: tuple[type[Exception], ...],
+    ) -> None:
+        """Keep the way to the orders.
+
+        Args:
+            connection: opened `client`, and opens the one that takes its place when a certificate or key is renewed.
+            client: asks Temporal.
+            find: returns who the order database is, or None when it has no name yet; may wait for the database.
+            begin: opens the order service, and returns who its database is from now on; may wait for the database.
+            build: returns the sagas of a client and the order service.
+            database_away: the errors of an order database that gives no answer.
+        """
+        self._connection = connection
+        self._client = client
+        self._find = find
+        self._begin = begin
+        self._build = build
         self._database_away = database_away
+        self._begun_once: tuple[OrderService, Registration] | None = None
+        self._had_a_name = False
         self._sagas: Sagas | None = None
+        self.looked = asyncio.Event()
+        """Set once it was looked for the first time."""
         self._why = unavailable(DATABASE).document.detail
         self._told = ""
 
@@ -38,21 +77,63 @@ class Door:
         return self._sagas
 
     async def keep(self) -> None:
-        """Open the door as soon as that can be done."""
-        while self._sagas is None:
-            await self._try()
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+        """Look again and again."""
+        while True:
+            await self.look()
+            self.looked.set()
+            await asyncio.sleep(SHUT_SECONDS if self._sagas is None else OPEN_SECONDS)
 
-    async def _try(self) -> None:
+    async def look(self) -> None:
+        """Open the door or shut it."""
         try:
-            self._sagas = await self._open_sagas()
-        except Problem as problem:
-            self._shut(problem.document.detail, problem.document.detail)
+            await self._renew()
+            orders, registration = await self._begun()
+            await self._compare(registration)
         except self._database_away as error:
             self._shut(unavailable(DATABASE).document.detail, f"{DATABASE} gives no answer: {error.__cause__ or error}")
+        except ForeignDatabase as error:
+            self._shut(str(error), str(error))
+        except Problem as problem:
+            self._shut(problem.document.detail, problem.document.detail)
+        else:
+            if self._sagas is None:
+                self._sagas = self._build(self._client, orders)
+                LOG.info("ready: orders are kept in %s", registration.database.where)
+
+    async def _renew(self) -> None:
+        if client := await self._connection.renewed():
+            LOG.info("connected anew to Temporal, with what was renewed")
+            self._client = client
+            if self._begun_once:
+                orders, registration = self._begun_once
+                registration.client = client
+                self._sagas = self._sagas and self._build(client, orders)
+
+    async def _begun(self) -> tuple[OrderService, Registration]:
+        """Return the order service and its registration, which are made once."""
+        if self._begun_once is None:
+            self._had_a_name = self._had_a_name or await asyncio.to_thread(self._find) is not None
+            orders, identity = await asyncio.to_thread(self._begin)
+            self._begun_once = orders, Registration(self._client, PARTICIPANT, identity)
+        return self._begun_once
+
+    async def _compare(self, registration: Registration) -> None:
+        """Find that the database is the order service's own, as far as can be told now.
+
+        Raises:
+            ForeignDatabase: it is not.
+            Problem: nobody can tell now, and it had no name before.
+        """
+        try:
+            async with temporal(ANSWER_LIMIT):
+                await registration.check()
+            self._had_a_name = True
+        except Problem:
+            if not self._had_a_name:
+                raise
 
     def _shut(self, why: str, told: str) -> None:
-        """Keep the door shut, and say so once in the log."""
+        """Keep the door shut from now on, and say so once in the log."""
         if told != self._told:
             LOG.warning("not ready: %s", told)
-        self._why, self._told = why, told
+        self._sagas, self._why, self._told = None, why, told

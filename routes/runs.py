@@ -15,9 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts.order import saga_id
 from routes.attention import WEDGED_AFTER
 from routes.chain import Before, Chain, Piece
-from routes.problems import unavailable
+from routes.problems import not_now, unavailable
 from routes.projection import Run
 from routes.shared import Shared
+from temporal_saga.access import refusal
 from temporal_saga.timeline import Moment, tries
 
 ANSWER_LIMIT = timedelta(seconds=5)
@@ -37,9 +38,11 @@ AWAY = frozenset(
         RPCStatusCode.UNAVAILABLE,
         RPCStatusCode.DEADLINE_EXCEEDED,
         RPCStatusCode.CANCELLED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,  # visibility has a low limit of its own on calls per second
     }
 )
+
+BUSY = "a limit of Temporal's on calls is met; nothing is lost, ask again"
+"""Not away: visibility for one has a low limit of its own on calls per second."""
 
 
 class Runs:
@@ -192,7 +195,9 @@ async def _next(events: AsyncIterator[HistoryEvent], ended: "asyncio.Future[Any]
 
 @asynccontextmanager
 async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
-    """Turn Temporal's absence into a 503; a lazy client raises RuntimeError while it cannot connect.
+    """Turn Temporal's absence into a 503, and that it is busy, and that it does not let us in; what is about the call passes.
+
+    A lazy client raises RuntimeError while it cannot connect.
 
     Args:
         limit: how long to wait in all, as the client tries a call again and again for longer than the call's own limit.
@@ -204,6 +209,10 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
     except RPCError as error:
         if error.status in AWAY:
             raise unavailable("Temporal") from error
+        if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+            raise not_now(BUSY) from error
+        if why := refusal(error):
+            raise not_now(why) from error
         raise
     except RuntimeError as error:
         raise unavailable("Temporal") from error

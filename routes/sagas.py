@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote
 
-from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import (
     Client,
     WorkflowFailureError,
@@ -36,6 +35,7 @@ from routes.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
 from routes.telling import Telling
 from routes.visibility import Visibility
 from routes.watch import Watch
+from temporal_saga.access import may_start
 
 LOOK_SECONDS = 2.5
 """Whoever waits for an order looks at its record so often, should the news that Temporal sends be lost."""
@@ -226,9 +226,9 @@ class Sagas:
         return identity is not None or await self.runs.find(order_id) is not None
 
     async def check(self) -> None:
-        """Raise when Temporal or the order service's database does not answer."""
-        async with temporal():
-            await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=ANSWER_LIMIT)
+        """Raise when Temporal or the order service's database does not answer, or Temporal would start no saga for us."""
+        async with temporal(ANSWER_LIMIT):
+            await may_start(self._client, ANSWER_LIMIT)
         await asyncio.to_thread(self._orders.find, "readyz")
 
     async def _too_late(self, order_id: str) -> Problem:

@@ -71,7 +71,7 @@ class Shop:
 
         `failures` is what a look raises while a database does not answer.
         """
-        self._client = client
+        self.client = client
         self._stock = stock
         self._payment = payment
         self._failures: tuple[type[Exception], ...] = (TimeoutError, *failures)
@@ -177,7 +177,7 @@ class Shop:
         """Have a participant's worker obey a command, by a standalone activity on its queue."""
         try:
             async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                return await self._client.execute_activity(
+                return await self.client.execute_activity(
                     activity,
                     command,
                     id=f"{command.idempotency_key.replace('/', '-')}-{uuid4().hex}",

@@ -1,16 +1,21 @@
 """A PostgreSQL server that hangs with its sockets open, under the API and the workers: limits of ours hold, and all goes on."""
 
+import json
 import math
+import os
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.postgresql import PostgreSQL, running
 from tests.stack import ROLES, Stack, order, until
+from worker import LEAVE_SECONDS
 
 pytestmark = pytest.mark.long
 
@@ -33,7 +38,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, postgresql: PostgreSQL) -> I
     system.env |= {
         "ORDER_DATABASE_URL": postgresql.create_database(),
         "PAYMENT_DATABASE_URL": postgresql.create_database(),
-        "WORKER_GRACE_SECONDS": "3",
+        "WORKER_GRACE_SECONDS": "1",
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
@@ -77,6 +82,12 @@ def test_the_api_answers_in_time_while_its_database_hangs(stack: Stack, postgres
     assert {answer.status_code for answer, _ in after} == {200}, "every thread is back"
 
 
+def starting(order_id: str) -> list[str]:
+    """Return the command that starts an order without the API."""
+    begin = ["workflow", "start", "--type", "OrderSaga", "--task-queue", "order-saga", "--workflow-id", f"order-{order_id}"]
+    return [*begin, "--input", json.dumps(order())]
+
+
 def figure(text: str, name: str) -> float:
     """Return one figure of those that are told."""
     families = text_string_to_metric_families(text)
@@ -86,13 +97,7 @@ def figure(text: str, name: str) -> float:
 def test_a_worker_gets_its_threads_back_and_the_order_goes_on(stack: Stack, postgresql: PostgreSQL) -> None:
     """A command at work when the database hangs ends in a failed try, not in a slot that is lost; the order completes once."""
     with postgresql.frozen():
-        stack.temporal(
-            *("workflow", "start", "--type", "OrderSaga", "--task-queue", "order-saga", "--workflow-id", "order-hung"),
-            *(
-                "--input",
-                '{"customer_id": "rich", "currency": "GBP", "lines": [{"sku": "plenty", "quantity": 1, "unit_price_minor": 1}]}',
-            ),
-        )
+        stack.temporal(*starting("hung"))
         until(
             lambda: "gives no answer" in stack.temporal("workflow", "describe", "--workflow-id", "order-hung"),
             "a try has failed",
@@ -110,3 +115,21 @@ def test_an_api_whose_database_only_reads_is_not_ready(stack: Stack, postgresql:
             assert ask(stack, "GET", path)[0].status_code == 503
     until(lambda: stack.status("/readyz") == 200, "the API is ready again", IN_TIME_SECONDS)
     assert stack.place(order(order_id="primary"), Prefer="wait=30").json()["state"] == "COMPLETED"
+
+
+def test_a_stopping_worker_leaves_work_that_hangs(stack: Stack, postgresql: PostgreSQL) -> None:
+    """Some seconds after the grace it ends, says so, and with an exit code of its own; the order is paid once all the same."""
+    with psycopg.connect(stack.database_url("order").replace("+psycopg", "")) as somebody:
+        somebody.execute("LOCK TABLE fence")  # so that the command is in the middle of its work when the server hangs
+        stack.temporal(*starting("left"))
+        until(lambda: stack.at_work("left", "RegisterOrder"), "a command is at work")
+        with postgresql.frozen():
+            process = stack.processes.pop("order")
+            start = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == os.EX_TEMPFAIL
+        assert time.monotonic() - start < 1 + LEAVE_SECONDS + 3
+    assert "leaving with exit code 75: work is still in hand" in stack.said("order")
+    stack.start_worker("order")
+    assert stack.closed("left")["state"] == "COMPLETED"
+    assert stack.audit()[0] == 0

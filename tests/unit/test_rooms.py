@@ -28,11 +28,11 @@ WORDS = " ".join(f"contracts.{path.stem}" for path in files("contracts/*.py") if
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem not in {"__init__", "database", "fence", "postgresql", "testing", "timeline"}
+    if path.stem not in {"__init__", "access", "database", "fence", "identity", "postgresql", "registry", "testing", "timeline"}
 )
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
 API = (
-    "config contracts participants.order participants.payment.reads participants.stock.reads routes "
+    "config contracts participants.order participants.payment.reads participants.stock.reads routes temporal_saga.access "
     "temporal_saga.timeline fastapi starlette pydantic pydantic_core temporalio"
 )
 ROOMS = {
@@ -43,7 +43,8 @@ ROOMS = {
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
-    "temporal_saga/fence.py": FENCE,
+    "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
+    "temporal_saga/access.py temporal_saga/registry.py": "temporalio",
     "temporal_saga/testing.py": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
@@ -52,6 +53,7 @@ ROOMS = {
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
     "activities/*": "activities contracts participants temporalio",
+    "routes/door.py": f"{API} temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
     "routes/connections.py": f"{API} h11 uvicorn",
@@ -61,10 +63,12 @@ ROOMS = {
     "operations/runner.py": "supervisor",
     "operations/*": "config contracts embedded operations participants temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} logs temporal_saga.database fastapi_offline limits prometheus_fastapi_instrumentator uvicorn",
-    "worker.py": "activities config contracts logs participants temporal_saga.database temporal_saga.policy waiting workflows "
-    "sqlalchemy temporalio",
-    "waiting.py": "contracts.stubs temporal_saga.database sqlalchemy temporalio",
+    "api.py": f"{API} logs temporal_saga.database temporal_saga.identity fastapi_offline limits "
+    "prometheus_fastapi_instrumentator uvicorn",
+    "worker.py": "activities config contracts logs participants temporal_saga.access temporal_saga.database "
+    "temporal_saga.identity temporal_saga.policy temporal_saga.registry waiting workflows sqlalchemy temporalio",
+    "waiting.py": "config contracts.stubs temporal_saga.access temporal_saga.database temporal_saga.registry sqlalchemy "
+    "temporalio",
     "embedded.py": "config contracts",
     "logs.py": "contracts.text temporal_saga.database temporalio",
     "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",

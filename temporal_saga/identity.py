@@ -1,0 +1,61 @@
+"""Who a participant's database is: a name that it is given once, and that goes with it into backups and onto standbys.
+
+Two databases under one task queue are two truths: each knows half of the customers. Workers therefore compare the identity of the
+database they have with that of the database which their participant is known to serve from (`registry.py`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from temporal_saga.database import UtcDateTime, create_tables, insert_new, reading
+
+METADATA = sa.MetaData()
+
+ONLY = 1
+
+IDENTITY = sa.Table(
+    "identity",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.String(36), nullable=False),
+    sa.Column("participant", sa.String(64), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    comment="One row: which database this is, and whose.",
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which database it is, and whose; where it lies is told for people alone."""
+
+    id: str
+    participant: str
+    where: str
+
+
+def identify(engine: sa.Engine, participant: str, where: str) -> Identity:
+    """Return who a database is; one that has no name yet is given one, and is `participant`'s from now on.
+
+    Of several who give it a name at once, one does, and all return it.
+    """
+    create_tables(engine, METADATA)
+    with engine.begin() as connection:
+        name = {"number": ONLY, "id": str(uuid4()), "participant": participant, "created_at": datetime.now(UTC)}
+        insert_new(connection, IDENTITY, name)
+        return _read(connection, where)
+
+
+def find_identity(engine: sa.Engine, where: str) -> Identity | None:
+    """Return who a database is, or None when nobody has given it a name; changes nothing."""
+    with reading(engine) as connection:
+        if not sa.inspect(connection).has_table(IDENTITY.name):
+            return None
+        return _read(connection, where) if connection.scalar(sa.select(IDENTITY.c.id)) else None
+
+
+def _read(connection: sa.Connection, where: str) -> Identity:
+    row = connection.execute(sa.select(IDENTITY)).one()
+    return Identity(row.id, row.participant, where)

@@ -1,0 +1,137 @@
+"""Which database each participant serves from, kept where all its workers meet: in Temporal.
+
+A workflow `participant-{name}` that never begins carries the database's identity in its memo. Its id can be held by one alone, so
+of two workers that come first with different databases one wins; it needs no worker, and retention never takes what is open.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+WORKFLOW_TYPE = "ParticipantDatabase"
+QUEUE = "participant-databases"
+"""Nobody works on it: there is nothing to be done."""
+
+NEVER = timedelta(days=36_500)
+"""When the workflow begins."""
+
+ANSWER_LIMIT = timedelta(seconds=5)
+
+MEMO_IDENTITY = "identity"
+MEMO_DATABASE = "database"
+
+LEAVE_IT_SECONDS = 15
+"""Who was turned away takes a place that became free only after this long: those who serve look
+more often than that whether it is free, and take it again. So ending every workflow by mistake changes nothing."""
+
+
+class Database(Protocol):
+    """A database that knows who it is."""
+
+    @property
+    def id(self) -> str:
+        """Which it is."""
+        ...
+
+    @property
+    def participant(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """Where it lies, without a password."""
+        ...
+
+
+class ForeignDatabase(Exception):
+    """A database is not the one that its participant serves from; the message says which is, and what to do."""
+
+
+class Registration:
+    """A participant's database among those that are registered in a namespace."""
+
+    def __init__(self, client: Client, participant: str, database: Database) -> None:
+        """Compare `database` with the one that `participant` serves from."""
+        self.client = client
+        self._participant = participant
+        self.database = database
+        self._turned_away_at: float | None = None
+
+    async def check(self) -> bool:
+        """Find that this is the participant's database, which is true then; register it where none is.
+
+        Raises:
+            ForeignDatabase: it is another's, or another one is the participant's.
+            RPCError: Temporal is away, or does not let us ask.
+        """
+        own = self.database
+        if own.participant != self._participant:
+            raise ForeignDatabase(
+                f"this is the database of {own.participant}, not of {self._participant}: set {self._setting} to the right one"
+            )
+        registered = await self._find()
+        if registered is None:
+            if self._turned_away_at is not None and time.monotonic() - self._turned_away_at < LEAVE_IT_SECONDS:
+                raise ForeignDatabase(
+                    f"{self._workflow_id} has ended, and {own.where} becomes the database of {self._participant} "
+                    f"unless a worker that serves from another one says so within {LEAVE_IT_SECONDS} s"
+                )
+            registered = await self._register()
+        if registered.get(MEMO_IDENTITY) != own.id:
+            self._turned_away_at = time.monotonic()
+            raise ForeignDatabase(
+                f"this is not the database that {self._participant} serves from in this namespace: that one is "
+                f"{registered.get(MEMO_DATABASE)} ({registered.get(MEMO_IDENTITY)}), this one {own.where} ({own.id}). "
+                f"Set {self._setting} to it; or, to go on with this one and without what the other holds, stop whoever serves "
+                f"from the other and type: temporal workflow terminate --workflow-id {self._workflow_id} "
+                f"--namespace {self.client.namespace}"
+            )
+        self._turned_away_at = None
+        return True
+
+    @property
+    def _workflow_id(self) -> str:
+        return f"participant-{self._participant}"
+
+    @property
+    def _setting(self) -> str:
+        return f"{self._participant.upper()}_DATABASE_URL"
+
+    async def _find(self) -> Mapping[str, Any] | None:
+        """Return what is registered, or None when nothing is."""
+        try:
+            found = await self.client.get_workflow_handle(self._workflow_id).describe(rpc_timeout=ANSWER_LIMIT)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        return await found.memo() if found.status == WorkflowExecutionStatus.RUNNING else None
+
+    async def _register(self) -> Mapping[str, Any]:
+        """Register this database; return what is registered, which is another one when that came first."""
+        own = {MEMO_IDENTITY: self.database.id, MEMO_DATABASE: self.database.where}
+        while True:
+            try:
+                await self.client.start_workflow(
+                    WORKFLOW_TYPE,
+                    id=self._workflow_id,
+                    task_queue=QUEUE,
+                    start_delay=NEVER,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    memo=own,
+                    static_summary=f"{self._participant} serves from {self.database.where}",
+                    rpc_timeout=ANSWER_LIMIT,
+                )
+            except WorkflowAlreadyStartedError:
+                if (found := await self._find()) is not None:
+                    return found
+            else:
+                return own
