@@ -14,7 +14,16 @@ from contracts.stubs import SEARCH_ATTRIBUTES
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
 """A commit is one sequential write and one fsync: three times the throughput of the default journal, and as safe."""
 
-DYNAMIC_CONFIG = ("history.transferProcessorMaxPollRPS=100", "frontend.namespaceCount=20000")
+MOST_SIGNALS = 2_000
+"""So many one run of a saga takes, and with as many events it goes on in another: thousands that come while no worker is there
+are read in one task, which has to be over within 2 s. The defaults are 10,000 signals and 4,096 events."""
+
+DYNAMIC_CONFIG = (
+    "history.transferProcessorMaxPollRPS=100",
+    "frontend.namespaceCount=20000",
+    f"history.maximumSignalsPerExecution={MOST_SIGNALS}",
+    f"limit.historyCount.suggestContinueAsNew={MOST_SIGNALS}",
+)
 """The default of 20 lets each workflow task wait up to 50 ms after a burst; that of 1,200 lets no more orders be waited for."""
 
 
