@@ -402,7 +402,7 @@ async def test_what_comes_while_nobody_is_there_is_read_in_one_task(patient: Scr
             words = (RETRY | {"reason": f"once more, {number}"} for number in range(MOST_SIGNALS + 10))
             sent = [patient.handle.signal("retry_step", told) for told in words]
             answers = await asyncio.gather(*sent, return_exceptions=True)
-        assert 1 <= len([answer for answer in answers if answer is not None]) <= 10
+        assert 1 <= len([answer for answer in answers if answer is not None]) < 20
         await until_next_run(patient)
         await patient.handle.signal("retry_step", RETRY)
     await take_back(patient, CancelOrderCommand)
