@@ -14,11 +14,16 @@ from contracts.stubs import SEARCH_ATTRIBUTES
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
 """A commit is one sequential write and one fsync: three times the throughput of the default journal, and as safe."""
 
+MOST_SIGNALS = 2_000
+"""As many signals does one run of a saga take, and with as many events it goes on in another."""
+
 DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=100",
     "frontend.namespaceCount=20000",
     "frontend.namespaceRPS.visibility=100",
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=3",
+    f"history.maximumSignalsPerExecution={MOST_SIGNALS}",
+    f"limit.historyCount.suggestContinueAsNew={MOST_SIGNALS}",
 )
 """As deploy/temporal-dynamic-config.yaml, which has the reasons."""
 

@@ -71,7 +71,7 @@ async def reject_order(order_id: OrderId, decision: DecisionBody, desk: Desk) ->
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
 async def retry_step(order_id: OrderId, step: StepName, decision: DecisionBody, desk: Desk) -> OrderView:
-    """Try the stuck compensation of a step, or a stuck Confirm, now. Each call is another try, and all are one effect."""
+    """Try the stuck compensation of a step, or a stuck Confirm, now. One that was just begun so has its time first."""
     told = StepDecision(step=step, **decision.model_dump())
     await desk.act(order_id, "request_retry_step", told, act_id=f"retry-{uuid4().hex}")
     return await desk.view(order_id)

@@ -23,6 +23,7 @@ class Acts:
         self._saga = saga
         self._record = record
         self._review = Review()
+        self.ignored = 0
         if told is not None:
             self._record.go_on_from(told["record"])
             self._review.go_on_from(told["review"])

@@ -21,6 +21,10 @@ CHECKS_TEXT = "signals are ignored whose text acts unseen"
 """The patch since which they are; a saga that had taken one before replays as it did."""
 
 
+MOST_LOGGED = 20
+"""So many signals that came to nothing are logged of one run of a saga."""
+
+
 class Already(str):
     """A refusal that is none: what is asked for is so already, and asking changes nothing."""
 
@@ -59,10 +63,10 @@ class Act(Generic[D]):
             try:
                 decision = self._heard(arguments)
             except ValueError as error:
-                workflow.logger.warning("ignored the signal %s: %s", self.name, error)
+                _log(saga, self.name, str(error))
                 return
             if refusal := self.refusal(saga, decision):
-                workflow.logger.warning("ignored the signal %s: %s", self.name, refusal)
+                _log(saga, self.name, refusal)
             self.do(saga, decision)
 
         @workflow.update(name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}")
@@ -95,3 +99,11 @@ class Act(Generic[D]):
             return self.body.model_validate(arguments[0], context=context)
         except ValidationError as error:
             raise ValueError(explain(error, self.name)) from error
+
+
+def _log(saga: Any, act: str, why: str) -> None:
+    """Log that a signal came to nothing, of a flood the first ones: the timeline tells of all, and thousands may come at once."""
+    saga.ignored += 1
+    if saga.ignored <= MOST_LOGGED:
+        more = ", and logs no more of its kind" if saga.ignored == MOST_LOGGED else ""
+        workflow.logger.warning("ignored the signal %s: %s%s", act, why, more)

@@ -39,9 +39,10 @@ DYNAMIC_CONFIG = (
 @asynccontextmanager
 async def temporal(*settings: str) -> AsyncIterator[Client]:
     """Run a server, with further settings, and connect to it under a name that tells nothing of the machine."""
+    named = dict(setting.split("=", 1) for setting in (*DYNAMIC_CONFIG, *settings))
     flags = [
         *embedded.search_attribute_flags(),
-        *(f"--dynamic-config-value={setting}" for setting in (*DYNAMIC_CONFIG, *settings)),
+        *(f"--dynamic-config-value={name}={value}" for name, value in named.items()),
     ]
     flags += [f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")]
     binary = embedded.temporal_binary()

@@ -19,6 +19,7 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import LEGAL_MOVES, OrderStatus, SagaState, StateMove
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from contracts.views import Links
+from embedded import MOST_SIGNALS
 from routes import chain
 from routes.projection import Run, view_of_run
 from routes.runs import Runs
@@ -389,3 +390,21 @@ async def look(client: Client, script: Script) -> Run:
 def order_of(script: Script) -> str:
     """Return the order's id."""
     return script.saga_id.removeprefix("order-")
+
+
+@pytest.mark.long
+async def test_what_comes_while_nobody_is_there_is_read_in_one_task(patient: Script) -> None:
+    """A burst as large as a run takes, and the server refuses more: it is read in time, and the next run takes as many again."""
+    await stuck_refund(patient)
+    async with away(patient, RefundPaymentCommand):
+        await until_stuck(patient)
+        async with patient.orchestrator_away():
+            words = (RETRY | {"reason": f"once more, {number}"} for number in range(MOST_SIGNALS + 10))
+            sent = [patient.handle.signal("retry_step", told) for told in words]
+            answers = await asyncio.gather(*sent, return_exceptions=True)
+        assert 1 <= len([answer for answer in answers if answer is not None]) < 20
+        await until_next_run(patient)
+        await patient.handle.signal("retry_step", RETRY)
+    await take_back(patient, CancelOrderCommand)
+    await patient.failed()
+    assert len(patient.runs) == 2
