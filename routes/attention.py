@@ -34,14 +34,14 @@ def wedged(order_id: str, since: datetime | None = None) -> Attention:
 
 def left_open(order_id: str, since: datetime | None, *, forgotten: bool) -> Attention:
     """Return that nobody works on an order that is open: its saga was ended from outside, or Temporal has `forgotten` it."""
-    what = "Temporal has forgotten its saga" if forgotten else "its saga was ended from outside"
+    what = "Temporal has forgotten its saga" if forgotten else "its saga has ended"
     start = (
         f"start it again by hand, with the order as it was: temporal workflow start --type {WORKFLOW_TYPE} "
         f"--task-queue {ORCHESTRATOR_QUEUE} --workflow-id {saga_id(order_id)} --input …"
     )
     reset = f"{_reset(order_id)} takes it up where it stood (--type FirstWorkflowTask where that is refused)"
     message = (
-        f"{what} before it was through: what was charged or taken from stock until then is kept, and nothing takes it back "
+        f"{what}, and it was not through: what was charged or taken from stock until then is kept, and nothing takes it back "
         f"or completes it by itself. {start if forgotten else reset}; then cancel it if it is not wanted"
     )
     return Attention(cause=AttentionCause.LEFT_OPEN, since=since, message=message)

@@ -1,6 +1,7 @@
 """Who may do what, cell by cell, over HTTP and through real processes."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
@@ -35,6 +36,7 @@ ANNS = order("ann", order_id="anns")
 CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("POST", "/orders", ANNS, 200, 403),
     ("GET", "/orders?customer_id=ann", None, 200, 200),
+    ("GET", "/overview", None, 200, 200),
     ("GET", "/orders/anns", None, 200, 404),
     ("GET", "/orders/anns/events", None, 200, 404),
     ("POST", "/orders/anns/cancel", SAID, 409, 404),
@@ -276,3 +278,26 @@ def test_a_stream_ends_with_its_token(stack: Stack) -> None:
         assert "event: closed" not in heard
         again = stack.http.get("/orders/slow/events", headers=bearer(READ, exp=runs_out))
         assert again.status_code == 401
+
+
+def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
+    """Counts, reasons and what needs attention are of the caller's own orders; another's leave no trace in them."""
+    mine = order("bob", sku="nowhere", order_id="bobs-failed")
+    stack.http.post("/orders", json=mine, headers=bearer(*SCOPES) | {"Prefer": "wait=20"})
+
+    def overview(customer: str | None) -> dict[str, Any]:
+        found: dict[str, Any] = stack.http.get("/overview", headers=bearer(READ, customer_id=customer)).json()
+        return found
+
+    everybodys = until(lambda: (found := overview(None))["reasons"] and found, "the figures are counted anew")
+    assert everybodys["states"]["COMPLETED"] >= 1
+    anns, bobs = (overview(customer) for customer in ("ann", "bob"))
+    assert anns["reasons"].get("UNKNOWN_SKU", 0) == 0
+    assert bobs["reasons"] == {"UNKNOWN_SKU": 1}
+    for customer, figures in (("ann", anns), ("bob", bobs)):
+        listed = stack.http.get("/orders?limit=100", headers=bearer(READ, customer_id=customer)).json()["orders"]
+        counted = Counter(order["state"] for order in listed)
+        assert figures["states"] == {state: counted[state] for state in everybodys["states"]}
+    assert bobs["states"]["FAILED"] == 1
+    assert (anns["needs_attention"]["count"], anns["warning"]) == (0, None)
+    assert bobs["needs_attention"]["by_cause"] == {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 0}

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 CALLS_A_SECOND = 10
 """What a server allows of calls to visibility where nobody says otherwise; the development server sets 100."""
 
-MANY = 1_500
+MANY = 300
 
 
 @pytest.fixture(scope="module")

@@ -70,9 +70,10 @@ def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stac
         stack.place(asked)
         until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
         start_again(stack, "order-anew", asked | {"order_id": "mistyped"})
-        view = until(lambda: shown if (shown := stack.http.get("/orders/anew").json())["closed_at"] else None, "it is refused")
+        view = until(lambda: shown if (shown := stack.http.get("/orders/anew").json())["attention"] else None, "it is refused")
         assert view is not None
-        assert (view["failure"]["reason"], view["needs_attention"]) == ("INVALID_ORDER", True)
+        assert (view["failure"]["reason"], view["attention"]["cause"]) == ("INVALID_ORDER", "LEFT_OPEN")
+        assert (view["needs_attention"], view["closed_at"]) == (True, None)
     start(stack, "order-anew", asked)
     assert stack.closed("anew")["status"] == "CONFIRMED"
     assert kept(stack) == (900, 9)

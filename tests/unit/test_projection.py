@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from contracts.order import Compensation, OrderRecord
+from contracts.order import Compensation, OrderEntry, OrderRecord, Settlement
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import FailureView as Failure
-from contracts.views import Links, OrderView
+from contracts.views import Links, OrderView, Refund
 from routes.projection import Run, entry_to_come, listed, view_of_closed, view_of_record, view_of_run
 from temporal_saga.timeline import RESET, Kind, Moment
 
@@ -98,14 +98,124 @@ def test_an_order_that_needs_attention_says_so() -> None:
 
 
 def test_a_saga_that_closed_and_left_its_order_open_needs_attention() -> None:
-    """Nothing will close the order's record any more, e.g. as it was an earlier run's."""
+    """Nothing will close the order's record any more, e.g. as it was an earlier run's; so the order is not closed."""
     run = replace(running("COMPLETED", *PAID), closed_at=CLOSED)
-    assert view(run).needs_attention is False
-    links = Links(self="", events="", temporal="")
-    assert view_of_run("7", run, links, left_open=True).needs_attention is True
-    left_open = entry_to_come("7", run)
-    assert listed(left_open, run, None, links).needs_attention is True
-    assert listed(left_open.model_copy(update={"closed_at": CLOSED}), run, None, links).needs_attention is False
+    assert (view(run).needs_attention, view(run).closed_at) == (False, CLOSED)
+    left = view_of_run("7", run, LINKS, left_open=True)
+    assert (left.needs_attention, left.closed_at, left.status) == (True, None, "PENDING")
+    assert left.attention is not None
+    assert (left.attention.cause, left.attention.since) == ("LEFT_OPEN", CLOSED)
+    entry = entry_to_come("7", run)
+    shown = listed(entry, run, None, LINKS)
+    assert (shown.needs_attention, shown.attention) == (True, left.attention)
+    assert listed(entry.model_copy(update={"closed_at": CLOSED}), run, None, LINKS).needs_attention is False
+
+
+def test_a_saga_ended_from_outside_leaves_its_order_where_it_stood() -> None:
+    """The order is not closed, keeps its state, and says how its saga is taken up again."""
+    told = view(replace(running("PAYMENT_COMPLETED", *PAID), closed_at=CLOSED))
+    assert (told.state, told.status, told.closed_at) == ("PAYMENT_COMPLETED", "PENDING", None)
+    assert told.attention is not None
+    assert "temporal workflow reset --workflow-id order-7 --type LastWorkflowTask" in told.attention.message
+
+
+def test_a_saga_whose_code_fails_is_wedged() -> None:
+    """Whether the run tells it or visibility does, and also when it is stuck besides: no act would be taken."""
+    stuck = running("ROLLBACK_STUCK", *REFUSED, reason="OUT_OF_STOCK")
+    stuck = replace(stuck, attributes={**stuck.attributes, "NeedsAttention": True})
+    told = view(replace(stuck, wedged_since=CLOSED)).attention
+    assert told is not None
+    assert (told.cause, told.since) == ("WEDGED", CLOSED)
+    reported = replace(stuck, attributes={**stuck.attributes, "TemporalReportedProblems": ["cause=…"]})
+    seen = listed(entry_to_come("7", reported), reported, None, LINKS).attention
+    assert seen is not None
+    assert (seen.cause, seen.since) == ("WEDGED", None)
+    known = listed(entry_to_come("7", reported), reported, told, LINKS).attention
+    assert known == told, "what is known of the same need from elsewhere says since when"
+
+
+def test_what_is_stuck_says_which_command_and_why() -> None:
+    """What its last try ended with, also when another round of tries has begun; a pause says who paused it."""
+    attributes = {"NeedsAttention": True}
+    run = running("ROLLBACK_STUCK", *STUCK, AGAIN, reason="OUT_OF_STOCK")
+    run = replace(run, attributes={**run.attributes, **attributes}, stuck_since=CLOSED)
+    told = view(run).attention
+    assert told is not None
+    assert (told.cause, told.since) == ("STUCK", CLOSED)
+    assert told.message.startswith("RefundPaymentCommand keeps failing: away. It is still tried")
+    paused = replace(AGAIN, detail={"message": "paused by otto: the bank is closed (activity 5)", "paused": True})
+    told = view(replace(run, moments=(*STUCK, paused))).attention
+    assert told is not None
+    assert "keeps failing: away; it is paused by otto: the bank is closed (activity 5)" in told.message
+    assert "temporal activity unpause --workflow-id order-7" in told.message
+    assert "still tried" not in told.message
+
+
+def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
+    """Its record shows as much as it has, and says how its saga is begun again."""
+    record = RECORD.model_copy(
+        update={"state": SagaState.PENDING, "status": OrderStatus.PENDING, "closed_at": None, "failure": None}
+    )
+    told = view_of_record(record, MOVES[:1], LINKS)
+    assert (told.state, told.needs_attention, told.closed_at, told.refund) == ("PENDING", True, None, None)
+    assert told.attention is not None
+    assert (told.attention.cause, told.attention.since) == ("LEFT_OPEN", None)
+    assert "temporal workflow start --type OrderSaga --task-queue order-saga --workflow-id order-7" in told.attention.message
+
+
+def test_a_list_shows_as_much_of_what_others_wrote_as_it_has_room_for() -> None:
+    """A failure with a thousand products in it, and the words of who settled it; what is short stays whole."""
+    long_one = Failure(reason="UNKNOWN_SKU", message="x" * 2_000, details={"skus": ["y" * 60] * 1_000})
+    word = Settlement(by="b" * 200, reason="r" * 1_000, evidence="é" * 1_000, at=CLOSED)
+    settled = Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="SETTLED", settled=word)
+    entry = OrderEntry(**RECORD.model_dump(exclude={"lines"}), line_count=1)
+    large = entry.model_copy(update={"failure": long_one, "compensations": (settled,) * 4})
+    shown = listed(large, None, None, LINKS)
+    assert len(shown.model_dump_json()) < 5_000
+    assert shown.failure is not None
+    assert (shown.failure.reason, shown.failure.details) == ("UNKNOWN_SKU", {})
+    assert shown.failure.message == f"{'x' * 200} …"
+    assert listed(entry, None, None, LINKS).failure == OUT_OF_STOCK
+
+
+BACK = "15.30 GBP went back to the customer at 2026-03-14 15:09:26 UTC"
+
+
+def test_a_failed_order_says_what_became_of_the_money() -> None:
+    """What went back and when, from the story; that nothing had been charged; or who put it right by hand. Else nothing."""
+    told = view(closed(*REFUSED, *TAKEN_BACK)).refund
+    assert told == Refund(amount_minor=1530, currency="GBP", at=STARTED, message=BACK)
+    nothing = Refund(amount_minor=0, currency="GBP", at=None, message="nothing had been charged")
+    assert view(closed(*REGISTERED)).refund == nothing
+    empty = answered("RefundPaymentCommand", "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0)
+    assert view(closed(*REFUSED, sent("RefundPaymentCommand", "payment"), empty)).refund == nothing
+    by_hand = view(closed(*STUCK, settles("ProcessPayment"))).refund
+    assert by_hand is not None
+    assert by_hand.message == "otto settled the refund by hand: paid by hand (transfer 4711)"
+    assert view(running("ROLLING_BACK", *REFUSED, reason="OUT_OF_STOCK")).refund is None
+    assert view(running("COMPLETED", *PAID)).refund is None
+
+
+def test_the_record_says_what_became_of_the_money() -> None:
+    """It knows by when, and whether it had been charged for sure."""
+    paid = StateMove(state=SagaState.PAYMENT_COMPLETED, cause="PaymentCompletedEvent", at=STARTED)
+    told = view_of_record(RECORD, (*MOVES, paid), LINKS).refund
+    assert told == Refund(
+        amount_minor=1530,
+        currency="GBP",
+        at=CLOSED,
+        message="15.30 GBP went back to the customer by 2026-03-14 15:09:28 UTC",
+    )
+    unknown = view_of_record(RECORD, MOVES, LINKS).refund
+    assert unknown is not None
+    assert (unknown.amount_minor, unknown.at) == (None, CLOSED)
+    assert unknown.message == "whatever had been charged was given back to the customer by 2026-03-14 15:09:28 UTC"
+    never = RECORD.model_copy(update={"compensations": RECORD.compensations[1:]})
+    assert view_of_record(never, MOVES, LINKS).refund == Refund(
+        amount_minor=0, currency="GBP", at=None, message="nothing had been charged"
+    )
+    confirmed = RECORD.model_copy(update={"state": SagaState.COMPLETED, "failure": None, "compensations": ()})
+    assert view_of_record(confirmed, MOVES, LINKS).refund is None
 
 
 @pytest.mark.parametrize("attributes", [{}, {"SagaState": "BOGUS"}])
