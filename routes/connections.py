@@ -13,8 +13,8 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from routes.attended import PIECE_BYTES
-from routes.problems import MEDIA_TYPE, Problem
-from routes.rate import site
+from routes.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, answer
+from routes.rate import HEALTH, site, too_many
 
 HEAD_SECONDS = 15
 """A request's head that has not come in full within this is not waited for."""
@@ -93,6 +93,11 @@ class Connection(H11Protocol):
         """Whether no request of it is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def is_owing(self) -> bool:
+        """Whether it is its peer's turn: to ask, to send the rest of what it asks, or to take the answer."""
+        return self.is_idle or self.cycle.more_body or self._unsent_since is not None
+
     def look(self, now: float) -> None:
         """End the connection if its peer has left something undone for too long."""
         if not self.transport.get_write_buffer_size():
@@ -125,27 +130,46 @@ class Connection(H11Protocol):
             return
         body = Problem(status, slug, why).document.model_dump_json(exclude_none=True).encode()
         headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body))), ("connection", "close")]
-        answer = h11.Response(status_code=status, headers=headers, reason=status.phrase)
-        for event in (answer, h11.Data(body), h11.EndOfMessage()):
+        start = h11.Response(status_code=status, headers=headers, reason=status.phrase)
+        for event in (start, h11.Data(body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
     def _make_room(self) -> None:
-        """End a connection if there is one too many, here or from this address: one that asks nothing, or else this one."""
+        """Make room if there is one too many, here or from this address: by one whose peer owes us something, or this one."""
         most = most_connections()
         if len(self.connections) <= most // SHARE:
             return
         there = [other for other in cast("set[Connection]", self.connections) if not other.transport.is_closing()]
         alike = [other for other in there if other.site == self.site]
-        crowd = alike if len(alike) > most // SHARE else there if len(there) > most else []
-        if crowd:
-            idle = [other for other in crowd if other is not self and other.is_idle]
+        crowd, room = (alike, most // SHARE) if len(alike) > most // SHARE else (there, most)
+        if len(crowd) <= room:
+            return
+        owing = [other for other in crowd if other is not self and other.is_owing]
+        if owing:
             # Who has asked before will ask again; who never did may only want to take the place.
-            (min(idle, key=_worth) if idle else self).transport.abort()
+            min(owing, key=_worth).transport.abort()
+        if len(crowd) - 1 - len(owing) >= room:
+            self.app = _Crowded(self.app)
 
 
 def _worth(connection: Connection) -> tuple[bool, float]:
-    return connection.cycle is not None, connection.idle_since
+    return connection.is_idle and connection.cycle is not None, connection.idle_since
+
+
+class _Crowded:
+    """Answers what is asked by one who is one too many: how the API is, and else that there is no room."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] in HEALTH:
+            await self._app(scope, receive, send)
+        else:
+            why = "as many connections as the API serves at one time are in use; ask again"
+            problem = too_many(why, RETRY_AFTER_SECONDS, {"Connection": "close"})
+            await answer(problem)(scope, receive, send)
 
 
 class Trouble:

@@ -56,6 +56,7 @@ class Keys:
         self._published = Published()
         self._read_at = -math.inf
         self._asked_at = -math.inf
+        self._is_away = False
         self._asking: asyncio.Task[bool] | None = None
 
     async def key_of(self, token: str, instead_of: jwt.PyJWK | None = None) -> jwt.PyJWK:
@@ -115,10 +116,15 @@ class Keys:
         try:
             self._published = await _published(self._url, self._algorithm)
         except Exception as error:  # noqa: BLE001  # whatever an issuer sends, those who have a key go on
-            left = max(0, math.floor(self._read_at + KEPT_SECONDS - self._clock())) if self._published.keys else 0
-            log.warning("the keys of the tokens' issuer cannot be had (%s); those known serve for %s s more", error, left)
+            if not self._is_away:  # it is asked every few seconds, and the log need not know each time
+                left = max(0, math.floor(self._read_at + KEPT_SECONDS - self._clock())) if self._published.keys else 0
+                log.warning("the keys of the tokens' issuer cannot be had (%s); those known serve for %s s more", error, left)
+            self._is_away = True
             return False
         else:
+            if self._is_away:
+                log.warning("the keys of the tokens' issuer are to be had again")
+            self._is_away = False
             self._read_at = asked_at
             return True
         finally:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -101,7 +101,7 @@ def site(scope: Scope) -> str:
     return str(address.ipv4_mapped or ip_network((address, IPV6_SITE), strict=False))
 
 
-def too_many(why: str, seconds: float) -> Problem:
-    """Return the problem of who asks too often, and shall wait so long."""
-    headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+def too_many(why: str, seconds: float, others: Mapping[str, str] | None = None) -> Problem:
+    """Return the problem of who asks too often, and shall wait so long; `others` are further headers."""
+    headers = {"Retry-After": str(max(1, math.ceil(seconds))), **(others or {})}
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", why, headers=headers)

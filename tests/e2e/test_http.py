@@ -158,7 +158,7 @@ def test_the_openapi_document_tells_of_problems(stack: Stack) -> None:
     """Each route declares its errors as problem documents, and none as the framework's own form."""
     document = stack.http.get("/openapi.json").json()
     declared = document["paths"]["/orders"]["post"]["responses"]
-    assert declared.keys() == {"200", "202", "400", "408", "413", "415", "422", "429", "503"}
+    assert declared.keys() == {"200", "202", "400", "403", "408", "413", "415", "421", "422", "429", "503"}
     assert declared["422"]["content"].keys() == {"application/problem+json"}
     assert "ProblemDocument" in document["components"]["schemas"]
     assert "HTTPValidationError" not in str(document)

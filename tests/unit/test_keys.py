@@ -210,14 +210,20 @@ def failing(handler: BaseHTTPRequestHandler) -> None:
     handler.send_error(500)
 
 
-async def test_an_issuer_may_be_huge_or_elsewhere(issuer: Issuer, clock: Clock) -> None:
-    """What is not answered plainly changes nothing: the known key serves, another is not known."""
+async def test_an_issuer_may_be_huge_or_elsewhere(issuer: Issuer, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """What is not answered plainly changes nothing: the known key serves, another is not known, and the log says it once."""
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     for answer in (huge, redirecting(issuer), failing):
         issuer.answers = answer
         clock.now += AGAIN_AFTER_SECONDS
         assert (await status(tokens, token(kid="b")), await status(tokens, token())) == (503, 200)
+    issuer.answers = issuer.publish
+    clock.now += AGAIN_AFTER_SECONDS
+    assert await status(tokens, token(kid="b")) == 401
+    away, back = caplog.messages
+    assert "the answer has more than" in away
+    assert "to be had again" in back
 
 
 @pytest.mark.long
