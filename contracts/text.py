@@ -114,8 +114,8 @@ def _check(text: str, info: ValidationInfo, *, one_line: bool = False) -> str:
 
 
 def _pattern(also_refused: str = "") -> str:
-    """Return what an OpenAPI document tells of the rule: all of it, but for joiners that join nothing and for rare marks."""
-    refused = f"{_signs(UNSEEN)}{also_refused}"
+    """Return what an OpenAPI document tells of the rule: it is true, and leaves out rare signs and what joiners join."""
+    refused = _signs(tuple(ends for ends in UNSEEN if max(ends) <= BASIC)) + also_refused
     unseen_alone = rf"{BLANKS}\u0300-\u036f\u200c\u200d\ufe00-\ufe0f"
     return f"^[^{refused}]*[^{refused}{unseen_alone}][^{refused}]*$"
 

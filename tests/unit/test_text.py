@@ -52,7 +52,7 @@ ACTS_UNSEEN = {
     "a paragraph's": "otto\u2029root",
     "the next line": "otto\x85root",
     "a soft hyphen": "ot\u00adto",
-    "a tag": "otto\U000e0041",
+    "a tag, rare": "otto\U000e0041",
     "a letter without form": "otto\u3164",
     "a private sign": "\ue000",
     "no character": "otto\uffff",
@@ -60,7 +60,7 @@ ACTS_UNSEEN = {
     "a joiner in front": "\u200dotto",
     "two joiners": "می\u200c\u200cخواهم",
     "a joiner behind an emoji": "👩\u200d",
-    "a non-joiner between emoji": "👩\u200c💻",
+    "no joiner between emoji": "👩\u200c💻",
     "a lone surrogate": "otto\ud800",
 }
 
@@ -108,7 +108,9 @@ def test_what_is_not_seen_is_refused(text: str) -> None:
             body.model_validate({name: text if name == "by" else "fine" for name in body.model_fields})
 
 
-@pytest.mark.parametrize("text", [text for name, text in ACTS_UNSEEN.items() if "joiner" not in name and "surrogate" not in name])
+@pytest.mark.parametrize(
+    "text", [text for name, text in ACTS_UNSEEN.items() if not {"joiner", "joiners", "surrogate", "rare"} & set(name.split())]
+)
 def test_the_openapi_document_says_so(text: str) -> None:
     """Its pattern refuses what is refused, as far as every dialect of patterns can tell it."""
     for kind in (Words, Name):
