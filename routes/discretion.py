@@ -1,9 +1,11 @@
 """What a customer's own token is shown of an order: how it stands, and nothing of who runs the shop or how."""
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from contracts.order import Compensation
-from contracts.views import FailureView, ListedOrder, OrderView, TimelineEntry
+from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
+from routes.refunds import PAYMENT
 
 Shown = TypeVar("Shown", OrderView, ListedOrder)
 
@@ -19,6 +21,10 @@ TOLD = frozenset({"state", "command", "event"})
 """Kinds of entries that customers are told; decisions and notes are words of those who run the shop."""
 
 
+SETTLED = "what had been charged was put right by hand"
+"""Of a refund that a person settled, without their name and words."""
+
+
 def for_customer(order: Shown) -> Shown:
     """Return an order without operators' names and words, balances, stock levels and links inside."""
     shown: dict[str, Any] = {
@@ -31,6 +37,7 @@ def for_customer(order: Shown) -> Shown:
     shown["links"] = order.links.model_copy(update={"temporal": None})
     if isinstance(order, OrderView):
         told = map(entry_for_customer, order.timeline)
+        shown["refund"] = order.refund and _refund(order.refund, order.compensations)
         shown["timeline"] = tuple(entry for entry in told if entry is not None)
     return order.model_copy(update=shown)
 
@@ -42,6 +49,11 @@ def entry_for_customer(entry: TimelineEntry) -> TimelineEntry | None:
 
 def _failure(failure: FailureView) -> FailureView:
     return failure.model_copy(update={"message": failure.customer_message, "details": {}})
+
+
+def _refund(refund: Refund, compensations: Iterable[Compensation]) -> Refund:
+    is_settled = any(compensation.step == PAYMENT and compensation.settled for compensation in compensations)
+    return refund.model_copy(update={"message": SETTLED}) if is_settled else refund
 
 
 def _compensation(compensation: Compensation) -> Compensation:

@@ -8,7 +8,7 @@ import pytest
 from contracts.order import Compensation, OrderLine, Settlement
 from contracts.states import OrderStatus, SagaState
 from contracts.views import FailureView, Links, ListedOrder, OrderView, TimelineEntry
-from routes.discretion import AS_THEY_ARE, entry_for_customer, for_customer
+from routes.discretion import AS_THEY_ARE, SETTLED, entry_for_customer, for_customer
 
 AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 SECRET = "SECRET"
@@ -39,6 +39,7 @@ ORDER: dict[str, Any] = {
     ),
     "links": Links(self="/orders/7", events="/orders/7/events", temporal=f"http://{SECRET}/"),
 }
+REFUND = {"amount_minor": None, "currency": "GBP", "at": AT, "message": f"{SECRET} settled the refund by hand: {SECRET}"}
 ENTRIES = (
     TimelineEntry(at=AT, kind="state", name="PENDING", detail={"cause": SECRET}),
     TimelineEntry(
@@ -53,7 +54,8 @@ ENTRIES = (
 @pytest.mark.parametrize("kind", [OrderView, ListedOrder])
 def test_a_customer_sees_how_their_order_stands_and_no_more(kind: Any) -> None:
     """State, lines, times and a sentence for them; nobody's name, words or numbers."""
-    order = kind.model_validate(ORDER | ({"timeline": ENTRIES} if kind is OrderView else {}))
+    whole = {"timeline": ENTRIES, "refund": REFUND} if kind is OrderView else {}
+    order = kind.model_validate(ORDER | whole)
     assert SECRET in order.model_dump_json()
     shown = for_customer(order)
     assert SECRET not in shown.model_dump_json()
@@ -64,6 +66,18 @@ def test_a_customer_sees_how_their_order_stands_and_no_more(kind: Any) -> None:
     assert shown.failure.message == shown.failure.customer_message
     assert [(c.command, c.state) for c in shown.compensations] == [("RefundPaymentCommand", "SETTLED")]
     assert kind.model_validate_json(shown.model_dump_json()) == shown, "it is what the OpenAPI document says"
+
+
+def test_a_customer_is_told_that_the_money_is_back() -> None:
+    """How much and when; of a refund that a person settled, that it was put right, and not by whom."""
+    at_once = REFUND | {"amount_minor": 1530, "message": "15.30 GBP went back to the customer at 09:30"}
+    for refund, compensations in ((REFUND, ORDER["compensations"]), (at_once, ())):
+        order = OrderView.model_validate(ORDER | {"refund": refund, "compensations": compensations})
+        shown = for_customer(order).refund
+        assert shown is not None
+        assert order.refund is not None
+        assert (shown.amount_minor, shown.at) == (order.refund.amount_minor, AT)
+        assert shown.message == (SETTLED if compensations else order.refund.message)
 
 
 def test_a_customer_is_told_states_commands_and_events() -> None:
