@@ -1,5 +1,7 @@
 """The first half hour as README tells it: from `make up` to a completed order of a shop of one's own."""
 
+import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +15,10 @@ from tests.stack import ROOT, until
 
 pytestmark = pytest.mark.long
 
-PRODUCTS = """sku,name,opening_stock,currency,unit_price_minor
-LAMP-1,desk lamp,10,GBP,4900
-DESK-1,standing desk,20,GBP,60000
-"""
-CUSTOMERS = """customer_id,currency,opening_balance_minor
-ann,GBP,500000
-"""
+README = (ROOT / "README.md").read_text()
+SECTION = re.search(r"### The first half hour.*?\n### ", README, re.DOTALL)
+assert SECTION, "README tells of the first half hour"
+START, TYPED = re.findall(r"```sh\n(.*?)```", SECTION[0], re.DOTALL)
 
 
 @pytest.fixture
@@ -56,22 +55,25 @@ def place(up: Up, customer: str, sku: str, quantity: int, price: int, order_id: 
 
 @pytest.mark.timeout(2 * UP_SECONDS)
 def test_an_empty_shop_is_filled_and_sells(up: Up, tmp_path: Path) -> None:
-    """`SHOP=none make up` sells nothing, says how to fill it, and after `make shop` an order completes."""
-    up.start(*MAKE, SHOP="none", REVIEW_THRESHOLD_MINOR="100000")
+    """What README has a person type is typed as it stands: both orders complete, and the books balance."""
+    settings = dict(word.split("=") for word in START.partition(" make up")[0].split())
+    assert settings == {"SHOP": "none", "REVIEW_THRESHOLD_MINOR": "100000"}
+    up.start(*MAKE, **settings)
     up.until_up()
     assert "make shop FILE=products.csv" in up.said()
     assert "/orders -H" not in up.said(), "there is nothing to order yet"
     assert httpx.get(f"{up.url}/stock/85123A").status_code == 404
-    for name, content in (("products", PRODUCTS), ("customers", CUSTOMERS)):
-        (tmp_path / f"{name}.csv").write_text(content)
-    assert say(up, f"make shop FILE={tmp_path}/products.csv") == ("products: 2 added, 0 changed, 0 left as they are\n")
-    assert say(up, f"make shop FILE={tmp_path}/customers.csv") == ("customers: 1 added, 0 left as they are\n")
-    small = {"sku": "LAMP-1", "quantity": 2, "unit_price_minor": 4900}
-    body = {"customer_id": "ann", "currency": "GBP", "lines": [small]}
-    wait = {"Prefer": "wait=30"}
-    order = httpx.post(f"{up.url}/orders", json=body, headers=wait, timeout=40).json()
-    assert (order["state"], order["failure"]) == ("COMPLETED", None)
-    assert place(up, "ann", "DESK-1", 2, 60000, "large")["state"] == "COMPLETED"
+    typed = TYPED.replace("localhost:8000", up.url.removeprefix("http://")).replace("\ncurl -s ", "\necho; curl -s ")
+    for name in ("products.csv", "customers.csv"):
+        typed = typed.replace(name, str(tmp_path / name))
+    shop, answers = say(up, typed).split("\n\n", 1)
+    assert shop == "products: 2 added, 0 changed, 0 left as they are\ncustomers: 1 added, 0 left as they are"
+    lamps, lamp, ann, placed, approved, desks, delivery, deposit = map(json.loads, filter(None, answers.splitlines()))
+    assert (lamps["state"], lamps["failure"]) == ("COMPLETED", None)
+    assert (lamp["available"], ann["balance_minor"]) == (8, 490_200)
+    assert {order["state"] for order in (placed, approved)} <= {"PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED", "COMPLETED"}
+    assert (desks["state"], desks["failure"]) == ("COMPLETED", None)
+    assert (delivery["available"], deposit["balance_minor"]) == (58, 620_200)
     assert "the invariants hold" in say(up, "make -s -o install audit")
 
 
