@@ -396,13 +396,16 @@ def order_of(script: Script) -> str:
 async def test_what_comes_while_nobody_is_there_is_read_in_one_task(patient: Script) -> None:
     """A burst as large as a run takes, and the server refuses more: it is read in time, and the next run takes as many again."""
     await stuck_refund(patient)
+    for attempt in (1, 2):
+        await patient.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand, attempt=attempt)
+        patient.fail(AWAY)
+    await until_stuck(patient)
+    async with patient.orchestrator_away():
+        words = (RETRY | {"reason": f"once more, {number}"} for number in range(MOST_SIGNALS + 10))
+        sent = [patient.handle.signal("retry_step", told) for told in words]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+    assert 1 <= len([answer for answer in answers if answer is not None]) < 20
     async with away(patient, RefundPaymentCommand):
-        await until_stuck(patient)
-        async with patient.orchestrator_away():
-            words = (RETRY | {"reason": f"once more, {number}"} for number in range(MOST_SIGNALS + 10))
-            sent = [patient.handle.signal("retry_step", told) for told in words]
-            answers = await asyncio.gather(*sent, return_exceptions=True)
-        assert 1 <= len([answer for answer in answers if answer is not None]) < 20
         await until_next_run(patient)
         await patient.handle.signal("retry_step", RETRY)
     await take_back(patient, CancelOrderCommand)
