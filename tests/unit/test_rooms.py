@@ -31,7 +31,8 @@ SAGA = " ".join(
     if path.stem not in {"__init__", "database", "fence", "testing", "timeline"}
 )
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
-API = "config contracts participants.order routes temporal_saga.timeline fastapi starlette pydantic pydantic_core temporalio"
+SAGAS = "temporal_saga.timeline temporal_saga.trouble"
+API = f"config contracts participants.order routes {SAGAS} fastapi starlette pydantic pydantic_core temporalio"
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
     "contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
