@@ -1,6 +1,5 @@
 """An order as people see it, put together from what Temporal and the order service remember. Pure functions."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from contracts.words import cancelled, rejected
 from routes import attention, refunds
 from routes.story import NEVER, read, tell
 from temporal_saga.timeline import Moment
+from temporal_saga.trouble import meaning
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
@@ -47,8 +47,7 @@ IN_WORDS: Mapping[str, str] = {
 """By reason: what is told while the saga rolls back and its history has no better word."""
 
 MOST_LISTED = 200
-MOST_LISTED_DETAILS = 500
-"""Characters that a list shows of what others wrote, and of a failure's details (as JSON); the order itself shows all."""
+"""Characters that a list shows of what others wrote; the order itself shows all."""
 
 OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
@@ -185,10 +184,7 @@ def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Li
 
 def _cut(entry: OrderEntry) -> dict[str, Any]:
     """Return what others wrote about an order, as much of it as a list has room for."""
-    failure = entry.failure
-    if failure is not None:
-        short = len(json.dumps(failure.details)) <= MOST_LISTED_DETAILS
-        failure = failure.model_copy(update={"message": _short(failure.message), "details": failure.details if short else {}})
+    failure = entry.failure and entry.failure.model_copy(update={"message": _short(entry.failure.message)})
     return {"failure": failure, "compensations": tuple(_cut_settlement(told) for told in entry.compensations)}
 
 
@@ -290,8 +286,8 @@ def _outage(reason: str, before: Sequence[Moment]) -> Failure | None:
     if reason == "DEADLINE_EXCEEDED":
         message = f"{IN_WORDS[reason]}: {step} had no answer by then"
         return Failure(step=step, reason=reason, message=message, details=last.detail)
-    error = last.detail.get("error")
-    message = f"the {last.participant} service gave no usable answer in time{f': {error}' if error else ''}"
+    told = meaning(str(last.detail.get("error", "")))
+    message = f"the {last.participant} service gave no usable answer in time{f': {told}' if told else ''}"
     return Failure(step=step, reason=reason, message=message, details={"participant": last.participant, **last.detail})
 
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from temporal_saga import policy
 from temporal_saga.call import Call
-from temporal_saga.trouble import in_words
+from temporal_saga.trouble import in_words, meaning
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,13 @@ def refused(step: str, refusal: ApplicationError) -> Failure:
 
 def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     """Tell that a step had no usable answer in time."""
-    error = in_words(str(root(last)))
+    error = str(root(last))
+    why = f": {told}" if (told := meaning(error)) else ""
     return Failure(
         reason="STEP_UNAVAILABLE",
-        message=cut(f"the {call.participant} service gave no usable answer in time: {error}"),
+        message=f"the {call.participant} service gave no usable answer in time{why}",
         step=call.name,
-        details={"participant": call.participant, "error": cut(error)},
+        details={"participant": call.participant, "error": cut(in_words(error))},
     )
 
 

@@ -7,7 +7,7 @@ MOST_TOLD = 300
 
 TIMEOUTS = {
     "ScheduleToStart": "no worker took the command: is its worker running?",
-    "StartToClose": "a worker took the command and did not come back in time: it hangs, or its database does",
+    "StartToClose": "a worker took the command and did not come back in time",
     "ScheduleToClose": "the command was not answered in time, all tries included",
     "Heartbeat": "a worker took the command and gave no sign of life in time",
 }
@@ -18,16 +18,19 @@ _TIMEOUT = re.compile(r"activity (\w+) timeout")
 _LOCKED = re.compile(r"database( table)? is locked|lock timeout|LockNotAvailable|could not obtain lock", re.IGNORECASE)
 
 
+def meaning(error: str) -> str | None:
+    """Return what an error of a try means, in words for people; None where it has none but its own."""
+    if "giving up retrying" in error:
+        return NO_TIME_LEFT
+    if found := _TIMEOUT.search(error):
+        return TIMEOUTS.get(found[1], "the command was not answered in time")
+    return LOCKED if _LOCKED.search(error) else None
+
+
 def in_words(error: str) -> str:
     """Return what an error of a try means, and the error as it was told, by which logs and searches know it; else that alone."""
-    told = _first_line(error)
-    if "giving up retrying" in error:
-        return f"{NO_TIME_LEFT} ({told})"
-    if found := _TIMEOUT.search(error):
-        return f"{TIMEOUTS.get(found[1], 'the command was not answered in time')} ({told})"
-    if _LOCKED.search(error):
-        return f"{LOCKED} ({told})"
-    return error
+    told = meaning(error)
+    return f"{told} ({_first_line(error)})" if told else error
 
 
 def _first_line(text: str) -> str:

@@ -1,5 +1,6 @@
 """Reading many orders: which are wanted, newest first, and a page of them."""
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,9 @@ import sqlalchemy as sa
 from contracts.order import OrderEntry, OrderRecord, OrderSummary
 from contracts.states import OrderStatus
 from participants.order.tables import FAILED, FAILURE_REASON, LINES, ORDERS
+
+MOST_DETAILS = 500
+"""Characters of a failure's details (as JSON) that are told of an order among many."""
 
 
 class Position(NamedTuple):
@@ -98,8 +102,15 @@ def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
 
 
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
-    """Return orders with the numbers of their lines, which are counted and not read."""
-    rows = {row.order_id: row._asdict() for row in orders}
+    """Return orders with the numbers of their lines, which are counted and not read, and without details that are long."""
+    rows = {row.order_id: row._asdict() | {"failure": _brief(row.failure)} for row in orders}
     counted = sa.select(LINES.c.order_id, sa.func.count()).where(LINES.c.order_id.in_(rows)).group_by(LINES.c.order_id)
     lines: dict[str, int] = dict(connection.execute(counted).all())
     return [OrderEntry.model_validate(row | {"line_count": lines.get(order_id)}) for order_id, row in rows.items()]
+
+
+def _brief(failure: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return why an order failed, with its details where they are short: they may name a thousand products."""
+    if failure is None or len(json.dumps(failure.get("details"))) <= MOST_DETAILS:
+        return failure
+    return failure | {"details": {}}

@@ -71,6 +71,21 @@ def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
     assert [entry.line_count for entry in entries] == [None, 3, 3, 3, 3]
 
 
+def test_a_page_leaves_out_long_details(orders: OrderService) -> None:
+    """A failure may name a thousand products; the order under its id does, and a page only tells the reason."""
+    place(orders, "1", "2")
+    long_one = Failure(reason="UNKNOWN_SKU", message="many", details={"skus": ["y" * 60] * 1_000})
+    orders.cancel(cancel("1", failure=long_one))
+    orders.cancel(cancel("2"))
+    short, cut = (entry.failure for entry in orders.page(ALL, 2))
+    assert short is not None
+    assert short.details
+    assert cut == long_one.model_copy(update={"details": {}})
+    found = orders.find("1")
+    assert found is not None
+    assert found.failure == long_one
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 100])
 def test_pages_join_without_gap_or_repetition(orders: OrderService, limit: int) -> None:
     """Also when many orders were placed at one instant, the pages of any size make up the list."""

@@ -118,6 +118,14 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
         {"participant": "payment", "error": "no route"},
     ),
     (
+        unavailable(calls.process_payment("7", ORDER), ConnectionError("activity StartToClose timeout")),
+        "the payment service gave no usable answer in time: a worker took the command and did not come back in time",
+        {
+            "participant": "payment",
+            "error": "a worker took the command and did not come back in time (activity StartToClose timeout)",
+        },
+    ),
+    (
         overdue(NOW),
         "it was not completed by its deadline, 2026-01-05 09:45:00 UTC",
         {"deadline": "2026-01-05T09:45:00+00:00"},

@@ -33,7 +33,7 @@ SAGA = " ".join(
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
 API = (
     "config contracts participants.order participants.payment.reads participants.stock.reads routes temporal_saga.access "
-    "temporal_saga.timeline fastapi starlette pydantic pydantic_core temporalio"
+    "temporal_saga.timeline temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
 )
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
