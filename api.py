@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
 from temporalio.client import Client
+from temporalio.service import RetryConfig
 
 from config import Connection, Settings, leave, read_settings
 from participants.order.service import OrderService
@@ -29,6 +30,9 @@ from temporal_saga.identity import Identity, find_identity, identify
 DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
 
+RETRIES = RetryConfig(max_elapsed_time_millis=1_500)
+"""Shorter than any limit of ours on an answer of Temporal's: so a caller hears why there is none, and not only that."""
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
@@ -39,7 +43,7 @@ def create_app(settings: Settings) -> FastAPI:
         asyncio.get_running_loop().set_default_executor(Threads())
         engine = open_database(settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS)
         where = engine.url.render_as_string(hide_password=True)
-        connection = Connection()
+        connection = Connection(retries=RETRIES)
         client = await connection.open(lazy=True)
 
         def begin() -> tuple[OrderService, Identity]:
