@@ -30,6 +30,7 @@ from temporal_saga.database import plainly
 
 ROOT = Path(__file__).resolve().parent.parent
 UP = "the order saga is up"
+WAITING = "waiting for "
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
 CAME_UP = re.compile(r"success: (?P<part>\S+) entered RUNNING state")
@@ -136,10 +137,19 @@ async def welcome(settings: Settings, example: PlaceOrder) -> None:
 
     def late(part: str) -> None:
         log = settings.data_dir / "log" / f"{part}.log"
-        say(f"{part} does not answer after {LATE_SECONDS} s, and is still waited for; its log is {log}")
+        say(f"{part} does not answer after {LATE_SECONDS} s, and is still waited for; its log is {log}{_waits_for(log)}")
 
     await until_all_answer(settings, late)
     say(greeting(settings, example))
+
+
+def _waits_for(log: Path) -> str:
+    """Return what a part last said that it waits for, in its log."""
+    try:
+        said = [line for line in log.read_text(errors="replace").splitlines() if WAITING in line]
+    except OSError:
+        return ""
+    return f" {WAITING}{said[-1].partition(WAITING)[2]}" if said else ""
 
 
 def greeting(settings: Settings, example: PlaceOrder) -> str:
