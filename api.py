@@ -18,6 +18,7 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 from temporalio.client import Client
+from temporalio.service import RetryConfig
 
 import logs
 from config import Connection, Settings, leave, read_settings
@@ -47,6 +48,9 @@ from temporal_saga.identity import Identity, find_identity, identify
 DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
 
+RETRIES = RetryConfig(max_elapsed_time_millis=1_500)
+"""Shorter than any limit of ours on an answer of Temporal's: so a caller hears why there is none, and not only that."""
+
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
@@ -57,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         asyncio.get_running_loop().set_default_executor(Threads())
         engine = open_database(settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS)
         where = engine.url.render_as_string(hide_password=True)
-        connection = Connection()
+        connection = Connection(retries=RETRIES)
         client = await connection.open(lazy=True)
         stock, payment = (
             open_database(settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True)

@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile, ClientConnectConfig
+from temporalio.service import RetryConfig
 
 from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
@@ -395,9 +396,15 @@ async def connect(*, lazy: bool = False, port: int = 7233) -> Client:
 class Connection:
     """The way to Temporal; it is made anew when a certificate or key that it was made of has changed on disk."""
 
-    def __init__(self, port: int = 7233) -> None:
-        """Lead to the Temporal of the `TEMPORAL_*` variables and profile, to this port of this machine when they name none."""
+    def __init__(self, port: int = 7233, retries: RetryConfig | None = None) -> None:
+        """Lead to the Temporal of the `TEMPORAL_*` variables and profile.
+
+        Args:
+            port: of this machine's Temporal, when they name none.
+            retries: how long the client tries a call again and again by itself; the SDK's own 10 s when None.
+        """
         self._port = port
+        self._rest: dict[str, Any] = {"data_converter": pydantic_data_converter, "retry_config": retries}
         self._options: ClientConnectConfig = {}
 
     async def open(self, *, lazy: bool = False) -> Client:
@@ -405,7 +412,7 @@ class Connection:
         address = temporal_address(self._port)
         self._options = _options(self._port)
         try:
-            return await Client.connect(**self._options, data_converter=pydantic_data_converter, lazy=lazy)
+            return await Client.connect(**self._options, **self._rest, lazy=lazy)
         except ValueError as error:
             sys.exit(f"cannot start: TEMPORAL_ADDRESS={address} is no good setting: {error}")
 
@@ -418,7 +425,7 @@ class Connection:
             options = _options(self._port)
             if options == self._options:
                 return None
-            connecting = Client.connect(**options, data_converter=pydantic_data_converter)
+            connecting = Client.connect(**options, **self._rest)
             client = await asyncio.wait_for(connecting, RENEWAL_SECONDS)
         except Exception:  # noqa: BLE001  # whatever is wrong with what is there now, the client that there is stays
             return None

@@ -43,6 +43,7 @@ from temporal_saga.database import plainly
 
 ROOT = Path(__file__).resolve().parent.parent
 UP = "the order saga is up"
+WAITING = "waiting for "
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
 STOPPED = re.compile(r"stopped: (?P<part>\S+) ")
@@ -234,7 +235,7 @@ async def welcome(settings: Settings, example: PlaceOrder | None, say: Say) -> N
 
     def late(part: str) -> None:
         log = settings.data_dir / "log" / f"{part}.log"
-        say(f"{part} does not answer after {LATE_SECONDS} s, and is still waited for; its log is {log}")
+        say(f"{part} does not answer after {LATE_SECONDS} s, and is still waited for; its log is {log}{_waits_for(log)}")
 
     await until_all_answer(settings, late)
     say(greeting(settings, example))
@@ -247,6 +248,15 @@ def what_to_try(url: str, example: PlaceOrder | None) -> str:
     body = example.model_dump_json(include={"customer_id", "currency", "lines"})
     headers = "-H 'Prefer: wait=10' -H 'Content-Type: application/json'"
     return f"place an order, and wait for its end\n  curl -s {url}/orders {headers} -d {shlex.quote(body)}"
+
+
+def _waits_for(log: Path) -> str:
+    """Return what a part last said that it waits for, in its log."""
+    try:
+        said = [line for line in log.read_text(errors="replace").splitlines() if WAITING in line]
+    except OSError:
+        return ""
+    return f" {WAITING}{said[-1].partition(WAITING)[2]}" if said else ""
 
 
 def greeting(settings: Settings, example: PlaceOrder | None) -> str:

@@ -56,9 +56,9 @@ def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
 def test_what_was_ended_by_mistake_is_registered_again_by_those_who_serve(stack: Stack) -> None:
     """Also when somebody with another database waits for the place."""
     stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
-    described = ("workflow", "describe", "--workflow-id", "participant-payment")
-    until(lambda: "TERMINATED" not in stack.temporal(*described).upper(), "it is registered again", 3 * LOOK_AGAIN_SECONDS)
-    assert f"{stack.data_dir}/payment.db" in stack.temporal(*described)
+    described = ("workflow", "describe", "--workflow-id", "participant-payment", "--output", "json")
+    until(lambda: "STATUS_RUNNING" in stack.temporal(*described), "it is registered again", 3 * LOOK_AGAIN_SECONDS)
+    assert f"{stack.data_dir}/payment.db" in stack.temporal(*described[:-2])
     assert "ready: payment" not in stack.said("payment-2")
 
 
