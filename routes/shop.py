@@ -170,7 +170,8 @@ class Shop:
             async with asyncio.timeout(ANSWER_LIMIT.total_seconds()):
                 return await loop.run_in_executor(self._threads[participant], read)
         except self._failures as error:
-            LOG.warning("the %s service's database gives no answer: %s", participant, error)
+            why = " ".join(str(error.__cause__ or error).split()) or "not in time"
+            LOG.warning("the %s service's database gives no answer: %s", participant, why)
             raise unavailable(f"the {participant} service's database") from error
 
     async def _tell(self, participant: str, activity: Any, command: Any) -> Any:

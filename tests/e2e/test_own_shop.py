@@ -188,6 +188,9 @@ def test_an_api_without_the_participants_databases_says_so_and_makes_none(stack:
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
             assert "database gives no answer" in answer.json()["detail"]
     assert list(tmp_path.iterdir()) == []
+    told = [line for line in stack.said("other-api").splitlines() if "gives no answer" in line]
+    assert len(told) == 2, "one line for each look that failed"
+    assert all("unable to open database file" in line for line in told)
 
 
 def test_a_service_that_is_away_is_told_and_hears_it_once(stack: Stack) -> None:
