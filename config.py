@@ -434,6 +434,9 @@ class Connection:
 
 
 def is_on_this_machine(address: str) -> bool:
-    """Tell whether a host and port can only be this machine's."""
-    host = urlsplit(f"//{address}").hostname or ""
-    return host in LOOPBACK or host.startswith("127.")
+    """Tell whether a host and port lead to no other machine: they are this one's, or name none, as connecting then says."""
+    try:
+        host = urlsplit(f"//{address}").hostname
+    except ValueError:
+        return True
+    return not host or host in LOOPBACK or host.startswith("127.")

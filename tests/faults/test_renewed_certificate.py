@@ -13,7 +13,7 @@ from tests.stack import Stack, order, until
 
 pytestmark = pytest.mark.long
 
-VALID_SECONDS = 12
+VALID_SECONDS = 30
 
 
 @pytest.fixture

@@ -274,10 +274,10 @@ def test_a_front_door_refuses_such_a_database_at_once(door: list[str]) -> None:
 @each_door
 def test_a_front_door_says_which_setting_is_wrong(door: list[str]) -> None:
     """A setting that is no good is named by its variable, in a sentence and without a traceback."""
-    said = ended(door, API_PORT="abc", WORKER_THREADS="0")
+    said = ended(door, REVIEW_SECONDS="abc", STUCK_ATTEMPTS="0")
     assert said.returncode == 1
-    assert "API_PORT=abc is no good setting" in said.stderr
-    assert "WORKER_THREADS=0 is no good setting" in said.stderr
+    assert "REVIEW_SECONDS=abc is no good setting" in said.stderr
+    assert "STUCK_ATTEMPTS=0 is no good setting" in said.stderr
     assert "Traceback" not in said.stderr
 
 
