@@ -197,6 +197,10 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)  # SQLite drops the zone, and it was UTC
 
 
+ONLY_ON = "only_on"
+"""In an index's `info`: the one dialect that it is for, beside its `ddl_if`."""
+
+
 def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
     """Create the tables and indexes that are missing, also when several processes start at once."""
     with engine.begin() as connection:
@@ -205,4 +209,5 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
         metadata.create_all(connection)
         for index in (index for table in metadata.sorted_tables for index in table.indexes):
             # The table may be older than its index. SQLAlchemy's own check sees no index of an expression.
-            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+            if index.info.get(ONLY_ON, connection.dialect.name) == connection.dialect.name:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))

@@ -60,7 +60,7 @@ def newest(wanted: Wanted, limit: int) -> sa.Select[Any]:
     if wanted.status is not None:
         orders = orders.where(ORDERS.c.status == wanted.status)
     if wanted.reason is not None:
-        orders = orders.where(FAILED, FAILURE_REASON.in_([wanted.reason]))
+        orders = orders.where(FAILED, ORDERS.c.status == OrderStatus.CANCELLED, FAILURE_REASON.in_([wanted.reason]))
     if wanted.customer_id is not None:
         orders = orders.where(ORDERS.c.customer_id == wanted.customer_id)
     if wanted.among is not None:

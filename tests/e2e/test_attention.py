@@ -149,7 +149,7 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     assert "the bank is closed" in paused["attention"]["message"]
     assert "temporal activity unpause --workflow-id order-stuck" in paused["attention"]["message"]
     stack.processes["payment"].send_signal(signal.SIGCONT)
-    stack.temporal("activity", "unpause", *place)
+    stack.temporal("activity", "unpause", *place, check=False)  # a try that hung may just have ended, and with it the order
     refund = stack.closed("stuck")["refund"]
     assert (refund["amount_minor"], refund["currency"]) == (100, "GBP")
     assert refund["message"].startswith("1.00 GBP went back to the customer at 20")

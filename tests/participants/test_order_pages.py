@@ -12,7 +12,7 @@ from participants.order import reads
 from participants.order.reads import Position, Wanted
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS
-from temporal_saga.database import reading
+from temporal_saga.database import ONLY_ON, reading
 from tests.participants.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
 
 ALL = Wanted()
@@ -164,11 +164,14 @@ def test_an_order_of_nobody_is_listed_but_nobodys(orders: OrderService) -> None:
 
 def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> None:
     """Under every other filter; an order that did not fail, or failed for another reason, is left out."""
-    place(orders, "a", "b", "c")
+    place(orders, "a", "b", "c", "d")
     orders.cancel(cancel("b"))
-    orders.cancel(cancel("c", failure=Failure(reason="CANCELLED", message="by ann")))
+    said = {"by": "ann", "reason": "OUT_OF_STOCK"}
+    orders.cancel(cancel("c", failure=Failure(reason="CANCELLED", message='"reason": "OUT_OF_STOCK"', details=said)))
+    orders.cancel(cancel("d", failure=Failure(reason="CANCELLED", message="\x00", details={"reason": "\x00"})))
     assert ids(orders, Wanted(reason="OUT_OF_STOCK")) == ["b"]
-    assert ids(orders, Wanted(reason="CANCELLED", status=OrderStatus.CANCELLED)) == ["c"]
+    assert ids(orders, Wanted(reason="CANCELLED", status=OrderStatus.CANCELLED)) == ["d", "c"]
+    assert orders.figures()[1] == {"OUT_OF_STOCK": 1, "CANCELLED": 2}
     assert ids(orders, Wanted(reason="OUT_OF_STOCK", customer_id="nobody")) == []
     assert ids(orders, Wanted(reason="OUT' OR '1'='1")) == []
 
@@ -228,6 +231,8 @@ def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
 def test_a_page_is_read_along_an_index(engine: sa.Engine, orders: OrderService, wanted: Wanted, index: str) -> None:
     """No page sorts orders or looks at more of them than it holds, as far as the filter has an index."""
     place(orders, "a")
+    if wanted.reason and engine.dialect.name == "postgresql":
+        index = "orders_newest_by_status"
     told = plan(engine, wanted)
     assert index in told
     assert "sort" not in told.lower()
@@ -240,12 +245,18 @@ def test_a_database_of_an_earlier_release_gets_its_indexes(engine: sa.Engine, mi
     orders = OrderService(engine)
     place(orders, "a")
     for index in ORDERS.indexes:
-        if index.name in missing:
+        if index.name in missing & wanted_indexes(engine):
             index.drop(engine)
     assert not missing & indexes(engine)
     for _ in range(2):
         assert ids(OrderService(engine)) == ["a"]
-        assert indexes(engine) == {index.name for index in ORDERS.indexes}
+        assert indexes(engine) == wanted_indexes(engine)
+
+
+def wanted_indexes(engine: sa.Engine) -> set[str | None]:
+    """Return the names of those that this kind of database should have."""
+    dialect = engine.dialect.name
+    return {index.name for index in ORDERS.indexes if index.info.get(ONLY_ON, dialect) == dialect}
 
 
 def indexes(engine: sa.Engine) -> set[str | None]:
