@@ -13,6 +13,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.order import saga_id
+from contracts.states import SagaState
 from routes.attention import WEDGED_AFTER
 from routes.chain import Before, Chain, Piece
 from routes.problems import not_now, unavailable
@@ -162,14 +163,15 @@ class Runs:
         closing = events[-1].workflow_execution_failed_event_attributes.failure.application_failure_info.details
         running = description.status == WorkflowExecutionStatus.RUNNING
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
+        moments = [moment for _, moment in [*before.moments, *chain.moments(last, tries(description.raw_description))]]
         return Run(
             started_at=before.started_at or description.start_time,
             closed_at=None if running else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=[moment for _, moment in [*before.moments, *chain.moments(last, tries(description.raw_description))]],
+            moments=moments,
             given=self._decode(given[0]) if len(given) == 1 else None,
             failure=self._decode(closing.payloads[0]) if closing.payloads else before.failure,
-            stuck_since=_stuck_since(events),
+            stuck_since=_stuck_since(events) or _stuck_before(moments),
             wedged_since=_wedged_since(description),
         )
 
@@ -228,6 +230,15 @@ def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
     if task.attempt < WEDGED_AFTER:
         return None
     since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
+    return since
+
+
+def _stuck_before(moments: Iterable[Moment]) -> datetime | None:
+    """Return when a saga got stuck, as its story tells: a run that takes up where another stood does not say it again."""
+    since = None
+    for moment in moments:
+        if moment.kind == "state":
+            since = moment.at if moment.name == SagaState.ROLLBACK_STUCK else None
     return since
 
 

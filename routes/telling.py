@@ -12,12 +12,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from contracts.decisions import Decision, act_of
 from contracts.order import order_id_of
+from routes.attention import WEDGED_AFTER
 from routes.problems import Problem, unavailable
 from routes.runs import ANSWER_LIMIT, Runs, temporal
 from routes.story import tell
-
-WEDGED_AFTER = 3
-"""A saga whose workflow task has failed so often that it is at this attempt is wedged; one may fail as its worker is ended."""
 
 BETWEEN_RUNS_SECONDS = 0.1
 """An act that comes while one run of a saga ends and another begins is told again after this."""

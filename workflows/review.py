@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from contracts.decisions import Decision
+from contracts.text import ON_RECORD
 
 Verdict = Literal["approve", "reject"]
 
@@ -23,7 +24,8 @@ class Review:
     def go_on_from(self, carried: dict[str, Any]) -> None:
         """Go on from where the run before had come."""
         self.verdict = carried["verdict"]
-        self.decision = carried["decision"] and Decision.model_validate(carried["decision"])
+        decision = carried["decision"]
+        self.decision = decision and Decision.model_validate(decision, context=ON_RECORD)
         self._over = carried["over"]
 
     def refusal(self) -> str | None:
