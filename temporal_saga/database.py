@@ -69,7 +69,7 @@ def open_database(url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER
             pool_timeout=lock_wait,
             pool_recycle=RECYCLE_SECONDS,
             isolation_level="READ COMMITTED",
-            execution_options={"postgresql_readonly": only_reads},
+            execution_options={"postgresql_readonly": True} if only_reads else {},  # False would ask a standby to write
             connect_args={
                 "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
                 "connect_timeout": postgresql.CONNECT_SECONDS,

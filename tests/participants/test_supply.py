@@ -340,8 +340,3 @@ def test_what_makes_no_sense_is_no_command(wrong: Callable[[], Any]) -> None:
     """Bounds, signs and texts are looked at before anybody obeys."""
     with pytest.raises(ValidationError):
         wrong()
-
-
-def test_a_text_is_one_line() -> None:
-    """Spaces and line ends of a spreadsheet do no harm."""
-    assert ProductOffer(sku="A", name="  green\u00a0apple\r\n ").name == "green apple"

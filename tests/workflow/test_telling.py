@@ -15,9 +15,10 @@ from temporalio.worker import Worker
 from contracts import stubs
 from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from routes.attention import WEDGED_AFTER
 from routes.problems import Problem
 from routes.runs import Runs
-from routes.telling import WEDGED_AFTER, Telling
+from routes.telling import Telling
 from temporal_saga.testing import Participants, Script
 from tests.workflow import stage
 from tests.workflow.operators import SETTLE
