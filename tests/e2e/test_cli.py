@@ -202,8 +202,9 @@ def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: St
     until(lambda: stack.http.get("/orders/terminated").json()["state"] == "PAYMENT_COMPLETED", "it is paid")
     stack.temporal("workflow", "terminate", "--workflow-id", "order-terminated", "--reason", "a test")
     stack.processes["stock"].send_signal(signal.SIGCONT)
-    view = stack.closed("terminated")
+    view = stack.http.get("/orders/terminated").json()
     assert (view["state"], view["status"], view["needs_attention"]) == ("PAYMENT_COMPLETED", "PENDING", True)
+    assert (view["closed_at"], view["attention"]["cause"]) == (None, "LEFT_OPEN"), "nothing will close it by itself"
     assert view["timeline"][-1]["name"].startswith("terminated from outside")
     answer = stack.http.post("/orders/terminated/cancel", json={"by": "ann", "reason": "changed my mind"})
     told = "its saga was ended from outside, and takes no act: the order is PAYMENT_COMPLETED"

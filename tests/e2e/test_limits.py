@@ -30,8 +30,11 @@ def api(data_dir: Path, **settings: str) -> Stack:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """An API with its limits as they come."""
-    system = api(tmp_path_factory.mktemp("alone"))
+    """An API with its limits as they come; it is ready, and no worker is there."""
+    system = Stack(tmp_path_factory.mktemp("alone"))
+    system.start_temporal()
+    system.start("api", "api.py")
+    until(lambda: system.status("/readyz") == 200, "the API is ready")
     yield system
     system.stop()
 

@@ -266,7 +266,7 @@ def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
     assert [parameter["name"] for parameter in declared["parameters"]] == [
         *("state", "status", "reason", "customer_id", "needs_attention", "limit", "cursor"),
     ]
-    assert declared["responses"].keys() == {"200", "422", "429", "503"}
+    assert declared["responses"].keys() == {"200", "403", "421", "422", "429", "503"}
     assert declared["responses"]["200"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/OrderList"}
 
 

@@ -148,5 +148,5 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
 
 
 def told(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows: the timeline in full, and how many tries a compensation took."""
-    return {key: value for key, value in view.items() if key not in ("timeline", "compensations")}
+    """Leave out what only Temporal knows: the timeline in full, how many tries a compensation took, and when the money went back."""
+    return {key: value for key, value in view.items() if key not in ("timeline", "compensations", "refund")}

@@ -14,6 +14,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from embedded import MOST_SIGNALS
 from tests.stack import ROLES, Stack, order, until
 
+pytestmark = pytest.mark.long
+
 RETRY = {"step": "ProcessPayment", "by": "ann", "reason": "try again"}
 OTTO = {"by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
 MOST_EVENTS = 2 * MOST_SIGNALS
