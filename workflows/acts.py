@@ -1,8 +1,10 @@
 """What people may tell an order's saga."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from temporalio import workflow
+from temporalio.common import RawValue
 
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.steps import STEPS
@@ -32,6 +34,10 @@ class Acts:
     def status(self, *_ignored: Any) -> dict[str, Any]:
         """Return the status as JSON."""
         return self._record.status()
+
+    @workflow.signal(dynamic=True)
+    def unknown(self, _name: str, _arguments: Sequence[RawValue]) -> None:
+        """Take what is no act, so that the saga looks how long its history has become; the timeline tells of it."""
 
     def _too_late(self, _decision: Decision) -> str | None:
         return f"too late to cancel: the order is {self._record.state}" if self._saga.closing else None

@@ -144,6 +144,7 @@ def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) ->
     assert stack.http.get("/orders/stuck").json()["failure"]["reason"] == "OUT_OF_STOCK"
 
 
+@pytest.mark.long
 def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack) -> None:
     """Also when Temporal has forgotten the run; the service that comes back later refunds nothing on top."""
     stuck(stack, "settled")
@@ -161,6 +162,7 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     assert stack.http.get("/customers/rich/wallet").json() == before
 
 
+@pytest.mark.long
 def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_did_it(stack: Stack) -> None:
     """The word is heard while the service is away, and written down when it is back: for lists, the audit and after retention."""
     with stack.locked("stock"):

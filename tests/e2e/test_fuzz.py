@@ -32,6 +32,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         system.stop()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(LIMIT_SECONDS)
 def test_the_api_does_what_its_document_says(stack: Stack, tmp_path: Path) -> None:
     """Whatever is sent, valid or not, in any order of calls, is answered as documented, and never with an error of ours."""

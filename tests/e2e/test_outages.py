@@ -48,6 +48,7 @@ def test_a_late_cancel_is_refused(stack: Stack) -> None:
     assert stack.http.post("/orders/done/cancel", json={"reason": "no name"}).status_code == 422
 
 
+@pytest.mark.long
 def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
     """A worker told to stop in the middle of a payment finishes it once, and exits with 0; the order goes on."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -102,6 +103,7 @@ def test_a_stopping_api_answers_whoever_waits(stack: Stack) -> None:
     assert stack.closed("waited-for")["state"] == "COMPLETED"
 
 
+@pytest.mark.long
 def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     """While Temporal is down the API says so and stays up; when it is back, so is the API, and the order goes on."""
     stack.place(order(order_id="closed-before"), Prefer="wait=20")
@@ -148,5 +150,5 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
 
 
 def told(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows: the timeline in full, how many tries a compensation took, and when the money went back."""
+    """Leave out what only Temporal knows: the whole timeline, the tries of compensations, and when the money went back."""
     return {key: value for key, value in view.items() if key not in ("timeline", "compensations", "refund")}

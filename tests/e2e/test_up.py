@@ -137,6 +137,7 @@ def up(shared: Up) -> Up:
     return shared
 
 
+@pytest.mark.long
 def test_a_clean_start_logs_no_warning(up: Up) -> None:
     """No log of a system that has just come up has a word of trouble."""
     trouble = re.compile(r"\b(WARN(ING)?|ERROR?|CRIT(ICAL)?|FATAL|Traceback)\b|\x1b")
@@ -161,6 +162,7 @@ def test_what_it_says_to_try_works(up: Up) -> None:
         assert httpx.get(address, follow_redirects=True).is_success
 
 
+@pytest.mark.long
 def test_a_part_that_dies_is_started_again(up: Up) -> None:
     """A worker killed with -9 is started again, a line says that it died and one that it runs again, and orders complete."""
     killed = up.part("worker.py", "payment")
@@ -323,7 +325,7 @@ def test_sigterm_stops_everything(up: Up) -> None:
 @pytest.mark.parametrize(
     ("send", "number"),
     [
-        pytest.param(os.kill, signal.SIGTERM, id="SIGTERM"),
+        pytest.param(os.kill, signal.SIGTERM, id="SIGTERM", marks=pytest.mark.long),
         pytest.param(os.killpg, signal.SIGINT, id="Ctrl-C", marks=pytest.mark.long),
     ],
 )

@@ -58,6 +58,7 @@ def until_said(stack: Stack, part: str, words: str) -> None:
     until(lambda: words in stack.said(part), f"{part} says {words!r}")
 
 
+@pytest.mark.long
 def test_a_role_waits_for_its_own_database_alone(stack: Stack, postgresql: PostgreSQL) -> None:
     """With one participant's database away the other roles of the process work, and the order goes on when it is back."""
     stack.env["STOCK_DATABASE_URL"] = postgresql.create_database()
@@ -174,6 +175,7 @@ def test_the_api_starts_without_the_order_database(stack: Stack, postgresql: Pos
     assert stack.place(order(order_id="first")).status_code == 202
 
 
+@pytest.mark.long
 def test_the_api_survives_the_absence_of_the_order_database(stack: Stack, postgresql: PostgreSQL) -> None:
     """While the order database is away orders get 503 with Retry-After; when it is back, so are they, and so are the workers."""
     stack.env["ORDER_DATABASE_URL"] = postgresql.create_database()

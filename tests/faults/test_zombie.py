@@ -11,6 +11,7 @@ from tests.faults.conftest import FUNDS
 from tests.stack import Stack, order, until
 
 
+@pytest.mark.long
 def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> None:
     """A worker is suspended in mid-payment until the order is refunded and cancelled; what it does on waking has no effect."""
     stack.start_all("orchestrator", "order", "payment", "stock")

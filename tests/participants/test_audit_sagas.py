@@ -263,6 +263,7 @@ class Defective:
         raise RuntimeError(f"a defect, for {len(order)} fields")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)  # ten seconds, and not about databases
 async def test_a_wedged_saga_is_told(temporal: Client, empty_shop: Shop) -> None:
     """A workflow task at its third attempt is told by O3 alone, however much its order is still open."""
