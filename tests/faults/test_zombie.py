@@ -3,6 +3,7 @@
 import signal
 from functools import partial
 
+import pytest
 import sqlalchemy as sa
 
 from participants.payment.tables import FENCE, PAYMENTS
