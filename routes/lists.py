@@ -120,6 +120,7 @@ class Lists:
             except Problem as problem:
                 if asked.needs_attention is not None or asked.state is not None:
                     raise
+                runs = {}  # all of them as they are on record, or the warning would be wrong
                 warning = AS_ON_RECORD_BUSY if is_busy(problem) else AS_ON_RECORD
             else:
                 needs, warning = seen.needs, seen.warning()
