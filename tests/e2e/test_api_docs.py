@@ -47,8 +47,8 @@ def path(tmp_path: Path) -> str:
 def test_a_block_does_what_it_says(stack: Stack, path: str, tmp_path: Path, block: str) -> None:
     """Every call is answered with the status that stands above it."""
     [told] = re.findall(r"^# → (.*)$", block, re.MULTILINE)
-    script = block.replace("localhost:8000", f"127.0.0.1:{stack.api_port}").replace(".venv/bin/python", sys.executable)
-    script = script.replace("/tmp/", f"{tmp_path}/").replace("make shop", "make -s -o install shop")
+    script = block.replace("/tmp/", f"{tmp_path}/").replace("make shop", "make -s -o install shop")
+    script = script.replace("localhost:8000", f"127.0.0.1:{stack.api_port}").replace(".venv/bin/python", sys.executable)
     env = stack.env | {"PATH": path}
     done = subprocess.run(["sh", "-eu", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.split()) == (0, told.split()), done.stdout
