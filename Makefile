@@ -46,7 +46,7 @@ verify: install postgresql chromium planted ## what takes longer: kills, whole d
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/e2e tests/participants tests/unit --ignore tests/e2e/test_up.py
 	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 tests/e2e/test_up.py tests/faults tests/workflow tests/core \
 		--ignore tests/core/test_composed.py
-	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=15 $(BIN)/pytest -q tests/core/test_composed.py
+	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/core/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted
