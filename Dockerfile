@@ -10,6 +10,7 @@ COPY requirements.lock ./
 RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
 
 COPY activities/ activities/
+COPY application/ application/
 COPY console/ console/
 COPY contracts/ contracts/
 COPY data/ data/
@@ -18,7 +19,7 @@ COPY participants/ participants/
 COPY routes/ routes/
 COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
-COPY api.py config.py logs.py waiting.py worker.py ./
+COPY api.py config.py logs.py process.py worker.py ./
 
 # Readable for the user below, whatever the checkout's modes are.
 RUN chmod -R a+rX . && python -m compileall -q .

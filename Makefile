@@ -27,7 +27,7 @@ check: install ## format, lint, types, rooms
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@told=$$($(BIN)/lint-imports --no-cache) || { echo "$$told"; exit 1; }
-	@$(BIN)/pytest -q -p no:cacheprovider tests/unit/test_rooms.py tests/unit/test_modules.py
+	@$(BIN)/pytest -q -p no:cacheprovider tests/repository/test_rooms.py tests/repository/test_modules.py
 
 format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -42,11 +42,11 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		else echo "Python $$version is not here"; fi; done
 
 verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/browser
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/e2e tests/participants tests/unit --ignore tests/e2e/test_up.py
-	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 tests/e2e/test_up.py tests/faults tests/workflow tests/core \
-		--ignore tests/core/test_composed.py
-	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/core/test_composed.py
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/system/browser
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/system/e2e tests/participants tests/operations tests/process tests/routes --ignore tests/system/e2e/test_up.py
+	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
+		--ignore tests/temporal_saga/test_composed.py
+	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted
@@ -64,10 +64,10 @@ chromium: # the browser that the tests look at the console with
 		|| echo "no Chromium here: the tests that need one are skipped"
 
 fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
-	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/e2e/test_fuzz.py
+	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/system/e2e/test_fuzz.py
 
 histories: install ## record the sagas that later versions must be able to replay
-	@$(BIN)/python -m tests.workflow.record
+	@$(BIN)/python -m tests.workflows.record
 
 up: install ## the whole system on this machine, until Ctrl-C
 	@exec $(BIN)/python -m operations.up
@@ -76,22 +76,22 @@ shop: install ## products or customers into the running shop: FILE=path.csv, see
 	@exec $(BIN)/python -m operations.shop $${FILE:+"$$FILE"}
 
 ps: install ## how each part of the running system stands
-	@exec $(BIN)/python -m operations.parts ps
+	@exec $(BIN)/python -m operations.up.parts ps
 
 stop: install ## stop one part of it: make stop PART=stock
-	@exec $(BIN)/python -m operations.parts stop $(PART)
+	@exec $(BIN)/python -m operations.up.parts stop $(PART)
 
 start: install ## start it again
-	@exec $(BIN)/python -m operations.parts start $(PART)
+	@exec $(BIN)/python -m operations.up.parts start $(PART)
 
 restart: install ## both
-	@exec $(BIN)/python -m operations.parts restart $(PART)
+	@exec $(BIN)/python -m operations.up.parts restart $(PART)
 
 logs: install ## the last lines of its log, or of all; FOLLOW=1 goes on
-	@exec $(BIN)/python -m operations.parts logs $(PART) $(if $(FOLLOW),--follow)
+	@exec $(BIN)/python -m operations.up.parts logs $(PART) $(if $(FOLLOW),--follow)
 
 demo: install ## a real day of orders through a stack of its own; DAY=path for another, DATA_DIR=path to keep it
-	@exec $(BIN)/python -m operations.shop_day $${DAY:+"$$DAY"}
+	@exec $(BIN)/python -m operations.demo $${DAY:+"$$DAY"}
 
 audit: install ## do the invariants hold? asks the databases and Temporal, changes nothing
 	@exec $(BIN)/python -m operations.audit

@@ -14,18 +14,37 @@ import uvicorn
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 from limits import parse
-from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware as Observed
+from prometheus_fastapi_instrumentator.middleware import (
+    PrometheusInstrumentatorMiddleware as Observed,
+)
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 
 import logs
+from application.orders import Known, Sagas
+from application.runs import Runs
+from application.threads import NoAnswerInTime, Threads
+from application.visibility import Visibility
 from config import Connection, Settings, leave, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
-from routes import access, acts, console, events, hosts, limits, manage, metrics, orders, overview, problems, reads
+from routes import (
+    access,
+    acts,
+    console,
+    events,
+    hosts,
+    limits,
+    lookups,
+    manage,
+    metrics,
+    orders,
+    overview,
+    problems,
+)
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import BACKLOG, MOST_HEAD_BYTES, Trouble, is_ours, raise_descriptors
@@ -36,12 +55,8 @@ from routes.hosts import Cors, Hosts
 from routes.limits import Body, InFlight
 from routes.metrics import Metrics
 from routes.rate import Callers, Rate
-from routes.runs import Runs
-from routes.sagas import Known, Sagas
 from routes.shop import Shop
-from routes.threads import NoAnswerInTime, Threads
 from routes.tokens import Tokens
-from routes.visibility import Visibility
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 from temporal_saga.identity import Identity, find_identity, identify
 
@@ -59,12 +74,16 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_default_executor(Threads())
-        engine = open_database(settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS)
+        engine = open_database(
+            settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS
+        )
         where = engine.url.render_as_string(hide_password=True)
         connection = Connection(retries=RETRIES)
         client = await connection.open(lazy=True)
         stock, payment = (
-            open_database(settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True)
+            open_database(
+                settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True
+            )
             for name in ("stock", "payment")
         )
         app.state.shop = shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
@@ -103,7 +122,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(away)
-    for room in (orders, overview, events, acts, reads, manage, metrics, console):
+    for room in (orders, overview, events, acts, lookups, manage, metrics, console):
         app.include_router(room.router)
     described = [limits.describe]
     if settings.authenticated:
@@ -126,7 +145,9 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     app.add_middleware(Attended)
     app.add_middleware(Body)
     app.add_middleware(Rate, callers)
-    app.add_middleware(Authentication, Tokens(settings).caller if settings.authenticated else None, counted)
+    app.add_middleware(
+        Authentication, Tokens(settings).caller if settings.authenticated else None, counted
+    )
     app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
     # Here as well as outermost, where Starlette has one: a page of another origin can read an error of ours, too.
     app.add_middleware(ServerErrorMiddleware, handler=app.exception_handlers[Exception])
@@ -134,7 +155,9 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
         app.add_middleware(Cors, settings.api_cors_origins)
     if settings.checks_hosts:
         app.add_middleware(Hosts, settings.api_host, settings.api_hosts, settings.api_cors_origins)
-    app.add_middleware(Observed, instrumentations=[figures.observe], should_group_status_codes=False)
+    app.add_middleware(
+        Observed, instrumentations=[figures.observe], should_group_status_codes=False
+    )
 
 
 class Server(uvicorn.Server):

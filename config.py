@@ -16,7 +16,14 @@ from typing import Annotated, Any, Literal, NoReturn, Self, cast
 from urllib.parse import urlsplit
 
 from limits import parse
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -56,54 +63,91 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
 
     data_dir: Path = Field(default=Path("var"), description="where databases and logs live")
-    shop: Literal["sample", "none"] = Field(default="sample", description="what `make up` fills an empty shop with")
+    shop: Literal["sample", "none"] = Field(
+        default="sample", description="what `make up` fills an empty shop with"
+    )
 
-    order_database_url: str = Field(default="", description="the order service's database; SQLite in data_dir when empty")
+    order_database_url: str = Field(
+        default="", description="the order service's database; SQLite in data_dir when empty"
+    )
     payment_database_url: str = Field(default="", description="the payment service's; likewise")
     stock_database_url: str = Field(default="", description="the stock service's; likewise")
 
-    temporal_port: int = Field(default=7233, ge=1, le=65_535, description="the embedded Temporal server's port")
+    temporal_port: int = Field(
+        default=7233, ge=1, le=65_535, description="the embedded Temporal server's port"
+    )
     temporal_ui_port: int = Field(default=8233, ge=1, le=65_535, description="its Web UI's port")
-    temporal_ui_url: str = Field(default="", description="where people reach the Web UI; the embedded one's when empty")
+    temporal_ui_url: str = Field(
+        default="", description="where people reach the Web UI; the embedded one's when empty"
+    )
 
     api_host: str = Field(default="127.0.0.1", description="the address that the API binds to")
     api_port: int = Field(default=8000, ge=1, le=65_535, description="the API's port")
-    api_trusted_network: bool = Field(default=False, description="allow the API to bind beyond loopback, unauthenticated")
+    api_trusted_network: bool = Field(
+        default=False, description="allow the API to bind beyond loopback, unauthenticated"
+    )
 
-    api_hosts: Words = Field(default=(), description="further names under which callers reach the API, without ports")
+    api_hosts: Words = Field(
+        default=(), description="further names under which callers reach the API, without ports"
+    )
     api_cors_origins: Words = Field(
-        default=(), description="pages of these origins may use the API from a browser, like https://shop.example.org"
+        default=(),
+        description="pages of these origins may use the API from a browser, like https://shop.example.org",
     )
     api_trusted_proxies: Words = Field(
         default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed"
     )
     api_keep_alive_seconds: int = Field(
-        default=75, ge=1, le=3_600, description="how long an idle connection is kept; longer than a proxy keeps it"
+        default=75,
+        ge=1,
+        le=3_600,
+        description="how long an idle connection is kept; longer than a proxy keeps it",
     )
-    api_url: str = Field(default="", description="where `make shop` finds the API; on this machine when empty")
-    api_token: SecretStr = Field(default=SecretStr(""), description="the token that `make shop` sends, where one is asked for")
+    api_url: str = Field(
+        default="", description="where `make shop` finds the API; on this machine when empty"
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="the token that `make shop` sends, where one is asked for",
+    )
 
-    auth_secret: SecretStr = Field(default=SecretStr(""), description="callers' tokens are signed with this shared secret")
+    auth_secret: SecretStr = Field(
+        default=SecretStr(""), description="callers' tokens are signed with this shared secret"
+    )
     auth_jwks_url: str = Field(default="", description="or with one of the keys published here")
-    auth_algorithm: Literal["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"] | None = Field(
-        default=None, description="and by this algorithm alone; HS256 with a secret, RS256 with published keys when unset"
+    auth_algorithm: (
+        Literal["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"] | None
+    ) = Field(
+        default=None,
+        description="and by this algorithm alone; HS256 with a secret, RS256 with published keys when unset",
     )
     auth_issuer: str = Field(default="", description="who must have issued them")
     auth_audience: str = Field(default="", description="for whom")
     auth_customer_claim: str = Field(
-        default="customer_id", min_length=1, description="the claim that names the caller's customer"
+        default="customer_id",
+        min_length=1,
+        description="the claim that names the caller's customer",
     )
-    auth_clock_skew_seconds: int = Field(default=30, ge=0, le=300, description="how far the issuer's clock may be off")
+    auth_clock_skew_seconds: int = Field(
+        default=30, ge=0, le=300, description="how far the issuer's clock may be off"
+    )
 
     api_rate_limit: str = Field(
-        default="", description="requests of one caller, like 20/second or 600/minute; no limit when empty"
+        default="",
+        description="requests of one caller, like 20/second or 600/minute; no limit when empty",
     )
-    api_in_flight_limit: int | None = Field(default=None, ge=1, description="requests served at one time; no limit when unset")
+    api_in_flight_limit: int | None = Field(
+        default=None, ge=1, description="requests served at one time; no limit when unset"
+    )
 
     review_threshold_minor: int | None = Field(
-        default=None, ge=0, description="orders of this total (minor units) or more wait for a person's approval; none when unset"
+        default=None,
+        ge=0,
+        description="orders of this total (minor units) or more wait for a person's approval; none when unset",
     )
-    review_seconds: int = Field(default=86_400, ge=1, le=30 * 86_400, description="how long they wait for it")
+    review_seconds: int = Field(
+        default=86_400, ge=1, le=30 * 86_400, description="how long they wait for it"
+    )
 
     order_prices: Literal["caller", "at_least_list", "list"] = Field(
         default="caller",
@@ -112,13 +156,23 @@ class Settings(BaseSettings):
     )
 
     start_to_close_seconds: float = Field(default=10, gt=0, description="one try of one command")
-    forward_step_seconds: float = Field(default=60, gt=0, description="a forward step with all its tries")
-    compensation_pause_seconds: float = Field(default=60, gt=0, description="the longest pause between tries of what must happen")
-    stuck_attempts: int = Field(default=10, ge=1, description="what must happen is stuck after so many failed tries")
+    forward_step_seconds: float = Field(
+        default=60, gt=0, description="a forward step with all its tries"
+    )
+    compensation_pause_seconds: float = Field(
+        default=60, gt=0, description="the longest pause between tries of what must happen"
+    )
+    stuck_attempts: int = Field(
+        default=10, ge=1, description="what must happen is stuck after so many failed tries"
+    )
     stuck_after_seconds: float = Field(default=600, gt=0, description="or after so long")
 
-    worker_threads: int = Field(default=10, ge=1, le=200, description="commands that one participant's worker takes at once")
-    worker_grace_seconds: float = Field(default=30, gt=0, description="how long a stopping worker lets its work finish")
+    worker_threads: int = Field(
+        default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
+    )
+    worker_grace_seconds: float = Field(
+        default=30, gt=0, description="how long a stopping worker lets its work finish"
+    )
 
     @field_validator("temporal_ui_url")
     @classmethod
@@ -127,7 +181,9 @@ class Settings(BaseSettings):
         address = address.strip()
         where = urlsplit(address)
         if address and not (where.scheme in ("http", "https") and where.hostname):
-            raise ValueError("it must begin with http:// or https:// and a name, as a browser's address does")
+            raise ValueError(
+                "it must begin with http:// or https:// and a name, as a browser's address does"
+            )
         if re.search(r"[\s\\<>\"`{}|^]", address):
             raise ValueError("it must have no blanks, backslashes, quotes or brackets in it")
         if where.query or where.fragment or address.endswith(("?", "#")):
@@ -150,7 +206,9 @@ class Settings(BaseSettings):
     def _names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
         for host in hosts:
             if not (HOST_NAME.fullmatch(host) or _is_address(host)):
-                raise ValueError(f"{host} is no name or address of a host; ports do not belong here")
+                raise ValueError(
+                    f"{host} is no name or address of a host; ports do not belong here"
+                )
         return hosts
 
     @field_validator("api_cors_origins")
@@ -162,7 +220,9 @@ class Settings(BaseSettings):
                     f"{origin} is no origin: name each exactly, like https://shop.example.org or http://localhost:3000"
                 )
             if told[3] == {"http": ":80", "https": ":443"}[told[1]]:
-                raise ValueError(f"{origin} is written without its port by browsers, as that is the usual one")
+                raise ValueError(
+                    f"{origin} is written without its port by browsers, as that is the usual one"
+                )
         return origins
 
     @field_validator("api_trusted_proxies")
@@ -186,10 +246,16 @@ class Settings(BaseSettings):
 
     def _keyed_problems(self) -> Iterator[str]:
         """Say why tokens could not be checked safely."""
-        secret, keys, algorithm = self.auth_secret.get_secret_value(), self.auth_jwks_url, self.token_algorithm
+        secret, keys, algorithm = (
+            self.auth_secret.get_secret_value(),
+            self.auth_jwks_url,
+            self.token_algorithm,
+        )
         if secret and keys:
             yield "set AUTH_SECRET or AUTH_JWKS_URL, not both: tokens are signed in one way"
-        if missing := ", ".join(name.upper() for name in ("auth_issuer", "auth_audience") if not getattr(self, name)):
+        if missing := ", ".join(
+            name.upper() for name in ("auth_issuer", "auth_audience") if not getattr(self, name)
+        ):
             yield f"with authentication, {missing} must be set: a token issued by or for somebody else opens nothing here"
         if secret and algorithm not in SHORTEST_SECRET:
             yield f"AUTH_ALGORITHM={algorithm} needs AUTH_JWKS_URL: a shared secret goes with {', '.join(SHORTEST_SECRET)}"
@@ -202,7 +268,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _only_loopback_without_authentication(self) -> Self:
-        if self.api_host not in LOOPBACK and not self.authenticated and not self.api_trusted_network:
+        if (
+            self.api_host not in LOOPBACK
+            and not self.authenticated
+            and not self.api_trusted_network
+        ):
             raise ValueError(
                 f"API_HOST={self.api_host} would let anybody who reaches this machine place and cancel orders. Ask callers for "
                 "tokens by setting AUTH_SECRET or AUTH_JWKS_URL, bind to 127.0.0.1, or set API_TRUSTED_NETWORK=1 where only "
@@ -242,7 +312,9 @@ class Settings(BaseSettings):
             try:
                 check_url(self.database_url(participant))
             except ValueError as error:
-                raise ValueError(f"{participant.upper()}_DATABASE_URL is no good setting: {error}") from None
+                raise ValueError(
+                    f"{participant.upper()}_DATABASE_URL is no good setting: {error}"
+                ) from None
         return self
 
     def database_url(self, participant: str) -> str:
@@ -303,7 +375,9 @@ def _is_address(host: str) -> bool:
 def _is_safe(url: str) -> bool:
     """Tell whether nobody on the way can change what is read from a URL: it is encrypted, or goes nowhere."""
     where = urlsplit(url)
-    return bool(where.hostname) and (where.scheme == "https" or (where.scheme == "http" and where.hostname in LOOPBACK))
+    return bool(where.hostname) and (
+        where.scheme == "https" or (where.scheme == "http" and where.hostname in LOOPBACK)
+    )
 
 
 SET_BY_KUBERNETES = ("tcp://", "udp://", "sctp://")
@@ -341,7 +415,15 @@ def read_settings(front_door: str = "") -> Settings:
         front_door: `api.py` or `worker.py`: what it never reads is as if it were not set.
     """
     others = NOT_READ.get(front_door, ())
-    unset = {name: field.default for name, field in Settings.model_fields.items() if name.startswith(others)} if others else {}
+    unset = (
+        {
+            name: field.default
+            for name, field in Settings.model_fields.items()
+            if name.startswith(others)
+        }
+        if others
+        else {}
+    )
     try:
         return Settings(**unset)
     except ValidationError as error:
@@ -404,7 +486,10 @@ class Connection:
             retries: how long the client tries a call again and again by itself; the SDK's own 10 s when None.
         """
         self._port = port
-        self._rest: dict[str, Any] = {"data_converter": pydantic_data_converter, "retry_config": retries}
+        self._rest: dict[str, Any] = {
+            "data_converter": pydantic_data_converter,
+            "retry_config": retries,
+        }
         self._options: ClientConnectConfig = {}
 
     async def open(self, *, lazy: bool = False) -> Client:

@@ -61,7 +61,11 @@ def begin() -> None:
     handler.setFormatter(OneLine(FORM))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     forwarding = LogForwardingConfig(
-        logger=logging.getLogger("temporalio.core"), append_target_to_name=False, prepend_target_on_message=False
+        logger=logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
     )
     levels = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(levels, forwarding))))
+    Runtime.set_default(
+        Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(levels, forwarding)))
+    )

@@ -25,12 +25,12 @@ from contracts import stubs
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
+from process import ANSWER_LIMIT, Watch, search_attributes, until_it_answers
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
 from temporal_saga.identity import Identity, identify
 from temporal_saga.policy import Apply
 from temporal_saga.registry import ForeignDatabase, Registration
-from waiting import ANSWER_LIMIT, Watch, search_attributes, until_it_answers
 from workflows.order import OrderSaga
 
 LOG = logging.getLogger("worker")
@@ -43,7 +43,11 @@ Activities = Sequence[Callable[..., Any]]
 PARTICIPANTS: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
         OrderActivities(
-            OrderService(engine, review_threshold_minor=settings.review_threshold_minor, review_seconds=settings.review_seconds)
+            OrderService(
+                engine,
+                review_threshold_minor=settings.review_threshold_minor,
+                review_seconds=settings.review_seconds,
+            )
         ).all
     ),
     stubs.PAYMENT_QUEUE: lambda engine, _settings: PaymentActivities(PaymentService(engine)).all,
@@ -98,7 +102,9 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
         return client
 
     client = await until_it_answers("Temporal", reach, stop)
-    if client is None or not await until_it_answers("search attributes", partial(search_attributes, client), stop):
+    if client is None or not await until_it_answers(
+        "search attributes", partial(search_attributes, client), stop
+    ):
         return
     watch = Watch(connection, client)
     running = [asyncio.create_task(run_role(role, watch, settings, stop)) for role in roles]
@@ -114,7 +120,11 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
 
 async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> None:
     """Run one role from when its database answers until `stop` is set."""
-    worker = orchestrator(watch.client, settings) if role == "orchestrator" else await serve(role, watch, settings, stop)
+    worker = (
+        orchestrator(watch.client, settings)
+        if role == "orchestrator"
+        else await serve(role, watch, settings, stop)
+    )
     if worker is None:
         return
     async with worker:
@@ -133,7 +143,9 @@ async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event
     def begin() -> tuple[Activities, Identity]:
         return PARTICIPANTS[role](engine, settings), identify(engine, role, database)
 
-    begun = await until_it_answers(f"{role}'s database {database}", partial(asyncio.to_thread, begin), stop)
+    begun = await until_it_answers(
+        f"{role}'s database {database}", partial(asyncio.to_thread, begin), stop
+    )
     if begun is None:
         return None
     activities, identity = begun
@@ -174,7 +186,12 @@ async def main(roles: Sequence[str], settings: Settings) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("roles", nargs="*", metavar="role", help=f"any of {', '.join(ROLES)}; all when none is given")
+    parser.add_argument(
+        "roles",
+        nargs="*",
+        metavar="role",
+        help=f"any of {', '.join(ROLES)}; all when none is given",
+    )
     chosen = parser.parse_args().roles or list(ROLES)
     if unknown := [role for role in chosen if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")

@@ -37,8 +37,12 @@ Identifier = Annotated[str, Field(pattern=IDENTIFIER, description=IN_WORDS[IDENT
 Currency = Annotated[str, Field(pattern=CURRENCY, description="ISO 4217 code, like GBP")]
 Sku = Annotated[str, Field(pattern=SKU, description=IN_WORDS[SKU])]
 Quantity = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-PriceMinor = Annotated[int, Field(strict=True, ge=0, le=10**9, description="in minor units, e.g. pence")]
-TotalMinor = Annotated[int, Field(strict=True, ge=0, le=MAX_TOTAL_MINOR, description="in minor units, e.g. pence")]
+PriceMinor = Annotated[
+    int, Field(strict=True, ge=0, le=10**9, description="in minor units, e.g. pence")
+]
+TotalMinor = Annotated[
+    int, Field(strict=True, ge=0, le=MAX_TOTAL_MINOR, description="in minor units, e.g. pence")
+]
 
 
 def not_zero(number: int) -> int:
@@ -73,7 +77,9 @@ class KeyedCommand(Contract):
         Fields that have their default are left out, so that one more optional field in a later release changes no digest that
         is on record; a default, once released, may therefore never change.
         """
-        return digest(self.model_dump(mode="json", exclude=set(self.not_fingerprinted), exclude_defaults=True))
+        return digest(
+            self.model_dump(mode="json", exclude=set(self.not_fingerprinted), exclude_defaults=True)
+        )
 
 
 class Command(KeyedCommand):

@@ -24,10 +24,14 @@ IN_USE = {
 https://www.six-group.com/en/products-services/financial-information/data-standards.html (list-one.xml). A later list is taken
 over by changing this table; nothing else in this project knows how a currency is divided."""
 
-WITHOUT_MINOR_UNIT = frozenset(["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"])
+WITHOUT_MINOR_UNIT = frozenset(
+    ["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"]
+)
 """Codes of the same list that are no money of a shop: metals, units of account, for tests. The list gives them no minor unit."""
 
-MINOR_DIGITS: Mapping[str, int] = {code: digits for digits, codes in IN_USE.items() for code in codes.split()}
+MINOR_DIGITS: Mapping[str, int] = {
+    code: digits for digits, codes in IN_USE.items() for code in codes.split()
+}
 """By currency in use: how many digits its minor unit has."""
 
 MOST_CURRENCIES_HAVE = 2
@@ -53,15 +57,21 @@ def money(minor: int, currency: str) -> str:
 
 def _in_use(code: str) -> str:
     if code in WITHOUT_MINOR_UNIT:
-        raise PydanticCustomError("currency", "must be money of a minor unit, which {code} is not", {"code": code})
+        raise PydanticCustomError(
+            "currency", "must be money of a minor unit, which {code} is not", {"code": code}
+        )
     if code not in MINOR_DIGITS:
-        raise PydanticCustomError("currency", "must be a currency in use, by its three letters (ISO 4217), like GBP")
+        raise PydanticCustomError(
+            "currency", "must be a currency in use, by its three letters (ISO 4217), like GBP"
+        )
     return code
 
 
 CurrencyInUse = Annotated[
     str,
     AfterValidator(_in_use),
-    Field(strict=True, description="ISO 4217 code", json_schema_extra={"enum": sorted(MINOR_DIGITS)}),
+    Field(
+        strict=True, description="ISO 4217 code", json_schema_extra={"enum": sorted(MINOR_DIGITS)}
+    ),
 ]
 """What new money is given in. What is on record may be older than the list, and stays readable as `contracts.base.Currency`."""

@@ -90,7 +90,9 @@ class PlaceOrder(DraftOrder):
         """Count before looking at each: a million bad lines are one problem, not a million."""
         if isinstance(lines, list | tuple) and len(lines) > MAX_LINES:
             raise PydanticCustomError(
-                "too_long", "must be at most {most} lines, not {count}", {"most": MAX_LINES, "count": len(lines)}
+                "too_long",
+                "must be at most {most} lines, not {count}",
+                {"most": MAX_LINES, "count": len(lines)},
             )
         return lines
 
@@ -98,7 +100,9 @@ class PlaceOrder(DraftOrder):
     @classmethod
     def _total_is_exact(cls, lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
         if _total(lines) > MAX_TOTAL_MINOR:
-            raise PydanticCustomError("total", "must cost at most {most} minor units together", {"most": MAX_TOTAL_MINOR})
+            raise PydanticCustomError(
+                "total", "must cost at most {most} minor units together", {"most": MAX_TOTAL_MINOR}
+            )
         return lines
 
     @property
@@ -117,7 +121,9 @@ def salvage(raw: Any, error: ValidationError) -> DraftOrder:
         return DraftOrder()
     broken = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
     try:
-        return DraftOrder.model_validate({name: value for name, value in raw.items() if name not in broken})
+        return DraftOrder.model_validate(
+            {name: value for name, value in raw.items() if name not in broken}
+        )
     except ValidationError:
         return DraftOrder()
 
@@ -160,7 +166,9 @@ class Compensation(Contract):
 class RegisterOrderCommand(Command):
     """Open the order as PENDING."""
 
-    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key", "request_key", "placed_at"})
+    not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
+        {"idempotency_key", "request_key", "placed_at"}
+    )
 
     placed_at: datetime
     order: PlaceOrder
@@ -196,7 +204,9 @@ class ConfirmOrderCommand(Command):
     `compensations` names who settled this command by hand: then the record is closed by that word, or was closed so already.
     """
 
-    not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key", "moves", "compensations"})
+    not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
+        {"idempotency_key", "moves", "compensations"}
+    )
 
     moves: tuple[StateMove, ...]
     compensations: tuple[Compensation, ...] = ()

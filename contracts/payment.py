@@ -41,7 +41,9 @@ class PaymentFailedEvent(Refusal):
     """The payment service declined; no money moved."""
 
     event: Literal["PaymentFailedEvent"] = "PaymentFailedEvent"
-    reason: Literal["INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH", "ALREADY_COMPENSATED"]
+    reason: Literal[
+        "INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH", "ALREADY_COMPENSATED"
+    ]
 
 
 class RefundPaymentCommand(Command):
@@ -151,5 +153,7 @@ class DepositRefusedEvent(Contract):
     """No money moved."""
 
     event: Literal["DepositRefusedEvent"] = "DepositRefusedEvent"
-    reason: Literal["UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH", "INSUFFICIENT_FUNDS", "TOO_MUCH", "KEY_REUSED"]
+    reason: Literal[
+        "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH", "INSUFFICIENT_FUNDS", "TOO_MUCH", "KEY_REUSED"
+    ]
     message: str

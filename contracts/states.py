@@ -20,7 +20,9 @@ class SagaState(StrEnum):
 
 LEGAL_MOVES: dict[SagaState | None, frozenset[SagaState]] = {
     None: frozenset({SagaState.PENDING}),
-    SagaState.PENDING: frozenset({SagaState.AWAITING_REVIEW, SagaState.PAYMENT_COMPLETED, SagaState.ROLLING_BACK}),
+    SagaState.PENDING: frozenset(
+        {SagaState.AWAITING_REVIEW, SagaState.PAYMENT_COMPLETED, SagaState.ROLLING_BACK}
+    ),
     SagaState.AWAITING_REVIEW: frozenset({SagaState.PENDING, SagaState.ROLLING_BACK}),
     SagaState.PAYMENT_COMPLETED: frozenset({SagaState.COMPLETED, SagaState.ROLLING_BACK}),
     SagaState.ROLLING_BACK: frozenset({SagaState.ROLLBACK_STUCK, SagaState.FAILED}),

@@ -14,9 +14,23 @@ class Step(NamedTuple):
 
 
 STEPS = (
-    Step("RegisterOrder", "order", "RegisterOrderCommand", "CancelOrderCommand", "OrderRejectedEvent"),
-    Step("ProcessPayment", "payment", "ProcessPaymentCommand", "RefundPaymentCommand", "PaymentFailedEvent"),
-    Step("DecreaseStock", "stock", "DecreaseStockCommand", "RestoreStockCommand", "StockDecreaseFailedEvent"),
+    Step(
+        "RegisterOrder", "order", "RegisterOrderCommand", "CancelOrderCommand", "OrderRejectedEvent"
+    ),
+    Step(
+        "ProcessPayment",
+        "payment",
+        "ProcessPaymentCommand",
+        "RefundPaymentCommand",
+        "PaymentFailedEvent",
+    ),
+    Step(
+        "DecreaseStock",
+        "stock",
+        "DecreaseStockCommand",
+        "RestoreStockCommand",
+        "StockDecreaseFailedEvent",
+    ),
     Step("ConfirmOrder", "order", "ConfirmOrderCommand", None, None),
 )
 

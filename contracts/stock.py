@@ -80,7 +80,9 @@ class StockView(Contract):
 
 
 Pieces = Annotated[int, Field(strict=True, ge=0, le=MAX_PIECES)]
-Prices = Annotated[dict[Currency, PriceMinor], Field(max_length=MAX_PRICES, description="list price by currency")]
+Prices = Annotated[
+    dict[Currency, PriceMinor], Field(max_length=MAX_PRICES, description="list price by currency")
+]
 
 
 class ProductOffer(Contract):

@@ -110,7 +110,15 @@ def is_event(command: str, answer: Any) -> bool:
     return True
 
 
-_STUBS = (register_order, cancel_order, confirm_order, process_payment, refund_payment, decrease_stock, restore_stock)
+_STUBS = (
+    register_order,
+    cancel_order,
+    confirm_order,
+    process_payment,
+    refund_payment,
+    decrease_stock,
+    restore_stock,
+)
 _DEFINITIONS = [vars(stub)["__temporal_activity_definition"] for stub in _STUBS]
 _EVENTS = {f"{definition.name}Command": definition.ret_type for definition in _DEFINITIONS}
 

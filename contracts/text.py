@@ -55,7 +55,9 @@ def _signs(ranges: tuple[tuple[int, int], ...]) -> str:
     return "".join("-".join(f"\\u{c:04x}" if c <= BASIC else chr(c) for c in ends) for ends in sets)
 
 
-STRAY = rf"(?<![{_signs(JOINED)}])(?:\u200c|\u200d(?![{_signs(EMOJI)}])|(?<![{_signs(EMOJI)}])\u200d)"
+STRAY = (
+    rf"(?<![{_signs(JOINED)}])(?:\u200c|\u200d(?![{_signs(EMOJI)}])|(?<![{_signs(EMOJI)}])\u200d)"
+)
 """A joiner where it joins nothing, and only hides."""
 
 REFUSED = re.compile(rf"[{_signs(UNSEEN)}\ud800-\udfff]|{STRAY}")  # no JSON in UTF-8 has surrogates
@@ -90,7 +92,9 @@ def _is_seen(sign: str) -> bool:
 def cleaned(text: str) -> str:
     r"""Return any text as one line that can be printed: what acts unseen is spelt out, like `\x1b` and `\u202e`."""
     told = REFUSED_IN_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-    bare = bool(told) and unicodedata.category(told[0])[0] == "M"  # it would sit on whatever stands before it
+    bare = (
+        bool(told) and unicodedata.category(told[0])[0] == "M"
+    )  # it would sit on whatever stands before it
     return f"◌{told}" if bare else told
 
 

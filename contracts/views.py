@@ -9,8 +9,8 @@ from pydantic import Field, JsonValue, computed_field, model_validator
 
 from contracts.base import Contract
 from contracts.order import Failure, OrderEntry, OrderRecord
+from contracts.prose import FOR_CUSTOMERS
 from contracts.states import FailureReason, OrderStatus, SagaState
-from contracts.words import FOR_CUSTOMERS
 
 KNOWN_REASONS = frozenset(FailureReason)
 
@@ -31,7 +31,9 @@ class Links(Contract):
 
     self: str
     events: str
-    temporal: str | None = Field(description="the saga in Temporal's Web UI; null for a customer's token")
+    temporal: str | None = Field(
+        description="the saga in Temporal's Web UI; null for a customer's token"
+    )
 
 
 class FailureView(Failure):
@@ -100,7 +102,9 @@ class OrderView(OrderRecord):
 
     failure: FailureView | None = None
     attention: Attention | None = None
-    refund: Refund | None = Field(default=None, description="of an order that failed: that its money is back, and when")
+    refund: Refund | None = Field(
+        default=None, description="of an order that failed: that its money is back, and when"
+    )
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links
 
@@ -153,15 +157,21 @@ class AttentionFigures(Contract):
 
     count: int | None
     by_cause: Mapping[AttentionCause, int | None]
-    since: datetime | None = Field(description="the longest that one has needed a person, as far as that is known")
-    at_stake_minor: Mapping[str, int] = Field(description="what they cost, in minor units by currency")
+    since: datetime | None = Field(
+        description="the longest that one has needed a person, as far as that is known"
+    )
+    at_stake_minor: Mapping[str, int] = Field(
+        description="what they cost, in minor units by currency"
+    )
 
 
 class Overview(Contract):
     """How all orders stand, as the caller may see them; what is not known is null, and `warning` says why."""
 
     states: Mapping[SagaState, int | None]
-    reasons: Mapping[str, int] = Field(description="of the orders that failed, how many for which reason")
+    reasons: Mapping[str, int] = Field(
+        description="of the orders that failed, how many for which reason"
+    )
     needs_attention: AttentionFigures
     as_of: datetime
     warning: str | None

@@ -27,7 +27,9 @@ class Scope(StrEnum):
     SHOP = "shop:manage"
 
 
-PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"})
+PUBLIC = frozenset(
+    {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+)
 PUBLIC_FILES = ("/console/", "/static-offline-docs/")
 
 CANCEL = "POST /orders/{order_id}/cancel"
@@ -79,7 +81,11 @@ class Caller:
 
     def signed(self, name: str) -> str:
         """Return the name that a decision is recorded under: a token's subject stands beside whatever the caller says."""
-        return name if self.subject in ("", name) else f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"
+        return (
+            name
+            if self.subject in ("", name)
+            else f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"
+        )
 
 
 def caller_of(request: Request) -> Caller:
@@ -110,8 +116,13 @@ def gate(request: Request, caller: Known) -> None:
         raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")
     scopes = scopes_of(route, customer=caller.customer_id is not None)
     if not caller.scopes.intersection(scopes):
-        needed = f"needs a token with the scope {' or '.join(scopes)}" if scopes else "is open to nobody"
-        raise forbidden(f"{route} {needed}", challenge=f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"')
+        needed = (
+            f"needs a token with the scope {' or '.join(scopes)}" if scopes else "is open to nobody"
+        )
+        raise forbidden(
+            f"{route} {needed}",
+            challenge=f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"',
+        )
 
 
 def is_public(path: str) -> bool:
@@ -127,7 +138,9 @@ def forbidden(why: str, *, challenge: str | None = None) -> Problem:
 
 def unauthorized(why: str, *, challenge: str = "Bearer") -> Problem:
     """Return the problem of a caller who does not say, or not credibly, who they are."""
-    return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", why, headers={"WWW-Authenticate": challenge})
+    return Problem(
+        HTTPStatus.UNAUTHORIZED, "unauthorized", why, headers={"WWW-Authenticate": challenge}
+    )
 
 
 class Authentication:
@@ -170,13 +183,17 @@ class Authentication:
         given = Headers(scope=scope).getlist("authorization")
         kind, _, token = (given[0] if len(given) == 1 else "").partition(" ")
         if kind.lower() != "bearer" or not token:
-            raise unauthorized("say who you are: send one Authorization header, with a bearer token")
+            raise unauthorized(
+                "say who you are: send one Authorization header, with a bearer token"
+            )
         return await self._read(token.strip())
 
 
 def describe(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document what opens each of its calls, and how callers are turned away."""
-    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    document["components"]["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    }
     refused = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     for path, calls in document["paths"].items():
         for method, call in calls.items():

@@ -70,7 +70,9 @@ async def reject_order(order_id: OrderId, decision: DecisionBody, desk: Desk) ->
 
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
-async def retry_step(order_id: OrderId, step: StepName, decision: DecisionBody, desk: Desk) -> OrderView:
+async def retry_step(
+    order_id: OrderId, step: StepName, decision: DecisionBody, desk: Desk
+) -> OrderView:
     """Try the stuck compensation of a step, or a stuck Confirm, now. One that was just begun so has its time first."""
     told = StepDecision(step=step, **decision.model_dump())
     await desk.act(order_id, "request_retry_step", told, act_id=f"retry-{uuid4().hex}")
@@ -78,10 +80,14 @@ async def retry_step(order_id: OrderId, step: StepName, decision: DecisionBody, 
 
 
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
-async def settle_step(order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: Desk) -> OrderView:
+async def settle_step(
+    order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: Desk
+) -> OrderView:
     """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you.
 
     What closes that record, Confirm or Cancel, is sent on with your word in it, until the record has it.
     """
-    await desk.act(order_id, "request_settle_step", StepEvidence(step=step, **evidence.model_dump()))
+    await desk.act(
+        order_id, "request_settle_step", StepEvidence(step=step, **evidence.model_dump())
+    )
     return await desk.view(order_id)

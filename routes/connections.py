@@ -68,7 +68,9 @@ class Connection(H11Protocol):
         """Begin; if there are too many then, the one ends that has waited longest for a request."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=PIECE_BYTES)
-        if (line := transport.get_extra_info("socket")) is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        if (line := transport.get_extra_info("socket")) is not None and hasattr(
+            socket, "TCP_USER_TIMEOUT"
+        ):
             # What the system has taken from us counts as little as a peer that is gone without a word.
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKEN_SECONDS * 1_000)
         self.site = site({"client": self.client})
@@ -112,7 +114,11 @@ class Connection(H11Protocol):
         elif now - (since := self._head_since or self.idle_since) < HEAD_SECONDS:
             self._head_since = since
         elif self.conn.trailing_data[0]:
-            self._refuse(HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"the head did not arrive within {HEAD_SECONDS} s")
+            self._refuse(
+                HTTPStatus.REQUEST_TIMEOUT,
+                "too-slow",
+                f"the head did not arrive within {HEAD_SECONDS} s",
+            )
         else:
             self.transport.abort()
 
@@ -129,7 +135,11 @@ class Connection(H11Protocol):
             self.transport.abort()
             return
         body = Problem(status, slug, why).document.model_dump_json(exclude_none=True).encode()
-        headers = [("content-type", MEDIA_TYPE), ("content-length", str(len(body))), ("connection", "close")]
+        headers = [
+            ("content-type", MEDIA_TYPE),
+            ("content-length", str(len(body))),
+            ("connection", "close"),
+        ]
         start = h11.Response(status_code=status, headers=headers, reason=status.phrase)
         for event in (start, h11.Data(body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
@@ -140,7 +150,11 @@ class Connection(H11Protocol):
         most = most_connections()
         if len(self.connections) <= most // SHARE:
             return
-        there = [other for other in cast("set[Connection]", self.connections) if not other.transport.is_closing()]
+        there = [
+            other
+            for other in cast("set[Connection]", self.connections)
+            if not other.transport.is_closing()
+        ]
         alike = [other for other in there if other.site == self.site]
         crowd, room = (alike, most // SHARE) if len(alike) > most // SHARE else (there, most)
         if len(crowd) <= room:
@@ -180,11 +194,15 @@ class Trouble:
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Take what the loop reports."""
-        if "accept" not in context.get("message", "") or not isinstance(context.get("exception"), OSError):
+        if "accept" not in context.get("message", "") or not isinstance(
+            context.get("exception"), OSError
+        ):
             loop.default_exception_handler(context)
         elif (now := monotonic()) >= self._quiet_until:
             self._quiet_until = now + AGAIN_SECONDS
-            logging.getLogger("uvicorn.error").error("no connection can be taken just now: %s", context["exception"])
+            logging.getLogger("uvicorn.error").error(
+                "no connection can be taken just now: %s", context["exception"]
+            )
 
 
 def is_ours(record: logging.LogRecord) -> bool:

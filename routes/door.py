@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from temporalio.client import Client
 
+from application.orders import Sagas
+from application.runs import ANSWER_LIMIT, temporal
 from config import Connection
 from participants.order.service import OrderService
 from routes.problems import Problem, not_now, unavailable
-from routes.runs import ANSWER_LIMIT, temporal
-from routes.sagas import Sagas
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration
 
@@ -90,7 +90,10 @@ class Door:
             orders, registration = await self._begun()
             await self._compare(registration)
         except self._database_away as error:
-            self._shut(unavailable(DATABASE).document.detail, f"{DATABASE} gives no answer: {error.__cause__ or error}")
+            self._shut(
+                unavailable(DATABASE).document.detail,
+                f"{DATABASE} gives no answer: {error.__cause__ or error}",
+            )
         except ForeignDatabase as error:
             self._shut(str(error), str(error))
         except Problem as problem:

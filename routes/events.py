@@ -13,13 +13,13 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from application.orders import Sagas
+from application.timeline import Teller
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
 from routes.access import Known
 from routes.orders import Desk, OrderId
 from routes.problems import Problem, documented
-from routes.sagas import Sagas
-from routes.story import Teller
 
 router = APIRouter(tags=["orders"])
 
@@ -51,7 +51,12 @@ STREAMED: dict[int | str, dict[str, Any]] = {
                 "itemSchema": {
                     "required": ["id", "event", "data"],
                     "properties": {
-                        "event": {"enum": [*get_args(TimelineEntry.model_fields["kind"].annotation), CLOSED]},
+                        "event": {
+                            "enum": [
+                                *get_args(TimelineEntry.model_fields["kind"].annotation),
+                                CLOSED,
+                            ]
+                        },
                         "data": {
                             "contentMediaType": "application/json",
                             "contentSchema": {
@@ -69,7 +74,9 @@ STREAMED: dict[int | str, dict[str, Any]] = {
     HTTPStatus.NO_CONTENT: {
         "description": "The order is closed, and `Last-Event-ID` says that you were told: there is no more to come."
     },
-    **documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    **documented(
+        HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
 }
 
 
@@ -91,7 +98,10 @@ async def found(order_id: OrderId, desk: Desk, last_event_id: LastEventId = None
     responses=STREAMED,
 )
 async def order_events(
-    view: Annotated[OrderView, Depends(found)], desk: Desk, caller: Known, last_event_id: LastEventId = None
+    view: Annotated[OrderView, Depends(found)],
+    desk: Desk,
+    caller: Known,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream an order's timeline: what happened so far, then live, each entry under its kind as the event's name.
 
@@ -101,7 +111,9 @@ async def order_events(
     """
     heard = Heard(_place(last_event_id, view))
     while time.time() < caller.until:
-        with suppress(Problem):  # Temporal is away: nothing is lost, and the stream goes on when it is back
+        with suppress(
+            Problem
+        ):  # Temporal is away: nothing is lost, and the stream goes on when it is back
             async for place, told in _before(caller.until, _story(view, desk, heard)):
                 if heard.is_new(place, told):
                     yield told
@@ -111,7 +123,9 @@ async def order_events(
                 if heard.nothing:  # Temporal is away, and the record knows the order's end
                     for _, told in _recorded(view):
                         yield told
-                yield ServerSentEvent(id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json())
+                yield ServerSentEvent(
+                    id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json()
+                )
                 return
         if await desk.stops_within(AGAIN_SECONDS):
             return
@@ -122,7 +136,9 @@ async def _before(end: float, entries: AsyncIterator[Entry]) -> AsyncIterator[En
     while time.time() < end:
         coming = asyncio.ensure_future(anext(entries, None))
         try:
-            await asyncio.wait([coming], timeout=None if math.isinf(end) else max(0, end - time.time()))
+            await asyncio.wait(
+                [coming], timeout=None if math.isinf(end) else max(0, end - time.time())
+            )
             entry = coming.result() if coming.done() else None
         finally:
             coming.cancel()
@@ -179,7 +195,9 @@ def _recorded(view: OrderView) -> Iterator[Entry]:
 
 def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
     number, part = place
-    return ServerSentEvent(id=f"{number}-{part}-{_mark(entry)}", event=entry.kind, raw_data=entry.model_dump_json())
+    return ServerSentEvent(
+        id=f"{number}-{part}-{_mark(entry)}", event=entry.kind, raw_data=entry.model_dump_json()
+    )
 
 
 def _mark(entry: TimelineEntry) -> str:

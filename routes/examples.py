@@ -21,7 +21,9 @@ PRODUCT: dict[str, Any] = {
     "prices": {"GBP": 255},
 }
 PRODUCTS: dict[str, Any] = {"products": [{"sku": SKU, **PRODUCT}]}
-CUSTOMERS: dict[str, Any] = {"customers": [{"customer_id": CUSTOMER_ID, "currency": "GBP", "opening_balance_minor": 200_000}]}
+CUSTOMERS: dict[str, Any] = {
+    "customers": [{"customer_id": CUSTOMER_ID, "currency": "GBP", "opening_balance_minor": 200_000}]
+}
 MOVEMENT: dict[str, Any] = {"change": 50, "reason": "delivery 4711"}
 DEPOSIT: dict[str, Any] = {"amount_minor": 200_000, "currency": "GBP", "reason": "bank transfer"}
 
@@ -47,11 +49,30 @@ _FAILED: dict[str, Any] = {
         "details": {"short": [{"sku": SKU, "asked": 6, "available": 2}]},
     },
     "compensations": [
-        {"step": "ProcessPayment", "command": "RefundPaymentCommand", "state": "DONE", "attempts": 1, "settled": None},
-        {"step": "RegisterOrder", "command": "CancelOrderCommand", "state": "DONE", "attempts": 1, "settled": None},
+        {
+            "step": "ProcessPayment",
+            "command": "RefundPaymentCommand",
+            "state": "DONE",
+            "attempts": 1,
+            "settled": None,
+        },
+        {
+            "step": "RegisterOrder",
+            "command": "CancelOrderCommand",
+            "state": "DONE",
+            "attempts": 1,
+            "settled": None,
+        },
     ],
     "timeline": [
-        {"at": "2026-01-05T09:30:00Z", "kind": "state", "name": "PENDING", "participant": None, "attempt": None, "detail": {}}
+        {
+            "at": "2026-01-05T09:30:00Z",
+            "kind": "state",
+            "name": "PENDING",
+            "participant": None,
+            "attempt": None,
+            "detail": {},
+        }
     ],
     "links": {
         "self": f"/orders/{ORDER_ID}",
@@ -72,4 +93,9 @@ def shown(example: Any) -> dict[str, Any]:
 def links() -> dict[str, Any]:
     """Return what can be called with an order that was just placed, as a route declares it."""
     told = {"parameters": {"order_id": "$response.body#/order_id"}}
-    return {"links": {name: {"operationId": name, **told} for name in ("read_order", "cancel_order", "approve_order")}}
+    return {
+        "links": {
+            name: {"operationId": name, **told}
+            for name in ("read_order", "cancel_order", "approve_order")
+        }
+    }

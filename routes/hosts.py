@@ -33,7 +33,9 @@ USUAL_PORTS = ("", "80", "443")
 class Hosts:
     """Turns away who asks for another host than this, or for a page of another host."""
 
-    def __init__(self, app: ASGIApp, api_host: str, names: Collection[str], origins: Collection[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, api_host: str, names: Collection[str], origins: Collection[str]
+    ) -> None:
         """Stand before `app`.
 
         Args:
@@ -96,7 +98,9 @@ class Hosts:
         asked = AUTHORITY.fullmatch(host)
         if named is None or asked is None:
             return False
-        is_same = _name(named["name"]) == _name(asked["name"]) and _port(named["port"]) == _port(asked["port"])
+        is_same = _name(named["name"]) == _name(asked["name"]) and _port(named["port"]) == _port(
+            asked["port"]
+        )
         return is_same or _name(named["name"]) in self._proxied
 
 

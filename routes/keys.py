@@ -15,7 +15,14 @@ from time import monotonic
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 import jwt
 
@@ -85,14 +92,19 @@ class Keys:
             return key
         if not is_news:
             raise self._unknown()
-        raise _refused(self._published.cannot_be(key_id) or "was signed with a key that its issuer does not publish")
+        raise _refused(
+            self._published.cannot_be(key_id)
+            or "was signed with a key that its issuer does not publish"
+        )
 
     def _find(self, key_id: str | None) -> jwt.PyJWK | None:
         is_kept = self._clock() - self._read_at <= KEPT_SECONDS
         return self._published.find(key_id) if is_kept else None
 
     def _may_ask(self) -> bool:
-        return self._asking is None and not 0 <= self._clock() - self._asked_at < AGAIN_AFTER_SECONDS
+        return (
+            self._asking is None and not 0 <= self._clock() - self._asked_at < AGAIN_AFTER_SECONDS
+        )
 
     def _ask(self) -> asyncio.Task[bool]:
         """Begin to ask the issuer; one at a time."""
@@ -116,9 +128,19 @@ class Keys:
         try:
             self._published = await _published(self._url, self._algorithm)
         except Exception as error:  # noqa: BLE001  # whatever an issuer sends, those who have a key go on
-            if not self._is_away:  # it is asked every few seconds, and the log need not know each time
-                left = max(0, math.floor(self._read_at + KEPT_SECONDS - self._clock())) if self._published.keys else 0
-                log.warning("the keys of the tokens' issuer cannot be had (%s); those known serve for %s s more", error, left)
+            if (
+                not self._is_away
+            ):  # it is asked every few seconds, and the log need not know each time
+                left = (
+                    max(0, math.floor(self._read_at + KEPT_SECONDS - self._clock()))
+                    if self._published.keys
+                    else 0
+                )
+                log.warning(
+                    "the keys of the tokens' issuer cannot be had (%s); those known serve for %s s more",
+                    error,
+                    left,
+                )
             self._is_away = True
             return False
         else:
@@ -133,7 +155,9 @@ class Keys:
     def _unknown(self) -> Problem:
         wait = max(1, math.ceil(self._asked_at + AGAIN_AFTER_SECONDS - self._clock()))
         why = "the issuer of tokens gives no answer about the key of this one; nothing is lost, ask again"
-        return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", why, headers={"Retry-After": str(wait)})
+        return Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", why, headers={"Retry-After": str(wait)}
+        )
 
 
 class Published:
@@ -174,7 +198,11 @@ class Published:
         if not keys:
             raise ValueError(f"the answer has no key for {algorithm}")
         if len(keys) > 1 and (nameless := sum(not key.key_id for key in keys)):
-            log.warning("%s of %s keys of the tokens' issuer have no kid, and cannot be used", nameless, len(keys))
+            log.warning(
+                "%s of %s keys of the tokens' issuer have no kid, and cannot be used",
+                nameless,
+                len(keys),
+            )
         return cls(keys, {member["kid"] for member in members if _has_id(member)})
 
 
@@ -298,7 +326,9 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
-def _opened(kind: type[HTTPConnection], lines: list[socket.socket], *place: Any, **how: Any) -> HTTPConnection:
+def _opened(
+    kind: type[HTTPConnection], lines: list[socket.socket], *place: Any, **how: Any
+) -> HTTPConnection:
     """Return a connection that is entered in `lines` once it is made."""
     connection = kind(*place, **how)
     connect = connection.connect

@@ -115,7 +115,11 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
                 if len(body) > MOST_BYTES:
                     raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
     except TimeoutError as error:
-        raise _refused(HTTPStatus.REQUEST_TIMEOUT, "too-slow", f"the body did not arrive within {BODY_SECONDS} s") from error
+        raise _refused(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "too-slow",
+            f"the body did not arrive within {BODY_SECONDS} s",
+        ) from error
     return bytes(body)
 
 
@@ -136,7 +140,11 @@ def _check(body: bytes, content_type: str) -> None:
         Problem: 415 or 400, it says that it is something else, or is not.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", "send JSON, with Content-Type: application/json")
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "not-json",
+            "send JSON, with Content-Type: application/json",
+        )
     try:
         pending = [json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)]
         while pending:
@@ -149,7 +157,9 @@ def _check(body: bytes, content_type: str) -> None:
                 raise ValueError("a text in it has a NUL or half a surrogate pair")  # noqa: TRY301  # one answer to all
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
-        raise Problem(HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}") from error
+        raise Problem(
+            HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"
+        ) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

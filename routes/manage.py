@@ -37,7 +37,9 @@ router = APIRouter(tags=["shop"])
 TOLD = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 MOVED = TOLD | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
-Key = Annotated[RequestKey, Header(description="names what is moved: the same key again moves nothing more")]
+Key = Annotated[
+    RequestKey, Header(description="names what is moved: the same key again moves nothing more")
+]
 OneSku = Annotated[Sku, Path(examples=[examples.SKU])]
 OneCustomer = Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])]
 
@@ -55,7 +57,9 @@ class ProductBody(Body):
 
     name: Name
     opening_stock: Pieces = 0
-    prices: Prices | None = Field(default=None, description="list prices in minor units; left as they are when not given")
+    prices: Prices | None = Field(
+        default=None, description="list prices in minor units; left as they are when not given"
+    )
 
 
 class OfferBody(ProductOffer):
@@ -130,7 +134,9 @@ async def offer_product(sku: OneSku, body: ProductBody, shop: Counter) -> StockV
 
 
 @router.post("/stock/{sku}/movements", responses=MOVED)
-async def move_stock(sku: OneSku, body: MovementBody, idempotency_key: Key, shop: Counter, caller: Known) -> StockMovedEvent:
+async def move_stock(
+    sku: OneSku, body: MovementBody, idempotency_key: Key, shop: Counter, caller: Known
+) -> StockMovedEvent:
     """Take a delivery in, or pieces out that no order took; never below zero."""
     return await shop.move(caller, idempotency_key, sku=sku, **body.model_dump())
 

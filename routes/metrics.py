@@ -8,20 +8,26 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_fastapi_instrumentator.metrics import Info
 from temporalio.service import RPCError
 
+from application.orders import Sagas
+from application.runs import ADDITION_LIMIT
+from application.visibility import RUNNING, Visibility, in_state, is_busy
+from application.watch import OLDEST_SECONDS, WEDGED
 from contracts.states import SagaState
 from contracts.views import AttentionCause
 from routes.problems import Problem
-from routes.runs import ADDITION_LIMIT
-from routes.sagas import Sagas
-from routes.visibility import RUNNING, Visibility, in_state, is_busy
-from routes.watch import OLDEST_SECONDS, WEDGED
 
 router = APIRouter()
 
@@ -32,7 +38,9 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LASTING = (SagaState.AWAITING_REVIEW, SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK)
 UNKNOWN = float("nan")
-TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
 
 
 class Metrics:
@@ -45,21 +53,41 @@ class Metrics:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        self.in_flight = Gauge("http_requests_in_flight", "Requests that are served, open streams among them", registry=registry)
-        answered, named = "Time until a request was answered; until a stream began", ["method", "route", "status"]
-        self._requests = Histogram("http_request_duration_seconds", answered, named, buckets=BUCKETS, registry=registry)
-        self._temporal = Gauge(
-            "temporal_up", "Whether Temporal counts sagas; if not, no figure of theirs is known", registry=registry
+        self.in_flight = Gauge(
+            "http_requests_in_flight",
+            "Requests that are served, open streams among them",
+            registry=registry,
         )
-        self._sagas = Gauge("order_sagas", "Runs of sagas that Temporal knows, by status", ["status"], registry=registry)
+        answered, named = (
+            "Time until a request was answered; until a stream began",
+            ["method", "route", "status"],
+        )
+        self._requests = Histogram(
+            "http_request_duration_seconds", answered, named, buckets=BUCKETS, registry=registry
+        )
+        self._temporal = Gauge(
+            "temporal_up",
+            "Whether Temporal counts sagas; if not, no figure of theirs is known",
+            registry=registry,
+        )
+        self._sagas = Gauge(
+            "order_sagas",
+            "Runs of sagas that Temporal knows, by status",
+            ["status"],
+            registry=registry,
+        )
         lasting = "Sagas that are open, in states that may last"
         self._lasting = Gauge("order_sagas_open", lasting, ["state"], registry=registry)
         wedged = "Sagas that are open, and whose code fails again and again"
         self._wedged = Gauge("order_sagas_wedged", wedged, registry=registry)
         calling = "Orders that call for a person; NaN when nobody knows"
         self._calling = Gauge("orders_needing_attention", calling, registry=registry)
-        by_cause = "Likewise by cause: STUCK, WEDGED (its code fails), LEFT_OPEN (nobody works on it)"
-        self._calling_by_cause = Gauge("orders_needing_attention_by_cause", by_cause, ["cause"], registry=registry)
+        by_cause = (
+            "Likewise by cause: STUCK, WEDGED (its code fails), LEFT_OPEN (nobody works on it)"
+        )
+        self._calling_by_cause = Gauge(
+            "orders_needing_attention_by_cause", by_cause, ["cause"], registry=registry
+        )
         self._known_at = float("-inf")
         self._counting = asyncio.Lock()
         self._counted_at: float | None = None
@@ -68,7 +96,9 @@ class Metrics:
         """Count a request that was answered; methods and paths that callers make up have no figure of their own."""
         method = request.method if request.method in METHODS else "other"
         seconds = request.modified_duration_without_streaming or request.modified_duration
-        self._requests.labels(method, request.modified_handler, request.modified_status).observe(seconds)
+        self._requests.labels(method, request.modified_handler, request.modified_status).observe(
+            seconds
+        )
 
     async def read(self, desk: Callable[[], Sagas], visibility: Visibility) -> bytes:
         """Return all figures as text; what cannot be counted, as Temporal or the order database is away, is left out or NaN.
@@ -86,7 +116,9 @@ class Metrics:
         """Count sagas; figures change together, or not at all."""
         try:
             statuses = await visibility.count("", ADDITION_LIMIT)
-            lasting = {state: await visibility.count(in_state(state), ADDITION_LIMIT) for state in LASTING}
+            lasting = {
+                state: await visibility.count(in_state(state), ADDITION_LIMIT) for state in LASTING
+            }
             wedged = await visibility.count(WEDGED, ADDITION_LIMIT)
         except (Problem, RPCError) as error:
             busy = isinstance(error, Problem) and is_busy(error)

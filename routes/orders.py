@@ -10,6 +10,8 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, StringConstraints
 
+from application.order_list import Asked
+from application.orders import Sagas
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.money import CurrencyInUse
 from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
@@ -17,9 +19,7 @@ from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
 from routes import examples, prices
 from routes.access import caller_of, forbidden
-from routes.lists import Asked
 from routes.problems import Problem, documented
-from routes.sagas import Sagas
 from routes.shop import shop_of
 
 MAX_WAIT_SECONDS = 30
@@ -27,7 +27,9 @@ WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
 
 ONE_KEY = "One key is one order: repeating it is safe, and it comes with the `order_id` of its first time, or with none."
 
-OrderId = Annotated[str, Path(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER], examples=[examples.ORDER_ID])]
+OrderId = Annotated[
+    str, Path(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER], examples=[examples.ORDER_ID])
+]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
@@ -41,7 +43,13 @@ Desk = Annotated[Sagas, Depends(sagas)]
 router = APIRouter(tags=["orders"])
 
 PLACED: dict[str, Any] = {
-    "headers": {"Location": {"description": "where the order is to be found", "schema": {"type": "string"}, "required": True}},
+    "headers": {
+        "Location": {
+            "description": "where the order is to be found",
+            "schema": {"type": "string"},
+            "required": True,
+        }
+    },
     **examples.links(),
 }
 
@@ -81,7 +89,9 @@ async def place_order(
     request: Request,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description=ONE_KEY)] = None,
-    prefer: Annotated[list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")] = None,
+    prefer: Annotated[
+        list[str] | None, Header(description="`wait=N` waits up to N ≤ 30 s for the order to close")
+    ] = None,
 ) -> OrderView:
     """Start an order's saga, once.
 
@@ -97,7 +107,9 @@ async def place_order(
     order_id = order.order_id or uuid4().hex
     if idempotency_key:
         order_id = await desk.named(idempotency_key, order.order_id)
-    await prices.check(order, request.app.state.order_prices, shop_of(request), partial(desk.knows, order_id))
+    await prices.check(
+        order, request.app.state.order_prices, shop_of(request), partial(desk.knows, order_id)
+    )
     try:
         await desk.place(order_id, order, idempotency_key)
         if seconds := _wait_seconds(prefer or ()):
@@ -106,12 +118,16 @@ async def place_order(
         view = await desk.view(order_id)
     except Problem as problem:
         raise _perhaps_placed(problem, order_id) from problem
-    response.status_code = HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
+    response.status_code = (
+        HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
+    )
     response.headers["Location"] = view.links.self
     return view
 
 
-@router.get("/orders", responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get(
+    "/orders", responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+)
 async def list_orders(asked: Annotated[Asked, Query()], desk: Desk) -> OrderList:
     """Return orders, newest first, without their timelines; follow `next` for more.
 
@@ -124,7 +140,9 @@ async def list_orders(asked: Annotated[Asked, Query()], desk: Desk) -> OrderList
 
 @router.get(
     "/orders/{order_id}",
-    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=documented(
+        HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
 )
 async def read_order(order_id: OrderId, desk: Desk) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
@@ -135,9 +153,8 @@ def _perhaps_placed(problem: Problem, order_id: str) -> Problem:
     """Tell who gets no answer under which id the order may have been placed all the same: asking again shall not be another."""
     if problem.document.status != HTTPStatus.SERVICE_UNAVAILABLE:
         return problem
-    detail = (
-        f'{problem.document.detail}; the order may have been placed: look at Location, or repeat it with "order_id": "{order_id}"'
-    )
+    repeat = f'look at Location, or repeat it with "order_id": "{order_id}"'
+    detail = f"{problem.document.detail}; the order may have been placed: {repeat}"
     headers = {**(problem.headers or {}), "Location": f"/orders/{order_id}"}
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers)
 

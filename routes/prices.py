@@ -13,7 +13,9 @@ from routes.shop import Shop
 Rule = Literal["caller", "at_least_list", "list"]
 
 
-async def check(order: PlaceOrder, rule: Rule, shop: Shop, is_placed: Callable[[], Awaitable[bool]]) -> None:
+async def check(
+    order: PlaceOrder, rule: Rule, shop: Shop, is_placed: Callable[[], Awaitable[bool]]
+) -> None:
     """Find the prices of an order right by the rule; one that was placed already keeps its own.
 
     Raises:

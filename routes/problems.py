@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from contracts.prose import problems
 from contracts.text import cleaned
 from contracts.views import Closed
-from contracts.words import problems
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -45,10 +45,19 @@ class ProblemDocument(BaseModel):
 class Problem(Exception):
     """An error that a caller is told of."""
 
-    def __init__(self, status: HTTPStatus, slug: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        slug: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail)
         told = cleaned(detail)  # it may repeat what others wrote
-        self.document = ProblemDocument(type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=told)
+        self.document = ProblemDocument(
+            type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=told
+        )
         self.headers = headers
 
 
@@ -76,14 +85,30 @@ def answer(problem: Problem) -> JSONResponse:
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what a route declares in the OpenAPI document about the problems it answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
-    retry = {"headers": {"Retry-After": {"description": "seconds", "schema": {"type": "string"}, "required": True}}}
+    retry = {
+        "headers": {
+            "Retry-After": {
+                "description": "seconds",
+                "schema": {"type": "string"},
+                "required": True,
+            }
+        }
+    }
     return {
-        int(status): {"description": status.phrase, "content": content, **(retry if status in COME_AGAIN else {})}
+        int(status): {
+            "description": status.phrase,
+            "content": content,
+            **(retry if status in COME_AGAIN else {}),
+        }
         for status in statuses
     }
 
 
-def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Callable[[dict[str, Any]], None]] = ()) -> None:
+def install(
+    app: FastAPI,
+    away: Iterable[type[Exception]],
+    describe: Iterable[Callable[[dict[str, Any]], None]] = (),
+) -> None:
     """Make every error of the app a problem document, and describe that document in OpenAPI.
 
     Args:
@@ -95,7 +120,9 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Ca
 
         @app.exception_handler(kind)
         async def database(_request: Request, error: Exception) -> JSONResponse:
-            logging.getLogger("api").warning("the order service's database gives no answer: %s", error.__cause__ or error)
+            logging.getLogger("api").warning(
+                "the order service's database gives no answer: %s", error.__cause__ or error
+            )
             return answer(unavailable("the order service's database"))
 
     @app.exception_handler(Problem)
@@ -105,12 +132,23 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Ca
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         found = problems(error.errors())
-        fields = [FieldProblem(field=cleaned(_field(place)), message=cleaned(message)) for place, message in found[:MOST_FIELDS]]
+        fields = [
+            FieldProblem(field=cleaned(_field(place)), message=cleaned(message))
+            for place, message in found[:MOST_FIELDS]
+        ]
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         told = [f"{f.field}: {f.message}" for f in fields[:MOST_TOLD]]
-        detail = "; ".join([*told, f"and {len(found) - len(told)} more"] if len(found) > len(told) else told)
+        detail = "; ".join(
+            [*told, f"and {len(found) - len(told)} more"] if len(found) > len(told) else told
+        )
         return _answer(
-            ProblemDocument(type="urn:problem:invalid", title=status.phrase, status=status, detail=detail, errors=fields)
+            ProblemDocument(
+                type="urn:problem:invalid",
+                title=status.phrase,
+                status=status,
+                detail=detail,
+                errors=fields,
+            )
         )
 
     @app.exception_handler(HTTPException)
@@ -129,12 +167,16 @@ def install(app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Ca
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, _error: Exception) -> JSONResponse:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return _answer(Problem(status, "internal", "an error of ours; the log of the API has it").document)
+        return _answer(
+            Problem(status, "internal", "an error of ours; the log of the API has it").document
+        )
 
     _describe_in_openapi(app, describe)
 
 
-def _describe_in_openapi(app: FastAPI, describe: Iterable[Callable[[dict[str, Any]], None]]) -> None:
+def _describe_in_openapi(
+    app: FastAPI, describe: Iterable[Callable[[dict[str, Any]], None]]
+) -> None:
     """Add the problem document to the schemas, and let no route claim to answer with FastAPI's own form of errors."""
     generate = app.openapi
 
@@ -142,7 +184,9 @@ def _describe_in_openapi(app: FastAPI, describe: Iterable[Callable[[dict[str, An
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            template = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+            template = ProblemDocument.model_json_schema(
+                ref_template="#/components/schemas/{model}"
+            )
             schemas.update(template.pop("$defs", {}), ProblemDocument=template)
             last_word = Closed.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(last_word.pop("$defs", {}), Closed=last_word)

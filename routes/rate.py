@@ -49,7 +49,9 @@ class Callers:
         self._forget(now)
         key = blake2b(f"{kind} {name}".encode(errors="surrogatepass"), digest_size=16).digest()
         marks = self._marks.setdefault(key, deque())
-        while marks and not now - self._window < marks[0][0] <= now:  # nothing is counted that is still to come
+        while (
+            marks and not now - self._window < marks[0][0] <= now
+        ):  # nothing is counted that is still to come
             marks.popleft()
         if sum(count for _, count in marks) >= self.rate.amount:
             return marks[0][0] + self._window - now
@@ -64,7 +66,11 @@ class Callers:
         """Drop whose requests have all left the window, and who is one too many."""
         while self._marks:
             quiet = next(iter(self._marks.values()))
-            if len(self._marks) < MOST_CALLERS and quiet and quiet[-1][0] > now - self._window - self._apart:
+            if (
+                len(self._marks) < MOST_CALLERS
+                and quiet
+                and quiet[-1][0] > now - self._window - self._apart
+            ):
                 return
             self._marks.popitem(last=False)
 
@@ -83,7 +89,9 @@ class Rate:
             caller: Caller = scope["state"]["caller"]
             who = ("token", caller.subject) if caller.subject else ("address", site(scope))
             if seconds := self._callers.seconds_to_wait(*who):
-                problem = too_many(f"more than {self._callers.rate} from you; ask again later", seconds)
+                problem = too_many(
+                    f"more than {self._callers.rate} from you; ask again later", seconds
+                )
                 await answer(problem)(scope, receive, send)
                 return
         await self._app(scope, receive, send)

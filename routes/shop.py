@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from temporalio.client import ActivityFailureError, Client
 from temporalio.common import RetryPolicy
 
+from application.runs import ANSWER_LIMIT, temporal
 from contracts import stubs
 from contracts.base import digest
 from contracts.payment import (
@@ -42,7 +43,6 @@ from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
 from routes.access import Caller
 from routes.problems import Problem, not_found, unavailable
-from routes.runs import ANSWER_LIMIT, temporal
 
 LOG = logging.getLogger("api")
 
@@ -122,7 +122,9 @@ class Shop:
                 safe.
         """
         command = OfferProductsCommand(idempotency_key=f"offer/{uuid4().hex}", products=products)
-        told: ProductsOfferedEvent = await self._tell(stubs.STOCK_QUEUE, stubs.offer_products, command)
+        told: ProductsOfferedEvent = await self._tell(
+            stubs.STOCK_QUEUE, stubs.offer_products, command
+        )
         return told
 
     async def move(self, caller: Caller, key: str, **movement: Any) -> StockMovedEvent:
@@ -132,8 +134,12 @@ class Shop:
             Problem: 404, 409 or 422 when it is refused; 503 when the stock service gives no answer.
         """
         name = digest(["movement", caller.subject, key])[:32]
-        command = MoveStockCommand(idempotency_key=f"movement/{name}", by=caller.subject, **movement)
-        told: StockMovedEvent | StockMovementRefusedEvent = await self._tell(stubs.STOCK_QUEUE, stubs.move_stock, command)
+        command = MoveStockCommand(
+            idempotency_key=f"movement/{name}", by=caller.subject, **movement
+        )
+        told: StockMovedEvent | StockMovementRefusedEvent = await self._tell(
+            stubs.STOCK_QUEUE, stubs.move_stock, command
+        )
         if isinstance(told, StockMovementRefusedEvent):
             raise _problem(told)
         return told
@@ -146,7 +152,9 @@ class Shop:
                 is safe.
         """
         command = OpenWalletsCommand(idempotency_key=f"opening/{uuid4().hex}", wallets=wallets)
-        told: WalletsOpenedEvent = await self._tell(stubs.PAYMENT_QUEUE, stubs.open_wallets, command)
+        told: WalletsOpenedEvent = await self._tell(
+            stubs.PAYMENT_QUEUE, stubs.open_wallets, command
+        )
         return told
 
     async def deposit(self, caller: Caller, key: str, **deposit: Any) -> MoneyDepositedEvent:
@@ -157,8 +165,12 @@ class Shop:
                 answer.
         """
         name = digest(["deposit", caller.subject, key])[:32]
-        command = DepositMoneyCommand(idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit)
-        told: MoneyDepositedEvent | DepositRefusedEvent = await self._tell(stubs.PAYMENT_QUEUE, stubs.deposit_money, command)
+        command = DepositMoneyCommand(
+            idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
+        )
+        told: MoneyDepositedEvent | DepositRefusedEvent = await self._tell(
+            stubs.PAYMENT_QUEUE, stubs.deposit_money, command
+        )
         if isinstance(told, DepositRefusedEvent):
             raise _problem(told)
         return told

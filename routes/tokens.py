@@ -30,7 +30,11 @@ class Tokens:
     def __init__(self, settings: Settings, clock: Callable[[], float] = monotonic) -> None:
         """Check tokens as the settings say; `clock` counts the seconds for which published keys serve."""
         self._settings = settings
-        self._published = Keys(settings.auth_jwks_url, settings.token_algorithm, clock) if settings.auth_jwks_url else None
+        self._published = (
+            Keys(settings.auth_jwks_url, settings.token_algorithm, clock)
+            if settings.auth_jwks_url
+            else None
+        )
 
     async def caller(self, token: str) -> Caller:
         """Return whom a token names.
@@ -42,7 +46,9 @@ class Tokens:
         try:
             claims = await self._claims(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
-            raise _refused(next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")) from error
+            raise _refused(
+                next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")
+            ) from error
         return _read(claims, settings.auth_customer_claim, settings.auth_clock_skew_seconds)
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -75,13 +81,22 @@ def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float
     """Return whom the claims of a token name. A customer that cannot be read is no customer, and not all of them."""
     subject, scopes = claims["sub"], claims.get("scope", "")
     if len(subject) > MOST_SUBJECT or flaw(subject, one_line=True):
-        raise _refused(f"has a sub that is no name of 1 to {MOST_SUBJECT} characters, all of them seen")
+        raise _refused(
+            f"has a sub that is no name of 1 to {MOST_SUBJECT} characters, all of them seen"
+        )
     if not isinstance(scopes, str):
         raise _refused("has a scope that is no text, like 'orders:read orders:write'")
     customer_id = claims.get(customer_claim)
-    if customer_claim in claims and not (isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)):
+    if customer_claim in claims and not (
+        isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)
+    ):
         raise _refused(f"has a {customer_claim} that is no customer's id")
-    return Caller(subject, frozenset(scopes.split()), customer_id, until=int(claims["exp"]) + clock_skew_seconds)
+    return Caller(
+        subject,
+        frozenset(scopes.split()),
+        customer_id,
+        until=int(claims["exp"]) + clock_skew_seconds,
+    )
 
 
 def _refused(why: str) -> Exception:

@@ -41,7 +41,11 @@ def refusal(error: RPCError) -> str | None:
         told = REFUSALS[error.status]
     else:
         return None
-    return f"{told}: {error.message}" if error.status != RPCStatusCode.NOT_FOUND else f"{error.message.rstrip('.')}: {told}"
+    return (
+        f"{told}: {error.message}"
+        if error.status != RPCStatusCode.NOT_FOUND
+        else f"{error.message.rstrip('.')}: {told}"
+    )
 
 
 async def may_start(client: Client, limit: timedelta) -> None:
@@ -53,7 +57,9 @@ async def may_start(client: Client, limit: timedelta) -> None:
     await _ask_namespace(client, limit)
     # A start that names no workflow is looked at by whoever grants access, and then found to be invalid.
     request = StartWorkflowExecutionRequest(namespace=client.namespace)
-    await _found_invalid(lambda: client.workflow_service.start_workflow_execution(request, timeout=limit))
+    await _found_invalid(
+        lambda: client.workflow_service.start_workflow_execution(request, timeout=limit)
+    )
 
 
 async def may_work(client: Client, limit: timedelta) -> None:
@@ -64,11 +70,15 @@ async def may_work(client: Client, limit: timedelta) -> None:
     """
     await _ask_namespace(client, limit)
     request = PollActivityTaskQueueRequest(namespace=client.namespace)
-    await _found_invalid(lambda: client.workflow_service.poll_activity_task_queue(request, timeout=limit))
+    await _found_invalid(
+        lambda: client.workflow_service.poll_activity_task_queue(request, timeout=limit)
+    )
 
 
 async def _ask_namespace(client: Client, limit: timedelta) -> None:
-    await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace), timeout=limit)
+    await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace=client.namespace), timeout=limit
+    )
 
 
 async def _found_invalid(ask: Callable[[], Awaitable[object]]) -> None:

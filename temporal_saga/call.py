@@ -56,7 +56,12 @@ class Call(Generic[C, T]):
         return str(vars(self.activity)["__temporal_activity_definition"].name)
 
     def send(
-        self, key: str, retry: RetryPolicy, *, start_to_close: timedelta, limit: timedelta | None = None
+        self,
+        key: str,
+        retry: RetryPolicy,
+        *,
+        start_to_close: timedelta,
+        limit: timedelta | None = None,
     ) -> ActivityHandle[RawValue]:
         """Send the command.
 

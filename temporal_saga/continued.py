@@ -99,7 +99,9 @@ class Journal:
         """Take down that the saga has come here."""
         self._begun.setdefault(name, workflow.now())
 
-    async def once(self, name: str, ask: Callable[[datetime], Awaitable[T]], read: Callable[[RawValue], T]) -> T:
+    async def once(
+        self, name: str, ask: Callable[[datetime], Awaitable[T]], read: Callable[[RawValue], T]
+    ) -> T:
         """Ask, or hear again what was answered before.
 
         Args:
@@ -125,10 +127,14 @@ class Journal:
 
     def write(self, carried: Carried) -> None:
         """Write down what the next run needs to know."""
-        carried.outcomes = self._carried.outcomes | {name: _encoded(event) for name, event in self._events.items()}
+        carried.outcomes = self._carried.outcomes | {
+            name: _encoded(event) for name, event in self._events.items()
+        }
         carried.failures = self._failures
         carried.begun = self._begun
-        carried.events = self._carried.events + workflow.info().get_current_history_length() + EVENTS_OF_AN_END
+        carried.events = (
+            self._carried.events + workflow.info().get_current_history_length() + EVENTS_OF_AN_END
+        )
 
 
 class Length:
@@ -149,7 +155,9 @@ class Length:
         """Tell whether it cannot wait any more, even for a step that is under way."""
         info = workflow.info()
         events, size = info.get_current_history_length(), info.get_current_history_size()
-        return self.is_long() and (events >= policy.MOST_EVENTS_IN_A_STEP or size >= policy.MOST_BYTES_IN_A_STEP)
+        return self.is_long() and (
+            events >= policy.MOST_EVENTS_IN_A_STEP or size >= policy.MOST_BYTES_IN_A_STEP
+        )
 
     def may_end(self, told: Any) -> bool:
         """Tell whether this run may end here, with so much to tell the next (JSON); if not, it is not long for as long again.

@@ -42,10 +42,14 @@ def check_url(url: str) -> None:
         example = "sqlite:////data/order.db or postgresql+psycopg://user:password@host/order"
         raise ValueError(f"it is not the URL of a database, like {example}") from None
     if driver not in DRIVERS:
-        raise ValueError(f"there is no driver {driver!r} here; use one of {', '.join(sorted(DRIVERS))}")
+        raise ValueError(
+            f"there is no driver {driver!r} here; use one of {', '.join(sorted(DRIVERS))}"
+        )
 
 
-def open_database(url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER_SECONDS, only_reads: bool = False) -> sa.Engine:
+def open_database(
+    url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER_SECONDS, only_reads: bool = False
+) -> sa.Engine:
     """Return an engine; nothing is connected until it is used.
 
     SQLite: WAL with an fsync per commit, and writers that take the lock when they begin, so that none fails half-way.
@@ -69,7 +73,9 @@ def open_database(url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER
             pool_timeout=lock_wait,
             pool_recycle=RECYCLE_SECONDS,
             isolation_level="READ COMMITTED",
-            execution_options={"postgresql_readonly": True} if only_reads else {},  # False would ask a standby to write
+            execution_options={"postgresql_readonly": True}
+            if only_reads
+            else {},  # False would ask a standby to write
             connect_args={
                 "options": " ".join(f"-c {name}={seconds}s" for name, seconds in limits.items()),
                 "connect_timeout": postgresql.CONNECT_SECONDS,
@@ -82,8 +88,12 @@ def open_database(url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER
     if only_reads:
         return _sqlite_to_look_into(url, lock_wait)
     in_memory = sa.make_url(url).database in (None, "", ":memory:")
-    waiting = {} if in_memory else {"pool_timeout": lock_wait}  # where each thread has a database of its own, none waits
-    engine = sa.create_engine(url, pool_size=pool_size, connect_args={"timeout": lock_wait}, **waiting)
+    waiting = (
+        {} if in_memory else {"pool_timeout": lock_wait}
+    )  # where each thread has a database of its own, none waits
+    engine = sa.create_engine(
+        url, pool_size=pool_size, connect_args={"timeout": lock_wait}, **waiting
+    )
 
     @sa.event.listens_for(engine, "do_connect")
     def make_room(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
@@ -161,9 +171,13 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def insert_into(table: sa.Table, database: sa.Engine | sa.Connection) -> PostgreSQLInsert | SQLiteInsert:
+def insert_into(
+    table: sa.Table, database: sa.Engine | sa.Connection
+) -> PostgreSQLInsert | SQLiteInsert:
     """Return an INSERT that may say what happens ON CONFLICT."""
-    return postgresql_insert(table) if database.dialect.name == "postgresql" else sqlite_insert(table)
+    return (
+        postgresql_insert(table) if database.dialect.name == "postgresql" else sqlite_insert(table)
+    )
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
@@ -172,7 +186,9 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) 
     return connection.execute(new, row, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
-def insert_missing(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> set[Any]:
+def insert_missing(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
+) -> set[Any]:
     """Insert the rows whose key is not there yet, after waiting for whoever is writing it; return the keys that were missing."""
     missing = insert_into(table, connection).on_conflict_do_nothing().returning(*table.primary_key)
     return set(connection.scalars(missing, rows)) if rows else set()
@@ -194,7 +210,9 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         """Return aware times only."""
         if value is None:
             return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)  # SQLite drops the zone, and it was UTC
+        return (
+            value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        )  # SQLite drops the zone, and it was UTC
 
 
 ONLY_ON = "only_on"

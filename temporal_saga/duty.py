@@ -161,7 +161,9 @@ class Duty(Standing):
         word = self.settlement
         while self.settlement is word:
             retry, limit = self._round(policy)
-            asked = self.call.send(self.key, retry, start_to_close=policy.start_to_close, limit=limit)
+            asked = self.call.send(
+                self.key, retry, start_to_close=policy.start_to_close, limit=limit
+            )
             await workflow.wait_condition(lambda asked=asked: asked.done() or self._is_told(word))  # type: ignore[misc]
             if not asked.done():
                 _give_up(asked)
@@ -224,4 +226,6 @@ class Duty(Standing):
 def _give_up(asked: ActivityHandle[RawValue]) -> None:
     """Stop the server's tries; one that is under way meets the fence."""
     asked.cancel()
-    asked.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # looked at, so that nobody logs it as lost
+    asked.add_done_callback(
+        lambda ended: ended.cancelled() or ended.exception()
+    )  # looked at, so that nobody logs it as lost

@@ -38,7 +38,9 @@ def refused(step: str, refusal: ApplicationError) -> Failure:
     if not isinstance(details, dict) or len(json.dumps(details)) > policy.MOST_DETAILS:
         details = {}
     return Failure(
-        reason=reason if isinstance(reason, str) and len(reason) <= policy.MOST_REASON else str(refusal.type),
+        reason=reason
+        if isinstance(reason, str) and len(reason) <= policy.MOST_REASON
+        else str(refusal.type),
         message=cut(str(told.get("message", refusal.message))),
         step=step,
         event=refusal.type,
@@ -62,7 +64,9 @@ def overdue(deadline: datetime, step: str | None = None) -> Failure:
     """Tell that the saga's deadline (UTC) passed while a step was under way, or in an older saga between two."""
     where = f": {step} had no answer by then" if step else ""
     message = f"it was not completed by its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC{where}"
-    return Failure("DEADLINE_EXCEEDED", message, step=step, details={"deadline": deadline.isoformat()})
+    return Failure(
+        "DEADLINE_EXCEEDED", message, step=step, details={"deadline": deadline.isoformat()}
+    )
 
 
 def cancelled(reason: str) -> Failure:

@@ -165,13 +165,21 @@ class Fence:
             Refused: the effect refused.
         """
         row, forward_key = _row(command, expected), compensated_key(command.idempotency_key)
-        tombstone = row | {"key": forward_key, "outcome": TOMBSTONE, "fingerprint": None, "answer": None}
+        tombstone = row | {
+            "key": forward_key,
+            "outcome": TOMBSTONE,
+            "fingerprint": None,
+            "answer": None,
+        }
         with self._engine.begin() as connection:
             # The forward key first, as the forward command does: two that meet wait for each other, and never in a circle.
             claimed = connection.execute(self._claim_both, [tombstone, row])
             outcomes = {changed.key: changed.outcome for changed in claimed}
             if command.idempotency_key not in outcomes:
-                return again(connection, type(expected).model_validate_json(self._recall(connection, command).answer))
+                return again(
+                    connection,
+                    type(expected).model_validate_json(self._recall(connection, command).answer),
+                )
             answer = effect(connection, outcomes.get(forward_key) == COMPENSATED)
             if answer != expected:
                 self._record(connection, command.idempotency_key, APPLIED, answer)
@@ -202,7 +210,9 @@ class Fence:
 
     def _recall(self, connection: sa.Connection, command: Command) -> sa.Row[Any]:
         """Return the row that an earlier delivery of this command left, unless another command left it."""
-        row = connection.execute(sa.select(self._table).where(self._table.c.key == command.idempotency_key)).one()
+        row = connection.execute(
+            sa.select(self._table).where(self._table.c.key == command.idempotency_key)
+        ).one()
         if row.fingerprint not in (None, command.fingerprint()):
             raise KeyReused(command.idempotency_key)
         if row.outcome in (TOMBSTONE, COMPENSATED):
@@ -232,7 +242,9 @@ def _claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
     """
     claim = insert_into(table, engine)
     applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
-    marked = claim.on_conflict_do_update(index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied)
+    marked = claim.on_conflict_do_update(
+        index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied
+    )
     return marked.returning(table.c.key, table.c.outcome)
 
 
@@ -241,7 +253,14 @@ def _writes(connection: sa.Connection) -> Iterator[list[str]]:
     """Give the statements sent meanwhile that changed rows, or may have: of those that return rows nobody can tell yet."""
     writes: list[str] = []
 
-    def hear(_connection: sa.Connection, cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    def hear(
+        _connection: sa.Connection,
+        cursor: Any,
+        statement: str,
+        _parameters: Any,
+        context: Any,
+        _many: bool,
+    ) -> None:
         reads = context.invoked_statement is not None and context.invoked_statement.is_select
         if not reads and (cursor.rowcount != 0 or cursor.description):
             writes.append(statement)

@@ -43,7 +43,12 @@ def identify(engine: sa.Engine, participant: str, where: str) -> Identity:
     """
     create_tables(engine, METADATA)
     with engine.begin() as connection:
-        name = {"number": ONLY, "id": str(uuid4()), "participant": participant, "created_at": datetime.now(UTC)}
+        name = {
+            "number": ONLY,
+            "id": str(uuid4()),
+            "participant": participant,
+            "created_at": datetime.now(UTC),
+        }
         insert_new(connection, IDENTITY, name)
         return _read(connection, where)
 

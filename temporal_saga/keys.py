@@ -20,5 +20,7 @@ def compensated_key(key: str) -> str:
         ValueError: when `key` is not a compensation's.
     """
     if not key.endswith(COMPENSATION):
-        raise ValueError(f"{key!r} is not the key of a compensation: it must end in {COMPENSATION!r}")
+        raise ValueError(
+            f"{key!r} is not the key of a compensation: it must end in {COMPENSATION!r}"
+        )
     return key.removesuffix(COMPENSATION)

@@ -71,12 +71,18 @@ class Policy:
     @property
     def endless_round(self) -> RetryPolicy:
         """Tries of what is stuck: as rare as they get, never given up."""
-        return RetryPolicy(initial_interval=self.longest_pause, backoff_coefficient=1.0, maximum_interval=self.longest_pause)
+        return RetryPolicy(
+            initial_interval=self.longest_pause,
+            backoff_coefficient=1.0,
+            maximum_interval=self.longest_pause,
+        )
 
     def pause(self, rounds: int) -> timedelta:
         """Return the pause after so many rounds that the server gave up: `longest_pause`, doubling up to an hour."""
         doublings = min(rounds - 1, 10)
-        return min(self.longest_pause * (1 << doublings), max(self.longest_pause, timedelta(hours=1)))
+        return min(
+            self.longest_pause * (1 << doublings), max(self.longest_pause, timedelta(hours=1))
+        )
 
 
 class Apply(Interceptor):

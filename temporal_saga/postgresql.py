@@ -129,19 +129,26 @@ def guard(engine: sa.Engine, *, patience: float) -> None:
     @sa.event.listens_for(engine, "handle_error")
     def judge(context: sa.engine.ExceptionContext) -> Exception | None:
         error = context.original_exception
-        if not isinstance(error, psycopg.Error) or not (error.sqlstate or "").startswith(WRONG_SERVER):
+        if not isinstance(error, psycopg.Error) or not (error.sqlstate or "").startswith(
+            WRONG_SERVER
+        ):
             return None
         context.is_disconnect = True
         told = context.sqlalchemy_exception
         if told is None or isinstance(told, sa.exc.OperationalError):
             return None
-        return sa.exc.OperationalError(context.statement, context.parameters, error, connection_invalidated=True)
+        return sa.exc.OperationalError(
+            context.statement, context.parameters, error, connection_invalidated=True
+        )
 
 
 def _serves(session: Session, patience: float) -> bool:
     """Tell whether a session that was kept still leads to a server that answers, and takes what is written."""
     try:
-        session.patience, session.autocommit = PING_SECONDS, True  # outside of any transaction, as it must leave none
+        session.patience, session.autocommit = (
+            PING_SECONDS,
+            True,
+        )  # outside of any transaction, as it must leave none
         with session.cursor() as cursor:
             row = cursor.execute("SHOW transaction_read_only").fetchone()
         session.patience, session.autocommit = patience, False

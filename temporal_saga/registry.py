@@ -78,7 +78,10 @@ class Registration:
             )
         registered = await self._find()
         if registered is None:
-            if self._turned_away_at is not None and time.monotonic() - self._turned_away_at < LEAVE_IT_SECONDS:
+            if (
+                self._turned_away_at is not None
+                and time.monotonic() - self._turned_away_at < LEAVE_IT_SECONDS
+            ):
                 raise ForeignDatabase(
                     f"{self._workflow_id} has ended, and {own.where} becomes the database of {self._participant} "
                     f"unless a worker that serves from another one says so within {LEAVE_IT_SECONDS} s"
@@ -107,7 +110,9 @@ class Registration:
     async def _find(self) -> Mapping[str, Any] | None:
         """Return what is registered, or None when nothing is."""
         try:
-            found = await self.client.get_workflow_handle(self._workflow_id).describe(rpc_timeout=ANSWER_LIMIT)
+            found = await self.client.get_workflow_handle(self._workflow_id).describe(
+                rpc_timeout=ANSWER_LIMIT
+            )
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise

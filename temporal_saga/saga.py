@@ -65,7 +65,14 @@ class Saga:
        them: its history stays bounded (see `goes_on`).
     """
 
-    def __init__(self, saga_id: str, *, refusals: Collection[str], policy: Policy | None = None, carried: Any = None) -> None:
+    def __init__(
+        self,
+        saga_id: str,
+        *,
+        refusals: Collection[str],
+        policy: Policy | None = None,
+        carried: Any = None,
+    ) -> None:
         """Begin a saga with no steps, or go on with it in another run.
 
         Args:
@@ -261,7 +268,9 @@ class Saga:
         self._look_up(*(branch.call.name for branch in branches))
         for branch in branches:
             self._register_step(branch.call, branch.compensation)
-        return await self._await(_all(self._take(*branch) for branch in branches), self._length.is_too_long)
+        return await self._await(
+            _all(self._take(*branch) for branch in branches), self._length.is_too_long
+        )
 
     async def begin(self, call: Call[C, T]) -> T:
         """Take the step that puts the saga on record, whatever was asked meanwhile; otherwise like `step`.
@@ -279,7 +288,9 @@ class Saga:
         Raises:
             SagaStopped: the participant refused.
         """
-        asked = self._journal.once(f"{AGAIN}{call.name}", lambda _began: self._ask_again(call), call.read)
+        asked = self._journal.once(
+            f"{AGAIN}{call.name}", lambda _began: self._ask_again(call), call.read
+        )
         return await self._await(asked, self._length.is_long)
 
     async def _ask_again(self, call: Call[Any, T]) -> T | None:
@@ -306,14 +317,19 @@ class Saga:
             SagaStopped: the saga was stopped, before or meanwhile.
         """
         self._pauses += 1
-        paused = self._journal.once(f"{PAUSE}{self._pauses}", partial(self._pause, until, limit), _as_bool)
+        paused = self._journal.once(
+            f"{PAUSE}{self._pauses}", partial(self._pause, until, limit), _as_bool
+        )
         return await self._await(paused, self._length.is_long)
 
     async def _pause(self, until: Callable[[], bool], limit: timedelta, began: datetime) -> bool:
         self._stop_if_asked()
         left = max(began + limit - workflow.now(), AT_ONCE)
         over = workflow.wait_condition(
-            lambda: until() or self._stopped is not None or workflow.cancellation_reason() is not None, timeout=left
+            lambda: (
+                until() or self._stopped is not None or workflow.cancellation_reason() is not None
+            ),
+            timeout=left,
         )
         with suppress(TimeoutError):
             await over
@@ -347,13 +363,20 @@ class Saga:
             RuntimeError: the saga has not passed its pivot.
         """
         if not self._closing:
-            raise RuntimeError(f"{calls[0].name} comes before the pivot: use step() with its compensation")
-        duties = [self._heard_of(Duty(call.name, call, step_key(self._saga_id, call.name))) for call in calls]
+            raise RuntimeError(
+                f"{calls[0].name} comes before the pivot: use step() with its compensation"
+            )
+        duties = [
+            self._heard_of(Duty(call.name, call, step_key(self._saga_id, call.name)))
+            for call in calls
+        ]
         self.finishing += duties
         return await self._await(_all(map(self._finish, duties)), self._length.is_long)
 
     async def _finish(self, duty: Duty) -> Any:
-        fulfil: Callable[[datetime], Awaitable[Any]] = lambda _began: duty.fulfil(self._policy, self._changed)  # noqa: E731
+        def fulfil(_began: datetime) -> Awaitable[Any]:
+            return duty.fulfil(self._policy, self._changed)
+
         return await self._journal.once(duty.call.name, fulfil, duty.call.read)
 
     async def roll_back(self) -> None:
@@ -386,7 +409,9 @@ class Saga:
             return await self._journal.once(call.name, partial(self._ask, call), call.read)
         except SagaStopped as stopped:
             if stopped.failure.event is not None:  # refused: there is nothing to take back
-                self.compensations = [c for c in self.compensations if c.step != call.name or c.always]
+                self.compensations = [
+                    c for c in self.compensations if c.step != call.name or c.always
+                ]
             raise
 
     async def _ask(self, call: Call[Any, T], began: datetime) -> T:
@@ -405,13 +430,19 @@ class Saga:
         if spent:  # by the run before
             limit = max(limit - spent, self._policy.start_to_close)
         key = step_key(self._saga_id, call.name)
-        asked = call.send(key, self._policy.forward_retry, start_to_close=self._policy.start_to_close, limit=limit)
+        asked = call.send(
+            key, self._policy.forward_retry, start_to_close=self._policy.start_to_close, limit=limit
+        )
         try:
             return call.read(await to_its_end(asked))
         except ActivityError as error:
             if refusal := self._refusal(error):
                 raise SagaStopped(refused(call.name, refusal)) from error
-            if self._deadline is not None and limit < self._policy.forward_step and workflow.now() >= self._deadline:
+            if (
+                self._deadline is not None
+                and limit < self._policy.forward_step
+                and workflow.now() >= self._deadline
+            ):
                 raise SagaStopped(overdue(self._deadline, call.name)) from error
             raise SagaStopped(unavailable(call, error)) from error
         except UnreadableAnswer as error:
@@ -420,18 +451,26 @@ class Saga:
     def _was_away(self, began: datetime) -> bool:
         """Tell whether the deadline passed during a step, and nobody was there to hear that, nor to stop the saga."""
         asked_to_stop = self._stopped is not None or workflow.cancellation_reason() is not None
-        if self._deadline is None or asked_to_stop or not began < self._deadline <= workflow.now() - LATE:
+        if (
+            self._deadline is None
+            or asked_to_stop
+            or not began < self._deadline <= workflow.now() - LATE
+        ):
             return False
         return workflow.patched(SERVES_ON)
 
     def _register_step(self, call: Call[Any, Any], compensation: Call[Any, Any] | None) -> None:
         if compensation is not None and not self._is_registered(call.name):
-            self.compensations.append(self._heard_of(Duty(call.name, compensation, self._compensation_key(call.name))))
+            self.compensations.append(
+                self._heard_of(Duty(call.name, compensation, self._compensation_key(call.name)))
+            )
 
     def _note_reset(self, _seed: int) -> None:
         """Take down that the workflow was reset here: that alone gives a run another seed, and it stands in the history."""
         self._was_reset = True
-        self._loop.call_soon(self._hear_again)  # not at once: Temporal calls this outside the workflow's own time
+        self._loop.call_soon(
+            self._hear_again
+        )  # not at once: Temporal calls this outside the workflow's own time
 
     def _hear_again(self) -> None:
         """Take what came too early in this task: a reset says again what the run before was told, and that is read before it."""
@@ -452,7 +491,9 @@ class Saga:
 
     def _is_over(self, step: str) -> bool:
         """Tell whether what was to be done at a step is done, or settled."""
-        return step in self._settled or any(duty.step == step and duty.progress is Progress.DONE for duty in self._duties)
+        return step in self._settled or any(
+            duty.step == step and duty.progress is Progress.DONE for duty in self._duties
+        )
 
     def _heard_of(self, duty: Duty) -> Duty:
         if before := self._before.pop(duty.key, None):
@@ -478,7 +519,9 @@ class Saga:
         """Await `work` to its end, or go on with it in another run once the history of this one is long."""
         doing = asyncio.ensure_future(work)
         while not doing.done():
-            come_so_far = workflow.wait_condition(lambda: doing.done() or (self._continue is not None and is_long()))
+            come_so_far = workflow.wait_condition(
+                lambda: doing.done() or (self._continue is not None and is_long())
+            )
             await to_its_end(come_so_far)
             if not doing.done():
                 self._go_on()
@@ -498,7 +541,11 @@ class Saga:
         reason = workflow.cancellation_reason()
         if self._stopped is None and not self._closing and reason is not None:
             self._stopped = cancelled(reason)
-        begun = [d for d in chain(self.compensations, self.finishing, self.asking) if d.progress is not Progress.WAITING]
+        begun = [
+            d
+            for d in chain(self.compensations, self.finishing, self.asking)
+            if d.progress is not Progress.WAITING
+        ]
         told = Carried(
             duties=self._before | {duty.key: duty.standing for duty in begun},
             settled=self._settled,
@@ -516,7 +563,11 @@ class Saga:
         reason = workflow.cancellation_reason()
         if self._stopped is None and reason is not None:
             self._stopped = cancelled(reason)
-        late = self._stopped is None and self._looked_at is not None and workflow.now() >= self._looked_at
+        late = (
+            self._stopped is None
+            and self._looked_at is not None
+            and workflow.now() >= self._looked_at
+        )
         if late and self._looked_at is not None and not workflow.patched(SERVES_ON):
             self._stopped = overdue(self._looked_at)
         if self._stopped is not None:
@@ -524,7 +575,9 @@ class Saga:
 
     def _refusal(self, error: ActivityError) -> ApplicationError | None:
         cause = error.cause
-        return cause if isinstance(cause, ApplicationError) and cause.type in self._refusals else None
+        return (
+            cause if isinstance(cause, ApplicationError) and cause.type in self._refusals else None
+        )
 
 
 def _as_bool(answer: RawValue) -> bool:

@@ -74,7 +74,11 @@ class Closed:
 
     def __str__(self) -> str:
         """Tell it in one line."""
-        return f"the saga failed: {self.error!r}" if self.error else f"the saga completed: {self.result!r}"
+        return (
+            f"the saga failed: {self.error!r}"
+            if self.error
+            else f"the saga completed: {self.result!r}"
+        )
 
 
 class Participants:
@@ -84,7 +88,11 @@ class Participants:
     """
 
     def __init__(
-        self, client: Client, commands: Mapping[str, Collection[type]], *, boundary: Callable[[Any], Any] = lambda answer: answer
+        self,
+        client: Client,
+        commands: Mapping[str, Collection[type]],
+        *,
+        boundary: Callable[[Any], Any] = lambda answer: answer,
     ) -> None:
         """Play the participants that `commands` names.
 
@@ -95,7 +103,9 @@ class Participants:
         """
         self._client = client
         self._queues = list(commands)
-        self._commands = {(queue, _name(command)): command for queue in commands for command in commands[queue]}
+        self._commands = {
+            (queue, _name(command)): command for queue in commands for command in commands[queue]
+        }
         self._inboxes: dict[str, asyncio.Queue[Sent | Closed]] = {}
         self._workers = AsyncExitStack()
         self.boundary = boundary
@@ -103,7 +113,9 @@ class Participants:
     async def __aenter__(self) -> Self:
         """Start the workers."""
         for queue in self._queues:
-            await self._workers.enter_async_context(Worker(self._client, task_queue=queue, activities=[self._take]))
+            await self._workers.enter_async_context(
+                Worker(self._client, task_queue=queue, activities=[self._take])
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -129,9 +141,14 @@ class Participants:
         kind = self._commands.get((info.task_queue, info.activity_type))
         inbox = self._inboxes.get(info.workflow_id or "")
         if kind is None or inbox is None:
-            raise ApplicationError(f"{info.task_queue} takes no {info.activity_type} of {info.workflow_id}", non_retryable=True)
+            raise ApplicationError(
+                f"{info.task_queue} takes no {info.activity_type} of {info.workflow_id}",
+                non_retryable=True,
+            )
         command: Any = activity.payload_converter().from_payload(arguments[0].payload, kind)
-        sent = Sent(command, info.task_queue, info.attempt, asyncio.get_running_loop().create_future())
+        sent = Sent(
+            command, info.task_queue, info.attempt, asyncio.get_running_loop().create_future()
+        )
         inbox.put_nowait(sent)
         return await sent.answer
 
@@ -186,7 +203,12 @@ class Script:
             max_cached_workflows=max_cached_workflows,
         )
         # With the default policy: whatever the limits were, the same code replays.
-        self._replayer = partial(Replayer, workflows=[workflow], workflow_runner=runner, data_converter=client.data_converter)
+        self._replayer = partial(
+            Replayer,
+            workflows=[workflow],
+            workflow_runner=runner,
+            data_converter=client.data_converter,
+        )
         self._orchestrator = AsyncExitStack()
         self._handle: WorkflowHandle[Any, Any] | None = None
         self._end: asyncio.Task[None] | None = None
@@ -215,7 +237,9 @@ class Script:
                 await self.handle.terminate("the script is over")
         for sent in self._came:
             if isinstance(sent, Sent) and not sent.answer.done():
-                sent.answer.set_exception(ApplicationError("the script is over", non_retryable=True))
+                sent.answer.set_exception(
+                    ApplicationError("the script is over", non_retryable=True)
+                )
         await self._orchestrator.aclose()
 
     @property
@@ -224,7 +248,9 @@ class Script:
         assert self._handle is not None, "the saga was not started: call start() first"
         return self._handle
 
-    async def start(self, *arguments: Any, workflow_type: str | None = None, **options: Any) -> None:
+    async def start(
+        self, *arguments: Any, workflow_type: str | None = None, **options: Any
+    ) -> None:
         """Given: a saga started with these arguments.
 
         Args:
@@ -233,7 +259,11 @@ class Script:
             options: whatever else `Client.start_workflow` takes.
         """
         self._handle = await self._client.start_workflow(
-            workflow_type or self._workflow_type, args=arguments, id=self.saga_id, task_queue=self._task_queue, **options
+            workflow_type or self._workflow_type,
+            args=arguments,
+            id=self.saga_id,
+            task_queue=self._task_queue,
+            **options,
         )
         self._end = asyncio.create_task(self._await_the_end(self._handle))
 
@@ -246,10 +276,20 @@ class Script:
         assert self._end is not None, "the saga was not started: call start() first"
         self._end.cancel()
         events = (await self.handle.fetch_history()).events
-        sent = [e.activity_task_scheduled_event_attributes for e in events if e.event_type == SCHEDULED]
-        tasks = [e.event_id for e in events if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED]
+        sent = [
+            e.activity_task_scheduled_event_attributes for e in events if e.event_type == SCHEDULED
+        ]
+        tasks = [
+            e.event_id
+            for e in events
+            if e.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        ]
         if at is not None:
-            tasks = [a.workflow_task_completed_event_id for a in sent if a.activity_type.name == _name(at)]
+            tasks = [
+                a.workflow_task_completed_event_id
+                for a in sent
+                if a.activity_type.name == _name(at)
+            ]
         assert tasks, self._story(f"no task to reset to has sent {at}")
         request = ResetWorkflowExecutionRequest(
             namespace=self._client.namespace,
@@ -260,7 +300,9 @@ class Script:
         )
         run = await self._client.workflow_service.reset_workflow_execution(request)
         self._held.clear()
-        self._ended_commands = sum(event.event_type in ENDED and event.event_id < tasks[0] for event in events)
+        self._ended_commands = sum(
+            event.event_type in ENDED and event.event_id < tasks[0] for event in events
+        )
         self._handle = self._client.get_workflow_handle(self.saga_id, run_id=run.run_id)
         self._end = asyncio.create_task(self._await_the_end(self._handle))
 
@@ -280,9 +322,13 @@ class Script:
         """
         return await self._expect(command, step_key(self.saga_id, _name(command)), attempt, fields)
 
-    async def expect_compensation(self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any) -> C:
+    async def expect_compensation(
+        self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any
+    ) -> C:
         """Expect the command that takes back the step of the command `of`; otherwise like `expect`."""
-        return await self._expect(command, compensation_key(step_key(self.saga_id, _name(of))), attempt, fields)
+        return await self._expect(
+            command, compensation_key(step_key(self.saga_id, _name(of))), attempt, fields
+        )
 
     async def expect_all(self, *commands: type) -> list[Any]:
         """Expect the commands of steps that are taken side by side, in whatever order they come, and hold them all.
@@ -300,7 +346,14 @@ class Script:
         found: dict[type, Any] = {}
         while expected:
             came = await self._next(" and ".join(kind.__name__ for kind in expected))
-            kind = next((kind for kind in expected if isinstance(came, Sent) and isinstance(came.command, kind)), expected[0])
+            kind = next(
+                (
+                    kind
+                    for kind in expected
+                    if isinstance(came, Sent) and isinstance(came.command, kind)
+                ),
+                expected[0],
+            )
             expected.remove(kind)
             found[kind] = self._hold(came, kind, step_key(self.saga_id, _name(kind)), 1, {})
         return [found[kind] for kind in commands]
@@ -352,7 +405,9 @@ class Script:
         Raises:
             AssertionError: it has not, in time.
         """
-        await self._within_patience(self._until_answers_are_recorded(), "the server to record the answers")
+        await self._within_patience(
+            self._until_answers_are_recorded(), "the server to record the answers"
+        )
 
     @asynccontextmanager
     async def orchestrator_away(self) -> AsyncIterator[None]:
@@ -384,19 +439,27 @@ class Script:
             AssertionError: it ended otherwise, a command came, a workflow task had failed, or the history does not replay.
         """
         closed = await self._expect_end()
-        assert isinstance(closed.error, ApplicationError), self._story("expected that the saga fails")
+        assert isinstance(closed.error, ApplicationError), self._story(
+            "expected that the saga fails"
+        )
         return closed.error
 
     async def _expect(self, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]) -> C:
         return self._hold(await self._next(kind.__name__), kind, key, attempt, fields)
 
-    def _hold(self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]) -> C:
+    def _hold(
+        self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]
+    ) -> C:
         assert isinstance(came, Sent), self._story(f"expected {kind.__name__}")
         assert isinstance(came.command, kind), self._story(f"expected {kind.__name__}")
         self._held.append(came)
-        found = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)} | {"attempt": came.attempt}
+        found = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)} | {
+            "attempt": came.attempt
+        }
         for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
-            assert found[name] == expected, self._story(f"{name} of {kind.__name__} is {found[name]!r}, not {expected!r}")
+            assert found[name] == expected, self._story(
+                f"{name} of {kind.__name__} is {found[name]!r}, not {expected!r}"
+            )
         return came.command
 
     async def _expect_end(self) -> Closed:
@@ -404,20 +467,33 @@ class Script:
         assert isinstance(came, Closed), self._story("expected the saga to end")
         self.history = await self.handle.fetch_history()
         self.runs = [self.history]
-        while before := self.runs[0].events[0].workflow_execution_started_event_attributes.continued_execution_run_id:
-            self.runs.insert(0, await self._client.get_workflow_handle(self.saga_id, run_id=before).fetch_history())
+        while (
+            before := self.runs[0]
+            .events[0]
+            .workflow_execution_started_event_attributes.continued_execution_run_id
+        ):
+            self.runs.insert(
+                0,
+                await self._client.get_workflow_handle(self.saga_id, run_id=before).fetch_history(),
+            )
         for run in self.runs:
             await self._check(run)
         return came
 
     async def _check(self, run: WorkflowHistory) -> None:
-        wedged = [e.workflow_task_failed_event_attributes.failure.message for e in run.events if _wedges(e)]
+        wedged = [
+            e.workflow_task_failed_event_attributes.failure.message
+            for e in run.events
+            if _wedges(e)
+        ]
         assert not wedged, self._story(f"workflow tasks failed: {wedged}")
         with ThreadPoolExecutor(1) as executor:
             replayer = self._replayer(workflow_task_executor=executor)
             replayed = await replayer.replay_workflow(run, raise_on_replay_failure=False)
         if replayed.replay_failure is not None:
-            raise AssertionError(self._story("its own history does not replay")) from replayed.replay_failure
+            raise AssertionError(
+                self._story("its own history does not replay")
+            ) from replayed.replay_failure
 
     async def _next(self, expected: str) -> Sent | Closed:
         if self._left is not None:
@@ -433,13 +509,17 @@ class Script:
             return await asyncio.wait_for(awaited, PATIENCE.total_seconds())
         except TimeoutError:
             last = [event async for event in self.handle.fetch_history_events()][-3:]
-            problem = f"waited {PATIENCE.total_seconds()} s for {expected}; the history ends with {last}"
+            problem = (
+                f"waited {PATIENCE.total_seconds()} s for {expected}; the history ends with {last}"
+            )
             raise AssertionError(self._story(problem)) from None
 
     def _release(self, command: Any) -> "asyncio.Future[Any]":
         meant = [held for held in self._held if command is None or held.command is command]
         assert meant, self._story("no command is held: expect one first")
-        assert len(meant) == 1, self._story("several commands are held: name the one that is meant by to=")
+        assert len(meant) == 1, self._story(
+            "several commands are held: name the one that is meant by to="
+        )
         self._held.remove(meant[0])
         return meant[0].answer
 

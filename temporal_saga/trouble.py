@@ -15,7 +15,10 @@ LOCKED = "its database is locked by somebody else"
 NO_TIME_LEFT = "no time was left for another try"
 
 _TIMEOUT = re.compile(r"activity (\w+) timeout")
-_LOCKED = re.compile(r"database( table)? is locked|lock timeout|LockNotAvailable|could not obtain lock", re.IGNORECASE)
+_LOCKED = re.compile(
+    r"database( table)? is locked|lock timeout|LockNotAvailable|could not obtain lock",
+    re.IGNORECASE,
+)
 
 
 def meaning(error: str) -> str | None:

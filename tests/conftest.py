@@ -3,7 +3,9 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
-from tests.workflow import stage
+from tests.workflows import stage
+
+pytest_plugins = ["tests.participants.fixtures"]
 
 
 @pytest.fixture(scope="session")

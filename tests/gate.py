@@ -28,13 +28,19 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # the library tells n
 
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
             method = path.rpartition("/")[2]
-            if self.status is not None and (method in self.closed or (not self.closed and method not in LISTENING)):
+            if self.status is not None and (
+                method in self.closed or (not self.closed and method not in LISTENING)
+            ):
                 context.abort(self.status, "Request unauthorized.")
             call = self.channel.unary_unary(path, lambda sent: sent, lambda received: received)
             try:
                 return bytes(call(request, timeout=context.time_remaining()))
             except grpc.RpcError as error:
-                trailing = [pair for pair in error.trailing_metadata() or () if pair[0] == "grpc-status-details-bin"]
+                trailing = [
+                    pair
+                    for pair in error.trailing_metadata() or ()
+                    if pair[0] == "grpc-status-details-bin"
+                ]
                 context.set_trailing_metadata(trailing)
                 context.abort(error.code(), error.details() or "")
                 raise

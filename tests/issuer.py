@@ -52,7 +52,9 @@ class Issuer:
         """Answer with the keys."""
         handler.send_response(200)
         handler.end_headers()
-        handler.wfile.write(self.keys if isinstance(self.keys, bytes) else json.dumps(self.keys).encode())
+        handler.wfile.write(
+            self.keys if isinstance(self.keys, bytes) else json.dumps(self.keys).encode()
+        )
 
     def stop(self) -> None:
         """Answer nobody any more."""

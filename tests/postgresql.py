@@ -32,7 +32,9 @@ class PostgreSQL:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.directory} {DURABILITY_OFF}"
+        options = (
+            f"-c listen_addresses='' -c unix_socket_directories={self.directory} {DURABILITY_OFF}"
+        )
         self._control("start", "-l", self.directory / "log", "-o", options)
 
     def stop(self) -> None:
@@ -42,7 +44,9 @@ class PostgreSQL:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let every process of the server stand still with its sockets open, as on a machine that hangs."""
-        postmaster = psutil.Process(int((self.directory / "data" / "postmaster.pid").read_text().split()[0]))
+        postmaster = psutil.Process(
+            int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
+        )
         postmaster.suspend()  # first, so that it makes no more of them
         processes = [postmaster, *postmaster.children(recursive=True)]
         try:
@@ -68,12 +72,16 @@ class PostgreSQL:
         """Return the URL of something new and empty: the schema of a new user, which is much cheaper than a whole database."""
         user = f"test_{uuid4().hex}"
         self.execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
-        url = sa.URL.create("postgresql+psycopg", user, database=DATABASE, query={"host": str(self.directory)})
+        url = sa.URL.create(
+            "postgresql+psycopg", user, database=DATABASE, query={"host": str(self.directory)}
+        )
         return url.render_as_string()
 
     def execute(self, statement: str) -> None:
         """Have a statement obeyed, as the superuser."""
-        with psycopg.connect(host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True) as connection:
+        with psycopg.connect(
+            host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True
+        ) as connection:
             connection.execute(statement.encode())
 
     def _set(self, act: str, value: str) -> None:
@@ -83,7 +91,9 @@ class PostgreSQL:
             time.sleep(0.01)
 
     def _show(self, setting: str) -> str:
-        with psycopg.connect(host=str(self.directory), user=SUPERUSER, dbname=DATABASE) as connection:
+        with psycopg.connect(
+            host=str(self.directory), user=SUPERUSER, dbname=DATABASE
+        ) as connection:
             return str(connection.execute(f"SHOW {setting}".encode()).fetchone()[0])  # type: ignore[index]  # it has one row
 
     def _control(self, act: str, *options: str | Path) -> None:
@@ -100,7 +110,19 @@ def running() -> Iterator[PostgreSQL]:
         if os.geteuid() == 0:
             os.chown(directory, *_unprivileged())
         data = directory / "data"
-        _run(programs / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", *LINGUISTIC, "--no-sync")
+        _run(
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            SUPERUSER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            *LINGUISTIC,
+            "--no-sync",
+        )
         server.start()
         try:
             yield server

@@ -18,14 +18,15 @@ import httpx
 
 from contracts.payment import WalletView
 from contracts.stock import StockView
-from embedded import server_command, temporal_binary
+from operations.up.temporal_server import server_command, temporal_binary
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
 
 BECOME = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
 QUICK_DELETE = [
-    f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="100ms"' for queue in ("visibility", "transfer")
+    f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="100ms"'
+    for queue in ("visibility", "transfer")
 ]
 """A deleted run is gone once these queues have said how far they are; by default they do so every 30 s."""
 
@@ -73,7 +74,9 @@ class Stack:
     def http(self) -> httpx.Client:
         """A client of the API for this thread: of threads that share one, one may close a connection the other has just got."""
         if not hasattr(self._threads, "http"):
-            self._threads.http = httpx.Client(base_url=f"http://127.0.0.1:{self.api_port}", timeout=40)
+            self._threads.http = httpx.Client(
+                base_url=f"http://127.0.0.1:{self.api_port}", timeout=40
+            )
             self._clients.append(self._threads.http)
         client: httpx.Client = self._threads.http
         return client
@@ -83,7 +86,12 @@ class Stack:
         self._read[name] = len(self.log(name).read_text()) if self.log(name).exists() else 0
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, env=self.env, stdout=log, stderr=log, start_new_session=True
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.processes[name] = process
         return process
@@ -110,7 +118,10 @@ class Stack:
 
     def ready(self, worker: str) -> None:
         """Wait until the worker last started under this name takes work in all its roles."""
-        process, roles = self.processes[worker], ROLES if worker == "workers" else [worker.partition("-")[0]]
+        process, roles = (
+            self.processes[worker],
+            ROLES if worker == "workers" else [worker.partition("-")[0]],
+        )
 
         def is_ready() -> bool:
             assert process.poll() is None, self.said(worker)
@@ -148,24 +159,33 @@ class Stack:
         except httpx.TransportError:
             return 0
 
-    def seed(self, wallets: dict[str, int], products: dict[str, int], currency: str = "GBP") -> None:
+    def seed(
+        self, wallets: dict[str, int], products: dict[str, int], currency: str = "GBP"
+    ) -> None:
         """Open wallets with so many minor units, and add products with so many of each."""
         payment = open_database(self.database_url("payment"))
         stock = open_database(self.database_url("stock"))
         PaymentService(payment).open_wallets(
-            WalletView(customer_id=customer, currency=currency, balance_minor=balance) for customer, balance in wallets.items()
+            WalletView(customer_id=customer, currency=currency, balance_minor=balance)
+            for customer, balance in wallets.items()
         )
-        StockService(stock).add_products(StockView(sku=sku, name=sku, available=count) for sku, count in products.items())
+        StockService(stock).add_products(
+            StockView(sku=sku, name=sku, available=count) for sku, count in products.items()
+        )
         payment.dispose()
         stock.dispose()
 
     def database_url(self, participant: str) -> str:
         """Return where a participant of the stack keeps its data."""
-        return self.env.get(f"{participant.upper()}_DATABASE_URL", f"sqlite:///{self.data_dir}/{participant}.db")
+        return self.env.get(
+            f"{participant.upper()}_DATABASE_URL", f"sqlite:///{self.data_dir}/{participant}.db"
+        )
 
     def place(self, order: dict[str, Any], **headers: str) -> httpx.Response:
         """Post an order; `Idempotency_Key="k"` becomes a header."""
-        return self.http.post("/orders", json=order, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return self.http.post(
+            "/orders", json=order, headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     def closed(self, order_id: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         """Wait until an order is closed, and return it."""
@@ -180,20 +200,34 @@ class Stack:
 
     def at_work(self, order_id: str, activity: str) -> bool:
         """Tell whether a worker is executing this activity for an order, and not only to come."""
-        shown = self.temporal("workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json")
+        shown = self.temporal(
+            "workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json"
+        )
         pending = json.loads(shown).get("pendingActivities", [])
-        return [(p["activityType"]["name"], p["state"]) for p in pending] == [(activity, "PENDING_ACTIVITY_STATE_STARTED")]
+        return [(p["activityType"]["name"], p["state"]) for p in pending] == [
+            (activity, "PENDING_ACTIVITY_STATE_STARTED")
+        ]
 
     def audit(self) -> tuple[int, str]:
         """Run the audit as `make audit` does; return its exit code and what it prints."""
         command = [sys.executable, "-m", "operations.audit"]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SECONDS,
+            check=False,
+        )
         return done.returncode, done.stdout + done.stderr
 
     @contextmanager
     def locked(self, participant: str) -> Iterator[None]:
         """Hold a participant's database, so that whoever wants to write has to wait."""
-        with closing(sqlite3.connect(self.data_dir / f"{participant}.db", isolation_level=None)) as database:
+        with closing(
+            sqlite3.connect(self.data_dir / f"{participant}.db", isolation_level=None)
+        ) as database:
             database.execute("BEGIN IMMEDIATE")
             yield
             database.execute("ROLLBACK")
@@ -212,7 +246,9 @@ class Stack:
         return done.stdout + done.stderr
 
 
-def order(customer: str = "rich", sku: str = "plenty", quantity: int = 1, price: int = 100, **rest: Any) -> dict[str, Any]:
+def order(
+    customer: str = "rich", sku: str = "plenty", quantity: int = 1, price: int = 100, **rest: Any
+) -> dict[str, Any]:
     """Return an order of one line."""
     line = {"sku": sku, "quantity": quantity, "unit_price_minor": price}
     return {"customer_id": customer, "currency": "GBP", "lines": [line], **rest}

@@ -16,10 +16,22 @@ SCOPES = ("orders:write", "orders:read", "saga:operate", "shop:manage")
 
 def claims(*scopes: str, customer: str | None = None, **other: Any) -> dict[str, Any]:
     """Return the claims of a token; a claim that is given as None is left out."""
-    told = {"sub": "tester", "iss": ISSUER, "aud": AUDIENCE, "exp": int(time.time()) + 600, "scope": " ".join(scopes)}
-    return {name: value for name, value in (told | {"customer_id": customer} | other).items() if value is not None}
+    told = {
+        "sub": "tester",
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "exp": int(time.time()) + 600,
+        "scope": " ".join(scopes),
+    }
+    return {
+        name: value
+        for name, value in (told | {"customer_id": customer} | other).items()
+        if value is not None
+    }
 
 
 def bearer(*scopes: str, customer: str | None = None, **other: Any) -> dict[str, str]:
     """Return the header of a caller with these scopes, of a customer if one is named."""
-    return {"Authorization": f"Bearer {jwt.encode(claims(*scopes, customer=customer, **other), SECRET, 'HS256')}"}
+    return {
+        "Authorization": f"Bearer {jwt.encode(claims(*scopes, customer=customer, **other), SECRET, 'HS256')}"
+    }

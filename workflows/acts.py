@@ -7,8 +7,8 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 from contracts.decisions import Decision, StepDecision, StepEvidence
+from contracts.prose import cancelled, settled_before
 from contracts.steps import STEPS
-from contracts.words import cancelled, settled_before
 from temporal_saga.duty import Settlement
 from temporal_saga.failure import Failure
 from temporal_saga.saga import Saga
@@ -30,7 +30,9 @@ class Acts:
             self._record.go_on_from(told["record"])
             self._review.go_on_from(told["review"])
 
-    @workflow.query(description="The saga's part of the order: its state, failure, compensations and moves")
+    @workflow.query(
+        description="The saga's part of the order: its state, failure, compensations and moves"
+    )
     def status(self, *_ignored: Any) -> dict[str, Any]:
         """Return the status as JSON."""
         return self._record.status()
@@ -40,18 +42,26 @@ class Acts:
         """Take what is no act, so that the saga looks how long its history has become; the timeline tells of it."""
 
     def _too_late(self, _decision: Decision) -> str | None:
-        return f"too late to cancel: the order is {self._record.state}" if self._saga.closing else None
+        return (
+            f"too late to cancel: the order is {self._record.state}" if self._saga.closing else None
+        )
 
     def _cancel(self, decision: Decision) -> None:
         self._saga.stop(Failure("CANCELLED", cancelled(decision), details=decision.model_dump()))
 
     cancel, request_cancel = Act(
-        "cancel", "Cancel the order, as long as it is neither completed nor rolling back", Decision, _too_late, _cancel
+        "cancel",
+        "Cancel the order, as long as it is neither completed nor rolling back",
+        Decision,
+        _too_late,
+        _cancel,
     ).handlers()
 
     def _not_reviewed(self, _decision: Decision) -> str | None:
         why = self._review.refusal()
-        return f"the order is not awaiting review, it is {self._record.state}: {why}" if why else None
+        return (
+            f"the order is not awaiting review, it is {self._record.state}: {why}" if why else None
+        )
 
     def _approve(self, decision: Decision) -> None:
         self._review.decide("approve", decision)
@@ -63,7 +73,9 @@ class Acts:
     def _reject(self, decision: Decision) -> None:
         self._review.decide("reject", decision)
 
-    reject, request_reject = Act("reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject).handlers()
+    reject, request_reject = Act(
+        "reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject
+    ).handlers()
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
         if why := self._saga.not_stuck(decision.step):
@@ -75,7 +87,11 @@ class Acts:
         self._saga.retry(decision.step)
 
     retry_step, request_retry_step = Act(
-        "retry_step", "Try the stuck compensation or Confirm of a step now", StepDecision, _not_stuck, _retry
+        "retry_step",
+        "Try the stuck compensation or Confirm of a step now",
+        StepDecision,
+        _not_stuck,
+        _retry,
     ).handlers()
 
     def _not_to_settle(self, decision: StepEvidence) -> str | None:
@@ -83,8 +99,14 @@ class Acts:
 
     def _settle(self, decision: StepEvidence) -> None:
         told = Settlement(decision.by, decision.reason, decision.evidence, workflow.now())
-        taken_back = any(step.name == decision.step and step.compensation is not None for step in STEPS)
-        stops = Failure("CANCELLED", settled_before(decision), details=decision.model_dump()) if taken_back else None
+        taken_back = any(
+            step.name == decision.step and step.compensation is not None for step in STEPS
+        )
+        stops = (
+            Failure("CANCELLED", settled_before(decision), details=decision.model_dump())
+            if taken_back
+            else None
+        )
         self._saga.settle(decision.step, told, stops=stops)
 
     settle_step, request_settle_step = Act(

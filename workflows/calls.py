@@ -7,8 +7,8 @@ from contracts import stubs
 from contracts.money import money
 from contracts.order import OrderRegisteredEvent, PlaceOrder, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.prose import count
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
-from contracts.words import count
 from temporal_saga.call import Call
 from workflows.record import Record
 
@@ -17,34 +17,55 @@ def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegistered
     """Open the order's record."""
     order_id, order = record.placed
     command = partial(
-        RegisterOrderCommand, order_id=order_id, placed_at=record.placed_at, order=order, request_key=record.request_key
+        RegisterOrderCommand,
+        order_id=order_id,
+        placed_at=record.placed_at,
+        order=order,
+        request_key=record.request_key,
     )
-    return Call(stubs.ORDER_QUEUE, stubs.register_order, command, f"Register the order of {order.customer_id}")
+    return Call(
+        stubs.ORDER_QUEUE,
+        stubs.register_order,
+        command,
+        f"Register the order of {order.customer_id}",
+    )
 
 
 def confirm_order(record: Record) -> Call[Any, Any]:
     """Close the order's record as CONFIRMED."""
-    return Call(stubs.ORDER_QUEUE, stubs.confirm_order, record.confirm_command, "Confirm the order", closes_record=True)
+    return Call(
+        stubs.ORDER_QUEUE,
+        stubs.confirm_order,
+        record.confirm_command,
+        "Confirm the order",
+        closes_record=True,
+    )
 
 
 def cancel_order(record: Record) -> Call[Any, Any]:
     """Close the order's record as CANCELLED, with why."""
     summary = "Cancel the order, with the reason"
-    return Call(stubs.ORDER_QUEUE, stubs.cancel_order, record.cancel_command, summary, closes_record=True)
+    return Call(
+        stubs.ORDER_QUEUE, stubs.cancel_order, record.cancel_command, summary, closes_record=True
+    )
 
 
 def process_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Charge the customer the total of all lines."""
     command = partial(ProcessPaymentCommand, order_id=order_id, **_payment(order))
     amount = money(order.total_minor, order.currency)
-    return Call(stubs.PAYMENT_QUEUE, stubs.process_payment, command, f"Charge {order.customer_id} {amount}")
+    return Call(
+        stubs.PAYMENT_QUEUE, stubs.process_payment, command, f"Charge {order.customer_id} {amount}"
+    )
 
 
 def refund_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Give the customer back what was charged."""
     command = partial(RefundPaymentCommand, order_id=order_id, **_payment(order))
     amount = money(order.total_minor, order.currency)
-    return Call(stubs.PAYMENT_QUEUE, stubs.refund_payment, command, f"Refund {order.customer_id} {amount}")
+    return Call(
+        stubs.PAYMENT_QUEUE, stubs.refund_payment, command, f"Refund {order.customer_id} {amount}"
+    )
 
 
 def decrease_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
@@ -56,11 +77,17 @@ def decrease_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
 def restore_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Put every line back."""
     command = partial(RestoreStockCommand, order_id=order_id, lines=_stock(order))
-    return Call(stubs.STOCK_QUEUE, stubs.restore_stock, command, f"Put {count(order)} back into stock")
+    return Call(
+        stubs.STOCK_QUEUE, stubs.restore_stock, command, f"Put {count(order)} back into stock"
+    )
 
 
 def _payment(order: PlaceOrder) -> dict[str, Any]:
-    return {"customer_id": order.customer_id, "currency": order.currency, "amount_minor": order.total_minor}
+    return {
+        "customer_id": order.customer_id,
+        "currency": order.currency,
+        "amount_minor": order.total_minor,
+    }
 
 
 def _stock(order: PlaceOrder) -> tuple[StockLine, ...]:

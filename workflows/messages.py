@@ -69,10 +69,14 @@ class Act(Generic[D]):
                 _log(saga, self.name, refusal)
             self.do(saga, decision)
 
-        @workflow.update(name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}")
+        @workflow.update(
+            name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}"
+        )
         def update(saga: Any, *arguments: Any) -> Any:
             """Do it, and answer with the status."""
-            self.do(saga, self._read(arguments, ON_RECORD))  # the validator has let it through, whenever that was
+            self.do(
+                saga, self._read(arguments, ON_RECORD)
+            )  # the validator has let it through, whenever that was
             return saga.status()
 
         @update.validator
@@ -94,7 +98,9 @@ class Act(Generic[D]):
 
     def _read(self, arguments: Sequence[Any], context: str | None = None) -> D:
         if len(arguments) != 1:
-            raise ValueError(f"send one JSON object with {', '.join(self.body.model_fields)}; {len(arguments)} arguments came")
+            raise ValueError(
+                f"send one JSON object with {', '.join(self.body.model_fields)}; {len(arguments)} arguments came"
+            )
         try:
             return self.body.model_validate(arguments[0], context=context)
         except ValidationError as error:

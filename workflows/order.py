@@ -10,9 +10,9 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from contracts.order import Failure, OrderRegisteredEvent, PlaceOrder
+from contracts.prose import lasting, rejected
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import REFUSALS
-from contracts.words import lasting, rejected
 from temporal_saga import continued, policy
 from temporal_saga import failure as core
 from temporal_saga.failure import SagaStopped
@@ -22,7 +22,9 @@ from workflows.acts import Acts
 from workflows.record import Record
 from workflows.start import InvalidStart, read_identity, read_order, read_request_key
 
-LOG = workflow.LoggerAdapter(logging.getLogger("order"), None)  # says nothing while a run is told again
+LOG = workflow.LoggerAdapter(
+    logging.getLogger("order"), None
+)  # says nothing while a run is told again
 LOG.workflow_info_on_message = False  # the line has the order's id
 
 OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
@@ -41,7 +43,9 @@ class OrderSaga(Acts):
         """Begin with nothing done and nothing known, or with what the run before knew."""
         self._arguments, told = continued.begin(arguments)
         carried = told and told["saga"]
-        saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current(), carried=carried)
+        saga = Saga(
+            workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current(), carried=carried
+        )
         saga.goes_on(self._continue)
         super().__init__(saga, Record(saga), told)
         self._is_first = False
@@ -103,10 +107,14 @@ class OrderSaga(Acts):
             order = read_order(self._arguments, order_id)
         except InvalidStart as invalid:
             self._record.open(invalid.draft, read_request_key())
-            raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid), details=invalid.details)) from invalid
+            raise SagaStopped(
+                core.Failure("INVALID_ORDER", str(invalid), details=invalid.details)
+            ) from invalid
         self._record.open(order, read_request_key())
         allowed = timedelta(seconds=order.deadline_seconds)
-        self._saga.set_deadline(workflow.now() + allowed, before=workflow.info().workflow_start_time + allowed)
+        self._saga.set_deadline(
+            workflow.now() + allowed, before=workflow.info().workflow_start_time + allowed
+        )
         return order
 
     async def _register(self) -> OrderRegisteredEvent:
@@ -121,7 +129,9 @@ class OrderSaga(Acts):
         If not, how far that run went is unknown, and unknown is compensated.
         """
         is_first = self._is_first and not self._saga.was_reset
-        was_refused = failure.step == "RegisterOrder" and failure.event is not None  # taken back already, or somebody else's
+        was_refused = (
+            failure.step == "RegisterOrder" and failure.event is not None
+        )  # taken back already, or somebody else's
         is_none = failure.reason == "INVALID_ORDER"
         if is_first or was_refused or is_none or not isinstance(self._record.order, PlaceOrder):
             return False
@@ -129,9 +139,13 @@ class OrderSaga(Acts):
             registered = await self._saga.find_out(calls.register_order(self._record))
         except SagaStopped:
             return False
-        known = OrderStatus.PENDING if registered is None else registered.known  # a person's word tells no more than that
+        known = (
+            OrderStatus.PENDING if registered is None else registered.known
+        )  # a person's word tells no more than that
         if known is OrderStatus.PENDING:
-            self._saga.compensate_always("ProcessPayment", calls.refund_payment(*self._record.placed))
+            self._saga.compensate_always(
+                "ProcessPayment", calls.refund_payment(*self._record.placed)
+            )
             self._saga.compensate_always("DecreaseStock", calls.restore_stock(*self._record.placed))
         return known is OrderStatus.CONFIRMED
 
@@ -147,10 +161,18 @@ class OrderSaga(Acts):
         review.end("its review is over")
         if not decided:
             told = f"nobody approved the order within {lasting(registered.review_seconds)}"
-            raise SagaStopped(core.Failure("REVIEW_EXPIRED", told, details={"review_seconds": registered.review_seconds}))
+            raise SagaStopped(
+                core.Failure(
+                    "REVIEW_EXPIRED", told, details={"review_seconds": registered.review_seconds}
+                )
+            )
         assert review.decision is not None, "a verdict is somebody's"
         if review.verdict == "reject":
-            raise SagaStopped(core.Failure("REJECTED", rejected(review.decision), details=review.decision.model_dump()))
+            raise SagaStopped(
+                core.Failure(
+                    "REJECTED", rejected(review.decision), details=review.decision.model_dump()
+                )
+            )
         record.move(SagaState.PENDING, "approve")
 
     def _log_the_end(self) -> None:
@@ -158,7 +180,13 @@ class OrderSaga(Acts):
         failure = self._record.failure
         lasted = workflow.now() - workflow.info().workflow_start_time
         why = f" {failure.reason}" if failure else ""
-        LOG.info("%s %s%s in %.1f s", self._record.order_id, self._record.state, why, lasted.total_seconds())
+        LOG.info(
+            "%s %s%s in %.1f s",
+            self._record.order_id,
+            self._record.state,
+            why,
+            lasted.total_seconds(),
+        )
 
     def _outcome(self) -> dict[str, Any]:
         """Return the completed order, or raise what shows the failed one red in the Web UI.
@@ -168,12 +196,16 @@ class OrderSaga(Acts):
         """
         failure, settled = self._record.failure, self._record.settlements()
         if failure is None:
-            return {"order_id": self._record.order_id, "state": self._record.state} | ({"settled": settled} if settled else {})
+            return {"order_id": self._record.order_id, "state": self._record.state} | (
+                {"settled": settled} if settled else {}
+            )
         outage = failure.reason in OUTAGES
         raise ApplicationError(
             f"{failure.reason}: {failure.message}",
             failure.model_dump(mode="json"),
             *([settled] if settled else []),
             type="OrderFailed",
-            category=ApplicationErrorCategory.UNSPECIFIED if outage else ApplicationErrorCategory.BENIGN,
+            category=ApplicationErrorCategory.UNSPECIFIED
+            if outage
+            else ApplicationErrorCategory.BENIGN,
         )

@@ -17,9 +17,9 @@ from contracts.order import (
     PlaceOrder,
     Settlement,
 )
+from contracts.prose import describe, itemise
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
 from contracts.text import as_code
-from contracts.words import describe, itemise
 from temporal_saga.duty import Duty, Progress, Standing
 from temporal_saga.saga import Saga
 
@@ -104,7 +104,9 @@ class Record:
         """Return the command that closes the order's record as CONFIRMED; settled, it says by whose word."""
         settled = tuple(_as_obeyed(told) for told in self.compensations() if told.settled)
         moves = tuple(self._moves)
-        return ConfirmOrderCommand(idempotency_key=idempotency_key, order_id=self._id, moves=moves, compensations=settled)
+        return ConfirmOrderCommand(
+            idempotency_key=idempotency_key, order_id=self._id, moves=moves, compensations=settled
+        )
 
     def cancel_command(self, *, idempotency_key: str) -> CancelOrderCommand:
         """Return the command that closes the order's record as CANCELLED, and is the last of the compensations it tells of."""
@@ -131,20 +133,30 @@ class Record:
         if self.failure is not None:
             duties = [*reversed(self._saga.compensations)]
         else:
-            duties = [duty for duty in (*self._saga.asking, *self._saga.finishing) if duty.stuck or duty.settlement]
+            duties = [
+                duty
+                for duty in (*self._saga.asking, *self._saga.finishing)
+                if duty.stuck or duty.settlement
+            ]
         return tuple(
             Compensation(
                 step=duty.step,
                 command=f"{duty.call.name}Command",
                 state=_standing(duty),
-                settled=Settlement.model_validate(vars(duty.settlement)) if duty.settlement else None,
+                settled=Settlement.model_validate(vars(duty.settlement))
+                if duty.settlement
+                else None,
             )
             for duty in duties
         )
 
     def settlements(self) -> list[dict[str, Any]]:
         """Return as JSON what persons settled by hand, and at which step."""
-        settled = [d for d in (*self._saga.compensations, *self._saga.finishing) if d.progress is Progress.SETTLED]
+        settled = [
+            d
+            for d in (*self._saga.compensations, *self._saga.finishing)
+            if d.progress is Progress.SETTLED
+        ]
         told = [(duty.step, Settlement.model_validate(vars(duty.settlement))) for duty in settled]
         return [{"step": step, **settlement.model_dump(mode="json")} for step, settlement in told]
 
@@ -181,7 +193,9 @@ class Record:
     @property
     def placed(self) -> tuple[str, PlaceOrder]:
         """The order's id, and the order that was placed under it."""
-        assert isinstance(self.order, PlaceOrder), "an order that is none goes no further than its record"
+        assert isinstance(self.order, PlaceOrder), (
+            "an order that is none goes no further than its record"
+        )
         return self._id, self.order
 
     @property
@@ -217,8 +231,14 @@ class Record:
             told += [describe(self.order), itemise(self.order)]
         if self.failure is not None:
             where = f" at {self.failure.step}" if self.failure.step else ""
-            told.append(f"Failed{where}: **{as_code(self.failure.reason)}**, {as_code(self.failure.message)}")
-            told.append("\n".join(f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()))
+            told.append(
+                f"Failed{where}: **{as_code(self.failure.reason)}**, {as_code(self.failure.message)}"
+            )
+            told.append(
+                "\n".join(
+                    f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()
+                )
+            )
         told += [
             f"**{duty.step} is stuck**: {duty.name} keeps failing ({as_code(str(duty.trouble))}). It is still tried; "
             f"`retry_step` tries it now, {_way_out(duty)}."

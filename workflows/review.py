@@ -19,7 +19,11 @@ class Review:
 
     def carried(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
-        return {"verdict": self.verdict, "decision": self.decision and self.decision.model_dump(), "over": self._over}
+        return {
+            "verdict": self.verdict,
+            "decision": self.decision and self.decision.model_dump(),
+            "over": self._over,
+        }
 
     def go_on_from(self, carried: dict[str, Any]) -> None:
         """Go on from where the run before had come."""

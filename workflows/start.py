@@ -8,8 +8,8 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 from contracts.order import MAX_REQUEST_KEY, DraftOrder, PlaceOrder, order_id_of, saga_id, salvage
+from contracts.prose import problems
 from contracts.stubs import MEMO_REQUEST_KEY, WORKFLOW_TYPE
-from contracts.words import problems
 
 MOST_PROBLEMS = 10
 
@@ -17,7 +17,9 @@ MOST_PROBLEMS = 10
 class InvalidStart(Exception):
     """The start is no order; `draft` holds what could be read of one, `details` what is wrong for programs."""
 
-    def __init__(self, message: str, draft: DraftOrder | None = None, details: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, message: str, draft: DraftOrder | None = None, details: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.draft = draft or DraftOrder()
         self.details = details or {}
@@ -31,7 +33,9 @@ def read_identity() -> str:
     """
     info = workflow.info()
     if info.workflow_type != WORKFLOW_TYPE:
-        raise InvalidStart(f"there is no workflow type {info.workflow_type!r} here; start {WORKFLOW_TYPE!r}")
+        raise InvalidStart(
+            f"there is no workflow type {info.workflow_type!r} here; start {WORKFLOW_TYPE!r}"
+        )
     try:
         return order_id_of(info.workflow_id)
     except ValueError as error:
@@ -44,7 +48,11 @@ def read_request_key() -> str | None:
         key = workflow.payload_converter().from_payload(workflow.info().raw_memo[MEMO_REQUEST_KEY])
     except Exception:  # noqa: BLE001  # absent, or whatever a converter throws at bytes it cannot read
         return None
-    return key if isinstance(key, str) and 0 < len(key) <= MAX_REQUEST_KEY and "\0" not in key else None
+    return (
+        key
+        if isinstance(key, str) and 0 < len(key) <= MAX_REQUEST_KEY and "\0" not in key
+        else None
+    )
 
 
 def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
@@ -62,7 +70,9 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
     try:
         order = PlaceOrder.model_validate(raw)
     except ValidationError as error:
-        raise InvalidStart(explain(error), salvage(raw, error), {"problems": itemised(error)}) from error
+        raise InvalidStart(
+            explain(error), salvage(raw, error), {"problems": itemised(error)}
+        ) from error
     if order.order_id not in (None, order_id):
         message = f"the order_id {order.order_id!r} and the workflow id {saga_id(order_id)!r} name different orders"
         raise InvalidStart(message, order)
@@ -72,11 +82,17 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
 def itemised(error: ValidationError) -> list[dict[str, str]]:
     """Return the first fields that are wrong, and how, for programs."""
     found = problems(error.errors())[:MOST_PROBLEMS]
-    return [{"field": ".".join(map(str, place)) or "order", "message": message} for place, message in found]
+    return [
+        {"field": ".".join(map(str, place)) or "order", "message": message}
+        for place, message in found
+    ]
 
 
 def explain(error: ValidationError, whole: str = "order") -> str:
     """Return one line that names every field that is wrong, and how; what is no object at all is called `whole`."""
-    told = [f"{'.'.join(map(str, place)) or whole}: {message}" for place, message in problems(error.errors())]
+    told = [
+        f"{'.'.join(map(str, place)) or whole}: {message}"
+        for place, message in problems(error.errors())
+    ]
     more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
     return "; ".join(told[:MOST_PROBLEMS] + more)

@@ -56,11 +56,17 @@ def owned(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
 
 def newest(wanted: Wanted, limit: int) -> sa.Select[Any]:
     """Return the query for the newest of the orders wanted, at most so many."""
-    orders = owned(sa.select(ORDERS), wanted.owner).order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc()).limit(limit)
+    orders = (
+        owned(sa.select(ORDERS), wanted.owner)
+        .order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc())
+        .limit(limit)
+    )
     if wanted.status is not None:
         orders = orders.where(ORDERS.c.status == wanted.status)
     if wanted.reason is not None:
-        orders = orders.where(FAILED, ORDERS.c.status == OrderStatus.CANCELLED, FAILURE_REASON.in_([wanted.reason]))
+        orders = orders.where(
+            FAILED, ORDERS.c.status == OrderStatus.CANCELLED, FAILURE_REASON.in_([wanted.reason])
+        )
     if wanted.customer_id is not None:
         orders = orders.where(ORDERS.c.customer_id == wanted.customer_id)
     if wanted.among is not None:
@@ -73,7 +79,11 @@ def newest(wanted: Wanted, limit: int) -> sa.Select[Any]:
 def still_open(limit: int, owner: str | None) -> sa.Select[Any]:
     """Return the query for the ids of open orders and when they were placed, the oldest first, at most so many."""
     orders = owned(sa.select(ORDERS.c.order_id, ORDERS.c.placed_at), owner)
-    return orders.where(ORDERS.c.status == OrderStatus.PENDING).order_by(ORDERS.c.placed_at, ORDERS.c.order_id).limit(limit)
+    return (
+        orders.where(ORDERS.c.status == OrderStatus.PENDING)
+        .order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
+        .limit(limit)
+    )
 
 
 def by_status(owner: str | None) -> sa.Select[Any]:
@@ -90,8 +100,16 @@ def by_reason(owner: str | None) -> sa.Select[Any]:
 
 def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
     """Return the query for what these orders cost in all, by currency."""
-    known = (ORDERS.c.currency.is_not(None), ORDERS.c.total_minor.is_not(None), ORDERS.c.order_id.in_(order_ids))
-    return owned(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner).where(*known).group_by(ORDERS.c.currency)
+    known = (
+        ORDERS.c.currency.is_not(None),
+        ORDERS.c.total_minor.is_not(None),
+        ORDERS.c.order_id.in_(order_ids),
+    )
+    return (
+        owned(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner)
+        .where(*known)
+        .group_by(ORDERS.c.currency)
+    )
 
 
 def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
@@ -104,9 +122,16 @@ def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
     """Return orders with the numbers of their lines, which are counted and not read, and without details that are long."""
     rows = {row.order_id: row._asdict() | {"failure": _brief(row.failure)} for row in orders}
-    counted = sa.select(LINES.c.order_id, sa.func.count()).where(LINES.c.order_id.in_(rows)).group_by(LINES.c.order_id)
+    counted = (
+        sa.select(LINES.c.order_id, sa.func.count())
+        .where(LINES.c.order_id.in_(rows))
+        .group_by(LINES.c.order_id)
+    )
     lines: dict[str, int] = dict(connection.execute(counted).all())
-    return [OrderEntry.model_validate(row | {"line_count": lines.get(order_id)}) for order_id, row in rows.items()]
+    return [
+        OrderEntry.model_validate(row | {"line_count": lines.get(order_id)})
+        for order_id, row in rows.items()
+    ]
 
 
 def _brief(failure: dict[str, Any] | None) -> dict[str, Any] | None:

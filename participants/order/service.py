@@ -33,7 +33,11 @@ class OrderService:
     """Keeps every order, how it ended and why, also when Temporal has long forgotten its run."""
 
     def __init__(
-        self, engine: sa.Engine, *, review_threshold_minor: int | None = None, review_seconds: int = REVIEW_SECONDS
+        self,
+        engine: sa.Engine,
+        *,
+        review_threshold_minor: int | None = None,
+        review_seconds: int = REVIEW_SECONDS,
     ) -> None:
         """Serve from the database behind `engine`; creates the tables that are missing.
 
@@ -55,20 +59,36 @@ class OrderService:
         def open_record(connection: sa.Connection) -> OrderRejectedEvent | None:
             if not _insert(connection, command, command.order.fingerprint(), OPEN):
                 return _reused(command.order_id)
-            _insert_moves(connection, command.order_id, [StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)])
+            _insert_moves(
+                connection,
+                command.order_id,
+                [StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)],
+            )
             return None
 
-        def standing(connection: sa.Connection, event: OrderRegisteredEvent) -> OrderRegisteredEvent:
+        def standing(
+            connection: sa.Connection, event: OrderRegisteredEvent
+        ) -> OrderRegisteredEvent:
             row = _find(connection, command.order_id)
-            return event if row is None else event.model_copy(update={"known": OrderStatus(row.status)})
+            return (
+                event
+                if row is None
+                else event.model_copy(update={"known": OrderStatus(row.status)})
+            )
 
-        opened = OrderRegisteredEvent(order_id=command.order_id, review_seconds=self._review_of(command.order))
+        opened = OrderRegisteredEvent(
+            order_id=command.order_id, review_seconds=self._review_of(command.order)
+        )
         try:
-            return self._fence.forward(command, opened, open_record, OrderRejectedEvent, again=standing)
+            return self._fence.forward(
+                command, opened, open_record, OrderRejectedEvent, again=standing
+            )
         except KeyReused:
             return _reused(command.order_id)
         except AlreadyCompensated as late:
-            return OrderRejectedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
+            return OrderRejectedEvent(
+                order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late)
+            )
 
     def _review_of(self, order: PlaceOrder) -> int | None:
         """Return how long an order waits for a person's approval; None when it needs none."""
@@ -84,9 +104,17 @@ class OrderService:
         by_hand = {"compensations": _told(command)} if command.compensations else {}
 
         def close(connection: sa.Connection) -> None:
-            closing = {"status": OrderStatus.CONFIRMED, "state": SagaState.COMPLETED, "closed_at": datetime.now(UTC)}
-            closable = (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
-            if not _update(connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand):
+            closing = {
+                "status": OrderStatus.CONFIRMED,
+                "state": SagaState.COMPLETED,
+                "closed_at": datetime.now(UTC),
+            }
+            closable = (
+                (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
+            )
+            if not _update(
+                connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand
+            ):
                 row = _find(connection, command.order_id)
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
@@ -116,7 +144,10 @@ class OrderService:
                 "failure": command.failure.model_dump(mode="json"),
                 "compensations": _told(command),
             }
-            moves = [*command.moves, StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)]
+            moves = [
+                *command.moves,
+                StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now),
+            ]
             if not registered and _insert(connection, command, command.order_fingerprint, story):
                 _insert_moves(connection, command.order_id, moves)
             elif _update(connection, command.order_id, _may_cancel(command), story):
@@ -126,7 +157,9 @@ class OrderService:
             return cancelled
 
         def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
-            mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (ORDERS.c.fingerprint == command.order_fingerprint)
+            mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (
+                ORDERS.c.fingerprint == command.order_fingerprint
+            )
             _add_word(connection, command, mine)
             return event
 
@@ -155,7 +188,9 @@ class OrderService:
     def figures(self, owner: str | None = None) -> tuple[dict[OrderStatus, int], dict[str, int]]:
         """Count the orders by their status, and those that failed by why."""
         with reading(self._engine) as connection:
-            statuses: dict[OrderStatus, int] = dict(connection.execute(reads.by_status(owner)).all())
+            statuses: dict[OrderStatus, int] = dict(
+                connection.execute(reads.by_status(owner)).all()
+            )
             reasons: dict[str, int] = dict(connection.execute(reads.by_reason(owner)).all())
         return {status: statuses.get(status, 0) for status in OrderStatus}, reasons
 
@@ -167,7 +202,9 @@ class OrderService:
 
     def statuses(self, order_ids: Collection[str]) -> dict[str, OrderStatus]:
         """Return how these orders stand on record; those that are not there are left out."""
-        known = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(ORDERS.c.order_id.in_(order_ids))
+        known = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(
+            ORDERS.c.order_id.in_(order_ids)
+        )
         with reading(self._engine) as connection:
             return {row.order_id: OrderStatus(row.status) for row in connection.execute(known)}
 
@@ -199,7 +236,9 @@ class OrderService:
         """Return the saga's moves as far as the record knows them: the first while it is open, all once it is closed."""
         wanted = sa.select(MOVES).where(MOVES.c.order_id == order_id).order_by(MOVES.c.number)
         with reading(self._engine) as connection:
-            return tuple(StateMove.model_validate(row._asdict()) for row in connection.execute(wanted))
+            return tuple(
+                StateMove.model_validate(row._asdict()) for row in connection.execute(wanted)
+            )
 
 
 def _find(connection: sa.Connection, order_id: str, owner: str | None = None) -> sa.Row[Any] | None:
@@ -208,7 +247,10 @@ def _find(connection: sa.Connection, order_id: str, owner: str | None = None) ->
 
 
 def _insert(
-    connection: sa.Connection, command: RegisterOrderCommand | CancelOrderCommand, fingerprint: str, standing: Mapping[str, Any]
+    connection: sa.Connection,
+    command: RegisterOrderCommand | CancelOrderCommand,
+    fingerprint: str,
+    standing: Mapping[str, Any],
 ) -> bool:
     """Write a new order and its lines; False when there is an order of that id."""
     order_id, order = command.order_id, command.order
@@ -223,26 +265,38 @@ def _insert(
     }
     if not insert_new(connection, ORDERS, {**row, **standing}):
         return False
-    lines = [{"order_id": order_id, "line": n, **line.model_dump()} for n, line in enumerate(order.lines or ())]
+    lines = [
+        {"order_id": order_id, "line": n, **line.model_dump()}
+        for n, line in enumerate(order.lines or ())
+    ]
     if lines:
         connection.execute(sa.insert(LINES), lines)
     return True
 
 
-def _update(connection: sa.Connection, order_id: str, condition: sa.ColumnElement[bool], standing: Mapping[str, Any]) -> bool:
+def _update(
+    connection: sa.Connection,
+    order_id: str,
+    condition: sa.ColumnElement[bool],
+    standing: Mapping[str, Any],
+) -> bool:
     """Close an order; False when there is none of that id that meets the condition."""
     order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
     return connection.execute(order.values(**standing)).rowcount == 1
 
 
 def _add_word(
-    connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCommand, condition: sa.ColumnElement[bool]
+    connection: sa.Connection,
+    command: ConfirmOrderCommand | CancelOrderCommand,
+    condition: sa.ColumnElement[bool],
 ) -> None:
     """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
     name = type(command).__name__
     word = [told for told in _told(command) if told["command"] == name and told["settled"]]
     row = _find(connection, command.order_id) if word else None
-    if row is None or any(told["command"] == name and told["settled"] for told in row.compensations):
+    if row is None or any(
+        told["command"] == name and told["settled"] for told in row.compensations
+    ):
         return
     others = [told for told in row.compensations if told["command"] != name]
     _update(connection, command.order_id, condition, {"compensations": [*others, *word]})
@@ -254,7 +308,10 @@ def _told(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, A
 
 
 def _insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
-    rows = [{"order_id": order_id, "number": number, **move.model_dump()} for number, move in enumerate(moves)]
+    rows = [
+        {"order_id": order_id, "number": number, **move.model_dump()}
+        for number, move in enumerate(moves)
+    ]
     connection.execute(sa.insert(MOVES), rows)
 
 
@@ -272,10 +329,14 @@ def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
     if command.failure.reason == "INVALID_ORDER":
         return sa.false()
     own = ORDERS.c.fingerprint == command.order_fingerprint
-    took_back = any(compensation.command != "CancelOrderCommand" for compensation in command.compensations)
+    took_back = any(
+        compensation.command != "CancelOrderCommand" for compensation in command.compensations
+    )
     return own if took_back else own & (ORDERS.c.status != OrderStatus.CONFIRMED)
 
 
 def _reused(order_id: str) -> OrderRejectedEvent:
     message = f"the order id {order_id} belongs to another order; choose another id"
-    return OrderRejectedEvent(order_id=order_id, reason="ORDER_ID_REUSED", message=message, details={"order_id": order_id})
+    return OrderRejectedEvent(
+        order_id=order_id, reason="ORDER_ID_REUSED", message=message, details={"order_id": order_id}
+    )

@@ -7,7 +7,12 @@ import sqlalchemy as sa
 
 from contracts.base import MAX_TOTAL_MINOR
 from contracts.money import money
-from contracts.payment import DepositMoneyCommand, DepositRefusedEvent, MoneyDepositedEvent, WalletView
+from contracts.payment import (
+    DepositMoneyCommand,
+    DepositRefusedEvent,
+    MoneyDepositedEvent,
+    WalletView,
+)
 from participants.payment.ledger import DEPOSITS, legs, post, wallet_account
 from participants.payment.tables import DEPOSIT_REASONS, LEDGER, WALLETS
 from temporal_saga.database import insert_missing
@@ -34,7 +39,9 @@ def open_wallets(connection: sa.Connection, wallets: Iterable[WalletView]) -> se
 def _first_deposit(wallet: WalletView) -> list[dict[str, Any]]:
     """Return both legs of the deposit that opens a wallet."""
     account = wallet_account(wallet.customer_id)
-    return legs(f"deposit/{wallet.customer_id}", DEPOSITS, account, wallet.balance_minor, wallet.currency)
+    return legs(
+        f"deposit/{wallet.customer_id}", DEPOSITS, account, wallet.balance_minor, wallet.currency
+    )
 
 
 def currencies(connection: sa.Connection, customers: Collection[str]) -> dict[str, str]:
@@ -82,7 +89,9 @@ def _refusal(command: DepositMoneyCommand, row: sa.Row[Any] | None) -> DepositRe
         return DepositRefusedEvent(reason="CURRENCY_MISMATCH", message=message)
     balance = row.balance_minor + command.amount_minor
     if balance < 0:
-        asked, left = (money(minor, row.currency) for minor in (-command.amount_minor, row.balance_minor))
+        asked, left = (
+            money(minor, row.currency) for minor in (-command.amount_minor, row.balance_minor)
+        )
         message = f"{asked} are to be taken out, and there are {left} in the wallet"
         return DepositRefusedEvent(reason="INSUFFICIENT_FUNDS", message=message)
     if command.amount_minor > 0 and balance > MAX_TOTAL_MINOR:

@@ -29,7 +29,9 @@ def post(
     connection.execute(sa.insert(LEDGER), movement)
 
 
-def legs(transaction_id: str, debit: str, credit: str, amount: int, currency: str) -> list[dict[str, Any]]:
+def legs(
+    transaction_id: str, debit: str, credit: str, amount: int, currency: str
+) -> list[dict[str, Any]]:
     """Return both legs of one movement of money, as rows of the ledger."""
     shared = {"transaction_id": transaction_id, "currency": currency, "at": datetime.now(UTC)}
     return [

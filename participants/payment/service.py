@@ -52,17 +52,30 @@ class PaymentService:
                 # Should money come in before the lock, there is no decline, and the next round takes it.
                 if decline := _decline(command, _lock(connection, command.customer_id)):
                     return decline
-            payment = command.model_dump(include={"order_id", "customer_id", "currency", "amount_minor"})
+            payment = command.model_dump(
+                include={"order_id", "customer_id", "currency", "amount_minor"}
+            )
             connection.execute(sa.insert(PAYMENTS).values(**payment))
             customer = wallet_account(command.customer_id)
-            post(connection, command.idempotency_key, customer, SHOP, command.amount_minor, command.currency)
+            post(
+                connection,
+                command.idempotency_key,
+                customer,
+                SHOP,
+                command.amount_minor,
+                command.currency,
+            )
             return None
 
-        paid = PaymentCompletedEvent(order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor)
+        paid = PaymentCompletedEvent(
+            order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor
+        )
         try:
             return self._fence.forward(command, paid, charge, PaymentFailedEvent)
         except AlreadyCompensated as late:
-            return PaymentFailedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
+            return PaymentFailedEvent(
+                order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late)
+            )
 
     def refund(self, command: RefundPaymentCommand) -> PaymentRefundedEvent:
         """Give back what the payment took; nothing, if it took nothing.
@@ -76,17 +89,32 @@ class PaymentService:
                 return refunded(command.currency, 0)
             # The payment's own record says what was taken and from whom, whatever the refund names.
             payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
-            paid = connection.execute(payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)).one()
+            paid = connection.execute(
+                payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)
+            ).one()
             wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == paid.customer_id)
-            connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor + paid.amount_minor))
+            connection.execute(
+                wallet.values(balance_minor=WALLETS.c.balance_minor + paid.amount_minor)
+            )
             customer = wallet_account(paid.customer_id)
-            post(connection, command.idempotency_key, SHOP, customer, paid.amount_minor, paid.currency)
+            post(
+                connection,
+                command.idempotency_key,
+                SHOP,
+                customer,
+                paid.amount_minor,
+                paid.currency,
+            )
             return refunded(paid.currency, paid.amount_minor)
 
         def refunded(currency: str, amount_minor: int) -> PaymentRefundedEvent:
-            return PaymentRefundedEvent(order_id=command.order_id, currency=currency, refunded_minor=amount_minor)
+            return PaymentRefundedEvent(
+                order_id=command.order_id, currency=currency, refunded_minor=amount_minor
+            )
 
-        return self._fence.compensate(command, refunded(command.currency, command.amount_minor), give_back)
+        return self._fence.compensate(
+            command, refunded(command.currency, command.amount_minor), give_back
+        )
 
     def open(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet, once; the others stay as they are.
@@ -104,7 +132,9 @@ class PaymentService:
                 for customer_id, currency in currencies(connection, left).items()
                 if currency != told[customer_id].currency
             }
-            return WalletsOpenedEvent(opened=len(opened), left=len(left) - len(others), in_other_currency=others)
+            return WalletsOpenedEvent(
+                opened=len(opened), left=len(left) - len(others), in_other_currency=others
+            )
 
         all_new = WalletsOpenedEvent(opened=len(command.wallets), left=0)
         return self._fence.once(command, all_new, open_missing)
@@ -143,12 +173,19 @@ def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
         WALLETS.c.currency == command.currency,
         WALLETS.c.balance_minor >= command.amount_minor,
     )
-    return connection.execute(wallet.values(balance_minor=WALLETS.c.balance_minor - command.amount_minor)).rowcount == 1
+    return (
+        connection.execute(
+            wallet.values(balance_minor=WALLETS.c.balance_minor - command.amount_minor)
+        ).rowcount
+        == 1
+    )
 
 
 def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
     """Lock a customer's wallet, so that what is decided from it stays true; return it, or None when there is none."""
-    return connection.execute(sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id).with_for_update()).one_or_none()
+    return connection.execute(
+        sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id).with_for_update()
+    ).one_or_none()
 
 
 def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> PaymentFailedEvent | None:
@@ -175,5 +212,9 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
         reason="INSUFFICIENT_FUNDS",
         message=f"the order costs {money(command.amount_minor, row.currency)}, "
         f"and there are {money(row.balance_minor, row.currency)} in the wallet",
-        details={"asked_minor": command.amount_minor, "balance_minor": row.balance_minor, "currency": row.currency},
+        details={
+            "asked_minor": command.amount_minor,
+            "balance_minor": row.balance_minor,
+            "currency": row.currency,
+        },
     )

@@ -14,7 +14,9 @@ WALLETS = sa.Table(
     METADATA,
     sa.Column("customer_id", sa.String(64), primary_key=True),
     sa.Column("currency", sa.String(3), nullable=False),
-    sa.Column("balance_minor", sa.BigInteger, sa.CheckConstraint("balance_minor >= 0"), nullable=False),
+    sa.Column(
+        "balance_minor", sa.BigInteger, sa.CheckConstraint("balance_minor >= 0"), nullable=False
+    ),
 )
 
 PAYMENTS = sa.Table(

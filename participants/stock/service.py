@@ -40,7 +40,9 @@ class StockService:
         self._engine = engine
         self._fence = Fence(engine, FENCE)
 
-    def decrease(self, command: DecreaseStockCommand) -> StockDecreasedEvent | StockDecreaseFailedEvent:
+    def decrease(
+        self, command: DecreaseStockCommand
+    ) -> StockDecreasedEvent | StockDecreaseFailedEvent:
         """Take every line once, or none and refuse for a reason of business.
 
         Raises:
@@ -55,9 +57,16 @@ class StockService:
             return None
 
         try:
-            return self._fence.forward(command, StockDecreasedEvent(order_id=command.order_id), take, StockDecreaseFailedEvent)
+            return self._fence.forward(
+                command,
+                StockDecreasedEvent(order_id=command.order_id),
+                take,
+                StockDecreaseFailedEvent,
+            )
         except AlreadyCompensated as late:
-            return StockDecreaseFailedEvent(order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late))
+            return StockDecreaseFailedEvent(
+                order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late)
+            )
 
     def restore(self, command: RestoreStockCommand) -> StockRestoredEvent:
         """Put back what the order took; nothing, if it took nothing.
@@ -68,10 +77,17 @@ class StockService:
 
         def put_back(connection: sa.Connection, taken: bool) -> StockRestoredEvent:
             if taken:
-                _move(connection, command, _lock_taken(connection, compensated_key(command.idempotency_key)), +1)
+                _move(
+                    connection,
+                    command,
+                    _lock_taken(connection, compensated_key(command.idempotency_key)),
+                    +1,
+                )
             return StockRestoredEvent(order_id=command.order_id, restored=taken)
 
-        return self._fence.compensate(command, StockRestoredEvent(order_id=command.order_id, restored=True), put_back)
+        return self._fence.compensate(
+            command, StockRestoredEvent(order_id=command.order_id, restored=True), put_back
+        )
 
     def offer(self, command: OfferProductsCommand) -> ProductsOfferedEvent:
         """Add the products that are new, and give the others their names and prices, once.
@@ -112,11 +128,17 @@ def _per_sku(lines: Iterable[StockLine]) -> Counter[str]:
 
 def _lock(connection: sa.Connection, asked: Counter[str]) -> dict[str, int]:
     """Lock the products in the order of their SKUs, so that two carts never wait in a circle; return what is available."""
-    rows = sa.select(PRODUCTS.c.sku, PRODUCTS.c.available).where(PRODUCTS.c.sku.in_(asked)).order_by(PRODUCTS.c.sku)
+    rows = (
+        sa.select(PRODUCTS.c.sku, PRODUCTS.c.available)
+        .where(PRODUCTS.c.sku.in_(asked))
+        .order_by(PRODUCTS.c.sku)
+    )
     return {row.sku: row.available for row in connection.execute(rows.with_for_update())}
 
 
-def _shortage(order_id: str, asked: Counter[str], available: dict[str, int]) -> StockDecreaseFailedEvent | None:
+def _shortage(
+    order_id: str, asked: Counter[str], available: dict[str, int]
+) -> StockDecreaseFailedEvent | None:
     """Say which lines cannot be served, or None when all can."""
     if unknown := sorted(asked.keys() - available.keys()):
         return StockDecreaseFailedEvent(
@@ -125,14 +147,20 @@ def _shortage(order_id: str, asked: Counter[str], available: dict[str, int]) -> 
             message=f"not a product of this shop: {', '.join(unknown)}",
             details={"skus": list(unknown)},
         )
-    short = [(sku, count, available[sku]) for sku, count in sorted(asked.items()) if count > available[sku]]
+    short = [
+        (sku, count, available[sku])
+        for sku, count in sorted(asked.items())
+        if count > available[sku]
+    ]
     if not short:
         return None
     return StockDecreaseFailedEvent(
         order_id=order_id,
         reason="OUT_OF_STOCK",
         message="; ".join(f"{sku}: {count} asked, {left} left" for sku, count, left in short),
-        details={"short": [{"sku": sku, "asked": count, "available": left} for sku, count, left in short]},
+        details={
+            "short": [{"sku": sku, "asked": count, "available": left} for sku, count, left in short]
+        },
     )
 
 
@@ -141,18 +169,35 @@ def _lock_taken(connection: sa.Connection, key: str) -> list[StockLine]:
 
     The log says what goes back, whatever the restoring names.
     """
-    log = sa.select(MOVEMENTS.c.line, MOVEMENTS.c.sku, MOVEMENTS.c.change).join(PRODUCTS).where(MOVEMENTS.c.command_key == key)
+    log = (
+        sa.select(MOVEMENTS.c.line, MOVEMENTS.c.sku, MOVEMENTS.c.change)
+        .join(PRODUCTS)
+        .where(MOVEMENTS.c.command_key == key)
+    )
     rows = connection.execute(log.order_by(PRODUCTS.c.sku).with_for_update(of=PRODUCTS))
-    return [StockLine(sku=row.sku, quantity=-row.change) for row in sorted(rows, key=lambda row: row.line)]
+    return [
+        StockLine(sku=row.sku, quantity=-row.change)
+        for row in sorted(rows, key=lambda row: row.line)
+    ]
 
 
 def _move(
-    connection: sa.Connection, command: DecreaseStockCommand | RestoreStockCommand, lines: Sequence[StockLine], sign: int
+    connection: sa.Connection,
+    command: DecreaseStockCommand | RestoreStockCommand,
+    lines: Sequence[StockLine],
+    sign: int,
 ) -> None:
     """Change what is available, and log it line by line."""
     changes = [{"of": sku, "by": sign * count} for sku, count in sorted(_per_sku(lines).items())]
     product = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
     connection.execute(product.values(available=PRODUCTS.c.available + sa.bindparam("by")), changes)
-    shared = {"command_key": command.idempotency_key, "order_id": command.order_id, "at": datetime.now(UTC)}
-    moves = [shared | {"line": number, "sku": line.sku, "change": sign * line.quantity} for number, line in enumerate(lines)]
+    shared = {
+        "command_key": command.idempotency_key,
+        "order_id": command.order_id,
+        "at": datetime.now(UTC),
+    }
+    moves = [
+        shared | {"line": number, "sku": line.sku, "change": sign * line.quantity}
+        for number, line in enumerate(lines)
+    ]
     connection.execute(sa.insert(MOVEMENTS), moves)

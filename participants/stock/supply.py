@@ -33,7 +33,10 @@ def add(connection: sa.Connection, products: Iterable[StockView]) -> set[str]:
     """
     # In the order of their SKUs, so that two that add the same products never wait in a circle.
     by_sku = {product.sku: product for product in sorted(products, key=lambda product: product.sku)}
-    rows = [{"sku": p.sku, "name": p.name, "initial": p.available, "available": p.available} for p in by_sku.values()]
+    rows = [
+        {"sku": p.sku, "name": p.name, "initial": p.available, "available": p.available}
+        for p in by_sku.values()
+    ]
     added = insert_missing(connection, PRODUCTS, rows)
     _price(connection, {sku: by_sku[sku].prices for sku in sorted(added)})
     return added

@@ -44,6 +44,11 @@ PRICES = sa.Table(
     METADATA,
     sa.Column("sku", sa.ForeignKey(PRODUCTS.c.sku), primary_key=True),
     sa.Column("currency", sa.String(3), primary_key=True),
-    sa.Column("unit_price_minor", sa.BigInteger, sa.CheckConstraint("unit_price_minor >= 0"), nullable=False),
+    sa.Column(
+        "unit_price_minor",
+        sa.BigInteger,
+        sa.CheckConstraint("unit_price_minor >= 0"),
+        nullable=False,
+    ),
     comment="List prices. What an order's line costs stands on the line.",
 )

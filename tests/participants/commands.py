@@ -45,7 +45,9 @@ ORDER = PlaceOrder(
     ),
 )
 OTHER_ORDER = ORDER.model_copy(update={"customer_id": "13047"})
-FREE_ORDER = ORDER.model_copy(update={"lines": (OrderLine(sku="GIFT", quantity=1, unit_price_minor=0),)})
+FREE_ORDER = ORDER.model_copy(
+    update={"lines": (OrderLine(sku="GIFT", quantity=1, unit_price_minor=0),)}
+)
 
 OUT_OF_STOCK = Failure(
     step="DecreaseStock",
@@ -60,7 +62,9 @@ TAKEN_BACK = (
         step="RegisterOrder",
         command="CancelOrderCommand",
         state="SETTLED",
-        settled=Settlement(by="Eve", reason="the bank did it", evidence="https://bank.example/42", at=START),
+        settled=Settlement(
+            by="Eve", reason="the bank did it", evidence="https://bank.example/42", at=START
+        ),
     ),
 )
 
@@ -75,7 +79,9 @@ def backward_key(order_id: str, step: str) -> str:
     return compensation_key(forward_key(order_id, step))
 
 
-def pay(order_id: str, amount_minor: int, *, customer_id: str = "ann", currency: str = "GBP") -> ProcessPaymentCommand:
+def pay(
+    order_id: str, amount_minor: int, *, customer_id: str = "ann", currency: str = "GBP"
+) -> ProcessPaymentCommand:
     """Return the command that charges for an order."""
     return ProcessPaymentCommand(
         idempotency_key=forward_key(order_id, "ProcessPayment"),
@@ -86,7 +92,9 @@ def pay(order_id: str, amount_minor: int, *, customer_id: str = "ann", currency:
     )
 
 
-def refund(order_id: str, amount_minor: int, *, customer_id: str = "ann", currency: str = "GBP") -> RefundPaymentCommand:
+def refund(
+    order_id: str, amount_minor: int, *, customer_id: str = "ann", currency: str = "GBP"
+) -> RefundPaymentCommand:
     """Return the command that takes `pay` back."""
     return RefundPaymentCommand(
         idempotency_key=backward_key(order_id, "ProcessPayment"),
@@ -100,19 +108,27 @@ def refund(order_id: str, amount_minor: int, *, customer_id: str = "ann", curren
 def take(order_id: str, *lines: tuple[str, int]) -> DecreaseStockCommand:
     """Return the command that takes lines of (SKU, quantity) from stock."""
     return DecreaseStockCommand(
-        idempotency_key=forward_key(order_id, "DecreaseStock"), order_id=order_id, lines=_stock_lines(lines)
+        idempotency_key=forward_key(order_id, "DecreaseStock"),
+        order_id=order_id,
+        lines=_stock_lines(lines),
     )
 
 
 def put_back(order_id: str, *lines: tuple[str, int]) -> RestoreStockCommand:
     """Return the command that takes `take` back."""
     return RestoreStockCommand(
-        idempotency_key=backward_key(order_id, "DecreaseStock"), order_id=order_id, lines=_stock_lines(lines)
+        idempotency_key=backward_key(order_id, "DecreaseStock"),
+        order_id=order_id,
+        lines=_stock_lines(lines),
     )
 
 
 def register(
-    order_id: str, order: PlaceOrder = ORDER, *, start: datetime = START, request_key: str | None = None
+    order_id: str,
+    order: PlaceOrder = ORDER,
+    *,
+    start: datetime = START,
+    request_key: str | None = None,
 ) -> RegisterOrderCommand:
     """Return the command that opens an order."""
     return RegisterOrderCommand(
@@ -135,11 +151,18 @@ def confirm(order_id: str, *, start: datetime = START) -> ConfirmOrderCommand:
 
 def settled_confirm(order_id: str) -> ConfirmOrderCommand:
     """Return the command that closes an order as CONFIRMED, by the word of a person who settled it."""
-    told = Compensation(step="ConfirmOrder", command="ConfirmOrderCommand", state="SETTLED", settled=TAKEN_BACK[1].settled)
+    told = Compensation(
+        step="ConfirmOrder",
+        command="ConfirmOrderCommand",
+        state="SETTLED",
+        settled=TAKEN_BACK[1].settled,
+    )
     return confirm(order_id).model_copy(update={"compensations": (told,)})
 
 
-def cancel(order_id: str, order: DraftOrder = ORDER, *, start: datetime = START, **story: Any) -> CancelOrderCommand:
+def cancel(
+    order_id: str, order: DraftOrder = ORDER, *, start: datetime = START, **story: Any
+) -> CancelOrderCommand:
     """Return the command that closes an order as CANCELLED."""
     told = {"failure": OUT_OF_STOCK, "compensations": TAKEN_BACK, "request_key": None} | story
     return CancelOrderCommand(
@@ -154,7 +177,12 @@ def cancel(order_id: str, order: DraftOrder = ORDER, *, start: datetime = START,
 
 
 def deposit(
-    key: str, amount_minor: int, *, customer_id: str = "ann", currency: str = "GBP", reason: str = "in"
+    key: str,
+    amount_minor: int,
+    *,
+    customer_id: str = "ann",
+    currency: str = "GBP",
+    reason: str = "in",
 ) -> DepositMoneyCommand:
     """Return the command that puts money into a wallet."""
     return DepositMoneyCommand(
@@ -178,7 +206,9 @@ def open_wallets(key: str, *wallets: tuple[str, str, int]) -> OpenWalletsCommand
 
 def move(key: str, change: int, *, sku: str = "A", reason: str = "delivery") -> MoveStockCommand:
     """Return the command that moves stock without an order."""
-    return MoveStockCommand(idempotency_key=f"movement/{key}", sku=sku, change=change, reason=reason, by="till-7")
+    return MoveStockCommand(
+        idempotency_key=f"movement/{key}", sku=sku, change=change, reason=reason, by="till-7"
+    )
 
 
 def offer(key: str, *products: ProductOffer) -> OfferProductsCommand:

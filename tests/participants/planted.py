@@ -16,8 +16,13 @@ def spend(customer: str, amount: int) -> str:
 
 def post(transaction_id: str, amount: int) -> str:
     """Write a movement from ann's wallet to the shop."""
-    legs = ((f"'{transaction_id}', '{account}', 'GBP', {leg}") for account, leg in (("wallet:ann", -amount), ("shop", amount)))
-    return "INSERT INTO ledger " + " UNION ALL ".join(f"SELECT {leg}, at FROM fence WHERE key = '{DONE}{PAID}'" for leg in legs)
+    legs = (
+        (f"'{transaction_id}', '{account}', 'GBP', {leg}")
+        for account, leg in (("wallet:ann", -amount), ("shop", amount))
+    )
+    return "INSERT INTO ledger " + " UNION ALL ".join(
+        f"SELECT {leg}, at FROM fence WHERE key = '{DONE}{PAID}'" for leg in legs
+    )
 
 
 def change(transaction_id: str, by: int) -> str:
@@ -79,7 +84,9 @@ M1 = (
     ),
     planted("payment", "M1", "a wallet is not what the ledger makes it", spend("ann", 1)),
     planted(
-        *("payment", "M1", "a payment and the ledger tell different amounts"), change(f"{DONE}{PAID}", 100), spend("ann", 100)
+        *("payment", "M1", "a payment and the ledger tell different amounts"),
+        change(f"{DONE}{PAID}", 100),
+        spend("ann", 100),
     ),
     planted(
         *("payment", "M1", "wallets and shop do not hold what was deposited"),
@@ -87,7 +94,11 @@ M1 = (
     ),
 )
 M2 = (
-    planted(*("payment", "M2", "a refund gives back more than was charged"), post(f"{DEAD}{REFUNDED}", -100), spend("ann", -100)),
+    planted(
+        *("payment", "M2", "a refund gives back more than was charged"),
+        post(f"{DEAD}{REFUNDED}", -100),
+        spend("ann", -100),
+    ),
     planted(
         *("payment", "M2", "a refund gives back more than was charged"),
         *without_constraints("payments"),
@@ -95,7 +106,12 @@ M2 = (
         change(f"{SHORT}{REFUNDED}", -100),
         spend("ann", -100),
     ),
-    planted("payment", "M2", "an order has more than one payment", *twice("payments", "order_id = 'done'")),
+    planted(
+        "payment",
+        "M2",
+        "an order has more than one payment",
+        *twice("payments", "order_id = 'done'"),
+    ),
     planted(
         *("payment", "M2", "a wallet is below zero"),
         *without_constraints("wallets"),
@@ -111,14 +127,20 @@ E1_OF_PAYMENT = (
         f"DELETE FROM ledger WHERE transaction_id = 'order-free{PAID}' AND account = 'shop'",
     ),
     planted("payment", "E1", "money moved that no command moved", forget(f"{DONE}{PAID}")),
-    planted("payment", "E1", "money moved that no command moved", outcome(f"{DONE}{PAID}", "REFUSED")),
+    planted(
+        "payment", "E1", "money moved that no command moved", outcome(f"{DONE}{PAID}", "REFUSED")
+    ),
     planted("payment", "E1", "money moved that no command moved", forget(f"{SHORT}{REFUNDED}")),
     planted("payment", "E1", "money moved that no command moved", forget("paid-in/bonus")),
     planted("payment", "E1", "a payment stands that no command made", forget(f"{DONE}{PAID}")),
-    planted(*("payment", "E1", "a command was applied, and there is no payment"), "DELETE FROM payments WHERE order_id = 'done'"),
+    planted(
+        *("payment", "E1", "a command was applied, and there is no payment"),
+        "DELETE FROM payments WHERE order_id = 'done'",
+    ),
     *(
         planted(
-            *("payment", "E1", "a command was applied, and no money moved"), f"DELETE FROM ledger WHERE transaction_id = '{key}'"
+            *("payment", "E1", "a command was applied, and no money moved"),
+            f"DELETE FROM ledger WHERE transaction_id = '{key}'",
         )
         for key in (f"order-free{PAID}", f"order-free-back{REFUNDED}")
     ),
@@ -146,7 +168,9 @@ E2_OF_PAYMENT = (
     ),
 )
 S1 = (
-    planted("stock", "S1", "what is available is not what the movements make it", in_stock("MUG", -1)),
+    planted(
+        "stock", "S1", "what is available is not what the movements make it", in_stock("MUG", -1)
+    ),
     planted(
         *("stock", "S1", "less than nothing is available"),
         *without_constraints("products"),
@@ -171,7 +195,9 @@ E1_OF_STOCK = (
         in_stock("MUG", -2),
     ),
     planted("stock", "E1", "stock moved that no command moved", forget(f"{DONE}{TAKEN}")),
-    planted("stock", "E1", "stock moved that no command moved", outcome(f"{DONE}{TAKEN}", "REFUSED")),
+    planted(
+        "stock", "E1", "stock moved that no command moved", outcome(f"{DONE}{TAKEN}", "REFUSED")
+    ),
     planted("stock", "E1", "stock moved that no command moved", forget("movement/delivery")),
     planted(
         *("stock", "E1", "a command was applied, and no stock moved"),
@@ -204,7 +230,12 @@ O1 = (
         *("order", "O1", "a move is not legal"),
         "UPDATE moves SET state = 'AWAITING_REVIEW' WHERE order_id = 'done' AND number = 1",
     ),
-    planted("order", "O1", "the moves have a gap", "UPDATE moves SET number = 7 WHERE order_id = 'done' AND number = 2"),
+    planted(
+        "order",
+        "O1",
+        "the moves have a gap",
+        "UPDATE moves SET number = 7 WHERE order_id = 'done' AND number = 2",
+    ),
     planted("order", "O1", "the moves have a gap", "DELETE FROM moves WHERE order_id = 'done'"),
     planted(
         *("order", "O1", "the moves do not end at the state of the order"),
@@ -233,6 +264,22 @@ E1_OF_ORDER = (
 )
 E2_OF_ORDER = (
     planted("order", "E2", NOT_SHUT_OUT, outcome(f"{BACK}{REGISTERED}", "APPLIED")),
-    planted("order", "E2", "an order is not cancelled though its registration was compensated", *reopen("back")),
+    planted(
+        "order",
+        "E2",
+        "an order is not cancelled though its registration was compensated",
+        *reopen("back"),
+    ),
 )
-PLANTED = (*M1, *M2, *E1_OF_PAYMENT, *E2_OF_PAYMENT, *S1, *E1_OF_STOCK, *E2_OF_STOCK, *O1, *E1_OF_ORDER, *E2_OF_ORDER)
+PLANTED = (
+    *M1,
+    *M2,
+    *E1_OF_PAYMENT,
+    *E2_OF_PAYMENT,
+    *S1,
+    *E1_OF_STOCK,
+    *E2_OF_STOCK,
+    *O1,
+    *E1_OF_ORDER,
+    *E2_OF_ORDER,
+)

@@ -11,13 +11,29 @@ from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
-from tests.participants.commands import START, cancel, confirm, deposit, move, pay, put_back, refund, register, take
+from tests.participants.commands import (
+    START,
+    cancel,
+    confirm,
+    deposit,
+    move,
+    pay,
+    put_back,
+    refund,
+    register,
+    take,
+)
 
 GIFT = OrderLine(sku="GIFT", quantity=1, unit_price_minor=0)
 MUG = OrderLine(sku="MUG", quantity=2, unit_price_minor=300)
 CAP = OrderLine(sku="CAP", quantity=1, unit_price_minor=450)
 
-WHY = Failure(step="DecreaseStock", event="StockDecreaseFailedEvent", reason="OUT_OF_STOCK", message="there is none")
+WHY = Failure(
+    step="DecreaseStock",
+    event="StockDecreaseFailedEvent",
+    reason="OUT_OF_STOCK",
+    message="there is none",
+)
 EVE = Settlement(by="Eve", reason="the bank refuses it", evidence="letter 42", at=START)
 
 
@@ -27,7 +43,9 @@ class Shop:
     def __init__(self, new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> None:
         self.ordered: dict[str, PlaceOrder] = {}
         urls = {name: new_database() for name in ("order", "payment", "stock")}
-        self.settings = Settings.model_validate({f"{name}_database_url": url for name, url in urls.items()})
+        self.settings = Settings.model_validate(
+            {f"{name}_database_url": url for name, url in urls.items()}
+        )
         self.engines = {name: opened(url) for name, url in urls.items()}
         self.order = OrderService(self.engines["order"])
         self.payment = PaymentService(self.engines["payment"])
@@ -38,7 +56,9 @@ class Shop:
                 WalletView(customer_id="bob", currency="GBP", balance_minor=1_000),
             ]
         )
-        self.stock.add_products(StockView(sku=sku, name=sku, available=20) for sku in ("CAP", "GIFT", "MUG"))
+        self.stock.add_products(
+            StockView(sku=sku, name=sku, available=20) for sku in ("CAP", "GIFT", "MUG")
+        )
 
     def trade(self) -> None:
         """Let ann's orders go every way that an order can go.
@@ -79,14 +99,19 @@ class Shop:
 
     def take(self, order_id: str) -> None:
         """Take an order's lines from stock."""
-        self.stock.decrease(take(order_id, *((line.sku, line.quantity) for line in self.ordered[order_id].lines)))
+        self.stock.decrease(
+            take(order_id, *((line.sku, line.quantity) for line in self.ordered[order_id].lines))
+        )
 
     def cancel(self, order_id: str) -> None:
         """Take back all that an order did, as a saga does."""
         order = self.ordered.get(order_id, order_of(CAP))
         self.stock.restore(put_back(order_id, *((line.sku, line.quantity) for line in order.lines)))
         self.payment.refund(refund(order_id, order.total_minor))
-        self.close(order_id, Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="DONE"))
+        self.close(
+            order_id,
+            Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="DONE"),
+        )
 
     def confirm(self, order_id: str) -> None:
         """Close an order as confirmed, whatever is kept of it."""
@@ -106,13 +131,18 @@ class Shop:
 
 def settled(step: str) -> Sequence[Compensation]:
     """Return the compensations of a rollback of which a person settled one."""
-    command = {"ProcessPayment": "RefundPaymentCommand", "DecreaseStock": "RestoreStockCommand"}[step]
+    command = {"ProcessPayment": "RefundPaymentCommand", "DecreaseStock": "RestoreStockCommand"}[
+        step
+    ]
     return (Compensation(step=step, command=command, state="SETTLED", settled=EVE),)
 
 
 def without_constraints(table: str) -> tuple[str, str]:
     """Return the statements that put a table without keys and checks in the place of one, with the same rows."""
-    return f"ALTER TABLE {table} RENAME TO {table}_before", f"CREATE TABLE {table} AS SELECT * FROM {table}_before"
+    return (
+        f"ALTER TABLE {table} RENAME TO {table}_before",
+        f"CREATE TABLE {table} AS SELECT * FROM {table}_before",
+    )
 
 
 def order_of(*lines: OrderLine) -> PlaceOrder:

@@ -71,7 +71,9 @@ def test_a_commit_on_sqlite_is_on_disk(engine: sa.Engine) -> None:
     """SQLite syncs every commit, lets readers and writers work side by side, and enforces foreign keys."""
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     with engine.connect() as connection:
-        assert {pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() for pragma in wanted} == wanted
+        assert {
+            pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() for pragma in wanted
+        } == wanted
 
 
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
@@ -89,14 +91,21 @@ def test_a_new_file_that_somebody_is_writing_to_is_waited_for(engine: sa.Engine)
 
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
-def test_isolation_does_not_depend_on_how_the_server_is_set_up(engine: sa.Engine, database_url: str) -> None:
+def test_isolation_does_not_depend_on_how_the_server_is_set_up(
+    engine: sa.Engine, database_url: str
+) -> None:
     """PostgreSQL works READ COMMITTED, as the fence needs it, whatever the server's own default is."""
     user = sa.make_url(database_url).username
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"ALTER ROLE {user} SET default_transaction_isolation = 'serializable'")
+        connection.exec_driver_sql(
+            f"ALTER ROLE {user} SET default_transaction_isolation = 'serializable'"
+        )
     engine.dispose()  # such a setting holds for connections made from now on
     with engine.connect() as connection:
-        assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "read committed"
+        assert (
+            connection.exec_driver_sql("SHOW transaction_isolation").scalar_one()
+            == "read committed"
+        )
 
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
@@ -109,7 +118,9 @@ def test_a_connection_that_was_ended_between_two_uses_is_not_noticed(engine: sa.
     killer = sa.create_engine(engine.url, poolclass=sa.pool.NullPool)
     with killer.connect() as connection:
         for backend in before:
-            assert connection.scalar(sa.select(sa.func.pg_terminate_backend(backend, 5_000))) is True
+            assert (
+                connection.scalar(sa.select(sa.func.pg_terminate_backend(backend, 5_000))) is True
+            )
     with engine.begin() as connection, reading(engine) as reader:
         connection.execute(sa.insert(INSTANTS).values(at=datetime.now(UTC)))
         assert not before & {connection.scalar(sa.select(number)), reader.scalar(sa.select(number))}
@@ -119,9 +130,14 @@ def test_a_connection_that_was_ended_between_two_uses_is_not_noticed(engine: sa.
 def test_a_server_that_does_not_answer_is_given_up(engine: sa.Engine) -> None:
     """Every limit is in force: on statements by the server's word, on what it acknowledges by the socket's own."""
     with proxy(f"{engine.url.query['host']}/.s.PGSQL.5432") as leading:
-        remote = open_database(engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string())
+        remote = open_database(
+            engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string()
+        )
         with remote.connect() as connection:
-            limits = {name: connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in SERVER_LIMITS}
+            limits = {
+                name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
+                for name in SERVER_LIMITS
+            }
             driver = connection.connection.driver_connection
             assert driver is not None
             with socket.socket(fileno=os.dup(driver.fileno())) as ours:
@@ -155,7 +171,10 @@ def test_a_server_that_hangs_keeps_no_thread(engine: sa.Engine, postgresql: Post
     with postgresql.frozen():
         assert seconds_until_given_up(ask) < PING_SECONDS + 1, "a session of the pool"
         assert seconds_until_given_up(ask) < 1, "it was found hung a moment ago"
-        assert seconds_until_given_up(lambda: connection.scalar(sa.text("SELECT 1"))) < ANSWER_SECONDS + 2, "one in use"
+        assert (
+            seconds_until_given_up(lambda: connection.scalar(sa.text("SELECT 1")))
+            < ANSWER_SECONDS + 2
+        ), "one in use"
         time.sleep(SPARED_SECONDS)
         assert CONNECT_SECONDS - 1 < seconds_until_given_up(ask) < CONNECT_SECONDS + 1, "a new one"
     connection.close()
@@ -187,7 +206,9 @@ def test_a_server_that_takes_no_writes_is_left(engine: sa.Engine, postgresql: Po
 
 @pytest.mark.long
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
-def test_after_a_failover_all_sessions_are_on_the_second_server(engine: sa.Engine, postgresql: PostgreSQL) -> None:
+def test_after_a_failover_all_sessions_are_on_the_second_server(
+    engine: sa.Engine, postgresql: PostgreSQL
+) -> None:
     """Behind a proxy the first server takes no writes any more: sessions kept and in use are left, and nothing else is told."""
 
     def socket_of(server: PostgreSQL) -> str:
@@ -196,11 +217,16 @@ def test_after_a_failover_all_sessions_are_on_the_second_server(engine: sa.Engin
     def where(remote: sa.Engine) -> set[object]:
         with ExitStack() as held:  # as many at once as the pool keeps
             sessions = [held.enter_context(remote.connect()) for _ in range(10)]
-            return {session.scalar(sa.select(sa.func.pg_postmaster_start_time())) for session in sessions}
+            return {
+                session.scalar(sa.select(sa.func.pg_postmaster_start_time()))
+                for session in sessions
+            }
 
     with running() as second, proxy(socket_of(postgresql)) as leading:
         second.execute(f"CREATE ROLE {engine.url.username} LOGIN")
-        remote = open_database(engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string())
+        remote = open_database(
+            engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string()
+        )
         first = where(remote)
         assert len(first) == 1
         with postgresql.only_to_be_read():
@@ -249,7 +275,9 @@ def test_a_transaction_that_fails_leaves_nothing(engine: sa.Engine) -> None:
         assert connection.scalars(sa.select(INSTANTS.c.at)).all() == []
 
 
-@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-11)), timezone(timedelta(hours=5, minutes=45))], ids=str)
+@pytest.mark.parametrize(
+    "zone", [UTC, timezone(timedelta(hours=-11)), timezone(timedelta(hours=5, minutes=45))], ids=str
+)
 def test_an_instant_comes_back_in_utc(engine: sa.Engine, zone: timezone) -> None:
     """An instant is the same instant again, to the microsecond and in UTC, whatever zone it was given in."""
     create_tables(engine, METADATA)

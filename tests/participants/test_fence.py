@@ -11,7 +11,9 @@ from tests.participants.shelf import FENCE, KEY, Ask, Done, No, Shelf, outcome_o
 # Promise 1: the same key twice.
 
 
-def test_1_a_repeated_command_gets_the_recorded_answer_and_has_no_second_effect(shelf: Shelf) -> None:
+def test_1_a_repeated_command_gets_the_recorded_answer_and_has_no_second_effect(
+    shelf: Shelf,
+) -> None:
     """However often a command comes, it takes effect once, and each time the answer is the first one."""
     first = shelf.put(Ask())
     assert isinstance(first, Done)
@@ -21,7 +23,9 @@ def test_1_a_repeated_command_gets_the_recorded_answer_and_has_no_second_effect(
 
 def test_1_another_key_is_another_command(shelf: Shelf) -> None:
     """Two keys are two effects, also when they ask for the same."""
-    assert shelf.put(Ask(idempotency_key="saga-1/Put")) != shelf.put(Ask(idempotency_key="saga-2/Put"))
+    assert shelf.put(Ask(idempotency_key="saga-1/Put")) != shelf.put(
+        Ask(idempotency_key="saga-2/Put")
+    )
     assert shelf.changes == [7, 7]
 
 
@@ -52,15 +56,23 @@ def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
         return Done(nonce="news")
 
     def put(key: str, refusal: No | None) -> Done | No:
-        return fence.forward(Ask(idempotency_key=key), Done(nonce="old"), lambda _connection: refusal, No, again)
+        return fence.forward(
+            Ask(idempotency_key=key), Done(nonce="old"), lambda _connection: refusal, No, again
+        )
 
-    assert [put("accepted", None) for _ in range(3)] == [Done(nonce="old"), Done(nonce="news"), Done(nonce="news")]
+    assert [put("accepted", None) for _ in range(3)] == [
+        Done(nonce="old"),
+        Done(nonce="news"),
+        Done(nonce="news"),
+    ]
     assert heard == [Done(nonce="old")] * 2
     assert put("refused", No(nonce="no")) == put("refused", None) == No(nonce="no")
     assert len(heard) == 2
 
 
-def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_effect(shelf: Shelf) -> None:
+def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_effect(
+    shelf: Shelf,
+) -> None:
     """However often a compensation comes, it takes back once, and each time the answer is the first one."""
     shelf.put(Ask())
     first = shelf.take_back(Ask().taken_back())
@@ -88,8 +100,14 @@ def test_1_what_an_earlier_release_recorded_is_still_understood(shelf: Shelf) ->
         ("never came/compensation", "APPLIED", asked, done),
     ]
     with shelf.engine.begin() as connection:
-        connection.execute(sa.insert(FENCE), [dict(zip(FENCE.c.keys(), (*row, now), strict=True)) for row in rows])
-    answers = {row[0]: outcome_of(shelf.put, Ask(idempotency_key=row[0])) for row in rows if "/" not in row[0]}
+        connection.execute(
+            sa.insert(FENCE), [dict(zip(FENCE.c.keys(), (*row, now), strict=True)) for row in rows]
+        )
+    answers = {
+        row[0]: outcome_of(shelf.put, Ask(idempotency_key=row[0]))
+        for row in rows
+        if "/" not in row[0]
+    }
     assert answers == {
         "applied": Done(nonce="done"),
         "refused": No(nonce="no"),
@@ -97,12 +115,16 @@ def test_1_what_an_earlier_release_recorded_is_still_understood(shelf: Shelf) ->
         "never came": AlreadyCompensated,
     }
     back = {key: shelf.take_back(Ask(idempotency_key=key).taken_back()) for key in answers}
-    assert shelf.told == [True, False], "the applied and the refused command; the others were taken back before"
+    assert shelf.told == [True, False], (
+        "the applied and the refused command; the others were taken back before"
+    )
     assert back["compensated"] == back["never came"] == Done(nonce="done")
     assert shelf.changes == [-7]
 
 
-def test_1_another_participant_object_recalls_the_same_answer(shelf: Shelf, engine: sa.Engine) -> None:
+def test_1_another_participant_object_recalls_the_same_answer(
+    shelf: Shelf, engine: sa.Engine
+) -> None:
     """What was answered is remembered by the database, not by the process."""
     first = shelf.put(Ask())
     assert Shelf(engine).put(Ask()) == first
@@ -114,7 +136,10 @@ def test_1_another_participant_object_recalls_the_same_answer(shelf: Shelf, engi
 def test_2_another_payload_under_the_same_key_is_an_error_without_effect(shelf: Shelf) -> None:
     """A key that was used for another payload is turned away, and the first effect stays as it is."""
     first = shelf.put(Ask(count=7))
-    with pytest.raises(KeyReused, match="saga-1/Put: this idempotency key was used before, for a command with another payload"):
+    with pytest.raises(
+        KeyReused,
+        match="saga-1/Put: this idempotency key was used before, for a command with another payload",
+    ):
         shelf.put(Ask(count=8))
     assert shelf.changes == [7]
     assert shelf.put(Ask(count=7)) == first
@@ -140,7 +165,9 @@ def test_2_another_payload_under_a_compensated_key_is_an_error_without_effect(sh
 
 
 @pytest.mark.parametrize("was_put", [True, False])
-def test_2_another_payload_of_a_compensation_is_an_error_without_effect(shelf: Shelf, was_put: bool) -> None:
+def test_2_another_payload_of_a_compensation_is_an_error_without_effect(
+    shelf: Shelf, was_put: bool
+) -> None:
     """A compensation's key, too, belongs to its first payload, whether it had something to take back or not."""
     if was_put:
         shelf.put(Ask(count=7))
@@ -197,12 +224,16 @@ def test_4_a_command_after_its_empty_compensation_has_no_effect(shelf: Shelf, co
     """A command that arrives late, after it was taken back, is told so every time."""
     shelf.take_back(Ask().taken_back())
     for _ in range(2):
-        with pytest.raises(AlreadyCompensated, match="saga-1/Put: this command arrived after its compensation"):
+        with pytest.raises(
+            AlreadyCompensated, match="saga-1/Put: this command arrived after its compensation"
+        ):
             shelf.put(Ask(count=count))
     assert shelf.changes == []
 
 
-def test_4_a_command_repeated_after_its_compensation_is_not_told_its_old_success(shelf: Shelf) -> None:
+def test_4_a_command_repeated_after_its_compensation_is_not_told_its_old_success(
+    shelf: Shelf,
+) -> None:
     """A success that was taken back is no success any more."""
     shelf.put(Ask())
     shelf.take_back(Ask().taken_back())
@@ -215,7 +246,9 @@ def test_4_a_command_repeated_after_its_compensation_is_not_told_its_old_success
 
 
 @pytest.mark.parametrize("was_put", [True, False])
-def test_6_a_refused_compensation_leaves_no_trace_and_may_be_asked_again(shelf: Shelf, was_put: bool) -> None:
+def test_6_a_refused_compensation_leaves_no_trace_and_may_be_asked_again(
+    shelf: Shelf, was_put: bool
+) -> None:
     """A refused compensation did nothing, not even in the fence; asked again it may succeed."""
     if was_put:
         shelf.put(Ask())

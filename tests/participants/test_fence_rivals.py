@@ -38,7 +38,9 @@ def test_5_many_compensations_at_once_take_back_once(shelf: Shelf) -> None:
 
 def test_5_of_different_payloads_at_once_one_wins(shelf: Shelf) -> None:
     """Of many payloads that race for one key, one takes effect and every other is turned away."""
-    outcomes = at_once([partial(outcome_of, shelf.put, Ask(count=count)) for count in range(RIVALS)])
+    outcomes = at_once(
+        [partial(outcome_of, shelf.put, Ask(count=count)) for count in range(RIVALS)]
+    )
     (winner,) = (count for count, outcome in enumerate(outcomes) if isinstance(outcome, Done))
     assert shelf.changes == [winner]
     assert outcomes.count(KeyReused) == RIVALS - 1
@@ -70,13 +72,18 @@ def test_5_a_command_takes_over_when_the_one_that_it_waited_for_fails(shelf: She
 
 
 @pytest.mark.parametrize("later", ["the same command", "its compensation"])
-def test_5_whoever_comes_while_a_command_is_being_refused_waits_for_the_refusal(shelf: Shelf, later: str) -> None:
+def test_5_whoever_comes_while_a_command_is_being_refused_waits_for_the_refusal(
+    shelf: Shelf, later: str
+) -> None:
     """The same command gets that refusal, although it would be accepted by now; a compensation has nothing to take back."""
     shelf.refuses = True
     with ThreadPoolExecutor() as pool, Held(shelf) as held:
         refused = pool.submit(shelf.put, Ask())
         held.wait_until_at_work()
-        act, command = {"the same command": (shelf.put, Ask()), "its compensation": (shelf.take_back, Ask().taken_back())}[later]
+        act, command = {
+            "the same command": (shelf.put, Ask()),
+            "its compensation": (shelf.take_back, Ask().taken_back()),
+        }[later]
         second = pool.submit(act, command)
         held.wait_until_another_asks()
         shelf.refuses = False
@@ -115,7 +122,9 @@ def test_5_a_command_waits_for_its_compensation_at_work_and_comes_too_late(shelf
     assert shelf.changes == []
 
 
-def test_5_a_command_takes_effect_when_the_compensation_that_it_waited_for_is_refused(shelf: Shelf) -> None:
+def test_5_a_command_takes_effect_when_the_compensation_that_it_waited_for_is_refused(
+    shelf: Shelf,
+) -> None:
     """A command that waited for its compensation goes on as if that never was, when that leaves no trace."""
     with ThreadPoolExecutor() as pool, Held(shelf, ending=Refused(No())) as held:
         taken_back = pool.submit(shelf.take_back, Ask().taken_back())
@@ -134,7 +143,10 @@ def test_5_no_effect_stands_after_a_compensation_that_raced_its_command(shelf: S
         command = Ask(idempotency_key=f"saga-{number}/Put")
         before = len(shelf.changes)
         put, taken_back = at_once(
-            [partial(outcome_of, shelf.put, command), partial(outcome_of, shelf.take_back, command.taken_back())]
+            [
+                partial(outcome_of, shelf.put, command),
+                partial(outcome_of, shelf.take_back, command.taken_back()),
+            ]
         )
         assert isinstance(taken_back, Done)
         applied = [7, -7] if isinstance(put, Done) else []
@@ -148,7 +160,10 @@ def test_5_no_effect_stands_after_duplicates_of_both_raced(shelf: Shelf) -> None
     """The same holds when command and compensation are each delivered several times at once."""
     for number in range(ROUNDS // 4):
         command = Ask(idempotency_key=f"saga-{number}/Put")
-        put, take_back = partial(outcome_of, shelf.put, command), partial(outcome_of, shelf.take_back, command.taken_back())
+        put, take_back = (
+            partial(outcome_of, shelf.put, command),
+            partial(outcome_of, shelf.take_back, command.taken_back()),
+        )
         outcomes = at_once([put, take_back] * 4)
         puts, taken_back = outcomes[::2], outcomes[1::2]
         assert isinstance(taken_back[0], Done)

@@ -114,7 +114,9 @@ def test_an_effect_that_refuses_after_it_wrote_is_a_defect_that_leaves_no_trace(
         connection.execute(statement, parameters)
         return No()
 
-    with pytest.raises(RuntimeError, match=r"saga-1/Put: refused after writing: (INSERT|UPDATE|DELETE)"):
+    with pytest.raises(
+        RuntimeError, match=r"saga-1/Put: refused after writing: (INSERT|UPDATE|DELETE)"
+    ):
         Fence(shelf.engine, FENCE).forward(Ask(), Done(), effect, No)
     assert (shelf.outcomes, shelf.changes) == ({}, [0])
 

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.states import LEGAL_MOVES
-from operations.invariants import PARTICIPANTS, broken, invariants_of
+from operations.audit.invariants import PARTICIPANTS, broken, invariants_of
 from tests.participants.planted import PLANTED, Planted, spend
 from tests.participants.shop import Shop
 
@@ -18,14 +18,24 @@ def name(plant: Planted) -> str:
 
 def test_an_honest_shop_breaks_no_invariant(shop: Shop) -> None:
     """Orders of every kind leave every invariant of every participant true."""
-    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {"order": {}, "payment": {}, "stock": {}}
+    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {
+        "order": {},
+        "payment": {},
+        "stock": {},
+    }
 
 
-def test_participants_that_share_a_database_break_no_invariant(database_url: str, opened: Callable[[str], sa.Engine]) -> None:
+def test_participants_that_share_a_database_break_no_invariant(
+    database_url: str, opened: Callable[[str], sa.Engine]
+) -> None:
     """In a fence that others use too, a participant's invariants look at its own commands alone."""
     shop = Shop(lambda: database_url, opened)
     shop.trade()
-    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {"order": {}, "payment": {}, "stock": {}}
+    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {
+        "order": {},
+        "payment": {},
+        "stock": {},
+    }
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=name)
@@ -61,7 +71,9 @@ def test_the_moves_of_o1_are_the_legal_moves() -> None:
     """O1's table of moves is that of the contract, word for word."""
     told = (PARTICIPANTS / "order" / "invariants" / "O1.sql").read_text()
     pairs = set(re.findall(r"^ +\('(\w+)', '(\w+)'\)", told, re.MULTILINE))
-    assert pairs == {(before or "start", after) for before, afters in LEGAL_MOVES.items() for after in afters}
+    assert pairs == {
+        (before or "start", after) for before, afters in LEGAL_MOVES.items() for after in afters
+    }
 
 
 def test_every_file_tells_its_claim() -> None:
@@ -72,4 +84,6 @@ def test_every_file_tells_its_claim() -> None:
         assert path.suffix == ".sql"
         for invariant in invariants_of(path.parts[-3]):
             claims.setdefault(invariant.id, set()).add(invariant.claim)
-    assert {id_: len(wordings) for id_, wordings in claims.items()} == dict.fromkeys(("M1", "M2", "S1", "E1", "E2", "O1"), 1)
+    assert {id_: len(wordings) for id_, wordings in claims.items()} == dict.fromkeys(
+        ("M1", "M2", "S1", "E1", "E2", "O1"), 1
+    )

@@ -56,7 +56,9 @@ def record(orders: OrderService, order_id: str = "7") -> OrderRecord:
     return found
 
 
-def remembered(orders: OrderService) -> tuple[OrderRecord | None, tuple[StateMove, ...], tuple[str, str | None] | None]:
+def remembered(
+    orders: OrderService,
+) -> tuple[OrderRecord | None, tuple[StateMove, ...], tuple[str, str | None] | None]:
     """Return everything that the service tells of order 7."""
     return orders.find("7"), orders.moves("7"), orders.identity("7")
 
@@ -94,7 +96,9 @@ def test_register_repeated_opens_once(orders: OrderService) -> None:
     assert orders.register(register("7", start=LATER, request_key="second")) == again
     assert remembered(orders) == before
     orders.confirm(confirm("7"))
-    assert orders.register(register("7")) == OrderRegisteredEvent(order_id="7", known=OrderStatus.CONFIRMED)
+    assert orders.register(register("7")) == OrderRegisteredEvent(
+        order_id="7", known=OrderStatus.CONFIRMED
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,9 @@ def test_register_repeated_opens_once(orders: OrderService) -> None:
     ],
     ids=["customer", "lines", "currency", "deadline", "order of lines"],
 )
-def test_register_of_another_order_under_the_same_id_is_refused(orders: OrderService, other: PlaceOrder) -> None:
+def test_register_of_another_order_under_the_same_id_is_refused(
+    orders: OrderService, other: PlaceOrder
+) -> None:
     """ORDER_ID_REUSED says that the id belongs to another order, and that order stays as it is."""
     orders.register(register("7"))
     before = remembered(orders)
@@ -132,7 +138,10 @@ def test_an_order_of_zero_is_an_order(orders: OrderService) -> None:
 
 def test_the_largest_order_is_recorded_exactly(orders: OrderService) -> None:
     """As many lines as are allowed, at prices that make the largest total, come back as they were."""
-    lines = tuple(OrderLine(sku=f"SKU {n}", quantity=9_000, unit_price_minor=1_000_000_000 - n) for n in range(MAX_LINES))
+    lines = tuple(
+        OrderLine(sku=f"SKU {n}", quantity=9_000, unit_price_minor=1_000_000_000 - n)
+        for n in range(MAX_LINES)
+    )
     order = ORDER.model_copy(update={"lines": lines})
     orders.register(register("7", order))
     assert (record(orders).lines, record(orders).total_minor) == (lines, order.total_minor)
@@ -161,7 +170,11 @@ def test_confirm_closes_the_order(orders: OrderService) -> None:
     assert closed.closed_at is not None
     assert before <= closed.closed_at <= datetime.now(UTC)
     assert closed == opened.model_copy(
-        update={"state": SagaState.COMPLETED, "status": OrderStatus.CONFIRMED, "closed_at": closed.closed_at}
+        update={
+            "state": SagaState.COMPLETED,
+            "status": OrderStatus.CONFIRMED,
+            "closed_at": closed.closed_at,
+        }
     )
     assert orders.moves("7") == confirm("7").moves
 
@@ -198,24 +211,34 @@ def test_confirm_under_another_key_does_not_close_twice(orders: OrderService) ->
     orders.register(register("7"))
     orders.confirm(confirm("7"))
     with pytest.raises(LookupError, match="it is CONFIRMED"):
-        orders.confirm(confirm("7").model_copy(update={"idempotency_key": "elsewhere/ConfirmOrder"}))
+        orders.confirm(
+            confirm("7").model_copy(update={"idempotency_key": "elsewhere/ConfirmOrder"})
+        )
 
 
 @pytest.mark.parametrize("confirmed", [False, True], ids=["open", "confirmed"])
-def test_a_settled_confirm_closes_the_order_and_names_who_settled_it(orders: OrderService, confirmed: bool) -> None:
+def test_a_settled_confirm_closes_the_order_and_names_who_settled_it(
+    orders: OrderService, confirmed: bool
+) -> None:
     """A person put it right: it is CONFIRMED like its saga, by their word; also where only its answer was lost."""
     orders.register(register("7"))
     if confirmed:
         orders.confirm(confirm("7"))
     assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
     closed = record(orders)
-    assert (closed.status, closed.state, closed.compensations) == ("CONFIRMED", "COMPLETED", settled_confirm("7").compensations)
+    assert (closed.status, closed.state, closed.compensations) == (
+        "CONFIRMED",
+        "COMPLETED",
+        settled_confirm("7").compensations,
+    )
     assert orders.moves("7") == confirm("7").moves
     assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
     assert record(orders) == closed
 
 
-def test_a_settled_confirm_adds_its_word_to_what_was_closed_by_hand(orders: OrderService, engine: sa.Engine) -> None:
+def test_a_settled_confirm_adds_its_word_to_what_was_closed_by_hand(
+    orders: OrderService, engine: sa.Engine
+) -> None:
     """Somebody wrote into the database what the service would not: the word says who."""
     orders.register(register("7"))
     with engine.begin() as connection:
@@ -242,7 +265,9 @@ def test_a_settled_confirm_finds_no_order_where_there_is_none(orders: OrderServi
         orders.confirm(settled_confirm("7"))
 
 
-def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(orders: OrderService) -> None:
+def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(
+    orders: OrderService,
+) -> None:
     """The first answer was lost, so a person settled it: nothing else of the record changes."""
     orders.register(register("7"))
     plain = cancel("7", compensations=(TAKEN_BACK[0],))
@@ -254,12 +279,19 @@ def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(order
     assert (record(orders).compensations, orders.moves("7")) == (TAKEN_BACK, moved)
 
 
-@pytest.mark.parametrize("told", [TAKEN_BACK, TAKEN_BACK[:1]], ids=["settled before", "not settled before"])
+@pytest.mark.parametrize(
+    "told", [TAKEN_BACK, TAKEN_BACK[:1]], ids=["settled before", "not settled before"]
+)
 def test_a_later_run_takes_nothing_from_the_record_that_somebody_settled(
     orders: OrderService, told: tuple[Compensation, ...]
 ) -> None:
     """A saga that was reset after its end tells less than the first one did: its word is added, if there was none."""
-    refund = Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="SETTLED", settled=TAKEN_BACK[1].settled)
+    refund = Compensation(
+        step="ProcessPayment",
+        command="RefundPaymentCommand",
+        state="SETTLED",
+        settled=TAKEN_BACK[1].settled,
+    )
     orders.register(register("7"))
     orders.cancel(cancel("7", compensations=(refund, *told[1:])))
     later = TAKEN_BACK[1].settled
@@ -301,28 +333,47 @@ def test_cancel_closes_the_order_with_the_whole_story(orders: OrderService) -> N
     assert orders.moves("7") == (*cancel("7").moves, ending)
 
 
-def test_cancel_of_an_order_that_was_never_registered_records_it_closed(orders: OrderService) -> None:
+def test_cancel_of_an_order_that_was_never_registered_records_it_closed(
+    orders: OrderService,
+) -> None:
     """When registering never came, the record is created as closed, with all that was ordered and why it failed."""
     orders.cancel(cancel("7", request_key="key"))
     closed = record(orders)
-    assert (closed.status, closed.state, closed.failure) == (OrderStatus.CANCELLED, SagaState.FAILED, OUT_OF_STOCK)
-    assert (closed.customer_id, closed.currency, closed.total_minor, closed.lines) == ("17850", "GBP", 2_369, ORDER.lines)
+    assert (closed.status, closed.state, closed.failure) == (
+        OrderStatus.CANCELLED,
+        SagaState.FAILED,
+        OUT_OF_STOCK,
+    )
+    assert (closed.customer_id, closed.currency, closed.total_minor, closed.lines) == (
+        "17850",
+        "GBP",
+        2_369,
+        ORDER.lines,
+    )
     assert closed.placed_at == START
     assert closed.closed_at is not None
     assert orders.identity("7") == (ORDER.fingerprint(), "key")
 
 
 @pytest.mark.parametrize("lines", [None, ()], ids=["no lines known", "empty lines"])
-def test_cancel_records_an_order_of_which_nothing_is_known(orders: OrderService, lines: tuple[OrderLine, ...] | None) -> None:
+def test_cancel_records_an_order_of_which_nothing_is_known(
+    orders: OrderService, lines: tuple[OrderLine, ...] | None
+) -> None:
     """A start that was no order is recorded closed; what it did not say is None."""
     nothing = DraftOrder(lines=lines)
-    invalid = Failure(reason="INVALID_ORDER", message="give the order as one JSON object; 0 arguments came")
+    invalid = Failure(
+        reason="INVALID_ORDER", message="give the order as one JSON object; 0 arguments came"
+    )
     command = cancel("7", nothing, failure=invalid, compensations=())
     assert orders.cancel(command) == OrderCancelledEvent(order_id="7")
     closed = record(orders)
     assert (closed.customer_id, closed.currency, closed.lines) == (None, None, None)
     assert closed.total_minor == nothing.total_minor
-    assert (closed.status, closed.failure, closed.compensations) == (OrderStatus.CANCELLED, invalid, ())
+    assert (closed.status, closed.failure, closed.compensations) == (
+        OrderStatus.CANCELLED,
+        invalid,
+        (),
+    )
     assert orders.identity("7") == (nothing.fingerprint(), None)
     assert orders.cancel(command) == OrderCancelledEvent(order_id="7")
 
@@ -331,7 +382,10 @@ def test_what_is_no_order_cancels_none_that_is_on_record(orders: OrderService) -
     """A start by hand that names no order of its own leaves an earlier run's alone, which may have been paid."""
     orders.register(register("7"))
     before = remembered(orders)
-    invalid = Failure(reason="INVALID_ORDER", message="the order_id 'seven' and the workflow id 'order-7' name different orders")
+    invalid = Failure(
+        reason="INVALID_ORDER",
+        message="the order_id 'seven' and the workflow id 'order-7' name different orders",
+    )
     assert orders.cancel(cancel("7", failure=invalid, compensations=())) == REUSED
     assert remembered(orders) == before
 
@@ -340,7 +394,10 @@ def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: Or
     """The saga tells its moves up to the rollback; that the order failed is added when it is closed."""
     told = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)
     orders.cancel(cancel("7").model_copy(update={"moves": told}))
-    assert [move.state for move in orders.moves("7")] == [*(move.state for move in told), SagaState.FAILED]
+    assert [move.state for move in orders.moves("7")] == [
+        *(move.state for move in told),
+        SagaState.FAILED,
+    ]
 
 
 def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> None:
@@ -349,7 +406,12 @@ def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> Non
     first = orders.cancel(cancel("7"))
     before = remembered(orders)
     other = Failure(reason="CANCELLED", message="cancelled by Eve: again")
-    assert orders.cancel(cancel("7", start=LATER, failure=other, compensations=(), request_key="other")) == first
+    assert (
+        orders.cancel(
+            cancel("7", start=LATER, failure=other, compensations=(), request_key="other")
+        )
+        == first
+    )
     assert remembered(orders) == before
 
 
@@ -360,7 +422,9 @@ def test_cancel_is_the_same_command_after_its_way_through_the_wire(orders: Order
     assert orders.cancel(command) == orders.cancel(received) == OrderCancelledEvent(order_id="7")
 
 
-def test_cancel_of_another_order_under_the_same_id_leaves_that_one_alone(orders: OrderService) -> None:
+def test_cancel_of_another_order_under_the_same_id_leaves_that_one_alone(
+    orders: OrderService,
+) -> None:
     """A saga whose registration was refused cannot cancel the order that owns the id; that order's own saga still can."""
     orders.register(register("7"))
     orders.register(register("7", OTHER_ORDER))
@@ -372,11 +436,15 @@ def test_cancel_of_another_order_under_the_same_id_leaves_that_one_alone(orders:
     assert record(orders).status == OrderStatus.CANCELLED
 
 
-def test_cancel_of_another_order_does_not_keep_the_owner_from_being_confirmed(orders: OrderService) -> None:
+def test_cancel_of_another_order_does_not_keep_the_owner_from_being_confirmed(
+    orders: OrderService,
+) -> None:
     """The owner of the id goes on as if nobody else had come."""
     orders.register(register("7"))
     orders.cancel(cancel("7", OTHER_ORDER))
-    assert orders.register(register("7")) == OrderRegisteredEvent(order_id="7", known=OrderStatus.PENDING)
+    assert orders.register(register("7")) == OrderRegisteredEvent(
+        order_id="7", known=OrderStatus.PENDING
+    )
     assert orders.confirm(confirm("7")) == OrderConfirmedEvent(order_id="7")
     before = remembered(orders)
     assert orders.cancel(cancel("7", OTHER_ORDER)) == REUSED
@@ -392,7 +460,9 @@ def test_cancel_of_another_order_leaves_a_cancelled_one_alone(orders: OrderServi
     assert remembered(orders) == before
 
 
-def test_a_confirmed_order_is_only_cancelled_by_a_saga_that_took_something_back(orders: OrderService) -> None:
+def test_a_confirmed_order_is_only_cancelled_by_a_saga_that_took_something_back(
+    orders: OrderService,
+) -> None:
     """A saga started again under a confirmed order's id and stopped at once cancels nothing; a reset one that refunded does."""
     orders.register(register("7"))
     orders.confirm(confirm("7"))
@@ -428,7 +498,9 @@ def test_one_order_is_not_touched_by_the_end_of_another(orders: OrderService) ->
 
 
 @pytest.mark.parametrize("close", [confirm, cancel], ids=["confirm", "cancel"])
-def test_times_come_back_in_utc(orders: OrderService, close: Callable[..., CancelOrderCommand]) -> None:
+def test_times_come_back_in_utc(
+    orders: OrderService, close: Callable[..., CancelOrderCommand]
+) -> None:
     """Moves told in another time zone are the same instants, in UTC; and so are all times of a record."""
     elsewhere = START.astimezone(timezone(timedelta(hours=-8)))
     orders.register(register("7", start=elsewhere))
@@ -439,11 +511,15 @@ def test_times_come_back_in_utc(orders: OrderService, close: Callable[..., Cance
     found = record(orders)
     assert found.placed_at == START
     assert found.closed_at is not None
-    assert {at.tzinfo for at in (found.placed_at, found.closed_at, *(move.at for move in told))} == {UTC}
+    assert {
+        at.tzinfo for at in (found.placed_at, found.closed_at, *(move.at for move in told))
+    } == {UTC}
 
 
 @pytest.mark.parametrize(
-    "words", ["\x00", "ünïcödé 🧺", "'; DROP TABLE orders; --", "x" * 100_000], ids=["NUL", "unicode", "SQL", "long"]
+    "words",
+    ["\x00", "ünïcödé 🧺", "'; DROP TABLE orders; --", "x" * 100_000],
+    ids=["NUL", "unicode", "SQL", "long"],
 )
 def test_any_words_can_be_the_reason(orders: OrderService, words: str) -> None:
     """Whatever people and machines say about a failure is kept as they said it."""
@@ -466,7 +542,9 @@ def test_a_record_that_cannot_be_written_leaves_nothing(orders: OrderService) ->
 def test_an_order_from_the_threshold_on_is_to_be_reviewed(engine: sa.Engine) -> None:
     """The answer says for how long; an order below is not, nor is any when there is no threshold."""
     total = ORDER.total_minor
-    for number, (threshold, seconds) in enumerate([(total, 60), (0, 60), (total + 1, None), (None, None)]):
+    for number, (threshold, seconds) in enumerate(
+        [(total, 60), (0, 60), (total + 1, None), (None, None)]
+    ):
         service = OrderService(engine, review_threshold_minor=threshold, review_seconds=60)
         answer = service.register(register(f"r{number}"))
         assert isinstance(answer, OrderRegisteredEvent)
@@ -492,7 +570,10 @@ def test_a_request_names_one_order_for_ever(orders: OrderService) -> None:
 def test_of_many_who_claim_a_request_one_wins(orders: OrderService) -> None:
     """Each with an order of its own, all at one time, again and again: all are told the order of one of them."""
     for number in range(10):
-        claims = [partial(orders.claim, f"request {number}", f"{number}-{rival}") for rival in range(RIVALS)]
+        claims = [
+            partial(orders.claim, f"request {number}", f"{number}-{rival}")
+            for rival in range(RIVALS)
+        ]
         told = set(at_once(claims))
         assert len(told) == 1
         assert told == {orders.claim(f"request {number}", "late")}

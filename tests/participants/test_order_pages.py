@@ -63,7 +63,9 @@ def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
     orders.cancel(cancel("5", NOBODY))
     found = [orders.find(order_id) for order_id in ("5", "4", "3", "2", "1")]
     entries = [
-        OrderEntry(**record.model_dump(exclude={"lines"}), line_count=record.lines and len(record.lines))
+        OrderEntry(
+            **record.model_dump(exclude={"lines"}), line_count=record.lines and len(record.lines)
+        )
         for record in found
         if record
     ]
@@ -167,8 +169,15 @@ def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> Non
     place(orders, "a", "b", "c", "d")
     orders.cancel(cancel("b"))
     said = {"by": "ann", "reason": "OUT_OF_STOCK"}
-    orders.cancel(cancel("c", failure=Failure(reason="CANCELLED", message='"reason": "OUT_OF_STOCK"', details=said)))
-    orders.cancel(cancel("d", failure=Failure(reason="CANCELLED", message="\x00", details={"reason": "\x00"})))
+    orders.cancel(
+        cancel(
+            "c",
+            failure=Failure(reason="CANCELLED", message='"reason": "OUT_OF_STOCK"', details=said),
+        )
+    )
+    orders.cancel(
+        cancel("d", failure=Failure(reason="CANCELLED", message="\x00", details={"reason": "\x00"}))
+    )
     assert ids(orders, Wanted(reason="OUT_OF_STOCK")) == ["b"]
     assert ids(orders, Wanted(reason="CANCELLED", status=OrderStatus.CANCELLED)) == ["d", "c"]
     assert orders.figures()[1] == {"OUT_OF_STOCK": 1, "CANCELLED": 2}
@@ -184,7 +193,10 @@ def test_figures_count_everybodys_orders_or_ones_own(orders: OrderService) -> No
     orders.confirm(confirm("a"))
     orders.cancel(cancel("b"))
     statuses, reasons = orders.figures()
-    assert (statuses, reasons) == ({"PENDING": 2, "CONFIRMED": 1, "CANCELLED": 1}, {"OUT_OF_STOCK": 1})
+    assert (statuses, reasons) == (
+        {"PENDING": 2, "CONFIRMED": 1, "CANCELLED": 1},
+        {"OUT_OF_STOCK": 1},
+    )
     assert orders.figures("other") == ({"PENDING": 1, "CONFIRMED": 0, "CANCELLED": 0}, {})
     assert orders.totals(["a", "b", "d", "nothing"]) == {"GBP": 3 * ORDER.total_minor}
     assert orders.totals(["a", "b", "d"], "other") == {"GBP": ORDER.total_minor}
@@ -196,7 +208,9 @@ def test_open_orders_come_oldest_first(orders: OrderService) -> None:
         place(orders, order_id, seconds=seconds)
     place(orders, "done")
     orders.confirm(confirm("done"))
-    assert list(orders.still_open(2).items()) == [(name, START + timedelta(seconds=s)) for name, s in (("a", 1), ("b", 2))]
+    assert list(orders.still_open(2).items()) == [
+        (name, START + timedelta(seconds=s)) for name, s in (("a", 1), ("b", 2))
+    ]
     assert orders.still_open(9, "nobody") == {}
 
 
@@ -223,12 +237,17 @@ def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
         (ALL, "orders_newest"),
         (Wanted(before=Position(START, "a")), "orders_newest"),
         (Wanted(status=OrderStatus.PENDING), "orders_newest_by_status"),
-        (Wanted(status=OrderStatus.PENDING, before=Position(START, "a")), "orders_newest_by_status"),
+        (
+            Wanted(status=OrderStatus.PENDING, before=Position(START, "a")),
+            "orders_newest_by_status",
+        ),
         (Wanted(customer_id="17850", before=Position(START, "a")), "orders_newest_by_customer"),
         (Wanted(reason="OUT_OF_STOCK", before=Position(START, "a")), "orders_newest_by_reason"),
     ],
 )
-def test_a_page_is_read_along_an_index(engine: sa.Engine, orders: OrderService, wanted: Wanted, index: str) -> None:
+def test_a_page_is_read_along_an_index(
+    engine: sa.Engine, orders: OrderService, wanted: Wanted, index: str
+) -> None:
     """No page sorts orders or looks at more of them than it holds, as far as the filter has an index."""
     place(orders, "a")
     if wanted.reason and engine.dialect.name == "postgresql":
@@ -239,8 +258,12 @@ def test_a_page_is_read_along_an_index(engine: sa.Engine, orders: OrderService, 
     assert "temp b-tree" not in told.lower()
 
 
-@pytest.mark.parametrize("missing", [{"orders_newest"}, {index.name for index in ORDERS.indexes}], ids=["one", "all"])
-def test_a_database_of_an_earlier_release_gets_its_indexes(engine: sa.Engine, missing: set[str]) -> None:
+@pytest.mark.parametrize(
+    "missing", [{"orders_newest"}, {index.name for index in ORDERS.indexes}], ids=["one", "all"]
+)
+def test_a_database_of_an_earlier_release_gets_its_indexes(
+    engine: sa.Engine, missing: set[str]
+) -> None:
     """Opening a database that was made before there were lists adds the indexes they need, once, and keeps its orders."""
     orders = OrderService(engine)
     place(orders, "a")
@@ -276,6 +299,8 @@ def plan(engine: sa.Engine, wanted: Wanted) -> str:
         if connection.dialect.name == "postgresql":
             for cheap_on_few_rows in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
                 connection.exec_driver_sql(f"SET {cheap_on_few_rows} = off")
-        text = str(reads.newest(wanted, 20).compile(connection, compile_kwargs={"literal_binds": True}))
+        text = str(
+            reads.newest(wanted, 20).compile(connection, compile_kwargs={"literal_binds": True})
+        )
         explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}"))

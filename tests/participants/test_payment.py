@@ -8,7 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.base import MAX_TOTAL_MINOR
-from contracts.payment import PaymentCompletedEvent, PaymentFailedEvent, PaymentRefundedEvent, ProcessPaymentCommand, WalletView
+from contracts.payment import (
+    PaymentCompletedEvent,
+    PaymentFailedEvent,
+    PaymentRefundedEvent,
+    ProcessPaymentCommand,
+    WalletView,
+)
 from participants.payment.service import PaymentService
 from participants.payment.tables import LEDGER, PAYMENTS
 from temporal_saga.database import reading
@@ -35,12 +41,16 @@ def balance(payment: PaymentService, customer_id: str = "ann") -> int:
 
 def legs(engine: sa.Engine, transaction_id: str) -> dict[str, int]:
     """Return the legs of one movement by account."""
-    wanted = sa.select(LEDGER.c.account, LEDGER.c.amount_minor).where(LEDGER.c.transaction_id == transaction_id)
+    wanted = sa.select(LEDGER.c.account, LEDGER.c.amount_minor).where(
+        LEDGER.c.transaction_id == transaction_id
+    )
     with reading(engine) as connection:
         return {row.account: row.amount_minor for row in connection.execute(wanted)}
 
 
-def test_a_payment_moves_the_price_from_the_wallet_to_the_shop(payment: PaymentService, engine: sa.Engine) -> None:
+def test_a_payment_moves_the_price_from_the_wallet_to_the_shop(
+    payment: PaymentService, engine: sa.Engine
+) -> None:
     """A payment takes its amount from the wallet, in one movement whose legs sum to zero."""
     event = payment.process(pay("1", 400))
     assert event == PaymentCompletedEvent(order_id="1", currency="GBP", amount_minor=400)
@@ -56,26 +66,36 @@ def test_a_wallet_pays_its_last_penny_and_no_more(payment: PaymentService) -> No
     assert balance(payment) == 0
 
 
-def test_an_order_of_zero_can_be_paid_and_refunded(payment: PaymentService, engine: sa.Engine) -> None:
+def test_an_order_of_zero_can_be_paid_and_refunded(
+    payment: PaymentService, engine: sa.Engine
+) -> None:
     """An order that costs nothing is paid from an empty wallet too, and its refund gives back nothing."""
     free = pay("1", 0, customer_id="bob", currency="EUR")
-    assert payment.process(free) == PaymentCompletedEvent(order_id="1", currency="EUR", amount_minor=0)
+    assert payment.process(free) == PaymentCompletedEvent(
+        order_id="1", currency="EUR", amount_minor=0
+    )
     back = refund("1", 0, customer_id="bob", currency="EUR")
-    assert payment.refund(back) == PaymentRefundedEvent(order_id="1", currency="EUR", refunded_minor=0)
+    assert payment.refund(back) == PaymentRefundedEvent(
+        order_id="1", currency="EUR", refunded_minor=0
+    )
     assert balance(payment, "bob") == 0
     assert legs(engine, free.idempotency_key) == {"wallet:bob": 0, "shop": 0}
 
 
 def test_the_largest_total_is_exact_to_the_penny(payment: PaymentService) -> None:
     """Money stays exact up to the largest total that an order may have."""
-    payment.open_wallets([WalletView(customer_id="rich", currency="GBP", balance_minor=MAX_TOTAL_MINOR + 1)])
+    payment.open_wallets(
+        [WalletView(customer_id="rich", currency="GBP", balance_minor=MAX_TOTAL_MINOR + 1)]
+    )
     payment.process(pay("1", MAX_TOTAL_MINOR, customer_id="rich"))
     assert balance(payment, "rich") == 1
     payment.refund(refund("1", MAX_TOTAL_MINOR, customer_id="rich"))
     assert balance(payment, "rich") == MAX_TOTAL_MINOR + 1
 
 
-def test_too_little_money_is_refused_with_what_was_asked_and_what_is_left(payment: PaymentService) -> None:
+def test_too_little_money_is_refused_with_what_was_asked_and_what_is_left(
+    payment: PaymentService,
+) -> None:
     """INSUFFICIENT_FUNDS says how much was asked and how much is left."""
     assert payment.process(pay("1", 1_005)) == PaymentFailedEvent(
         order_id="1",
@@ -89,7 +109,10 @@ def test_too_little_money_is_refused_with_what_was_asked_and_what_is_left(paymen
 def test_an_unknown_customer_is_refused(payment: PaymentService) -> None:
     """UNKNOWN_CUSTOMER names the customer who has no wallet."""
     assert payment.process(pay("1", 1, customer_id="zoe")) == PaymentFailedEvent(
-        order_id="1", reason="UNKNOWN_CUSTOMER", message="customer zoe has no wallet", details={"customer_id": "zoe"}
+        order_id="1",
+        reason="UNKNOWN_CUSTOMER",
+        message="customer zoe has no wallet",
+        details={"customer_id": "zoe"},
     )
 
 
@@ -114,15 +137,23 @@ def test_a_refusal_stands_when_the_money_comes_later(payment: PaymentService) ->
 
 
 @pytest.mark.parametrize("looks", [1, 2])
-def test_a_refusal_is_true_when_money_comes_in_the_middle(payment: PaymentService, engine: sa.Engine, looks: int) -> None:
+def test_a_refusal_is_true_when_money_comes_in_the_middle(
+    payment: PaymentService, engine: sa.Engine, looks: int
+) -> None:
     """A decline never reports enough money: a refund that slips in while it is decided is waited out, or pays after all."""
     payment.process(pay("1", 400))
-    impatient = {"sqlite": {"timeout": 0.001}, "postgresql": {"options": "-c lock_timeout=1ms"}}[engine.dialect.name]
-    elsewhere = PaymentService(sa.create_engine(engine.url, connect_args=impatient, poolclass=sa.pool.NullPool))
+    impatient = {"sqlite": {"timeout": 0.001}, "postgresql": {"options": "-c lock_timeout=1ms"}}[
+        engine.dialect.name
+    ]
+    elsewhere = PaymentService(
+        sa.create_engine(engine.url, connect_args=impatient, poolclass=sa.pool.NullPool)
+    )
     looked = count(1)
 
     @sa.event.listens_for(engine, "after_cursor_execute")
-    def slip_in(_connection: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
+    def slip_in(
+        _connection: sa.Connection, _cursor: object, statement: str, *_more: object
+    ) -> None:
         if "wallets" in statement and next(looked) == looks:
             with suppress(sa.exc.OperationalError):  # locked out
                 elsewhere.refund(refund("1", 400))
@@ -131,7 +162,9 @@ def test_a_refusal_is_true_when_money_comes_in_the_middle(payment: PaymentServic
     if isinstance(answer, PaymentFailedEvent):
         assert answer.details == {"asked_minor": 900, "balance_minor": 600, "currency": "GBP"}
     assert balance(payment) == (600 if isinstance(answer, PaymentFailedEvent) else 100)
-    came_in_time = engine.dialect.name == "postgresql" and looks == 1  # after the wallet was found empty, before it was locked
+    came_in_time = (
+        engine.dialect.name == "postgresql" and looks == 1
+    )  # after the wallet was found empty, before it was locked
     assert isinstance(answer, PaymentCompletedEvent) is came_in_time
 
 
@@ -147,7 +180,9 @@ def test_a_payment_repeated_is_paid_once(payment: PaymentService) -> None:
     [pay("1", 401), pay("1", 400, customer_id="bob"), pay("1", 400, currency="EUR")],
     ids=["other amount", "other customer", "other currency"],
 )
-def test_another_payment_under_the_same_key_takes_nothing(payment: PaymentService, other: ProcessPaymentCommand) -> None:
+def test_another_payment_under_the_same_key_takes_nothing(
+    payment: PaymentService, other: ProcessPaymentCommand
+) -> None:
     """A payment's key belongs to its amount, its customer and its currency."""
     payment.process(pay("1", 400))
     with pytest.raises(KeyReused):
@@ -159,11 +194,15 @@ def test_an_order_is_paid_once_whatever_the_key(payment: PaymentService) -> None
     """A second payment for the same order, under another key, is an error that takes nothing."""
     payment.process(pay("1", 400))
     with pytest.raises(sa.exc.IntegrityError):
-        payment.process(pay("1", 400).model_copy(update={"idempotency_key": "elsewhere/ProcessPayment"}))
+        payment.process(
+            pay("1", 400).model_copy(update={"idempotency_key": "elsewhere/ProcessPayment"})
+        )
     assert balance(payment) == 600
 
 
-def test_a_refund_gives_back_exactly_what_was_paid(payment: PaymentService, engine: sa.Engine) -> None:
+def test_a_refund_gives_back_exactly_what_was_paid(
+    payment: PaymentService, engine: sa.Engine
+) -> None:
     """A refund moves the payment's amount back, in one movement whose legs sum to zero."""
     payment.process(pay("1", 400))
     event = payment.refund(refund("1", 400))
@@ -181,7 +220,9 @@ def test_a_refund_repeated_gives_back_once(payment: PaymentService) -> None:
 
 
 @pytest.mark.parametrize("amount_minor", [0, 399, 401])
-def test_a_refund_gives_back_what_was_taken_whatever_amount_it_names(payment: PaymentService, amount_minor: int) -> None:
+def test_a_refund_gives_back_what_was_taken_whatever_amount_it_names(
+    payment: PaymentService, amount_minor: int
+) -> None:
     """The payment's own record says how much goes back, so that nothing is kept and nothing is given away."""
     payment.process(pay("1", 400))
     event = payment.refund(refund("1", amount_minor))
@@ -197,7 +238,9 @@ def test_a_refund_goes_to_who_paid_whoever_it_names(payment: PaymentService) -> 
     assert (balance(payment), balance(payment, "bob")) == (1_000, 0)
 
 
-def test_a_refund_of_one_order_leaves_the_others_paid(payment: PaymentService, engine: sa.Engine) -> None:
+def test_a_refund_of_one_order_leaves_the_others_paid(
+    payment: PaymentService, engine: sa.Engine
+) -> None:
     """A refund touches its own order's payment alone."""
     payment.process(pay("1", 400))
     payment.process(pay("2", 300))
@@ -253,7 +296,10 @@ def test_a_wallet_that_is_open_keeps_its_balance(payment: PaymentService) -> Non
     """Opening wallets again changes nothing, and opens each that is missing once."""
     payment.process(pay("1", 400))
     payment.open_wallets(
-        [WalletView(customer_id=name, currency="GBP", balance_minor=minor) for name, minor in [("ann", 9), ("cy", 5), ("cy", 5)]]
+        [
+            WalletView(customer_id=name, currency="GBP", balance_minor=minor)
+            for name, minor in [("ann", 9), ("cy", 5), ("cy", 5)]
+        ]
     )
     assert (balance(payment), balance(payment, "cy")) == (600, 5)
 
@@ -262,7 +308,10 @@ def test_a_wallet_cannot_open_in_debt(payment: PaymentService) -> None:
     """No wallet is below zero, not even at first; and of a list with such a one none is opened."""
     with pytest.raises(sa.exc.IntegrityError):
         payment.open_wallets(
-            [WalletView(customer_id=name, currency="GBP", balance_minor=minor) for name, minor in [("cy", 5), ("di", -1)]]
+            [
+                WalletView(customer_id=name, currency="GBP", balance_minor=minor)
+                for name, minor in [("cy", 5), ("di", -1)]
+            ]
         )
     assert payment.wallet("cy") is None
 

@@ -30,7 +30,9 @@ def looking(database_url: str) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-def test_a_look_sees_what_there_is(stock: StockService, payment: PaymentService, looking: sa.Engine) -> None:
+def test_a_look_sees_what_there_is(
+    stock: StockService, payment: PaymentService, looking: sa.Engine
+) -> None:
     """Products with their prices, and wallets, as the services have them now."""
     stock.offer(offer("1", APPLE))
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=7)])
@@ -48,7 +50,9 @@ def test_a_look_sees_what_there_is(stock: StockService, payment: PaymentService,
 
 
 @pytest.mark.parametrize("table", [PRODUCTS, WALLETS], ids=str)
-def test_who_looks_can_write_nothing(stock: StockService, payment: PaymentService, looking: sa.Engine, table: sa.Table) -> None:
+def test_who_looks_can_write_nothing(
+    stock: StockService, payment: PaymentService, looking: sa.Engine, table: sa.Table
+) -> None:
     """The database itself refuses, whatever the code does."""
     assert stock
     assert payment
@@ -90,7 +94,9 @@ def test_a_file_that_took_anothers_place_is_seen(tmp_path: Path) -> None:
         path.unlink()
 
 
-def test_a_look_waits_for_no_writer(stock: StockService, engine: sa.Engine, looking: sa.Engine) -> None:
+def test_a_look_waits_for_no_writer(
+    stock: StockService, engine: sa.Engine, looking: sa.Engine
+) -> None:
     """While somebody writes, and has not committed, the state before is seen at once."""
     stock.offer(offer("1", APPLE))
     with suppress(ZeroDivisionError), engine.begin() as connection:
@@ -101,7 +107,9 @@ def test_a_look_waits_for_no_writer(stock: StockService, engine: sa.Engine, look
     assert found.available == 5
 
 
-def test_the_right_to_select_is_enough(postgresql: PostgreSQL, opened: Callable[[str], sa.Engine]) -> None:
+def test_the_right_to_select_is_enough(
+    postgresql: PostgreSQL, opened: Callable[[str], sa.Engine]
+) -> None:
     """On PostgreSQL a user who may only SELECT can look; one who may not gets no answer."""
     url = sa.make_url(postgresql.create_database())
     StockService(opened(url.render_as_string())).offer(offer("1", APPLE))

@@ -8,7 +8,13 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.base import MAX_LINES, MAX_ROWS, Command, KeyedCommand
-from contracts.order import CancelOrderCommand, ConfirmOrderCommand, DraftOrder, OrderLine, RegisterOrderCommand
+from contracts.order import (
+    CancelOrderCommand,
+    ConfirmOrderCommand,
+    DraftOrder,
+    OrderLine,
+    RegisterOrderCommand,
+)
 from contracts.payment import (
     DepositMoneyCommand,
     OpenWalletsCommand,
@@ -49,11 +55,19 @@ MOST_STATEMENTS = 4
 
 SKUS = [f"SKU {number}" for number in range(MAX_LINES)]
 ALL = [(sku, 1) for sku in SKUS]
-LONG_ORDER = ORDER.model_copy(update={"lines": tuple(OrderLine(sku=sku, quantity=1, unit_price_minor=1) for sku in SKUS)})
-TWO, NONE_LEFT, UNKNOWN = [("SKU 1", 2), ("SKU 0", 1), ("SKU 1", 1)], [("SKU 0", 11)], [("unknown", 1)]
+LONG_ORDER = ORDER.model_copy(
+    update={"lines": tuple(OrderLine(sku=sku, quantity=1, unit_price_minor=1) for sku in SKUS)}
+)
+TWO, NONE_LEFT, UNKNOWN = (
+    [("SKU 1", 2), ("SKU 0", 1), ("SKU 1", 1)],
+    [("SKU 0", 11)],
+    [("unknown", 1)],
+)
 
 ELSEWHERE = {"idempotency_key": "elsewhere/RegisterOrder"}
-FOREIGN_CANCEL = cancel("7", OTHER_ORDER).model_copy(update={"idempotency_key": "elsewhere/RegisterOrder/compensation"})
+FOREIGN_CANCEL = cancel("7", OTHER_ORDER).model_copy(
+    update={"idempotency_key": "elsewhere/RegisterOrder/compensation"}
+)
 
 CASES: dict[str, tuple[Sequence[Command], Command, int]] = {
     # what came before, the command, its statements
@@ -61,11 +75,19 @@ CASES: dict[str, tuple[Sequence[Command], Command, int]] = {
     "register, 1,000 lines": ([], register("7", LONG_ORDER), 4),
     "register, repeated": ([register("7")], register("7"), 3),
     "register, id taken": ([register("7")], register("7", OTHER_ORDER), 2),
-    "register, id taken under another key": ([register("7")], register("7").model_copy(update=ELSEWHERE), 3),
+    "register, id taken under another key": (
+        [register("7")],
+        register("7").model_copy(update=ELSEWHERE),
+        3,
+    ),
     "register, cancelled before": ([cancel("7")], register("7"), 2),
     "confirm": ([register("7")], confirm("7"), 4),
     "confirm, repeated": ([register("7"), confirm("7")], confirm("7"), 2),
-    "confirm, repeated with the word of who settled it": ([register("7"), confirm("7")], settled_confirm("7"), 4),
+    "confirm, repeated with the word of who settled it": (
+        [register("7"), confirm("7")],
+        settled_confirm("7"),
+        4,
+    ),
     "confirm, not registered": ([], confirm("7"), 3),
     "cancel": ([register("7")], cancel("7"), 4),
     "cancel, confirmed before": ([register("7"), confirm("7")], cancel("7"), 4),
@@ -73,7 +95,11 @@ CASES: dict[str, tuple[Sequence[Command], Command, int]] = {
     "cancel, never registered, 1,000 lines": ([], cancel("7", LONG_ORDER), 4),
     "cancel, no order": ([], cancel("7", DraftOrder()), 3),
     "cancel, repeated": ([cancel("7", compensations=())], cancel("7", compensations=()), 2),
-    "cancel, repeated with the word of who settled it": ([cancel("7", compensations=())], cancel("7"), 4),
+    "cancel, repeated with the word of who settled it": (
+        [cancel("7", compensations=())],
+        cancel("7"),
+        4,
+    ),
     "cancel, another's order": ([register("7")], cancel("7", OTHER_ORDER), 2),
     "cancel, another's order under another key": ([register("7")], FOREIGN_CANCEL, 3),
     "pay": ([], pay("7", 400), 4),
@@ -129,7 +155,9 @@ SHOPS_OWN: dict[str, tuple[Sequence[KeyedCommand], KeyedCommand, int]] = {
 
 
 @pytest.fixture
-def obey(orders: OrderService, payment: PaymentService, stock: StockService) -> Callable[[KeyedCommand], object]:
+def obey(
+    orders: OrderService, payment: PaymentService, stock: StockService
+) -> Callable[[KeyedCommand], object]:
     """Give a function that hands a command to its participant; a command that is turned away is obeyed too."""
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)])
     stock.add_products(StockView(sku=sku, name=sku, available=10) for sku in SKUS)
@@ -163,7 +191,9 @@ def counted(engine: sa.Engine) -> Iterator[tuple[list[sa.Connection], list[str]]
     def hear_begin(connection: sa.Connection) -> None:
         transactions.append(connection)
 
-    def hear_statement(_connection: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
+    def hear_statement(
+        _connection: sa.Connection, _cursor: object, statement: str, *_more: object
+    ) -> None:
         if not statement.startswith("BEGIN"):  # which SQLite is told in so many words
             statements.append(statement)
 

@@ -6,7 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.base import MAX_LINES
-from contracts.stock import StockDecreasedEvent, StockDecreaseFailedEvent, StockRestoredEvent, StockView
+from contracts.stock import (
+    StockDecreasedEvent,
+    StockDecreaseFailedEvent,
+    StockRestoredEvent,
+    StockView,
+)
 from participants.stock.service import StockService
 from participants.stock.tables import MOVEMENTS
 from temporal_saga.database import reading
@@ -34,7 +39,9 @@ def movements(engine: sa.Engine) -> list[tuple[str, int, str, int]]:
     """Return the log: order, line, SKU and change."""
     columns = (MOVEMENTS.c.order_id, MOVEMENTS.c.line, MOVEMENTS.c.sku, MOVEMENTS.c.change)
     with reading(engine) as connection:
-        rows = connection.execute(sa.select(*columns).order_by(MOVEMENTS.c.command_key, MOVEMENTS.c.line)).all()
+        rows = connection.execute(
+            sa.select(*columns).order_by(MOVEMENTS.c.command_key, MOVEMENTS.c.line)
+        ).all()
     return [(row.order_id, row.line, row.sku, row.change) for row in rows]
 
 
@@ -59,7 +66,9 @@ def test_a_sku_on_two_lines_is_taken_twice(stock: StockService, engine: sa.Engin
     assert movements(engine) == [("1", 0, "A", -2), ("1", 1, "B", -1), ("1", 2, "A", -3)]
 
 
-def test_a_sku_on_two_lines_is_refused_when_only_each_alone_could_be_served(stock: StockService) -> None:
+def test_a_sku_on_two_lines_is_refused_when_only_each_alone_could_be_served(
+    stock: StockService,
+) -> None:
     """What counts is the sum of a SKU's lines."""
     refusal = stock.decrease(take("1", ("A", 3), ("A", 3)))
     assert isinstance(refusal, StockDecreaseFailedEvent)
@@ -67,13 +76,20 @@ def test_a_sku_on_two_lines_is_refused_when_only_each_alone_could_be_served(stoc
     assert available(stock)["A"] == 5
 
 
-def test_too_little_stock_is_refused_with_the_short_lines(stock: StockService, engine: sa.Engine) -> None:
+def test_too_little_stock_is_refused_with_the_short_lines(
+    stock: StockService, engine: sa.Engine
+) -> None:
     """OUT_OF_STOCK names every short product, by SKU, with what was asked and what is left; and nothing is taken."""
     assert stock.decrease(take("1", ("C", 1), ("A", 2), ("B", 4))) == StockDecreaseFailedEvent(
         order_id="1",
         reason="OUT_OF_STOCK",
         message="B: 4 asked, 3 left; C: 1 asked, 0 left",
-        details={"short": [{"sku": "B", "asked": 4, "available": 3}, {"sku": "C", "asked": 1, "available": 0}]},
+        details={
+            "short": [
+                {"sku": "B", "asked": 4, "available": 3},
+                {"sku": "C", "asked": 1, "available": 0},
+            ]
+        },
     )
     assert available(stock) == {"A": 5, "B": 3, "C": 0}
     assert movements(engine) == []
@@ -81,7 +97,9 @@ def test_too_little_stock_is_refused_with_the_short_lines(stock: StockService, e
 
 def test_unknown_products_are_refused_by_name(stock: StockService, engine: sa.Engine) -> None:
     """UNKNOWN_SKU names every SKU that the shop does not have, and nothing is taken, also when another line is short."""
-    assert stock.decrease(take("1", ("Z", 1), ("A", 1), ("Y", 1), ("C", 1))) == StockDecreaseFailedEvent(
+    assert stock.decrease(
+        take("1", ("Z", 1), ("A", 1), ("Y", 1), ("C", 1))
+    ) == StockDecreaseFailedEvent(
         order_id="1",
         reason="UNKNOWN_SKU",
         message="not a product of this shop: Y, Z",
@@ -107,8 +125,14 @@ def test_a_taking_repeated_takes_once(stock: StockService) -> None:
     assert available(stock)["A"] == 3
 
 
-@pytest.mark.parametrize("lines", [[("A", 3)], [("B", 2)], [("A", 1), ("A", 1)]], ids=["other count", "other SKU", "split"])
-def test_another_taking_under_the_same_key_takes_nothing(stock: StockService, lines: list[tuple[str, int]]) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [[("A", 3)], [("B", 2)], [("A", 1), ("A", 1)]],
+    ids=["other count", "other SKU", "split"],
+)
+def test_another_taking_under_the_same_key_takes_nothing(
+    stock: StockService, lines: list[tuple[str, int]]
+) -> None:
     """A taking's key belongs to its lines."""
     stock.decrease(take("1", ("A", 2)))
     with pytest.raises(KeyReused):
@@ -133,8 +157,12 @@ def test_a_restoring_repeated_puts_back_once(stock: StockService) -> None:
     assert available(stock)["A"] == 5
 
 
-@pytest.mark.parametrize("lines", [[("A", 1)], [("A", 3)], [("B", 2)], [("Z", 1)], [("A", 2), ("B", 2)]], ids=str)
-def test_what_was_taken_is_put_back_whatever_lines_are_named(stock: StockService, lines: list[tuple[str, int]]) -> None:
+@pytest.mark.parametrize(
+    "lines", [[("A", 1)], [("A", 3)], [("B", 2)], [("Z", 1)], [("A", 2), ("B", 2)]], ids=str
+)
+def test_what_was_taken_is_put_back_whatever_lines_are_named(
+    stock: StockService, lines: list[tuple[str, int]]
+) -> None:
     """The log of what was taken says what goes back, so that no stock is lost and none is made."""
     stock.decrease(take("1", ("A", 2)))
     assert stock.restore(put_back("1", *lines)) == StockRestoredEvent(order_id="1", restored=True)
@@ -150,9 +178,13 @@ def test_a_restoring_of_one_order_leaves_the_others_taken(stock: StockService) -
 
 
 @pytest.mark.parametrize("sku", ["A", "Z"])
-def test_a_restoring_of_what_was_never_taken_puts_back_nothing(stock: StockService, engine: sa.Engine, sku: str) -> None:
+def test_a_restoring_of_what_was_never_taken_puts_back_nothing(
+    stock: StockService, engine: sa.Engine, sku: str
+) -> None:
     """A restoring without a taking succeeds, also of unknown products, puts back nothing, and says so."""
-    assert stock.restore(put_back("1", (sku, 2))) == StockRestoredEvent(order_id="1", restored=False)
+    assert stock.restore(put_back("1", (sku, 2))) == StockRestoredEvent(
+        order_id="1", restored=False
+    )
     assert available(stock)["A"] == 5
     assert movements(engine) == []
 
@@ -160,7 +192,9 @@ def test_a_restoring_of_what_was_never_taken_puts_back_nothing(stock: StockServi
 def test_a_restoring_of_a_refused_taking_puts_back_nothing(stock: StockService) -> None:
     """A restoring of a taking that was refused succeeds and puts back nothing."""
     stock.decrease(take("1", ("A", 6)))
-    assert stock.restore(put_back("1", ("A", 6))) == StockRestoredEvent(order_id="1", restored=False)
+    assert stock.restore(put_back("1", ("A", 6))) == StockRestoredEvent(
+        order_id="1", restored=False
+    )
     assert available(stock)["A"] == 5
 
 
@@ -200,7 +234,12 @@ def test_the_longest_order_is_taken_and_put_back(stock: StockService) -> None:
 def test_a_known_product_keeps_its_stock(stock: StockService) -> None:
     """Adding products again changes nothing, and adds each that is missing once."""
     stock.decrease(take("1", ("A", 2)))
-    stock.add_products([StockView(sku=sku, name="new", available=count) for sku, count in [("A", 9), ("D", 7), ("D", 7)]])
+    stock.add_products(
+        [
+            StockView(sku=sku, name="new", available=count)
+            for sku, count in [("A", 9), ("D", 7), ("D", 7)]
+        ]
+    )
     assert stock.product("A") == StockView(sku="A", name="apple", available=3)
     assert stock.product("D") == StockView(sku="D", name="new", available=7)
 
@@ -214,7 +253,9 @@ def test_no_products_can_be_added(stock: StockService) -> None:
 def test_a_product_cannot_be_added_below_zero(stock: StockService) -> None:
     """No stock is below zero, not even at first; and of a list with such a product none is added."""
     with pytest.raises(sa.exc.IntegrityError):
-        stock.add_products([StockView(sku=sku, name=sku, available=count) for sku, count in [("D", 1), ("E", -1)]])
+        stock.add_products(
+            [StockView(sku=sku, name=sku, available=count) for sku, count in [("D", 1), ("E", -1)]]
+        )
     assert stock.product("D") is None
 
 

@@ -75,7 +75,9 @@ def test_a_product_is_added_with_its_stock_and_prices(stock: StockService) -> No
         ({"name": "green apple", "prices": {"USD": 1}}, {"USD": 1}),
     ],
 )
-def test_a_known_product_gets_its_name_and_prices(stock: StockService, change: dict[str, Any], prices: dict[str, int]) -> None:
+def test_a_known_product_gets_its_name_and_prices(
+    stock: StockService, change: dict[str, Any], prices: dict[str, int]
+) -> None:
     """Name and prices change as told; prices that are given replace those there were."""
     stock.offer(offer("1", APPLE, BREAD))
     told = APPLE.model_copy(update=change)
@@ -90,7 +92,9 @@ def test_what_was_sold_stays_sold_when_the_same_is_offered_again(stock: StockSer
     silent = APPLE.model_copy(update={"prices": None})
     for key, again in (("2", APPLE), ("3", silent)):
         assert counts(stock.offer(offer(key, again))) == (0, 0, 1)
-        assert stock.product("A") == StockView(sku="A", name="apple", available=3, prices={"EUR": 35, "GBP": 30})
+        assert stock.product("A") == StockView(
+            sku="A", name="apple", available=3, prices={"EUR": 35, "GBP": 30}
+        )
 
 
 def test_an_offer_repeated_answers_as_it_did(stock: StockService) -> None:
@@ -107,7 +111,10 @@ def test_an_offer_repeated_answers_as_it_did(stock: StockService) -> None:
 
 def test_many_who_offer_the_same_at_once_add_it_once(stock: StockService) -> None:
     """Whoever comes first adds it; nobody waits in a circle."""
-    products = [ProductOffer(sku=f"S{number}", name="x", opening_stock=7, prices={"GBP": number}) for number in range(20)]
+    products = [
+        ProductOffer(sku=f"S{number}", name="x", opening_stock=7, prices={"GBP": number})
+        for number in range(20)
+    ]
     orders = (products, products[::-1]) * 4
     offers = [offer(str(number), *told) for number, told in enumerate(orders)]
     told = at_once([partial(stock.offer, command) for command in offers])
@@ -119,7 +126,10 @@ def test_an_offer_in_the_middle_of_a_sale_waits_for_it(stock: StockService) -> N
     """Names and stock change side by side, and neither is lost."""
     stock.offer(offer("1", APPLE.model_copy(update={"opening_stock": 50})))
     sales = [partial(stock.decrease, take(str(number), ("A", 1))) for number in range(8)]
-    names = [partial(stock.offer, offer(f"n{number}", APPLE.model_copy(update={"name": f"a{number}"}))) for number in range(4)]
+    names = [
+        partial(stock.offer, offer(f"n{number}", APPLE.model_copy(update={"name": f"a{number}"})))
+        for number in range(4)
+    ]
     moves = [partial(stock.move, move(str(number), 10)) for number in range(4)]
     doings: list[Callable[[], Any]] = [*sales, *names, *moves]
     at_once(doings)
@@ -160,7 +170,9 @@ def test_a_movement_repeated_moves_once(stock: StockService) -> None:
     ("other", "reason"),
     [(move("1", 51), "KEY_REUSED"), (move("1", 50, sku="B"), "KEY_REUSED")],
 )
-def test_another_movement_under_the_same_key_moves_nothing(stock: StockService, other: Any, reason: str) -> None:
+def test_another_movement_under_the_same_key_moves_nothing(
+    stock: StockService, other: Any, reason: str
+) -> None:
     """A key belongs to its product and its number of pieces."""
     stock.offer(offer("1", APPLE, BREAD))
     stock.move(move("1", 50))
@@ -173,7 +185,9 @@ def test_another_movement_under_the_same_key_moves_nothing(stock: StockService, 
 def test_stock_never_goes_below_zero(stock: StockService) -> None:
     """It says what is left; and a refusal is no last word: it may be asked again."""
     stock.offer(offer("1", APPLE))
-    refused = StockMovementRefusedEvent(reason="OUT_OF_STOCK", message="A: 6 are to be taken out, 5 left")
+    refused = StockMovementRefusedEvent(
+        reason="OUT_OF_STOCK", message="A: 6 are to be taken out, 5 left"
+    )
     assert stock.move(move("1", -6)) == refused
     stock.move(move("2", 1))
     assert stock.move(move("1", -6)) == StockMovedEvent(sku="A", change=-6, available=0)
@@ -231,7 +245,9 @@ def test_money_comes_in_and_goes_back(payment: PaymentService, engine: sa.Engine
     """A deposit raises the balance, a negative one takes it back, and the books say why."""
     payment.open(open_wallets("1", ("ann", "GBP", 0)))
     event = payment.deposit(deposit("1", 500))
-    assert event == MoneyDepositedEvent(customer_id="ann", currency="GBP", amount_minor=500, balance_minor=500)
+    assert event == MoneyDepositedEvent(
+        customer_id="ann", currency="GBP", amount_minor=500, balance_minor=500
+    )
     back = payment.deposit(deposit("2", -500, reason="typed twice"))
     assert isinstance(back, MoneyDepositedEvent)
     assert back.balance_minor == balance(payment) == 0
@@ -262,7 +278,9 @@ REFUSED: list[tuple[Any, str, str]] = [
 
 
 @pytest.mark.parametrize(("command", "reason", "told"), REFUSED)
-def test_a_deposit_is_refused_with_its_reason(payment: PaymentService, command: Any, reason: str, told: str) -> None:
+def test_a_deposit_is_refused_with_its_reason(
+    payment: PaymentService, command: Any, reason: str, told: str
+) -> None:
     """No money moves, and the reason is said."""
     payment.open(open_wallets("1", ("ann", "GBP", 0), ("bob", "GBP", 0)))
     payment.deposit(deposit("1", 500))
@@ -298,7 +316,9 @@ def test_many_who_take_the_last_money_out_at_once_get_it_once(payment: PaymentSe
         *(partial(payment.process, pay(str(number), 100)) for number in range(4)),
     ]
     told = at_once(doings)
-    done = [event for event in told if event.event in ("MoneyDepositedEvent", "PaymentCompletedEvent")]
+    done = [
+        event for event in told if event.event in ("MoneyDepositedEvent", "PaymentCompletedEvent")
+    ]
     assert (len(done), balance(payment)) == (5, 0)
 
 

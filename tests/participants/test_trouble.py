@@ -18,7 +18,7 @@ from participants.payment.tables import FENCE, WALLETS
 from temporal_saga.policy import Policy
 from tests.participants.commands import pay
 from tests.stack import until
-from tests.workflow import stage
+from tests.workflows import stage
 
 COMMAND = pay("1", 400)
 ANN = WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)
@@ -37,7 +37,9 @@ class Trouble:
         """Let `cause` happen to the next command."""
         causes = [cause]
 
-        def come(connection: sa.Connection, _cursor: object, statement: str, *_more: object) -> None:
+        def come(
+            connection: sa.Connection, _cursor: object, statement: str, *_more: object
+        ) -> None:
             if causes and ("wallets" in statement or statement == "BEGIN IMMEDIATE"):
                 causes.pop()(self, connection)
 
@@ -91,7 +93,9 @@ def connection_is_lost(trouble: Trouble, connection: sa.Connection) -> None:
 
 def cannot_serialize(trouble: Trouble, connection: sa.Connection) -> None:
     """Let somebody else change the wallet after the command has begun to look at its database as it was."""
-    assert connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "repeatable read"
+    assert (
+        connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "repeatable read"
+    )
     rival = trouble.rival()
     rival.execute(sa.update(WALLETS).values(balance_minor=WALLETS.c.balance_minor))
     rival.commit()
@@ -105,7 +109,9 @@ def deadlock(trouble: Trouble, connection: sa.Connection) -> None:
     )
     rival = hold_the_wallet(trouble, superuser.render_as_string())
     number = rival.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
-    claim = sa.insert(FENCE).values(key=COMMAND.idempotency_key, outcome="APPLIED", at=sa.func.now())
+    claim = sa.insert(FENCE).values(
+        key=COMMAND.idempotency_key, outcome="APPLIED", at=sa.func.now()
+    )
     pool = trouble.aftermath.enter_context(ThreadPoolExecutor(1))
     waiting: Future[object] = pool.submit(rival.execute, claim)
     trouble.aftermath.callback(waiting.result)
@@ -124,7 +130,9 @@ async def process(client: Client, payment: PaymentService) -> PaymentCompletedEv
     """Have the payment worker execute the command as the saga would."""
     activities = PaymentActivities(payment).all
     with ThreadPoolExecutor() as pool:
-        async with Worker(client, task_queue=stubs.PAYMENT_QUEUE, activities=activities, activity_executor=pool):
+        async with Worker(
+            client, task_queue=stubs.PAYMENT_QUEUE, activities=activities, activity_executor=pool
+        ):
             return await client.execute_activity(
                 stubs.process_payment,
                 COMMAND,
@@ -158,6 +166,8 @@ async def test_a_command_in_trouble_is_tried_again_and_takes_effect_once(
     payment.open_wallets([ANN])
     trouble = Trouble(engine)
     with trouble.befalls(cause):
-        assert await process(temporal, payment) == PaymentCompletedEvent(order_id="1", currency="GBP", amount_minor=400)
+        assert await process(temporal, payment) == PaymentCompletedEvent(
+            order_id="1", currency="GBP", amount_minor=400
+        )
     assert [error in str(told) for told in trouble.errors] == [True], trouble.errors
     assert payment.wallet("ann") == ANN.model_copy(update={"balance_minor": 600})

@@ -45,7 +45,13 @@ class Plant:
         said = [line.split(": ", 1) for line in lines if ": " in line]
         tests = tuple(value for name, value in said if name == "caught by")
         error = dict(said).get("fails with")
-        return cls(patch, dict(said)["promise"], dict(said)["bug"], tests, (error,) if error else AN_ASSERTION)
+        return cls(
+            patch,
+            dict(said)["promise"],
+            dict(said)["bug"],
+            tests,
+            (error,) if error else AN_ASSERTION,
+        )
 
     def grow(self, folder: Path) -> str | None:
         """Plant the bug in a copy of the project and run its tests; return how it gets away, or None when it is caught."""
@@ -77,19 +83,47 @@ class Results:
     def of(cls, copy: Path, tests: Iterable[str]) -> Self:
         """Run tests in a copy of the project."""
         report = copy / "report.xml"
-        done = run(copy, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *tests)
+        done = run(
+            copy,
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            f"--junitxml={report}",
+            *tests,
+        )
         if done.returncode not in (0, 1):
             return cls({}, (done.stdout + done.stderr)[-2_000:])
         cases = [(name(case), case) for case in ET.parse(report).iter("testcase")]
-        failures = {test: found.get("message", "") for test, case in cases if (found := case.find("failure")) is not None}
-        errors = [f"{test}: {found.get('message')}" for test, case in cases if (found := case.find("error")) is not None]
+        failures = {
+            test: found.get("message", "")
+            for test, case in cases
+            if (found := case.find("failure")) is not None
+        }
+        errors = [
+            f"{test}: {found.get('message')}"
+            for test, case in cases
+            if (found := case.find("error")) is not None
+        ]
         # What a failed test leaves behind may well make its teardown fail, too.
-        broken = "; ".join(error for error in errors if error.partition(": ")[0] not in failures) or None
-        return cls(failures, broken, frozenset(test for test, case in cases if case.find("skipped") is not None))
+        broken = (
+            "; ".join(error for error in errors if error.partition(": ")[0] not in failures) or None
+        )
+        return cls(
+            failures,
+            broken,
+            frozenset(test for test, case in cases if case.find("skipped") is not None),
+        )
 
     def failures(self, test: str) -> list[str]:
         """Return the errors by which a test failed, in one of its cases or several."""
-        return [told for failed, told in self.told.items() if failed == test or failed.startswith(f"{test}[")]
+        return [
+            told
+            for failed, told in self.told.items()
+            if failed == test or failed.startswith(f"{test}[")
+        ]
 
 
 def name(case: ET.Element) -> str:
@@ -104,7 +138,10 @@ def copy_to(folder: Path) -> Path:
 
 def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a copy of the project, with no way back into the project or a repository."""
-    env = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.parent), "PYTHONDONTWRITEBYTECODE": "1"}
+    env = os.environ | {
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
@@ -113,7 +150,9 @@ def main(names: Sequence[str]) -> int:
     console, begun = Console(width=None if sys.stdout.isatty() else WIDE), time.monotonic()
     patches = {patch.stem: patch for patch in sorted(HERE.glob("*.patch"))}
     if unknown := set(names) - patches.keys():
-        console.print(f"there is no {', '.join(sorted(unknown))}; name some of: {', '.join(patches)}")
+        console.print(
+            f"there is no {', '.join(sorted(unknown))}; name some of: {', '.join(patches)}"
+        )
         return 2
     plants = [Plant.read(patches[name]) for name in names or patches]
     tests = sorted({test for plant in plants for test in plant.tests})
@@ -122,14 +161,20 @@ def main(names: Sequence[str]) -> int:
         verdicts = list(gardeners.map(lambda plant: plant.grow(Path(folder)), plants))
         healthy = clean.result()
     table = Table("promise", "planted bug", "caught by")
-    for plant, wrong in sorted(zip(plants, verdicts, strict=True), key=lambda pair: pair[0].promise):
+    for plant, wrong in sorted(
+        zip(plants, verdicts, strict=True), key=lambda pair: pair[0].promise
+    ):
         caught = "\n".join(test.rpartition("::")[2] for test in plant.tests)
-        table.add_row(plant.promise, f"{plant.patch.stem}: {plant.bug}", f"[red]{wrong}" if wrong else caught)
+        table.add_row(
+            plant.promise, f"{plant.patch.stem}: {plant.bug}", f"[red]{wrong}" if wrong else caught
+        )
     console.print(table)
     if healthy.told or healthy.broken:
         console.print(f"[red]without any bug planted, tests fail: {healthy.told or healthy.broken}")
     caught_all = not any(verdicts) and not healthy.told and not healthy.broken
-    console.print(f"{verdicts.count(None)} of {len(plants)} planted bugs caught in {time.monotonic() - begun:.0f} s")
+    console.print(
+        f"{verdicts.count(None)} of {len(plants)} planted bugs caught in {time.monotonic() - begun:.0f} s"
+    )
     return 0 if plants and caught_all else 1
 
 

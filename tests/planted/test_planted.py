@@ -19,7 +19,13 @@ each_plant = pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.pa
 @each_plant
 def test_a_plant_still_applies(plant: Plant) -> None:
     """Whoever changes the lines that a bug is planted in makes its patch anew."""
-    checked = subprocess.run(["git", "apply", "--check", plant.patch], cwd=ROOT, capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        ["git", "apply", "--check", plant.patch],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert checked.returncode == 0, checked.stderr
 
 
@@ -29,7 +35,11 @@ def test_a_plant_names_tests_that_are_there(plant: Plant) -> None:
     assert plant.tests
     for test in plant.tests:
         file, _, function = test.partition("::")
-        assert re.search(rf"^(async )?def {function.partition('[')[0]}\(", (ROOT / file).read_text(), re.MULTILINE), test
+        assert re.search(
+            rf"^(async )?def {function.partition('[')[0]}\(",
+            (ROOT / file).read_text(),
+            re.MULTILINE,
+        ), test
 
 
 @pytest.mark.parametrize("of", [Saga, Fence], ids=lambda of: of.__name__)
@@ -37,10 +47,15 @@ def test_every_promise_is_broken_by_a_plant(of: type) -> None:
     """The promises are those that the docstring numbers."""
     promised = re.findall(r"^ +(\d)\. ", of.__doc__ or "", re.MULTILINE)
     assert len(promised) >= 6
-    assert set(promised) == {found[1] for plant in PLANTS if (found := re.match(rf"{of.__name__} (\d): ", plant.promise))}
+    assert set(promised) == {
+        found[1] for plant in PLANTS if (found := re.match(rf"{of.__name__} (\d): ", plant.promise))
+    }
 
 
-WORDS, TEST = "contracts/words.py", "tests/unit/test_words.py::test_a_cancel_is_told_with_who_and_why"
+WORDS, TEST = (
+    "contracts/prose.py",
+    "tests/contracts/test_prose.py::test_a_cancel_is_told_with_who_and_why",
+)
 
 
 @pytest.mark.long
@@ -64,12 +79,21 @@ def test_a_plant_that_no_longer_applies_is_told(tmp_path: Path) -> None:
     """Its lines have changed since."""
     away = plant(tmp_path, "as it was\n", "as it never was\n").grow(tmp_path)
     assert away is not None
-    assert away.startswith("no longer applies, make it anew: error: patch failed: contracts/words.py:1")
+    assert away.startswith(
+        "no longer applies, make it anew: error: patch failed: contracts/prose.py:1"
+    )
 
 
 def plant(folder: Path, before: str, after: str) -> Plant:
     """Return a plant that changes one file of ours."""
-    diff = "".join(unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{WORDS}", f"b/{WORDS}"))
+    diff = "".join(
+        unified_diff(
+            before.splitlines(keepends=True),
+            after.splitlines(keepends=True),
+            f"a/{WORDS}",
+            f"b/{WORDS}",
+        )
+    )
     patch = folder / "plant.patch"
     patch.write_text(f"promise: none\nbug: none\ncaught by: {TEST}\n\n{diff}")
     return Plant.read(patch)

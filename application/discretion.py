@@ -1,0 +1,62 @@
+"""What a customer's own token is shown of an order: how it stands, and nothing of who runs the shop or how."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from application.refunds import PAYMENT
+from contracts.order import Compensation
+from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
+
+Shown = TypeVar("Shown", OrderView, ListedOrder)
+
+AS_THEY_ARE = frozenset(
+    {
+        *("order_id", "state", "status", "customer_id", "currency", "total_minor"),
+        *("lines", "line_count", "placed_at", "closed_at", "needs_attention"),
+    }
+)
+"""Fields of an order that customers see; of any other, but for those below, they see its default."""
+
+TOLD = frozenset({"state", "command", "event"})
+"""Kinds of entries that customers are told; decisions and notes are words of those who run the shop."""
+
+
+SETTLED = "what had been charged was put right by hand"
+"""Of a refund that a person settled, without their name and words."""
+
+
+def for_customer(order: Shown) -> Shown:
+    """Return an order without operators' names and words, balances, stock levels and links inside."""
+    shown: dict[str, Any] = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in type(order).model_fields.items()
+        if name not in AS_THEY_ARE
+    }
+    shown["failure"] = order.failure and _failure(order.failure)
+    shown["compensations"] = tuple(map(_compensation, order.compensations))
+    shown["links"] = order.links.model_copy(update={"temporal": None})
+    if isinstance(order, OrderView):
+        told = map(entry_for_customer, order.timeline)
+        shown["refund"] = order.refund and _refund(order.refund, order.compensations)
+        shown["timeline"] = tuple(entry for entry in told if entry is not None)
+    return order.model_copy(update=shown)
+
+
+def entry_for_customer(entry: TimelineEntry) -> TimelineEntry | None:
+    """Return an entry of a timeline without its details; None when it is not for customers."""
+    return entry.model_copy(update={"detail": {}}) if entry.kind in TOLD else None
+
+
+def _failure(failure: FailureView) -> FailureView:
+    return failure.model_copy(update={"message": failure.customer_message, "details": {}})
+
+
+def _refund(refund: Refund, compensations: Iterable[Compensation]) -> Refund:
+    is_settled = any(
+        compensation.step == PAYMENT and compensation.settled for compensation in compensations
+    )
+    return refund.model_copy(update={"message": SETTLED}) if is_settled else refund
+
+
+def _compensation(compensation: Compensation) -> Compensation:
+    return compensation.model_copy(update={"attempts": None, "settled": None})

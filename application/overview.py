@@ -1,0 +1,149 @@
+"""How all orders stand, in a few figures: by state, by why they failed, and what needs a person."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+
+from application.order_list import MOST_ON_A_PAGE, Asked, Lists
+from application.order_view import STATUS
+from application.runs import ADDITION_LIMIT
+from application.visibility import RUNNING, Visibility, in_state, is_busy
+from application.watch import Watch
+from contracts.states import OrderStatus, SagaState
+from contracts.views import AttentionCause, AttentionFigures, Overview
+from participants.order.service import OrderService
+from routes.problems import Problem
+
+FRESH_SECONDS = 5
+"""Figures of all orders may be as old as this, however many ask for them."""
+
+OPEN_STATES = tuple(state for state in SagaState if state is not SagaState.FAILED)
+"""States in which a saga may run; in COMPLETED, until the order's record is closed."""
+
+AWAY = "Temporal gives no answer: how open orders stand, and what needs attention, is not known"
+BUSY = "Temporal is asked too often: how open orders stand, and what needs attention, is not known"
+MANY = f"more than {MOST_ON_A_PAGE} of your orders are open: how they stand is not counted"
+
+NOT_KNOWN = AttentionFigures(
+    count=None, by_cause=dict.fromkeys(AttentionCause), since=None, at_stake_minor={}
+)
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """What the order service has on record."""
+
+    statuses: Mapping[OrderStatus, int]
+    reasons: Mapping[str, int]
+
+
+class Overviews:
+    """Counts all orders for whoever may see them all, and a customer's own by looking at those."""
+
+    def __init__(self, visibility: Visibility, watch: Watch, orders: OrderService) -> None:
+        """Count what runs by `visibility`, what is closed by the record, and what needs a person as `watch` sees it."""
+        self._visibility = visibility
+        self._watch = watch
+        self._orders = orders
+        self._recorded: _Recorded | None = None
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def read(self) -> Overview:
+        """Return the figures of all orders; what Temporal alone knows is null while it is away.
+
+        Raises:
+            Exception: the order service's database does not answer.
+        """
+        recorded = await self._on_record()
+        try:
+            seen = await self._watch.seen()
+            running: dict[SagaState, int] = {
+                state: await self._running(state) + len(seen.left_open(state))
+                for state in OPEN_STATES
+            }
+        except Problem as problem:
+            return _overview(recorded, None, NOT_KNOWN, BUSY if is_busy(problem) else AWAY)
+        at_stake = await asyncio.to_thread(self._orders.totals, seen.needs.keys())
+        attention = AttentionFigures(
+            count=seen.count, by_cause=seen.counts, since=seen.since, at_stake_minor=at_stake
+        )
+        return _overview(recorded, running, attention, seen.warning(), seen.at)
+
+    async def read_of(self, customer_id: str, lists: Lists) -> Overview:
+        """Return the figures of one customer's orders, from the lists that this customer sees.
+
+        Raises:
+            Exception: as in `read`.
+        """
+        statuses, reasons = await asyncio.to_thread(self._orders.figures, customer_id)
+        recorded = _Recorded(statuses, reasons)
+        try:
+            unfinished = await lists.page(Asked(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE))
+            needing = await lists.page(Asked(needs_attention=True, limit=MOST_ON_A_PAGE))
+        except Problem as problem:
+            return _overview(recorded, None, NOT_KNOWN, BUSY if is_busy(problem) else AWAY)
+        if unfinished.next or needing.next:
+            return _overview(recorded, None, NOT_KNOWN, MANY)
+        causes = Counter(order.attention.cause for order in needing.orders if order.attention)
+        attention = AttentionFigures(
+            count=len(needing.orders),
+            by_cause={cause: causes[cause] for cause in AttentionCause},
+            since=min(
+                (
+                    order.attention.since
+                    for order in needing.orders
+                    if order.attention and order.attention.since
+                ),
+                default=None,
+            ),
+            at_stake_minor=await asyncio.to_thread(
+                self._orders.totals, [order.order_id for order in needing.orders], customer_id
+            ),
+        )
+        running = Counter(order.state for order in unfinished.orders)
+        return _overview(
+            recorded, None if unfinished.warning else running, attention, unfinished.warning
+        )
+
+    async def _running(self, state: SagaState) -> int:
+        counted = await self._visibility.count(
+            in_state(state), ADDITION_LIMIT, fresh_seconds=FRESH_SECONDS
+        )
+        return counted.get(RUNNING, 0)
+
+    async def _on_record(self) -> _Recorded:
+        """Return what was read a moment ago, or read it, once for all who ask."""
+        async with self._reading:
+            if self._recorded is None or monotonic() - self._read_at >= FRESH_SECONDS:
+                began = monotonic()
+                self._recorded = _Recorded(*await asyncio.to_thread(self._orders.figures))
+                self._read_at = began
+            return self._recorded
+
+
+def _overview(
+    recorded: _Recorded,
+    running: Mapping[SagaState, int] | None,
+    attention: AttentionFigures,
+    warning: str | None,
+    at: datetime | None = None,
+) -> Overview:
+    """Put figures together; `running` are the open orders by state, None when nobody knows how they stand."""
+    closed = {state: recorded.statuses[status] for state, status in STATUS.items()}
+    states = {
+        state: None
+        if running is None and state not in closed
+        else closed.get(state, 0) + (running or {}).get(state, 0)
+        for state in SagaState
+    }
+    return Overview(
+        states=states,
+        reasons=recorded.reasons,
+        needs_attention=attention,
+        as_of=at or datetime.now(UTC),
+        warning=warning,
+    )

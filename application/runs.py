@@ -1,0 +1,265 @@
+"""Reading one saga's runs from Temporal, with its history."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from application.attention import WEDGED_AFTER
+from application.broadcast import Shared
+from application.chain import Before, Chain, Piece
+from application.order_view import Run
+from contracts.order import saga_id
+from contracts.states import SagaState
+from routes.problems import not_now, unavailable
+from temporal_saga.access import refusal
+from temporal_saga.history import Moment, tries
+
+ANSWER_LIMIT = timedelta(seconds=5)
+"""Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
+
+ADDITION_LIMIT = timedelta(seconds=2)
+"""What the order service can answer is held up by what Temporal adds no longer than this."""
+
+LAST_EVENTS = 200
+"""So many of a saga's last events are looked at for when it said that it needs a person."""
+
+JSON = frozenset({b"json/plain", b"binary/null"})
+UNREADABLE = {"unreadable": True}
+
+AWAY = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+    }
+)
+
+BUSY = "a limit of Temporal's on calls is met; nothing is lost, ask again"
+"""Not away: visibility for one has a low limit of its own on calls per second."""
+
+
+class Runs:
+    """The runs of the orders' sagas, as far as Temporal still has them; no worker is needed to read them."""
+
+    def __init__(self, client: Client, stopping: asyncio.Event) -> None:
+        """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
+        self._client = client
+        self._stopping = stopping
+        self._stories = Shared(self._story)
+
+    async def find(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
+        """Return the order's saga as it stands, with its story, from its first run to its last; None when Temporal knows none.
+
+        Of a long story a part is left out, and a note says so: a look reads at most `MOST_EVENTS` of all its runs.
+
+        Args:
+            order_id: whose saga.
+            limit: how long to wait for Temporal.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        handle = self._client.get_workflow_handle(saga_id(order_id))
+        try:
+            async with temporal(limit):
+                description = await handle.describe(rpc_timeout=limit)
+                last, before = await Chain(self._client, self._decode, limit).read(description)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return self._read(description, last, before)
+
+    def follow(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
+        """Yield the story of an order's saga as it is written, until its run closes; nothing when there is no run.
+
+        Each moment comes with its place: the number of the history's event, and which of that event's moments it is. Temporal is
+        asked once for all who follow an order, as it lets a namespace wait for so many answers and no more.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        return self._stories.listen(order_id)
+
+    async def _story(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
+        """Yield the story up to the last run, and that run as it is written; another one may follow it."""
+        handle = self._client.get_workflow_handle(saga_id(order_id))
+        chain = Chain(self._client, self._decode, ANSWER_LIMIT)
+        ended = asyncio.ensure_future(self._stopping.wait())
+        try:
+            async with temporal():
+                description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
+                last, before = await chain.read(description)
+                for placed in before.moments:
+                    yield placed
+                telling = chain.begin(last.first[0])
+                run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
+                events = run.fetch_history_events(wait_new_event=True)
+                while (event := await _next(events, ended)) is not None:
+                    for placed in telling.read(event):
+                        yield placed
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+        finally:
+            ended.cancel()
+
+    async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
+        """Return the last run of an order's saga as it stands, without its story; None when Temporal knows none.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        try:
+            async with temporal(ANSWER_LIMIT):
+                return await self._client.get_workflow_handle(saga_id(order_id)).describe(
+                    rpc_timeout=ANSWER_LIMIT
+                )
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+
+    async def wedged_since(self, order_id: str) -> datetime | None:
+        """Return since when an order's saga has not got past its task under way; None when that is not known, or not so.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        description = await self.describe(order_id)
+        return None if description is None else _wedged_since(description)
+
+    async def stuck_since(self, order_id: str) -> datetime | None:
+        """Return when an order's saga said that it needs a person; None when its last events do not tell.
+
+        Raises:
+            Problem: 503 when Temporal is away.
+        """
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=self._client.namespace,
+            execution=WorkflowExecution(workflow_id=saga_id(order_id)),
+            maximum_page_size=LAST_EVENTS,
+        )
+        try:
+            async with temporal(ANSWER_LIMIT):
+                ask = self._client.workflow_service.get_workflow_execution_history_reverse
+                answer = await ask(request, retry=True, timeout=ANSWER_LIMIT)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return _stuck_since(reversed(answer.history.events))
+
+    def _read(self, description: WorkflowExecutionDescription, last: Piece, before: Before) -> Run:
+        events = last.events
+        start = events[0].workflow_execution_started_event_attributes
+        given = start.input.payloads[:-1] if before.started_at else start.input.payloads
+        closing = events[
+            -1
+        ].workflow_execution_failed_event_attributes.failure.application_failure_info.details
+        running = description.status == WorkflowExecutionStatus.RUNNING
+        chain = Chain(self._client, self._decode, ANSWER_LIMIT)
+        moments = [
+            moment
+            for _, moment in [
+                *before.moments,
+                *chain.moments(last, tries(description.raw_description)),
+            ]
+        ]
+        return Run(
+            started_at=before.started_at or description.start_time,
+            closed_at=None if running else description.close_time,
+            attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
+            moments=moments,
+            given=self._decode(given[0]) if len(given) == 1 else None,
+            failure=self._decode(closing.payloads[0]) if closing.payloads else before.failure,
+            stuck_since=_stuck_since(events) or _stuck_before(moments),
+            wedged_since=_wedged_since(description),
+        )
+
+    def _decode(self, payload: Payload) -> Any:
+        """Return a payload's JSON value; of one that has none, or cannot be read, that it is so."""
+        if payload.metadata.get("encoding") not in JSON:
+            return UNREADABLE
+        try:
+            return self._client.data_converter.payload_converter.from_payload(payload)
+        except Exception:  # noqa: BLE001  # anybody may have sent it, and a converter may raise anything
+            return UNREADABLE
+
+
+async def _next(
+    events: AsyncIterator[HistoryEvent], ended: "asyncio.Future[Any]"
+) -> HistoryEvent | None:
+    """Return the next event once it is written; None when there is none to come, or `ended` comes first."""
+    coming = asyncio.ensure_future(anext(events, None))
+    try:
+        await asyncio.wait([coming, ended], return_when=asyncio.FIRST_COMPLETED)
+        return coming.result() if coming.done() else None
+    finally:
+        coming.cancel()  # also when nobody follows any more: it would wait for as long as the order is open
+
+
+@asynccontextmanager
+async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
+    """Turn Temporal's absence into a 503, and that it is busy, and that it does not let us in; what is about the call passes.
+
+    A lazy client raises RuntimeError while it cannot connect.
+
+    Args:
+        limit: how long to wait in all, as the client tries a call again and again for longer than the call's own limit.
+    """
+    patience = asyncio.timeout(limit.total_seconds() if limit else None)
+    try:
+        async with patience:
+            yield
+    except RPCError as error:
+        if error.status in AWAY:
+            raise unavailable("Temporal") from error
+        if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
+            raise not_now(BUSY) from error
+        if why := refusal(error):
+            raise not_now(why) from error
+        raise
+    except RuntimeError as error:
+        raise unavailable("Temporal") from error
+    except TimeoutError as error:
+        if patience.expired():
+            raise unavailable("Temporal") from error
+        raise
+
+
+def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
+    """Return since when a saga has not got past its task under way, if that has failed too often for an accident."""
+    task = description.raw_description.pending_workflow_task
+    if task.attempt < WEDGED_AFTER:
+        return None
+    since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
+    return since
+
+
+def _stuck_before(moments: Iterable[Moment]) -> datetime | None:
+    """Return when a saga got stuck, as its story tells: a run that takes up where another stood does not say it again."""
+    since = None
+    for moment in moments:
+        if moment.kind == "state":
+            since = moment.at if moment.name == SagaState.ROLLBACK_STUCK else None
+    return since
+
+
+def _stuck_since(events: Iterable[HistoryEvent]) -> datetime | None:
+    """Return when a saga said last that it needs a person, as far as these events tell, oldest first; None when it does not."""
+    since = None
+    for event in events:
+        said = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        if "NeedsAttention" in said:
+            needs = said["NeedsAttention"].data == b"true"
+            since = event.event_time.ToDatetime(tzinfo=UTC) if needs else None
+    return since

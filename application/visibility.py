@@ -1,0 +1,255 @@
+"""What Temporal's visibility knows of the sagas' runs: a moment behind, and few calls a second."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any, TypeVar
+
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    CountWorkflowExecutionsRequest,
+    ListWorkflowExecutionsRequest,
+)
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from application.order_view import Run
+from application.runs import temporal
+from contracts.order import order_id_of
+from contracts.states import SagaState
+from contracts.stubs import WORKFLOW_TYPE
+from routes.problems import Problem
+
+FRESH_SECONDS = 1
+"""One question is asked once in so long, however many want to know; visibility lags as much anyway."""
+
+OLDEST_SECONDS = 10
+"""No answer is kept for longer, whoever may still want it."""
+
+AGAIN_SECONDS = 0.25
+"""Temporal counts calls by the second, so one that came too often is tried again soon."""
+
+CALL_SECONDS = 10
+"""One call is given up after this, however long the whole answer may take."""
+
+PAGE_SIZE = 1_000
+MOST_RUNS = 10_000
+"""So many runs are read in answer to one question at most."""
+
+STILL_OPEN = datetime.max.replace(tzinfo=UTC)
+RUNNING = "Running"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Runs by the orders they are about, of each order the last; and whether these are all there are."""
+
+    runs: dict[str, Run]
+    complete: bool
+
+
+@dataclass(frozen=True)
+class _Answer:
+    task: "asyncio.Task[Any]"
+    asked_at: float
+
+    def serves(self, fresh_seconds: float) -> bool:
+        """Tell whether this is good enough for somebody who asks now: under way, or not too old; never an error of before."""
+        if not self.task.done():
+            return True
+        return self.task.exception() is None and monotonic() - self.asked_at < fresh_seconds
+
+
+class Visibility:
+    """Asks for many sagas' runs by query, each question once for all who ask at about the same time.
+
+    Queries are ours: they never hold what a request says, but for ids that are on record.
+    """
+
+    def __init__(self, client: Client) -> None:
+        """Ask Temporal through `client`."""
+        self._client = client
+        self._answers: dict[str, _Answer] = {}
+
+    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> Found:
+        """Return the last of each order's runs that a query finds, without their stories.
+
+        Args:
+            which: the query; the workflow's type is added.
+            limit: how long to wait in all.
+            most: read no more runs than that.
+
+        Raises:
+            Problem: 503 when Temporal is away, or has no time for it.
+        """
+
+        async def read() -> Found:
+            found: list[tuple[str, Run]] = []
+            complete = True
+            async for page in self._pages(which, monotonic() + limit.total_seconds()):
+                glances = (
+                    (order_id, _glance(info)) for info in page if (order_id := _order_id(info))
+                )
+                found.extend(glances)
+                complete = len(found) < most
+                if not complete:
+                    break
+            # An order's runs follow one another, so the last one is the last to close.
+            found.sort(key=lambda run: run[1].closed_at or STILL_OPEN)
+            return Found(dict(found), complete)
+
+        return await self._once(f"runs {which}", limit, read)
+
+    async def order_ids(
+        self, which: str, limit: timedelta, *, most: int
+    ) -> tuple[frozenset[str], bool]:
+        """Return the orders alone whose runs a query finds, and whether these are all.
+
+        Raises:
+            Problem: as in `runs`.
+        """
+
+        async def read() -> tuple[frozenset[str], bool]:
+            found: set[str] = set()
+            async for page in self._pages(which, monotonic() + limit.total_seconds()):
+                found.update(order_id for info in page if (order_id := _order_id(info)))
+                if len(found) >= most:
+                    return frozenset(found), False
+            return frozenset(found), True
+
+        return await self._once(f"ids {which}", limit, read)
+
+    async def count(
+        self, which: str, limit: timedelta, *, fresh_seconds: float = FRESH_SECONDS
+    ) -> dict[str, int]:
+        """Count the runs that a query finds, by their status as Temporal names it; "" finds all.
+
+        `fresh_seconds` is how old the answer may be.
+
+        Raises:
+            Problem: as in `runs`.
+        """
+        query = f"{_of_sagas(which)} GROUP BY ExecutionStatus"
+        request = CountWorkflowExecutionsRequest(namespace=self._client.namespace, query=query)
+        ask = self._client.workflow_service.count_workflow_executions
+
+        async def read() -> dict[str, int]:
+            counted = await _patiently(ask, request, monotonic() + limit.total_seconds())
+            return {json.loads(group.group_values[0].data): group.count for group in counted.groups}
+
+        return await self._once(f"count {which}", limit, read, fresh_seconds)
+
+    async def _pages(self, which: str, give_up: float) -> Any:
+        request = ListWorkflowExecutionsRequest(
+            namespace=self._client.namespace, page_size=PAGE_SIZE, query=_of_sagas(which)
+        )
+        while True:
+            page = await _patiently(
+                self._client.workflow_service.list_workflow_executions, request, give_up
+            )
+            yield page.executions
+            if not page.next_page_token:
+                return
+            request.next_page_token = page.next_page_token
+
+    async def _once(
+        self,
+        question: str,
+        limit: timedelta,
+        ask: Callable[[], Awaitable[T]],
+        fresh_seconds: float = FRESH_SECONDS,
+    ) -> T:
+        """Return the answer to a question that may be under way, or was answered just now, for somebody else."""
+
+        async def answer() -> T:
+            async with temporal(limit):
+                return await ask()
+
+        known = self._answers.get(question)
+        if known is None or not known.serves(fresh_seconds):
+            self._forget()
+            known = self._answers[question] = _Answer(asyncio.create_task(answer()), monotonic())
+            known.task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(known.task)  # whoever goes away leaves it to the others
+
+    def _forget(self) -> None:
+        """Let go of what is too old for anybody."""
+        oldest = monotonic() - OLDEST_SECONDS
+        self._answers = {
+            question: answer
+            for question, answer in self._answers.items()
+            if not answer.task.done() or answer.asked_at > oldest
+        }
+
+
+def in_state(state: SagaState) -> str:
+    """Return the query for sagas that run and show a state; before they show one of their own it is PENDING."""
+    shown = f'SagaState = "{state}"'
+    return f'ExecutionStatus = "Running" AND {f"({shown} OR SagaState IS NULL)" if state is SagaState.PENDING else shown}'
+
+
+def is_busy(problem: Problem) -> bool:
+    """Tell whether Temporal answered that it is asked too often: it is there, and what it said before still holds."""
+    cause = problem.__cause__
+    return isinstance(cause, RPCError) and cause.status == RPCStatusCode.RESOURCE_EXHAUSTED
+
+
+async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: float) -> Any:
+    """Ask, and again as long as there is time where Temporal says that it is asked too often; once where it is away.
+
+    Not left to the SDK, which pauses for seconds, and then tells the one no longer from the other.
+    """
+    lost = False
+    while True:
+        try:
+            return await ask(
+                request,
+                retry=False,
+                timeout=timedelta(
+                    seconds=min(max(give_up - monotonic(), AGAIN_SECONDS), CALL_SECONDS)
+                ),
+            )
+        except RPCError as error:
+            busy = error.status == RPCStatusCode.RESOURCE_EXHAUSTED
+            again = busy or (error.status == RPCStatusCode.UNAVAILABLE and not lost)
+            if not again or monotonic() + AGAIN_SECONDS * 2 >= give_up:
+                raise
+            lost = not busy
+        await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _of_sagas(which: str) -> str:
+    return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
+
+
+def _glance(info: WorkflowExecutionInfo) -> Run:
+    """Return what visibility tells of a run."""
+    attributes = info.search_attributes.indexed_fields
+    return Run(
+        started_at=_time(info.start_time),
+        closed_at=_time(info.close_time) if info.HasField("close_time") else None,
+        attributes={
+            name: json.loads(value.data) for name, value in attributes.items() if value.data
+        },
+        moments=(),
+        given=None,
+    )
+
+
+def _time(given: Any) -> datetime:
+    """Return a protobuf timestamp as a time."""
+    at: datetime = given.ToDatetime(tzinfo=UTC)
+    return at
+
+
+def _order_id(info: WorkflowExecutionInfo) -> str | None:
+    """Return the order that a run is about; None when somebody started it under an id that names none."""
+    try:
+        return order_id_of(info.execution.workflow_id)
+    except ValueError:
+        return None

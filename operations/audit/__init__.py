@@ -1,0 +1,1 @@
+"""`make audit`: do the invariants hold?"""

@@ -1,0 +1,1 @@
+"""`make demo`: a real day of orders through a stack of its own."""

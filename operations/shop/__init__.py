@@ -1,0 +1,1 @@
+"""`make shop`: products, stock, customers and their money, from files."""

@@ -1,0 +1,192 @@
+"""A shop in a file: products or customers as CSV, read whole, and told line by line what is wrong."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from contracts.base import Contract
+from contracts.payment import WalletOpening
+from contracts.prose import problems
+from contracts.stock import ProductOffer
+
+PRODUCTS = ("sku", "name", "opening_stock", "currency", "unit_price_minor")
+CUSTOMERS = ("customer_id", "currency", "opening_balance_minor")
+KINDS = (PRODUCTS, CUSTOMERS)
+"""The columns of each kind of file; the first names a row, and the first two must be there."""
+
+NUMBERS = frozenset({"opening_stock", "unit_price_minor", "opening_balance_minor"})
+MOST_DIGITS = 18
+"""Of a number that is read at all; Python itself refuses to read thousands."""
+
+DELIMITERS = ",;\t"
+MOST_TOLD = 20
+MOST_SHOWN = 40
+
+Row = ProductOffer | WalletOpening
+C = TypeVar("C", bound=Contract)
+
+
+class NoShop(Exception):
+    """A file is no shop; the message says why, a line for each thing that is wrong with it."""
+
+
+@dataclass(frozen=True)
+class ShopFile:
+    """What a file holds: products or customers, the other one empty."""
+
+    products: tuple[ProductOffer, ...] = ()
+    customers: tuple[WalletOpening, ...] = ()
+
+
+def read_shop(path: Path) -> ShopFile:
+    """Read a file of products or of customers; its first line says which.
+
+    Columns stand in any order, divided by commas, semicolons or tabs. Empty lines count for nothing.
+
+    Raises:
+        NoShop: something is wrong with it; nothing of it is to be used.
+    """
+    found: dict[str, tuple[int, Row]] = {}
+    wrong: list[str] = []
+    for line, told in _rows(_text(path)):
+        name = told if isinstance(told, str) else _name(told)
+        if isinstance(told, str):
+            wrong.append(f"line {line}: {told}")
+        elif name in found:
+            wrong.append(f"line {line}: {name} is on line {found[name][0]} already")
+        else:
+            found[name] = line, told
+    if wrong:
+        raise NoShop("\n".join(_told(path, wrong)))
+    if not found:
+        raise NoShop(f"{path}: there is nothing below its first line")
+    rows = [row for _, row in found.values()]
+    return ShopFile(
+        tuple(row for row in rows if isinstance(row, ProductOffer)),
+        tuple(row for row in rows if isinstance(row, WalletOpening)),
+    )
+
+
+def _rows(text: str) -> Iterator[tuple[int, Row | str]]:
+    """Yield the number of each line below the header, and what it says, or what is wrong with it."""
+    first = next(line for line in text.splitlines() if line.strip())
+    # Lines end as spreadsheets end them, and nowhere else: a name may hold other separators.
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=max(DELIMITERS, key=first.count), strict=True)
+    kind: tuple[str, ...] = ()
+    header: list[str] = []
+    try:
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if header:
+                yield reader.line_num, _row(kind, header, row)
+                continue
+            header = [cell.strip().lower() for cell in row]
+            kind = next((kind for kind in KINDS if kind[0] in header), ())
+            if problem := _problem(kind, header):
+                yield reader.line_num, problem
+                return
+    except csv.Error as error:
+        yield reader.line_num, f"it is no CSV: {error}"
+
+
+def _text(path: Path) -> str:
+    """Return a file's text, with or without the mark that spreadsheets begin it with."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise NoShop(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        told = f"line {line}: it is not UTF-8; save it as CSV UTF-8 in your spreadsheet"
+        raise NoShop(f"{path}: {told}") from error
+    if not text.strip():
+        raise NoShop(f"{path} is empty")
+    return text
+
+
+def _problem(kind: tuple[str, ...], header: list[str]) -> str | None:
+    """Say why a file cannot begin like this, or None when it can."""
+    if not kind or all(kind[0] in header for kind in KINDS):
+        forms = " or ".join(",".join(kind) for kind in KINDS)
+        return f"a file is of products or of customers, and its first line says which: {forms}"
+    wrong = [
+        *(f"it lacks the column {name}" for name in kind[:2] if name not in header),
+        *(f"there is no column {_shown(name)}" for name in header if name not in kind),
+        *(f"the column {name} stands there twice" for name in kind if header.count(name) > 1),
+    ]
+    return f"{'; '.join(wrong)}; the columns are {','.join(kind)}" if wrong else None
+
+
+def _row(kind: tuple[str, ...], header: list[str], row: list[str]) -> Row | str:
+    """Return what a row says, or what is wrong with it."""
+    if len(row) != len(header):
+        return f"it has {_fields(len(row))}, and the first line has {len(header)}"
+    in_one_line = (" ".join(cell.split()) for cell in row)
+    cells = {name: cell for name, cell in zip(header, in_one_line, strict=True) if cell}
+    fields: dict[str, Any] = {}
+    for name, cell in cells.items():
+        if name not in NUMBERS:
+            fields[name] = cell
+        elif cell.isascii() and cell.isdecimal() and len(cell) <= MOST_DIGITS:
+            fields[name] = int(cell)
+        else:
+            what = "pieces" if name == "opening_stock" else "minor units, like 255 for 2.55"
+            return f"{name}: {_shown(cell)} is no whole number of {what}"
+    return _product(fields) if kind is PRODUCTS else _valid(WalletOpening, fields)
+
+
+def _product(fields: dict[str, Any]) -> ProductOffer | str:
+    """Return a product; its price needs a currency, and a currency alone is no price."""
+    price, currency = fields.pop("unit_price_minor", None), fields.pop("currency", None)
+    if (price is None) != (currency is None):
+        missing = "currency" if currency is None else "unit_price_minor"
+        return f"{missing}: a price is a number and a currency, or neither"
+    prices = None if currency is None else {currency: price}
+    return _valid(ProductOffer, fields | {"prices": prices})
+
+
+def _valid(model: type[C], fields: Mapping[str, Any]) -> C | str:
+    """Return a contract of these fields, or what is wrong with them."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        found = problems(error.errors())
+        return "; ".join(f"{_column(place)}: {message}" for place, message in found)
+
+
+def _column(place: tuple[int | str, ...]) -> int | str:
+    """Return the column that a field of a contract stands in."""
+    if place[0] != "prices":
+        return place[0]
+    return "currency" if place[-1] == "[key]" else "unit_price_minor"
+
+
+def _name(row: Row) -> str:
+    """Return what a row is about, which no other row may be about."""
+    return row.sku if isinstance(row, ProductOffer) else row.customer_id
+
+
+def _shown(cell: str) -> str:
+    """Return what stands in a cell, so that it can be shown in a terminal."""
+    return cell[:MOST_SHOWN] if cell and cell.isprintable() else ascii(cell[:MOST_SHOWN])
+
+
+def _fields(count: int) -> str:
+    return "1 field" if count == 1 else f"{count} fields"
+
+
+def _told(path: Path, wrong: list[str]) -> Iterator[str]:
+    """Yield what is wrong with a file, the first lines of it."""
+    yield f"{path} is not taken, nothing of it:"
+    yield from (f"  {line}" for line in wrong[:MOST_TOLD])
+    if len(wrong) > MOST_TOLD:
+        yield f"  and {len(wrong) - MOST_TOLD} more"

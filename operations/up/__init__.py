@@ -1,0 +1,1 @@
+"""`make up`: the whole system on this machine."""

@@ -1,0 +1,8 @@
+"""`python -m operations.up [shop day …]`."""
+
+import sys
+from pathlib import Path
+
+from operations.up.system import main
+
+sys.exit(main(*map(Path, sys.argv[1:])))

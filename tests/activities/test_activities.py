@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+from temporalio import activity
+
+from config import Settings
+from temporal_saga.database import open_database
+from worker import PARTICIPANTS
+
+
+@pytest.mark.parametrize("participant", PARTICIPANTS)
+def test_no_cancel_cuts_a_transaction_in_half(participant: str, tmp_path: Path) -> None:
+    """An activity's thread is never interrupted by a cancel: what it has begun in its database it ends."""
+    engine = open_database(f"sqlite:///{tmp_path}/{participant}.db")
+    served = [
+        activity._Definition.must_from_callable(served)
+        for served in PARTICIPANTS[participant](engine, Settings())
+    ]
+    engine.dispose()
+    assert len(served) >= 3
+    assert [
+        (definition.name, definition.no_thread_cancel_exception, definition.is_async)
+        for definition in served
+    ] == [(definition.name, True, False) for definition in served]

@@ -1,0 +1,101 @@
+"""A stream that is read once: whoever listens hears all of it, and nobody keeps it open who no longer listens."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from application.broadcast import Shared
+
+
+class Source:
+    """A stream whose items the test writes."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.closed = 0
+        self.items: asyncio.Queue[int | Exception | None] = asyncio.Queue()
+
+    async def read(self, _name: str) -> AsyncIterator[int]:
+        """Yield them as they come."""
+        self.reads += 1
+        try:
+            while (item := await self.items.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self.closed += 1
+
+
+@pytest.fixture
+def source() -> Source:
+    """A stream with nothing in it yet."""
+    return Source()
+
+
+async def heard(shared: Shared[int], name: str = "one") -> list[int]:
+    return [item async for item in shared.listen(name)]
+
+
+async def test_all_who_listen_hear_the_whole_of_one_reading(source: Source) -> None:
+    """Also who comes later, while it is read; another name is another reading."""
+    shared = Shared(source.read)
+    early = asyncio.create_task(heard(shared))
+    for item in (1, 2):
+        source.items.put_nowait(item)
+    await asyncio.sleep(0)
+    listening = shared.listen("one")
+    assert [await anext(listening), await anext(listening)] == [1, 2]
+    late = asyncio.create_task(heard(shared))
+    await asyncio.sleep(0)
+    for last in (3, None):
+        source.items.put_nowait(last)
+    assert await early == await late == [1, 2, 3]
+    assert [item async for item in listening] == [3]
+    assert (source.reads, source.closed) == (1, 1)
+    source.items.put_nowait(None)
+    assert await heard(shared, "two") == []
+    assert source.reads == 2
+
+
+async def test_what_is_over_is_read_anew(source: Source) -> None:
+    """Nothing of a reading is kept once it is over: the next listener begins another."""
+    shared = Shared(source.read)
+    for round_ in (1, 2):
+        for item in (round_, None):
+            source.items.put_nowait(item)
+        assert await heard(shared) == [round_]
+    assert source.reads == 2
+
+
+async def test_the_reading_ends_with_its_last_listener(source: Source) -> None:
+    """One of two who goes away leaves it to the other; after both nobody reads any more."""
+    shared = Shared(source.read)
+    first, second = (asyncio.create_task(heard(shared)) for _ in range(2))
+    source.items.put_nowait(1)
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    assert source.closed == 0
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert (source.reads, source.closed) == (1, 1)
+
+
+async def test_every_listener_hears_why_it_broke(source: Source) -> None:
+    """What was read before is heard first."""
+    shared = Shared(source.read)
+    told: list[list[int]] = [[], []]
+
+    async def listen(to: list[int]) -> None:
+        async for item in shared.listen("one"):
+            to += [item]
+
+    listeners = [asyncio.create_task(listen(to)) for to in told]
+    source.items.put_nowait(1)
+    source.items.put_nowait(OSError("gone"))
+    broke = await asyncio.gather(*listeners, return_exceptions=True)
+    assert [str(error) for error in broke] == ["gone", "gone"]
+    assert told == [[1], [1]]

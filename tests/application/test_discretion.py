@@ -1,0 +1,117 @@
+"""What a customer's own token is shown: nothing of operators, balances, stock levels and the machinery behind."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from application.discretion import AS_THEY_ARE, SETTLED, entry_for_customer, for_customer
+from contracts.order import Compensation, OrderLine, Settlement
+from contracts.states import OrderStatus, SagaState
+from contracts.views import FailureView, Links, ListedOrder, OrderView, TimelineEntry
+
+AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+SECRET = "SECRET"
+"""Stands in every text that a customer must not see."""
+
+ORDER: dict[str, Any] = {
+    "order_id": "7",
+    "state": SagaState.FAILED,
+    "status": OrderStatus.CANCELLED,
+    "customer_id": "17850",
+    "currency": "GBP",
+    "total_minor": 1530,
+    "lines": (OrderLine(sku="85123A", quantity=6, unit_price_minor=255),),
+    "line_count": 1,
+    "placed_at": AT,
+    "closed_at": AT,
+    "needs_attention": True,
+    "attention": {"cause": "STUCK", "since": None, "message": SECRET},
+    "failure": FailureView(
+        step="ProcessPayment", reason="CANCELLED", message=SECRET, details={"by": SECRET}
+    ),
+    "compensations": (
+        Compensation(
+            step="ProcessPayment",
+            command="RefundPaymentCommand",
+            state="SETTLED",
+            attempts=7,
+            settled=Settlement(by=SECRET, reason=SECRET, evidence=SECRET, at=AT),
+        ),
+    ),
+    "links": Links(self="/orders/7", events="/orders/7/events", temporal=f"http://{SECRET}/"),
+}
+REFUND = {
+    "amount_minor": None,
+    "currency": "GBP",
+    "at": AT,
+    "message": f"{SECRET} settled the refund by hand: {SECRET}",
+}
+ENTRIES = (
+    TimelineEntry(at=AT, kind="state", name="PENDING", detail={"cause": SECRET}),
+    TimelineEntry(
+        at=AT,
+        kind="command",
+        name="ProcessPaymentCommand",
+        participant="payment",
+        attempt=2,
+        detail={"error": SECRET},
+    ),
+    TimelineEntry(at=AT, kind="event", name="PaymentFailedEvent", detail={"message": SECRET}),
+    TimelineEntry(at=AT, kind="decision", name="cancel", detail={"by": SECRET}),
+    TimelineEntry(at=AT, kind="note", name=f"approve was ignored: {SECRET} decided already"),
+)
+
+
+@pytest.mark.parametrize("kind", [OrderView, ListedOrder])
+def test_a_customer_sees_how_their_order_stands_and_no_more(kind: Any) -> None:
+    """State, lines, times and a sentence for them; nobody's name, words or numbers."""
+    whole = {"timeline": ENTRIES, "refund": REFUND} if kind is OrderView else {}
+    order = kind.model_validate(ORDER | whole)
+    assert SECRET in order.model_dump_json()
+    shown = for_customer(order)
+    assert SECRET not in shown.model_dump_json()
+    told = {name: getattr(shown, name) for name in AS_THEY_ARE & kind.model_fields.keys()}
+    assert told == {name: getattr(order, name) for name in told}
+    assert shown.failure is not None
+    assert (shown.failure.reason, shown.failure.step) == ("CANCELLED", "ProcessPayment")
+    assert shown.failure.message == shown.failure.customer_message
+    assert [(c.command, c.state) for c in shown.compensations] == [
+        ("RefundPaymentCommand", "SETTLED")
+    ]
+    assert kind.model_validate_json(shown.model_dump_json()) == shown, (
+        "it is what the OpenAPI document says"
+    )
+
+
+def test_a_customer_is_told_that_the_money_is_back() -> None:
+    """How much and when; of a refund that a person settled, that it was put right, and not by whom."""
+    at_once = REFUND | {
+        "amount_minor": 1530,
+        "message": "15.30 GBP went back to the customer at 09:30",
+    }
+    for refund, compensations in ((REFUND, ORDER["compensations"]), (at_once, ())):
+        order = OrderView.model_validate(ORDER | {"refund": refund, "compensations": compensations})
+        shown = for_customer(order).refund
+        assert shown is not None
+        assert order.refund is not None
+        assert (shown.amount_minor, shown.at) == (order.refund.amount_minor, AT)
+        assert shown.message == (SETTLED if compensations else order.refund.message)
+
+
+def test_a_customer_is_told_states_commands_and_events() -> None:
+    """The course of their order, without details; what those who run the shop say is left out, live and afterwards."""
+    shown = for_customer(OrderView.model_validate(ORDER | {"timeline": ENTRIES})).timeline
+    assert [entry.kind for entry in shown] == ["state", "command", "event"]
+    assert [entry for entry in map(entry_for_customer, ENTRIES) if entry] == list(shown)
+    assert all(entry.detail == {} for entry in shown)
+
+
+@pytest.mark.parametrize("kind", [OrderView, ListedOrder])
+def test_what_nobody_has_decided_about_is_not_shown(
+    kind: type[OrderView] | type[ListedOrder],
+) -> None:
+    """A field that a later release adds stays at its default, which it must have, until it is named here."""
+    for name, field in kind.model_fields.items():
+        decided = AS_THEY_ARE | {"failure", "compensations", "links", "timeline"}
+        assert name in decided or not field.is_required(), name

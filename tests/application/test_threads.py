@@ -1,0 +1,77 @@
+"""Threads that may hang: who waits for them is answered in time."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import pytest
+
+from application.threads import NoAnswerInTime, Threads
+
+SECONDS = 0.1
+
+T = TypeVar("T")
+
+
+class Hanging:
+    """Two threads, and work that hangs on them until the test is over."""
+
+    def __init__(self) -> None:
+        self.threads = Threads(2, SECONDS)
+        self.released = threading.Event()
+        self.begun = 0
+
+    def hang(self) -> None:
+        """Hang."""
+        self.begun += 1
+        self.released.wait()
+
+    def ask(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """Have work done on a thread."""
+        return asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+
+@pytest.fixture
+async def hanging() -> AsyncIterator[Hanging]:
+    """Give two threads, and let go of what hangs on them."""
+    hanging = Hanging()
+    yield hanging
+    hanging.released.set()
+    hanging.threads.shutdown()
+
+
+async def test_work_is_done_and_its_error_told(hanging: Hanging) -> None:
+    """A thread's result and its error are those of the work."""
+    assert await hanging.ask(lambda: 7) == 7
+    with pytest.raises(ZeroDivisionError):
+        await hanging.ask(lambda: 1 / 0)
+
+
+async def test_who_waits_for_work_that_hangs_is_told_in_time(hanging: Hanging) -> None:
+    """Also those who find no thread free; what was not begun by then is never begun, and a thread that is back works on."""
+    asked = asyncio.gather(*(hanging.ask(hanging.hang) for _ in range(5)), return_exceptions=True)
+    answers = await asyncio.wait_for(asked, 50 * SECONDS)
+    assert [type(answer) for answer in answers] == [NoAnswerInTime] * 5
+    hanging.released.set()
+    assert await hanging.ask(lambda: "free again") == "free again"
+    assert hanging.begun == 2
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun(hanging: Hanging) -> None:
+    """A caller who leaves while all threads are at work takes the work along."""
+    held = [hanging.ask(hanging.hang) for _ in range(2)]
+    left = hanging.ask(hanging.hang)
+    left.cancel()
+    await asyncio.sleep(0)
+    hanging.released.set()
+    await asyncio.gather(*held)
+    assert await hanging.ask(lambda: "done") == "done"
+    assert hanging.begun == 2
+
+
+async def test_a_thread_that_hangs_holds_up_no_end(hanging: Hanging) -> None:
+    """Shutting down, as the event loop does at its end, returns although work hangs."""
+    hanging.ask(hanging.hang)
+    hanging.threads.shutdown(wait=True)
+    assert not hanging.released.is_set()

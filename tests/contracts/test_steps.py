@@ -1,0 +1,167 @@
+from collections.abc import Collection
+from typing import Any, NamedTuple, get_args, get_origin
+
+import pytest
+from temporalio import activity
+
+from contracts import stubs
+from contracts.base import Command, Event, Refusal
+from contracts.order import (
+    CancelOrderCommand,
+    ConfirmOrderCommand,
+    OrderCancelledEvent,
+    OrderConfirmedEvent,
+    OrderRegisteredEvent,
+    OrderRejectedEvent,
+    RegisterOrderCommand,
+)
+from contracts.payment import (
+    PaymentCompletedEvent,
+    PaymentFailedEvent,
+    PaymentRefundedEvent,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+)
+from contracts.steps import REFUSALS, STEPS
+from contracts.stock import (
+    DecreaseStockCommand,
+    RestoreStockCommand,
+    StockDecreasedEvent,
+    StockDecreaseFailedEvent,
+    StockRestoredEvent,
+)
+
+
+class Row(NamedTuple):
+    """One row of the design's table of steps."""
+
+    step: str
+    queue: str
+    command: type[Command]
+    event: type[Event]
+    compensation: tuple[type[Command], type[Event]] | None
+    refusal: tuple[type[Refusal], set[str]] | None
+
+
+TABLE = (
+    Row(
+        "RegisterOrder",
+        "order",
+        RegisterOrderCommand,
+        OrderRegisteredEvent,
+        (CancelOrderCommand, OrderCancelledEvent),
+        (OrderRejectedEvent, {"ORDER_ID_REUSED"}),
+    ),
+    Row(
+        "ProcessPayment",
+        "payment",
+        ProcessPaymentCommand,
+        PaymentCompletedEvent,
+        (RefundPaymentCommand, PaymentRefundedEvent),
+        (PaymentFailedEvent, {"INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH"}),
+    ),
+    Row(
+        "DecreaseStock",
+        "stock",
+        DecreaseStockCommand,
+        StockDecreasedEvent,
+        (RestoreStockCommand, StockRestoredEvent),
+        (StockDecreaseFailedEvent, {"OUT_OF_STOCK", "UNKNOWN_SKU"}),
+    ),
+    Row("ConfirmOrder", "order", ConfirmOrderCommand, OrderConfirmedEvent, None, None),
+)
+
+every_row = pytest.mark.parametrize("row", TABLE, ids=[row.step for row in TABLE])
+
+
+@every_row
+def test_the_steps_are_those_of_the_design(row: Row) -> None:
+    """The step is in its place in the table, with its participant, command, compensation and refusal."""
+    compensation, refusal = (
+        row.compensation and row.compensation[0].__name__,
+        row.refusal and row.refusal[0].__name__,
+    )
+    assert STEPS[TABLE.index(row)] == (
+        row.step,
+        row.queue,
+        row.command.__name__,
+        compensation,
+        refusal,
+    )
+    assert len(STEPS) == len(TABLE)
+
+
+@every_row
+def test_a_step_is_refused_for_the_reasons_of_the_design(row: Row) -> None:
+    """A refusal knows the reasons of the table and the fence's own one, and no other."""
+    if row.refusal is None:
+        return
+    refusal, reasons = row.refusal
+    assert set(get_args(refusal.model_fields["reason"].annotation)) == reasons | {
+        "ALREADY_COMPENSATED"
+    }
+    assert refusal.__name__ in REFUSALS
+
+
+def ours(messages: Collection[type]) -> set[type]:
+    """Return the messages of our own contracts, not those that a test defines."""
+    return {message for message in messages if message.__module__.startswith("contracts.")}
+
+
+def test_every_command_and_refusal_belongs_to_a_step() -> None:
+    """There is no command and no refusal that no step knows."""
+    told = {row.command for row in TABLE} | {
+        row.compensation[0] for row in TABLE if row.compensation
+    }
+    assert ours(Command.__subclasses__()) == told
+    assert {refusal.__name__ for refusal in ours(Refusal.__subclasses__())} == REFUSALS
+
+
+def stubs_by_name() -> dict[str, activity._Definition]:
+    """Return the definitions of all activity stubs by the activities' names."""
+    found = [getattr(stub, "__temporal_activity_definition", None) for stub in vars(stubs).values()]
+    return {str(definition.name): definition for definition in found if definition is not None}
+
+
+@every_row
+def test_the_activities_are_those_of_the_steps(row: Row) -> None:
+    """A step's activity, and its compensation's, bears its command's name, takes that command and returns its event."""
+    for command, event in filter(None, ((row.command, row.event), row.compensation)):
+        stub = stubs_by_name()[command.__name__.removesuffix("Command")]
+        returned = get_args(stub.ret_type) if get_origin(stub.ret_type) else (stub.ret_type,)
+        assert stub.arg_types == [command]
+        assert event in returned
+    assert row.step == row.command.__name__.removesuffix("Command")
+
+
+def test_the_queues_are_those_of_the_steps() -> None:
+    """The participants' task queues are the ones that the steps name; the orchestrator has its own."""
+    assert {stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE} == {
+        step.participant for step in STEPS
+    }
+    assert stubs.ORCHESTRATOR_QUEUE == "order-saga"
+
+
+@every_row
+def test_only_its_own_event_answers_a_command(row: Row) -> None:
+    """What another command is answered with, or what no participant would say, is no event of this one."""
+    for command, event in filter(None, ((row.command, row.event), row.compensation)):
+        told: dict[str, Any] = {
+            "event": event.__name__,
+            "order_id": "7",
+            "currency": "GBP",
+            "restored": True,
+        }
+        told |= {"amount_minor": 255, "refunded_minor": 255}
+        assert stubs.is_event(command.__name__, told)
+        others: tuple[Any, ...] = (
+            told | {"event": "NoSuchEvent"},
+            {"event": event.__name__},
+            {"x": 1},
+            None,
+            7,
+            "done",
+            [],
+        )
+        assert not any(stubs.is_event(command.__name__, other) for other in others)
+    assert not stubs.is_event("NoSuchCommand", {"event": row.event.__name__, "order_id": "7"})

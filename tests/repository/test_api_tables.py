@@ -1,0 +1,106 @@
+"""The tables of docs/API.md hold what the code knows: no reason, state, status or event is left out, none is invented."""
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+from api import create_app
+from config import Settings
+from contracts.order import DEADLINE_SECONDS, PlaceOrder
+from contracts.prose import FOR_CUSTOMERS
+from contracts.states import CLOSED, FailureReason, OrderStatus, SagaState
+from contracts.views import Closed, TimelineEntry
+from routes import examples
+
+PAGE = (Path(__file__).parents[2] / "docs" / "API.md").read_text()
+
+
+def table(first: str) -> list[list[str]]:
+    """Return the rows of the table whose first column has this title, without its head."""
+    [found] = re.findall(
+        rf"^\| {re.escape(first)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE
+    )
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in found.splitlines()]
+
+
+def named(rows: list[list[str]]) -> list[str]:
+    """Return what the first cells of a table name in code."""
+    return [name for first, *_ in rows for name in re.findall("`([^`]+)`", first)]
+
+
+def test_every_reason_is_told_with_its_sentence() -> None:
+    """In the order of the enumeration, each with what the customer is told, when, and whether to try again."""
+    rows = table("`reason`")
+    assert named(rows) == list(FailureReason)
+    assert [row[2] for row in rows] == [FOR_CUSTOMERS[reason] for reason in FailureReason]
+    assert all(len(row) == 4 and row[1] and row[3] for row in rows)
+
+
+def test_every_state_and_status_is_told_and_whether_it_is_final() -> None:
+    """What a saga never leaves is final, and a record that is closed is."""
+    states, statuses = table("`state`"), table("`status`")
+    assert named(states) == list(SagaState)
+    assert {row[0].strip("`") for row in states if row[1] == "yes"} == CLOSED
+    assert named(statuses) == list(OrderStatus)
+    assert {row[0].strip("`") for row in statuses if row[1] == "yes"} == set(OrderStatus) - {
+        "PENDING"
+    }
+
+
+def test_every_event_of_a_stream_is_told_with_its_data() -> None:
+    """The page and the OpenAPI document name the same events, and every field of what they carry."""
+    entries, last = table("event")
+    kinds = get_args(TimelineEntry.model_fields["kind"].annotation)
+    assert named([entries]) == list(kinds)
+    assert named([last]) == ["closed"]
+    for row, model in ((entries, TimelineEntry), (last, Closed)):
+        assert set(model.model_fields) <= set(re.findall("`([^`]+)`", row[1])), row
+    stream = create_app(Settings()).openapi()["paths"]["/orders/{order_id}/events"]["get"][
+        "responses"
+    ]
+    event = stream["200"]["content"]["text/event-stream"]["itemSchema"]["properties"]["event"]
+    assert event["enum"] == [*kinds, "closed"]
+    assert "204" in stream
+
+
+def test_the_deadline_is_told_as_it_is() -> None:
+    """Its bounds and its default stand on the page as the code has them."""
+    limits = {
+        type(limit).__name__: limit
+        for limit in PlaceOrder.model_fields["deadline_seconds"].metadata
+    }
+    assert f"(1 to {limits['Le'].le:,}, {DEADLINE_SECONDS} when it is not given)" in PAGE
+    assert limits["Ge"].ge == 1
+
+
+def references(value: Any) -> set[str]:
+    """Return every schema that a JSON value refers to."""
+    if isinstance(value, dict):
+        here = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
+        return here.union(*map(references, value.values()))
+    return set().union(*map(references, value)) if isinstance(value, list) else set()
+
+
+def test_the_openapi_document_refers_to_what_it_has() -> None:
+    """The schemas of the stream's data as well; the reason of a failure is the enumeration."""
+    document = create_app(Settings()).openapi()
+    schemas = document["components"]["schemas"]
+    assert {
+        name.removeprefix("#/components/schemas/") for name in references(document)
+    } <= schemas.keys()
+    assert schemas["FailureView"]["properties"]["reason"]["$ref"].endswith("/FailureReason")
+    assert schemas["FailureReason"]["enum"] == list(FailureReason)
+    assert "customer_message" in schemas["FailureView"]["required"]
+
+
+def test_an_example_of_a_failed_order_is_what_the_api_answers() -> None:
+    """Every field of the model stands in it, the customer's sentence and where to go from there, too; none is misspelt."""
+    document = create_app(Settings()).openapi()
+    shown = document["components"]["schemas"]["OrderView"]
+    assert set(shown["properties"]) == examples.OUT_OF_STOCK.keys()
+    assert examples._FAILED.keys() <= shown["properties"].keys()
+    assert (
+        set(document["components"]["schemas"]["FailureView"]["properties"])
+        == examples.OUT_OF_STOCK["failure"].keys()
+    )
+    assert examples.OUT_OF_STOCK["links"]["events"] == f"/orders/{examples.ORDER_ID}/events"

@@ -1,0 +1,165 @@
+"""The console's files: who gets them, and what they may do."""
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api import create_app
+from config import Settings
+from contracts import stubs
+from contracts.money import UNUSUAL
+from contracts.states import OrderStatus, SagaState
+from contracts.steps import STEPS
+from contracts.views import AttentionCause
+from routes.console import FOLDER, MADE, POLICY
+from tests.tokens import AUTHENTICATION
+
+FILES = sorted(path.name for path in FOLDER.iterdir())
+MODULES = sorted(FOLDER.glob("*.js"))
+
+
+def client(**settings: str) -> httpx.AsyncClient:
+    """Return a client of an API that reaches for nothing else."""
+    given = {name.lower(): value for name, value in settings.items()}
+    app = create_app(Settings.model_validate(given))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
+
+
+@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *MADE])])
+async def test_a_file_is_served_to_everybody(path: str) -> None:
+    """With or without a token; as what it is, under the policy, and again only when it has changed."""
+    kinds = {
+        "": "text/html",
+        "html": "text/html",
+        "css": "text/css",
+        "js": "text/javascript",
+        "svg": "image/svg+xml",
+    }
+    async with client(**AUTHENTICATION) as http:
+        answer = await http.get(path, headers={"Authorization": "Bearer nonsense"})
+        name = path[9:] or "index.html"
+        assert (answer.status_code, answer.text) == (
+            200,
+            MADE.get(name) or (FOLDER / name).read_text(),
+        )
+        headers = answer.headers
+        assert (
+            headers["Content-Type"].partition(";")[0] == kinds[path.rpartition(".")[2].lstrip("/")]
+        )
+        assert headers["Content-Security-Policy"] == POLICY
+        assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == (
+            "nosniff",
+            "no-referrer",
+        )
+        again = await http.get(path, headers={"If-None-Match": headers["ETag"]})
+        assert (again.status_code, again.content, again.headers["ETag"]) == (
+            304,
+            b"",
+            headers["ETag"],
+        )
+        assert (await http.get(path, headers={"If-None-Match": '"other"'})).status_code == 200
+        head = await http.head(path)
+        assert (head.status_code, head.content, head.headers["Content-Length"]) == (
+            200,
+            b"",
+            headers["Content-Length"],
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "none.js",
+        "index",
+        ".",
+        "INDEX.HTML",
+        "main.js.map",
+        "..%2Fapi.py",
+        "%2e%2e%2fconfig.py",
+        "%00.js",
+    ],
+)
+async def test_what_is_not_there_is_a_problem(name: str) -> None:
+    """As everywhere else; nothing beside the console's own files is served."""
+    async with client() as http:
+        answer = await http.get(f"/console/{name}")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (
+            404,
+            "application/problem+json",
+        )
+
+
+async def test_the_files_are_for_reading() -> None:
+    """And are no part of the API's contract."""
+    async with client() as http:
+        answer = await http.post("/", json={})
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+        assert not [
+            path
+            for path in (await http.get("/openapi.json")).json()["paths"]
+            if path == "/" or "console" in path
+        ]
+
+
+async def test_the_files_count_among_requests() -> None:
+    """The limits on requests are the page's, too."""
+    async with client(API_RATE_LIMIT="2/minute") as http:
+        assert [(await http.get("/")).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_there_is_one_table_of_currencies() -> None:
+    """The console is served what the services reckon with, and has no list of its own."""
+    told = re.findall(r"export const (\w+) = (.*);", MADE["currencies.js"])
+    assert {name: json.loads(value) for name, value in told} == {
+        "UNUSUAL": dict(UNUSUAL),
+        "MOST_CURRENCIES_HAVE": 2,
+    }
+    assert not [module.name for module in MODULES if re.search("JPY|KWD|CLF", module.read_text())]
+
+
+def test_the_page_loads_its_own_files_alone() -> None:
+    """Every address in the page and every import of a module names a file that is there, and no file is left over."""
+    page = (FOLDER / "index.html").read_text()
+    loaded = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
+    assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == ["#page", "/", "/docs"]
+    for module in MODULES:
+        loaded += re.findall(r'from "\./([^"]+)"', module.read_text())
+        assert not re.findall(r'from "(?!\./)', module.read_text()), module.name
+    assert {*loaded, "index.html"} == {*FILES, *MADE}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_a_module_parses_no_text(module: Path) -> None:
+    """Nothing in it makes markup or code out of text, it is short, and it says what it shows."""
+    source = module.read_text()
+    doors = "innerHTML|outerHTML|insertAdjacentHTML|document.write|DOMParser|srcdoc|eval\\(|new Function|createContextualFragment"
+    assert not re.findall(doors, source)
+    assert len(source.splitlines()) <= 250
+    assert source.startswith("/**\n")
+
+
+def test_the_console_knows_the_sagas_steps_and_states() -> None:
+    """It draws what the saga does: a step or a state more, or by another name, has to be drawn as well."""
+    course, words = (FOLDER / "course.js").read_text(), (FOLDER / "words.js").read_text()
+    table = course[course.index("const STEPS") : course.index("const AFTER_PIVOT")]
+    drawn = [
+        re.findall(rf'{field}: (?:"(\w+)"|null)', table)
+        for field in ("name", "participant", "refusal")
+    ]
+    assert list(zip(*drawn, strict=True)) == [
+        (step.name, step.participant, step.refusal or "") for step in STEPS
+    ]
+    for event, command in zip(
+        re.findall(r'event: "(\w+)"', table), (step.command for step in STEPS), strict=True
+    ):
+        assert stubs.is_event(
+            command, {"event": event, "order_id": "7", "currency": "GBP", "amount_minor": 1}
+        )
+    assert {*re.findall(r"^  ([A-Z_]+):", words, re.MULTILINE)} == {
+        *SagaState,
+        *OrderStatus,
+        *AttentionCause,
+    }

@@ -1,0 +1,291 @@
+"""Who may import what, and who reads the settings."""
+
+import ast
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from config import Settings
+from tests.repository.sources import ALL, ROOT, files, imports, name_of
+
+SETTINGS = {name.upper() for name in Settings.model_fields}
+
+
+def test_there_are_files_to_look_at() -> None:
+    """The checks below see every room, and no file that others wrote."""
+    rooms = {path.relative_to(ROOT).parts[0] for path in ALL}
+    assert {
+        "api.py",
+        "worker.py",
+        "config.py",
+        "process.py",
+        "application",
+        "contracts",
+        "operations",
+        "routes",
+        "temporal_saga",
+        "workflows",
+    } <= rooms
+    assert not rooms & {".venv", "var", "tests"}
+
+
+# What a file imports.
+
+
+BASICS = "contracts.base contracts.money contracts.states contracts.text"
+WORDS = " ".join(
+    f"contracts.{path.stem}" for path in files("contracts/*.py") if path.stem != "stubs"
+)
+SAGA = " ".join(
+    f"temporal_saga.{path.stem}"
+    for path in files("temporal_saga/*.py")
+    if path.stem
+    not in {
+        "__init__",
+        "access",
+        "database",
+        "fence",
+        "identity",
+        "postgresql",
+        "registry",
+        "testing",
+        "timeline",
+    }
+)
+FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
+API = (
+    "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
+    "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
+)
+ROOMS = {
+    "contracts/stubs.py": "contracts pydantic temporalio",
+    "contracts/base.py contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
+    "contracts/money.py contracts/text.py": "pydantic pydantic_core",
+    "contracts/*": f"{WORDS} pydantic",
+    "temporal_saga/__init__.py temporal_saga/keys.py": "",
+    "temporal_saga/postgresql.py": "sqlalchemy psycopg",
+    "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
+    "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
+    "temporal_saga/access.py temporal_saga/registry.py": "temporalio",
+    "temporal_saga/testing.py": "temporal_saga temporalio",
+    "temporal_saga/*": f"{SAGA} pydantic temporalio",
+    "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
+    "participants/order/*": f"{BASICS} contracts.order participants.order {FENCE}",
+    "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
+    "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
+    "participants/__init__.py": "",
+    "application/*": "application contracts participants.order temporal_saga.access temporal_saga.history "
+    "temporal_saga.trouble pydantic pydantic_core temporalio",
+    "activities/*": "activities contracts participants temporalio",
+    "routes/door.py": f"{API} temporal_saga.identity temporal_saga.registry",
+    "routes/limits.py": f"{API} prometheus_client",
+    "routes/rate.py": f"{API} limits",
+    "routes/connections.py": f"{API} h11 uvicorn",
+    "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
+    "routes/keys.py routes/tokens.py": f"{API} jwt",
+    "routes/*": API,
+    "operations/up/runner.py": "supervisor",
+    "operations/*": "config contracts operations participants temporal_saga.database temporal_saga.policy "
+    "pydantic sqlalchemy temporalio httpx psutil rich",
+    "api.py": f"{API} logs temporal_saga.database temporal_saga.identity fastapi_offline limits "
+    "prometheus_fastapi_instrumentator uvicorn",
+    "worker.py": "activities config contracts logs participants temporal_saga.access temporal_saga.database "
+    "temporal_saga.identity temporal_saga.policy temporal_saga.registry process workflows sqlalchemy temporalio",
+    "process.py": "config contracts.stubs temporal_saga.access temporal_saga.database temporal_saga.registry sqlalchemy "
+    "temporalio",
+    "logs.py": "contracts.text temporal_saga.database temporalio",
+    "config.py": "limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
+}
+"""What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
+
+
+def row_of(name: str) -> str | None:
+    """Return the files that share a row with the one of this name, or None when it has no row."""
+    return next(
+        (row for row in ROOMS if any(fnmatch(name, pattern) for pattern in row.split())), None
+    )
+
+
+def strangers(name: str, source: str) -> set[str]:
+    """Return what a file of this name must not import."""
+    allowed = tuple(f"{module}." for module in ROOMS.get(row_of(name) or "", "").split())
+    free = sys.stdlib_module_names
+    return {
+        module
+        for module in imports(source)
+        if module.partition(".")[0] not in free and not f"{module}.".startswith(allowed)
+    }
+
+
+def test_imports_are_seen_in_every_form() -> None:
+    """No form of import escapes the checks."""
+    source = """
+import api
+import routes.orders as r
+from participants import payment
+from . import sibling
+def late():
+    import workflows.order
+    importlib.import_module("worker")
+"""
+    assert imports(source) == {
+        "api",
+        "routes.orders",
+        "participants.payment",
+        ".sibling",
+        "workflows.order",
+        "worker",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("contracts/views.py", "from contracts import stubs"),
+        ("contracts/payment.py", "from contracts.order import PlaceOrder"),
+        ("contracts/new.py", "import temporalio"),
+        ("temporal_saga/__init__.py", "from temporal_saga import saga"),
+        ("temporal_saga/saga.py", "from contracts.order import PlaceOrder"),
+        ("temporal_saga/policy.py", "import sqlalchemy"),
+        ("temporal_saga/fence.py", "from temporalio import activity"),
+        ("workflows/order.py", "from participants.order.service import OrderService"),
+        ("workflows/order.py", "from temporal_saga import fence"),
+        ("workflows/start.py", "from pydantic import BaseModel"),
+        ("participants/order/service.py", "import participants.payment.service"),
+        ("participants/payment/new.py", "from temporal_saga.saga import Saga"),
+        ("participants/stock/service.py", "from contracts.payment import WalletView"),
+        ("activities/order.py", "import sqlalchemy as sa"),
+        ("activities/order.py", "def late(): from routes import sagas"),
+        ("routes/new.py", "from participants import stock"),
+        ("routes/lookups.py", "from participants.stock.service import StockService"),
+        ("routes/orders.py", "import_module('temporal_saga.saga')"),
+        ("operations/up/system.py", "import worker"),
+        ("operations/new/deep.py", "from api import create_app"),
+        ("operations/shop/seed.py", "import requests"),
+        ("api.py", "from workflows.order import OrderSaga"),
+        ("worker.py", "from . import config"),
+        ("config.py", "import contracts"),
+        ("new.py", "import pydantic"),
+    ],
+)
+def test_a_stranger_is_seen(name: str, source: str) -> None:
+    """An import that the table does not allow is seen, in files that are there and in new ones."""
+    assert strangers(name, source)
+
+
+@pytest.mark.parametrize("path", ALL, ids=name_of)
+def test_a_file_imports_what_its_room_may(path: Path) -> None:
+    """Every file has a row in the table, and imports nothing else than the row allows."""
+    assert row_of(name_of(path))
+    assert strangers(name_of(path), path.read_text()) == set()
+
+
+def test_the_table_speaks_of_what_is_there() -> None:
+    """Each row is some file's, each module of ours in it exists, and no row opens a front door."""
+    assert {row_of(name_of(path)) for path in ALL} == ROOMS.keys()
+    ours = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ALL}
+    named = {
+        module
+        for row in ROOMS.values()
+        for module in row.split()
+        if module.partition(".")[0] in ours
+    }
+    assert {module for module in named if not is_module(module)} == set()
+    assert not named & {"api", "worker"}
+
+
+def is_module(name: str) -> bool:
+    """Tell whether one of our files has this dotted name."""
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+# Who reads the environment.
+
+
+def environment_reads(source: str, *, may_copy: bool) -> list[str]:
+    """Return where a file touches the environment; whoever starts processes may copy it whole, or read what is not a setting."""
+    tree = ast.parse(source)
+    above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+    return [
+        ast.unparse(above[node])
+        for node in ast.walk(tree)
+        if _is_environment(node)
+        and not (may_copy and (_is_copied(node, above) or _is_foreign(node, above)))
+    ]
+
+
+def _is_environment(node: ast.AST) -> bool:
+    names = {"environ", "environb", "getenv", "getenvb"}
+    match node:
+        case ast.alias(name="os", asname=str()):
+            return True
+        case ast.Attribute(value=ast.Name(id="os"), attr=name) | ast.alias(name=name):
+            return name in names
+    return False
+
+
+def _is_copied(node: ast.AST, above: dict[ast.AST, ast.AST]) -> bool:
+    match above[node]:
+        case (
+            ast.Attribute(attr="items" | "copy") | ast.BinOp(op=ast.BitOr()) | ast.keyword(arg=None)
+        ):
+            return True
+        case ast.Call(func=ast.Name(id="dict")):
+            return True
+        case ast.Dict(keys=keys, values=values):
+            return keys[values.index(node)] is None  # type: ignore[arg-type]  # a value of a dictionary is an expression
+    return False
+
+
+def _is_foreign(node: ast.AST, above: dict[ast.AST, ast.AST]) -> bool:
+    match above[node], above.get(above[node]):
+        case ast.Subscript(slice=ast.Constant(value=name)), _:
+            return name not in SETTINGS
+        case ast.Attribute(attr="get"), ast.Call(args=[ast.Constant(value=name), *_]):
+            return name not in SETTINGS
+    return False
+
+
+@pytest.mark.parametrize(
+    ("source", "alone", "copying"),
+    [
+        ("os.environ['API_PORT']", 1, 1),
+        ("os.environ.get('DATA_DIR', 'var')", 1, 1),
+        ("os.getenv('DATA_DIR')", 1, 1),
+        ("os.environ.get(name)", 1, 1),
+        ("from os import environ", 1, 1),
+        ("import os as system", 1, 1),
+        ("for name in os.environ: pass", 1, 1),
+        ("{'DATA_DIR': os.environ}", 1, 1),
+        ("os.environ['PATH']", 1, 0),
+        ("os.environ.get('PATH', os.defpath)", 1, 0),
+        ("env = os.environ | {'DATA_DIR': 'var'}", 1, 0),
+        ("env = {**os.environ, 'DATA_DIR': 'var'}", 1, 0),
+        ("env = dict(os.environ, DATA_DIR='var')", 1, 0),
+        ("env = {name: value for name, value in os.environ.items() if name != 'DATA_DIR'}", 1, 0),
+        ("process.environ()", 0, 0),
+        ("import os", 0, 0),
+    ],
+)
+def test_reading_the_environment_is_seen(source: str, alone: int, copying: int) -> None:
+    """A read of one of our variables is told from a copy for a child process."""
+    assert len(environment_reads(source, may_copy=False)) == alone
+    assert len(environment_reads(source, may_copy=True)) == copying
+
+
+def test_only_the_settings_read_our_environment_variables() -> None:
+    """No module but `config.py` reads settings; what starts processes may hand its environment on."""
+    others = {name_of(path): path.read_text() for path in ALL if path != ROOT / "config.py"}
+    reads = {
+        name: environment_reads(source, may_copy=name.startswith("operations/"))
+        for name, source in others.items()
+    }
+    assert {name: found for name, found in reads.items() if found} == {}
+    assert not {
+        name
+        for name, source in others.items()
+        if any(i.startswith("pydantic_settings") for i in imports(source))
+    }

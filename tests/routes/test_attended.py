@@ -1,0 +1,126 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from routes.attended import LEFT, PIECE_BYTES, Attended
+from routes.head import Head
+
+REQUEST: Message = {"type": "http.request", "body": b"all of it", "more_body": False}
+GONE: Message = {"type": "http.disconnect"}
+START: Message = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+async def asked(
+    app: Callable[[Receive, Send], Awaitable[None]], *said: Message, method: str = "GET"
+) -> list[Message]:
+    """Return what a caller is sent who says this; who was answered in full is gone, as far as uvicorn tells."""
+    coming: asyncio.Queue[Message] = asyncio.Queue()
+    for message in said:
+        coming.put_nowait(message)
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body" and not message["more_body"]:
+            coming.put_nowait(GONE)
+
+    async def inner(_scope: Scope, receive: Receive, send: Send) -> None:
+        await app(receive, send)
+
+    layers: ASGIApp = Attended(Head(inner))
+    async with asyncio.timeout(5):
+        await layers({"type": "http", "method": method, "path": "/"}, coming.get, send)
+    return sent
+
+
+async def test_the_work_for_who_hangs_up_stops() -> None:
+    """A handler that waits is stopped when its caller is gone; nobody is answered, and our figures know that."""
+    stopped = asyncio.Event()
+
+    async def wait(_receive: Receive, _send: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    assert await asked(wait, REQUEST, GONE) == [
+        {"type": "http.response.start", "status": LEFT, "headers": []}
+    ]
+    assert stopped.is_set()
+
+
+async def test_the_work_for_who_waits_is_done() -> None:
+    """A handler gets the body, and its answer goes out as it is; what it does behind it is done as well."""
+    heard: list[Message] = []
+
+    async def reply(receive: Receive, send: Send) -> None:
+        heard.append(await receive())
+        await send(START)
+        await send({"type": "http.response.body", "body": b"yes", "more_body": False})
+        await asyncio.sleep(0.01)
+        heard.append(await receive())
+
+    sent = await asked(reply, REQUEST)
+    assert sent == [START, {"type": "http.response.body", "body": b"yes", "more_body": False}]
+    assert heard == [REQUEST, GONE]
+
+
+async def test_what_fails_fails() -> None:
+    """An error of a handler is one, and goes on to where errors are answered."""
+
+    async def fail(_receive: Receive, _send: Send) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await asked(fail, REQUEST)
+
+
+async def test_what_fails_as_it_is_stopped_fails_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a handler that ends badly when it is stopped the log has a line, and that is all."""
+
+    async def stumble(_receive: Receive, _send: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise OSError("no") from None
+
+    await asked(stumble, REQUEST, GONE)
+    assert caplog.messages == ["what was done for a caller who left ended with OSError('no')"]
+
+
+async def test_a_large_answer_goes_out_in_pieces() -> None:
+    """No more than a piece is handed on before the one before it is taken; the end comes when all are."""
+    body = bytes(range(256)) * 1_000
+
+    async def reply(_receive: Receive, send: Send) -> None:
+        await send(START)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    _, *parts = await asked(reply, REQUEST)
+    assert b"".join(part["body"] for part in parts) == body
+    assert max(len(part["body"]) for part in parts) == PIECE_BYTES
+    assert [part["more_body"] for part in parts] == [True] * (len(parts) - 1) + [False]
+    assert parts[-1]["body"] == b""
+
+
+async def test_head_is_get_without_its_body() -> None:
+    """Status and headers are those of GET; a stream, which would have no end, has it at its beginning."""
+    seen: list[Any] = []
+
+    async def stream(receive: Receive, send: Send) -> None:
+        await receive()
+        await send(START)
+        listening = asyncio.ensure_future(receive())
+        while not listening.done():
+            await send({"type": "http.response.body", "body": b"on and on", "more_body": True})
+            await asyncio.sleep(0)
+        seen.append(listening.result())
+
+    assert await asked(stream, REQUEST, method="HEAD") == [
+        START,
+        {"type": "http.response.body", "body": b"", "more_body": False},
+    ]
+    assert seen == [GONE]

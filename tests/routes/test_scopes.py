@@ -1,0 +1,120 @@
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from api import create_app
+from config import Settings
+from routes.access import NEEDED, NEEDED_BY_CUSTOMERS, PUBLIC, PUBLIC_FILES, Caller, Scope
+from tests.tokens import AUTHENTICATION, SCOPES, bearer
+
+
+def app(**settings: str) -> FastAPI:
+    """Return the API; it reaches for nothing before it is served."""
+    return create_app(Settings(**{name.lower(): value for name, value in settings.items()}))  # type: ignore[arg-type]
+
+
+def calls(routes: list[BaseRoute]) -> set[str]:
+    """Return every call that an app answers, like `GET /orders`; of mounted files, where they are."""
+    found = set()
+    for route in iter_route_contexts(routes):
+        found |= {f"{method} {route.path}" for method in getattr(route, "methods", None) or {"GET"}}
+    return found
+
+
+def test_every_route_declares_its_scope_or_is_public() -> None:
+    """No call is left out of the tables, and none stands in them twice."""
+    files = {"/console/{name}", "/static-offline-docs"}
+    assert all(f"{path}/".startswith(PUBLIC_FILES) for path in files)
+    public = {f"{method} {path}" for path in PUBLIC | files for method in ("GET", "HEAD")}
+    assert calls(app().routes) - public <= NEEDED.keys()
+    assert not public & NEEDED.keys()
+    assert NEEDED_BY_CUSTOMERS.keys() <= NEEDED.keys()
+
+
+@pytest.mark.parametrize("settings", [{}, AUTHENTICATION])
+async def test_a_route_that_declares_nothing_is_closed(settings: dict[str, str]) -> None:
+    """A call that nobody declared is open to nobody, also where nobody is asked who they are."""
+    built = app(**settings)
+
+    @built.get("/forgotten")
+    async def forgotten() -> None:
+        """Answer."""
+
+    transport = httpx.ASGITransport(built)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        answer = await http.get("/forgotten", headers=bearer(*SCOPES))
+        assert (answer.status_code, answer.json()["detail"]) == (
+            403,
+            "GET /forgotten is open to nobody",
+        )
+
+
+async def test_a_call_that_is_not_there_is_none() -> None:
+    """What is no call of ours is told so, to whoever may be told anything."""
+    transport = httpx.ASGITransport(app(**AUTHENTICATION))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        for method, path, known, stranger in (
+            ("GET", "/nowhere", 404, 401),
+            ("DELETE", "/orders/a", 405, 401),
+        ):
+            assert (await http.request(method, path, headers=bearer())).status_code == known
+            assert (await http.request(method, path)).status_code == stranger
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/static-offline-docs/../orders",
+            "/console/../orders",
+            "/console/../api.py",
+            "/console/",
+            "/console",
+            "/console/a/b.js",
+        ),
+        *("/livez/", "//livez", "/docs/../orders", "/LIVEZ", "/orders?/livez"),
+    ],
+)
+async def test_what_looks_public_is_not(path: str) -> None:
+    """Only the public paths themselves are, however others are written."""
+    sent: list[Any] = []
+    name, _, query = path.partition("?")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": name,
+        "query_string": query.encode(),
+        "headers": [],
+    }
+
+    said: list[Any] = [{"type": "http.request"}]
+
+    async def receive() -> Any:
+        if not said:
+            await asyncio.Event().wait()
+        return said.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(**AUTHENTICATION)(scope, receive, send)
+    assert sent[0]["status"] in (401, 404)
+
+
+def test_everybody_may_do_everything_where_nobody_is_asked() -> None:
+    """Without authentication a caller has every scope and is no customer's; nothing stands beside the name they give."""
+    assert Caller() == Caller("", frozenset(Scope), None)
+    assert Caller().signed("ann") == "ann"
+
+
+def test_a_decision_names_the_token_it_came_with() -> None:
+    """Nobody decides in another's name, however long; who gives their own is named once."""
+    caller = Caller("s" * 128)
+    assert Caller("till").signed("ann") == "ann (as till)"
+    assert Caller("ann").signed("ann") == "ann"
+    assert len(caller.signed("n" * 200)) <= 200

@@ -1,0 +1,74 @@
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.stack import Stack
+
+FLAGS = [
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+PATIENCE_MS = 20_000
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without a window."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        absent = pytest.fail if os.environ.get("CI") else pytest.skip
+        absent("there is no `chromium` command; `make verify`, run as root on Debian, installs it")
+    async with async_playwright() as playwright:
+        opened = await playwright.chromium.launch(
+            executable_path=chromium, headless=True, args=FLAGS
+        )
+        yield opened
+        await opened.close()
+
+
+@pytest.fixture
+async def page(browser: Browser, stack: Stack) -> AsyncIterator[Page]:
+    """A page of its own, at which nothing goes wrong: no error, nothing that its policy forbids, and no dialogue of a script."""
+    context = await browser.new_context(base_url=f"http://127.0.0.1:{stack.api_port}")
+    context.set_default_timeout(PATIENCE_MS)
+    opened = await context.new_page()
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    opened.on("dialog", lambda dialog: wrong.append(f"a dialogue: {dialog.message}"))
+    # An answer that is an error, or none at all, is told by the browser as well; the tests look at what the page makes of it.
+    opened.on(
+        "console",
+        lambda said: (
+            wrong.append(said.text)
+            if said.type in ("error", "warning")
+            and not said.text.startswith("Failed to load resource")
+            else None
+        ),
+    )
+    yield opened
+    await context.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system in which large orders are reviewed, and what fails is stuck soon."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env |= {
+        "REVIEW_THRESHOLD_MINOR": "100000",
+        "STUCK_AFTER_SECONDS": "2",
+        "STUCK_ATTEMPTS": "2",
+        "COMPENSATION_PAUSE_SECONDS": "1",
+    }
+    try:
+        system.seed({"rich": 10**9, "poor": 100}, {"plenty": 10**6, "scarce": 1})
+        system.start_all("orchestrator", "order", "payment", "stock")
+        yield system
+    finally:
+        system.stop()

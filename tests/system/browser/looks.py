@@ -1,0 +1,67 @@
+"""What a person sees on the console, and where."""
+
+from typing import Any
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.stack import Stack, order, until
+
+
+def state(page: Page) -> Locator:
+    """The mark of the saga's state, of an order."""
+    return page.locator(".chips .chip").first
+
+
+def sentence(page: Page) -> Locator:
+    """The sentence in which an order says how it stands."""
+    return page.locator(".sentence")
+
+
+def step(page: Page, name: str) -> Locator:
+    """A step of the course, with what takes it back."""
+    return page.locator(f".course [data-step={name}]")
+
+
+def notice(page: Page) -> Locator:
+    """The line that says what is wrong."""
+    return page.locator("#notice")
+
+
+async def names(page: Page) -> list[str]:
+    """Return the names on the timeline."""
+    return await page.locator(".timeline .name").all_inner_texts()
+
+
+def told(view: dict[str, Any]) -> list[str]:
+    """Return the names that an order's timeline tells."""
+    return [entry["name"] for entry in view["timeline"]]
+
+
+async def act(page: Page, title: str, **said: str) -> Locator:
+    """Fill in the form of an act and send it; return the form."""
+    form = page.locator(
+        "details.act", has=page.get_by_role("button", name=title, exact=True, include_hidden=True)
+    )
+    await form.locator("summary").click()
+    for name, words in said.items():
+        await form.get_by_label(name.capitalize(), exact=True).fill(words)
+    await form.locator("form button").click()
+    return form
+
+
+def stuck(stack: Stack, order_id: str) -> None:
+    """Place an order that is paid and then out of stock, while the payment service goes away, and wait until it is stuck."""
+    with stack.locked("stock"):
+        stack.place(order(sku="scarce", quantity=2, order_id=order_id))
+        until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
+        stack.kill("payment")
+    until(
+        lambda: stack.http.get(f"/orders/{order_id}").json()["state"] == "ROLLBACK_STUCK",
+        "it is stuck",
+    )
+
+
+async def is_open(page: Page, order_id: str, shown: str) -> None:
+    """Open an order's page, and wait until it shows a state."""
+    await page.goto(f"/?order={order_id}")
+    await expect(state(page)).to_have_text(shown)

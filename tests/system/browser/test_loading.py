@@ -1,0 +1,100 @@
+"""The console's modules in a real browser: each loads, and says what the services say."""
+
+import pytest
+from playwright.async_api import Browser, Error, Page, expect
+
+from contracts.money import MINOR_DIGITS, WITHOUT_MINOR_UNIT, money
+from routes.console import FOLDER
+from tests.stack import Stack
+
+pytestmark = pytest.mark.long
+
+MODULES = sorted(path.name for path in FOLDER.glob("*.js"))
+
+
+async def test_every_module_loads(page: Page) -> None:
+    """With all that it imports, and without an error."""
+    await page.goto("/")
+    await expect(page.get_by_role("heading", name="Orders")).to_be_visible()
+    for name in MODULES:
+        assert await page.evaluate("name => import(`/console/${name}`).then(() => true)", name)
+
+
+async def test_the_page_may_not_make_markup_of_text(browser: Browser, stack: Stack) -> None:
+    """Whatever a module did, the browser would not let it; nor would it load or ask anything of another server."""
+    page = await browser.new_page(base_url=f"http://127.0.0.1:{stack.api_port}")
+    await page.goto("/")
+    with pytest.raises(Error, match="TrustedHTML"):
+        await page.evaluate("document.body.innerHTML = '<b>'")
+    with pytest.raises(Error, match="Failed to fetch"):
+        await page.evaluate("fetch('http://127.0.0.1:9/')")
+    await page.close()
+
+
+async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
+    """In every kind of currency, from nothing to the largest total, but for the commas between thousands."""
+    await page.goto("/")
+    currencies = sorted({*MINOR_DIGITS, *WITHOUT_MINOR_UNIT, "XYZ"})
+    amounts = [
+        (minor, currency)
+        for currency in currencies
+        for minor in (0, 1, 99, 100, 1_530, 123_456_789, 2**53)
+    ]
+    shown = await page.evaluate(
+        "async all => { const m = await import('/console/money.js'); return all.map(a => m.money(...a)); }",
+        amounts,
+    )
+    assert [text.replace(",", "") for text in shown] == [
+        money(minor, currency) for minor, currency in amounts
+    ]
+    assert shown[-1].startswith("90,071,992,547,409")
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> None:
+    """Bytes come in pieces of any size, also in the middle of a letter or a line's end; U+2028 ends no line."""
+    await page.goto("/")
+    said = 'data: {"a": "ü € \u2028 \u2029: \x85"}'
+    text = ending.join(
+        [
+            ": ping",
+            "",
+            "id: 1-0",
+            "event: state",
+            said,
+            "",
+            "data: x",
+            "data:y",
+            "data",
+            "",
+            "data: lost",
+        ]
+    )
+    read = """async ([bytes, size]) => {
+        const sse = await import('/console/sse.js');
+        const cut = new ReadableStream({ start(to) {
+            for (let at = 0; at < bytes.length; at += size) to.enqueue(new Uint8Array(bytes.slice(at, at + size)));
+            to.close();
+        } });
+        const told = [];
+        for await (const event of sse.events(cut)) told.push(event);
+        return told;
+    }"""
+    for size in (1, 2, 3, 1000):
+        told = await page.evaluate(read, [list(text.encode()), size])
+        assert told == [
+            None,
+            {"id": "1-0", "event": "state", "data": said.removeprefix("data: ")},
+            {"id": "", "event": "message", "data": "x\ny\n"},
+        ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_page_fits(page: Page, width: int, scheme: str) -> None:
+    """Nothing is wider than a phone or a desk, in either light."""
+    await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    await page.set_viewport_size({"width": width, "height": 800})
+    await page.goto("/")
+    await expect(page.locator(".nothing")).to_contain_text("no orders yet")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,149 @@
+"""The console where callers have to say who they are."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.stack import Stack, order, until
+from tests.system.browser.looks import act, names, notice, state, told
+from tests.tokens import AUTHENTICATION, SCOPES, bearer
+
+pytestmark = pytest.mark.long
+
+WRITE, READ, OPERATE, _ = SCOPES
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system that asks callers who they are, with a large order that awaits review."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env |= AUTHENTICATION | {
+        "REVIEW_THRESHOLD_MINOR": "100000",
+        "AUTH_CLOCK_SKEW_SECONDS": "0",
+    }
+    try:
+        system.seed({"rich": 10**9}, {"plenty": 10**6})
+        system.start_all("orchestrator", "order", "payment", "stock")
+        yield system
+    finally:
+        system.stop()
+
+
+def token(*scopes: str, **other: Any) -> str:
+    """Return a token as somebody pastes it."""
+    return bearer(*scopes, **other)["Authorization"].removeprefix("Bearer ")
+
+
+async def give(page: Page, words: str) -> None:
+    """Type a token into the dialogue that asks for it."""
+    await page.get_by_label("Bearer token").fill(words)
+    await page.get_by_role("button", name="Use this token").click()
+
+
+async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
+    """It is asked for, tried, and asked for again until it is believed; calls and streams carry it, and a reload keeps it."""
+    system = bearer(*SCOPES)
+    stack.http.post("/orders", json=order(price=100_000, order_id="large"), headers=system)
+    shown = partial(stack.http.get, "/orders/large", headers=system)
+    until(lambda: "AWAITING_REVIEW" in shown().text, "it awaits review")
+    await page.goto("/?order=large")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("say who you are")
+    await give(page, "nonsense")
+    await expect(dialog).to_contain_text("the token is not one of ours")
+    await give(page, f"Bearer {token(READ, sub='till-7')}")
+    await expect(state(page)).to_have_text("AWAITING_REVIEW")
+    await expect(page.locator(".live")).to_have_text("live")
+    await expect(page.locator("#who-name")).to_have_text("till-7")
+    await page.reload()
+    await expect(state(page)).to_have_text("AWAITING_REVIEW")
+    form = await act(page, "Approve", by="ann", reason="fine")
+    await expect(form.locator(".answer")).to_contain_text(
+        "Your token does not allow this: POST /orders/{order_id}/approve needs a token"
+    )
+    await page.get_by_role("button", name="Forget token").click()
+    await expect(dialog).to_be_visible()
+    await give(page, token(READ, OPERATE, sub="ann-ops"))
+    assert await form.get_by_label("Reason").input_value() == "fine"
+    await form.locator("form button").click()
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
+    assert await names(page) == told(shown().json())
+
+
+async def test_a_token_that_runs_out_is_asked_for_again(page: Page, stack: Stack) -> None:
+    """The page keeps what it shows meanwhile, and goes on with the next one."""
+    stack.http.post("/orders", json=order(price=100_000, order_id="watched"), headers=bearer(WRITE))
+    await page.goto("/?order=watched")
+    await give(page, token(READ, exp=int(time.time()) + 4))
+    await expect(state(page)).to_have_text("AWAITING_REVIEW")
+    await expect(page.get_by_role("dialog")).to_contain_text("the token has expired")
+    await expect(state(page)).to_have_text("AWAITING_REVIEW")
+    await give(page, token(READ))
+    await expect(page.locator(".live")).to_have_text("live")
+    await expect(notice(page)).to_be_hidden()
+
+
+async def test_a_token_that_does_not_read_is_told(page: Page) -> None:
+    """403 is told in words, and who wants no dialogue is not asked without end."""
+    await page.goto("/")
+    await give(page, token(WRITE))
+    await expect(notice(page)).to_contain_text(
+        "Your token does not allow this: GET /orders needs a token with the scope orders:read"
+    )
+    await expect(page.locator(".nothing")).to_have_text("Not loaded.")
+    await page.get_by_role("button", name="Forget token").click()
+    await page.get_by_role("button", name="Not now").click()
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await page.wait_for_timeout(1_500)
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await page.get_by_role("button", name="Give a token").click()
+    await give(page, token(READ))
+    await expect(notice(page)).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    "words", ["eyJhbGciOi…", "“eyJ.e30.abc”", "eyJ.e30 abc", "Bearer  ", "tokén"]
+)
+async def test_what_can_be_no_token_is_refused_at_once(page: Page, words: str) -> None:
+    """It could not even be sent: the dialogue says so, keeps what was typed, and takes the right one."""
+    await page.goto("/")
+    dialog = page.get_by_role("dialog")
+    await give(page, words)
+    await expect(dialog).to_contain_text("This can be no token")
+    assert await page.get_by_label("Bearer token").input_value() == words
+    assert await page.evaluate("sessionStorage.length") == 0
+    await give(page, token(READ))
+    await expect(dialog).to_be_hidden()
+    await expect(page.locator(".nothing, .orders tbody tr").first).not_to_have_text("Not loaded.")
+    await expect(notice(page)).to_be_hidden()
+
+
+async def test_a_token_is_kept_for_the_tab_alone(page: Page) -> None:
+    """It stands neither in the address nor in anything that outlives the tab."""
+    await page.goto("/")
+    await give(page, token(READ))
+    await expect(notice(page)).to_be_hidden()
+    kept = await page.evaluate(
+        "[localStorage.length, document.cookie, location.href.includes('eyJ'), sessionStorage.length]"
+    )
+    assert kept == [0, "", False, 1]
+
+
+async def test_a_customer_sees_the_figures_of_their_own_orders(page: Page, stack: Stack) -> None:
+    """Nobody else's are counted; another token is another look."""
+    everybody = stack.http.get("/overview", headers=bearer(READ)).json()["states"]
+    assert sum(everybody.values()) > 0
+    await page.goto("/")
+    await give(page, token(READ, customer_id="nobody"))
+    await expect(page.locator(".need")).to_have_text("No order needs a person")
+    await expect(page.locator(".figures b")).to_have_text(["0"] * len(everybody))
+    await page.get_by_role("button", name="Forget token").click()
+    await give(page, token(READ))
+    await expect(page.locator(".figures").first.locator("b")).to_have_text(
+        [str(count) for count in everybody.values()]
+    )

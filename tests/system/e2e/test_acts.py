@@ -1,0 +1,246 @@
+"""What people do to orders, over HTTP and by the command line, with real participants that are away."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.stack import Stack, order, until
+
+LARGE = 100_000
+ANN = {"by": "ann", "reason": "looks fine"}
+OTTO = {"by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system in which large orders are reviewed, and what fails is stuck soon."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env |= {
+        "REVIEW_THRESHOLD_MINOR": str(LARGE),
+        "STUCK_AFTER_SECONDS": "2",
+        "STUCK_ATTEMPTS": "2",
+        "COMPENSATION_PAUSE_SECONDS": "3600",
+    }
+    try:
+        system.seed({"rich": 10**9}, {"plenty": 10**6, "scarce": 1})
+        system.start_all("orchestrator", "order", "payment", "stock")
+        yield system
+    finally:
+        system.stop()
+
+
+def in_state(stack: Stack, order_id: str, state: str) -> dict[str, Any]:
+    """Wait until an order shows a state, and return it."""
+
+    def view() -> dict[str, Any] | None:
+        found: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
+        return found if found["state"] == state else None
+
+    found = until(view, f"order {order_id} is {state}")
+    assert found is not None
+    return found
+
+
+def say(stack: Stack, path: str, told: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """Post an act; return the status and the body."""
+    answer = stack.http.post(path, json=told)
+    return answer.status_code, answer.json()
+
+
+def stuck(stack: Stack, order_id: str) -> dict[str, Any]:
+    """Place an order that is paid and then out of stock, while the payment service goes away; return it stuck."""
+    with stack.locked("stock"):
+        stack.place(order(sku="scarce", quantity=2, order_id=order_id))
+        until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
+        stack.kill("payment")
+    return in_state(stack, order_id, "ROLLBACK_STUCK")
+
+
+def test_a_large_order_waits_until_it_is_approved(stack: Stack) -> None:
+    """It is not paid before, can be approved again without harm, and completes."""
+    stack.place(order(price=LARGE, order_id="large"))
+    assert in_state(stack, "large", "AWAITING_REVIEW")["needs_attention"] is False
+    before = stack.http.get("/customers/rich/wallet").json()["balance_minor"]
+    assert say(stack, "/orders/large/approve", ANN)[0] == 202
+    assert stack.closed("large")["state"] == "COMPLETED"
+    assert stack.http.get("/customers/rich/wallet").json()["balance_minor"] == before - LARGE
+    assert say(stack, "/orders/large/approve", ANN)[0] == 202, "the same word again is the same act"
+    assert say(stack, "/orders/large/approve", ANN | {"by": "bob"})[0] == 409
+    assert say(stack, "/orders/nobody/approve", ANN)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "why"),
+    [
+        ("by", "\u200b", "by: must not hold U+200B, which acts or hides without being seen"),
+        ("by", "otto\nroot", "by: must be one line, without tabs"),
+        (
+            "reason",
+            "\x1b[2Jall is well",
+            "reason: must not hold U+001B, which acts or hides without being seen",
+        ),
+        (
+            "evidence",
+            "\u202e1174",
+            "evidence: must not hold U+202E, which acts or hides without being seen",
+        ),
+        ("evidence", "\u0301", "evidence: must have a visible sign"),
+    ],
+)
+def test_a_word_that_nobody_sees_is_refused(stack: Stack, field: str, text: str, why: str) -> None:
+    """Whatever the order: a record that names such a person would name nobody."""
+    status, problem = say(stack, "/orders/any/steps/ProcessPayment/settle", OTTO | {field: text})
+    assert (status, problem["detail"]) == (422, why)
+
+
+def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
+    """A reason may have lines; no line of it stands in a log as if it were ours."""
+    forged = "fine\nready: payment"
+    stack.place(order(price=LARGE, order_id="forged"))
+    in_state(stack, "forged", "AWAITING_REVIEW")
+    with stack.locked("payment"):
+        assert say(stack, "/orders/forged/approve", ANN | {"reason": forged})[0] == 202
+        until(lambda: stack.at_work("forged", "ProcessPayment"), "it goes on")
+        status, problem = say(stack, "/orders/forged/approve", ANN | {"by": "bob"})
+        assert status == 409
+        assert problem["detail"].endswith(r"ann decided already: approve, fine\nready: payment")
+        told = json.dumps(ANN | {"by": "bob"})
+        stack.temporal(
+            "workflow",
+            "signal",
+            "--name",
+            "approve",
+            "--workflow-id",
+            "order-forged",
+            "--input",
+            told,
+        )
+        until(
+            lambda: r"approve, fine\nready: payment" in stack.said("orchestrator"),
+            "the signal is ignored",
+        )
+    assert "\nready: payment" not in stack.said("orchestrator")
+    assert stack.closed("forged")["state"] == "COMPLETED"
+
+
+def test_a_large_order_is_rejected_by_a_signal(stack: Stack) -> None:
+    """The command line serves as well, and the failure names who said no."""
+    stack.place(order(price=LARGE, order_id="rejected"))
+    in_state(stack, "rejected", "AWAITING_REVIEW")
+    told = json.dumps({"by": "rita", "reason": "fraud"})
+    stack.temporal(
+        "workflow", "signal", "--name", "reject", "--workflow-id", "order-rejected", "--input", told
+    )
+    failure = stack.closed("rejected")["failure"]
+    assert (failure["reason"], failure["message"]) == ("REJECTED", "rejected by rita: fraud")
+
+
+def test_a_small_order_awaits_no_review(stack: Stack) -> None:
+    """Approving it is a conflict that says why."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="small"))
+        until(lambda: stack.at_work("small", "ProcessPayment"), "the payment is under way")
+        status, problem = say(stack, "/orders/small/approve", ANN)
+    assert (status, problem["detail"]) == (
+        409,
+        "the order is not awaiting review, it is PENDING: it needs no review",
+    )
+    assert stack.closed("small")["state"] == "COMPLETED"
+
+
+def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) -> None:
+    """The participant is down and makes no attempts; when it is back an operator need not wait for the next one."""
+    shown = stuck(stack, "stuck")
+    assert shown["needs_attention"] is True
+    assert [(c["step"], c["state"]) for c in shown["compensations"]] == [
+        ("ProcessPayment", "STUCK"),
+        ("RegisterOrder", "WAITING"),
+    ]
+    assert say(stack, "/orders/stuck/steps/DecreaseStock/retry", ANN)[0] == 409
+    assert say(stack, "/orders/stuck/steps/No such step!/retry", ANN)[0] == 422
+    stack.start_worker("payment")
+    stack.ready("payment")
+    assert say(stack, "/orders/stuck/steps/ProcessPayment/retry", ANN)[0] == 202
+    closed = stack.closed("stuck")
+    assert (closed["state"], closed["needs_attention"]) == ("FAILED", False)
+    assert [c["state"] for c in closed["compensations"]] == ["DONE", "DONE"]
+    assert stack.http.get("/orders/stuck").json()["failure"]["reason"] == "OUT_OF_STOCK"
+
+
+@pytest.mark.long
+def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack) -> None:
+    """Also when Temporal has forgotten the run; the service that comes back later refunds nothing on top."""
+    stuck(stack, "settled")
+    assert say(stack, "/orders/settled/steps/ProcessPayment/settle", ANN)[0] == 422
+    status, shown = say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO)
+    assert (status, shown["compensations"][0]["state"]) == (202, "SETTLED")
+    closed = stack.closed("settled")
+    assert {name: closed["compensations"][0]["settled"][name] for name in OTTO} == OTTO
+    assert (
+        say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO | {"by": "olga"})[0] == 409
+    )
+    stack.start_worker("payment")
+    stack.ready("payment")
+    before = stack.http.get("/customers/rich/wallet").json()
+    stack.place(order(order_id="next", price=0))
+    stack.closed("next")
+    assert stack.http.get("/customers/rich/wallet").json() == before
+
+
+@pytest.mark.long
+def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_did_it(
+    stack: Stack,
+) -> None:
+    """The word is heard while the service is away, and written down when it is back: for lists, the audit and after retention."""
+    with stack.locked("stock"):
+        stack.place(order(order_id="confirmed"))
+        until(lambda: stack.at_work("confirmed", "DecreaseStock"), "the stock service is at work")
+        stack.kill("order")
+
+    def called() -> dict[str, Any] | None:
+        found: dict[str, Any] = stack.http.get("/orders/confirmed").json()
+        return found if found["needs_attention"] else None
+
+    shown = until(called, "the Confirm is stuck")
+    assert shown is not None
+    assert [(c["step"], c["state"]) for c in shown["compensations"]] == [("ConfirmOrder", "STUCK")]
+    status, shown = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO)
+    assert (status, shown["state"], shown["status"], shown["needs_attention"]) == (
+        202,
+        "COMPLETED",
+        "PENDING",
+        False,
+    )
+    again = until(called, "nobody has written it down")
+    assert again is not None
+    assert [(c["state"], c["settled"]["by"]) for c in again["compensations"]] == [("STUCK", "otto")]
+    status, problem = say(
+        stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO | {"by": "olga"}
+    )
+    assert (status, problem["detail"].partition(":")[0]) == (
+        409,
+        "otto settled ConfirmOrder already, paid by hand",
+    )
+    stack.start_worker("order")
+    stack.ready("order")
+    assert say(stack, "/orders/confirmed/steps/ConfirmOrder/retry", ANN)[0] == 202
+    closed = stack.closed("confirmed")
+    assert (closed["state"], closed["status"], closed["needs_attention"]) == (
+        "COMPLETED",
+        "CONFIRMED",
+        False,
+    )
+    assert "order confirmed was closed: otto settled ConfirmOrderCommand" in " ".join(
+        stack.audit()[1].split()
+    )
+    stack.temporal("workflow", "delete", "--yes", "--workflow-id", "order-confirmed")
+
+    def forgotten() -> dict[str, Any] | None:
+        found: dict[str, Any] = stack.http.get("/orders/confirmed").json()
+        return found if {entry["kind"] for entry in found["timeline"]} == {"state"} else None
+
+    record = until(forgotten, "Temporal has forgotten it")
+    assert record is not None
+    assert {name: record["compensations"][0]["settled"][name] for name in OTTO} == OTTO

@@ -1,0 +1,136 @@
+"""The page on deploying is run from top to bottom, on a PostgreSQL server and a Temporal server of its own."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import postgresql
+from tests.stack import ROOT, Stack, until
+from tests.system.e2e.test_operating import PART, shows
+
+PAGE = ROOT / "docs" / "DEPLOYING.md"
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+BLOCK_SECONDS = 60
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    """A system whose databases are what the page makes on an empty PostgreSQL server."""
+    with postgresql.running() as server:
+        system = Stack(tmp_path)
+        system.env |= {
+            "PGHOST": str(server.directory),
+            "PGUSER": postgresql.SUPERUSER,
+            "BACKUPS": str(tmp_path),
+            "API": f"http://127.0.0.1:{system.api_port}",
+            "PATH": f"{Path(sys.executable).parent}:{system.env['PATH']}",
+        }
+        try:
+            yield system
+        finally:
+            system.stop()
+
+
+def temporal_runs(stack: Stack) -> None:
+    """The server of `make up`, which has our search attributes already: the script changes nothing of it."""
+    stack.start_temporal()
+    until(
+        lambda: "SERVING" in stack.temporal("operator", "cluster", "health", check=False),
+        "Temporal serves",
+    )
+
+
+def everything_runs(stack: Stack) -> None:
+    """Each worker with its own database, the API as in the compose file: it reads the others'."""
+    given = dict(stack.env)
+    roles = ("orchestrator", "order", "payment", "stock")
+    for role in roles:
+        own = f"{role.upper()}_DATABASE_URL"
+        stack.env = {
+            name: value
+            for name, value in given.items()
+            if not name.endswith("_DATABASE_URL") or name == own
+        }
+        stack.start_worker(role)
+    stack.env = dict(given)
+    for other in ("payment", "stock"):
+        stack.env[f"{other.upper()}_DATABASE_URL"] = given[f"{other.upper()}_DATABASE_URL"].replace(
+            f"//{other}:", "//reader:"
+        )
+    stack.start("api", "api.py")
+    stack.env = given
+    for role in roles:
+        stack.ready(role)
+    until(lambda: stack.status("/readyz") == 200, "the API is ready")
+
+
+STAGES = {"Temporal runs": temporal_runs, "everything runs": everything_runs}
+
+
+def run(stack: Stack, script: str) -> tuple[int, str]:
+    """Run a block as a person would type it into one shell; return its exit code and what it prints."""
+    kept = stack.data_dir / "environment"
+    done = subprocess.run(
+        ["sh", "-e", "-c", f"{script}\nenv -0 > {kept}"],
+        cwd=ROOT,
+        env=stack.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=BLOCK_SECONDS,
+        check=False,
+    )
+    if done.returncode == 0:
+        stack.env = dict(entry.split("=", 1) for entry in kept.read_text().split("\0") if entry)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_the_page_on_deploying_tells_what_happens(stack: Stack) -> None:
+    """Each block prints what stands behind it, with the exit code 0, in the order of the page."""
+    for part in PART.finditer(PAGE.read_text()):
+        if part["stage"]:
+            STAGES[part["stage"]](stack)
+            continue
+        status, told = run(stack, part["script"])
+        shown = part["shown"] or ""
+        assert (status, shows(shown, told)) == (0, True), (
+            f"{part['script']}\nis to show:\n{shown}\nbut prints:\n{told}"
+        )
+    assert {path.name for path in stack.data_dir.glob("*.db")} == {"temporal.db"}, (
+        "nothing is kept in SQLite"
+    )
+
+
+def test_what_the_page_says_of_compose_is_there() -> None:
+    """Services, variables and passwords that the page names are the compose file's."""
+    block = PAGE.read_text().partition("## 5. Compose")[2].partition("```\n")[2].partition("```")[0]
+    commands = [
+        line.partition("#")[0].split() for line in block.splitlines() if "docker compose" in line
+    ]
+    named = {word.partition("=")[0] for words in commands for word in words} & set(
+        COMPOSE["services"]
+    )
+    assert named >= {"orchestrator", "stock", "audit", "payment", "api"}
+    read = set(re.findall(r"\$\{(\w+):-", (ROOT / "docker-compose.yml").read_text()))
+    assert set(re.findall(r"([A-Z_]+)=", block)) <= read
+    assert {name for name in read if name.endswith("PASSWORD")} == set(
+        re.findall(r"(\w+PASSWORD)=", block)
+    )
+
+
+@pytest.mark.parametrize("page", ["DEPLOYING.md", "OPERATING.md"])
+def test_a_page_names_only_files_that_there_are(page: str) -> None:
+    """What looks like a path of this repository is one."""
+    folders = "|".join(
+        path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in {"var", ".git"}
+    )
+    paths = re.findall(rf"`((?:{folders})/[\w./-]+)`", (ROOT / "docs" / page).read_text())
+    assert paths
+    assert not [path for path in paths if not (ROOT / path).exists()]

@@ -1,0 +1,34 @@
+"""What orders and failed tries leave in the logs of the workers."""
+
+import re
+
+import pytest
+
+from tests.stack import Stack, order, until
+
+
+@pytest.mark.long
+def test_an_order_and_a_failed_try_are_one_line_each(stack: Stack) -> None:
+    """The orchestrator's log has each order's id, state and reason once; a try that met a lock is told in one line."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="late"))
+        until(
+            lambda: "try 1 failed" in stack.said("payment"),
+            "the payment gives up to wait for the lock",
+        )
+    stack.closed("late")
+    stack.place(order(order_id="short", sku="scarce", quantity=2))
+    stack.closed("short")
+    for line in (r"late COMPLETED in [\d.]+ s", r"short FAILED OUT_OF_STOCK in [\d.]+ s"):
+        until(
+            lambda line=line: re.search(f" INFO order: {line}\n", stack.said("orchestrator")),  # type: ignore[misc]
+            "the order is told",
+        )
+    told = stack.said("payment").splitlines()
+    tries = [line for line in told if "failed" in line]
+    assert re.search(
+        r" WARNING \S+: order-late ProcessPayment, try 1 failed: OperationalError: database is locked$",
+        tries[0],
+    )
+    assert all(re.match(r"\d{4}-\d\d-\d\d ", line) for line in told), told
+    assert len(re.findall(r"INFO order: ", stack.said("orchestrator"))) == 2

@@ -1,0 +1,94 @@
+"""Whoever waits for an order hears of its end although Temporal's news of it is lost on the way."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.stack import Stack, free_port, order, until
+
+pytestmark = pytest.mark.long
+
+
+class Wire:
+    """A TCP connection to Temporal that, once told so, swallows whatever the server answers, and closes nothing."""
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self.swallows = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._to))
+            threading.Thread(target=self._carry, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self._carry, args=(server, client, True), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+        try:
+            while data := source.recv(65_536):
+                if not (is_answer and self.swallows):
+                    target.sendall(data)
+        except OSError:
+            return
+        finally:
+            for end in (source, target):
+                end.close()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        self._listener.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A wire to a Temporal that is to be started."""
+    wire = Wire(free_port())
+    yield wire
+    wire.close()
+
+
+@pytest.fixture
+def stack(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[Stack]:
+    """A system of whose parts the API alone reaches Temporal through the wire."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.temporal_port = wire._to
+    system.env |= {"TEMPORAL_ADDRESS": f"127.0.0.1:{wire._to}"}
+    try:
+        system.seed({"rich": 10**9}, {"plenty": 10**6})
+        system.start_temporal()
+        system.start_worker()
+        system.ready("workers")
+        system.env |= {"TEMPORAL_ADDRESS": f"127.0.0.1:{wire.port}"}
+        system.start("api", "api.py")
+        until(lambda: system.status("/readyz") == 200, "the API is ready")
+        yield system
+    finally:
+        system.stop()
+
+
+def test_a_wait_outlives_the_loss_of_the_news(stack: Stack, wire: Wire) -> None:
+    """The order closes while nothing of Temporal's comes through: the record tells, a few seconds later and not after 25."""
+    with ThreadPoolExecutor(1) as pool:
+        with stack.locked("stock"):
+            answer = pool.submit(
+                lambda: (stack.place(order(order_id="lost"), Prefer="wait=25"), time.monotonic())
+            )
+            until(
+                lambda: stack.http.get("/orders/lost").json().get("state") == "PAYMENT_COMPLETED",
+                "it is paid, and waited for",
+            )
+            wire.swallows = True
+        began = time.monotonic()
+        answered, ended = answer.result(40)
+    assert (answered.status_code, answered.json()["state"]) == (200, "COMPLETED")
+    assert ended - began < 10, "a look at the record, and 2 s for what Temporal might add"

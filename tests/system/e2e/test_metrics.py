@@ -1,0 +1,152 @@
+"""The figures for monitoring, of a running system: what was answered, how sagas stand, and whether Temporal answers."""
+
+from collections.abc import Callable, Iterator
+from math import isnan
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from routes import metrics
+from tests.stack import Stack, order, until
+
+Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system with workers, in which large orders are reviewed."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env |= {"REVIEW_THRESHOLD_MINOR": "100000", "API_IN_FLIGHT_LIMIT": "2"}
+    try:
+        system.seed({"rich": 10**9}, {"plenty": 10**6})
+        system.start_all()
+        yield system
+    finally:
+        system.stop()
+
+
+def figures(stack: Stack) -> Figures:
+    """Return the figures by name and labels, as Prometheus reads them."""
+    answer = stack.http.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    families = text_string_to_metric_families(answer.text)
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def figure(found: Figures, name: str, **labels: str) -> float | None:
+    """Return one figure, or None when there is none."""
+    return found.get((name, frozenset(labels.items())))
+
+
+def answered(found: Figures, method: str, route: str, status: int) -> float:
+    """Return how many requests were answered so."""
+    name = "http_request_duration_seconds_count"
+    return figure(found, name, method=method, route=route, status=str(status)) or 0
+
+
+def test_orders_and_answers_are_counted(stack: Stack) -> None:
+    """Requests by route and status, sagas as they ended or wait, and the process itself."""
+    stack.place(order(order_id="done"))
+    stack.place(order(order_id="waits", price=100_000))
+    stack.closed("done")
+    stack.http.get("/orders/nobody")
+
+    def waits() -> Figures | None:
+        found = figures(stack)
+        return found if figure(found, "order_sagas_open", state="AWAITING_REVIEW") == 1 else None
+
+    found = until(waits, "the figures tell of the review")
+    assert found is not None
+    assert figure(found, "order_sagas", status="Completed") == 1
+    assert figure(found, "order_sagas", status="Running") == 1
+    assert figure(found, "order_sagas_open", state="ROLLBACK_STUCK") == 0
+    assert figure(found, "orders_needing_attention") == 0
+    assert figure(found, "temporal_up") == 1
+    assert answered(found, "POST", "/orders", 202) == 2
+    assert answered(found, "GET", "/orders/{order_id}", 404) == 1
+    assert (figure(found, "process_resident_memory_bytes") or 0) > 10**7
+
+
+def test_what_callers_make_up_has_no_figure_of_its_own(stack: Stack) -> None:
+    """Else anybody could fill the memory with methods and paths."""
+    for number in range(3):
+        stack.http.request(f"DANCE{number}", "/orders")
+        stack.http.get(f"/no-such-place-{number}")
+        stack.http.get(f"/orders/no-such-place-{number}/")
+    found = figures(stack)
+    assert answered(found, "other", "/orders", 405) == 3
+    assert answered(found, "GET", "none", 404) == 6
+    assert "DANCE" not in str(found)
+    assert "no-such-place" not in str(found)
+
+
+def test_open_streams_are_counted_and_figures_are_told_when_nothing_else_is(stack: Stack) -> None:
+    """As many requests as the API serves at one time are under way: one more is refused, and monitoring sees it."""
+    path = "/orders/waits/events"
+    with stack.http.stream("GET", path) as first, stack.http.stream("GET", path) as second:
+        heard = [
+            stream.iter_lines() for stream in (first, second)
+        ]  # kept: one that is let go ends its stream
+        assert all(next(lines) for lines in heard)
+        found = figures(stack)
+        assert figure(found, "http_requests_in_flight") == 2
+        assert stack.http.get("/orders").status_code == 429
+    assert answered(figures(stack), "GET", "/orders", 429) == 1
+
+
+@pytest.mark.long
+def test_an_order_that_calls_for_a_person_is_counted_until_it_is_well_again(stack: Stack) -> None:
+    """Also after a reset, which leaves a run behind that ended early: the order counts, as in the list."""
+
+    def calls(number: int) -> Callable[[], bool]:
+        return lambda: figure(figures(stack), "orders_needing_attention") == number
+
+    with stack.locked("stock"):
+        stack.place(order(order_id="stuck"))
+        until(lambda: stack.at_work("stuck", "DecreaseStock"), "the stock service is at work")
+        stack.temporal(
+            "workflow", "terminate", "--workflow-id", "order-stuck", "--reason", "a test"
+        )
+    until(calls(1), "somebody is called", seconds=60)
+    stack.temporal(
+        "workflow",
+        "reset",
+        "--workflow-id",
+        "order-stuck",
+        "--type",
+        "FirstWorkflowTask",
+        "--reason",
+        "a test",
+    )
+    stack.closed("stuck")
+    until(calls(0), "nobody is called", seconds=60)
+    assert (figure(figures(stack), "order_sagas", status="Terminated") or 0) >= 1
+    assert figure(figures(stack), "order_sagas_wedged") == 0
+
+
+@pytest.mark.long
+def test_with_temporal_away_the_figures_say_so(stack: Stack) -> None:
+    """What is not known is left out, and comes back by itself."""
+    stack.kill("temporal")
+
+    until(
+        lambda: figure(figures(stack), "temporal_up") == 0,
+        "Temporal is away",
+        seconds=metrics.COUNT_SECONDS + 30,
+    )
+    found = figures(stack)
+    assert figure(found, "order_sagas", status="Running") is None
+    attention = figure(found, "orders_needing_attention")
+    assert attention is not None
+    assert isnan(attention)
+    stack.start_temporal()
+    until(
+        lambda: figure(figures(stack), "temporal_up") == 1,
+        "Temporal is back",
+        seconds=metrics.COUNT_SECONDS + 30,
+    )

@@ -1,0 +1,179 @@
+"""`make demo` as people use it: a program that places a day of orders, tells what came of them, and ends."""
+
+import csv
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from operations.demo.shop_day import main
+from operations.shop.seed import SHOP_DAYS
+from operations.up.preflight import processes_of
+from tests.stack import ROOT, until
+
+COMMAND = (sys.executable, "-m", "operations.demo")
+CUSTOMERS = {"17850.0", "13777.0", "13047.0"}
+ORDERS = 20
+DEMO_SECONDS = 80
+
+
+@pytest.fixture
+def small_day(tmp_path: Path) -> Path:
+    """The orders that three customers placed on a real day, and all of its cancellations."""
+    path = tmp_path / "small.csv"
+    with (
+        (SHOP_DAYS / "2010-12-01.csv").open(newline="") as whole,
+        path.open("w", newline="") as cut,
+    ):
+        rows = csv.DictReader(whole)
+        writer = csv.DictWriter(cut, rows.fieldnames or ())
+        writer.writeheader()
+        writer.writerows(
+            row
+            for row in rows
+            if row["CustomerID"] in CUSTOMERS or row["InvoiceNo"].startswith("C")
+        )
+    return path
+
+
+ANOTHER_SYSTEMS = {
+    "AUTH_SECRET": "a secret that is long enough to be one",
+    "AUTH_ISSUER": "i",
+    "AUTH_AUDIENCE": "a",
+    "API_RATE_LIMIT": "1/minute",
+    "API_IN_FLIGHT_LIMIT": "1",
+    "REVIEW_THRESHOLD_MINOR": "0",
+    "PAYMENT_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:9/none",
+    "http_proxy": "http://127.0.0.1:9",
+}
+"""What a shell may be set up for: a system beside which the demo runs."""
+
+
+def demo(day: Path, data_dir: Path) -> tuple[int, str]:
+    """Run the demo on a data directory, its output into a pipe; return its exit code and what it said."""
+    done = subprocess.run(
+        [*COMMAND, day],
+        cwd=ROOT,
+        env=os.environ | ANOTHER_SYSTEMS | {"DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=DEMO_SECONDS,
+    )
+    return done.returncode, done.stdout
+
+
+def table(said: str) -> dict[str, int]:
+    """Return the rows of the table of figures that count something."""
+    rows = (
+        line.strip("│").rsplit("│", 1)
+        for line in said.splitlines()
+        if line.startswith("│") and line.count("│") == 3
+    )
+    return {
+        name.strip(): int(value.replace(",", ""))
+        for name, value in rows
+        if value.strip().replace(",", "").isdecimal()
+    }
+
+
+def rows(data_dir: Path, participant: str, *tables: str) -> list[object]:
+    """Return all that a participant's tables hold."""
+    with closing(sqlite3.connect(data_dir / f"{participant}.db")) as database:
+        return [
+            database.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables
+        ]
+
+
+@pytest.mark.long
+def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path: Path) -> None:
+    """Every order ends, some fail for stock and some for money; run again, all are recognised and nothing is charged or taken.
+
+    The settings of another system that the shell has do not matter.
+    """
+    data_dir = tmp_path / "var"
+
+    def kept() -> list[object]:
+        return [
+            *rows(data_dir, "payment", "wallets", "payments", "ledger"),
+            *rows(data_dir, "stock", "products", "movements"),
+        ]
+
+    code, said = demo(small_day, data_dir)
+    assert code == 0, said
+    first, after_first = table(said), kept()
+    ended = [
+        first[ending]
+        for ending in ("completed", "failed: OUT_OF_STOCK", "failed: INSUFFICIENT_FUNDS")
+    ]
+    assert all(ended)
+    assert (sum(ended), first["recognised, placed by an earlier run"]) == (ORDERS, 0)
+    assert first["rows left out: cancellations"] > 0
+    assert "DecreaseStockCommand" in said
+    assert "why: OUT_OF_STOCK" in said
+    assert "\r" not in said
+    assert "\x1b" not in said
+
+    code, said = demo(small_day, data_dir)
+    assert code == 0, said
+    assert table(said) == first | {"recognised, placed by an earlier run": ORDERS}
+    assert kept() == after_first
+
+
+@pytest.mark.long
+def test_what_ends_the_demo_ends_its_stack(small_day: Path, tmp_path: Path) -> None:
+    """SIGTERM ends the demo with 1, and everything that it started first."""
+    data_dir = tmp_path / "var"
+    with subprocess.Popen(
+        [*COMMAND, small_day], cwd=ROOT, env=os.environ | {"DATA_DIR": str(data_dir)}
+    ) as program:
+        until(lambda: len(processes_of(data_dir)) > 1, "the stack starts")
+        program.terminate()
+        assert program.wait(DEMO_SECONDS) == 1
+    assert not processes_of(data_dir)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"sku,count\n", b"PK\x03\x04\xff"],
+    ids=["missing", "other columns", "a spreadsheet"],
+)
+def test_what_is_no_day_is_said_in_one_line(
+    content: bytes | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file that is missing or of another form is named together with the reason; the exit code is 2, and nothing is started."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
+    if content is not None:
+        (tmp_path / "day.csv").write_bytes(content)
+    assert main([str(tmp_path / "day.csv")]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("no day to place: ")
+    assert f"{tmp_path}/day.csv" in said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "var").exists()
+
+
+def test_no_place_for_a_stack_of_its_own_is_said(
+    small_day: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where no folder can be made, as on a full disk, one sentence says so."""
+    monkeypatch.delenv("DATA_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert main([str(small_day)]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("cannot start: ")
+    assert said.err.count("\n") == 1

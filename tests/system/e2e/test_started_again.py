@@ -1,0 +1,107 @@
+"""An order whose saga is begun anew while the order service is away: nobody knows what the first run did, and it is found out."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.stack import Stack, order, until
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system that waits three seconds for a step."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    system.env |= {
+        "FORWARD_STEP_SECONDS": "3",
+        "START_TO_CLOSE_SECONDS": "2",
+        "COMPENSATION_PAUSE_SECONDS": "1",
+    }
+    try:
+        system.seed({"rich": 1_000}, {"plenty": 10})
+        system.start_all("orchestrator", "order", "payment", "stock")
+        yield system
+    finally:
+        system.stop()
+
+
+def reset(stack: Stack, workflow_id: str, _asked: dict[str, Any]) -> None:
+    """Begin anew from the first task."""
+    stack.temporal(
+        "workflow",
+        "reset",
+        "--workflow-id",
+        workflow_id,
+        "--type",
+        "FirstWorkflowTask",
+        "--reason",
+        "a test",
+    )
+
+
+def start_again(stack: Stack, workflow_id: str, asked: dict[str, Any]) -> None:
+    """Lose the run, and start another by hand."""
+    stack.temporal("workflow", "terminate", "--workflow-id", workflow_id)
+    start(stack, workflow_id, asked)
+
+
+def start(stack: Stack, workflow_id: str, asked: dict[str, Any]) -> None:
+    place = ("--type", "OrderSaga", "--task-queue", "order-saga", "--workflow-id", workflow_id)
+    stack.temporal("workflow", "start", *place, "--input", json.dumps(asked))
+
+
+def kept(stack: Stack) -> tuple[int, int]:
+    return stack.http.get("/customers/rich/wallet").json()["balance_minor"], stack.http.get(
+        "/stock/plenty"
+    ).json()["available"]
+
+
+@pytest.mark.parametrize("begin_anew", [reset, start_again])
+def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> None:
+    """The customer was charged, and the new run never hears that the order is on record before its first step is over time."""
+    asked = order(price=100, order_id="anew")
+    with stack.locked("stock"):
+        stack.place(asked)
+        until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
+        assert kept(stack)[0] == 900
+        stack.kill("order")
+        begin_anew(stack, "order-anew", asked)
+        until(
+            lambda: "RegisterOrderCommand unanswered" in stack.http.get("/orders/anew").text,
+            "its first step is over time",
+        )
+    stack.start_worker("order")
+    closed = stack.closed("anew")
+    assert (closed["status"], closed["failure"]["reason"]) == ("CANCELLED", "STEP_UNAVAILABLE")
+    assert kept(stack) == (1_000, 10)
+    status, told = stack.audit()
+    assert status == 0, told
+
+
+def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stack) -> None:
+    """A mistyped start ends at once; the right one after it finds the order open, and takes it on."""
+    asked = order(price=100, order_id="anew")
+    with stack.locked("stock"):
+        stack.place(asked)
+        until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
+        start_again(stack, "order-anew", asked | {"order_id": "mistyped"})
+        view = until(
+            lambda: (
+                shown if (shown := stack.http.get("/orders/anew").json())["attention"] else None
+            ),
+            "it is refused",
+        )
+        assert view is not None
+        assert (view["failure"]["reason"], view["attention"]["cause"]) == (
+            "INVALID_ORDER",
+            "LEFT_OPEN",
+        )
+        assert (view["needs_attention"], view["closed_at"]) == (True, None)
+    start(stack, "order-anew", asked)
+    assert stack.closed("anew")["status"] == "CONFIRMED"
+    assert kept(stack) == (900, 9)
+    status, told = stack.audit()
+    assert status == 0, told

@@ -1,0 +1,161 @@
+"""Two databases under one queue: a participant serves from one alone, and whoever has another is not let in."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+
+import httpx
+import pytest
+
+from process import LOOK_AGAIN_SECONDS
+from tests.stack import ROLES, ROOT, Stack, free_port, order, until
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system with one worker process per role."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        system.seed({"rich": 10**9}, {"plenty": 10**6})
+        system.start_all(*ROLES)
+        yield system
+    finally:
+        system.stop()
+
+
+def start_elsewhere(stack: Stack, name: str, *command: str, **settings: str) -> None:
+    """Start a process as one who forgot to name the databases does: with an empty folder of its own."""
+    given, stack.env = (
+        stack.env,
+        stack.env | {"DATA_DIR": str(stack.data_dir / "elsewhere")} | settings,
+    )
+    try:
+        stack.start(name, *command)
+    finally:
+        stack.env = given
+
+
+def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
+    """It takes no command, and says which database is the right one, which it has, and how to go on with it on purpose."""
+    start_elsewhere(stack, "payment-2", "worker.py", "payment")
+    until(
+        lambda: "waiting for the database of payment: " in stack.said("payment-2"),
+        "the second worker says why it waits",
+    )
+    told = stack.said("payment-2")
+    assert str(stack.data_dir / "payment.db") in told
+    assert str(stack.data_dir / "elsewhere" / "payment.db") in told
+    assert "temporal workflow terminate --workflow-id participant-payment" in told
+    for number in range(5):
+        assert (
+            stack.place(order(order_id=f"{number}"), Prefer="wait=30").json()["state"]
+            == "COMPLETED"
+        )
+    assert "ready: payment" not in stack.said("payment-2")
+    assert "Traceback" not in stack.said("payment-2")
+    assert stack.audit()[0] == 0
+
+
+def test_what_was_ended_by_mistake_is_registered_again_by_those_who_serve(stack: Stack) -> None:
+    """Also when somebody with another database waits for the place."""
+    stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
+    described = ("workflow", "describe", "--workflow-id", "participant-payment", "--output", "json")
+    until(
+        lambda: "STATUS_RUNNING" in stack.temporal(*described),
+        "it is registered again",
+        3 * LOOK_AGAIN_SECONDS,
+    )
+    assert f"{stack.data_dir}/payment.db" in stack.temporal(*described[:-2])
+    assert "ready: payment" not in stack.said("payment-2")
+
+
+def test_an_api_with_another_database_is_not_ready(stack: Stack) -> None:
+    """It says so, with 503, and never that there is no such order."""
+    port = free_port()
+    start_elsewhere(stack, "api-2", "api.py", API_PORT=str(port))
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
+
+        def told(path: str) -> bool:
+            with suppress(httpx.TransportError):
+                answer = api.get(path)
+                assert answer.status_code == 503
+                return "this is not the database that order serves from" in answer.json()["detail"]
+            return False
+
+        for path in ("/readyz", "/orders/0", "/orders"):
+            until(partial(told, path), f"{path} is told")
+    stack.kill("api-2", signal.SIGTERM)
+
+
+def test_a_database_is_adopted_on_purpose_and_the_other_is_shut_out(stack: Stack) -> None:
+    """The command of the message lets the waiting worker in once nobody serves from the other database."""
+    assert stack.kill("payment", signal.SIGTERM) == 0
+    stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
+    stack.ready("payment-2")
+    view = stack.place(order(order_id="nobody"), Prefer="wait=30").json()
+    assert (view["state"], view["failure"]["reason"]) == ("FAILED", "UNKNOWN_CUSTOMER"), (
+        "it serves from an empty database"
+    )
+    stack.start_worker("payment")
+    until(
+        lambda: "waiting for the database of payment: " in stack.said("payment"),
+        "the first one is shut out",
+    )
+    stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
+    assert stack.kill("payment-2", signal.SIGTERM) == 0
+    stack.ready("payment")
+
+
+def test_who_serves_and_is_not_the_right_one_any_more_ends(stack: Stack) -> None:
+    """Should Temporal have been emptied and another database registered meanwhile, a worker ends with 1, and says why."""
+    process = stack.processes["payment"]
+    stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
+    memo = ("--memo", 'identity="another"', "--memo", 'database="elsewhere"')
+    queue = ("--task-queue", "participant-databases", "--start-delay", "87600h")
+    begin = (
+        "workflow",
+        "start",
+        "--type",
+        "ParticipantDatabase",
+        "--workflow-id",
+        "participant-payment",
+        *queue,
+        *memo,
+    )
+    stack.temporal(*begin, "--id-conflict-policy", "TerminateExisting")
+    assert process.wait(60) == 1
+    assert (
+        "leaving with exit code 1: this is not the database that payment serves from"
+        in stack.said("payment")
+    )
+    assert "Traceback" not in stack.said("payment")
+    stack.processes.pop("payment")
+
+
+def test_no_file_is_taken_for_a_database_where_temporal_is_on_another_machine() -> None:
+    """Workers and the API end with a sentence that names the variable; a file that is named is one's own choice."""
+    away = {"TEMPORAL_ADDRESS": "temporal.example:7233", "DATA_DIR": "/nowhere"}
+    for command, variable in (
+        (("worker.py", "payment"), "PAYMENT_DATABASE_URL"),
+        (("api.py",), "ORDER_DATABASE_URL"),
+    ):
+        environment = {**os.environ, **away}
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(
+            f"cannot start: {variable} must be set where Temporal is on another machine"
+        )

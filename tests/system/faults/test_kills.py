@@ -1,0 +1,99 @@
+"""Orders under kill -9: of one worker of each role, and of everything at once."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack import Stack, order
+from tests.system.faults.conftest import FUNDS, PIECES
+
+ROLES = ("orchestrator", "order", "payment", "stock")
+PAIRS = tuple(f"{role}-{number}" for number in (1, 2) for role in ROLES)
+
+PRICE = 100
+OK = ("COMPLETED", None)
+
+
+def mixed(number: int) -> dict[str, Any]:
+    """Return one of many orders: most complete, every fifth fails for stock, every seventh for money."""
+    order_id = f"n-{number}"
+    if number % 5 == 0:
+        return order(sku="scarce", quantity=2, price=PRICE, order_id=order_id)
+    if number % 7 == 0:
+        return order("poor", price=PRICE + 1, order_id=order_id)
+    return order(price=PRICE, order_id=order_id)
+
+
+def expected(number: int) -> tuple[str, str | None]:
+    if number % 5 == 0:
+        return "FAILED", "OUT_OF_STOCK"
+    return ("FAILED", "INSUFFICIENT_FUNDS") if number % 7 == 0 else OK
+
+
+def assert_all_ended_right(stack: Stack, count: int) -> None:
+    """Check that every order closed as it had to, that money and stock agree with that, and that the invariants hold."""
+    for number in range(count):
+        view = stack.closed(f"n-{number}", seconds=80)
+        assert (view["state"], view["failure"] and view["failure"]["reason"]) == expected(number), (
+            view
+        )
+    completed = sum(expected(number) == OK for number in range(count))
+    wallet = stack.http.get("/customers/rich/wallet").json()
+    assert wallet["balance_minor"] == FUNDS - completed * PRICE
+    assert stack.http.get("/customers/poor/wallet").json()["balance_minor"] == PRICE
+    assert stack.http.get("/stock/plenty").json()["available"] == PIECES - completed
+    assert stack.http.get("/stock/scarce").json()["available"] == 1
+    status, told = stack.audit()
+    assert status == 0, told
+
+
+def place(stack: Stack, count: int, at_half: Callable[[], None]) -> list[int]:
+    """Place many orders from eight clients, do something once half are placed; return the numbers that got no 202."""
+
+    def answered(number: int) -> bool:
+        try:
+            return stack.place(mixed(number)).status_code == 202
+        except httpx.TransportError:
+            return False
+
+    with ThreadPoolExecutor(8) as clients:
+        first = list(clients.map(answered, range(count // 2)))
+        rest = [clients.submit(answered, number) for number in range(count // 2, count)]
+        at_half()
+        answers = first + [placing.result() for placing in rest]
+    return [number for number, answer in enumerate(answers) if not answer]
+
+
+@pytest.mark.long
+def test_no_worker_is_a_single_point_of_failure(stack: Stack) -> None:
+    """With two workers of every role, kill -9 of one of each while orders run costs no order, no money and no piece."""
+    stack.start_all(*PAIRS)
+
+    def kill_one_of_each() -> None:
+        for role in ROLES:
+            stack.kill(f"{role}-1")
+
+    assert place(stack, 40, kill_one_of_each) == []
+    assert_all_ended_right(stack, 40)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(150)
+def test_everything_killed_goes_on(stack: Stack) -> None:
+    """After kill -9 of every process in the middle of fifty orders, a new start finishes each of them once."""
+    stack.start_all(*ROLES)
+
+    def kill_everything() -> None:
+        for name in list(stack.processes):
+            stack.kill(name)
+
+    unanswered = place(stack, 50, kill_everything)
+    stack.start_all(*ROLES)
+    for number in (
+        unanswered
+    ):  # who got no answer asks again: the same order id is the same order, placed or not
+        assert stack.place(mixed(number)).status_code in (200, 202)
+    assert_all_ended_right(stack, 50)

@@ -1,0 +1,141 @@
+"""A Temporal that answers and does not let us in: told plainly, not ready, 503; and all goes on once it does."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import grpc
+import pytest
+
+from tests.gate import Gate, gate
+from tests.stack import Stack, order, until
+
+pytestmark = pytest.mark.long
+
+READ_ONLY = frozenset(
+    {
+        "StartWorkflowExecution",
+        "SignalWorkflowExecution",
+        "UpdateWorkflowExecution",
+        "PollActivityTaskQueue",
+        "PollWorkflowTaskQueue",
+        "RespondActivityTaskCompleted",
+        "RespondWorkflowTaskCompleted",
+    }
+)
+"""What a key that may only read opens nothing of."""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A Temporal, and no part of ours yet."""
+    system = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        system.seed({"rich": 10**9}, {"plenty": 10**6})
+        system.start_temporal()
+        until(
+            lambda: "SERVING" in system.temporal("operator", "cluster", "health", check=False),
+            "the server answers",
+        )
+        yield system
+    finally:
+        system.stop()
+
+
+@pytest.fixture
+def before(stack: Stack) -> Iterator[Gate]:
+    """A gate before it that the parts are started at."""
+    with gate(stack.env["TEMPORAL_ADDRESS"]) as before:
+        direct, stack.env["TEMPORAL_ADDRESS"] = (
+            stack.env["TEMPORAL_ADDRESS"],
+            f"127.0.0.1:{before.port}",
+        )
+        yield before
+        stack.env["TEMPORAL_ADDRESS"] = direct
+        for name in ("api", "workers"):
+            if name in stack.processes:
+                stack.kill(name)
+
+
+def detail(stack: Stack, path: str) -> str:
+    """Return what a 503 says, or nothing for another answer."""
+    answer = stack.http.get(path)
+    return str(answer.json()["detail"]) if answer.status_code == 503 else ""
+
+
+def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: Gate) -> None:
+    """Neither the API nor a worker calls itself ready, both say what is missing; with another key they go on."""
+    before.status, before.closed = grpc.StatusCode.PERMISSION_DENIED, READ_ONLY
+    stack.start_worker()
+    stack.start("api", "api.py")
+    until(
+        lambda: (
+            "waiting for Temporal: Temporal does not let us do our work" in stack.said("workers")
+        ),
+        "the worker says so",
+    )
+    until(lambda: stack.status("/livez") == 200, "the API lives")
+    until(lambda: "TEMPORAL_API_KEY" in detail(stack, "/readyz"), "the API says so")
+    placed = stack.place(order(order_id="refused"))
+    assert (placed.status_code, placed.headers["Retry-After"]) == (503, "2")
+    assert "ready: " not in stack.said("workers")
+    assert "Traceback" not in stack.said("workers") + stack.said("api")
+    before.status = None
+    stack.ready("workers")
+    until(lambda: stack.status("/readyz") == 200, "the API is ready")
+    assert stack.place(order(order_id="let-in"), Prefer="wait=30").json()["state"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNKNOWN],
+    ids=lambda status: status.name,
+)
+def test_a_key_that_runs_out_is_told(stack: Stack, before: Gate, status: grpc.StatusCode) -> None:
+    """Whoever served says that no work comes and why, answers with 503, and goes on by itself with a key that is good."""
+    stack.start_worker()
+    stack.start("api", "api.py")
+    stack.ready("workers")
+    until(lambda: stack.status("/readyz") == 200, "the API is ready")
+    before.status = status
+    until(lambda: "no work comes from Temporal: " in stack.said("workers"), "the worker says so")
+    assert "TEMPORAL_API_KEY" in detail(stack, "/readyz")
+    assert stack.place(order(order_id=f"run-out-{status.name}")).status_code == 503
+    before.status = None
+    until(lambda: stack.status("/readyz") == 200, "the API is ready again")
+    assert (
+        stack.place(order(order_id=f"again-{status.name}"), Prefer="wait=30").json()["state"]
+        == "COMPLETED"
+    )
+    assert "Traceback" not in stack.said("api")
+
+
+def test_a_limit_that_is_met_is_not_away(stack: Stack, before: Gate) -> None:
+    """Who is told to come again hears that Temporal is busy."""
+    stack.start("api", "api.py")
+    until(lambda: stack.status("/readyz") == 200, "the API is ready")
+    before.status, before.closed = (
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        frozenset({"StartWorkflowExecution"}),
+    )
+    placed = stack.place(order(order_id="busy"))
+    assert (placed.status_code, "a limit" in placed.json()["detail"]) == (503, True)
+
+
+def test_a_namespace_that_is_not_there_is_told(stack: Stack) -> None:
+    """Not as an order that does not exist, and with how to create it; once it is there all is well."""
+    stack.env["TEMPORAL_NAMESPACE"] = "shop"
+    stack.start_worker()
+    stack.start("api", "api.py")
+    create = "temporal operator namespace create"
+
+    def told(path: str) -> bool:
+        return create in detail(stack, path)
+
+    until(lambda: create in stack.said("workers"), "the worker says so")
+    until(lambda: stack.status("/livez") == 200, "the API lives")
+    for path in ("/readyz", "/orders/nothing"):
+        until(partial(told, path), f"{path} says so")
+    assert stack.place(order()).status_code == 503
+    assert "Traceback" not in stack.said("workers") + stack.said("api")
+    stack.temporal("operator", "namespace", "create", "--namespace", "shop")
+    until(lambda: stack.http.get("/readyz").status_code == 200, "the API is ready")

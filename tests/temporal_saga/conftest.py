@@ -1,0 +1,60 @@
+from collections.abc import AsyncIterator, Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from temporal_saga.testing import Participants, Script
+from tests.temporal_saga.trip import Trip
+from tests.temporal_saga.trip_words import COMMANDS, QUEUE
+from tests.temporal_saga.words import accepted
+
+pytest.register_assert_rewrite("tests.temporal_saga.verdict")
+
+Play = Callable[..., Script]
+
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "tests.temporal_saga.words", "tests.temporal_saga.trip_words"
+    )
+)
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+async def travel(temporal: Client) -> AsyncIterator[Participants]:
+    """Whoever a trip needs, for all tests."""
+    async with Participants(temporal, {QUEUE: COMMANDS}, boundary=accepted) as players:
+        yield players
+
+
+@pytest.fixture
+def play(temporal: Client, travel: Participants) -> Play:
+    """Prepare scripts of trips: `play()`, or with a policy or a cache size."""
+
+    def prepare(**how: Any) -> Script:
+        return Script(
+            temporal,
+            travel,
+            Trip,
+            saga_id=f"trip-{next(NUMBERS)}",
+            workflow_type="Trip",
+            runner=RUNNER,
+            **how,
+        )
+
+    return prepare
+
+
+@pytest.fixture
+async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Script]:
+    """One trip's story, which the test tells to its end."""
+    failed_before = request.session.testsfailed
+    async with play() as story:
+        yield story
+        passed = request.session.testsfailed == failed_before
+        assert story.history or not passed, (
+            "the story has no end: let the test await completed() or failed()"
+        )

@@ -1,0 +1,220 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
+from temporalio.api.history.v1 import HistoryEvent
+
+from temporal_saga.history import Moment, project
+
+NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
+
+LOCKED = "its database is locked by somebody else (database is locked)"
+
+
+def payload(value: Any) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(value).encode())
+
+
+def payloads(*values: Any) -> Payloads:
+    return Payloads(payloads=[payload(value) for value in values])
+
+
+def decode(given: Payload) -> Any:
+    return json.loads(given.data)
+
+
+def event(number: int, kind: str, summary: str | None = None, **attributes: Any) -> HistoryEvent:
+    """Return one event of a history, as Temporal's server writes it."""
+    at = Timestamp()
+    at.FromDatetime(NOW)
+    written: dict[str, Any] = {f"{kind}_event_attributes": attributes}
+    if summary is not None:
+        written["user_metadata"] = {"summary": payload(summary)}
+    return HistoryEvent(event_id=number, event_time=at, **written)
+
+
+def state(name: str) -> dict[str, Any]:
+    return {"indexed_fields": {"SagaState": payload(name), "CustomerId": payload("17850")}}
+
+
+def scheduled(number: int, activity: str, participant: str) -> HistoryEvent:
+    kind = {"name": activity}
+    return event(
+        number,
+        "activity_task_scheduled",
+        f"do {activity}",
+        activity_type=kind,
+        task_queue={"name": participant},
+    )
+
+
+def told(*history: HistoryEvent) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(moment.kind, moment.name, moment.detail) for moment in project(history, decode)]
+
+
+PAY = scheduled(5, "ProcessPayment", "payment")
+RESTORED = {"event": "StockRestoredEvent"}
+UNKNOWN = "got an answer that is no event of its own: its outcome is unknown"
+TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
+
+
+def test_a_command_and_its_answer_are_told() -> None:
+    """A command names its participant, and its answer names the command, which one it was and how many tries it took."""
+    answer = {"event": "PaymentCompletedEvent", "order_id": "7", "amount_minor": 1530}
+    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
+    command, name = "ProcessPaymentCommand", "PaymentCompletedEvent"
+    assert project([PAY, TRIED, completed], decode) == [
+        Moment(
+            NOW, "command", command, "payment", command, None, {"summary": "do ProcessPayment"}, 5
+        ),
+        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5),
+    ]
+
+
+def test_a_refusal_is_an_event() -> None:
+    """A participant's no is told like its yes, with the reason."""
+    refusal = {
+        "event": "PaymentFailedEvent",
+        "order_id": "7",
+        "reason": "INSUFFICIENT_FUNDS",
+        "message": "no",
+        "details": {},
+    }
+    info = ApplicationFailureInfo(type="PaymentFailedEvent", details=payloads(refusal))
+    failed = event(
+        7,
+        "activity_task_failed",
+        scheduled_event_id=5,
+        failure=Failure(application_failure_info=info),
+    )
+    detail = {"reason": "INSUFFICIENT_FUNDS", "message": "no", "details": {}}
+    assert told(PAY, TRIED, failed)[1:] == [("event", "PaymentFailedEvent", detail)]
+
+
+def test_an_outage_is_a_note_with_its_first_cause() -> None:
+    """A step that failed or got no answer is told with what went wrong at the bottom of it."""
+    failure = Failure(message="activity timed out", cause=Failure(message="database is locked"))
+    note = "ProcessPaymentCommand unanswered: its outcome is unknown"
+    timed_out = event(7, "activity_task_timed_out", scheduled_event_id=5, failure=failure)
+    assert told(PAY, TRIED, timed_out)[1:] == [("note", note, {"error": LOCKED})]
+    failed = event(7, "activity_task_failed", scheduled_event_id=5, failure=failure)
+    assert told(PAY, TRIED, failed)[1:] == [
+        ("note", "ProcessPaymentCommand failed", {"error": LOCKED})
+    ]
+
+
+def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
+    """Of a failure that is too large to be kept with an open activity, the ends of the chain are empty or say just that."""
+    cut = Failure(
+        message="database is locked",
+        cause=Failure(application_failure_info=ApplicationFailureInfo(type="Operationa")),
+    )
+    failed = event(
+        7,
+        "activity_task_failed",
+        scheduled_event_id=5,
+        failure=Failure(message="Failure exceeds size limit.", cause=cut),
+    )
+    assert told(PAY, TRIED, failed)[1:] == [
+        ("note", "ProcessPaymentCommand failed", {"error": LOCKED})
+    ]
+
+
+def test_a_failure_by_hand_is_no_refusal() -> None:
+    """`temporal activity fail` gives any detail, but not a refusal's type; the saga goes by the type, and so does its story."""
+    info = ApplicationFailureInfo(
+        details=payloads({"event": "PaymentFailedEvent", "reason": "INSUFFICIENT_FUNDS"})
+    )
+    failed = event(
+        7,
+        "activity_task_failed",
+        scheduled_event_id=5,
+        failure=Failure(message="by hand", application_failure_info=info),
+    )
+    assert told(PAY, TRIED, failed)[1:] == [
+        ("note", "ProcessPaymentCommand failed", {"error": "by hand"})
+    ]
+
+
+@pytest.mark.parametrize("answer", [None, 7, "done", ["PaymentCompletedEvent"], {"x": 1}])
+def test_an_answer_that_is_no_event_is_a_note(answer: Any) -> None:
+    """Whatever a participant answers, the story goes on."""
+    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
+    assert told(PAY, TRIED, completed)[1:] == [("note", f"ProcessPaymentCommand {UNKNOWN}", {})]
+
+
+def test_who_reads_the_answers_tells_which_are_events() -> None:
+    """An event of another command is none of this one's."""
+    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(RESTORED))
+    moments = project(
+        [PAY, TRIED, completed],
+        decode,
+        is_event=lambda *asked: asked != ("ProcessPaymentCommand", RESTORED),
+    )
+    assert [moment.name for moment in moments[1:]] == [f"ProcessPaymentCommand {UNKNOWN}"]
+
+
+def test_states_are_told_as_they_are_shown() -> None:
+    """A state is told when the search attribute is set, by the start or later, and only then."""
+    started = event(1, "workflow_execution_started", search_attributes=state("PENDING"))
+    other = event(
+        4,
+        "upsert_workflow_search_attributes",
+        search_attributes={"indexed_fields": {"NeedsAttention": payload(1)}},
+    )
+    moved = event(5, "upsert_workflow_search_attributes", search_attributes=state("ROLLING_BACK"))
+    scheduled_task = event(2, "workflow_task_scheduled", attempt=1)
+    assert told(started, scheduled_task, other, moved) == [
+        ("state", "PENDING", {}),
+        ("state", "ROLLING_BACK", {}),
+    ]
+
+
+WISH = {"by": "ann", "reason": "ordered twice"}
+
+
+def test_every_way_to_decide_is_told() -> None:
+    """A signal, an update and Temporal's own cancel are decisions, with who and why as far as they say so."""
+    signal = event(3, "workflow_execution_signaled", signal_name="cancel", input=payloads(WISH))
+    request = {"input": {"name": "request_cancel", "args": payloads(WISH)}}
+    update = event(
+        4, "workflow_execution_update_accepted", protocol_instance_id="u", accepted_request=request
+    )
+    cancel = event(5, "workflow_execution_cancel_requested", cause="wrong customer")
+    assert told(signal, update, cancel) == [
+        ("decision", "cancel", {"arguments": [WISH], "by": "signal"}),
+        ("decision", "request_cancel", {"arguments": [WISH], "by": "update"}),
+        ("decision", "cancel", {"by": "temporal", "reason": "wrong customer"}),
+    ]
+
+
+def test_an_update_is_told_after_a_reset_too() -> None:
+    """When a reset repeats an update, its request stands in an event of its own, and the decision is told with it."""
+    request = {
+        "meta": {"update_id": "u-1"},
+        "input": {"name": "request_cancel", "args": payloads(WISH)},
+    }
+    admitted = event(6, "workflow_execution_update_admitted", request=request)
+    accepted = event(
+        10,
+        "workflow_execution_update_accepted",
+        protocol_instance_id="u-1",
+        accepted_request_sequencing_event_id=6,
+    )
+    assert told(admitted, accepted) == [
+        ("decision", "request_cancel", {"arguments": [WISH], "by": "update"})
+    ]
+
+
+def test_an_end_from_outside_is_told() -> None:
+    """When Temporal ends a run without compensation, by termination or by a timeout, the story says so."""
+    terminated = event(9, "workflow_execution_terminated", reason="by hand")
+    timed_out = event(9, "workflow_execution_timed_out")
+    assert told(terminated) == [
+        ("note", "terminated from outside: nothing more is compensated", {"reason": "by hand"})
+    ]
+    assert told(timed_out) == [("note", "timed out from outside: nothing more is compensated", {})]

@@ -1,0 +1,50 @@
+"""What kept a command from being answered, in plain words; the words of Temporal and of drivers stay beside them."""
+
+import pytest
+
+from temporal_saga.trouble import in_words
+
+NO_TIME = "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
+LONG = "\n".join(["(sqlite3.OperationalError) database is locked", "[SQL: INSERT …]", "x" * 1_000])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("activity ScheduleToStart timeout", "no worker took the command: is its worker running?"),
+        (
+            "activity StartToClose timeout",
+            "a worker took the command and did not come back in time",
+        ),
+        (
+            "activity ScheduleToClose timeout",
+            "the command was not answered in time, all tries included",
+        ),
+        (
+            "activity Heartbeat timeout",
+            "a worker took the command and gave no sign of life in time",
+        ),
+        ("activity Unheard timeout", "the command was not answered in time"),
+        (NO_TIME, "no time was left for another try"),
+        ("database is locked", "its database is locked by somebody else"),
+        ("canceling statement due to lock timeout", "its database is locked by somebody else"),
+    ],
+)
+def test_what_the_machinery_says_is_told_in_plain_words(error: str, told: str) -> None:
+    """First what it means, then what was said, by which logs and searches know it."""
+    assert in_words(error).startswith(told)
+    assert in_words(error).endswith(f"({error})")
+
+
+def test_only_the_first_line_is_repeated() -> None:
+    """A driver's statement and its parameters are for the log."""
+    assert (
+        in_words(LONG)
+        == "its database is locked by somebody else ((sqlite3.OperationalError) database is locked)"
+    )
+
+
+@pytest.mark.parametrize("error", ["the till is empty", "", "x" * 5_000, "two\nlines"])
+def test_what_is_none_of_these_stays_as_it_was_told(error: str) -> None:
+    """A participant's own words are its own."""
+    assert in_words(error) == error

@@ -1,0 +1,59 @@
+from collections.abc import AsyncIterator, Callable
+from itertools import count
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper
+
+from temporal_saga.testing import Participants, Script
+from tests.workflows import stage
+from tests.workflows.operators import PATIENT
+
+Play = Callable[..., Script]
+
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+async def participants(temporal: Client) -> AsyncIterator[Participants]:
+    """Order, payment and stock, for all tests."""
+    async with stage.participants(temporal) as players:
+        yield players
+
+
+@pytest.fixture
+def play(temporal: Client, participants: Participants) -> Play:
+    """Prepare scripts: `play()`, or with a saga id, a policy or a cache size."""
+
+    def prepare(saga_id: str | None = None, *, skip_time: bool = False, **how: Any) -> Script:
+        client = TimeSkipper(temporal).client if skip_time else temporal
+        return stage.script(client, participants, saga_id or f"order-{next(NUMBERS)}", **how)
+
+    return prepare
+
+
+@pytest.fixture
+async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Script]:
+    """One order's story, which the test tells to its end."""
+    failed_before = request.session.testsfailed
+    async with play() as story:
+        yield story
+        passed = request.session.testsfailed == failed_before
+        assert story.history or not passed, (
+            "the story has no end: let the test await completed() or failed()"
+        )
+
+
+@pytest.fixture
+async def skipping_script(play: Play) -> AsyncIterator[Script]:
+    """The same, where the server skips the time in which nothing but pauses happens."""
+    async with play(skip_time=True) as story:
+        yield story
+
+
+@pytest.fixture
+async def patient(play: Play) -> AsyncIterator[Script]:
+    """One order's story under the policy `PATIENT`."""
+    async with play(policy=PATIENT) as script:
+        yield script

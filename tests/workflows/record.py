@@ -1,0 +1,53 @@
+"""Record the stories anew, as histories that every later release must still replay: `python -m tests.workflows.record`.
+
+Each release keeps a folder of its own; those of earlier releases stay as they are.
+"""
+
+import asyncio
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from tests.workflows import stage
+from tests.workflows.stories import RECORDED
+
+ROOT = Path(__file__).parents[2]
+HISTORIES = Path(__file__).with_name("histories")
+
+OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
+
+
+async def record(folder: Path) -> None:
+    """Play every story on a real server, and write its history into `folder`."""
+    async with stage.temporal() as client, stage.participants(client) as players:
+        for story in RECORDED:
+            async with stage.script(client, players, f"order-{story.__name__}") as script:
+                await story(script)
+            assert script.history is not None
+            told = portable(script.history.to_json_dict())
+            path = folder / f"{story.__name__}.json"
+            path.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+            print(path.relative_to(ROOT))  # noqa: T201  # a command talks
+
+
+def portable(history: Any) -> Any:
+    """Return a history without what tells of the machine it was recorded on."""
+    match history:
+        case dict():
+            return {
+                name: portable(value)
+                for name, value in history.items()
+                if name not in OF_THIS_MACHINE
+            }
+        case list():
+            return [portable(value) for value in history]
+        case _:
+            return history
+
+
+if __name__ == "__main__":
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    target = HISTORIES / ".".join(version.split(".")[:2])
+    target.mkdir(parents=True, exist_ok=True)
+    asyncio.run(record(target))

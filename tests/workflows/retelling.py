@@ -1,0 +1,281 @@
+"""Stories told again from their recorded histories, with a cancel in between.
+
+The points at which a saga waits are found by counting, not by hand: it waits after each workflow task but the last, and before
+the first.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import uuid4
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.update.v1 import UpdateRef
+from temporalio.api.workflowservice.v1 import PollWorkflowExecutionUpdateRequest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.common import RawValue
+from temporalio.converter import decode_typed_search_attributes
+from temporalio.service import RPCError
+
+from temporal_saga.history import Moment
+from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.testing import ENDED, Script, Sent, _name, _wedges
+from tests.workflows.heard import (
+    CLOSED,
+    TASK,
+    TASK_COMPLETED,
+    Heard,
+    History,
+    heard,
+    moments,
+    tasks,
+    under_way,
+)
+from tests.workflows.stories import DECISION, TAKES_BACK, yes
+
+Way = Literal["signal", "update", "temporal"]
+When = Literal["alone", "before what comes next", "after what comes next"]
+
+A_WHILE = 0.03
+TIMER_FIRED = EventType.EVENT_TYPE_TIMER_FIRED
+Asked = list[asyncio.Task[bool]]
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """At which point a story is cancelled, by which way, how often, and whether in one workflow task with what comes next."""
+
+    point: int
+    way: Way
+    times: int
+    when: When
+
+
+@dataclass
+class Retelling:
+    """One story, told again by a script."""
+
+    script: Script
+    story: History
+    before: list[Moment] = field(default_factory=list)
+    """What had happened when the cancel was said."""
+    under_way: str | None = None
+    """The command that was under way then."""
+    beside_words: bool = False
+    """Whether the cancel was in one workflow task with what a person said."""
+    refused: list[bool] = field(default_factory=list)
+    """Of each update that cancelled, whether it was refused."""
+    _held: Sent | None = None
+    _answered: int = 0
+    _fired: int = 0
+
+    async def tell(self, cancel: Cancel | None = None) -> History:
+        """Tell the story until it is closed, and return its history; where the cancel leads it another way, all say yes."""
+        rest = deque(heard(self.story))
+        if cancel is not None and cancel.point == 0:
+            async with self.script.orchestrator_away():
+                await self._start()
+                asked = await self._cancel(cancel)
+            self.refused = await asyncio.gather(*asked)
+            cancel = None
+        else:
+            await self._start()
+        while (events := await waiting(self.script))[-1].event_type not in CLOSED:
+            command = under_way(events)
+            if command is not None and self._held is None:
+                self._held = await self._expect(command)
+                command = _name(
+                    type(self._held.command)
+                )  # while it was on its way, the clock may have ended the one before
+            following, self._fired = _next(rest, command), _timers(events)
+            if cancel is None or cancel.point != tasks(events):
+                await self._hear(following)
+                continue
+            self.before, self.under_way = moments(events), command
+            if cancel.when == "alone":
+                rest.appendleft(following)
+                self.refused = await asyncio.gather(*await self._cancel(cancel))
+            else:
+                self.beside_words = following.event is not None and following.command is None
+                await self._hear(following, cancel)
+            cancel = None
+        return events
+
+    async def _start(self) -> None:
+        started = self.story[0].workflow_execution_started_event_attributes
+        await self.script.start(
+            *map(RawValue, started.input.payloads),
+            memo={name: RawValue(payload) for name, payload in started.memo.fields.items()},
+            search_attributes=decode_typed_search_attributes(started.search_attributes),
+        )
+
+    async def _expect(self, command: str) -> Sent:
+        """Expect a command under its key, whichever try of it: a server under load may lose one on its way."""
+        came = await self.script._next(command)
+        assert isinstance(came, Sent), f"{command} should have come, not {came}"
+        kind = type(came.command)
+        key = step_key(self.script.saga_id, _name(TAKES_BACK.get(kind, kind)))
+        assert came.command.idempotency_key == (
+            compensation_key(key) if kind in TAKES_BACK else key
+        )
+        return came
+
+    async def _hear(self, following: Heard, cancel: Cancel | None = None) -> None:
+        """Tell the saga what comes next, in one workflow task with a cancel if there is one."""
+        if following.until is None and cancel is None:
+            await asyncio.gather(*await self._tell(following))
+            return
+        cancels: Asked = []
+        async with self.script.orchestrator_away():
+            if cancel is not None and cancel.when == "before what comes next":
+                cancels = await self._cancel(cancel)
+            others = await self._tell(following)
+            if cancel is not None and cancel.when == "after what comes next":
+                cancels = await self._cancel(cancel)
+            if following.until is not None:
+                started = (await self.script.handle.describe()).start_time
+                await asyncio.sleep((started + following.until - datetime.now(UTC)).total_seconds())
+        self.refused = await asyncio.gather(*cancels)
+        await asyncio.gather(*others)
+
+    async def _tell(self, following: Heard) -> Asked:
+        if following.command is not None:
+            await self.script._within_patience(
+                self._answer(following.event), "the answer to be recorded"
+            )
+        elif following.event is not None:
+            return await self._say(following.event)
+        else:
+            await self.script._within_patience(
+                _time_passes(self.script, self._fired), "time to pass"
+            )
+        return []
+
+    async def _answer(self, event: HistoryEvent | None) -> None:
+        """Answer the command that is held, and every further try of it until the server has written an answer down."""
+        assert self._held is not None
+        held, self._held = self._held, None
+        await self._give(held, event)
+        self._answered += 1
+        while True:
+            another_try = (
+                not self.script._inbox.empty()
+            )  # looked at first: what comes after the answer is the next command
+            events = (await self.script.handle.fetch_history()).events
+            if sum(said.event_type in ENDED for said in events) >= self._answered:
+                return
+            if another_try:
+                await self._give(await self._expect(_name(type(held.command))), event)
+            await asyncio.sleep(A_WHILE)
+
+    async def _give(self, held: Sent, event: HistoryEvent | None) -> None:
+        if held.answer.done():
+            return  # this try has run out of time, and another will come
+        if event is None:
+            held.answer.set_result(yes(held.command))
+        elif event.HasField("activity_task_completed_event_attributes"):
+            held.answer.set_result(
+                RawValue(event.activity_task_completed_event_attributes.result.payloads[0])
+            )
+        else:
+            failure = event.activity_task_failed_event_attributes.failure
+            held.answer.set_exception(
+                await self.script._client.data_converter.decode_failure(failure)
+            )
+
+    async def _say(self, event: HistoryEvent) -> Asked:
+        if event.HasField("workflow_execution_signaled_event_attributes"):
+            signal = event.workflow_execution_signaled_event_attributes
+            await self.script.handle.signal(
+                signal.signal_name, args=[RawValue(payload) for payload in signal.input.payloads]
+            )
+        elif event.HasField("workflow_execution_update_accepted_event_attributes"):
+            update = (
+                event.workflow_execution_update_accepted_event_attributes.accepted_request.input
+            )
+            return [await self._update(update.name, *map(RawValue, update.args.payloads))]
+        else:
+            await self.script.handle.cancel()
+        return []
+
+    async def _cancel(self, cancel: Cancel) -> Asked:
+        asked: Asked = []
+        for _ in range(cancel.times):
+            if cancel.way == "signal":
+                await self.script.handle.signal("cancel", DECISION)
+            elif cancel.way == "update":
+                asked.append(await self._update("request_cancel", DECISION))
+            else:
+                await self.script.handle.cancel()
+        return asked
+
+    async def _update(self, name: str, *arguments: Any) -> asyncio.Task[bool]:
+        """Send an update, and go on as soon as the server has it, though no orchestrator may be there to hear it."""
+        update_id = str(uuid4())
+        asked = asyncio.create_task(
+            _is_refused(self.script.handle.execute_update(name, args=arguments, id=update_id))
+        )
+        execution = WorkflowExecution(workflow_id=self.script.saga_id)
+        reference = UpdateRef(workflow_execution=execution, update_id=update_id)
+        client = self.script._client
+        poll = PollWorkflowExecutionUpdateRequest(namespace=client.namespace, update_ref=reference)
+        while not asked.done():
+            with suppress(RPCError):  # the server does not have it yet
+                await client.workflow_service.poll_workflow_execution_update(poll)
+                break
+        return asked
+
+
+async def waiting(script: Script) -> History:
+    """Return the history of a saga once it has heard everything so far, and waits or is closed; one that is wedged never will."""
+    while True:
+        events = (await script.handle.fetch_history()).events
+        assert not any(map(_wedges, events)), "the saga is wedged"
+        if (
+            next(event.event_type for event in reversed(events) if event.event_type in TASK)
+            == TASK_COMPLETED
+        ):
+            return events
+        await asyncio.sleep(A_WHILE)
+
+
+def _next(rest: deque[Heard], command: str | None) -> Heard:
+    """Take what the saga hears next; answers to what it did not ask this time are left out."""
+    while rest:
+        following = rest.popleft()
+        if following.command == command or (
+            following.command is None and following.event is not None
+        ):
+            return following
+        if command is None:
+            rest.appendleft(following)
+            break
+    return Heard(command=command)
+
+
+def _timers(events: History) -> int:
+    return sum(event.event_type == TIMER_FIRED for event in events)
+
+
+async def _time_passes(script: Script, fired: int) -> None:
+    while True:
+        if _timers((await script.handle.fetch_history()).events) > fired:
+            return
+        await asyncio.sleep(A_WHILE)
+
+
+async def _is_refused(update: Awaitable[Any]) -> bool:
+    try:
+        await update
+    except (
+        WorkflowUpdateFailedError,
+        RPCError,
+    ):  # refused, or the saga closed before it came to it
+        return True
+    return False

@@ -1,0 +1,371 @@
+"""An order, what its participants usually answer, and the stories that are told in more than one place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
+
+from contracts import stubs
+from contracts.base import Command, Event
+from contracts.order import (
+    CancelOrderCommand,
+    ConfirmOrderCommand,
+    OrderCancelledEvent,
+    OrderConfirmedEvent,
+    OrderRegisteredEvent,
+    RegisterOrderCommand,
+)
+from contracts.payment import (
+    PaymentCompletedEvent,
+    PaymentFailedEvent,
+    PaymentRefundedEvent,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+)
+from contracts.states import OrderStatus
+from contracts.stock import (
+    DecreaseStockCommand,
+    RestoreStockCommand,
+    StockDecreasedEvent,
+    StockDecreaseFailedEvent,
+    StockRestoredEvent,
+)
+from temporal_saga.testing import Script
+
+ORDER: dict[str, Any] = {
+    "customer_id": "17850",
+    "currency": "GBP",
+    "lines": [{"sku": "85123A", "quantity": 6, "unit_price_minor": 255}],
+}
+TOTAL_MINOR = 1530
+REFUSED = ApplicationError("no", type="PaymentFailedEvent", non_retryable=True)
+PUT_RIGHT = {"by": "otto", "reason": "record put right", "evidence": "ticket 12"}
+DECISION = {"by": "anna", "reason": "changed her mind"}
+
+SHOWN_FROM_THE_START = TypedSearchAttributes(
+    [
+        SearchAttributePair(stubs.SAGA_STATE, "PENDING"),
+        SearchAttributePair(stubs.CUSTOMER_ID, "17850"),
+        SearchAttributePair(stubs.ORDER_TOTAL_MINOR, TOTAL_MINOR),
+        SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
+    ]
+)
+
+TAKES_BACK: dict[type[Command], type[Command]] = {
+    CancelOrderCommand: RegisterOrderCommand,
+    RefundPaymentCommand: ProcessPaymentCommand,
+    RestoreStockCommand: DecreaseStockCommand,
+}
+
+
+PLAIN_YES: dict[type[Command], Callable[..., Event]] = {
+    RegisterOrderCommand: OrderRegisteredEvent,
+    DecreaseStockCommand: StockDecreasedEvent,
+    ConfirmOrderCommand: OrderConfirmedEvent,
+    CancelOrderCommand: OrderCancelledEvent,
+}
+
+
+def yes(command: Command) -> Event:
+    """Return what a participant answers when all is well."""
+    order_id = command.order_id
+    match command:
+        case ProcessPaymentCommand():
+            return PaymentCompletedEvent(
+                order_id=order_id, currency=command.currency, amount_minor=command.amount_minor
+            )
+        case RefundPaymentCommand():
+            return PaymentRefundedEvent(
+                order_id=order_id, currency=command.currency, refunded_minor=command.amount_minor
+            )
+        case RestoreStockCommand():
+            return StockRestoredEvent(order_id=order_id, restored=True)
+        case _:
+            return PLAIN_YES[type(command)](order_id=order_id)
+
+
+async def obey(script: Script, *commands: type[Command]) -> None:
+    """Expect these steps in this order, and let the participants take them."""
+    for kind in commands:
+        script.answer(yes(await script.expect(kind)))
+
+
+async def take_back(script: Script, *commands: type[Command]) -> None:
+    """Expect these compensations in this order, and let the participants carry them out."""
+    for kind in commands:
+        script.answer(yes(await script.expect_compensation(kind, of=TAKES_BACK[kind])))
+
+
+def declined(
+    command: ProcessPaymentCommand, reason: Any = "INSUFFICIENT_FUNDS"
+) -> PaymentFailedEvent:
+    """Return the payment service's no."""
+    return PaymentFailedEvent(
+        order_id=command.order_id, reason=reason, message=f"declined: {reason}"
+    )
+
+
+def short(command: DecreaseStockCommand, reason: Any = "OUT_OF_STOCK") -> StockDecreaseFailedEvent:
+    """Return the stock service's no."""
+    details = {"lines": [{"sku": "85123A", "asked": 6, "available": 2}]}
+    return StockDecreaseFailedEvent(
+        order_id=command.order_id, reason=reason, message="85123A: 6 asked, 2 left", details=details
+    )
+
+
+async def deadline_passes(script: Script, seconds: float) -> None:
+    """Wait until so long after a saga was started."""
+    started = (await script.handle.describe()).start_time
+    await asyncio.sleep(seconds - (datetime.now(UTC) - started).total_seconds() + 0.05)
+
+
+async def cancelled_while_it_is_paid(script: Script) -> None:
+    """The customer cancels while the payment is under way, which succeeds; the story goes on from here."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(payment))
+
+
+async def completed(script: Script, **options: Any) -> None:
+    """Everybody says yes."""
+    await script.start(ORDER, **options)
+    await obey(
+        script,
+        RegisterOrderCommand,
+        ProcessPaymentCommand,
+        DecreaseStockCommand,
+        ConfirmOrderCommand,
+    )
+    await script.completed()
+
+
+async def completed_over_http(script: Script) -> None:
+    """The same, started as the HTTP front door does it."""
+    await completed(
+        script,
+        search_attributes=SHOWN_FROM_THE_START,
+        memo={"fingerprint": "f", "request_key": "shop-4711"},
+    )
+
+
+async def payment_refused(script: Script) -> None:
+    """The wallet is too small."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def out_of_stock(script: Script) -> None:
+    """The order is paid, and the shelf is empty."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
+    script.answer(short(await script.expect(DecreaseStockCommand)))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def cancelled_by_signal(script: Script) -> None:
+    """The customer cancels while the payment is under way."""
+    await cancelled_while_it_is_paid(script)
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def cancelled_by_temporal(script: Script) -> None:
+    """Somebody presses Temporal's own cancel while the payment is under way, and again during the rollback."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.cancel()
+    script.answer(yes(payment))
+    refund = await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    await script.handle.cancel()
+    script.answer(yes(refund))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def invalid_start(script: Script) -> None:
+    """The start gives no currency."""
+    await script.start({name: value for name, value in ORDER.items() if name != "currency"})
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def begin_review(script: Script, seconds: int = 86_400) -> None:
+    """The order is so large that a person must approve it before it is paid."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=seconds))
+    await script.recorded()
+    await in_state(script, "AWAITING_REVIEW")
+
+
+async def approved(script: Script) -> None:
+    """A person lets it through."""
+    await begin_review(script)
+    await script.handle.execute_update("request_approve", DECISION)
+    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await script.completed()
+
+
+async def rejected(script: Script) -> None:
+    """A person does not."""
+    await begin_review(script)
+    await script.handle.signal("reject", DECISION)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def review_expired(script: Script) -> None:
+    """Nobody looks at it in time."""
+    await begin_review(script, seconds=1)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def settled(script: Script) -> None:
+    """The refund does not get through, and a person does it by hand."""
+    await refund_refused(script)
+    told = {
+        "step": "ProcessPayment",
+        "by": "otto",
+        "reason": "paid by hand",
+        "evidence": "transfer 4711",
+    }
+    await script.handle.execute_update("request_settle_step", told)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def stuck_and_retried(script: Script) -> None:
+    """The refund gets through as soon as a person has it tried."""
+    await refund_refused(script)
+    await script.handle.signal(
+        "retry_step", {"step": "ProcessPayment", "by": "otto", "reason": "the provider is back"}
+    )
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def confirm_stuck_and_settled(script: Script) -> None:
+    """The order service does not take the confirmation until a person has put its record right, and hears of that."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await script.expect(ConfirmOrderCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+    await script.handle.query(
+        "status"
+    )  # answered when the saga has heard it: only what is stuck can be settled
+    await script.handle.execute_update("request_settle_step", PUT_RIGHT | {"step": "ConfirmOrder"})
+    await obey(script, ConfirmOrderCommand)
+    await script.completed()
+
+
+async def cancel_stuck_and_settled(script: Script) -> None:
+    """The order is cancelled while its payment is under way, and the order service does not take that until it is put right."""
+    await cancelled_while_it_is_paid(script)
+    await take_back(script, RefundPaymentCommand)
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+    await script.handle.query(
+        "status"
+    )  # answered when the saga has heard it: only what is stuck can be settled
+    await script.handle.signal("settle_step", PUT_RIGHT | {"step": "RegisterOrder"})
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def in_state(script: Script, state: str) -> None:
+    """Wait until the saga shows this state."""
+    async for event in script.handle.fetch_history_events(wait_new_event=True):
+        shown = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        if "SagaState" in shown and shown["SagaState"].data == f'"{state}"'.encode():
+            return
+
+
+async def refund_refused(script: Script) -> None:
+    """The customer cancels while the payment is under way, and its refund is refused; the story goes on from here."""
+    await cancelled_while_it_is_paid(script)
+    await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    script.fail(REFUSED)
+    await script.recorded()
+    await script.handle.query(
+        "status"
+    )  # answered when the saga has heard it: only what is stuck can be settled
+
+
+async def step_unavailable(script: Script) -> None:
+    """The stock service takes the command, and fails for good without saying what it did."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
+    await script.expect(DecreaseStockCommand)
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def found_on_record(script: Script, times: int = 1) -> None:
+    """The order service is asked so often, and says that it has the order already, open."""
+    for _ in range(times):
+        register = await script.expect(RegisterOrderCommand)
+        script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
+
+
+async def earlier_run_found(script: Script) -> None:
+    """The first step gets no answer, and when it is asked again the order was on record: what another run did is taken back."""
+    await script.start(ORDER)
+    await script.expect(RegisterOrderCommand)
+    script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
+    await found_on_record(script)
+    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+
+
+async def settled_before_a_reset(script: Script) -> None:
+    """A person settles the refund, and before the order is cancelled somebody resets its saga to the first task."""
+    await refund_refused(script)
+    told = {
+        "step": "ProcessPayment",
+        "by": "otto",
+        "reason": "paid by hand",
+        "evidence": "transfer 4711",
+    }
+    await script.handle.execute_update("request_settle_step", told)
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    await script.reset()
+    await found_on_record(script, times=2)
+    await take_back(script, RestoreStockCommand, CancelOrderCommand)
+    await script.failed()
+
+
+STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
+    completed,
+    completed_over_http,
+    payment_refused,
+    out_of_stock,
+    cancelled_by_signal,
+    cancelled_by_temporal,
+    invalid_start,
+    step_unavailable,
+    approved,
+    rejected,
+    review_expired,
+    settled,
+    stuck_and_retried,
+    confirm_stuck_and_settled,
+    cancel_stuck_and_settled,
+    earlier_run_found,
+)
+
+RECORDED = (*STORIES, settled_before_a_reset)
+"""What later releases must replay: the stories of one run, and of several."""

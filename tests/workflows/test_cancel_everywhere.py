@@ -1,0 +1,194 @@
+"""A cancel at every point at which any of the stories waits: the invariants hold, and the end is a legal one."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from itertools import product
+from typing import Any, get_args
+
+import pytest
+from temporalio.worker import UnsandboxedWorkflowRunner
+
+from contracts.states import LEGAL_MOVES, SagaState
+from contracts.steps import REFUSALS, STEPS
+from temporal_saga.history import Moment
+from temporal_saga.testing import Script
+from tests.workflows import stories
+from tests.workflows.conftest import Play
+from tests.workflows.heard import History, moments, tasks
+from tests.workflows.retelling import Cancel, Retelling, Way, When
+
+Story = Callable[[Script], Awaitable[None]]
+
+POINTS: dict[Story, int] = {
+    stories.completed: 5,
+    stories.completed_over_http: 5,
+    stories.payment_refused: 4,
+    stories.out_of_stock: 6,
+    stories.cancelled_by_signal: 6,
+    stories.cancelled_by_temporal: 6,
+    stories.invalid_start: 2,
+    stories.step_unavailable: 7,
+    stories.approved: 6,
+    stories.rejected: 4,
+    stories.review_expired: 4,
+    stories.settled: 7,
+    stories.stuck_and_retried: 8,
+    stories.confirm_stuck_and_settled: 7,
+    stories.cancel_stuck_and_settled: 8,
+    stories.earlier_run_found: 6,
+}
+"""At how many points each story waits: counted anew in each run, and written down so that none is lost unseen."""
+
+ALL = bool(os.environ.get("EVERY_CANCEL"))
+"""Whether every way, number and company is tried at each point, as `make verify` does; otherwise every eleventh is, in turn."""
+
+AT_ONCE = 12
+CLOSED_BY = ("RegisterOrderCommand", "CancelOrderCommand")
+OPEN = {"PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"}
+COMPENSATION = {step.command: step.compensation for step in STEPS}
+UNDOING = {step.compensation for step in STEPS if step.compensation}
+OF_THE_CLOCK = {"REVIEW_EXPIRED"}
+
+
+def cancels(points: int) -> list[Cancel]:
+    """Return the cancels of a story: at each point by each way, once and twice, alone and together with what comes next."""
+    ways = list(product(get_args(When), (1, 2), get_args(Way)))
+    every = [
+        Cancel(point, way, times, when) for point in range(points) for when, times, way in ways
+    ]
+    return every if ALL else every[::11]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("story", "points"),
+    POINTS.items(),
+    ids=[f"{story.__name__}-{points}_points" for story, points in POINTS.items()],
+)
+@pytest.mark.long
+async def test_a_cancel_at_every_point(play: Play, story: Story, points: int) -> None:
+    """Before the pivot all that was or may have been done is taken back, in reverse; afterwards a cancel changes nothing."""
+    recorded = await record(play, story)
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def tell(cancel: Cancel | None) -> int:
+        async with turns, play(runner=UnsandboxedWorkflowRunner()) as script:
+            try:
+                return await tell_again(script, recorded, cancel)
+            except Exception as error:
+                error.add_note(f"{story.__name__}, {cancel}")
+                raise
+
+    waited, *_ = await asyncio.gather(*map(tell, [None, *cancels(points)]))
+    assert waited == points
+
+
+def test_every_story_is_cancelled() -> None:
+    """A new story is cancelled at every point, too."""
+    assert set(POINTS) == set(stories.STORIES)
+
+
+async def record(play: Play, story: Story) -> History:
+    """Let a story tell itself, and return its history."""
+    async with play(runner=UnsandboxedWorkflowRunner()) as script:
+        await story(script)
+        assert script.history is not None
+        return script.history.events
+
+
+async def tell_again(script: Script, recorded: History, cancel: Cancel | None) -> int:
+    """Tell a story with a cancel in it, and see that it ends as it must; return at how many points it waited."""
+    retelling = Retelling(script, recorded)
+    events = await retelling.tell(cancel)
+    told = moments(events)
+    await (script.completed() if named(told, "state")[-1] == "COMPLETED" else script.failed())
+    assert_whole(told)
+    compensations = (await script.handle.query("status"))["compensations"]
+    assert {compensation["state"] for compensation in compensations} <= {"DONE", "SETTLED"}
+    if cancel is not None and {*named(retelling.before, "state")[-1:]} <= OPEN:
+        assert_stopped(retelling, told, cancel, failure(events), failure(recorded))
+    else:
+        assert plot(told) == plot(moments(recorded))
+        assert all(retelling.refused), "a cancel that comes too late is refused"
+    return tasks(events)
+
+
+def assert_whole(told: list[Moment]) -> None:
+    """Check that every move is legal, and that in the end everything is kept, or taken back in reverse."""
+    states = named(told, "state")
+    assert all(
+        SagaState(after) in LEGAL_MOVES[before]
+        for before, after in zip([None, *map(SagaState, states)], states, strict=False)
+    )
+    commands = list(dict.fromkeys(named(told, "command")))
+    undone = [command for command in commands if command in UNDOING]
+    done = [command for command in commands if command not in UNDOING]
+    if states[-1] == "COMPLETED":
+        assert (done, undone) == ([step.command for step in STEPS], [])
+        return
+    if any(
+        moment.name == "OrderRegisteredEvent" and moment.detail["known"] == "PENDING"
+        for moment in told
+    ):
+        done = [
+            step.command for step in STEPS if step.compensation
+        ]  # or may have been, by an earlier run
+    refused = {moment.command for moment in told if moment.name in REFUSALS}
+    expected = [
+        COMPENSATION[command]
+        for command in reversed(done)
+        if command not in {*refused, CLOSED_BY[0]}
+    ]
+    assert (states[-1], undone) == ("FAILED", [*expected, CLOSED_BY[1]])
+
+
+def assert_stopped(
+    retelling: Retelling, told: list[Moment], cancel: Cancel, why: Any, otherwise: Any
+) -> None:
+    """Check that no step began after the cancel, and that it is the reason, or what the step under way came to."""
+    allowed, before = {"CANCELLED"}, {*named(retelling.before, "command"), CLOSED_BY[0]}
+    begun = {command for command in named(told, "command") if command not in {*UNDOING, *before}}
+    first_heard = (
+        cancel.way == "temporal" and retelling.beside_words
+    )  # Temporal tells a saga what people said before its cancel
+    assert len(begun) <= first_heard
+    if otherwise and said_by(otherwise) in (
+        retelling.under_way,
+        STEPS[0].name,
+    ):  # the first step is taken in any case
+        allowed = {otherwise["reason"]}
+    elif otherwise and (first_heard or otherwise["reason"] in OF_THE_CLOCK):
+        allowed |= {otherwise["reason"]}
+    assert why["reason"] in allowed
+    assert why["reason"] in OF_THE_CLOCK or not any(retelling.refused[:1]), (
+        "a cancel in time is accepted"
+    )
+
+
+def said_by(why: Any) -> str | None:
+    """Return the step that a failure came from; None when it came from the start, and otherwise no step's name."""
+    return None if why["reason"] == "INVALID_ORDER" else why["step"] or "no step"
+
+
+def failure(events: History) -> Any:
+    """Return why a saga failed; None when it completed."""
+    details = events[
+        -1
+    ].workflow_execution_failed_event_attributes.failure.application_failure_info.details.payloads
+    return json.loads(details[0].data) if details else None
+
+
+def named(told: list[Moment], kind: str) -> list[str]:
+    """Return the names of the moments of one kind, in order."""
+    return [moment.name for moment in told if moment.kind == kind]
+
+
+def plot(told: list[Moment]) -> list[tuple[str, str]]:
+    """Return what happened, without what people said and what is noted about it."""
+    return [
+        (moment.kind, moment.name)
+        for moment in told
+        if moment.kind in ("state", "command", "event")
+    ]

@@ -1,0 +1,86 @@
+"""Which database a participant serves from, as Temporal keeps it: one at a time, and no workflow task is ever made of it."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client
+
+from temporal_saga import registry
+from temporal_saga.identity import Identity
+from temporal_saga.registry import ForeignDatabase, Registration
+
+
+@pytest.fixture
+def participant() -> str:
+    """Give a participant of this test's own."""
+    return f"participant{uuid4().hex}"
+
+
+def database(participant: str, where: str = "here") -> Identity:
+    """Return a new database of a participant's."""
+    return Identity(str(uuid4()), participant, where)
+
+
+async def test_of_two_who_come_first_at_once_one_is_let_in(
+    temporal: Client, participant: str
+) -> None:
+    """The other is told which database is the right one; whoever has that one is let in at any time."""
+    first, second = database(participant, "A"), database(participant, "B")
+    rivals = [Registration(temporal, participant, own) for own in (first, second)]
+    answers = await asyncio.gather(*(rival.check() for rival in rivals), return_exceptions=True)
+    assert [type(answer) for answer in answers if answer is not True] == [ForeignDatabase]
+    winner, loser = (first, second) if answers[0] is True else (second, first)
+    assert await Registration(temporal, participant, winner).check()
+    with pytest.raises(ForeignDatabase) as told:
+        await Registration(temporal, participant, loser).check()
+    for words in (
+        winner.id,
+        winner.where,
+        loser.id,
+        loser.where,
+        f"--workflow-id participant-{participant}",
+    ):
+        assert words in str(told.value)
+
+
+async def test_another_participants_database_is_never_registered(
+    temporal: Client, participant: str
+) -> None:
+    """Two URLs that were mixed up are found out before anything is served."""
+    with pytest.raises(ForeignDatabase, match=f"the database of stock, not of {participant}"):
+        await Registration(temporal, participant, database("stock")).check()
+    assert await Registration(temporal, participant, database(participant)).check()
+
+
+async def test_no_worker_is_ever_asked_for_anything(temporal: Client, participant: str) -> None:
+    """What is registered is one event of history, open for ever."""
+    await Registration(temporal, participant, database(participant)).check()
+    described = await temporal.get_workflow_handle(f"participant-{participant}").describe()
+    assert described.history_length == 1
+    assert described.workflow_type == registry.WORKFLOW_TYPE
+    assert described.close_time is None
+
+
+async def test_what_was_ended_is_registered_again_by_who_serves_and_later_by_who_was_turned_away(
+    temporal: Client, participant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a registration that was ended by mistake is not lost to a database that waited for it."""
+    right, wrong = (
+        Registration(temporal, participant, database(participant, where)) for where in "AB"
+    )
+    handle = temporal.get_workflow_handle(f"participant-{participant}")
+    await right.check()
+    with pytest.raises(ForeignDatabase):
+        await wrong.check()
+    await handle.terminate()
+    with pytest.raises(ForeignDatabase, match="becomes the database of"):
+        await wrong.check()
+    assert await right.check()
+    with pytest.raises(ForeignDatabase, match="this is not the database"):
+        await wrong.check()
+    await handle.terminate()
+    monkeypatch.setattr(registry, "LEAVE_IT_SECONDS", 0)
+    assert await wrong.check()
+    with pytest.raises(ForeignDatabase):
+        await right.check()
