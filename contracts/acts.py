@@ -1,0 +1,86 @@
+"""What a person may do to an order's saga, and why not.
+
+One rule for the saga, which refuses with these sentences, and for those who show an order.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from contracts.decisions import Decision, StepDecision, StepEvidence
+from contracts.states import SagaState
+
+BEFORE_THE_PIVOT = frozenset(
+    {SagaState.PENDING, SagaState.AWAITING_REVIEW, SagaState.PAYMENT_COMPLETED}
+)
+
+
+class Act(StrEnum):
+    """An act of a person on one order."""
+
+    CANCEL = "cancel"
+    APPROVE = "approve"
+    REJECT = "reject"
+    RETRY = "retry"
+    SETTLE = "settle"
+
+
+FIELDS: dict[Act, tuple[str, ...]] = {
+    Act.CANCEL: tuple(Decision.model_fields),
+    Act.APPROVE: tuple(Decision.model_fields),
+    Act.REJECT: tuple(Decision.model_fields),
+    Act.RETRY: tuple(name for name in StepDecision.model_fields if name != "step"),
+    Act.SETTLE: tuple(name for name in StepEvidence.model_fields if name != "step"),
+}
+"""By act: the fields of its body."""
+
+
+class StuckStep(NamedTuple):
+    """A step whose compensation, or which itself, keeps failing; and who settled it, if somebody did."""
+
+    step: str
+    settled_by: str | None = None
+
+
+class PossibleAct(NamedTuple):
+    """One act on one order: at which step, and why it cannot be done now; None when it can."""
+
+    act: Act
+    step: str | None
+    refusal: str | None
+
+
+def cannot_cancel(state: SagaState) -> str | None:
+    """Return why an order in this state cannot be cancelled; None when it can."""
+    return None if state in BEFORE_THE_PIVOT else f"too late to cancel: the order is {state}"
+
+
+def cannot_review(state: SagaState) -> str | None:
+    """Return why an order in this state can be neither approved nor rejected; None when it can."""
+    if state is SagaState.AWAITING_REVIEW:
+        return None
+    return f"the order is not awaiting review, it is {state}"
+
+
+def cannot_settle(stuck: StuckStep) -> str | None:
+    """Return why a stuck step cannot be settled; None when it can."""
+    if stuck.settled_by is None:
+        return None
+    return (
+        f"{stuck.settled_by} settled {stuck.step} already: what keeps failing is to put that on "
+        "record"
+    )
+
+
+def acts_on(state: SagaState, stuck: Iterable[StuckStep]) -> list[PossibleAct]:
+    """Return every act on an order in this state, and of those that cannot be done why not."""
+    review = cannot_review(state)
+    acts = [
+        PossibleAct(Act.CANCEL, None, cannot_cancel(state)),
+        PossibleAct(Act.APPROVE, None, review),
+        PossibleAct(Act.REJECT, None, review),
+    ]
+    for step in stuck:
+        acts.append(PossibleAct(Act.RETRY, step.step, None))
+        acts.append(PossibleAct(Act.SETTLE, step.step, cannot_settle(step)))
+    return acts
