@@ -45,10 +45,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Found:
-    """Runs by the orders they are about, of each order the last; and whether these are all there are."""
+class SagaRuns:
+    """The last run of each order's saga that a query finds.
 
-    runs: dict[str, Run]
+    Args:
+        by_order: the runs by their orders.
+        complete: whether these are all that there are.
+    """
+
+    by_order: dict[str, Run]
     complete: bool
 
 
@@ -75,7 +80,7 @@ class Visibility:
         self._client = client
         self._answers: dict[str, _Answer] = {}
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> Found:
+    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
         """Return the last of each order's runs that a query finds, without their stories.
 
         Args:
@@ -87,7 +92,7 @@ class Visibility:
             NotNow: Temporal is away, or has no time for it.
         """
 
-        async def read() -> Found:
+        async def read() -> SagaRuns:
             found: list[tuple[str, Run]] = []
             complete = True
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
@@ -101,7 +106,7 @@ class Visibility:
                     break
             # An order's runs follow one another, so the last one is the last to close.
             found.sort(key=lambda run: run[1].closed_at or STILL_OPEN)
-            return Found(dict(found), complete)
+            return SagaRuns(dict(found), complete)
 
         return await self._once(f"runs {which}", limit, read)
 

@@ -76,10 +76,10 @@ def shop_of(data: ShopData) -> Shop:
 def seed(settings: Settings, shop: Shop) -> None:
     """Load the shop into the payment service's and the stock service's databases, where it is not there yet."""
     payment = open_database(settings.database_url("payment"))
-    PaymentService(payment).open_wallets(shop.wallets)
+    PaymentService.open(payment).open_wallets(shop.wallets)
     payment.dispose()
     stock = open_database(settings.database_url("stock"))
-    StockService(stock).add_products(shop.products)
+    StockService.open(stock).add_products(shop.products)
     stock.dispose()
 
 
