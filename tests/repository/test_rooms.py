@@ -41,7 +41,8 @@ WORDS = " ".join(
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem
+    if path.parent.name != "testing"
+    and path.stem
     not in {
         "__init__",
         "access",
@@ -50,7 +51,6 @@ SAGA = " ".join(
         "identity",
         "postgresql",
         "registry",
-        "testing",
         "timeline",
     }
 )
@@ -69,7 +69,7 @@ ROOMS = {
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
     "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
     "temporal_saga/access.py temporal_saga/registry.py": "temporalio",
-    "temporal_saga/testing.py": "temporal_saga temporalio",
+    "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} contracts.order participants.order {FENCE}",
