@@ -98,7 +98,9 @@ def test_importing_does_nothing() -> None:
 # What runs in workflows.
 
 CORE = ("saga", "call", "duty", "failure", "policy", "keys")
-IN_WORKFLOWS = files("workflows/*.py", *(f"temporal_saga/{name}.py" for name in CORE))
+IN_WORKFLOWS = files(
+    "workflows/*.py", "examples/*.py", *(f"temporal_saga/{name}.py" for name in CORE)
+)
 each_workflow_file = pytest.mark.parametrize("path", IN_WORKFLOWS, ids=name_of)
 
 
