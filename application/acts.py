@@ -14,7 +14,7 @@ from application.attention import WEDGED_AFTER
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from application.timeline import tell
 from contracts.decisions import Decision, act_of
-from contracts.order import order_id_of
+from contracts.ids import order_id_of
 from routes.problems import Problem, unavailable
 
 BETWEEN_RUNS_SECONDS = 0.1

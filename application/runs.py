@@ -16,7 +16,7 @@ from application.attention import WEDGED_AFTER
 from application.broadcast import Shared
 from application.chain import Before, Chain, Piece
 from application.order_view import Run
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.states import SagaState
 from routes.problems import not_now, unavailable
 from temporal_saga.access import refusal

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from fastapi.exceptions import RequestValidationError
 
 from contracts.money import money
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from routes.problems import Problem
 from routes.shop import Shop
 

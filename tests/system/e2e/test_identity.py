@@ -24,7 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.orders import Sagas
 from contracts.base import digest
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from participants.order.service import OrderService
 from routes.problems import Problem
 from temporal_saga.database import open_database
