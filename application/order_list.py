@@ -19,7 +19,8 @@ from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
 from application.visibility import Visibility, in_state
 from application.watch import Need, Watch
 from contracts.base import IDENTIFIER, Identifier
-from contracts.order import OrderEntry, saga_id
+from contracts.ids import saga_id
+from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, ListedOrder, OrderList
 from participants.order.reads import Position, Wanted

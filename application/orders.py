@@ -38,7 +38,8 @@ from application.watch import Watch
 from contracts import stubs
 from contracts.base import digest
 from contracts.decisions import Decision
-from contracts.order import PlaceOrder, saga_id
+from contracts.ids import saga_id
+from contracts.placing import PlaceOrder
 from contracts.prose import describe, itemise
 from contracts.states import CLOSED, OrderStatus, SagaState
 from contracts.views import Links, OrderView, Overview, TimelineEntry

@@ -16,7 +16,7 @@ from application.errors import NotNow, PricesWrong
 from application.order_list import Asked
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.money import CurrencyInUse
-from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
+from contracts.placing import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
 from routes import examples

@@ -18,7 +18,7 @@ from rich.text import Text
 from temporalio.client import Client
 
 from config import Settings, connect
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from contracts.text import cleaned
 from operations.audit.books import CLAIM as BOOKS_CLAIM

@@ -18,7 +18,8 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import connect
 from contracts import stubs
-from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent, OrderLine
+from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent
+from contracts.placing import OrderLine
 from contracts.states import OrderStatus
 from operations.audit.report import Report, audit
 from operations.audit.sagas import Run, Sagas, disagreement

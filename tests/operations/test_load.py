@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from config import OwnStackSettings, Settings
-from contracts.order import Failure, OrderLine, PlaceOrder
+from contracts.placing import OrderLine, PlaceOrder
+from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView
 from operations.audit.report import Check, Report

@@ -35,6 +35,7 @@ def test_there_are_files_to_look_at() -> None:
 
 
 BASICS = "contracts.base contracts.money contracts.states contracts.text"
+ORDER = "contracts.ids contracts.placing contracts.record"
 WORDS = " ".join(
     f"contracts.{path.stem}" for path in files("contracts/*.py") if path.stem != "stubs"
 )
@@ -61,7 +62,9 @@ API = (
 )
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
-    "contracts/base.py contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
+    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} pydantic",
+    "contracts/base.py contracts/ids.py contracts/placing.py contracts/payment.py "
+    "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
@@ -72,7 +75,7 @@ ROOMS = {
     "temporal_saga/testing.py": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} contracts.order participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
     "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",

@@ -25,7 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.errors import Away
 from application.orders import Sagas
 from contracts.base import digest
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from tests.stack import WAIT_SECONDS, Stack, order, until
