@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from uuid import uuid4
@@ -42,7 +43,9 @@ from contracts.stock import (
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
 from routes.access import Caller
-from routes.problems import Problem, not_found, unavailable
+from routes.problems import Problem, not_found, not_now, unavailable
+from temporal_saga.reader import ReaderCheck
+from temporal_saga.registry import ForeignDatabase
 
 LOG = logging.getLogger("api")
 
@@ -77,6 +80,10 @@ class Shop:
         self._failures: tuple[type[Exception], ...] = (TimeoutError, *failures)
         names = (stubs.STOCK_QUEUE, stubs.PAYMENT_QUEUE)
         self._threads = {name: ThreadPoolExecutor(LOOKS_AT_ONCE, name) for name in names}
+        self._checks = {
+            name: ReaderCheck(name, reads.where, partial(self._read, name, reads.identity))
+            for name, reads in ((stubs.STOCK_QUEUE, stock), (stubs.PAYMENT_QUEUE, payment))
+        }
 
     def close(self) -> None:
         """Begin no further look."""
@@ -176,15 +183,22 @@ class Shop:
         return told
 
     async def _look(self, participant: str, read: Callable[[], T]) -> T:
-        """Read from a participant's database, within the time that a caller is given."""
-        loop = asyncio.get_running_loop()
+        """Read from a participant's own database, within the time that a caller is given."""
         try:
             async with asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                return await loop.run_in_executor(self._threads[participant], read)
+                await self._checks[participant].check(self.client)
+                return await self._read(participant, read)
+        except ForeignDatabase as error:
+            LOG.warning("%s", error)
+            raise not_now(str(error)) from error
         except self._failures as error:
             why = " ".join(str(error.__cause__ or error).split()) or "not in time"
             LOG.warning("the %s service's database gives no answer: %s", participant, why)
             raise unavailable(f"the {participant} service's database") from error
+
+    async def _read(self, participant: str, read: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads[participant], read)
 
     async def _tell(self, participant: str, activity: Any, command: Any) -> Any:
         """Have a participant's worker obey a command, by a standalone activity on its queue."""

@@ -49,12 +49,13 @@ SAGA = " ".join(
         "fence",
         "identity",
         "postgresql",
+        "reader",
         "registry",
         "testing",
         "timeline",
     }
 )
-FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
+FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys sqlalchemy"
 API = (
     "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
     "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
@@ -69,6 +70,7 @@ ROOMS = {
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
     "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
     "temporal_saga/access.py temporal_saga/registry.py": "temporalio",
+    "temporal_saga/reader.py": "temporal_saga.registry temporalio",
     "temporal_saga/testing.py": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
@@ -80,6 +82,7 @@ ROOMS = {
     "temporal_saga.trouble pydantic pydantic_core temporalio",
     "activities/*": "activities contracts participants temporalio",
     "routes/door.py": f"{API} temporal_saga.identity temporal_saga.registry",
+    "routes/shop.py": f"{API} temporal_saga.reader temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
     "routes/connections.py": f"{API} h11 uvicorn",
