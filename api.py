@@ -27,10 +27,11 @@ from application.orders import Known, Sagas
 from application.runs import Runs
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
-from config import Connection, Settings, leave, read_settings
+from config import Settings, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
+from process import Connection, leave
 from routes import (
     access,
     acts,

@@ -8,8 +8,8 @@ from temporalio.client import Client
 
 from application.orders import Sagas
 from application.runs import ANSWER_LIMIT, temporal
-from config import Connection
 from participants.order.service import OrderService
+from process import Connection
 from routes.problems import Problem, not_now, unavailable
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration

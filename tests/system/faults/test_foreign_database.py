@@ -13,7 +13,7 @@ import pytest
 
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
-from process import LOOK_AGAIN_SECONDS
+from process import CHECK_SECONDS
 from temporal_saga.database import open_database
 from temporal_saga.identity import identify
 from tests.stack import ROLES, ROOT, Stack, free_port, order, until
@@ -75,7 +75,7 @@ def test_what_was_ended_by_mistake_is_registered_again_by_those_who_serve(stack:
     until(
         lambda: "STATUS_RUNNING" in stack.temporal(*described),
         "it is registered again",
-        3 * LOOK_AGAIN_SECONDS,
+        3 * CHECK_SECONDS,
     )
     assert f"{stack.data_dir}/payment.db" in stack.temporal(*described[:-2])
     assert "ready: payment" not in stack.said("payment-2")
