@@ -9,8 +9,8 @@ from temporalio.client import Client
 from application.errors import ORDER_DATABASE, Away, NotNow
 from application.orders import Sagas
 from application.runs import ANSWER_LIMIT, temporal
-from config import Connection
 from participants.order.service import OrderService
+from process import Connection
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration
 
