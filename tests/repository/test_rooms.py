@@ -42,7 +42,8 @@ WORDS = " ".join(
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem
+    if path.parent.name != "testing"
+    and path.stem
     not in {
         "__init__",
         "access",
@@ -53,7 +54,6 @@ SAGA = " ".join(
         "reader",
         "registry",
         "search_attributes",
-        "testing",
         "timeline",
     }
 )
@@ -61,6 +61,10 @@ FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.identity tempo
 API = (
     "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
     "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
+)
+APPLICATION = (
+    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
+    "temporal_saga.trouble pydantic pydantic_core temporalio"
 )
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
@@ -75,18 +79,17 @@ ROOMS = {
     "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
     "temporal_saga/access.py temporal_saga/registry.py temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
-    "temporal_saga/testing.py": "temporal_saga temporalio",
+    "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
     "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
-    "application/*": "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
-    "temporal_saga.trouble pydantic pydantic_core temporalio",
+    "application/shop.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
+    "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
-    "routes/shop.py": f"{API} temporal_saga.reader temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
     "routes/connections.py": f"{API} h11 uvicorn",

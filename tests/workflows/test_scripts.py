@@ -13,7 +13,6 @@ from contracts import stubs
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import PaymentCompletedEvent, ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand
-from temporal_saga import testing
 from temporal_saga.testing import Participants, Script
 from tests.workflows.conftest import Play
 from tests.workflows.stories import (
@@ -145,12 +144,12 @@ async def test_the_other_end_is_told(play: Play) -> None:
             await script.failed()
 
 
-async def test_nothing_is_told_after_a_while(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_told_after_a_while(play: Play) -> None:
     """A command that never comes is an error that shows where the history stands, and no hanging test."""
     async with play() as script:
         await script.start(ORDER)
         await script.expect(RegisterOrderCommand)
-        monkeypatch.setattr(testing, "PATIENCE", timedelta(milliseconds=50))
+        script.patience = timedelta(milliseconds=50)
         with pytest.raises(
             AssertionError, match=r"waited 0.05 s for ProcessPaymentCommand; the history ends with"
         ):

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from functools import partial
 from itertools import count
 from typing import Any
 
@@ -217,9 +216,8 @@ async def test_an_unexpected_error_in_workflow_code_fails_the_saga_with_everythi
         await book(script, BookSeatCommand)
         await until(script, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
-        async with script.orchestrator_away():
+        async with script.orchestrator_away(back_as=Trip):
             await script.handle.cancel()
-            script._worker = partial(script._worker, workflows=[Trip])
         await free(script, FreeSeatCommand)
         with pytest.raises(WorkflowFailureError) as failed:
             await script.handle.result()

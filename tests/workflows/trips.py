@@ -38,7 +38,7 @@ async def cancel(script: Script) -> None:
 
 async def side_by_side(script: Script) -> "tuple[asyncio.Future[Any], asyncio.Future[Any]]":
     """Expect seat and room to be asked for, in any order; return what takes their answers."""
-    came = [await script._next("both") for _ in range(2)]
+    came = [await script.next("both") for _ in range(2)]
     answers = {type(sent.command): sent.answer for sent in came if isinstance(sent, Sent)}
     return answers[BookSeatCommand], answers[BookRoomCommand]
 
