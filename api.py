@@ -25,25 +25,27 @@ from temporalio.service import RetryConfig
 import logs
 from application.orders import Known, Sagas
 from application.runs import Runs
+from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
-from config import Connection, Settings, leave, read_settings
+from config import Settings, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
+from process import Connection, leave
 from routes import (
     access,
     acts,
     console,
     events,
+    handlers,
+    health,
     hosts,
     limits,
     lookups,
     manage,
-    metrics,
     orders,
     overview,
-    problems,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -55,7 +57,6 @@ from routes.hosts import Cors, Hosts
 from routes.limits import Body, InFlight
 from routes.metrics import Metrics
 from routes.rate import Callers, Rate
-from routes.shop import Shop
 from routes.tokens import Tokens
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 from temporal_saga.identity import Identity, find_identity, identify
@@ -122,14 +123,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(away)
-    for room in (orders, overview, events, acts, lookups, manage, metrics, console):
+    for room in (orders, overview, events, acts, lookups, health, manage, console):
         app.include_router(room.router)
     described = [limits.describe]
     if settings.authenticated:
         described.append(access.describe)
     if settings.checks_hosts:
         described.append(hosts.describe)
-    problems.install(app, away, described)
+    handlers.install(app, away, described)
     _put_before(app, settings, figures)
     return app
 

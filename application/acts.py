@@ -3,7 +3,6 @@
 import asyncio
 import time
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
@@ -11,11 +10,11 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.attention import WEDGED_AFTER
+from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from application.timeline import tell
 from contracts.decisions import Decision, act_of
-from contracts.order import order_id_of
-from routes.problems import Problem, unavailable
+from contracts.ids import order_id_of
 
 BETWEEN_RUNS_SECONDS = 0.1
 """An act that comes while one run of a saga ends and another begins is told again after this."""
@@ -39,7 +38,8 @@ class Telling:
         """Let the saga take an act, by an update; by the signal of that act when it takes no more updates.
 
         Raises:
-            Problem: 409 when the saga refuses, or is wedged; 503 when nobody answers in time.
+            NotPossible: the saga refuses, or is wedged.
+            NotNow: nobody answers in time.
             RPCError: NOT_FOUND when no such saga runs.
         """
         end = time.monotonic() + ANSWER_LIMIT.total_seconds()
@@ -72,15 +72,13 @@ class Telling:
                 else (None, str(cause))
             )
             if kind != ALREADY:
-                raise Problem(
-                    HTTPStatus.CONFLICT, "not-possible", told.removeprefix("ValueError: ")
-                ) from error
+                raise NotPossible(told.removeprefix("ValueError: ")) from error
 
     async def _signal(self, act: str, decision: Decision) -> None:
         """Send the signal, and see in the story whether it came to something.
 
         Raises:
-            Problem: 409 when it did not.
+            NotPossible: it did not.
         """
         async with temporal(ANSWER_LIMIT):
             await self._handle.signal(act, decision, rpc_timeout=ANSWER_LIMIT)
@@ -93,16 +91,12 @@ class Telling:
             if (moment.kind, moment.name, moment.detail.get("arguments")) == ("decision", act, said)
         ]
         if heard and all(entry.kind != "decision" for entry in heard):
-            raise Problem(HTTPStatus.CONFLICT, "not-possible", heard[-1].name)
+            raise NotPossible(heard[-1].name)
 
-    async def _silence(self) -> Problem:
-        """Return the problem of a saga that gives no answer."""
+    async def _silence(self) -> NotNow | NotPossible:
+        """Return why a saga gives no answer."""
         async with temporal(ANSWER_LIMIT):
             description = await self._handle.describe(rpc_timeout=ANSWER_LIMIT)
         if description.raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
-            return unavailable("the orchestrator")
-        detail = (
-            "the order's saga is wedged: its code fails at every try, or hangs, so it hears nobody. Nothing is lost; it "
-            "goes on by itself once a corrected orchestrator runs, and then takes this act, so say it again then"
-        )
-        return Problem(HTTPStatus.CONFLICT, "saga-wedged", detail)
+            return NoWorkerAnswered()
+        return SagaWedged()

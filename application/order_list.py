@@ -13,17 +13,18 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from application.discretion import for_customer
+from application.errors import Busy, NotNow
 from application.order_view import STATUS, Run, entry_to_come, listed
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
-from application.visibility import Visibility, in_state, is_busy
+from application.visibility import Visibility, in_state
 from application.watch import Need, Watch
 from contracts.base import IDENTIFIER, Identifier
-from contracts.order import OrderEntry, saga_id
+from contracts.ids import saga_id
+from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, ListedOrder, OrderList
 from participants.order.reads import Position, Wanted
 from participants.order.service import OrderService
-from routes.problems import Problem
 
 MOST_ON_A_PAGE = 100
 
@@ -124,7 +125,7 @@ class Lists:
         """Return one page. What needs attention is only known with Temporal, all else is told without it, too.
 
         Raises:
-            Problem: 503 when Temporal is away and it was asked for what it alone knows.
+            NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         entries = await self._found(asked)
         more, entries = len(entries) > asked.limit, entries[: asked.limit]
@@ -136,11 +137,11 @@ class Lists:
             try:
                 runs = await self.last_known(still_open)
                 seen = await self._watch.seen()
-            except Problem as problem:
+            except NotNow as error:
                 if asked.needs_attention is not None or asked.state is not None:
                     raise
                 runs = {}  # all of them as they are on record, or the warning would be wrong
-                warning = AS_ON_RECORD_BUSY if is_busy(problem) else AS_ON_RECORD
+                warning = AS_ON_RECORD_BUSY if isinstance(error, Busy) else AS_ON_RECORD
             else:
                 needs, warning = seen.needs, seen.warning()
             entries = await self._again(entries, still_open)
@@ -163,7 +164,7 @@ class Lists:
         """Return the last runs of these orders' sagas as visibility knows them; the ids must be those of orders on record.
 
         Raises:
-            Problem: 503 when Temporal is away.
+            NotNow: Temporal is away.
         """
         ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
         return (await self._visibility.runs(f"WorkflowId IN ({ids})", ADDITION_LIMIT)).runs

@@ -4,7 +4,6 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -18,7 +17,18 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import Telling
+from application.caller import Caller
 from application.discretion import entry_for_customer, for_customer
+from application.errors import (
+    Away,
+    EndedFromOutside,
+    NotFound,
+    NotNow,
+    NotPossible,
+    OrderIdTaken,
+    RequestKeyReused,
+    TooLate,
+)
 from application.order_list import Lists
 from application.order_view import Run, view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
@@ -28,13 +38,12 @@ from application.watch import Watch
 from contracts import stubs
 from contracts.base import digest
 from contracts.decisions import Decision
-from contracts.order import PlaceOrder, saga_id
+from contracts.ids import saga_id
+from contracts.placing import PlaceOrder
 from contracts.prose import describe, itemise
 from contracts.states import CLOSED, OrderStatus, SagaState
 from contracts.views import Links, OrderView, Overview, TimelineEntry
 from participants.order.service import OrderService
-from routes.access import Caller
-from routes.problems import Problem, not_found, unavailable
 from temporal_saga.access import may_start
 
 LOOK_SECONDS = 2.5
@@ -94,23 +103,20 @@ class Sagas:
         """Return the order that the caller's key names: the first that it came with, or else one made from the key.
 
         Raises:
-            Problem: 422 when the key came with another order's id before.
+            RequestKeyReused: the key came with another order's id before.
         """
         request = digest(["order", self._caller.subject, request_key])
         known = await asyncio.to_thread(self._orders.claim, request, order_id or request[:32])
         if order_id not in (None, known):
-            detail = (
-                f"this Idempotency-Key came with order {known} before, and one key is one order; "
-                "repeat it with that order_id or with none, or choose another key"
-            )
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused", detail)
+            raise RequestKeyReused(known)
         return known
 
     async def place(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
         """Start the order's saga, once, whoever asks how often; the same order again changes nothing.
 
         Raises:
-            Problem: 422 when the identity belongs to another order; 503 when Temporal is away.
+            OrderIdTaken: the identity belongs to another order.
+            NotNow: Temporal is away.
         """
         fingerprint = order.fingerprint()
         identity = await asyncio.to_thread(self._orders.identity, order_id)
@@ -120,8 +126,7 @@ class Sagas:
             else await self._start(order_id, order, request_key, fingerprint)
         )
         if known != fingerprint:
-            detail = f"the order id {order_id} belongs to another order; choose another order_id, or another Idempotency-Key"
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused", detail)
+            raise OrderIdTaken(order_id)
 
     async def closed_within(self, order_id: str, seconds: float) -> None:
         """Wait until the order has closed, at most so long, and no longer than the API runs and Temporal can tell.
@@ -177,7 +182,8 @@ class Sagas:
         """Return the order as it stands, with every worker down just the same; a closed one with Temporal away, too.
 
         Raises:
-            Problem: 404 when there is no such order; 503 when Temporal is away and the order is not closed.
+            NotFound: there is no such order.
+            NotNow: Temporal is away, and the order is not closed.
         """
         found = await self._view(order_id)
         return found if self._caller.customer_id is None else for_customer(found)
@@ -192,7 +198,7 @@ class Sagas:
         closed = record is not None and record.closed_at is not None
         try:
             run = await self.run(order_id, ADDITION_LIMIT if closed else ANSWER_LIMIT)
-        except Problem:
+        except NotNow:
             if not closed:
                 raise
             run = None
@@ -202,7 +208,7 @@ class Sagas:
             )
             return view_of_run(order_id, run, links, left_open=left_open)
         if record is None:
-            raise not_found(f"order {order_id}")
+            raise NotFound.of(f"order {order_id}")
         identity = await asyncio.to_thread(self._orders.identity, order_id)
         if run is not None and identity is not None and identity[0] == run.order.fingerprint():
             return view_of_closed(record, run, links)
@@ -220,8 +226,9 @@ class Sagas:
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
-            Problem: 404 when there is no such order; 409 when it is too late, or there is nothing to act on, or the saga is
-                wedged; 503 when no worker answers in time.
+            NotFound: there is no such order.
+            NotPossible: it is too late, there is nothing to act on, or the saga is wedged.
+            NotNow: no worker answers in time.
         """
         decision = decision.model_copy(update={"by": self._caller.signed(decision.by)})
         if self._caller.customer_id is not None and await self.run(order_id) is None:
@@ -238,7 +245,7 @@ class Sagas:
         """Tell whether an order of this id was placed already, by whomever.
 
         Raises:
-            Problem: 503 when Temporal is away and the order is not on record.
+            NotNow: Temporal is away, and the order is not on record.
         """
         identity = await asyncio.to_thread(self._orders.identity, order_id)
         return identity is not None or await self.runs.find(order_id) is not None
@@ -249,19 +256,14 @@ class Sagas:
             await may_start(self._client, ANSWER_LIMIT)
         await asyncio.to_thread(self._orders.find, "readyz")
 
-    async def _too_late(self, order_id: str) -> Problem:
-        """Return the problem of an order whose saga has ended.
+    async def _too_late(self, order_id: str) -> NotPossible:
+        """Return why an order whose saga has ended takes no act.
 
         Raises:
-            Problem: 404 when there is no such order.
+            NotFound: there is no such order.
         """
         view = await self.view(order_id)
-        why = (
-            "too late"
-            if view.state in CLOSED
-            else "its saga was ended from outside, and takes no act"
-        )
-        return Problem(HTTPStatus.CONFLICT, "not-possible", f"{why}: the order is {view.state}")
+        return TooLate(view.state) if view.state in CLOSED else EndedFromOutside(view.state)
 
     async def run(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
         """Return the last run of the order's saga, if it is one that the caller may see."""
@@ -310,6 +312,6 @@ class Sagas:
         except WorkflowAlreadyStartedError as error:
             run = await self.runs.find(order_id)
             if run is None:  # deleted this very moment: the order service has the order
-                raise unavailable("Temporal") from error
+                raise Away("Temporal") from error
             return run.order.fingerprint()
         return fingerprint

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
+from application.errors import Busy, NotNow
 from application.order_list import MOST_ON_A_PAGE, Asked, Lists
 from application.order_view import STATUS
 from application.runs import ADDITION_LIMIT
-from application.visibility import RUNNING, Visibility, in_state, is_busy
+from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
 from contracts.states import OrderStatus, SagaState
 from contracts.views import AttentionCause, AttentionFigures, Overview
 from participants.order.service import OrderService
-from routes.problems import Problem
 
 FRESH_SECONDS = 5
 """Figures of all orders may be as old as this, however many ask for them."""
@@ -65,8 +65,8 @@ class Overviews:
                 state: await self._running(state) + len(seen.left_open(state))
                 for state in OPEN_STATES
             }
-        except Problem as problem:
-            return _overview(recorded, None, NOT_KNOWN, BUSY if is_busy(problem) else AWAY)
+        except NotNow as error:
+            return _overview(recorded, None, NOT_KNOWN, _why(error))
         at_stake = await asyncio.to_thread(self._orders.totals, seen.needs.keys())
         attention = AttentionFigures(
             count=seen.count, by_cause=seen.counts, since=seen.since, at_stake_minor=at_stake
@@ -84,8 +84,8 @@ class Overviews:
         try:
             unfinished = await lists.page(Asked(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE))
             needing = await lists.page(Asked(needs_attention=True, limit=MOST_ON_A_PAGE))
-        except Problem as problem:
-            return _overview(recorded, None, NOT_KNOWN, BUSY if is_busy(problem) else AWAY)
+        except NotNow as error:
+            return _overview(recorded, None, NOT_KNOWN, _why(error))
         if unfinished.next or needing.next:
             return _overview(recorded, None, NOT_KNOWN, MANY)
         causes = Counter(order.attention.cause for order in needing.orders if order.attention)
@@ -123,6 +123,11 @@ class Overviews:
                 self._recorded = _Recorded(*await asyncio.to_thread(self._orders.figures))
                 self._read_at = began
             return self._recorded
+
+
+def _why(error: NotNow) -> str:
+    """Return what is said where Temporal gives no figures."""
+    return BUSY if isinstance(error, Busy) else AWAY
 
 
 def _overview(

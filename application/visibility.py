@@ -18,10 +18,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.order_view import Run
 from application.runs import temporal
-from contracts.order import order_id_of
+from contracts.ids import order_id_of
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
-from routes.problems import Problem
 
 FRESH_SECONDS = 1
 """One question is asked once in so long, however many want to know; visibility lags as much anyway."""
@@ -85,17 +84,18 @@ class Visibility:
             most: read no more runs than that.
 
         Raises:
-            Problem: 503 when Temporal is away, or has no time for it.
+            NotNow: Temporal is away, or has no time for it.
         """
 
         async def read() -> Found:
             found: list[tuple[str, Run]] = []
             complete = True
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
-                glances = (
-                    (order_id, _glance(info)) for info in page if (order_id := _order_id(info))
+                found.extend(
+                    (order_id, _from_visibility(info))
+                    for info in page
+                    if (order_id := _order_id(info))
                 )
-                found.extend(glances)
                 complete = len(found) < most
                 if not complete:
                     break
@@ -111,7 +111,7 @@ class Visibility:
         """Return the orders alone whose runs a query finds, and whether these are all.
 
         Raises:
-            Problem: as in `runs`.
+            NotNow: as in `runs`.
         """
 
         async def read() -> tuple[frozenset[str], bool]:
@@ -132,7 +132,7 @@ class Visibility:
         `fresh_seconds` is how old the answer may be.
 
         Raises:
-            Problem: as in `runs`.
+            NotNow: as in `runs`.
         """
         query = f"{_of_sagas(which)} GROUP BY ExecutionStatus"
         request = CountWorkflowExecutionsRequest(namespace=self._client.namespace, query=query)
@@ -193,12 +193,6 @@ def in_state(state: SagaState) -> str:
     return f'ExecutionStatus = "Running" AND {f"({shown} OR SagaState IS NULL)" if state is SagaState.PENDING else shown}'
 
 
-def is_busy(problem: Problem) -> bool:
-    """Tell whether Temporal answered that it is asked too often: it is there, and what it said before still holds."""
-    cause = problem.__cause__
-    return isinstance(cause, RPCError) and cause.status == RPCStatusCode.RESOURCE_EXHAUSTED
-
-
 async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: float) -> Any:
     """Ask, and again as long as there is time where Temporal says that it is asked too often; once where it is away.
 
@@ -227,7 +221,7 @@ def _of_sagas(which: str) -> str:
     return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
 
 
-def _glance(info: WorkflowExecutionInfo) -> Run:
+def _from_visibility(info: WorkflowExecutionInfo) -> Run:
     """Return what visibility tells of a run."""
     attributes = info.search_attributes.indexed_fields
     return Run(

@@ -8,6 +8,7 @@ that runs was left open, whoever ended that saga, and however long ago.
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -15,13 +16,13 @@ from time import monotonic
 from temporalio.client import WorkflowExecutionStatus
 
 from application.attention import left_open, stuck, wedged
+from application.errors import Away, Busy
 from application.order_view import Run
 from application.runs import Runs, temporal
-from application.visibility import Visibility, is_busy
+from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
 from participants.order.service import OrderService
-from routes.problems import Problem, unavailable
 
 GRACE = timedelta(seconds=30)
 """An order that was placed just now may be on record before visibility knows its saga."""
@@ -135,7 +136,7 @@ class Watch:
         """Return which orders need a person: by a look just now, or by the last one where that takes too long.
 
         Raises:
-            Problem: 503 when Temporal is away, or nothing is known that would still hold.
+            NotNow: Temporal is away, or nothing is known that would still hold.
             Exception: the order service's database does not answer.
         """
         if self._looking is None or (self._looking.done() and monotonic() >= self._again_at):
@@ -145,14 +146,11 @@ class Watch:
             )  # nobody may be there to hear
         await asyncio.wait([self._looking], timeout=WAIT_SECONDS)
         if self._looking.done():
-            try:
+            with suppress(Busy):  # what it said before still holds
                 return self._looking.result()
-            except Problem as problem:
-                if not is_busy(problem):
-                    raise
         if self._seen is not None and monotonic() - self._seen.looked_at < OLDEST_SECONDS:
             return self._seen
-        raise unavailable("Temporal")
+        raise Away("Temporal")
 
     async def _look(self) -> Seen:
         began = monotonic()

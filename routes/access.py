@@ -1,9 +1,6 @@
 """Who may do what: tokens are read before anything else of a request, and every route is open to its scopes alone."""
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,20 +9,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from contracts.text import shortened
+from application.caller import Caller, Scope
 from routes.problems import Problem, answer, documented
-
-MOST_OF_A_NAME = 60
-
-
-class Scope(StrEnum):
-    """What a token allows."""
-
-    WRITE = "orders:write"
-    READ = "orders:read"
-    OPERATE = "saga:operate"
-    SHOP = "shop:manage"
-
 
 PUBLIC = frozenset(
     {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
@@ -59,42 +44,10 @@ NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
 """Likewise, for those whose token names a customer, as they only reach their own orders; the scope above serves as well."""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who asks.
-
-    Args:
-        subject: whom the token was issued to; "" where nobody is asked who they are.
-        scopes: what the token allows.
-        customer_id: the customer whose orders alone the caller sees and places; None for all customers.
-        until: when the token runs out, in seconds since 1970; infinite where nobody is asked who they are.
-    """
-
-    subject: str = ""
-    scopes: frozenset[str] = frozenset(Scope)
-    customer_id: str | None = None
-    until: float = math.inf
-
-    def acts_for(self, customer_id: str | None) -> bool:
-        """Tell whether this caller may see and order what is this customer's."""
-        return self.customer_id in (None, customer_id)
-
-    def signed(self, name: str) -> str:
-        """Return the name that a decision is recorded under: a token's subject stands beside whatever the caller says."""
-        return (
-            name
-            if self.subject in ("", name)
-            else f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"
-        )
-
-
 def caller_of(request: Request) -> Caller:
     """Return who makes this request."""
     caller: Caller = request.state.caller
     return caller
-
-
-Known = Annotated[Caller, Depends(caller_of)]
 
 
 def scopes_of(route: str, *, customer: bool) -> list[Scope]:
@@ -103,7 +56,7 @@ def scopes_of(route: str, *, customer: bool) -> list[Scope]:
     return [table[route] for table in tables if route in table]
 
 
-def gate(request: Request, caller: Known) -> None:
+def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
     """Let a caller through to a route.
 
     Raises:

@@ -11,7 +11,8 @@ from contracts.base import STEP_NAME
 from contracts.decisions import Decision, Evidence, StepDecision, StepEvidence
 from contracts.views import OrderView
 from routes import examples
-from routes.orders import Desk, OrderId
+from routes.dependencies import AppSagas
+from routes.orders import OrderId
 from routes.problems import documented
 
 router = APIRouter(tags=["acts"])
@@ -49,21 +50,21 @@ class EvidenceBody(Evidence):
 
 
 @router.post("/orders/{order_id}/cancel", **ACT)
-async def cancel_order(order_id: OrderId, decision: DecisionBody, desk: Desk) -> OrderView:
+async def cancel_order(order_id: OrderId, decision: DecisionBody, desk: AppSagas) -> OrderView:
     """Cancel an order that is not completed yet: it rolls back once the step under way has ended. Repeating this is safe."""
     await desk.act(order_id, "request_cancel", decision)
     return await desk.view(order_id)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
-async def approve_order(order_id: OrderId, decision: DecisionBody, desk: Desk) -> OrderView:
+async def approve_order(order_id: OrderId, decision: DecisionBody, desk: AppSagas) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
     await desk.act(order_id, "request_approve", decision)
     return await desk.view(order_id)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
-async def reject_order(order_id: OrderId, decision: DecisionBody, desk: Desk) -> OrderView:
+async def reject_order(order_id: OrderId, decision: DecisionBody, desk: AppSagas) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
     await desk.act(order_id, "request_reject", decision)
     return await desk.view(order_id)
@@ -71,7 +72,7 @@ async def reject_order(order_id: OrderId, decision: DecisionBody, desk: Desk) ->
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
 async def retry_step(
-    order_id: OrderId, step: StepName, decision: DecisionBody, desk: Desk
+    order_id: OrderId, step: StepName, decision: DecisionBody, desk: AppSagas
 ) -> OrderView:
     """Try the stuck compensation of a step, or a stuck Confirm, now. One that was just begun so has its time first."""
     told = StepDecision(step=step, **decision.model_dump())
@@ -81,7 +82,7 @@ async def retry_step(
 
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
 async def settle_step(
-    order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: Desk
+    order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: AppSagas
 ) -> OrderView:
     """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you.
 

@@ -6,18 +6,17 @@ from collections.abc import Callable
 
 from temporalio.client import Client
 
+from application.errors import ORDER_DATABASE, Away, NotNow
 from application.orders import Sagas
 from application.runs import ANSWER_LIMIT, temporal
-from config import Connection
 from participants.order.service import OrderService
-from routes.problems import Problem, not_now, unavailable
+from process import Connection
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration
 
 LOG = logging.getLogger("api")
 
 PARTICIPANT = "order"
-DATABASE = "the order service's database"
 
 FIRST_LOOK_SECONDS = 1
 """So long the API's start waits for the door to open, so that the first caller finds it open where nothing is wrong."""
@@ -63,17 +62,17 @@ class Door:
         self._sagas: Sagas | None = None
         self.looked = asyncio.Event()
         """Set once it was looked for the first time."""
-        self._why = unavailable(DATABASE).document.detail
+        self._why = str(Away(ORDER_DATABASE))
         self._told = ""
 
     def sagas(self) -> Sagas:
         """Return the orders' sagas.
 
         Raises:
-            Problem: 503, with what is missing.
+            NotNow: the door is shut; the error says what is missing.
         """
         if self._sagas is None:
-            raise not_now(self._why)
+            raise NotNow(self._why)
         return self._sagas
 
     async def keep(self) -> None:
@@ -91,13 +90,11 @@ class Door:
             await self._compare(registration)
         except self._database_away as error:
             self._shut(
-                unavailable(DATABASE).document.detail,
-                f"{DATABASE} gives no answer: {error.__cause__ or error}",
+                str(Away(ORDER_DATABASE)),
+                f"{ORDER_DATABASE} gives no answer: {error.__cause__ or error}",
             )
-        except ForeignDatabase as error:
+        except (ForeignDatabase, NotNow) as error:
             self._shut(str(error), str(error))
-        except Problem as problem:
-            self._shut(problem.document.detail, problem.document.detail)
         else:
             if self._sagas is None:
                 self._sagas = self._build(self._client, orders)
@@ -125,13 +122,13 @@ class Door:
 
         Raises:
             ForeignDatabase: it is not.
-            Problem: nobody can tell now, and it had no name before.
+            NotNow: nobody can tell now, and it had no name before.
         """
         try:
             async with temporal(ANSWER_LIMIT):
                 await registration.check()
             self._had_a_name = True
-        except Problem:
+        except NotNow:
             if not self._had_a_name:
                 raise
 

@@ -13,13 +13,14 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from application.errors import ServiceError
 from application.orders import Sagas
 from application.timeline import Teller
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
-from routes.access import Known
-from routes.orders import Desk, OrderId
-from routes.problems import Problem, documented
+from routes.dependencies import AppSagas, RequestCaller
+from routes.orders import OrderId
+from routes.problems import documented
 
 router = APIRouter(tags=["orders"])
 
@@ -80,7 +81,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def found(order_id: OrderId, desk: Desk, last_event_id: LastEventId = None) -> OrderView:
+async def found(order_id: OrderId, desk: AppSagas, last_event_id: LastEventId = None) -> OrderView:
     """Return the order as it stands, before the stream begins: what is wrong is told as a problem.
 
     Raises:
@@ -99,8 +100,8 @@ async def found(order_id: OrderId, desk: Desk, last_event_id: LastEventId = None
 )
 async def order_events(
     view: Annotated[OrderView, Depends(found)],
-    desk: Desk,
-    caller: Known,
+    desk: AppSagas,
+    caller: RequestCaller,
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream an order's timeline: what happened so far, then live, each entry under its kind as the event's name.
@@ -112,12 +113,12 @@ async def order_events(
     heard = Heard(_place(last_event_id, view))
     while time.time() < caller.until:
         with suppress(
-            Problem
+            ServiceError
         ):  # Temporal is away: nothing is lost, and the stream goes on when it is back
             async for place, told in _before(caller.until, _story(view, desk, heard)):
                 if heard.is_new(place, told):
                     yield told
-        with suppress(Problem):
+        with suppress(ServiceError):
             view = await desk.view(view.order_id)
             if view.closed_at is not None:
                 if heard.nothing:  # Temporal is away, and the record knows the order's end

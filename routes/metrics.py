@@ -4,12 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import PlainTextResponse
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Gauge,
     Histogram,
@@ -21,15 +17,13 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_fastapi_instrumentator.metrics import Info
 from temporalio.service import RPCError
 
+from application.errors import Busy, NotNow
 from application.orders import Sagas
 from application.runs import ADDITION_LIMIT
-from application.visibility import RUNNING, Visibility, in_state, is_busy
+from application.visibility import RUNNING, Visibility, in_state
 from application.watch import OLDEST_SECONDS, WEDGED
 from contracts.states import SagaState
 from contracts.views import AttentionCause
-from routes.problems import Problem
-
-router = APIRouter()
 
 COUNT_SECONDS = 10
 """Visibility is asked to count no more often than this, however many ask for figures: it allows few calls a second."""
@@ -38,9 +32,6 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LASTING = (SagaState.AWAITING_REVIEW, SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK)
 UNKNOWN = float("nan")
-TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
-}
 
 
 class Metrics:
@@ -120,8 +111,8 @@ class Metrics:
                 state: await visibility.count(in_state(state), ADDITION_LIMIT) for state in LASTING
             }
             wedged = await visibility.count(WEDGED, ADDITION_LIMIT)
-        except (Problem, RPCError) as error:
-            busy = isinstance(error, Problem) and is_busy(error)
+        except (NotNow, RPCError) as error:
+            busy = isinstance(error, Busy)
             self._temporal.set(busy)
             if not busy or time.monotonic() - self._known_at > OLDEST_SECONDS:
                 self._sagas.clear()
@@ -141,18 +132,10 @@ class Metrics:
         """Count the orders that need a person, as the list shows them."""
         total = UNKNOWN
         counts = dict.fromkeys(AttentionCause, UNKNOWN)
-        with suppress(Problem, RPCError, *self._database_away):
+        with suppress(NotNow, RPCError, *self._database_away):
             seen = await desk().known.watch.seen()
             total = float(seen.count)
             counts |= seen.counts
         self._calling.set(total)
         for cause, count in counts.items():
             self._calling_by_cause.labels(cause).set(count)
-
-
-@router.get("/metrics", tags=["health"], response_class=PlainTextResponse, responses=TEXT)
-async def read_metrics(request: Request) -> Response:
-    """Return figures for monitoring in the text format of Prometheus."""
-    metrics: Metrics = request.app.state.metrics
-    figures = await metrics.read(request.app.state.sagas, request.app.state.visibility)
-    return Response(figures, media_type=CONTENT_TYPE_LATEST)

@@ -7,20 +7,22 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, StringConstraints
 
+from application import prices
+from application.errors import NotNow, PricesWrong
 from application.order_list import Asked
-from application.orders import Sagas
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.money import CurrencyInUse
-from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
+from contracts.placing import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
-from routes import examples, prices
+from routes import examples
 from routes.access import caller_of, forbidden
-from routes.problems import Problem, documented
-from routes.shop import shop_of
+from routes.dependencies import AppSagas, shop_of
+from routes.problems import Problem, documented, problem_of
 
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
@@ -32,13 +34,6 @@ OrderId = Annotated[
 ]
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
-
-async def sagas(request: Request) -> Sagas:
-    """Return the app's sagas as the caller may see them."""
-    return request.app.state.sagas().seen_by(caller_of(request))  # type: ignore[no-any-return]
-
-
-Desk = Annotated[Sagas, Depends(sagas)]
 
 router = APIRouter(tags=["orders"])
 
@@ -85,7 +80,7 @@ class OrderBody(PlaceOrder):
 )
 async def place_order(
     order: OrderBody,
-    desk: Desk,
+    desk: AppSagas,
     request: Request,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description=ONE_KEY)] = None,
@@ -107,17 +102,19 @@ async def place_order(
     order_id = order.order_id or uuid4().hex
     if idempotency_key:
         order_id = await desk.named(idempotency_key, order.order_id)
-    await prices.check(
-        order, request.app.state.order_prices, shop_of(request), partial(desk.knows, order_id)
-    )
+    rule: prices.Rule = request.app.state.order_prices
+    try:
+        await prices.check(order, rule, shop_of(request), partial(desk.knows, order_id))
+    except PricesWrong as error:
+        raise _invalid_prices(error) from error
     try:
         await desk.place(order_id, order, idempotency_key)
         if seconds := _wait_seconds(prefer or ()):
             await desk.closed_within(order_id, seconds)
             response.headers["Preference-Applied"] = f"wait={seconds}"
         view = await desk.view(order_id)
-    except Problem as problem:
-        raise _perhaps_placed(problem, order_id) from problem
+    except NotNow as error:
+        raise _perhaps_placed(error, order_id) from error
     response.status_code = (
         HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
     )
@@ -128,7 +125,7 @@ async def place_order(
 @router.get(
     "/orders", responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 )
-async def list_orders(asked: Annotated[Asked, Query()], desk: Desk) -> OrderList:
+async def list_orders(asked: Annotated[Asked, Query()], desk: AppSagas) -> OrderList:
     """Return orders, newest first, without their timelines; follow `next` for more.
 
     An order is listed once it is on record, moments after it was placed; one that needs attention, in any case. Orders that are
@@ -144,19 +141,34 @@ async def list_orders(asked: Annotated[Asked, Query()], desk: Desk) -> OrderList
         HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 )
-async def read_order(order_id: OrderId, desk: Desk) -> OrderView:
+async def read_order(order_id: OrderId, desk: AppSagas) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
     return await desk.view(order_id)
 
 
-def _perhaps_placed(problem: Problem, order_id: str) -> Problem:
-    """Tell who gets no answer under which id the order may have been placed all the same: asking again shall not be another."""
-    if problem.document.status != HTTPStatus.SERVICE_UNAVAILABLE:
-        return problem
+def _invalid_prices(error: PricesWrong) -> RequestValidationError:
+    """Return the error as pydantic tells of fields, with their places in the body."""
+    return RequestValidationError(
+        [
+            {"loc": ("body", "lines", number, "unit_price_minor"), "msg": why, "type": "price"}
+            for number, why in error.lines.items()
+        ]
+    )
+
+
+def _perhaps_placed(error: NotNow, order_id: str) -> Problem:
+    """Return the problem of a caller who gets no answer, with the id the order may be placed under.
+
+    So that asking again does not place another order.
+    """
+    problem = problem_of(error)
     repeat = f'look at Location, or repeat it with "order_id": "{order_id}"'
-    detail = f"{problem.document.detail}; the order may have been placed: {repeat}"
-    headers = {**(problem.headers or {}), "Location": f"/orders/{order_id}"}
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers=headers)
+    return Problem(
+        HTTPStatus(problem.document.status),
+        "unavailable",
+        f"{problem.document.detail}; the order may have been placed: {repeat}",
+        headers={**(problem.headers or {}), "Location": f"/orders/{order_id}"},
+    )
 
 
 def _wait_seconds(preferences: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from limits import RateLimitItem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from routes.access import Caller
+from application.caller import Caller
 from routes.problems import Problem, answer
 
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})

@@ -7,10 +7,11 @@ from typing import Any
 
 import jwt
 
+from application.caller import Caller
 from config import Settings
 from contracts.base import IDENTIFIER
 from contracts.text import flaw
-from routes.access import Caller, unauthorized
+from routes.access import unauthorized
 from routes.keys import INVALID, Keys
 
 MOST_SUBJECT = 128

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
 
-from contracts.order import OrderEntry, OrderRecord, OrderSummary
+from contracts.record import OrderEntry, OrderRecord, OrderSummary
 from contracts.states import OrderStatus
 from participants.order.tables import FAILED, FAILURE_REASON, LINES, ORDERS
 

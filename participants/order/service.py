@@ -11,13 +11,12 @@ from contracts.order import (
     ConfirmOrderCommand,
     OrderCancelledEvent,
     OrderConfirmedEvent,
-    OrderEntry,
-    OrderRecord,
     OrderRegisteredEvent,
     OrderRejectedEvent,
-    PlaceOrder,
     RegisterOrderCommand,
 )
+from contracts.placing import PlaceOrder
+from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order import reads
 from participants.order.reads import Wanted
