@@ -29,10 +29,11 @@ from application.prices import PriceRule
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
-from config import Connection, Settings, leave, read_settings
+from config import Settings, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
+from process import Connection, leave
 from routes import (
     access,
     acts,

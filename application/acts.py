@@ -14,7 +14,7 @@ from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from application.timeline import tell
 from contracts.decisions import Decision, act_of
-from contracts.order import order_id_of
+from contracts.ids import order_id_of
 
 BETWEEN_RUNS_SECONDS = 0.1
 """An act that comes while one run of a saga ends and another begins is told again after this."""

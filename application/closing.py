@@ -6,7 +6,7 @@ from contextlib import suppress
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from participants.order.reads import OrderReads
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.views import Links
 
 

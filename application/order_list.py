@@ -13,7 +13,8 @@ from application.order_view import STATUS, Run, entry_to_come, listed
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
 from application.visibility import Visibility, in_state
 from application.watch import Watch
-from contracts.order import OrderEntry, saga_id
+from contracts.ids import saga_id
+from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, ListedOrder, OrderList
 from participants.order.filters import OrderFilter, Position

@@ -33,7 +33,8 @@ from application.visibility import Visibility
 from application.watch import Watch
 from contracts.base import digest
 from contracts.decisions import Decision
-from contracts.order import PlaceOrder, saga_id
+from contracts.ids import saga_id
+from contracts.placing import PlaceOrder
 from contracts.states import CLOSED, OrderStatus
 from contracts.views import OrderList, OrderView, Overview, TimelineEntry
 from participants.order.service import OrderService

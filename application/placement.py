@@ -12,7 +12,8 @@ from application.errors import Away, OrderIdTaken, RequestKeyReused
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from contracts import stubs
 from contracts.base import digest
-from contracts.order import PlaceOrder, saga_id
+from contracts.ids import saga_id
+from contracts.placing import PlaceOrder
 from contracts.prose import describe, itemise
 from contracts.states import SagaState
 from participants.order.service import OrderService

@@ -6,7 +6,7 @@ from typing import Literal
 from application.errors import NotNow, PricesWrong
 from application.shop import Shop
 from contracts.money import money
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 
 Rule = Literal["caller", "at_least_list", "list"]
 

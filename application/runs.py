@@ -17,7 +17,7 @@ from application.broadcast import Shared
 from application.chain import Before, Chain, Piece
 from application.errors import Away, Busy, NotAllowed
 from application.order_view import Run
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.states import SagaState
 from temporal_saga.access import refusal
 from temporal_saga.history import Moment, tries

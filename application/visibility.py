@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.order_view import Run
 from application.runs import temporal
-from contracts.order import order_id_of
+from contracts.ids import order_id_of
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
 

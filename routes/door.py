@@ -12,7 +12,7 @@ from temporalio.client import Client
 from application.errors import ORDER_DATABASE, Away, NotNow
 from application.orders import Orders
 from application.runs import ANSWER_LIMIT, temporal
-from config import Connection
+from process import Connection
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration
 

@@ -13,7 +13,7 @@ from application.errors import PerhapsPlaced, PricesWrong
 from application.order_query import ListQuery
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.money import CurrencyInUse
-from contracts.order import MAX_REQUEST_KEY, OrderLine, PlaceOrder
+from contracts.placing import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
 from routes import examples

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings, read_settings
-from contracts.order import PlaceOrder
 from contracts.payment import WalletView
+from contracts.placing import PlaceOrder
 from contracts.stock import StockView
 from operations.shop.shop_days import CURRENCY, ShopData, read_days
 from participants.payment.service import PaymentService

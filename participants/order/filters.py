@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from contracts.order import OrderSummary
+from contracts.record import OrderSummary
 from contracts.states import OrderStatus
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from contracts.order import OrderEntry, OrderRecord
+from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, StateMove
 from participants.order.filters import OrderFilter
 from participants.order.tables import FAILED, FAILURE_REASON, LINES, MOVES, ORDERS

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from contracts.order import OrderEntry, OrderRecord
+from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, StateMove
 from participants.order import queries
 from participants.order.filters import OrderFilter

@@ -13,9 +13,9 @@ from contracts.order import (
     OrderConfirmedEvent,
     OrderRegisteredEvent,
     OrderRejectedEvent,
-    PlaceOrder,
     RegisterOrderCommand,
 )
+from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order.queries import find_row
 from participants.order.reads import OrderReads

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from application.order_view import IN_WORDS
 from contracts.base import Refusal
-from contracts.order import Failure as Told
-from contracts.order import OrderRejectedEvent, PlaceOrder, RegisterOrderCommand
+from contracts.order import OrderRejectedEvent, RegisterOrderCommand
 from contracts.payment import PaymentFailedEvent, ProcessPaymentCommand, WalletView
+from contracts.placing import PlaceOrder
 from contracts.prose import FOR_CUSTOMERS
+from contracts.record import Failure as Told
 from contracts.states import FailureReason
 from contracts.stock import DecreaseStockCommand, StockDecreaseFailedEvent, StockView
 from contracts.views import FailureView

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from config import Settings
-from contracts.order import Compensation, Failure, OrderLine, PlaceOrder, Settlement
 from contracts.payment import WalletView
+from contracts.placing import OrderLine, PlaceOrder
+from contracts.record import Compensation, Failure, Settlement
 from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService

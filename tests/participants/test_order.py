@@ -10,17 +10,13 @@ import sqlalchemy as sa
 from contracts.base import MAX_LINES
 from contracts.order import (
     CancelOrderCommand,
-    Compensation,
-    DraftOrder,
-    Failure,
     OrderCancelledEvent,
     OrderConfirmedEvent,
-    OrderLine,
-    OrderRecord,
     OrderRegisteredEvent,
     OrderRejectedEvent,
-    PlaceOrder,
 )
+from contracts.placing import DraftOrder, OrderLine, PlaceOrder
+from contracts.record import Compensation, Failure, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS

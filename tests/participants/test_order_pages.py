@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from contracts.order import DraftOrder, Failure, OrderEntry
+from contracts.placing import DraftOrder
+from contracts.record import Failure, OrderEntry
 from contracts.states import OrderStatus
 from participants.order import queries
 from participants.order.filters import OrderFilter, Position

@@ -26,7 +26,7 @@ from application.errors import Away
 from application.placement import Placement
 from application.runs import Runs
 from contracts.base import digest
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from tests.stack import WAIT_SECONDS, Stack, order, until

@@ -19,7 +19,8 @@ from application.runs import Runs
 from application.visibility import MOST_RUNS, SagaRuns, Visibility
 from application.watch import Watch
 from contracts.base import MAX_LINES
-from contracts.order import DraftOrder, Failure
+from contracts.placing import DraftOrder
+from contracts.record import Failure
 from contracts.views import Links
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
