@@ -53,7 +53,7 @@ def raise_descriptors() -> None:
 
 
 def most_connections() -> int:
-    """Return how many connections there may be, so that descriptors are left for what else is open."""
+    """Return how many connections there may be; descriptors are left for what else is open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MOST_DESCRIPTORS)
     return max(LEAST_CONNECTIONS, most - BACKLOG - OWN_DESCRIPTORS)

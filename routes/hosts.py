@@ -97,7 +97,7 @@ class Hosts:
         return self._beyond_loopback or address.is_loopback
 
     def _may_ask(self, origin: str, host: str) -> bool:
-        """Tell whether an origin is the host and port that is asked, or one that a setting names."""
+        """Tell whether an origin is the host that is asked, or one that a setting names."""
         if origin in self._origins:
             return True
         told = ORIGIN.fullmatch(origin.lower())

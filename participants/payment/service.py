@@ -58,7 +58,7 @@ class PaymentService:
 
         def charge(connection: sa.Connection) -> PaymentFailedEvent | None:
             while not _take(connection, command):
-                # If money comes in before the lock, nothing is declined, and the next round takes it.
+                # If money comes in before the lock, the next round takes it.
                 if decline := _decline(command, _lock(connection, command.customer_id)):
                     return decline
             payment = command.model_dump(
