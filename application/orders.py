@@ -154,9 +154,9 @@ class Orders:
         teller = Teller()
         async for place, moment in self._runs.follow(order_id):
             entry = teller.tell(moment)
-            shown = entry if caller.customer_id is None else entry_for_customer(entry)
-            if shown is not None:
-                yield place, shown
+            visible = entry if caller.customer_id is None else entry_for_customer(entry)
+            if visible is not None:
+                yield place, visible
 
     async def act(
         self,
