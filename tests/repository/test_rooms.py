@@ -181,7 +181,7 @@ def late():
         ("routes/new.py", "from participants import stock"),
         ("routes/lookups.py", "from participants.stock.service import StockService"),
         ("routes/orders.py", "import_module('temporal_saga.saga')"),
-        ("operations/up/system.py", "import worker"),
+        ("operations/up/supervision.py", "import worker"),
         ("operations/new/deep.py", "from api import create_app"),
         ("operations/shop/seed.py", "import requests"),
         ("api.py", "from workflows.order import OrderSaga"),
