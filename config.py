@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, Self, cast
 from urllib.parse import urlsplit
 
 from limits import parse
@@ -21,6 +21,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    create_model,
     field_validator,
     model_validator,
 )
@@ -30,6 +31,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfigProfile, ClientConnectConfig
 from temporalio.service import RetryConfig
 
+from contracts.steps import PARTICIPANTS
 from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
 
@@ -57,7 +59,27 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 """Several values in one variable, with commas between them."""
 
 
-class Settings(BaseSettings):
+if TYPE_CHECKING:
+    DatabaseSettings = BaseSettings
+else:
+    DatabaseSettings = create_model(
+        "DatabaseSettings",
+        __base__=BaseSettings,
+        **{
+            f"{name}_database_url": (
+                str,
+                Field(
+                    default="",
+                    description=f"the {name} service's database; SQLite in data_dir when empty",
+                ),
+            )
+            for name in PARTICIPANTS
+        },
+    )
+    """Each participant's database URL; read by `Settings.database_url`."""
+
+
+class Settings(DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
@@ -66,12 +88,6 @@ class Settings(BaseSettings):
     shop: Literal["sample", "none"] = Field(
         default="sample", description="what `make up` fills an empty shop with"
     )
-
-    order_database_url: str = Field(
-        default="", description="the order service's database; SQLite in data_dir when empty"
-    )
-    payment_database_url: str = Field(default="", description="the payment service's; likewise")
-    stock_database_url: str = Field(default="", description="the stock service's; likewise")
 
     temporal_port: int = Field(
         default=7233, ge=1, le=65_535, description="the embedded Temporal server's port"
@@ -308,7 +324,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _only_databases_that_we_can_open(self) -> Self:
-        for participant in ("order", "payment", "stock"):
+        for participant in PARTICIPANTS:
             try:
                 check_url(self.database_url(participant))
             except ValueError as error:
@@ -318,7 +334,7 @@ class Settings(BaseSettings):
         return self
 
     def database_url(self, participant: str) -> str:
-        """Return the URL of the database that `participant` (order, payment or stock) owns."""
+        """Return the URL of the database that a participant owns."""
         url: str = getattr(self, f"{participant}_database_url")
         return url or f"sqlite:///{self.data_dir.absolute()}/{participant}.db"
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,18 +21,15 @@ from temporalio.client import Client
 from config import Settings, connect
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
+from contracts.steps import PARTICIPANTS
 from contracts.text import cleaned
 from operations.audit.books import CLAIM as BOOKS_CLAIM
 from operations.audit.books import Books, read_books
 from operations.audit.invariants import CannotRead, broken, invariants_of, snapshot
 from operations.audit.sagas import CLAIM as SAGAS_CLAIM
 from operations.audit.sagas import CannotAsk, Sagas, find_endings
-from participants.order.tables import METADATA as ORDER
-from participants.payment.tables import METADATA as PAYMENT
-from participants.stock.tables import METADATA as STOCK
 from temporal_saga.database import open_database
 
-TABLES = {"order": ORDER, "payment": PAYMENT, "stock": STOCK}
 KINDS = "MSEO"
 """The invariants' order: money, stock, effects, orders."""
 
@@ -74,7 +72,7 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         CannotRead: a database is not there, or cannot be read.
     """
     with ExitStack() as stack:
-        databases = {name: stack.enter_context(_opened(settings, name)) for name in TABLES}
+        databases = {name: stack.enter_context(_opened(settings, name)) for name in PARTICIPANTS}
         checks = await asyncio.to_thread(_look_into_each, databases)
         books = await asyncio.to_thread(read_books, databases)
         try:
@@ -163,7 +161,7 @@ def _opened(settings: Settings, participant: str) -> Iterator[sa.Engine]:
         raise CannotRead(f"{setting} names no database: {error}") from error
     try:
         with snapshot(engine) as connection:
-            missing = TABLES[participant].tables.keys() - sa.inspect(connection).get_table_names()
+            missing = tables_of(participant).difference(sa.inspect(connection).get_table_names())
         if missing:
             where = url.render_as_string(hide_password=True)
             raise CannotRead(
@@ -172,6 +170,11 @@ def _opened(settings: Settings, participant: str) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def tables_of(participant: str) -> set[str]:
+    """Return the names of the tables that a participant's service creates."""
+    return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
 def _some(told: Sequence[str]) -> tuple[str, ...]:
@@ -238,7 +241,7 @@ async def main(settings: Settings) -> int:
     except CannotRead as reason:
         print(f"cannot audit: {cleaned(str(reason))}", file=sys.stderr)
         return 2
-    for name in TABLES:
+    for name in PARTICIPANTS:
         _print(
             console,
             f"{name:8}  ",

@@ -24,8 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
 from contracts.placing import PlaceOrder
+from contracts.steps import ROLES
 from operations.shop.seed import SHOP_DAYS, seed, shop_of
 from operations.shop.shop_days import read_days
+from operations.up.configuration import write_configuration
 from operations.up.preflight import (
     MARK,
     CannotStart,
@@ -59,7 +61,7 @@ SHORTEST_RUN_SECONDS = 10
 LAST_WORDS = 3
 MOST_BYTES_OF_A_LINE = 2**20
 
-PARTS = frozenset({"temporal", "orchestrator", "order", "payment", "stock", "api"})
+PARTS = frozenset({"temporal", *ROLES, "api"})
 
 LOOK_SECONDS = 5
 """Between two looks at the data directory."""
@@ -178,7 +180,7 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
     """Start supervisord in the data directory, in a session of its own.
 
     Raises:
-        OSError: this machine has no room for another process.
+        OSError: this machine has no room for another process, or for its configuration.
     """
     as_ourselves = (
         ["-u", str(os.geteuid())] if os.geteuid() == 0 else []
@@ -189,7 +191,7 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
             "-P",
             str(HERE / "runner.py"),
             "-c",
-            str(HERE / "supervisord.conf"),
+            str(write_configuration(settings.data_dir)),
             *as_ourselves,
         ),
         cwd=settings.data_dir,

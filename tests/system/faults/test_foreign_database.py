@@ -11,8 +11,9 @@ from functools import partial
 import httpx
 import pytest
 
+from contracts.steps import ROLES
 from process import LOOK_AGAIN_SECONDS
-from tests.stack import ROLES, ROOT, Stack, free_port, order, until
+from tests.stack import ROOT, Stack, free_port, order, until
 
 pytestmark = pytest.mark.long
 
