@@ -44,6 +44,7 @@ from routes import (
     orders,
     overview,
     problems,
+    steps,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -122,7 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(away)
-    for room in (orders, overview, events, acts, lookups, manage, metrics, console):
+    for room in (orders, overview, steps, events, acts, lookups, manage, metrics, console):
         app.include_router(room.router)
     described = [limits.describe]
     if settings.authenticated:
