@@ -1,4 +1,4 @@
-"""The stock and payment services as the API sees them: looking into their databases, telling them.
+"""The stock and payment services: reading their databases, sending them commands.
 
 A look reads the participant's own read functions over a database opened for reading, and leaves
 nothing durable. What changes something is a command, which the participant's worker takes through
@@ -6,18 +6,17 @@ Temporal, and its fence takes once.
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from datetime import timedelta
-from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Any, Protocol
 from uuid import uuid4
 
-from fastapi import Depends, Request
 from temporalio.client import ActivityFailureError, Client
 from temporalio.common import RetryPolicy
 
+from application.caller import Caller
+from application.errors import Away, KeyReused, NotFound, NotPossible, ServiceError
+from application.lookups import Lookups, Reads
 from application.runs import ANSWER_LIMIT, temporal
 from contracts import stubs
 from contracts.base import digest
@@ -39,154 +38,149 @@ from contracts.stock import (
     StockMovementRefusedEvent,
     StockView,
 )
-from participants.payment.reads import PaymentReads
-from participants.stock.reads import StockReads
-from routes.access import Caller
-from routes.problems import Problem, not_found, unavailable
-
-LOG = logging.getLogger("api")
-
-LOOKS_AT_ONCE = 4
-"""Into one database, by one API process: one that hangs holds up those who ask for it alone."""
 
 FIRST_PAUSE = timedelta(milliseconds=100)
-
-T = TypeVar("T")
 
 Refusal = StockMovementRefusedEvent | DepositRefusedEvent
 NO_SUCH_THING = frozenset({"UNKNOWN_SKU", "UNKNOWN_CUSTOMER"})
 
 
+class Products(Reads, Protocol):
+    """The stock service's own read functions."""
+
+    def product(self, sku: str) -> StockView | None:
+        """Return a product; None when there is none."""
+
+    def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
+        """Return the list price in minor units of each product that has one in a currency."""
+
+
+class Wallets(Reads, Protocol):
+    """The payment service's own read functions."""
+
+    def wallet(self, customer_id: str) -> WalletView | None:
+        """Return a customer's wallet; None when there is none."""
+
+
 class Shop:
-    """What the API asks and tells the stock and payment services."""
+    """What callers ask of the stock and payment services."""
 
     def __init__(
         self,
         client: Client,
-        stock: StockReads,
-        payment: PaymentReads,
+        products: Products,
+        wallets: Wallets,
         failures: tuple[type[Exception], ...],
     ) -> None:
-        """Tell the services through `client`; look into their databases with `stock` and `payment`.
+        """Send commands through `client`; look into databases with `products` and `wallets`.
 
         `failures` is what a look raises while a database does not answer.
         """
         self.client = client
-        self._stock = stock
-        self._payment = payment
-        self._failures: tuple[type[Exception], ...] = (TimeoutError, *failures)
-        names = (stubs.STOCK_QUEUE, stubs.PAYMENT_QUEUE)
-        self._threads = {name: ThreadPoolExecutor(LOOKS_AT_ONCE, name) for name in names}
+        self._stock = Lookups(stubs.STOCK_QUEUE, products, failures)
+        self._payment = Lookups(stubs.PAYMENT_QUEUE, wallets, failures)
 
     def close(self) -> None:
         """Begin no further look."""
-        for threads in self._threads.values():
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._stock.close()
+        self._payment.close()
 
     async def product(self, sku: str) -> StockView:
         """Return a product.
 
         Raises:
-            Problem: 404 when there is none; 503 when the stock service's database gives no answer.
+            NotFound: there is none.
+            NotNow: the stock service's database gives no answer.
         """
-        found = await self._look(stubs.STOCK_QUEUE, lambda: self._stock.product(sku))
+        found = await self._stock.read(self.client, lambda reads: reads.product(sku))
         if found is None:
-            raise not_found(f"product {sku}")
+            raise NotFound.of(f"product {sku}")
         return found
 
     async def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
         """Return the list price in minor units of each product that has one in a currency.
 
         Raises:
-            Problem: 503 when the stock service's database gives no answer.
+            NotNow: the stock service's database gives no answer.
         """
-        asked = set(skus)
-        return await self._look(stubs.STOCK_QUEUE, lambda: self._stock.list_prices(asked, currency))
+        distinct = set(skus)
+        return await self._stock.read(
+            self.client, lambda reads: reads.list_prices(distinct, currency)
+        )
 
     async def wallet(self, customer_id: str) -> WalletView:
         """Return a customer's wallet.
 
         Raises:
-            Problem: 404 when there is none; 503 when the payment service's database gives no answer.
+            NotFound: there is none.
+            NotNow: the payment service's database gives no answer.
         """
-        found = await self._look(stubs.PAYMENT_QUEUE, lambda: self._payment.wallet(customer_id))
+        found = await self._payment.read(self.client, lambda reads: reads.wallet(customer_id))
         if found is None:
-            raise not_found(f"customer {customer_id}")
+            raise NotFound.of(f"customer {customer_id}")
         return found
 
     async def offer(self, products: tuple[ProductOffer, ...]) -> ProductsOfferedEvent:
         """Add the products that are new, and give the others their names and prices.
 
         Raises:
-            Problem: 503 when the stock service gives no answer; it may have heard, and repeating is
-                safe.
+            NotNow: the stock service gives no answer; it may have heard, and repeating is safe.
         """
         command = OfferProductsCommand(idempotency_key=f"offer/{uuid4().hex}", products=products)
-        told: ProductsOfferedEvent = await self._tell(
+        event: ProductsOfferedEvent = await self._send(
             stubs.STOCK_QUEUE, stubs.offer_products, command
         )
-        return told
+        return event
 
     async def move(self, caller: Caller, key: str, **movement: Any) -> StockMovedEvent:
         """Move stock that no order moves; what one caller says again under the same key moves once.
 
         Raises:
-            Problem: 404, 409 or 422 when it is refused; 503 when the stock service gives no answer.
+            NotFound, NotPossible, KeyReused: it is refused.
+            NotNow: the stock service gives no answer.
         """
         name = digest(["movement", caller.subject, key])[:32]
         command = MoveStockCommand(
             idempotency_key=f"movement/{name}", by=caller.subject, **movement
         )
-        told: StockMovedEvent | StockMovementRefusedEvent = await self._tell(
+        event: StockMovedEvent | StockMovementRefusedEvent = await self._send(
             stubs.STOCK_QUEUE, stubs.move_stock, command
         )
-        if isinstance(told, StockMovementRefusedEvent):
-            raise _problem(told)
-        return told
+        if isinstance(event, StockMovementRefusedEvent):
+            raise _refused(event)
+        return event
 
     async def open_wallets(self, wallets: tuple[WalletOpening, ...]) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet.
 
         Raises:
-            Problem: 503 when the payment service gives no answer; it may have heard, and repeating
-                is safe.
+            NotNow: the payment service gives no answer; it may have heard, and repeating is safe.
         """
         command = OpenWalletsCommand(idempotency_key=f"opening/{uuid4().hex}", wallets=wallets)
-        told: WalletsOpenedEvent = await self._tell(
+        event: WalletsOpenedEvent = await self._send(
             stubs.PAYMENT_QUEUE, stubs.open_wallets, command
         )
-        return told
+        return event
 
     async def deposit(self, caller: Caller, key: str, **deposit: Any) -> MoneyDepositedEvent:
         """Put money into a wallet; what one caller says again under the same key moves once.
 
         Raises:
-            Problem: 404, 409 or 422 when it is refused; 503 when the payment service gives no
-                answer.
+            NotFound, NotPossible, KeyReused: it is refused.
+            NotNow: the payment service gives no answer.
         """
         name = digest(["deposit", caller.subject, key])[:32]
         command = DepositMoneyCommand(
             idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
         )
-        told: MoneyDepositedEvent | DepositRefusedEvent = await self._tell(
+        event: MoneyDepositedEvent | DepositRefusedEvent = await self._send(
             stubs.PAYMENT_QUEUE, stubs.deposit_money, command
         )
-        if isinstance(told, DepositRefusedEvent):
-            raise _problem(told)
-        return told
+        if isinstance(event, DepositRefusedEvent):
+            raise _refused(event)
+        return event
 
-    async def _look(self, participant: str, read: Callable[[], T]) -> T:
-        """Read from a participant's database, within the time that a caller is given."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                return await loop.run_in_executor(self._threads[participant], read)
-        except self._failures as error:
-            why = " ".join(str(error.__cause__ or error).split()) or "not in time"
-            LOG.warning("the %s service's database gives no answer: %s", participant, why)
-            raise unavailable(f"the {participant} service's database") from error
-
-    async def _tell(self, participant: str, activity: Any, command: Any) -> Any:
+    async def _send(self, participant: str, activity: Any, command: Any) -> Any:
         """Have a participant's worker obey a command, by a standalone activity on its queue."""
         try:
             async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
@@ -200,22 +194,13 @@ class Shop:
                     retry_policy=RetryPolicy(initial_interval=FIRST_PAUSE),
                 )
         except (ActivityFailureError, TimeoutError) as error:
-            raise unavailable(f"the {participant} service") from error
+            raise Away(f"the {participant} service") from error
 
 
-def _problem(refusal: Refusal) -> Problem:
-    """Return the problem of what a participant refuses."""
+def _refused(refusal: Refusal) -> ServiceError:
+    """Return the error of what a participant refuses."""
     if refusal.reason in NO_SUCH_THING:
-        return Problem(HTTPStatus.NOT_FOUND, "not-found", refusal.message)
+        return NotFound(refusal.message)
     if refusal.reason == "KEY_REUSED":
-        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "key-reused", refusal.message)
-    return Problem(HTTPStatus.CONFLICT, "not-possible", refusal.message)
-
-
-def shop_of(request: Request) -> Shop:
-    """Return the app's shop."""
-    shop: Shop = request.app.state.shop
-    return shop
-
-
-Counter = Annotated[Shop, Depends(shop_of)]
+        return KeyReused(refusal.message)
+    return NotPossible(refusal.message)
