@@ -14,8 +14,8 @@ from config import Settings
 from operations.audit.invariants import CannotRead, snapshot
 from operations.audit.report import Report, audit, show
 from participants.payment.tables import WALLETS
-from tests.participants.commands import pay, take
-from tests.participants.shop import CAP, MUG, Shop, settled
+from tests.commands import pay, take
+from tests.shop import CAP, MUG, Shop, settled
 from tests.stack import ROOT, free_port
 
 ALL = ["M1", "M2", "S1", "E1", "E2", "O1", "O2", "O3"]

@@ -23,9 +23,9 @@ from contracts.states import OrderStatus
 from operations.audit.report import Report, audit
 from operations.audit.sagas import Run, Sagas, disagreement
 from process import connect
-from tests.participants.shop import CAP, MUG, Shop, order_of
+from tests import temporal_server
+from tests.shop import CAP, MUG, Shop, order_of
 from tests.stack import free_port
-from tests.workflows import stage
 from worker import orchestrator
 
 UNTIL_SECONDS = 60
@@ -35,7 +35,7 @@ ALL = (stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE)
 @pytest.fixture
 async def temporal() -> AsyncIterator[Client]:
     """A server of the test's own."""
-    async with stage.temporal() as client:
+    async with temporal_server.running() as client:
         yield client
 
 
