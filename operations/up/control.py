@@ -1,7 +1,7 @@
-"""`make ps`, `stop`, `start`, `restart`, `logs`: looks at one part of the system that `make up` runs, and turns it off and on.
+"""`make ps`, `stop`, `start`, `restart`, `logs`: control of the parts that `make up` runs.
 
-They ask supervisord, through its socket in DATA_DIR. Exit codes: 0 when it is done, 1 when it cannot
-be, 2 when no part is of that name.
+They ask supervisord, through its socket in DATA_DIR. Exit codes: 0 when it is done, 1 when it
+cannot be, 2 when there is no part of that name.
 """
 
 import argparse
@@ -17,16 +17,16 @@ from typing import Any
 
 from config import Settings
 from operations.up.preflight import CannotStart, read_settings
-from operations.up.system import PARTS
+from operations.up.reports import PARTS
 
 SOCKET = "supervisord.sock"
 ADDRESS = "http://order-saga:order-saga@supervisord"
-"""Name and password of operations/up/supervisord.conf; the host goes unread, as the connection is a socket of this machine."""
+"""Name and password of supervisord.conf; the host is unused: the connection is a local socket."""
 
 ANSWER_SECONDS = 60
-"""Longer than any part takes to stop, by operations/up/supervisord.conf."""
+"""Longer than any part takes to stop, by supervisord.conf."""
 
-STANDING = {
+STATES = {
     "RUNNING": "runs",
     "STARTING": "starts",
     "STOPPING": "stops",
@@ -35,17 +35,17 @@ STANDING = {
     "FATAL": "does not come up, and was given up",
     "EXITED": "died, and is started again",
 }
-"""By state of supervisord: how a part stands, in words."""
+"""By state of supervisord: the state of a part, in words."""
 
-IS_SO_ALREADY = {"start": "ALREADY_STARTED", "stop": "NOT_RUNNING"}
+ALREADY_SO = {"start": "ALREADY_STARTED", "stop": "NOT_RUNNING"}
 
 
 class CannotDo(Exception):
-    """The system is not there or does not do it; the message says which, and why."""
+    """There is no system, or it does not do what is asked; the message says why."""
 
 
 class _Transport(xmlrpc.client.Transport):
-    """Reaches a server by a socket whose name is short enough: one in the current folder."""
+    """Reaches a server by a socket in the current folder, whose name is short enough for one."""
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
         """Connect."""
@@ -69,20 +69,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("act", choices=["ps", "stop", "start", "restart", "logs"])
     parser.add_argument("parts", metavar="part", nargs="*")
     parser.add_argument("--follow", action="store_true", help="of logs: show also what comes")
-    given = parser.parse_args(arguments)
-    if problem := _problem(given.act, given.parts):
+    options = parser.parse_args(arguments)
+    if problem := _problem(options.act, options.parts):
         print(problem, file=sys.stderr)
         return 2
     try:
         settings = read_settings()
-        if given.act == "logs":
-            logs(settings, given.parts or sorted(PARTS), follow=given.follow)
+        if options.act == "logs":
+            logs(settings, options.parts or sorted(PARTS), follow=options.follow)
         supervisord = connect(settings.data_dir)
-        if given.act == "ps":
-            print("\n".join(described(supervisord.getAllProcessInfo())))
+        if options.act == "ps":
+            print("\n".join(describe(supervisord.getAllProcessInfo())))
         else:
-            for part in given.parts:
-                print(change(supervisord, given.act, part))
+            for part in options.parts:
+                print(change(supervisord, options.act, part))
     except CannotStart as reason:
         print(f"cannot look: {reason}", file=sys.stderr)
     except CannotDo as reason:
@@ -119,27 +119,28 @@ def connect(data_dir: Path) -> Any:
         server.supervisor.getState()
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
         raise CannotDo(
-            f"no `make up` runs on DATA_DIR={data_dir}: start it, or name the one that runs with DATA_DIR"
+            f"no `make up` runs on DATA_DIR={data_dir}: start it, "
+            "or name the one that runs with DATA_DIR"
         ) from error
     return server.supervisor
 
 
-def described(found: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a line for each part: how it stands, for how long, its process, and why it does not come up."""
+def describe(processes: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a line for each part: its state, for how long, its process or why there is none."""
     now = time.time()
     lines = []
-    for part in sorted(found, key=lambda part: part["name"]):
+    for part in sorted(processes, key=lambda part: part["name"]):
         state = part["statename"]
         since = part["start"] if state in {"RUNNING", "STARTING"} else part["stop"]
-        lasted = f"for {_lasting(now - since)}" if since else ""
+        duration = f"for {_duration(now - since)}" if since else ""
         process = f"process {part['pid']}" if part["pid"] else part["spawnerr"]
         lines.append(
-            f"{part['name']:12}  {STANDING.get(state, state):8}  {lasted:12}  {process}".rstrip()
+            f"{part['name']:12}  {STATES.get(state, state):8}  {duration:12}  {process}".rstrip()
         )
     return lines
 
 
-def _lasting(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 2 * 60:
         return f"{max(seconds, 0):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 2 * 3600 else f"{seconds / 3600:.0f} h"
@@ -154,19 +155,20 @@ def change(supervisord: Any, act: str, part: str) -> str:
     names = {
         info["name"]: f"{info['group']}:{info['name']}" for info in supervisord.getAllProcessInfo()
     }
-    told = f"{part} runs"
+    result = f"{part} runs"
     for step in ("stop", "start") if act == "restart" else (act,):
         call = supervisord.stopProcess if step == "stop" else supervisord.startProcess
         try:
             call(names[part])
-            told = f"{part} is stopped" if step == "stop" else f"{part} runs"
+            result = f"{part} is stopped" if step == "stop" else f"{part} runs"
         except xmlrpc.client.Fault as fault:
-            if not fault.faultString.startswith(IS_SO_ALREADY[step]):
+            if not fault.faultString.startswith(ALREADY_SO[step]):
                 raise CannotDo(
-                    f"{part} does not {step}: {fault.faultString}; `make logs PART={part}` shows its log"
+                    f"{part} does not {step}: {fault.faultString}; "
+                    f"`make logs PART={part}` shows its log"
                 ) from fault
-            told = f"{part} was stopped already" if step == "stop" else f"{part} runs already"
-    return told
+            result = f"{part} was stopped already" if step == "stop" else f"{part} runs already"
+    return result
 
 
 def logs(settings: Settings, parts: Sequence[str], *, follow: bool) -> None:
@@ -180,7 +182,8 @@ def logs(settings: Settings, parts: Sequence[str], *, follow: bool) -> None:
         raise CannotDo(
             f"there is no log in {settings.data_dir / 'log'}: DATA_DIR says where to look"
         )
-    os.execvp("tail", ["tail", "-n", "50", *(["-F"] if follow else []), *map(str, files)])  # noqa: S606, S607  # no shell
+    command = ["tail", "-n", "50", *(["-F"] if follow else []), *map(str, files)]
+    os.execvp(command[0], command)  # noqa: S606  # no shell is needed
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ from contracts import stubs
 from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent
 from contracts.placing import OrderLine
 from contracts.states import OrderStatus
-from operations.audit.report import Report, audit
-from operations.audit.sagas import Run, Sagas, disagreement
+from operations.audit.audit import Report, audit
+from operations.audit.saga_reconciliation import discrepancy
+from operations.audit.sagas import Run, Sagas
 from process import connect
 from tests import temporal_server
 from tests.shop import CAP, MUG, Shop, order_of
@@ -263,14 +264,14 @@ async def test_an_order_whose_confirm_a_person_settled_is_listed(
                     return bool((await saga.query("status"))["needs_attention"])
 
                 await until(is_stuck, "the Confirm is stuck")
-                assert (await audit(empty_shop.settings, temporal)).settled == ()
+                assert (await audit(empty_shop.settings, temporal)).settlements == ()
                 broken.clear()
                 await saga.execute_update("request_settle_step", told)
                 await ended(saga)
     report = await audit(empty_shop.settings, temporal)
     assert violated(report) == {}
     assert report.orders == {"CONFIRMED": 1}
-    (line,) = report.settled
+    (line,) = report.settlements
     assert line.startswith("order settled was closed: otto settled ConfirmOrderCommand, ")
     assert line.endswith(" UTC: put right; evidence: ticket 12")
 
@@ -353,7 +354,7 @@ def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
         or (status, saga) in ends_alike
         or (saga is None and status is not OrderStatus.PENDING)
     )
-    assert (disagreement(status, Run(saga) if saga else None) is None) == agree
+    assert (discrepancy(status, Run(saga) if saga else None) is None) == agree
 
 
 @pytest.mark.parametrize(
@@ -361,4 +362,4 @@ def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
 )
 def test_a_workflow_task_may_be_tried_twice(attempt: int, told: str | None) -> None:
     """A task may fail once, with its worker; at the third attempt something is wrong with the saga."""
-    assert disagreement(None, Run(RUNNING, attempt=attempt)) == told
+    assert discrepancy(None, Run(RUNNING, attempt=attempt)) == told
