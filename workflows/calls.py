@@ -9,9 +9,34 @@ from contracts.order import OrderRegisteredEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.placing import PlaceOrder
 from contracts.prose import count
+from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.call import Call
-from workflows.record import Record
+from temporal_saga.on_record import Closing, EarlierRun, Opening
+from temporal_saga.saga import Branch
+from workflows.record import CLOSED_BY, Record
+
+
+def opening(record: Record) -> Opening[RegisterOrderCommand, OrderRegisteredEvent]:
+    """Open the order's record, and hear how an earlier run stands there."""
+    return Opening(register_order(record), _earlier_run)
+
+
+def closing(record: Record) -> Closing | None:
+    """Close the order's record; what names no order has none."""
+    if record.order_id is None:
+        return None
+    return Closing(CLOSED_BY, confirm_order(record), cancel_order(record))
+
+
+def payment(record: Record) -> Branch:
+    """Charge the customer."""
+    return Branch(process_payment(*record.placed), refund_payment(*record.placed))
+
+
+def stock(record: Record) -> Branch:
+    """Take the lines from stock."""
+    return Branch(decrease_stock(*record.placed), restore_stock(*record.placed))
 
 
 def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
@@ -81,6 +106,13 @@ def restore_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     return Call(
         stubs.STOCK_QUEUE, stubs.restore_stock, command, f"Put {count(order)} back into stock"
     )
+
+
+def _earlier_run(event: OrderRegisteredEvent) -> EarlierRun:
+    if event.known is None:
+        return EarlierRun.NONE
+    confirmed = event.known is OrderStatus.CONFIRMED
+    return EarlierRun.COMPLETED if confirmed else EarlierRun.OPEN
 
 
 def _payment(order: PlaceOrder) -> dict[str, Any]:
