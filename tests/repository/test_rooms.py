@@ -71,7 +71,7 @@ APPLICATION = (
 )
 ROOMS = {
     "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
-    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} pydantic",
+    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} contracts.acts pydantic",
     "contracts/base.py contracts/ids.py contracts/placing.py contracts/payment.py "
     "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
@@ -86,7 +86,7 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "examples/*": f"{SAGA} examples temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order participants.order {FENCE}",
     **{
         f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
         for name in PARTICIPANTS
