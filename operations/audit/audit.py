@@ -76,8 +76,10 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         for order_id, account in sorted(accounts.items())
         for line in account.describe_settlements()
     ]
-    closed = [a.status for id_, a in accounts.items() if a.status and id_ not in open_orders]
-    orders = Counter([*open_orders.values(), *closed])
+    closed_statuses = [
+        a.status for id_, a in accounts.items() if a.status and id_ not in open_orders
+    ]
+    orders = Counter([*open_orders.values(), *closed_statuses])
     return Report((*checks, *across), tuple(settlements), orders)
 
 

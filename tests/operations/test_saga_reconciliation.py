@@ -1,4 +1,4 @@
-"""O3 against a real Temporal server: what sagas and records contradict each other in is told, what goes its way is not."""
+"""O3 against a real Temporal server: contradictions of sagas and records, and what is none."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -109,7 +109,7 @@ def is_registered(shop: Shop, order_id: str) -> Callable[[], Awaitable[bool]]:
 
 
 async def test_sagas_and_records_of_honest_orders_agree(temporal: Client, empty_shop: Shop) -> None:
-    """Orders that completed, failed or are under way are counted as they stand; nothing is held against them."""
+    """Orders that completed, failed or are under way are counted, and are no violation."""
     async with at_work(temporal, empty_shop, *ALL):
         await ended(await place(temporal, "done", MUG, CAP, MUG))
         await ended(await place(temporal, "short", CAP.model_copy(update={"quantity": 21})))
@@ -156,7 +156,7 @@ async def test_closed_orders_that_temporal_forgot_are_left_in_peace(
 async def test_a_saga_that_was_refused_the_id_of_another_order_is_no_orders(
     temporal: Client, empty_shop: Shop
 ) -> None:
-    """A saga that failed because its id belongs to another order says nothing of that one, which stands as it stood."""
+    """A saga that failed because its id belongs to another order says nothing about that order."""
     async with at_work(temporal, empty_shop, *ALL):
         await ended(await place(temporal, "done", CAP))
         await ended(await place(temporal, "done", MUG))
@@ -179,7 +179,7 @@ async def test_a_workflow_whose_id_names_no_order_is_no_orders(
 async def test_an_order_that_was_reset_counts_as_its_last_run_stands(
     temporal: Client, empty_shop: Shop
 ) -> None:
-    """While a saga runs anew its order is open, whatever its first run ended as; and then as the last run ended."""
+    """While a saga runs anew its order is open, and then it is as the last run ended."""
     async with at_work(temporal, empty_shop, *ALL):
         await ended(await place(temporal, "again", CAP))
     handle = await place(temporal, "again", CAP)
@@ -229,7 +229,7 @@ async def test_an_open_order_without_a_saga_is_told(temporal: Client, empty_shop
 async def test_a_record_that_contradicts_its_saga_is_told(
     temporal: Client, empty_shop: Shop
 ) -> None:
-    """An order that was cancelled behind the back of its saga, which had completed, is told by O3 alone."""
+    """An order that was cancelled behind the back of its completed saga is reported by O3 alone."""
     async with at_work(temporal, empty_shop, *ALL):
         await ended(await place(temporal, "done", CAP))
     empty_shop.ordered["done"] = order_of(CAP)
@@ -241,7 +241,7 @@ async def test_a_record_that_contradicts_its_saga_is_told(
 async def test_an_order_whose_confirm_a_person_settled_is_listed(
     temporal: Client, empty_shop: Shop
 ) -> None:
-    """Its record is closed by that person's word as soon as the order service is well again, and the audit tells who."""
+    """The order service, once well, closes the record, and the audit names who settled."""
     told = {"step": "ConfirmOrder", "by": "otto", "reason": "put right", "evidence": "ticket 12"}
     service, broken = OrderActivities(empty_shop.order), [True]
 
@@ -276,7 +276,7 @@ async def test_an_order_whose_confirm_a_person_settled_is_listed(
 
 
 async def test_a_saga_without_a_record_is_told(temporal: Client, empty_shop: Shop) -> None:
-    """An order that Temporal ended and the order service does not know, as after restoring an older backup, is told by O3."""
+    """A saga that ended without a record, as after restoring an older backup, is reported."""
     async with at_work(temporal, empty_shop, *ALL):
         await ended(await place(temporal, "poor", CAP, customer_id="zoe"))
     empty_shop.corrupt(
@@ -301,7 +301,7 @@ class Defective:
     "new_database", ["sqlite"], indirect=True
 )  # ten seconds, and not about databases
 async def test_a_wedged_saga_is_told(temporal: Client, empty_shop: Shop) -> None:
-    """A workflow task at its third attempt is told by O3 alone, however much its order is still open."""
+    """A workflow task at its third attempt is reported by O3 alone."""
     queue = stubs.ORCHESTRATOR_QUEUE
     async with Worker(
         temporal,
@@ -343,7 +343,7 @@ RUNNING = WorkflowExecutionStatus.RUNNING
 def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
     status: OrderStatus | None, saga: WorkflowExecutionStatus | None
 ) -> None:
-    """Of all pairs, those that agree are: any record beside a running saga, the two endings, and no saga of a closed order."""
+    """A running saga agrees with any record; so do the two endings, and a closed order alone."""
     ends_alike = {
         (OrderStatus.CONFIRMED, WorkflowExecutionStatus.COMPLETED),
         (OrderStatus.CANCELLED, WorkflowExecutionStatus.FAILED),
@@ -360,5 +360,5 @@ def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
     ("attempt", "told"), [(0, None), (2, None), (3, "has a workflow task at attempt 3")]
 )
 def test_a_workflow_task_may_be_tried_twice(attempt: int, told: str | None) -> None:
-    """A task may fail once, with its worker; at the third attempt something is wrong with the saga."""
+    """A task may fail once, with its worker; at the third attempt something is wrong."""
     assert discrepancy(None, Run(RUNNING, attempt=attempt)) == told
