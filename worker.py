@@ -44,15 +44,17 @@ Activities = Sequence[Callable[..., Any]]
 PARTICIPANTS: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
         OrderActivities(
-            OrderService(
+            OrderService.open(
                 engine,
                 review_threshold_minor=settings.review_threshold_minor,
                 review_seconds=settings.review_seconds,
             )
         ).all
     ),
-    stubs.PAYMENT_QUEUE: lambda engine, _settings: PaymentActivities(PaymentService(engine)).all,
-    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService(engine)).all,
+    stubs.PAYMENT_QUEUE: lambda engine, _settings: (
+        PaymentActivities(PaymentService.open(engine)).all
+    ),
+    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService.open(engine)).all,
 }
 """How each participant serves from its database; its role is named like its task queue."""
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 

@@ -11,17 +11,9 @@ from pydantic import ValidationError
 from application import attention, refunds
 from application.timeline import NEVER, read, tell
 from contracts.decisions import Decision
-from contracts.order import (
-    Compensation,
-    DraftOrder,
-    Failure,
-    OrderEntry,
-    OrderRecord,
-    PlaceOrder,
-    Settlement,
-    salvage,
-)
+from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.prose import cancelled, rejected
+from contracts.record import Compensation, Failure, OrderEntry, OrderRecord, Settlement
 from contracts.states import CLOSED, OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import Attention, Links, ListedOrder, OrderView, TimelineEntry

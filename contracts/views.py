@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, JsonValue, computed_field, model_validator
 
 from contracts.base import Contract
-from contracts.order import Failure, OrderEntry, OrderRecord
 from contracts.prose import FOR_CUSTOMERS
+from contracts.record import Failure, OrderEntry, OrderRecord
 from contracts.states import FailureReason, OrderStatus, SagaState
 
 KNOWN_REASONS = frozenset(FailureReason)

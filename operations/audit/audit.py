@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from temporalio.client import Client
 
 from config import Settings
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from operations.audit.invariants import CannotRead, broken, invariants_of, snapshot
 from operations.audit.ledger_reconciliation import CLAIM as LEDGER_CLAIM

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from temporalio.client import WorkflowExecutionStatus
 
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from operations.audit.invariants import snapshot
 from operations.audit.sagas import Run, Sagas, order_id_or_none

@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
-from contracts.order import order_id_of
+from contracts.ids import order_id_of
 
 AT_ONCE = 10
 ANSWER_LIMIT = timedelta(seconds=10)

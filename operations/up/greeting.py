@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from config import Settings
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from operations.up.readiness import LATE_SECONDS, api_url, wait_for_all_parts
 from operations.up.temporal_server import temporal_binary
 

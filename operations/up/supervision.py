@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from config import Settings
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from operations.up.data_directory import watch_data_dir
 from operations.up.greeting import greet_when_ready
 from operations.up.processes import MARK, end_leftovers

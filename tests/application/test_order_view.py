@@ -12,7 +12,7 @@ from application.order_view import (
     view_of_record,
     view_of_run,
 )
-from contracts.order import Compensation, OrderEntry, OrderRecord, Settlement
+from contracts.record import Compensation, OrderEntry, OrderRecord, Settlement
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import FailureView as Failure
 from contracts.views import Links, OrderView, Refund

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from contracts.order import Failure, OrderLine, PlaceOrder
+from contracts.placing import OrderLine, PlaceOrder
+from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView
 

@@ -17,7 +17,8 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from contracts import stubs
-from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent, OrderLine
+from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent
+from contracts.placing import OrderLine
 from contracts.states import OrderStatus
 from operations.audit.audit import Report, audit
 from operations.audit.saga_reconciliation import discrepancy

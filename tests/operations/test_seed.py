@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from config import Settings
-from contracts.order import PlaceOrder
 from contracts.payment import ProcessPaymentCommand
+from contracts.placing import PlaceOrder
 from operations.shop.seed import SHOP_DAYS, Shop, seed, shop_of
 from operations.shop.shop_days import ShopData, read_days
 from participants.payment.service import PaymentService

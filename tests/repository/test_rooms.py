@@ -35,13 +35,15 @@ def test_there_are_files_to_look_at() -> None:
 
 
 BASICS = "contracts.base contracts.money contracts.states contracts.text"
+ORDER = "contracts.ids contracts.placing contracts.record"
 WORDS = " ".join(
     f"contracts.{path.stem}" for path in files("contracts/*.py") if path.stem != "stubs"
 )
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem
+    if path.parent.name != "testing"
+    and path.stem
     not in {
         "__init__",
         "access",
@@ -52,7 +54,6 @@ SAGA = " ".join(
         "reader",
         "registry",
         "search_attributes",
-        "testing",
         "timeline",
     }
 )
@@ -61,9 +62,15 @@ API = (
     "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
     "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
 )
+APPLICATION = (
+    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
+    "temporal_saga.trouble pydantic pydantic_core temporalio"
+)
 ROOMS = {
     "contracts/stubs.py": "contracts pydantic temporalio",
-    "contracts/base.py contracts/order.py contracts/payment.py contracts/stock.py": f"{BASICS} pydantic pydantic_core",
+    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} pydantic",
+    "contracts/base.py contracts/ids.py contracts/placing.py contracts/payment.py "
+    "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
@@ -72,29 +79,31 @@ ROOMS = {
     "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
     "temporal_saga/access.py temporal_saga/registry.py temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
-    "temporal_saga/testing.py": "temporal_saga temporalio",
+    "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
+    "examples/*": f"{SAGA} examples temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} contracts.order participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
     "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
-    "application/*": "application contracts participants.order temporal_saga.access temporal_saga.history "
-    "temporal_saga.trouble pydantic pydantic_core temporalio",
+    "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
+    "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
-    "routes/shop.py": f"{API} temporal_saga.reader temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
     "routes/connections.py": f"{API} h11 uvicorn",
+    "routes/server.py": f"{API} uvicorn",
+    "routes/health.py": f"{API} prometheus_client",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
-    "routes/keys.py routes/tokens.py": f"{API} jwt",
+    "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
     "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline limits "
-    "prometheus_fastapi_instrumentator uvicorn",
+    "prometheus_fastapi_instrumentator",
     "worker.py": "activities config contracts logs participants temporal_saga.access temporal_saga.database "
     "temporal_saga.identity temporal_saga.policy temporal_saga.registry "
     "temporal_saga.search_attributes process workflows sqlalchemy temporalio",
@@ -156,6 +165,8 @@ def late():
         ("temporal_saga/saga.py", "from contracts.order import PlaceOrder"),
         ("temporal_saga/policy.py", "import sqlalchemy"),
         ("temporal_saga/fence.py", "from temporalio import activity"),
+        ("examples/trip.py", "from contracts.order import PlaceOrder"),
+        ("examples/trip.py", "from temporal_saga.fence import Fence"),
         ("workflows/order.py", "from participants.order.service import OrderService"),
         ("workflows/order.py", "from temporal_saga import fence"),
         ("workflows/start.py", "from pydantic import BaseModel"),
@@ -164,6 +175,9 @@ def late():
         ("participants/stock/service.py", "from contracts.payment import WalletView"),
         ("activities/order.py", "import sqlalchemy as sa"),
         ("activities/order.py", "def late(): from routes import sagas"),
+        ("application/orders.py", "from routes.problems import Problem"),
+        ("application/orders.py", "from fastapi import Request"),
+        ("application/shop.py", "from participants.stock.reads import StockReads"),
         ("routes/new.py", "from participants import stock"),
         ("routes/lookups.py", "from participants.stock.service import StockService"),
         ("routes/orders.py", "import_module('temporal_saga.saga')"),
