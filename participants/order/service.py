@@ -17,6 +17,7 @@ from contracts.order import (
 )
 from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus, SagaState, StateMove
+from participants.order import decisions
 from participants.order.queries import find_row
 from participants.order.reads import OrderReads
 from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS, REQUESTS
@@ -134,6 +135,7 @@ class OrderService(OrderReads):
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
             _replace_moves(connection, command.order_id, command.moves)
+            decisions.add(connection, command)
 
         def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
             _add_word(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
@@ -169,6 +171,7 @@ class OrderService(OrderReads):
                 _replace_moves(connection, command.order_id, moves)
             else:
                 raise Refused(_reused(command.order_id))
+            decisions.add(connection, command)
             return cancelled
 
         def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
@@ -247,13 +250,21 @@ def _add_word(
     command: ConfirmOrderCommand | CancelOrderCommand,
     condition: sa.ColumnElement[bool],
 ) -> None:
-    """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
+    """Add what came since to the record that a command had closed before; what is on record stays.
+
+    That is who settled the command, of whom the first stays, and the decisions.
+    """
     name = type(command).__name__
     word = [told for told in _told(command) if told["command"] == name and told["settled"]]
-    row = find_row(connection, command.order_id) if word else None
-    if row is None or any(
-        told["command"] == name and told["settled"] for told in row.compensations
-    ):
+    if not word and not command.decisions:
+        return
+    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
+    row = connection.execute(closed).one_or_none()
+    if row is None:
+        return
+    decisions.add(connection, command)
+    settled = any(told["command"] == name and told["settled"] for told in row.compensations)
+    if settled or not word:
         return
     others = [told for told in row.compensations if told["command"] != name]
     _update(connection, command.order_id, condition, {"compensations": [*others, *word]})

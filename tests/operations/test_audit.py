@@ -15,9 +15,9 @@ from operations.audit.audit import Report, audit
 from operations.audit.invariants import CannotRead, snapshot
 from operations.audit.report import print_report
 from participants.payment.tables import WALLETS
+from tests.commands import pay
 from tests.operations.violations import violated
-from tests.participants.commands import pay
-from tests.participants.shop import Shop
+from tests.shop import Shop
 from tests.stack import ROOT, free_port
 
 ALL = ["M1", "M2", "S1", "E1", "E2", "O1", "O2", "O3"]

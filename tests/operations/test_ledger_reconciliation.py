@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from operations.audit.audit import audit
+from tests.commands import pay, take
 from tests.operations.violations import violated
-from tests.participants.commands import pay, take
-from tests.participants.shop import CAP, MUG, Shop, settled
+from tests.shop import CAP, MUG, Shop, settled
 
 
 def overcharge(shop: Shop) -> None:

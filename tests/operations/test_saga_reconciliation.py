@@ -24,9 +24,9 @@ from operations.audit.audit import Report, audit
 from operations.audit.saga_reconciliation import discrepancy
 from operations.audit.sagas import Run, Sagas
 from process import connect
-from tests.participants.shop import CAP, MUG, Shop, order_of
+from tests import temporal_server
+from tests.shop import CAP, MUG, Shop, order_of
 from tests.stack import free_port
-from tests.workflows import stage
 from worker import orchestrator
 
 UNTIL_SECONDS = 60
@@ -36,7 +36,7 @@ ALL = (stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE)
 @pytest.fixture
 async def temporal() -> AsyncIterator[Client]:
     """A server of the test's own."""
-    async with stage.temporal() as client:
+    async with temporal_server.running() as client:
         yield client
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from temporal_saga.database import insert_new
 from temporal_saga.fence import Fence
-from tests.participants.shelf import EFFECTS, FENCE, KEY, Ask, Done, No, Shelf
+from tests.temporal_saga.fenced_participant import EFFECTS, FENCE, KEY, Ask, Done, No, Shelf
 
 
 def fail(_connection: sa.Connection) -> None:

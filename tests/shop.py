@@ -12,7 +12,7 @@ from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
-from tests.participants.commands import (
+from tests.commands import (
     START,
     cancel,
     confirm,

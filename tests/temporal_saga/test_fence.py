@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from temporal_saga.fence import AlreadyCompensated, Fence, FenceError, KeyReused, Refused
-from tests.participants.shelf import FENCE, KEY, Ask, Done, No, Shelf, outcome_of
+from tests.temporal_saga.fenced_participant import FENCE, KEY, Ask, Done, No, Shelf, outcome_of
 
 # Promise 1: the same key twice.
 

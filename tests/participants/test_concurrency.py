@@ -19,7 +19,7 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
-from tests.participants.commands import (
+from tests.commands import (
     ORDER,
     OTHER_ORDER,
     cancel,
@@ -30,7 +30,7 @@ from tests.participants.commands import (
     register,
     take,
 )
-from tests.participants.rivals import MEETING_SECONDS, WORKERS, at_once, crowd
+from tests.concurrency import MEETING_SECONDS, WORKERS, at_once, crowd
 
 ROUNDS = 25
 PROCESSES = 2

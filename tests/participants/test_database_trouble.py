@@ -16,9 +16,9 @@ from contracts.payment import PaymentCompletedEvent, WalletView
 from participants.payment.service import PaymentService
 from participants.payment.tables import FENCE, WALLETS
 from temporal_saga.policy import Policy
-from tests.participants.commands import pay
+from tests import temporal_server
+from tests.commands import pay
 from tests.stack import until
-from tests.workflows import stage
 
 COMMAND = pay("1", 400)
 ANN = WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)
@@ -122,7 +122,7 @@ def deadlock(trouble: Trouble, connection: sa.Connection) -> None:
 @pytest.fixture(scope="module")
 async def temporal() -> AsyncIterator[Client]:
     """Give a real server."""
-    async with stage.temporal() as client:
+    async with temporal_server.running() as client:
         yield client
 
 

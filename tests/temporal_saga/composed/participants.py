@@ -16,9 +16,9 @@ from temporal_saga.database import DATABASE_AWAY
 from temporal_saga.fence import AlreadyCompensated
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import Script, Sent
-from tests.temporal_saga.ledger import Ledger
-from tests.temporal_saga.plan import STUCK, Cancel, Plan, number, put
-from tests.temporal_saga.words import Command, Done, No, accepted, name_of
+from tests.temporal_saga.composed.ledger import Ledger
+from tests.temporal_saga.composed.messages import Command, Done, No, accepted, name_of
+from tests.temporal_saga.composed.plan import STUCK, Cancel, Plan, number, put
 
 T = TypeVar("T")
 

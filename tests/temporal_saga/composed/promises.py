@@ -9,9 +9,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from temporal_saga.keys import compensation_key, step_key
-from tests.temporal_saga.door import Door
-from tests.temporal_saga.ledger import Ledger
-from tests.temporal_saga.plan import CLOSING, STUCK, UNANSWERED, Plan, number, put, take
+from tests.temporal_saga.composed.ledger import Ledger
+from tests.temporal_saga.composed.participants import Door
+from tests.temporal_saga.composed.plan import CLOSING, STUCK, UNANSWERED, Plan, number, put, take
 
 Outcome = Literal["done", "refused", "unknown"]
 OVER = ("DONE", "SETTLED")

@@ -13,9 +13,9 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
-from tests.participants.shelf import Shelf
-from tests.participants.shop import Shop
 from tests.postgresql import PostgreSQL, running
+from tests.shop import Shop
+from tests.temporal_saga.fenced_participant import Shelf
 
 THREADS = 16
 

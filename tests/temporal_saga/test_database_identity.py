@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from temporal_saga.identity import find_identity, identify
-from tests.participants.rivals import at_once
+from tests.concurrency import at_once
 
 WHERE = "here"
 

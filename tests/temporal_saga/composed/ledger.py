@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from temporal_saga.database import create_tables, open_database, reading
 from temporal_saga.fence import Fence, fence_table
-from tests.temporal_saga.words import Command, Done, No, yes
+from tests.temporal_saga.composed.messages import Command, Done, No, yes
 
 METADATA = sa.MetaData()
 FENCE = fence_table(METADATA)

@@ -21,7 +21,7 @@ from temporal_saga.database import (
     reading,
 )
 from temporal_saga.postgresql import CONNECT_SECONDS, PING_SECONDS, SPARED_SECONDS
-from tests.participants.rivals import at_once
+from tests.concurrency import at_once
 from tests.postgresql import PostgreSQL, running
 from tests.proxy import proxy
 

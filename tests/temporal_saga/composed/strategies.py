@@ -4,7 +4,7 @@ from itertools import count
 
 from hypothesis import strategies as st
 
-from tests.temporal_saga.plan import (
+from tests.temporal_saga.composed.plan import (
     HARMLESS,
     STUCK,
     UNANSWERED,

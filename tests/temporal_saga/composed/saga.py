@@ -8,7 +8,7 @@ from temporal_saga import policy
 from temporal_saga.duty import Duty, Settlement
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.saga import Branch, Saga
-from tests.temporal_saga.plan import CALLS, CLOSING, Plan, Step, put, take
+from tests.temporal_saga.composed.plan import CALLS, CLOSING, Plan, Step, put, take
 
 
 @workflow.defn

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, create_model
 
-from tests.temporal_saga.words import Command, calls
+from tests.temporal_saga.composed.messages import Command, calls
 
 QUEUE = "ledgers"
 MOST_STEPS = 16

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tests.participants.shop import without_constraints
+from tests.shop import without_constraints
 
 DONE, BACK, SHORT, DEAD = (f"order-{order_id}" for order_id in ("done", "back", "short", "dead"))
 PAID, REFUNDED = "/ProcessPayment", "/ProcessPayment/compensation"

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from temporal_saga.fence import AlreadyCompensated, KeyReused, Refused
-from tests.participants.rivals import at_once
-from tests.participants.shelf import Ask, Done, Held, No, Shelf, outcome_of
+from tests.concurrency import at_once
+from tests.temporal_saga.fenced_participant import Ask, Done, Held, No, Shelf, outcome_of
 
 RIVALS = 16
 ROUNDS = 100
