@@ -81,11 +81,6 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     return Report((*checks, *across), tuple(settlements), orders)
 
 
-def tables_of(participant: str) -> set[str]:
-    """Return the names of the tables that a participant's service creates."""
-    return {*import_module(f"participants.{participant}.tables").METADATA.tables}
-
-
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
     """Check the invariants of one participant; one of several has the violations of each."""
     claims: dict[str, str] = {}
@@ -173,6 +168,11 @@ def _open(settings: Settings, participant: str) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def tables_of(participant: str) -> set[str]:
+    """Return the names of the tables that a participant's service creates."""
+    return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
 def _first(lines: Sequence[str]) -> tuple[str, ...]:
