@@ -19,7 +19,15 @@ WORK = {
         "open_database",
         "create_tables",
     ),
-    *("FastAPI", "create_app", "Worker", "Sagas", "OrderService", "PaymentService", "StockService"),
+    *(
+        "FastAPI",
+        "create_app",
+        "Worker",
+        "Orders",
+        "OrderService",
+        "PaymentService",
+        "StockService",
+    ),
     *(
         "basicConfig",
         "dictConfig",

@@ -38,15 +38,15 @@ SCARCE = "22752"
 
 def fill(stack: Stack) -> None:
     """Place the orders that stand in the list: sold, out of stock, waiting for a review."""
-    for customer, sku, quantity, price in (
-        ("17850", HEART, 6, 255),
-        ("13047", LANTERN, 6, 339),
-        ("12583", BOTTLE, 24, 375),
-        ("13748", SCARCE, 80, 255),
-        ("15100", HEART, 32, 1095),
+    for order_id, customer, sku, quantity, price in (
+        ("cart-4705", "17850", HEART, 6, 255),
+        ("cart-4706", "13047", LANTERN, 6, 339),
+        ("cart-4707", "12583", BOTTLE, 24, 375),
+        ("cart-4708", "13748", SCARCE, 80, 255),
+        ("cart-4709", "15100", HEART, 32, 1095),
     ):
-        stack.place(order(customer, sku, quantity, price), Prefer="wait=20")
-    stack.place(order("14688", LANTERN, 400, 339, order_id="order-for-a-hotel"))
+        stack.place(order(customer, sku, quantity, price, order_id=order_id), Prefer="wait=20")
+    stack.place(order("14688", LANTERN, 400, 339, order_id="cart-4710"))
 
 
 def interrupt(stack: Stack, order_id: str) -> None:
