@@ -23,8 +23,8 @@ from temporalio.common import RawValue
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
-from temporal_saga.history import Moment
 from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.moment import Moment
 from temporal_saga.testing import ENDED, Script, Sent, _name, _wedges
 from tests.workflows.heard import (
     CLOSED,
