@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
@@ -15,6 +15,7 @@ from contracts.order import order_id_of, saga_id
 from contracts.states import OrderStatus
 from operations.audit.invariants import snapshot
 from participants.order.tables import ORDERS
+from temporal_saga.last_run import last_runs
 
 CLAIM = (
     "every order is CONFIRMED, CANCELLED or plainly needs attention; its record and its saga agree; "
@@ -72,13 +73,10 @@ class Sagas:
 
     async def listed(self) -> dict[str, Run]:
         """Return the last run of every saga as visibility knows it: perhaps not as it stands at this moment."""
-        last: dict[str, WorkflowExecution] = {}
+        listing = self._client.list_workflows(QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT)
         async with _answering():
-            async for execution in self._client.list_workflows(
-                QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT
-            ):
-                if execution.id not in last or _age(last[execution.id]) < _age(execution):
-                    last[execution.id] = execution
+            executions = [(execution.id, execution) async for execution in listing]
+        last = last_runs(executions, lambda execution: execution.close_time)
         return {id_: run for id_, execution in last.items() if (run := _run(execution))}
 
     async def run(self, saga_id: str) -> Run | None:
@@ -147,11 +145,6 @@ def _read_statuses(orders: sa.Engine) -> dict[str, str]:
 
 def _is_doubtful(status: str | None, run: Run | None) -> bool:
     return (run is not None and run.is_open) or disagreement(status, run) is not None
-
-
-def _age(execution: WorkflowExecution) -> tuple[bool, datetime]:
-    """Return what is greatest for a workflow id's last run: only the last can be open."""
-    return execution.status == WorkflowExecutionStatus.RUNNING, execution.start_time
 
 
 def _run(execution: WorkflowExecution, attempt: int = 0) -> Run | None:
