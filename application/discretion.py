@@ -38,6 +38,7 @@ def for_customer(order: Shown) -> Shown:
     if isinstance(order, OrderView):
         told = map(entry_for_customer, order.timeline)
         shown["refund"] = order.refund and _refund(order.refund, order.compensations)
+        shown["acts"] = tuple(act for act in order.acts if act.refusal is None)
         shown["timeline"] = tuple(entry for entry in told if entry is not None)
     return order.model_copy(update=shown)
 

@@ -30,14 +30,15 @@ from application.errors import (
     TooLate,
 )
 from application.order_list import Lists
-from application.order_view import Run, view_of_closed, view_of_record, view_of_run
+from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
+from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
 from application.visibility import Visibility
 from application.watch import Watch
 from contracts import stubs
 from contracts.base import digest
-from contracts.decisions import Decision
+from contracts.decisions import Decision, StepEvidence
 from contracts.order import PlaceOrder, saga_id
 from contracts.prose import describe, itemise
 from contracts.states import CLOSED, OrderStatus, SagaState
@@ -185,6 +186,8 @@ class Sagas:
             NotNow: Temporal is away, and the order is not closed.
         """
         found = await self._view(order_id)
+        acts = tuple(act for act in found.acts if self._caller.may(act.act))
+        found = found.model_copy(update={"acts": acts})
         return found if self._caller.customer_id is None else for_customer(found)
 
     def entry(self, entry: TimelineEntry) -> TimelineEntry | None:
@@ -233,6 +236,9 @@ class Sagas:
         if self._caller.customer_id is not None and await self.run(order_id) is None:
             raise await self._too_late(order_id)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
+        if isinstance(decision, StepEvidence):
+            attempts = await self.runs.tries_at(order_id, decision.step)
+            decision = decision.model_copy(update={"attempts": attempts})
         try:
             await Telling(self._handle(order_id), self.runs).act(update, decision, update_id)
         except RPCError as error:

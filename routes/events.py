@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from application.errors import ServiceError
 from application.orders import Sagas
-from application.timeline import Teller
+from application.timeline import entry_of
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppSagas, RequestCaller
@@ -179,9 +179,8 @@ class Heard:
 async def _story(view: OrderView, desk: Sagas, heard: Heard) -> AsyncIterator[Entry]:
     """Yield the entries of the timeline with their places: from Temporal as they are written, or else from the record."""
     if await desk.run(view.order_id) is not None:
-        teller = Teller()
         async for place, moment in desk.runs.follow(view.order_id):
-            if (entry := desk.entry(teller.tell(moment))) is not None:
+            if (entry := desk.entry(entry_of(moment))) is not None:
                 yield place, _event(place, entry)
     elif heard.nothing:  # forgotten, or another customer's who took the id
         for place, told in _recorded(view):

@@ -76,8 +76,9 @@ ROOMS = {
     "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
-    "application/*": "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
-    "temporal_saga.trouble pydantic pydantic_core temporalio",
+    "application/*": "application contracts participants.order temporal_saga.access temporal_saga.history "
+    "temporal_saga.last_run temporal_saga.memo temporal_saga.moment temporal_saga.tries pydantic pydantic_core "
+    "temporalio",
     "activities/*": "activities contracts participants temporalio",
     "routes/door.py": f"{API} temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
@@ -88,7 +89,8 @@ ROOMS = {
     "routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
-    "operations/*": "config contracts operations participants temporal_saga.database temporal_saga.policy "
+    "operations/*": "config contracts operations participants temporal_saga.database temporal_saga.last_run "
+    "temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs temporal_saga.database temporal_saga.identity fastapi_offline limits "
     "prometheus_fastapi_instrumentator uvicorn",

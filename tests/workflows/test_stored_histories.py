@@ -11,8 +11,9 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from application.timeline import tell
-from temporal_saga.history import Moment, project
+from application.timeline import timeline_of
+from temporal_saga.history import project
+from temporal_saga.moment import Moment
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
 from tests.workflows.stage import RUNNER
 from tests.workflows.stories import RECORDED
@@ -210,7 +211,7 @@ def test_every_story_is_stored() -> None:
 
 def test_what_was_taken_with_unseen_text_is_still_told() -> None:
     """A settlement of before the rule counts, and is told as it is; nothing that is shown of it acts."""
-    told = tell(story(HISTORIES / "0.1" / "unseen_text_was_taken.json"))
+    told = timeline_of(story(HISTORIES / "0.1" / "unseen_text_was_taken.json"))
     [settled] = [entry.detail for entry in told if entry.name == "settle_step"]
     assert (settled["by"], settled["evidence"]) == ("\u200b", "\u2060")
 
