@@ -212,6 +212,12 @@ class Reader:
         detail = {"error": first_cause(failed.failure)} if failed.failure.message else {}
         yield self._moment(event, "note", name, detail)
 
+    def _workflow_execution_completed(self, _end: Any, _event: HistoryEvent) -> Iterator[Moment]:
+        yield from self.signals.close()
+
+    _workflow_execution_failed = _workflow_execution_completed
+    _workflow_execution_continued_as_new = _workflow_execution_completed
+
     def _workflow_execution_terminated(
         self, terminated: Any, event: HistoryEvent
     ) -> Iterator[Moment]:

@@ -30,7 +30,7 @@ class Signals:
         self._pending[self._count] = signal
 
     def add_cancel(self, cancel: Moment) -> None:
-        """Take Temporal's own cancel; one that comes in a rollback is always too late."""
+        """Take Temporal's own cancel: no memo says that it was taken, only that it was too late."""
         self._pending[TEMPORALS_CANCEL] = cancel
 
     def skip(self) -> None:
@@ -58,6 +58,11 @@ class Signals:
                 continue
             del self._pending[number]
         self._rolls_back = memo.failure is not None
+
+    def close(self) -> Iterator[Moment]:
+        """Yield Temporal's own cancel, if the run has ended by itself and did not ignore it."""
+        if cancel := self._pending.pop(TEMPORALS_CANCEL, None):
+            yield cancel
 
     def unheard(self) -> Iterator[Moment]:
         """Yield the signals that no finished task has heard yet."""

@@ -285,6 +285,21 @@ def test_temporals_own_cancel_is_taken_by_the_rollback_that_it_begins(
     assert decisions(*history) == [outcome]
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "workflow_execution_completed",
+        "workflow_execution_failed",
+        "workflow_execution_continued_as_new",
+    ],
+)
+def test_temporals_own_cancel_was_taken_where_nothing_says_that_it_was_too_late(end: str) -> None:
+    """The saga may complete all the same, if an earlier run had, and may go on in another run."""
+    assert decisions(CANCEL, event(9, end)) == [("cancel", None, True)]
+    assert decisions(CANCEL, memo(8, TOO_LATE), event(9, end)) == [("cancel", LATE, True)]
+    assert decisions(CANCEL, event(9, "workflow_execution_terminated")) == [("cancel", None, False)]
+
+
 def test_behind_a_gap_signals_are_numbered_by_the_next_memo() -> None:
     """The last signal before a memo is the last that the memo tells; those in the gap are gone."""
     reader = Reader(decode)
