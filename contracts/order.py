@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, JsonValue, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from contracts.acts import TakenDecision
 from contracts.base import (
     IDENTIFIER,
     MAX_LINES,
@@ -139,12 +140,16 @@ class Failure(Contract):
 
 
 class Settlement(Contract):
-    """A person's word that a stuck step was put right by hand."""
+    """A person's word that a stuck step was put right by hand.
+
+    `attempts` is how many tries of it the server had begun by then; None where nobody knew.
+    """
 
     by: str
     reason: str
     evidence: str
     at: datetime
+    attempts: int | None = None
 
 
 class Compensation(Contract):
@@ -202,14 +207,17 @@ class ConfirmOrderCommand(Command):
     """Close the order as CONFIRMED, with the saga's moves for the record.
 
     `compensations` names who settled this command by hand: then the record is closed by that word, or was closed so already.
+    `decisions` are those that the saga took, the last of them if they were very many.
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
-        {"idempotency_key", "moves", "compensations"}
+        {"idempotency_key", "moves", "compensations", "decisions", "decisions_left_out"}
     )
 
     moves: tuple[StateMove, ...]
     compensations: tuple[Compensation, ...] = ()
+    decisions: tuple[TakenDecision, ...] = ()
+    decisions_left_out: int = 0
 
 
 class OrderConfirmedEvent(Event):
@@ -226,7 +234,16 @@ class CancelOrderCommand(Command):
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
-        {"idempotency_key", "request_key", "placed_at", "failure", "compensations", "moves"}
+        {
+            "idempotency_key",
+            "request_key",
+            "placed_at",
+            "failure",
+            "compensations",
+            "moves",
+            "decisions",
+            "decisions_left_out",
+        }
     )
 
     placed_at: datetime
@@ -236,6 +253,8 @@ class CancelOrderCommand(Command):
     failure: Failure
     compensations: tuple[Compensation, ...]
     moves: tuple[StateMove, ...]
+    decisions: tuple[TakenDecision, ...] = ()
+    decisions_left_out: int = 0
 
 
 class OrderCancelledEvent(Event):

@@ -19,7 +19,8 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.states import OrderStatus, SagaState, StateMove
-from participants.order import reads
+from participants.order import decisions, reads
+from participants.order.decisions import RecordedDecisions
 from participants.order.reads import Wanted
 from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS, REQUESTS
 from temporal_saga.database import create_tables, insert_new, reading
@@ -119,6 +120,7 @@ class OrderService:
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
             _replace_moves(connection, command.order_id, command.moves)
+            decisions.add(connection, command)
 
         def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
             _add_word(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
@@ -154,6 +156,7 @@ class OrderService:
                 _replace_moves(connection, command.order_id, moves)
             else:
                 raise Refused(_reused(command.order_id))
+            decisions.add(connection, command)
             return cancelled
 
         def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
@@ -232,6 +235,11 @@ class OrderService:
             insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
             return str(connection.execute(named).scalar_one())
 
+    def decisions(self, order_id: str) -> RecordedDecisions:
+        """Return what people decided about an order, as far as its record knows it: all once it is closed."""
+        with reading(self._engine) as connection:
+            return decisions.read(connection, order_id)
+
     def moves(self, order_id: str) -> tuple[StateMove, ...]:
         """Return the saga's moves as far as the record knows them: the first while it is open, all once it is closed."""
         wanted = sa.select(MOVES).where(MOVES.c.order_id == order_id).order_by(MOVES.c.number)
@@ -290,13 +298,21 @@ def _add_word(
     command: ConfirmOrderCommand | CancelOrderCommand,
     condition: sa.ColumnElement[bool],
 ) -> None:
-    """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
+    """Add what came since to the record that a command had closed before; what is on record stays.
+
+    That is who settled the command, of whom the first stays, and the decisions.
+    """
     name = type(command).__name__
     word = [told for told in _told(command) if told["command"] == name and told["settled"]]
-    row = _find(connection, command.order_id) if word else None
-    if row is None or any(
-        told["command"] == name and told["settled"] for told in row.compensations
-    ):
+    if not word and not command.decisions:
+        return
+    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
+    row = connection.execute(closed).one_or_none()
+    if row is None:
+        return
+    decisions.add(connection, command)
+    settled = any(told["command"] == name and told["settled"] for told in row.compensations)
+    if settled or not word:
         return
     others = [told for told in row.compensations if told["command"] != name]
     _update(connection, command.order_id, condition, {"compensations": [*others, *word]})
