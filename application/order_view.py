@@ -6,10 +6,11 @@ from application import attention, refunds
 from application.compensations import compensations_of, tries_of
 from application.possible_acts import acts_of
 from application.run import Run
-from application.timeline import timeline_of
+from application.timeline import timeline_of, timeline_of_record
 from contracts.order import Failure, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
-from contracts.views import Links, OrderView, TimelineEntry
+from contracts.views import Links, OrderView
+from participants.order.decisions import RecordedDecisions
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
@@ -63,22 +64,20 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     )
 
 
-def view_of_record(record: OrderRecord, moves: Sequence[StateMove], links: Links) -> OrderView:
-    """Return an order that Temporal has forgotten from its record; the timeline is its moves.
+def view_of_record(
+    record: OrderRecord, moves: Sequence[StateMove], decisions: RecordedDecisions, links: Links
+) -> OrderView:
+    """Return an order that Temporal has forgotten, from its record.
 
     One that is open needs a person: no saga works on it any more.
     """
-    timeline = tuple(
-        TimelineEntry(at=move.at, kind="state", name=move.state, detail={"cause": move.cause})
-        for move in moves
-    )
     is_open = record.closed_at is None
     return OrderView(
         **record.model_dump(exclude={"needs_attention"}),
         needs_attention=is_open,
         attention=attention.left_open(record.order_id, None, forgotten=True) if is_open else None,
         refund=refunds.told_by_record(record, moves),
-        timeline=timeline,
+        timeline=timeline_of_record(moves, decisions),
         links=links,
     )
 

@@ -214,7 +214,9 @@ class Sagas:
         identity = await asyncio.to_thread(self._orders.identity, order_id)
         if run is not None and identity is not None and identity[0] == run.order.fingerprint():
             return view_of_closed(record, run, links)
-        return view_of_record(record, await asyncio.to_thread(self._orders.moves, order_id), links)
+        moves = await asyncio.to_thread(self._orders.moves, order_id)
+        decisions = await asyncio.to_thread(self._orders.decisions, order_id)
+        return view_of_record(record, moves, decisions, links)
 
     async def act(
         self, order_id: str, update: str, decision: Decision, *, act_id: str | None = None

@@ -4,9 +4,12 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from contracts.acts import Act, TakenDecision, Through
 from contracts.decisions import ACTS, Decision, act_of
+from contracts.states import StateMove
 from contracts.text import ON_RECORD
 from contracts.views import TimelineEntry
+from participants.order.decisions import RecordedDecisions
 from temporal_saga.moment import Moment
 
 MOST_REPEATED = 1_000
@@ -14,6 +17,10 @@ MOST_REPEATED = 1_000
 
 MOST_OF_A_NAME = 64
 """Characters that are repeated of a message's name."""
+
+
+MESSAGES = {act: name for name in ACTS for act in Act if name in (act, f"{act}_step")}
+"""By act: the name of the message that asks for it."""
 
 
 def timeline_of(moments: Iterable[Moment]) -> tuple[TimelineEntry, ...]:
@@ -37,6 +44,35 @@ def entry_of(moment: Moment) -> TimelineEntry:
             why = f": {moment.ignored}" if moment.ignored else ""
             entry |= {"kind": "note", "name": f"{name[:MOST_OF_A_NAME]} was ignored{why}"}
     return TimelineEntry.model_validate(entry)
+
+
+def timeline_of_record(
+    moves: Iterable[StateMove], decisions: RecordedDecisions
+) -> tuple[TimelineEntry, ...]:
+    """Return as much of the timeline as the order's record has: its moves, and who decided what.
+
+    Of a decision and the move that it caused the decision comes first.
+    """
+    entries = [_recorded(decision) for decision in decisions.decisions]
+    entries += [
+        TimelineEntry(at=move.at, kind="state", name=move.state, detail={"cause": move.cause})
+        for move in moves
+    ]
+    entries.sort(key=lambda entry: (entry.at, entry.kind == "state"))
+    if decisions.left_out:
+        name = f"{decisions.left_out} more decisions were taken, of which none is on record"
+        entries.insert(0, TimelineEntry(at=entries[0].at, kind="note", name=name))
+    return tuple(entries)
+
+
+def _recorded(decision: TakenDecision) -> TimelineEntry:
+    """Return a decision on record as it was told while Temporal had the run."""
+    name = MESSAGES[decision.act]
+    words = decision.model_dump(include={"by", "reason", "step", "evidence"}, exclude_none=True)
+    if decision.through is Through.TEMPORAL:
+        del words["by"]
+    detail = words | {"through": decision.through}
+    return TimelineEntry(at=decision.at, kind="decision", name=name, detail=detail)
 
 
 def _words(name: str, detail: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from application.run import Run
 from contracts.order import Compensation, OrderLine, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import FailureView, Links
+from participants.order.decisions import RecordedDecisions
 from temporal_saga.duty import Progress, Settlement
 from temporal_saga.failure import Failure
 from temporal_saga.memo import RetriableState, SagaMemo
@@ -131,6 +132,7 @@ MOVES = (
     StateMove(state=SagaState.PENDING, cause="start", at=STARTED),
     StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=CLOSED_AT),
 )
+NO_DECISIONS = RecordedDecisions((), 0)
 RECORD = OrderRecord(
     order_id="7",
     state=SagaState.FAILED,

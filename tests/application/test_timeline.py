@@ -1,14 +1,23 @@
 """The timeline repeats what the saga says of each message, with the words of who sent it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from application.timeline import MOST_REPEATED, entry_of, timeline_of
+from application.timeline import (
+    MESSAGES,
+    MOST_REPEATED,
+    entry_of,
+    timeline_of,
+    timeline_of_record,
+)
+from contracts.acts import Act, TakenDecision, Through
 from contracts.decisions import ACTS
+from participants.order.decisions import RecordedDecisions
 from temporal_saga.moment import Moment
-from tests.application.order_runs import BY_OTTO, REFUSED, at
+from tests.application.order_runs import BY_OTTO, MOVES, REFUSED, STARTED, at
 from workflows.order import OrderSaga
 
 ANN = {"by": "ann", "reason": "ordered twice"}
@@ -104,6 +113,51 @@ def test_what_an_update_brought_was_taken_as_it_is() -> None:
     """The saga let it through under the rules of its time; what is shown of it acts no more."""
     unseen = {"by": "\u200b", "reason": "why"}
     assert entry_of(update("cancel", unseen)).detail == unseen | {"through": "update"}
+
+
+def decision(act: Act, seconds: int, through: str = "update", **words: str) -> TakenDecision:
+    taken = {"by": "ann", "reason": "ordered twice"} | words
+    at = STARTED + timedelta(seconds=seconds)
+    return TakenDecision(act=act, at=at, through=Through(through), **taken)
+
+
+def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
+    """Who, why, and by which way, before the move that it caused; Temporal's cancel names nobody."""
+    taken = (
+        decision(Act.RETRY, 0, "signal", step="ProcessPayment"),
+        decision(Act.CANCEL, 1, "temporal", by="temporal", reason="wrong customer"),
+        decision(Act.SETTLE, 2, **SETTLE),
+    )
+    entries = timeline_of_record(MOVES, RecordedDecisions(taken, 0))
+    assert [(entry.kind, entry.name) for entry in entries] == [
+        ("decision", "retry_step"),
+        ("state", "PENDING"),
+        ("decision", "cancel"),
+        ("decision", "settle_step"),
+        ("state", "FAILED"),
+    ]
+    live = [
+        signal("retry_step", {"step": "ProcessPayment", **ANN}),
+        BY_TEMPORAL,
+        update("settle_step", SETTLE),
+    ]
+    details = [entry.detail for entry in entries if entry.kind == "decision"]
+    assert details == [entry_of(moment).detail for moment in live]
+
+
+def test_the_record_tells_how_many_decisions_it_has_not() -> None:
+    """Of very many only the last are kept."""
+    taken = RecordedDecisions((decision(Act.CANCEL, 1),), 7)
+    first, *_ = timeline_of_record(MOVES, taken)
+    assert (first.kind, first.name) == (
+        "note",
+        "7 more decisions were taken, of which none is on record",
+    )
+
+
+def test_every_act_has_its_message() -> None:
+    """A decision on record is told under the name that the message had."""
+    assert {MESSAGES[act] for act in Act} == set(ACTS)
 
 
 def test_all_else_is_told_as_it_is() -> None:

@@ -74,10 +74,10 @@ TIMELINES = {
     "cancelled_by_temporal": [
         *REGISTERED,
         "command ProcessPaymentCommand",
-        "decision cancel",
         "event PaymentCompletedEvent",
         "state PAYMENT_COMPLETED",
         "state ROLLING_BACK",
+        "decision cancel",
         "command RefundPaymentCommand",
         "event PaymentRefundedEvent",
         *CANCELLED,
@@ -153,8 +153,8 @@ TIMELINES = {
     ],
     "settled_before_a_reset": [
         "note reset from outside",
-        "decision cancel",
         "decision request_settle_step",
+        "decision cancel",
         *REGISTERED,
         "command RegisterOrderCommand",
         "event OrderRegisteredEvent",
