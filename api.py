@@ -23,15 +23,17 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 
 import logs
-from application.orders import Known, Sagas
-from application.runs import Runs
+from application.links import OrderLinks
+from application.orders import Orders
+from application.prices import PriceRule
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
-from config import Connection, Settings, leave, read_settings
+from config import Settings, read_settings
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
+from process import Connection, leave
 from routes import (
     access,
     acts,
@@ -60,6 +62,9 @@ from routes.tokens import Tokens
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 from temporal_saga.identity import Identity, find_identity, identify
 
+AWAY = (*DATABASE_AWAY, NoAnswerInTime)
+"""The errors of an order database that gives no answer."""
+
 DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
 
@@ -68,70 +73,81 @@ RETRIES = RetryConfig(max_elapsed_time_millis=1_500)
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the API. It starts while Temporal or the order database is away, says so on /readyz, and recovers by itself."""
-    away = (*DATABASE_AWAY, NoAnswerInTime)
+    """Build the API.
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        asyncio.get_running_loop().set_default_executor(Threads())
-        engine = open_database(
-            settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS
-        )
-        where = engine.url.render_as_string(hide_password=True)
-        connection = Connection(retries=RETRIES)
-        client = await connection.open(lazy=True)
-        stock, payment = (
-            open_database(
-                settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True
-            )
-            for name in ("stock", "payment")
-        )
-        app.state.shop = shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
-        app.state.visibility = Visibility(client)
-
-        def begin() -> tuple[OrderService, Identity]:
-            return OrderService(engine), identify(engine, "order", where)
-
-        def build(client: Client, orders: OrderService) -> Sagas:
-            shop.client = client
-            app.state.visibility = visibility = Visibility(client)
-            known = Known.of(Runs(client, app.state.stopping), visibility, orders)
-            return Sagas(client, orders, settings.web_ui_url, app.state.stopping, known=known)
-
-        door = Door(connection, client, partial(find_identity, engine, where), begin, build, away)
-        app.state.sagas = door.sagas
-        keeping = asyncio.create_task(door.keep())
-        with suppress(TimeoutError):
-            await asyncio.wait_for(door.looked.wait(), FIRST_LOOK_SECONDS)
-        yield
-        keeping.cancel()
-        shop.close()
-        for opened in (engine, stock, payment):
-            opened.dispose()
-
+    It starts while Temporal or the order database is away, says so on /readyz, and recovers by
+    itself.
+    """
     app = FastAPIOffline(
         title="Order saga",
         version="0.1.0",
         description="Starts, shows and cancels orders: durable distributed transactions on Temporal.",
-        lifespan=lifespan,
+        lifespan=partial(_running, settings=settings),
         redoc_url=None,
         redirect_slashes=False,  # an address is what it is; and each that is redirected would be a figure of its own
         dependencies=[Depends(access.gate)],
         generate_unique_id_function=lambda route: route.name,
     )
-    app.state.order_prices = settings.order_prices
     app.state.stopping = asyncio.Event()
-    app.state.metrics = figures = Metrics(away)
-    for room in (orders, overview, events, acts, lookups, health, manage, console):
-        app.include_router(room.router)
+    app.state.metrics = figures = Metrics(AWAY)
+    for subject in (orders, overview, events, acts, lookups, health, manage, console):
+        app.include_router(subject.router)
     described = [limits.describe]
     if settings.authenticated:
         described.append(access.describe)
     if settings.checks_hosts:
         described.append(hosts.describe)
-    handlers.install(app, away, described)
+    handlers.install(app, AWAY, described)
     _put_before(app, settings, figures)
     return app
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
+    """Open what the app uses while it serves, and close it behind it."""
+    asyncio.get_running_loop().set_default_executor(Threads())
+    engine = open_database(settings.shared_database_url("order"), answer_seconds=DATABASE_SECONDS)
+    stock, payment = (
+        open_database(settings.database_url(name), answer_seconds=DATABASE_SECONDS, only_reads=True)
+        for name in ("stock", "payment")
+    )
+    connection = Connection(retries=RETRIES)
+    client = await connection.open(lazy=True)
+    shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
+    use = partial(_use, app, settings, OrderService(engine), shop)
+    where = engine.url.render_as_string(hide_password=True)
+
+    def prepare() -> Identity:
+        OrderService.open(engine)
+        return identify(engine, "order", where)
+
+    door = Door(connection, client, partial(find_identity, engine, where), prepare, use, AWAY)
+    app.state.shop = shop
+    app.state.door = door
+    keeping = asyncio.create_task(door.keep())
+    with suppress(TimeoutError):
+        await asyncio.wait_for(door.looked.wait(), FIRST_LOOK_SECONDS)
+    yield
+    keeping.cancel()
+    shop.close()
+    for opened in (engine, stock, payment):
+        opened.dispose()
+
+
+def _use(
+    app: FastAPI, settings: Settings, order_service: OrderService, shop: Shop, client: Client
+) -> Orders:
+    """Have the app ask Temporal through a client from now on, and return its orders."""
+    shop.client = client
+    app.state.visibility = visibility = Visibility(client)
+    return Orders(
+        client,
+        order_service,
+        visibility,
+        PriceRule(settings.order_prices, shop),
+        OrderLinks(settings.web_ui_url, client.namespace),
+        app.state.stopping,
+    )
 
 
 def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from application.run import Run
-from contracts.order import Compensation, saga_id
+from contracts.ids import saga_id
+from contracts.record import Compensation
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 

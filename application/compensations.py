@@ -7,7 +7,7 @@ answered, and how often it was tried, stands in the history.
 from collections.abc import Sequence
 
 from application.run import Run
-from contracts.order import Compensation
+from contracts.record import Compensation
 from contracts.states import CLOSED
 from temporal_saga.memo import RetriableState
 from temporal_saga.moment import Moment

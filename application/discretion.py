@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from application.refunds import PAYMENT
-from contracts.order import Compensation
+from contracts.record import Compensation
 from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
 
 Shown = TypeVar("Shown", OrderView, ListedOrder)

@@ -4,7 +4,7 @@ from typing import Any
 
 from application import attention
 from application.run import Run
-from contracts.order import Compensation, OrderEntry
+from contracts.record import Compensation, OrderEntry
 from contracts.states import OrderStatus
 from contracts.views import Attention, Links, ListedOrder
 

@@ -1,16 +1,14 @@
 """An order as people see it, put together from what Temporal and the order service remember."""
 
-from collections.abc import Sequence
-
 from application import attention, refunds
 from application.compensations import compensations_of, tries_of
 from application.possible_acts import acts_of
 from application.run import Run
 from application.timeline import timeline_of, timeline_of_record
-from contracts.order import Failure, OrderRecord
-from contracts.states import OrderStatus, SagaState, StateMove
+from contracts.record import Failure, OrderRecord
+from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView
-from participants.order.decisions import RecordedDecisions
+from participants.order.reads import RecordedOrder
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
@@ -64,20 +62,19 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     )
 
 
-def view_of_record(
-    record: OrderRecord, moves: Sequence[StateMove], decisions: RecordedDecisions, links: Links
-) -> OrderView:
-    """Return an order that Temporal has forgotten, from its record.
+def view_of_record(recorded: RecordedOrder, links: Links) -> OrderView:
+    """Return an order that Temporal has forgotten.
 
     One that is open needs a person: no saga works on it any more.
     """
+    record = recorded.record
     is_open = record.closed_at is None
     return OrderView(
         **record.model_dump(exclude={"needs_attention"}),
         needs_attention=is_open,
         attention=attention.left_open(record.order_id, None, forgotten=True) if is_open else None,
-        refund=refunds.told_by_record(record, moves),
-        timeline=timeline_of_record(moves, decisions),
+        refund=refunds.told_by_record(record, recorded.moves),
+        timeline=timeline_of_record(recorded.moves, recorded.decisions),
         links=links,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from application.errors import SagaWedged
 from application.run import Run
 from contracts.acts import FIELDS, StuckStep, acts_on
-from contracts.order import Compensation
+from contracts.record import Compensation
 from contracts.views import ActView
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from contracts.money import money
-from contracts.order import Compensation, OrderRecord
+from contracts.record import Compensation, OrderRecord
 from contracts.states import SagaState, StateMove
 from contracts.views import Refund
 from temporal_saga.moment import Moment

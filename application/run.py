@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.order import DraftOrder, PlaceOrder, salvage
+from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.states import CLOSED, SagaState
 from temporal_saga.memo import SagaMemo
 from temporal_saga.moment import Moment

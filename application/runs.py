@@ -18,7 +18,7 @@ from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
 from application.run import Run
 from application.run_history import RunHistory
-from contracts.order import saga_id
+from contracts.ids import saga_id
 from temporal_saga.access import refusal
 from temporal_saga.history import memo_of
 from temporal_saga.moment import Moment

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from temporalio.client import ActivityFailureError, Client
 from temporalio.common import RetryPolicy
 
 from application.caller import Caller
-from application.errors import Away, KeyReused, NotFound, NotPossible, ServiceError
+from application.errors import Away, KeyReused, NotFound, NotNow, NotPossible, ServiceError
 from application.runs import ANSWER_LIMIT, temporal
 from contracts import stubs
 from contracts.base import digest
@@ -39,6 +40,8 @@ from contracts.stock import (
     StockMovementRefusedEvent,
     StockView,
 )
+from temporal_saga.reader import ReaderCheck
+from temporal_saga.registry import Database, ForeignDatabase
 
 LOG = logging.getLogger("api")
 
@@ -53,7 +56,18 @@ Refusal = StockMovementRefusedEvent | DepositRefusedEvent
 NO_SUCH_THING = frozenset({"UNKNOWN_SKU", "UNKNOWN_CUSTOMER"})
 
 
-class Products(Protocol):
+class Reads(Protocol):
+    """Read functions of one participant, over a database opened for reading."""
+
+    @property
+    def where(self) -> str:
+        """The database's URL, without a password."""
+
+    def identity(self) -> Database | None:
+        """Return which database it is; None when no worker has given it an identity yet."""
+
+
+class Products(Reads, Protocol):
     """The stock service's own read functions."""
 
     def product(self, sku: str) -> StockView | None:
@@ -63,7 +77,7 @@ class Products(Protocol):
         """Return the list price in minor units of each product that has one in a currency."""
 
 
-class Wallets(Protocol):
+class Wallets(Reads, Protocol):
     """The payment service's own read functions."""
 
     def wallet(self, customer_id: str) -> WalletView | None:
@@ -90,6 +104,10 @@ class Shop:
         self._failures: tuple[type[Exception], ...] = (TimeoutError, *failures)
         names = (stubs.STOCK_QUEUE, stubs.PAYMENT_QUEUE)
         self._threads = {name: ThreadPoolExecutor(LOOKS_AT_ONCE, name) for name in names}
+        self._checks = {
+            name: ReaderCheck(name, reads.where, partial(self._read, name, reads.identity))
+            for name, reads in ((stubs.STOCK_QUEUE, products), (stubs.PAYMENT_QUEUE, wallets))
+        }
 
     def close(self) -> None:
         """Begin no further look."""
@@ -192,15 +210,22 @@ class Shop:
         return event
 
     async def _look(self, participant: str, read: Callable[[], T]) -> T:
-        """Read from a participant's database, within the time that a caller is given."""
-        loop = asyncio.get_running_loop()
+        """Read from a participant's own database, within the time that a caller is given."""
         try:
             async with asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                return await loop.run_in_executor(self._threads[participant], read)
+                await self._checks[participant].check(self.client)
+                return await self._read(participant, read)
+        except ForeignDatabase as error:
+            LOG.warning("%s", error)
+            raise NotNow(str(error)) from error
         except self._failures as error:
             why = " ".join(str(error.__cause__ or error).split()) or "not in time"
             LOG.warning("the %s service's database gives no answer: %s", participant, why)
             raise Away(f"the {participant} service's database") from error
+
+    async def _read(self, participant: str, read: Callable[[], T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads[participant], read)
 
     async def _send(self, participant: str, activity: Any, command: Any) -> Any:
         """Have a participant's worker obey a command, by a standalone activity on its queue."""

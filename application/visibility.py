@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.payloads import decoder
 from application.run import Run
 from application.runs import temporal
-from contracts.order import order_id_of
+from contracts.ids import order_id_of
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
 from temporal_saga.history import memo_of
@@ -47,10 +47,15 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Found:
-    """Runs by the orders they are about, of each order the last; and whether these are all there are."""
+class SagaRuns:
+    """The last run of each order's saga that a query finds.
 
-    runs: dict[str, Run]
+    Args:
+        by_order: the runs by their orders.
+        complete: whether these are all that there are.
+    """
+
+    by_order: dict[str, Run]
     complete: bool
 
 
@@ -78,7 +83,7 @@ class Visibility:
         self._decode = decoder(client)
         self._answers: dict[str, _Answer] = {}
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> Found:
+    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
         """Return the last of each order's runs that a query finds, without their stories.
 
         Args:
@@ -90,7 +95,7 @@ class Visibility:
             NotNow: Temporal is away, or has no time for it.
         """
 
-        async def read() -> Found:
+        async def read() -> SagaRuns:
             found: list[tuple[str, Run]] = []
             complete = True
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
@@ -100,7 +105,7 @@ class Visibility:
                 complete = len(found) < most
                 if not complete:
                     break
-            return Found(last_runs(found, lambda run: run.closed_at), complete)
+            return SagaRuns(last_runs(found, lambda run: run.closed_at), complete)
 
         return await self._once(f"runs {which}", limit, read)
 

@@ -6,7 +6,7 @@ from typing import Any
 from contracts.base import IN_WORDS
 from contracts.decisions import Decision, StepDecision
 from contracts.money import money
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from contracts.states import FailureReason
 
 MOST_LINES = 20

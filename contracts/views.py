@@ -9,8 +9,8 @@ from pydantic import Field, JsonValue, computed_field, model_validator
 
 from contracts.acts import Act
 from contracts.base import Contract
-from contracts.order import Failure, OrderEntry, OrderRecord
 from contracts.prose import FOR_CUSTOMERS
+from contracts.record import Failure, OrderEntry, OrderRecord
 from contracts.states import FailureReason, OrderStatus, SagaState
 
 KNOWN_REASONS = frozenset(FailureReason)

@@ -18,7 +18,7 @@ from prometheus_fastapi_instrumentator.metrics import Info
 from temporalio.service import RPCError
 
 from application.errors import Busy, NotNow
-from application.orders import Sagas
+from application.orders import Orders
 from application.runs import ADDITION_LIMIT
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import OLDEST_SECONDS, WEDGED
@@ -91,7 +91,7 @@ class Metrics:
             seconds
         )
 
-    async def read(self, desk: Callable[[], Sagas], visibility: Visibility) -> bytes:
+    async def read(self, orders: Callable[[], Orders], visibility: Visibility) -> bytes:
         """Return all figures as text; what cannot be counted, as Temporal or the order database is away, is left out or NaN.
 
         While Temporal only says that it is asked too often, it is there, and what was counted last is told for a while.
@@ -99,7 +99,7 @@ class Metrics:
         async with self._counting:
             if self._counted_at is None or time.monotonic() - self._counted_at >= COUNT_SECONDS:
                 await self._count(visibility)
-                await self._count_needs(desk)
+                await self._count_needs(orders)
                 self._counted_at = time.monotonic()
         return generate_latest(self._registry)
 
@@ -128,14 +128,14 @@ class Metrics:
         self._wedged.set(wedged.get(RUNNING, 0))
         self._known_at = time.monotonic()
 
-    async def _count_needs(self, desk: Callable[[], Sagas]) -> None:
+    async def _count_needs(self, orders: Callable[[], Orders]) -> None:
         """Count the orders that need a person, as the list shows them."""
         total = UNKNOWN
         counts = dict.fromkeys(AttentionCause, UNKNOWN)
         with suppress(NotNow, RPCError, *self._database_away):
-            seen = await desk().known.watch.seen()
-            total = float(seen.count)
-            counts |= seen.counts
+            needs = await orders().watch.needs()
+            total = float(needs.count)
+            counts |= needs.counts
         self._calling.set(total)
         for cause, count in counts.items():
             self._calling_by_cause.labels(cause).set(count)

@@ -5,8 +5,9 @@ from typing import Any
 
 from contracts import stubs
 from contracts.money import money
-from contracts.order import OrderRegisteredEvent, PlaceOrder, RegisterOrderCommand
+from contracts.order import OrderRegisteredEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.placing import PlaceOrder
 from contracts.prose import count
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.call import Call

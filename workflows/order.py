@@ -9,8 +9,10 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from contracts.order import Failure, OrderRegisteredEvent, PlaceOrder
+from contracts.order import OrderRegisteredEvent
+from contracts.placing import PlaceOrder
 from contracts.prose import lasting, rejected
+from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import REFUSALS
 from temporal_saga import continued, policy

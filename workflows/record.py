@@ -8,16 +8,10 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from contracts import stubs
-from contracts.order import (
-    CancelOrderCommand,
-    Compensation,
-    ConfirmOrderCommand,
-    DraftOrder,
-    Failure,
-    PlaceOrder,
-    Settlement,
-)
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand
+from contracts.placing import DraftOrder, PlaceOrder
 from contracts.prose import describe, itemise
+from contracts.record import Compensation, Failure, Settlement
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
 from contracts.text import as_code
 from temporal_saga.duty import Duty, Progress, Standing

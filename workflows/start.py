@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from contracts.order import MAX_REQUEST_KEY, DraftOrder, PlaceOrder, order_id_of, saga_id, salvage
+from contracts.ids import order_id_of, saga_id
+from contracts.placing import MAX_REQUEST_KEY, DraftOrder, PlaceOrder, salvage
 from contracts.prose import problems
 from contracts.stubs import MEMO_REQUEST_KEY, WORKFLOW_TYPE
 

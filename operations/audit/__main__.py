@@ -3,8 +3,9 @@
 import asyncio
 import sys
 
-from config import leave, read_settings
+from config import read_settings
 from operations.audit.report import main
+from process import leave
 
 try:
     status = asyncio.run(main(read_settings()))

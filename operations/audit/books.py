@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.money import money
-from contracts.order import Compensation
+from contracts.record import Compensation
 from contracts.states import OrderStatus
 from contracts.steps import STEPS
 from contracts.text import is_seen

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 from temporalio.client import Client
 
-from config import Settings, connect
-from contracts.order import saga_id
+from config import Settings
+from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from contracts.text import cleaned
 from operations.audit.books import CLAIM as BOOKS_CLAIM
@@ -29,6 +29,7 @@ from operations.audit.sagas import CannotAsk, Sagas, find_endings
 from participants.order.tables import METADATA as ORDER
 from participants.payment.tables import METADATA as PAYMENT
 from participants.stock.tables import METADATA as STOCK
+from process import connect
 from temporal_saga.database import open_database
 
 TABLES = {"order": ORDER, "payment": PAYMENT, "stock": STOCK}

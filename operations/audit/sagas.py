@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
-from contracts.order import order_id_of, saga_id
+from contracts.ids import order_id_of, saga_id
 from contracts.states import OrderStatus
 from operations.audit.invariants import snapshot
 from participants.order.tables import ORDERS

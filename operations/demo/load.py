@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from contracts.views import OrderView
 
 IN_FLIGHT = 10

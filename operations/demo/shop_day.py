@@ -23,7 +23,7 @@ from rich.text import Text
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from config import OwnStackSettings, Settings
+from config import EphemeralStackSettings, Settings
 from contracts.prose import describe
 from contracts.text import cleaned
 from contracts.views import OrderView, TimelineEntry
@@ -216,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     try:
-        with own(read_settings(OwnStackSettings)) as settings:
+        with own(read_settings(EphemeralStackSettings)) as settings:
             return 0 if asyncio.run(demonstrate(day.absolute(), data, settings, Console())) else 1
     except KeyboardInterrupt:
         return 130

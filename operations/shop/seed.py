@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings, read_settings
-from contracts.order import PlaceOrder
 from contracts.payment import WalletView
+from contracts.placing import PlaceOrder
 from contracts.stock import StockView
 from operations.shop.shop_days import CURRENCY, ShopData, read_days
 from participants.payment.service import PaymentService
@@ -76,10 +76,10 @@ def shop_of(data: ShopData) -> Shop:
 def seed(settings: Settings, shop: Shop) -> None:
     """Load the shop into the payment service's and the stock service's databases, where it is not there yet."""
     payment = open_database(settings.database_url("payment"))
-    PaymentService(payment).open_wallets(shop.wallets)
+    PaymentService.open(payment).open_wallets(shop.wallets)
     payment.dispose()
     stock = open_database(settings.database_url("stock"))
-    StockService(stock).add_products(shop.products)
+    StockService.open(stock).add_products(shop.products)
     stock.dispose()
 
 

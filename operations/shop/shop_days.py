@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from contracts.base import Contract
-from contracts.order import OrderLine, PlaceOrder
+from contracts.placing import OrderLine, PlaceOrder
 
 CURRENCY = "GBP"
 COLUMNS = frozenset(

@@ -23,7 +23,7 @@ from typing import Any, TextIO
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Settings
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from operations.shop.seed import SHOP_DAYS, seed, shop_of
 from operations.shop.shop_days import read_days
 from operations.up.preflight import (

@@ -5,14 +5,11 @@ import sqlalchemy as sa
 from contracts.payment import WalletView
 from participants.payment.tables import WALLETS
 from temporal_saga.database import reading
+from temporal_saga.identity import DatabaseReads
 
 
-class PaymentReads:
+class PaymentReads(DatabaseReads):
     """What can be asked of the payment service. It creates and changes nothing."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        """Read from the database behind `engine`, which may be away: then each question raises."""
-        self._engine = engine
 
     def wallet(self, customer_id: str) -> WalletView | None:
         """Return a customer's wallet, or None when there is none."""

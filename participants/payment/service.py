@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -35,10 +35,19 @@ class PaymentService:
     """Keeps customers' wallets and the double-entry ledger of every movement."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing."""
-        create_tables(engine, METADATA)
+        """Serve from the database behind `engine`, which has its tables."""
         self._engine = engine
         self._fence = Fence(engine, FENCE)
+
+    @classmethod
+    def open(cls, engine: sa.Engine) -> Self:
+        """Return the service of a database, with the tables created that were missing.
+
+        Raises:
+            Exception: the database gives no answer.
+        """
+        create_tables(engine, METADATA)
+        return cls(engine)
 
     def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent | PaymentFailedEvent:
         """Charge the customer once, or refuse for a reason of business.
@@ -116,7 +125,7 @@ class PaymentService:
             command, refunded(command.currency, command.amount_minor), give_back
         )
 
-    def open(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
+    def open_new(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet, once; the others stay as they are.
 
         Raises:

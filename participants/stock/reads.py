@@ -7,14 +7,11 @@ import sqlalchemy as sa
 from contracts.stock import StockView
 from participants.stock.tables import PRICES, PRODUCTS
 from temporal_saga.database import reading
+from temporal_saga.identity import DatabaseReads
 
 
-class StockReads:
+class StockReads(DatabaseReads):
     """What can be asked of the stock service. It creates and changes nothing."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        """Read from the database behind `engine`, which may be away: then each question raises."""
-        self._engine = engine
 
     def product(self, sku: str) -> StockView | None:
         """Return a product, what is available of it and its list prices; None when it is unknown."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -35,10 +36,19 @@ class StockService:
     """Keeps products and the log of their movements; what is available is never negative."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing."""
-        create_tables(engine, METADATA)
+        """Serve from the database behind `engine`, which has its tables."""
         self._engine = engine
         self._fence = Fence(engine, FENCE)
+
+    @classmethod
+    def open(cls, engine: sa.Engine) -> Self:
+        """Return the service of a database, with the tables created that were missing.
+
+        Raises:
+            Exception: the database gives no answer.
+        """
+        create_tables(engine, METADATA)
+        return cls(engine)
 
     def decrease(
         self, command: DecreaseStockCommand

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from application.run import Run
-from contracts.order import Compensation, OrderLine, OrderRecord
+from contracts.placing import OrderLine
+from contracts.record import Compensation, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import FailureView, Links
 from participants.order.decisions import RecordedDecisions
+from participants.order.reads import RecordedOrder
 from temporal_saga.duty import Progress, Settlement
 from temporal_saga.failure import Failure
 from temporal_saga.memo import RetriableState, SagaMemo
@@ -132,7 +134,6 @@ MOVES = (
     StateMove(state=SagaState.PENDING, cause="start", at=STARTED),
     StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=CLOSED_AT),
 )
-NO_DECISIONS = RecordedDecisions((), 0)
 RECORD = OrderRecord(
     order_id="7",
     state=SagaState.FAILED,
@@ -149,3 +150,4 @@ RECORD = OrderRecord(
         Compensation(step="RegisterOrder", command="CancelOrderCommand", state="DONE"),
     ),
 )
+RECORDED = RecordedOrder(RECORD, RECORD.order_id, MOVES, RecordedDecisions((), 0))

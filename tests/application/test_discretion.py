@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from application.discretion import AS_THEY_ARE, SETTLED, entry_for_customer, for_customer
-from contracts.order import Compensation, OrderLine, Settlement
+from contracts.placing import OrderLine
+from contracts.record import Compensation, Settlement
 from contracts.states import OrderStatus, SagaState
 from contracts.views import FailureView, Links, ListedOrder, OrderView, TimelineEntry
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from application import attention
 from application.listed_order import entry_to_come, listed
-from contracts.order import Compensation, OrderEntry, Settlement
+from contracts.record import Compensation, OrderEntry, Settlement
 from contracts.views import FailureView
 from tests.application.order_runs import (
     CLOSED_AT,

@@ -7,7 +7,7 @@ import pytest
 
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.run import Run
-from contracts.order import OrderRecord
+from contracts.record import OrderRecord
 from contracts.states import OrderStatus, SagaState
 from contracts.views import OrderView
 from temporal_saga.failure import Failure
@@ -19,10 +19,10 @@ from tests.application.order_runs import (
     GIVEN,
     LINKS,
     MOVES,
-    NO_DECISIONS,
     OUT_OF_STOCK,
     PAID,
     RECORD,
+    RECORDED,
     REFUND,
     REFUSED,
     ROLLS_BACK,
@@ -134,7 +134,7 @@ def test_an_invalid_start_keeps_what_it_gave() -> None:
 
 def test_an_order_that_temporal_forgot_is_told_from_its_record() -> None:
     """The record alone gives the whole order; its timeline is the state moves with their causes."""
-    shown = view_of_record(RECORD, MOVES, NO_DECISIONS, LINKS)
+    shown = view_of_record(RECORDED, LINKS)
     assert {name: getattr(shown, name) for name in OrderRecord.model_fields} == dict(RECORD)
     assert [(entry.at, entry.kind, entry.name, entry.detail) for entry in shown.timeline] == [
         (STARTED, "state", "PENDING", {"cause": "start"}),
@@ -147,7 +147,7 @@ def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
     """Its record shows as much as it has, and says how its saga is begun again."""
     still_open = {"state": SagaState.PENDING, "status": OrderStatus.PENDING}
     record = RECORD.model_copy(update=still_open | {"closed_at": None, "failure": None})
-    shown = view_of_record(record, MOVES[:1], NO_DECISIONS, LINKS)
+    shown = view_of_record(RECORDED._replace(record=record, moves=MOVES[:1]), LINKS)
     assert (shown.state, shown.needs_attention, shown.closed_at) == ("PENDING", True, None)
     assert (shown.refund, shown.acts) == (None, ())
     assert shown.attention is not None

@@ -12,9 +12,9 @@ from tests.application.order_runs import (
     FAILURE,
     LINKS,
     MOVES,
-    NO_DECISIONS,
     PAID,
     RECORD,
+    RECORDED,
     REFUSED,
     REGISTERED,
     ROLLS_BACK,
@@ -68,15 +68,13 @@ def test_the_record_says_what_became_of_the_money() -> None:
     by = "by 2026-03-14 15:09:28 UTC"
     message = f"15.30 GBP went back to the customer {by}"
     refund = Refund(amount_minor=1530, currency="GBP", at=CLOSED_AT, message=message)
-    assert view_of_record(RECORD, (*MOVES, paid), NO_DECISIONS, LINKS).refund == refund
-    unknown = view_of_record(RECORD, MOVES, NO_DECISIONS, LINKS).refund
+    assert view_of_record(RECORDED._replace(moves=(*MOVES, paid)), LINKS).refund == refund
+    unknown = view_of_record(RECORDED, LINKS).refund
     assert unknown is not None
     assert (unknown.amount_minor, unknown.at) == (None, CLOSED_AT)
     assert unknown.message == f"whatever had been charged was given back to the customer {by}"
     never = RECORD.model_copy(update={"compensations": RECORD.compensations[1:]})
-    assert view_of_record(never, MOVES, NO_DECISIONS, LINKS).refund == NOTHING
+    assert view_of_record(RECORDED._replace(record=never), LINKS).refund == NOTHING
     completed = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
-    assert (
-        view_of_record(RECORD.model_copy(update=completed), MOVES, NO_DECISIONS, LINKS).refund
-        is None
-    )
+    confirmed = RECORDED._replace(record=RECORD.model_copy(update=completed))
+    assert view_of_record(confirmed, LINKS).refund is None

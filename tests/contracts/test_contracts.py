@@ -12,18 +12,12 @@ import contracts
 from contracts.base import Command, Contract, Event, digest
 from contracts.order import (
     CancelOrderCommand,
-    Compensation,
     ConfirmOrderCommand,
-    DraftOrder,
-    Failure,
     OrderCancelledEvent,
     OrderConfirmedEvent,
-    OrderLine,
     OrderRegisteredEvent,
     OrderRejectedEvent,
-    PlaceOrder,
     RegisterOrderCommand,
-    Settlement,
 )
 from contracts.payment import (
     PaymentCompletedEvent,
@@ -32,6 +26,8 @@ from contracts.payment import (
     ProcessPaymentCommand,
     RefundPaymentCommand,
 )
+from contracts.placing import DraftOrder, OrderLine, PlaceOrder
+from contracts.record import Compensation, Failure, Settlement
 from contracts.states import SagaState, StateMove
 from contracts.stock import (
     DecreaseStockCommand,

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.money import IN_USE, MINOR_DIGITS, WITHOUT_MINOR_UNIT
-from contracts.order import PlaceOrder
+from contracts.placing import PlaceOrder
 from routes.orders import OrderBody
 
 ORDER = {

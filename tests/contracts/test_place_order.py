@@ -5,7 +5,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.base import MAX_LINES, MAX_TOTAL_MINOR
-from contracts.order import DraftOrder, OrderLine, PlaceOrder, order_id_of, saga_id, salvage
+from contracts.ids import order_id_of, saga_id
+from contracts.placing import DraftOrder, OrderLine, PlaceOrder, salvage
 from contracts.prose import problems
 from routes.orders import OrderId
 

@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from contracts.decisions import Decision
 from contracts.money import money
-from contracts.order import OrderLine, PlaceOrder
+from contracts.placing import OrderLine, PlaceOrder
 from contracts.prose import cancelled, count, describe, lasting, problems
 
 LINE = OrderLine(sku="85123A", quantity=6, unit_price_minor=255)

@@ -11,10 +11,11 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.base import Refusal
-from contracts.order import Failure as Told
-from contracts.order import OrderRejectedEvent, PlaceOrder, RegisterOrderCommand
+from contracts.order import OrderRejectedEvent, RegisterOrderCommand
 from contracts.payment import PaymentFailedEvent, ProcessPaymentCommand, WalletView
+from contracts.placing import PlaceOrder
 from contracts.prose import FOR_CUSTOMERS
+from contracts.record import Failure as Told
 from contracts.states import FailureReason
 from contracts.stock import DecreaseStockCommand, StockDecreaseFailedEvent, StockView
 from contracts.views import FailureView
@@ -47,14 +48,14 @@ def database(tmp_path: Path) -> Iterator[sa.Engine]:
 
 
 def pay(engine: sa.Engine, customer: str, currency: str) -> Any:
-    service = PaymentService(engine)
+    service = PaymentService.open(engine)
     service.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=100)])
     told = {"customer_id": customer, "currency": currency, "amount_minor": ORDER.total_minor}
     return service.process(ProcessPaymentCommand(idempotency_key="k", order_id="7", **told))
 
 
 def take(engine: sa.Engine, *known: str) -> Any:
-    service = StockService(engine)
+    service = StockService.open(engine)
     service.add_products(StockView(sku=sku, name=sku, available=2) for sku in known)
     lines = [line.model_dump(exclude={"unit_price_minor"}) for line in ORDER.lines]
     return service.decrease(
@@ -65,7 +66,7 @@ def take(engine: sa.Engine, *known: str) -> Any:
 
 
 def register_twice(engine: sa.Engine) -> Any:
-    service = OrderService(engine)
+    service = OrderService.open(engine)
     first, second = ORDER, ORDER.model_copy(update={"customer_id": "bob"})
     for order in (first, second):
         answer = service.register(

@@ -16,12 +16,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
-from config import connect
 from contracts import stubs
-from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent, OrderLine
+from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent
+from contracts.placing import OrderLine
 from contracts.states import OrderStatus
 from operations.audit.report import Report, audit
 from operations.audit.sagas import Run, Sagas, disagreement
+from process import connect
 from tests.participants.shop import CAP, MUG, Shop, order_of
 from tests.stack import free_port
 from tests.workflows import stage

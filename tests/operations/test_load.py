@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import OwnStackSettings, Settings
-from contracts.order import Failure, OrderLine, PlaceOrder
+from config import EphemeralStackSettings, Settings
+from contracts.placing import OrderLine, PlaceOrder
+from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView
 from operations.audit.report import Check, Report
@@ -209,7 +210,7 @@ def test_a_stack_of_its_own_leaves_the_shells_settings_aside(
         monkeypatch.setenv(name.upper(), "no good setting")
     monkeypatch.setenv("auth_issuer", "in small letters")
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
-    settings = read_settings(OwnStackSettings)
+    settings = read_settings(EphemeralStackSettings)
     assert settings.model_fields_set == {"data_dir"}
     with own(settings) as stack:
         given = environment(stack)

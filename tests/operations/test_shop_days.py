@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from config import Settings
-from contracts.order import PlaceOrder
 from contracts.payment import ProcessPaymentCommand
+from contracts.placing import PlaceOrder
 from operations.shop.seed import SHOP_DAYS, Shop, seed, shop_of
 from operations.shop.shop_days import ShopData, minor_units, read_days
 from participants.payment.service import PaymentService
@@ -237,7 +237,7 @@ def test_seeding_again_changes_nothing(tmp_path: Path, shop: Shop) -> None:
     """What was spent since the shop was loaded stays spent when it is loaded again."""
     settings = Settings(data_dir=tmp_path)
     seed(settings, shop)
-    payment = PaymentService(engine := open_database(settings.database_url("payment")))
+    payment = PaymentService.open(engine := open_database(settings.database_url("payment")))
     order = shop.example
     command = {
         "idempotency_key": "order-1/ProcessPayment",
@@ -253,6 +253,6 @@ def test_seeding_again_changes_nothing(tmp_path: Path, shop: Shop) -> None:
         != next(w for w in shop.wallets if w.customer_id == order.customer_id)
     )
     engine.dispose()
-    stock = StockService(engine := open_database(settings.database_url("stock")))
+    stock = StockService.open(engine := open_database(settings.database_url("stock")))
     assert [stock.product(product.sku) for product in shop.products[:5]] == list(shop.products[:5])
     engine.dispose()

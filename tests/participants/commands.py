@@ -4,18 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.acts import Act, TakenDecision, Through
-from contracts.order import (
-    CancelOrderCommand,
-    Compensation,
-    ConfirmOrderCommand,
-    DraftOrder,
-    Failure,
-    OrderLine,
-    PlaceOrder,
-    RegisterOrderCommand,
-    Settlement,
-    saga_id,
-)
+from contracts.ids import saga_id
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import (
     DepositMoneyCommand,
     OpenWalletsCommand,
@@ -23,6 +13,8 @@ from contracts.payment import (
     RefundPaymentCommand,
     WalletOpening,
 )
+from contracts.placing import DraftOrder, OrderLine, PlaceOrder
+from contracts.record import Compensation, Failure, Settlement
 from contracts.states import SagaState, StateMove
 from contracts.stock import (
     DecreaseStockCommand,

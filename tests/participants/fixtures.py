@@ -70,21 +70,21 @@ def shelf(engine: sa.Engine) -> Shelf:
 @pytest.fixture
 def payment(engine: sa.Engine) -> Iterator[PaymentService]:
     """Give a payment service; whatever the test did to it, its invariants hold at the end."""
-    yield PaymentService(engine)
+    yield PaymentService.open(engine)
     assert broken(engine, "payment") == {}
 
 
 @pytest.fixture
 def stock(engine: sa.Engine) -> Iterator[StockService]:
     """Give a stock service; whatever the test did to it, its invariants hold at the end."""
-    yield StockService(engine)
+    yield StockService.open(engine)
     assert broken(engine, "stock") == {}
 
 
 @pytest.fixture
 def orders(engine: sa.Engine) -> Iterator[OrderService]:
     """Give an order service; whatever the test did to it, its invariants hold at the end."""
-    yield OrderService(engine)
+    yield OrderService.open(engine)
     assert broken(engine, "order") == {}
 
 

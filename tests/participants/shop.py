@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 
 from config import Settings
-from contracts.order import Compensation, Failure, OrderLine, PlaceOrder, Settlement
 from contracts.payment import WalletView
+from contracts.placing import OrderLine, PlaceOrder
+from contracts.record import Compensation, Failure, Settlement
 from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -47,9 +48,9 @@ class Shop:
             {f"{name}_database_url": url for name, url in urls.items()}
         )
         self.engines = {name: opened(url) for name, url in urls.items()}
-        self.order = OrderService(self.engines["order"])
-        self.payment = PaymentService(self.engines["payment"])
-        self.stock = StockService(self.engines["stock"])
+        self.order = OrderService.open(self.engines["order"])
+        self.payment = PaymentService.open(self.engines["payment"])
+        self.stock = StockService.open(self.engines["stock"])
         self.payment.open_wallets(
             [
                 WalletView(customer_id="ann", currency="GBP", balance_minor=10_000),

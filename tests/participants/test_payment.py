@@ -145,7 +145,7 @@ def test_a_refusal_is_true_when_money_comes_in_the_middle(
     impatient = {"sqlite": {"timeout": 0.001}, "postgresql": {"options": "-c lock_timeout=1ms"}}[
         engine.dialect.name
     ]
-    elsewhere = PaymentService(
+    elsewhere = PaymentService.open(
         sa.create_engine(engine.url, connect_args=impatient, poolclass=sa.pool.NullPool)
     )
     looked = count(1)

@@ -226,7 +226,11 @@ def start_services(urls: list[str]) -> None:
     for url in urls:
         engine = open_database(url)
         meeting.wait(MEETING_SECONDS)
-        for service in (PaymentService(engine), StockService(engine), OrderService(engine)):
+        for service in (
+            PaymentService.open(engine),
+            StockService.open(engine),
+            OrderService.open(engine),
+        ):
             assert service is not None
         engine.dispose()
 

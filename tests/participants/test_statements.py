@@ -8,13 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.base import MAX_LINES, MAX_ROWS, Command, KeyedCommand
-from contracts.order import (
-    CancelOrderCommand,
-    ConfirmOrderCommand,
-    DraftOrder,
-    OrderLine,
-    RegisterOrderCommand,
-)
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import (
     DepositMoneyCommand,
     OpenWalletsCommand,
@@ -22,6 +16,7 @@ from contracts.payment import (
     RefundPaymentCommand,
     WalletView,
 )
+from contracts.placing import DraftOrder, OrderLine
 from contracts.stock import (
     DecreaseStockCommand,
     MoveStockCommand,

@@ -162,7 +162,7 @@ async def test_a_command_in_trouble_is_tried_again_and_takes_effect_once(
     """The first try fails with what the database says, the second charges, once; nobody hears of a refusal."""
     if cause is cannot_serialize:  # READ COMMITTED knows no such thing
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    payment = PaymentService(engine)
+    payment = PaymentService.open(engine)
     payment.open_wallets([ANN])
     trouble = Trouble(engine)
     with trouble.befalls(cause):

@@ -160,11 +160,11 @@ def test_authentication_opens_the_api_to_the_network(
             "AUTH_JWKS_URL must begin with https://",
         ),
         (KEYS | {"AUTH_JWKS_URL": "file:///etc/keys"}, "AUTH_JWKS_URL must begin with https://"),
-        ({"AUTH_ALGORITHM": "none"}, "AUTH_ALGORITHM=none is no good setting"),
-        ({"AUTH_CUSTOMER_CLAIM": ""}, "AUTH_CUSTOMER_CLAIM= is no good setting"),
-        ({"AUTH_CLOCK_SKEW_SECONDS": "3600"}, "AUTH_CLOCK_SKEW_SECONDS=3600 is no good setting"),
-        ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is no good setting"),
-        ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is no good setting"),
+        ({"AUTH_ALGORITHM": "none"}, "AUTH_ALGORITHM=none is invalid"),
+        ({"AUTH_CUSTOMER_CLAIM": ""}, "AUTH_CUSTOMER_CLAIM= is invalid"),
+        ({"AUTH_CLOCK_SKEW_SECONDS": "3600"}, "AUTH_CLOCK_SKEW_SECONDS=3600 is invalid"),
+        ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is invalid"),
+        ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is invalid"),
     ],
 )
 def test_what_cannot_keep_anybody_out_is_refused(
@@ -323,7 +323,7 @@ def test_a_database_that_can_never_be_opened_is_refused(
     monkeypatch.setenv("PAYMENT_DATABASE_URL", url)
     with pytest.raises(ValidationError) as refused:
         Settings()
-    assert explain(refused.value).startswith(f"PAYMENT_DATABASE_URL is no good setting: {reason}")
+    assert explain(refused.value).startswith(f"PAYMENT_DATABASE_URL is invalid: {reason}")
     assert "s3cret" not in explain(refused.value) + str(refused.value)
 
 
@@ -333,7 +333,7 @@ def test_a_front_door_refuses_such_a_database_at_once(door: list[str]) -> None:
     said = ended(door, PAYMENT_DATABASE_URL="mysql://saga@host/payment")
     assert said.returncode == 1
     assert said.stderr.startswith(
-        "cannot start: PAYMENT_DATABASE_URL is no good setting: there is no driver 'mysql' here"
+        "cannot start: PAYMENT_DATABASE_URL is invalid: there is no driver 'mysql' here"
     )
     assert said.stderr.count("\n") == 1
 
@@ -343,8 +343,8 @@ def test_a_front_door_says_which_setting_is_wrong(door: list[str]) -> None:
     """A setting that is no good is named by its variable, in a sentence and without a traceback."""
     said = ended(door, REVIEW_SECONDS="abc", STUCK_ATTEMPTS="0")
     assert said.returncode == 1
-    assert "REVIEW_SECONDS=abc is no good setting" in said.stderr
-    assert "STUCK_ATTEMPTS=0 is no good setting" in said.stderr
+    assert "REVIEW_SECONDS=abc is invalid" in said.stderr
+    assert "STUCK_ATTEMPTS=0 is invalid" in said.stderr
     assert "Traceback" not in said.stderr
 
 
@@ -364,10 +364,10 @@ def test_the_operators_page_has_every_setting_with_its_default() -> None:
 @pytest.mark.parametrize(
     ("setting", "why"),
     [
-        ({"TEMPORAL_ADDRESS": ":::bad"}, "TEMPORAL_ADDRESS=:::bad is no good setting"),
+        ({"TEMPORAL_ADDRESS": ":::bad"}, "TEMPORAL_ADDRESS=:::bad is invalid"),
         (
             {"TEMPORAL_PROFILE": "nobody"},
-            "TEMPORAL_* or the profile is no good setting: Profile 'nobody' not found",
+            "TEMPORAL_* or the profile is invalid: Profile 'nobody' not found",
         ),
     ],
 )
@@ -428,11 +428,11 @@ def test_several_values_stand_in_one_variable(
 def test_a_list_that_would_mean_something_else_is_refused(
     monkeypatch: pytest.MonkeyPatch, setting: str, value: str, reason: str
 ) -> None:
-    """No wildcard, no port and no path: what could not be compared exactly is no good setting."""
+    """No wildcard, no port and no path: what could not be compared exactly is invalid."""
     monkeypatch.setenv(setting, value)
     with pytest.raises(ValidationError, match=reason) as refused:
         Settings()
-    assert f"{setting}={value} is no good setting" in explain(refused.value)
+    assert f"{setting}={value} is invalid" in explain(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from api import create_app
 from config import Settings
 from contracts.acts import FIELDS, Act
-from contracts.order import DEADLINE_SECONDS, PlaceOrder
+from contracts.placing import DEADLINE_SECONDS, PlaceOrder
 from contracts.prose import FOR_CUSTOMERS
 from contracts.states import CLOSED, FailureReason, OrderStatus, SagaState
 from contracts.views import Closed, TimelineEntry

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporal_saga.database import DATABASE_AWAY
 from temporal_saga.fence import AlreadyCompensated
 from temporal_saga.keys import compensation_key, step_key
-from temporal_saga.testing import Closed, Script, Sent
+from temporal_saga.testing import Script, Sent
 from tests.temporal_saga.ledger import Ledger
 from tests.temporal_saga.plan import STUCK, Cancel, Plan, number, put
 from tests.temporal_saga.words import Command, Done, No, accepted, name_of
@@ -33,14 +33,12 @@ class Door:
         self,
         plan: Plan,
         script: Script,
-        inbox: "asyncio.Queue[Sent | Closed]",
         threads: Executor,
         folder: Path,
     ) -> None:
         """Stand before the ledgers in `folder`, each in its own file as each participant has its own database."""
         self._plan = plan
         self._script = script
-        self._inbox = inbox
         self._threads = threads
         self._well: set[str] = set()
         self._over = asyncio.Event()
@@ -73,9 +71,9 @@ class Door:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as tries:
                 await self._start()
-                while isinstance(came := await self._inbox.get(), Sent):
+                while isinstance(came := await self._script.next(), Sent):
                     tries.create_task(self._serve(came, tries))
-                self._inbox.put_nowait(came)
+                self._script.put_back(came)
                 told: dict[str, Any] = await self._script.completed()
                 self._let_all_land()
         except TimeoutError:

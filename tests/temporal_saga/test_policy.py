@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from contracts.base import MAX_LINES
-from contracts.order import DEADLINE_SECONDS, PlaceOrder
+from contracts.placing import DEADLINE_SECONDS, PlaceOrder
 from temporal_saga.database import LOCK_WAIT_SECONDS
 from temporal_saga.policy import Policy
 

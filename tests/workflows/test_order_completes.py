@@ -4,15 +4,15 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
+from contracts.ids import order_id_of
 from contracts.order import (
     ConfirmOrderCommand,
     OrderConfirmedEvent,
     OrderRegisteredEvent,
-    PlaceOrder,
     RegisterOrderCommand,
-    order_id_of,
 )
 from contracts.payment import PaymentCompletedEvent, ProcessPaymentCommand
+from contracts.placing import PlaceOrder
 from contracts.stock import DecreaseStockCommand, StockDecreasedEvent, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script

@@ -7,12 +7,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.common import RawValue
 
-from contracts.order import (
-    CancelOrderCommand,
-    ConfirmOrderCommand,
-    RegisterOrderCommand,
-    order_id_of,
-)
+from contracts.ids import order_id_of
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script

@@ -1,14 +1,10 @@
 import pytest
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from contracts.order import (
-    CancelOrderCommand,
-    OrderRejectedEvent,
-    PlaceOrder,
-    RegisterOrderCommand,
-    order_id_of,
-)
+from contracts.ids import order_id_of
+from contracts.order import CancelOrderCommand, OrderRejectedEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.placing import PlaceOrder
 from contracts.stock import DecreaseStockCommand, StockLine
 from temporal_saga.testing import Script
 from tests.workflows.stories import ORDER, TOTAL_MINOR, declined, obey, short, take_back, yes

@@ -5,12 +5,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
 
 from contracts import stubs
-from contracts.order import (
-    CancelOrderCommand,
-    ConfirmOrderCommand,
-    RegisterOrderCommand,
-    order_id_of,
-)
+from contracts.ids import order_id_of
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script

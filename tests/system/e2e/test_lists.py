@@ -13,12 +13,14 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from application.order_list import Asked, Lists
+from application.order_list import OrderLists
+from application.order_query import ListQuery
 from application.runs import Runs
-from application.visibility import MOST_RUNS, Found, Visibility
+from application.visibility import MOST_RUNS, SagaRuns, Visibility
 from application.watch import Watch
 from contracts.base import MAX_LINES
-from contracts.order import DraftOrder, Failure
+from contracts.placing import DraftOrder
+from contracts.record import Failure
 from contracts.views import Links
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
@@ -51,7 +53,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def orders(stack: Stack) -> Iterator[OrderService]:
     """The order service's records, to write them as its worker would."""
     engine = open_database(f"sqlite:///{stack.data_dir}/order.db")
-    yield OrderService(engine)
+    yield OrderService.open(engine)
     engine.dispose()
 
 
@@ -448,7 +450,7 @@ class ClosesMeanwhile(Visibility):
         super().__init__(client)
         self._close = partial(orders.confirm, confirm(order_id))
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> Found:
+    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
         """Confirm, and ask."""
         self._close()
         return await super().runs(which, limit, most=most)
@@ -467,8 +469,8 @@ async def test_an_order_that_closes_meanwhile_is_closed(
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"])
     visibility = ClosesMeanwhile(client, orders, order_id)
     watch = Watch(Runs(client, asyncio.Event()), visibility, orders)
-    lists = Lists(visibility, watch, orders, lambda _: Links(self="", events="", temporal=""))
-    found = await lists.page(Asked(customer_id=customer, status=status))
+    lists = OrderLists(visibility, watch, orders, lambda _: Links(self="", events="", temporal=""))
+    found = await lists.page(ListQuery(customer_id=customer, status=status))
     assert [(order.state, order.status) for order in found.orders] == shown
     assert all(order.closed_at is not None for order in found.orders)
 

@@ -489,8 +489,8 @@ def test_bad_settings_are_said_in_plain_words(
     assert main() == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "API_PORT=eighty is no good setting" in said
-    assert "TEMPORAL_PORT=70000 is no good setting" in said
+    assert "API_PORT=eighty is invalid" in said
+    assert "TEMPORAL_PORT=70000 is invalid" in said
 
 
 def test_an_api_open_to_everybody_is_refused(

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.sse import ServerSentEvent
 
+from application.orders import Place
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderView, TimelineEntry
-from routes.events import Heard, Place, _closed_id, _event, _place
+from routes.events import StreamCursor, _closed_id, _event, _place
 
 Story = list[tuple[Place, str]]
 
@@ -20,36 +21,39 @@ RESET: Story = [
 ]
 
 
-def told(heard: Heard, story: Story) -> list[str]:
+def sent(cursor: StreamCursor, story: Story) -> list[str]:
     return [
         what
         for place, what in story
-        if heard.is_new(place, ServerSentEvent(event="note", raw_data=what))
+        if cursor.is_new(place, ServerSentEvent(event="note", raw_data=what))
     ]
 
 
 def test_nothing_is_told_twice() -> None:
     """A story that is read again, as after an outage, goes on where it was."""
-    heard = Heard((0, 0))
-    assert heard.nothing
-    assert told(heard, STARTED) == ["PENDING", "RegisterOrderCommand"]
-    assert told(heard, STARTED + TERMINATED) == ["ProcessPaymentCommand", "terminated"]
-    assert told(heard, STARTED + TERMINATED) == []
-    assert not heard.nothing
+    cursor = StreamCursor((0, 0))
+    assert cursor.is_at_start
+    assert sent(cursor, STARTED) == ["PENDING", "RegisterOrderCommand"]
+    assert sent(cursor, STARTED + TERMINATED) == ["ProcessPaymentCommand", "terminated"]
+    assert sent(cursor, STARTED + TERMINATED) == []
+    assert not cursor.is_at_start
 
 
 @pytest.mark.parametrize("last", [(0, 0), (2, 0), (3, 0), (9, 0)])
 def test_what_came_of_a_reset_is_told_in_full(last: Place) -> None:
     """Its events have the numbers of those they replace; what it shares with the run before is told once."""
-    heard = Heard(last)
-    told(heard, STARTED + TERMINATED)
-    assert told(heard, STARTED + RESET) == ["reset", "ProcessPaymentCommand", "PaymentFailedEvent"]
-    assert told(heard, STARTED + RESET) == []
+    cursor = StreamCursor(last)
+    sent(cursor, STARTED + TERMINATED)
+    assert sent(cursor, STARTED + RESET) == ["reset", "ProcessPaymentCommand", "PaymentFailedEvent"]
+    assert sent(cursor, STARTED + RESET) == []
 
 
 def test_a_listener_who_comes_back_hears_the_rest() -> None:
     """Behind the last entry it has seen."""
-    assert told(Heard((2, 0)), STARTED + TERMINATED) == ["ProcessPaymentCommand", "terminated"]
+    assert sent(StreamCursor((2, 0)), STARTED + TERMINATED) == [
+        "ProcessPaymentCommand",
+        "terminated",
+    ]
 
 
 AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)

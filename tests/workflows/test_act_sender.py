@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.worker import Worker
 
-from application.acts import Telling
+from application.acts import ActSender
 from application.attention import WEDGED_AFTER
 from application.errors import NotPossible, SagaWedged
 from application.runs import Runs
@@ -72,12 +72,12 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     """The customer's word is heard although others have said too much; what comes to nothing is told as such."""
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    telling = Telling(script.handle, Runs(sparing, asyncio.Event()))
+    sender = ActSender(script.handle, Runs(sparing, asyncio.Event()))
     for number in range(MOST_UPDATES):
-        await telling.act("request_cancel", why(number), f"cancel-{number}")
-    await telling.act("request_cancel", why(7), "cancel-7")
+        await sender.act("request_cancel", why(number), f"cancel-{number}")
+    await sender.act("request_cancel", why(7), "cancel-7")
     with pytest.raises(NotPossible) as refused:
-        await telling.act("request_settle_step", StepEvidence.model_validate(SETTLE), "settle")
+        await sender.act("request_settle_step", StepEvidence.model_validate(SETTLE), "settle")
     assert str(refused.value) == "settle_step was ignored: ProcessPayment was not stuck"
     story = await Runs(sparing, asyncio.Event()).find(script.saga_id.removeprefix("order-"))
     assert story is not None
@@ -106,7 +106,7 @@ async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
             ).raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
                 pass
         with pytest.raises(SagaWedged) as refused:
-            await Telling(handle, Runs(sparing, asyncio.Event())).act(
+            await ActSender(handle, Runs(sparing, asyncio.Event())).act(
                 "request_cancel", why(1), "cancel-1"
             )
         await handle.terminate()

@@ -1,0 +1,27 @@
+"""The order's id and its saga's: each says the other."""
+
+import re
+
+from contracts.base import IDENTIFIER
+
+SAGA_ID_PREFIX = "order-"
+
+
+def saga_id(order_id: str) -> str:
+    """Return the id of an order's saga: the id of its workflow, and the root of its idempotency keys."""
+    return SAGA_ID_PREFIX + order_id
+
+
+def order_id_of(saga_id: str) -> str:
+    """Return the order whose saga has this id.
+
+    Raises:
+        ValueError: the id names no order.
+    """
+    order_id = saga_id.removeprefix(SAGA_ID_PREFIX)
+    if order_id == saga_id or re.fullmatch(IDENTIFIER, order_id) is None:
+        raise ValueError(
+            f"the workflow id {saga_id!r} names no order; use {SAGA_ID_PREFIX}{{order_id}} "
+            "with an order id of 1 to 64 letters, digits, _ or -"
+        )
+    return order_id

@@ -1,0 +1,77 @@
+"""An order as the order service remembers it, with why it failed and what was taken back."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from contracts.base import Contract, Identifier
+from contracts.placing import OrderLine
+from contracts.states import OrderStatus, SagaState
+
+
+class Failure(Contract):
+    """Why a saga failed: the step and event that said so, a reason for programs, a sentence for people."""
+
+    step: str | None = None
+    event: str | None = None
+    reason: str
+    message: str
+    details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class Settlement(Contract):
+    """A person's word that a stuck step was put right by hand.
+
+    `attempts` is how many tries of it the server had begun by then; None where nobody knew.
+    """
+
+    by: str
+    reason: str
+    evidence: str
+    at: datetime
+    attempts: int | None = None
+
+
+class Compensation(Contract):
+    """One compensation of a rollback and how far it has come.
+
+    Of an order that does not roll back: another command that is stuck or was settled, as it must be obeyed as well. That is
+    ConfirmOrder after the pivot, or RegisterOrder when it has to find out about an earlier run.
+
+    `attempts` counts tries as Temporal's history knows them; None once that history is gone.
+    """
+
+    step: str
+    command: str
+    state: Literal["WAITING", "RUNNING", "DONE", "STUCK", "SETTLED"]
+    attempts: int | None = None
+    settled: Settlement | None = None
+
+
+class OrderSummary(Contract):
+    """An order as the order service remembers it, for ever, but for its lines."""
+
+    order_id: Identifier
+    state: SagaState
+    status: OrderStatus
+    customer_id: str | None
+    currency: str | None
+    total_minor: int | None
+    placed_at: datetime
+    closed_at: datetime | None = None
+    needs_attention: bool = False
+    failure: Failure | None = None
+    compensations: tuple[Compensation, ...] = ()
+
+
+class OrderRecord(OrderSummary):
+    """An order as the order service remembers it, whole."""
+
+    lines: tuple[OrderLine, ...] | None
+
+
+class OrderEntry(OrderSummary):
+    """An order as it stands among many: of its lines, which may be a thousand, only the number."""
+
+    line_count: int | None
