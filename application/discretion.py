@@ -1,4 +1,4 @@
-"""What a customer's own token is shown of an order: how it stands, and nothing of who runs the shop or how."""
+"""What a customer's own token is shown of an order: nothing of who runs the shop or how."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -15,10 +15,12 @@ AS_THEY_ARE = frozenset(
         *("lines", "line_count", "placed_at", "closed_at", "needs_attention"),
     }
 )
-"""Fields of an order that customers see; of any other, but for those below, they see its default."""
+"""Fields of an order that customers see; of any other, but for those below, they see its
+default."""
 
 TOLD = frozenset({"state", "command", "event"})
-"""Kinds of entries that customers are told; decisions and notes are words of those who run the shop."""
+"""Kinds of entries that customers are told; decisions and notes are words of those who run the
+shop."""
 
 
 SETTLED = "what had been charged was put right by hand"
@@ -26,7 +28,7 @@ SETTLED = "what had been charged was put right by hand"
 
 
 def for_customer(order: Shown) -> Shown:
-    """Return an order without operators' names and words, balances, stock levels and links inside."""
+    """Return an order without operators' words, balances, stock levels and internal links."""
     shown: dict[str, Any] = {
         name: field.get_default(call_default_factory=True)
         for name, field in type(order).model_fields.items()

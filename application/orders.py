@@ -42,7 +42,7 @@ from participants.order.service import OrderService
 from temporal_saga.access import may_start
 
 Place = tuple[int, int]
-"""Where an entry stands in a timeline: the number of the history's event, and which of its entries."""
+"""Where an entry stands in a timeline: the number of the history's event, and of its entry."""
 
 
 class Orders:

@@ -148,7 +148,7 @@ def _overview(
     warning: str | None,
     at: datetime | None = None,
 ) -> Overview:
-    """Put figures together; `running` are the open orders by state, None when nobody knows how they stand."""
+    """Put figures together; `running` are the open orders by state, None when it is not known."""
     closed = {state: recorded.statuses[status] for state, status in STATUS.items()}
     states = {
         state: None

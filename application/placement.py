@@ -31,7 +31,8 @@ class Placement:
     async def order_id_of(self, order: PlaceOrder, request_key: str | None, caller: Caller) -> str:
         """Return the id of an order that is to be placed.
 
-        It is the one that the caller's key named first; without a key the order's own, or a new one.
+        It is the one that the caller's key named first; without a key the order's own, or a new
+        one.
 
         Raises:
             RequestKeyReused: the key came with another order's id before.

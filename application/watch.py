@@ -1,8 +1,9 @@
 """Which orders need a person, and why: the one place that view, list, figure and overview ask.
 
-It compares two memories. Temporal's visibility knows the sagas that say that they are stuck, those whose code fails, and those
-that were ended from outside; but it forgets. The order service's record never does: an order that is open there and has no saga
-that runs was left open, whoever ended that saga, and however long ago.
+It compares two memories. Temporal's visibility knows the sagas that say that they are stuck, those
+whose code fails, and those that were ended from outside; but it forgets. The order service's record
+never does: an order that is open there and has no saga that runs was left open, whoever ended that
+saga, and however long ago.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ LOOK_SECONDS = 60
 """A look that takes longer than this is given up."""
 
 EVERY_SECONDS = 2
-"""Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a look that takes long is rare."""
+"""Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a
+look that takes long is rare."""
 
 WAIT_SECONDS = 1.5
 """Whoever asks waits so long for a look, and is then told what the last one saw."""
@@ -45,7 +47,8 @@ MOST_RUNNING = 100_000
 
 MOST_IN_DOUBT = 500
 AT_ONCE = 20
-"""So many runs that visibility says nothing of are asked for in one look, and so many at a time; the rest in the next."""
+"""So many runs that visibility says nothing of are asked for in one look, and so many at a time;
+the rest in the next."""
 
 STUCK = 'NeedsAttention = true AND ExecutionStatus = "Running"'
 WEDGED = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
@@ -57,7 +60,10 @@ ENDED_EARLY = (
 
 
 class Watch:
-    """Looks when somebody asks, and not more often than it must; it keeps the last look in memory."""
+    """Looks when somebody asks, and not more often than it must.
+
+    It keeps the last look in memory.
+    """
 
     def __init__(self, runs: Runs, visibility: Visibility, records: OrderReads) -> None:
         """Compare `visibility` with `records`; ask `runs` where they leave doubt."""
@@ -73,7 +79,7 @@ class Watch:
         """By order: since when its saga is wedged, for as long as it is."""
 
     async def needs(self) -> Needs:
-        """Return which orders need a person: by a look just now, or by the last one where that takes too long.
+        """Return which orders need a person, by a look now, or the last one where that takes long.
 
         Raises:
             NotNow: Temporal is away, or nothing is known that would still hold.
@@ -138,12 +144,12 @@ class Watch:
         }
 
     async def _left_open(self, ended: Mapping[str, Run]) -> dict[str, Need]:
-        """Return the orders on which nobody works any more, though they are open on record, or never came to be recorded."""
+        """Return the orders on which nobody works, though they are open or not on record."""
         if not ended and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
         limit = timedelta(seconds=LOOK_SECONDS)
         running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
-        # Read after the sagas: what is open now was open then, so its saga ran, or nobody works on it.
+        # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
         begun = datetime.now(UTC) - GRACE
         found: dict[str, Need] = {}
@@ -168,7 +174,10 @@ class Watch:
         return found | await self._ask_for(doubtful)
 
     async def _ask_for(self, doubtful: Sequence[str]) -> dict[str, Need]:
-        """Return those left open of orders of which visibility says nothing: some are asked for, the others next time."""
+        """Return those left open of orders of which visibility says nothing.
+
+        Some are asked for, the others next time.
+        """
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def ask(order_id: str) -> tuple[str, Attention | None]:
@@ -182,7 +191,7 @@ class Watch:
         return {order_id: Need(attention, None) for order_id, attention in self._doubts.items()}
 
     async def _ended(self, order_id: str) -> Attention | None:
-        """Return that an order was left open, if no run of its saga is open, and its record still is."""
+        """Return that an order was left open, if its record is open and its saga is not."""
         described = await self._runs.describe(order_id)
         if described is None:
             return left_open(order_id, None, forgotten=True)
@@ -191,7 +200,10 @@ class Watch:
         return left_open(order_id, described.close_time, forgotten=False)
 
     async def _since(self, needs: Mapping[str, Need]) -> dict[str, Need]:
-        """Return needs with since when sagas are wedged: visibility does not tell, so each is asked."""
+        """Return needs with since when sagas are wedged, which visibility does not tell.
+
+        Each time is asked for once.
+        """
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def ask(order_id: str) -> tuple[str, datetime | None]:

@@ -1,4 +1,4 @@
-"""Who may do what: tokens are read before anything else of a request, and every route is open to its scopes alone."""
+"""Who may do what: a token is read before all else, and each route is open to its scopes alone."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -38,10 +38,12 @@ NEEDED: Mapping[str, Scope] = {
     "PUT /customers/{customer_id}/wallet": Scope.SHOP,
     "POST /customers/{customer_id}/deposits": Scope.SHOP,
 }
-"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to everybody."""
+"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to
+everybody."""
 
 NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
-"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope above serves as well."""
+"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope
+above serves as well."""
 
 
 def caller_of(request: Request) -> Caller:
@@ -109,8 +111,10 @@ class Authentication:
 
         Args:
             app: what is asked.
-            read: returns whom a token names, or raises a Problem; None when nobody is asked, and everybody may do everything.
-            counted: lets an answer through only so often: whoever is turned away has no name but their address.
+            read: returns whom a token names, or raises a Problem; None when nobody is asked, and
+                everybody may do everything.
+            counted: lets an answer through only so often: whoever is turned away has no name but
+                their address.
         """
         self._app = app
         self._read = read

@@ -53,7 +53,10 @@ class EvidenceBody(Evidence):
 async def cancel_order(
     order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
-    """Cancel an order that is not completed yet: it rolls back once the step under way has ended. Repeating this is safe."""
+    """Cancel an order that is not completed yet: it rolls back once the step under way has ended.
+
+    Repeating this is safe.
+    """
     return await orders.act(order_id, "request_cancel", decision, caller)
 
 
@@ -81,7 +84,10 @@ async def retry_step(
     orders: AppOrders,
     caller: RequestCaller,
 ) -> OrderView:
-    """Try the stuck compensation of a step, or a stuck Confirm, now. One that was just begun so has its time first."""
+    """Try the stuck compensation of a step, or a stuck Confirm, now.
+
+    One that was just begun has its time first.
+    """
     retry = StepDecision(step=step, **decision.model_dump())
     act_id = f"retry-{uuid4().hex}"
     return await orders.act(order_id, "request_retry_step", retry, caller, act_id)
@@ -95,9 +101,12 @@ async def settle_step(
     orders: AppOrders,
     caller: RequestCaller,
 ) -> OrderView:
-    """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you.
+    """Say that a stuck step was put right by hand.
 
-    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record has it.
+    It is not tried any more, and the order's record names you.
+
+    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record
+    has it.
     """
     settlement = StepEvidence(step=step, **evidence.model_dump())
     return await orders.act(order_id, "request_settle_step", settlement, caller)

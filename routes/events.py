@@ -1,4 +1,7 @@
-"""An order's timeline as it is written: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+"""An order's timeline as it is written, as server-sent events.
+
+They are specified in https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""
 
 import asyncio
 import math
@@ -36,8 +39,8 @@ LastEventId = Annotated[
     str | None,
     Header(
         alias="Last-Event-ID",
-        description="the id of the last event seen: the stream goes on behind it, and from the beginning behind an id that "
-        "the order's story does not have",
+        description="the id of the last event seen: the stream goes on behind it, and from the "
+        "beginning behind an id that the order's story does not have",
     ),
 ]
 
@@ -109,11 +112,14 @@ async def order_events(
     request: Request,
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream an order's timeline: what happened so far, then live, each entry under its kind as the event's name.
+    """Stream an order's timeline: what happened so far, then what happens.
 
-    It ends with an event `closed`, which says how and why, once the saga has closed; who comes back after it gets 204, at which
-    an `EventSource` stops. A comment every 15 s keeps the connection alive, and a stream that breaks goes on behind
-    `Last-Event-ID`; so does one that ended without `closed` because its token ran out.
+    Each entry is an event under the entry's kind as its name.
+
+    It ends with an event `closed`, which says how and why, once the saga has closed; who comes back
+    after it gets 204, at which an `EventSource` stops. A comment every 15 s keeps the connection
+    alive, and a stream that breaks goes on behind `Last-Event-ID`; so does one that ended without
+    `closed` because its token ran out.
     """
     stopping: asyncio.Event = request.app.state.stopping
     cursor = StreamCursor(_place(last_event_id, view))
@@ -210,9 +216,10 @@ def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
 
 
 def _mark(entry: TimelineEntry) -> str:
-    """Return what tells an entry from those of other orders, and from the one that takes its place after a reset.
+    """Return what tells an entry from other orders', and from the one in its place after a reset.
 
-    A try under way changes what is told of its command, so an entry is known by when and what it is.
+    A try under way changes what is told of its command, so an entry is known by when and what it
+    is.
     """
     return digest([entry.at.isoformat(), entry.kind, entry.name])[:MARK_LENGTH]
 
@@ -223,7 +230,10 @@ def _closed_id(view: OrderView) -> str:
 
 
 def _place(last_event_id: str | None, view: OrderView) -> Place:
-    """Return the place that an id names; the beginning when it names none, or none that this order's story has."""
+    """Return the place that an id names.
+
+    The beginning when it names none, or none that this order's story has.
+    """
     named = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})-([0-9a-f]{8})", last_event_id or "")
     if named is None or named[3] not in map(_mark, view.timeline):
         return (0, 0)

@@ -103,7 +103,7 @@ async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
 
 
 def _describe_in_openapi(app: FastAPI, describe: Iterable[Describe]) -> None:
-    """Add the problem document to the schemas, and let no route claim to answer with FastAPI's own form of errors."""
+    """Add the problem document to the schemas, and take FastAPI's own form of errors out."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -138,6 +138,6 @@ def _methods(app: FastAPI, path: str) -> str:
 
 
 def _field(location: tuple[Any, ...]) -> str:
-    """Return a field's path as the caller knows it, e.g. `lines.0.quantity`; the body itself is `body`."""
+    """Return a field's path as callers know it, like `lines.0.quantity`; the body is `body`."""
     path = location[1:] if len(location) > 1 and not isinstance(location[1], int) else location[:1]
     return ".".join(str(part) for part in path)

@@ -24,7 +24,10 @@ from routes.problems import Problem, documented, problem_of
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
 
-ONE_KEY = "One key is one order: repeating it is safe, and it comes with the `order_id` of its first time, or with none."
+ONE_KEY = (
+    "One key is one order: repeating it is safe, and it comes with the `order_id` of its first "
+    "time, or with none."
+)
 
 OrderId = Annotated[
     str, Path(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER], examples=[examples.ORDER_ID])
@@ -53,7 +56,10 @@ class LineBody(OrderLine):
 
 
 class OrderBody(PlaceOrder):
-    """An order as it is posted: a field that does not exist is an error, as `orderId` for `order_id` would cost the once-only."""
+    """An order as it is posted.
+
+    A field that does not exist is an error: `orderId` for `order_id` would cost the once-only.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ORDER]})
 
@@ -68,7 +74,8 @@ class OrderBody(PlaceOrder):
         **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
         HTTPStatus.OK: {
             "model": OrderView,
-            "description": "The order is closed: COMPLETED, or FAILED. Look at `state`; a failed order is a 200, too.",
+            "description": "The order is closed: COMPLETED, or FAILED. "
+            "Look at `state`; a failed order is a 200, too.",
             **PLACED,
             **examples.shown(examples.OUT_OF_STOCK),
         },
@@ -87,9 +94,9 @@ async def place_order(
 ) -> OrderView:
     """Start an order's saga, once.
 
-    Its identity is `order_id` if given, else that of your `Idempotency-Key`, else new. Placing the same order again under the
-    same identity returns it as it stands; placing another one under it is refused, and so is a key that comes with another
-    `order_id` than its first.
+    Its identity is `order_id` if given, else that of your `Idempotency-Key`, else new. Placing the
+    same order again under the same identity returns it as it stands; placing another one under it
+    is refused, and so is a key that comes with another `order_id` than its first.
 
     An order that fails is answered with 200 as well, when it was waited for: look at `state`.
     """
@@ -119,9 +126,10 @@ async def list_orders(
 ) -> OrderList:
     """Return orders, newest first, without their timelines; follow `next` for more.
 
-    An order is listed once it is on record, moments after it was placed; one that needs attention, in any case. Orders that are
-    still open carry the state that their sagas showed moments ago. With Temporal away they are shown as they are on record, and
-    `warning` says so; what needs attention can then not be asked for.
+    An order is listed once it is on record, moments after it was placed; one that needs attention,
+    in any case. Orders that are still open carry the state that their sagas showed moments ago.
+    With Temporal away they are shown as they are on record, and `warning` says so; what needs
+    attention can then not be asked for.
     """
     return await orders.page(query, caller)
 
@@ -148,13 +156,16 @@ def _invalid_prices(error: PricesWrong) -> RequestValidationError:
 
 
 def _perhaps_placed(error: PerhapsPlaced) -> Problem:
-    """Return the problem of a caller who gets no answer, with how to find the order all the same."""
+    """Return the problem of a caller who gets no answer, with how to find the order."""
     hint = f': look at Location, or repeat it with "order_id": "{error.order_id}"'
     return problem_of(error, hint, {"Location": f"/orders/{error.order_id}"})
 
 
 def _wait_seconds(preferences: Sequence[str]) -> int:
-    """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said, as preferences may be ignored."""
+    """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said.
+
+    Preferences may be ignored.
+    """
     for preference in ",".join(preferences).split(","):
         if wait := WAIT.fullmatch(preference.partition(";")[0]):
             return min(int(wait[1].lstrip("0")[:9] or 0), MAX_WAIT_SECONDS)

@@ -13,8 +13,11 @@ router = APIRouter(tags=["orders"])
 
 @router.get("/overview", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
 async def read_overview(orders: AppOrders, caller: RequestCaller) -> Overview:
-    """Return how many orders are in each state, why orders failed, and what needs a person: how many, since when, at what cost.
+    """Return how many orders are in each state, why orders failed, and what needs a person.
 
-    Figures are a few seconds old at most. With Temporal away, what it alone knows is null, and `warning` says so.
+    Of these: how many, since when, at what cost.
+
+    Figures are a few seconds old at most. With Temporal away, what it alone knows is null, and
+    `warning` says so.
     """
     return await orders.overview(caller)

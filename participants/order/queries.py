@@ -105,7 +105,10 @@ def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[Or
 
 
 def _brief(failure: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return why an order failed, with its details where they are short: they may name a thousand products."""
+    """Return why an order failed, with its details where they are short.
+
+    They may name a thousand products.
+    """
     if failure is None or len(json.dumps(failure.get("details"))) <= MOST_DETAILS:
         return failure
     return failure | {"details": {}}

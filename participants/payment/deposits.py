@@ -1,4 +1,4 @@
-"""Wallets and the money that comes into them from outside, within a transaction of the service's."""
+"""Wallets, and the money that comes into them from outside, in a transaction of the service."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -85,7 +85,10 @@ def _refusal(command: DepositMoneyCommand, row: sa.Row[Any] | None) -> DepositRe
         message = f"customer {command.customer_id} has no wallet"
         return DepositRefusedEvent(reason="UNKNOWN_CUSTOMER", message=message)
     if row.currency != command.currency:
-        message = f"the wallet of {command.customer_id} is in {row.currency}, the deposit in {command.currency}"
+        message = (
+            f"the wallet of {command.customer_id} is in {row.currency}, "
+            f"the deposit in {command.currency}"
+        )
         return DepositRefusedEvent(reason="CURRENCY_MISMATCH", message=message)
     balance = row.balance_minor + command.amount_minor
     if balance < 0:

@@ -1,4 +1,4 @@
-"""Looking at the payment service's database, which needs no service: one opened for reading will do."""
+"""Looking into the payment service's database, for which one opened for reading will do."""
 
 import sqlalchemy as sa
 

@@ -58,7 +58,7 @@ class PaymentService:
 
         def charge(connection: sa.Connection) -> PaymentFailedEvent | None:
             while not _take(connection, command):
-                # Should money come in before the lock, there is no decline, and the next round takes it.
+                # If money comes in before the lock, the next round takes it.
                 if decline := _decline(command, _lock(connection, command.customer_id)):
                     return decline
             payment = command.model_dump(
@@ -149,7 +149,10 @@ class PaymentService:
         return self._fence.once(command, all_new, open_missing)
 
     def deposit(self, command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:
-        """Put money into a wallet, or take it back, once, or refuse; a refusal may be asked again."""
+        """Put money into a wallet, or take it back, once, or refuse.
+
+        A refusal may be asked again.
+        """
         told = command.model_dump(include={"customer_id", "currency", "amount_minor"})
         foreseen = MoneyDepositedEvent(**told, balance_minor=command.amount_minor)
         try:
@@ -191,7 +194,10 @@ def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
 
 
 def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
-    """Lock a customer's wallet, so that what is decided from it stays true; return it, or None when there is none."""
+    """Lock a customer's wallet, so that what is decided from it stays true.
+
+    Return it, or None when there is none.
+    """
     return connection.execute(
         sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id).with_for_update()
     ).one_or_none()
@@ -211,7 +217,8 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
         return PaymentFailedEvent(
             order_id=order_id,
             reason="CURRENCY_MISMATCH",
-            message=f"the wallet of {customer_id} is in {row.currency}, the order in {command.currency}",
+            message=f"the wallet of {customer_id} is in {row.currency}, "
+            f"the order in {command.currency}",
             details={"wallet_currency": row.currency, "order_currency": command.currency},
         )
     if row.balance_minor >= command.amount_minor:

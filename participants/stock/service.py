@@ -1,4 +1,4 @@
-"""The stock service: takes the lines of an order and puts them back, all or none, once per command."""
+"""The stock service: takes an order's lines and puts them back, all or none, once per command."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -109,7 +109,10 @@ class StockService:
         return self._fence.once(command, all_new, partial(offer, products=command.products))
 
     def move(self, command: MoveStockCommand) -> StockMovedEvent | StockMovementRefusedEvent:
-        """Move pieces in or out that no order moves, once, or refuse; a refusal may be asked again."""
+        """Move pieces in or out that no order moves, once, or refuse.
+
+        A refusal may be asked again.
+        """
         foreseen = StockMovedEvent(sku=command.sku, change=command.change, available=command.change)
         try:
             return self._fence.once(command, foreseen, partial(move, command=command))
@@ -119,7 +122,10 @@ class StockService:
             return StockMovementRefusedEvent.model_validate(refused.answer)
 
     def add_products(self, products: Iterable[StockView]) -> None:
-        """Add each product with what is available of it; one that is known already stays as it is."""
+        """Add each product with what is available of it.
+
+        One that is known already stays as it is.
+        """
         with self._engine.begin() as connection:
             add(connection, products)
 
@@ -137,7 +143,10 @@ def _per_sku(lines: Iterable[StockLine]) -> Counter[str]:
 
 
 def _lock(connection: sa.Connection, asked: Counter[str]) -> dict[str, int]:
-    """Lock the products in the order of their SKUs, so that two carts never wait in a circle; return what is available."""
+    """Lock the products in the order of their SKUs, so that two carts never wait in a circle.
+
+    Return what is available.
+    """
     rows = (
         sa.select(PRODUCTS.c.sku, PRODUCTS.c.available)
         .where(PRODUCTS.c.sku.in_(asked))
@@ -175,7 +184,9 @@ def _shortage(
 
 
 def _lock_taken(connection: sa.Connection, key: str) -> list[StockLine]:
-    """Lock the products that the command of this key took, in the same order as `_lock`, and return the lines.
+    """Lock the products that the command of this key took, and return its lines.
+
+    They are locked in the same order as in `_lock`.
 
     The log says what goes back, whatever the restoring names.
     """

@@ -1,4 +1,4 @@
-"""Products, their prices and the pieces that come from outside, within a transaction of the service's."""
+"""Products, prices and pieces that come from outside, within a transaction of the service."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -52,7 +52,10 @@ def offer(connection: sa.Connection, products: tuple[ProductOffer, ...]) -> Prod
 
 
 def _change(connection: sa.Connection, known: Mapping[str, ProductOffer]) -> set[str]:
-    """Give products that are known their names and prices; return the SKUs of which that was news."""
+    """Give products that are known their names and prices.
+
+    Return the SKUs of which that was news.
+    """
     names = sa.select(PRODUCTS.c.sku, PRODUCTS.c.name).where(PRODUCTS.c.sku.in_(known))
     in_order = connection.execute(names.order_by(PRODUCTS.c.sku).with_for_update())
     renamed = [sku for sku, name in in_order if name != known[sku].name]

@@ -87,23 +87,24 @@ ROOMS = {
     "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
     "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
     "participants/__init__.py": "",
-    "application/shop.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
+    "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
     "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
     "routes/connections.py": f"{API} h11 uvicorn",
+    "routes/server.py": f"{API} uvicorn",
     "routes/health.py": f"{API} prometheus_client",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
-    "routes/keys.py routes/tokens.py": f"{API} jwt",
+    "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
     "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.last_run "
     "temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline limits "
-    "prometheus_fastapi_instrumentator uvicorn",
+    "prometheus_fastapi_instrumentator",
     "worker.py": "activities config contracts logs participants temporal_saga.access temporal_saga.database "
     "temporal_saga.identity temporal_saga.policy temporal_saga.registry "
     "temporal_saga.search_attributes process workflows sqlalchemy temporalio",
