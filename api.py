@@ -89,12 +89,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = figures = Metrics(AWAY)
     for subject in (orders, overview, events, acts, lookups, health, manage, console):
         app.include_router(subject.router)
-    described = [limits.describe]
+    descriptions = [limits.describe]
     if settings.authenticated:
-        described.append(access.describe)
+        descriptions.append(access.describe)
     if settings.checks_hosts:
-        described.append(hosts.describe)
-    handlers.install(app, AWAY, described)
+        descriptions.append(hosts.describe)
+    handlers.install(app, AWAY, descriptions)
     _put_before(app, settings, figures)
     return app
 
@@ -127,8 +127,8 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     yield
     keeping.cancel()
     shop.close()
-    for opened in (engine, stock, payment):
-        opened.dispose()
+    for database in (engine, stock, payment):
+        database.dispose()
 
 
 def _use(

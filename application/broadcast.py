@@ -31,13 +31,13 @@ class Shared(Generic[T]):
         if reading is None or reading.over:
             reading = self._readings[name] = _Reading(self._read(name))
         reading.listeners += 1
-        heard = 0
+        position = 0
         try:
             while True:
                 news = reading.news
-                while heard < len(reading.items):
-                    yield reading.items[heard]
-                    heard += 1
+                while position < len(reading.items):
+                    yield reading.items[position]
+                    position += 1
                 if reading.over:
                     break
                 await news.wait()

@@ -29,20 +29,20 @@ SETTLED = "what had been charged was put right by hand"
 
 def for_customer(order: Shown) -> Shown:
     """Return an order without operators' words, balances, stock levels and internal links."""
-    shown: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: field.get_default(call_default_factory=True)
         for name, field in type(order).model_fields.items()
         if name not in AS_THEY_ARE
     }
-    shown["failure"] = order.failure and _failure(order.failure)
-    shown["compensations"] = tuple(map(_compensation, order.compensations))
-    shown["links"] = order.links.model_copy(update={"temporal": None})
+    fields["failure"] = order.failure and _failure(order.failure)
+    fields["compensations"] = tuple(map(_compensation, order.compensations))
+    fields["links"] = order.links.model_copy(update={"temporal": None})
     if isinstance(order, OrderView):
-        told = map(entry_for_customer, order.timeline)
-        shown["refund"] = order.refund and _refund(order.refund, order.compensations)
-        shown["acts"] = tuple(act for act in order.acts if act.refusal is None)
-        shown["timeline"] = tuple(entry for entry in told if entry is not None)
-    return order.model_copy(update=shown)
+        entries = map(entry_for_customer, order.timeline)
+        fields["refund"] = order.refund and _refund(order.refund, order.compensations)
+        fields["acts"] = tuple(act for act in order.acts if act.refusal is None)
+        fields["timeline"] = tuple(entry for entry in entries if entry is not None)
+    return order.model_copy(update=fields)
 
 
 def entry_for_customer(entry: TimelineEntry) -> TimelineEntry | None:

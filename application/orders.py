@@ -156,9 +156,9 @@ class Orders:
         """
         async for place, moment in self._runs.follow(order_id):
             entry = entry_of(moment)
-            shown = entry if caller.customer_id is None else entry_for_customer(entry)
-            if shown is not None:
-                yield place, shown
+            visible = entry if caller.customer_id is None else entry_for_customer(entry)
+            if visible is not None:
+                yield place, visible
 
     async def act(
         self,

@@ -121,10 +121,10 @@ class Overviews:
         )
 
     async def _running(self, state: SagaState) -> int:
-        counted = await self._visibility.count(
+        counts = await self._visibility.count(
             in_state(state), ADDITION_LIMIT, fresh_seconds=FRESH_SECONDS
         )
-        return counted.get(RUNNING, 0)
+        return counts.get(RUNNING, 0)
 
     async def _on_record(self) -> _Recorded:
         """Return what was read a moment ago, or read it, once for all who ask."""

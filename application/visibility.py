@@ -130,8 +130,8 @@ class Visibility:
         ask = self._client.workflow_service.count_workflow_executions
 
         async def read() -> dict[str, int]:
-            counted = await _patiently(ask, request, monotonic() + limit.total_seconds())
-            return {json.loads(group.group_values[0].data): group.count for group in counted.groups}
+            answer = await _patiently(ask, request, monotonic() + limit.total_seconds())
+            return {json.loads(group.group_values[0].data): group.count for group in answer.groups}
 
         return await self._once(f"count {which}", limit, read, fresh_seconds)
 
@@ -219,9 +219,9 @@ def _of_sagas(which: str) -> str:
     return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
 
 
-def _time(given: Any) -> datetime:
+def _time(timestamp: Any) -> datetime:
     """Return a protobuf timestamp as a time."""
-    at: datetime = given.ToDatetime(tzinfo=UTC)
+    at: datetime = timestamp.ToDatetime(tzinfo=UTC)
     return at
 
 

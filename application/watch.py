@@ -109,9 +109,9 @@ class Watch:
         limit = timedelta(seconds=LOOK_SECONDS)
         stuck_ones = await self._visibility.runs(STUCK, limit)
         wedged_ones = await self._visibility.runs(WEDGED, limit)
-        ended = await self._visibility.runs(ENDED_EARLY, limit)
+        ended_ones = await self._visibility.runs(ENDED_EARLY, limit)
         closed = await self._closed(stuck_ones.by_order.keys() | wedged_ones.by_order.keys())
-        left = await self._left_open(ended.by_order)
+        left_ones = await self._left_open(ended_ones.by_order)
         needs = {
             **{
                 order_id: Need(stuck(order_id, run.stuck_since), run)
@@ -124,7 +124,7 @@ class Watch:
         }
         needs = {
             order_id: need for order_id, need in needs.items() if order_id not in closed
-        } | left
+        } | left_ones
         needs = await self._since(needs)
         causes = Counter(need.attention.cause for need in needs.values())
         counts = {cause: causes[cause] for cause in AttentionCause}
@@ -143,9 +143,9 @@ class Watch:
             order_id for order_id, status in statuses.items() if status is not OrderStatus.PENDING
         }
 
-    async def _left_open(self, ended: Mapping[str, Run]) -> dict[str, Need]:
+    async def _left_open(self, ended_runs: Mapping[str, Run]) -> dict[str, Need]:
         """Return the orders on which nobody works, though they are open or not on record."""
-        if not ended and not await asyncio.to_thread(self._records.still_open, 1):
+        if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
         limit = timedelta(seconds=LOOK_SECONDS)
         running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
@@ -157,19 +157,19 @@ class Watch:
         for order_id, placed_at in open_orders.items():
             if order_id in running:
                 continue
-            if run := ended.get(order_id):
+            if run := ended_runs.get(order_id):
                 found[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
             elif placed_at < begun:
                 doubtful.append(order_id)
         others = [
             order_id
-            for order_id in ended
+            for order_id in ended_runs
             if order_id not in running and order_id not in open_orders
         ]
         statuses = await asyncio.to_thread(self._records.statuses, others)
         for order_id in others:
             if statuses.get(order_id, OrderStatus.PENDING) is OrderStatus.PENDING:
-                run = ended[order_id]
+                run = ended_runs[order_id]
                 found[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
         return found | await self._ask_for(doubtful)
 
@@ -192,12 +192,12 @@ class Watch:
 
     async def _ended(self, order_id: str) -> Attention | None:
         """Return that an order was left open, if its record is open and its saga is not."""
-        described = await self._runs.describe(order_id)
-        if described is None:
+        description = await self._runs.describe(order_id)
+        if description is None:
             return left_open(order_id, None, forgotten=True)
-        if described.status is WorkflowExecutionStatus.RUNNING or await self._closed([order_id]):
+        if description.status is WorkflowExecutionStatus.RUNNING or await self._closed([order_id]):
             return None
-        return left_open(order_id, described.close_time, forgotten=False)
+        return left_open(order_id, description.close_time, forgotten=False)
 
     async def _since(self, needs: Mapping[str, Need]) -> dict[str, Need]:
         """Return needs with since when sagas are wedged, which visibility does not tell.

@@ -105,7 +105,7 @@ class Authentication:
         self,
         app: ASGIApp,
         read: Callable[[str], Awaitable[Caller]] | None,
-        counted: Callable[[ASGIApp], ASGIApp],
+        limit_rate: Callable[[ASGIApp], ASGIApp],
     ) -> None:
         """Stand before `app`.
 
@@ -113,12 +113,12 @@ class Authentication:
             app: what is asked.
             read: returns whom a token names, or raises a Problem; None when nobody is asked, and
                 everybody may do everything.
-            counted: lets an answer through only so often: whoever is turned away has no name but
+            limit_rate: lets an answer through only so often: whoever is turned away has no name but
                 their address.
         """
         self._app = app
         self._read = read
-        self._counted = counted
+        self._limit_rate = limit_rate
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401."""
@@ -128,7 +128,7 @@ class Authentication:
                 state["caller"] = await self._caller(scope)
             except Problem as problem:
                 state["caller"] = Caller(scopes=frozenset())
-                await self._counted(answer(problem))(scope, receive, send)
+                await self._limit_rate(answer(problem))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -137,8 +137,8 @@ class Authentication:
             return Caller()
         if is_public(scope["path"]):
             return Caller(scopes=frozenset())
-        given = Headers(scope=scope).getlist("authorization")
-        kind, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+        headers = Headers(scope=scope).getlist("authorization")
+        kind, _, token = (headers[0] if len(headers) == 1 else "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise unauthorized(
                 "say who you are: send one Authorization header, with a bearer token"
@@ -151,9 +151,9 @@ def describe(document: dict[str, Any]) -> None:
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
-    refused = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    refusals = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if scopes := scopes_of(f"{method.upper()} {path}", customer=True):
                 call["security"] = [{"token": [scope]} for scope in scopes]
-                call["responses"] |= {str(status): told for status, told in refused.items()}
+                call["responses"] |= {str(status): told for status, told in refusals.items()}

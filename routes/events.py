@@ -234,7 +234,7 @@ def _place(last_event_id: str | None, view: OrderView) -> Place:
 
     The beginning when it names none, or none that this order's story has.
     """
-    named = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})-([0-9a-f]{8})", last_event_id or "")
-    if named is None or named[3] not in map(_mark, view.timeline):
+    parts = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})-([0-9a-f]{8})", last_event_id or "")
+    if parts is None or parts[3] not in map(_mark, view.timeline):
         return (0, 0)
-    return (int(named[1]), int(named[2]))
+    return (int(parts[1]), int(parts[2]))

@@ -86,9 +86,9 @@ class Hosts:
             raise forbidden(why)
 
     def _is_ours(self, host: str) -> bool:
-        if not (told := AUTHORITY.fullmatch(host)):
+        if not (origin_parts := AUTHORITY.fullmatch(host)):
             return False
-        name = _name(told["name"])
+        name = _name(origin_parts["name"])
         if name == "localhost" or name in self._names:
             return True
         address = _address(name)
@@ -100,15 +100,15 @@ class Hosts:
         """Tell whether an origin is the host that is asked, or one that a setting names."""
         if origin in self._origins:
             return True
-        told = ORIGIN.fullmatch(origin.lower())
-        named = AUTHORITY.fullmatch(told["authority"]) if told else None
-        asked = AUTHORITY.fullmatch(host)
-        if named is None or asked is None:
+        parts = ORIGIN.fullmatch(origin.lower())
+        page = AUTHORITY.fullmatch(parts["authority"]) if parts else None
+        target = AUTHORITY.fullmatch(host)
+        if page is None or target is None:
             return False
-        is_same = _name(named["name"]) == _name(asked["name"]) and _port(named["port"]) == _port(
-            asked["port"]
+        is_same = _name(page["name"]) == _name(target["name"]) and _port(page["port"]) == _port(
+            target["port"]
         )
-        return is_same or _name(named["name"]) in self._proxied
+        return is_same or _name(page["name"]) in self._proxied
 
 
 def _name(host: str) -> str:
@@ -142,10 +142,10 @@ def _is_fetched_by_another_site(headers: Headers) -> bool:
 
 def describe(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document how requests for other hosts, or by their pages, are answered."""
-    refused = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+    refusals = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     for calls in document["paths"].values():
         for call in calls.values():
-            call["responses"] |= {str(status): told for status, told in refused.items()}
+            call["responses"] |= {str(status): told for status, told in refusals.items()}
 
 
 class Cors(CORSMiddleware):

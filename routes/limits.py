@@ -91,8 +91,8 @@ def describe(document: dict[str, Any]) -> None:
     for path, calls in document["paths"].items():
         for call in calls.values():
             crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
-            refused = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
-            call["responses"] |= {str(status): told for status, told in refused.items()}
+            refusals = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
+            call["responses"] |= {str(status): told for status, told in refusals.items()}
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:

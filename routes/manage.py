@@ -154,8 +154,8 @@ async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent
 async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
     opening = WalletOpening(customer_id=customer_id, currency=body.currency)
-    told = await shop.open_wallets((opening,))
-    if currency := told.in_other_currency.get(customer_id):
+    event = await shop.open_wallets((opening,))
+    if currency := event.in_other_currency.get(customer_id):
         raise NotPossible(f"the wallet of {customer_id} is in {currency}, and stays so")
     return await shop.wallet(customer_id)
 

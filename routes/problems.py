@@ -54,9 +54,9 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        told = cleaned(detail)  # it may repeat what others wrote
+        text = cleaned(detail)  # it may repeat what others wrote
         self.document = ProblemDocument(
-            type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=told
+            type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=text
         )
         self.headers = headers
 

@@ -102,11 +102,11 @@ class Rate:
 
 def site(scope: Scope) -> str:
     """Return the address that a request comes from; of IPv6 the network of one subscriber."""
-    told = (scope.get("client") or ("",))[0]
+    host = (scope.get("client") or ("",))[0]
     try:
-        address = ip_address(told.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
-        return told
+        return host
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or ip_network((address, IPV6_SITE), strict=False))

@@ -83,6 +83,9 @@ class Decided:
     async def _write_when_due(self) -> None:
         while True:
             await workflow.wait_condition(lambda: self._is_due)
+            # Once more, behind all that waited for the same news: a settlement is told of together
+            # with what comes of it.
+            await workflow.wait_condition(lambda: True)
             self.write()
 
     def _compose(self) -> SagaMemo:

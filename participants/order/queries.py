@@ -58,14 +58,14 @@ def still_open(limit: int, owner: str | None) -> sa.Select[Any]:
 
 def by_status(owner: str | None) -> sa.Select[Any]:
     """Return the query that counts orders by their status."""
-    counted: Any = sa.select(ORDERS.c.status, sa.func.count())
-    return owned(counted, owner).group_by(ORDERS.c.status)
+    counts: Any = sa.select(ORDERS.c.status, sa.func.count())
+    return owned(counts, owner).group_by(ORDERS.c.status)
 
 
 def by_reason(owner: str | None) -> sa.Select[Any]:
     """Return the query that counts failed orders by why they failed."""
-    counted: Any = sa.select(FAILURE_REASON, sa.func.count())
-    return owned(counted, owner).where(FAILED).group_by(FAILURE_REASON)
+    counts: Any = sa.select(FAILURE_REASON, sa.func.count())
+    return owned(counts, owner).where(FAILED).group_by(FAILURE_REASON)
 
 
 def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
@@ -92,12 +92,12 @@ def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
     """Return orders with the numbers of their lines, and without details that are long."""
     rows = {row.order_id: row._asdict() | {"failure": _brief(row.failure)} for row in orders}
-    counted = (
+    counts = (
         sa.select(LINES.c.order_id, sa.func.count())
         .where(LINES.c.order_id.in_(rows))
         .group_by(LINES.c.order_id)
     )
-    lines: dict[str, int] = dict(connection.execute(counted).all())
+    lines: dict[str, int] = dict(connection.execute(counts).all())
     return [
         OrderEntry.model_validate(row | {"line_count": lines.get(order_id)})
         for order_id, row in rows.items()

@@ -133,13 +133,13 @@ class PaymentService:
         """
 
         def open_missing(connection: sa.Connection) -> WalletsOpenedEvent:
-            told = {wallet.customer_id: wallet for wallet in command.wallets}
+            wallets = {wallet.customer_id: wallet for wallet in command.wallets}
             opened = open_wallets(connection, [_at_first(wallet) for wallet in command.wallets])
-            left = told.keys() - opened
+            left = wallets.keys() - opened
             others = {
                 customer_id: currency
                 for customer_id, currency in currencies(connection, left).items()
-                if currency != told[customer_id].currency
+                if currency != wallets[customer_id].currency
             }
             return WalletsOpenedEvent(
                 opened=len(opened), left=len(left) - len(others), in_other_currency=others
@@ -153,8 +153,8 @@ class PaymentService:
 
         A refusal may be asked again.
         """
-        told = command.model_dump(include={"customer_id", "currency", "amount_minor"})
-        foreseen = MoneyDepositedEvent(**told, balance_minor=command.amount_minor)
+        fields = command.model_dump(include={"customer_id", "currency", "amount_minor"})
+        foreseen = MoneyDepositedEvent(**fields, balance_minor=command.amount_minor)
         try:
             return self._fence.once(command, foreseen, partial(deposit, command=command))
         except KeyReused:
@@ -174,8 +174,8 @@ class PaymentService:
 
 def _at_first(wallet: WalletOpening) -> WalletView:
     """Return a wallet that is new."""
-    told = wallet.model_dump(include={"customer_id", "currency"})
-    return WalletView(**told, balance_minor=wallet.opening_balance_minor)
+    fields = wallet.model_dump(include={"customer_id", "currency"})
+    return WalletView(**fields, balance_minor=wallet.opening_balance_minor)
 
 
 def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:

@@ -20,9 +20,9 @@ class StockReads(DatabaseReads):
         """
         priced = sa.outerjoin(PRODUCTS, PRICES)
         columns = (*PRODUCTS.c, PRICES.c.currency, PRICES.c.unit_price_minor)
-        asked = sa.select(*columns).select_from(priced).where(PRODUCTS.c.sku == sku)
+        query = sa.select(*columns).select_from(priced).where(PRODUCTS.c.sku == sku)
         with reading(self._engine) as connection:
-            rows = connection.execute(asked.order_by(PRICES.c.currency)).all()
+            rows = connection.execute(query.order_by(PRICES.c.currency)).all()
         if not rows:
             return None
         prices = {row.currency: row.unit_price_minor for row in rows if row.currency is not None}
@@ -30,7 +30,7 @@ class StockReads(DatabaseReads):
 
     def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
         """Return the list prices of these products in a currency, in minor units, as far as set."""
-        asked = sa.select(PRICES.c.sku, PRICES.c.unit_price_minor)
-        wanted = asked.where(PRICES.c.sku.in_(skus), PRICES.c.currency == currency)
+        prices = sa.select(PRICES.c.sku, PRICES.c.unit_price_minor)
+        query = prices.where(PRICES.c.sku.in_(skus), PRICES.c.currency == currency)
         with reading(self._engine) as connection:
-            return {row.sku: row.unit_price_minor for row in connection.execute(wanted)}
+            return {row.sku: row.unit_price_minor for row in connection.execute(query)}

@@ -60,8 +60,8 @@ class StockService:
         """
 
         def take(connection: sa.Connection) -> StockDecreaseFailedEvent | None:
-            asked = _per_sku(command.lines)
-            if shortage := _shortage(command.order_id, asked, _lock(connection, asked)):
+            quantities = _per_sku(command.lines)
+            if shortage := _shortage(command.order_id, quantities, _lock(connection, quantities)):
                 return shortage
             _move(connection, command, command.lines, -1)
             return None
@@ -136,30 +136,30 @@ class StockService:
 
 def _per_sku(lines: Iterable[StockLine]) -> Counter[str]:
     """Sum the quantities of a SKU that stands on several lines."""
-    asked: Counter[str] = Counter()
+    quantities: Counter[str] = Counter()
     for line in lines:
-        asked[line.sku] += line.quantity
-    return asked
+        quantities[line.sku] += line.quantity
+    return quantities
 
 
-def _lock(connection: sa.Connection, asked: Counter[str]) -> dict[str, int]:
+def _lock(connection: sa.Connection, quantities: Counter[str]) -> dict[str, int]:
     """Lock the products in the order of their SKUs, so that two carts never wait in a circle.
 
     Return what is available.
     """
     rows = (
         sa.select(PRODUCTS.c.sku, PRODUCTS.c.available)
-        .where(PRODUCTS.c.sku.in_(asked))
+        .where(PRODUCTS.c.sku.in_(quantities))
         .order_by(PRODUCTS.c.sku)
     )
     return {row.sku: row.available for row in connection.execute(rows.with_for_update())}
 
 
 def _shortage(
-    order_id: str, asked: Counter[str], available: dict[str, int]
+    order_id: str, quantities: Counter[str], available: dict[str, int]
 ) -> StockDecreaseFailedEvent | None:
     """Say which lines cannot be served, or None when all can."""
-    if unknown := sorted(asked.keys() - available.keys()):
+    if unknown := sorted(quantities.keys() - available.keys()):
         return StockDecreaseFailedEvent(
             order_id=order_id,
             reason="UNKNOWN_SKU",
@@ -168,7 +168,7 @@ def _shortage(
         )
     short = [
         (sku, count, available[sku])
-        for sku, count in sorted(asked.items())
+        for sku, count in sorted(quantities.items())
         if count > available[sku]
     ]
     if not short:

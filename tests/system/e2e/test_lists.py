@@ -484,7 +484,10 @@ def test_a_list_is_answered_without_temporal(
     run(stack, "w-open", "ROLLBACK_STUCK", attention=True)
     until(lambda: states(stack, customer)["w-open"][0] == "ROLLBACK_STUCK", "visibility has it")
     # The last look still serves for a while: one from before this order would know of nobody, which is an answer.
-    until(lambda: states(stack, customer, needs_attention=True).keys() == {"w-open"}, "the last look saw it")
+    until(
+        lambda: states(stack, customer, needs_attention=True).keys() == {"w-open"},
+        "the last look saw it",
+    )
     stack.kill("temporal")
     until(
         lambda: states(stack, customer)["w-open"][0] == "PENDING",
