@@ -1,4 +1,7 @@
-"""The tables and lists of docs/API.md hold what the code knows: no reason, state, status or event is left out, none is invented."""
+"""The tables and lists of docs/API.md hold what the code knows.
+
+No reason, state, status or event is left out, none is invented.
+"""
 
 import re
 from pathlib import Path
