@@ -72,7 +72,7 @@ class Steering:
         """Return why there is nothing to `retry` at this step, or None when it is stuck."""
         if self._retriables.stuck_at(step):
             return None
-        if settlement := self._retriables.settled.get(step):
+        if settlement := self._retriables.settlement_at(step):
             return f"{step} is not stuck: {settlement.by} settled it already, {settlement.reason}"
         state = self._retriables.state_at(step)
         if state is not None and self._closing:
@@ -140,7 +140,7 @@ class Steering:
         return None
 
     def _settled_already(self, step: str) -> str | None:
-        settlement = self._retriables.settled.get(step)
+        settlement = self._retriables.settlement_at(step)
         if settlement is None or not self._retriables.stuck_at(step):
             return None
         return (
