@@ -35,7 +35,7 @@ class Steering:
         self._heard_temporals_cancel = False
         self._cancelled: Callable[[str], None] = _nobody_hears
         self.memo = MemoWriter(lambda: retriables.snapshot().shown, is_continued=is_continued)
-        """The workflow's memo, which tells what became of each signal: a workflow notes them there."""
+        """The workflow's memo: a workflow notes there what became of each signal."""
         self._listening = asyncio.create_task(self._listen_to_temporal())
 
     @property
