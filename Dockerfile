@@ -11,6 +11,7 @@ RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --re
 
 COPY activities/ activities/
 COPY application/ application/
+COPY config/ config/
 COPY console/ console/
 COPY contracts/ contracts/
 COPY data/ data/
@@ -19,7 +20,7 @@ COPY participants/ participants/
 COPY routes/ routes/
 COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
-COPY api.py config.py logs.py process.py worker.py ./
+COPY api.py logs.py process.py worker.py ./
 
 # Readable for the user below, whatever the checkout's modes are.
 RUN chmod -R a+rX . && python -m compileall -q .

@@ -1,4 +1,4 @@
-"""How our processes log: lines with a time, a level and an origin, and one line for a try that failed."""
+"""How our processes log: a line per record, with a time, a level and an origin."""
 
 import copy
 import logging
@@ -21,13 +21,13 @@ FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class OneLine(logging.Formatter):
-    """Formats records; a failed try of a command in one line: whose, which, the how many-th, and why.
+    """Formats a record as one line; a failed try of a command with its saga, number and reason.
 
-    The traceback follows for what is no trouble with a database, at the first try alone: it would be
-    the same seventy lines each time.
+    A traceback follows the record, each line of it indented. A failed try has one only at the first
+    attempt, and none for trouble with a database: it would be the same seventy lines each time.
 
-    Ids, messages and errors of others stand in our records: none begins a line of its own, or does
-    something in a terminal. A traceback follows its record, each line of it indented.
+    Records repeat ids, messages and errors that others wrote. They are cleaned: none of them can
+    begin a line of its own, or send a control sequence to a terminal.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -48,12 +48,12 @@ class OneLine(logging.Formatter):
         return cleaned(super().formatMessage(record))
 
     def formatException(self, ei: Raised) -> str:  # noqa: N802  # likewise
-        """Return the lines of what was raised."""
+        """Return the traceback's lines, indented."""
         return "\n".join(f"  {cleaned(line)}" for line in super().formatException(ei).splitlines())
 
 
 def begin() -> None:
-    """Log to the standard error, from INFO on; what Temporal's core has to say, from WARN on, too.
+    """Log to standard error from INFO on, and the messages of Temporal's core from WARN on.
 
     Called once, before anything connects to Temporal.
     """

@@ -1,4 +1,4 @@
-"""Front door of the workers: `python worker.py [role …]` runs the roles it is given, all of them when none is given."""
+"""Front door of the workers: `python worker.py [role …]`; all roles when none is given."""
 
 import argparse
 import asyncio
@@ -20,23 +20,24 @@ import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
-from config import Connection, Settings, leave, read_settings
+from config import Settings, read_settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
-from process import ANSWER_LIMIT, Watch, search_attributes, until_it_answers
+from process import ANSWER_LIMIT, Connection, Watch, leave, wait_until_ready
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
 from temporal_saga.identity import Identity, identify
 from temporal_saga.policy import Apply
 from temporal_saga.registry import ForeignDatabase, Registration
+from temporal_saga.search_attributes import check_search_attributes
 from workflows.order import OrderSaga
 
 LOG = logging.getLogger("worker")
 LEAVE_SECONDS = 3
-"""Work that hangs is not waited for longer than this after the grace."""
+"""After the grace period, work that hangs is waited for this long; then the process ends."""
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
 
 Activities = Sequence[Callable[..., Any]]
@@ -44,25 +45,27 @@ Activities = Sequence[Callable[..., Any]]
 ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
         OrderActivities(
-            OrderService(
+            OrderService.open(
                 engine,
                 review_threshold_minor=settings.review_threshold_minor,
                 review_seconds=settings.review_seconds,
             )
         ).all
     ),
-    stubs.PAYMENT_QUEUE: lambda engine, _settings: PaymentActivities(PaymentService(engine)).all,
-    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService(engine)).all,
+    stubs.PAYMENT_QUEUE: lambda engine, _settings: (
+        PaymentActivities(PaymentService.open(engine)).all
+    ),
+    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService.open(engine)).all,
 }
 """By participant: its activities, given its database."""
 
 
 class StillAtWork(Exception):
-    """A worker was told to stop, and some of its work does not end."""
+    """The grace period is over, and some work does not end."""
 
 
 def orchestrator(client: Client, settings: Settings) -> Worker:
-    """Return the worker that conducts the sagas."""
+    """Return the worker that runs the sagas."""
     return Worker(
         client,
         task_queue=stubs.ORCHESTRATOR_QUEUE,
@@ -86,39 +89,40 @@ def participant(client: Client, settings: Settings, queue: str, activities: Acti
 
 
 async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> None:
-    """Run each role from when what it needs answers until `stop` is set, then let the work in hand finish.
+    """Run each role once its dependencies are ready, until `stop` is set; then finish its tasks.
 
     Raises:
-        StillAtWork: some of it does not end.
-        ForeignDatabase: the database of a role is not the one that its participant serves from, any more.
+        StillAtWork: some of them do not end.
+        ForeignDatabase: a role's database is not the one that its participant serves from any more.
         Exception: whatever ended a worker that nobody stopped.
     """
     connection = Connection()
 
-    async def reach() -> Client:
+    async def probe() -> Client:
         client = await connection.open()
         await may_work(client, ANSWER_LIMIT)
         return client
 
-    client = await until_it_answers("Temporal", reach, stop)
-    if client is None or not await until_it_answers(
-        "search attributes", partial(search_attributes, client), stop
-    ):
+    client = await wait_until_ready("Temporal", probe, stop)
+    if client is None:
+        return
+    check = partial(check_search_attributes, client, stubs.SEARCH_ATTRIBUTES)
+    if not await wait_until_ready("search attributes", check, stop):
         return
     watch = Watch(connection, client)
-    running = [asyncio.create_task(run_role(role, watch, settings, stop)) for role in roles]
-    running.append(asyncio.create_task(watch.keep(stop)))
-    for task in running:
-        task.add_done_callback(lambda _: stop.set())  # a role that failed takes the others along
+    tasks = [asyncio.create_task(run_role(role, watch, settings, stop)) for role in roles]
+    tasks.append(asyncio.create_task(watch.keep(stop)))
+    for task in tasks:
+        task.add_done_callback(lambda _: stop.set())  # a role that fails stops the others
     await stop.wait()
-    _, left = await asyncio.wait(running, timeout=settings.worker_grace_seconds + LEAVE_SECONDS)
-    if left:
+    _, pending = await asyncio.wait(tasks, timeout=settings.worker_grace_seconds + LEAVE_SECONDS)
+    if pending:
         raise StillAtWork
-    await asyncio.gather(*running)
+    await asyncio.gather(*tasks)
 
 
 async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> None:
-    """Run one role from when its database answers until `stop` is set."""
+    """Run one role once its database answers, until `stop` is set."""
     worker = (
         orchestrator(watch.client, settings)
         if role == ORCHESTRATOR
@@ -135,26 +139,26 @@ async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Ev
 
 
 async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> Worker | None:
-    """Return a participant's worker once its database answers and is its own, or None when told to stop before."""
+    """Return a participant's worker once its database is ready; None when stopped before."""
     engine = open_database(settings.shared_database_url(role), pool_size=settings.worker_threads)
     database = engine.url.render_as_string(hide_password=True)
 
-    def begin() -> tuple[Activities, Identity]:
+    def open_service() -> tuple[Activities, Identity]:
         return ACTIVITIES[role](engine, settings), identify(engine, role, database)
 
-    begun = await until_it_answers(
-        f"{role}'s database {database}", partial(asyncio.to_thread, begin), stop
+    service = await wait_until_ready(
+        f"{role}'s database {database}", partial(asyncio.to_thread, open_service), stop
     )
-    if begun is None:
+    if service is None:
         return None
-    activities, identity = begun
+    activities, identity = service
     registration = Registration(watch.client, role, identity)
 
-    async def ours() -> bool:
+    async def is_ours() -> bool:
         registration.client = watch.client
         return await registration.check()
 
-    if not await until_it_answers(f"the database of {role}", ours, stop):
+    if not await wait_until_ready(f"the database of {role}", is_ours, stop):
         return None
     watch.registrations.append(registration)
     LOG.info("%s keeps its data in %s (%s)", role, database, identity.id)
@@ -172,13 +176,14 @@ async def main(roles: Sequence[str], settings: Settings) -> None:
         await run(roles, settings, stop)
     except StillAtWork:
         LOG.warning(
-            "leaving with exit code %d: work is still in hand %g s after the %g s of WORKER_GRACE_SECONDS, and may hang; another "
-            "worker is given it, and whatever became of it here, it takes effect once",
+            "leaving with exit code %d: work is still in hand %g s after the %g s of "
+            "WORKER_GRACE_SECONDS, and may hang; another worker is given it, and whatever became "
+            "of it here, it takes effect once",
             *(os.EX_TEMPFAIL, LEAVE_SECONDS, settings.worker_grace_seconds),
         )
         leave(os.EX_TEMPFAIL)
     except ForeignDatabase as reason:
-        LOG.error("leaving with exit code 1: %s", reason)  # noqa: TRY400  # the sentence says it all
+        LOG.error("leaving with exit code 1: %s", reason)  # noqa: TRY400  # the message says it all
         leave(1)
     leave()
 
@@ -191,8 +196,8 @@ if __name__ == "__main__":
         metavar="role",
         help=f"any of {', '.join(ROLES)}; all when none is given",
     )
-    chosen = parser.parse_args().roles or list(ROLES)
-    if unknown := [role for role in chosen if role not in ROLES]:
+    roles = parser.parse_args().roles or list(ROLES)
+    if unknown := [role for role in roles if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
     logs.begin()
-    asyncio.run(main(chosen, read_settings("worker.py")))
+    asyncio.run(main(roles, read_settings("worker.py")))

@@ -1,9 +1,8 @@
-"""Telling a saga what a person decided, so that it is heard, or that whoever said it hears why not."""
+"""Sending a saga what a person decided: it takes the act, or the caller is told why not."""
 
 import asyncio
 import time
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
@@ -11,35 +10,36 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.attention import WEDGED_AFTER
+from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from application.timeline import tell
 from contracts.decisions import Decision, act_of
 from contracts.ids import order_id_of
-from routes.problems import Problem, unavailable
 
 BETWEEN_RUNS_SECONDS = 0.1
 """An act that comes while one run of a saga ends and another begins is told again after this."""
 
 NO_MORE_UPDATES = "limit on the total number of distinct updates"
-"""What the server says once a run has taken as many as it may; the run goes on in another when it can."""
+"""The server's words once a run has taken its last; the saga goes on in another run."""
 
 ALREADY = "AlreadySo"
 """The type of a refusal that is none: what was asked for is so already."""
 
 
-class Telling:
-    """Tells one order's saga."""
+class ActSender:
+    """Sends acts to one order's saga."""
 
     def __init__(self, handle: WorkflowHandle[Any, Any], runs: Runs) -> None:
-        """Tell the saga of `handle`, and see in `runs` what became of it."""
+        """Send to the saga of `handle`, and see in `runs` what became of it."""
         self._handle = handle
         self._runs = runs
 
     async def act(self, update: str, decision: Decision, update_id: str) -> None:
-        """Let the saga take an act, by an update; by the signal of that act when it takes no more updates.
+        """Let the saga take an act, by an update; by a signal when it takes no more updates.
 
         Raises:
-            Problem: 409 when the saga refuses, or is wedged; 503 when nobody answers in time.
+            NotPossible: the saga refuses, or is wedged.
+            NotNow: nobody answers in time.
             RPCError: NOT_FOUND when no such saga runs.
         """
         end = time.monotonic() + ANSWER_LIMIT.total_seconds()
@@ -66,21 +66,19 @@ class Telling:
             raise await self._silence() from error
         except WorkflowUpdateFailedError as error:
             cause = error.cause
-            kind, told = (
+            kind, message = (
                 (cause.type, cause.message)
                 if isinstance(cause, ApplicationError)
                 else (None, str(cause))
             )
             if kind != ALREADY:
-                raise Problem(
-                    HTTPStatus.CONFLICT, "not-possible", told.removeprefix("ValueError: ")
-                ) from error
+                raise NotPossible(message.removeprefix("ValueError: ")) from error
 
     async def _signal(self, act: str, decision: Decision) -> None:
         """Send the signal, and see in the story whether it came to something.
 
         Raises:
-            Problem: 409 when it did not.
+            NotPossible: it did not.
         """
         async with temporal(ANSWER_LIMIT):
             await self._handle.signal(act, decision, rpc_timeout=ANSWER_LIMIT)
@@ -93,16 +91,12 @@ class Telling:
             if (moment.kind, moment.name, moment.detail.get("arguments")) == ("decision", act, said)
         ]
         if heard and all(entry.kind != "decision" for entry in heard):
-            raise Problem(HTTPStatus.CONFLICT, "not-possible", heard[-1].name)
+            raise NotPossible(heard[-1].name)
 
-    async def _silence(self) -> Problem:
-        """Return the problem of a saga that gives no answer."""
+    async def _silence(self) -> NotNow | NotPossible:
+        """Return why a saga gives no answer."""
         async with temporal(ANSWER_LIMIT):
             description = await self._handle.describe(rpc_timeout=ANSWER_LIMIT)
         if description.raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
-            return unavailable("the orchestrator")
-        detail = (
-            "the order's saga is wedged: its code fails at every try, or hangs, so it hears nobody. Nothing is lost; it "
-            "goes on by itself once a corrected orchestrator runs, and then takes this act, so say it again then"
-        )
-        return Problem(HTTPStatus.CONFLICT, "saga-wedged", detail)
+            return NoWorkerAnswered()
+        return SagaWedged()

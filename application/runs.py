@@ -15,10 +15,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.attention import WEDGED_AFTER
 from application.broadcast import Shared
 from application.chain import Before, Chain, Piece
+from application.errors import Away, Busy, NotAllowed
 from application.order_view import Run
 from contracts.ids import saga_id
 from contracts.states import SagaState
-from routes.problems import not_now, unavailable
 from temporal_saga.access import refusal
 from temporal_saga.history import Moment, tries
 
@@ -42,9 +42,6 @@ AWAY = frozenset(
     }
 )
 
-BUSY = "a limit of Temporal's on calls is met; nothing is lost, ask again"
-"""Not away: visibility for one has a low limit of its own on calls per second."""
-
 
 class Runs:
     """The runs of the orders' sagas, as far as Temporal still has them; no worker is needed to read them."""
@@ -65,7 +62,7 @@ class Runs:
             limit: how long to wait for Temporal.
 
         Raises:
-            Problem: 503 when Temporal is away.
+            NotNow: Temporal is away.
         """
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
@@ -85,7 +82,7 @@ class Runs:
         asked once for all who follow an order, as it lets a namespace wait for so many answers and no more.
 
         Raises:
-            Problem: 503 when Temporal is away.
+            NotNow: Temporal is away.
         """
         return self._stories.listen(order_id)
 
@@ -116,7 +113,7 @@ class Runs:
         """Return the last run of an order's saga as it stands, without its story; None when Temporal knows none.
 
         Raises:
-            Problem: 503 when Temporal is away.
+            NotNow: Temporal is away.
         """
         try:
             async with temporal(ANSWER_LIMIT):
@@ -132,7 +129,7 @@ class Runs:
         """Return since when an order's saga has not got past its task under way; None when that is not known, or not so.
 
         Raises:
-            Problem: 503 when Temporal is away.
+            NotNow: Temporal is away.
         """
         description = await self.describe(order_id)
         return None if description is None else _wedged_since(description)
@@ -141,7 +138,7 @@ class Runs:
         """Return when an order's saga said that it needs a person; None when its last events do not tell.
 
         Raises:
-            Problem: 503 when Temporal is away.
+            NotNow: Temporal is away.
         """
         request = GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._client.namespace,
@@ -209,7 +206,7 @@ async def _next(
 
 @asynccontextmanager
 async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
-    """Turn Temporal's absence into a 503, and that it is busy, and that it does not let us in; what is about the call passes.
+    """Raise NotNow where Temporal is away, busy, or does not let us in; errors about the call pass.
 
     A lazy client raises RuntimeError while it cannot connect.
 
@@ -222,17 +219,17 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
             yield
     except RPCError as error:
         if error.status in AWAY:
-            raise unavailable("Temporal") from error
+            raise Away("Temporal") from error
         if error.status == RPCStatusCode.RESOURCE_EXHAUSTED:
-            raise not_now(BUSY) from error
+            raise Busy from error
         if why := refusal(error):
-            raise not_now(why) from error
+            raise NotAllowed(why) from error
         raise
     except RuntimeError as error:
-        raise unavailable("Temporal") from error
+        raise Away("Temporal") from error
     except TimeoutError as error:
         if patience.expired():
-            raise unavailable("Temporal") from error
+            raise Away("Temporal") from error
         raise
 
 

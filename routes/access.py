@@ -1,9 +1,6 @@
-"""Who may do what: tokens are read before anything else of a request, and every route is open to its scopes alone."""
+"""Who may do what: a token is read before all else, and each route is open to its scopes alone."""
 
-import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,20 +9,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from contracts.text import shortened
+from application.caller import Caller, Scope
 from routes.problems import Problem, answer, documented
-
-MOST_OF_A_NAME = 60
-
-
-class Scope(StrEnum):
-    """What a token allows."""
-
-    WRITE = "orders:write"
-    READ = "orders:read"
-    OPERATE = "saga:operate"
-    SHOP = "shop:manage"
-
 
 PUBLIC = frozenset(
     {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
@@ -54,39 +39,12 @@ NEEDED: Mapping[str, Scope] = {
     "PUT /customers/{customer_id}/wallet": Scope.SHOP,
     "POST /customers/{customer_id}/deposits": Scope.SHOP,
 }
-"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to everybody."""
+"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to
+everybody."""
 
 NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
-"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope above serves as well."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks.
-
-    Args:
-        subject: whom the token was issued to; "" where nobody is asked who they are.
-        scopes: what the token allows.
-        customer_id: the customer whose orders alone the caller sees and places; None for all customers.
-        until: when the token runs out, in seconds since 1970; infinite where nobody is asked who they are.
-    """
-
-    subject: str = ""
-    scopes: frozenset[str] = frozenset(Scope)
-    customer_id: str | None = None
-    until: float = math.inf
-
-    def acts_for(self, customer_id: str | None) -> bool:
-        """Tell whether this caller may see and order what is this customer's."""
-        return self.customer_id in (None, customer_id)
-
-    def signed(self, name: str) -> str:
-        """Return the name that a decision is recorded under: a token's subject stands beside whatever the caller says."""
-        return (
-            name
-            if self.subject in ("", name)
-            else f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"
-        )
+"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope
+above serves as well."""
 
 
 def caller_of(request: Request) -> Caller:
@@ -95,16 +53,13 @@ def caller_of(request: Request) -> Caller:
     return caller
 
 
-Known = Annotated[Caller, Depends(caller_of)]
-
-
 def scopes_of(route: str, *, customer: bool) -> list[Scope]:
     """Return the scopes of which each opens a route; none when it is closed."""
     tables = (NEEDED, NEEDED_BY_CUSTOMERS) if customer else (NEEDED,)
     return [table[route] for table in tables if route in table]
 
 
-def gate(request: Request, caller: Known) -> None:
+def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
     """Let a caller through to a route.
 
     Raises:
@@ -151,18 +106,20 @@ class Authentication:
         self,
         app: ASGIApp,
         read: Callable[[str], Awaitable[Caller]] | None,
-        counted: Callable[[ASGIApp], ASGIApp],
+        limit_rate: Callable[[ASGIApp], ASGIApp],
     ) -> None:
         """Stand before `app`.
 
         Args:
             app: what is asked.
-            read: returns whom a token names, or raises a Problem; None when nobody is asked, and everybody may do everything.
-            counted: lets an answer through only so often: whoever is turned away has no name but their address.
+            read: returns whom a token names, or raises a Problem; None when nobody is asked, and
+                everybody may do everything.
+            limit_rate: lets an answer through only so often: whoever is turned away has no name but
+                their address.
         """
         self._app = app
         self._read = read
-        self._counted = counted
+        self._limit_rate = limit_rate
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401."""
@@ -172,7 +129,7 @@ class Authentication:
                 state["caller"] = await self._caller(scope)
             except Problem as problem:
                 state["caller"] = Caller(scopes=frozenset())
-                await self._counted(answer(problem))(scope, receive, send)
+                await self._limit_rate(answer(problem))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -181,8 +138,8 @@ class Authentication:
             return Caller()
         if is_public(scope["path"]):
             return Caller(scopes=frozenset())
-        given = Headers(scope=scope).getlist("authorization")
-        kind, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+        headers = Headers(scope=scope).getlist("authorization")
+        kind, _, token = (headers[0] if len(headers) == 1 else "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise unauthorized(
                 "say who you are: send one Authorization header, with a bearer token"
@@ -195,9 +152,9 @@ def describe(document: dict[str, Any]) -> None:
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
-    refused = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    refusals = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if scopes := scopes_of(f"{method.upper()} {path}", customer=True):
                 call["security"] = [{"token": [scope]} for scope in scopes]
-                call["responses"] |= {str(status): told for status, told in refused.items()}
+                call["responses"] |= {str(status): told for status, told in refusals.items()}

@@ -1,4 +1,4 @@
-"""What a request may cost before anybody looks at it: the size and time of its body, and how many are served at one time."""
+"""What a request may cost: the size and time of its body, and how many are served at once."""
 
 import asyncio
 import json
@@ -28,7 +28,8 @@ REFUSED_BODIES = (
 )
 
 UNFIT = re.compile("[\0\ud800-\udfff]")
-"""What stands for no character: NUL, which no database takes, and half a surrogate pair, which no encoding does."""
+"""What stands for no character: NUL, which no database takes, and half a surrogate pair, which no
+encoding does."""
 
 LAST = {"Connection": "close"}
 """What is left of a body that is refused is not read; the connection ends."""
@@ -90,8 +91,8 @@ def describe(document: dict[str, Any]) -> None:
     for path, calls in document["paths"].items():
         for call in calls.values():
             crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
-            refused = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
-            call["responses"] |= {str(status): told for status, told in refused.items()}
+            refusals = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
+            call["responses"] |= {str(status): told for status, told in refusals.items()}
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:
@@ -154,7 +155,8 @@ def _check(body: bytes, content_type: str) -> None:
             elif isinstance(value, list):
                 pending += value
             elif isinstance(value, str) and UNFIT.search(value):
-                raise ValueError("a text in it has a NUL or half a surrogate pair")  # noqa: TRY301  # one answer to all
+                message = "a text in it has a NUL or half a surrogate pair"
+                raise ValueError(message)  # noqa: TRY301  # one answer to all
     except (ValueError, RecursionError) as error:
         why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise Problem(

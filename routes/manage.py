@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from application.errors import NotPossible
 from contracts.base import ROWS, Currency, Identifier, Sku
 from contracts.payment import (
     Deposit,
@@ -27,10 +28,9 @@ from contracts.stock import (
 )
 from contracts.text import Name
 from routes import examples
-from routes.access import Known
+from routes.dependencies import AppShop, RequestCaller
 from routes.orders import RequestKey
-from routes.problems import Problem, documented
-from routes.shop import Counter
+from routes.problems import documented
 
 router = APIRouter(tags=["shop"])
 
@@ -118,7 +118,7 @@ class DepositBody(Body):
 
 
 @router.post("/stock", responses=TOLD)
-async def offer_products(body: OffersBody, shop: Counter) -> ProductsOfferedEvent:
+async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEvent:
     """Offer up to 500 products: add the new ones, and give the others their names and prices.
 
     What is available of a known product stays as it is. Repeating it changes nothing more.
@@ -127,7 +127,7 @@ async def offer_products(body: OffersBody, shop: Counter) -> ProductsOfferedEven
 
 
 @router.put("/stock/{sku}", responses=TOLD)
-async def offer_product(sku: OneSku, body: ProductBody, shop: Counter) -> StockView:
+async def offer_product(sku: OneSku, body: ProductBody, shop: AppShop) -> StockView:
     """Offer a product: add it if it is new, else give it this name and, if told, these prices."""
     await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
     return await shop.product(sku)
@@ -135,14 +135,14 @@ async def offer_product(sku: OneSku, body: ProductBody, shop: Counter) -> StockV
 
 @router.post("/stock/{sku}/movements", responses=MOVED)
 async def move_stock(
-    sku: OneSku, body: MovementBody, idempotency_key: Key, shop: Counter, caller: Known
+    sku: OneSku, body: MovementBody, idempotency_key: Key, shop: AppShop, caller: RequestCaller
 ) -> StockMovedEvent:
     """Take a delivery in, or pieces out that no order took; never below zero."""
     return await shop.move(caller, idempotency_key, sku=sku, **body.model_dump())
 
 
 @router.post("/customers", responses=TOLD)
-async def open_wallets(body: CustomersBody, shop: Counter) -> WalletsOpenedEvent:
+async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent:
     """Open the wallets of up to 500 customers, with what they hold at first.
 
     One that is open stays as it is. Repeating it changes nothing more.
@@ -151,13 +151,12 @@ async def open_wallets(body: CustomersBody, shop: Counter) -> WalletsOpenedEvent
 
 
 @router.put("/customers/{customer_id}/wallet", responses=TOLD | documented(HTTPStatus.CONFLICT))
-async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: Counter) -> WalletView:
+async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
     opening = WalletOpening(customer_id=customer_id, currency=body.currency)
-    told = await shop.open_wallets((opening,))
-    if currency := told.in_other_currency.get(customer_id):
-        detail = f"the wallet of {customer_id} is in {currency}, and stays so"
-        raise Problem(HTTPStatus.CONFLICT, "not-possible", detail)
+    event = await shop.open_wallets((opening,))
+    if currency := event.in_other_currency.get(customer_id):
+        raise NotPossible(f"the wallet of {customer_id} is in {currency}, and stays so")
     return await shop.wallet(customer_id)
 
 
@@ -166,8 +165,8 @@ async def deposit_money(
     customer_id: OneCustomer,
     body: DepositBody,
     idempotency_key: Key,
-    shop: Counter,
-    caller: Known,
+    shop: AppShop,
+    caller: RequestCaller,
 ) -> MoneyDepositedEvent:
     """Put money into a wallet, or take a deposit back; never below zero."""
     return await shop.deposit(caller, idempotency_key, customer_id=customer_id, **body.model_dump())

@@ -23,9 +23,6 @@ from temporal_saga.failure import Failure, SagaStopped
 
 T = TypeVar("T")
 
-CONTINUES = "a long history goes on in another run"
-"""The patch from which on a saga does so; the number of the times that a run of before it did not is added."""
-
 EVENTS_OF_AN_END = 1_000
 """More than the last task of a run leaves in its history, and what may be written before that task is over."""
 
@@ -142,7 +139,6 @@ class Length:
 
     def __init__(self) -> None:
         """Begin a run."""
-        self._refusals = 0
         self._not_below = 0
 
     def is_long(self) -> bool:
@@ -160,14 +156,12 @@ class Length:
         )
 
     def may_end(self, told: Any) -> bool:
-        """Tell whether this run may end here, with so much to tell the next (JSON); if not, it is not long for as long again.
+        """Tell whether this run may end here, with so much to tell the next (JSON).
 
-        One that an older release had conducted so far may have gone on here, which its history then says.
+        If not, it is not long for as long again.
         """
-        name = f"{CONTINUES} {self._refusals}" if self._refusals else CONTINUES
-        if len(json.dumps(told)) <= policy.MOST_CARRIED and workflow.patched(name):
+        if len(json.dumps(told)) <= policy.MOST_CARRIED:
             return True
-        self._refusals += 1
         self._not_below = 2 * workflow.info().get_current_history_length()
         return False
 

@@ -19,9 +19,6 @@ from temporal_saga.failure import cut, root
 from temporal_saga.policy import Policy
 from temporal_saga.trouble import in_words
 
-SPACES_RETRIES = "a round that a person began has its time"
-"""The patch from which on people cannot begin rounds faster than a try may take."""
-
 
 class Progress(StrEnum):
     """How far a duty has come."""
@@ -35,12 +32,22 @@ class Progress(StrEnum):
 
 @dataclass(frozen=True)
 class Settlement:
-    """A person's word that a stuck duty was put right by hand: who, why, by what evidence, and when (UTC)."""
+    """A person's word that a stuck duty was put right by hand.
+
+    Args:
+        by: who says so.
+        reason: why.
+        evidence: what shows it.
+        at: when (UTC).
+        attempts: tries that the server had begun by then, as far as whoever settled it knew: a
+            settlement cuts off the round under way, and no history event holds its number.
+    """
 
     by: str
     reason: str
     evidence: str
     at: datetime
+    attempts: int | None = None
 
 
 @dataclass(eq=False)
@@ -51,6 +58,7 @@ class Standing:
         step: the step that it takes back or completes.
         name: the command's name, without `Command`.
         trouble: what the last round ended with; None unless stuck.
+        stuck_since: when the first of its rounds failed (UTC); None unless stuck.
         rounds: so many have failed, since it was settled if it was.
         began: when the first of them did (UTC).
         over: whether nothing is left to be done.
@@ -61,6 +69,7 @@ class Standing:
     name: str
     progress: Progress = Progress.WAITING
     trouble: str | None = None
+    stuck_since: datetime | None = None
     settlement: Settlement | None = None
     rounds: int = 0
     began: datetime | None = None
@@ -80,6 +89,7 @@ class Standing:
         """Take a person's word for it; a try under way may still land."""
         self.settlement = settlement
         self.trouble = None
+        self.stuck_since = None
         self.rounds = 0
         self.began = None
 
@@ -176,6 +186,7 @@ class Duty(Standing):
                         raise
                     self.rounds += 1
                     self.trouble = cut(in_words(str(root(error))))
+                    self.stuck_since = self.stuck_since or workflow.now()
                     self._enter(Progress.STUCK, changed)
                     await self._pause(policy.pause(self.rounds), word)
                 else:
@@ -185,7 +196,7 @@ class Duty(Standing):
 
     def _round(self, policy: Policy) -> tuple[RetryPolicy, timedelta | None]:
         """Begin a round; return how the server tries, and for how long. What a person asked for has the time of one try."""
-        if self.asked_again and workflow.patched(SPACES_RETRIES):
+        if self.asked_again:
             self._rest = asyncio.create_task(self._rests(policy.start_to_close))
         self.asked_again = False
         if self.rounds:
@@ -204,6 +215,7 @@ class Duty(Standing):
 
     def _answered(self, changed: Callable[["Duty"], None]) -> None:
         self.trouble = None
+        self.stuck_since = None
         if self._rest is not None:
             self._rest.cancel()
         self._enter(Progress.DONE, changed)

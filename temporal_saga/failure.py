@@ -60,10 +60,12 @@ def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     )
 
 
-def overdue(deadline: datetime, step: str | None = None) -> Failure:
-    """Tell that the saga's deadline (UTC) passed while a step was under way, or in an older saga between two."""
-    where = f": {step} had no answer by then" if step else ""
-    message = f"it was not completed by its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC{where}"
+def overdue(deadline: datetime, step: str) -> Failure:
+    """Tell that the saga's deadline (UTC) passed while a step was under way."""
+    message = (
+        f"it was not completed by its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{step} had no answer by then"
+    )
     return Failure(
         "DEADLINE_EXCEEDED", message, step=step, details={"deadline": deadline.isoformat()}
     )

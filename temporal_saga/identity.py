@@ -64,3 +64,16 @@ def find_identity(engine: sa.Engine, where: str) -> Identity | None:
 def _read(connection: sa.Connection, where: str) -> Identity:
     row = connection.execute(sa.select(IDENTITY)).one()
     return Identity(row.id, row.participant, where)
+
+
+class DatabaseReads:
+    """The base of what reads a participant's database from outside: it also tells which one it is."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Read from the database behind `engine`, which may be away: then each question raises."""
+        self._engine = engine
+        self.where = engine.url.render_as_string(hide_password=True)
+
+    def identity(self) -> Identity | None:
+        """Return which database this is, or None when no worker has given it an identity yet."""
+        return find_identity(self._engine, self.where)

@@ -101,23 +101,15 @@ class Registration:
 
     @property
     def _workflow_id(self) -> str:
-        return f"participant-{self._participant}"
+        return _workflow_id(self._participant)
 
     @property
     def _setting(self) -> str:
-        return f"{self._participant.upper()}_DATABASE_URL"
+        return setting_of(self._participant)
 
     async def _find(self) -> Mapping[str, Any] | None:
         """Return what is registered, or None when nothing is."""
-        try:
-            found = await self.client.get_workflow_handle(self._workflow_id).describe(
-                rpc_timeout=ANSWER_LIMIT
-            )
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            return None
-        return await found.memo() if found.status == WorkflowExecutionStatus.RUNNING else None
+        return await find_registered(self.client, self._participant)
 
     async def _register(self) -> Mapping[str, Any]:
         """Register this database; return what is registered, which is another one when that came first."""
@@ -140,3 +132,30 @@ class Registration:
                     return found
             else:
                 return own
+
+
+async def find_registered(
+    client: Client, participant: str, limit: timedelta = ANSWER_LIMIT
+) -> Mapping[str, Any] | None:
+    """Return the memo of the database that a participant serves from, or None when none is registered.
+
+    Raises:
+        RPCError: Temporal is away, or does not let us ask.
+    """
+    handle = client.get_workflow_handle(_workflow_id(participant))
+    try:
+        found = await handle.describe(rpc_timeout=limit)
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    return await found.memo() if found.status == WorkflowExecutionStatus.RUNNING else None
+
+
+def setting_of(participant: str) -> str:
+    """Return the environment variable that names a participant's database."""
+    return f"{participant.upper()}_DATABASE_URL"
+
+
+def _workflow_id(participant: str) -> str:
+    return f"participant-{participant}"

@@ -18,6 +18,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 from temporal_saga.call import Call, UnreadableAnswer, to_its_end
 from temporal_saga.continued import Carried, Journal, Length
+from temporal_saga.decided import Decided
 from temporal_saga.duty import Duty, Progress, Settlement, Standing
 from temporal_saga.failure import Failure, SagaStopped, cancelled, overdue, refused, unavailable
 from temporal_saga.keys import compensation_key, step_key
@@ -31,8 +32,8 @@ PLAIN_START = 3
 
 AT_ONCE = timedelta(milliseconds=1)
 
-SERVES_ON = "being away is no one's deadline"
-"""The patch from which on a deadline bounds the steps, and is not looked at between them."""
+TOO_LATE = "it was too late"
+"""Why Temporal's own cancel is ignored past the pivot, and in a rollback."""
 
 AGAIN = "again: "
 PAUSE = "pause "
@@ -90,7 +91,6 @@ class Saga:
         self._continue: Callable[[Any], NoReturn] | None = None
         self._before = told.duties
         self._deadline = told.deadline
-        self._looked_at: datetime | None = None
         self._stopped = told.stopped
         self._closing = told.closing
         self._pauses = 0
@@ -98,17 +98,56 @@ class Saga:
         self._reset_in: int | None = None
         self._was_reset = told.was_reset
         self._settled = told.settled
-        self._early: dict[int, list[tuple[str, Settlement, Failure | None]]] = {}
+        self._early: dict[int, list[_EarlySettlement]] = {}
         self._loop = asyncio.get_running_loop()
         workflow.register_random_seed_callback(self._note_reset)
         self._changed: Callable[[Duty], None] = _nobody_watches
+        self._cancelled: Callable[[str], None] = _nobody_hears
+        self._heard_temporals_cancel = False
+        self._rolls_back = False
         self.compensations: list[Duty] = []
         self.finishing: list[Duty] = []
         self.asking: list[Duty] = []
+        self._decided = Decided(self._shown_retriables, is_continued=carried is not None)
+        self._listening = asyncio.create_task(self._listen_to_temporal())
 
-    def watch(self, changed: Callable[[Duty], None]) -> None:
-        """Call `changed` whenever a compensation, or a step after the pivot, has come further or is stuck."""
+    def watch(
+        self,
+        changed: Callable[[Duty], None],
+        cancelled: Callable[[str], None] | None = None,
+    ) -> None:
+        """Tell somebody what becomes of this saga.
+
+        Args:
+            changed: called whenever a compensation, or a step after the pivot, has come further or
+                is stuck.
+            cancelled: called once if the saga takes Temporal's own cancel, with its reason.
+        """
         self._changed = changed
+        self._cancelled = cancelled or _nobody_hears
+
+    def hear(self, signal: str, ignored: str | None = None) -> int:
+        """Note in the workflow's memo that a signal was heard; to be called once for each.
+
+        Args:
+            signal: its name.
+            ignored: why it changes nothing; None when it is taken.
+
+        Returns:
+            Its number among the signals of this run, for `ignore` and `take`.
+        """
+        number = self._decided.hear(signal)
+        if ignored is not None:
+            self._decided.ignore(number, ignored)
+        return number
+
+    def ignore(self, number: int, why: str) -> None:
+        """Note in the memo why a signal that was heard changed nothing."""
+        self._decided.ignore(number, why)
+
+    def take(self, number: int) -> None:
+        """Note in the memo that a signal which had seemed to change nothing was taken."""
+        self._decided.take(number)
 
     def goes_on(self, by: Callable[[Any], NoReturn]) -> None:
         """Let the saga go on in another run of its workflow, when the history of this one gets long.
@@ -126,7 +165,7 @@ class Saga:
         """
         self._continue = by
 
-    def set_deadline(self, deadline: datetime, *, before: datetime | None = None) -> None:
+    def set_deadline(self, deadline: datetime) -> None:
         """Give each step at most the time that is left until `deadline` (UTC): one without an answer by then stops the saga.
 
         Between steps the clock is not looked at. A step that has ended well ended in time, so if it is late by then, nobody
@@ -136,11 +175,9 @@ class Saga:
 
         Args:
             deadline: when.
-            before: by which clock sagas of older releases went, which looked at it between steps; `deadline` when None.
         """
         if self._deadline is None:
             self._deadline = deadline
-            self._looked_at = before or deadline
 
     def stop(self, failure: Failure) -> bool:
         """Ask the saga to stop before its next step; the first who asks is the reason.
@@ -196,9 +233,7 @@ class Saga:
         """
         if self._is_being_reset() and not self._is_over(step):
             return None
-        if (said := self._settled.get(step)) and self._stuck_at(step):
-            return f"{said.by} settled {step} already, {said.reason}: what keeps failing is to put that on record"
-        return self.not_stuck(step)
+        return self._settled_before(step) or self.not_stuck(step)
 
     def _is_being_reset(self) -> bool:
         """Tell whether the task under way is the one in which the workflow goes on after a reset."""
@@ -215,7 +250,14 @@ class Saga:
         for duty in self._stuck_at(step):
             duty.ask_again()
 
-    def settle(self, step: str, settlement: Settlement, *, stops: Failure | None = None) -> None:
+    def settle(
+        self,
+        step: str,
+        settlement: Settlement,
+        *,
+        stops: Failure | None = None,
+        taken: Callable[[], None] | None = None,
+    ) -> str | None:
         """Take a person's word that what is stuck at `step` was put right by hand; see `not_to_settle`.
 
         Args:
@@ -223,12 +265,18 @@ class Saga:
             settlement: the word.
             stops: why the saga stops, if it is a reset that says this again, and the step has not even been taken: what somebody
                 has taken back by hand must not be completed.
+            taken: called if the settlement is taken later in this task, when a reset is heard of.
+
+        Returns:
+            Why it is not taken, so far; None when it is.
         """
         task = workflow.info().get_current_history_length()
         if self._stuck_at(step) or task == self._reset_in:
-            self._take_word(step, settlement, stops)
-        else:  # kept for this task: a reset is heard of after what it says again
-            self._early = {task: [*self._early.get(task, []), (step, settlement, stops)]}
+            return self._take_word(step, settlement, stops)
+        # kept for this task: a reset is heard of after what it says again
+        early = _EarlySettlement(step, settlement, stops, taken)
+        self._early = {task: [*self._early.get(task, []), early]}
+        return self.not_stuck(step)
 
     def compensate_always(self, step: str, call: Call[Any, Any], *, last: bool = False) -> None:
         """Register the compensation of a step, to run even if the step is refused or never begins; one that is registered stays.
@@ -298,7 +346,7 @@ class Saga:
         duty = self._heard_of(Duty(call.name, call, key, refusals=self._refusals))
         self.asking = [duty]
         try:
-            answer: T | None = await duty.fulfil(self._policy, self._changed)
+            answer: T | None = await duty.fulfil(self._policy, self._follow)
         except ActivityError as error:
             refusal = self._refusal(error)
             assert refusal is not None, "every other error is tried again"
@@ -335,7 +383,6 @@ class Saga:
             await over
         paused = workflow.now() - began
         self._deadline = self._deadline and self._deadline + paused
-        self._looked_at = self._looked_at and self._looked_at + paused
         self._stop_if_asked()
         return until()
 
@@ -375,21 +422,29 @@ class Saga:
 
     async def _finish(self, duty: Duty) -> Any:
         def fulfil(_began: datetime) -> Awaitable[Any]:
-            return duty.fulfil(self._policy, self._changed)
+            return duty.fulfil(self._policy, self._follow)
 
         return await self._journal.once(duty.call.name, fulfil, duty.call.read)
 
-    async def roll_back(self) -> None:
+    async def roll_back(self, failure: Failure | None = None) -> None:
         """Run every registered compensation in reverse, to the end, whatever happens and whoever cancels.
 
         Each begins when the one before is over, or is stuck: a participant that is down must not keep the others waiting.
+
+        Args:
+            failure: why, for the workflow's memo.
         """
         self._closing = True
+        self._rolls_back = True
+        self._decided.failure = failure
+        self._decided.note()
         await self._await(self._unwind(), self._length.is_long)
 
     async def close(self) -> None:
         """Wait until no message handler is at work, so that the workflow may return and lose nothing that was said to it."""
         await to_its_end(workflow.wait_condition(workflow.all_handlers_finished))
+        self._hear_temporals_cancel()
+        self._decided.write()
 
     async def _unwind(self) -> None:
         begun: list[tuple[Duty, asyncio.Task[Any]]] = []
@@ -400,7 +455,7 @@ class Saga:
 
         for duty in reversed(self.compensations):
             await workflow.wait_condition(lambda duty=duty: before(duty))  # type: ignore[misc]
-            begun.append((duty, asyncio.create_task(duty.fulfil(self._policy, self._changed))))
+            begun.append((duty, asyncio.create_task(duty.fulfil(self._policy, self._follow))))
         await _all(task for _, task in begun)
 
     async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
@@ -451,13 +506,9 @@ class Saga:
     def _was_away(self, began: datetime) -> bool:
         """Tell whether the deadline passed during a step, and nobody was there to hear that, nor to stop the saga."""
         asked_to_stop = self._stopped is not None or workflow.cancellation_reason() is not None
-        if (
-            self._deadline is None
-            or asked_to_stop
-            or not began < self._deadline <= workflow.now() - LATE
-        ):
+        if self._deadline is None or asked_to_stop:
             return False
-        return workflow.patched(SERVES_ON)
+        return began < self._deadline <= workflow.now() - LATE
 
     def _register_step(self, call: Call[Any, Any], compensation: Call[Any, Any] | None) -> None:
         if compensation is not None and not self._is_registered(call.name):
@@ -475,19 +526,28 @@ class Saga:
     def _hear_again(self) -> None:
         """Take what came too early in this task: a reset says again what the run before was told, and that is read before it."""
         self._reset_in = workflow.info().get_current_history_length()
-        for word in self._early.get(self._reset_in, []):
-            self._take_word(*word)
+        for early in self._early.get(self._reset_in, []):
+            refusal = self._take_word(early.step, early.settlement, early.stops)
+            if refusal is None and early.taken is not None:
+                early.taken()
 
-    def _take_word(self, step: str, settlement: Settlement, stops: Failure | None) -> None:
+    def _take_word(self, step: str, settlement: Settlement, stops: Failure | None) -> str | None:
         """Count as settled what there is at a step, or will be; of several words the first, and none once it is done."""
         if self._is_over(step):
-            return
+            return self._settled_before(step) or self.not_stuck(step)
         self._settled[step] = settlement
         for duty in self._duties:
             if duty.step == step:
                 duty.settle(settlement)
         if stops is not None:
             self.stop(stops)
+        return None
+
+    def _settled_before(self, step: str) -> str | None:
+        """Return who settled what still keeps failing at a step, as a sentence; None if nobody did."""
+        if (said := self._settled.get(step)) and self._stuck_at(step):
+            return f"{said.by} settled {step} already: what keeps failing is to put that on record"
+        return None
 
     def _is_over(self, step: str) -> bool:
         """Tell whether what was to be done at a step is done, or settled."""
@@ -501,6 +561,33 @@ class Saga:
         elif said := self._settled.get(duty.step):
             duty.settle(said)
         return duty
+
+    def _follow(self, duty: Duty) -> None:
+        """Show how far a duty has come; what history does not show goes into the memo."""
+        self._changed(duty)
+        if duty.progress in (Progress.STUCK, Progress.SETTLED):
+            self._decided.note()
+
+    def _shown_retriables(self) -> Iterable[Standing]:
+        """Return what the memo tells of: a whole rollback, or else what is stuck or was settled."""
+        if self._rolls_back:
+            return reversed(self.compensations)
+        return [duty for duty in (*self.asking, *self.finishing) if duty.stuck or duty.settlement]
+
+    async def _listen_to_temporal(self) -> None:
+        await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)
+        self._hear_temporals_cancel()
+
+    def _hear_temporals_cancel(self) -> None:
+        """Take Temporal's own cancel, if there was one, or note that it was too late; once."""
+        reason = workflow.cancellation_reason()
+        if reason is None or self._heard_temporals_cancel:
+            return
+        self._heard_temporals_cancel = True
+        if self.stop(cancelled(reason)):
+            self._cancelled(reason)
+        else:
+            self._decided.ignore_temporals_cancel(TOO_LATE)
 
     @property
     def _duties(self) -> Iterable[Standing]:
@@ -538,9 +625,7 @@ class Saga:
     def _go_on(self) -> None:
         """Go on in another run, if this one may end here."""
         assert self._continue is not None, "a workflow that did not say how goes on in this run"
-        reason = workflow.cancellation_reason()
-        if self._stopped is None and not self._closing and reason is not None:
-            self._stopped = cancelled(reason)
+        self._hear_temporals_cancel()
         begun = [
             d
             for d in chain(self.compensations, self.finishing, self.asking)
@@ -556,20 +641,12 @@ class Saga:
         )
         self._journal.write(told)
         if self._length.may_end(carried := told.to_json()):
+            self._decided.write()
             self._continue(carried)
 
     def _stop_if_asked(self) -> None:
-        """Raise when somebody asked the saga to stop, or Temporal cancelled it; in an older one also when its time is over."""
-        reason = workflow.cancellation_reason()
-        if self._stopped is None and reason is not None:
-            self._stopped = cancelled(reason)
-        late = (
-            self._stopped is None
-            and self._looked_at is not None
-            and workflow.now() >= self._looked_at
-        )
-        if late and self._looked_at is not None and not workflow.patched(SERVES_ON):
-            self._stopped = overdue(self._looked_at)
+        """Raise when somebody asked the saga to stop, or Temporal cancelled it."""
+        self._hear_temporals_cancel()
         if self._stopped is not None:
             raise SagaStopped(self._stopped)
 
@@ -584,7 +661,20 @@ def _as_bool(answer: RawValue) -> bool:
     return bool(workflow.payload_converter().from_payload(answer.payload, bool))
 
 
+class _EarlySettlement(NamedTuple):
+    """A settlement of what is not stuck: only a reset says such a thing, and is heard of later."""
+
+    step: str
+    settlement: Settlement
+    stops: Failure | None
+    taken: Callable[[], None] | None
+
+
 def _nobody_watches(_duty: Duty) -> None:
+    """Do nothing."""
+
+
+def _nobody_hears(_reason: str) -> None:
     """Do nothing."""
 
 

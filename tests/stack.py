@@ -165,11 +165,11 @@ class Stack:
         """Open wallets with so many minor units, and add products with so many of each."""
         payment = open_database(self.database_url("payment"))
         stock = open_database(self.database_url("stock"))
-        PaymentService(payment).open_wallets(
+        PaymentService.open(payment).open_wallets(
             WalletView(customer_id=customer, currency=currency, balance_minor=balance)
             for customer, balance in wallets.items()
         )
-        StockService(stock).add_products(
+        StockService.open(stock).add_products(
             StockView(sku=sku, name=sku, available=count) for sku, count in products.items()
         )
         payment.dispose()

@@ -84,7 +84,7 @@ class OrderSaga(Acts):
             else:
                 self._review.end("it is rolling back")
                 record.fail(Failure.model_validate(vars(stopped.failure)))
-                await saga.roll_back()
+                await saga.roll_back(stopped.failure)
                 record.close()
         await saga.close()
         self._log_the_end()
@@ -114,9 +114,7 @@ class OrderSaga(Acts):
             ) from invalid
         self._record.open(order, read_request_key())
         allowed = timedelta(seconds=order.deadline_seconds)
-        self._saga.set_deadline(
-            workflow.now() + allowed, before=workflow.info().workflow_start_time + allowed
-        )
+        self._saga.set_deadline(workflow.now() + allowed)
         return order
 
     async def _register(self) -> OrderRegisteredEvent:

@@ -16,6 +16,7 @@ from contracts.states import LEGAL_MOVES, SagaState, StateMove
 from contracts.text import as_code
 from temporal_saga.duty import Duty, Progress, Standing
 from temporal_saga.saga import Saga
+from workflows.decisions import DecisionLog
 
 CLOSED_BY = "RegisterOrder"
 """The step whose compensation closes the order's record: the command that tells of all the others."""
@@ -27,12 +28,12 @@ class Record:
     def __init__(self, saga: Saga) -> None:
         """Begin with an order of which nothing is known."""
         self._saga = saga
-        saga.watch(self._follow)
         self._request_key: str | None = None
         self._moves: list[StateMove] = []
         self.order_id: str | None = None
         self.order: DraftOrder = DraftOrder()
         self.failure: Failure | None = None
+        self.decisions = DecisionLog()
         self.placed_at = workflow.info().workflow_start_time
         self._told = 0
 
@@ -42,6 +43,7 @@ class Record:
             "placed_at": self.placed_at.isoformat(),
             "moves": [move.model_dump(mode="json") for move in self._moves],
             "failure": self.failure and self.failure.model_dump(mode="json"),
+            "decisions": self.decisions.carried(),
         }
 
     def go_on_from(self, carried: dict[str, Any]) -> None:
@@ -49,6 +51,7 @@ class Record:
         self.placed_at = datetime.fromisoformat(carried["placed_at"])
         self._moves = [StateMove.model_validate(move) for move in carried["moves"]]
         self.failure = carried["failure"] and Failure.model_validate(carried["failure"])
+        self.decisions.go_on_from(carried["decisions"])
 
     @property
     def state(self) -> SagaState | None:
@@ -99,7 +102,12 @@ class Record:
         settled = tuple(_as_obeyed(told) for told in self.compensations() if told.settled)
         moves = tuple(self._moves)
         return ConfirmOrderCommand(
-            idempotency_key=idempotency_key, order_id=self._id, moves=moves, compensations=settled
+            idempotency_key=idempotency_key,
+            order_id=self._id,
+            moves=moves,
+            compensations=settled,
+            decisions=self.decisions.decisions,
+            decisions_left_out=self.decisions.left_out,
         )
 
     def cancel_command(self, *, idempotency_key: str) -> CancelOrderCommand:
@@ -120,6 +128,8 @@ class Record:
             failure=self.failure,
             compensations=tuple(told),
             moves=tuple(moves),
+            decisions=self.decisions.decisions,
+            decisions_left_out=self.decisions.left_out,
         )
 
     def compensations(self) -> tuple[Compensation, ...]:
@@ -168,7 +178,7 @@ class Record:
             "moves": [move.model_dump(mode="json") for move in self._moves],
         }
 
-    def _follow(self, duty: Duty) -> None:
+    def follow(self, duty: Duty) -> None:
         """Show what a compensation, or a step after the pivot, has come to; a rollback is stuck as long as any of it is."""
         stuck = any(compensation.stuck for compensation in self._saga.compensations)
         cause = f"{duty.call.name}Command {_standing(duty)}"

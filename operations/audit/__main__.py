@@ -1,14 +1,6 @@
 """`python -m operations.audit`."""
 
-import asyncio
-import sys
+from operations.audit.command import main
+from process import leave
 
-from config import leave, read_settings
-from operations.audit.report import main
-
-try:
-    status = asyncio.run(main(read_settings()))
-except SystemExit as reason:  # settings that are no good
-    print(reason.code, file=sys.stderr)
-    status = 2
-leave(status)
+leave(main())

@@ -1,4 +1,9 @@
-"""The invariants of one participant: SQL files in its room, each of whose rows tells something that must not be."""
+"""The invariants of one participant's database: SQL files, of which each row is a violation.
+
+What the fence promises holds for every participant (`temporal_saga/invariants/`); what is a
+participant's alone stands in its own room (`participants/*/invariants/`). A file of the same name
+in both is one invariant.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +15,9 @@ import sqlalchemy as sa
 
 from temporal_saga.database import reading
 
-PARTICIPANTS = Path(__file__).parents[2] / "participants"
+ROOT = Path(__file__).parents[2]
+PARTICIPANTS = ROOT / "participants"
+OF_THE_FENCE = ROOT / "temporal_saga" / "invariants"
 COMMENT = "--"
 
 
@@ -20,7 +27,7 @@ class CannotRead(Exception):
 
 @dataclass(frozen=True)
 class Invariant:
-    """A claim about one participant's database, and the statements that return no row as long as it holds."""
+    """A claim about one participant's database; its queries return no row while it holds."""
 
     id: str
     claim: str
@@ -28,37 +35,44 @@ class Invariant:
 
 
 def invariants_of(participant: str) -> list[Invariant]:
-    """Return the invariants of order, payment or stock, in the order of their ids."""
-    return [
-        _read(path) for path in sorted((PARTICIPANTS / participant / "invariants").glob("*.sql"))
-    ]
+    """Return the invariants of order, payment or stock, the fence's included, sorted by id."""
+    by_id: dict[str, Invariant] = {}
+    for folder in (OF_THE_FENCE, PARTICIPANTS / participant / "invariants"):
+        for path in folder.glob("*.sql"):
+            invariant = _parse(path.read_text())
+            general = by_id.get(invariant.id)
+            statements = (*(general.statements if general else ()), *invariant.statements)
+            by_id[invariant.id] = Invariant(invariant.id, invariant.claim, statements)
+    return sorted(by_id.values(), key=lambda invariant: invariant.id)
 
 
 def violations(connection: sa.Connection, invariant: Invariant) -> list[str]:
-    """Return what is wrong, a line for each row: the problem, and the columns that show it."""
+    """Return a line for each violation: the problem, and the columns that show it."""
     return [
-        _tell(row)
+        _line(row)
         for statement in invariant.statements
         for row in connection.execute(sa.text(statement))
     ]
 
 
 def broken(engine: sa.Engine, participant: str) -> dict[str, list[str]]:
-    """Return the invariants of a participant that do not hold, by id, and what is wrong; an empty dictionary when all hold."""
+    """Return the violations of a participant's invariants by id; empty when all of them hold."""
     with snapshot(engine) as connection:
-        found = {
+        lines_by_id = {
             invariant.id: violations(connection, invariant)
             for invariant in invariants_of(participant)
         }
-    return {id_: told for id_, told in found.items() if told}
+    return {id_: lines for id_, lines in lines_by_id.items() if lines}
 
 
 @contextmanager
 def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a transaction that sees one instant of the database, takes the time it needs and, on PostgreSQL, cannot write.
+    """Give a transaction that sees one instant of the database, without a limit on its time.
+
+    On PostgreSQL it cannot write.
 
     Raises:
-        CannotRead: the database does not answer, or not what it should.
+        CannotRead: the database does not answer, or lacks a table.
     """
     try:
         with reading(engine) as connection:
@@ -75,17 +89,16 @@ def snapshot(engine: sa.Engine) -> Iterator[sa.Connection]:
         ) from error
 
 
-def _read(path: Path) -> Invariant:
-    """Read a file that begins with the comment `-- ID: the claim.` and goes on with statements, each ended by a semicolon."""
-    head, *rest = path.read_text().splitlines()
-    id_, _, claim = head.removeprefix(COMMENT).strip().partition(": ")
-    body = "\n".join(line for line in rest if not line.lstrip().startswith(COMMENT))
-    statements = [statement.strip() for statement in body.split(";")]
-    return Invariant(
-        id_, claim.removesuffix("."), tuple(statement for statement in statements if statement)
-    )
+def _parse(text: str) -> Invariant:
+    """Read a file: the comment `-- ID: the claim.`, then queries, each ended by a semicolon."""
+    head, _, body = text.partition("\n\n")
+    claim_lines = [line.removeprefix(COMMENT).strip() for line in head.splitlines()]
+    id_, _, claim = " ".join(claim_lines).partition(": ")
+    code = "\n".join(line for line in body.splitlines() if not line.lstrip().startswith(COMMENT))
+    statements = [statement.strip() for statement in code.split(";")]
+    return Invariant(id_, claim.removesuffix("."), tuple(filter(None, statements)))
 
 
-def _tell(row: sa.Row[Any]) -> str:
-    problem, *shown = row._asdict().items()
-    return f"{problem[1]}: " + ", ".join(f"{name} {value}" for name, value in shown)
+def _line(row: sa.Row[Any]) -> str:
+    problem, *columns = row._asdict().items()
+    return f"{problem[1]}: " + ", ".join(f"{name} {value}" for name, value in columns)

@@ -1,8 +1,8 @@
 """The order service: opens an order's record, and closes it with the story of how it ended."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -16,10 +16,10 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.placing import PlaceOrder
-from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
-from participants.order import reads
-from participants.order.reads import Wanted
+from participants.order import decisions
+from participants.order.queries import find_row
+from participants.order.reads import OrderReads
 from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS, REQUESTS
 from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
@@ -28,7 +28,7 @@ REVIEW_SECONDS = 86_400
 OPEN = {"status": OrderStatus.PENDING, "state": SagaState.PENDING}
 
 
-class OrderService:
+class OrderService(OrderReads):
     """Keeps every order, how it ended and why, also when Temporal has long forgotten its run."""
 
     def __init__(
@@ -38,19 +38,36 @@ class OrderService:
         review_threshold_minor: int | None = None,
         review_seconds: int = REVIEW_SECONDS,
     ) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing.
+        """Serve from a database.
 
         Args:
-            engine: the database.
-            review_threshold_minor: from this total on, in minor units of whatever currency, a person must approve an order before
-                it is paid; None for no review.
+            engine: the database, which has its tables.
+            review_threshold_minor: from this total on, in minor units of whatever currency, a person
+                must approve an order before it is paid; None for no review.
             review_seconds: how long an order waits for that.
         """
-        create_tables(engine, METADATA)
-        self._engine = engine
+        super().__init__(engine)
         self._review_threshold_minor = review_threshold_minor
         self._review_seconds = review_seconds
         self._fence = Fence(engine, FENCE)
+
+    @classmethod
+    def open(
+        cls,
+        engine: sa.Engine,
+        *,
+        review_threshold_minor: int | None = None,
+        review_seconds: int = REVIEW_SECONDS,
+    ) -> Self:
+        """Return the service of a database, with the tables created that were missing.
+
+        Raises:
+            Exception: the database gives no answer.
+        """
+        create_tables(engine, METADATA)
+        return cls(
+            engine, review_threshold_minor=review_threshold_minor, review_seconds=review_seconds
+        )
 
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
         """Open the order as PENDING, unless its id belongs to another order; if it was opened before, say how it stands."""
@@ -68,7 +85,7 @@ class OrderService:
         def standing(
             connection: sa.Connection, event: OrderRegisteredEvent
         ) -> OrderRegisteredEvent:
-            row = _find(connection, command.order_id)
+            row = find_row(connection, command.order_id)
             return (
                 event
                 if row is None
@@ -114,10 +131,11 @@ class OrderService:
             if not _update(
                 connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand
             ):
-                row = _find(connection, command.order_id)
+                row = find_row(connection, command.order_id)
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
             _replace_moves(connection, command.order_id, command.moves)
+            decisions.add(connection, command)
 
         def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
             _add_word(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
@@ -153,6 +171,7 @@ class OrderService:
                 _replace_moves(connection, command.order_id, moves)
             else:
                 raise Refused(_reused(command.order_id))
+            decisions.add(connection, command)
             return cancelled
 
         def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
@@ -167,51 +186,6 @@ class OrderService:
             return self._fence.compensate(command, cancelled, close, again=add_word)
         except (KeyReused, Refused):
             return _reused(command.order_id)
-
-    def find(self, order_id: str, owner: str | None = None) -> OrderRecord | None:
-        """Return an order's record, or None when there is none; for a customer who asks, when there is none of their own."""
-        with reading(self._engine) as connection:
-            row = _find(connection, order_id, owner)
-            return None if row is None else reads.record(connection, row)
-
-    def page(self, wanted: Wanted, limit: int) -> list[OrderEntry]:
-        """Return the newest of the orders wanted, at most so many, newest first, without their lines."""
-        with reading(self._engine) as connection:
-            return reads.entries(connection, connection.execute(reads.newest(wanted, limit)))
-
-    def still_open(self, limit: int, owner: str | None = None) -> dict[str, datetime]:
-        """Return the orders that are open on record and when they were placed, the oldest first, at most so many."""
-        with reading(self._engine) as connection:
-            return dict(connection.execute(reads.still_open(limit, owner)).all())
-
-    def figures(self, owner: str | None = None) -> tuple[dict[OrderStatus, int], dict[str, int]]:
-        """Count the orders by their status, and those that failed by why."""
-        with reading(self._engine) as connection:
-            statuses: dict[OrderStatus, int] = dict(
-                connection.execute(reads.by_status(owner)).all()
-            )
-            reasons: dict[str, int] = dict(connection.execute(reads.by_reason(owner)).all())
-        return {status: statuses.get(status, 0) for status in OrderStatus}, reasons
-
-    def totals(self, order_ids: Collection[str], owner: str | None = None) -> dict[str, int]:
-        """Return what these orders cost in all, in minor units by currency; those that are not on record cost nothing."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(reads.totals(order_ids, owner))
-            return {currency: int(total_minor) for currency, total_minor in rows}
-
-    def statuses(self, order_ids: Collection[str]) -> dict[str, OrderStatus]:
-        """Return how these orders stand on record; those that are not there are left out."""
-        known = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(
-            ORDERS.c.order_id.in_(order_ids)
-        )
-        with reading(self._engine) as connection:
-            return {row.order_id: OrderStatus(row.status) for row in connection.execute(known)}
-
-    def identity(self, order_id: str) -> tuple[str, str | None] | None:
-        """Return the fingerprint of what was ordered and the request's key, or None when there is no such order."""
-        with reading(self._engine) as connection:
-            row = _find(connection, order_id)
-        return None if row is None else (row.fingerprint, row.request_key)
 
     def claim(self, request: str, order_id: str) -> str:
         """Return the order that a request names: the one it was first claimed for, and for ever.
@@ -230,19 +204,6 @@ class OrderService:
         with self._engine.begin() as connection:
             insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
             return str(connection.execute(named).scalar_one())
-
-    def moves(self, order_id: str) -> tuple[StateMove, ...]:
-        """Return the saga's moves as far as the record knows them: the first while it is open, all once it is closed."""
-        wanted = sa.select(MOVES).where(MOVES.c.order_id == order_id).order_by(MOVES.c.number)
-        with reading(self._engine) as connection:
-            return tuple(
-                StateMove.model_validate(row._asdict()) for row in connection.execute(wanted)
-            )
-
-
-def _find(connection: sa.Connection, order_id: str, owner: str | None = None) -> sa.Row[Any] | None:
-    wanted = reads.owned(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
-    return connection.execute(wanted).one_or_none()
 
 
 def _insert(
@@ -289,13 +250,21 @@ def _add_word(
     command: ConfirmOrderCommand | CancelOrderCommand,
     condition: sa.ColumnElement[bool],
 ) -> None:
-    """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
+    """Add what came since to the record that a command had closed before; what is on record stays.
+
+    That is who settled the command, of whom the first stays, and the decisions.
+    """
     name = type(command).__name__
     word = [told for told in _told(command) if told["command"] == name and told["settled"]]
-    row = _find(connection, command.order_id) if word else None
-    if row is None or any(
-        told["command"] == name and told["settled"] for told in row.compensations
-    ):
+    if not word and not command.decisions:
+        return
+    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
+    row = connection.execute(closed).one_or_none()
+    if row is None:
+        return
+    decisions.add(connection, command)
+    settled = any(told["command"] == name and told["settled"] for told in row.compensations)
+    if settled or not word:
         return
     others = [told for told in row.compensations if told["command"] != name]
     _update(connection, command.order_id, condition, {"compensations": [*others, *word]})

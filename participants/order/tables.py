@@ -89,6 +89,21 @@ MOVES = sa.Table(
     comment="The saga's moves in order: numbered without a gap, ending at the order's state.",
 )
 
+DECISIONS = sa.Table(
+    "decisions",
+    METADATA,
+    sa.Column("order_id", sa.ForeignKey(ORDERS.c.order_id), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("step", sa.String(200)),
+    sa.Column("evidence", sa.Text),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("through", sa.String(16), nullable=False),
+    comment="What people decided, in order; the first number is how many are left out before it.",
+)
+
 REQUESTS = sa.Table(
     "requests",
     METADATA,

@@ -4,32 +4,33 @@ from datetime import timedelta
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
+from application.errors import Away, Busy, NotNow
 from application.runs import temporal
-from routes.problems import Problem
 
-AWAY = [
-    RuntimeError("Failed client connect"),
-    RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b""),
-    RPCError("too late", RPCStatusCode.DEADLINE_EXCEEDED, b""),
-    RPCError("namespace rate limit exceeded", RPCStatusCode.RESOURCE_EXHAUSTED, b""),
+UNANSWERED: list[tuple[Exception, type[NotNow]]] = [
+    (RuntimeError("Failed client connect"), Away),
+    (RPCError("connection refused", RPCStatusCode.UNAVAILABLE, b""), Away),
+    (RPCError("too late", RPCStatusCode.DEADLINE_EXCEEDED, b""), Away),
+    (RPCError("namespace rate limit exceeded", RPCStatusCode.RESOURCE_EXHAUSTED, b""), Busy),
 ]
 
 
-@pytest.mark.parametrize("error", AWAY, ids=str)
-async def test_the_absence_of_temporal_is_told_as_503(error: Exception) -> None:
-    """Whatever shows that Temporal does not answer becomes a problem that says to ask again."""
-    with pytest.raises(Problem) as told:
+@pytest.mark.parametrize(("error", "kind"), UNANSWERED, ids=str)
+async def test_no_answer_of_temporal_is_an_error_of_ours(
+    error: Exception, kind: type[NotNow]
+) -> None:
+    """Callers can tell a Temporal that is away from one that is asked too often."""
+    with pytest.raises(kind) as caught:
         async with temporal():
             raise error
-    assert (told.value.document.status, told.value.headers) == (503, {"Retry-After": "2"})
+    assert caught.value.__cause__ is error
 
 
 async def test_temporal_is_waited_for_within_a_limit() -> None:
     """A client that goes on trying for longer than it was asked to is not waited for."""
-    with pytest.raises(Problem) as told:
+    with pytest.raises(Away):
         async with temporal(timedelta(milliseconds=1)):
             await asyncio.Event().wait()
-    assert told.value.document.status == 503
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from application.caller import Caller
 from contracts.decisions import ACTS, Decision, StepEvidence
 from contracts.text import ON_RECORD, REFUSED, Name, Words, as_code, cleaned, flaw, shortened
-from routes.access import Caller
 from routes.acts import DecisionBody, EvidenceBody
 
 ACT_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}

@@ -9,11 +9,11 @@ import pytest
 from pydantic_core._pydantic_core import list_all_errors
 
 from api import create_app
+from application.errors import NotFound
 from config import Settings
 from contracts.base import IN_WORDS
 from contracts.prose import WRONG, problems
 from contracts.text import LINE_PATTERN, PATTERN
-from routes.problems import not_found
 
 JARGON = re.compile(
     r"Input should|Field required|Value error|valid integer|valid string|String should|[\[\]^\\{}]"
@@ -122,7 +122,7 @@ class Nobody:
 
     def __await__(self) -> Iterator[Any]:
         """Answer."""
-        raise not_found("anything")
+        raise NotFound.of("anything")
 
 
 def requests(

@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.states import LEGAL_MOVES
-from operations.audit.invariants import PARTICIPANTS, broken, invariants_of
-from tests.participants.planted import PLANTED, Planted, spend
-from tests.participants.shop import Shop
+from operations.audit.invariants import OF_THE_FENCE, PARTICIPANTS, broken, invariants_of
+from tests.participants.corruptions import PLANTED, Planted, spend
+from tests.shop import Shop
 
 
 def name(plant: Planted) -> str:
@@ -77,13 +77,26 @@ def test_the_moves_of_o1_are_the_legal_moves() -> None:
 
 
 def test_every_file_tells_its_claim() -> None:
-    """A file is named for its invariant, begins with its claim in one sentence, and one claim has one wording."""
+    """A file is named for its invariant and begins with its claim, and one claim has one wording."""
     claims: dict[str, set[str]] = {}
-    for path in PARTICIPANTS.glob("*/invariants/*"):
-        assert re.match(rf"-- {path.stem}: [^\n]+\.\n\n", path.read_text()), path
+    for path in (*OF_THE_FENCE.glob("*"), *PARTICIPANTS.glob("*/invariants/*")):
+        text = path.read_text()
+        assert re.match(rf"-- {path.stem}: [^\n]+(\n-- [^\n]+)?\.\n\n", text), path
         assert path.suffix == ".sql"
-        for invariant in invariants_of(path.parts[-3]):
-            claims.setdefault(invariant.id, set()).add(invariant.claim)
+        claims.setdefault(path.stem, set()).add(text.partition("\n\n")[0])
     assert {id_: len(wordings) for id_, wordings in claims.items()} == dict.fromkeys(
         ("M1", "M2", "S1", "E1", "E2", "O1"), 1
     )
+
+
+def test_what_the_fence_promises_is_asked_once_of_every_participant() -> None:
+    """The fence's own queries stand in its room alone, and are part of each participant's E1 and E2."""
+    general = {path.stem: path.read_text() for path in OF_THE_FENCE.glob("*.sql")}
+    for participant in ("order", "payment", "stock"):
+        statements = {i.id: i.statements for i in invariants_of(participant)}
+        for id_, text in general.items():
+            problems = re.findall(r"'([^']*)' AS problem", text)
+            own = (PARTICIPANTS / participant / "invariants" / f"{id_}.sql").read_text()
+            assert problems
+            assert not [problem for problem in problems if problem in own]
+            assert all("\n".join(statements[id_]).count(problem) == 1 for problem in problems)

@@ -2,8 +2,9 @@
 
 import logging
 
+from application.errors import NotFound
 from logs import FORM, OneLine
-from routes.problems import not_found
+from routes.problems import problem_of
 
 
 def logged(message: str, *arguments: object, error: BaseException | None = None) -> str:
@@ -35,6 +36,5 @@ def test_a_traceback_is_told_beneath_its_record() -> None:
 
 def test_a_problem_document_repeats_nothing_that_acts() -> None:
     """A detail may name what was asked for, whatever that is."""
-    assert (
-        not_found("order \x1b[2J\u202e\n").document.detail == r"there is no order \x1b[2J\u202e\n"
-    )
+    problem = problem_of(NotFound.of("order \x1b[2J\u202e\n"))
+    assert problem.document.detail == r"there is no order \x1b[2J\u202e\n"

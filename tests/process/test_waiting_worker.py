@@ -2,7 +2,7 @@
 
 import asyncio
 
-from process import until_it_answers
+from process import wait_until_ready
 
 
 async def test_who_waits_for_an_answer_hears_that_it_is_to_stop() -> None:
@@ -17,7 +17,7 @@ async def test_who_waits_for_an_answer_hears_that_it_is_to_stop() -> None:
             ended.set()
         return "never"
 
-    waiting = asyncio.create_task(until_it_answers("something", ask, stop))
+    waiting = asyncio.create_task(wait_until_ready("something", ask, stop))
     await asked.wait()
     stop.set()
     assert await asyncio.wait_for(waiting, 5) is None
@@ -30,4 +30,4 @@ async def test_who_is_answered_goes_on() -> None:
     async def ask() -> str:
         return "here"
 
-    assert await until_it_answers("something", ask, asyncio.Event()) == "here"
+    assert await wait_until_ready("something", ask, asyncio.Event()) == "here"

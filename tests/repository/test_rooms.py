@@ -20,7 +20,7 @@ def test_there_are_files_to_look_at() -> None:
     assert {
         "api.py",
         "worker.py",
-        "config.py",
+        "config",
         "process.py",
         "application",
         "contracts",
@@ -45,7 +45,8 @@ WORDS = " ".join(
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
     for path in files("temporal_saga/*.py")
-    if path.stem
+    if path.parent.name != "testing"
+    and path.stem
     not in {
         "__init__",
         "access",
@@ -53,15 +54,20 @@ SAGA = " ".join(
         "fence",
         "identity",
         "postgresql",
+        "reader",
         "registry",
-        "testing",
+        "search_attributes",
         "timeline",
     }
 )
-FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.keys sqlalchemy"
+FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys sqlalchemy"
 API = (
     "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
     "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
+)
+APPLICATION = (
+    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
+    "temporal_saga.trouble pydantic pydantic_core temporalio"
 )
 ROOMS = {
     "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
@@ -74,9 +80,11 @@ ROOMS = {
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
     "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
-    "temporal_saga/access.py temporal_saga/registry.py": "temporalio",
-    "temporal_saga/testing.py": "temporal_saga temporalio",
+    "temporal_saga/access.py temporal_saga/registry.py temporal_saga/search_attributes.py": "temporalio",
+    "temporal_saga/reader.py": "temporal_saga.registry temporalio",
+    "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
+    "examples/*": f"{SAGA} examples temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
     **{
@@ -85,27 +93,31 @@ ROOMS = {
         if name != "order"
     },
     "participants/__init__.py": "",
-    "application/*": "application contracts participants.order temporal_saga.access temporal_saga.history "
-    "temporal_saga.trouble pydantic pydantic_core temporalio",
+    "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
+    "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
-    "routes/door.py": f"{API} temporal_saga.identity temporal_saga.registry",
+    "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
     "routes/connections.py": f"{API} h11 uvicorn",
+    "routes/server.py": f"{API} uvicorn",
+    "routes/health.py": f"{API} prometheus_client",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
-    "routes/keys.py routes/tokens.py": f"{API} jwt",
+    "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
-    "operations/*": "config contracts operations participants temporal_saga.database temporal_saga.policy "
+    "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} logs temporal_saga.database temporal_saga.identity fastapi_offline limits "
-    "prometheus_fastapi_instrumentator uvicorn",
+    "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline limits "
+    "prometheus_fastapi_instrumentator",
     "worker.py": "activities config contracts logs participants temporal_saga.access temporal_saga.database "
-    "temporal_saga.identity temporal_saga.policy temporal_saga.registry process workflows sqlalchemy temporalio",
-    "process.py": "config contracts.stubs temporal_saga.access temporal_saga.database temporal_saga.registry sqlalchemy "
-    "temporalio",
+    "temporal_saga.identity temporal_saga.policy temporal_saga.registry "
+    "temporal_saga.search_attributes process workflows sqlalchemy temporalio",
+    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
+    "temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
-    "config.py": "contracts.steps limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings temporalio",
+    "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy pydantic "
+    "pydantic_settings temporalio.envconfig",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
 
@@ -160,6 +172,8 @@ def late():
         ("temporal_saga/saga.py", "from contracts.order import PlaceOrder"),
         ("temporal_saga/policy.py", "import sqlalchemy"),
         ("temporal_saga/fence.py", "from temporalio import activity"),
+        ("examples/trip.py", "from contracts.order import PlaceOrder"),
+        ("examples/trip.py", "from temporal_saga.fence import Fence"),
         ("workflows/order.py", "from participants.order.service import OrderService"),
         ("workflows/order.py", "from temporal_saga import fence"),
         ("workflows/start.py", "from pydantic import BaseModel"),
@@ -168,15 +182,18 @@ def late():
         ("participants/stock/service.py", "from contracts.payment import WalletView"),
         ("activities/order.py", "import sqlalchemy as sa"),
         ("activities/order.py", "def late(): from routes import sagas"),
+        ("application/orders.py", "from routes.problems import Problem"),
+        ("application/orders.py", "from fastapi import Request"),
+        ("application/shop.py", "from participants.stock.reads import StockReads"),
         ("routes/new.py", "from participants import stock"),
         ("routes/lookups.py", "from participants.stock.service import StockService"),
         ("routes/orders.py", "import_module('temporal_saga.saga')"),
-        ("operations/up/system.py", "import worker"),
+        ("operations/up/supervision.py", "import worker"),
         ("operations/new/deep.py", "from api import create_app"),
         ("operations/shop/seed.py", "import requests"),
         ("api.py", "from workflows.order import OrderSaga"),
         ("worker.py", "from . import config"),
-        ("config.py", "from contracts import views"),
+        ("config/settings.py", "from contracts import views"),
         ("new.py", "import pydantic"),
     ],
 )
@@ -287,8 +304,10 @@ def test_reading_the_environment_is_seen(source: str, alone: int, copying: int) 
 
 
 def test_only_the_settings_read_our_environment_variables() -> None:
-    """No module but `config.py` reads settings; what starts processes may hand its environment on."""
-    others = {name_of(path): path.read_text() for path in ALL if path != ROOT / "config.py"}
+    """No room but `config/` reads settings; what starts processes may hand its environment on."""
+    others = {
+        name_of(path): path.read_text() for path in ALL if ROOT / "config" not in path.parents
+    }
     reads = {
         name: environment_reads(source, may_copy=name.startswith("operations/"))
         for name, source in others.items()

@@ -8,8 +8,9 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
 from api import create_app
+from application.caller import Caller, Scope
 from config import Settings
-from routes.access import NEEDED, NEEDED_BY_CUSTOMERS, PUBLIC, PUBLIC_FILES, Caller, Scope
+from routes.access import NEEDED, NEEDED_BY_CUSTOMERS, PUBLIC, PUBLIC_FILES
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 

@@ -8,8 +8,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from application.caller import Caller
 from config import Settings
-from routes.access import Caller
 from routes.problems import Problem
 from routes.tokens import Tokens
 from tests.issuer import EC, RSA, Issuer, published

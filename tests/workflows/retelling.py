@@ -26,7 +26,7 @@ from temporalio.service import RPCError
 from contracts.steps import TAKES_BACK
 from temporal_saga.history import Moment
 from temporal_saga.keys import compensation_key, step_key
-from temporal_saga.testing import ENDED, Script, Sent, _name, _wedges
+from temporal_saga.testing import ENDED, Script, Sent, command_name, fails_for_good
 from tests.workflows.heard import (
     CLOSED,
     TASK,
@@ -91,7 +91,7 @@ class Retelling:
             command = under_way(events)
             if command is not None and self._held is None:
                 self._held = await self._expect(command)
-                command = _name(
+                command = command_name(
                     type(self._held.command)
                 )  # while it was on its way, the clock may have ended the one before
             following, self._fired = _next(rest, command), _timers(events)
@@ -118,10 +118,10 @@ class Retelling:
 
     async def _expect(self, command: str) -> Sent:
         """Expect a command under its key, whichever try of it: a server under load may lose one on its way."""
-        came = await self.script._next(command)
+        came = await self.script.next(command)
         assert isinstance(came, Sent), f"{command} should have come, not {came}"
         kind = type(came.command)
-        key = step_key(self.script.saga_id, _name(TAKES_BACK.get(kind, kind)))
+        key = step_key(self.script.saga_id, command_name(TAKES_BACK.get(kind, kind)))
         assert came.command.idempotency_key == (
             compensation_key(key) if kind in TAKES_BACK else key
         )
@@ -147,13 +147,13 @@ class Retelling:
 
     async def _tell(self, following: Heard) -> Asked:
         if following.command is not None:
-            await self.script._within_patience(
+            await self.script.within_patience(
                 self._answer(following.event), "the answer to be recorded"
             )
         elif following.event is not None:
             return await self._say(following.event)
         else:
-            await self.script._within_patience(
+            await self.script.within_patience(
                 _time_passes(self.script, self._fired), "time to pass"
             )
         return []
@@ -166,13 +166,13 @@ class Retelling:
         self._answered += 1
         while True:
             another_try = (
-                not self.script._inbox.empty()
+                self.script.has_more
             )  # looked at first: what comes after the answer is the next command
             events = (await self.script.handle.fetch_history()).events
             if sum(said.event_type in ENDED for said in events) >= self._answered:
                 return
             if another_try:
-                await self._give(await self._expect(_name(type(held.command))), event)
+                await self._give(await self._expect(command_name(type(held.command))), event)
             await asyncio.sleep(A_WHILE)
 
     async def _give(self, held: Sent, event: HistoryEvent | None) -> None:
@@ -187,7 +187,7 @@ class Retelling:
         else:
             failure = event.activity_task_failed_event_attributes.failure
             held.answer.set_exception(
-                await self.script._client.data_converter.decode_failure(failure)
+                await self.script.client.data_converter.decode_failure(failure)
             )
 
     async def _say(self, event: HistoryEvent) -> Asked:
@@ -224,7 +224,7 @@ class Retelling:
         )
         execution = WorkflowExecution(workflow_id=self.script.saga_id)
         reference = UpdateRef(workflow_execution=execution, update_id=update_id)
-        client = self.script._client
+        client = self.script.client
         poll = PollWorkflowExecutionUpdateRequest(namespace=client.namespace, update_ref=reference)
         while not asked.done():
             with suppress(RPCError):  # the server does not have it yet
@@ -237,7 +237,7 @@ async def waiting(script: Script) -> History:
     """Return the history of a saga once it has heard everything so far, and waits or is closed; one that is wedged never will."""
     while True:
         events = (await script.handle.fetch_history()).events
-        assert not any(map(_wedges, events)), "the saga is wedged"
+        assert not any(map(fails_for_good, events)), "the saga is wedged"
         if (
             next(event.event_type for event in reversed(events) if event.event_type in TASK)
             == TASK_COMPLETED

@@ -32,9 +32,9 @@ class Services:
         self._databases = {
             name: open_database(f"sqlite:///{folder}/{name}.db") for name in PARTICIPANTS
         }
-        order = OrderService(self._databases["order"])
-        self._payment = PaymentService(self._databases["payment"])
-        self._stock = StockService(self._databases["stock"])
+        order = OrderService.open(self._databases["order"])
+        self._payment = PaymentService.open(self._databases["payment"])
+        self._stock = StockService.open(self._databases["stock"])
         self._payment.open_wallets(
             [WalletView(customer_id="17850", currency="GBP", balance_minor=FUNDS)]
         )

@@ -22,12 +22,13 @@ from temporalio.client import (
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.orders import Sagas
+from application.errors import Away
+from application.placement import Placement
+from application.runs import Runs
 from contracts.base import digest
 from contracts.placing import PlaceOrder
 from contracts.steps import ROLES
 from participants.order.service import OrderService
-from routes.problems import Problem
 from temporal_saga.database import open_database
 from tests.stack import WAIT_SECONDS, Stack, order, until
 
@@ -51,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def orders(stack: Stack) -> Iterator[OrderService]:
     """The order service's own records."""
     engine = open_database(f"sqlite:///{stack.data_dir}/order.db")
-    yield OrderService(engine)
+    yield OrderService.open(engine)
     engine.dispose()
 
 
@@ -373,9 +374,8 @@ async def test_a_run_that_goes_while_it_is_looked_at_is_no_other_order(
         data_converter=pydantic_data_converter,
     )
     engine = open_database(f"sqlite:///{tmp_path}/order.db")
-    with pytest.raises(Problem) as told:
-        await Sagas(client, OrderService(engine), "", asyncio.Event()).place(
+    with pytest.raises(Away):
+        await Placement(client, OrderService.open(engine), Runs(client, asyncio.Event())).start(
             "going", PlaceOrder.model_validate(asked), None
         )
-    assert told.value.document.status == 503
     engine.dispose()

@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from contracts.steps import ROLES
 from contracts.stubs import SEARCH_ATTRIBUTES
 from operations.up.temporal_server import search_attribute_flags, temporal_binary
-from process import SearchAttributesMissing, search_attributes
+from temporal_saga.search_attributes import SearchAttributesMissing, check_search_attributes
 from tests.postgresql import PostgreSQL, running
 from tests.stack import Stack, order, until
 
@@ -177,7 +177,7 @@ async def test_search_attributes_of_another_type_are_missing(temporal: Stack) ->
     """An attribute that is there with another type would stop a saga just the same."""
     client = await Client.connect(temporal.env["TEMPORAL_ADDRESS"])
     with pytest.raises(SearchAttributesMissing, match=r"create --name NeedsAttention --type Bool$"):
-        await search_attributes(client)
+        await check_search_attributes(client, SEARCH_ATTRIBUTES)
 
 
 @pytest.mark.parametrize("status", [RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED])
@@ -186,14 +186,14 @@ async def test_where_search_attributes_may_not_be_asked_for(
 ) -> None:
     """Where a worker may not ask, it names what must be there and goes on; where nobody answers, it does not."""
     client = await Client.connect(temporal.env["TEMPORAL_ADDRESS"], interceptors=[Closed(status)])
-    assert await search_attributes(client)
+    assert await check_search_attributes(client, SEARCH_ATTRIBUTES)
     assert "not for you" in caplog.text
     assert all(f"{key.name} (" in caplog.text for key in SEARCH_ATTRIBUTES)
     away = await Client.connect(
         temporal.env["TEMPORAL_ADDRESS"], interceptors=[Closed(RPCStatusCode.UNAVAILABLE)]
     )
     with pytest.raises(RPCError, match="not for you"):
-        await search_attributes(away)
+        await check_search_attributes(away, SEARCH_ATTRIBUTES)
 
 
 def test_the_api_starts_without_the_order_database(stack: Stack, postgresql: PostgreSQL) -> None:

@@ -12,10 +12,16 @@ import httpx
 import pytest
 
 from contracts.steps import ROLES
-from process import LOOK_AGAIN_SECONDS
+from participants.payment.service import PaymentService
+from participants.stock.service import StockService
+from process import CHECK_SECONDS
+from temporal_saga.database import open_database
+from temporal_saga.identity import identify
 from tests.stack import ROOT, Stack, free_port, order, until
 
 pytestmark = pytest.mark.long
+
+SERVICES = {"stock": StockService, "payment": PaymentService}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +76,7 @@ def test_what_was_ended_by_mistake_is_registered_again_by_those_who_serve(stack:
     until(
         lambda: "STATUS_RUNNING" in stack.temporal(*described),
         "it is registered again",
-        3 * LOOK_AGAIN_SECONDS,
+        3 * CHECK_SECONDS,
     )
     assert f"{stack.data_dir}/payment.db" in stack.temporal(*described[:-2])
     assert "ready: payment" not in stack.said("payment-2")
@@ -92,6 +98,39 @@ def test_an_api_with_another_database_is_not_ready(stack: Stack) -> None:
         for path in ("/readyz", "/orders/0", "/orders"):
             until(partial(told, path), f"{path} is told")
     stack.kill("api-2", signal.SIGTERM)
+
+
+def test_an_api_that_reads_another_database_says_so(stack: Stack) -> None:
+    """Stock and wallets of another database are no answer; what is right is named, with the setting."""
+    order_url = stack.database_url("order")
+    port = free_port()
+    other = stack.data_dir / "other"
+    other.mkdir()
+    for name in ("stock", "payment"):
+        engine = open_database(f"sqlite:///{other}/{name}.db")
+        SERVICES[name](engine)
+        identify(engine, name, "other")
+        engine.dispose()
+    urls = {"ORDER_DATABASE_URL": order_url, "DATA_DIR": str(other), "API_PORT": str(port)}
+    start_elsewhere(stack, "api-3", "api.py", **urls)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
+        until(partial(answers, api), "it takes orders, as their database is the right one")
+        for name, path in (("stock", "/stock/plenty"), ("payment", "/customers/rich/wallet")):
+            answer = api.get(path)
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+            detail = answer.json()["detail"]
+            assert f"is not the one that {name} serves from" in detail
+            assert f"that one is sqlite:///{stack.data_dir}/{name}.db" in detail
+            assert f"this one sqlite:///{other}/{name}.db" in detail
+            assert f"Set {name.upper()}_DATABASE_URL" in detail
+            assert stack.http.get(path).status_code == 200
+    stack.kill("api-3", signal.SIGTERM)
+
+
+def answers(api: httpx.Client) -> bool:
+    with suppress(httpx.TransportError):
+        return api.get("/readyz").is_success
+    return False
 
 
 def test_a_database_is_adopted_on_purpose_and_the_other_is_shut_out(stack: Stack) -> None:

@@ -1,0 +1,51 @@
+"""Who asks, and what they may do."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.text import shortened
+
+MOST_OF_A_NAME = 60
+"""Characters of a given name that are shown beside the subject of a token."""
+
+
+class Scope(StrEnum):
+    """What a token allows."""
+
+    WRITE = "orders:write"
+    READ = "orders:read"
+    OPERATE = "saga:operate"
+    SHOP = "shop:manage"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks.
+
+    Args:
+        subject: whom the token was issued to; "" where nobody is asked who they are.
+        scopes: what the token allows.
+        customer_id: the customer whose orders alone the caller sees and places; None for all
+            customers.
+        until: when the token runs out, in seconds since 1970; infinite where nobody is asked who
+            they are.
+    """
+
+    subject: str = ""
+    scopes: frozenset[str] = frozenset(Scope)
+    customer_id: str | None = None
+    until: float = math.inf
+
+    def acts_for(self, customer_id: str | None) -> bool:
+        """Tell whether this caller may see and order what is this customer's."""
+        return self.customer_id in (None, customer_id)
+
+    def signed(self, name: str) -> str:
+        """Return the name that a decision is recorded under.
+
+        A token's subject stands beside whatever the caller says.
+        """
+        if self.subject in ("", name):
+            return name
+        return f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"

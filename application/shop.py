@@ -1,0 +1,206 @@
+"""The stock and payment services: reading their databases, sending them commands.
+
+A look reads the participant's own read functions over a database opened for reading, and leaves
+nothing durable. What changes something is a command, which the participant's worker takes through
+Temporal, and its fence takes once.
+"""
+
+import asyncio
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import uuid4
+
+from temporalio.client import ActivityFailureError, Client
+from temporalio.common import RetryPolicy
+
+from application.caller import Caller
+from application.errors import Away, KeyReused, NotFound, NotPossible, ServiceError
+from application.lookups import Lookups, Reads
+from application.runs import ANSWER_LIMIT, temporal
+from contracts import stubs
+from contracts.base import digest
+from contracts.payment import (
+    DepositMoneyCommand,
+    DepositRefusedEvent,
+    MoneyDepositedEvent,
+    OpenWalletsCommand,
+    WalletOpening,
+    WalletsOpenedEvent,
+    WalletView,
+)
+from contracts.stock import (
+    MoveStockCommand,
+    OfferProductsCommand,
+    ProductOffer,
+    ProductsOfferedEvent,
+    StockMovedEvent,
+    StockMovementRefusedEvent,
+    StockView,
+)
+
+FIRST_PAUSE = timedelta(milliseconds=100)
+
+Refusal = StockMovementRefusedEvent | DepositRefusedEvent
+NO_SUCH_THING = frozenset({"UNKNOWN_SKU", "UNKNOWN_CUSTOMER"})
+
+
+class Products(Reads, Protocol):
+    """The stock service's own read functions."""
+
+    def product(self, sku: str) -> StockView | None:
+        """Return a product; None when there is none."""
+
+    def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
+        """Return the list price in minor units of each product that has one in a currency."""
+
+
+class Wallets(Reads, Protocol):
+    """The payment service's own read functions."""
+
+    def wallet(self, customer_id: str) -> WalletView | None:
+        """Return a customer's wallet; None when there is none."""
+
+
+class Shop:
+    """What callers ask of the stock and payment services."""
+
+    def __init__(
+        self,
+        client: Client,
+        products: Products,
+        wallets: Wallets,
+        failures: tuple[type[Exception], ...],
+    ) -> None:
+        """Send commands through `client`; look into databases with `products` and `wallets`.
+
+        `failures` is what a look raises while a database does not answer.
+        """
+        self.client = client
+        self._stock = Lookups(stubs.STOCK_QUEUE, products, failures)
+        self._payment = Lookups(stubs.PAYMENT_QUEUE, wallets, failures)
+
+    def close(self) -> None:
+        """Begin no further look."""
+        self._stock.close()
+        self._payment.close()
+
+    async def product(self, sku: str) -> StockView:
+        """Return a product.
+
+        Raises:
+            NotFound: there is none.
+            NotNow: the stock service's database gives no answer.
+        """
+        found = await self._stock.read(self.client, lambda reads: reads.product(sku))
+        if found is None:
+            raise NotFound.of(f"product {sku}")
+        return found
+
+    async def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
+        """Return the list price in minor units of each product that has one in a currency.
+
+        Raises:
+            NotNow: the stock service's database gives no answer.
+        """
+        distinct = set(skus)
+        return await self._stock.read(
+            self.client, lambda reads: reads.list_prices(distinct, currency)
+        )
+
+    async def wallet(self, customer_id: str) -> WalletView:
+        """Return a customer's wallet.
+
+        Raises:
+            NotFound: there is none.
+            NotNow: the payment service's database gives no answer.
+        """
+        found = await self._payment.read(self.client, lambda reads: reads.wallet(customer_id))
+        if found is None:
+            raise NotFound.of(f"customer {customer_id}")
+        return found
+
+    async def offer(self, products: tuple[ProductOffer, ...]) -> ProductsOfferedEvent:
+        """Add the products that are new, and give the others their names and prices.
+
+        Raises:
+            NotNow: the stock service gives no answer; it may have heard, and repeating is safe.
+        """
+        command = OfferProductsCommand(idempotency_key=f"offer/{uuid4().hex}", products=products)
+        event: ProductsOfferedEvent = await self._send(
+            stubs.STOCK_QUEUE, stubs.offer_products, command
+        )
+        return event
+
+    async def move(self, caller: Caller, key: str, **movement: Any) -> StockMovedEvent:
+        """Move stock that no order moves; what one caller says again under the same key moves once.
+
+        Raises:
+            NotFound, NotPossible, KeyReused: it is refused.
+            NotNow: the stock service gives no answer.
+        """
+        name = digest(["movement", caller.subject, key])[:32]
+        command = MoveStockCommand(
+            idempotency_key=f"movement/{name}", by=caller.subject, **movement
+        )
+        event: StockMovedEvent | StockMovementRefusedEvent = await self._send(
+            stubs.STOCK_QUEUE, stubs.move_stock, command
+        )
+        if isinstance(event, StockMovementRefusedEvent):
+            raise _refused(event)
+        return event
+
+    async def open_wallets(self, wallets: tuple[WalletOpening, ...]) -> WalletsOpenedEvent:
+        """Open the wallets that are not open yet.
+
+        Raises:
+            NotNow: the payment service gives no answer; it may have heard, and repeating is safe.
+        """
+        command = OpenWalletsCommand(idempotency_key=f"opening/{uuid4().hex}", wallets=wallets)
+        event: WalletsOpenedEvent = await self._send(
+            stubs.PAYMENT_QUEUE, stubs.open_wallets, command
+        )
+        return event
+
+    async def deposit(self, caller: Caller, key: str, **deposit: Any) -> MoneyDepositedEvent:
+        """Put money into a wallet; what one caller says again under the same key moves once.
+
+        Raises:
+            NotFound, NotPossible, KeyReused: it is refused.
+            NotNow: the payment service gives no answer.
+        """
+        name = digest(["deposit", caller.subject, key])[:32]
+        command = DepositMoneyCommand(
+            idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
+        )
+        event: MoneyDepositedEvent | DepositRefusedEvent = await self._send(
+            stubs.PAYMENT_QUEUE, stubs.deposit_money, command
+        )
+        if isinstance(event, DepositRefusedEvent):
+            raise _refused(event)
+        return event
+
+    async def _send(self, participant: str, activity: Any, command: Any) -> Any:
+        """Have a participant's worker obey a command, by a standalone activity on its queue."""
+        try:
+            async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
+                return await self.client.execute_activity(
+                    activity,
+                    command,
+                    id=f"{command.idempotency_key.replace('/', '-')}-{uuid4().hex}",
+                    task_queue=participant,
+                    schedule_to_close_timeout=ANSWER_LIMIT,
+                    start_to_close_timeout=ANSWER_LIMIT,
+                    retry_policy=RetryPolicy(initial_interval=FIRST_PAUSE),
+                )
+        except (ActivityFailureError, TimeoutError) as error:
+            raise Away(f"the {participant} service") from error
+
+
+def _refused(refusal: Refusal) -> ServiceError:
+    """Return the error of what a participant refuses."""
+    if refusal.reason in NO_SUCH_THING:
+        return NotFound(refusal.message)
+    if refusal.reason == "KEY_REUSED":
+        return KeyReused(refusal.message)
+    return NotPossible(refusal.message)

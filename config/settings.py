@@ -1,0 +1,254 @@
+"""Every setting: its environment variable is its name in capitals."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self, cast
+
+from pydantic import Field, SecretStr, create_model, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.authentication import problems
+from config.temporal import is_on_this_machine, temporal_address
+from config.values import LOOPBACK, Hosts, Networks, Origins, RateLimit, WebAddress
+from contracts.steps import PARTICIPANTS
+from temporal_saga.database import check_url
+from temporal_saga.policy import Policy
+
+if TYPE_CHECKING:
+    DatabaseSettings = BaseSettings
+else:
+    DatabaseSettings = create_model(
+        "DatabaseSettings",
+        __base__=BaseSettings,
+        **{
+            f"{name}_database_url": (
+                str,
+                Field(
+                    default="",
+                    description=f"the {name} service's database; SQLite in data_dir when empty",
+                ),
+            )
+            for name in PARTICIPANTS
+        },
+    )
+    """Each participant's database URL; read by `Settings.database_url`."""
+
+
+class Settings(DatabaseSettings):
+    """What can be set, each by the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
+
+    data_dir: Path = Field(default=Path("var"), description="where databases and logs live")
+    shop: Literal["sample", "none"] = Field(
+        default="sample", description="what `make up` fills an empty shop with"
+    )
+
+    temporal_port: int = Field(
+        default=7233, ge=1, le=65_535, description="the embedded Temporal server's port"
+    )
+    temporal_ui_port: int = Field(default=8233, ge=1, le=65_535, description="its Web UI's port")
+    temporal_ui_url: WebAddress = Field(
+        default="", description="where people reach the Web UI; the embedded one's when empty"
+    )
+
+    api_host: str = Field(default="127.0.0.1", description="the address that the API binds to")
+    api_port: int = Field(default=8000, ge=1, le=65_535, description="the API's port")
+    api_trusted_network: bool = Field(
+        default=False, description="allow the API to bind beyond loopback, unauthenticated"
+    )
+
+    api_hosts: Hosts = Field(
+        default=(), description="further names under which callers reach the API, without ports"
+    )
+    api_cors_origins: Origins = Field(
+        default=(),
+        description="pages of these origins may use the API from a browser, "
+        "like https://shop.example.org",
+    )
+    api_trusted_proxies: Networks = Field(
+        default=(), description="addresses or networks of proxies whose X-Forwarded-For is believed"
+    )
+    api_keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        le=3_600,
+        description="how long an idle connection is kept; longer than a proxy keeps it",
+    )
+    api_url: str = Field(
+        default="", description="where `make shop` finds the API; on this machine when empty"
+    )
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="the token that `make shop` sends, where one is asked for",
+    )
+
+    auth_secret: SecretStr = Field(
+        default=SecretStr(""), description="callers' tokens are signed with this shared secret"
+    )
+    auth_jwks_url: str = Field(default="", description="or with one of the keys published here")
+    auth_algorithm: (
+        Literal["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"] | None
+    ) = Field(
+        default=None,
+        description="and by this algorithm alone; HS256 with a secret, "
+        "RS256 with published keys when unset",
+    )
+    auth_issuer: str = Field(default="", description="who must have issued them")
+    auth_audience: str = Field(default="", description="for whom")
+    auth_customer_claim: str = Field(
+        default="customer_id",
+        min_length=1,
+        description="the claim that names the caller's customer",
+    )
+    auth_clock_skew_seconds: int = Field(
+        default=30, ge=0, le=300, description="how far the issuer's clock may be off"
+    )
+
+    api_rate_limit: RateLimit = Field(
+        default="",
+        description="requests of one caller, like 20/second or 600/minute; no limit when empty",
+    )
+    api_in_flight_limit: int | None = Field(
+        default=None, ge=1, description="requests served at one time; no limit when unset"
+    )
+
+    review_threshold_minor: int | None = Field(
+        default=None,
+        ge=0,
+        description="orders of this total (minor units) or more wait for a person's approval; "
+        "none when unset",
+    )
+    review_seconds: int = Field(
+        default=86_400, ge=1, le=30 * 86_400, description="how long they wait for it"
+    )
+
+    order_prices: Literal["caller", "at_least_list", "list"] = Field(
+        default="caller",
+        description="who decides what a line costs that is placed over HTTP: the caller, the list "
+        "price as a lower bound, or the list price alone",
+    )
+
+    start_to_close_seconds: float = Field(default=10, gt=0, description="one try of one command")
+    forward_step_seconds: float = Field(
+        default=60, gt=0, description="a forward step with all its tries"
+    )
+    compensation_pause_seconds: float = Field(
+        default=60, gt=0, description="the longest pause between tries of what must happen"
+    )
+    stuck_attempts: int = Field(
+        default=10, ge=1, description="what must happen is stuck after so many failed tries"
+    )
+    stuck_after_seconds: float = Field(default=600, gt=0, description="or after so long")
+
+    worker_threads: int = Field(
+        default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
+    )
+    worker_grace_seconds: float = Field(
+        default=30, gt=0, description="how long a stopping worker lets its work finish"
+    )
+
+    @model_validator(mode="after")
+    def _tokens_can_be_checked(self) -> Self:
+        for problem in problems(self):
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _only_loopback_without_authentication(self) -> Self:
+        is_open = not self.authenticated and not self.api_trusted_network
+        if self.api_host not in LOOPBACK and is_open:
+            raise ValueError(
+                f"API_HOST={self.api_host} would let anybody who reaches this machine place and "
+                "cancel orders. Ask callers for tokens by setting AUTH_SECRET or AUTH_JWKS_URL, "
+                "bind to 127.0.0.1, or set API_TRUSTED_NETWORK=1 where only trusted clients reach "
+                "it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_databases_that_we_can_open(self) -> Self:
+        for participant in PARTICIPANTS:
+            try:
+                check_url(self.database_url(participant))
+            except ValueError as error:
+                variable = f"{participant.upper()}_DATABASE_URL"
+                raise ValueError(f"{variable} is invalid: {error}") from None
+        return self
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether callers must bring a token."""
+        return bool(self.auth_secret.get_secret_value() or self.auth_jwks_url)
+
+    @property
+    def checks_hosts(self) -> bool:
+        """Whether callers must name one of our hosts.
+
+        Where each must bring a token they need not: no browser sends one unasked.
+        """
+        return bool(self.api_hosts) or not self.authenticated
+
+    @property
+    def token_algorithm(self) -> str:
+        """The one algorithm by which tokens are signed."""
+        return self.auth_algorithm or ("RS256" if self.auth_jwks_url else "HS256")
+
+    @property
+    def policy(self) -> Policy:
+        """The limits of the sagas."""
+        return Policy(
+            start_to_close=timedelta(seconds=self.start_to_close_seconds),
+            forward_step=timedelta(seconds=self.forward_step_seconds),
+            longest_pause=timedelta(seconds=self.compensation_pause_seconds),
+            stuck_attempts=self.stuck_attempts,
+            stuck_after=timedelta(seconds=self.stuck_after_seconds),
+        )
+
+    @property
+    def web_ui_url(self) -> str:
+        """Where people reach the Temporal Web UI."""
+        return self.temporal_ui_url or f"http://localhost:{self.temporal_ui_port}"
+
+    def database_url(self, participant: str) -> str:
+        """Return the URL of the database that `participant` (order, payment or stock) owns."""
+        url: str = getattr(self, f"{participant}_database_url")
+        return url or f"sqlite:///{self.data_dir.absolute()}/{participant}.db"
+
+    def shared_database_url(self, participant: str) -> str:
+        """Return that URL for a process that serves from it, as others on other machines may do.
+
+        Raises:
+            SystemExit: Temporal is on another machine and no URL is set: the workers there would
+                not serve from a SQLite file of this machine.
+        """
+        address = temporal_address()
+        variable = f"{participant.upper()}_DATABASE_URL"
+        if not getattr(self, variable.lower()) and not is_on_this_machine(address):
+            sys.exit(
+                f"cannot start: {variable} must be set where Temporal is on another machine "
+                f"(TEMPORAL_ADDRESS={address}): workers of {participant} elsewhere would not serve "
+                "from a file in DATA_DIR of this machine. If all of them are here and a file is "
+                f"meant, name it: {variable}=sqlite:////path/{participant}.db"
+            )
+        return self.database_url(participant)
+
+
+class EphemeralStackSettings(Settings):
+    """Those of a stack that lives for one command: it reads DATA_DIR from the environment alone."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the arguments, and one variable."""
+        return init_settings, cast(
+            "PydanticBaseSettingsSource",  # any callable serves
+            lambda: {name: value for name, value in env_settings().items() if name == "data_dir"},
+        )

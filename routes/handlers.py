@@ -1,0 +1,143 @@
+"""Every error of the app as a problem document, and that document in OpenAPI."""
+
+import logging
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
+
+from application.errors import ORDER_DATABASE, Away, ServiceError
+from contracts.prose import problems
+from contracts.text import cleaned
+from contracts.views import Closed
+from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of, respond
+
+MOST_FIELDS = 100
+"""Of a thousand bad lines not all are listed."""
+
+MOST_TOLD = 5
+"""Fields that the detail names; the others are in `errors`."""
+
+Describe = Callable[[dict[str, Any]], None]
+
+
+def install(
+    app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Describe] = ()
+) -> None:
+    """Make every error of the app a problem document, and describe that document in OpenAPI.
+
+    Args:
+        app: the app.
+        away: what is raised while the order service's database does not answer.
+        describe: each adds what else there is to be said in the OpenAPI document.
+    """
+    for kind in away:
+        app.exception_handler(kind)(_database_away)
+    app.exception_handler(ServiceError)(_service_error)
+    app.exception_handler(Problem)(_problem)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(HTTPException)(_http)
+    app.exception_handler(Exception)(_unexpected)
+    _describe_in_openapi(app, describe)
+
+
+async def _database_away(_request: Request, error: Exception) -> JSONResponse:
+    logging.getLogger("api").warning(
+        "the order service's database gives no answer: %s", error.__cause__ or error
+    )
+    return answer(problem_of(Away(ORDER_DATABASE)))
+
+
+async def _service_error(_request: Request, error: ServiceError) -> JSONResponse:
+    return answer(problem_of(error))
+
+
+async def _problem(_request: Request, problem: Problem) -> JSONResponse:
+    return answer(problem)
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+    found = problems(error.errors())
+    fields = [
+        FieldProblem(field=cleaned(_field(place)), message=cleaned(message))
+        for place, message in found[:MOST_FIELDS]
+    ]
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    sentences = [f"{field.field}: {field.message}" for field in fields[:MOST_TOLD]]
+    if len(found) > len(sentences):
+        sentences.append(f"and {len(found) - len(sentences)} more")
+    return respond(
+        ProblemDocument(
+            type="urn:problem:invalid",
+            title=status.phrase,
+            status=status,
+            detail="; ".join(sentences),
+            errors=fields,
+        )
+    )
+
+
+async def _http(request: Request, error: HTTPException) -> Response:
+    status = HTTPStatus(error.status_code)
+    path = request.url.path
+    if status == HTTPStatus.NO_CONTENT:
+        return Response(status_code=status)
+    if status == HTTPStatus.NOT_FOUND:
+        return answer(Problem(status, "not-found", f"there is nothing at {path}"))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _methods(request.app, path)
+        detail = f"{path} is not for {request.method}, but for {allowed}"
+        return answer(Problem(status, "method-not-allowed", detail, headers={"Allow": allowed}))
+    return answer(Problem(status, "not-possible", str(error.detail), headers=error.headers))
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return answer(Problem(status, "internal", "an error of ours; the log of the API has it"))
+
+
+def _describe_in_openapi(app: FastAPI, describe: Iterable[Describe]) -> None:
+    """Add the problem document to the schemas, and take FastAPI's own form of errors out."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            template = ProblemDocument.model_json_schema(
+                ref_template="#/components/schemas/{model}"
+            )
+            schemas.update(template.pop("$defs", {}), ProblemDocument=template)
+            last_word = Closed.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(last_word.pop("$defs", {}), Closed=last_word)
+            for leftover in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(leftover, None)
+            for tell in describe:
+                tell(document)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend the document
+
+
+def _methods(app: FastAPI, path: str) -> str:
+    """Return the methods of all routes that serve a path; Starlette names those of the first."""
+    found: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path and route.methods and compile_path(route.path)[0].match(path):
+            found |= route.methods
+    if "GET" in found:
+        found.add("HEAD")  # by routes.head
+    return ", ".join(sorted(found))
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    """Return a field's path as callers know it, like `lines.0.quantity`; the body is `body`."""
+    path = location[1:] if len(location) > 1 and not isinstance(location[1], int) else location[:1]
+    return ".".join(str(part) for part in path)

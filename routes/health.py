@@ -1,0 +1,39 @@
+"""Whether this process is well, and its figures."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from routes.dependencies import AppOrders
+from routes.metrics import Metrics
+from routes.problems import documented
+
+router = APIRouter(tags=["health"])
+
+TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
+}
+
+
+@router.get("/livez")
+async def livez() -> dict[str, str]:
+    """Say that this process runs."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
+async def readyz(orders: AppOrders) -> dict[str, str]:
+    """Say that orders can be taken: Temporal and the order service's database answer."""
+    await orders.check()
+    return {"status": "ready"}
+
+
+@router.get("/metrics", response_class=PlainTextResponse, responses=TEXT)
+async def read_metrics(request: Request) -> Response:
+    """Return figures for monitoring in the text format of Prometheus."""
+    metrics: Metrics = request.app.state.metrics
+    figures = await metrics.read(request.app.state.door.orders, request.app.state.visibility)
+    return Response(figures, media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,165 @@
+"""The conversation with one saga under test: the commands that come, and their answers."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHandle
+from temporalio.exceptions import ApplicationError
+
+from temporal_saga.testing.histories import ENDED
+from temporal_saga.testing.orchestrator import Orchestrator
+from temporal_saga.testing.participants import Closed, Participants, Sent
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class Conversation:
+    """Takes what comes of one saga, in order, and answers the commands that the test holds."""
+
+    def __init__(
+        self, participants: Participants, orchestrator: Orchestrator, patience: timedelta
+    ) -> None:
+        """Begin with nothing said; see `Script`."""
+        self._participants = participants
+        self._orchestrator = orchestrator
+        self._inbox = participants.inbox(orchestrator.saga_id)
+        self._came: list[Sent | Closed] = []
+        self._held: list[Sent] = []
+        self._put_back: Sent | Closed | None = None
+        self._ended_commands = 0
+        self.saga_id = orchestrator.saga_id
+        self.patience = patience
+
+    @property
+    def handle(self) -> WorkflowHandle[Any, Any]:
+        """The running saga, for signals, updates, queries and Temporal's cancel."""
+        return self._orchestrator.handle
+
+    async def next(self, expected: str = "anything") -> Sent | Closed:
+        """Return whatever happens next: a command's try, which is not held, or the saga's end.
+
+        Args:
+            expected: what the error says the test has waited for.
+
+        Raises:
+            AssertionError: nothing came, in time.
+        """
+        if self._put_back is not None:
+            came = self._put_back
+            self._put_back = None
+        else:
+            came = await self.within_patience(self._inbox.get(), expected)
+        self._came.append(came)
+        return came
+
+    def put_back(self, came: Sent | Closed) -> None:
+        """Let what `next` has just returned be the next that comes once more."""
+        assert self._put_back is None, "one thing at a time can be put back"
+        self._came.remove(came)
+        self._put_back = came
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something has come already that the test has not taken yet."""
+        return self._put_back is not None or not self._inbox.empty()
+
+    async def within_patience(self, awaited: Awaitable[T], expected: str) -> T:
+        """Return what `awaited` comes to.
+
+        Args:
+            awaited: any wait of the test's own.
+            expected: what the error says the test has waited for.
+
+        Raises:
+            AssertionError: it takes longer than `patience`; the error shows where the saga stands.
+        """
+        try:
+            return await asyncio.wait_for(awaited, self.patience.total_seconds())
+        except TimeoutError:
+            last = [event async for event in self.handle.fetch_history_events()][-3:]
+            waited = f"waited {self.patience.total_seconds()} s for {expected}"
+            problem = f"{waited}; the history ends with {last}"
+            raise AssertionError(self._explain(problem)) from None
+
+    def answer(self, answer: Any, *, to: Any = None) -> None:
+        """Let the participant answer the held command, with an event or with a refusal.
+
+        Args:
+            answer: the event, or the refusal.
+            to: the command, when several are held.
+        """
+        try:
+            value = self._participants.boundary(answer)
+        except ApplicationError as refusal:
+            self.fail(refusal, to=to)
+        else:
+            self._release(to).set_result(value)
+            self._ended_commands += 1
+
+    def fail(self, error: Exception, *, to: Any = None) -> None:
+        """Let the participant fail at the held command: Temporal tries again, unless told not to."""
+        self._release(to).set_exception(error)
+        self._ended_commands += isinstance(error, ApplicationError) and error.non_retryable
+
+    def ignore(self, *, to: Any = None) -> None:
+        """Let the participant never answer this try of the held command."""
+        self._release(to)
+
+    async def recorded(self) -> None:
+        """Wait until the server has written down every answer so far that ended a command.
+
+        Raises:
+            AssertionError: it has not, in time.
+        """
+        recording = self._until_answers_are_recorded()
+        await self.within_patience(recording, "the server to record the answers")
+
+    def _fail_the_unanswered(self) -> None:
+        """Fail the commands that were not answered."""
+        for sent in self._came:
+            if isinstance(sent, Sent) and not sent.answer.done():
+                over = ApplicationError("the script is over", non_retryable=True)
+                sent.answer.set_exception(over)
+
+    def _go_back_to(self, events: Sequence[HistoryEvent]) -> None:
+        """Hold nothing, and count the answers that these events, the saga's first ones, record."""
+        self._held.clear()
+        self._ended_commands = sum(event.event_type in ENDED for event in events)
+
+    def _hold(
+        self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]
+    ) -> C:
+        assert isinstance(came, Sent), self._explain(f"expected {kind.__name__}")
+        assert isinstance(came.command, kind), self._explain(f"expected {kind.__name__}")
+        self._held.append(came)
+        found = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
+        found["attempt"] = came.attempt
+        for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
+            assert found[name] == expected, self._explain(
+                f"{name} of {kind.__name__} is {found[name]!r}, not {expected!r}"
+            )
+        return came.command
+
+    def _release(self, command: Any) -> "asyncio.Future[Any]":
+        meant = [held for held in self._held if command is None or held.command is command]
+        assert meant, self._explain("no command is held: expect one first")
+        assert len(meant) == 1, self._explain(
+            "several commands are held: name the one that is meant by to="
+        )
+        self._held.remove(meant[0])
+        return meant[0].answer
+
+    async def _until_answers_are_recorded(self) -> None:
+        recorded = 0
+        async for event in self.handle.fetch_history_events(wait_new_event=True):
+            recorded += event.event_type in ENDED
+            if recorded >= self._ended_commands:
+                return
+
+    def _explain(self, problem: str) -> str:
+        happened = [str(came) for came in self._came] or ["nothing"]
+        return "\n  ".join([f"{self.saga_id}: {problem}", "what happened:", *happened])

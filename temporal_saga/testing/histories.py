@@ -1,0 +1,53 @@
+"""What the histories of sagas under test are asked."""
+
+from collections.abc import Sequence
+
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+
+from temporal_saga.testing.participants import command_name
+
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+ENDED = (
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
+)
+"""The events that end a command."""
+
+HARMLESS = (
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+)
+"""Why a workflow task fails that a new message has overtaken, or large ones, or that marks a reset."""
+
+
+def fails_for_good(event: HistoryEvent) -> bool:
+    """Tell whether an event is a workflow task that failed by a defect, so that each try fails."""
+    failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    return failed and event.workflow_task_failed_event_attributes.cause not in HARMLESS
+
+
+def task_that_sent(events: Sequence[HistoryEvent], command: type | None) -> int:
+    """Return the event's id of the workflow task that first sent a command, or of the first task.
+
+    Raises:
+        AssertionError: none has.
+    """
+    if command is None:
+        done = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        tasks = [event.event_id for event in events if event.event_type == done]
+    else:
+        sent = [
+            event.activity_task_scheduled_event_attributes
+            for event in events
+            if event.event_type == SCHEDULED
+        ]
+        tasks = [
+            attributes.workflow_task_completed_event_id
+            for attributes in sent
+            if attributes.activity_type.name == command_name(command)
+        ]
+    assert tasks, f"no workflow task has sent {command}"
+    return tasks[0]

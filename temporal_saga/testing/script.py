@@ -1,0 +1,248 @@
+"""The script of one saga: what a test expects of it, and what it answers."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+from temporalio.client import Client, WorkflowHistory
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import WorkflowRunner
+
+from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.policy import Policy
+from temporal_saga.testing.conversation import Conversation
+from temporal_saga.testing.orchestrator import Orchestrator
+from temporal_saga.testing.participants import Closed, Participants, Sent, command_name
+
+C = TypeVar("C")
+
+PATIENCE = timedelta(seconds=15)
+"""How long a script waits for what it expects, by default, before it says that nothing came."""
+
+
+class Script(Conversation):
+    """One saga, told by a test from its start to its end; used with `async with`.
+
+    Promises:
+
+    1. Commands come in the order that the test tells, each under its idempotency key; anything else
+       is an AssertionError that says what happened instead.
+    2. A command is held until it is answered, so that the test decides what happens meanwhile.
+    3. Nothing hangs: what does not come within `patience` is an AssertionError that shows where the
+       saga stands.
+    4. At the end no command is left over, no workflow task had failed, and the saga's own histories
+       replay.
+    """
+
+    def __init__(  # noqa: PLR0913  # what an orchestrator's worker needs to know, each by its name
+        self,
+        client: Client,
+        participants: Participants,
+        workflow: type,
+        *,
+        saga_id: str,
+        workflow_type: str,
+        runner: WorkflowRunner,
+        policy: Policy | None = None,
+        max_cached_workflows: int = 1000,
+        patience: timedelta = PATIENCE,
+    ) -> None:
+        """Prepare the story of one saga.
+
+        Args:
+            client: where to start the saga.
+            participants: who hears its commands.
+            workflow: the workflow's class.
+            saga_id: the workflow's id, the root of its idempotency keys.
+            workflow_type: the name to start it by.
+            runner: the sandbox, as in production.
+            policy: the saga's limits; None for the default ones.
+            max_cached_workflows: 0 makes every workflow task a replay from the first event.
+            patience: how long it waits for what it expects.
+        """
+        orchestrator = Orchestrator(
+            client,
+            workflow,
+            saga_id,
+            runner=runner,
+            policy=policy,
+            max_cached_workflows=max_cached_workflows,
+        )
+        super().__init__(participants, orchestrator, patience)
+        self._workflow_type = workflow_type
+        self.client = client
+        self.history: WorkflowHistory | None = None
+        """That of its last run, once `completed` or `failed` has returned."""
+        self.runs: list[WorkflowHistory] = []
+        """Those of all its runs, where one went on in another, likewise."""
+
+    async def __aenter__(self) -> Self:
+        """Start the orchestrator's worker."""
+        await self._orchestrator.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything; a saga in mid-story is terminated."""
+        self._participants.forget(self.saga_id)
+        await self._orchestrator.terminate()
+        self._fail_the_unanswered()
+        await self._orchestrator.__aexit__()
+
+    # What happens to the saga from outside.
+
+    async def start(
+        self, *arguments: Any, workflow_type: str | None = None, **options: Any
+    ) -> None:
+        """Given: a saga started with these arguments.
+
+        Args:
+            arguments: the workflow's; a `RawValue` is sent as it is.
+            workflow_type: the name to start it by, if not the usual one.
+            options: whatever else `Client.start_workflow` takes.
+        """
+        await self._orchestrator.start(
+            workflow_type or self._workflow_type,
+            *arguments,
+            on_end=self._inbox.put_nowait,
+            **options,
+        )
+
+    async def reset(self, at: type | None = None) -> None:
+        """Reset the open saga, as an operator does: a new run goes on from one of its tasks.
+
+        The new run hears again what was said after that task.
+
+        Args:
+            at: the command that the task sent, for the first time; None for the first task.
+        """
+        before = (await self.handle.fetch_history()).events
+        task = await self._orchestrator.reset(at, self._inbox.put_nowait)
+        self._go_back_to(before[: task - 1])
+
+    @asynccontextmanager
+    async def orchestrator_away(self, *, back_as: type | None = None) -> AsyncIterator[None]:
+        """Stop the orchestrator's worker, and start another at the end.
+
+        What happens meanwhile reaches the saga all at once.
+
+        Args:
+            back_as: the workflow's class that the other one serves; None for the same.
+        """
+        async with self._orchestrator.away(back_as):
+            yield
+
+    # What the test expects next.
+
+    async def expect(self, command: type[C], /, *, attempt: int = 1, **fields: Any) -> C:
+        """Expect a step's command as the next thing that happens, and hold it.
+
+        Args:
+            command: its class.
+            attempt: which try of it the participant sees.
+            fields: what fields of the command must be.
+
+        Returns:
+            The command, for a closer look.
+
+        Raises:
+            AssertionError: something else came, or nothing; or its key, its attempt or a field is
+                not as expected.
+        """
+        came = await self.next(command.__name__)
+        return self._hold(came, command, self._key(command), attempt, fields)
+
+    async def expect_compensation(
+        self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any
+    ) -> C:
+        """Expect the command that takes back the step of the command `of`; otherwise like `expect`."""
+        came = await self.next(command.__name__)
+        return self._hold(came, command, compensation_key(self._key(of)), attempt, fields)
+
+    async def expect_all(self, *commands: type) -> list[Any]:
+        """Expect the commands of steps side by side, in whatever order they come; hold them all.
+
+        Args:
+            commands: their classes.
+
+        Returns:
+            The commands, in the order of the classes; `answer`, `fail` and `ignore` then need to be
+            told which is meant.
+
+        Raises:
+            AssertionError: as in `expect`.
+        """
+        missing = list(commands)
+        found: dict[type, Any] = {}
+        while missing:
+            came = await self.next(" and ".join(kind.__name__ for kind in missing))
+            kind = next((k for k in missing if _is_command(came, k)), missing[0])
+            missing.remove(kind)
+            found[kind] = self._hold(came, kind, self._key(kind), 1, {})
+        return [found[kind] for kind in commands]
+
+    async def commands(self, *kinds: type) -> AsyncIterator[Any]:
+        """Yield commands of these classes and hold them, until something else happens.
+
+        They may be of any attempt. What else happens is for `expect` or the end. As several
+        commands may be held, `answer`, `fail` and `ignore` need to be told which is meant.
+
+        Raises:
+            AssertionError: nothing came, in time.
+        """
+        while True:
+            came = await self.next(" or ".join(kind.__name__ for kind in kinds))
+            if not _is_command(came, *kinds):
+                self.put_back(came)
+                return
+            assert isinstance(came, Sent)
+            self._held.append(came)
+            yield came.command
+
+    # How the saga ends.
+
+    async def completed(self) -> Any:
+        """Expect that the saga completes, with no further command.
+
+        Returns:
+            Its result.
+
+        Raises:
+            AssertionError: it failed, a command came, a workflow task had failed, or the history
+                does not replay.
+        """
+        closed = await self._expect_end()
+        assert closed.error is None, self._explain("expected that the saga completes")
+        return closed.result
+
+    async def failed(self) -> ApplicationError:
+        """Expect that the saga fails, with no further command.
+
+        Returns:
+            Its error.
+
+        Raises:
+            AssertionError: it ended otherwise, a command came, a workflow task had failed, or the
+                history does not replay.
+        """
+        error = (await self._expect_end()).error
+        assert isinstance(error, ApplicationError), self._explain("expected that the saga fails")
+        return error
+
+    async def _expect_end(self) -> Closed:
+        came = await self.next("the saga to end")
+        assert isinstance(came, Closed), self._explain("expected the saga to end")
+        self.runs = await self._orchestrator.histories()
+        self.history = self.runs[-1]
+        for run in self.runs:
+            if defect := await self._orchestrator.defect(run):
+                problem, error = defect
+                raise AssertionError(self._explain(problem)) from error
+        return came
+
+    def _key(self, command: type) -> str:
+        return step_key(self.saga_id, command_name(command))
+
+
+def _is_command(came: Sent | Closed, *kinds: type) -> bool:
+    return isinstance(came, Sent) and isinstance(came.command, kinds)
