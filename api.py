@@ -41,6 +41,7 @@ from routes import (
     manage,
     orders,
     overview,
+    steps,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -87,7 +88,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, overview, events, acts, lookups, health, manage, console):
+    for subject in (orders, overview, steps, events, acts, lookups, health, manage, console):
         app.include_router(subject.router)
     descriptions = [limits.describe]
     if settings.authenticated:

@@ -22,6 +22,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.WRITE,
     "GET /orders": Scope.READ,
     "GET /overview": Scope.READ,
+    "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,
     CANCEL: Scope.OPERATE,
