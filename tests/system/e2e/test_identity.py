@@ -27,13 +27,13 @@ from application.placement import Placement
 from application.runs import Runs
 from contracts.base import digest
 from contracts.placing import PlaceOrder
+from contracts.steps import ROLES
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from tests.stack import WAIT_SECONDS, Stack, order, until
 
 CLIENTS = 100
 CONNECTIONS = 20
-WORKERS = ("orchestrator", "order", "payment", "stock")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system = Stack(tmp_path_factory.mktemp("stack"))
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
-        system.start_all(*WORKERS)
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()
