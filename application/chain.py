@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from application import run_history
 from application.payloads import Decode
 from application.run_history import RunHistories, RunHistory
-from contracts.stubs import is_event
+from contracts.steps import is_event
 from temporal_saga.history import Reader
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try

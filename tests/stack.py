@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from contracts.payment import WalletView
+from contracts.steps import ROLES
 from contracts.stock import StockView
 from operations.up.temporal_server import server_command, temporal_binary
 from participants.payment.service import PaymentService
@@ -32,7 +33,6 @@ QUICK_DELETE = [
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
-ROLES = ("orchestrator", "order", "payment", "stock")
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from contracts.states import LEGAL_MOVES
 from operations.audit.invariants import OF_THE_FENCE, PARTICIPANTS, broken, invariants_of
-from tests.participants.planted import PLANTED, Planted, spend
-from tests.participants.shop import Shop
+from tests.participants.corruptions import PLANTED, Planted, spend
+from tests.shop import Shop
 
 
 def name(plant: Planted) -> str:

@@ -20,7 +20,7 @@ from contracts.record import Compensation, Failure, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS
-from tests.participants.commands import (
+from tests.commands import (
     FREE_ORDER,
     ORDER,
     OTHER_ORDER,
@@ -33,7 +33,7 @@ from tests.participants.commands import (
     register,
     settled_confirm,
 )
-from tests.participants.rivals import at_once
+from tests.concurrency import at_once
 
 REUSED = OrderRejectedEvent(
     order_id="7",

@@ -9,7 +9,7 @@ from contracts.order import OrderCancelledEvent
 from participants.order.decisions import RecordedDecisions
 from participants.order.service import OrderService
 from participants.order.tables import DECISIONS
-from tests.participants.commands import (
+from tests.commands import (
     OTHER_ORDER,
     cancel,
     confirm,

@@ -14,7 +14,7 @@ from participants.order.filters import OrderFilter, Position
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS
 from temporal_saga.database import ONLY_ON, reading
-from tests.participants.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
+from tests.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
 
 ALL = OrderFilter()
 NOBODY = DraftOrder()

@@ -19,7 +19,7 @@ from participants.payment.service import PaymentService
 from participants.payment.tables import LEDGER, PAYMENTS
 from temporal_saga.database import reading
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import forward_key, pay, refund
+from tests.commands import forward_key, pay, refund
 
 
 @pytest.fixture(autouse=True)

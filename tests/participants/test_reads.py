@@ -16,7 +16,7 @@ from participants.stock.reads import StockReads
 from participants.stock.service import StockService
 from participants.stock.tables import PRODUCTS
 from temporal_saga.database import LOOK_FAILED, open_database
-from tests.participants.commands import move, offer
+from tests.commands import move, offer
 from tests.postgresql import PostgreSQL
 
 APPLE = ProductOffer(sku="A", name="apple", opening_stock=5, prices={"GBP": 30})

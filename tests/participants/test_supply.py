@@ -32,8 +32,8 @@ from participants.stock.service import StockService
 from participants.stock.tables import MOVEMENT_REASONS
 from temporal_saga.database import reading
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import deposit, move, offer, open_wallets, pay, put_back, take
-from tests.participants.rivals import at_once
+from tests.commands import deposit, move, offer, open_wallets, pay, put_back, take
+from tests.concurrency import at_once
 
 APPLE = ProductOffer(sku="A", name="apple", opening_stock=5, prices={"GBP": 30, "EUR": 35})
 BREAD = ProductOffer(sku="B", name="bread")

@@ -11,7 +11,7 @@ from temporal_saga.testing import Participants, Script
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
 
-pytest.register_assert_rewrite("tests.temporal_saga.verdict")
+pytest.register_assert_rewrite("tests.temporal_saga.composed.promises")
 
 Play = Callable[..., Script]
 

@@ -268,8 +268,8 @@ async def test_a_return_loses_what_a_handler_is_about_to_do(play: Play) -> None:
         update = asyncio.create_task(script.handle.execute_update("ask_weather"))
         question = await script.expect(AskWeatherCommand)
         all_succeed(script, *papers)
-        await until(script, EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED, 6)
-        await script.handle.query("closing")
+        answered = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+        await until(script, *[answered] * 6, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
         script.answer(Done(reference="sunny"), to=question)
         assert await update == "sunny"

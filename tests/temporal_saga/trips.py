@@ -1,5 +1,6 @@
 """How tests run the trips of `examples/trip.py`: start one, answer its commands, see how it ends."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import chain
 from typing import Any
@@ -141,11 +142,13 @@ async def by_temporal(script: Script) -> None:
     await script.handle.cancel()
 
 
-async def until(script: Script, kind: Any, times: int = 1) -> None:
-    """Wait until the history has an event of this kind, so many times."""
+async def until(script: Script, *kinds: Any) -> None:
+    """Wait until the history has events of these kinds, in this order, whatever is between."""
+    missing = deque(kinds)
     async for event in script.handle.fetch_history_events(wait_new_event=True):
-        times -= event.event_type == kind
-        if times == 0:
+        if event.event_type == missing[0]:
+            missing.popleft()
+        if not missing:
             return
 
 

@@ -19,6 +19,7 @@ from contracts import stubs
 from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from temporal_saga.testing import Participants, Script
+from tests import temporal_server
 from tests.workflows import stage
 from tests.workflows.operators import SETTLE
 from tests.workflows.stories import ORDER, take_back, yes
@@ -43,7 +44,7 @@ class Defect(OrderSaga):
 @pytest.fixture(scope="module")
 async def sparing() -> AsyncIterator[Client]:
     """A server that takes few updates."""
-    async with stage.temporal(f"history.maxTotalUpdates={MOST_UPDATES}") as client:
+    async with temporal_server.running(f"history.maxTotalUpdates={MOST_UPDATES}") as client:
         yield client
 
 

@@ -250,12 +250,12 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
         return found if kinds == {"state", "decision"} else None
 
     record = until(forgotten, "Temporal has forgotten it")
+    assert record is not None
     assert decisions(record) == decisions(closed)
     assert [(name, detail["by"]) for name, detail in decisions(record)] == [
         ("settle_step", "otto"),
         ("retry_step", "ann"),
     ]
-    assert record is not None
     assert {name: record["compensations"][0]["settled"][name] for name in OTTO} == OTTO
 
 

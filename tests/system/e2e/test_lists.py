@@ -24,7 +24,7 @@ from contracts.record import Failure
 from contracts.views import Links
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
-from tests.participants.commands import ORDER, START, cancel, confirm, register
+from tests.commands import ORDER, START, cancel, confirm, register
 from tests.stack import Stack, until
 
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)

@@ -14,7 +14,7 @@ from contracts import stubs
 from operations.up.temporal_server import server_command
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
-from tests.participants.commands import ORDER, register
+from tests.commands import ORDER, register
 from tests.stack import BECOME, QUICK_DELETE, Stack, until
 
 pytestmark = pytest.mark.long

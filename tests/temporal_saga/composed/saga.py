@@ -1,0 +1,80 @@
+"""A saga that does what a plan says."""
+
+from typing import Any
+
+from temporalio import workflow
+
+from temporal_saga import policy
+from temporal_saga.duty import Duty, Settlement
+from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.saga import Branch, Saga
+from tests.temporal_saga.composed.plan import CALLS, CLOSING, Plan, Step, put, take
+
+
+@workflow.defn
+class Composed:
+    """Takes a plan's steps, and finishes or rolls back; tells which, why, and how far everything came."""
+
+    def __init__(self) -> None:
+        """Begin with nothing done."""
+        self._saga = Saga(workflow.info().workflow_id, refusals=["No"], policy=policy.current())
+        self._saga.watch(self._changed)
+        self._moves: list[tuple[str, str]] = []
+
+    @workflow.run
+    async def run(self, plan: Plan) -> dict[str, Any]:
+        """Tell what became of the plan."""
+        saga = self._saga
+        failure: Failure | None = None
+        if plan.closing is not None:
+            saga.compensate_always(put(CLOSING), CALLS[take(CLOSING)], last=True)
+        try:
+            for group in plan.groups:
+                if len(group) == 1:
+                    branch = _branch(group[0])
+                    await saga.step(branch.call, compensation=branch.compensation)
+                else:
+                    await saga.parallel(*map(_branch, group))
+            saga.pivot()
+            for finish in plan.finish:
+                await saga.finish(*(CALLS[put(step.number)] for step in finish))
+        except SagaStopped as stopped:
+            failure = stopped.failure
+            await saga.roll_back()
+        await saga.close()
+        return {
+            "reason": failure and failure.reason,
+            "step": failure and failure.step,
+            "compensations": [
+                (duty.call.name, duty.progress) for duty in reversed(saga.compensations)
+            ],
+            "finishing": [(duty.call.name, duty.progress) for duty in saga.finishing],
+            "moves": self._moves,
+        }
+
+    def _changed(self, duty: Duty) -> None:
+        self._moves.append((duty.call.name, duty.progress))
+
+    @workflow.signal
+    def stop(self) -> None:
+        """Stop the saga."""
+        self._saga.stop(Failure("CANCELLED", "asked to stop"))
+
+    @workflow.update
+    async def until_stuck(self, step: str) -> None:
+        """Return when a step is stuck."""
+        await workflow.wait_condition(lambda: self._saga.not_stuck(step) is None)
+
+    @workflow.signal
+    def retry(self, step: str) -> None:
+        """Try what is stuck now."""
+        self._saga.retry(step)
+
+    @workflow.signal
+    def settle(self, step: str) -> None:
+        """Take a person's word for what is stuck."""
+        self._saga.settle(step, Settlement("otto", "by hand", "ticket 12", workflow.now()))
+
+
+def _branch(step: Step) -> Branch:
+    return Branch(CALLS[put(step.number)], CALLS[take(step.number)])
