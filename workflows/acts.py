@@ -13,7 +13,7 @@ from contracts.prose import cancelled, settled_before
 from contracts.states import SagaState
 from contracts.steps import STEPS
 from contracts.text import cleaned
-from temporal_saga.duty import Settlement
+from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
 from workflows.messages import MOST_LOGGED, Act, Already
@@ -24,16 +24,16 @@ from workflows.review import Review
 class Acts:
     """The acts of people on one order's saga: beside each, why it may be refused and what it does."""
 
-    def __init__(self, saga: Saga, record: Record, told: dict[str, Any] | None) -> None:
-        """Act on `saga`, and tell of `record`; go on from what the run before has told, if there was one."""
+    def __init__(self, saga: Saga, record: Record, carried: dict[str, Any] | None) -> None:
+        """Act on `saga`, and tell of `record`; go on from what the run before carried over, if so."""
         saga.watch(record.follow, self._take_temporals_cancel)
         self._saga = saga
         self._record = record
         self._review = Review()
         self._ignored = 0
-        if told is not None:
-            self._record.go_on_from(told["record"])
-            self._review.go_on_from(told["review"])
+        if carried is not None:
+            self._record.go_on_from(carried["record"])
+            self._review.go_on_from(carried["review"])
 
     @workflow.query(
         description="The saga's part of the order: its state, failure, compensations and moves"
@@ -45,21 +45,21 @@ class Acts:
     @workflow.signal(dynamic=True)
     def unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
         """Take what is no act, so that the saga looks how long its history has become."""
-        self._saga.hear(name, "there is no such message")
+        self._saga.memo.hear(name, "there is no such message")
 
     def hear(self, signal: str, ignored: str | None = None) -> int:
         """Note that a signal came, and why it changes nothing if so; return its number."""
         if ignored is not None:
             self.log_ignored(signal, ignored)
-        return self._saga.hear(signal, ignored)
+        return self._saga.memo.hear(signal, ignored)
 
     def ignore(self, number: int, why: str) -> None:
         """Note why a signal changed nothing."""
-        self._saga.ignore(number, why)
+        self._saga.memo.ignore(number, why)
 
     def take(self, number: int) -> None:
         """Note that a signal was taken."""
-        self._saga.take(number)
+        self._saga.memo.take(number)
 
     def decide(self, message: str, decision: Decision, through: Through) -> None:
         """Note for the order's record that a decision was taken."""
@@ -107,12 +107,13 @@ class Acts:
 
     def _not_reviewed(self, _decision: Decision) -> str | None:
         """Before the review begins, a verdict is taken early; the first one stands."""
-        why = self._review.refusal()
+        why = "it is too late" if self._saga.closing else self._review.refusal()
         return why and (acts.cannot_review(self._state) or why)
 
     def _approve(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
         why = self._not_reviewed(decision)
-        self._review.decide("approve", decision)
+        if why is None:
+            self._review.decide("approve", decision)
         return why
 
     approve, request_approve = Act(
@@ -121,7 +122,8 @@ class Acts:
 
     def _reject(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
         why = self._not_reviewed(decision)
-        self._review.decide("reject", decision)
+        if why is None:
+            self._review.decide("reject", decision)
         return why
 
     reject, request_reject = Act(
@@ -129,10 +131,11 @@ class Acts:
     ).handlers()
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
-        if why := self._saga.not_stuck(decision.step):
+        if why := self._saga.retry_rejection(decision.step):
             return why
-        told = f"{decision.step} is about to be tried again, by an earlier word"
-        return Already(told) if self._saga.asked_again(decision.step) else None
+        if self._saga.is_about_to_retry(decision.step):
+            return Already(f"{decision.step} is about to be tried again, by an earlier word")
+        return None
 
     def _retry(self, decision: StepDecision, _taken: Callable[[], None]) -> str | None:
         why = self._not_stuck(decision)
@@ -148,7 +151,7 @@ class Acts:
     ).handlers()
 
     def _not_to_settle(self, decision: StepEvidence) -> str | None:
-        return self._settled_already(decision.step) or self._saga.not_to_settle(decision.step)
+        return self._settled_already(decision.step) or self._saga.settle_rejection(decision.step)
 
     def _settled_already(self, step: str) -> str | None:
         for stuck in self._saga.stuck:
@@ -160,20 +163,16 @@ class Acts:
         settlement = Settlement(
             decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
         )
+        failure = Failure(
+            "CANCELLED", settled_before(decision), details=decision.model_dump(exclude_none=True)
+        )
         taken_back = any(
             step.name == decision.step and step.compensation is not None for step in STEPS
         )
-        stops = (
-            Failure(
-                "CANCELLED",
-                settled_before(decision),
-                details=decision.model_dump(exclude_none=True),
-            )
-            if taken_back
-            else None
-        )
         already = self._settled_already(decision.step)
-        why = self._saga.settle(decision.step, settlement, stops=stops, taken=taken)
+        why = self._saga.settle(
+            decision.step, settlement, cancel_with=failure if taken_back else None, taken=taken
+        )
         return why and (already or why)
 
     settle_step, request_settle_step = Act(

@@ -10,13 +10,38 @@ from contracts.order import OrderRegisteredEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.placing import PlaceOrder
 from contracts.prose import count
+from contracts.states import OrderStatus
 from contracts.steps import PARTICIPANT_OF, name_of
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.call import Call, Keyed
-from workflows.record import Record
+from temporal_saga.on_record import Closing, EarlierRun, Opening
+from temporal_saga.saga import Branch
+from workflows.record import CLOSED_BY, Record
 
 C = TypeVar("C")
 T = TypeVar("T")
+
+
+def opening(record: Record) -> Opening[RegisterOrderCommand, OrderRegisteredEvent]:
+    """Open the order's record, and hear how an earlier run stands there."""
+    return Opening(register_order(record), _earlier_run)
+
+
+def closing(record: Record) -> Closing | None:
+    """Close the order's record; what names no order has none."""
+    if record.order_id is None:
+        return None
+    return Closing(CLOSED_BY, confirm_order(record), cancel_order(record))
+
+
+def payment(record: Record) -> Branch:
+    """Charge the customer."""
+    return Branch(process_payment(*record.placed), refund_payment(*record.placed))
+
+
+def stock(record: Record) -> Branch:
+    """Take the lines from stock."""
+    return Branch(decrease_stock(*record.placed), restore_stock(*record.placed))
 
 
 def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
@@ -76,6 +101,13 @@ def _call(
 ) -> Call[C, T]:
     """Return the call of an activity of the participant that the table of steps names for it."""
     return Call(PARTICIPANT_OF[name_of(stub)], stub, command, summary, closes_record=closes_record)
+
+
+def _earlier_run(event: OrderRegisteredEvent) -> EarlierRun:
+    if event.known is None:
+        return EarlierRun.NONE
+    confirmed = event.known is OrderStatus.CONFIRMED
+    return EarlierRun.COMPLETED if confirmed else EarlierRun.OPEN
 
 
 def _payment(order: PlaceOrder) -> dict[str, Any]:

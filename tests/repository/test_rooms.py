@@ -36,7 +36,7 @@ def test_there_are_files_to_look_at() -> None:
 
 
 BASICS = "contracts.base contracts.money contracts.states contracts.text"
-ORDER = "contracts.ids contracts.placing contracts.record"
+ORDER = "contracts.acts contracts.ids contracts.placing contracts.record"
 WORDS = " ".join(
     f"contracts.{path.stem}"
     for path in files("contracts/*.py")

@@ -12,7 +12,7 @@ from contracts.acts import Act, TakenDecision, Through
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
-from temporal_saga.duty import Progress
+from temporal_saga.call_state import Progress
 from temporal_saga.memo import MOST_SIGNALS, TEMPORALS_CANCEL, SagaMemo
 from temporal_saga.testing import Script
 from tests.workflows.operators import RETRY, SETTLE, Say, each_way, until_stuck

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from temporalio import workflow
 
-from temporal_saga.duty import Progress, Standing
+from temporal_saga.call_state import CallState
 from temporal_saga.failure import Failure
 from temporal_saga.memo import (
     MEMO_KEY,
@@ -23,13 +23,15 @@ MOST_SENTENCE = 500
 """Characters of a signal's name, and of why it was ignored."""
 
 
-class Decided:
+class MemoWriter:
     """Writes the memo once per workflow task at most, whatever was decided in it.
 
     A task may read thousands of signals; one memo tells of the last of them.
     """
 
-    def __init__(self, retriables: Callable[[], Iterable[Standing]], *, is_continued: bool) -> None:
+    def __init__(
+        self, retriables: Callable[[], Iterable[CallState]], *, is_continued: bool
+    ) -> None:
         """Begin with nothing decided.
 
         Args:
@@ -50,10 +52,19 @@ class Decided:
         """Write the memo when everything of this task is decided."""
         self._is_due = True
 
-    def hear(self, name: str) -> int:
-        """Count a signal as taken; return its number among this run's signals."""
+    def hear(self, signal: str, ignored: str | None = None) -> int:
+        """Tell that a signal was heard; to be called once for each, in their order.
+
+        Args:
+            signal: its name.
+            ignored: why it changes nothing; None when it is taken.
+
+        Returns:
+            Its number among this run's signals, for `ignore` and `take`.
+        """
         self._heard += 1
-        self._signals.append(SignalOutcome(self._heard, name[:MOST_NAME]))
+        why = ignored and ignored[:MOST_SENTENCE]
+        self._signals.append(SignalOutcome(self._heard, signal[:MOST_NAME], why))
         self.note()
         return self._heard
 
@@ -62,7 +73,7 @@ class Decided:
         self._replace(number, why[:MOST_SENTENCE])
 
     def take(self, number: int) -> None:
-        """Count a signal as taken after all."""
+        """Tell that a signal which had seemed to change nothing was taken after all."""
         self._replace(number, None)
 
     def ignore_temporals_cancel(self, why: str) -> None:
@@ -103,11 +114,11 @@ class Decided:
             self.note()
 
 
-def _state(retriable: Standing) -> RetriableState:
+def _state(retriable: CallState) -> RetriableState:
     return RetriableState(
         step=retriable.step,
         command=retriable.name,
-        progress=Progress.STUCK if retriable.stuck else retriable.progress,
+        progress=retriable.shown_progress,
         trouble=retriable.trouble,
         settlement=retriable.settlement,
         stuck_since=retriable.stuck_since,
