@@ -10,7 +10,7 @@ from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import FailureView, Links
 from participants.order.decisions import RecordedDecisions
 from participants.order.reads import RecordedOrder
-from temporal_saga.duty import Progress, Settlement
+from temporal_saga.call_state import Progress, Settlement
 from temporal_saga.failure import Failure
 from temporal_saga.memo import RetriableState, SagaMemo
 from temporal_saga.moment import Kind, Moment

@@ -7,7 +7,7 @@ import pytest
 
 from application.compensations import compensations_of
 from application.run import Run
-from temporal_saga.duty import Progress
+from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
 from temporal_saga.moment import Moment
 from tests.application.order_runs import (

@@ -14,7 +14,7 @@ from contracts.acts import FIELDS, Act
 from contracts.states import SagaState
 from routes.access import CANCEL as CANCEL_ROUTE
 from routes.access import scopes_of
-from temporal_saga.duty import Progress
+from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import (
     CANCEL,

@@ -4,7 +4,7 @@ from application.order_view import view_of_record, view_of_run
 from application.run import Run
 from contracts.states import SagaState, StateMove
 from contracts.views import Refund
-from temporal_saga.duty import Progress
+from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import (
     CANCEL,

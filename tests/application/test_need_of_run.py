@@ -6,7 +6,7 @@ from application import attention
 from application.compensations import compensations_of
 from application.run import Run
 from contracts.views import Attention
-from temporal_saga.duty import Progress
+from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import (
     CANCEL,
