@@ -257,7 +257,6 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
         ("settle_step", "otto"),
         ("retry_step", "ann"),
     ]
-    assert record is not None
     assert {name: record["compensations"][0]["settled"][name] for name in OTTO} == OTTO
 
 
