@@ -1,4 +1,7 @@
-"""What the order service promises; that each record of moves is gapless and ends at the order's state is checked every time."""
+"""What the order service promises.
+
+That each record of moves is gapless and ends at the order's state is checked every time.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
@@ -84,7 +87,10 @@ def test_register_makes_the_first_move(orders: OrderService) -> None:
 
 
 def test_register_repeated_opens_once(orders: OrderService) -> None:
-    """The same registration again, with another time or request key too, changes nothing, and is told how the order stands."""
+    """The same registration again, also with another time or request key, changes nothing.
+
+    It is answered with how the order stands.
+    """
     assert orders.register(register("7", request_key="first")) == OrderRegisteredEvent(order_id="7")
     before = remembered(orders)
     again = OrderRegisteredEvent(order_id="7", known=OrderStatus.PENDING)
@@ -133,7 +139,7 @@ def test_an_order_of_zero_is_an_order(orders: OrderService) -> None:
 
 
 def test_the_largest_order_is_recorded_exactly(orders: OrderService) -> None:
-    """As many lines as are allowed, at prices that make the largest total, come back as they were."""
+    """The most lines that are allowed, with the largest total, come back as they were."""
     lines = tuple(
         OrderLine(sku=f"SKU {n}", quantity=9_000, unit_price_minor=1_000_000_000 - n)
         for n in range(MAX_LINES)
@@ -144,7 +150,7 @@ def test_the_largest_order_is_recorded_exactly(orders: OrderService) -> None:
 
 
 def test_an_order_remembers_what_identifies_it(orders: OrderService) -> None:
-    """The fingerprint of what was ordered and the request's key are kept, to tell the same request from another."""
+    """The order's fingerprint and the request's key tell the same request from another."""
     orders.register(register("7", request_key="k" * 255))
     assert orders.identity("7") == (ORDER.fingerprint(), "k" * 255)
 
@@ -176,7 +182,7 @@ def test_confirm_closes_the_order(orders: OrderService) -> None:
 
 
 def test_confirm_repeated_by_a_later_run_closes_once(orders: OrderService) -> None:
-    """The same confirmation with other times in its moves, as after a workflow reset, changes nothing."""
+    """The same confirmation with other times, as after a workflow reset, changes nothing."""
     orders.register(register("7"))
     first = orders.confirm(confirm("7"))
     before = remembered(orders)
@@ -185,7 +191,10 @@ def test_confirm_repeated_by_a_later_run_closes_once(orders: OrderService) -> No
 
 
 def test_confirm_of_an_unknown_order_fails_until_it_is_registered(orders: OrderService) -> None:
-    """Only an order that is there can be confirmed; a confirmation that failed leaves no trace and may be repeated."""
+    """Only an order that is there can be confirmed.
+
+    A confirmation that failed leaves no trace and may be repeated.
+    """
     with pytest.raises(LookupError, match="order 7 cannot be confirmed: it is not registered"):
         orders.confirm(confirm("7"))
     orders.register(register("7"))
@@ -216,7 +225,10 @@ def test_confirm_under_another_key_does_not_close_twice(orders: OrderService) ->
 def test_a_settled_confirm_closes_the_order_and_names_who_settled_it(
     orders: OrderService, confirmed: bool
 ) -> None:
-    """A person put it right: it is CONFIRMED like its saga, by their word; also where only its answer was lost."""
+    """A person put it right: it is CONFIRMED like its saga, by their word.
+
+    Also where only its answer was lost.
+    """
     orders.register(register("7"))
     if confirmed:
         orders.confirm(confirm("7"))
@@ -246,7 +258,10 @@ def test_a_settled_confirm_adds_its_word_to_what_was_closed_by_hand(
 
 
 def test_no_word_confirms_a_cancelled_order(orders: OrderService) -> None:
-    """What was taken back stays so: the saga stays open and calls for a person, rather than overwrite that."""
+    """What was taken back stays so.
+
+    The saga stays open and calls for a person, rather than overwrite that.
+    """
     orders.register(register("7"))
     orders.cancel(cancel("7"))
     before = remembered(orders)
@@ -281,7 +296,10 @@ def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(
 def test_a_later_run_takes_nothing_from_the_record_that_somebody_settled(
     orders: OrderService, told: tuple[Compensation, ...]
 ) -> None:
-    """A saga that was reset after its end tells less than the first one did: its word is added, if there was none."""
+    """A saga that was reset after its end tells less than the first one did.
+
+    Its word is added, if there was none.
+    """
     refund = Compensation(
         step="ProcessPayment",
         command="RefundPaymentCommand",
@@ -309,7 +327,7 @@ def test_a_settled_cancel_adds_no_word_to_an_order_of_somebody_else(orders: Orde
 
 
 def test_cancel_closes_the_order_with_the_whole_story(orders: OrderService) -> None:
-    """A cancelled order is CANCELLED and FAILED, with the failure, the compensations, and the moves down to FAILED."""
+    """A cancelled order is CANCELLED and FAILED, with failure, compensations, and all its moves."""
     orders.register(register("7"))
     opened, before = record(orders), datetime.now(UTC)
     assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
@@ -332,7 +350,10 @@ def test_cancel_closes_the_order_with_the_whole_story(orders: OrderService) -> N
 def test_cancel_of_an_order_that_was_never_registered_records_it_closed(
     orders: OrderService,
 ) -> None:
-    """When registering never came, the record is created as closed, with all that was ordered and why it failed."""
+    """When registering never came, the record is created as closed.
+
+    It says what was ordered and why it failed.
+    """
     orders.cancel(cancel("7", request_key="key"))
     closed = record(orders)
     assert (closed.status, closed.state, closed.failure) == (
@@ -375,7 +396,10 @@ def test_cancel_records_an_order_of_which_nothing_is_known(
 
 
 def test_what_is_no_order_cancels_none_that_is_on_record(orders: OrderService) -> None:
-    """A start by hand that names no order of its own leaves an earlier run's alone, which may have been paid."""
+    """A start by hand without an order of its own leaves an earlier run's alone.
+
+    That one may have been paid.
+    """
     orders.register(register("7"))
     before = remembered(orders)
     invalid = Failure(
@@ -387,7 +411,10 @@ def test_what_is_no_order_cancels_none_that_is_on_record(orders: OrderService) -
 
 
 def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: OrderService) -> None:
-    """The saga tells its moves up to the rollback; that the order failed is added when it is closed."""
+    """The saga tells its moves up to the rollback.
+
+    That the order failed is added when it is closed.
+    """
     told = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)
     orders.cancel(cancel("7").model_copy(update={"moves": told}))
     assert [move.state for move in orders.moves("7")] == [
@@ -397,7 +424,7 @@ def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: Or
 
 
 def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> None:
-    """The same cancellation with another story in it, as after a workflow reset, changes nothing."""
+    """The same cancellation with another story, as after a workflow reset, changes nothing."""
     orders.register(register("7"))
     first = orders.cancel(cancel("7"))
     before = remembered(orders)
@@ -412,7 +439,7 @@ def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> Non
 
 
 def test_cancel_is_the_same_command_after_its_way_through_the_wire(orders: OrderService) -> None:
-    """An order that was placed in full and one that was read back from JSON are the same to the fence."""
+    """An order as it was placed and as it is read back from JSON are the same to the fence."""
     command = cancel("7")
     received = CancelOrderCommand.model_validate_json(command.model_dump_json())
     assert orders.cancel(command) == orders.cancel(received) == OrderCancelledEvent(order_id="7")
@@ -421,7 +448,10 @@ def test_cancel_is_the_same_command_after_its_way_through_the_wire(orders: Order
 def test_cancel_of_another_order_under_the_same_id_leaves_that_one_alone(
     orders: OrderService,
 ) -> None:
-    """A saga whose registration was refused cannot cancel the order that owns the id; that order's own saga still can."""
+    """A saga whose registration was refused cannot cancel the order that owns the id.
+
+    That order's own saga still can.
+    """
     orders.register(register("7"))
     orders.register(register("7", OTHER_ORDER))
     before = remembered(orders)
@@ -448,7 +478,7 @@ def test_cancel_of_another_order_does_not_keep_the_owner_from_being_confirmed(
 
 
 def test_cancel_of_another_order_leaves_a_cancelled_one_alone(orders: OrderService) -> None:
-    """The owner's story stays as it was told, also when another order of that id is cancelled later."""
+    """The owner's story stays as it is, also when another order of that id is cancelled later."""
     orders.register(register("7"))
     orders.cancel(cancel("7"))
     before = remembered(orders)
@@ -459,7 +489,10 @@ def test_cancel_of_another_order_leaves_a_cancelled_one_alone(orders: OrderServi
 def test_a_confirmed_order_is_only_cancelled_by_a_saga_that_took_something_back(
     orders: OrderService,
 ) -> None:
-    """A saga started again under a confirmed order's id and stopped at once cancels nothing; a reset one that refunded does."""
+    """A saga started again under a confirmed order's id and stopped at once cancels nothing.
+
+    A reset one that refunded does.
+    """
     orders.register(register("7"))
     orders.confirm(confirm("7"))
     before = remembered(orders)
@@ -471,7 +504,10 @@ def test_a_confirmed_order_is_only_cancelled_by_a_saga_that_took_something_back(
 
 @pytest.mark.parametrize("was_registered", [True, False])
 def test_register_after_cancel_is_refused(orders: OrderService, was_registered: bool) -> None:
-    """A registration that arrives after its cancellation opens nothing, and its refusal says that it came too late."""
+    """A registration that arrives after its cancellation opens nothing.
+
+    Its refusal says that it came too late.
+    """
     if was_registered:
         orders.register(register("7"))
     orders.cancel(cancel("7"))
@@ -497,7 +533,10 @@ def test_one_order_is_not_touched_by_the_end_of_another(orders: OrderService) ->
 def test_times_come_back_in_utc(
     orders: OrderService, close: Callable[..., CancelOrderCommand]
 ) -> None:
-    """Moves told in another time zone are the same instants, in UTC; and so are all times of a record."""
+    """Moves told in another time zone are the same instants, in UTC.
+
+    And so are all times of a record.
+    """
     elsewhere = START.astimezone(timezone(timedelta(hours=-8)))
     orders.register(register("7", start=elsewhere))
     command = close("7", start=elsewhere)
@@ -536,7 +575,10 @@ def test_a_record_that_cannot_be_written_leaves_nothing(orders: OrderService) ->
 
 
 def test_an_order_from_the_threshold_on_is_to_be_reviewed(engine: sa.Engine) -> None:
-    """The answer says for how long; an order below is not, nor is any when there is no threshold."""
+    """The answer says for how long.
+
+    An order below is not, nor is any when there is no threshold.
+    """
     total = ORDER.total_minor
     for number, (threshold, seconds) in enumerate(
         [(total, 60), (0, 60), (total + 1, None), (None, None)]
@@ -548,7 +590,10 @@ def test_an_order_from_the_threshold_on_is_to_be_reviewed(engine: sa.Engine) -> 
 
 
 def test_whether_an_order_is_to_be_reviewed_never_changes(engine: sa.Engine) -> None:
-    """Repeated under other settings, a registration hears what it heard first: the saga's history rests on it."""
+    """Repeated under other settings, a registration hears what it heard first.
+
+    The saga's history rests on it.
+    """
     OrderService.open(engine, review_threshold_minor=0, review_seconds=60).register(register("r"))
     answer = OrderService.open(engine).register(register("r"))
     assert isinstance(answer, OrderRegisteredEvent)
@@ -564,7 +609,10 @@ def test_a_request_names_one_order_for_ever(orders: OrderService) -> None:
 
 
 def test_of_many_who_claim_a_request_one_wins(orders: OrderService) -> None:
-    """Each with an order of its own, all at one time, again and again: all are told the order of one of them."""
+    """Each with an order of its own, all at one time, again and again.
+
+    All are told the order of one of them.
+    """
     for number in range(10):
         claims = [
             partial(orders.claim, f"request {number}", f"{number}-{rival}")

@@ -69,7 +69,7 @@ def test_a_wallet_pays_its_last_penny_and_no_more(payment: PaymentService) -> No
 def test_an_order_of_zero_can_be_paid_and_refunded(
     payment: PaymentService, engine: sa.Engine
 ) -> None:
-    """An order that costs nothing is paid from an empty wallet too, and its refund gives back nothing."""
+    """An order that costs nothing is paid from an empty wallet, and its refund is of nothing."""
     free = pay("1", 0, customer_id="bob", currency="EUR")
     assert payment.process(free) == PaymentCompletedEvent(
         order_id="1", currency="EUR", amount_minor=0
@@ -128,7 +128,7 @@ def test_another_currency_is_refused_also_when_the_number_would_do(payment: Paym
 
 
 def test_a_refusal_stands_when_the_money_comes_later(payment: PaymentService) -> None:
-    """A payment that was declined stays declined when it is repeated, though the wallet could pay by now."""
+    """A payment that was declined stays declined, though the wallet could pay by now."""
     payment.process(pay("1", 600))
     declined = payment.process(pay("2", 600))
     payment.refund(refund("1", 600))
@@ -140,7 +140,10 @@ def test_a_refusal_stands_when_the_money_comes_later(payment: PaymentService) ->
 def test_a_refusal_is_true_when_money_comes_in_the_middle(
     payment: PaymentService, engine: sa.Engine, looks: int
 ) -> None:
-    """A decline never reports enough money: a refund that slips in while it is decided is waited out, or pays after all."""
+    """A decline never reports enough money.
+
+    A refund that slips in while it is decided is waited out, or pays after all.
+    """
     payment.process(pay("1", 400))
     impatient = {"sqlite": {"timeout": 0.001}, "postgresql": {"options": "-c lock_timeout=1ms"}}[
         engine.dialect.name
@@ -223,7 +226,10 @@ def test_a_refund_repeated_gives_back_once(payment: PaymentService) -> None:
 def test_a_refund_gives_back_what_was_taken_whatever_amount_it_names(
     payment: PaymentService, amount_minor: int
 ) -> None:
-    """The payment's own record says how much goes back, so that nothing is kept and nothing is given away."""
+    """The payment's own record says how much goes back.
+
+    So nothing is kept and nothing is given away.
+    """
     payment.process(pay("1", 400))
     event = payment.refund(refund("1", amount_minor))
     assert event == PaymentRefundedEvent(order_id="1", currency="GBP", refunded_minor=400)
@@ -272,7 +278,10 @@ def test_a_refund_of_a_declined_payment_gives_nothing(payment: PaymentService) -
 
 @pytest.mark.parametrize("was_paid", [True, False])
 def test_a_payment_after_its_refund_is_refused(payment: PaymentService, was_paid: bool) -> None:
-    """A payment that arrives after its refund takes nothing, and its refusal says that it came too late."""
+    """A payment that arrives after its refund takes nothing.
+
+    Its refusal says that it came too late.
+    """
     if was_paid:
         payment.process(pay("1", 400))
     payment.refund(refund("1", 400))

@@ -210,7 +210,7 @@ def test_stock_is_counted_to_a_limit(stock: StockService) -> None:
 
 
 def test_what_is_put_back_is_more_than_there_was(stock: StockService) -> None:
-    """Pieces that went out without an order while one had others do not keep these from coming back."""
+    """Pieces that went out without an order do not keep an order's pieces from coming back."""
     stock.offer(offer("1", APPLE))
     stock.decrease(take("1", ("A", 3)))
     stock.move(move("1", -2))
