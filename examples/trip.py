@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from examples.trip_steps import REFUSALS, TripOrder, car, flight, hotel, payment, ticket, voucher
 from temporal_saga import policy
-from temporal_saga.duty import Settlement
+from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.saga import Saga
 

@@ -22,6 +22,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.WRITE,
     "GET /orders": Scope.READ,
     "GET /overview": Scope.READ,
+    "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,
     CANCEL: Scope.OPERATE,
@@ -146,7 +147,7 @@ class Authentication:
         return await self._read(token.strip())
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document what opens each of its calls, and how callers are turned away."""
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from contracts.acts import Act, TakenDecision, Through
 from contracts.ids import saga_id
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import (
@@ -218,3 +219,11 @@ def moves(start: datetime, *states: SagaState) -> tuple[StateMove, ...]:
 
 def _stock_lines(lines: tuple[tuple[str, int], ...]) -> tuple[StockLine, ...]:
     return tuple(StockLine(sku=sku, quantity=quantity) for sku, quantity in lines)
+
+
+def decided(
+    act: Act, by: str = "otto", *, hours: int = 1, through: Through = Through.UPDATE, **more: Any
+) -> TakenDecision:
+    """Return a decision that a saga took so many hours after the start."""
+    at = START + timedelta(hours=hours)
+    return TakenDecision(act=act, by=by, reason="because", at=at, through=through, **more)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from contracts.payment import WalletView
+from contracts.steps import ROLES
 from contracts.stock import StockView
 from operations.up.temporal_server import server_command, temporal_binary
 from participants.payment.service import PaymentService
@@ -35,7 +36,6 @@ By default they do so every 30 s.
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
-ROLES = ("orchestrator", "order", "payment", "stock")
 
 T = TypeVar("T")
 

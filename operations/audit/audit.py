@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,18 +14,15 @@ from temporalio.client import Client
 from config import Settings
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
+from contracts.steps import PARTICIPANTS
 from operations.audit.invariants import CannotRead, broken, invariants_of, snapshot
 from operations.audit.ledger_reconciliation import CLAIM as LEDGER_CLAIM
 from operations.audit.ledger_reconciliation import OrderAccount, read_accounts
 from operations.audit.saga_reconciliation import CLAIM as SAGAS_CLAIM
 from operations.audit.saga_reconciliation import reconcile_sagas
 from operations.audit.sagas import CannotAsk, Sagas
-from participants.order.tables import METADATA as ORDER
-from participants.payment.tables import METADATA as PAYMENT
-from participants.stock.tables import METADATA as STOCK
 from temporal_saga.database import open_database
 
-TABLES = {"order": ORDER, "payment": PAYMENT, "stock": STOCK}
 KINDS = "MSEO"
 """How invariants are sorted: money, stock, effects, orders."""
 
@@ -63,7 +61,7 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         CannotRead: a database is not there, or cannot be read.
     """
     with ExitStack() as stack:
-        databases = {name: stack.enter_context(_open(settings, name)) for name in TABLES}
+        databases = {name: stack.enter_context(_open(settings, name)) for name in PARTICIPANTS}
         checks = await asyncio.to_thread(_check_each_participant, databases)
         accounts = await asyncio.to_thread(read_accounts, databases)
         sagas = Sagas(client) if client else None
@@ -79,6 +77,11 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     closed = [a.status for id_, a in accounts.items() if a.status and id_ not in open_orders]
     orders = Counter([*open_orders.values(), *closed])
     return Report((*checks, *across), tuple(settlements), orders)
+
+
+def tables_of(participant: str) -> set[str]:
+    """Return the names of the tables that a participant's service creates."""
+    return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
@@ -158,7 +161,7 @@ def _open(settings: Settings, participant: str) -> Iterator[sa.Engine]:
         raise CannotRead(f"{variable} names no database: {error}") from error
     try:
         with snapshot(engine) as connection:
-            missing = TABLES[participant].tables.keys() - sa.inspect(connection).get_table_names()
+            missing = tables_of(participant).difference(sa.inspect(connection).get_table_names())
         if missing:
             where = url.render_as_string(hide_password=True)
             raise CannotRead(

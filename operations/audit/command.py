@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from rich.console import Console
 
 from config import Settings, read_settings
+from contracts.steps import PARTICIPANTS
 from contracts.text import cleaned
-from operations.audit.audit import TABLES, Report, audit
+from operations.audit.audit import Report, audit
 from operations.audit.invariants import CannotRead
 from operations.audit.report import print_line, print_report
 from process import connect
@@ -36,7 +37,7 @@ async def _audit_and_print(settings: Settings) -> int:
     except CannotRead as reason:
         print(f"cannot audit: {cleaned(str(reason))}", file=sys.stderr)
         return INCOMPLETE
-    for name in TABLES:
+    for name in PARTICIPANTS:
         url = sa.make_url(settings.database_url(name)).render_as_string(hide_password=True)
         print_line(console, f"{name:8}  ", url)
     temporal = f"{client.service_client.config.target_host}, namespace {client.namespace}"

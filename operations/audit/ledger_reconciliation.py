@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.money import money
 from contracts.record import Compensation
 from contracts.states import OrderStatus
-from contracts.steps import STEPS
+from contracts.steps import PARTICIPANT_OF
 from contracts.text import is_seen
 from operations.audit.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
@@ -30,8 +30,6 @@ CLAIM = (
 COMPENSATIONS = TypeAdapter(tuple[Compensation, ...])
 CLOSER = "order"
 """The participant whose commands close an order's record, and keep nothing."""
-
-PARTICIPANT_OF = {step.name: step.participant for step in STEPS}
 
 
 class Asset(NamedTuple):

@@ -14,16 +14,15 @@ from temporalio.service import RPCError
 
 from config import Settings
 from contracts import stubs
+from contracts.steps import ORCHESTRATOR, PARTICIPANTS
 
 LATE_SECONDS = 60
 PROBE_PAUSE_SECONDS = 0.2
 PROBE_LIMIT = timedelta(seconds=3)
 
 WORKERS = {
-    "orchestrator": (stubs.ORCHESTRATOR_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    "order": (stubs.ORDER_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    "payment": (stubs.PAYMENT_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    "stock": (stubs.STOCK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    ORCHESTRATOR: (stubs.ORCHESTRATOR_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    **{name: (name, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY) for name in PARTICIPANTS},
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from config import Settings
 from contracts.placing import PlaceOrder
+from operations.up.configuration import write_configuration
 from operations.up.data_directory import watch_data_dir
 from operations.up.greeting import greet_when_ready
 from operations.up.processes import MARK, end_leftovers
@@ -134,13 +135,13 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
     """Start supervisord in the data directory, in a session of its own.
 
     Raises:
-        OSError: this machine has no room for another process.
+        OSError: this machine has no room for another process, or for its configuration.
     """
     # Without -u it warns root of running as root.
     user = ["-u", str(os.geteuid())] if os.geteuid() == 0 else []
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-P", str(HERE / "runner.py"), "-c", str(HERE / "supervisord.conf"), *user),
+        *("-P", str(HERE / "runner.py"), "-c", str(write_configuration(settings.data_dir)), *user),
         cwd=settings.data_dir,
         env=environment(settings),
         stdin=asyncio.subprocess.DEVNULL,

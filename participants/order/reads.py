@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, StateMove
-from participants.order import queries
+from participants.order import decisions, queries
+from participants.order.decisions import RecordedDecisions
 from participants.order.filters import OrderFilter
 from participants.order.tables import ORDERS
 from temporal_saga.database import reading
@@ -21,11 +22,13 @@ class RecordedOrder(NamedTuple):
         record: the order as callers see it.
         fingerprint: the digest of what was ordered.
         moves: the saga's moves: the first while the order is open, all once it is closed.
+        decisions: what people decided about it; all once it is closed.
     """
 
     record: OrderRecord
     fingerprint: str
     moves: tuple[StateMove, ...]
+    decisions: RecordedDecisions
 
 
 class OrderReads:
@@ -48,6 +51,7 @@ class OrderReads:
                 queries.record(connection, row),
                 row.fingerprint,
                 queries.moves(connection, order_id),
+                decisions.read(connection, order_id),
             )
 
     def find(self, order_id: str, owner: str | None = None) -> OrderRecord | None:
@@ -96,6 +100,11 @@ class OrderReads:
         with reading(self._engine) as connection:
             row = queries.find_row(connection, order_id)
         return None if row is None else (row.fingerprint, row.request_key)
+
+    def decisions(self, order_id: str) -> RecordedDecisions:
+        """Return what people decided about an order; all once it is closed."""
+        with reading(self._engine) as connection:
+            return decisions.read(connection, order_id)
 
     def moves(self, order_id: str) -> tuple[StateMove, ...]:
         """Return the saga's moves: the first while the order is open, all once it is closed."""

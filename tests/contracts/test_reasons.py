@@ -148,11 +148,6 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
         },
     ),
     (
-        overdue(NOW),
-        "it was not completed by its deadline, 2026-01-05 09:45:00 UTC",
-        {"deadline": "2026-01-05T09:45:00+00:00"},
-    ),
-    (
         overdue(NOW, "DecreaseStock"),
         "it was not completed by its deadline, 2026-01-05 09:45:00 UTC: DecreaseStock had no answer by then",
         {"deadline": "2026-01-05T09:45:00+00:00"},

@@ -105,7 +105,11 @@ def test_importing_does_nothing() -> None:
 
 # What runs in workflows.
 
-CORE = ("saga", "call", "duty", "failure", "policy", "keys")
+CORE = (
+    *("saga", "forward", "ending", "steering", "on_record", "reset", "continued"),
+    *("retriable", "retriables", "call_state", "call", "failure", "memo", "memo_writer"),
+    *("policy", "keys"),
+)
 IN_WORKFLOWS = files(
     "workflows/*.py", "examples/*.py", *(f"temporal_saga/{name}.py" for name in CORE)
 )

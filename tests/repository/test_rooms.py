@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from config import Settings
+from contracts.steps import PARTICIPANTS
 from tests.repository.sources import ALL, ROOT, files, imports, name_of
 
 SETTINGS = {name.upper() for name in Settings.model_fields}
@@ -35,9 +36,11 @@ def test_there_are_files_to_look_at() -> None:
 
 
 BASICS = "contracts.base contracts.money contracts.states contracts.text"
-ORDER = "contracts.ids contracts.placing contracts.record"
+ORDER = "contracts.acts contracts.ids contracts.placing contracts.record"
 WORDS = " ".join(
-    f"contracts.{path.stem}" for path in files("contracts/*.py") if path.stem != "stubs"
+    f"contracts.{path.stem}"
+    for path in files("contracts/*.py")
+    if path.stem not in {"steps", "stubs"}
 )
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
@@ -67,8 +70,8 @@ APPLICATION = (
     "temporal_saga.trouble pydantic pydantic_core temporalio"
 )
 ROOMS = {
-    "contracts/stubs.py": "contracts pydantic temporalio",
-    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} pydantic",
+    "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
+    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} contracts.acts pydantic",
     "contracts/base.py contracts/ids.py contracts/placing.py contracts/payment.py "
     "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
@@ -83,9 +86,12 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "examples/*": f"{SAGA} examples temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
-    "participants/payment/*": f"{BASICS} contracts.payment participants.payment {FENCE}",
-    "participants/stock/*": f"{BASICS} contracts.stock participants.stock {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order participants.order {FENCE}",
+    **{
+        f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
+        for name in PARTICIPANTS
+        if name != "order"
+    },
     "participants/__init__.py": "",
     "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
     "application/*": APPLICATION,
@@ -110,8 +116,8 @@ ROOMS = {
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
     "temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
-    "config/*": "config limits temporal_saga.database temporal_saga.policy pydantic pydantic_settings "
-    "temporalio.envconfig",
+    "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy pydantic "
+    "pydantic_settings temporalio.envconfig",
 }
 """What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
 
@@ -159,6 +165,7 @@ def late():
     ("name", "source"),
     [
         ("contracts/views.py", "from contracts import stubs"),
+        ("contracts/prose.py", "from contracts.steps import STEPS"),
         ("contracts/payment.py", "from contracts.order import PlaceOrder"),
         ("contracts/new.py", "import temporalio"),
         ("temporal_saga/__init__.py", "from temporal_saga import saga"),
@@ -186,7 +193,7 @@ def late():
         ("operations/shop/seed.py", "import requests"),
         ("api.py", "from workflows.order import OrderSaga"),
         ("worker.py", "from . import config"),
-        ("config/settings.py", "import contracts"),
+        ("config/settings.py", "from contracts import views"),
         ("new.py", "import pydantic"),
     ],
 )

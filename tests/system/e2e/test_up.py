@@ -39,9 +39,10 @@ MAKE = ("make", "-o", "install", "up")  # nothing is installed in the middle of 
 
 
 class Up:
-    """A system of its own, and the program in the foreground that runs it."""
+    """A system of its own, and the program in the foreground that runs it in a checkout."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, root: Path = ROOT) -> None:
+        self.root = root
         self.data_dir = data_dir / "var"
         self.output = data_dir / "output"
         self.ports = {
@@ -63,7 +64,7 @@ class Up:
         with self.output.open("wb") as output:
             self.program = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.env | env,
                 stdout=output,
                 stderr=output,
@@ -274,10 +275,10 @@ def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
         max(
             0,
             SHORTEST_RUN_SECONDS
-            - (time.time() - up.part(str(ROOT / "operations/up/supervisord.conf")).create_time()),
+            - (time.time() - up.part(str(up.data_dir / "supervisord.conf")).create_time()),
         )
     )
-    up.part(str(ROOT / "operations/up/supervisord.conf")).kill()
+    up.part(str(up.data_dir / "supervisord.conf")).kill()
     died = "the process runner died (exit code -9), and is started again with all parts"
     until(
         lambda: up.said().partition(died)[2].count("runs again") == len(PARTS_BY_NAME),

@@ -5,8 +5,9 @@ from typing import Any
 from temporalio import workflow
 
 from temporal_saga import policy
-from temporal_saga.duty import Duty, Settlement
+from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.retriables import Snapshot
 from temporal_saga.saga import Branch, Saga
 from tests.temporal_saga.composed.plan import CALLS, CLOSING, Plan, Step, put, take
 
@@ -23,6 +24,8 @@ class Composed:
         self._saga = Saga(workflow.info().workflow_id, refusals=["No"], policy=policy.current())
         self._saga.watch(self._changed)
         self._moves: list[tuple[str, str]] = []
+        self._finishing: tuple[tuple[str, str], ...] = ()
+        self._compensations: tuple[tuple[str, str], ...] = ()
 
     @workflow.run
     async def run(self, plan: Plan) -> dict[str, Any]:
@@ -48,15 +51,19 @@ class Composed:
         return {
             "reason": failure and failure.reason,
             "step": failure and failure.step,
-            "compensations": [
-                (duty.call.name, duty.progress) for duty in reversed(saga.compensations)
-            ],
-            "finishing": [(duty.call.name, duty.progress) for duty in saga.finishing],
+            "compensations": self._compensations,
+            "finishing": self._finishing,
             "moves": self._moves,
         }
 
-    def _changed(self, duty: Duty) -> None:
-        self._moves.append((duty.call.name, duty.progress))
+    def _changed(self, snapshot: Snapshot) -> None:
+        calls = tuple((call.name, call.progress) for call in snapshot.calls)
+        if snapshot.rolls_back:
+            self._compensations = calls
+        else:
+            self._finishing = calls
+        if snapshot.changed is not None:
+            self._moves.append((snapshot.changed.name, snapshot.changed.progress))
 
     @workflow.signal
     def stop(self) -> None:
@@ -66,7 +73,7 @@ class Composed:
     @workflow.update
     async def until_stuck(self, step: str) -> None:
         """Return when a step is stuck."""
-        await workflow.wait_condition(lambda: self._saga.not_stuck(step) is None)
+        await workflow.wait_condition(lambda: self._saga.retry_rejection(step) is None)
 
     @workflow.signal
     def retry(self, step: str) -> None:
