@@ -90,12 +90,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = figures = Metrics(AWAY)
     for subject in (orders, overview, steps, events, acts, lookups, health, manage, console):
         app.include_router(subject.router)
-    descriptions = [limits.describe]
+    additions = [limits.add_to_openapi]
     if settings.authenticated:
-        descriptions.append(access.describe)
+        additions.append(access.add_to_openapi)
     if settings.checks_hosts:
-        descriptions.append(hosts.describe)
-    handlers.install(app, AWAY, descriptions)
+        additions.append(hosts.add_to_openapi)
+    handlers.install(app, AWAY, additions)
     _put_before(app, settings, figures)
     return app
 

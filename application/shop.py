@@ -162,6 +162,19 @@ class Shop:
         )
         return event
 
+    async def open_wallet(self, customer_id: str, currency: str) -> WalletView:
+        """Open one wallet, and return it; one that is open in this currency stays as it is.
+
+        Raises:
+            NotPossible: it is open in another currency.
+            NotNow: the payment service or its database gives no answer; repeating is safe.
+        """
+        opening = WalletOpening(customer_id=customer_id, currency=currency)
+        event = await self.open_wallets((opening,))
+        if other := event.in_other_currency.get(customer_id):
+            raise NotPossible(f"the wallet of {customer_id} is in {other}, and stays so")
+        return await self.wallet(customer_id)
+
     async def deposit(self, caller: Caller, key: str, **deposit: Any) -> MoneyDepositedEvent:
         """Put money into a wallet; what one caller says again under the same key moves once.
 

@@ -147,7 +147,7 @@ class Authentication:
         return await self._read(token.strip())
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document what opens each of its calls, and how callers are turned away."""
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

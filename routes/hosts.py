@@ -140,7 +140,7 @@ def _is_fetched_by_another_site(headers: Headers) -> bool:
     return site == "cross-site" and mode != "navigate"
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document how requests for other hosts, or by their pages, are answered."""
     refusals = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     for calls in document["paths"].values():

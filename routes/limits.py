@@ -27,9 +27,8 @@ REFUSED_BODIES = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
 
-UNFIT = re.compile("[\0\ud800-\udfff]")
-"""What stands for no character: NUL, which no database takes, and half a surrogate pair, which no
-encoding does."""
+UNENCODABLE = re.compile("[\0\ud800-\udfff]")
+"""Code points that cannot be stored: NUL in no database, half a surrogate pair in no encoding."""
 
 LAST = {"Connection": "close"}
 """What is left of a body that is refused is not read; the connection ends."""
@@ -86,7 +85,7 @@ class Body:
                 await self._app(scope, _again(body, receive), send)
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document how requests are turned away that cost too much."""
     for path, calls in document["paths"].items():
         for call in calls.values():
@@ -154,7 +153,7 @@ def _check(body: bytes, content_type: str) -> None:
                 pending += [*value.keys(), *value.values()]
             elif isinstance(value, list):
                 pending += value
-            elif isinstance(value, str) and UNFIT.search(value):
+            elif isinstance(value, str) and UNENCODABLE.search(value):
                 message = "a text in it has a NUL or half a surrogate pair"
                 raise ValueError(message)  # noqa: TRY301  # one answer to all
     except (ValueError, RecursionError) as error:

@@ -15,7 +15,7 @@ from application.caller import Caller
 from routes.problems import Problem, answer
 
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked by those who would restart us for an answer of 429, or be blind just then."""
+"""Probes and metrics are exempt from limits: a 429 would fail liveness, and hide the load."""
 
 MOST_CALLERS = 10_000
 """So many are remembered; one more, and the one is forgotten who has been quiet for longest."""

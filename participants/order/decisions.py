@@ -12,7 +12,7 @@ from participants.order.tables import DECISIONS
 
 
 class RecordedDecisions(NamedTuple):
-    """The decisions about one order, in order, and how many more there were of which none is kept."""
+    """The decisions about one order, in order, and how many more are not kept."""
 
     decisions: tuple[TakenDecision, ...]
     left_out: int

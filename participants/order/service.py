@@ -1,6 +1,5 @@
 """The order service: opens an order's record, and closes it with the story of how it ended."""
 
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -17,10 +16,10 @@ from contracts.order import (
 )
 from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus, SagaState, StateMove
-from participants.order import decisions
+from participants.order import decisions, writes
 from participants.order.queries import find_row
 from participants.order.reads import OrderReads
-from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS, REQUESTS
+from participants.order.tables import FENCE, METADATA, ORDERS, REQUESTS
 from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
@@ -42,7 +41,7 @@ class OrderService(OrderReads):
 
         Args:
             engine: the database, which has its tables.
-            review_threshold_minor: from this total on, in minor units of whatever currency, a person
+            review_threshold_minor: from this total on, in minor units of any currency, a person
                 must approve an order before it is paid; None for no review.
             review_seconds: how long an order waits for that.
         """
@@ -70,12 +69,15 @@ class OrderService(OrderReads):
         )
 
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
-        """Open the order as PENDING, unless its id belongs to another order; if it was opened before, say how it stands."""
+        """Open the order as PENDING, unless its id belongs to another order.
+
+        Of one that was opened before, say how it stands.
+        """
 
         def open_record(connection: sa.Connection) -> OrderRejectedEvent | None:
-            if not _insert(connection, command, command.order.fingerprint(), OPEN):
+            if not writes.insert(connection, command, command.order.fingerprint(), OPEN):
                 return _reused(command.order_id)
-            _insert_moves(
+            writes.insert_moves(
                 connection,
                 command.order_id,
                 [StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)],
@@ -112,12 +114,16 @@ class OrderService(OrderReads):
         return None if threshold is None or order.total_minor < threshold else self._review_seconds
 
     def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
-        """Close the order as CONFIRMED, with the saga's moves; by a person's word also one that was closed so by hand.
+        """Close the order as CONFIRMED, with the saga's moves.
+
+        With a settlement in the command also one that was closed so by hand.
 
         Raises:
             LookupError: there is no such order of that id.
         """
-        by_hand = {"compensations": _told(command)} if command.compensations else {}
+        by_hand = (
+            {"compensations": writes.compensations_of(command)} if command.compensations else {}
+        )
 
         def close(connection: sa.Connection) -> None:
             closing = {
@@ -128,62 +134,57 @@ class OrderService(OrderReads):
             closable = (
                 (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
             )
-            if not _update(
+            if not writes.update(
                 connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand
             ):
                 row = find_row(connection, command.order_id)
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
-            _replace_moves(connection, command.order_id, command.moves)
+            writes.replace_moves(connection, command.order_id, command.moves)
             decisions.add(connection, command)
 
-        def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
-            _add_word(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
+        def add_since(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
+            writes.add_since(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
             return event
 
         confirmed = OrderConfirmedEvent(order_id=command.order_id)
-        return self._fence.forward(command, confirmed, close, OrderRejectedEvent, again=add_word)
+        return self._fence.forward(command, confirmed, close, OrderRejectedEvent, again=add_since)
 
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
-        """Close the order as CANCELLED, with why and how; one that was never registered is recorded closed.
+        """Close the order as CANCELLED, with why and how.
 
-        An order of the same id that is somebody else's is left alone, and the answer says so. So is a confirmed order, if this
-        saga took nothing back: then it was started again under the same id, and what the first one kept stays kept. So is any
-        order on record if this saga was given none that can be read.
+        One that was never registered is recorded closed. An order of the same id that is somebody
+        else's is left alone, and the answer says so. So is a confirmed order, if this saga took
+        nothing back: then it was started again under the same id, and what the first one kept stays
+        kept. So is any order on record if this saga was given none that can be read.
         """
 
         def close(connection: sa.Connection, registered: bool) -> OrderCancelledEvent:
             now = datetime.now(UTC)
-            story = {
-                "status": OrderStatus.CANCELLED,
-                "state": SagaState.FAILED,
-                "closed_at": now,
-                "failure": command.failure.model_dump(mode="json"),
-                "compensations": _told(command),
-            }
-            moves = [
-                *command.moves,
-                StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now),
-            ]
-            if not registered and _insert(connection, command, command.order_fingerprint, story):
-                _insert_moves(connection, command.order_id, moves)
-            elif _update(connection, command.order_id, _may_cancel(command), story):
-                _replace_moves(connection, command.order_id, moves)
+            ending = _cancelled(command, now)
+            last = StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)
+            moves = [*command.moves, last]
+            if not registered and writes.insert(
+                connection, command, command.order_fingerprint, ending
+            ):
+                writes.insert_moves(connection, command.order_id, moves)
+            elif writes.update(connection, command.order_id, _may_cancel(command), ending):
+                writes.replace_moves(connection, command.order_id, moves)
             else:
                 raise Refused(_reused(command.order_id))
             decisions.add(connection, command)
             return cancelled
 
-        def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
+        def add_since(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
             mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (
                 ORDERS.c.fingerprint == command.order_fingerprint
             )
-            _add_word(connection, command, mine)
+            writes.add_since(connection, command, mine)
             return event
 
         cancelled = OrderCancelledEvent(order_id=command.order_id)
         try:
-            return self._fence.compensate(command, cancelled, close, again=add_word)
+            return self._fence.compensate(command, cancelled, close, again=add_since)
         except (KeyReused, Refused):
             return _reused(command.order_id)
 
@@ -196,103 +197,31 @@ class OrderService(OrderReads):
             request: a digest of who asks and of their idempotency key.
             order_id: the order that it shall name if it names none yet.
         """
-        named = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
+        query = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
         with reading(self._engine) as connection:
-            known: str | None = connection.scalar(named)
+            known: str | None = connection.scalar(query)
         if known is not None:
             return known
         with self._engine.begin() as connection:
             insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
-            return str(connection.execute(named).scalar_one())
+            return str(connection.execute(query).scalar_one())
 
 
-def _insert(
-    connection: sa.Connection,
-    command: RegisterOrderCommand | CancelOrderCommand,
-    fingerprint: str,
-    standing: Mapping[str, Any],
-) -> bool:
-    """Write a new order and its lines; False when there is an order of that id."""
-    order_id, order = command.order_id, command.order
-    row = {
-        "order_id": order_id,
-        "fingerprint": fingerprint,
-        "request_key": command.request_key,
-        "customer_id": order.customer_id,
-        "currency": order.currency,
-        "total_minor": order.total_minor,
-        "placed_at": command.placed_at,
+def _cancelled(command: CancelOrderCommand, now: datetime) -> dict[str, Any]:
+    """Return how an order stands once it is cancelled."""
+    return {
+        "status": OrderStatus.CANCELLED,
+        "state": SagaState.FAILED,
+        "closed_at": now,
+        "failure": command.failure.model_dump(mode="json"),
+        "compensations": writes.compensations_of(command),
     }
-    if not insert_new(connection, ORDERS, {**row, **standing}):
-        return False
-    lines = [
-        {"order_id": order_id, "line": n, **line.model_dump()}
-        for n, line in enumerate(order.lines or ())
-    ]
-    if lines:
-        connection.execute(sa.insert(LINES), lines)
-    return True
-
-
-def _update(
-    connection: sa.Connection,
-    order_id: str,
-    condition: sa.ColumnElement[bool],
-    standing: Mapping[str, Any],
-) -> bool:
-    """Close an order; False when there is none of that id that meets the condition."""
-    order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
-    return connection.execute(order.values(**standing)).rowcount == 1
-
-
-def _add_word(
-    connection: sa.Connection,
-    command: ConfirmOrderCommand | CancelOrderCommand,
-    condition: sa.ColumnElement[bool],
-) -> None:
-    """Add what came since to the record that a command had closed before; what is on record stays.
-
-    That is who settled the command, of whom the first stays, and the decisions.
-    """
-    name = type(command).__name__
-    word = [told for told in _told(command) if told["command"] == name and told["settled"]]
-    if not word and not command.decisions:
-        return
-    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
-    row = connection.execute(closed).one_or_none()
-    if row is None:
-        return
-    decisions.add(connection, command)
-    settled = any(told["command"] == name and told["settled"] for told in row.compensations)
-    if settled or not word:
-        return
-    others = [told for told in row.compensations if told["command"] != name]
-    _update(connection, command.order_id, condition, {"compensations": [*others, *word]})
-
-
-def _told(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
-    """Return what a closing command tells of compensations, and of who settled them."""
-    return [compensation.model_dump(mode="json") for compensation in command.compensations]
-
-
-def _insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
-    rows = [
-        {"order_id": order_id, "number": number, **move.model_dump()}
-        for number, move in enumerate(moves)
-    ]
-    connection.execute(sa.insert(MOVES), rows)
-
-
-def _replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
-    """Replace the record of moves: the saga's own telling is the whole one."""
-    connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
-    _insert_moves(connection, order_id, moves)
 
 
 def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
-    """Tell the orders that a command may cancel: its own, and not a confirmed one if it took nothing else back.
+    """Return which orders a command may cancel: its own, but no confirmed one that keeps all else.
 
-    What is no order has registered none: what is on record is an earlier run's, which may have been paid.
+    What is no order has registered none: what is on record is an earlier run's, perhaps paid.
     """
     if command.failure.reason == "INVALID_ORDER":
         return sa.false()

@@ -27,7 +27,7 @@ ORDERS = sa.Table(
     sa.Column("closed_at", UtcDateTime),
     sa.Column("failure", sa.JSON(none_as_null=True)),
     sa.Column("compensations", sa.JSON, nullable=False, default=list),
-    # Newest first, for each way to ask: a page is read along one of these, however many orders there are.
+    # Newest first, for each filter: a page is read along one of these, however many orders exist.
     sa.Index("orders_newest", "placed_at", "order_id"),
     sa.Index("orders_newest_by_status", "status", "placed_at", "order_id"),
     sa.Index("orders_newest_by_customer", "customer_id", "placed_at", "order_id"),
@@ -37,8 +37,8 @@ ORDERS = sa.Table(
 class FailureReason(sa.ColumnElement[str]):
     """Why an order failed; NULL if it did not. SQLite looks it up by the index below.
 
-    PostgreSQL's JSON operators fail on a text with a NUL in it, wherever that stands, and anybody's words may have one: there
-    it is read as text, and the failed orders are found by their status.
+    PostgreSQL's JSON operators fail on a text with a NUL in it, wherever that stands, and anybody's
+    words may have one: there it is read as text, and the failed orders are found by their status.
     """
 
     inherit_cache = True

@@ -1,4 +1,7 @@
-"""The tables of docs/API.md hold what the code knows: no reason, state, status or event is left out, none is invented."""
+"""The tables and lists of docs/API.md hold what the code knows.
+
+No reason, state, status or event is left out, none is invented.
+"""
 
 import re
 from pathlib import Path
@@ -6,6 +9,7 @@ from typing import Any, get_args
 
 from api import create_app
 from config import Settings
+from contracts.acts import FIELDS, Act
 from contracts.placing import DEADLINE_SECONDS, PlaceOrder
 from contracts.prose import FOR_CUSTOMERS
 from contracts.states import CLOSED, FailureReason, OrderStatus, SagaState
@@ -28,12 +32,24 @@ def named(rows: list[list[str]]) -> list[str]:
     return [name for first, *_ in rows for name in re.findall("`([^`]+)`", first)]
 
 
-def test_every_reason_is_told_with_its_sentence() -> None:
-    """In the order of the enumeration, each with what the customer is told, when, and whether to try again."""
-    rows = table("`reason`")
-    assert named(rows) == list(FailureReason)
-    assert [row[2] for row in rows] == [FOR_CUSTOMERS[reason] for reason in FailureReason]
-    assert all(len(row) == 4 and row[1] and row[3] for row in rows)
+REASON = re.compile(r"^- `([A-Z_]+)`: (.+?)\\ “(.+?)”\\ Again: (.+)\.$")
+
+
+def reasons() -> list[tuple[str, ...]]:
+    """Return each reason of the list, when it is given, the customer's sentence, and what to do."""
+    [section] = re.findall(r"^### Why it failed$(.+?)^### ", PAGE, re.MULTILINE | re.DOTALL)
+    items = re.findall(r"^- .+(?:\n  .+)+", section, re.MULTILINE)
+    matches = [REASON.match(" ".join(item.split())) for item in items]
+    return [match.groups() for match in matches if match]
+
+
+def test_every_reason_is_listed_with_its_sentence() -> None:
+    """In the order of the enumeration: when, what the customer reads, whether to order again."""
+    listed = reasons()
+    assert [reason for reason, *_ in listed] == list(FailureReason)
+    assert [sentence for _, _, sentence, _ in listed] == [
+        FOR_CUSTOMERS[reason] for reason in FailureReason
+    ]
 
 
 def test_every_state_and_status_is_told_and_whether_it_is_final() -> None:
@@ -61,6 +77,22 @@ def test_every_event_of_a_stream_is_told_with_its_data() -> None:
     event = stream["200"]["content"]["text/event-stream"]["itemSchema"]["properties"]["event"]
     assert event["enum"] == [*kinds, "closed"]
     assert "204" in stream
+
+
+def test_every_act_is_told_with_its_body_and_its_route() -> None:
+    """Whoever follows the page alone sends what the API takes."""
+    rows = table("`act`")
+    document = create_app(Settings()).openapi()
+    assert [row[0].strip("`") for row in rows] == list(Act)
+    for act, step, fields, route in rows:
+        name, path = Act(act.strip("`")), route.strip("`").removeprefix("POST ")
+        assert tuple(re.findall("`([^`]+)`", fields)) == FIELDS[name]
+        assert (step != "null") is ("{step}" in path)
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+        assert set(schema["required"]) == set(FIELDS[name])
+    shown = document["components"]["schemas"]["ActView"]["properties"]
+    assert set(shown) == {"act", "step", "fields", "refusal"}
 
 
 def test_the_deadline_is_told_as_it_is() -> None:

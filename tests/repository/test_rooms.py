@@ -63,15 +63,15 @@ SAGA = " ".join(
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys sqlalchemy"
 API = (
     "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
-    "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
+    "temporal_saga.access fastapi starlette pydantic pydantic_core temporalio"
 )
 APPLICATION = (
-    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
-    "temporal_saga.trouble pydantic pydantic_core temporalio"
+    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.last_run "
+    "temporal_saga.memo temporal_saga.moment temporal_saga.tries pydantic pydantic_core temporalio"
 )
 ROOMS = {
     "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
-    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} pydantic",
+    "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} contracts.acts pydantic",
     "contracts/base.py contracts/ids.py contracts/placing.py contracts/payment.py "
     "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
@@ -86,7 +86,7 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "examples/*": f"{SAGA} examples temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.order participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order participants.order {FENCE}",
     **{
         f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
         for name in PARTICIPANTS
@@ -106,7 +106,8 @@ ROOMS = {
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
-    "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.policy "
+    "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.last_run "
+    "temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline limits "
     "prometheus_fastapi_instrumentator",

@@ -8,7 +8,10 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 from temporalio.api.history.v1 import HistoryEvent
 
-from temporal_saga.history import Moment, project
+from temporal_saga.failure import Failure as Cause
+from temporal_saga.history import Reader, project
+from temporal_saga.memo import TEMPORALS_CANCEL, SagaMemo, SignalOutcome
+from temporal_saga.moment import Moment
 
 NOW = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 
@@ -63,15 +66,16 @@ TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
 
 
 def test_a_command_and_its_answer_are_told() -> None:
-    """A command names its participant, and its answer names the command, which one it was and how many tries it took."""
+    """A command names its participant; its answer names the command, its number and its tries."""
     answer = {"event": "PaymentCompletedEvent", "order_id": "7", "amount_minor": 1530}
     completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
     command, name = "ProcessPaymentCommand", "PaymentCompletedEvent"
     assert project([PAY, TRIED, completed], decode) == [
         Moment(
-            NOW, "command", command, "payment", command, None, {"summary": "do ProcessPayment"}, 5
+            *(NOW, "command", command, "payment", command, None),
+            *({"summary": "do ProcessPayment"}, 5, 5),
         ),
-        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5),
+        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5, 7),
     ]
 
 
@@ -108,7 +112,10 @@ def test_an_outage_is_a_note_with_its_first_cause() -> None:
 
 
 def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
-    """Of a failure that is too large to be kept with an open activity, the ends of the chain are empty or say just that."""
+    """Of a failure too large to be kept with an open activity, the ends of the chain say just that.
+
+    Or they are empty.
+    """
     cut = Failure(
         message="database is locked",
         cause=Failure(application_failure_info=ApplicationFailureInfo(type="Operationa")),
@@ -125,7 +132,10 @@ def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
 
 
 def test_a_failure_by_hand_is_no_refusal() -> None:
-    """`temporal activity fail` gives any detail, but not a refusal's type; the saga goes by the type, and so does its story."""
+    """`temporal activity fail` gives any detail, but not a refusal's type.
+
+    The saga goes by the type, and so does its story.
+    """
     info = ApplicationFailureInfo(
         details=payloads({"event": "PaymentFailedEvent", "reason": "INSUFFICIENT_FUNDS"})
     )
@@ -177,23 +187,187 @@ def test_states_are_told_as_they_are_shown() -> None:
 WISH = {"by": "ann", "reason": "ordered twice"}
 
 
+def signal(number: int, name: str = "cancel") -> HistoryEvent:
+    return event(number, "workflow_execution_signaled", signal_name=name, input=payloads(WISH))
+
+
+def memo(number: int, *outcomes: SignalOutcome, failure: Cause | None = None) -> HistoryEvent:
+    """Return the event by which a saga writes what became of these signals, and why it fails."""
+    written = SagaMemo(failure=failure, signals=outcomes).to_json()
+    return event(
+        number,
+        "workflow_properties_modified",
+        upserted_memo={"fields": {"saga": payload(written), "fingerprint": payload("f")}},
+    )
+
+
+def decisions(*history: HistoryEvent) -> list[tuple[str, str | None, bool]]:
+    """Return what the story says of signals: the name, why it was ignored, whether it was heard."""
+    moments = project(history, decode)
+    return [(m.name, m.ignored, m.is_heard) for m in moments if m.kind == "decision"]
+
+
+BOOM = Cause("CANCELLED", "cancelled by an operator")
+LATE = "too late to cancel: the order is FAILED"
+
+
 def test_every_way_to_decide_is_told() -> None:
-    """A signal, an update and Temporal's own cancel are decisions, with who and why as far as they say so."""
-    signal = event(3, "workflow_execution_signaled", signal_name="cancel", input=payloads(WISH))
+    """A signal, an update and Temporal's own cancel, with who and why as far as they say so."""
     request = {"input": {"name": "request_cancel", "args": payloads(WISH)}}
     update = event(
         4, "workflow_execution_update_accepted", protocol_instance_id="u", accepted_request=request
     )
     cancel = event(5, "workflow_execution_cancel_requested", cause="wrong customer")
-    assert told(signal, update, cancel) == [
-        ("decision", "cancel", {"arguments": [WISH], "by": "signal"}),
+    heard = memo(9, SignalOutcome(1, "cancel"), failure=BOOM)
+    assert told(signal(3), update, cancel, heard) == [
         ("decision", "request_cancel", {"arguments": [WISH], "by": "update"}),
+        ("decision", "cancel", {"arguments": [WISH], "by": "signal"}),
         ("decision", "cancel", {"by": "temporal", "reason": "wrong customer"}),
     ]
 
 
+def test_a_signal_stands_where_the_saga_says_what_became_of_it() -> None:
+    """Behind the memo's event and at no earlier place.
+
+    So that who follows the story misses none.
+    """
+    reader = Reader(decode)
+    assert list(reader.read(signal(3))) == []
+    assert [moment.name for moment in reader.signals.unheard()] == ["cancel"]
+    [heard] = reader.read(memo(9, SignalOutcome(1, "cancel", LATE)))
+    assert (heard.name, heard.ignored, heard.is_heard, heard.at) == ("cancel", LATE, True, NOW)
+    assert list(reader.read(memo(10, SignalOutcome(1, "cancel", LATE)))) == []
+    assert list(reader.signals.unheard()) == []
+
+
+def of_task(number: int, kind: str, **attributes: Any) -> HistoryEvent:
+    return event(number, kind, workflow_task_completed_event_id=5, **attributes)
+
+
+ROLLS_BACK = of_task(
+    6, "upsert_workflow_search_attributes", search_attributes=state("ROLLING_BACK")
+)
+TASK = event(5, "workflow_task_completed", scheduled_event_id=3)
+
+
+def test_a_signal_stands_before_what_the_task_did_that_heard_it() -> None:
+    """The memo is the last that a task writes; its signals get places at the task's beginning."""
+    refund = of_task(7, "activity_task_scheduled", activity_type={"name": "RefundPayment"})
+    heard = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
+    moments = project([signal(2), TASK, ROLLS_BACK, refund, heard], decode)
+    assert [(moment.name, moment.event) for moment in moments] == [
+        ("cancel", 5),
+        ("ROLLING_BACK", 6),
+        ("RefundPaymentCommand", 7),
+    ]
+
+
+def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
+    """What it did is told with the next event, or at the end."""
+    reader = Reader(decode)
+    for given in (signal(2), TASK, ROLLS_BACK):
+        assert list(reader.read(given)) == []
+    started = event(7, "workflow_task_scheduled", attempt=1)
+    assert [moment.name for moment in reader.read(started)] == ["ROLLING_BACK"]
+    names = [moment.name for moment in project([signal(2), TASK, ROLLS_BACK], decode)]
+    assert names == ["ROLLING_BACK", "cancel"]
+
+
+@pytest.mark.parametrize(
+    ("history", "outcomes"),
+    [
+        ([signal(3)], [("cancel", None, False)]),
+        ([signal(3), memo(9)], [("cancel", None, False)]),
+        ([signal(3), memo(9, SignalOutcome(1, "cancel"))], [("cancel", None, True)]),
+        (
+            [
+                *(signal(3, "retry_step"), signal(4), signal(5, "dance")),
+                memo(9, SignalOutcome(1, "retry_step", "not stuck"), SignalOutcome(2, "cancel")),
+                memo(10, SignalOutcome(2, "cancel"), SignalOutcome(3, "dance", "no such message")),
+            ],
+            [
+                ("retry_step", "not stuck", True),
+                ("cancel", None, True),
+                ("dance", "no such message", True),
+            ],
+        ),
+        (
+            [signal(3, "dance"), signal(4), memo(9, SignalOutcome(2, "cancel"))],
+            [("dance", "", True), ("cancel", None, True)],
+        ),
+    ],
+    ids=["not heard", "another memo", "taken", "three by two memos", "too many for the memo"],
+)
+def test_each_signal_is_known_by_its_number(
+    history: list[HistoryEvent], outcomes: list[tuple[str, str | None, bool]]
+) -> None:
+    """All names are counted together; one that came before those which are told was ignored."""
+    assert decisions(*history) == outcomes
+
+
+CANCEL = event(3, "workflow_execution_cancel_requested", cause="why")
+TOO_LATE = SignalOutcome(TEMPORALS_CANCEL, "cancel", LATE)
+
+
+@pytest.mark.parametrize(
+    ("history", "outcome"),
+    [
+        ([CANCEL], ("cancel", None, False)),
+        ([CANCEL, memo(9)], ("cancel", None, False)),
+        ([CANCEL, memo(9, failure=BOOM)], ("cancel", None, True)),
+        ([CANCEL, memo(9, TOO_LATE)], ("cancel", LATE, True)),
+        ([CANCEL, memo(9, TOO_LATE, failure=BOOM)], ("cancel", LATE, True)),
+        ([memo(2, failure=BOOM), CANCEL, memo(9, failure=BOOM)], ("cancel", None, False)),
+        ([memo(2, failure=BOOM), CANCEL, memo(9, TOO_LATE, failure=BOOM)], ("cancel", LATE, True)),
+    ],
+)
+def test_temporals_own_cancel_is_taken_by_the_rollback_that_it_begins(
+    history: list[HistoryEvent], outcome: tuple[str, str | None, bool]
+) -> None:
+    """It has no number; that it came too late the saga says, in a rollback as well."""
+    assert decisions(*history) == [outcome]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "workflow_execution_completed",
+        "workflow_execution_failed",
+        "workflow_execution_continued_as_new",
+    ],
+)
+def test_temporals_own_cancel_was_taken_where_nothing_says_that_it_was_too_late(end: str) -> None:
+    """The saga may complete all the same, if an earlier run had, and may go on in another run."""
+    assert decisions(CANCEL, event(9, end)) == [("cancel", None, True)]
+    assert decisions(CANCEL, memo(8, TOO_LATE), event(9, end)) == [("cancel", LATE, True)]
+    assert decisions(CANCEL, event(9, "workflow_execution_terminated")) == [("cancel", None, False)]
+
+
+def test_behind_a_gap_signals_are_numbered_by_the_next_memo() -> None:
+    """The last signal before a memo is the last that the memo tells; those in the gap are gone."""
+    reader = Reader(decode)
+    assert list(reader.read(signal(3, "lost"))) == []
+    reader.signals.skip()
+    assert list(reader.read(signal(900, "dance"))) == []
+    assert list(reader.read(signal(901))) == []
+    outcomes = (SignalOutcome(41, "dance", "no"), SignalOutcome(42, "cancel"))
+    heard = [(m.name, m.ignored) for m in reader.read(memo(905, *outcomes))]
+    assert heard == [("dance", "no"), ("cancel", None)]
+    assert list(reader.read(signal(910, "approve"))) == []
+    [approved] = reader.read(memo(912, *outcomes, SignalOutcome(43, "approve")))
+    assert approved.name == "approve"
+
+
+def test_a_run_that_goes_on_knows_that_it_rolls_back() -> None:
+    """The memo of the run before stands in the first event; its signals are none of this run."""
+    carried = SagaMemo(failure=BOOM, signals=(SignalOutcome(1, "approve"),)).to_json()
+    started = event(1, "workflow_execution_started", memo={"fields": {"saga": payload(carried)}})
+    assert decisions(started, CANCEL, memo(9, failure=BOOM)) == [("cancel", None, False)]
+    assert decisions(started, signal(3)) == [("cancel", None, False)]
+
+
 def test_an_update_is_told_after_a_reset_too() -> None:
-    """When a reset repeats an update, its request stands in an event of its own, and the decision is told with it."""
+    """An update that a reset repeats is read from the event in which its request stands."""
     request = {
         "meta": {"update_id": "u-1"},
         "input": {"name": "request_cancel", "args": payloads(WISH)},
@@ -211,7 +385,7 @@ def test_an_update_is_told_after_a_reset_too() -> None:
 
 
 def test_an_end_from_outside_is_told() -> None:
-    """When Temporal ends a run without compensation, by termination or by a timeout, the story says so."""
+    """When Temporal ends a run without compensation, by terminate or timeout, the story says so."""
     terminated = event(9, "workflow_execution_terminated", reason="by hand")
     timed_out = event(9, "workflow_execution_timed_out")
     assert told(terminated) == [

@@ -12,8 +12,9 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from application import chain
-from application.order_view import Run, view_of_run
+from application import chain, run_history
+from application.order_view import view_of_run
+from application.run import Run
 from application.runs import Runs
 from contracts import stubs
 from contracts.base import Command
@@ -31,9 +32,9 @@ from operations.up.temporal_server import MOST_SIGNALS
 from temporal_saga.policy import Policy
 from temporal_saga.testing import ENDED, Participants, Script
 from tests import temporal_server
-from tests.workflows import stage
+from tests.workflows import order_scripts
 from tests.workflows.operators import RETRY, SETTLE, until_stuck
-from tests.workflows.stories import DECISION, ORDER, obey, short, take_back, yes
+from tests.workflows.orders import DECISION, ORDER, obey, short, take_back, yes
 
 SHORT = 60
 """Events after which this server suggests to continue as new."""
@@ -63,21 +64,21 @@ async def short_histories() -> AsyncIterator[Client]:
 @pytest.fixture(scope="module")
 async def players(short_histories: Client) -> AsyncIterator[Participants]:
     """Order, payment and stock, on that server."""
-    async with stage.participants(short_histories) as playing:
+    async with order_scripts.participants(short_histories) as playing:
         yield playing
 
 
 @pytest.fixture
 async def patient_script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
     """One order's story, under the default policy."""
-    async with stage.script(short_histories, players, f"order-{next(NUMBERS)}") as story:
+    async with order_scripts.script(short_histories, players, f"order-{next(NUMBERS)}") as story:
         yield story
 
 
 @pytest.fixture
 async def script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
     """One order's story, which is stuck soon."""
-    async with stage.script(
+    async with order_scripts.script(
         short_histories, players, f"order-{next(NUMBERS)}", policy=SOON
     ) as story:
         yield story
@@ -417,7 +418,8 @@ async def test_a_look_tells_the_story_of_all_runs(
         await until_stuck(script)
         await flood_into_next_run(script)
         open_run = await look(short_histories, script)
-        assert (open_run.failure["reason"], open_run.started_at, open_run.state) == (
+        assert open_run.memo.failure is not None
+        assert (open_run.memo.failure.reason, open_run.started_at, open_run.state) == (
             "CANCELLED",
             placed_at,
             "ROLLBACK_STUCK",
@@ -431,7 +433,8 @@ async def test_a_look_tells_the_story_of_all_runs(
     await script.failed()
     assert len(script.runs) > 1
     whole = await look(short_histories, script)
-    assert (whole.started_at, whole.given, whole.failure["reason"]) == (
+    assert whole.memo.failure is not None
+    assert (whole.started_at, whole.given, whole.memo.failure.reason) == (
         placed_at,
         ORDER,
         "CANCELLED",
@@ -456,13 +459,13 @@ async def test_a_look_tells_the_story_of_all_runs(
     assert [moment.name for _, moment in followed] == [moment.name for moment in whole.moments]
     assert sorted({place for place, _ in followed}) == [place for place, _ in followed]
     monkeypatch.setattr(chain, "MOST_EVENTS", 20)
-    monkeypatch.setattr(chain, "FIRST_EVENTS", 15)
+    monkeypatch.setattr(run_history, "FIRST_EVENTS", 15)
     short = await look(short_histories, script)
     assert 1 <= [moment.name for moment in short.moments].count(chain.LEFT_OUT) <= 2
     assert short.moments[0].name == "PENDING"
     assert short.moments[-1].name == "FAILED"
     assert len(short.moments) < len(whole.moments)
-    assert (short.failure, short.started_at) == (whole.failure, placed_at)
+    assert (short.memo, short.started_at) == (whole.memo, placed_at)
 
 
 async def look(client: Client, script: Script) -> Run:

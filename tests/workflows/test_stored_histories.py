@@ -11,10 +11,11 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from temporal_saga.history import Moment, project
+from temporal_saga.history import project
+from temporal_saga.moment import Moment
+from tests.workflows.order_scripts import RUNNER
+from tests.workflows.orders import RECORDED
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
-from tests.workflows.stage import RUNNER
-from tests.workflows.stories import RECORDED
 from workflows.order import OrderSaga
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
@@ -73,8 +74,8 @@ TIMELINES = {
     "cancelled_by_temporal": [
         *REGISTERED,
         "command ProcessPaymentCommand",
-        "decision cancel",
         "event PaymentCompletedEvent",
+        "decision cancel",
         "state PAYMENT_COMPLETED",
         "state ROLLING_BACK",
         "command RefundPaymentCommand",

@@ -24,7 +24,7 @@ PIECES = 100
 WAIT_SECONDS = 30
 
 
-class Services:
+class RealParticipants:
     """Order, payment and stock, with one customer and one product."""
 
     def __init__(self, folder: Path) -> None:
