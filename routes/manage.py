@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from application.errors import NotPossible
 from contracts.base import ROWS, Currency, Identifier, Sku
+from contracts.money import CurrencyInUse
 from contracts.payment import (
     Deposit,
     MoneyDepositedEvent,
@@ -90,7 +91,7 @@ class WalletBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"currency": "GBP"}]})
 
-    currency: Currency
+    currency: CurrencyInUse
 
 
 class CustomerBody(WalletOpening):
