@@ -58,6 +58,7 @@ from routes.limits import Body, InFlight
 from routes.metrics import Metrics
 from routes.rate import Callers, Rate
 from routes.tokens import Tokens
+from routes.wire import Wire
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 from temporal_saga.identity import Identity, find_identity, identify
 
@@ -159,6 +160,7 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     app.add_middleware(
         Observed, instrumentations=[figures.observe], should_group_status_codes=False
     )
+    app.add_middleware(Wire)
 
 
 class Server(uvicorn.Server):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
@@ -19,6 +19,7 @@ from application.timeline import Teller
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppSagas, RequestCaller
+from routes.half_closed import STREAM
 from routes.orders import OrderId
 from routes.problems import documented
 
@@ -81,12 +82,15 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def found(order_id: OrderId, desk: AppSagas, last_event_id: LastEventId = None) -> OrderView:
+async def found(
+    request: Request, order_id: OrderId, desk: AppSagas, last_event_id: LastEventId = None
+) -> OrderView:
     """Return the order as it stands, before the stream begins: what is wrong is told as a problem.
 
     Raises:
         HTTPException: 204, the caller has heard the end.
     """
+    request.scope["state"][STREAM] = True
     view = await desk.view(order_id)
     if view.closed_at is not None and last_event_id == _closed_id(view):
         raise HTTPException(HTTPStatus.NO_CONTENT)
