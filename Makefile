@@ -76,19 +76,19 @@ shop: install ## products or customers into the running shop: FILE=path.csv, see
 	@exec $(BIN)/python -m operations.shop $${FILE:+"$$FILE"}
 
 ps: install ## how each part of the running system stands
-	@exec $(BIN)/python -m operations.up.parts ps
+	@exec $(BIN)/python -m operations.up.control ps
 
 stop: install ## stop one part of it: make stop PART=stock
-	@exec $(BIN)/python -m operations.up.parts stop $(PART)
+	@exec $(BIN)/python -m operations.up.control stop $(PART)
 
 start: install ## start it again
-	@exec $(BIN)/python -m operations.up.parts start $(PART)
+	@exec $(BIN)/python -m operations.up.control start $(PART)
 
 restart: install ## both
-	@exec $(BIN)/python -m operations.up.parts restart $(PART)
+	@exec $(BIN)/python -m operations.up.control restart $(PART)
 
 logs: install ## the last lines of its log, or of all; FOLLOW=1 goes on
-	@exec $(BIN)/python -m operations.up.parts logs $(PART) $(if $(FOLLOW),--follow)
+	@exec $(BIN)/python -m operations.up.control logs $(PART) $(if $(FOLLOW),--follow)
 
 demo: install ## a real day of orders through a stack of its own; DAY=path for another, DATA_DIR=path to keep it
 	@exec $(BIN)/python -m operations.demo $${DAY:+"$$DAY"}

@@ -22,6 +22,7 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import Settings, read_settings
 from contracts import stubs
+from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -41,22 +42,22 @@ PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts
 
 Activities = Sequence[Callable[..., Any]]
 
-PARTICIPANTS: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
+ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
         OrderActivities(
-            OrderService(
+            OrderService.open(
                 engine,
                 review_threshold_minor=settings.review_threshold_minor,
                 review_seconds=settings.review_seconds,
             )
         ).all
     ),
-    stubs.PAYMENT_QUEUE: lambda engine, _settings: PaymentActivities(PaymentService(engine)).all,
-    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService(engine)).all,
+    stubs.PAYMENT_QUEUE: lambda engine, _settings: (
+        PaymentActivities(PaymentService.open(engine)).all
+    ),
+    stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService.open(engine)).all,
 }
-"""How each participant serves from its database; its role is named like its task queue."""
-
-ROLES = ("orchestrator", *PARTICIPANTS)
+"""By participant: its activities, given its database."""
 
 
 class StillAtWork(Exception):
@@ -124,7 +125,7 @@ async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Ev
     """Run one role once its database answers, until `stop` is set."""
     worker = (
         orchestrator(watch.client, settings)
-        if role == "orchestrator"
+        if role == ORCHESTRATOR
         else await serve(role, watch, settings, stop)
     )
     if worker is None:
@@ -143,7 +144,7 @@ async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event
     database = engine.url.render_as_string(hide_password=True)
 
     def open_service() -> tuple[Activities, Identity]:
-        return PARTICIPANTS[role](engine, settings), identify(engine, role, database)
+        return ACTIVITIES[role](engine, settings), identify(engine, role, database)
 
     service = await wait_until_ready(
         f"{role}'s database {database}", partial(asyncio.to_thread, open_service), stop
@@ -166,7 +167,7 @@ async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event
 
 async def main(roles: Sequence[str], settings: Settings) -> None:
     """Run the roles until SIGTERM or SIGINT, and end this process."""
-    for role in PARTICIPANTS.keys() & set(roles):
+    for role in set(PARTICIPANTS) & set(roles):
         settings.shared_database_url(role)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -45,7 +45,7 @@ class PaymentActivities:
     @activity.defn(name="OpenWallets", no_thread_cancel_exception=True)
     def open_wallets(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet."""
-        return self._service.open(command)
+        return self._service.open_new(command)
 
     @activity.defn(name="DepositMoney", no_thread_cancel_exception=True)
     def deposit(self, command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:

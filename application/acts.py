@@ -1,4 +1,4 @@
-"""Telling a saga what a person decided, so that it is heard, or that whoever said it hears why not."""
+"""Sending a saga what a person decided: it takes the act, or the caller is told why not."""
 
 import asyncio
 import time
@@ -20,22 +20,22 @@ BETWEEN_RUNS_SECONDS = 0.1
 """An act that comes while one run of a saga ends and another begins is told again after this."""
 
 NO_MORE_UPDATES = "limit on the total number of distinct updates"
-"""What the server says once a run has taken as many as it may; the run goes on in another when it can."""
+"""The server's words once a run has taken its last; the saga goes on in another run."""
 
 ALREADY = "AlreadySo"
 """The type of a refusal that is none: what was asked for is so already."""
 
 
-class Telling:
-    """Tells one order's saga."""
+class ActSender:
+    """Sends acts to one order's saga."""
 
     def __init__(self, handle: WorkflowHandle[Any, Any], runs: Runs) -> None:
-        """Tell the saga of `handle`, and see in `runs` what became of it."""
+        """Send to the saga of `handle`, and see in `runs` what became of it."""
         self._handle = handle
         self._runs = runs
 
     async def act(self, update: str, decision: Decision, update_id: str) -> None:
-        """Let the saga take an act, by an update; by the signal of that act when it takes no more updates.
+        """Let the saga take an act, by an update; by a signal when it takes no more updates.
 
         Raises:
             NotPossible: the saga refuses, or is wedged.
@@ -66,13 +66,13 @@ class Telling:
             raise await self._silence() from error
         except WorkflowUpdateFailedError as error:
             cause = error.cause
-            kind, told = (
+            kind, message = (
                 (cause.type, cause.message)
                 if isinstance(cause, ApplicationError)
                 else (None, str(cause))
             )
             if kind != ALREADY:
-                raise NotPossible(told.removeprefix("ValueError: ")) from error
+                raise NotPossible(message.removeprefix("ValueError: ")) from error
 
     async def _signal(self, act: str, decision: Decision) -> None:
         """Send the signal, and see in the story whether it came to something.

@@ -8,9 +8,12 @@ T = TypeVar("T")
 
 
 class Shared(Generic[T]):
-    """Reads streams by their names: each once for all who listen at the same time, and no longer than anybody does.
+    """Reads streams by their names, each once for all who listen to it at the same time.
 
-    Every listener hears the whole stream, from its beginning; all that was read of it is kept as long as it is read.
+    A stream is read no longer than anybody listens.
+
+    Every listener hears the whole stream, from its beginning; all that was read of it is kept as
+    long as it is read.
     """
 
     def __init__(self, read: Callable[[str], AsyncIterator[T]]) -> None:
@@ -28,13 +31,13 @@ class Shared(Generic[T]):
         if reading is None or reading.over:
             reading = self._readings[name] = _Reading(self._read(name))
         reading.listeners += 1
-        heard = 0
+        position = 0
         try:
             while True:
                 news = reading.news
-                while heard < len(reading.items):
-                    yield reading.items[heard]
-                    heard += 1
+                while position < len(reading.items):
+                    yield reading.items[position]
+                    position += 1
                 if reading.over:
                     break
                 await news.wait()

@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverse
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
-from contracts.stubs import is_event
+from contracts.steps import is_event
 from temporal_saga.history import Moment, Reader, Try
 
 MOST_EVENTS = 8_000

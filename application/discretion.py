@@ -1,4 +1,4 @@
-"""What a customer's own token is shown of an order: how it stands, and nothing of who runs the shop or how."""
+"""What a customer's own token is shown of an order: nothing of who runs the shop or how."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -15,10 +15,12 @@ AS_THEY_ARE = frozenset(
         *("lines", "line_count", "placed_at", "closed_at", "needs_attention"),
     }
 )
-"""Fields of an order that customers see; of any other, but for those below, they see its default."""
+"""Fields of an order that customers see; of any other, but for those below, they see its
+default."""
 
 TOLD = frozenset({"state", "command", "event"})
-"""Kinds of entries that customers are told; decisions and notes are words of those who run the shop."""
+"""Kinds of entries that customers are told; decisions and notes are words of those who run the
+shop."""
 
 
 SETTLED = "what had been charged was put right by hand"
@@ -26,20 +28,20 @@ SETTLED = "what had been charged was put right by hand"
 
 
 def for_customer(order: Shown) -> Shown:
-    """Return an order without operators' names and words, balances, stock levels and links inside."""
-    shown: dict[str, Any] = {
+    """Return an order without operators' words, balances, stock levels and internal links."""
+    fields: dict[str, Any] = {
         name: field.get_default(call_default_factory=True)
         for name, field in type(order).model_fields.items()
         if name not in AS_THEY_ARE
     }
-    shown["failure"] = order.failure and _failure(order.failure)
-    shown["compensations"] = tuple(map(_compensation, order.compensations))
-    shown["links"] = order.links.model_copy(update={"temporal": None})
+    fields["failure"] = order.failure and _failure(order.failure)
+    fields["compensations"] = tuple(map(_compensation, order.compensations))
+    fields["links"] = order.links.model_copy(update={"temporal": None})
     if isinstance(order, OrderView):
-        told = map(entry_for_customer, order.timeline)
-        shown["refund"] = order.refund and _refund(order.refund, order.compensations)
-        shown["timeline"] = tuple(entry for entry in told if entry is not None)
-    return order.model_copy(update=shown)
+        entries = map(entry_for_customer, order.timeline)
+        fields["refund"] = order.refund and _refund(order.refund, order.compensations)
+        fields["timeline"] = tuple(entry for entry in entries if entry is not None)
+    return order.model_copy(update=fields)
 
 
 def entry_for_customer(entry: TimelineEntry) -> TimelineEntry | None:

@@ -1,4 +1,4 @@
-"""Why a caller gets no answer; `str()` of an error is the sentence that callers of any protocol are told.
+"""Why a caller gets no answer; `str()` of an error is the sentence that callers are told.
 
 ServiceError
 ├── NotFound
@@ -14,7 +14,8 @@ ServiceError
     ├── Away
     │   └── NoWorkerAnswered
     ├── Busy
-    └── NotAllowed
+    ├── NotAllowed
+    └── PerhapsPlaced
 """
 
 from collections.abc import Mapping
@@ -62,9 +63,9 @@ class SagaWedged(NotPossible):
 
     def __init__(self) -> None:
         super().__init__(
-            "the order's saga is wedged: its code fails at every try, or hangs, so it hears nobody. "
-            "Nothing is lost; it goes on by itself once a corrected orchestrator runs, and then "
-            "takes this act, so say it again then"
+            "the order's saga is wedged: its code fails at every try, or hangs, so it hears "
+            "nobody. Nothing is lost; it goes on by itself once a corrected orchestrator runs, "
+            "and then takes this act, so say it again then"
         )
 
 
@@ -131,3 +132,12 @@ class Busy(NotNow):
 
 class NotAllowed(NotNow):
     """Temporal does not let us in; the sentence says what is missing."""
+
+
+class PerhapsPlaced(NotNow):
+    """Somebody gave no answer, and the order may have been placed all the same."""
+
+    def __init__(self, order_id: str, cause: NotNow) -> None:
+        """Keep the id that the order would have: placing it again shall be no other order."""
+        super().__init__(f"{cause}; the order may have been placed")
+        self.order_id = order_id

@@ -340,21 +340,22 @@ def _compensations(run: Run) -> tuple[Compensation, ...]:
     answers = {moment.command: moment for moment in run.moments if moment.kind == "event"}
     found = []
     for step in reversed(STEPS):
-        refused = step.command in answers and answers[step.command].name == step.refusal
+        if step.compensation is None:
+            continue
+        back = step.compensation.command
+        refusal = step.refusal and step.refusal.__name__
+        refused = step.command in answers and answers[step.command].name == refusal
         settled = next(
             (settlement for _, entry in told if (settlement := _settlement(step.name, entry))), None
         )
         taken_back = (
-            step is STEPS[0]
-            or step.compensation in sent
-            or (step.command in sent and not refused)
-            or settled
+            step is STEPS[0] or back in sent or (step.command in sent and not refused) or settled
         )
-        if step.compensation is None or not taken_back:
+        if not taken_back:
             continue
-        if run.state is SagaState.FAILED and step.compensation not in sent and settled is None:
+        if run.state is SagaState.FAILED and back not in sent and settled is None:
             continue  # a start that names no order has no record to cancel
-        found.append(_compensation(step.name, step.compensation, told))
+        found.append(_compensation(step.name, back, told))
     return tuple(found)
 
 

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from application.errors import Busy, NotNow
-from application.order_list import MOST_ON_A_PAGE, Asked, Lists
+from application.order_list import OrderLists
+from application.order_query import MOST_ON_A_PAGE, ListQuery
 from application.order_view import STATUS
 from application.runs import ADDITION_LIMIT
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
 from contracts.states import OrderStatus, SagaState
 from contracts.views import AttentionCause, AttentionFigures, Overview
-from participants.order.service import OrderService
+from participants.order.reads import OrderReads
 
 FRESH_SECONDS = 5
 """Figures of all orders may be as old as this, however many ask for them."""
@@ -43,11 +44,17 @@ class _Recorded:
 class Overviews:
     """Counts all orders for whoever may see them all, and a customer's own by looking at those."""
 
-    def __init__(self, visibility: Visibility, watch: Watch, orders: OrderService) -> None:
-        """Count what runs by `visibility`, what is closed by the record, and what needs a person as `watch` sees it."""
+    def __init__(
+        self, visibility: Visibility, watch: Watch, records: OrderReads, lists: OrderLists
+    ) -> None:
+        """Count what runs by `visibility`, what is closed by `records`, needs as `watch` sees them.
+
+        Of a customer's own orders, count what `lists` show.
+        """
         self._visibility = visibility
         self._watch = watch
-        self._orders = orders
+        self._records = records
+        self._lists = lists
         self._recorded: _Recorded | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
@@ -60,30 +67,34 @@ class Overviews:
         """
         recorded = await self._on_record()
         try:
-            seen = await self._watch.seen()
+            needs = await self._watch.needs()
             running: dict[SagaState, int] = {
-                state: await self._running(state) + len(seen.left_open(state))
+                state: await self._running(state) + len(needs.left_open(state))
                 for state in OPEN_STATES
             }
         except NotNow as error:
             return _overview(recorded, None, NOT_KNOWN, _why(error))
-        at_stake = await asyncio.to_thread(self._orders.totals, seen.needs.keys())
+        at_stake = await asyncio.to_thread(self._records.totals, needs.by_order.keys())
         attention = AttentionFigures(
-            count=seen.count, by_cause=seen.counts, since=seen.since, at_stake_minor=at_stake
+            count=needs.count, by_cause=needs.counts, since=needs.since, at_stake_minor=at_stake
         )
-        return _overview(recorded, running, attention, seen.warning(), seen.at)
+        return _overview(recorded, running, attention, needs.warning(), needs.at)
 
-    async def read_of(self, customer_id: str, lists: Lists) -> Overview:
-        """Return the figures of one customer's orders, from the lists that this customer sees.
+    async def read_of(self, customer_id: str) -> Overview:
+        """Return the figures of one customer's orders, from the lists that they see.
 
         Raises:
             Exception: as in `read`.
         """
-        statuses, reasons = await asyncio.to_thread(self._orders.figures, customer_id)
+        statuses, reasons = await asyncio.to_thread(self._records.figures, customer_id)
         recorded = _Recorded(statuses, reasons)
         try:
-            unfinished = await lists.page(Asked(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE))
-            needing = await lists.page(Asked(needs_attention=True, limit=MOST_ON_A_PAGE))
+            unfinished = await self._lists.page(
+                ListQuery(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE), customer_id
+            )
+            needing = await self._lists.page(
+                ListQuery(needs_attention=True, limit=MOST_ON_A_PAGE), customer_id
+            )
         except NotNow as error:
             return _overview(recorded, None, NOT_KNOWN, _why(error))
         if unfinished.next or needing.next:
@@ -101,7 +112,7 @@ class Overviews:
                 default=None,
             ),
             at_stake_minor=await asyncio.to_thread(
-                self._orders.totals, [order.order_id for order in needing.orders], customer_id
+                self._records.totals, [order.order_id for order in needing.orders], customer_id
             ),
         )
         running = Counter(order.state for order in unfinished.orders)
@@ -110,17 +121,17 @@ class Overviews:
         )
 
     async def _running(self, state: SagaState) -> int:
-        counted = await self._visibility.count(
+        counts = await self._visibility.count(
             in_state(state), ADDITION_LIMIT, fresh_seconds=FRESH_SECONDS
         )
-        return counted.get(RUNNING, 0)
+        return counts.get(RUNNING, 0)
 
     async def _on_record(self) -> _Recorded:
         """Return what was read a moment ago, or read it, once for all who ask."""
         async with self._reading:
             if self._recorded is None or monotonic() - self._read_at >= FRESH_SECONDS:
                 began = monotonic()
-                self._recorded = _Recorded(*await asyncio.to_thread(self._orders.figures))
+                self._recorded = _Recorded(*await asyncio.to_thread(self._records.figures))
                 self._read_at = began
             return self._recorded
 
@@ -137,7 +148,7 @@ def _overview(
     warning: str | None,
     at: datetime | None = None,
 ) -> Overview:
-    """Put figures together; `running` are the open orders by state, None when nobody knows how they stand."""
+    """Put figures together; `running` are the open orders by state, None when it is not known."""
     closed = {state: recorded.statuses[status] for state, status in STATUS.items()}
     states = {
         state: None

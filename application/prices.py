@@ -11,39 +11,45 @@ from contracts.placing import PlaceOrder
 Rule = Literal["caller", "at_least_list", "list"]
 
 
-async def check(
-    order: PlaceOrder, rule: Rule, shop: Shop, is_placed: Callable[[], Awaitable[bool]]
-) -> None:
-    """Find the prices of an order right by the rule; one that was placed already keeps its own.
+class PriceRule:
+    """Finds the prices of orders right or wrong."""
 
-    Raises:
-        PricesWrong: a line's price is not what the rule says.
-        NotNow: list prices are to decide, and cannot be read.
-    """
-    if rule == "caller":
-        return
-    try:
-        prices = await shop.list_prices({line.sku for line in order.lines}, order.currency)
-    except NotNow:
-        if await is_placed():
+    def __init__(self, rule: Rule, shop: Shop) -> None:
+        """Apply `rule` to the list prices of `shop`."""
+        self._rule = rule
+        self._shop = shop
+
+    async def check(self, order: PlaceOrder, is_placed: Callable[[], Awaitable[bool]]) -> None:
+        """Find the prices of an order right; one that was placed already keeps its own.
+
+        Raises:
+            PricesWrong: a line's price is not what the rule says.
+            NotNow: list prices are to decide, and cannot be read.
+        """
+        if self._rule == "caller":
             return
-        raise
-    wrong = _wrong(order, rule, prices)
-    if wrong and not await is_placed():
-        raise PricesWrong(wrong)
+        skus = {line.sku for line in order.lines}
+        try:
+            list_prices = await self._shop.list_prices(skus, order.currency)
+        except NotNow:
+            if await is_placed():
+                return
+            raise
+        wrong = self._wrong(order, list_prices)
+        if wrong and not await is_placed():
+            raise PricesWrong(wrong)
 
-
-def _wrong(order: PlaceOrder, rule: Rule, prices: Mapping[str, int]) -> dict[int, str]:
-    """Return what is wrong with the price of each line, by its number from 0."""
-    wrong = {}
-    for number, line in enumerate(order.lines):
-        listed = prices.get(line.sku)
-        offered = line.unit_price_minor
-        if listed is None:
-            wrong[number] = f"{line.sku} has no list price in {order.currency}"
-        elif offered < listed or (rule == "list" and offered != listed):
-            wrong[number] = (
-                f"{money(offered, order.currency)} is offered, "
-                f"the list price is {money(listed, order.currency)}"
-            )
-    return wrong
+    def _wrong(self, order: PlaceOrder, list_prices: Mapping[str, int]) -> dict[int, str]:
+        """Return what is wrong with the price of each line, by its number from 0."""
+        wrong = {}
+        for number, line in enumerate(order.lines):
+            listed = list_prices.get(line.sku)
+            offered = line.unit_price_minor
+            if listed is None:
+                wrong[number] = f"{line.sku} has no list price in {order.currency}"
+            elif offered < listed or (self._rule == "list" and offered != listed):
+                wrong[number] = (
+                    f"{money(offered, order.currency)} is offered, "
+                    f"the list price is {money(listed, order.currency)}"
+                )
+        return wrong

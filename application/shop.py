@@ -6,19 +6,17 @@ Temporal, and its fence takes once.
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from datetime import timedelta
-from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import uuid4
 
 from temporalio.client import ActivityFailureError, Client
 from temporalio.common import RetryPolicy
 
 from application.caller import Caller
-from application.errors import Away, KeyReused, NotFound, NotNow, NotPossible, ServiceError
+from application.errors import Away, KeyReused, NotFound, NotPossible, ServiceError
+from application.lookups import Lookups, Reads
 from application.runs import ANSWER_LIMIT, temporal
 from contracts import stubs
 from contracts.base import digest
@@ -40,31 +38,11 @@ from contracts.stock import (
     StockMovementRefusedEvent,
     StockView,
 )
-from temporal_saga.reader import ReaderCheck
-from temporal_saga.registry import Database, ForeignDatabase
-
-LOG = logging.getLogger("api")
-
-LOOKS_AT_ONCE = 4
-"""Into one database, by one API process: one that hangs holds up those who ask for it alone."""
 
 FIRST_PAUSE = timedelta(milliseconds=100)
 
-T = TypeVar("T")
-
 Refusal = StockMovementRefusedEvent | DepositRefusedEvent
 NO_SUCH_THING = frozenset({"UNKNOWN_SKU", "UNKNOWN_CUSTOMER"})
-
-
-class Reads(Protocol):
-    """Read functions of one participant, over a database opened for reading."""
-
-    @property
-    def where(self) -> str:
-        """The database's URL, without a password."""
-
-    def identity(self) -> Database | None:
-        """Return which database it is; None when no worker has given it an identity yet."""
 
 
 class Products(Reads, Protocol):
@@ -99,20 +77,13 @@ class Shop:
         `failures` is what a look raises while a database does not answer.
         """
         self.client = client
-        self._products = products
-        self._wallets = wallets
-        self._failures: tuple[type[Exception], ...] = (TimeoutError, *failures)
-        names = (stubs.STOCK_QUEUE, stubs.PAYMENT_QUEUE)
-        self._threads = {name: ThreadPoolExecutor(LOOKS_AT_ONCE, name) for name in names}
-        self._checks = {
-            name: ReaderCheck(name, reads.where, partial(self._read, name, reads.identity))
-            for name, reads in ((stubs.STOCK_QUEUE, products), (stubs.PAYMENT_QUEUE, wallets))
-        }
+        self._stock = Lookups(stubs.STOCK_QUEUE, products, failures)
+        self._payment = Lookups(stubs.PAYMENT_QUEUE, wallets, failures)
 
     def close(self) -> None:
         """Begin no further look."""
-        for threads in self._threads.values():
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._stock.close()
+        self._payment.close()
 
     async def product(self, sku: str) -> StockView:
         """Return a product.
@@ -121,7 +92,7 @@ class Shop:
             NotFound: there is none.
             NotNow: the stock service's database gives no answer.
         """
-        found = await self._look(stubs.STOCK_QUEUE, lambda: self._products.product(sku))
+        found = await self._stock.read(self.client, lambda reads: reads.product(sku))
         if found is None:
             raise NotFound.of(f"product {sku}")
         return found
@@ -133,8 +104,8 @@ class Shop:
             NotNow: the stock service's database gives no answer.
         """
         distinct = set(skus)
-        return await self._look(
-            stubs.STOCK_QUEUE, lambda: self._products.list_prices(distinct, currency)
+        return await self._stock.read(
+            self.client, lambda reads: reads.list_prices(distinct, currency)
         )
 
     async def wallet(self, customer_id: str) -> WalletView:
@@ -144,7 +115,7 @@ class Shop:
             NotFound: there is none.
             NotNow: the payment service's database gives no answer.
         """
-        found = await self._look(stubs.PAYMENT_QUEUE, lambda: self._wallets.wallet(customer_id))
+        found = await self._payment.read(self.client, lambda reads: reads.wallet(customer_id))
         if found is None:
             raise NotFound.of(f"customer {customer_id}")
         return found
@@ -191,6 +162,19 @@ class Shop:
         )
         return event
 
+    async def open_wallet(self, customer_id: str, currency: str) -> WalletView:
+        """Open one wallet, and return it; one that is open in this currency stays as it is.
+
+        Raises:
+            NotPossible: it is open in another currency.
+            NotNow: the payment service or its database gives no answer; repeating is safe.
+        """
+        opening = WalletOpening(customer_id=customer_id, currency=currency)
+        event = await self.open_wallets((opening,))
+        if other := event.in_other_currency.get(customer_id):
+            raise NotPossible(f"the wallet of {customer_id} is in {other}, and stays so")
+        return await self.wallet(customer_id)
+
     async def deposit(self, caller: Caller, key: str, **deposit: Any) -> MoneyDepositedEvent:
         """Put money into a wallet; what one caller says again under the same key moves once.
 
@@ -208,24 +192,6 @@ class Shop:
         if isinstance(event, DepositRefusedEvent):
             raise _refused(event)
         return event
-
-    async def _look(self, participant: str, read: Callable[[], T]) -> T:
-        """Read from a participant's own database, within the time that a caller is given."""
-        try:
-            async with asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                await self._checks[participant].check(self.client)
-                return await self._read(participant, read)
-        except ForeignDatabase as error:
-            LOG.warning("%s", error)
-            raise NotNow(str(error)) from error
-        except self._failures as error:
-            why = " ".join(str(error.__cause__ or error).split()) or "not in time"
-            LOG.warning("the %s service's database gives no answer: %s", participant, why)
-            raise Away(f"the {participant} service's database") from error
-
-    async def _read(self, participant: str, read: Callable[[], T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads[participant], read)
 
     async def _send(self, participant: str, activity: Any, command: Any) -> Any:
         """Have a participant's worker obey a command, by a standalone activity on its queue."""

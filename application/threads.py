@@ -1,4 +1,7 @@
-"""Threads for work that may hang: whoever waits for one of them is answered within a limit, whatever becomes of the work."""
+"""Threads for work that may hang.
+
+Whoever waits for one of them is answered within a limit, whatever becomes of the work.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +10,8 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 MOST_AT_ONCE = 20
-"""As many as the order database gives connections; a request that finds all of them at work waits for one."""
+"""As many as the order database gives connections; a request that finds all of them at work waits
+for one."""
 
 ANSWER_SECONDS = 8
 """A thread's answer is waited for this long, the wait for the thread included."""
@@ -22,9 +26,9 @@ class NoAnswerInTime(TimeoutError):
 class Threads(ThreadPoolExecutor):
     """A bounded number of threads, each of whose answers is given up after a limit.
 
-    Work that is given up before it began is never begun. Of that under way nothing can be said: a thread cannot be ended, so the
-    database's own limits see to it that it comes back; should it not, as on a disk that hangs, its place is lost and the others
-    answer on.
+    Work that is given up before it began is never begun. Of that under way nothing can be said: a
+    thread cannot be ended, so the database's own limits see to it that it comes back; should it
+    not, as on a disk that hangs, its place is lost and the others answer on.
     """
 
     def __init__(self, most: int = MOST_AT_ONCE, seconds: float = ANSWER_SECONDS) -> None:
@@ -33,7 +37,10 @@ class Threads(ThreadPoolExecutor):
         self._seconds = seconds
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Have `fn` called, as the running event loop wants it; the future raises `NoAnswerInTime` once that takes too long."""
+        """Have `fn` called, as the running event loop wants it.
+
+        The future raises `NoAnswerInTime` once that takes too long.
+        """
         loop, answer = asyncio.get_running_loop(), Future[T]()
         work = super().submit(fn, *args, **kwargs)
         limit = loop.call_later(
@@ -46,7 +53,7 @@ class Threads(ThreadPoolExecutor):
                 _tell(answer, None if error else work.result(), error)
 
         def answered(_answer: "Future[T]") -> None:
-            work.cancel()  # which does nothing unless it has not begun, and nobody waits for it any more
+            work.cancel()  # nobody waits for it: if it has not begun, it never will
             with suppress(RuntimeError):  # the loop is closed: it was the last answer of all
                 loop.call_soon_threadsafe(limit.cancel)
 
@@ -54,8 +61,13 @@ class Threads(ThreadPoolExecutor):
         work.add_done_callback(done)
         return answer
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT002  # as its parent
-        """Let go of the threads; one that hangs is not waited for, or the process would hang with it."""
+    def shutdown(
+        self,
+        wait: bool = True,  # noqa: ARG002, FBT002  # as its parent
+        *,
+        cancel_futures: bool = False,  # noqa: ARG002  # as its parent
+    ) -> None:
+        """Let go of the threads; waiting for one that hangs would hang the process."""
         super().shutdown(wait=False, cancel_futures=True)
 
 

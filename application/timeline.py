@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.decisions import ACTS, Decision, StepDecision, act_of
 from contracts.states import SagaState
-from contracts.steps import STEPS
+from contracts.steps import STEPS, STUCK_AT
 from contracts.text import ON_RECORD
 from contracts.views import TimelineEntry
 from temporal_saga.history import RESET, Moment
@@ -20,9 +20,6 @@ CLOSING = frozenset(
 FIRST = STEPS[0]
 NEVER = -1
 """The number of no event."""
-
-STUCK_AT = {step.compensation or step.command: step.name for step in STEPS}
-"""By the command that must be obeyed: the step that is stuck while it keeps failing."""
 
 
 def tell(moments: Iterable[Moment]) -> tuple[TimelineEntry, ...]:
@@ -112,7 +109,7 @@ class Teller:
         for step in STEPS:
             if step.name == name:
                 self._last_sent |= dict.fromkeys(
-                    filter(None, (step.command, step.compensation)), NEVER
+                    (activity.command for activity in step.activities), NEVER
                 )
 
     def _why_not(self, name: str, decision: Decision) -> str | None:

@@ -18,15 +18,14 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.order_view import Run
 from application.runs import temporal
+from application.shared_answers import SharedAnswers
 from contracts.ids import order_id_of
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
 
 FRESH_SECONDS = 1
-"""One question is asked once in so long, however many want to know; visibility lags as much anyway."""
-
-OLDEST_SECONDS = 10
-"""No answer is kept for longer, whoever may still want it."""
+"""One question is asked once in so long, however many want to know; visibility lags as much
+anyway."""
 
 AGAIN_SECONDS = 0.25
 """Temporal counts calls by the second, so one that came too often is tried again soon."""
@@ -45,27 +44,20 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Found:
-    """Runs by the orders they are about, of each order the last; and whether these are all there are."""
+class SagaRuns:
+    """The last run of each order's saga that a query finds.
 
-    runs: dict[str, Run]
+    Args:
+        by_order: the runs by their orders.
+        complete: whether these are all that there are.
+    """
+
+    by_order: dict[str, Run]
     complete: bool
 
 
-@dataclass(frozen=True)
-class _Answer:
-    task: "asyncio.Task[Any]"
-    asked_at: float
-
-    def serves(self, fresh_seconds: float) -> bool:
-        """Tell whether this is good enough for somebody who asks now: under way, or not too old; never an error of before."""
-        if not self.task.done():
-            return True
-        return self.task.exception() is None and monotonic() - self.asked_at < fresh_seconds
-
-
 class Visibility:
-    """Asks for many sagas' runs by query, each question once for all who ask at about the same time.
+    """Asks for many sagas' runs by query, once for all who ask at about the same time.
 
     Queries are ours: they never hold what a request says, but for ids that are on record.
     """
@@ -73,9 +65,9 @@ class Visibility:
     def __init__(self, client: Client) -> None:
         """Ask Temporal through `client`."""
         self._client = client
-        self._answers: dict[str, _Answer] = {}
+        self._answers = SharedAnswers()
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> Found:
+    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
         """Return the last of each order's runs that a query finds, without their stories.
 
         Args:
@@ -87,7 +79,7 @@ class Visibility:
             NotNow: Temporal is away, or has no time for it.
         """
 
-        async def read() -> Found:
+        async def read() -> SagaRuns:
             found: list[tuple[str, Run]] = []
             complete = True
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
@@ -101,7 +93,7 @@ class Visibility:
                     break
             # An order's runs follow one another, so the last one is the last to close.
             found.sort(key=lambda run: run[1].closed_at or STILL_OPEN)
-            return Found(dict(found), complete)
+            return SagaRuns(dict(found), complete)
 
         return await self._once(f"runs {which}", limit, read)
 
@@ -139,8 +131,8 @@ class Visibility:
         ask = self._client.workflow_service.count_workflow_executions
 
         async def read() -> dict[str, int]:
-            counted = await _patiently(ask, request, monotonic() + limit.total_seconds())
-            return {json.loads(group.group_values[0].data): group.count for group in counted.groups}
+            answer = await _patiently(ask, request, monotonic() + limit.total_seconds())
+            return {json.loads(group.group_values[0].data): group.count for group in answer.groups}
 
         return await self._once(f"count {which}", limit, read, fresh_seconds)
 
@@ -164,37 +156,30 @@ class Visibility:
         ask: Callable[[], Awaitable[T]],
         fresh_seconds: float = FRESH_SECONDS,
     ) -> T:
-        """Return the answer to a question that may be under way, or was answered just now, for somebody else."""
+        """Return the answer to a question, which may be asked for somebody else already."""
 
         async def answer() -> T:
             async with temporal(limit):
                 return await ask()
 
-        known = self._answers.get(question)
-        if known is None or not known.serves(fresh_seconds):
-            self._forget()
-            known = self._answers[question] = _Answer(asyncio.create_task(answer()), monotonic())
-            known.task.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(known.task)  # whoever goes away leaves it to the others
-
-    def _forget(self) -> None:
-        """Let go of what is too old for anybody."""
-        oldest = monotonic() - OLDEST_SECONDS
-        self._answers = {
-            question: answer
-            for question, answer in self._answers.items()
-            if not answer.task.done() or answer.asked_at > oldest
-        }
+        return await self._answers.get(question, answer, fresh_seconds)
 
 
 def in_state(state: SagaState) -> str:
-    """Return the query for sagas that run and show a state; before they show one of their own it is PENDING."""
-    shown = f'SagaState = "{state}"'
-    return f'ExecutionStatus = "Running" AND {f"({shown} OR SagaState IS NULL)" if state is SagaState.PENDING else shown}'
+    """Return the query for sagas that run and show a state.
+
+    Before they show one of their own it is PENDING.
+    """
+    shows = f'SagaState = "{state}"'
+    if state is SagaState.PENDING:
+        shows = f"({shows} OR SagaState IS NULL)"
+    return f'ExecutionStatus = "Running" AND {shows}'
 
 
 async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: float) -> Any:
-    """Ask, and again as long as there is time where Temporal says that it is asked too often; once where it is away.
+    """Ask, and again while there is time where Temporal says that it is asked too often.
+
+    Where it is away, ask once more.
 
     Not left to the SDK, which pauses for seconds, and then tells the one no longer from the other.
     """
@@ -235,14 +220,17 @@ def _from_visibility(info: WorkflowExecutionInfo) -> Run:
     )
 
 
-def _time(given: Any) -> datetime:
+def _time(timestamp: Any) -> datetime:
     """Return a protobuf timestamp as a time."""
-    at: datetime = given.ToDatetime(tzinfo=UTC)
+    at: datetime = timestamp.ToDatetime(tzinfo=UTC)
     return at
 
 
 def _order_id(info: WorkflowExecutionInfo) -> str | None:
-    """Return the order that a run is about; None when somebody started it under an id that names none."""
+    """Return the order that a run is about.
+
+    None when somebody started it under an id that names none.
+    """
     try:
         return order_id_of(info.execution.workflow_id)
     except ValueError:

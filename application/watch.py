@@ -1,15 +1,15 @@
 """Which orders need a person, and why: the one place that view, list, figure and overview ask.
 
-It compares two memories. Temporal's visibility knows the sagas that say that they are stuck, those whose code fails, and those
-that were ended from outside; but it forgets. The order service's record never does: an order that is open there and has no saga
-that runs was left open, whoever ended that saga, and however long ago.
+It compares two memories. Temporal's visibility knows the sagas that say that they are stuck, those
+whose code fails, and those that were ended from outside; but it forgets. The order service's record
+never does: an order that is open there and has no saga that runs was left open, whoever ended that
+saga, and however long ago.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -17,12 +17,13 @@ from temporalio.client import WorkflowExecutionStatus
 
 from application.attention import left_open, stuck, wedged
 from application.errors import Away, Busy
+from application.needs import Need, Needs
 from application.order_view import Run
 from application.runs import Runs, temporal
 from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
-from participants.order.service import OrderService
+from participants.order.reads import OrderReads
 
 GRACE = timedelta(seconds=30)
 """An order that was placed just now may be on record before visibility knows its saga."""
@@ -31,13 +32,11 @@ LOOK_SECONDS = 60
 """A look that takes longer than this is given up."""
 
 EVERY_SECONDS = 2
-"""Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a look that takes long is rare."""
+"""Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a
+look that takes long is rare."""
 
 WAIT_SECONDS = 1.5
 """Whoever asks waits so long for a look, and is then told what the last one saw."""
-
-TOLD_SECONDS = 20
-"""What was seen longer ago than this is told with its age."""
 
 OLDEST_SECONDS = 60
 """What was seen longer ago than this is not known any more."""
@@ -46,9 +45,10 @@ MOST_COMPARED = 50_000
 MOST_RUNNING = 100_000
 """So many open orders, of them the oldest, are compared with so many sagas that run."""
 
-MOST_ASKED = 500
+MOST_IN_DOUBT = 500
 AT_ONCE = 20
-"""So many runs that visibility says nothing of are asked for in one look, and so many at a time; the rest in the next."""
+"""So many runs that visibility says nothing of are asked for in one look, and so many at a time;
+the rest in the next."""
 
 STUCK = 'NeedsAttention = true AND ExecutionStatus = "Running"'
 WEDGED = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
@@ -59,81 +59,27 @@ ENDED_EARLY = (
 )
 
 
-@dataclass(frozen=True)
-class Need:
-    """An order's need of a person, and the last of its saga that is known, if anything is."""
-
-    attention: Attention
-    run: Run | None
-
-    def since(self, at: datetime | None) -> "Need":
-        """Return the same need with the time since when, if that is known."""
-        return (
-            self
-            if at is None
-            else replace(self, attention=self.attention.model_copy(update={"since": at}))
-        )
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What one look saw: needs by order, `counts` by cause, and when that was, in UTC and by the clock that never goes back."""
-
-    needs: Mapping[str, Need]
-    counts: Mapping[AttentionCause, int]
-    at: datetime
-    looked_at: float
-
-    @property
-    def count(self) -> int:
-        """How many orders need a person."""
-        return sum(self.counts.values())
-
-    @property
-    def since(self) -> datetime | None:
-        """The longest that one has needed a person, as far as that is known."""
-        return min(
-            (need.attention.since for need in self.needs.values() if need.attention.since),
-            default=None,
-        )
-
-    def left_open(self, state: SagaState) -> dict[str, Need]:
-        """Return the orders on which nobody works any more, and whose sagas showed this state last."""
-        return {
-            order_id: need
-            for order_id, need in self.needs.items()
-            if need.attention.cause is AttentionCause.LEFT_OPEN
-            and (need.run.state if need.run else SagaState.PENDING) is state
-        }
-
-    def warning(self) -> str | None:
-        """Return in words that this was seen a while ago, if it was."""
-        age = monotonic() - self.looked_at
-        return (
-            f"Temporal is slow to answer: what needs attention is as it was {age:.0f} s ago"
-            if age > TOLD_SECONDS
-            else None
-        )
-
-
 class Watch:
-    """Looks when somebody asks, and not more often than it must; what it has seen is kept in memory alone."""
+    """Looks when somebody asks, and not more often than it must.
 
-    def __init__(self, runs: Runs, visibility: Visibility, orders: OrderService) -> None:
-        """Compare what `visibility` knows with the record of `orders`; ask for the runs of what is in doubt."""
+    It keeps the last look in memory.
+    """
+
+    def __init__(self, runs: Runs, visibility: Visibility, records: OrderReads) -> None:
+        """Compare `visibility` with `records`; ask `runs` where they leave doubt."""
         self._runs = runs
         self._visibility = visibility
-        self._orders = orders
-        self._seen: Seen | None = None
-        self._looking: asyncio.Task[Seen] | None = None
+        self._records = records
+        self._last: Needs | None = None
+        self._looking: asyncio.Task[Needs] | None = None
         self._again_at = 0.0
-        self._asked: dict[str, Attention] = {}
-        """Orders that visibility says nothing of, and that were asked for one by one and found to be left open."""
+        self._doubts: dict[str, Attention] = {}
+        """Orders that visibility says nothing of, and whose runs say that they were left open."""
         self._times: dict[tuple[str, AttentionCause], datetime | None] = {}
         """Since when orders need a person, for as long as they do."""
 
-    async def seen(self) -> Seen:
-        """Return which orders need a person: by a look just now, or by the last one where that takes too long.
+    async def needs(self) -> Needs:
+        """Return which orders need a person, by a look now, or the last one where that takes long.
 
         Raises:
             NotNow: Temporal is away, or nothing is known that would still hold.
@@ -148,31 +94,37 @@ class Watch:
         if self._looking.done():
             with suppress(Busy):  # what it said before still holds
                 return self._looking.result()
-        if self._seen is not None and monotonic() - self._seen.looked_at < OLDEST_SECONDS:
-            return self._seen
+        if self._last is not None and self._last.age_seconds < OLDEST_SECONDS:
+            return self._last
         raise Away("Temporal")
 
-    async def _look(self) -> Seen:
+    async def _look(self) -> Needs:
         began = monotonic()
         async with temporal(timedelta(seconds=LOOK_SECONDS)):
-            self._seen = await self._compare(began)
+            self._last = await self._compare(began)
         self._again_at = monotonic() + max(EVERY_SECONDS, 9 * (monotonic() - began))
-        return self._seen
+        return self._last
 
-    async def _compare(self, began: float) -> Seen:
+    async def _compare(self, began: float) -> Needs:
         limit = timedelta(seconds=LOOK_SECONDS)
         stuck_ones = await self._visibility.runs(STUCK, limit)
         wedged_ones = await self._visibility.runs(WEDGED, limit)
-        ended = await self._visibility.runs(ENDED_EARLY, limit)
-        closed = await self._closed(stuck_ones.runs.keys() | wedged_ones.runs.keys())
-        left = await self._left_open(ended.runs)
+        ended_ones = await self._visibility.runs(ENDED_EARLY, limit)
+        closed = await self._closed(stuck_ones.by_order.keys() | wedged_ones.by_order.keys())
+        left_ones = await self._left_open(ended_ones.by_order)
         needs = {
-            **{order_id: Need(stuck(order_id), run) for order_id, run in stuck_ones.runs.items()},
-            **{order_id: Need(wedged(order_id), run) for order_id, run in wedged_ones.runs.items()},
+            **{
+                order_id: Need(stuck(order_id), run)
+                for order_id, run in stuck_ones.by_order.items()
+            },
+            **{
+                order_id: Need(wedged(order_id), run)
+                for order_id, run in wedged_ones.by_order.items()
+            },
         }
         needs = {
             order_id: need for order_id, need in needs.items() if order_id not in closed
-        } | left
+        } | left_ones
         needs = await self._since(needs)
         causes = Counter(need.attention.cause for need in needs.values())
         counts = {cause: causes[cause] for cause in AttentionCause}
@@ -182,70 +134,76 @@ class Watch:
         ):
             if not found.complete:
                 counts[cause] = sum((await self._visibility.count(which, limit)).values())
-        return Seen(needs, counts, datetime.now(UTC), began)
+        return Needs(needs, counts, datetime.now(UTC), began)
 
     async def _closed(self, order_ids: Collection[str]) -> set[str]:
         """Return the orders that are closed on record, whatever their sagas still do."""
-        statuses = await asyncio.to_thread(self._orders.statuses, order_ids)
+        statuses = await asyncio.to_thread(self._records.statuses, order_ids)
         return {
             order_id for order_id, status in statuses.items() if status is not OrderStatus.PENDING
         }
 
-    async def _left_open(self, ended: Mapping[str, Run]) -> dict[str, Need]:
-        """Return the orders on which nobody works any more, though they are open on record, or never came to be recorded."""
-        if not ended and not await asyncio.to_thread(self._orders.still_open, 1):
+    async def _left_open(self, ended_runs: Mapping[str, Run]) -> dict[str, Need]:
+        """Return the orders on which nobody works, though they are open or not on record."""
+        if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
         limit = timedelta(seconds=LOOK_SECONDS)
         running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
-        # Read after the sagas: what is open now was open then, so its saga ran, or nobody works on it.
-        open_orders = await asyncio.to_thread(self._orders.still_open, MOST_COMPARED)
+        # Read after the sagas: what is open now was open then, so its saga ran or is gone.
+        open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
         begun = datetime.now(UTC) - GRACE
         found: dict[str, Need] = {}
         doubtful: list[str] = []
         for order_id, placed_at in open_orders.items():
             if order_id in running:
                 continue
-            if run := ended.get(order_id):
+            if run := ended_runs.get(order_id):
                 found[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
             elif placed_at < begun:
                 doubtful.append(order_id)
         others = [
             order_id
-            for order_id in ended
+            for order_id in ended_runs
             if order_id not in running and order_id not in open_orders
         ]
-        statuses = await asyncio.to_thread(self._orders.statuses, others)
+        statuses = await asyncio.to_thread(self._records.statuses, others)
         for order_id in others:
             if statuses.get(order_id, OrderStatus.PENDING) is OrderStatus.PENDING:
-                run = ended[order_id]
+                run = ended_runs[order_id]
                 found[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
         return found | await self._ask_for(doubtful)
 
     async def _ask_for(self, doubtful: Sequence[str]) -> dict[str, Need]:
-        """Return those left open of orders of which visibility says nothing: some are asked for, the others next time."""
+        """Return those left open of orders of which visibility says nothing.
+
+        Some are asked for, the others next time.
+        """
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def ask(order_id: str) -> tuple[str, Attention | None]:
             async with turns:
                 return order_id, await self._ended(order_id)
 
-        new = [order_id for order_id in doubtful if order_id not in self._asked][:MOST_ASKED]
+        new = [order_id for order_id in doubtful if order_id not in self._doubts][:MOST_IN_DOUBT]
         answers = await asyncio.gather(*(ask(order_id) for order_id in new))
-        known = self._asked | {order_id: attention for order_id, attention in answers if attention}
-        self._asked = {order_id: known[order_id] for order_id in doubtful if order_id in known}
-        return {order_id: Need(attention, None) for order_id, attention in self._asked.items()}
+        known = self._doubts | {order_id: attention for order_id, attention in answers if attention}
+        self._doubts = {order_id: known[order_id] for order_id in doubtful if order_id in known}
+        return {order_id: Need(attention, None) for order_id, attention in self._doubts.items()}
 
     async def _ended(self, order_id: str) -> Attention | None:
-        """Return that an order was left open, if no run of its saga is open, and its record still is."""
-        described = await self._runs.describe(order_id)
-        if described is None:
+        """Return that an order was left open, if its record is open and its saga is not."""
+        description = await self._runs.describe(order_id)
+        if description is None:
             return left_open(order_id, None, forgotten=True)
-        if described.status is WorkflowExecutionStatus.RUNNING or await self._closed([order_id]):
+        if description.status is WorkflowExecutionStatus.RUNNING or await self._closed([order_id]):
             return None
-        return left_open(order_id, described.close_time, forgotten=False)
+        return left_open(order_id, description.close_time, forgotten=False)
 
     async def _since(self, needs: Mapping[str, Need]) -> dict[str, Need]:
-        """Return needs with the times since when, where these are not in what visibility tells: each is asked for once."""
+        """Return needs with the times since when, which visibility does not tell.
+
+        Each time is asked for once.
+        """
         turns = asyncio.Semaphore(AT_ONCE)
         ask_for = {
             AttentionCause.STUCK: self._runs.stuck_since,
@@ -263,7 +221,7 @@ class Watch:
             for order_id, need in needs.items()
             if need.attention.cause in ask_for
         ]
-        new = [key for key in missing if key not in self._times][:MOST_ASKED]
+        new = [key for key in missing if key not in self._times][:MOST_IN_DOUBT]
         known = self._times | dict(await asyncio.gather(*(ask(*key) for key in new)))
         self._times = {key: known[key] for key in missing if key in known}
         return {

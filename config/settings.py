@@ -3,21 +3,39 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import TYPE_CHECKING, Literal, Self, cast
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, create_model, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.authentication import problems
 from config.temporal import is_on_this_machine, temporal_address
 from config.values import LOOPBACK, Hosts, Networks, Origins, RateLimit, WebAddress
+from contracts.steps import PARTICIPANTS
 from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
 
-PARTICIPANTS = ("order", "payment", "stock")
+if TYPE_CHECKING:
+    DatabaseSettings = BaseSettings
+else:
+    DatabaseSettings = create_model(
+        "DatabaseSettings",
+        __base__=BaseSettings,
+        **{
+            f"{name}_database_url": (
+                str,
+                Field(
+                    default="",
+                    description=f"the {name} service's database; SQLite in data_dir when empty",
+                ),
+            )
+            for name in PARTICIPANTS
+        },
+    )
+    """Each participant's database URL; read by `Settings.database_url`."""
 
 
-class Settings(BaseSettings):
+class Settings(DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
@@ -26,12 +44,6 @@ class Settings(BaseSettings):
     shop: Literal["sample", "none"] = Field(
         default="sample", description="what `make up` fills an empty shop with"
     )
-
-    order_database_url: str = Field(
-        default="", description="the order service's database; SQLite in data_dir when empty"
-    )
-    payment_database_url: str = Field(default="", description="the payment service's; likewise")
-    stock_database_url: str = Field(default="", description="the stock service's; likewise")
 
     temporal_port: int = Field(
         default=7233, ge=1, le=65_535, description="the embedded Temporal server's port"

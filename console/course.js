@@ -1,41 +1,11 @@
 /**
- * The course of a saga: its steps, how far each has come, and what takes it back. Pure: made out of an order as the API shows it.
+ * The course of a saga: its steps, how far each has come, and what takes it back. Pure: made out of an
+ * order and the saga's table of steps, as the API shows them.
  */
 
-/** The saga as a table, like contracts/steps.py, with words for people. */
-const STEPS = [
-  {
-    name: "RegisterOrder",
-    label: "Register",
-    participant: "order",
-    event: "OrderRegisteredEvent",
-    refusal: "OrderRejectedEvent",
-    back: "Cancel the order",
-  },
-  {
-    name: "ProcessPayment",
-    label: "Pay",
-    participant: "payment",
-    event: "PaymentCompletedEvent",
-    refusal: "PaymentFailedEvent",
-    back: "Refund",
-  },
-  {
-    name: "DecreaseStock",
-    label: "Take from stock",
-    participant: "stock",
-    event: "StockDecreasedEvent",
-    refusal: "StockDecreaseFailedEvent",
-    back: "Restore stock",
-  },
-  { name: "ConfirmOrder", label: "Confirm", participant: "order", event: "OrderConfirmedEvent", refusal: null, back: null },
-];
-const AFTER_PIVOT = STEPS[3];
 /** The command that must be obeyed before a rollback: its answer tells whether an earlier run, before a reset, went further. */
 export const FINDS_OUT = "RegisterOrder";
 const UNDOING = ["ROLLING_BACK", "ROLLBACK_STUCK", "FAILED"];
-/** When only the record is left: the state that tells of each step that it was done. */
-const TOLD_BY = { ProcessPayment: "PAYMENT_COMPLETED", DecreaseStock: "COMPLETED" };
 
 /**
  * Where something stands: `ahead`, `running`, `done`, `refused`, `unknown` (no usable answer), `stuck`, `settled` (put right by
@@ -43,18 +13,27 @@ const TOLD_BY = { ProcessPayment: "PAYMENT_COMPLETED", DecreaseStock: "COMPLETED
  *
  * @typedef {{label: string, participant: string, command: string|null, state: string, tries: number|null, error: string|null,
  *   settled: object|null}} Part
+ * @typedef {{name: string, label: string, command: string, event: string}} Activity
+ * @typedef {Activity & {participant: string, refusal: string|null, compensation: Activity|null, after_pivot: boolean}} Step
  * @typedef {Part & {name: string, pivot: boolean, back: Part|null}} Place
  */
 
 /**
  * Return the steps of an order's saga in their order, a review among them where there was one.
  *
+ * @param {object} view the order
+ * @param {Step[]} steps the saga's, in their order
  * @returns {Place[]}
  */
-export function courseOf(view) {
-  const steps = STEPS.map((step) => ({ ...forward(step, view), pivot: step === AFTER_PIVOT, back: backward(step, view) }));
+export function courseOf(view, steps) {
+  const pivot = steps.find((step) => step.after_pivot);
+  const places = steps.map((step) => ({
+    ...forward(step, view, steps),
+    pivot: step === pivot,
+    back: backward(step, view),
+  }));
   const review = reviewOf(view);
-  return review ? [steps[0], review, ...steps.slice(1)] : steps;
+  return review ? [places[0], review, ...places.slice(1)] : places;
 }
 
 /** Return what is stuck, as the API calls the steps: what must be obeyed, and is not. */
@@ -69,7 +48,8 @@ export function stuckSteps(view) {
  */
 export function troubleAt(name, view) {
   const { command, settled } = view.compensations.find((duty) => duty.step === name);
-  const participant = STEPS.find((step) => step.name === name)?.participant ?? "participant";
+  const sent = view.timeline.find((entry) => entry.kind === "command" && entry.name === command);
+  const participant = sent?.participant ?? "the participant";
   const paused = pauseOf(command, view);
   return { command: bare(command), participant, error: errorOf(command, view), settledBy: settled?.by ?? null, paused };
 }
@@ -88,10 +68,10 @@ function pauseOf(command, view) {
   return sent?.detail.paused ? String(sent.detail.message ?? "paused") : null;
 }
 
-function forward(step, view) {
+function forward(step, view, steps) {
   const { name, label, participant } = step;
-  const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view)) };
-  const duty = view.compensations.find((told) => told.step === name && told.command === `${name}Command`);
+  const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view, steps)) };
+  const duty = view.compensations.find((told) => told.step === name && told.command === step.command);
   if (duty) part.settled = duty.settled;
   if (duty && ["STUCK", "SETTLED"].includes(duty.state)) part.state = duty.state.toLowerCase();
   if (part.state === "ahead" && (UNDOING.includes(view.state) || view.closed_at)) part.state = "skipped";
@@ -102,7 +82,7 @@ function forward(step, view) {
 function answered(step, view) {
   let state = "ahead";
   let [attempts, error] = [null, null];
-  const command = `${step.name}Command`;
+  const { command } = step;
   for (const entry of view.timeline) {
     const { paused, message } = entry.detail;
     if (entry.name === command && paused) [state, attempts, error] = ["paused", entry.attempt, message ?? null];
@@ -115,21 +95,28 @@ function answered(step, view) {
   return view.timeline.some((entry) => entry.kind === "command") ? { state, tries: attempts, error } : null;
 }
 
-/** Return what the record tells of a step: its timeline is the moves between states alone. */
-function recorded(step, view) {
+/**
+ * Return what the record tells of a step: its timeline is the moves between states alone, each with the event that caused it.
+ * A step is done as well when a later one failed, and before the pivot when the order completed.
+ */
+function recorded(step, view, steps) {
   const moves = new Set(view.timeline.map((entry) => entry.name));
-  const asked = step === STEPS[0] || view.compensations.some((duty) => duty.step === step.name);
+  const causes = new Set(view.timeline.map((entry) => entry.detail.cause));
+  const failed = steps.findIndex(({ name }) => name === view.failure?.step);
+  const here = steps.indexOf(step);
+  const sent = here === 0 || view.compensations.some((duty) => duty.step === step.name);
   let state = "ahead";
-  if (view.failure?.step === step.name) state = view.failure.event ? "refused" : "unknown";
-  else if (step === AFTER_PIVOT) state = view.status === "CONFIRMED" ? "done" : "ahead";
-  else if (step === STEPS[0] ? view.closed_at : moves.has(TOLD_BY[step.name])) state = "done";
-  else if (asked && view.closed_at) state = "unknown";
+  if (here === failed) state = view.failure.event ? "refused" : "unknown";
+  else if (step.after_pivot) state = view.status === "CONFIRMED" ? "done" : "ahead";
+  else if (here < failed || moves.has("COMPLETED") || causes.has(step.event)) state = "done";
+  else if (here === 0 && view.closed_at) state = "done";
+  else if (sent && view.closed_at) state = "unknown";
   return { state, tries: null, error: null };
 }
 
 /** Return what takes a step back, or null: a step that must be obeyed itself stands among the compensations as well. */
 function backOf(step, view) {
-  return view.compensations.find((duty) => duty.step === step.name && duty.command !== `${step.name}Command`) ?? null;
+  return view.compensations.find((duty) => duty.step === step.name && duty.command !== step.command) ?? null;
 }
 
 function backward(step, view) {
@@ -137,7 +124,7 @@ function backward(step, view) {
   if (!told) return null;
   const paused = told.state === "RUNNING" ? pauseOf(told.command, view) : null;
   return {
-    label: step.back,
+    label: step.compensation.label,
     participant: step.participant,
     command: bare(told.command),
     state: paused ? "paused" : told.state.toLowerCase(),

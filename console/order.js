@@ -7,7 +7,7 @@ import { get, orderPath } from "./api.js";
 import { el, linkOut, show, shown } from "./dom.js";
 import { money } from "./money.js";
 import { fresh, say, wrong } from "./notice.js";
-import { showCourse } from "./steps.js";
+import { sagaSteps, showCourse } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
 import { Timeline } from "./timeline.js";
@@ -26,6 +26,7 @@ export function orderPage(page, id, signal) {
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
   let state = null;
+  let steps = [];
   let following = false;
 
   function draw(view, mark) {
@@ -35,7 +36,7 @@ export function orderPage(page, id, signal) {
     if (state && state !== view.state) say(`The order is ${shown(view.state)}`);
     state = view.state;
     showStory(parts.story, view);
-    showCourse(parts.course, view);
+    showCourse(parts.course, view, steps);
     show(parts.chips, [[view.state, view.status, view.needs_attention && (view.attention ?? {})]], chips);
     show(parts.facts, [{ ...view, timeline: null, compensations: null }], facts);
     parts.json.textContent = shown(JSON.stringify({ ...view, timeline: undefined }, null, 2));
@@ -64,7 +65,8 @@ export function orderPage(page, id, signal) {
 
   const load = async () => {
     const mark = timeline.mark;
-    const view = await get(orderPath(id));
+    const [view, all] = await Promise.all([get(orderPath(id)), sagaSteps()]);
+    steps = all;
     if (!signal.aborted) draw(view, mark);
     return view.closed_at ? null : REFRESH_MS;
   };

@@ -1,6 +1,7 @@
 /**
  * The course of a saga, drawn: the steps from left to right, and beneath each what takes it back.
  */
+import { get } from "./api.js";
 import { courseOf } from "./course.js";
 import { el, show } from "./dom.js";
 import { tries } from "./words.js";
@@ -19,11 +20,21 @@ const LOOKS = {
   settled: ["settled", "✓", "settled by hand"],
 };
 
-/** Show an order's course in `list`. */
-export function showCourse(list, view) {
-  const course = courseOf(view);
-  list.classList.toggle("reviewed", course.length > 4);
-  show(list, course, place);
+let table = null;
+
+/**
+ * Return the steps of the saga, in their order. They are the same for every order, and asked for once.
+ *
+ * @throws {Problem}
+ */
+export async function sagaSteps() {
+  table ??= (await get("/steps")).steps;
+  return table;
+}
+
+/** Show an order's course in `list`, given the steps of the saga. */
+export function showCourse(list, view, steps) {
+  show(list, courseOf(view, steps), place);
 }
 
 function place(step) {

@@ -4,9 +4,11 @@ One rule for the saga, which refuses with these sentences, and for those who sho
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from contracts.base import Contract
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.states import SagaState
 
@@ -26,13 +28,51 @@ class Act(StrEnum):
 
 
 FIELDS: dict[Act, tuple[str, ...]] = {
-    Act.CANCEL: tuple(Decision.model_fields),
-    Act.APPROVE: tuple(Decision.model_fields),
-    Act.REJECT: tuple(Decision.model_fields),
-    Act.RETRY: tuple(name for name in StepDecision.model_fields if name != "step"),
-    Act.SETTLE: tuple(name for name in StepEvidence.model_fields if name != "step"),
+    act: tuple(
+        name for name, field in body.model_fields.items() if field.is_required() and name != "step"
+    )
+    for act, body in (
+        (Act.CANCEL, Decision),
+        (Act.APPROVE, Decision),
+        (Act.REJECT, Decision),
+        (Act.RETRY, StepDecision),
+        (Act.SETTLE, StepEvidence),
+    )
 }
-"""By act: the fields of its body."""
+"""By act: the fields of its body that a person fills in, but for the step."""
+
+
+class Through(StrEnum):
+    """How a decision reached the saga."""
+
+    UPDATE = "update"
+    """As the API sends it."""
+    SIGNAL = "signal"
+    """As Temporal's command line sends it."""
+    TEMPORAL = "temporal"
+    """Temporal's own cancel; who pressed it is not known."""
+
+
+class TakenDecision(Contract):
+    """A decision that a saga took: it may have been the second to ask for the same.
+
+    Args:
+        act: what was decided.
+        by: who decided; `temporal` for Temporal's own cancel.
+        reason: why.
+        step: the stuck step, for RETRY and SETTLE.
+        evidence: what shows that it was put right by hand, for SETTLE.
+        at: when the saga heard it (UTC).
+        through: how it reached the saga.
+    """
+
+    act: Act
+    by: str
+    reason: str
+    step: str | None = None
+    evidence: str | None = None
+    at: datetime
+    through: Through
 
 
 class StuckStep(NamedTuple):

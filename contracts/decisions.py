@@ -1,7 +1,13 @@
 """What a person may tell a running saga."""
 
+from typing import Annotated
+
+from pydantic import Field
+
 from contracts.base import Contract
 from contracts.text import Name, Words
+
+MOST_ATTEMPTS = 10**9
 
 
 class Decision(Contract):
@@ -24,7 +30,13 @@ class StepDecision(Decision):
 
 
 class StepEvidence(Evidence, StepDecision):
-    """The settlement of the stuck step that it names."""
+    """The settlement of the stuck step that it names.
+
+    `attempts` is how many tries the server had begun by then. People leave it out; the API fills it
+    in, as the settlement cuts off the round under way, and no history event holds its number.
+    """
+
+    attempts: Annotated[int, Field(strict=True, ge=0, le=MOST_ATTEMPTS)] | None = None
 
 
 ACTS: dict[str, type[Decision]] = {

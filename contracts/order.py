@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from contracts.acts import TakenDecision
 from contracts.base import Command, Event, Refusal, digest
 from contracts.placing import DraftOrder, PlaceOrder
 from contracts.record import Compensation, Failure
@@ -48,14 +49,17 @@ class ConfirmOrderCommand(Command):
     """Close the order as CONFIRMED, with the saga's moves for the record.
 
     `compensations` names who settled this command by hand: then the record is closed by that word, or was closed so already.
+    `decisions` are those that the saga took, the last of them if they were very many.
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
-        {"idempotency_key", "moves", "compensations"}
+        {"idempotency_key", "moves", "compensations", "decisions", "decisions_left_out"}
     )
 
     moves: tuple[StateMove, ...]
     compensations: tuple[Compensation, ...] = ()
+    decisions: tuple[TakenDecision, ...] = ()
+    decisions_left_out: int = 0
 
 
 class OrderConfirmedEvent(Event):
@@ -72,7 +76,16 @@ class CancelOrderCommand(Command):
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
-        {"idempotency_key", "request_key", "placed_at", "failure", "compensations", "moves"}
+        {
+            "idempotency_key",
+            "request_key",
+            "placed_at",
+            "failure",
+            "compensations",
+            "moves",
+            "decisions",
+            "decisions_left_out",
+        }
     )
 
     placed_at: datetime
@@ -82,6 +95,8 @@ class CancelOrderCommand(Command):
     failure: Failure
     compensations: tuple[Compensation, ...]
     moves: tuple[StateMove, ...]
+    decisions: tuple[TakenDecision, ...] = ()
+    decisions_left_out: int = 0
 
 
 class OrderCancelledEvent(Event):

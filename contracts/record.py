@@ -21,12 +21,16 @@ class Failure(Contract):
 
 
 class Settlement(Contract):
-    """A person's word that a stuck step was put right by hand."""
+    """A person's word that a stuck step was put right by hand.
+
+    `attempts` is how many tries of it the server had begun by then; None where nobody knew.
+    """
 
     by: str
     reason: str
     evidence: str
     at: datetime
+    attempts: int | None = None
 
 
 class Compensation(Contract):

@@ -1,38 +1,186 @@
-"""The order saga as a table: each step, who takes it, what it is told and what takes it back."""
+"""The order saga as a table: one row declares a step, and everything else derives from it."""
 
-from typing import NamedTuple
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+from pydantic import TypeAdapter
+
+from contracts import stubs
+from contracts.base import Command, Event, Refusal
+from contracts.order import OrderRejectedEvent
+from contracts.payment import PaymentFailedEvent
+from contracts.stock import StockDecreaseFailedEvent
 
 
-class Step(NamedTuple):
-    """One row: the step's name, its participant's task queue, its command, its compensation and its refusal."""
+def name_of(stub: Callable[[Any], Any]) -> str:
+    """Return the name of an activity, given its stub."""
+    return str(_definition(stub).name)
 
-    name: str
+
+def _definition(stub: Callable[[Any], Any]) -> Any:
+    """Return what Temporal knows of an activity stub."""
+    return vars(stub)["__temporal_activity_definition"]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One command to a participant.
+
+    Args:
+        stub: the typed stub of the activity that takes it.
+        label: what people call it, in few words.
+    """
+
+    stub: Callable[[Any], Any]
+    label: str
+
+    @property
+    def name(self) -> str:
+        """The activity's name: the command's without `Command`."""
+        return name_of(self.stub)
+
+    @property
+    def command(self) -> str:
+        """The command's name."""
+        return self.command_type.__name__
+
+    @property
+    def command_type(self) -> type[Command]:
+        """What the participant is sent."""
+        [found] = _definition(self.stub).arg_types
+        taken: type[Command] = found
+        return taken
+
+    @property
+    def event(self) -> str:
+        """The name of the event that says that the command took effect."""
+        return self.event_type.__name__
+
+    @property
+    def event_type(self) -> type[Event]:
+        """What the participant answers when the command took effect."""
+        answer = self.answer
+        [event] = [kind for kind in get_args(answer) or (answer,) if not issubclass(kind, Refusal)]
+        answered: type[Event] = event
+        return answered
+
+    @property
+    def answer(self) -> Any:
+        """Everything that the activity may return: a type, or a union of types."""
+        return _definition(self.stub).ret_type
+
+
+@dataclass(frozen=True)
+class Step:
+    """One row: a command, the participant that takes it, and what takes its effect back.
+
+    Args:
+        forward: the command.
+        participant: who takes it and its compensation: the name of a task queue, of a role of
+            `worker.py`, and of the rooms `participants/*` and `activities/*`.
+        compensation: what takes the command's effect back; None after the pivot.
+        refusal: the event by which the participant says no; None when it never does.
+        after_pivot: whether the saga can no longer roll back when it comes to this step.
+    """
+
+    forward: Activity
     participant: str
-    command: str
-    compensation: str | None
-    refusal: str | None
+    compensation: Activity | None = None
+    refusal: type[Refusal] | None = None
+    after_pivot: bool = False
+
+    @property
+    def name(self) -> str:
+        """The step's name, which is that of its activity."""
+        return self.forward.name
+
+    @property
+    def command(self) -> str:
+        """The name of the step's command."""
+        return self.forward.command
+
+    @property
+    def event(self) -> str:
+        """The name of the event that says that the step is done."""
+        return self.forward.event
+
+    @property
+    def activities(self) -> tuple[Activity, ...]:
+        """The command, and its compensation if there is one."""
+        return (self.forward, self.compensation) if self.compensation else (self.forward,)
 
 
 STEPS = (
     Step(
-        "RegisterOrder", "order", "RegisterOrderCommand", "CancelOrderCommand", "OrderRejectedEvent"
+        Activity(stubs.register_order, "Register"),
+        participant=stubs.ORDER_QUEUE,
+        compensation=Activity(stubs.cancel_order, "Cancel the order"),
+        refusal=OrderRejectedEvent,
     ),
     Step(
-        "ProcessPayment",
-        "payment",
-        "ProcessPaymentCommand",
-        "RefundPaymentCommand",
-        "PaymentFailedEvent",
+        Activity(stubs.process_payment, "Pay"),
+        participant=stubs.PAYMENT_QUEUE,
+        compensation=Activity(stubs.refund_payment, "Refund"),
+        refusal=PaymentFailedEvent,
     ),
     Step(
-        "DecreaseStock",
-        "stock",
-        "DecreaseStockCommand",
-        "RestoreStockCommand",
-        "StockDecreaseFailedEvent",
+        Activity(stubs.decrease_stock, "Take from stock"),
+        participant=stubs.STOCK_QUEUE,
+        compensation=Activity(stubs.restore_stock, "Restore stock"),
+        refusal=StockDecreaseFailedEvent,
     ),
-    Step("ConfirmOrder", "order", "ConfirmOrderCommand", None, None),
+    Step(
+        Activity(stubs.confirm_order, "Confirm"),
+        participant=stubs.ORDER_QUEUE,
+        after_pivot=True,
+    ),
 )
+"""In the order in which the saga takes them."""
 
-REFUSALS = frozenset(step.refusal for step in STEPS if step.refusal is not None)
+
+PARTICIPANTS = tuple(dict.fromkeys(step.participant for step in STEPS))
+"""Who takes part, in the order of their first steps."""
+
+ORCHESTRATOR = "orchestrator"
+ROLES = (ORCHESTRATOR, *PARTICIPANTS)
+"""What a worker can be."""
+
+REFUSALS = frozenset(step.refusal.__name__ for step in STEPS if step.refusal is not None)
 """The types of the events by which a participant says no."""
+
+PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity in step.activities}
+"""By an activity's name, which for a forward command is that of its step."""
+
+STUCK_AT = {(step.compensation or step.forward).command: step.name for step in STEPS}
+"""By the command that has to succeed: the step that is stuck when it keeps failing."""
+
+TAKES_BACK = {
+    step.compensation.command_type: step.forward.command_type for step in STEPS if step.compensation
+}
+"""By the type of a compensation's command: the type of the command whose effect it takes back."""
+
+_ANSWERS = {activity.command: activity.answer for step in STEPS for activity in step.activities}
+
+
+def is_event(command: str, answer: Any) -> bool:
+    """Tell whether an answer is an event of this command, as the saga reads it.
+
+    Args:
+        command: the name of a step's or a compensation's command; any other has no events.
+        answer: JSON.
+    """
+    if command not in _ANSWERS:
+        return False
+    try:
+        _reader(command).validate_json(json.dumps(answer))
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _reader(command: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_ANSWERS[command])

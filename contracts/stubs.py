@@ -3,10 +3,6 @@
 A stub types an activity without its implementation: workflows call it by name, and a wrong command fails mypy.
 """
 
-import json
-from typing import Any
-
-from pydantic import TypeAdapter
 from temporalio import activity
 from temporalio.common import SearchAttributeKey
 
@@ -99,28 +95,6 @@ def decrease_stock(command: DecreaseStockCommand) -> StockDecreasedEvent:
 def restore_stock(command: RestoreStockCommand) -> StockRestoredEvent:
     """Put the lines back."""
     raise NotImplementedError
-
-
-def is_event(command: str, answer: Any) -> bool:
-    """Tell whether an answer to a step's or a compensation's command is an event of that command, as the saga reads it."""
-    try:
-        TypeAdapter(_EVENTS[command]).validate_json(json.dumps(answer))
-    except (KeyError, ValueError):
-        return False
-    return True
-
-
-_STUBS = (
-    register_order,
-    cancel_order,
-    confirm_order,
-    process_payment,
-    refund_payment,
-    decrease_stock,
-    restore_stock,
-)
-_DEFINITIONS = [vars(stub)["__temporal_activity_definition"] for stub in _STUBS]
-_EVENTS = {f"{definition.name}Command": definition.ret_type for definition in _DEFINITIONS}
 
 
 # What the shop's own people ask for, outside of any order's saga.

@@ -175,3 +175,31 @@ class Overview(Contract):
     needs_attention: AttentionFigures
     as_of: datetime
     warning: str | None
+
+
+class ActivityView(Contract):
+    """A command to a participant, and the event by which it says that the command took effect."""
+
+    name: str = Field(description="the activity's name: the command's without `Command`")
+    label: str = Field(description="what people call it")
+    command: str
+    event: str
+
+
+class StepView(ActivityView):
+    """One step of the saga. Its name is what `/orders/{order_id}/steps/{step}` means."""
+
+    participant: str = Field(description="the service that takes the command and its compensation")
+    refusal: str | None = Field(
+        description="the event by which the service says no; null when it never does"
+    )
+    compensation: ActivityView | None = Field(
+        description="what takes the step back; null after the pivot"
+    )
+    after_pivot: bool = Field(description="whether the saga can no longer roll back by then")
+
+
+class StepList(Contract):
+    """The steps of the saga, in order."""
+
+    steps: tuple[StepView, ...]

@@ -1,4 +1,4 @@
-"""Who may do what: tokens are read before anything else of a request, and every route is open to its scopes alone."""
+"""Who may do what: a token is read before all else, and each route is open to its scopes alone."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -22,6 +22,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.WRITE,
     "GET /orders": Scope.READ,
     "GET /overview": Scope.READ,
+    "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,
     CANCEL: Scope.OPERATE,
@@ -38,10 +39,12 @@ NEEDED: Mapping[str, Scope] = {
     "PUT /customers/{customer_id}/wallet": Scope.SHOP,
     "POST /customers/{customer_id}/deposits": Scope.SHOP,
 }
-"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to everybody."""
+"""By route: the scope that opens it. What stands neither here nor in PUBLIC is closed to
+everybody."""
 
 NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
-"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope above serves as well."""
+"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope
+above serves as well."""
 
 
 def caller_of(request: Request) -> Caller:
@@ -103,18 +106,20 @@ class Authentication:
         self,
         app: ASGIApp,
         read: Callable[[str], Awaitable[Caller]] | None,
-        counted: Callable[[ASGIApp], ASGIApp],
+        limit_rate: Callable[[ASGIApp], ASGIApp],
     ) -> None:
         """Stand before `app`.
 
         Args:
             app: what is asked.
-            read: returns whom a token names, or raises a Problem; None when nobody is asked, and everybody may do everything.
-            counted: lets an answer through only so often: whoever is turned away has no name but their address.
+            read: returns whom a token names, or raises a Problem; None when nobody is asked, and
+                everybody may do everything.
+            limit_rate: lets an answer through only so often: whoever is turned away has no name but
+                their address.
         """
         self._app = app
         self._read = read
-        self._counted = counted
+        self._limit_rate = limit_rate
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401."""
@@ -124,7 +129,7 @@ class Authentication:
                 state["caller"] = await self._caller(scope)
             except Problem as problem:
                 state["caller"] = Caller(scopes=frozenset())
-                await self._counted(answer(problem))(scope, receive, send)
+                await self._limit_rate(answer(problem))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -133,8 +138,8 @@ class Authentication:
             return Caller()
         if is_public(scope["path"]):
             return Caller(scopes=frozenset())
-        given = Headers(scope=scope).getlist("authorization")
-        kind, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+        headers = Headers(scope=scope).getlist("authorization")
+        kind, _, token = (headers[0] if len(headers) == 1 else "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise unauthorized(
                 "say who you are: send one Authorization header, with a bearer token"
@@ -142,14 +147,14 @@ class Authentication:
         return await self._read(token.strip())
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document what opens each of its calls, and how callers are turned away."""
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
-    refused = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    refusals = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if scopes := scopes_of(f"{method.upper()} {path}", customer=True):
                 call["security"] = [{"token": [scope]} for scope in scopes]
-                call["responses"] |= {str(status): told for status, told in refused.items()}
+                call["responses"] |= {str(status): told for status, told in refusals.items()}

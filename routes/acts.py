@@ -11,7 +11,7 @@ from contracts.base import STEP_NAME
 from contracts.decisions import Decision, Evidence, StepDecision, StepEvidence
 from contracts.views import OrderView
 from routes import examples
-from routes.dependencies import AppSagas
+from routes.dependencies import AppOrders, RequestCaller
 from routes.orders import OrderId
 from routes.problems import documented
 
@@ -50,45 +50,63 @@ class EvidenceBody(Evidence):
 
 
 @router.post("/orders/{order_id}/cancel", **ACT)
-async def cancel_order(order_id: OrderId, decision: DecisionBody, desk: AppSagas) -> OrderView:
-    """Cancel an order that is not completed yet: it rolls back once the step under way has ended. Repeating this is safe."""
-    await desk.act(order_id, "request_cancel", decision)
-    return await desk.view(order_id)
+async def cancel_order(
+    order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
+) -> OrderView:
+    """Cancel an order that is not completed yet: it rolls back once the step under way has ended.
+
+    Repeating this is safe.
+    """
+    return await orders.act(order_id, "request_cancel", decision, caller)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
-async def approve_order(order_id: OrderId, decision: DecisionBody, desk: AppSagas) -> OrderView:
+async def approve_order(
+    order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
+) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
-    await desk.act(order_id, "request_approve", decision)
-    return await desk.view(order_id)
+    return await orders.act(order_id, "request_approve", decision, caller)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
-async def reject_order(order_id: OrderId, decision: DecisionBody, desk: AppSagas) -> OrderView:
+async def reject_order(
+    order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
+) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
-    await desk.act(order_id, "request_reject", decision)
-    return await desk.view(order_id)
+    return await orders.act(order_id, "request_reject", decision, caller)
 
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
 async def retry_step(
-    order_id: OrderId, step: StepName, decision: DecisionBody, desk: AppSagas
+    order_id: OrderId,
+    step: StepName,
+    decision: DecisionBody,
+    orders: AppOrders,
+    caller: RequestCaller,
 ) -> OrderView:
-    """Try the stuck compensation of a step, or a stuck Confirm, now. One that was just begun so has its time first."""
-    told = StepDecision(step=step, **decision.model_dump())
-    await desk.act(order_id, "request_retry_step", told, act_id=f"retry-{uuid4().hex}")
-    return await desk.view(order_id)
+    """Try the stuck compensation of a step, or a stuck Confirm, now.
+
+    One that was just begun has its time first.
+    """
+    retry = StepDecision(step=step, **decision.model_dump())
+    act_id = f"retry-{uuid4().hex}"
+    return await orders.act(order_id, "request_retry_step", retry, caller, act_id)
 
 
 @router.post("/orders/{order_id}/steps/{step}/settle", **ACT)
 async def settle_step(
-    order_id: OrderId, step: StepName, evidence: EvidenceBody, desk: AppSagas
+    order_id: OrderId,
+    step: StepName,
+    evidence: EvidenceBody,
+    orders: AppOrders,
+    caller: RequestCaller,
 ) -> OrderView:
-    """Say that a stuck step was put right by hand: it is not tried any more, and the order's record names you.
+    """Say that a stuck step was put right by hand.
 
-    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record has it.
+    It is not tried any more, and the order's record names you.
+
+    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record
+    has it.
     """
-    await desk.act(
-        order_id, "request_settle_step", StepEvidence(step=step, **evidence.model_dump())
-    )
-    return await desk.view(order_id)
+    settlement = StepEvidence(step=step, **evidence.model_dump())
+    return await orders.act(order_id, "request_settle_step", settlement, caller)

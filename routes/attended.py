@@ -1,4 +1,7 @@
-"""Work is done for callers who are there: who hangs up is not worked for, and who does not read is not written to."""
+"""Work is done for callers who are there.
+
+Who hangs up is not worked for, and who does not read is not written to.
+"""
 
 import asyncio
 import logging
@@ -10,13 +13,17 @@ PIECE_BYTES = 64 * 1024
 """So much of an answer is handed on at a time; the rest waits until the caller has taken it."""
 
 LEFT = 499
-"""The status in our figures of who hung up before there was an answer; no one receives it. nginx counts them under it, too."""
+"""The status in our figures of who hung up before there was an answer; no one receives it. nginx
+counts them under it, too."""
 
 
 class Attended:
-    """Stops the work of a request when its caller is gone, and is done with it when the caller has taken the answer.
+    """Stops the work of a request when its caller is gone.
 
-    What was told to Temporal or to a database by then is told, and no more: whoever comes again finds an order placed, or not.
+    It is done with a request when the caller has taken the answer.
+
+    What was told to Temporal or to a database by then is told, and no more: whoever comes again
+    finds an order placed, or not.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -91,7 +98,10 @@ class _Call:
 
 
 def _parts(message: Message) -> Iterator[Message]:
-    """Yield a message in pieces; behind a large body an empty one, which can be sent once all else is taken."""
+    """Yield a message in pieces.
+
+    Behind a large body an empty one, which can be sent once all else is taken.
+    """
     body = message.get("body", b"")
     if len(body) <= PIECE_BYTES:
         yield message

@@ -1,4 +1,4 @@
-"""What a connection may cost: how long a peer may leave something undone, and how many there are."""
+"""What a connection may cost: how long a peer may take, and how many connections there are."""
 
 import asyncio
 import logging
@@ -53,23 +53,26 @@ def raise_descriptors() -> None:
 
 
 def most_connections() -> int:
-    """Return how many connections there may be, so that there is always a descriptor for what else needs one."""
+    """Return how many connections there may be; descriptors are left for what else is open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else min(soft, MOST_DESCRIPTORS)
     return max(LEAST_CONNECTIONS, most - BACKLOG - OWN_DESCRIPTORS)
 
 
 class Connection(HalfClosed):
-    """A connection with limits that uvicorn does not have; whoever runs the server lets each `look` at itself every second."""
+    """A connection with limits that uvicorn does not have.
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    Whoever runs the server lets each `look` at itself every second.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; if there are too many then, the one ends that has waited longest for a request."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=PIECE_BYTES)
         if (line := transport.get_extra_info("socket")) is not None and hasattr(
             socket, "TCP_USER_TIMEOUT"
         ):
-            # What the system has taken from us counts as little as a peer that is gone without a word.
+            # What the system took from us counts as little as a peer gone without a word.
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKEN_SECONDS * 1_000)
         self.site = site({"client": self.client})
         self.idle_since = monotonic()
@@ -78,10 +81,10 @@ class Connection(HalfClosed):
         self._make_room()
 
     def data_received(self, data: bytes) -> None:
-        """Take what comes; who sends on while a request is answered can still be seen to hang up."""
+        """Take what comes; a peer that sends on during an answer is still seen to hang up."""
         super().data_received(data)
         if self.conn.their_state is h11.DONE and len(self.conn.trailing_data[0]) < MOST_HEAD_BYTES:
-            self.flow.resume_reading()  # uvicorn stops it once another request waits behind this one
+            self.flow.resume_reading()  # uvicorn pauses once another request waits
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
@@ -95,7 +98,7 @@ class Connection(HalfClosed):
 
     @property
     def is_owing(self) -> bool:
-        """Whether it is its peer's turn: to ask, to send the rest of what it asks, or to take the answer."""
+        """Whether it is its peer's turn: to ask, to send on, or to take the answer."""
         return self.is_idle or self.cycle.more_body or self._unsent_since is not None
 
     def look(self, now: float) -> None:
@@ -145,7 +148,10 @@ class Connection(HalfClosed):
         self.transport.close()
 
     def _make_room(self) -> None:
-        """Make room if there is one too many, here or from this address: by one whose peer owes us something, or this one."""
+        """Make room if there is one too many, here or from this address.
+
+        A connection whose peer owes us something is ended, or else this one.
+        """
         most = most_connections()
         if len(self.connections) <= most // SHARE:
             return
@@ -171,7 +177,7 @@ def _worth(connection: Connection) -> tuple[bool, float]:
 
 
 class _Crowded:
-    """Answers what is asked by one who is one too many: how the API is, and else that there is no room."""
+    """Answers one caller too many: health as ever, and else that there is no room."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -186,7 +192,7 @@ class _Crowded:
 
 
 class Trouble:
-    """Tells of trouble in the event loop; of connections that cannot be taken once a minute, and not at every try."""
+    """Logs trouble in the event loop; connections that cannot be taken, once a minute at most."""
 
     def __init__(self) -> None:
         self._quiet_until = 0.0
@@ -205,5 +211,5 @@ class Trouble:
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """Tell whether a line in the log is about us, and not what a stranger can write into it at will."""
+    """Tell whether a line in the log is about us, and not one that strangers can cause at will."""
     return record.msg not in STRANGERS_MISTAKES

@@ -1,4 +1,7 @@
-"""The console: static files that any browser may have; what they show they ask of the API, as whoever looks at them."""
+"""The console: static files that any browser may have.
+
+What they show they ask of the API, as whoever looks at them.
+"""
 
 import json
 import re
@@ -25,16 +28,19 @@ NAME = re.compile(rf"[a-z]+({'|'.join(map(re.escape, MEDIA_TYPES))})")
 """The files that there may be; no other path is looked for."""
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""What the page may do: nothing but run its own files and ask this server, and never turn text into markup or code."""
+"""What the page may do: nothing but run its own files and ask this server, and never turn text into
+markup or code."""
 
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # kept, and asked for again by its ETag: the modules of two releases must not meet
+    # Kept, and asked for again by its ETag: the modules of two releases must not meet.
+    "Cache-Control": "no-cache",
 }
 
 MADE = {

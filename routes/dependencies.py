@@ -5,14 +5,19 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from application.caller import Caller
-from application.orders import Sagas
+from application.orders import Orders
 from application.shop import Shop
 from routes.access import caller_of
 
 
-def sagas(request: Request) -> Sagas:
-    """Return the app's sagas as the caller may see them."""
-    return request.app.state.sagas().seen_by(caller_of(request))  # type: ignore[no-any-return]
+def orders_of(request: Request) -> Orders:
+    """Return the app's orders.
+
+    Raises:
+        NotNow: the app is not ready; the error says what is missing.
+    """
+    orders: Orders = request.app.state.door.orders()
+    return orders
 
 
 def shop_of(request: Request) -> Shop:
@@ -21,6 +26,6 @@ def shop_of(request: Request) -> Shop:
     return shop
 
 
-AppSagas = Annotated[Sagas, Depends(sagas)]
+AppOrders = Annotated[Orders, Depends(orders_of)]
 AppShop = Annotated[Shop, Depends(shop_of)]
 RequestCaller = Annotated[Caller, Depends(caller_of)]

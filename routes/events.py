@@ -1,4 +1,7 @@
-"""An order's timeline as it is written: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+"""An order's timeline as it is written, as server-sent events.
+
+They are specified in https://html.spec.whatwg.org/multipage/server-sent-events.html.
+"""
 
 import asyncio
 import math
@@ -13,20 +16,17 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from application.caller import Caller
 from application.errors import ServiceError
-from application.orders import Sagas
-from application.timeline import Teller
+from application.orders import Orders, Place
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
-from routes.dependencies import AppSagas, RequestCaller
+from routes.dependencies import AppOrders, RequestCaller
 from routes.half_closed import STREAM
 from routes.orders import OrderId
 from routes.problems import documented
 
 router = APIRouter(tags=["orders"])
-
-Place = tuple[int, int]
-"""Where an entry stands: the number of the history's event, and which of that event's entries it is."""
 
 Entry = tuple[Place, ServerSentEvent]
 
@@ -40,14 +40,15 @@ LastEventId = Annotated[
     str | None,
     Header(
         alias="Last-Event-ID",
-        description="the id of the last event seen: the stream goes on behind it, and from the beginning behind an id that "
-        "the order's story does not have",
+        description="the id of the last event seen: the stream goes on behind it, and from the "
+        "beginning behind an id that the order's story does not have",
     ),
 ]
 
 STREAMED: dict[int | str, dict[str, Any]] = {
     HTTPStatus.OK: {
-        "description": "The timeline: an event per entry, named by its `kind`, and `closed` at the end.",
+        "description": "The timeline: an event per entry, named by its `kind`, and `closed` "
+        "at the end.",
         "content": {
             "text/event-stream": {
                 "itemSchema": {
@@ -74,7 +75,8 @@ STREAMED: dict[int | str, dict[str, Any]] = {
         },
     },
     HTTPStatus.NO_CONTENT: {
-        "description": "The order is closed, and `Last-Event-ID` says that you were told: there is no more to come."
+        "description": "The order is closed, and `Last-Event-ID` says that you were told: "
+        "there is no more to come."
     },
     **documented(
         HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
@@ -82,16 +84,20 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def found(
-    request: Request, order_id: OrderId, desk: AppSagas, last_event_id: LastEventId = None
+async def order_to_follow(
+    request: Request,
+    order_id: OrderId,
+    orders: AppOrders,
+    caller: RequestCaller,
+    last_event_id: LastEventId = None,
 ) -> OrderView:
-    """Return the order as it stands, before the stream begins: what is wrong is told as a problem.
+    """Return the order as it stands, before the stream begins: errors are told as problems.
 
     Raises:
-        HTTPException: 204, the caller has heard the end.
+        HTTPException: 204, the caller has been told the end.
     """
     request.scope["state"][STREAM] = True
-    view = await desk.view(order_id)
+    view = await orders.view(order_id, caller)
     if view.closed_at is not None and last_event_id == _closed_id(view):
         raise HTTPException(HTTPStatus.NO_CONTENT)
     return view
@@ -103,36 +109,42 @@ async def found(
     responses=STREAMED,
 )
 async def order_events(
-    view: Annotated[OrderView, Depends(found)],
-    desk: AppSagas,
+    view: Annotated[OrderView, Depends(order_to_follow)],
+    orders: AppOrders,
     caller: RequestCaller,
+    request: Request,
     last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    """Stream an order's timeline: what happened so far, then live, each entry under its kind as the event's name.
+    """Stream an order's timeline: what happened so far, then what happens.
 
-    It ends with an event `closed`, which says how and why, once the saga has closed; who comes back after it gets 204, at which
-    an `EventSource` stops. A comment every 15 s keeps the connection alive, and a stream that breaks goes on behind
-    `Last-Event-ID`; so does one that ended without `closed` because its token ran out.
+    Each entry is an event under the entry's kind as its name.
+
+    It ends with an event `closed`, which says how and why, once the saga has closed; who comes back
+    after it gets 204, at which an `EventSource` stops. A comment every 15 s keeps the connection
+    alive, and a stream that breaks goes on behind `Last-Event-ID`; so does one that ended without
+    `closed` because its token ran out.
     """
-    heard = Heard(_place(last_event_id, view))
+    stopping: asyncio.Event = request.app.state.stopping
+    cursor = StreamCursor(_place(last_event_id, view))
     while time.time() < caller.until:
-        with suppress(
-            ServiceError
-        ):  # Temporal is away: nothing is lost, and the stream goes on when it is back
-            async for place, told in _before(caller.until, _story(view, desk, heard)):
-                if heard.is_new(place, told):
-                    yield told
+        with suppress(ServiceError):  # nothing is lost: the stream goes on when Temporal is back
+            async for place, event in _before(
+                caller.until, _timeline(view, orders, caller, cursor)
+            ):
+                if cursor.is_new(place, event):
+                    yield event
         with suppress(ServiceError):
-            view = await desk.view(view.order_id)
+            view = await orders.view(view.order_id, caller)
             if view.closed_at is not None:
-                if heard.nothing:  # Temporal is away, and the record knows the order's end
-                    for _, told in _recorded(view):
-                        yield told
+                if cursor.is_at_start:  # Temporal is away, and the record knows the order's end
+                    for _, event in _recorded(view):
+                        yield event
                 yield ServerSentEvent(
                     id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json()
                 )
                 return
-        if await desk.stops_within(AGAIN_SECONDS):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), AGAIN_SECONDS)
             return
 
 
@@ -152,44 +164,45 @@ async def _before(end: float, entries: AsyncIterator[Entry]) -> AsyncIterator[En
         yield entry
 
 
-class Heard:
-    """What one stream has told, so that it tells nothing twice, and what came of a reset as well.
+class StreamCursor:
+    """How far one stream has come, so that it repeats nothing, and shows what a reset brought.
 
-    A run that goes on after a reset repeats the story of the one before up to there; then its own stand in their places.
+    A run that goes on after a reset repeats the story of the one before up to there; then its own
+    entries stand in the places of the others.
     """
 
     def __init__(self, last: Place) -> None:
-        """Begin behind `last`, which was told to the same listener by another stream."""
+        """Begin behind `last`, which another stream sent to the same listener."""
         self._last = last
-        self._told: dict[Place, int] = {}
+        self._sent: dict[Place, int] = {}
 
     @property
-    def nothing(self) -> bool:
-        """Whether nothing was told yet."""
-        return not self._told
+    def is_at_start(self) -> bool:
+        """Whether nothing came by yet."""
+        return not self._sent
 
-    def is_new(self, place: Place, told: ServerSentEvent) -> bool:
-        """Tell whether the listener has not heard this, and take it down as told."""
-        said = hash(told.raw_data)
-        if self._told.get(place) == said:
+    def is_new(self, place: Place, event: ServerSentEvent) -> bool:
+        """Note an event, and tell whether the listener has not had it."""
+        content = hash(event.raw_data)
+        if self._sent.get(place) == content:
             return False
-        if place in self._told:
-            self._told = {before: known for before, known in self._told.items() if before < place}
+        if place in self._sent:
+            self._sent = {earlier: at for earlier, at in self._sent.items() if earlier < place}
             self._last = (0, 0)
-        self._told[place] = said
+        self._sent[place] = content
         return place > self._last
 
 
-async def _story(view: OrderView, desk: Sagas, heard: Heard) -> AsyncIterator[Entry]:
-    """Yield the entries of the timeline with their places: from Temporal as they are written, or else from the record."""
-    if await desk.run(view.order_id) is not None:
-        teller = Teller()
-        async for place, moment in desk.runs.follow(view.order_id):
-            if (entry := desk.entry(teller.tell(moment))) is not None:
-                yield place, _event(place, entry)
-    elif heard.nothing:  # forgotten, or another customer's who took the id
-        for place, told in _recorded(view):
-            yield place, told
+async def _timeline(
+    view: OrderView, orders: Orders, caller: Caller, cursor: StreamCursor
+) -> AsyncIterator[Entry]:
+    """Yield the entries with their places: from Temporal as they are written, or on record."""
+    if await orders.run(view.order_id, caller) is not None:
+        async for place, entry in orders.follow(view.order_id, caller):
+            yield place, _event(place, entry)
+    elif cursor.is_at_start:  # forgotten, or another customer's who took the id
+        for place, event in _recorded(view):
+            yield place, event
 
 
 def _recorded(view: OrderView) -> Iterator[Entry]:
@@ -206,9 +219,10 @@ def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
 
 
 def _mark(entry: TimelineEntry) -> str:
-    """Return what tells an entry from those of other orders, and from the one that takes its place after a reset.
+    """Return what tells an entry from other orders', and from the one in its place after a reset.
 
-    A try under way changes what is told of its command, so an entry is known by when and what it is.
+    A try under way changes what is told of its command, so an entry is known by when and what it
+    is.
     """
     return digest([entry.at.isoformat(), entry.kind, entry.name])[:MARK_LENGTH]
 
@@ -219,8 +233,11 @@ def _closed_id(view: OrderView) -> str:
 
 
 def _place(last_event_id: str | None, view: OrderView) -> Place:
-    """Return the place that an id names; the beginning when it names none, or none that this order's story has."""
-    named = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})-([0-9a-f]{8})", last_event_id or "")
-    if named is None or named[3] not in map(_mark, view.timeline):
+    """Return the place that an id names.
+
+    The beginning when it names none, or none that this order's story has.
+    """
+    parts = re.fullmatch("([0-9]{1,9})-([0-9]{1,9})-([0-9a-f]{8})", last_event_id or "")
+    if parts is None or parts[3] not in map(_mark, view.timeline):
         return (0, 0)
-    return (int(named[1]), int(named[2]))
+    return (int(parts[1]), int(parts[2]))

@@ -92,10 +92,10 @@ def shown(example: Any) -> dict[str, Any]:
 
 def links() -> dict[str, Any]:
     """Return what can be called with an order that was just placed, as a route declares it."""
-    told = {"parameters": {"order_id": "$response.body#/order_id"}}
+    parameters = {"parameters": {"order_id": "$response.body#/order_id"}}
     return {
         "links": {
-            name: {"operationId": name, **told}
+            name: {"operationId": name, **parameters}
             for name in ("read_order", "cancel_order", "approve_order")
         }
     }

@@ -24,18 +24,18 @@ MOST_FIELDS = 100
 MOST_TOLD = 5
 """Fields that the detail names; the others are in `errors`."""
 
-Describe = Callable[[dict[str, Any]], None]
+Addition = Callable[[dict[str, Any]], None]
 
 
 def install(
-    app: FastAPI, away: Iterable[type[Exception]], describe: Iterable[Describe] = ()
+    app: FastAPI, away: Iterable[type[Exception]], additions: Iterable[Addition] = ()
 ) -> None:
     """Make every error of the app a problem document, and describe that document in OpenAPI.
 
     Args:
         app: the app.
         away: what is raised while the order service's database does not answer.
-        describe: each adds what else there is to be said in the OpenAPI document.
+        additions: each adds to the OpenAPI document.
     """
     for kind in away:
         app.exception_handler(kind)(_database_away)
@@ -44,7 +44,7 @@ def install(
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
     app.exception_handler(Exception)(_unexpected)
-    _describe_in_openapi(app, describe)
+    _describe_in_openapi(app, additions)
 
 
 async def _database_away(_request: Request, error: Exception) -> JSONResponse:
@@ -102,8 +102,8 @@ async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
     return answer(Problem(status, "internal", "an error of ours; the log of the API has it"))
 
 
-def _describe_in_openapi(app: FastAPI, describe: Iterable[Describe]) -> None:
-    """Add the problem document to the schemas, and let no route claim to answer with FastAPI's own form of errors."""
+def _describe_in_openapi(app: FastAPI, additions: Iterable[Addition]) -> None:
+    """Add the problem document to the schemas, and take FastAPI's own form of errors out."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -118,8 +118,8 @@ def _describe_in_openapi(app: FastAPI, describe: Iterable[Describe]) -> None:
             schemas.update(last_word.pop("$defs", {}), Closed=last_word)
             for leftover in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(leftover, None)
-            for tell in describe:
-                tell(document)
+            for add in additions:
+                add(document)
             app.openapi_schema = document
         return app.openapi_schema
 
@@ -138,6 +138,6 @@ def _methods(app: FastAPI, path: str) -> str:
 
 
 def _field(location: tuple[Any, ...]) -> str:
-    """Return a field's path as the caller knows it, e.g. `lines.0.quantity`; the body itself is `body`."""
+    """Return a field's path as callers know it, like `lines.0.quantity`; the body is `body`."""
     path = location[1:] if len(location) > 1 and not isinstance(location[1], int) else location[:1]
     return ".".join(str(part) for part in path if part != "[key]")

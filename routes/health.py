@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from routes.dependencies import AppSagas
+from routes.dependencies import AppOrders
 from routes.metrics import Metrics
 from routes.problems import documented
 
@@ -25,9 +25,9 @@ async def livez() -> dict[str, str]:
 
 
 @router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def readyz(sagas: AppSagas) -> dict[str, str]:
+async def readyz(orders: AppOrders) -> dict[str, str]:
     """Say that orders can be taken: Temporal and the order service's database answer."""
-    await sagas.check()
+    await orders.check()
     return {"status": "ready"}
 
 
@@ -35,5 +35,5 @@ async def readyz(sagas: AppSagas) -> dict[str, str]:
 async def read_metrics(request: Request) -> Response:
     """Return figures for monitoring in the text format of Prometheus."""
     metrics: Metrics = request.app.state.metrics
-    figures = await metrics.read(request.app.state.sagas, request.app.state.visibility)
+    figures = await metrics.read(request.app.state.door.orders, request.app.state.visibility)
     return Response(figures, media_type=CONTENT_TYPE_LATEST)

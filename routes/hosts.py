@@ -1,7 +1,8 @@
 """Under which names the API answers, and to which pages: a browser shall not carry strangers in.
 
-Where nobody is asked who they are, loopback alone keeps nobody out: a page that its owner lets resolve to 127.0.0.1 (DNS
-rebinding) asks from the user's own browser. What it cannot hide is its name, in `Host` and in `Origin`.
+Where nobody is asked who they are, loopback alone keeps nobody out: a page that its owner lets
+resolve to 127.0.0.1 (DNS rebinding) asks from the user's own browser. What it cannot hide is its
+name, in `Host` and in `Origin`.
 """
 
 import re
@@ -40,8 +41,8 @@ class Hosts:
 
         Args:
             app: what is asked.
-            api_host: what the API binds to; beyond loopback, any address and any name without a dot is ours as well, such as
-                a container's: no page of the world's can have such a name.
+            api_host: what the API binds to; beyond loopback, any address and any name without a dot
+                is ours as well, such as a container's: no page of the world's can have such a name.
             names: further names of ours, on any port.
             origins: of pages that may ask, like https://shop.example.org.
         """
@@ -69,19 +70,25 @@ class Hosts:
         """
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0].lower()):
-            why = "this API does not answer under the name of that host; if it is one of its own, name it in API_HOSTS"
+            why = (
+                "this API does not answer under the name of that host; "
+                "if it is one of its own, name it in API_HOSTS"
+            )
             raise Problem(HTTPStatus.MISDIRECTED_REQUEST, "misdirected", why)
         origins = headers.getlist("origin")
         if any(not self._may_ask(origin, hosts[0].lower()) for origin in origins) or (
             not origins and _is_fetched_by_another_site(headers)
         ):
-            why = "pages of that origin may not use this API; if they shall, name it in API_CORS_ORIGINS"
+            why = (
+                "pages of that origin may not use this API; "
+                "if they shall, name it in API_CORS_ORIGINS"
+            )
             raise forbidden(why)
 
     def _is_ours(self, host: str) -> bool:
-        if not (told := AUTHORITY.fullmatch(host)):
+        if not (origin_parts := AUTHORITY.fullmatch(host)):
             return False
-        name = _name(told["name"])
+        name = _name(origin_parts["name"])
         if name == "localhost" or name in self._names:
             return True
         address = _address(name)
@@ -90,18 +97,18 @@ class Hosts:
         return self._beyond_loopback or address.is_loopback
 
     def _may_ask(self, origin: str, host: str) -> bool:
-        """Tell whether this is an origin of ours: of the very host and port that is asked, or one that a setting names."""
+        """Tell whether an origin is the host that is asked, or one that a setting names."""
         if origin in self._origins:
             return True
-        told = ORIGIN.fullmatch(origin.lower())
-        named = AUTHORITY.fullmatch(told["authority"]) if told else None
-        asked = AUTHORITY.fullmatch(host)
-        if named is None or asked is None:
+        parts = ORIGIN.fullmatch(origin.lower())
+        page = AUTHORITY.fullmatch(parts["authority"]) if parts else None
+        target = AUTHORITY.fullmatch(host)
+        if page is None or target is None:
             return False
-        is_same = _name(named["name"]) == _name(asked["name"]) and _port(named["port"]) == _port(
-            asked["port"]
+        is_same = _name(page["name"]) == _name(target["name"]) and _port(page["port"]) == _port(
+            target["port"]
         )
-        return is_same or _name(named["name"]) in self._proxied
+        return is_same or _name(page["name"]) in self._proxied
 
 
 def _name(host: str) -> str:
@@ -125,24 +132,33 @@ def _port(port: str | None) -> str:
 
 
 def _is_fetched_by_another_site(headers: Headers) -> bool:
-    """Tell whether another site's page has a browser fetch this, as an image or a script; a link that is followed is none."""
+    """Tell whether another site's page has a browser fetch this, as an image or a script.
+
+    A link that is followed is none.
+    """
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
     return site == "cross-site" and mode != "navigate"
 
 
-def describe(document: dict[str, Any]) -> None:
-    """Tell in an OpenAPI document how who asks for another host, or for another's page, is turned away."""
-    refused = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+def add_to_openapi(document: dict[str, Any]) -> None:
+    """Tell in an OpenAPI document how requests for other hosts, or by their pages, are answered."""
+    refusals = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     for calls in document["paths"].values():
         for call in calls.values():
-            call["responses"] |= {str(status): told for status, told in refused.items()}
+            call["responses"] |= {str(status): told for status, told in refusals.items()}
 
 
 class Cors(CORSMiddleware):
-    """Lets pages of these origins use the API from a browser; credentials are tokens that they send, never cookies."""
+    """Lets pages of these origins use the API from a browser.
+
+    Credentials are tokens that they send, never cookies.
+    """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        """Stand before `app`, and before whatever asks for a token or counts: a preflight has none, and is none of theirs."""
+        """Stand before `app`, and before whatever asks for a token or counts.
+
+        A preflight has none, and is none of theirs.
+        """
         super().__init__(
             app,
             allow_origins=origins,

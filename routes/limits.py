@@ -1,4 +1,4 @@
-"""What a request may cost before anybody looks at it: the size and time of its body, and how many are served at one time."""
+"""What a request may cost: the size and time of its body, and how many are served at once."""
 
 import asyncio
 import json
@@ -27,8 +27,8 @@ REFUSED_BODIES = (
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
 )
 
-UNFIT = re.compile("[\0\ud800-\udfff]")
-"""What stands for no character: NUL, which no database takes, and half a surrogate pair, which no encoding does."""
+UNENCODABLE = re.compile("[\0\ud800-\udfff]")
+"""Code points that cannot be stored: NUL in no database, half a surrogate pair in no encoding."""
 
 WITH_A_BODY = ("POST", "PUT")
 UTF_8 = ("utf-8", "utf8", "us-ascii")
@@ -93,13 +93,13 @@ class Body:
                 await self._app(scope, _again(body, receive), send)
 
 
-def describe(document: dict[str, Any]) -> None:
+def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document how requests are turned away that cost too much."""
     for path, calls in document["paths"].items():
         for call in calls.values():
             crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
-            refused = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
-            call["responses"] |= {str(status): told for status, told in refused.items()}
+            refusals = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
+            call["responses"] |= {str(status): told for status, told in refusals.items()}
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:
@@ -179,8 +179,9 @@ def _check(body: bytes) -> None:
                 pending += [*value.keys(), *value.values()]
             elif isinstance(value, list):
                 pending += value
-            elif isinstance(value, str) and UNFIT.search(value):
-                raise _NoPlainJson("a text in it has a NUL or half a surrogate pair")  # noqa: TRY301  # one answer to all
+            elif isinstance(value, str) and UNENCODABLE.search(value):
+                message = "a text in it has a NUL or half a surrogate pair"
+                raise _NoPlainJson(message)  # noqa: TRY301  # one answer to all
     except _NoPlainJson as why:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"

@@ -24,7 +24,10 @@ ABSENT = documented(
 async def read_stock(
     sku: Annotated[Sku, Path(examples=[examples.SKU])], shop: AppShop
 ) -> StockView:
-    """Return a product, how many of it can be sold and its list prices, as the stock service has it on record."""
+    """Return a product as the stock service has it on record.
+
+    With how many of it can be sold, and its list prices.
+    """
     return await shop.product(sku)
 
 

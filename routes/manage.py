@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from application.errors import NotPossible
 from contracts.base import ROWS, Currency, Identifier, Sku
 from contracts.money import CurrencyInUse
 from contracts.payment import (
@@ -154,11 +153,7 @@ async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent
 @router.put("/customers/{customer_id}/wallet", responses=TOLD | documented(HTTPStatus.CONFLICT))
 async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
-    opening = WalletOpening(customer_id=customer_id, currency=body.currency)
-    told = await shop.open_wallets((opening,))
-    if currency := told.in_other_currency.get(customer_id):
-        raise NotPossible(f"the wallet of {customer_id} is in {currency}, and stays so")
-    return await shop.wallet(customer_id)
+    return await shop.open_wallet(customer_id, body.currency)
 
 
 @router.post("/customers/{customer_id}/deposits", responses=MOVED)

@@ -2,32 +2,32 @@
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
-from uuid import uuid4
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, StringConstraints
 
-from application import prices
-from application.errors import NotNow, PricesWrong
-from application.order_list import Asked
+from application.errors import PerhapsPlaced, PricesWrong
+from application.order_query import ListQuery
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
 from contracts.money import CurrencyInUse
 from contracts.placing import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
 from routes import examples
-from routes.access import caller_of, forbidden
-from routes.dependencies import AppSagas, shop_of
+from routes.access import forbidden
+from routes.dependencies import AppOrders, RequestCaller
 from routes.problems import Problem, documented, problem_of
 
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
 
-ONE_KEY = "One key is one order: repeating it is safe, and it comes with the `order_id` of its first time, or with none."
+ONE_KEY = (
+    "One key is one order: repeating it is safe, and it comes with the `order_id` of its first "
+    "time, or with none."
+)
 
 OrderId = Annotated[
     str, Path(pattern=IDENTIFIER, description=IN_WORDS[IDENTIFIER], examples=[examples.ORDER_ID])
@@ -56,7 +56,10 @@ class LineBody(OrderLine):
 
 
 class OrderBody(PlaceOrder):
-    """An order as it is posted: a field that does not exist is an error, as `orderId` for `order_id` would cost the once-only."""
+    """An order as it is posted.
+
+    A field that does not exist is an error: `orderId` for `order_id` would cost the once-only.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.ORDER]})
 
@@ -71,7 +74,8 @@ class OrderBody(PlaceOrder):
         **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
         HTTPStatus.OK: {
             "model": OrderView,
-            "description": "The order is closed: COMPLETED, or FAILED. Look at `state`; a failed order is a 200, too.",
+            "description": "The order is closed: COMPLETED, or FAILED. "
+            "Look at `state`; a failed order is a 200, too.",
             **PLACED,
             **examples.shown(examples.OUT_OF_STOCK),
         },
@@ -80,8 +84,8 @@ class OrderBody(PlaceOrder):
 )
 async def place_order(
     order: OrderBody,
-    desk: AppSagas,
-    request: Request,
+    orders: AppOrders,
+    caller: RequestCaller,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description=ONE_KEY)] = None,
     prefer: Annotated[
@@ -90,31 +94,23 @@ async def place_order(
 ) -> OrderView:
     """Start an order's saga, once.
 
-    Its identity is `order_id` if given, else that of your `Idempotency-Key`, else new. Placing the same order again under the
-    same identity returns it as it stands; placing another one under it is refused, and so is a key that comes with another
-    `order_id` than its first.
+    Its identity is `order_id` if given, else that of your `Idempotency-Key`, else new. Placing the
+    same order again under the same identity returns it as it stands; placing another one under it
+    is refused, and so is a key that comes with another `order_id` than its first.
 
     An order that fails is answered with 200 as well, when it was waited for: look at `state`.
     """
-    caller = caller_of(request)
     if not caller.acts_for(order.customer_id):
         raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
-    order_id = order.order_id or uuid4().hex
-    if idempotency_key:
-        order_id = await desk.named(idempotency_key, order.order_id)
-    rule: prices.Rule = request.app.state.order_prices
+    seconds = _wait_seconds(prefer or ())
     try:
-        await prices.check(order, rule, shop_of(request), partial(desk.knows, order_id))
+        view = await orders.place(order, idempotency_key, caller, seconds)
     except PricesWrong as error:
         raise _invalid_prices(error) from error
-    try:
-        await desk.place(order_id, order, idempotency_key)
-        if seconds := _wait_seconds(prefer or ()):
-            await desk.closed_within(order_id, seconds)
-            response.headers["Preference-Applied"] = f"wait={seconds}"
-        view = await desk.view(order_id)
-    except NotNow as error:
-        raise _perhaps_placed(error, order_id) from error
+    except PerhapsPlaced as error:
+        raise _perhaps_placed(error) from error
+    if seconds:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
     response.status_code = (
         HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
     )
@@ -125,14 +121,17 @@ async def place_order(
 @router.get(
     "/orders", responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 )
-async def list_orders(asked: Annotated[Asked, Query()], desk: AppSagas) -> OrderList:
+async def list_orders(
+    query: Annotated[ListQuery, Query()], orders: AppOrders, caller: RequestCaller
+) -> OrderList:
     """Return orders, newest first, without their timelines; follow `next` for more.
 
-    An order is listed once it is on record, moments after it was placed; one that needs attention, in any case. Orders that are
-    still open carry the state that their sagas showed moments ago. With Temporal away they are shown as they are on record, and
-    `warning` says so; what needs attention can then not be asked for.
+    An order is listed once it is on record, moments after it was placed; one that needs attention,
+    in any case. Orders that are still open carry the state that their sagas showed moments ago.
+    With Temporal away they are shown as they are on record, and `warning` says so; what needs
+    attention can then not be asked for.
     """
-    return await desk.lists.page(asked)
+    return await orders.page(query, caller)
 
 
 @router.get(
@@ -141,9 +140,9 @@ async def list_orders(asked: Annotated[Asked, Query()], desk: AppSagas) -> Order
         HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 )
-async def read_order(order_id: OrderId, desk: AppSagas) -> OrderView:
+async def read_order(order_id: OrderId, orders: AppOrders, caller: RequestCaller) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
-    return await desk.view(order_id)
+    return await orders.view(order_id, caller)
 
 
 def _invalid_prices(error: PricesWrong) -> RequestValidationError:
@@ -156,23 +155,17 @@ def _invalid_prices(error: PricesWrong) -> RequestValidationError:
     )
 
 
-def _perhaps_placed(error: NotNow, order_id: str) -> Problem:
-    """Return the problem of a caller who gets no answer, with the id the order may be placed under.
-
-    So that asking again does not place another order.
-    """
-    problem = problem_of(error)
-    repeat = f'look at Location, or repeat it with "order_id": "{order_id}"'
-    return Problem(
-        HTTPStatus(problem.document.status),
-        "unavailable",
-        f"{problem.document.detail}; the order may have been placed: {repeat}",
-        headers={**(problem.headers or {}), "Location": f"/orders/{order_id}"},
-    )
+def _perhaps_placed(error: PerhapsPlaced) -> Problem:
+    """Return the problem of a caller who gets no answer, with how to find the order."""
+    hint = f': look at Location, or repeat it with "order_id": "{error.order_id}"'
+    return problem_of(error, hint, {"Location": f"/orders/{error.order_id}"})
 
 
 def _wait_seconds(preferences: Sequence[str]) -> int:
-    """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said, as preferences may be ignored."""
+    """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said.
+
+    Preferences may be ignored.
+    """
     for preference in ",".join(preferences).split(","):
         if wait := WAIT.fullmatch(preference.partition(";")[0]):
             return min(int(wait[1].lstrip("0")[:9] or 0), MAX_WAIT_SECONDS)

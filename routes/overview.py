@@ -5,16 +5,19 @@ from http import HTTPStatus
 from fastapi import APIRouter
 
 from contracts.views import Overview
-from routes.dependencies import AppSagas
+from routes.dependencies import AppOrders, RequestCaller
 from routes.problems import documented
 
 router = APIRouter(tags=["orders"])
 
 
 @router.get("/overview", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
-async def read_overview(desk: AppSagas) -> Overview:
-    """Return how many orders are in each state, why orders failed, and what needs a person: how many, since when, at what cost.
+async def read_overview(orders: AppOrders, caller: RequestCaller) -> Overview:
+    """Return how many orders are in each state, why orders failed, and what needs a person.
 
-    Figures are a few seconds old at most. With Temporal away, what it alone knows is null, and `warning` says so.
+    Of these: how many, since when, at what cost.
+
+    Figures are a few seconds old at most. With Temporal away, what it alone knows is null, and
+    `warning` says so.
     """
-    return await desk.overview()
+    return await orders.overview(caller)

@@ -54,9 +54,9 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        told = cleaned(detail)  # it may repeat what others wrote
+        text = cleaned(detail)  # it may repeat what others wrote
         self.document = ProblemDocument(
-            type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=told
+            type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=text
         )
         self.headers = headers
 
@@ -84,10 +84,16 @@ PROBLEMS: Mapping[type[ServiceError], Row] = {
 """By kind of error; a kind without a row is answered as the nearest kind above it that has one."""
 
 
-def problem_of(error: ServiceError) -> Problem:
-    """Return the problem that tells a caller of one of the application's errors."""
+def problem_of(
+    error: ServiceError, hint: str = "", headers: Mapping[str, str] | None = None
+) -> Problem:
+    """Return the problem that tells a caller of one of the application's errors.
+
+    A `hint` follows the error's own sentence, `headers` come beside those of its row.
+    """
     row = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    return Problem(row.status, row.slug, str(error), headers=row.headers)
+    both = {**(row.headers or {}), **(headers or {})}
+    return Problem(row.status, row.slug, f"{error}{hint}", headers=both or None)
 
 
 def answer(problem: Problem) -> JSONResponse:

@@ -15,7 +15,7 @@ from application.caller import Caller
 from routes.problems import Problem, answer
 
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
-"""Asked by those who would restart us for an answer of 429, or be blind just then."""
+"""Probes and metrics are exempt from limits: a 429 would fail liveness, and hide the load."""
 
 MOST_CALLERS = 10_000
 """So many are remembered; one more, and the one is forgotten who has been quiet for longest."""
@@ -28,7 +28,7 @@ IPV6_SITE = 64
 
 
 class Callers:
-    """Counts each caller's requests in a window of time that moves with the clock that nobody sets."""
+    """Counts each caller's requests in a window that moves with the clock that nobody sets."""
 
     def __init__(self, rate: RateLimitItem, clock: Callable[[], float] = time.monotonic) -> None:
         """Allow each caller so many requests in any such time."""
@@ -44,7 +44,10 @@ class Callers:
         return len(self._marks)
 
     def seconds_to_wait(self, kind: str, name: str) -> float:
-        """Count a request of a caller and return 0; or the seconds to wait until there is room for it, and count nothing."""
+        """Count a request of a caller and return 0, if there is room for it.
+
+        If not, count nothing, and return the seconds until there is.
+        """
         now = self._clock()
         self._forget(now)
         key = blake2b(f"{kind} {name}".encode(errors="surrogatepass"), digest_size=16).digest()
@@ -76,7 +79,7 @@ class Callers:
 
 
 class Rate:
-    """Takes so many requests in a time from each caller: from a token's subject, or else from an address."""
+    """Takes so many requests in a time from each caller: each token's subject, or address."""
 
     def __init__(self, app: ASGIApp, callers: Callers | None) -> None:
         """Stand before `app`; `callers` is None for no limit."""
@@ -98,18 +101,21 @@ class Rate:
 
 
 def site(scope: Scope) -> str:
-    """Return where a request comes from: an address; of IPv6 the network that one subscriber has."""
-    told = (scope.get("client") or ("",))[0]
+    """Return the address that a request comes from; of IPv6 the network of one subscriber."""
+    host = (scope.get("client") or ("",))[0]
     try:
-        address = ip_address(told.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
-        return told
+        return host
     if not isinstance(address, IPv6Address):
         return str(address)
     return str(address.ipv4_mapped or ip_network((address, IPV6_SITE), strict=False))
 
 
 def too_many(why: str, seconds: float, others: Mapping[str, str] | None = None) -> Problem:
-    """Return the problem of who asks too often, and shall wait so long; `others` are further headers."""
+    """Return the problem of who asks too often, and shall wait so long.
+
+    `others` are further headers.
+    """
     headers = {"Retry-After": str(max(1, math.ceil(seconds))), **(others or {})}
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", why, headers=headers)

@@ -29,7 +29,10 @@ class Tokens:
     """Believes the tokens of one issuer, for one audience, signed by one algorithm."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = monotonic) -> None:
-        """Check tokens as the settings say; `clock` counts the seconds for which published keys serve."""
+        """Check tokens as the settings say.
+
+        `clock` counts the seconds for which published keys serve.
+        """
         self._settings = settings
         self._published = (
             Keys(settings.auth_jwks_url, settings.token_algorithm, clock)
@@ -79,7 +82,10 @@ class Tokens:
 
 
 def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float) -> Caller:
-    """Return whom the claims of a token name. A customer that cannot be read is no customer, and not all of them."""
+    """Return whom the claims of a token name.
+
+    A customer that cannot be read is no customer, and not all of them.
+    """
     subject, scopes = claims["sub"], claims.get("scope", "")
     if len(subject) > MOST_SUBJECT or flaw(subject, one_line=True):
         raise _refused(

@@ -15,12 +15,12 @@ T = TypeVar("T")
 C_co = TypeVar("C_co", covariant=True)
 
 
-WORDLESS = {b"binary/null": type(None), b"binary/plain": bytes}
+UNTYPED_ENCODINGS = {b"binary/null": type(None), b"binary/plain": bytes}
 """Encodings that converters read as these types, whatever type they are asked for."""
 
 
-class UnreadableAnswer(Exception):
-    """A participant answered with what is no event of its own: what it did is unknown."""
+class UndecodableResult(Exception):
+    """A participant answered with what is no event of its own: its outcome is in doubt."""
 
 
 class Keyed(Protocol[C_co]):
@@ -40,8 +40,9 @@ class Call(Generic[C, T]):
         activity: the typed stub of the activity that takes the command.
         command: builds the command, given its idempotency key.
         summary: what the Temporal Web UI shows beside it.
-        closes_record: whether it tells the saga's record how the saga ended. A person who settles it has it sent on, as nothing
-            else would close that record: the command should be built to carry their word.
+        closes_record: whether it tells the saga's record how the saga ended. Settled by hand, it is
+            sent on, as nothing else would close that record: the command should be built to carry
+            the settlement.
     """
 
     participant: str
@@ -72,7 +73,7 @@ class Call(Generic[C, T]):
             limit: the time of all tries; None for no limit.
 
         Returns:
-            The handle of its outcome, for `read`. A cancel of the workflow must not reach it: await it by `to_its_end`.
+            The handle of its outcome, for `read`. A cancel of the workflow must not reach it: await it by `shielded`.
         """
         return workflow.start_activity(
             self.name,
@@ -83,30 +84,31 @@ class Call(Generic[C, T]):
             retry_policy=retry,
             cancellation_type=ActivityCancellationType.TRY_CANCEL,
             summary=self.summary,
-            result_type=RawValue,  # read by us: an answer that Temporal cannot read would wedge the workflow
+            # Read by us: an answer that Temporal cannot decode would wedge the workflow.
+            result_type=RawValue,
         )
 
     def read(self, answer: RawValue) -> T:
         """Return the participant's event.
 
         Raises:
-            UnreadableAnswer: the participant answered with something else.
+            UndecodableResult: the participant answered with something else.
         """
         event: Any = vars(self.activity)["__temporal_activity_definition"].ret_type
         encoding = answer.payload.metadata.get("encoding", b"")
-        if encoding in WORDLESS and WORDLESS[encoding] is not event:
-            raise UnreadableAnswer(f"the answer cannot be read: it is {encoding.decode()}")
+        if encoding in UNTYPED_ENCODINGS and UNTYPED_ENCODINGS[encoding] is not event:
+            raise UndecodableResult(f"the answer cannot be read: it is {encoding.decode()}")
         try:
             read: T = workflow.payload_converter().from_payload(answer.payload, event)
         except Exception as error:
-            raise UnreadableAnswer(f"the answer cannot be read: {error}") from error
+            raise UndecodableResult(f"the answer cannot be read: {error}") from error
         return read
 
 
-async def to_its_end(work: Awaitable[T]) -> T:
-    """Await `work` to its outcome, however often this task is cancelled meanwhile.
+async def shielded(work: Awaitable[T]) -> T:
+    """Await `work` uncancellably: to its outcome, however often this task is cancelled meanwhile.
 
-    A cancel is a state to be looked at between steps (`workflow.cancellation_reason`), not an event to die of.
+    A cancel is a state that is looked at between steps (`workflow.cancellation_reason`).
     """
     task = asyncio.ensure_future(work)
     while True:

@@ -24,7 +24,7 @@ class Failure:
 
 
 class SagaStopped(Exception):
-    """Raised between steps, or by a step, when the saga may go no further and has to be rolled back."""
+    """Raised by a step, or between steps, when the saga goes no further and must roll back."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -32,16 +32,17 @@ class SagaStopped(Exception):
 
 
 def refused(step: str, refusal: ApplicationError) -> Failure:
-    """Read a refusal, as far as it keeps to limits: what is too large for Temporal would end or wedge the saga."""
-    told = refusal.details[0] if refusal.details and isinstance(refusal.details[0], dict) else {}
-    reason, details = told.get("reason"), told.get("details")
+    """Read a refusal, within limits: what is too large for Temporal would end or wedge the saga."""
+    event = refusal.details[0] if refusal.details and isinstance(refusal.details[0], dict) else {}
+    reason = event.get("reason")
+    details = event.get("details")
     if not isinstance(details, dict) or len(json.dumps(details)) > policy.MOST_DETAILS:
         details = {}
+    if not isinstance(reason, str) or len(reason) > policy.MOST_REASON:
+        reason = str(refusal.type)
     return Failure(
-        reason=reason
-        if isinstance(reason, str) and len(reason) <= policy.MOST_REASON
-        else str(refusal.type),
-        message=cut(str(told.get("message", refusal.message))),
+        reason=reason,
+        message=cut(str(event.get("message", refusal.message))),
         step=step,
         event=refusal.type,
         details=details,
@@ -51,7 +52,8 @@ def refused(step: str, refusal: ApplicationError) -> Failure:
 def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     """Tell that a step had no usable answer in time."""
     error = str(root(last))
-    why = f": {told}" if (told := meaning(error)) else ""
+    in_short = meaning(error)
+    why = f": {in_short}" if in_short else ""
     return Failure(
         reason="STEP_UNAVAILABLE",
         message=f"the {call.participant} service gave no usable answer in time{why}",
@@ -60,10 +62,12 @@ def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     )
 
 
-def overdue(deadline: datetime, step: str | None = None) -> Failure:
-    """Tell that the saga's deadline (UTC) passed while a step was under way, or in an older saga between two."""
-    where = f": {step} had no answer by then" if step else ""
-    message = f"it was not completed by its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC{where}"
+def overdue(deadline: datetime, step: str) -> Failure:
+    """Tell that the saga's deadline (UTC) passed while a step was under way."""
+    message = (
+        f"it was not completed by its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{step} had no answer by then"
+    )
     return Failure(
         "DEADLINE_EXCEEDED", message, step=step, details={"deadline": deadline.isoformat()}
     )

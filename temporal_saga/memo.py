@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from temporal_saga.duty import Progress, Settlement
+from temporal_saga.call_state import Progress, Settlement
 from temporal_saga.failure import Failure
 
 MEMO_KEY = "saga"

@@ -3,13 +3,13 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
-from tests.workflows import stage
+from tests import temporal_server
 
-pytest_plugins = ["tests.participants.fixtures"]
+pytest_plugins = ["tests.databases"]
 
 
 @pytest.fixture(scope="session")
 async def temporal() -> AsyncIterator[Client]:
     """A real server, for all tests."""
-    async with stage.temporal() as client:
+    async with temporal_server.running() as client:
         yield client

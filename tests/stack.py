@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import httpx
 
 from contracts.payment import WalletView
+from contracts.steps import ROLES
 from contracts.stock import StockView
 from operations.up.temporal_server import server_command, temporal_binary
 from participants.payment.service import PaymentService
@@ -32,7 +33,6 @@ QUICK_DELETE = [
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
-ROLES = ("orchestrator", "order", "payment", "stock")
 
 T = TypeVar("T")
 
@@ -165,11 +165,11 @@ class Stack:
         """Open wallets with so many minor units, and add products with so many of each."""
         payment = open_database(self.database_url("payment"))
         stock = open_database(self.database_url("stock"))
-        PaymentService(payment).open_wallets(
+        PaymentService.open(payment).open_wallets(
             WalletView(customer_id=customer, currency=currency, balance_minor=balance)
             for customer, balance in wallets.items()
         )
-        StockService(stock).add_products(
+        StockService.open(stock).add_products(
             StockView(sku=sku, name=sku, available=count) for sku, count in products.items()
         )
         payment.dispose()

@@ -1,18 +1,22 @@
 """What people may tell an order's saga."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from contracts import acts
+from contracts.acts import StuckStep, TakenDecision, Through
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.prose import cancelled, settled_before
+from contracts.states import SagaState
 from contracts.steps import STEPS
-from temporal_saga.duty import Settlement
-from temporal_saga.failure import Failure
+from contracts.text import cleaned
+from temporal_saga.call_state import Settlement
+from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
-from workflows.messages import Act, Already
+from workflows.messages import MOST_LOGGED, Act, Already
 from workflows.record import Record
 from workflows.review import Review
 
@@ -20,15 +24,16 @@ from workflows.review import Review
 class Acts:
     """The acts of people on one order's saga: beside each, why it may be refused and what it does."""
 
-    def __init__(self, saga: Saga, record: Record, told: dict[str, Any] | None) -> None:
-        """Act on `saga`, and tell of `record`; go on from what the run before has told, if there was one."""
+    def __init__(self, saga: Saga, record: Record, carried: dict[str, Any] | None) -> None:
+        """Act on `saga`, and tell of `record`; go on from what the run before carried over, if so."""
+        saga.watch(record.follow, self._take_temporals_cancel)
         self._saga = saga
         self._record = record
         self._review = Review()
-        self.ignored = 0
-        if told is not None:
-            self._record.go_on_from(told["record"])
-            self._review.go_on_from(told["review"])
+        self._ignored = 0
+        if carried is not None:
+            self._record.go_on_from(carried["record"])
+            self._review.go_on_from(carried["review"])
 
     @workflow.query(
         description="The saga's part of the order: its state, failure, compensations and moves"
@@ -38,16 +43,59 @@ class Acts:
         return self._record.status()
 
     @workflow.signal(dynamic=True)
-    def unknown(self, _name: str, _arguments: Sequence[RawValue]) -> None:
-        """Take what is no act, so that the saga looks how long its history has become; the timeline tells of it."""
+    def unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
+        """Take what is no act, so that the saga looks how long its history has become."""
+        self._saga.memo.hear(name, "there is no such message")
 
-    def _too_late(self, _decision: Decision) -> str | None:
-        return (
-            f"too late to cancel: the order is {self._record.state}" if self._saga.closing else None
+    def hear(self, signal: str, ignored: str | None = None) -> int:
+        """Note that a signal came, and why it changes nothing if so; return its number."""
+        if ignored is not None:
+            self.log_ignored(signal, ignored)
+        return self._saga.memo.hear(signal, ignored)
+
+    def ignore(self, number: int, why: str) -> None:
+        """Note why a signal changed nothing."""
+        self._saga.memo.ignore(number, why)
+
+    def take(self, number: int) -> None:
+        """Note that a signal was taken."""
+        self._saga.memo.take(number)
+
+    def decide(self, message: str, decision: Decision, through: Through) -> None:
+        """Note for the order's record that a decision was taken."""
+        body = decision.model_dump(include={"by", "reason", "step", "evidence"})
+        act = acts.Act(message.removesuffix("_step"))
+        taken = TakenDecision(act=act, **body, at=workflow.now(), through=through)
+        self._record.decisions.add(taken)
+
+    def _take_temporals_cancel(self, reason: str) -> None:
+        self._record.decisions.add(
+            TakenDecision(
+                act=acts.Act.CANCEL,
+                by="temporal",
+                reason=cleaned(cut(reason)),
+                at=workflow.now(),
+                through=Through.TEMPORAL,
+            )
         )
 
-    def _cancel(self, decision: Decision) -> None:
-        self._saga.stop(Failure("CANCELLED", cancelled(decision), details=decision.model_dump()))
+    def log_ignored(self, signal: str, why: str) -> None:
+        """Log that a signal changed nothing; of a flood the first ones, as thousands may come."""
+        self._ignored += 1
+        if self._ignored <= MOST_LOGGED:
+            more = ", and logs no more of its kind" if self._ignored == MOST_LOGGED else ""
+            workflow.logger.warning("ignored the signal %s: %s%s", signal, why, more)
+
+    @property
+    def _state(self) -> SagaState:
+        return self._record.state or SagaState.PENDING
+
+    def _too_late(self, _decision: Decision) -> str | None:
+        return acts.cannot_cancel(self._state) if self._saga.closing else None
+
+    def _cancel(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
+        failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
+        return None if self._saga.stop(failure) else self._too_late(decision)
 
     cancel, request_cancel = Act(
         "cancel",
@@ -58,33 +106,41 @@ class Acts:
     ).handlers()
 
     def _not_reviewed(self, _decision: Decision) -> str | None:
-        why = self._review.refusal()
-        return (
-            f"the order is not awaiting review, it is {self._record.state}: {why}" if why else None
-        )
+        """Before the review begins, a verdict is taken early; the first one stands."""
+        why = "it is too late" if self._saga.closing else self._review.refusal()
+        return why and (acts.cannot_review(self._state) or why)
 
-    def _approve(self, decision: Decision) -> None:
-        self._review.decide("approve", decision)
+    def _approve(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
+        why = self._not_reviewed(decision)
+        if why is None:
+            self._review.decide("approve", decision)
+        return why
 
     approve, request_approve = Act(
         "approve", "Let an order go on that awaits review", Decision, _not_reviewed, _approve
     ).handlers()
 
-    def _reject(self, decision: Decision) -> None:
-        self._review.decide("reject", decision)
+    def _reject(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
+        why = self._not_reviewed(decision)
+        if why is None:
+            self._review.decide("reject", decision)
+        return why
 
     reject, request_reject = Act(
         "reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject
     ).handlers()
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
-        if why := self._saga.not_stuck(decision.step):
+        if why := self._saga.retry_rejection(decision.step):
             return why
-        told = f"{decision.step} is about to be tried again, by an earlier word"
-        return Already(told) if self._saga.asked_again(decision.step) else None
+        if self._saga.is_about_to_retry(decision.step):
+            return Already(f"{decision.step} is about to be tried again, by an earlier word")
+        return None
 
-    def _retry(self, decision: StepDecision) -> None:
+    def _retry(self, decision: StepDecision, _taken: Callable[[], None]) -> str | None:
+        why = self._not_stuck(decision)
         self._saga.retry(decision.step)
+        return why
 
     retry_step, request_retry_step = Act(
         "retry_step",
@@ -95,19 +151,29 @@ class Acts:
     ).handlers()
 
     def _not_to_settle(self, decision: StepEvidence) -> str | None:
-        return self._saga.not_to_settle(decision.step)
+        return self._settled_already(decision.step) or self._saga.settle_rejection(decision.step)
 
-    def _settle(self, decision: StepEvidence) -> None:
-        told = Settlement(decision.by, decision.reason, decision.evidence, workflow.now())
+    def _settled_already(self, step: str) -> str | None:
+        for stuck in self._saga.stuck:
+            if stuck.step == step and stuck.settlement is not None:
+                return acts.cannot_settle(StuckStep(step, stuck.settlement.by))
+        return None
+
+    def _settle(self, decision: StepEvidence, taken: Callable[[], None]) -> str | None:
+        settlement = Settlement(
+            decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
+        )
+        failure = Failure(
+            "CANCELLED", settled_before(decision), details=decision.model_dump(exclude_none=True)
+        )
         taken_back = any(
             step.name == decision.step and step.compensation is not None for step in STEPS
         )
-        stops = (
-            Failure("CANCELLED", settled_before(decision), details=decision.model_dump())
-            if taken_back
-            else None
+        already = self._settled_already(decision.step)
+        why = self._saga.settle(
+            decision.step, settlement, cancel_with=failure if taken_back else None, taken=taken
         )
-        self._saga.settle(decision.step, told, stops=stops)
+        return why and (already or why)
 
     settle_step, request_settle_step = Act(
         "settle_step",

@@ -1,7 +1,8 @@
 """What the order saga asks of whom: one function per command, each beside the one that takes it back."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts import stubs
 from contracts.money import money
@@ -9,9 +10,38 @@ from contracts.order import OrderRegisteredEvent, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.placing import PlaceOrder
 from contracts.prose import count
+from contracts.states import OrderStatus
+from contracts.steps import PARTICIPANT_OF, name_of
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
-from temporal_saga.call import Call
-from workflows.record import Record
+from temporal_saga.call import Call, Keyed
+from temporal_saga.on_record import Closing, EarlierRun, Opening
+from temporal_saga.saga import Branch
+from workflows.record import CLOSED_BY, Record
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+def opening(record: Record) -> Opening[RegisterOrderCommand, OrderRegisteredEvent]:
+    """Open the order's record, and hear how an earlier run stands there."""
+    return Opening(register_order(record), _earlier_run)
+
+
+def closing(record: Record) -> Closing | None:
+    """Close the order's record; what names no order has none."""
+    if record.order_id is None:
+        return None
+    return Closing(CLOSED_BY, confirm_order(record), cancel_order(record))
+
+
+def payment(record: Record) -> Branch:
+    """Charge the customer."""
+    return Branch(process_payment(*record.placed), refund_payment(*record.placed))
+
+
+def stock(record: Record) -> Branch:
+    """Take the lines from stock."""
+    return Branch(decrease_stock(*record.placed), restore_stock(*record.placed))
 
 
 def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
@@ -24,63 +54,60 @@ def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegistered
         order=order,
         request_key=record.request_key,
     )
-    return Call(
-        stubs.ORDER_QUEUE,
-        stubs.register_order,
-        command,
-        f"Register the order of {order.customer_id}",
-    )
+    return _call(stubs.register_order, command, f"Register the order of {order.customer_id}")
 
 
 def confirm_order(record: Record) -> Call[Any, Any]:
     """Close the order's record as CONFIRMED."""
-    return Call(
-        stubs.ORDER_QUEUE,
-        stubs.confirm_order,
-        record.confirm_command,
-        "Confirm the order",
-        closes_record=True,
+    return _call(
+        stubs.confirm_order, record.confirm_command, "Confirm the order", closes_record=True
     )
 
 
 def cancel_order(record: Record) -> Call[Any, Any]:
     """Close the order's record as CANCELLED, with why."""
     summary = "Cancel the order, with the reason"
-    return Call(
-        stubs.ORDER_QUEUE, stubs.cancel_order, record.cancel_command, summary, closes_record=True
-    )
+    return _call(stubs.cancel_order, record.cancel_command, summary, closes_record=True)
 
 
 def process_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Charge the customer the total of all lines."""
     command = partial(ProcessPaymentCommand, order_id=order_id, **_payment(order))
     amount = money(order.total_minor, order.currency)
-    return Call(
-        stubs.PAYMENT_QUEUE, stubs.process_payment, command, f"Charge {order.customer_id} {amount}"
-    )
+    return _call(stubs.process_payment, command, f"Charge {order.customer_id} {amount}")
 
 
 def refund_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Give the customer back what was charged."""
     command = partial(RefundPaymentCommand, order_id=order_id, **_payment(order))
     amount = money(order.total_minor, order.currency)
-    return Call(
-        stubs.PAYMENT_QUEUE, stubs.refund_payment, command, f"Refund {order.customer_id} {amount}"
-    )
+    return _call(stubs.refund_payment, command, f"Refund {order.customer_id} {amount}")
 
 
 def decrease_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Take every line from stock."""
     command = partial(DecreaseStockCommand, order_id=order_id, lines=_stock(order))
-    return Call(stubs.STOCK_QUEUE, stubs.decrease_stock, command, f"Take {count(order)} from stock")
+    return _call(stubs.decrease_stock, command, f"Take {count(order)} from stock")
 
 
 def restore_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     """Put every line back."""
     command = partial(RestoreStockCommand, order_id=order_id, lines=_stock(order))
-    return Call(
-        stubs.STOCK_QUEUE, stubs.restore_stock, command, f"Put {count(order)} back into stock"
-    )
+    return _call(stubs.restore_stock, command, f"Put {count(order)} back into stock")
+
+
+def _call(
+    stub: Callable[[C], T], command: Keyed[C], summary: str, *, closes_record: bool = False
+) -> Call[C, T]:
+    """Return the call of an activity of the participant that the table of steps names for it."""
+    return Call(PARTICIPANT_OF[name_of(stub)], stub, command, summary, closes_record=closes_record)
+
+
+def _earlier_run(event: OrderRegisteredEvent) -> EarlierRun:
+    if event.known is None:
+        return EarlierRun.NONE
+    confirmed = event.known is OrderStatus.CONFIRMED
+    return EarlierRun.COMPLETED if confirmed else EarlierRun.OPEN
 
 
 def _payment(order: PlaceOrder) -> dict[str, Any]:

@@ -1,28 +1,28 @@
-"""An act as Temporal messages: an update with a validator, for programs, and a signal, for the command line.
+"""An act as Temporal messages: an update with a validator, for programs, and a signal.
 
-A handler records a fact, and `run` acts on it; whatever arrives, none raises. A signal that cannot be read, or comes too late, is
-ignored, and stands in the history for the timeline to tell.
+The signal is for Temporal's command line. A handler records a fact, and `run` acts on it; whatever
+arrives, none raises. A signal that cannot be read, or comes too late, changes nothing, and the
+saga's memo says why.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 from temporalio import workflow
+from temporalio.common import RawValue
 
+from contracts.acts import Through
 from contracts.decisions import Decision
 from contracts.text import ON_RECORD
 from workflows.start import explain
 
 D = TypeVar("D", bound=Decision)
 
-CHECKS_TEXT = "signals are ignored whose text acts unseen"
-"""The patch since which they are; a saga that had taken one before replays as it did."""
-
-
 MOST_LOGGED = 20
-"""So many signals that came to nothing are logged of one run of a saga."""
+"""So many ignored signals are logged of one run of a saga."""
 
 
 class Already(str):
@@ -44,39 +44,40 @@ class Act(Generic[D]):
         purpose: what it is for, as people are told.
         body: what is sent with it.
         refusal: given the workflow and the body, why it cannot be done now; None when it can.
-        do: given the same, does it, or nothing when it cannot be done: the history alone decides, which replays.
+        do: given the same, does it and returns None, or returns why it changed nothing. It rests on
+            the history alone, which replays. It is also given what to call if the act is taken
+            later in the same task, after all.
     """
 
     name: str
     purpose: str
     body: type[D]
     refusal: Callable[[Any, D], str | None]
-    do: Callable[[Any, D], None]
+    do: Callable[[Any, D, Callable[[], None]], str | None]
 
     def handlers(self) -> tuple[Any, Any]:
-        """Return the handlers of the signal and of the update, for a workflow class that has a `status` to answer with."""
-        form = "{" + ", ".join(f'"{name}": "…"' for name in self.body.model_fields) + "}"
+        """Return the handlers of the signal and of the update, for a class of `Acts`."""
+        form = "{" + ", ".join(f'"{name}": "…"' for name in self._needed()) + "}"
 
         @workflow.signal(name=self.name, description=f"{self.purpose}: {form}")
+        @_takes_one_raw_value
         def signal(saga: Any, *arguments: Any) -> None:
             """Do it; ignore what cannot be read or done."""
-            try:
-                decision = self._heard(arguments)
-            except ValueError as error:
-                _log(saga, self.name, str(error))
-                return
-            if refusal := self.refusal(saga, decision):
-                _log(saga, self.name, refusal)
-            self.do(saga, decision)
+            self._on_signal(saga, arguments)
 
         @workflow.update(
             name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}"
         )
         def update(saga: Any, *arguments: Any) -> Any:
             """Do it, and answer with the status."""
-            self.do(
-                saga, self._read(arguments, ON_RECORD)
-            )  # the validator has let it through, whenever that was
+            # The validator has let it through, whenever that was.
+            decision = self._read(arguments, ON_RECORD)
+
+            def taken() -> None:
+                saga.decide(self.name, decision, Through.UPDATE)
+
+            if self.do(saga, decision, taken) is None:
+                taken()
             return saga.status()
 
         @update.validator
@@ -87,29 +88,56 @@ class Act(Generic[D]):
 
         return signal, update
 
-    def _heard(self, arguments: Sequence[Any]) -> D:
+    def _needed(self) -> list[str]:
+        return [name for name, field in self.body.model_fields.items() if field.is_required()]
+
+    def _on_signal(self, saga: Any, arguments: Sequence[Any]) -> None:
         try:
-            return self._read(arguments)
-        except ValueError:
-            taken_before = self._read(arguments, ON_RECORD)
-            if workflow.patched(CHECKS_TEXT):
-                raise
-            return taken_before
+            decision = self._read([_decoded(argument) for argument in arguments])
+        except ValueError as error:
+            saga.hear(self.name, f"it cannot be read: {error}")
+            return
+        number = saga.hear(self.name)
+
+        def taken() -> None:
+            saga.take(number)
+            saga.decide(self.name, decision, Through.SIGNAL)
+
+        why = self.do(saga, decision, taken)
+        if why is None:
+            taken()
+        else:
+            saga.ignore(number, why)
+            if self.refusal(saga, decision):  # else it is only early, and may be taken yet
+                saga.log_ignored(self.name, why)
 
     def _read(self, arguments: Sequence[Any], context: str | None = None) -> D:
         if len(arguments) != 1:
-            raise ValueError(
-                f"send one JSON object with {', '.join(self.body.model_fields)}; {len(arguments)} arguments came"
-            )
+            fields = ", ".join(self._needed())
+            raise ValueError(f"send one JSON object with {fields}; {len(arguments)} arguments came")
         try:
             return self.body.model_validate(arguments[0], context=context)
         except ValidationError as error:
             raise ValueError(explain(error, self.name)) from error
 
 
-def _log(saga: Any, act: str, why: str) -> None:
-    """Log that a signal came to nothing, of a flood the first ones: the timeline tells of all, and thousands may come at once."""
-    saga.ignored += 1
-    if saga.ignored <= MOST_LOGGED:
-        more = ", and logs no more of its kind" if saga.ignored == MOST_LOGGED else ""
-        workflow.logger.warning("ignored the signal %s: %s%s", act, why, more)
+def _takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
+    """Let a signal's argument come undecoded, so that one which nobody can decode comes, too.
+
+    Temporal's SDK drops what it cannot decode before any handler hears of it; then the saga would
+    count fewer signals than the history has. It reads the types from the signature.
+    """
+    argument = inspect.Parameter("argument", inspect.Parameter.POSITIONAL_ONLY, annotation=RawValue)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    vars(handler)["__signature__"] = inspect.Signature([itself, argument])
+    handler.__annotations__ = {"argument": RawValue}
+    return handler
+
+
+def _decoded(argument: Any) -> Any:
+    if not isinstance(argument, RawValue):
+        return argument
+    try:
+        return workflow.payload_converter().from_payload(argument.payload)
+    except Exception as error:  # whatever a converter throws at bytes it cannot read
+        raise ValueError(f"the argument cannot be decoded: {error}") from error

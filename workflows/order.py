@@ -10,14 +10,12 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from contracts.order import OrderRegisteredEvent
-from contracts.placing import PlaceOrder
 from contracts.prose import lasting, rejected
-from contracts.record import Failure
-from contracts.states import OrderStatus, SagaState
+from contracts.states import SagaState
 from contracts.steps import REFUSALS
 from temporal_saga import continued, policy
-from temporal_saga import failure as core
-from temporal_saga.failure import SagaStopped
+from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.on_record import OnRecord
 from temporal_saga.saga import Saga
 from workflows import calls
 from workflows.acts import Acts
@@ -34,127 +32,63 @@ OUTAGES = ("STEP_UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 @workflow.defn(dynamic=True)
 class OrderSaga(Acts):
-    """Registers, charges, takes from stock and confirms one order; or takes back in reverse what was done, and says why.
+    """Registers, charges, takes from stock and confirms one order; or takes all of it back.
 
-    It answers to every workflow type on its task queue, so that a start with a wrong type or payload ends at once with a
-    readable error instead of staying open for ever.
+    It answers to every workflow type on its task queue, so that a start with a wrong type or
+    payload ends at once with a readable error instead of staying open for ever.
     """
 
     @workflow.init
     def __init__(self, arguments: Sequence[RawValue]) -> None:
         """Begin with nothing done and nothing known, or with what the run before knew."""
-        self._arguments, told = continued.begin(arguments)
-        carried = told and told["saga"]
+        self._arguments, carried = continued.begin(arguments)
         saga = Saga(
-            workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current(), carried=carried
+            workflow.info().workflow_id,
+            refusals=REFUSALS,
+            policy=policy.current(),
+            carried=carried and carried["saga"],
         )
-        saga.goes_on(self._continue)
-        super().__init__(saga, Record(saga), told)
-        self._is_first = False
+        saga.continue_by(self._continue)
+        super().__init__(saga, Record(_order_id()), carried)
 
     @workflow.run
     async def run(self, _arguments: Sequence[RawValue]) -> dict[str, Any]:
         """Tell the story of one order, to COMPLETED or to FAILED."""
         saga, record = self._saga, self._record
-        try:
-            order_id = self._identify()
-            saga.compensate_always("RegisterOrder", calls.cancel_order(record), last=True)
-            order = self._receive(order_id)
+        async with OnRecord(saga, record, calls.closing(record)) as order_record:
+            self._receive()
+            payment = calls.payment(record)
+            stock = calls.stock(record)
+            registered = await order_record.open(calls.opening(record), then=(payment, stock))
 
-            await self._pass_review(await self._register())
+            await self._pass_review(registered)
 
-            await saga.step(
-                calls.process_payment(order_id, order),
-                compensation=calls.refund_payment(order_id, order),
-            )
+            await saga.step(*payment)
             record.move(SagaState.PAYMENT_COMPLETED, "PaymentCompletedEvent")
 
-            await saga.step(
-                calls.decrease_stock(order_id, order),
-                compensation=calls.restore_stock(order_id, order),
-            )
+            await saga.step(*stock)
             saga.pivot()
             record.move(SagaState.COMPLETED, "StockDecreasedEvent")
-
-            await saga.finish(calls.confirm_order(record))
-        except SagaStopped as stopped:
-            if await self._had_completed(stopped.failure):
-                saga.pivot(passed_before=True)
-                record.complete_again()
-            else:
-                self._review.end("it is rolling back")
-                record.fail(Failure.model_validate(vars(stopped.failure)))
-                await saga.roll_back()
-                record.close()
-        await saga.close()
         self._log_the_end()
         return self._outcome()
 
-    def _identify(self) -> str:
-        """Return the order's id; a start that names no order stops here, with nothing to record."""
+    def _receive(self) -> None:
+        """Read the order; what is no order stops the saga before its first step."""
         try:
-            self._record.order_id = order_id = read_identity()
+            order = read_order(self._arguments, read_identity())
         except InvalidStart as invalid:
-            raise SagaStopped(core.Failure("INVALID_ORDER", str(invalid))) from invalid
-        return order_id
-
-    def _continue(self, saga: Any) -> NoReturn:
-        """Go on in another run of the workflow, with what this one knows."""
-        told = {"saga": saga, "record": self._record.carried(), "review": self._review.carried()}
-        workflow.continue_as_new(args=[*self._arguments, told])
-
-    def _receive(self, order_id: str) -> PlaceOrder:
-        """Read the order and take it down; what is no order stops the saga before its first step."""
-        try:
-            order = read_order(self._arguments, order_id)
-        except InvalidStart as invalid:
-            self._record.open(invalid.draft, read_request_key())
+            if self._record.order_id is not None:
+                self._record.open(invalid.draft, read_request_key())
             raise SagaStopped(
-                core.Failure("INVALID_ORDER", str(invalid), details=invalid.details)
+                Failure("INVALID_ORDER", str(invalid), details=invalid.details)
             ) from invalid
         self._record.open(order, read_request_key())
-        allowed = timedelta(seconds=order.deadline_seconds)
-        self._saga.set_deadline(
-            workflow.now() + allowed, before=workflow.info().workflow_start_time + allowed
-        )
-        return order
-
-    async def _register(self) -> OrderRegisteredEvent:
-        """Open the order's record, and hear how it stood if it was open already: an earlier run may have gone further."""
-        registered = await self._saga.begin(calls.register_order(self._record))
-        self._is_first = registered.known is None
-        return registered
-
-    async def _had_completed(self, failure: core.Failure) -> bool:
-        """Tell whether an earlier run, before a workflow reset, had completed this order: then it is past its pivot for good.
-
-        If not, how far that run went is unknown, and unknown is compensated.
-        """
-        is_first = self._is_first and not self._saga.was_reset
-        was_refused = (
-            failure.step == "RegisterOrder" and failure.event is not None
-        )  # taken back already, or somebody else's
-        is_none = failure.reason == "INVALID_ORDER"
-        if is_first or was_refused or is_none or not isinstance(self._record.order, PlaceOrder):
-            return False
-        try:
-            registered = await self._saga.find_out(calls.register_order(self._record))
-        except SagaStopped:
-            return False
-        known = (
-            OrderStatus.PENDING if registered is None else registered.known
-        )  # a person's word tells no more than that
-        if known is OrderStatus.PENDING:
-            self._saga.compensate_always(
-                "ProcessPayment", calls.refund_payment(*self._record.placed)
-            )
-            self._saga.compensate_always("DecreaseStock", calls.restore_stock(*self._record.placed))
-        return known is OrderStatus.CONFIRMED
+        self._saga.set_deadline(workflow.now() + timedelta(seconds=order.deadline_seconds))
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
-        """Wait until a person lets the order through, if it needs that; one that had completed before was let through."""
+        """Wait until a person lets the order through, if it needs that."""
         saga, record, review = self._saga, self._record, self._review
-        if registered.review_seconds is None or registered.known is OrderStatus.CONFIRMED:
+        if registered.review_seconds is None:
             review.end("it needs no review")
             return
         record.move(SagaState.AWAITING_REVIEW, "OrderRegisteredEvent")
@@ -162,20 +96,20 @@ class OrderSaga(Acts):
         decided = await saga.pause(lambda: review.verdict is not None, limit)
         review.end("its review is over")
         if not decided:
-            told = f"nobody approved the order within {lasting(registered.review_seconds)}"
-            raise SagaStopped(
-                core.Failure(
-                    "REVIEW_EXPIRED", told, details={"review_seconds": registered.review_seconds}
-                )
-            )
-        assert review.decision is not None, "a verdict is somebody's"
+            message = f"nobody approved the order within {lasting(registered.review_seconds)}"
+            details = {"review_seconds": registered.review_seconds}
+            raise SagaStopped(Failure("REVIEW_EXPIRED", message, details=details))
+        decision = review.decision
+        assert decision is not None, "a verdict is somebody's"
         if review.verdict == "reject":
-            raise SagaStopped(
-                core.Failure(
-                    "REJECTED", rejected(review.decision), details=review.decision.model_dump()
-                )
-            )
+            details = decision.model_dump()
+            raise SagaStopped(Failure("REJECTED", rejected(decision), details=details))
         record.move(SagaState.PENDING, "approve")
+
+    def _continue(self, saga: Any) -> NoReturn:
+        """Go on in another run of the workflow, with what this one knows."""
+        carried = {"saga": saga, "record": self._record.carried(), "review": self._review.carried()}
+        workflow.continue_as_new(args=[*self._arguments, carried])
 
     def _log_the_end(self) -> None:
         """Leave one line with the order's id, state, reason and time: what the Web UI has, for who reads files."""
@@ -211,3 +145,11 @@ class OrderSaga(Acts):
             if outage
             else ApplicationErrorCategory.BENIGN,
         )
+
+
+def _order_id() -> str | None:
+    """Return the order's id; None where the start names no order, so that none can be recorded."""
+    try:
+        return read_identity()
+    except InvalidStart:
+        return None

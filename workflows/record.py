@@ -1,40 +1,38 @@
-"""What the saga knows of its order and shows: to searches, the Web UI and queries, and to the order service at the end."""
+"""What the saga knows of its order, and tells the order service at the end."""
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
-from contracts import stubs
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand
 from contracts.placing import DraftOrder, PlaceOrder
-from contracts.prose import describe, itemise
 from contracts.record import Compensation, Failure, Settlement
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
-from contracts.text import as_code
-from temporal_saga.duty import Duty, Progress, Standing
-from temporal_saga.saga import Saga
+from temporal_saga import failure as core
+from temporal_saga.call_state import CallState, Progress
+from temporal_saga.retriables import Snapshot
+from workflows.decisions import DecisionLog
+from workflows.shown import show
 
 CLOSED_BY = "RegisterOrder"
-"""The step whose compensation closes the order's record: the command that tells of all the others."""
+"""The step whose compensation closes the order's record: the command that tells of the others."""
 
 
 class Record:
     """The order of one saga, the moves it made, and why it failed if it did."""
 
-    def __init__(self, saga: Saga) -> None:
-        """Begin with an order of which nothing is known."""
-        self._saga = saga
-        saga.watch(self._follow)
-        self._request_key: str | None = None
+    def __init__(self, order_id: str | None) -> None:
+        """Begin with an order of which at most the id is known; None where there is none."""
+        self._snapshot = Snapshot()
         self._moves: list[StateMove] = []
-        self.order_id: str | None = None
+        self._moves_of_this_run = 0
+        self.order_id = order_id
         self.order: DraftOrder = DraftOrder()
+        self.request_key: str | None = None
         self.failure: Failure | None = None
+        self.decisions = DecisionLog()
         self.placed_at = workflow.info().workflow_start_time
-        self._told = 0
 
     def carried(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
@@ -42,13 +40,15 @@ class Record:
             "placed_at": self.placed_at.isoformat(),
             "moves": [move.model_dump(mode="json") for move in self._moves],
             "failure": self.failure and self.failure.model_dump(mode="json"),
+            "decisions": self.decisions.carried(),
         }
 
     def go_on_from(self, carried: dict[str, Any]) -> None:
-        """Go on from where the run before had come; it is told again up to there, and moves no more on its way."""
+        """Go on from where the run before had come; its moves are not made again."""
         self.placed_at = datetime.fromisoformat(carried["placed_at"])
         self._moves = [StateMove.model_validate(move) for move in carried["moves"]]
         self.failure = carried["failure"] and Failure.model_validate(carried["failure"])
+        self.decisions.go_on_from(carried["decisions"])
 
     @property
     def state(self) -> SagaState | None:
@@ -56,59 +56,81 @@ class Record:
         return self._moves[-1].state if self._moves else None
 
     def open(self, order: DraftOrder, request_key: str | None) -> None:
-        """Take down what was ordered: the state is PENDING."""
-        self.order, self._request_key = order, request_key
+        """Note what was ordered: the state is PENDING."""
+        self.order = order
+        self.request_key = request_key
         self.move(SagaState.PENDING, "start")
 
     def move(self, state: SagaState, cause: str) -> None:
         """Enter a state, because of an event, and show it.
 
         Raises:
-            ValueError: the move is not legal; a defect, which leaves the run open until a corrected worker takes it up.
+            ValueError: the move is not legal; a defect, which leaves the run open until a corrected
+                worker takes it up.
         """
-        self._told += 1
-        if self._told <= len(self._moves) and self._moves[self._told - 1].state is state:
-            self._show()  # made by an earlier run
-            return
-        if state not in LEGAL_MOVES[self.state]:
-            raise ValueError(f"{self.state} → {state} is no legal move")
-        self._moves.append(StateMove(state=state, cause=cause, at=workflow.now()))
+        place = self._moves_of_this_run
+        self._moves_of_this_run += 1
+        made_before = place < len(self._moves) and self._moves[place].state is state
+        if not made_before:
+            if state not in LEGAL_MOVES[self.state]:
+                raise ValueError(f"{self.state} → {state} is no legal move")
+            self._moves.append(StateMove(state=state, cause=cause, at=workflow.now()))
         self._show()
 
-    def fail(self, failure: Failure) -> None:
-        """Take down why the saga fails, and start rolling back."""
+    def rolling_back(self, failure: core.Failure) -> None:
+        """Note why the saga fails, and start rolling back."""
         if self.state is None:
             self.move(SagaState.PENDING, "start")
         if self.failure is None:
-            self.failure = failure
-            self.move(SagaState.ROLLING_BACK, failure.event or failure.reason)
-        self._told = len(self._moves)
+            self.failure = Failure.model_validate(vars(failure))
+            self.move(SagaState.ROLLING_BACK, self.failure.event or self.failure.reason)
+        self._moves_of_this_run = len(self._moves)
 
-    def complete_again(self) -> None:
-        """Enter COMPLETED, from wherever this run has come, as an earlier run of the order had."""
+    def rolled_back(self) -> None:
+        """Enter FAILED."""
+        self.move(SagaState.FAILED, "OrderCancelledEvent")
+
+    def completed_before(self) -> None:
+        """Enter COMPLETED from wherever this run has come: an earlier one had."""
         for state in (SagaState.PENDING, SagaState.PAYMENT_COMPLETED, SagaState.COMPLETED):
             if state in LEGAL_MOVES[self.state]:
                 self.move(state, "OrderRegisteredEvent")
 
-    def close(self) -> None:
-        """Enter FAILED, once everything is taken back."""
-        self.move(SagaState.FAILED, "OrderCancelledEvent")
+    def follow(self, snapshot: Snapshot) -> None:
+        """Show what the saga's calls have come to; a rollback is stuck as long as any of it is."""
+        self._snapshot = snapshot
+        if snapshot.changed is None:
+            return
+        cause = f"{snapshot.changed.name}Command {snapshot.changed.shown_progress}"
+        stuck = snapshot.rolls_back and bool(snapshot.stuck)
+        if stuck and self.state is SagaState.ROLLING_BACK:
+            self.move(SagaState.ROLLBACK_STUCK, cause)
+        elif not stuck and self.state is SagaState.ROLLBACK_STUCK:
+            self.move(SagaState.ROLLING_BACK, cause)
+        else:
+            self._show()
 
     def confirm_command(self, *, idempotency_key: str) -> ConfirmOrderCommand:
-        """Return the command that closes the order's record as CONFIRMED; settled, it says by whose word."""
-        settled = tuple(_as_obeyed(told) for told in self.compensations() if told.settled)
-        moves = tuple(self._moves)
+        """Return the command that closes the order's record as CONFIRMED, and who settled it."""
+        settled = tuple(_as_completed(c) for c in self.compensations() if c.settled)
         return ConfirmOrderCommand(
-            idempotency_key=idempotency_key, order_id=self._id, moves=moves, compensations=settled
+            idempotency_key=idempotency_key,
+            order_id=self._id,
+            moves=tuple(self._moves),
+            compensations=settled,
+            decisions=self.decisions.decisions,
+            decisions_left_out=self.decisions.left_out,
         )
 
     def cancel_command(self, *, idempotency_key: str) -> CancelOrderCommand:
-        """Return the command that closes the order's record as CANCELLED, and is the last of the compensations it tells of."""
+        """Return the command that closes the record as CANCELLED; it is its last compensation."""
         assert self.failure is not None, "an order is only cancelled for a reason"
-        told = [_as_obeyed(c) if c.step == CLOSED_BY else c for c in self.compensations()]
+        compensations = [
+            _as_completed(c) if c.step == CLOSED_BY else c for c in self.compensations()
+        ]
         moves = list(self._moves)
-        if self.state is SagaState.ROLLBACK_STUCK:  # no longer, once this command is obeyed
-            cause = f"{told[-1].command} {told[-1].state}"
+        if self.state is SagaState.ROLLBACK_STUCK:  # no longer, once this command is done
+            cause = f"{compensations[-1].command} {compensations[-1].state}"
             moves.append(StateMove(state=SagaState.ROLLING_BACK, cause=cause, at=workflow.now()))
         return CancelOrderCommand(
             idempotency_key=idempotency_key,
@@ -116,43 +138,26 @@ class Record:
             placed_at=self.placed_at,
             order=self.order,
             order_fingerprint=self.order.fingerprint(),
-            request_key=self._request_key,
+            request_key=self.request_key,
             failure=self.failure,
-            compensations=tuple(told),
+            compensations=tuple(compensations),
             moves=tuple(moves),
+            decisions=self.decisions.decisions,
+            decisions_left_out=self.decisions.left_out,
         )
 
     def compensations(self) -> tuple[Compensation, ...]:
-        """Return what the rollback takes back, in the order in which it does; without one, what else is stuck or was settled."""
-        if self.failure is not None:
-            duties = [*reversed(self._saga.compensations)]
-        else:
-            duties = [
-                duty
-                for duty in (*self._saga.asking, *self._saga.finishing)
-                if duty.stuck or duty.settlement
-            ]
-        return tuple(
-            Compensation(
-                step=duty.step,
-                command=f"{duty.call.name}Command",
-                state=_standing(duty),
-                settled=Settlement.model_validate(vars(duty.settlement))
-                if duty.settlement
-                else None,
-            )
-            for duty in duties
-        )
+        """Return what is taken back, in order; without a rollback, what is stuck or was settled."""
+        return tuple(map(_compensation, self._snapshot.shown))
 
     def settlements(self) -> list[dict[str, Any]]:
         """Return as JSON what persons settled by hand, and at which step."""
-        settled = [
-            d
-            for d in (*self._saga.compensations, *self._saga.finishing)
-            if d.progress is Progress.SETTLED
+        settled = [call for call in self._snapshot.calls if call.progress is Progress.SETTLED]
+        return [
+            {"step": call.step, **settlement.model_dump(mode="json")}
+            for call in settled
+            if (settlement := _settlement(call)) is not None
         ]
-        told = [(duty.step, Settlement.model_validate(vars(duty.settlement))) for duty in settled]
-        return [{"step": step, **settlement.model_dump(mode="json")} for step, settlement in told]
 
     def status(self) -> dict[str, Any]:
         """Return the saga's part of an OrderView as JSON."""
@@ -162,34 +167,16 @@ class Record:
             "customer_id": self.order.customer_id,
             "currency": self.order.currency,
             "total_minor": self.order.total_minor,
-            "needs_attention": bool(self._saga.stuck),
+            "needs_attention": bool(self._snapshot.stuck),
             "failure": self.failure and self.failure.model_dump(mode="json"),
             "compensations": [c.model_dump(mode="json") for c in self.compensations()],
             "moves": [move.model_dump(mode="json") for move in self._moves],
         }
 
-    def _follow(self, duty: Duty) -> None:
-        """Show what a compensation, or a step after the pivot, has come to; a rollback is stuck as long as any of it is."""
-        stuck = any(compensation.stuck for compensation in self._saga.compensations)
-        cause = f"{duty.call.name}Command {_standing(duty)}"
-        if stuck and self.state is SagaState.ROLLING_BACK:
-            self.move(SagaState.ROLLBACK_STUCK, cause)
-        elif not stuck and self.state is SagaState.ROLLBACK_STUCK:
-            self.move(SagaState.ROLLING_BACK, cause)
-        else:
-            self._show()
-
-    @property
-    def request_key(self) -> str | None:
-        """The request's idempotency key, if it had one."""
-        return self._request_key
-
     @property
     def placed(self) -> tuple[str, PlaceOrder]:
         """The order's id, and the order that was placed under it."""
-        assert isinstance(self.order, PlaceOrder), (
-            "an order that is none goes no further than its record"
-        )
+        assert isinstance(self.order, PlaceOrder), "an unparsable order has no steps"
         return self._id, self.order
 
     @property
@@ -198,60 +185,22 @@ class Record:
         return self.order_id
 
     def _show(self) -> None:
-        """Set the search attributes that differ from what they are, and the details that the Web UI shows."""
-        shown = workflow.info().typed_search_attributes
-        wanted: list[SearchAttributeUpdate[Any]] = []
-        for key, value in cast(
-            "Iterable[tuple[SearchAttributeKey[Any], Any]]",
-            (
-                (stubs.SAGA_STATE, self.state),
-                (stubs.CUSTOMER_ID, self.order.customer_id),
-                (stubs.ORDER_TOTAL_MINOR, self.order.total_minor),
-                (stubs.FAILURE_REASON, self.failure.reason if self.failure else None),
-                (stubs.NEEDS_ATTENTION, bool(self._saga.stuck)),
-            ),
-        ):
-            if value is not None and shown.get(key) != value:
-                wanted.append(key.value_set(value))
-        if wanted:
-            workflow.upsert_search_attributes(wanted)
-        workflow.set_current_details(self._details())
-
-    def _details(self) -> str:
-        told = [f"**{self.state}**"]
-        if self.state is SagaState.AWAITING_REVIEW:
-            told.append("Waits for a person: send `approve` or `reject`.")
-        if isinstance(self.order, PlaceOrder):
-            told += [describe(self.order), itemise(self.order)]
-        if self.failure is not None:
-            where = f" at {self.failure.step}" if self.failure.step else ""
-            told.append(
-                f"Failed{where}: **{as_code(self.failure.reason)}**, {as_code(self.failure.message)}"
-            )
-            told.append(
-                "\n".join(
-                    f"- {c.command} takes back {c.step}: {c.state}" for c in self.compensations()
-                )
-            )
-        told += [
-            f"**{duty.step} is stuck**: {duty.name} keeps failing ({as_code(str(duty.trouble))}). It is still tried; "
-            f"`retry_step` tries it now, {_way_out(duty)}."
-            for duty in self._saga.stuck
-        ]
-        return "\n\n".join(told)
+        show(self.state, self.order, self.failure, self.compensations(), self._snapshot.stuck)
 
 
-def _standing(duty: Duty) -> Progress:
-    """Return how far a duty has come; one that was settled and does not get on record is stuck as well."""
-    return Progress.STUCK if duty.stuck else duty.progress
+def _compensation(call: CallState) -> Compensation:
+    return Compensation(
+        step=call.step,
+        command=f"{call.name}Command",
+        state=call.shown_progress.value,
+        settled=_settlement(call),
+    )
 
 
-def _way_out(duty: Standing) -> str:
-    if (said := duty.settlement) is None:
-        return "`settle_step` says that it was put right by hand"
-    return f"and when it gets through, the record hears that {as_code(said.by)} settled it"
+def _settlement(call: CallState) -> Settlement | None:
+    return Settlement.model_validate(vars(call.settlement)) if call.settlement else None
 
 
-def _as_obeyed(compensation: Compensation) -> Compensation:
-    """Return what a command says of itself, as it will be once it is obeyed."""
+def _as_completed(compensation: Compensation) -> Compensation:
+    """Return a command's own entry, marked as it will stand on its acknowledgement."""
     return compensation.model_copy(update={"state": "SETTLED" if compensation.settled else "DONE"})

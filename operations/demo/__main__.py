@@ -1,6 +1,6 @@
 """`python -m operations.demo [shop day]`."""
 
-from operations.demo.shop_day import main
+from operations.demo.command import main
 from process import leave
 
 leave(main())

@@ -1,14 +1,15 @@
-"""`python -m operations.shop.seed`: loads products, stock and wallets from the shop days, so that there is a shop to order from.
+"""`python -m operations.shop.seed`: fills an empty shop from the shop days.
 
-The rule, so that every customer can pay and stock can serve at least their first order, and later ones may be refused:
+The rule lets every customer pay and stock serve at least their first order; later ones may fail:
 
-- A customer's wallet holds twice the price of his first order.
-- Of a product there is twice what all customers' first orders take together; nothing, when none of them takes it. Its list price
-  is the first that somebody paid.
+- A customer's wallet holds twice the price of their first order.
+- Of a product there is twice what all customers' first orders take together, and nothing when none
+  of them takes it. Its list price is the first that somebody paid.
 
-It serves `make up`, with all days as one, and `make demo`, with the one day that it places: of either day in `data/` one order in
-twenty or more then fails for stock, and one in fifty or more for money, in whatever sequence they come. On a day on which nobody
-orders twice, all can be served. What exists already stays as it is: loading again changes nothing.
+`make up` loads all days as one, `make demo` the one day that it places. Of either day in `data/` at
+least one order in twenty then fails for stock, and one in fifty for money, in whatever sequence
+they come. On a day on which nobody orders twice, all can be served. What exists already stays as it
+is: loading again changes nothing.
 """
 
 import sys
@@ -42,49 +43,53 @@ class Shop:
 
 
 def shop_of(data: ShopData) -> Shop:
-    """Return the shop that the rule makes of the shop days; the example is one piece of the first order's first line."""
-    first = {order.customer_id: order for order in reversed(data.orders)}.values()
-    taken: Counter[str] = Counter()
-    for line in (line for order in first for line in order.lines):
-        taken[line.sku] += line.quantity
+    """Return the shop that the rule makes of the days.
+
+    Its example is one piece of the first order's first line.
+    """
+    # In reverse, so that of a customer's orders the first one is the last that is put in.
+    first_orders = {order.customer_id: order for order in reversed(data.orders)}.values()
+    quantities: Counter[str] = Counter()
+    for line in (line for order in first_orders for line in order.lines):
+        quantities[line.sku] += line.quantity
     wallets = [
         WalletView(
-            customer_id=o.customer_id,
-            currency=o.currency,
-            balance_minor=TIMES_THE_FIRST_ORDERS * o.total_minor,
+            customer_id=order.customer_id,
+            currency=order.currency,
+            balance_minor=TIMES_THE_FIRST_ORDERS * order.total_minor,
         )
-        for o in first
+        for order in first_orders
     ]
     products = [
         StockView(
             sku=sku,
             name=name,
-            available=TIMES_THE_FIRST_ORDERS * taken[sku],
+            available=TIMES_THE_FIRST_ORDERS * quantities[sku],
             prices={CURRENCY: data.prices[sku]},
         )
         for sku, name in data.products.items()
     ]
-    opening = data.orders[0]
-    line = opening.lines[0].model_copy(update={"quantity": 1})
+    first = data.orders[0]
+    line = first.lines[0].model_copy(update={"quantity": 1})
     return Shop(
         tuple(wallets),
         tuple(products),
-        opening.model_copy(update={"order_id": None, "lines": (line,)}),
+        first.model_copy(update={"order_id": None, "lines": (line,)}),
     )
 
 
 def seed(settings: Settings, shop: Shop) -> None:
-    """Load the shop into the payment service's and the stock service's databases, where it is not there yet."""
+    """Load what is missing of the shop into the payment service's and stock service's databases."""
     payment = open_database(settings.database_url("payment"))
-    PaymentService(payment).open_wallets(shop.wallets)
+    PaymentService.open(payment).open_wallets(shop.wallets)
     payment.dispose()
     stock = open_database(settings.database_url("stock"))
-    StockService(stock).add_products(shop.products)
+    StockService.open(stock).add_products(shop.products)
     stock.dispose()
 
 
 def main() -> None:
-    """Load what is missing and say what the shop days held."""
+    """Load what is missing and print what the shop days held."""
     settings = read_settings()
     if settings.shop == "none":
         print("SHOP=none: the shop stays as it is")
@@ -95,9 +100,10 @@ def main() -> None:
         seed(settings, shop)
     except (OSError, ValueError, ValidationError, SQLAlchemyError) as error:
         sys.exit(f"the shop could not be loaded: {error}")
-    left_out = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items())
+    skipped = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items())
     print(
-        f"the shop has {len(shop.products)} products and {len(shop.wallets)} customers; rows left out: {left_out}"
+        f"the shop has {len(shop.products)} products and {len(shop.wallets)} customers; "
+        f"rows left out: {skipped}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The shop days under `data/`: rows of a real shop, read as orders and products that keep to our contracts."""
+"""The shop days under `data/`: rows of a real shop, read as our orders and products."""
 
 import csv
 from collections import Counter
@@ -19,16 +19,20 @@ COLUMNS = frozenset(
 )
 NAME_LENGTH = 200
 MOST_DIGITS = 18
-"""Of a quantity that is read at all; Python itself refuses to read thousands."""
+"""Of a quantity; Python itself refuses to read a number of thousands of digits."""
 
 C = TypeVar("C", bound=Contract)
 
 
 @dataclass(frozen=True)
 class ShopData:
-    """What the shop days hold: orders in the order of their files, and what was left out and why.
+    """What the shop days hold.
 
-    `products` has names, and `prices` the first price that somebody paid, by SKU.
+    Args:
+        orders: in the sequence of their files.
+        products: their names, by SKU.
+        prices: the first price that somebody paid, in minor units, by SKU.
+        skipped: how many rows were left out, by why.
     """
 
     orders: tuple[PlaceOrder, ...]
@@ -40,9 +44,10 @@ class ShopData:
 def read_days(paths: Sequence[Path]) -> ShopData:
     """Read shop days, one after the other, as one.
 
-    An order is an invoice with its id, a line is a row. Left out and counted: cancellations (`C…`), rows without a customer, rows
-    without a price (none, zero, or a fraction of a penny), rows whose SKU or quantity our contracts do not take (a return), and
-    invoices that they do not take. A product is what stands on a line, named by its first description.
+    An order is an invoice with its id, a line is a row. Skipped and counted: cancellations (`C…`),
+    rows without a customer, rows without a price (none, zero, or a fraction of a penny), rows whose
+    SKU or quantity our contracts do not take (a return), and invoices that they do not take. A
+    product is what stands on a line, named by its first description.
 
     Raises:
         OSError: a file cannot be read.
@@ -62,21 +67,21 @@ def read_days(paths: Sequence[Path]) -> ShopData:
         elif (line := _line(row, price)) is None:
             skipped["SKU or quantity"] += 1
         else:
-            invoices.setdefault(row["InvoiceNo"], (row["CustomerID"].removesuffix(".0"), []))[
-                1
-            ].append(line)
+            customer_id = row["CustomerID"].removesuffix(".0")
+            _, lines = invoices.setdefault(row["InvoiceNo"], (customer_id, []))
+            lines.append(line)
             prices.setdefault(line.sku, price)
             products[line.sku] = products.get(line.sku) or row["Description"].strip()[:NAME_LENGTH]
-    orders = [_order(invoice, customer, lines) for invoice, (customer, lines) in invoices.items()]
-    taken = tuple(order for order in orders if order is not None)
-    skipped["whole invoices"] = len(orders) - len(taken)
-    if not taken:
+    valid = (_order(invoice, customer, lines) for invoice, (customer, lines) in invoices.items())
+    orders = tuple(order for order in valid if order is not None)
+    skipped["whole invoices"] = len(invoices) - len(orders)
+    if not orders:
         raise ValueError(f"there is no order in {', '.join(map(str, paths))}")
-    return ShopData(taken, {sku: name or sku for sku, name in products.items()}, prices, +skipped)
+    return ShopData(orders, {sku: name or sku for sku, name in products.items()}, prices, +skipped)
 
 
 def minor_units(price: str) -> int | None:
-    """Return a price as a whole number of minor units (`2.55` is 255), or None when it is none."""
+    """Return a price in whole minor units (`2.55` is 255), or None when it has none."""
     try:
         minor = Decimal(price) * 100
         return int(minor) if minor == minor.to_integral_value() else None
@@ -88,7 +93,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, restval="")
         try:
-            columns, rows = set(reader.fieldnames or ()), list(reader)
+            columns = set(reader.fieldnames or ())
+            rows = list(reader)
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{path} is no shop day: {error}") from error
     if missing := COLUMNS - columns:

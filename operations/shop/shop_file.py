@@ -1,4 +1,4 @@
-"""A shop in a file: products or customers as CSV, read whole, and told line by line what is wrong."""
+"""A shop in a file: products or customers as CSV, read whole; every bad line is named."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from contracts.base import Contract
 from contracts.payment import WalletOpening
-from contracts.prose import problems
+from contracts.prose import problems as explain
 from contracts.stock import ProductOffer
 
 PRODUCTS = ("sku", "name", "opening_stock", "currency", "unit_price_minor")
@@ -21,51 +21,51 @@ KINDS = (PRODUCTS, CUSTOMERS)
 
 NUMBERS = frozenset({"opening_stock", "unit_price_minor", "opening_balance_minor"})
 MOST_DIGITS = 18
-"""Of a number that is read at all; Python itself refuses to read thousands."""
+"""Of a number; Python itself refuses to read one of thousands of digits."""
 
 DELIMITERS = ",;\t"
-MOST_TOLD = 20
-MOST_SHOWN = 40
+MOST_PROBLEMS = 20
+MOST_CHARACTERS = 40
 
 Row = ProductOffer | WalletOpening
 C = TypeVar("C", bound=Contract)
 
 
-class NoShop(Exception):
-    """A file is no shop; the message says why, a line for each thing that is wrong with it."""
+class InvalidShopFile(Exception):
+    """A file is no shop; the message has a line for each problem."""
 
 
 @dataclass(frozen=True)
 class ShopFile:
-    """What a file holds: products or customers, the other one empty."""
+    """What a file holds: products or customers; the other is empty."""
 
     products: tuple[ProductOffer, ...] = ()
     customers: tuple[WalletOpening, ...] = ()
 
 
-def read_shop(path: Path) -> ShopFile:
+def read_shop_file(path: Path) -> ShopFile:
     """Read a file of products or of customers; its first line says which.
 
-    Columns stand in any order, divided by commas, semicolons or tabs. Empty lines count for nothing.
+    Columns are in any order, separated by commas, semicolons or tabs. Empty lines are skipped.
 
     Raises:
-        NoShop: something is wrong with it; nothing of it is to be used.
+        InvalidShopFile: something is wrong with it; nothing of it is to be used.
     """
-    found: dict[str, tuple[int, Row]] = {}
-    wrong: list[str] = []
-    for line, told in _rows(_text(path)):
-        name = told if isinstance(told, str) else _name(told)
-        if isinstance(told, str):
-            wrong.append(f"line {line}: {told}")
-        elif name in found:
-            wrong.append(f"line {line}: {name} is on line {found[name][0]} already")
+    first_lines: dict[str, int] = {}
+    rows: list[Row] = []
+    problems: list[str] = []
+    for line, row in _rows(_text(path)):
+        if isinstance(row, str):
+            problems.append(f"line {line}: {row}")
+        elif (name := _name(row)) in first_lines:
+            problems.append(f"line {line}: {name} is on line {first_lines[name]} already")
         else:
-            found[name] = line, told
-    if wrong:
-        raise NoShop("\n".join(_told(path, wrong)))
-    if not found:
-        raise NoShop(f"{path}: there is nothing below its first line")
-    rows = [row for _, row in found.values()]
+            first_lines[name] = line
+            rows.append(row)
+    if problems:
+        raise InvalidShopFile("\n".join(_report(path, problems)))
+    if not rows:
+        raise InvalidShopFile(f"{path}: there is nothing below its first line")
     return ShopFile(
         tuple(row for row in rows if isinstance(row, ProductOffer)),
         tuple(row for row in rows if isinstance(row, WalletOpening)),
@@ -73,7 +73,7 @@ def read_shop(path: Path) -> ShopFile:
 
 
 def _rows(text: str) -> Iterator[tuple[int, Row | str]]:
-    """Yield the number of each line below the header, and what it says, or what is wrong with it."""
+    """Yield the number of each line below the header, and its row, or what is wrong with it."""
     first = next(line for line in text.splitlines() if line.strip())
     # Lines end as spreadsheets end them, and nowhere else: a name may hold other separators.
     lines = io.StringIO(text, newline="")
@@ -97,19 +97,20 @@ def _rows(text: str) -> Iterator[tuple[int, Row | str]]:
 
 
 def _text(path: Path) -> str:
-    """Return a file's text, with or without the mark that spreadsheets begin it with."""
+    """Return a file's text, without the byte order mark that spreadsheets may begin it with."""
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise NoShop(f"{path} cannot be read: {error.strerror}") from error
+        raise InvalidShopFile(f"{path} cannot be read: {error.strerror}") from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        told = f"line {line}: it is not UTF-8; save it as CSV UTF-8 in your spreadsheet"
-        raise NoShop(f"{path}: {told}") from error
+        raise InvalidShopFile(
+            f"{path}: line {line}: it is not UTF-8; save it as CSV UTF-8 in your spreadsheet"
+        ) from error
     if not text.strip():
-        raise NoShop(f"{path} is empty")
+        raise InvalidShopFile(f"{path} is empty")
     return text
 
 
@@ -118,16 +119,16 @@ def _problem(kind: tuple[str, ...], header: list[str]) -> str | None:
     if not kind or all(kind[0] in header for kind in KINDS):
         forms = " or ".join(",".join(kind) for kind in KINDS)
         return f"a file is of products or of customers, and its first line says which: {forms}"
-    wrong = [
+    problems = [
         *(f"it lacks the column {name}" for name in kind[:2] if name not in header),
         *(f"there is no column {_shown(name)}" for name in header if name not in kind),
         *(f"the column {name} stands there twice" for name in kind if header.count(name) > 1),
     ]
-    return f"{'; '.join(wrong)}; the columns are {','.join(kind)}" if wrong else None
+    return f"{'; '.join(problems)}; the columns are {','.join(kind)}" if problems else None
 
 
 def _row(kind: tuple[str, ...], header: list[str], row: list[str]) -> Row | str:
-    """Return what a row says, or what is wrong with it."""
+    """Return a row's contract, or what is wrong with it."""
     if len(row) != len(header):
         return f"it has {_fields(len(row))}, and the first line has {len(header)}"
     in_one_line = (" ".join(cell.split()) for cell in row)
@@ -146,7 +147,8 @@ def _row(kind: tuple[str, ...], header: list[str], row: list[str]) -> Row | str:
 
 def _product(fields: dict[str, Any]) -> ProductOffer | str:
     """Return a product; its price needs a currency, and a currency alone is no price."""
-    price, currency = fields.pop("unit_price_minor", None), fields.pop("currency", None)
+    price = fields.pop("unit_price_minor", None)
+    currency = fields.pop("currency", None)
     if (price is None) != (currency is None):
         missing = "currency" if currency is None else "unit_price_minor"
         return f"{missing}: a price is a number and a currency, or neither"
@@ -159,8 +161,9 @@ def _valid(model: type[C], fields: Mapping[str, Any]) -> C | str:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        found = problems(error.errors())
-        return "; ".join(f"{_column(place)}: {message}" for place, message in found)
+        return "; ".join(
+            f"{_column(place)}: {message}" for place, message in explain(error.errors())
+        )
 
 
 def _column(place: tuple[int | str, ...]) -> int | str:
@@ -171,22 +174,22 @@ def _column(place: tuple[int | str, ...]) -> int | str:
 
 
 def _name(row: Row) -> str:
-    """Return what a row is about, which no other row may be about."""
+    """Return the SKU or customer of a row, which no other row may have."""
     return row.sku if isinstance(row, ProductOffer) else row.customer_id
 
 
 def _shown(cell: str) -> str:
-    """Return what stands in a cell, so that it can be shown in a terminal."""
-    return cell[:MOST_SHOWN] if cell and cell.isprintable() else ascii(cell[:MOST_SHOWN])
+    """Return a cell's text as a terminal can show it."""
+    return cell[:MOST_CHARACTERS] if cell and cell.isprintable() else ascii(cell[:MOST_CHARACTERS])
 
 
 def _fields(count: int) -> str:
     return "1 field" if count == 1 else f"{count} fields"
 
 
-def _told(path: Path, wrong: list[str]) -> Iterator[str]:
-    """Yield what is wrong with a file, the first lines of it."""
+def _report(path: Path, problems: list[str]) -> Iterator[str]:
+    """Yield what is wrong with a file: the first problems, and how many more there are."""
     yield f"{path} is not taken, nothing of it:"
-    yield from (f"  {line}" for line in wrong[:MOST_TOLD])
-    if len(wrong) > MOST_TOLD:
-        yield f"  and {len(wrong) - MOST_TOLD} more"
+    yield from (f"  {line}" for line in problems[:MOST_PROBLEMS])
+    if len(problems) > MOST_PROBLEMS:
+        yield f"  and {len(problems) - MOST_PROBLEMS} more"

@@ -3,6 +3,6 @@
 import sys
 from pathlib import Path
 
-from operations.up.system import main
+from operations.up.command import main
 
 sys.exit(main(*map(Path, sys.argv[1:])))

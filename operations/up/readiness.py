@@ -14,40 +14,41 @@ from temporalio.service import RPCError
 
 from config import Settings
 from contracts import stubs
+from contracts.steps import ORCHESTRATOR, PARTICIPANTS
 
 LATE_SECONDS = 60
-ASK_AGAIN_SECONDS = 0.2
-ASK_TIMEOUT = timedelta(seconds=3)
+PROBE_PAUSE_SECONDS = 0.2
+PROBE_LIMIT = timedelta(seconds=3)
 
 WORKERS = {
-    "orchestrator": (stubs.ORCHESTRATOR_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
-    "order": (stubs.ORDER_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    "payment": (stubs.PAYMENT_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-    "stock": (stubs.STOCK_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
+    ORCHESTRATOR: (stubs.ORCHESTRATOR_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
+    **{name: (name, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY) for name in PARTICIPANTS},
 }
 
 
-async def until_all_answer(settings: Settings, late: Callable[[str], None]) -> None:
-    """Wait until the Web UI, which asks Temporal, and the API answer, and every worker polls; tell `late` once who does not."""
+async def wait_for_all_parts(settings: Settings, on_late: Callable[[str], None]) -> None:
+    """Wait until the API and the Web UI (which asks Temporal) answer and every worker polls.
+
+    Args:
+        settings: where they listen.
+        on_late: is called once for each part that does not answer within `LATE_SECONDS`.
+    """
     client = await Client.connect(f"127.0.0.1:{settings.temporal_port}", lazy=True)
+    web_ui = f"http://127.0.0.1:{settings.temporal_ui_port}/api/v1/cluster-info"
     clock = asyncio.get_running_loop().time
     late_at: float | None = clock() + LATE_SECONDS
-    async with httpx.AsyncClient(timeout=ASK_TIMEOUT.total_seconds(), trust_env=False) as http:
-        waiting: dict[str, Callable[[], Awaitable[bool]]] = {
-            "temporal": partial(
-                _is_ok, http, f"http://127.0.0.1:{settings.temporal_ui_port}/api/v1/cluster-info"
-            ),
-            **{role: partial(_is_polling, client, *work) for role, work in WORKERS.items()},
+    async with httpx.AsyncClient(timeout=PROBE_LIMIT.total_seconds(), trust_env=False) as http:
+        probes: dict[str, Callable[[], Awaitable[bool]]] = {
+            "temporal": partial(_is_ok, http, web_ui),
+            **{role: partial(_is_polling, client, *queue) for role, queue in WORKERS.items()},
             "api": partial(_is_ok, http, f"{api_url(settings)}/readyz"),
         }
-        while waiting := {
-            part: answers for part, answers in waiting.items() if not await answers()
-        }:
+        while probes := {part: probe for part, probe in probes.items() if not await probe()}:
             if late_at is not None and clock() > late_at:
                 late_at = None
-                for part in waiting:
-                    late(part)
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+                for part in probes:
+                    on_late(part)
+            await asyncio.sleep(PROBE_PAUSE_SECONDS)
 
 
 async def _is_ok(http: httpx.AsyncClient, url: str) -> bool:
@@ -62,20 +63,14 @@ async def _is_polling(client: Client, queue: str, kind: "TaskQueueType.ValueType
         namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
     )
     try:
-        return bool(
-            (
-                await client.workflow_service.describe_task_queue(request, timeout=ASK_TIMEOUT)
-            ).pollers
-        )
+        answer = await client.workflow_service.describe_task_queue(request, timeout=PROBE_LIMIT)
     except (RuntimeError, RPCError):
         return False
+    return bool(answer.pollers)
 
 
 def api_url(settings: Settings) -> str:
     """Return where this machine reaches the API."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api_host, settings.api_host)  # noqa: S104  # read, not bound
-    return (
-        f"http://[{host}]:{settings.api_port}"
-        if ":" in host
-        else f"http://{host}:{settings.api_port}"
-    )
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # read, not bound
+    host = loopback.get(settings.api_host, settings.api_host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api_port}"

@@ -1,8 +1,8 @@
-"""The process runner of `make up`: supervisord, which outlives whatever becomes of its logs.
+"""The process runner of `make up`: supervisord with three classes of our own.
 
-As it comes, supervisord dies of a log that it cannot write, because its complaint about that cannot
-be written either; it loses descriptors when a log cannot be opened; and between the starts of a part
-that does not come up it pauses a second longer each time, without end.
+Without them supervisord dies of a log that it cannot write, because it cannot log that error
+either; it loses descriptors when a log cannot be opened; and its pause between the starts of a part
+that does not come up grows by a second each time, without end.
 """
 
 import os
@@ -18,35 +18,35 @@ LONGEST_PAUSE_SECONDS = 15
 
 
 class Log(loggers.Handler):  # type: ignore[misc]  # supervisor has no types
-    """A log in a file of bounded size, which loses lines rather than the process that writes it.
+    """A log in a file of bounded size, which drops lines rather than end the process.
 
-    While it cannot be written, as on a full disk, lines are left out, and the next that is written
-    says how many. Its folder is made again when it was deleted, though not the folder of that.
+    While it cannot be written, as on a full disk, lines are dropped, and the next line that is
+    written says how many. Its folder is made again when it was deleted, but not the folder above.
     """
 
     def __init__(self, filename: str, _mode: str, most_bytes: int, backups: int) -> None:
-        """Write to `filename`; full, it becomes `filename.1`, and so on up to the number of `backups`."""
+        """Write to `filename`; when full it becomes `filename.1`, and so on up to `backups`."""
         super().__init__()
         path = Path(filename).absolute()
         self._files = [path, *(Path(f"{path}.{number}") for number in range(1, backups + 1))]
         self._most_bytes = most_bytes
-        self._lost = 0
+        self._dropped = 0
 
     def emit(self, record: Any) -> None:
         """Write a record: supervisord's own, or what a part has printed."""
-        told = record.msg if self.fmt == "%(message)s" else self.fmt % record.asdict()
-        text = told if isinstance(told, bytes) else told.encode()
+        line = record.msg if self.fmt == "%(message)s" else self.fmt % record.asdict()
+        text = line if isinstance(line, bytes) else line.encode()
         note = (
-            f"\n({self._lost} lines are missing here: they could not be written)\n"
-            if self._lost
+            f"\n({self._dropped} lines are missing here: they could not be written)\n"
+            if self._dropped
             else ""
         )
         try:
             self._append(note.encode() + text)
         except OSError:
-            self._lost += text.count(b"\n")
+            self._dropped += text.count(b"\n")
         else:
-            self._lost = 0
+            self._dropped = 0
 
     def close(self) -> None:
         """Do nothing, as nothing is kept open."""
@@ -71,7 +71,7 @@ class Log(loggers.Handler):  # type: ignore[misc]  # supervisor has no types
 
 
 class Part(process.Subprocess):  # type: ignore[misc]
-    """A process that is started again after pauses which do not grow without end."""
+    """A process that is started again after pauses of bounded length."""
 
     backoff: int
 
@@ -82,7 +82,7 @@ class Part(process.Subprocess):  # type: ignore[misc]
 
 
 class Options(options.ServerOptions):  # type: ignore[misc]
-    """Calls the socket by its name in the current folder, as one may have 107 bytes and a folder's more."""
+    """Names the socket relative to the current folder: a socket's path may have 107 bytes."""
 
     def openhttpservers(self, supervisor: Any) -> None:
         """Listen at the socket."""
@@ -94,9 +94,8 @@ class Options(options.ServerOptions):  # type: ignore[misc]
 def main() -> None:
     """Be supervisord, with the arguments of this program."""
     loggers.RotatingFileHandler = Log
-    loggers.Handler.handleError = lambda _: (
-        None
-    )  # whoever read what it prints is gone, or does not read
+    # Whoever read its output is gone, or does not read.
+    loggers.Handler.handleError = lambda _: None
     process.Subprocess = Part
     supervisord.ServerOptions = Options
     os.set_blocking(sys.stdout.fileno(), False)

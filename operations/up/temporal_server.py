@@ -1,6 +1,7 @@
-"""The embedded Temporal server: the real one, on one machine, with the settings that make it fast and safe there.
+"""The embedded Temporal server: the real one, set up to be fast and safe on one machine.
 
-`python -m operations.up.temporal_server` becomes the server. See https://docs.temporal.io/cli/server for its flags.
+`python -m operations.up.temporal_server` becomes the server. Its flags:
+https://docs.temporal.io/cli/server
 """
 
 import os
@@ -12,10 +13,11 @@ from config import read_settings
 from contracts.stubs import SEARCH_ATTRIBUTES
 
 SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL")
-"""A commit is one sequential write and one fsync: three times the throughput of the default journal, and as safe."""
+"""A commit is one sequential write and one fsync: three times as fast as the default journal, and
+as safe."""
 
 MOST_SIGNALS = 2_000
-"""As many signals does one run of a saga take, and with as many events it goes on in another."""
+"""A run of a saga takes so many signals, and continues in a new run after as many events."""
 
 DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=100",
@@ -35,16 +37,17 @@ def temporal_binary() -> str:
         FileNotFoundError: there is neither.
     """
     beside = Path(sys.executable).with_name("temporal")
-    found = str(beside) if beside.exists() else shutil.which("temporal")
-    if found is None:
+    path = str(beside) if beside.exists() else shutil.which("temporal")
+    if path is None:
         raise FileNotFoundError(
-            "there is no `temporal` command; `make` installs one, or see https://docs.temporal.io/cli"
+            "there is no `temporal` command; `make` installs one, "
+            "or see https://docs.temporal.io/cli"
         )
-    return found
+    return path
 
 
 def search_attribute_flags() -> list[str]:
-    """Return the flags that register our search attributes: a saga that sets an unknown one would wedge."""
+    """Return the flags that register our search attributes: a saga stands still without one."""
     return [
         f"--search-attribute={key.name}={key.indexed_value_type.name.title()}"
         for key in SEARCH_ATTRIBUTES
@@ -52,7 +55,7 @@ def search_attribute_flags() -> list[str]:
 
 
 def server_command(database: Path, port: int, ui_port: int | None) -> list[str]:
-    """Return the command line of a server that keeps its state in `database`, with a Web UI if there is a port for one."""
+    """Return the command line of a server with its state in `database`; `ui_port` may be None."""
     return [
         temporal_binary(),
         "server",
@@ -68,13 +71,13 @@ def server_command(database: Path, port: int, ui_port: int | None) -> list[str]:
 
 
 def main() -> None:
-    """Become the server of the settings."""
+    """Become the server that the settings describe."""
     settings = read_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     command = server_command(
         settings.data_dir / "temporal.db", settings.temporal_port, settings.temporal_ui_port
     )
-    os.execv(command[0], command)  # noqa: S606  # our own command line, and no shell is wanted
+    os.execv(command[0], command)  # noqa: S606  # our own command line, without a shell
 
 
 if __name__ == "__main__":

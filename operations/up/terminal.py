@@ -1,47 +1,48 @@
-"""The terminal that a program in the foreground talks to, which may be gone, full, or not read."""
+"""The terminal of a program in the foreground, which may be gone, full, or not read."""
 
 import errno
 import os
 import queue
 import threading
+from datetime import datetime
 
 STDOUT = 1
-"""Written without Python's buffer: a thread that hangs in that one aborts the process when it ends."""
+"""Written without Python's buffer: a thread that hangs in it aborts the process at its end."""
 
 MOST_LINES = 1_000
-"""So many wait for a terminal that takes none, as one in which somebody marks text; more are dropped."""
+"""So many wait while the terminal takes none (as while text is marked in it); more are dropped."""
 
 LAST_SECONDS = 1
-"""At the end the terminal gets this long to take what is left."""
+"""At the end the terminal gets this long to take the lines that wait."""
 
 GONE = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 
 
 class Terminal:
-    """Says lines to the person at the terminal, and never waits for it."""
+    """Prints lines for the person at the terminal, and never waits for it."""
 
     def __init__(self) -> None:
-        """Begin to say what is given to `say`."""
+        """Begin to print what is given to `say`."""
         self._lines: queue.Queue[str | None] = queue.Queue(MOST_LINES)
-        self._speaking = threading.Thread(target=self._speak, daemon=True)
-        self._speaking.start()
+        self._writer = threading.Thread(target=self._write, daemon=True)
+        self._writer.start()
 
     def say(self, line: str) -> None:
-        """Say a line soon; drop it when a thousand wait already."""
+        """Print a line soon; drop it when `MOST_LINES` wait already."""
         try:
             self._lines.put_nowait(line)
         except queue.Full:
             return
 
     def close(self) -> None:
-        """Wait a moment until all is said."""
+        """Wait a moment until all is printed."""
         try:
             self._lines.put(None, timeout=LAST_SECONDS)
         except queue.Full:
             return
-        self._speaking.join(LAST_SECONDS)
+        self._writer.join(LAST_SECONDS)
 
-    def _speak(self) -> None:
+    def _write(self) -> None:
         is_gone = False
         while (line := self._lines.get()) is not None:
             text = f"{line}\n".encode() if not is_gone else b""
@@ -50,3 +51,8 @@ class Terminal:
                     text = text[os.write(STDOUT, text) :]
             except OSError as error:
                 is_gone = error.errno in GONE
+
+
+def clock_time() -> str:
+    """Return the time on this machine's clock, with which a line about an event begins."""
+    return f"{datetime.now():%H:%M:%S}"  # noqa: DTZ005  # the wall clock of the person who reads it

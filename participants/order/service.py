@@ -1,8 +1,7 @@
 """The order service: opens an order's record, and closes it with the story of how it ended."""
 
-from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -16,11 +15,11 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.placing import PlaceOrder
-from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
-from participants.order import reads
-from participants.order.reads import Wanted
-from participants.order.tables import FENCE, LINES, METADATA, MOVES, ORDERS, REQUESTS
+from participants.order import decisions, writes
+from participants.order.queries import find_row
+from participants.order.reads import OrderReads
+from participants.order.tables import FENCE, METADATA, ORDERS, REQUESTS
 from temporal_saga.database import create_tables, insert_new, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 
@@ -28,7 +27,7 @@ REVIEW_SECONDS = 86_400
 OPEN = {"status": OrderStatus.PENDING, "state": SagaState.PENDING}
 
 
-class OrderService:
+class OrderService(OrderReads):
     """Keeps every order, how it ended and why, also when Temporal has long forgotten its run."""
 
     def __init__(
@@ -38,27 +37,47 @@ class OrderService:
         review_threshold_minor: int | None = None,
         review_seconds: int = REVIEW_SECONDS,
     ) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing.
+        """Serve from a database.
 
         Args:
-            engine: the database.
-            review_threshold_minor: from this total on, in minor units of whatever currency, a person must approve an order before
-                it is paid; None for no review.
+            engine: the database, which has its tables.
+            review_threshold_minor: from this total on, in minor units of any currency, a person
+                must approve an order before it is paid; None for no review.
             review_seconds: how long an order waits for that.
         """
-        create_tables(engine, METADATA)
-        self._engine = engine
+        super().__init__(engine)
         self._review_threshold_minor = review_threshold_minor
         self._review_seconds = review_seconds
         self._fence = Fence(engine, FENCE)
 
+    @classmethod
+    def open(
+        cls,
+        engine: sa.Engine,
+        *,
+        review_threshold_minor: int | None = None,
+        review_seconds: int = REVIEW_SECONDS,
+    ) -> Self:
+        """Return the service of a database, with the tables created that were missing.
+
+        Raises:
+            Exception: the database gives no answer.
+        """
+        create_tables(engine, METADATA)
+        return cls(
+            engine, review_threshold_minor=review_threshold_minor, review_seconds=review_seconds
+        )
+
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
-        """Open the order as PENDING, unless its id belongs to another order; if it was opened before, say how it stands."""
+        """Open the order as PENDING, unless its id belongs to another order.
+
+        Of one that was opened before, say how it stands.
+        """
 
         def open_record(connection: sa.Connection) -> OrderRejectedEvent | None:
-            if not _insert(connection, command, command.order.fingerprint(), OPEN):
+            if not writes.insert(connection, command, command.order.fingerprint(), OPEN):
                 return _reused(command.order_id)
-            _insert_moves(
+            writes.insert_moves(
                 connection,
                 command.order_id,
                 [StateMove(state=SagaState.PENDING, cause="start", at=command.placed_at)],
@@ -68,7 +87,7 @@ class OrderService:
         def standing(
             connection: sa.Connection, event: OrderRegisteredEvent
         ) -> OrderRegisteredEvent:
-            row = _find(connection, command.order_id)
+            row = find_row(connection, command.order_id)
             return (
                 event
                 if row is None
@@ -95,12 +114,16 @@ class OrderService:
         return None if threshold is None or order.total_minor < threshold else self._review_seconds
 
     def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
-        """Close the order as CONFIRMED, with the saga's moves; by a person's word also one that was closed so by hand.
+        """Close the order as CONFIRMED, with the saga's moves.
+
+        With a settlement in the command also one that was closed so by hand.
 
         Raises:
             LookupError: there is no such order of that id.
         """
-        by_hand = {"compensations": _told(command)} if command.compensations else {}
+        by_hand = (
+            {"compensations": writes.compensations_of(command)} if command.compensations else {}
+        )
 
         def close(connection: sa.Connection) -> None:
             closing = {
@@ -111,107 +134,59 @@ class OrderService:
             closable = (
                 (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
             )
-            if not _update(
+            if not writes.update(
                 connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand
             ):
-                row = _find(connection, command.order_id)
+                row = find_row(connection, command.order_id)
                 found = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
-            _replace_moves(connection, command.order_id, command.moves)
+            writes.replace_moves(connection, command.order_id, command.moves)
+            decisions.add(connection, command)
 
-        def add_word(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
-            _add_word(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
+        def add_since(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
+            writes.add_since(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
             return event
 
         confirmed = OrderConfirmedEvent(order_id=command.order_id)
-        return self._fence.forward(command, confirmed, close, OrderRejectedEvent, again=add_word)
+        return self._fence.forward(command, confirmed, close, OrderRejectedEvent, again=add_since)
 
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
-        """Close the order as CANCELLED, with why and how; one that was never registered is recorded closed.
+        """Close the order as CANCELLED, with why and how.
 
-        An order of the same id that is somebody else's is left alone, and the answer says so. So is a confirmed order, if this
-        saga took nothing back: then it was started again under the same id, and what the first one kept stays kept. So is any
-        order on record if this saga was given none that can be read.
+        One that was never registered is recorded closed. An order of the same id that is somebody
+        else's is left alone, and the answer says so. So is a confirmed order, if this saga took
+        nothing back: then it was started again under the same id, and what the first one kept stays
+        kept. So is any order on record if this saga was given none that can be read.
         """
 
         def close(connection: sa.Connection, registered: bool) -> OrderCancelledEvent:
             now = datetime.now(UTC)
-            story = {
-                "status": OrderStatus.CANCELLED,
-                "state": SagaState.FAILED,
-                "closed_at": now,
-                "failure": command.failure.model_dump(mode="json"),
-                "compensations": _told(command),
-            }
-            moves = [
-                *command.moves,
-                StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now),
-            ]
-            if not registered and _insert(connection, command, command.order_fingerprint, story):
-                _insert_moves(connection, command.order_id, moves)
-            elif _update(connection, command.order_id, _may_cancel(command), story):
-                _replace_moves(connection, command.order_id, moves)
+            ending = _cancelled(command, now)
+            last = StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)
+            moves = [*command.moves, last]
+            if not registered and writes.insert(
+                connection, command, command.order_fingerprint, ending
+            ):
+                writes.insert_moves(connection, command.order_id, moves)
+            elif writes.update(connection, command.order_id, _may_cancel(command), ending):
+                writes.replace_moves(connection, command.order_id, moves)
             else:
                 raise Refused(_reused(command.order_id))
+            decisions.add(connection, command)
             return cancelled
 
-        def add_word(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
+        def add_since(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
             mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (
                 ORDERS.c.fingerprint == command.order_fingerprint
             )
-            _add_word(connection, command, mine)
+            writes.add_since(connection, command, mine)
             return event
 
         cancelled = OrderCancelledEvent(order_id=command.order_id)
         try:
-            return self._fence.compensate(command, cancelled, close, again=add_word)
+            return self._fence.compensate(command, cancelled, close, again=add_since)
         except (KeyReused, Refused):
             return _reused(command.order_id)
-
-    def find(self, order_id: str, owner: str | None = None) -> OrderRecord | None:
-        """Return an order's record, or None when there is none; for a customer who asks, when there is none of their own."""
-        with reading(self._engine) as connection:
-            row = _find(connection, order_id, owner)
-            return None if row is None else reads.record(connection, row)
-
-    def page(self, wanted: Wanted, limit: int) -> list[OrderEntry]:
-        """Return the newest of the orders wanted, at most so many, newest first, without their lines."""
-        with reading(self._engine) as connection:
-            return reads.entries(connection, connection.execute(reads.newest(wanted, limit)))
-
-    def still_open(self, limit: int, owner: str | None = None) -> dict[str, datetime]:
-        """Return the orders that are open on record and when they were placed, the oldest first, at most so many."""
-        with reading(self._engine) as connection:
-            return dict(connection.execute(reads.still_open(limit, owner)).all())
-
-    def figures(self, owner: str | None = None) -> tuple[dict[OrderStatus, int], dict[str, int]]:
-        """Count the orders by their status, and those that failed by why."""
-        with reading(self._engine) as connection:
-            statuses: dict[OrderStatus, int] = dict(
-                connection.execute(reads.by_status(owner)).all()
-            )
-            reasons: dict[str, int] = dict(connection.execute(reads.by_reason(owner)).all())
-        return {status: statuses.get(status, 0) for status in OrderStatus}, reasons
-
-    def totals(self, order_ids: Collection[str], owner: str | None = None) -> dict[str, int]:
-        """Return what these orders cost in all, in minor units by currency; those that are not on record cost nothing."""
-        with reading(self._engine) as connection:
-            rows = connection.execute(reads.totals(order_ids, owner))
-            return {currency: int(total_minor) for currency, total_minor in rows}
-
-    def statuses(self, order_ids: Collection[str]) -> dict[str, OrderStatus]:
-        """Return how these orders stand on record; those that are not there are left out."""
-        known = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(
-            ORDERS.c.order_id.in_(order_ids)
-        )
-        with reading(self._engine) as connection:
-            return {row.order_id: OrderStatus(row.status) for row in connection.execute(known)}
-
-    def identity(self, order_id: str) -> tuple[str, str | None] | None:
-        """Return the fingerprint of what was ordered and the request's key, or None when there is no such order."""
-        with reading(self._engine) as connection:
-            row = _find(connection, order_id)
-        return None if row is None else (row.fingerprint, row.request_key)
 
     def claim(self, request: str, order_id: str) -> str:
         """Return the order that a request names: the one it was first claimed for, and for ever.
@@ -222,108 +197,31 @@ class OrderService:
             request: a digest of who asks and of their idempotency key.
             order_id: the order that it shall name if it names none yet.
         """
-        named = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
+        query = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
         with reading(self._engine) as connection:
-            known: str | None = connection.scalar(named)
+            known: str | None = connection.scalar(query)
         if known is not None:
             return known
         with self._engine.begin() as connection:
             insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
-            return str(connection.execute(named).scalar_one())
-
-    def moves(self, order_id: str) -> tuple[StateMove, ...]:
-        """Return the saga's moves as far as the record knows them: the first while it is open, all once it is closed."""
-        wanted = sa.select(MOVES).where(MOVES.c.order_id == order_id).order_by(MOVES.c.number)
-        with reading(self._engine) as connection:
-            return tuple(
-                StateMove.model_validate(row._asdict()) for row in connection.execute(wanted)
-            )
+            return str(connection.execute(query).scalar_one())
 
 
-def _find(connection: sa.Connection, order_id: str, owner: str | None = None) -> sa.Row[Any] | None:
-    wanted = reads.owned(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
-    return connection.execute(wanted).one_or_none()
-
-
-def _insert(
-    connection: sa.Connection,
-    command: RegisterOrderCommand | CancelOrderCommand,
-    fingerprint: str,
-    standing: Mapping[str, Any],
-) -> bool:
-    """Write a new order and its lines; False when there is an order of that id."""
-    order_id, order = command.order_id, command.order
-    row = {
-        "order_id": order_id,
-        "fingerprint": fingerprint,
-        "request_key": command.request_key,
-        "customer_id": order.customer_id,
-        "currency": order.currency,
-        "total_minor": order.total_minor,
-        "placed_at": command.placed_at,
+def _cancelled(command: CancelOrderCommand, now: datetime) -> dict[str, Any]:
+    """Return how an order stands once it is cancelled."""
+    return {
+        "status": OrderStatus.CANCELLED,
+        "state": SagaState.FAILED,
+        "closed_at": now,
+        "failure": command.failure.model_dump(mode="json"),
+        "compensations": writes.compensations_of(command),
     }
-    if not insert_new(connection, ORDERS, {**row, **standing}):
-        return False
-    lines = [
-        {"order_id": order_id, "line": n, **line.model_dump()}
-        for n, line in enumerate(order.lines or ())
-    ]
-    if lines:
-        connection.execute(sa.insert(LINES), lines)
-    return True
-
-
-def _update(
-    connection: sa.Connection,
-    order_id: str,
-    condition: sa.ColumnElement[bool],
-    standing: Mapping[str, Any],
-) -> bool:
-    """Close an order; False when there is none of that id that meets the condition."""
-    order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
-    return connection.execute(order.values(**standing)).rowcount == 1
-
-
-def _add_word(
-    connection: sa.Connection,
-    command: ConfirmOrderCommand | CancelOrderCommand,
-    condition: sa.ColumnElement[bool],
-) -> None:
-    """Add who settled a closing command to the record that it had closed before; what is on record stays, the first word too."""
-    name = type(command).__name__
-    word = [told for told in _told(command) if told["command"] == name and told["settled"]]
-    row = _find(connection, command.order_id) if word else None
-    if row is None or any(
-        told["command"] == name and told["settled"] for told in row.compensations
-    ):
-        return
-    others = [told for told in row.compensations if told["command"] != name]
-    _update(connection, command.order_id, condition, {"compensations": [*others, *word]})
-
-
-def _told(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
-    """Return what a closing command tells of compensations, and of who settled them."""
-    return [compensation.model_dump(mode="json") for compensation in command.compensations]
-
-
-def _insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
-    rows = [
-        {"order_id": order_id, "number": number, **move.model_dump()}
-        for number, move in enumerate(moves)
-    ]
-    connection.execute(sa.insert(MOVES), rows)
-
-
-def _replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
-    """Replace the record of moves: the saga's own telling is the whole one."""
-    connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
-    _insert_moves(connection, order_id, moves)
 
 
 def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
-    """Tell the orders that a command may cancel: its own, and not a confirmed one if it took nothing else back.
+    """Return which orders a command may cancel: its own, but no confirmed one that keeps all else.
 
-    What is no order has registered none: what is on record is an earlier run's, which may have been paid.
+    What is no order has registered none: what is on record is an earlier run's, perhaps paid.
     """
     if command.failure.reason == "INVALID_ORDER":
         return sa.false()

@@ -27,7 +27,7 @@ ORDERS = sa.Table(
     sa.Column("closed_at", UtcDateTime),
     sa.Column("failure", sa.JSON(none_as_null=True)),
     sa.Column("compensations", sa.JSON, nullable=False, default=list),
-    # Newest first, for each way to ask: a page is read along one of these, however many orders there are.
+    # Newest first, for each filter: a page is read along one of these, however many orders exist.
     sa.Index("orders_newest", "placed_at", "order_id"),
     sa.Index("orders_newest_by_status", "status", "placed_at", "order_id"),
     sa.Index("orders_newest_by_customer", "customer_id", "placed_at", "order_id"),
@@ -37,8 +37,8 @@ ORDERS = sa.Table(
 class FailureReason(sa.ColumnElement[str]):
     """Why an order failed; NULL if it did not. SQLite looks it up by the index below.
 
-    PostgreSQL's JSON operators fail on a text with a NUL in it, wherever that stands, and anybody's words may have one: there
-    it is read as text, and the failed orders are found by their status.
+    PostgreSQL's JSON operators fail on a text with a NUL in it, wherever that stands, and anybody's
+    words may have one: there it is read as text, and the failed orders are found by their status.
     """
 
     inherit_cache = True
@@ -87,6 +87,21 @@ MOVES = sa.Table(
     sa.Column("cause", sa.String(64), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     comment="The saga's moves in order: numbered without a gap, ending at the order's state.",
+)
+
+DECISIONS = sa.Table(
+    "decisions",
+    METADATA,
+    sa.Column("order_id", sa.ForeignKey(ORDERS.c.order_id), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("act", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("step", sa.String(200)),
+    sa.Column("evidence", sa.Text),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("through", sa.String(16), nullable=False),
+    comment="What people decided, in order; the first number is how many are left out before it.",
 )
 
 REQUESTS = sa.Table(

@@ -1,4 +1,4 @@
-"""Wallets and the money that comes into them from outside, within a transaction of the service's."""
+"""Wallets, and the money that comes into them from outside, in a transaction of the service."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -49,8 +49,8 @@ def currencies(connection: sa.Connection, customers: Collection[str]) -> dict[st
     if not customers:
         return {}
     columns = (WALLETS.c.customer_id, WALLETS.c.currency)
-    wanted = sa.select(*columns).where(WALLETS.c.customer_id.in_(customers))
-    in_order = connection.execute(wanted.order_by(WALLETS.c.customer_id))
+    wallets = sa.select(*columns).where(WALLETS.c.customer_id.in_(customers))
+    in_order = connection.execute(wallets.order_by(WALLETS.c.customer_id))
     return {row.customer_id: row.currency for row in in_order}
 
 
@@ -60,8 +60,8 @@ def deposit(connection: sa.Connection, command: DepositMoneyCommand) -> MoneyDep
     Raises:
         Refused: the wallet cannot take it, or not give it.
     """
-    wanted = sa.select(WALLETS).where(WALLETS.c.customer_id == command.customer_id)
-    row = connection.execute(wanted.with_for_update()).one_or_none()
+    query = sa.select(WALLETS).where(WALLETS.c.customer_id == command.customer_id)
+    row = connection.execute(query.with_for_update()).one_or_none()
     if refusal := _refusal(command, row):
         raise Refused(refusal)
     key, amount, currency = command.idempotency_key, command.amount_minor, command.currency
@@ -69,8 +69,8 @@ def deposit(connection: sa.Connection, command: DepositMoneyCommand) -> MoneyDep
     more = wallet.values(balance_minor=WALLETS.c.balance_minor + amount)
     balance = connection.scalars(more.returning(WALLETS.c.balance_minor)).one()
     post(connection, key, DEPOSITS, wallet_account(command.customer_id), amount, currency)
-    told = {"transaction_id": key, "reason": command.reason, "said_by": command.by}
-    connection.execute(sa.insert(DEPOSIT_REASONS).values(told))
+    movement = {"transaction_id": key, "reason": command.reason, "said_by": command.by}
+    connection.execute(sa.insert(DEPOSIT_REASONS).values(movement))
     return MoneyDepositedEvent(
         customer_id=command.customer_id,
         currency=currency,
@@ -85,14 +85,17 @@ def _refusal(command: DepositMoneyCommand, row: sa.Row[Any] | None) -> DepositRe
         message = f"customer {command.customer_id} has no wallet"
         return DepositRefusedEvent(reason="UNKNOWN_CUSTOMER", message=message)
     if row.currency != command.currency:
-        message = f"the wallet of {command.customer_id} is in {row.currency}, the deposit in {command.currency}"
+        message = (
+            f"the wallet of {command.customer_id} is in {row.currency}, "
+            f"the deposit in {command.currency}"
+        )
         return DepositRefusedEvent(reason="CURRENCY_MISMATCH", message=message)
     balance = row.balance_minor + command.amount_minor
     if balance < 0:
-        asked, left = (
+        amount, left = (
             money(minor, row.currency) for minor in (-command.amount_minor, row.balance_minor)
         )
-        message = f"{asked} are to be taken out, and there are {left} in the wallet"
+        message = f"{amount} are to be taken out, and there are {left} in the wallet"
         return DepositRefusedEvent(reason="INSUFFICIENT_FUNDS", message=message)
     if command.amount_minor > 0 and balance > MAX_TOTAL_MINOR:
         message = f"a wallet holds at most {money(MAX_TOTAL_MINOR, row.currency)}"

@@ -1,4 +1,4 @@
-"""Looking at the payment service's database, which needs no service: one opened for reading will do."""
+"""Looking into the payment service's database, for which one opened for reading will do."""
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ class PaymentReads(DatabaseReads):
 
     def wallet(self, customer_id: str) -> WalletView | None:
         """Return a customer's wallet, or None when there is none."""
-        wanted = sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id)
+        query = sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id)
         with reading(self._engine) as connection:
-            row = connection.execute(wanted).one_or_none()
+            row = connection.execute(query).one_or_none()
         return None if row is None else WalletView.model_validate(row._asdict())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -35,10 +35,19 @@ class PaymentService:
     """Keeps customers' wallets and the double-entry ledger of every movement."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing."""
-        create_tables(engine, METADATA)
+        """Serve from the database behind `engine`, which has its tables."""
         self._engine = engine
         self._fence = Fence(engine, FENCE)
+
+    @classmethod
+    def open(cls, engine: sa.Engine) -> Self:
+        """Return the service of a database, with the tables created that were missing.
+
+        Raises:
+            Exception: the database gives no answer.
+        """
+        create_tables(engine, METADATA)
+        return cls(engine)
 
     def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent | PaymentFailedEvent:
         """Charge the customer once, or refuse for a reason of business.
@@ -49,7 +58,7 @@ class PaymentService:
 
         def charge(connection: sa.Connection) -> PaymentFailedEvent | None:
             while not _take(connection, command):
-                # Should money come in before the lock, there is no decline, and the next round takes it.
+                # If money comes in before the lock, the next round takes it.
                 if decline := _decline(command, _lock(connection, command.customer_id)):
                     return decline
             payment = command.model_dump(
@@ -116,7 +125,7 @@ class PaymentService:
             command, refunded(command.currency, command.amount_minor), give_back
         )
 
-    def open(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
+    def open_new(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet, once; the others stay as they are.
 
         Raises:
@@ -124,13 +133,13 @@ class PaymentService:
         """
 
         def open_missing(connection: sa.Connection) -> WalletsOpenedEvent:
-            told = {wallet.customer_id: wallet for wallet in command.wallets}
+            wallets = {wallet.customer_id: wallet for wallet in command.wallets}
             opened = open_wallets(connection, [_at_first(wallet) for wallet in command.wallets])
-            left = told.keys() - opened
+            left = wallets.keys() - opened
             others = {
                 customer_id: currency
                 for customer_id, currency in currencies(connection, left).items()
-                if currency != told[customer_id].currency
+                if currency != wallets[customer_id].currency
             }
             return WalletsOpenedEvent(
                 opened=len(opened), left=len(left) - len(others), in_other_currency=others
@@ -140,9 +149,12 @@ class PaymentService:
         return self._fence.once(command, all_new, open_missing)
 
     def deposit(self, command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:
-        """Put money into a wallet, or take it back, once, or refuse; a refusal may be asked again."""
-        told = command.model_dump(include={"customer_id", "currency", "amount_minor"})
-        foreseen = MoneyDepositedEvent(**told, balance_minor=command.amount_minor)
+        """Put money into a wallet, or take it back, once, or refuse.
+
+        A refusal may be asked again.
+        """
+        fields = command.model_dump(include={"customer_id", "currency", "amount_minor"})
+        foreseen = MoneyDepositedEvent(**fields, balance_minor=command.amount_minor)
         try:
             return self._fence.once(command, foreseen, partial(deposit, command=command))
         except KeyReused:
@@ -162,8 +174,8 @@ class PaymentService:
 
 def _at_first(wallet: WalletOpening) -> WalletView:
     """Return a wallet that is new."""
-    told = wallet.model_dump(include={"customer_id", "currency"})
-    return WalletView(**told, balance_minor=wallet.opening_balance_minor)
+    fields = wallet.model_dump(include={"customer_id", "currency"})
+    return WalletView(**fields, balance_minor=wallet.opening_balance_minor)
 
 
 def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
@@ -182,7 +194,10 @@ def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
 
 
 def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
-    """Lock a customer's wallet, so that what is decided from it stays true; return it, or None when there is none."""
+    """Lock a customer's wallet, so that what is decided from it stays true.
+
+    Return it, or None when there is none.
+    """
     return connection.execute(
         sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id).with_for_update()
     ).one_or_none()
@@ -202,7 +217,8 @@ def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> Payment
         return PaymentFailedEvent(
             order_id=order_id,
             reason="CURRENCY_MISMATCH",
-            message=f"the wallet of {customer_id} is in {row.currency}, the order in {command.currency}",
+            message=f"the wallet of {customer_id} is in {row.currency}, "
+            f"the order in {command.currency}",
             details={"wallet_currency": row.currency, "order_currency": command.currency},
         )
     if row.balance_minor >= command.amount_minor:

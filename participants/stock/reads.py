@@ -1,4 +1,4 @@
-"""Looking at the stock service's database, which needs no service: one opened for reading will do."""
+"""Looking into the stock service's database, for which one opened for reading will do."""
 
 from collections.abc import Collection
 
@@ -14,20 +14,23 @@ class StockReads(DatabaseReads):
     """What can be asked of the stock service. It creates and changes nothing."""
 
     def product(self, sku: str) -> StockView | None:
-        """Return a product, what is available of it and its list prices; None when it is unknown."""
+        """Return a product, what is available of it and its list prices.
+
+        None when it is unknown.
+        """
         priced = sa.outerjoin(PRODUCTS, PRICES)
         columns = (*PRODUCTS.c, PRICES.c.currency, PRICES.c.unit_price_minor)
-        asked = sa.select(*columns).select_from(priced).where(PRODUCTS.c.sku == sku)
+        query = sa.select(*columns).select_from(priced).where(PRODUCTS.c.sku == sku)
         with reading(self._engine) as connection:
-            rows = connection.execute(asked.order_by(PRICES.c.currency)).all()
+            rows = connection.execute(query.order_by(PRICES.c.currency)).all()
         if not rows:
             return None
         prices = {row.currency: row.unit_price_minor for row in rows if row.currency is not None}
         return StockView.model_validate(rows[0]._asdict() | {"prices": prices})
 
     def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
-        """Return the list price in minor units of each of these products that has one in a currency."""
-        asked = sa.select(PRICES.c.sku, PRICES.c.unit_price_minor)
-        wanted = asked.where(PRICES.c.sku.in_(skus), PRICES.c.currency == currency)
+        """Return the list prices of these products in a currency, in minor units, as far as set."""
+        prices = sa.select(PRICES.c.sku, PRICES.c.unit_price_minor)
+        query = prices.where(PRICES.c.sku.in_(skus), PRICES.c.currency == currency)
         with reading(self._engine) as connection:
-            return {row.sku: row.unit_price_minor for row in connection.execute(wanted)}
+            return {row.sku: row.unit_price_minor for row in connection.execute(query)}

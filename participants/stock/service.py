@@ -1,9 +1,10 @@
-"""The stock service: takes the lines of an order and puts them back, all or none, once per command."""
+"""The stock service: takes an order's lines and puts them back, all or none, once per command."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Self
 
 import sqlalchemy as sa
 
@@ -35,10 +36,19 @@ class StockService:
     """Keeps products and the log of their movements; what is available is never negative."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        """Serve from the database behind `engine`; creates the tables that are missing."""
-        create_tables(engine, METADATA)
+        """Serve from the database behind `engine`, which has its tables."""
         self._engine = engine
         self._fence = Fence(engine, FENCE)
+
+    @classmethod
+    def open(cls, engine: sa.Engine) -> Self:
+        """Return the service of a database, with the tables created that were missing.
+
+        Raises:
+            Exception: the database gives no answer.
+        """
+        create_tables(engine, METADATA)
+        return cls(engine)
 
     def decrease(
         self, command: DecreaseStockCommand
@@ -50,8 +60,8 @@ class StockService:
         """
 
         def take(connection: sa.Connection) -> StockDecreaseFailedEvent | None:
-            asked = _per_sku(command.lines)
-            if shortage := _shortage(command.order_id, asked, _lock(connection, asked)):
+            quantities = _per_sku(command.lines)
+            if shortage := _shortage(command.order_id, quantities, _lock(connection, quantities)):
                 return shortage
             _move(connection, command, command.lines, -1)
             return None
@@ -99,7 +109,10 @@ class StockService:
         return self._fence.once(command, all_new, partial(offer, products=command.products))
 
     def move(self, command: MoveStockCommand) -> StockMovedEvent | StockMovementRefusedEvent:
-        """Move pieces in or out that no order moves, once, or refuse; a refusal may be asked again."""
+        """Move pieces in or out that no order moves, once, or refuse.
+
+        A refusal may be asked again.
+        """
         foreseen = StockMovedEvent(sku=command.sku, change=command.change, available=command.change)
         try:
             return self._fence.once(command, foreseen, partial(move, command=command))
@@ -109,7 +122,10 @@ class StockService:
             return StockMovementRefusedEvent.model_validate(refused.answer)
 
     def add_products(self, products: Iterable[StockView]) -> None:
-        """Add each product with what is available of it; one that is known already stays as it is."""
+        """Add each product with what is available of it.
+
+        One that is known already stays as it is.
+        """
         with self._engine.begin() as connection:
             add(connection, products)
 
@@ -120,27 +136,30 @@ class StockService:
 
 def _per_sku(lines: Iterable[StockLine]) -> Counter[str]:
     """Sum the quantities of a SKU that stands on several lines."""
-    asked: Counter[str] = Counter()
+    quantities: Counter[str] = Counter()
     for line in lines:
-        asked[line.sku] += line.quantity
-    return asked
+        quantities[line.sku] += line.quantity
+    return quantities
 
 
-def _lock(connection: sa.Connection, asked: Counter[str]) -> dict[str, int]:
-    """Lock the products in the order of their SKUs, so that two carts never wait in a circle; return what is available."""
+def _lock(connection: sa.Connection, quantities: Counter[str]) -> dict[str, int]:
+    """Lock the products in the order of their SKUs, so that two carts never wait in a circle.
+
+    Return what is available.
+    """
     rows = (
         sa.select(PRODUCTS.c.sku, PRODUCTS.c.available)
-        .where(PRODUCTS.c.sku.in_(asked))
+        .where(PRODUCTS.c.sku.in_(quantities))
         .order_by(PRODUCTS.c.sku)
     )
     return {row.sku: row.available for row in connection.execute(rows.with_for_update())}
 
 
 def _shortage(
-    order_id: str, asked: Counter[str], available: dict[str, int]
+    order_id: str, quantities: Counter[str], available: dict[str, int]
 ) -> StockDecreaseFailedEvent | None:
     """Say which lines cannot be served, or None when all can."""
-    if unknown := sorted(asked.keys() - available.keys()):
+    if unknown := sorted(quantities.keys() - available.keys()):
         return StockDecreaseFailedEvent(
             order_id=order_id,
             reason="UNKNOWN_SKU",
@@ -149,7 +168,7 @@ def _shortage(
         )
     short = [
         (sku, count, available[sku])
-        for sku, count in sorted(asked.items())
+        for sku, count in sorted(quantities.items())
         if count > available[sku]
     ]
     if not short:
@@ -165,7 +184,9 @@ def _shortage(
 
 
 def _lock_taken(connection: sa.Connection, key: str) -> list[StockLine]:
-    """Lock the products that the command of this key took, in the same order as `_lock`, and return the lines.
+    """Lock the products that the command of this key took, and return its lines.
+
+    They are locked in the same order as in `_lock`.
 
     The log says what goes back, whatever the restoring names.
     """

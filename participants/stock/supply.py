@@ -1,4 +1,4 @@
-"""Products, their prices and the pieces that come from outside, within a transaction of the service's."""
+"""Products, prices and pieces that come from outside, within a transaction of the service."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -52,14 +52,17 @@ def offer(connection: sa.Connection, products: tuple[ProductOffer, ...]) -> Prod
 
 
 def _change(connection: sa.Connection, known: Mapping[str, ProductOffer]) -> set[str]:
-    """Give products that are known their names and prices; return the SKUs of which that was news."""
+    """Give products that are known their names and prices.
+
+    Return the SKUs of which that was news.
+    """
     names = sa.select(PRODUCTS.c.sku, PRODUCTS.c.name).where(PRODUCTS.c.sku.in_(known))
     in_order = connection.execute(names.order_by(PRODUCTS.c.sku).with_for_update())
     renamed = [sku for sku, name in in_order if name != known[sku].name]
     if renamed:
         rename = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
-        told = [{"of": sku, "new_name": known[sku].name} for sku in renamed]
-        connection.execute(rename.values(name=sa.bindparam("new_name")), told)
+        new_names = [{"of": sku, "new_name": known[sku].name} for sku in renamed]
+        connection.execute(rename.values(name=sa.bindparam("new_name")), new_names)
     priced = {sku: product.prices for sku, product in known.items() if product.prices is not None}
     before = _prices(connection, priced)
     repriced = {sku: prices for sku, prices in priced.items() if prices != before.get(sku, {})}
@@ -76,8 +79,8 @@ def move(connection: sa.Connection, command: MoveStockCommand) -> StockMovedEven
         Refused: there is no such product, or it would be fewer than none, or more than is counted.
     """
     product = PRODUCTS.c.sku == command.sku
-    asked = sa.select(PRODUCTS.c.available).where(product).with_for_update()
-    available = connection.scalars(asked).one_or_none()
+    query = sa.select(PRODUCTS.c.available).where(product).with_for_update()
+    available = connection.scalars(query).one_or_none()
     if refusal := _refusal(command, available):
         raise Refused(refusal)
     more = sa.update(PRODUCTS).where(product)
@@ -87,8 +90,8 @@ def move(connection: sa.Connection, command: MoveStockCommand) -> StockMovedEven
     row = {"command_key": key, "line": 0, "order_id": NO_ORDER, "at": datetime.now(UTC)}
     moved = {"sku": command.sku, "change": command.change}
     connection.execute(sa.insert(MOVEMENTS).values(row | moved))
-    told = {"command_key": key, "reason": command.reason, "said_by": command.by}
-    connection.execute(sa.insert(MOVEMENT_REASONS).values(told))
+    movement = {"command_key": key, "reason": command.reason, "said_by": command.by}
+    connection.execute(sa.insert(MOVEMENT_REASONS).values(movement))
     return StockMovedEvent(sku=command.sku, change=command.change, available=left)
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 import contracts
+from contracts.acts import Act, TakenDecision, Through
 from contracts.base import Command, Contract, Event, digest
 from contracts.order import (
     CancelOrderCommand,
@@ -69,6 +70,7 @@ OTHER_ORDER = PlaceOrder(
     order_id="elsewhere",
     deadline_seconds=61,
 )
+DECISIONS = (TakenDecision(act=Act.APPROVE, by="ann", reason="ok", at=NOW, through=Through.UPDATE),)
 MOVES = (
     StateMove(state=SagaState.PENDING, cause="start", at=NOW),
     StateMove(state=SagaState.FAILED, cause="CANCELLED", at=NOW),
@@ -120,6 +122,8 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
             compensations=(
                 Compensation(step="ConfirmOrder", command="ConfirmOrderCommand", state="SETTLED"),
             ),
+            decisions=DECISIONS,
+            decisions_left_out=1,
         ),
     ),
     (
@@ -147,6 +151,8 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
             failure=Failure(reason="CANCELLED", message="cancelled by ann: too late"),
             compensations=(),
             moves=MOVES[:1],
+            decisions=DECISIONS,
+            decisions_left_out=1,
         ),
     ),
     (ProcessPaymentCommand(**PAY, **PAYMENT), ProcessPaymentCommand(**OTHER_PAY, **OTHER_PAYMENT)),
@@ -166,8 +172,16 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
 
 REPORTS: dict[type[Command], set[str]] = {
     RegisterOrderCommand: {"request_key", "placed_at"},
-    ConfirmOrderCommand: {"moves", "compensations"},
-    CancelOrderCommand: {"request_key", "placed_at", "failure", "compensations", "moves"},
+    ConfirmOrderCommand: {"moves", "compensations", "decisions", "decisions_left_out"},
+    CancelOrderCommand: {
+        "request_key",
+        "placed_at",
+        "failure",
+        "compensations",
+        "moves",
+        "decisions",
+        "decisions_left_out",
+    },
 }
 """What a command tells besides what it asks for."""
 

@@ -22,7 +22,16 @@ from contracts.payment import (
     ProcessPaymentCommand,
     RefundPaymentCommand,
 )
-from contracts.steps import REFUSALS, STEPS
+from contracts.steps import (
+    PARTICIPANT_OF,
+    PARTICIPANTS,
+    REFUSALS,
+    ROLES,
+    STEPS,
+    STUCK_AT,
+    TAKES_BACK,
+    is_event,
+)
 from contracts.stock import (
     DecreaseStockCommand,
     RestoreStockCommand,
@@ -77,18 +86,42 @@ every_row = pytest.mark.parametrize("row", TABLE, ids=[row.step for row in TABLE
 @every_row
 def test_the_steps_are_those_of_the_design(row: Row) -> None:
     """The step is in its place in the table, with its participant, command, compensation and refusal."""
-    compensation, refusal = (
-        row.compensation and row.compensation[0].__name__,
-        row.refusal and row.refusal[0].__name__,
-    )
-    assert STEPS[TABLE.index(row)] == (
-        row.step,
-        row.queue,
-        row.command.__name__,
-        compensation,
-        refusal,
-    )
+    step = STEPS[TABLE.index(row)]
+    compensation = step.compensation
+    assert (step.name, step.participant) == (row.step, row.queue)
+    assert (step.forward.command_type, step.forward.event_type) == (row.command, row.event)
+    assert (
+        compensation and (compensation.command_type, compensation.event_type)
+    ) == row.compensation
+    assert step.refusal is (row.refusal and row.refusal[0])
+    assert step.after_pivot is (row.compensation is None)
     assert len(STEPS) == len(TABLE)
+
+
+def test_the_steps_after_the_pivot_are_the_last() -> None:
+    """The saga passes its pivot once; and what it can no longer take back has no compensation."""
+    marks = [step.after_pivot for step in STEPS]
+    assert marks == sorted(marks)
+    assert all((step.compensation is None) == step.after_pivot for step in STEPS)
+
+
+def test_what_derives_from_the_table_has_all_of_it() -> None:
+    """By name and by type, forward and back."""
+    assert PARTICIPANTS == ("order", "payment", "stock")
+    assert ("orchestrator", *PARTICIPANTS) == ROLES
+    assert {step: PARTICIPANT_OF[step] for step in ("ConfirmOrder", "RefundPayment")} == {
+        "ConfirmOrder": "order",
+        "RefundPayment": "payment",
+    }
+    assert STUCK_AT == {
+        "CancelOrderCommand": "RegisterOrder",
+        "RefundPaymentCommand": "ProcessPayment",
+        "RestoreStockCommand": "DecreaseStock",
+        "ConfirmOrderCommand": "ConfirmOrder",
+    }
+    assert {(row.compensation[0], row.command) for row in TABLE if row.compensation} == set(
+        TAKES_BACK.items()
+    )
 
 
 @every_row
@@ -135,10 +168,8 @@ def test_the_activities_are_those_of_the_steps(row: Row) -> None:
 
 
 def test_the_queues_are_those_of_the_steps() -> None:
-    """The participants' task queues are the ones that the steps name; the orchestrator has its own."""
-    assert {stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE} == {
-        step.participant for step in STEPS
-    }
+    """A participant's queue has its name; the orchestrator has a queue of its own."""
+    assert (stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE) == PARTICIPANTS
     assert stubs.ORCHESTRATOR_QUEUE == "order-saga"
 
 
@@ -153,7 +184,7 @@ def test_only_its_own_event_answers_a_command(row: Row) -> None:
             "restored": True,
         }
         told |= {"amount_minor": 255, "refunded_minor": 255}
-        assert stubs.is_event(command.__name__, told)
+        assert is_event(command.__name__, told)
         others: tuple[Any, ...] = (
             told | {"event": "NoSuchEvent"},
             {"event": event.__name__},
@@ -163,5 +194,5 @@ def test_only_its_own_event_answers_a_command(row: Row) -> None:
             "done",
             [],
         )
-        assert not any(stubs.is_event(command.__name__, other) for other in others)
-    assert not stubs.is_event("NoSuchCommand", {"event": row.event.__name__, "order_id": "7"})
+        assert not any(is_event(command.__name__, other) for other in others)
+    assert not is_event("NoSuchCommand", {"event": row.event.__name__, "order_id": "7"})

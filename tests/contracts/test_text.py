@@ -161,12 +161,14 @@ def test_the_table_is_unicodes() -> None:
 def test_what_was_taken_before_is_read_again() -> None:
     """A saga that is open when a stricter rule comes reads what it had taken; nobody can say such a thing anew."""
     for kind in ACTS.values():
-        told = dict.fromkeys(kind.model_fields, "\u200b")
-        assert kind.model_validate(told, context=ON_RECORD).model_dump() == told
+        texts = [name for name in kind.model_fields if name != "attempts"]
+        told = dict.fromkeys(texts, "\u200b")
+        read = kind.model_validate(told, context=ON_RECORD)
+        assert read.model_dump(exclude={"attempts"}) == told
         with pytest.raises(ValidationError):
             kind.model_validate(told)
         with pytest.raises(ValidationError):
-            kind.model_validate(dict.fromkeys(kind.model_fields, ""), context=ON_RECORD)
+            kind.model_validate(dict.fromkeys(texts, ""), context=ON_RECORD)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,12 @@
-"""Logs that lose lines rather than end who writes them, and a terminal that nobody waits for."""
+"""The process runner: logs that drop lines rather than end it, and pauses with a bound."""
 
-import os
 import shutil
 import time
 from pathlib import Path
 
-import pytest
 from supervisor import loggers  # type: ignore[import-untyped]
 
-from operations.up import terminal
 from operations.up.runner import LONGEST_PAUSE_SECONDS, Log, Part
-from operations.up.terminal import MOST_LINES, Terminal
 
 INFO = 20
 
@@ -60,35 +56,3 @@ def test_pauses_between_starts_have_a_bound() -> None:
     part.state = None
     part.change_state(30)
     assert part.delay - time.time() <= LONGEST_PAUSE_SECONDS
-
-
-@pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> int:
-    """The reading end of what stands for the terminal."""
-    reading, writing = os.pipe()
-    monkeypatch.setattr(terminal, "STDOUT", writing)
-    monkeypatch.setattr(terminal, "LAST_SECONDS", 0.1)
-    return reading
-
-
-def test_a_terminal_that_is_not_read_is_not_waited_for(pipe: int) -> None:
-    """More lines than anybody takes are dropped at once; what was taken in stays in order."""
-    told = Terminal()
-    for number in range(3 * MOST_LINES):
-        told.say(f"{number:0100}")
-    start = time.monotonic()
-    told.close()
-    assert time.monotonic() - start < 5
-    assert os.read(pipe, 101) == f"{0:0100}\n".encode()
-    assert os.read(pipe, 101) == f"{1:0100}\n".encode()
-    os.close(pipe)
-
-
-def test_a_terminal_that_is_gone_ends_nobody(pipe: int) -> None:
-    """What is said to nobody is dropped."""
-    told = Terminal()
-    os.close(pipe)
-    for _ in range(10):
-        told.say("is anybody there?")
-    told.close()
-    assert not told._speaking.is_alive()

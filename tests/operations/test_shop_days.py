@@ -1,18 +1,9 @@
-import random
-from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from config import Settings
-from contracts.payment import ProcessPaymentCommand
-from contracts.placing import PlaceOrder
-from operations.shop.seed import SHOP_DAYS, Shop, seed, shop_of
+from operations.shop.seed import SHOP_DAYS, Shop, shop_of
 from operations.shop.shop_days import ShopData, minor_units, read_days
-from participants.payment.service import PaymentService
-from participants.stock.service import StockService
-from temporal_saga.database import open_database
 
 DAYS = sorted(SHOP_DAYS.glob("*.csv"))
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -152,107 +143,3 @@ def test_the_days_in_the_repository_are_read_whole(days: ShopData) -> None:
         1309,
         {"without customer": 1205, "cancellations": 70},
     )
-
-
-def test_every_first_order_can_be_paid_and_served(days: ShopData, shop: Shop) -> None:
-    """Whatever the sequence of the customers' first orders, each finds enough in its wallet, and all together enough in stock."""
-    balance = {wallet.customer_id: wallet.balance_minor for wallet in shop.wallets}
-    available = {product.sku: product.available for product in shop.products}
-    met: set[str] = set()
-    taken: Counter[str] = Counter()
-    for order in days.orders:
-        if order.customer_id not in met:
-            met.add(order.customer_id)
-            assert balance[order.customer_id] >= order.total_minor
-            for line in order.lines:
-                taken[line.sku] += line.quantity
-    assert met == balance.keys()
-    assert all(available[sku] >= count for sku, count in taken.items())
-
-
-def endings(orders: Sequence[PlaceOrder], shop: Shop) -> Counter[str]:
-    """Return how many of the orders would end in which way, one after the other."""
-    balance = {wallet.customer_id: wallet.balance_minor for wallet in shop.wallets}
-    available = Counter({product.sku: product.available for product in shop.products})
-    ended: Counter[str] = Counter()
-    for order in orders:
-        taken: Counter[str] = Counter()
-        for line in order.lines:
-            taken[line.sku] += line.quantity
-        if balance[order.customer_id] < order.total_minor:
-            ended["INSUFFICIENT_FUNDS"] += 1
-        elif not taken <= available:
-            ended["OUT_OF_STOCK"] += 1
-        else:
-            balance[order.customer_id] -= order.total_minor
-            available.subtract(taken)
-            ended["COMPLETED"] += 1
-    return ended
-
-
-@pytest.mark.parametrize(
-    ("path", "completed", "out_of_stock", "insufficient_funds"),
-    [(DAYS[0], 108, 7, 6), (DAYS[1], 113, 11, 13)],
-    ids=[path.stem for path in DAYS],
-)
-def test_the_days_end_as_their_readme_says(
-    path: Path, completed: int, out_of_stock: int, insufficient_funds: int
-) -> None:
-    """One after the other, so many of a day's orders complete, and so many fail for stock and for money."""
-    data = read_days([path])
-    ended = {
-        "COMPLETED": completed,
-        "OUT_OF_STOCK": out_of_stock,
-        "INSUFFICIENT_FUNDS": insufficient_funds,
-    }
-    assert endings(data.orders, shop_of(data)) == ended
-
-
-@pytest.mark.parametrize("path", DAYS, ids=lambda path: path.stem)
-def test_of_either_day_a_real_share_fails_in_both_ways(path: Path) -> None:
-    """Placed on the shop of this day alone, of its orders one in 20 fails for stock and one in 50 for money, in any sequence."""
-    data = read_days([path])
-    shop = shop_of(data)
-    assert shop == shop_of(read_days([path]))
-    for seed_ in range(20):
-        ended = endings(random.Random(seed_).sample(data.orders, len(data.orders)), shop)
-        assert ended["OUT_OF_STOCK"] >= len(data.orders) / 20, seed_
-        assert ended["INSUFFICIENT_FUNDS"] >= len(data.orders) / 50, seed_
-        assert ended["COMPLETED"] >= len(data.orders) / 2, seed_
-
-
-def test_the_example_is_an_order_of_the_shop(shop: Shop) -> None:
-    """The order that people are told to try is one that its customer can pay and stock can serve."""
-    wallets = {wallet.customer_id: wallet for wallet in shop.wallets}
-    products = {product.sku: product for product in shop.products}
-    (line,) = shop.example.lines
-    assert wallets[shop.example.customer_id].balance_minor >= shop.example.total_minor > 0
-    assert wallets[shop.example.customer_id].currency == shop.example.currency
-    assert products[line.sku].available >= line.quantity
-    assert products[line.sku].prices == {shop.example.currency: line.unit_price_minor}
-    assert shop.example.order_id is None
-
-
-def test_seeding_again_changes_nothing(tmp_path: Path, shop: Shop) -> None:
-    """What was spent since the shop was loaded stays spent when it is loaded again."""
-    settings = Settings(data_dir=tmp_path)
-    seed(settings, shop)
-    payment = PaymentService(engine := open_database(settings.database_url("payment")))
-    order = shop.example
-    command = {
-        "idempotency_key": "order-1/ProcessPayment",
-        "order_id": "1",
-        **order.model_dump(include={"customer_id", "currency"}),
-    }
-    payment.process(ProcessPaymentCommand(**command, amount_minor=order.total_minor))
-    before = payment.wallet(order.customer_id)
-    seed(settings, shop)
-    assert (
-        payment.wallet(order.customer_id)
-        == before
-        != next(w for w in shop.wallets if w.customer_id == order.customer_id)
-    )
-    engine.dispose()
-    stock = StockService(engine := open_database(settings.database_url("stock")))
-    assert [stock.product(product.sku) for product in shop.products[:5]] == list(shop.products[:5])
-    engine.dispose()

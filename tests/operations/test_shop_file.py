@@ -9,8 +9,8 @@ import pytest
 from contracts.base import MAX_ROWS
 from contracts.payment import WalletOpening
 from contracts.stock import ProductOffer
-from operations.shop.load import MOST_BYTES, batches
-from operations.shop.shop_file import NoShop, ShopFile, read_shop
+from operations.shop.shop_file import InvalidShopFile, ShopFile, read_shop_file
+from operations.shop.upload import MOST_BYTES, batches
 
 HEADER = "sku,name,opening_stock,currency,unit_price_minor\n"
 APPLE = ProductOffer(sku="A 1", name="apple", opening_stock=5, prices={"GBP": 30})
@@ -54,19 +54,19 @@ COMMAS = HEADER + 'A 1,apple,5,GBP,30\nB,"bread, brown",,,\n'
 )
 def test_products_are_read_however_they_are_saved(tmp_path: Path, content: str) -> None:
     """What spreadsheets make of a table is the same table."""
-    assert read_shop(saved(tmp_path, content)) == SHOP
+    assert read_shop_file(saved(tmp_path, content)) == SHOP
 
 
 def test_columns_that_nobody_needs_may_be_left_out(tmp_path: Path) -> None:
     """A product is a SKU and a name; stock and prices may come later."""
-    shop = read_shop(saved(tmp_path, 'sku,name\nB,"bread, brown"\n'))
+    shop = read_shop_file(saved(tmp_path, 'sku,name\nB,"bread, brown"\n'))
     assert shop == ShopFile(products=(BREAD,))
 
 
 def test_customers_are_read(tmp_path: Path) -> None:
     """The first line says that it is a file of customers."""
     content = "customer_id,currency,opening_balance_minor\nann,GBP,5000\nbob,EUR,\n"
-    assert read_shop(saved(tmp_path, content)) == ShopFile(
+    assert read_shop_file(saved(tmp_path, content)) == ShopFile(
         customers=(
             WalletOpening(customer_id="ann", currency="GBP", opening_balance_minor=5000),
             WalletOpening(customer_id="bob", currency="EUR"),
@@ -115,8 +115,8 @@ def test_what_is_wrong_with_a_row_is_told_with_its_line(
 ) -> None:
     """The line, the column, and what would do; and nothing of the file is taken."""
     path = saved(tmp_path, HEADER + "OK,fine,1,GBP,1\n\n" + row + "\n")
-    with pytest.raises(NoShop) as caught:
-        read_shop(path)
+    with pytest.raises(InvalidShopFile) as caught:
+        read_shop_file(path)
     assert str(caught.value) == f"{path} is not taken, nothing of it:\n  line 4: {told}"
 
 
@@ -154,23 +154,23 @@ FILES = [
 def test_a_file_that_is_no_shop_is_told_so(tmp_path: Path, content: str | bytes, told: str) -> None:
     """In a sentence that says what to do."""
     path = saved(tmp_path, content)
-    with pytest.raises(NoShop) as caught:
-        read_shop(path)
+    with pytest.raises(InvalidShopFile) as caught:
+        read_shop_file(path)
     assert told.format(path=path) in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:
     """No file, and a folder, are no tracebacks."""
     for path, why in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
-        with pytest.raises(NoShop, match=f"cannot be read: {why}"):
-            read_shop(path)
+        with pytest.raises(InvalidShopFile, match=f"cannot be read: {why}"):
+            read_shop_file(path)
 
 
 def test_of_many_bad_lines_some_are_told(tmp_path: Path) -> None:
     """A file of another kind is not a screen that scrolls."""
     path = saved(tmp_path, HEADER + "".join(f"S{n},x,y,,\n" for n in range(1_000)))
-    with pytest.raises(NoShop) as caught:
-        read_shop(path)
+    with pytest.raises(InvalidShopFile) as caught:
+        read_shop_file(path)
     lines = str(caught.value).splitlines()
     assert len(lines) == 22
     assert lines[-1] == "  and 980 more"
@@ -181,7 +181,7 @@ def test_a_large_shop_is_read_in_seconds(tmp_path: Path) -> None:
     """100,000 products, and batches that the API takes."""
     path = saved(tmp_path, HEADER + "".join(f"S{n},käse {n},5,EUR,{n}\n" for n in range(100_000)))
     began = time.monotonic()
-    shop = read_shop(path)
+    shop = read_shop_file(path)
     assert len(shop.products) == 100_000
     assert time.monotonic() - began < 30
     rows = [product.model_dump(mode="json") for product in shop.products[:2_000]]

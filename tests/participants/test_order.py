@@ -20,7 +20,7 @@ from contracts.record import Compensation, Failure, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS
-from tests.participants.commands import (
+from tests.commands import (
     FREE_ORDER,
     ORDER,
     OTHER_ORDER,
@@ -33,7 +33,7 @@ from tests.participants.commands import (
     register,
     settled_confirm,
 )
-from tests.participants.rivals import at_once
+from tests.concurrency import at_once
 
 REUSED = OrderRejectedEvent(
     order_id="7",
@@ -541,7 +541,7 @@ def test_an_order_from_the_threshold_on_is_to_be_reviewed(engine: sa.Engine) -> 
     for number, (threshold, seconds) in enumerate(
         [(total, 60), (0, 60), (total + 1, None), (None, None)]
     ):
-        service = OrderService(engine, review_threshold_minor=threshold, review_seconds=60)
+        service = OrderService.open(engine, review_threshold_minor=threshold, review_seconds=60)
         answer = service.register(register(f"r{number}"))
         assert isinstance(answer, OrderRegisteredEvent)
         assert answer.review_seconds == seconds
@@ -549,8 +549,8 @@ def test_an_order_from_the_threshold_on_is_to_be_reviewed(engine: sa.Engine) -> 
 
 def test_whether_an_order_is_to_be_reviewed_never_changes(engine: sa.Engine) -> None:
     """Repeated under other settings, a registration hears what it heard first: the saga's history rests on it."""
-    OrderService(engine, review_threshold_minor=0, review_seconds=60).register(register("r"))
-    answer = OrderService(engine).register(register("r"))
+    OrderService.open(engine, review_threshold_minor=0, review_seconds=60).register(register("r"))
+    answer = OrderService.open(engine).register(register("r"))
     assert isinstance(answer, OrderRegisteredEvent)
     assert answer.review_seconds == 60
 

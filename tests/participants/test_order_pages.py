@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from contracts.placing import DraftOrder
 from contracts.record import Failure, OrderEntry
 from contracts.states import OrderStatus
-from participants.order import reads
-from participants.order.reads import Position, Wanted
+from participants.order import queries
+from participants.order.filters import OrderFilter, Position
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS
 from temporal_saga.database import ONLY_ON, reading
-from tests.participants.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
+from tests.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
 
-ALL = Wanted()
+ALL = OrderFilter()
 NOBODY = DraftOrder()
 
 
@@ -26,18 +26,18 @@ def place(orders: OrderService, *order_ids: str, seconds: int = 0) -> None:
         orders.register(register(order_id, start=START + timedelta(seconds=seconds)))
 
 
-def ids(orders: OrderService, wanted: Wanted = ALL, limit: int = 100) -> list[str]:
+def ids(orders: OrderService, wanted: OrderFilter = ALL, limit: int = 100) -> list[str]:
     return [record.order_id for record in orders.page(wanted, limit)]
 
 
-def after(orders: OrderService, order_id: str, wanted: Wanted = ALL) -> Wanted:
+def after(orders: OrderService, order_id: str, wanted: OrderFilter = ALL) -> OrderFilter:
     """Ask for what follows an order in the list."""
     record = orders.find(order_id)
     assert record is not None
     return replace(wanted, before=Position.of(record))
 
 
-def walk(orders: OrderService, wanted: Wanted, limit: int) -> list[str]:
+def walk(orders: OrderService, wanted: OrderFilter, limit: int) -> list[str]:
     """Return the whole list, page by page."""
     found: list[str] = []
     while page := ids(orders, wanted, limit):
@@ -114,7 +114,7 @@ def test_what_is_placed_between_two_pages_moves_nothing(orders: OrderService) ->
 def test_what_is_closed_between_two_pages_moves_nothing(orders: OrderService) -> None:
     """The list goes on after an order that meanwhile no longer fits the filter."""
     place(orders, "a", "b", "c", "d")
-    wanted = Wanted(status=OrderStatus.PENDING)
+    wanted = OrderFilter(status=OrderStatus.PENDING)
     assert ids(orders, wanted, limit=2) == ["d", "c"]
     orders.confirm(confirm("c"))
     assert ids(orders, after(orders, "c", wanted)) == ["b", "a"]
@@ -131,7 +131,7 @@ def test_a_position_need_not_be_an_orders(orders: OrderService) -> None:
         (Position(START.replace(year=1), "z"), []),
         (Position(START.replace(year=9999), "a"), ["b", "a"]),
     ):
-        assert ids(orders, Wanted(before=position)) == found
+        assert ids(orders, OrderFilter(before=position)) == found
 
 
 def test_filters_join(orders: OrderService) -> None:
@@ -141,15 +141,18 @@ def test_filters_join(orders: OrderService) -> None:
     orders.confirm(confirm("1"))
     orders.cancel(cancel("2"))
     for wanted, found in (
-        (Wanted(status=OrderStatus.CONFIRMED), ["1"]),
-        (Wanted(status=OrderStatus.CANCELLED), ["2"]),
-        (Wanted(status=OrderStatus.PENDING), ["4", "3"]),
-        (Wanted(customer_id="17850"), ["3", "2", "1"]),
-        (Wanted(customer_id="nobody"), []),
-        (Wanted(status=OrderStatus.PENDING, customer_id="17850"), ["3"]),
-        (Wanted(among={"1", "4", "unknown"}), ["4", "1"]),
-        (Wanted(among=()), []),
-        (Wanted(status=OrderStatus.CONFIRMED, customer_id="17850", among=["1", "2", "4"]), ["1"]),
+        (OrderFilter(status=OrderStatus.CONFIRMED), ["1"]),
+        (OrderFilter(status=OrderStatus.CANCELLED), ["2"]),
+        (OrderFilter(status=OrderStatus.PENDING), ["4", "3"]),
+        (OrderFilter(customer_id="17850"), ["3", "2", "1"]),
+        (OrderFilter(customer_id="nobody"), []),
+        (OrderFilter(status=OrderStatus.PENDING, customer_id="17850"), ["3"]),
+        (OrderFilter(among={"1", "4", "unknown"}), ["4", "1"]),
+        (OrderFilter(among=()), []),
+        (
+            OrderFilter(status=OrderStatus.CONFIRMED, customer_id="17850", among=["1", "2", "4"]),
+            ["1"],
+        ),
     ):
         assert ids(orders, wanted) == found
         assert walk(orders, wanted, 1) == found
@@ -161,8 +164,8 @@ def test_an_order_of_nobody_is_listed_but_nobodys(orders: OrderService) -> None:
     orders.cancel(cancel("b", NOBODY))
     place(orders, "c")
     assert walk(orders, ALL, 1) == ["c", "b", "a"]
-    assert ids(orders, Wanted(customer_id="17850")) == ["c", "a"]
-    assert ids(orders, Wanted(status=OrderStatus.CANCELLED)) == ["b"]
+    assert ids(orders, OrderFilter(customer_id="17850")) == ["c", "a"]
+    assert ids(orders, OrderFilter(status=OrderStatus.CANCELLED)) == ["b"]
 
 
 def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> None:
@@ -179,11 +182,11 @@ def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> Non
     orders.cancel(
         cancel("d", failure=Failure(reason="CANCELLED", message="\x00", details={"reason": "\x00"}))
     )
-    assert ids(orders, Wanted(reason="OUT_OF_STOCK")) == ["b"]
-    assert ids(orders, Wanted(reason="CANCELLED", status=OrderStatus.CANCELLED)) == ["d", "c"]
+    assert ids(orders, OrderFilter(reason="OUT_OF_STOCK")) == ["b"]
+    assert ids(orders, OrderFilter(reason="CANCELLED", status=OrderStatus.CANCELLED)) == ["d", "c"]
     assert orders.figures()[1] == {"OUT_OF_STOCK": 1, "CANCELLED": 2}
-    assert ids(orders, Wanted(reason="OUT_OF_STOCK", customer_id="nobody")) == []
-    assert ids(orders, Wanted(reason="OUT' OR '1'='1")) == []
+    assert ids(orders, OrderFilter(reason="OUT_OF_STOCK", customer_id="nobody")) == []
+    assert ids(orders, OrderFilter(reason="OUT' OR '1'='1")) == []
 
 
 def test_figures_count_everybodys_orders_or_ones_own(orders: OrderService) -> None:
@@ -219,15 +222,15 @@ def test_words_of_a_customer_are_no_sql(orders: OrderService) -> None:
     """Whatever is asked for is compared, and never executed."""
     place(orders, "a")
     for words in ("' OR '1'='1", "17850' --", "%", "*"):
-        assert ids(orders, Wanted(customer_id=words)) == []
-        assert ids(orders, Wanted(among=[words])) == []
+        assert ids(orders, OrderFilter(customer_id=words)) == []
+        assert ids(orders, OrderFilter(among=[words])) == []
 
 
 def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
     """Ten thousand ids narrow the list as two do."""
     place(orders, "a", "b", "c")
     many = [f"x{number}" for number in range(10_000)] + ["a", "c"]
-    assert ids(orders, Wanted(among=many)) == ["c", "a"]
+    assert ids(orders, OrderFilter(among=many)) == ["c", "a"]
     assert orders.statuses(many) == {"a": OrderStatus.PENDING, "c": OrderStatus.PENDING}
     assert orders.statuses([]) == {}
 
@@ -236,18 +239,24 @@ def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
     ("wanted", "index"),
     [
         (ALL, "orders_newest"),
-        (Wanted(before=Position(START, "a")), "orders_newest"),
-        (Wanted(status=OrderStatus.PENDING), "orders_newest_by_status"),
+        (OrderFilter(before=Position(START, "a")), "orders_newest"),
+        (OrderFilter(status=OrderStatus.PENDING), "orders_newest_by_status"),
         (
-            Wanted(status=OrderStatus.PENDING, before=Position(START, "a")),
+            OrderFilter(status=OrderStatus.PENDING, before=Position(START, "a")),
             "orders_newest_by_status",
         ),
-        (Wanted(customer_id="17850", before=Position(START, "a")), "orders_newest_by_customer"),
-        (Wanted(reason="OUT_OF_STOCK", before=Position(START, "a")), "orders_newest_by_reason"),
+        (
+            OrderFilter(customer_id="17850", before=Position(START, "a")),
+            "orders_newest_by_customer",
+        ),
+        (
+            OrderFilter(reason="OUT_OF_STOCK", before=Position(START, "a")),
+            "orders_newest_by_reason",
+        ),
     ],
 )
 def test_a_page_is_read_along_an_index(
-    engine: sa.Engine, orders: OrderService, wanted: Wanted, index: str
+    engine: sa.Engine, orders: OrderService, wanted: OrderFilter, index: str
 ) -> None:
     """No page sorts orders or looks at more of them than it holds, as far as the filter has an index."""
     place(orders, "a")
@@ -266,14 +275,14 @@ def test_a_database_of_an_earlier_release_gets_its_indexes(
     engine: sa.Engine, missing: set[str]
 ) -> None:
     """Opening a database that was made before there were lists adds the indexes they need, once, and keeps its orders."""
-    orders = OrderService(engine)
+    orders = OrderService.open(engine)
     place(orders, "a")
     for index in ORDERS.indexes:
         if index.name in missing & wanted_indexes(engine):
             index.drop(engine)
     assert not missing & indexes(engine)
     for _ in range(2):
-        assert ids(OrderService(engine)) == ["a"]
+        assert ids(OrderService.open(engine)) == ["a"]
         assert indexes(engine) == wanted_indexes(engine)
 
 
@@ -294,14 +303,14 @@ def indexes(engine: sa.Engine) -> set[str | None]:
         return set(connection.exec_driver_sql(catalogue[engine.dialect.name]).scalars())
 
 
-def plan(engine: sa.Engine, wanted: Wanted) -> str:
+def plan(engine: sa.Engine, wanted: OrderFilter) -> str:
     """Return how the database would read a page of a table that is large."""
     with reading(engine) as connection:
         if connection.dialect.name == "postgresql":
             for cheap_on_few_rows in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
                 connection.exec_driver_sql(f"SET {cheap_on_few_rows} = off")
         text = str(
-            reads.newest(wanted, 20).compile(connection, compile_kwargs={"literal_binds": True})
+            queries.newest(wanted, 20).compile(connection, compile_kwargs={"literal_binds": True})
         )
         explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}"))

@@ -19,7 +19,7 @@ from participants.payment.service import PaymentService
 from participants.payment.tables import LEDGER, PAYMENTS
 from temporal_saga.database import reading
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import forward_key, pay, refund
+from tests.commands import forward_key, pay, refund
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +145,7 @@ def test_a_refusal_is_true_when_money_comes_in_the_middle(
     impatient = {"sqlite": {"timeout": 0.001}, "postgresql": {"options": "-c lock_timeout=1ms"}}[
         engine.dialect.name
     ]
-    elsewhere = PaymentService(
+    elsewhere = PaymentService.open(
         sa.create_engine(engine.url, connect_args=impatient, poolclass=sa.pool.NullPool)
     )
     looked = count(1)

@@ -16,7 +16,7 @@ from participants.stock.reads import StockReads
 from participants.stock.service import StockService
 from participants.stock.tables import PRODUCTS
 from temporal_saga.database import LOOK_FAILED, open_database
-from tests.participants.commands import move, offer
+from tests.commands import move, offer
 from tests.postgresql import PostgreSQL
 
 APPLE = ProductOffer(sku="A", name="apple", opening_stock=5, prices={"GBP": 30})
@@ -86,7 +86,7 @@ def test_a_file_that_took_anothers_place_is_seen(tmp_path: Path) -> None:
     looking = open_database(url, only_reads=True)
     for count in (5, 6):
         engine = open_database(url)
-        StockService(engine).add_products([StockView(sku="A", name="apple", available=count)])
+        StockService.open(engine).add_products([StockView(sku="A", name="apple", available=count)])
         engine.dispose()
         found = StockReads(looking).product("A")
         assert found is not None
@@ -112,7 +112,7 @@ def test_the_right_to_select_is_enough(
 ) -> None:
     """On PostgreSQL a user who may only SELECT can look; one who may not gets no answer."""
     url = sa.make_url(postgresql.create_database())
-    StockService(opened(url.render_as_string())).offer(offer("1", APPLE))
+    StockService.open(opened(url.render_as_string())).offer(offer("1", APPLE))
     schema, looker = url.username, f"looker_{url.username}"
     postgresql.execute(f"CREATE ROLE {looker} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {looker}")
     postgresql.execute(f"ALTER ROLE {looker} SET search_path TO {schema}")

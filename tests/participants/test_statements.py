@@ -29,7 +29,7 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import (
+from tests.commands import (
     ORDER,
     OTHER_ORDER,
     cancel,

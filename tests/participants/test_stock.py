@@ -16,7 +16,7 @@ from participants.stock.service import StockService
 from participants.stock.tables import MOVEMENTS
 from temporal_saga.database import reading
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import put_back, take
+from tests.commands import put_back, take
 
 
 @pytest.fixture(autouse=True)

@@ -32,8 +32,8 @@ from participants.stock.service import StockService
 from participants.stock.tables import MOVEMENT_REASONS
 from temporal_saga.database import reading
 from temporal_saga.fence import KeyReused
-from tests.participants.commands import deposit, move, offer, open_wallets, pay, put_back, take
-from tests.participants.rivals import at_once
+from tests.commands import deposit, move, offer, open_wallets, pay, put_back, take
+from tests.concurrency import at_once
 
 APPLE = ProductOffer(sku="A", name="apple", opening_stock=5, prices={"GBP": 30, "EUR": 35})
 BREAD = ProductOffer(sku="B", name="bread")
@@ -232,18 +232,18 @@ def test_many_take_the_last_pieces_once(stock: StockService) -> None:
 def test_wallets_are_opened_with_what_they_hold(payment: PaymentService) -> None:
     """New ones are opened, open ones stay, and one in another currency is named."""
     first = open_wallets("1", ("ann", "GBP", 1_000), ("bob", "EUR", 0))
-    assert payment.open(first) == WalletsOpenedEvent(opened=2, left=0)
+    assert payment.open_new(first) == WalletsOpenedEvent(opened=2, left=0)
     payment.process(pay("1", 400))
     again = open_wallets("2", ("ann", "GBP", 9), ("bob", "GBP", 9), ("cy", "GBP", 9))
-    told = payment.open(again)
+    told = payment.open_new(again)
     assert told == WalletsOpenedEvent(opened=1, left=1, in_other_currency={"bob": "EUR"})
     assert (balance(payment), balance(payment, "bob"), balance(payment, "cy")) == (600, 0, 9)
-    assert payment.open(first) == WalletsOpenedEvent(opened=2, left=0), "as it did"
+    assert payment.open_new(first) == WalletsOpenedEvent(opened=2, left=0), "as it did"
 
 
 def test_money_comes_in_and_goes_back(payment: PaymentService, engine: sa.Engine) -> None:
     """A deposit raises the balance, a negative one takes it back, and the books say why."""
-    payment.open(open_wallets("1", ("ann", "GBP", 0)))
+    payment.open_new(open_wallets("1", ("ann", "GBP", 0)))
     event = payment.deposit(deposit("1", 500))
     assert event == MoneyDepositedEvent(
         customer_id="ann", currency="GBP", amount_minor=500, balance_minor=500
@@ -261,7 +261,7 @@ def test_money_comes_in_and_goes_back(payment: PaymentService, engine: sa.Engine
 
 def test_a_deposit_repeated_comes_in_once(payment: PaymentService) -> None:
     """The same key again gets the same answer, and no more money."""
-    payment.open(open_wallets("1", ("ann", "GBP", 0)))
+    payment.open_new(open_wallets("1", ("ann", "GBP", 0)))
     first = payment.deposit(deposit("1", 500))
     payment.process(pay("1", 400))
     assert payment.deposit(deposit("1", 500)) == first
@@ -282,7 +282,7 @@ def test_a_deposit_is_refused_with_its_reason(
     payment: PaymentService, command: Any, reason: str, told: str
 ) -> None:
     """No money moves, and the reason is said."""
-    payment.open(open_wallets("1", ("ann", "GBP", 0), ("bob", "GBP", 0)))
+    payment.open_new(open_wallets("1", ("ann", "GBP", 0), ("bob", "GBP", 0)))
     payment.deposit(deposit("1", 500))
     refused = payment.deposit(command)
     assert isinstance(refused, DepositRefusedEvent)
@@ -294,7 +294,7 @@ def test_a_deposit_is_refused_with_its_reason(
 def test_a_refused_deposit_may_be_asked_again(payment: PaymentService) -> None:
     """A refusal is no last word: the wallet may be opened, and the same deposit then comes in."""
     assert isinstance(payment.deposit(deposit("1", 500)), DepositRefusedEvent)
-    payment.open(open_wallets("1", ("ann", "GBP", 0)))
+    payment.open_new(open_wallets("1", ("ann", "GBP", 0)))
     assert isinstance(payment.deposit(deposit("1", 500)), MoneyDepositedEvent)
 
 
@@ -310,7 +310,7 @@ def test_a_wallet_is_filled_to_a_limit(payment: PaymentService) -> None:
 
 def test_many_who_take_the_last_money_out_at_once_get_it_once(payment: PaymentService) -> None:
     """A wallet is never below zero, whoever takes from it at the same time."""
-    payment.open(open_wallets("1", ("ann", "GBP", 500)))
+    payment.open_new(open_wallets("1", ("ann", "GBP", 500)))
     doings: list[Callable[[], Any]] = [
         *(partial(payment.deposit, deposit(str(number), -100)) for number in range(4)),
         *(partial(payment.process, pay(str(number), 100)) for number in range(4)),
@@ -324,7 +324,7 @@ def test_many_who_take_the_last_money_out_at_once_get_it_once(payment: PaymentSe
 
 def test_one_deposit_that_comes_many_times_at_once_comes_in_once(payment: PaymentService) -> None:
     """However often a command is delivered side by side, it takes effect once."""
-    payment.open(open_wallets("1", ("ann", "GBP", 0)))
+    payment.open_new(open_wallets("1", ("ann", "GBP", 0)))
     told = at_once([partial(payment.deposit, deposit("1", 100))] * 8)
     assert told == told[:1] * 8
     assert balance(payment) == 100

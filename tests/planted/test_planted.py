@@ -1,5 +1,6 @@
 """The plants themselves: each names a promise and tests that are there, and still applies; and what gets away is told."""
 
+import inspect
 import re
 import subprocess
 from difflib import unified_diff
@@ -45,7 +46,7 @@ def test_a_plant_names_tests_that_are_there(plant: Plant) -> None:
 @pytest.mark.parametrize("of", [Saga, Fence], ids=lambda of: of.__name__)
 def test_every_promise_is_broken_by_a_plant(of: type) -> None:
     """The promises are those that the docstring numbers."""
-    promised = re.findall(r"^ +(\d)\. ", of.__doc__ or "", re.MULTILINE)
+    promised = re.findall(r"^(\d)\. ", inspect.getdoc(of) or "", re.MULTILINE)
     assert len(promised) >= 6
     assert set(promised) == {
         found[1] for plant in PLANTS if (found := re.match(rf"{of.__name__} (\d): ", plant.promise))

@@ -26,14 +26,13 @@ from temporalio.testing import WorkflowEnvironment
 
 from api import create_app
 from config import LOOPBACK, Settings
+from contracts.steps import PARTICIPANTS, ROLES
 from contracts.stubs import SEARCH_ATTRIBUTES
 from operations.up.temporal_server import DYNAMIC_CONFIG, temporal_binary
 from routes.console import FOLDER
-from worker import ROLES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
-PARTICIPANTS = frozenset({"order", "payment", "stock"})
 
 
 def interpolated(value: Any) -> Any:
@@ -231,7 +230,7 @@ def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() ->
 
     The API, which is the order service's front door, and the audit read the others as a user who can do nothing else.
     """
-    own = {role: {role} & PARTICIPANTS for role in ROLES} | {
+    own = {role: {role}.intersection(PARTICIPANTS) for role in ROLES} | {
         "api": {"order"},
         "seed": {"payment", "stock"},
         "audit": set[str](),

@@ -19,7 +19,15 @@ WORK = {
         "open_database",
         "create_tables",
     ),
-    *("FastAPI", "create_app", "Worker", "Sagas", "OrderService", "PaymentService", "StockService"),
+    *(
+        "FastAPI",
+        "create_app",
+        "Worker",
+        "Orders",
+        "OrderService",
+        "PaymentService",
+        "StockService",
+    ),
     *(
         "basicConfig",
         "dictConfig",
@@ -97,8 +105,14 @@ def test_importing_does_nothing() -> None:
 
 # What runs in workflows.
 
-CORE = ("saga", "call", "duty", "failure", "policy", "keys")
-IN_WORKFLOWS = files("workflows/*.py", *(f"temporal_saga/{name}.py" for name in CORE))
+CORE = (
+    *("saga", "forward", "ending", "steering", "on_record", "reset", "continued"),
+    *("retriable", "retriables", "call_state", "call", "failure", "memo", "memo_writer"),
+    *("policy", "keys"),
+)
+IN_WORKFLOWS = files(
+    "workflows/*.py", "examples/*.py", *(f"temporal_saga/{name}.py" for name in CORE)
+)
 each_workflow_file = pytest.mark.parametrize("path", IN_WORKFLOWS, ids=name_of)
 
 

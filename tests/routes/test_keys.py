@@ -8,7 +8,9 @@ import jwt
 import pytest
 
 from config import Settings
-from routes.keys import AGAIN_AFTER_SECONDS, FRESH_SECONDS, KEPT_SECONDS, MOST_BYTES, MOST_KEYS
+from routes.key_download import MOST_BYTES
+from routes.key_set import MOST_KEYS
+from routes.keys import AGAIN_AFTER_SECONDS, FRESH_SECONDS, KEPT_SECONDS
 from routes.problems import Problem
 from routes.tokens import Tokens
 from tests.issuer import EC, RSA, RSA_NEXT, Issuer, nobody, published

@@ -26,6 +26,7 @@ ANSWERS: list[tuple[ServiceError, int, str, dict[str, str] | None]] = [
     (errors.NoWorkerAnswered(), 503, "unavailable", AGAIN),
     (errors.Busy(), 503, "unavailable", AGAIN),
     (errors.NotAllowed("the API key is not valid"), 503, "unavailable", AGAIN),
+    (errors.PerhapsPlaced("a", errors.Away("Temporal")), 503, "unavailable", AGAIN),
 ]
 
 

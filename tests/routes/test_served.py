@@ -7,16 +7,24 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
-from api import configuration
+from api import create_app
 from config import Settings
 from routes.connections import BACKLOG, OWN_DESCRIPTORS, Trouble, most_connections
+from routes.server import configuration
 from tests.tokens import AUTHENTICATION, bearer
+
+
+def configured(settings: Settings) -> uvicorn.Config:
+    """Return how the API is served with these settings."""
+    return configuration(create_app(settings), settings)
 
 
 def caller(client: str = "127.0.0.1", **settings: str) -> httpx.AsyncClient:
     """Return a client of the API as uvicorn serves it, which comes from this address."""
-    config = configuration(Settings(**{name.lower(): value for name, value in settings.items()}))  # type: ignore[arg-type]
+    values = {name.lower(): value for name, value in settings.items()}
+    config = configured(Settings(**values))  # type: ignore[arg-type]
     config.load()
     transport = httpx.ASGITransport(config.loaded_app, client=(client, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -60,13 +68,13 @@ async def test_guessing_tokens_is_bounded() -> None:
 
 def test_the_defaults_are_ours() -> None:
     """An idle connection is kept longer than proxies keep it, and nothing of the environment changes who is believed."""
-    config = configuration(Settings())
+    config = configured(Settings())
     assert (config.timeout_keep_alive, config.proxy_headers, config.forwarded_allow_ips) == (
         75,
         False,
         [],
     )
-    assert configuration(Settings(api_keep_alive_seconds=20)).timeout_keep_alive == 20
+    assert configured(Settings(api_keep_alive_seconds=20)).timeout_keep_alive == 20
     assert (config.lifespan, config.ws, config.server_header) == ("on", "none", False)
 
 

@@ -10,9 +10,10 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from api import configuration
+from api import create_app
 from config import Settings
 from routes.connections import Connection
+from routes.server import configuration
 from tests.tokens import AUTHENTICATION
 
 LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -21,7 +22,8 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 @functools.cache
 def served(**settings: Any) -> uvicorn.Config:
     """Return how the API is served with these settings."""
-    config = configuration(Settings(**settings))
+    read = Settings(**settings)
+    config = configuration(create_app(read), read)
     config.load()
     return config
 

@@ -6,19 +6,17 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from examples.trip import Trip
 from temporal_saga.testing import Participants, Script
-from tests.temporal_saga.trip import Trip
-from tests.temporal_saga.trip_words import COMMANDS, QUEUE
-from tests.temporal_saga.words import accepted
+from tests.temporal_saga.trip_releases import AskWeatherCommand
+from tests.temporal_saga.trips import COMMANDS
 
-pytest.register_assert_rewrite("tests.temporal_saga.verdict")
+pytest.register_assert_rewrite("tests.temporal_saga.composed.promises")
 
 Play = Callable[..., Script]
 
 RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "tests.temporal_saga.words", "tests.temporal_saga.trip_words"
-    )
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("examples.trip_steps")
 )
 NUMBERS = count(1)
 
@@ -26,19 +24,20 @@ NUMBERS = count(1)
 @pytest.fixture(scope="session")
 async def travel(temporal: Client) -> AsyncIterator[Participants]:
     """Whoever a trip needs, for all tests."""
-    async with Participants(temporal, {QUEUE: COMMANDS}, boundary=accepted) as players:
-        yield players
+    commands = COMMANDS | {"weather": [AskWeatherCommand]}
+    async with Participants(temporal, commands) as participants:
+        yield participants
 
 
 @pytest.fixture
 def play(temporal: Client, travel: Participants) -> Play:
-    """Prepare scripts of trips: `play()`, or with a policy or a cache size."""
+    """Prepare scripts of trips: `play()`, or with another release, a policy or a cache size."""
 
-    def prepare(**how: Any) -> Script:
+    def prepare(release: type = Trip, **how: Any) -> Script:
         return Script(
             temporal,
             travel,
-            Trip,
+            release,
             saga_id=f"trip-{next(NUMBERS)}",
             workflow_type="Trip",
             runner=RUNNER,

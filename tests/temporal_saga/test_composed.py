@@ -23,11 +23,11 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Participants, Script
-from tests.temporal_saga.composed import Composed
-from tests.temporal_saga.door import PATIENCE_SECONDS, Door
-from tests.temporal_saga.plan import COMMANDS, QUEUE, Plan
-from tests.temporal_saga.strategies import plans
-from tests.temporal_saga.verdict import RARE, Verdict
+from tests.temporal_saga.composed.participants import PATIENCE_SECONDS, Door
+from tests.temporal_saga.composed.plan import COMMANDS, QUEUE, Plan
+from tests.temporal_saga.composed.promises import RARE, Verdict
+from tests.temporal_saga.composed.saga import Composed
+from tests.temporal_saga.composed.strategies import plans
 
 AT_ONCE = 15
 """Sagas that run at the same time."""
@@ -42,7 +42,7 @@ SEED = int(os.environ.get("HYPOTHESIS_SEED", random.SystemRandom().randrange(2**
 
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "tests.temporal_saga.words", "tests.temporal_saga.plan"
+        "tests.temporal_saga.composed.messages", "tests.temporal_saga.composed.plan"
     )
 )
 NUMBERS = count(1)

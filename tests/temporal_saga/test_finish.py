@@ -1,22 +1,23 @@
-"""Steps side by side after the pivot: each is tried until it is done, whatever happens and whoever cancels."""
+"""Steps side by side after the pivot: each is tried until it is done, whoever cancels."""
 
 import pytest
 
+from examples.trip_steps import SendTicketCommand
 from temporal_saga.testing import Script
 from tests.temporal_saga.conftest import Play
-from tests.temporal_saga.stories import (
-    SOLD_OUT,
+from tests.temporal_saga.trips import (
+    BOOKED,
+    BROKEN,
     Cancel,
-    both,
+    all_succeed,
     by_signal,
     by_temporal,
     by_update,
     pass_the_pivot,
+    yes,
 )
-from tests.temporal_saga.trip_words import SendTicketCommand
-from tests.temporal_saga.words import yes
 
-BOOKED = ["BookFlight", "BookHotel"]
+ALL_DONE = [*BOOKED, "SendTicket", "SendVoucher"]
 
 each_way = pytest.mark.parametrize(
     "cancel", [by_signal, by_update, by_temporal], ids=lambda way: way.__name__
@@ -31,11 +32,11 @@ async def test_a_cancel_between_two_answers_changes_nothing(
 ) -> None:
     """Past the pivot the saga only goes on: the other one is still awaited."""
     sending = await pass_the_pivot(script)
-    script.answer(yes(sending[number]), to=sending[number])
+    all_succeed(script, sending[number])
     await cancel(script)
     await cancel(script)
     script.answer(yes(sending[1 - number]))
-    assert await script.completed() == [*BOOKED, "SendTicket", "SendVoucher"]
+    assert await script.completed() == ALL_DONE
 
 
 @each_command
@@ -45,11 +46,11 @@ async def test_a_cancel_in_one_workflow_task_with_a_success_changes_nothing(
     """Neither result is lost."""
     sending = await pass_the_pivot(script)
     async with script.orchestrator_away():
-        script.answer(yes(sending[number]), to=sending[number])
+        all_succeed(script, sending[number])
         await script.recorded()
         await by_temporal(script)
     script.answer(yes(sending[1 - number]))
-    assert await script.completed() == [*BOOKED, "SendTicket", "SendVoucher"]
+    assert await script.completed() == ALL_DONE
 
 
 @pytest.mark.parametrize("cache", [1000, 0], ids=["cached", "evicted"])
@@ -61,20 +62,20 @@ async def test_one_that_fails_is_tried_again_while_the_other_is_done(
         ticket, voucher = await pass_the_pivot(script)
         script.fail(RuntimeError("the printer is away"), to=ticket)
         await script.expect(SendTicketCommand, attempt=2)
-        script.answer(yes(voucher), to=voucher)
+        all_succeed(script, voucher)
         await script.recorded()
         script.fail(RuntimeError("the printer is still away"))
         script.answer(yes(await script.expect(SendTicketCommand, attempt=3)))
-        assert await script.completed() == [*BOOKED, "SendTicket", "SendVoucher"]
+        assert await script.completed() == ALL_DONE
 
 
 async def test_one_that_is_stuck_is_settled_while_the_other_is_under_way(script: Script) -> None:
     """It has no event, and the other one's is not lost."""
     ticket, voucher = await pass_the_pivot(script)
-    script.answer(SOLD_OUT, to=ticket)
+    script.fail(BROKEN, to=ticket)
     await script.recorded()
     assert await script.handle.query("closing"), "the saga has heard that it is stuck"
-    await script.handle.signal("settle", "SendTicket")
+    await script.handle.signal("settle", args=["SendTicket", "otto", "handed over"])
     script.answer(yes(voucher))
     assert await script.completed() == [*BOOKED, None, "SendVoucher"]
 
@@ -83,6 +84,6 @@ async def test_both_answered_in_one_workflow_task_are_both_recorded(script: Scri
     """In whatever order."""
     ticket, voucher = await pass_the_pivot(script)
     async with script.orchestrator_away():
-        await both(script, voucher, ticket)
+        all_succeed(script, voucher, ticket)
         await script.recorded()
-    assert await script.completed() == [*BOOKED, "SendTicket", "SendVoucher"]
+    assert await script.completed() == ALL_DONE

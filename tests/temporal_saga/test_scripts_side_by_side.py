@@ -1,33 +1,35 @@
-"""Scripts of steps that are taken side by side: they hold several commands, and answer the one that is meant."""
+"""Scripts of steps that are taken side by side: they hold several commands, and answer each."""
 
 from functools import partial
 
 import pytest
 
-from tests.temporal_saga.conftest import Play
-from tests.temporal_saga.stories import SOLD_OUT, book
-from tests.temporal_saga.trip_words import (
+from examples.trip_steps import (
+    BookCarCommand,
     BookFlightCommand,
     BookHotelCommand,
-    ChargeCommand,
-    RefundCommand,
+    RefundPaymentCommand,
+    SendTicketCommand,
+    SendVoucherCommand,
+    TakePaymentCommand,
 )
-from tests.temporal_saga.words import yes
+from tests.temporal_saga.conftest import Play
+from tests.temporal_saga.trips import ORDER, all_succeed, begin_booking, begin_paying, yes
 
 
 async def test_commands_are_given_in_the_order_asked(play: Play) -> None:
     """Whichever came first."""
     async with play() as script:
-        await script.start()
-        script.answer(yes(await script.expect(ChargeCommand)))
-        hotel, flight = await script.expect_all(BookHotelCommand, BookFlightCommand)
-    assert (type(hotel), type(flight)) == (BookHotelCommand, BookFlightCommand)
+        await script.start(ORDER)
+        kinds = [BookCarCommand, BookHotelCommand, BookFlightCommand]
+        bookings = await script.expect_all(*kinds)
+    assert [type(command) for command in bookings] == kinds
 
 
 async def test_an_answer_must_say_which_command_it_is_for(play: Play) -> None:
-    """Of several that are held; once it is answered the other is meant."""
+    """Of several that are held; once only one is left, that one is meant."""
     async with play() as script:
-        flight, _hotel = await book(script)
+        flight, hotel, car = await begin_booking(script)
         for ambiguous in (
             partial(script.answer, yes(flight)),
             partial(script.fail, RuntimeError()),
@@ -35,45 +37,54 @@ async def test_an_answer_must_say_which_command_it_is_for(play: Play) -> None:
         ):
             with pytest.raises(AssertionError, match="several commands are held"):
                 ambiguous()
-        script.answer(yes(flight), to=flight)
-        script.answer(SOLD_OUT)
+        all_succeed(script, flight, hotel)
+        script.answer(yes(car))
 
 
 async def test_a_command_is_answered_once(play: Play) -> None:
     """Also when another one is held."""
     async with play() as script:
-        flight, _hotel = await book(script)
-        script.answer(yes(flight), to=flight)
+        flight, _hotel, _car = await begin_booking(script)
+        all_succeed(script, flight)
         with pytest.raises(AssertionError, match="no command is held"):
-            script.answer(yes(flight), to=flight)
+            all_succeed(script, flight)
 
 
-async def test_another_command_than_the_expected_ones_is_told(play: Play) -> None:
+async def test_another_command_than_the_expected_ones_is_named(play: Play) -> None:
     """The error names one that is missing, and what came."""
     async with play() as script:
-        await script.start()
+        await script.start(ORDER)
         with pytest.raises(
             AssertionError,
-            match=r"expected BookFlightCommand\n.*\n.*ChargeCommand came to travel, try 1",
+            match=r"expected TakePaymentCommand\n.*\n.*Book\w+Command came to \w+, try 1",
         ):
-            await script.expect_all(BookFlightCommand, BookHotelCommand)
+            await script.expect_all(TakePaymentCommand, RefundPaymentCommand)
 
 
 async def test_one_command_twice_is_not_two_commands(play: Play) -> None:
     """A second try of one does not pass for the other."""
     async with play() as script:
-        await script.start()
-        await script.expect(ChargeCommand)
+        await begin_paying(script)
         script.fail(RuntimeError("away"))
-        with pytest.raises(AssertionError, match="attempt of ChargeCommand is 2, not 1"):
-            await script.expect_all(ChargeCommand, RefundCommand)
+        with pytest.raises(AssertionError, match="attempt of TakePaymentCommand is 2, not 1"):
+            await script.expect_all(TakePaymentCommand, RefundPaymentCommand)
 
 
 async def test_an_end_is_no_command(play: Play) -> None:
     """A saga that closes does not send what the test waits for."""
     async with play() as script:
-        await script.start()
-        await script.expect(ChargeCommand)
+        await begin_paying(script)
         await script.handle.terminate()
         with pytest.raises(AssertionError, match="the saga failed"):
-            await script.expect_all(BookFlightCommand, BookHotelCommand)
+            await script.expect_all(SendTicketCommand, SendVoucherCommand)
+
+
+async def test_what_was_put_back_comes_next(play: Play) -> None:
+    """Once more, and once only; then what came after it."""
+    async with play() as script:
+        await script.start(ORDER)
+        first = await script.next()
+        script.put_back(first)
+        assert script.has_more
+        assert await script.next() is first
+        assert await script.next() is not first

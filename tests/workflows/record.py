@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from tests import temporal_server
 from tests.workflows import stage
 from tests.workflows.stories import RECORDED
 
@@ -20,7 +21,7 @@ OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 
 async def record(folder: Path) -> None:
     """Play every story on a real server, and write its history into `folder`."""
-    async with stage.temporal() as client, stage.participants(client) as players:
+    async with temporal_server.running() as client, stage.participants(client) as players:
         for story in RECORDED:
             async with stage.script(client, players, f"order-{story.__name__}") as script:
                 await story(script)

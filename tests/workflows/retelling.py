@@ -23,6 +23,7 @@ from temporalio.common import RawValue
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
+from contracts.steps import TAKES_BACK
 from temporal_saga.history import Moment
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import ENDED, Script, Sent, command_name, fails_for_good
@@ -37,7 +38,7 @@ from tests.workflows.heard import (
     tasks,
     under_way,
 )
-from tests.workflows.stories import DECISION, TAKES_BACK, yes
+from tests.workflows.stories import DECISION, yes
 
 Way = Literal["signal", "update", "temporal"]
 When = Literal["alone", "before what comes next", "after what comes next"]

@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from contracts.base import Command, Event
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand, WalletView
+from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from temporal_saga.testing import Script
-from tests.workflows.stories import TAKES_BACK
 
 FUNDS = 10_000
 PIECES = 100
@@ -33,9 +33,9 @@ class Services:
             name: open_database(f"sqlite:///{folder}/{name}.db")
             for name in ("order", "payment", "stock")
         }
-        order = OrderService(self._databases["order"])
-        self._payment = PaymentService(self._databases["payment"])
-        self._stock = StockService(self._databases["stock"])
+        order = OrderService.open(self._databases["order"])
+        self._payment = PaymentService.open(self._databases["payment"])
+        self._stock = StockService.open(self._databases["stock"])
         self._payment.open_wallets(
             [WalletView(customer_id="17850", currency="GBP", balance_minor=FUNDS)]
         )

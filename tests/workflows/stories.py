@@ -26,6 +26,7 @@ from contracts.payment import (
     RefundPaymentCommand,
 )
 from contracts.states import OrderStatus
+from contracts.steps import STEPS, TAKES_BACK
 from contracts.stock import (
     DecreaseStockCommand,
     RestoreStockCommand,
@@ -54,12 +55,14 @@ SHOWN_FROM_THE_START = TypedSearchAttributes(
     ]
 )
 
-TAKES_BACK: dict[type[Command], type[Command]] = {
-    CancelOrderCommand: RegisterOrderCommand,
-    RefundPaymentCommand: ProcessPaymentCommand,
-    RestoreStockCommand: DecreaseStockCommand,
-}
+BEFORE_PIVOT = tuple(step.forward.command_type for step in STEPS if not step.after_pivot)
+"""The commands that can be taken back, in the order of the steps."""
 
+ROLLBACK = tuple(reversed(TAKES_BACK))
+"""Their compensations, in the order in which a rollback sends them."""
+
+ROLLBACK_FROM = {command: ROLLBACK[ROLLBACK.index(back) :] for back, command in TAKES_BACK.items()}
+"""By the last command that was sent: what a rollback sends."""
 
 PLAIN_YES: dict[type[Command], Callable[..., Event]] = {
     RegisterOrderCommand: OrderRegisteredEvent,

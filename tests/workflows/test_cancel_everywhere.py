@@ -47,8 +47,8 @@ ALL = bool(os.environ.get("EVERY_CANCEL"))
 AT_ONCE = 12
 CLOSED_BY = ("RegisterOrderCommand", "CancelOrderCommand")
 OPEN = {"PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"}
-COMPENSATION = {step.command: step.compensation for step in STEPS}
-UNDOING = {step.compensation for step in STEPS if step.compensation}
+COMPENSATION = {step.command: step.compensation and step.compensation.command for step in STEPS}
+UNDOING = {step.compensation.command for step in STEPS if step.compensation}
 OF_THE_CLOCK = {"REVIEW_EXPIRED"}
 
 

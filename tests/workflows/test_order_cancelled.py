@@ -7,12 +7,15 @@ from temporalio.client import WorkflowUpdateFailedError
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from contracts.steps import TAKES_BACK
+from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.stories import (
+    BEFORE_PIVOT,
     DECISION,
     ORDER,
-    TAKES_BACK,
+    ROLLBACK,
+    ROLLBACK_FROM,
     declined,
     obey,
     short,
@@ -21,13 +24,6 @@ from tests.workflows.stories import (
 )
 
 Cancel = Callable[[Script], Awaitable[Any]]
-
-STEPS = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
-UNDOING: dict[type[Command], tuple[type[Command], ...]] = {
-    RegisterOrderCommand: (CancelOrderCommand,),
-    ProcessPaymentCommand: (RefundPaymentCommand, CancelOrderCommand),
-    DecreaseStockCommand: (RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand),
-}
 
 
 async def by_signal(script: Script) -> None:
@@ -45,7 +41,7 @@ async def by_temporal(script: Script) -> None:
     await script.handle.cancel()
 
 
-each_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+each_step = pytest.mark.parametrize("step", BEFORE_PIVOT, ids=lambda step: step.__name__)
 each_way = pytest.mark.parametrize(
     "cancel", [by_signal, by_update, by_temporal], ids=lambda way: way.__name__
 )
@@ -74,11 +70,11 @@ async def test_a_cancel_during_a_step_waits_for_its_end_and_takes_it_back(
 ) -> None:
     """The step under way is not cut in half: it ends, nothing follows it, and it is undone with all before it."""
     await script.start(ORDER)
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
     await cancel(script)
     script.answer(yes(command))
-    await take_back(script, *UNDOING[step])
+    await take_back(script, *ROLLBACK_FROM[step])
     failure = (await script.failed()).details[0]
     assert (failure["step"], failure["event"], failure["reason"]) == (None, None, "CANCELLED")
 
@@ -90,13 +86,13 @@ async def test_a_cancel_together_with_a_success_takes_the_step_back(
 ) -> None:
     """Even when both reach the saga in one workflow task, the step is known to have been done, and is undone."""
     await script.start(ORDER)
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
     async with script.orchestrator_away():
         script.answer(yes(command))
         await script.recorded()
         await cancel(script)
-    await take_back(script, *UNDOING[step])
+    await take_back(script, *ROLLBACK_FROM[step])
     assert (await script.failed()).details[0]["reason"] == "CANCELLED"
 
 
@@ -180,7 +176,7 @@ async def test_the_first_who_cancels_is_the_reason(script: Script) -> None:
 )
 @pytest.mark.parametrize(
     "moment",
-    [RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand],
+    ROLLBACK,
     ids=lambda c: c.__name__,
 )
 async def test_a_cancel_during_the_rollback_stops_nothing(
@@ -192,7 +188,7 @@ async def test_a_cancel_during_the_rollback_stops_nothing(
     command = await script.expect(DecreaseStockCommand)
     await script.handle.signal("cancel", {"by": "berta", "reason": "was first"})
     script.answer(yes(command))
-    for undoing in (RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand):
+    for undoing in ROLLBACK:
         compensation = await script.expect_compensation(undoing, of=TAKES_BACK[undoing])
         for cancel in cancels if undoing is moment else ():
             await cancel(script)
@@ -219,7 +215,7 @@ async def test_cancels_at_every_compensation_stop_nothing(script: Script) -> Non
 async def test_a_cancel_after_the_pivot_changes_nothing(script: Script, cancel: Cancel) -> None:
     """The order is paid and taken from stock: it is confirmed and completes."""
     await script.start(ORDER)
-    await obey(script, *STEPS)
+    await obey(script, *BEFORE_PIVOT)
     confirm = await script.expect(ConfirmOrderCommand)
     await cancel(script)
     script.answer(yes(confirm))
@@ -229,7 +225,7 @@ async def test_a_cancel_after_the_pivot_changes_nothing(script: Script, cancel: 
 async def test_a_cancel_together_with_the_confirmation_changes_nothing(script: Script) -> None:
     """In one workflow task with the last answer, a cancel does not turn a confirmed order into a cancelled workflow."""
     await script.start(ORDER)
-    await obey(script, *STEPS)
+    await obey(script, *BEFORE_PIVOT)
     confirm = await script.expect(ConfirmOrderCommand)
     async with script.orchestrator_away():
         script.answer(yes(confirm))
@@ -241,7 +237,7 @@ async def test_a_cancel_together_with_the_confirmation_changes_nothing(script: S
 async def test_a_cancel_while_a_confirm_is_failing_does_not_stop_the_tries(script: Script) -> None:
     """After the pivot the saga only goes on."""
     await script.start(ORDER)
-    await obey(script, *STEPS)
+    await obey(script, *BEFORE_PIVOT)
     await script.expect(ConfirmOrderCommand)
     await script.handle.cancel()
     script.fail(RuntimeError("the order service is away"))
@@ -263,7 +259,7 @@ async def test_an_update_is_answered_with_the_status(script: Script) -> None:
 async def test_an_update_after_the_pivot_is_refused(script: Script) -> None:
     """It is told that it comes too late, and leaves no trace in the history."""
     await script.start(ORDER)
-    await obey(script, *STEPS)
+    await obey(script, *BEFORE_PIVOT)
     confirm = await script.expect(ConfirmOrderCommand)
     with pytest.raises(WorkflowUpdateFailedError) as refused:
         await by_update(script)

@@ -30,6 +30,7 @@ from contracts.views import Links
 from operations.up.temporal_server import MOST_SIGNALS
 from temporal_saga.policy import Policy
 from temporal_saga.testing import ENDED, Participants, Script
+from tests import temporal_server
 from tests.workflows import stage
 from tests.workflows.operators import RETRY, SETTLE, until_stuck
 from tests.workflows.stories import DECISION, ORDER, obey, short, take_back, yes
@@ -53,7 +54,9 @@ Play = Callable[..., Script]
 @pytest.fixture(scope="module")
 async def short_histories() -> AsyncIterator[Client]:
     """A server of its own, which calls a history long soon."""
-    async with stage.temporal(f"limit.historyCount.suggestContinueAsNew={SHORT}") as client:
+    async with temporal_server.running(
+        f"limit.historyCount.suggestContinueAsNew={SHORT}"
+    ) as client:
         yield client
 
 

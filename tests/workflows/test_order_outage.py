@@ -6,26 +6,27 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
-from tests.workflows.stories import ORDER, deadline_passes, obey, take_back, yes
-
-STEPS = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
-UNDOING = {
-    RegisterOrderCommand: (CancelOrderCommand,),
-    ProcessPaymentCommand: (RefundPaymentCommand, CancelOrderCommand),
-    DecreaseStockCommand: (RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand),
-}
+from tests.workflows.stories import (
+    BEFORE_PIVOT,
+    ORDER,
+    ROLLBACK_FROM,
+    deadline_passes,
+    obey,
+    take_back,
+    yes,
+)
 
 
 async def go_back(script: Script, step: type[Command]) -> None:
     """Take back a step of unknown outcome and all before it; of the first one it is found out first what came of it."""
     if step is RegisterOrderCommand:
         await obey(script, RegisterOrderCommand)
-    await take_back(script, *UNDOING[step])
+    await take_back(script, *ROLLBACK_FROM[step])
 
 
-each_step = pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+each_step = pytest.mark.parametrize("step", BEFORE_PIVOT, ids=lambda step: step.__name__)
 
 
 @each_step
@@ -34,11 +35,11 @@ async def test_a_participant_that_fails_and_recovers_is_asked_again_in_one_story
 ) -> None:
     """An outage is retried under the same key, and the order completes as if nothing had happened."""
     await script.start(ORDER)
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
     script.fail(RuntimeError("the database is away"))
     script.answer(yes(await script.expect(step, attempt=2)))
-    await obey(script, *STEPS[STEPS.index(step) + 1 :], ConfirmOrderCommand)
+    await obey(script, *BEFORE_PIVOT[BEFORE_PIVOT.index(step) + 1 :], ConfirmOrderCommand)
     await script.completed()
 
 
@@ -47,8 +48,8 @@ async def test_a_step_without_an_answer_in_time_is_taken_back(
     script: Script, step: type[Command]
 ) -> None:
     """Past its limit a step's outcome is unknown, and unknown is compensated, before all that was done earlier."""
-    await script.start(ORDER | {"deadline_seconds": 1 + STEPS.index(step)})
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await script.start(ORDER | {"deadline_seconds": 1 + BEFORE_PIVOT.index(step)})
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
     script.ignore()
     await go_back(script, step)
@@ -66,7 +67,7 @@ async def test_a_step_that_fails_for_good_without_refusing_is_taken_back(
 ) -> None:
     """An error that is no refusal says nothing of what was done, even when it must not be retried."""
     await script.start(ORDER)
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
     script.fail(
         ApplicationError(
@@ -85,13 +86,13 @@ async def test_a_step_that_ended_in_time_stands_though_nobody_was_there_until_th
 ) -> None:
     """What the orchestrator was away for is no one's deadline: the order goes on, and completes past its pivot."""
     await script.start(ORDER | {"deadline_seconds": 2})
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
     async with script.orchestrator_away():
         script.answer(yes(command))
         await script.recorded()
         await deadline_passes(script, 2)
-    await obey(script, *STEPS[STEPS.index(step) + 1 :], ConfirmOrderCommand)
+    await obey(script, *BEFORE_PIVOT[BEFORE_PIVOT.index(step) + 1 :], ConfirmOrderCommand)
     await script.completed()
 
 
@@ -100,7 +101,7 @@ async def test_the_deadline_counts_from_when_the_order_is_first_taken_up(script:
     async with script.orchestrator_away():
         await script.start(ORDER | {"deadline_seconds": 1})
         await deadline_passes(script, 1)
-    await obey(script, *STEPS, ConfirmOrderCommand)
+    await obey(script, *BEFORE_PIVOT, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -139,7 +140,7 @@ async def test_an_answer_that_cannot_be_read_is_an_unknown_outcome(
 ) -> None:
     """A participant that answers nonsense may have done what it was told: the step is taken back."""
     await script.start(ORDER)
-    await obey(script, *STEPS[: STEPS.index(step)])
+    await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
     script.answer({"event": 7})
     await go_back(script, step)

@@ -5,6 +5,7 @@ from temporalio.exceptions import ApplicationError
 
 from contracts.order import (
     CancelOrderCommand,
+    ConfirmOrderCommand,
     OrderRegisteredEvent,
     OrderRejectedEvent,
     RegisterOrderCommand,
@@ -72,18 +73,31 @@ async def test_what_this_run_did_itself_is_taken_back_once(script: Script) -> No
 
 
 async def test_an_order_that_had_completed_is_past_its_pivot(script: Script) -> None:
-    """A run that finds its order confirmed is stopped by no cancel: it takes nothing back, and completes."""
+    """Found confirmed, it is stopped by no cancel: nothing is sent again but the confirmation."""
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
-    script.answer(confirmed)
-    payment = await script.expect(ProcessPaymentCommand)
     await script.handle.signal("cancel", DECISION)
     await script.handle.cancel()
-    script.answer(yes(payment))
-    await script.expect(RegisterOrderCommand)
+    confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
     script.answer(confirmed)
+    await obey(script, ConfirmOrderCommand)
     assert (await script.completed())["state"] == "COMPLETED"
+
+
+async def test_an_order_that_had_completed_is_not_reviewed_again(script: Script) -> None:
+    """It was let through before, and waits for nobody."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    script.answer(
+        OrderRegisteredEvent(
+            order_id=register.order_id, known=OrderStatus.CONFIRMED, review_seconds=60
+        )
+    )
+    confirm = await script.expect(ConfirmOrderCommand)
+    assert "is COMPLETED" in await refused(script, "approve", DECISION)
+    assert "is COMPLETED" in await refused(script, "cancel", DECISION)
+    script.answer(yes(confirm))
+    await script.completed()
 
 
 async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play) -> None:
@@ -92,13 +106,14 @@ async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play) -
         await script.start(ORDER)
         register = await script.expect(RegisterOrderCommand)
         confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
-        script.answer(confirmed)
+        script.answer(confirmed.model_copy(update={"known": OrderStatus.PENDING}))
         script.answer(declined(await script.expect(ProcessPaymentCommand)))
         for _ in range(2):
             await script.expect(RegisterOrderCommand)
             script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
         await script.expect(RegisterOrderCommand)
         script.answer(confirmed)
+        await obey(script, ConfirmOrderCommand)
         await script.completed()
 
 
@@ -113,6 +128,7 @@ async def test_a_run_that_cannot_register_finds_out_first_whether_there_was_anot
     await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=known))
     if known is OrderStatus.CONFIRMED:
+        await obey(script, ConfirmOrderCommand)
         await script.completed()
         return
     earlier = (RestoreStockCommand, RefundPaymentCommand) if known else ()

@@ -5,21 +5,21 @@ from temporalio.testing import TimeSkipper
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.stories import (
+    BEFORE_PIVOT,
     ORDER,
     REFUSED,
-    TAKES_BACK,
+    ROLLBACK,
     TOTAL_MINOR,
     declined,
     obey,
     take_back,
     yes,
 )
-
-UNDOING = (RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
 
 
 async def begin_rollback(script: Script) -> None:
@@ -55,12 +55,12 @@ async def test_every_command_has_a_key_of_its_own(script: Script) -> None:
     """The saga's id and the step name an effect for ever, a suffix tells its taking back from its doing, no run id is in it."""
     commands: list[Command] = []
     await script.start(ORDER)
-    for step in (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand):
+    for step in BEFORE_PIVOT:
         commands.append(await script.expect(step))
         if step is DecreaseStockCommand:
             await script.handle.cancel()
         script.answer(yes(commands[-1]))
-    for undoing in UNDOING:
+    for undoing in ROLLBACK:
         commands.append(await script.expect_compensation(undoing, of=TAKES_BACK[undoing]))
         script.answer(yes(commands[-1]))
     await script.failed()

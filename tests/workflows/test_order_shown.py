@@ -220,13 +220,14 @@ async def test_a_completed_order_costs_31_events_when_its_attributes_are_given_a
     assert not_given == given + Counter({"UPSERT_WORKFLOW_SEARCH_ATTRIBUTES": 1})
 
 
-async def test_an_order_that_is_out_of_stock_costs_39_events(script: Script) -> None:
-    """Five commands instead of four, and four states: the start, the payment, the rollback and its end."""
+async def test_an_order_that_is_out_of_stock_costs_40_events(script: Script) -> None:
+    """Five commands instead of four, four states, and one memo that says why it rolls back."""
     await out_of_stock(script)
     events = _events(script)
-    assert sum(events.values()) == 39
+    assert sum(events.values()) == 40
     assert events["ACTIVITY_TASK_SCHEDULED"] == 5
     assert events["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == 4
+    assert events["WORKFLOW_PROPERTIES_MODIFIED"] == 1
 
 
 def _progress(status: dict[str, Any]) -> dict[str, str]:

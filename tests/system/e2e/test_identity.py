@@ -23,7 +23,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import Away
-from application.orders import Sagas
+from application.placement import Placement
+from application.runs import Runs
 from contracts.base import digest
 from contracts.placing import PlaceOrder
 from participants.order.service import OrderService
@@ -51,7 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def orders(stack: Stack) -> Iterator[OrderService]:
     """The order service's own records."""
     engine = open_database(f"sqlite:///{stack.data_dir}/order.db")
-    yield OrderService(engine)
+    yield OrderService.open(engine)
     engine.dispose()
 
 
@@ -374,7 +375,7 @@ async def test_a_run_that_goes_while_it_is_looked_at_is_no_other_order(
     )
     engine = open_database(f"sqlite:///{tmp_path}/order.db")
     with pytest.raises(Away):
-        await Sagas(client, OrderService(engine), "", asyncio.Event()).place(
+        await Placement(client, OrderService.open(engine), Runs(client, asyncio.Event())).start(
             "going", PlaceOrder.model_validate(asked), None
         )
     engine.dispose()

@@ -14,7 +14,7 @@ from contracts import stubs
 from operations.up.temporal_server import server_command
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
-from tests.participants.commands import ORDER, register
+from tests.commands import ORDER, register
 from tests.stack import BECOME, QUICK_DELETE, Stack, until
 
 pytestmark = pytest.mark.long
@@ -45,7 +45,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 async def begin(stack: Stack, *order_ids: str) -> None:
     """Put open orders on record, and start sagas of them that nobody takes up."""
     engine = open_database(f"sqlite:///{stack.data_dir}/order.db")
-    orders = OrderService(engine)
+    orders = OrderService.open(engine)
     shown = (
         SearchAttributePair(stubs.SAGA_STATE, "AWAITING_REVIEW"),
         SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from operations.demo.shop_day import main
+from operations.demo.command import main
 from operations.shop.seed import SHOP_DAYS
-from operations.up.preflight import processes_of
+from operations.up.processes import processes_of
 from tests.stack import ROOT, until
 
 COMMAND = (sys.executable, "-m", "operations.demo")

@@ -20,11 +20,14 @@ import httpx
 import psutil
 import pytest
 
-import operations.up.system
-from operations.up.parts import main as parts
-from operations.up.preflight import only_one, processes_of
-from operations.up.system import PARTS as NAMES
-from operations.up.system import SHORTEST_RUN_SECONDS, look_after, main, tell
+from operations.up import data_directory
+from operations.up.command import main
+from operations.up.control import main as control
+from operations.up.data_directory import lock_data_dir, watch_data_dir
+from operations.up.processes import processes_of
+from operations.up.reports import PARTS as NAMES
+from operations.up.reports import report
+from operations.up.supervision import SHORTEST_RUN_SECONDS
 from tests.stack import ROOT, free_port, until
 
 UP_SECONDS = 60
@@ -36,9 +39,10 @@ MAKE = ("make", "-o", "install", "up")  # nothing is installed in the middle of 
 
 
 class Up:
-    """A system of its own, and the program in the foreground that runs it."""
+    """A system of its own, and the program in the foreground that runs it in a checkout."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, root: Path = ROOT) -> None:
+        self.root = root
         self.data_dir = data_dir / "var"
         self.output = data_dir / "output"
         self.ports = {
@@ -60,7 +64,7 @@ class Up:
         with self.output.open("wb") as output:
             self.program = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.env | env,
                 stdout=output,
                 stderr=output,
@@ -271,10 +275,10 @@ def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
         max(
             0,
             SHORTEST_RUN_SECONDS
-            - (time.time() - up.part(str(ROOT / "operations/up/supervisord.conf")).create_time()),
+            - (time.time() - up.part(str(up.data_dir / "supervisord.conf")).create_time()),
         )
     )
-    up.part(str(ROOT / "operations/up/supervisord.conf")).kill()
+    up.part(str(up.data_dir / "supervisord.conf")).kill()
     died = "the process runner died (exit code -9), and is started again with all parts"
     until(
         lambda: up.said().partition(died)[2].count("runs again") == len(PARTS_BY_NAME),
@@ -318,7 +322,7 @@ def test_what_is_not_there_is_said(
     """A part that there is not, and a system that does not run, are one sentence and no success."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.chdir(ROOT)
-    assert parts([word.removeprefix("PART=") for word in words]) != 0
+    assert control([word.removeprefix("PART=") for word in words]) != 0
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", told.format(data_dir=tmp_path))
 
@@ -418,28 +422,28 @@ async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path) -> None:
         "program:ghost": ("command=/nowhere/ghost", "startretries=0"),
     }
     text = "\n".join(line for name, lines in sections.items() for line in (f"[{name}]", *lines))
-    (tmp_path / "operations/up/supervisord.conf").write_text(text)
+    (tmp_path / "supervisord.conf").write_text(text)
     command = (
         sys.executable,
         "-m",
         "supervisor.supervisord",
         "-c",
-        "operations/up/supervisord.conf",
+        "supervisord.conf",
     )
     supervisord = await asyncio.create_subprocess_exec(
         *command, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
     assert supervisord.stdout is not None
     said: list[str] = []
-    telling = asyncio.create_task(
-        tell(supervisord.stdout, tmp_path, said.append, set(), lambda: False)
+    reporting = asyncio.create_task(
+        report(supervisord.stdout, tmp_path, said.append, set(), lambda: False)
     )
     log = tmp_path / "supervisord.log"
     await asyncio.to_thread(
         until, lambda: log.exists() and "gave up" in log.read_text(), "supervisord gives up"
     )
     supervisord.terminate()
-    await asyncio.gather(telling, supervisord.wait())
+    await asyncio.gather(reporting, supervisord.wait())
     refused, given_up = said
     assert refused.endswith(
         "a part cannot be started, which is tried again: can't find command '/nowhere/ghost'"
@@ -453,12 +457,12 @@ async def test_a_data_directory_that_is_deleted_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Deleted, or another in its place, it is said what that means and what to do; put back, nothing more is said."""
-    monkeypatch.setattr(operations.up.system, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(operations.up.system, "REPEAT_SECONDS", 0.01)
+    monkeypatch.setattr(data_directory, "CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(data_directory, "REPEAT_SECONDS", 0.01)
     data_dir, elsewhere = tmp_path / "var", tmp_path / "elsewhere"
     said: list[str] = []
-    with only_one(data_dir) as lock:
-        looking = asyncio.create_task(look_after(lock, said.append))
+    with lock_data_dir(data_dir) as lock:
+        looking = asyncio.create_task(watch_data_dir(lock, said.append))
         await asyncio.sleep(0.1)
         assert said == []
         data_dir.rename(elsewhere)

@@ -14,11 +14,12 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from contracts.steps import ROLES
 from contracts.stubs import SEARCH_ATTRIBUTES
 from operations.up.temporal_server import search_attribute_flags, temporal_binary
 from temporal_saga.search_attributes import SearchAttributesMissing, check_search_attributes
 from tests.postgresql import PostgreSQL, running
-from tests.stack import ROLES, Stack, order, until
+from tests.stack import Stack, order, until
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from contracts.steps import ROLES
 from operations.up.temporal_server import MOST_SIGNALS
-from tests.stack import ROLES, Stack, order, until
+from tests.stack import Stack, order, until
 
 pytestmark = pytest.mark.long
 

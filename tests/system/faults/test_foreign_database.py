@@ -11,12 +11,13 @@ from functools import partial
 import httpx
 import pytest
 
+from contracts.steps import ROLES
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from process import CHECK_SECONDS
 from temporal_saga.database import open_database
 from temporal_saga.identity import identify
-from tests.stack import ROLES, ROOT, Stack, free_port, order, until
+from tests.stack import ROOT, Stack, free_port, order, until
 
 pytestmark = pytest.mark.long
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from operations.up.preflight import processes_of
+from operations.up.processes import processes_of
 from tests.stack import ROOT, order, until
 from tests.system.e2e.test_up import RUNNER, UP_SECONDS, Up
 

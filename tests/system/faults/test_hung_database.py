@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from contracts.steps import ROLES
 from tests.postgresql import PostgreSQL, running
-from tests.stack import ROLES, Stack, order, until
+from tests.stack import Stack, order, until
 from worker import LEAVE_SECONDS
 
 pytestmark = pytest.mark.long

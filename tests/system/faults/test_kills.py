@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order
 from tests.system.faults.conftest import FUNDS, PIECES
 
-ROLES = ("orchestrator", "order", "payment", "stock")
 PAIRS = tuple(f"{role}-{number}" for number in (1, 2) for role in ROLES)
 
 PRICE = 100

@@ -1,0 +1,78 @@
+"""Which orders need a person, as one look found them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from time import monotonic
+
+from application.order_view import Run
+from contracts.states import SagaState
+from contracts.views import Attention, AttentionCause
+
+AGE_SHOWN_SECONDS = 20
+"""What was found longer ago than this is told with its age."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """An order's need of a person, and the last run of its saga, if one is known."""
+
+    attention: Attention
+    run: Run | None
+
+    def since(self, at: datetime | None) -> "Need":
+        """Return the same need with the time since when, if that is known."""
+        if at is None:
+            return self
+        return replace(self, attention=self.attention.model_copy(update={"since": at}))
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one look found.
+
+    Args:
+        by_order: the needs by the orders that have them.
+        counts: how many there are, by cause.
+        at: when that was, in UTC.
+        looked_at: likewise, by the clock that never goes back.
+    """
+
+    by_order: Mapping[str, Need]
+    counts: Mapping[AttentionCause, int]
+    at: datetime
+    looked_at: float
+
+    @property
+    def count(self) -> int:
+        """How many orders need a person."""
+        return sum(self.counts.values())
+
+    @property
+    def since(self) -> datetime | None:
+        """The longest that one has needed a person, as far as that is known."""
+        times = [need.attention.since for need in self.by_order.values() if need.attention.since]
+        return min(times, default=None)
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago that was."""
+        return monotonic() - self.looked_at
+
+    def left_open(self, state: SagaState) -> dict[str, Need]:
+        """Return the orders on which nobody works, and whose sagas showed this state last."""
+        return {
+            order_id: need
+            for order_id, need in self.by_order.items()
+            if need.attention.cause is AttentionCause.LEFT_OPEN
+            and (need.run.state if need.run else SagaState.PENDING) is state
+        }
+
+    def warning(self) -> str | None:
+        """Return in words that this was found a while ago, if it was."""
+        if self.age_seconds <= AGE_SHOWN_SECONDS:
+            return None
+        return (
+            "Temporal is slow to answer: "
+            f"what needs attention is as it was {self.age_seconds:.0f} s ago"
+        )

@@ -1,0 +1,112 @@
+"""Placing an order: its identity, and the start of its saga, each once."""
+
+import asyncio
+from uuid import uuid4
+
+from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from application.caller import Caller
+from application.errors import Away, OrderIdTaken, RequestKeyReused
+from application.runs import ANSWER_LIMIT, Runs, temporal
+from contracts import stubs
+from contracts.base import digest
+from contracts.ids import saga_id
+from contracts.placing import PlaceOrder
+from contracts.prose import describe, itemise
+from contracts.states import SagaState
+from participants.order.service import OrderService
+
+
+class Placement:
+    """Gives orders their ids, and starts their sagas."""
+
+    def __init__(self, client: Client, order_service: OrderService, runs: Runs) -> None:
+        """Start sagas through `client`; `order_service` keeps which key names which order."""
+        self._client = client
+        self._order_service = order_service
+        self._runs = runs
+
+    async def order_id_of(self, order: PlaceOrder, request_key: str | None, caller: Caller) -> str:
+        """Return the id of an order that is to be placed.
+
+        It is the one that the caller's key named first; without a key the order's own, or a new
+        one.
+
+        Raises:
+            RequestKeyReused: the key came with another order's id before.
+        """
+        if not request_key:
+            return order.order_id or uuid4().hex
+        request = digest(["order", caller.subject, request_key])
+        order_id = await asyncio.to_thread(
+            self._order_service.claim, request, order.order_id or request[:32]
+        )
+        if order.order_id not in (None, order_id):
+            raise RequestKeyReused(order_id)
+        return order_id
+
+    async def is_placed(self, order_id: str) -> bool:
+        """Tell whether an order of this id was placed already, by whomever.
+
+        Raises:
+            NotNow: Temporal is away, and the order is not on record.
+        """
+        if await self._fingerprint(order_id) is not None:
+            return True
+        return await self._runs.find(order_id) is not None
+
+    async def start(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
+        """Start the order's saga, once, however often it is asked for.
+
+        Raises:
+            OrderIdTaken: the id belongs to another order.
+            NotNow: Temporal is away.
+        """
+        fingerprint = order.fingerprint()
+        known = await self._fingerprint(order_id)
+        if known is None:
+            known = await self._start(order_id, order, request_key, fingerprint)
+        if known != fingerprint:
+            raise OrderIdTaken(order_id)
+
+    async def _fingerprint(self, order_id: str) -> str | None:
+        """Return the fingerprint of the order on record; None when there is none."""
+        identity = await asyncio.to_thread(self._order_service.identity, order_id)
+        return None if identity is None else identity[0]
+
+    async def _start(
+        self, order_id: str, order: PlaceOrder, request_key: str | None, fingerprint: str
+    ) -> str:
+        """Start the saga, or find it started by somebody else meanwhile.
+
+        Returns:
+            The fingerprint that it was started with.
+        """
+        attributes = (
+            SearchAttributePair(stubs.SAGA_STATE, SagaState.PENDING),
+            SearchAttributePair(stubs.CUSTOMER_ID, order.customer_id),
+            SearchAttributePair(stubs.ORDER_TOTAL_MINOR, order.total_minor),
+            SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
+        )
+        try:
+            async with temporal(ANSWER_LIMIT):
+                await self._client.start_workflow(
+                    stubs.WORKFLOW_TYPE,
+                    order.model_copy(update={"order_id": order_id}),
+                    id=saga_id(order_id),
+                    task_queue=stubs.ORCHESTRATOR_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    memo={stubs.MEMO_FINGERPRINT: fingerprint, stubs.MEMO_REQUEST_KEY: request_key},
+                    search_attributes=TypedSearchAttributes(attributes),
+                    static_summary=describe(order),
+                    static_details=itemise(order),
+                    rpc_timeout=ANSWER_LIMIT,
+                )
+        except WorkflowAlreadyStartedError as error:
+            run = await self._runs.find(order_id)
+            if run is None:  # deleted this very moment: the order service has the order
+                raise Away("Temporal") from error
+            return run.order.fingerprint()
+        return fingerprint

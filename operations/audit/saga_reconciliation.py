@@ -1,0 +1,92 @@
+"""O3, saga reconciliation: how each order ended by its record, and how by its saga in Temporal."""
+
+import asyncio
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from temporalio.client import WorkflowExecutionStatus
+
+from contracts.ids import saga_id
+from contracts.states import OrderStatus
+from operations.audit.invariants import snapshot
+from operations.audit.sagas import Run, Sagas, order_id_or_none
+from participants.order.tables import ORDERS
+
+CLAIM = (
+    "every order is CONFIRMED, CANCELLED or plainly needs attention; "
+    "its record and its saga agree; no workflow task is at attempt 3 or more"
+)
+TOO_MANY_ATTEMPTS = 3
+STATUS_OF = {
+    WorkflowExecutionStatus.COMPLETED: OrderStatus.CONFIRMED,
+    WorkflowExecutionStatus.FAILED: OrderStatus.CANCELLED,
+}
+
+
+@dataclass(frozen=True)
+class SagaReconciliation:
+    """The discrepancies between records and sagas; and the open sagas, by their orders."""
+
+    discrepancies: list[str]
+    open: dict[str, Run]
+
+
+async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation:
+    """Compare every order's record with its saga.
+
+    What visibility calls open or wrong is asked for again, and then the record is read again: a
+    saga closes the record before it closes itself.
+    """
+    listed = await sagas.listed()
+    statuses = await asyncio.to_thread(_read_statuses, orders)
+    doubtful = [
+        id_
+        for id_ in sorted(listed.keys() | statuses)
+        if _is_doubtful(statuses.get(id_), listed.get(id_))
+    ]
+    runs = await sagas.runs(doubtful)
+    statuses = await asyncio.to_thread(_read_statuses, orders)
+    open_sagas = {
+        order_id: run
+        for id_, run in runs.items()
+        if run and run.is_open and (order_id := order_id_or_none(id_))
+    }
+    discrepancies = [
+        f"{_name(id_)} {problem}"
+        for id_, run in runs.items()
+        if (problem := discrepancy(statuses.get(id_), run))
+    ]
+    return SagaReconciliation(discrepancies, open_sagas)
+
+
+def discrepancy(status: str | None, run: Run | None) -> str | None:
+    """Return how an order's record and the last run of its saga contradict each other.
+
+    Args:
+        status: the record's; None when there is no record.
+        run: None when Temporal has no saga of the order.
+    """
+    if run is None:
+        return "is open, and Temporal has no saga of it" if status == OrderStatus.PENDING else None
+    if run.is_open:
+        is_failing = run.attempt >= TOO_MANY_ATTEMPTS
+        return f"has a workflow task at attempt {run.attempt}" if is_failing else None
+    if status is None or status != STATUS_OF.get(run.status):
+        return f"is {status or 'not on record'}, and its saga {run.status.name}"
+    return None
+
+
+def _is_doubtful(status: str | None, run: Run | None) -> bool:
+    return (run is not None and run.is_open) or discrepancy(status, run) is not None
+
+
+def _read_statuses(orders: sa.Engine) -> dict[str, str]:
+    """Return the status of every order on record, by the id of its saga."""
+    with snapshot(orders) as connection:
+        rows = connection.execute(sa.select(ORDERS.c.order_id, ORDERS.c.status))
+        return {saga_id(row.order_id): row.status for row in rows}
+
+
+def _name(workflow_id: str) -> str:
+    order_id = order_id_or_none(workflow_id)
+    return f"order {order_id}" if order_id else f"workflow {workflow_id}"

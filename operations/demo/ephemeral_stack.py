@@ -1,0 +1,123 @@
+"""An ephemeral stack: `operations.up` on free ports, for as long as one command needs it.
+
+Its Temporal and its databases are in a temporary folder that is deleted with it; with DATA_DIR set
+they are there, and stay. It takes no other setting of the shell: not the databases, tokens, limits,
+prices or reviews of another system.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from config import Settings
+from operations.up.greeting import UP
+from operations.up.supervision import ROOT
+
+START_SECONDS = 90
+"""Longer than `operations.up` waits before it says which part does not answer."""
+
+PLACE = ("data_dir", "temporal_port", "temporal_ui_port", "api_port")
+"""The settings that say where a stack is."""
+
+
+class DidNotStart(Exception):
+    """The stack did not come up; the message is what it printed about that."""
+
+
+@contextmanager
+def ephemeral_settings(base: Settings) -> Iterator[Settings]:
+    """Give settings with free ports and, unless DATA_DIR is set, a temporary folder.
+
+    The folder is deleted at the end, unless its logs say why nothing started.
+    """
+    with ExitStack() as cleanup:
+        folder = base.data_dir
+        if "data_dir" not in base.model_fields_set:
+            folder = Path(tempfile.mkdtemp(prefix="order-saga-"))
+            cleanup.callback(shutil.rmtree, folder)
+        names = ("temporal_port", "temporal_ui_port", "api_port")
+        ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        try:
+            yield base.model_copy(update={"data_dir": folder.absolute(), **ports})
+        except DidNotStart:
+            cleanup.pop_all()
+            raise
+
+
+@asynccontextmanager
+async def run_stack(settings: Settings, day: Path, console: Console) -> AsyncIterator[None]:
+    """Run the stack with the shop of a day, an absolute path; print which parts die and return.
+
+    Raises:
+        DidNotStart: it does not come up in time.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "operations.up", str(day)),
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    is_up = asyncio.Event()
+    output: list[str] = []
+    listening = asyncio.create_task(_listen(process.stdout, is_up, output, console))
+    coming_up = asyncio.create_task(is_up.wait())
+    try:
+        with console.status("starting Temporal, the workers and the API"):
+            await asyncio.wait(
+                [listening, coming_up], timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        if not is_up.is_set():
+            # Lines that begin with the time are about single parts.
+            raise DidNotStart("".join(line for line in output if not line[0].isdigit()).strip())
+        yield
+    finally:
+        coming_up.cancel()
+        with suppress(ProcessLookupError), console.status("stopping"):
+            process.terminate()
+            await listening
+            await process.wait()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the stack's environment: this shell's, but of our settings only where the stack is."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name.lower() not in Settings.model_fields
+    }
+    return inherited | {name.upper(): str(getattr(settings, name)) for name in PLACE}
+
+
+async def _listen(
+    lines: asyncio.StreamReader, is_up: asyncio.Event, output: list[str], console: Console
+) -> None:
+    """Collect what the stack prints until it is up; then print its lines about single parts."""
+    async for raw in lines:
+        line = raw.decode(errors="replace")
+        if line.startswith(UP):
+            is_up.set()
+        if not is_up.is_set():
+            output.append(line)
+        elif line[0].isdigit():
+            console.print(
+                line.rstrip(), style="yellow", highlight=False, markup=False, soft_wrap=True
+            )
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on."""
+    with ExitStack() as listeners:
+        sockets = [
+            listeners.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
+        ]
+        return [listener.getsockname()[1] for listener in sockets]

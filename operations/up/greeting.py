@@ -1,0 +1,67 @@
+"""What `make up` says once every part answers: where everything is, and what to try."""
+
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from config import Settings
+from contracts.placing import PlaceOrder
+from operations.up.readiness import LATE_SECONDS, api_url, wait_for_all_parts
+from operations.up.temporal_server import temporal_binary
+
+UP = "the order saga is up"
+WAITING = "waiting for "
+"""How a part's log says what it waits for."""
+
+
+async def greet_when_ready(
+    settings: Settings, example: PlaceOrder | None, say: Callable[[str], None]
+) -> None:
+    """Wait until every part answers, and say where everything is; say which parts are late."""
+
+    def say_late(part: str) -> None:
+        log = settings.data_dir / "log" / f"{part}.log"
+        say(
+            f"{part} does not answer after {LATE_SECONDS} s, and is still waited for; "
+            f"its log is {log}{_last_wait(log)}"
+        )
+
+    await wait_for_all_parts(settings, say_late)
+    say(greeting(settings, example))
+
+
+def greeting(settings: Settings, example: PlaceOrder | None) -> str:
+    """Return where everything is, and what to try."""
+    url = api_url(settings)
+    temporal = temporal_binary().removeprefix(f"{Path.cwd()}{os.sep}")
+    address = f"127.0.0.1:{settings.temporal_port}"
+    return f"""
+{UP}
+  console            {url}/
+  API                {url}
+  its documentation  {url}/docs
+  Temporal Web UI    {settings.web_ui_url}
+{_first_try(url, example)}
+see the sagas that completed
+  {shlex.quote(temporal)} workflow list --address {address} --query 'SagaState="COMPLETED"'
+Ctrl-C stops everything; what is in {settings.data_dir} stays
+"""
+
+
+def _first_try(url: str, example: PlaceOrder | None) -> str:
+    """Return the first thing to do with a shop: order from it, or fill it."""
+    if example is None:
+        return "fill the shop: docs/API.md, Your own shop\n  make shop FILE=products.csv"
+    body = shlex.quote(example.model_dump_json(include={"customer_id", "currency", "lines"}))
+    headers = "-H 'Prefer: wait=10' -H 'Content-Type: application/json'"
+    return f"place an order, and wait for its end\n  curl -s {url}/orders {headers} -d {body}"
+
+
+def _last_wait(log: Path) -> str:
+    """Return what a part last said that it waits for, in its log."""
+    try:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if WAITING in line]
+    except OSError:
+        return ""
+    return f" {WAITING}{lines[-1].partition(WAITING)[2]}" if lines else ""

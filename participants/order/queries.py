@@ -1,0 +1,128 @@
+"""The queries that the order service's reads are made of."""
+
+import json
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts.record import OrderEntry, OrderRecord
+from contracts.states import OrderStatus, StateMove
+from participants.order.filters import OrderFilter
+from participants.order.tables import FAILED, FAILURE_REASON, LINES, MOVES, ORDERS
+
+MOST_DETAILS = 500
+"""Characters of a failure's details (as JSON) that are told of an order among many."""
+
+
+def owned(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
+    """Narrow a query to one customer's orders; None leaves it everybody's."""
+    return orders if owner is None else orders.where(ORDERS.c.customer_id == owner)
+
+
+def newest(order_filter: OrderFilter, limit: int) -> sa.Select[Any]:
+    """Return the query for the newest of the orders wanted, at most so many."""
+    orders = (
+        owned(sa.select(ORDERS), order_filter.owner)
+        .order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc())
+        .limit(limit)
+    )
+    if order_filter.status is not None:
+        orders = orders.where(ORDERS.c.status == order_filter.status)
+    if order_filter.reason is not None:
+        orders = orders.where(
+            FAILED,
+            ORDERS.c.status == OrderStatus.CANCELLED,
+            FAILURE_REASON.in_([order_filter.reason]),
+        )
+    if order_filter.customer_id is not None:
+        orders = orders.where(ORDERS.c.customer_id == order_filter.customer_id)
+    if order_filter.among is not None:
+        orders = orders.where(ORDERS.c.order_id.in_(order_filter.among))
+    if order_filter.before is not None:
+        orders = orders.where(
+            sa.tuple_(ORDERS.c.placed_at, ORDERS.c.order_id) < order_filter.before
+        )
+    return orders
+
+
+def still_open(limit: int, owner: str | None) -> sa.Select[Any]:
+    """Return the query for open orders' ids and when they were placed, the oldest first."""
+    orders = owned(sa.select(ORDERS.c.order_id, ORDERS.c.placed_at), owner)
+    return (
+        orders.where(ORDERS.c.status == OrderStatus.PENDING)
+        .order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
+        .limit(limit)
+    )
+
+
+def by_status(owner: str | None) -> sa.Select[Any]:
+    """Return the query that counts orders by their status."""
+    counts: Any = sa.select(ORDERS.c.status, sa.func.count())
+    return owned(counts, owner).group_by(ORDERS.c.status)
+
+
+def by_reason(owner: str | None) -> sa.Select[Any]:
+    """Return the query that counts failed orders by why they failed."""
+    counts: Any = sa.select(FAILURE_REASON, sa.func.count())
+    return owned(counts, owner).where(FAILED).group_by(FAILURE_REASON)
+
+
+def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
+    """Return the query for what these orders cost in all, by currency."""
+    known = (
+        ORDERS.c.currency.is_not(None),
+        ORDERS.c.total_minor.is_not(None),
+        ORDERS.c.order_id.in_(order_ids),
+    )
+    return (
+        owned(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner)
+        .where(*known)
+        .group_by(ORDERS.c.currency)
+    )
+
+
+def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
+    """Return an order with its lines, which never change once written."""
+    lines = sa.select(LINES).where(LINES.c.order_id == order.order_id).order_by(LINES.c.line)
+    found = [line._asdict() for line in connection.execute(lines)]
+    return OrderRecord.model_validate(order._asdict() | {"lines": found or None})
+
+
+def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
+    """Return orders with the numbers of their lines, and without details that are long."""
+    rows = {row.order_id: row._asdict() | {"failure": _brief(row.failure)} for row in orders}
+    counts = (
+        sa.select(LINES.c.order_id, sa.func.count())
+        .where(LINES.c.order_id.in_(rows))
+        .group_by(LINES.c.order_id)
+    )
+    lines: dict[str, int] = dict(connection.execute(counts).all())
+    return [
+        OrderEntry.model_validate(row | {"line_count": lines.get(order_id)})
+        for order_id, row in rows.items()
+    ]
+
+
+def _brief(failure: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return why an order failed, with its details where they are short.
+
+    They may name a thousand products.
+    """
+    if failure is None or len(json.dumps(failure.get("details"))) <= MOST_DETAILS:
+        return failure
+    return failure | {"details": {}}
+
+
+def moves(connection: sa.Connection, order_id: str) -> tuple[StateMove, ...]:
+    """Return an order's moves, the first one first."""
+    rows = sa.select(MOVES).where(MOVES.c.order_id == order_id).order_by(MOVES.c.number)
+    return tuple(StateMove.model_validate(row._asdict()) for row in connection.execute(rows))
+
+
+def find_row(
+    connection: sa.Connection, order_id: str, owner: str | None = None
+) -> sa.Row[Any] | None:
+    """Return an order's row; None when there is none, or it is not the customer `owner`'s."""
+    orders = owned(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
+    return connection.execute(orders).one_or_none()

@@ -1,0 +1,101 @@
+"""The rows that the order service writes, within a transaction of its fence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
+from contracts.states import StateMove
+from participants.order import decisions
+from participants.order.tables import LINES, MOVES, ORDERS
+from temporal_saga.database import insert_new
+
+
+def insert(
+    connection: sa.Connection,
+    command: RegisterOrderCommand | CancelOrderCommand,
+    fingerprint: str,
+    standing: Mapping[str, Any],
+) -> bool:
+    """Write a new order and its lines; False when there is an order of that id."""
+    order_id = command.order_id
+    order = command.order
+    row = {
+        "order_id": order_id,
+        "fingerprint": fingerprint,
+        "request_key": command.request_key,
+        "customer_id": order.customer_id,
+        "currency": order.currency,
+        "total_minor": order.total_minor,
+        "placed_at": command.placed_at,
+    }
+    if not insert_new(connection, ORDERS, {**row, **standing}):
+        return False
+    lines = [
+        {"order_id": order_id, "line": n, **line.model_dump()}
+        for n, line in enumerate(order.lines or ())
+    ]
+    if lines:
+        connection.execute(sa.insert(LINES), lines)
+    return True
+
+
+def update(
+    connection: sa.Connection,
+    order_id: str,
+    condition: sa.ColumnElement[bool],
+    standing: Mapping[str, Any],
+) -> bool:
+    """Close an order; False when there is none of that id that meets the condition."""
+    order = sa.update(ORDERS).where(ORDERS.c.order_id == order_id, condition)
+    return connection.execute(order.values(**standing)).rowcount == 1
+
+
+def add_since(
+    connection: sa.Connection,
+    command: ConfirmOrderCommand | CancelOrderCommand,
+    condition: sa.ColumnElement[bool],
+) -> None:
+    """Add to a record that a command had closed before what came since; nothing is replaced.
+
+    That is the settlement of the command, if there is none yet, and decisions.
+    """
+    name = type(command).__name__
+    settlement = [row for row in compensations_of(command) if _is_settled(row, name)]
+    if not settlement and not command.decisions:
+        return
+    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
+    row = connection.execute(closed).one_or_none()
+    if row is None:
+        return
+    decisions.add(connection, command)
+    if not settlement or any(_is_settled(known, name) for known in row.compensations):
+        return
+    others = [known for known in row.compensations if known["command"] != name]
+    update(connection, command.order_id, condition, {"compensations": [*others, *settlement]})
+
+
+def _is_settled(compensation: Mapping[str, Any], command: str) -> bool:
+    """Tell whether this is the compensation by a command, and a person settled it."""
+    return compensation["command"] == command and bool(compensation["settled"])
+
+
+def compensations_of(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
+    """Return what a closing command tells of compensations, and of who settled them."""
+    return [compensation.model_dump(mode="json") for compensation in command.compensations]
+
+
+def insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
+    """Write a new order's moves, numbered in their order."""
+    rows = [
+        {"order_id": order_id, "number": number, **move.model_dump()}
+        for number, move in enumerate(moves)
+    ]
+    connection.execute(sa.insert(MOVES), rows)
+
+
+def replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
+    """Replace the record of moves: the saga's own telling is the whole one."""
+    connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
+    insert_moves(connection, order_id, moves)

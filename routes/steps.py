@@ -1,0 +1,37 @@
+"""The saga's table of steps, for whoever draws an order's way through them."""
+
+from fastapi import APIRouter
+
+from contracts.steps import STEPS, Activity, Step
+from contracts.views import ActivityView, StepList, StepView
+
+router = APIRouter(tags=["orders"])
+
+
+@router.get("/steps")
+async def read_steps() -> StepList:
+    """Return the steps of an order's saga, in the order in which it takes them.
+
+    The same for every order, as long as this release runs. Before the pivot a saga goes on or rolls
+    back; after it, it only goes on.
+    """
+    return StepList(steps=tuple(_step(step) for step in STEPS))
+
+
+def _step(step: Step) -> StepView:
+    return StepView(
+        **_activity(step.forward).model_dump(),
+        participant=step.participant,
+        refusal=step.refusal and step.refusal.__name__,
+        compensation=step.compensation and _activity(step.compensation),
+        after_pivot=step.after_pivot,
+    )
+
+
+def _activity(activity: Activity) -> ActivityView:
+    return ActivityView(
+        name=activity.name,
+        label=activity.label,
+        command=activity.command,
+        event=activity.event,
+    )

@@ -1,0 +1,187 @@
+"""How a saga ends: forward past its pivot, or back through its compensations."""
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from typing import Any, NoReturn, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+from temporal_saga.call import Call, shielded
+from temporal_saga.call_state import Progress
+from temporal_saga.continued import Carried, Continuation, Journal
+from temporal_saga.failure import Failure, SagaStopped, refused
+from temporal_saga.forward import refusal_in
+from temporal_saga.policy import Policy
+from temporal_saga.reset import Resets
+from temporal_saga.retriable import RetriableCall
+from temporal_saga.retriables import Retriables, Snapshot, all_ended
+from temporal_saga.steering import Steering
+
+T = TypeVar("T")
+
+AGAIN = "again: "
+"""What stands in the journal before the name of the opening step, when it is sent again."""
+
+
+class Ending(Steering):
+    """The part of a `Saga` that must eventually succeed, whatever happens and whoever cancels."""
+
+    def __init__(
+        self,
+        saga_id: str,
+        refusals: Collection[str],
+        policy: Policy,
+        before: Carried,
+        *,
+        is_continued: bool,
+    ) -> None:
+        """Begin with nothing to be done, or with what the run before knew."""
+        retriables = Retriables(
+            saga_id, policy, began_before=before.retriables, settled=before.settled
+        )
+        super().__init__(
+            retriables,
+            Resets(was_reset=before.was_reset),
+            stopped=before.stopped,
+            closing=before.closing,
+            is_continued=is_continued,
+        )
+        self._refusals = frozenset(refusals)
+        self._journal = Journal(before)
+        self._continuation = Continuation(self._journal, self._carried)
+        self._changed: Callable[[Snapshot], None] = _nobody_watches
+        retriables.watch = self._show
+
+    def watch(
+        self,
+        changed: Callable[[Snapshot], None],
+        cancelled: Callable[[str], None] | None = None,
+    ) -> None:
+        """Tell somebody what becomes of this saga.
+
+        Args:
+            changed: called whenever a retriable call has come further, is stuck or was settled.
+            cancelled: called once if the saga takes Temporal's own cancel, with its reason.
+        """
+        self._changed = changed
+        if cancelled is not None:
+            self._cancelled = cancelled
+
+    def continue_by(self, continue_as_new: Callable[[Any], NoReturn]) -> None:
+        """Let the saga go on in another run of its workflow, when this one's history gets long.
+
+        The next run tells the story from its start, with the same steps in the same order, and
+        hears again what this one heard: it sends no command again but what is under way. Lasting
+        waits end here for it: a `pause`, a rollback, steps after the pivot, and in-doubt
+        resolution; and it is looked at between steps. A forward step under way is waited for as
+        long as the history has room for that.
+
+        What the workflow itself knows beside the saga, it has to tell the next run as well. Not
+        covered: a flood that fills the history while no worker takes the saga up, and what would
+        be too much to tell (`MOST_CARRIED`).
+
+        Args:
+            continue_as_new: given what the next run needs as `carried` (JSON), ends this one by
+                `workflow.continue_as_new`.
+        """
+        self._continuation.continue_as_new = continue_as_new
+
+    def compensate_always(self, step: str, call: Call[Any, Any], *, last: bool = False) -> None:
+        """Register the compensation of a step; one that is registered stays.
+
+        Args:
+            step: the step's name. It may be refused, or never begin: it is compensated.
+            call: what takes it back.
+            last: whether it waits until every other compensation is done or settled, to close the
+                saga's record.
+        """
+        self._retriables.compensate(step, call, always=True, last=last)
+
+    async def finish(self, *calls: Call[Any, Any]) -> list[Any]:
+        """Take steps after the pivot, side by side: each is tried until it is done.
+
+        Returns:
+            The participants' events, in the order of the calls; None for one that was settled.
+
+        Raises:
+            RuntimeError: the saga has not passed its pivot.
+        """
+        if not self._closing:
+            raise RuntimeError(
+                f"{calls[0].name} comes before the pivot: use step() with its compensation"
+            )
+        finishing = [self._retriables.finish(call) for call in calls]
+        return await self._continuation.wait(all_ended(map(self._finish, finishing)))
+
+    async def roll_back(self, failure: Failure | None = None) -> None:
+        """Run every registered compensation in reverse, to the end, whoever cancels.
+
+        Each begins when the one before is over, or is stuck: a participant that is down must not
+        keep the others waiting.
+
+        Args:
+            failure: why, for the workflow's memo.
+        """
+        self._closing = True
+        self.memo.failure = failure
+        self.memo.note()
+        await self._continuation.wait(self._retriables.unwind())
+
+    async def resolve(self, call: Call[Any, T]) -> T | None:
+        """Resolve what is in doubt: send the opening step again until it is answered.
+
+        Returns:
+            The participant's event; None when a person settled it, who alone knows then.
+
+        Raises:
+            SagaStopped: the participant refused.
+        """
+        answer = self._journal.once(
+            f"{AGAIN}{call.name}", lambda _began: self._ask(call), call.read
+        )
+        return await self._continuation.wait(answer)
+
+    async def close(self) -> None:
+        """Wait until no message handler is at work, so that the workflow may return."""
+        await shielded(workflow.wait_condition(workflow.all_handlers_finished))
+        self._hear_temporals_cancel()
+        self.memo.write()
+
+    async def _ask(self, call: Call[Any, T]) -> T | None:
+        try:
+            answer: T | None = await self._retriables.ask(call, self._refusals)
+        except ActivityError as error:
+            refusal = refusal_in(error, self._refusals)
+            assert refusal is not None, "every other error is tried again"
+            raise SagaStopped(refused(call.name, refusal)) from error
+        return answer
+
+    async def _finish(self, finishing: RetriableCall) -> Any:
+        def complete(_began: datetime) -> Awaitable[Any]:
+            return self._retriables.complete(finishing)
+
+        return await self._journal.once(finishing.call.name, complete, finishing.call.read)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Show how far everything has come; what history does not show goes into the memo."""
+        self._changed(snapshot)
+        changed = snapshot.changed
+        if changed is not None and changed.progress in (Progress.STUCK, Progress.SETTLED):
+            self.memo.note()
+
+    def _carried(self) -> Carried:
+        """Return what the next run is told of this one."""
+        self._hear_temporals_cancel()
+        self.memo.write()
+        return Carried(
+            retriables=self._retriables.carried(),
+            settled=self._retriables.settled,
+            stopped=self._stopped,
+            closing=self._closing,
+            was_reset=self.was_reset,
+        )
+
+
+def _nobody_watches(_snapshot: Snapshot) -> None:
+    """Do nothing."""

@@ -1,0 +1,97 @@
+"""Forward steps: one command to its outcome, within limits."""
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from temporal_saga.call import Call, UndecodableResult, shielded
+from temporal_saga.failure import SagaStopped, overdue, refused, unavailable
+from temporal_saga.keys import step_key
+from temporal_saga.policy import LATE, Policy
+
+T = TypeVar("T")
+
+
+class Forward:
+    """Takes forward steps, each within its own limit and all within the deadline."""
+
+    def __init__(
+        self,
+        saga_id: str,
+        policy: Policy,
+        refusals: Collection[str],
+        deadline: datetime | None,
+        is_asked_to_stop: Callable[[], bool],
+    ) -> None:
+        """Begin.
+
+        Args:
+            saga_id: the root of the idempotency keys.
+            policy: the limits.
+            refusals: the types of `ApplicationError` by which a participant refuses.
+            deadline: by when every step must have its outcome (UTC); None for no limit.
+            is_asked_to_stop: tells whether the saga is to stop before its next step.
+        """
+        self._saga_id = saga_id
+        self._policy = policy
+        self._refusals = refusals
+        self._is_asked_to_stop = is_asked_to_stop
+        self.deadline = deadline
+
+    async def take(self, call: Call[Any, T], began: datetime) -> T:
+        """Take a step that began first at `began` (UTC); return the participant's event.
+
+        Raises:
+            SagaStopped: the participant refused, or no answer came in time that can be read.
+        """
+        try:
+            return await self._take_once(call, began)
+        except SagaStopped as stopped:
+            if stopped.failure.event is not None or not self._was_away(began):
+                raise
+        return await self._take_once(call, workflow.now())
+
+    async def _take_once(self, call: Call[Any, T], began: datetime) -> T:
+        limit = self._limit(began)
+        handle = call.send(
+            step_key(self._saga_id, call.name),
+            self._policy.forward_retry,
+            start_to_close=self._policy.start_to_close,
+            limit=limit,
+        )
+        try:
+            return call.read(await shielded(handle))
+        except ActivityError as error:
+            if refusal := refusal_in(error, self._refusals):
+                raise SagaStopped(refused(call.name, refusal)) from error
+            deadline = self.deadline
+            cut_short = limit < self._policy.forward_step
+            if deadline is not None and cut_short and workflow.now() >= deadline:
+                raise SagaStopped(overdue(deadline, call.name)) from error
+            raise SagaStopped(unavailable(call, error)) from error
+        except UndecodableResult as error:
+            raise SagaStopped(unavailable(call, error)) from error
+
+    def _limit(self, began: datetime) -> timedelta:
+        """Return how long a step may take, of which some is spent if another run began it."""
+        limit = self._policy.forward_step
+        spent = workflow.now() - began
+        if self.deadline is not None:
+            left = self.deadline - workflow.now()
+            limit = min(limit, left) if left > timedelta() else self._policy.start_to_close
+        return max(limit - spent, self._policy.start_to_close) if spent else limit
+
+    def _was_away(self, began: datetime) -> bool:
+        """Tell whether the deadline passed during a step while nobody was there to hear of it."""
+        if self.deadline is None or self._is_asked_to_stop():
+            return False
+        return began < self.deadline <= workflow.now() - LATE
+
+
+def refusal_in(error: ActivityError, refusals: Collection[str]) -> ApplicationError | None:
+    """Return the participant's business "no" behind an error; None when it is an outage."""
+    cause = error.cause
+    return cause if isinstance(cause, ApplicationError) and cause.type in refusals else None

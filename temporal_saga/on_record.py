@@ -1,0 +1,199 @@
+"""A saga with a record of its own: opened first, closed last, whichever way the saga ends.
+
+The record outlives the workflow, so it knows how an earlier run of the same saga ended: one before
+a workflow reset, or one that was started under the same id. What such a run has done is neither
+forgotten nor done twice::
+
+    async with OnRecord(saga, story, closing) as record:
+        opened = await record.open(opening, then=(pay, take))
+        await saga.step(*pay)
+        await saga.step(*take)
+        saga.pivot()
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from temporal_saga.call import Call
+from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.saga import Branch, Saga
+
+C = TypeVar("C")
+T = TypeVar("T")
+
+
+class EarlierRun(StrEnum):
+    """What the record knows of an earlier run when it is opened."""
+
+    NONE = "NONE"
+    """There was none: this run has opened the record."""
+    OPEN = "OPEN"
+    """It opened the record and did not close it: how far it went is unknown."""
+    COMPLETED = "COMPLETED"
+    """It passed its pivot, and the record says so."""
+
+
+@dataclass(frozen=True)
+class Opening(Generic[C, T]):
+    """How the record is opened.
+
+    Args:
+        call: the first step; repeated, it answers how the record stands.
+        earlier_run: reads that from the participant's event.
+    """
+
+    call: Call[C, T]
+    earlier_run: Callable[[T], EarlierRun]
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How the record is closed; both calls with `closes_record`.
+
+    Args:
+        step: the step that opens the record, which `cancel` takes back.
+        confirm: sent when the saga completed.
+        cancel: sent when it was rolled back, behind every other compensation.
+    """
+
+    step: str
+    confirm: Call[Any, Any]
+    cancel: Call[Any, Any]
+
+
+class Story(Protocol):
+    """What a saga's own moves are called; told as they happen, from the history alone."""
+
+    def rolling_back(self, failure: Failure) -> None:
+        """Tell that the rollback begins, and why."""
+        ...
+
+    def rolled_back(self) -> None:
+        """Tell that everything is taken back, and the record is closed."""
+        ...
+
+    def completed_before(self) -> None:
+        """Tell that an earlier run had completed, so that this one has passed its pivot."""
+        ...
+
+
+class OnRecord:
+    """Opens a saga's record first and closes it last; used with `async with`, around the steps.
+
+    Promises:
+
+    1. The record is closed whichever way the steps end, and rolled back sagas close it last.
+    2. Where an earlier run had completed, nothing is sent again but what closes the record, and
+       nobody can stop the saga.
+    3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
+       answered, or until a person settles it. Where such a run may have gone further than this
+       one, every step that was declared at the opening is compensated.
+    4. Behind `async with`, everything is done, and no message handler is at work.
+    """
+
+    def __init__(self, saga: Saga, story: Story, closing: Closing | None) -> None:
+        """Prepare.
+
+        Args:
+            saga: takes the steps.
+            story: told how the saga ends.
+            closing: how the record is closed; None where there is nothing to keep a record of. Such
+                a saga must stop before it opens one.
+        """
+        self._saga = saga
+        self._story = story
+        self._closing = closing
+        self._opening: Opening[Any, Any] | None = None
+        self._steps: tuple[Branch, ...] = ()
+        self._is_first = False
+
+    async def open(self, opening: Opening[C, T], *, then: tuple[Branch, ...]) -> T:
+        """Open the record, also when the saga was asked to stop.
+
+        Args:
+            opening: how.
+            then: the steps that follow, in their order: those that this run never reaches are
+                compensated as well where an earlier run may have taken them.
+
+        Returns:
+            The participant's event. Where an earlier run had completed, it does not return.
+
+        Raises:
+            SagaStopped: the participant refused, or gave no usable answer in time.
+        """
+        self._opening = opening
+        self._steps = then
+        event = await self._saga.begin(opening.call)
+        earlier = opening.earlier_run(event)
+        self._is_first = earlier is EarlierRun.NONE
+        if earlier is EarlierRun.COMPLETED:
+            raise _CompletedBefore
+        return event
+
+    async def __aenter__(self) -> Self:
+        """Register what closes the record if the saga is rolled back."""
+        if self._closing is not None:
+            self._saga.compensate_always(self._closing.step, self._closing.cancel, last=True)
+        return self
+
+    async def __aexit__(
+        self,
+        _type: type[BaseException] | None,
+        error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> bool:
+        """End the saga, one way or the other; any error but a saga's own passes."""
+        if error is None:
+            await self._confirm()
+        elif isinstance(error, _CompletedBefore):
+            await self._complete_again()
+        elif isinstance(error, SagaStopped):
+            await self._end(error.failure)
+        else:
+            return False
+        await self._saga.close()
+        return True
+
+    async def _end(self, failure: Failure) -> None:
+        """Roll back, unless an earlier run turns out to have completed."""
+        earlier = await self._earlier_run(failure)
+        if earlier is EarlierRun.COMPLETED:
+            await self._complete_again()
+            return
+        if earlier is EarlierRun.OPEN:
+            for step in self._steps:
+                if step.compensation is not None:
+                    self._saga.compensate_always(step.call.name, step.compensation)
+        self._story.rolling_back(failure)
+        await self._saga.roll_back(failure)
+        self._story.rolled_back()
+
+    async def _earlier_run(self, failure: Failure) -> EarlierRun:
+        """Resolve whether an earlier run may have gone further than this one has come."""
+        opening = self._opening
+        if opening is None or (self._is_first and not self._saga.was_reset):
+            return EarlierRun.NONE
+        if failure.step == opening.call.name and failure.event is not None:
+            return EarlierRun.NONE  # refused: taken back already, or somebody else's record
+        try:
+            event = await self._saga.resolve(opening.call)
+        except SagaStopped:
+            return EarlierRun.NONE
+        # A person who settles the question does not say how an earlier run ended.
+        return EarlierRun.OPEN if event is None else opening.earlier_run(event)
+
+    async def _complete_again(self) -> None:
+        self._saga.pivot(already_passed=True)
+        self._story.completed_before()
+        await self._confirm()
+
+    async def _confirm(self) -> None:
+        assert self._closing is not None, "what has no record does not complete"
+        await self._saga.finish(self._closing.confirm)
+
+
+class _CompletedBefore(Exception):
+    """Leads straight to the end."""

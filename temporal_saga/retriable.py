@@ -1,0 +1,192 @@
+"""Retriable calls: commands that must eventually succeed.
+
+Compensations, steps after the pivot, and the question how an earlier run ended.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.workflow import ActivityHandle
+
+from temporal_saga.call import Call, UndecodableResult
+from temporal_saga.call_state import CallState, Progress, Settlement
+from temporal_saga.failure import cut, root
+from temporal_saga.policy import Policy
+from temporal_saga.trouble import in_words
+
+
+class RetriableCall:
+    """One command that is tried until it is answered, or until a person settles it.
+
+    The server tries it again, in rounds. The first round is bounded by number and time, so that its
+    end tells that the call is stuck; those after it are not. After a round that the server gave up,
+    e.g. on a refusal, comes another, after a pause.
+
+    A person's request begins another round at once, unless such a request began one just before:
+    that one has the time of one try first, and further requests meanwhile are one request. So
+    whoever repeats it cuts off no try, and costs no more than the message.
+
+    A command that closes the saga's record is sent on when it is settled, with the settlement in
+    it, and its rounds begin anew: the record outlives the saga, so that is where it belongs.
+    """
+
+    def __init__(  # each by its name
+        self,
+        step: str,
+        call: Call[Any, Any],
+        key: str,
+        *,
+        always: bool = False,
+        last: bool = False,
+        refusals: Collection[str] = (),
+    ) -> None:
+        """Note the call.
+
+        Args:
+            step: the step that it takes back or completes.
+            call: the command.
+            key: its idempotency key.
+            always: whether it is to be done although the step was refused or never began.
+            last: whether it waits until every other compensation is done or settled.
+            refusals: the types of `ApplicationError` that are an answer; every other error is none.
+        """
+        self.call = call
+        self.key = key
+        self.always = always
+        self.last = last
+        self.state = CallState(step, call.name)
+        self._refusals = refusals
+        self._spacing: asyncio.Task[None] | None = None
+
+    @property
+    def step(self) -> str:
+        """The step that it takes back or completes."""
+        return self.state.step
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return self.state.progress
+
+    async def complete(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
+        """Try until there is an answer; return it, or None when the call was settled by hand.
+
+        Args:
+            policy: bounds the first round and spaces the tries.
+            changed: called whenever `progress` has changed.
+
+        Raises:
+            ActivityError: the answer is one of the refusals.
+        """
+        if self.state.over:
+            return None
+        if not self.state.stuck:
+            self._enter(Progress.RUNNING, changed)
+        answer = None if self.state.settlement else await self._try(policy, changed)
+        if self.progress is not Progress.DONE:
+            self._enter(Progress.SETTLED, changed)
+            if self.call.closes_record:
+                await self._try(policy, changed)
+        self._update(over=True)
+        return answer
+
+    async def _try(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
+        """Try until there is an answer; return it, or None once it was settled meanwhile."""
+        before = self.state.settlement
+        while self.state.settlement is before:
+            retry, limit = self._round(policy)
+            handle = self.call.send(
+                self.key, retry, start_to_close=policy.start_to_close, limit=limit
+            )
+            await self._answered_or_interrupted(handle, before)
+            if not handle.done():
+                _give_up(handle)
+            elif self.state.settlement is before:
+                try:
+                    answer = self.call.read(handle.result())
+                except (ActivityError, UndecodableResult) as error:
+                    await self._fail(error, policy, changed)
+                else:
+                    self._succeed(changed)
+                    return answer
+        return None
+
+    async def _answered_or_interrupted(
+        self, handle: ActivityHandle[RawValue], before: Settlement | None
+    ) -> None:
+        await workflow.wait_condition(lambda: handle.done() or self._is_interrupted(before))
+
+    async def _fail(
+        self, error: Exception, policy: Policy, changed: Callable[["RetriableCall"], None]
+    ) -> None:
+        """End a round that the server gave up, and pause; a refusal is an answer, and raised."""
+        if self._is_refusal(error):
+            self._succeed(changed)
+            raise error
+        before = self.state.settlement
+        self._update(
+            rounds=self.state.rounds + 1,
+            trouble=cut(in_words(str(root(error)))),
+            stuck_since=self.state.stuck_since or workflow.now(),
+        )
+        self._enter(Progress.STUCK, changed)
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                partial(self._is_interrupted, before),
+                timeout=policy.pause(self.state.rounds),
+                timeout_summary=f"pause before {self.call.name} is tried again",
+            )
+
+    def _round(self, policy: Policy) -> tuple[RetryPolicy, timedelta | None]:
+        """Begin a round; return how the server tries, and for how long."""
+        if self.state.retry_requested:
+            self._spacing = asyncio.create_task(self._space(policy.start_to_close))
+        self._update(retry_requested=False)
+        if self.state.rounds:
+            return policy.endless_round, None
+        began = self.state.began or workflow.now()
+        self._update(began=began)
+        left = policy.stuck_after - (workflow.now() - began)
+        return policy.first_round, left if left > timedelta() else policy.start_to_close
+
+    async def _space(self, pause: timedelta) -> None:
+        """Let a round that a person requested have the time of one try."""
+        await workflow.sleep(pause, summary=f"the time of one {self.call.name}")
+        self._spacing = None
+
+    def _is_interrupted(self, before: Settlement | None) -> bool:
+        """Tell whether a person wants another round now, or has settled it since `before`."""
+        may_begin = self.state.retry_requested and self._spacing is None
+        return self.state.settlement is not before or may_begin
+
+    def _succeed(self, changed: Callable[["RetriableCall"], None]) -> None:
+        self._update(trouble=None, stuck_since=None)
+        if self._spacing is not None:
+            self._spacing.cancel()
+        self._enter(Progress.DONE, changed)
+
+    def _is_refusal(self, error: Exception) -> bool:
+        cause = error.__cause__
+        return isinstance(cause, ApplicationError) and cause.type in self._refusals
+
+    def _enter(self, progress: Progress, changed: Callable[["RetriableCall"], None]) -> None:
+        self._update(progress=Progress.SETTLED if self.state.settlement else progress)
+        changed(self)
+
+    def _update(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+
+
+def _give_up(handle: ActivityHandle[RawValue]) -> None:
+    """Stop the server's tries; one that is in flight meets the fence."""
+    handle.cancel()
+    # Looked at, so that nobody logs it as lost.
+    handle.add_done_callback(lambda ended: ended.cancelled() or ended.exception())

@@ -1,0 +1,176 @@
+"""What people may tell a saga while it runs: to stop, to retry, that a step is settled."""
+
+import asyncio
+from collections.abc import Callable
+
+from temporalio import workflow
+
+from temporal_saga.call_state import CallState, Settlement
+from temporal_saga.failure import Failure, SagaStopped, cancelled
+from temporal_saga.memo_writer import MemoWriter
+from temporal_saga.reset import Resets
+from temporal_saga.retriables import Retriables
+
+TOO_LATE = "it was too late"
+"""Why Temporal's own cancel is ignored past the pivot, and in a rollback."""
+
+
+class Steering:
+    """The part of a `Saga` that listens. A message only records a fact, on which the saga acts."""
+
+    def __init__(
+        self,
+        retriables: Retriables,
+        resets: Resets,
+        *,
+        stopped: Failure | None,
+        closing: bool,
+        is_continued: bool,
+    ) -> None:
+        """Listen, and go on from what the run before was told."""
+        self._retriables = retriables
+        self._resets = resets
+        self._stopped = stopped
+        self._closing = closing
+        self._heard_temporals_cancel = False
+        self._cancelled: Callable[[str], None] = _nobody_hears
+        self.memo = MemoWriter(lambda: retriables.snapshot().shown, is_continued=is_continued)
+        """The workflow's memo, which tells what became of each signal: a workflow notes them there."""
+        self._listening = asyncio.create_task(self._listen_to_temporal())
+
+    @property
+    def closing(self) -> bool:
+        """Whether the saga is past its pivot or rolling back, so that nothing can stop it."""
+        return self._closing
+
+    @property
+    def was_reset(self) -> bool:
+        """Whether it is known that the workflow was reset; a reset to its first task may not be."""
+        return self._resets.was_reset
+
+    @property
+    def stuck(self) -> list[CallState]:
+        """What keeps failing and waits for a person, though it is still tried.
+
+        Compensations, and steps after the pivot. Also a command that closes the record and was
+        settled, as long as the record does not hear of it.
+        """
+        return self._retriables.stuck
+
+    def stop(self, failure: Failure) -> bool:
+        """Ask the saga to stop before its next step; the first who asks is the reason.
+
+        Returns:
+            False when it is too late: the saga is past its pivot or rolling back already.
+        """
+        if self._closing:
+            return False
+        self._stopped = self._stopped or failure
+        return True
+
+    def retry_rejection(self, step: str) -> str | None:
+        """Return why there is nothing to `retry` at this step, or None when it is stuck."""
+        if self._retriables.stuck_at(step):
+            return None
+        if settlement := self._retriables.settled.get(step):
+            return f"{step} is not stuck: {settlement.by} settled it already, {settlement.reason}"
+        state = self._retriables.state_at(step)
+        if state is not None and self._closing:
+            return f"{step} is not stuck: {state.name} is {state.progress}"
+        return f"{step} is not stuck: nothing of it is to be taken back or completed"
+
+    def is_about_to_retry(self, step: str) -> bool:
+        """Tell whether what is stuck is about to be tried, so that one more `retry` is no news."""
+        return all(state.retry_requested for state in self._retriables.stuck_at(step))
+
+    def settle_rejection(self, step: str) -> str | None:
+        """Return why manual resolution of this step is rejected, or None when it is not.
+
+        It is taken when the step is stuck, and while it is re-applied after a workflow reset. An
+        answer for people, and for validators: see `Resets.may_be_under_way`.
+        """
+        if self._resets.may_be_under_way() and not self._retriables.is_over(step):
+            return None
+        return self._settled_already(step) or self.retry_rejection(step)
+
+    def retry(self, step: str) -> None:
+        """Try what is stuck at `step` now; the tries without end go on afterwards.
+
+        A try that a person requested just before has its time first.
+        """
+        self._retriables.retry(step)
+
+    def settle(
+        self,
+        step: str,
+        settlement: Settlement,
+        *,
+        cancel_with: Failure | None = None,
+        taken: Callable[[], None] | None = None,
+    ) -> str | None:
+        """Mark what is stuck at `step` as manually resolved; an in-flight try may still succeed.
+
+        Args:
+            step: its name.
+            settlement: who resolved it, and how.
+            cancel_with: why the saga stops, when a reset re-applies this before the step is even
+                taken: what somebody has taken back by hand must not be completed.
+            taken: called if the settlement is taken later in this task, when a reset is heard of.
+
+        Returns:
+            Why it is not taken, so far; None when it is.
+        """
+        if self._retriables.stuck_at(step) or self._resets.under_way():
+            return self._settle(step, settlement, cancel_with)
+
+        def apply() -> None:
+            if self._settle(step, settlement, cancel_with) is None and taken is not None:
+                taken()
+
+        self._resets.buffer(apply)
+        return self.retry_rejection(step)
+
+    def _settle(self, step: str, settlement: Settlement, cancel_with: Failure | None) -> str | None:
+        """Take a settlement; of several the first, and none once the step is done."""
+        if self._retriables.is_over(step):
+            return self._settled_already(step) or self.retry_rejection(step)
+        self._retriables.settle(step, settlement)
+        if cancel_with is not None:
+            self.stop(cancel_with)
+        return None
+
+    def _settled_already(self, step: str) -> str | None:
+        settlement = self._retriables.settled.get(step)
+        if settlement is None or not self._retriables.stuck_at(step):
+            return None
+        return (
+            f"{settlement.by} settled {step} already: what keeps failing is to put that on record"
+        )
+
+    async def _listen_to_temporal(self) -> None:
+        await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)
+        self._hear_temporals_cancel()
+
+    def _hear_temporals_cancel(self) -> None:
+        """Take Temporal's own cancel, if there was one, or note that it was too late; once."""
+        reason = workflow.cancellation_reason()
+        if reason is None or self._heard_temporals_cancel:
+            return
+        self._heard_temporals_cancel = True
+        if self.stop(cancelled(reason)):
+            self._cancelled(reason)
+        else:
+            self.memo.ignore_temporals_cancel(TOO_LATE)
+
+    def _stop_if_asked(self) -> None:
+        """Raise when somebody asked the saga to stop, or Temporal cancelled it."""
+        self._hear_temporals_cancel()
+        if self._stopped is not None:
+            raise SagaStopped(self._stopped)
+
+    def _is_asked_to_stop(self) -> bool:
+        return self._stopped is not None or workflow.cancellation_reason() is not None
+
+
+def _nobody_hears(_reason: str) -> None:
+    """Do nothing."""

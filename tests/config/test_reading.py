@@ -1,0 +1,72 @@
+"""What a part never reads does not stop it, and where Temporal is."""
+
+from pathlib import Path
+
+import pytest
+
+from config import Settings, is_on_this_machine, read_settings
+
+
+@pytest.mark.parametrize(
+    ("front_door", "variable"),
+    [
+        ("worker.py", "API_PORT"),
+        ("worker.py", "TEMPORAL_PORT"),
+        ("worker.py", "TEMPORAL_UI_PORT"),
+        ("api.py", "TEMPORAL_PORT"),
+    ],
+)
+def test_what_a_part_never_reads_does_not_stop_it(
+    monkeypatch: pytest.MonkeyPatch, front_door: str, variable: str
+) -> None:
+    """Kubernetes sets such variables for every service in the namespace, whatever the part is."""
+    monkeypatch.setenv(variable, "tcp://10.0.0.8:8000")
+    monkeypatch.setenv("DATA_DIR", "/data")
+    settings = read_settings(front_door)
+    assert settings.data_dir == Path("/data")
+    assert getattr(settings, variable.lower()) == Settings.model_fields[variable.lower()].default
+
+
+def test_a_worker_does_not_ask_how_callers_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the API's settings taken together is the API's trouble."""
+    monkeypatch.setenv("API_HOST", "0.0.0.0")
+    monkeypatch.setenv("AUTH_ISSUER", "somebody")
+    assert not read_settings("worker.py").authenticated
+    with pytest.raises(SystemExit, match="cannot start: "):
+        read_settings("api.py")
+
+
+def test_a_value_of_kubernetes_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is read, the sentence says who sets it and what to do."""
+    monkeypatch.setenv("API_PORT", "tcp://10.0.0.8:8000")
+    with pytest.raises(SystemExit) as told:
+        read_settings("api.py")
+    for words in (
+        "API_PORT=tcp://10.0.0.8:8000",
+        "Kubernetes",
+        "a service called api,",
+        "enableServiceLinks: false",
+    ):
+        assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        *(
+            ("127.0.0.1:7233", True),
+            ("localhost:7233", True),
+            ("[::1]:7233", True),
+            ("127.0.0.2:1", True),
+        ),
+        *(
+            ("temporal:7233", False),
+            ("10.0.0.8:7233", False),
+            ("localhost.example:7233", False),
+            ("shop.tmprl.cloud:7233", False),
+        ),
+    ],
+)
+def test_another_machine_is_told_from_this_one(address: str, here: bool) -> None:
+    """A file is a database for all workers only where all of them are on this machine, as Temporal is."""
+    assert is_on_this_machine(address) is here

@@ -1,0 +1,98 @@
+"""The settings: their defaults, and the databases they name."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from config import Settings, explain
+
+
+def test_the_defaults_serve_one_machine() -> None:
+    """With nothing set, everything lies under `var/` and listens on loopback, on the ports that were promised."""
+    settings = Settings()
+    assert (settings.data_dir, settings.api_host, settings.api_port) == (
+        Path("var"),
+        "127.0.0.1",
+        8000,
+    )
+    assert (settings.temporal_port, settings.temporal_ui_port) == (7233, 8233)
+    assert settings.web_ui_url == "http://localhost:8233"
+
+
+@pytest.mark.parametrize("name", ["API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"])
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", ""])
+def test_a_port_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, port: str
+) -> None:
+    """A port is a number from 1 to 65535."""
+    monkeypatch.setenv(name, port)
+    with pytest.raises(ValidationError, match=name.lower()):
+        Settings()
+
+
+@pytest.mark.parametrize("participant", ["order", "payment", "stock"])
+def test_each_participant_has_its_own_database(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, participant: str
+) -> None:
+    """A database lies under the data directory, wherever a process stands, unless a URL says otherwise for that one alone."""
+    monkeypatch.chdir(tmp_path)
+    assert Settings().database_url(participant) == f"sqlite:///{tmp_path}/var/{participant}.db"
+    monkeypatch.setenv("DATA_DIR", "/data")
+    assert Settings().database_url(participant) == f"sqlite:////data/{participant}.db"
+    monkeypatch.setenv(
+        f"{participant.upper()}_DATABASE_URL", "postgresql+psycopg://saga@database/own"
+    )
+    urls = {name: Settings().database_url(name) for name in ("order", "payment", "stock")}
+    assert urls.pop(participant) == "postgresql+psycopg://saga@database/own"
+    assert urls == {name: f"sqlite:////data/{name}.db" for name in urls}
+
+
+def test_the_web_ui_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links lead to the embedded Web UI's port, or to where it is said to be."""
+    monkeypatch.setenv("TEMPORAL_UI_PORT", "9233")
+    assert Settings().web_ui_url == "http://localhost:9233"
+    monkeypatch.setenv("TEMPORAL_UI_URL", "https://temporal.example.org")
+    assert Settings().web_ui_url == "https://temporal.example.org"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        (
+            "s3cret",
+            "it is not the URL of a database, like sqlite:////data/order.db or postgresql+psycopg://",
+        ),
+        (
+            "mysql://saga:s3cret@host/payment",
+            "there is no driver 'mysql' here; use one of postgresql, ",
+        ),
+        (
+            "postgresql+psycopg2://saga:s3cret@host/payment",
+            "there is no driver 'postgresql+psycopg2' here; ",
+        ),
+    ],
+)
+def test_a_database_that_can_never_be_opened_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    """A URL that is none, or of a driver that is not here, is refused in words that tell no password."""
+    monkeypatch.setenv("PAYMENT_DATABASE_URL", url)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert explain(refused.value).startswith(f"PAYMENT_DATABASE_URL is invalid: {reason}")
+    assert "s3cret" not in explain(refused.value) + str(refused.value)
+
+
+def test_the_operators_page_has_every_setting_with_its_default() -> None:
+    """`docs/OPERATING.md` lists the settings as they are, in their order."""
+    page = Path("docs/OPERATING.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.+?)`|–) \| .+ \|$", page, re.MULTILINE)
+    unset = (None, "", (), SecretStr(""))
+    defaults = [field.default for field in Settings.model_fields.values()]
+    told = [
+        "" if default in unset else str(int(default) if isinstance(default, bool) else default)
+        for default in defaults
+    ]
+    assert rows == list(zip(map(str.upper, Settings.model_fields), told, strict=True))

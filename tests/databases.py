@@ -1,0 +1,101 @@
+"""The databases that the participants keep their promises on: a SQLite file, and a PostgreSQL server of this session's own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+
+from operations.audit.invariants import broken
+from participants.order.service import OrderService
+from participants.payment.service import PaymentService
+from participants.stock.service import StockService
+from temporal_saga.database import open_database
+from tests.postgresql import PostgreSQL, running
+from tests.shop import Shop
+from tests.temporal_saga.fenced_participant import Shelf
+
+THREADS = 16
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """Give a PostgreSQL server that lives as long as the session, and nobody else can reach."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Give a function that makes an empty database and returns its URL."""
+    if request.param == "sqlite":
+        return lambda: f"sqlite:///{tmp_path}/{uuid4().hex}.db"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.create_database
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """Give the URL of an empty database."""
+    return new_database()
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[str], sa.Engine]]:
+    """Give a function that opens the database of a URL as a participant opens its own; all are closed at the end."""
+    with ExitStack() as stack:
+
+        def opened(url: str) -> sa.Engine:
+            engine = open_database(url, pool_size=THREADS)
+            stack.callback(engine.dispose)
+            return engine
+
+        yield opened
+
+
+@pytest.fixture
+def engine(opened: Callable[[str], sa.Engine], database_url: str) -> sa.Engine:
+    """Give an empty database as a participant opens its own."""
+    return opened(database_url)
+
+
+@pytest.fixture
+def shelf(engine: sa.Engine) -> Shelf:
+    """Give an empty shelf."""
+    return Shelf(engine)
+
+
+@pytest.fixture
+def payment(engine: sa.Engine) -> Iterator[PaymentService]:
+    """Give a payment service; whatever the test did to it, its invariants hold at the end."""
+    yield PaymentService.open(engine)
+    assert broken(engine, "payment") == {}
+
+
+@pytest.fixture
+def stock(engine: sa.Engine) -> Iterator[StockService]:
+    """Give a stock service; whatever the test did to it, its invariants hold at the end."""
+    yield StockService.open(engine)
+    assert broken(engine, "stock") == {}
+
+
+@pytest.fixture
+def orders(engine: sa.Engine) -> Iterator[OrderService]:
+    """Give an order service; whatever the test did to it, its invariants hold at the end."""
+    yield OrderService.open(engine)
+    assert broken(engine, "order") == {}
+
+
+@pytest.fixture
+def empty_shop(new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> Shop:
+    """Give a shop in which nobody has ordered anything."""
+    return Shop(new_database, opened)
+
+
+@pytest.fixture
+def shop(empty_shop: Shop) -> Shop:
+    """Give a shop with an order of every kind, to be looked at or corrupted."""
+    empty_shop.trade()
+    return empty_shop

@@ -1,0 +1,66 @@
+"""The embedded Temporal server: its command line, and which `temporal` it runs."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from operations.up.temporal_server import server_command, temporal_binary
+
+DATABASE = Path("/data/temporal.db")
+
+
+def test_the_embedded_server_keeps_its_state_safely() -> None:
+    """The server keeps its state in the named file, with a write-ahead log and an fsync per commit, and does not dawdle."""
+    command = server_command(DATABASE, 7233, 8233)
+    assert command[:3] == [temporal_binary(), "server", "start-dev"]
+    assert {"--db-filename=/data/temporal.db", "--port=7233", "--ip=127.0.0.1"} <= set(command)
+    assert {"--sqlite-pragma=journal_mode=WAL", "--sqlite-pragma=synchronous=FULL"} <= set(command)
+    assert "--dynamic-config-value=history.transferProcessorMaxPollRPS=100" in command
+
+
+def test_the_embedded_server_knows_our_search_attributes() -> None:
+    """Every search attribute is registered with its type, as a saga that sets an unknown one would wedge."""
+    flags = [
+        flag
+        for flag in server_command(DATABASE, 7233, None)
+        if flag.startswith("--search-attribute")
+    ]
+    assert flags == [
+        "--search-attribute=SagaState=Keyword",
+        "--search-attribute=CustomerId=Keyword",
+        "--search-attribute=FailureReason=Keyword",
+        "--search-attribute=NeedsAttention=Bool",
+        "--search-attribute=OrderTotalMinor=Int",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("port", "shown", "hidden"),
+    [(8233, "--ui-port=8233", "--headless"), (None, "--headless", "--ui-port")],
+)
+def test_the_embedded_server_shows_the_web_ui_where_there_is_a_port(
+    port: int | None, shown: str, hidden: str
+) -> None:
+    """With a port for it there is a Web UI, and without one there is none."""
+    command = server_command(DATABASE, 7233, port)
+    assert shown in command
+    assert not [flag for flag in command if flag.startswith(hidden)]
+
+
+def test_the_temporal_command_is_the_one_beside_this_python(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command installed beside this Python goes before the PATH's, and where there is neither, the error says what to do."""
+    beside, elsewhere = tmp_path / "venv" / "temporal", tmp_path / "path" / "temporal"
+    for command in (beside, elsewhere):
+        command.parent.mkdir()
+        command.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(beside.with_name("python")))
+    monkeypatch.setenv("PATH", str(elsewhere.parent))
+    assert temporal_binary() == str(beside)
+    beside.unlink()
+    assert temporal_binary() == str(elsewhere)
+    elsewhere.unlink()
+    with pytest.raises(FileNotFoundError, match="`make` installs one"):
+        temporal_binary()

@@ -1,0 +1,67 @@
+"""What it takes to serve from a database, and what to read an order from it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from participants.order.service import OrderService
+from participants.payment.service import PaymentService
+from participants.stock.service import StockService
+from tests.commands import ORDER, cancel, confirm, register
+
+Service = type[OrderService] | type[PaymentService] | type[StockService]
+
+
+@contextmanager
+def transactions(engine: sa.Engine) -> Iterator[list[None]]:
+    """Give a list that grows by one with each transaction that begins."""
+    begun: list[None] = []
+
+    def note(_connection: sa.Connection) -> None:
+        begun.append(None)
+
+    sa.event.listen(engine, "begin", note)
+    yield begun
+    sa.event.remove(engine, "begin", note)
+
+
+@pytest.mark.parametrize("service", [OrderService, PaymentService, StockService])
+def test_a_service_is_constructed_without_its_database(engine: sa.Engine, service: Service) -> None:
+    """Nothing is asked of the database until the service is opened; then it has its tables."""
+    with transactions(engine) as begun:
+        service(engine)
+    assert begun == []
+    assert sa.inspect(engine).get_table_names() == []
+    service.open(engine)
+    assert sa.inspect(engine).get_table_names() != []
+
+
+@pytest.mark.parametrize("close", [None, confirm, cancel], ids=["open", "confirmed", "cancelled"])
+def test_all_that_is_on_record_is_of_one_instant(
+    engine: sa.Engine, orders: OrderService, close: Callable[[str], object] | None
+) -> None:
+    """Record, fingerprint, moves and decisions are read in one transaction, and fit together."""
+    orders.register(register("7"))
+    if close is confirm:
+        orders.confirm(confirm("7"))
+    if close is cancel:
+        orders.cancel(cancel("7"))
+    with transactions(engine) as begun:
+        recorded = orders.recorded("7")
+    assert len(begun) == 1
+    assert recorded is not None
+    assert recorded.record == orders.find("7")
+    assert recorded.fingerprint == ORDER.fingerprint()
+    assert recorded.moves == orders.moves("7")
+    assert recorded.moves[-1].state == recorded.record.state
+    assert recorded.decisions == orders.decisions("7")
+
+
+def test_another_customers_record_is_none(orders: OrderService) -> None:
+    """A customer is told as much of another's order as of one that never was."""
+    orders.register(register("7"))
+    assert orders.recorded("7", ORDER.customer_id) is not None
+    assert orders.recorded("7", "somebody else") is None
+    assert orders.recorded("9") is None

@@ -1,0 +1,84 @@
+"""What people decided about an order is on record for ever, and nothing of it twice."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from contracts.acts import Act, Through
+from contracts.order import OrderCancelledEvent
+from participants.order.decisions import RecordedDecisions
+from participants.order.service import OrderService
+from participants.order.tables import DECISIONS
+from tests.commands import (
+    OTHER_ORDER,
+    cancel,
+    confirm,
+    decided,
+    register,
+    settled_confirm,
+)
+
+APPROVED = decided(Act.APPROVE, "anna")
+RETRIED = decided(Act.RETRY, hours=2, step="ConfirmOrder")
+SETTLED = decided(Act.SETTLE, hours=3, step="ConfirmOrder", evidence="ticket 12")
+CANCELLED = decided(Act.CANCEL, "temporal", through=Through.TEMPORAL)
+
+
+def test_a_confirmed_order_remembers_who_approved_it(orders: OrderService) -> None:
+    """With when and why, and how it was said."""
+    orders.register(register("7"))
+    assert orders.decisions("7") == RecordedDecisions((), 0)
+    orders.confirm(confirm("7").model_copy(update={"decisions": (APPROVED,)}))
+    assert orders.decisions("7") == RecordedDecisions((APPROVED,), 0)
+
+
+def test_a_cancelled_order_remembers_who_cancelled_it(orders: OrderService) -> None:
+    """Also one that was never registered."""
+    orders.cancel(cancel("7", decisions=(CANCELLED,)))
+    assert orders.decisions("7").decisions == (CANCELLED,)
+
+
+def test_a_closing_command_that_is_repeated_adds_what_came_since(orders: OrderService) -> None:
+    """It was stuck, retried and settled: its later tries tell more, and nothing comes twice."""
+    orders.register(register("7"))
+    first = confirm("7").model_copy(update={"decisions": (APPROVED, RETRIED)})
+    later = settled_confirm("7").model_copy(
+        update={"decisions": (APPROVED, RETRIED, RETRIED, SETTLED)}
+    )
+    orders.confirm(first)
+    orders.confirm(first)
+    assert orders.decisions("7").decisions == (APPROVED, RETRIED)
+    for _ in range(2):
+        orders.confirm(later)
+        assert orders.decisions("7").decisions == (APPROVED, RETRIED, RETRIED, SETTLED)
+    orders.confirm(first)
+    assert orders.decisions("7").decisions == (APPROVED, RETRIED, RETRIED, SETTLED)
+
+
+def test_a_reset_that_says_a_decision_again_adds_none(orders: OrderService) -> None:
+    """It is the same decision at another time: the first time stays."""
+    orders.register(register("7"))
+    orders.cancel(cancel("7", decisions=(CANCELLED,)))
+    again = CANCELLED.model_copy(update={"at": CANCELLED.at + timedelta(days=1)})
+    retry = decided(Act.RETRY, hours=30, step="ProcessPayment")
+    orders.cancel(cancel("7", decisions=(again, retry)))
+    assert orders.decisions("7").decisions == (CANCELLED, retry)
+
+
+def test_what_was_left_out_is_counted(orders: OrderService) -> None:
+    """Of very many decisions the saga tells the last ones."""
+    orders.register(register("7"))
+    orders.cancel(cancel("7", decisions=(CANCELLED,), decisions_left_out=20))
+    assert orders.decisions("7") == RecordedDecisions((CANCELLED,), 20)
+
+
+def test_the_decisions_about_another_order_of_that_id_are_not_recorded(
+    orders: OrderService, engine: sa.Engine
+) -> None:
+    """A refused Cancel leaves nothing, and a repeated one neither."""
+    orders.register(register("7"))
+    for _ in range(2):
+        answer = orders.cancel(cancel("7", OTHER_ORDER, decisions=(CANCELLED,)))
+        assert not isinstance(answer, OrderCancelledEvent)
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(DECISIONS)).all() == []

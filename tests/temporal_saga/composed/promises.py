@@ -1,0 +1,245 @@
+"""What must be true of a composed saga once it has ended, by its plan, its history and its participants' databases."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
+from temporal_saga.keys import compensation_key, step_key
+from tests.temporal_saga.composed.ledger import Ledger
+from tests.temporal_saga.composed.participants import Door
+from tests.temporal_saga.composed.plan import CLOSING, STUCK, UNANSWERED, Plan, number, put, take
+
+Outcome = Literal["done", "refused", "unknown"]
+OVER = ("DONE", "SETTLED")
+OVERLAPS = "done while compensated"
+COMES_LATE = ("comes after its compensation", "comes after the end")
+
+LATE = "a late arrival was turned away"
+EMPTY = "a compensation of nothing"
+ABSORBED = "a duplicate was absorbed"
+UNKNOWN = "an unknown outcome"
+OVERLAP = "a step was done while it was compensated"
+TOGETHER = "a cancel in one workflow task with a success"
+BOTH = "several branches failed"
+STUCK_AND_DONE = "a stuck compensation was done after all"
+SETTLED = "a stuck compensation was settled"
+FINISH_STUCK = "a step after the pivot was stuck"
+TOO_LATE = "a cancel after the pivot or in the rollback"
+COMPLETED = "a saga completed"
+ROLLED_BACK = "a saga rolled back"
+RARE = frozenset(
+    {
+        *(LATE, EMPTY, ABSORBED, UNKNOWN, OVERLAP, TOGETHER, BOTH),
+        *(STUCK_AND_DONE, SETTLED, FINISH_STUCK, TOO_LATE, COMPLETED, ROLLED_BACK),
+    }
+)
+"""What a run must have seen to prove anything."""
+
+
+@dataclass
+class Told:
+    """What the server recorded: each command in the order in which it was first sent, and how its tries ended."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    failed_rounds: set[str] = field(default_factory=set)
+    together: bool = False
+
+    @classmethod
+    def by(cls, history: Sequence[HistoryEvent]) -> "Told":
+        """Read a history."""
+        told, names, heard = cls(), {}, set()
+        for event in history:
+            attributes = getattr(event, str(event.WhichOneof("attributes")))
+            match event.event_type:
+                case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+                    names[event.event_id] = attributes.activity_type.name
+                    told.outcomes.setdefault(attributes.activity_type.name, "unknown")
+                case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                    told.outcomes[names[attributes.scheduled_event_id]] = "done"
+                    heard.add("success")
+                case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+                    name = names[attributes.scheduled_event_id]
+                    told.failed_rounds.add(name)
+                    if attributes.failure.application_failure_info.type == "No":
+                        told.outcomes[name] = "refused"
+                case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+                    told.failed_rounds.add(names[attributes.scheduled_event_id])
+                case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED if (
+                    attributes.signal_name == "stop"
+                ):
+                    heard.add("cancel")
+                case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+                    heard.add("cancel")
+                case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
+                    told.together |= len(heard) > 1
+                    heard.clear()
+        return told
+
+
+class Verdict:
+    """Judges one saga; each method checks one promise, and raises an AssertionError when it was broken."""
+
+    def __init__(
+        self, plan: Plan, door: Door, result: dict[str, Any], history: Sequence[HistoryEvent]
+    ) -> None:
+        """Take what the plan said, what the door saw, what the saga told and what the server recorded."""
+        self._plan = plan
+        self._door = door
+        self._told = Told.by(history)
+        self._result = result
+        self._moves = [(name, progress) for name, progress in result["moves"]]
+        self._progress = {
+            of: [progress for name, progress in self._moves if name == of] for of in plan.lasting
+        }
+        self._stop, self._begun = self._story()
+        self._finished = (
+            [] if self._stop else [put(step.number) for group in plan.finish for step in group]
+        )
+        self._compensated = self._reverse() if self._stop else []
+
+    def check(self) -> set[str]:
+        """Check everything; return which rare things were seen."""
+        self.outcomes_are_as_planned()
+        self.it_stops_where_it_must()
+        self.compensations_are_the_reverse_of_what_may_have_been_done()
+        self.progress_is_right()
+        self.each_waits_for_the_one_before()
+        self.what_comes_too_late_is_turned_away()
+        for of, ledger in self._door.ledgers.items():
+            self.effects_are_right(of, ledger)
+        return {name for name, seen in self._seen().items() if seen}
+
+    def _story(self) -> tuple[tuple[str, str | None] | None, list[str]]:
+        """Return why the saga must stop, and at which step, given how its steps ended; and the steps that it must have begun."""
+        begun: list[str] = []
+        cancelled = "start" in self._door.cancelled_at
+        for group in self._plan.groups:
+            if cancelled:
+                break
+            names = [put(step.number) for step in group]
+            begun += names
+            for name in names:
+                if (outcome := self._told.outcomes.get(name)) != "done":
+                    return ("REFUSED" if outcome == "refused" else "STEP_UNAVAILABLE", name), begun
+            cancelled = not self._door.cancelled_at.isdisjoint(names)
+        return (("CANCELLED", None) if cancelled else None), begun
+
+    def _reverse(self) -> list[str]:
+        may_be_done = [
+            number(name) for name in self._begun if self._told.outcomes.get(name) != "refused"
+        ]
+        return [*map(take, reversed(may_be_done)), *([take(CLOSING)] if self._plan.closing else [])]
+
+    def outcomes_are_as_planned(self) -> None:
+        """Who was to refuse refused, and who was to say nothing was not heard; where limits are short, others may be too slow."""
+        for name, step in self._plan.steps.items():
+            planned = {"refused": "refused"}.get(
+                step.forward, "unknown" if step.forward in UNANSWERED else "done"
+            )
+            told = self._told.outcomes.get(name, planned)
+            too_slow = self._plan.leaves_commands_unanswered and told == "unknown"
+            assert told == planned or too_slow, f"{name} ended as {told}"
+
+    def it_stops_where_it_must(self) -> None:
+        """Every step before the stop began, in order, and none after it; the first who failed is the reason, or who cancelled."""
+        assert (self._result["reason"], self._result["step"]) == (self._stop or (None, None))
+        assert [name for name in self._told.outcomes if name.startswith("Put")] == [
+            *self._begun,
+            *self._finished,
+        ]
+        assert [name for name, _ in self._result["finishing"]] == self._finished
+
+    def compensations_are_the_reverse_of_what_may_have_been_done(self) -> None:
+        """Neither what was refused nor what never began is compensated, nor anything after the pivot; the books close last."""
+        assert [
+            name for name in self._told.outcomes if name.startswith("Take")
+        ] == self._compensated
+        registered = [name for name, _ in self._result["compensations"]]
+        assert registered == (self._compensated if self._stop else self._reverse())
+
+    def progress_is_right(self) -> None:
+        """Whatever must happen is done, or settled when a person said so; it was stuck before exactly when a round failed."""
+        told = dict([*self._result["compensations"], *self._result["finishing"]])
+        for name, fares in self._plan.lasting.items():
+            if name not in [*self._compensated, *self._finished]:
+                assert self._progress[name] == []
+                assert told.get(name, "WAITING") == "WAITING"
+                continue
+            running, *stuck, end = self._progress[name]
+            assert (running, end) == (
+                "RUNNING",
+                "SETTLED" if fares == "stuck, then settled" else "DONE",
+            )
+            assert set(stuck) == ({"STUCK"} if name in self._told.failed_rounds else set())
+            assert stuck or fares not in STUCK
+            assert told[name] == end
+
+    def each_waits_for_the_one_before(self) -> None:
+        """A compensation begins when the one before is over or stuck; the last begins when all others are over."""
+        for before, after in pairwise(self._compensated):
+            so_far = self._moves[: self._moves.index((after, "RUNNING"))]
+            assert {(before, progress) for progress in ("STUCK", *OVER)} & set(so_far), (
+                before,
+                after,
+            )
+        if self._plan.closing and self._stop:
+            so_far = self._moves[: self._moves.index((take(CLOSING), "RUNNING"))]
+            assert {name for name, progress in so_far if progress in OVER} == set(
+                self._compensated[:-1]
+            )
+
+    def what_comes_too_late_is_turned_away(self) -> None:
+        """Every try of a step that lands after its compensation, or after the end, meets the fence."""
+        for name, step in self._plan.steps.items():
+            if step.forward in COMES_LATE and self._ends_done(take(step.number)):
+                assert self._door.turned_away[name] == self._door.tries[name]
+
+    def effects_are_right(self, of: int, ledger: Ledger) -> None:
+        """Before a completed end everything was done once; after a rollback nothing is left, except what a person settled."""
+        forward = step_key(self._door.saga_id, put(of))
+        back = compensation_key(forward)
+        done, undone = (forward, +1), (back, -1)
+        if take(of) in self._compensated:
+            settled = not self._ends_done(take(of))
+            assert ledger.effects in ([], [done] if settled else [done, undone])
+            shut = ("COMPENSATED",) if ledger.effects else ("TOMBSTONE", "REFUSED")
+            assert settled or (ledger.fence[forward] in shut and ledger.fence[back] == "APPLIED")
+        elif (
+            put(of) in [*self._begun, *self._finished] and self._told.outcomes[put(of)] != "refused"
+        ):
+            assert ledger.effects == ([done] if self._told.outcomes[put(of)] == "done" else [])
+        else:
+            assert ledger.effects == []
+
+    def _ends_done(self, name: str) -> bool:
+        return self._progress[name][-1:] == ["DONE"]
+
+    def _is_undone(self, name: str) -> bool:
+        return len(self._door.ledgers[number(name)].effects) > 1
+
+    def _seen(self) -> dict[str, bool]:
+        ledgers, outcomes = self._door.ledgers, self._told.outcomes
+        failed = [name for name in self._begun if outcomes[name] != "done"]
+        stuck = {name for name, progress in self._moves if progress == "STUCK"}
+        return {
+            LATE: bool(self._door.turned_away),
+            EMPTY: any(ledger.empty for ledger in ledgers.values()),
+            ABSORBED: any(ledger.absorbed for ledger in ledgers.values()),
+            UNKNOWN: "unknown" in (outcomes[name] for name in self._begun),
+            OVERLAP: any(
+                self._plan.steps[name].forward == OVERLAPS and self._is_undone(name)
+                for name in self._begun
+            ),
+            TOGETHER: self._told.together,
+            BOTH: len(failed) > 1,
+            STUCK_AND_DONE: any(self._ends_done(name) for name in stuck & set(self._compensated)),
+            SETTLED: any((name, "SETTLED") in self._moves for name in self._compensated),
+            FINISH_STUCK: bool(stuck & set(self._finished)),
+            TOO_LATE: bool(self._door.cancelled_at & {*self._compensated, *self._finished}),
+            COMPLETED: self._stop is None,
+            ROLLED_BACK: self._stop is not None,
+        }

@@ -1,0 +1,46 @@
+"""A real Temporal server of a test's own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from tempfile import TemporaryDirectory
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from operations.up import temporal_server
+
+DYNAMIC_CONFIG = (
+    *temporal_server.DYNAMIC_CONFIG,
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    # By default every timer and every retry may come a second late.
+    'history.timerProcessorMaxTimeShift="10ms"',
+)
+
+
+@asynccontextmanager
+async def running(*settings: str) -> AsyncIterator[Client]:
+    """Run a server, and connect to it under a name that says nothing of the machine.
+
+    Args:
+        settings: further dynamic configuration, `name=value` each.
+    """
+    named = dict(setting.split("=", 1) for setting in (*DYNAMIC_CONFIG, *settings))
+    flags = [
+        *temporal_server.search_attribute_flags(),
+        *(f"--dynamic-config-value={name}={value}" for name, value in named.items()),
+    ]
+    flags += [f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")]
+    with TemporaryDirectory(prefix="temporal-") as folder:
+        # A file: under load the server was seen to lose answers, and its namespace, when it kept
+        # everything in memory.
+        async with await WorkflowEnvironment.start_local(
+            dev_server_existing_path=temporal_server.temporal_binary(),
+            dev_server_database_filename=f"{folder}/temporal.db",
+            dev_server_extra_args=flags,
+        ) as server:
+            # A client of our own: the server's turns an assert that fails in a workflow into a
+            # failed saga, production does not.
+            yield await server.connect_client(
+                data_converter=pydantic_data_converter, identity="scripts"
+            )

@@ -1,0 +1,114 @@
+"""How the API tells a saga of an act that its run does not take by an update: what is heard, and what is said of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.common import RawValue
+from temporalio.worker import Worker
+
+from application.acts import ActSender
+from application.attention import WEDGED_AFTER
+from application.errors import NotPossible, SagaWedged
+from application.runs import Runs
+from contracts import stubs
+from contracts.decisions import Decision, StepEvidence
+from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from temporal_saga.testing import Participants, Script
+from tests import temporal_server
+from tests.workflows import stage
+from tests.workflows.operators import SETTLE
+from tests.workflows.stories import ORDER, take_back, yes
+from workflows.order import OrderSaga
+
+pytestmark = pytest.mark.long
+
+MOST_UPDATES = 3
+NUMBERS = count(1)
+
+
+@workflow.defn(dynamic=True)
+class Defect(OrderSaga):
+    """A release that does not get past its first task."""
+
+    @workflow.run
+    async def run(self, _arguments: Sequence[RawValue]) -> dict[str, Any]:
+        """Fail as no business ever does."""
+        raise KeyError("a defect")
+
+
+@pytest.fixture(scope="module")
+async def sparing() -> AsyncIterator[Client]:
+    """A server that takes few updates."""
+    async with temporal_server.running(f"history.maxTotalUpdates={MOST_UPDATES}") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def players(sparing: Client) -> AsyncIterator[Participants]:
+    """Order, payment and stock, there."""
+    async with stage.participants(sparing) as playing:
+        yield playing
+
+
+@pytest.fixture
+async def script(sparing: Client, players: Participants) -> AsyncIterator[Script]:
+    """One order's story, there."""
+    async with stage.script(sparing, players, f"order-{next(NUMBERS)}") as story:
+        yield story
+
+
+def why(number: int) -> Decision:
+    """Return one more word."""
+    return Decision(by="anna", reason=f"no {number}")
+
+
+async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
+    sparing: Client, script: Script
+) -> None:
+    """The customer's word is heard although others have said too much; what comes to nothing is told as such."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    sender = ActSender(script.handle, Runs(sparing, asyncio.Event()))
+    for number in range(MOST_UPDATES):
+        await sender.act("request_cancel", why(number), f"cancel-{number}")
+    await sender.act("request_cancel", why(7), "cancel-7")
+    with pytest.raises(NotPossible) as refused:
+        await sender.act("request_settle_step", StepEvidence.model_validate(SETTLE), "settle")
+    assert str(refused.value) == "settle_step was ignored: ProcessPayment was not stuck"
+    story = await Runs(sparing, asyncio.Event()).find(script.saga_id.removeprefix("order-"))
+    assert story is not None
+    said = [
+        moment.detail["by"]
+        for moment in story.moments
+        if moment.name in ("cancel", "request_cancel")
+    ]
+    assert said == ["update"] * MOST_UPDATES + ["signal"]
+    script.answer(yes(register))
+    await take_back(script, CancelOrderCommand)
+    assert (await script.failed()).details[0]["details"] == why(0).model_dump()
+
+
+async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
+    """Asking again would not help: a corrected orchestrator does."""
+    async with Worker(
+        sparing, task_queue="defect", workflows=[Defect], workflow_runner=stage.RUNNER
+    ):
+        handle = await sparing.start_workflow(
+            stubs.WORKFLOW_TYPE, ORDER, id="order-wedged", task_queue="defect"
+        )
+        async with asyncio.timeout(30):
+            while (
+                await handle.describe()
+            ).raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
+                pass
+        with pytest.raises(SagaWedged) as refused:
+            await ActSender(handle, Runs(sparing, asyncio.Event())).act(
+                "request_cancel", why(1), "cancel-1"
+            )
+        await handle.terminate()
+    assert "goes on by itself once a corrected orchestrator runs" in str(refused.value)
