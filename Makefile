@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
 
-.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories \
+.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories screenshots \
 	up ps stop start restart logs shop demo audit lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## everything this project needs, into .venv
 
@@ -68,6 +68,9 @@ fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
 
 histories: install ## record the sagas that later versions must be able to replay
 	@$(BIN)/python -m tests.workflows.record
+
+screenshots: install chromium ## the pictures of the console in docs/images, of a stack of its own
+	@$(BIN)/python -m tests.system.browser.screenshots
 
 up: install ## the whole system on this machine, until Ctrl-C
 	@exec $(BIN)/python -m operations.up

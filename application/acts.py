@@ -12,12 +12,15 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.attention import WEDGED_AFTER
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
-from application.timeline import tell
 from contracts.decisions import Decision, act_of
 from contracts.ids import order_id_of
+from temporal_saga.moment import Moment
 
 BETWEEN_RUNS_SECONDS = 0.1
 """An act that comes while one run of a saga ends and another begins is told again after this."""
+
+BETWEEN_LOOKS_SECONDS = 0.1
+"""Between two looks at what became of a signal."""
 
 NO_MORE_UPDATES = "limit on the total number of distinct updates"
 """The server's words once a run has taken its last; the saga goes on in another run."""
@@ -50,7 +53,7 @@ class ActSender:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                     raise
                 if NO_MORE_UPDATES in error.message:
-                    return await self._signal(act_of(update), decision)
+                    return await self._signal(act_of(update), decision, end)
                 await asyncio.sleep(BETWEEN_RUNS_SECONDS)
         raise await self._silence()
 
@@ -74,24 +77,31 @@ class ActSender:
             if kind != ALREADY:
                 raise NotPossible(message.removeprefix("ValueError: ")) from error
 
-    async def _signal(self, act: str, decision: Decision) -> None:
-        """Send the signal, and see in the story whether it came to something.
+    async def _signal(self, act: str, decision: Decision, end: float) -> None:
+        """Send the signal, and see in the story what became of it, until `end` on the clock.
 
         Raises:
-            NotPossible: it did not.
+            NotPossible: the saga ignored it, or is wedged.
+            NotNow: no finished task has heard it by then.
         """
         async with temporal(ANSWER_LIMIT):
             await self._handle.signal(act, decision, rpc_timeout=ANSWER_LIMIT)
+        while time.monotonic() < end:
+            signal = await self._last_signal(act, [decision.model_dump()])
+            if signal is not None and signal.is_heard:
+                if signal.ignored is not None:
+                    raise NotPossible(signal.ignored or f"{act} was ignored")
+                return
+            await asyncio.sleep(BETWEEN_LOOKS_SECONDS)
+        raise await self._silence()
+
+    async def _last_signal(self, act: str, arguments: list[Any]) -> Moment | None:
+        """Return the last signal of these words; those that are not heard stand at the end."""
         run = await self._runs.find(order_id_of(self._handle.id))
-        moments = run.moments if run else ()
-        said = [decision.model_dump()]
-        heard = [
-            entry
-            for moment, entry in zip(moments, tell(moments), strict=True)
-            if (moment.kind, moment.name, moment.detail.get("arguments")) == ("decision", act, said)
-        ]
-        if heard and all(entry.kind != "decision" for entry in heard):
-            raise NotPossible(heard[-1].name)
+        for moment in reversed(run.moments if run else ()):
+            if (moment.name, moment.detail.get("arguments")) == (act, arguments):
+                return moment
+        return None
 
     async def _silence(self) -> NotNow | NotPossible:
         """Return why a saga gives no answer."""

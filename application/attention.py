@@ -1,13 +1,49 @@
 """What needs a person: why, and what can be done about it. Pure functions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
+from application.run import Run
 from contracts.ids import saga_id
+from contracts.record import Compensation
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 
 WEDGED_AFTER = 3
 """A saga whose task has failed so often that it is at this attempt is wedged; one may fail as its worker is ended."""
+
+
+def of_run(
+    order_id: str, run: Run, compensations: Sequence[Compensation] = (), *, is_left_open: bool
+) -> Attention | None:
+    """Return the need of a person that an order has by the last run of its saga, if it has any.
+
+    `compensations` as far as they are known, which say what keeps failing.
+    """
+    if is_left_open:
+        return left_open(order_id, run.closed_at, forgotten=False)
+    if run.closed_at is not None:
+        return None
+    if run.is_wedged:
+        return wedged(order_id, run.wedged_since)
+    if not run.is_stuck:
+        return None
+    failing = [c.command for c in compensations if c.state == "STUCK"]
+    trouble = "; ".join(_trouble(command, run) for command in failing)
+    paused = any(moment.detail.get("paused") for moment in run.moments)
+    return stuck(order_id, run.stuck_since, trouble or None, paused=paused)
+
+
+def _trouble(command: str, run: Run) -> str:
+    """Return what a command keeps failing with, and that somebody paused it, in one sentence."""
+    moments = [moment for moment in run.moments if moment.command == command]
+    errors = [moment.detail["error"] for moment in moments if "error" in moment.detail]
+    errors = errors or [r.trouble for r in run.memo.retriables if f"{r.command}Command" == command]
+    pause = (
+        moments[-1].detail.get("message") if moments and moments[-1].detail.get("paused") else None
+    )
+    error = f": {errors[-1]}" if errors else ""
+    return f"{command} keeps failing{error}{f'; it is {pause}' if pause else ''}"
 
 
 def stuck(

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from contracts.acts import Act
 from contracts.text import shortened
 
 MOST_OF_A_NAME = 60
@@ -40,6 +41,11 @@ class Caller:
     def acts_for(self, customer_id: str | None) -> bool:
         """Tell whether this caller may see and order what is this customer's."""
         return self.customer_id in (None, customer_id)
+
+    def may(self, act: Act) -> bool:
+        """Tell whether the token allows an act; customers may cancel what they may order."""
+        is_own = self.customer_id is not None and act is Act.CANCEL
+        return Scope.OPERATE in self.scopes or (is_own and Scope.WRITE in self.scopes)
 
     def signed(self, name: str) -> str:
         """Return the name that a decision is recorded under.

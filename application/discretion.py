@@ -40,6 +40,7 @@ def for_customer(order: Shown) -> Shown:
     if isinstance(order, OrderView):
         entries = map(entry_for_customer, order.timeline)
         fields["refund"] = order.refund and _refund(order.refund, order.compensations)
+        fields["acts"] = tuple(act for act in order.acts if act.refusal is None)
         fields["timeline"] = tuple(entry for entry in entries if entry is not None)
     return order.model_copy(update=fields)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
 
-from application.order_view import Run
+from application.run import Run
 from contracts.states import SagaState
 from contracts.views import Attention, AttentionCause
 

@@ -7,9 +7,11 @@ from heapq import merge
 
 from application.discretion import for_customer
 from application.errors import Busy, NotNow
+from application.listed_order import entry_to_come, listed
 from application.needs import Need
 from application.order_query import ListQuery
-from application.order_view import STATUS, Run, entry_to_come, listed
+from application.order_view import STATUS
+from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
 from application.visibility import Visibility, in_state
 from application.watch import Watch

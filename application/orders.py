@@ -23,16 +23,17 @@ from application.errors import (
 from application.links import OrderLinks
 from application.order_list import OrderLists
 from application.order_query import ListQuery
-from application.order_view import Run, view_of_closed, view_of_record, view_of_run
+from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement
 from application.prices import PriceRule
+from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
-from application.timeline import Teller
+from application.timeline import entry_of
 from application.visibility import Visibility
 from application.watch import Watch
 from contracts.base import digest
-from contracts.decisions import Decision
+from contracts.decisions import Decision, StepEvidence
 from contracts.ids import saga_id
 from contracts.placing import PlaceOrder
 from contracts.states import CLOSED, OrderStatus
@@ -105,6 +106,8 @@ class Orders:
             NotNow: Temporal is away, and the order is not closed.
         """
         view = await self._view(order_id, caller)
+        acts = tuple(act for act in view.acts if caller.may(act.act))
+        view = view.model_copy(update={"acts": acts})
         return view if caller.customer_id is None else for_customer(view)
 
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
@@ -123,7 +126,7 @@ class Orders:
             raise NotFound.of(f"order {order_id}")
         if run is not None and run.order.fingerprint() == recorded.fingerprint:
             return view_of_closed(recorded.record, run, links)
-        return view_of_record(recorded.record, recorded.moves, links)
+        return view_of_record(recorded, links)
 
     async def _run_of_closed(self, order_id: str, caller: Caller) -> Run | None:
         """Return the last run of a closed order; None also while Temporal is away."""
@@ -151,9 +154,8 @@ class Orders:
         Raises:
             NotNow: Temporal is away.
         """
-        teller = Teller()
         async for place, moment in self._runs.follow(order_id):
-            entry = teller.tell(moment)
+            entry = entry_of(moment)
             visible = entry if caller.customer_id is None else entry_for_customer(entry)
             if visible is not None:
                 yield place, visible
@@ -184,6 +186,9 @@ class Orders:
         if caller.customer_id is not None and await self.run(order_id, caller) is None:
             raise await self._too_late(order_id, caller)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
+        if isinstance(decision, StepEvidence):
+            attempts = await self._runs.tries_at(order_id, decision.step)
+            decision = decision.model_copy(update={"attempts": attempts})
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
             await ActSender(handle, self._runs).act(update, decision, update_id)

@@ -7,7 +7,7 @@ from contracts.money import money
 from contracts.record import Compensation, OrderRecord
 from contracts.states import SagaState, StateMove
 from contracts.views import Refund
-from temporal_saga.history import Moment
+from temporal_saga.moment import Moment
 
 PAYMENT = "ProcessPayment"
 

@@ -1,38 +1,34 @@
 """Reading one saga's runs from Temporal, with its history."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from temporalio.api.common.v1 import Payload, WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.attention import WEDGED_AFTER
 from application.broadcast import Shared
-from application.chain import Before, Chain, Piece
+from application.chain import Before, Chain
 from application.errors import Away, Busy, NotAllowed
-from application.order_view import Run
+from application.payloads import decoder
+from application.run import Run
+from application.run_history import RunHistory
 from contracts.ids import saga_id
-from contracts.states import SagaState
 from temporal_saga.access import refusal
-from temporal_saga.history import Moment, tries
+from temporal_saga.history import memo_of
+from temporal_saga.moment import Moment
+from temporal_saga.tries import tries_under_way
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
 
 ADDITION_LIMIT = timedelta(seconds=2)
 """What the order service can answer is held up by what Temporal adds no longer than this."""
-
-LAST_EVENTS = 200
-"""So many of a saga's last events are looked at for when it said that it needs a person."""
-
-JSON = frozenset({b"json/plain", b"binary/null"})
-UNREADABLE = {"unreadable": True}
 
 AWAY = frozenset(
     {
@@ -49,6 +45,7 @@ class Runs:
     def __init__(self, client: Client, stopping: asyncio.Event) -> None:
         """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
         self._client = client
+        self._decode = decoder(client)
         self._stopping = stopping
         self._stories = Shared(self._story)
 
@@ -134,62 +131,49 @@ class Runs:
         description = await self.describe(order_id)
         return None if description is None else _wedged_since(description)
 
-    async def stuck_since(self, order_id: str) -> datetime | None:
-        """Return when an order's saga said that it needs a person; None when its last events do not tell.
+    async def tries_at(self, order_id: str, step: str) -> int | None:
+        """Return how many tries of what is stuck at a step the server has begun in this round.
+
+        None when it tries nothing of that step.
 
         Raises:
             NotNow: Temporal is away.
         """
-        request = GetWorkflowExecutionHistoryReverseRequest(
-            namespace=self._client.namespace,
-            execution=WorkflowExecution(workflow_id=saga_id(order_id)),
-            maximum_page_size=LAST_EVENTS,
-        )
-        try:
-            async with temporal(ANSWER_LIMIT):
-                ask = self._client.workflow_service.get_workflow_execution_history_reverse
-                answer = await ask(request, retry=True, timeout=ANSWER_LIMIT)
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        return _stuck_since(reversed(answer.history.events))
+        description = await self.describe(order_id)
+        if description is None:
+            return None
+        retriables = self._run(description).memo.retriables
+        commands = {retriable.command for retriable in retriables if retriable.step == step}
+        tries = tries_under_way(description.raw_description).values()
+        return sum(trying.attempt for trying in tries if trying.command in commands) or None
 
-    def _read(self, description: WorkflowExecutionDescription, last: Piece, before: Before) -> Run:
-        events = last.events
-        start = events[0].workflow_execution_started_event_attributes
+    def _read(
+        self, description: WorkflowExecutionDescription, last: RunHistory, before: Before
+    ) -> Run:
+        start = last.first[0].workflow_execution_started_event_attributes
         given = start.input.payloads[:-1] if before.started_at else start.input.payloads
-        closing = events[
-            -1
-        ].workflow_execution_failed_event_attributes.failure.application_failure_info.details
-        running = description.status == WorkflowExecutionStatus.RUNNING
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
-        moments = [
-            moment
-            for _, moment in [
-                *before.moments,
-                *chain.moments(last, tries(description.raw_description)),
-            ]
-        ]
-        return Run(
+        under_way = tries_under_way(description.raw_description)
+        placed = [*before.moments, *chain.last_moments(last, under_way)]
+        return replace(
+            self._run(description),
             started_at=before.started_at or description.start_time,
-            closed_at=None if running else description.close_time,
-            attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=moments,
+            moments=[moment for _, moment in placed],
             given=self._decode(given[0]) if len(given) == 1 else None,
-            failure=self._decode(closing.payloads[0]) if closing.payloads else before.failure,
-            stuck_since=_stuck_since(events) or _stuck_before(moments),
+        )
+
+    def _run(self, description: WorkflowExecutionDescription) -> Run:
+        """Return a run as it is described, without its story."""
+        is_open = description.status == WorkflowExecutionStatus.RUNNING
+        return Run(
+            started_at=description.start_time,
+            closed_at=None if is_open else description.close_time,
+            attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
+            moments=(),
+            given=None,
+            memo=memo_of(description.raw_description.workflow_execution_info.memo, self._decode),
             wedged_since=_wedged_since(description),
         )
-
-    def _decode(self, payload: Payload) -> Any:
-        """Return a payload's JSON value; of one that has none, or cannot be read, that it is so."""
-        if payload.metadata.get("encoding") not in JSON:
-            return UNREADABLE
-        try:
-            return self._client.data_converter.payload_converter.from_payload(payload)
-        except Exception:  # noqa: BLE001  # anybody may have sent it, and a converter may raise anything
-            return UNREADABLE
 
 
 async def _next(
@@ -239,24 +223,4 @@ def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
     if task.attempt < WEDGED_AFTER:
         return None
     since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
-    return since
-
-
-def _stuck_before(moments: Iterable[Moment]) -> datetime | None:
-    """Return when a saga got stuck, as its story tells: a run that takes up where another stood does not say it again."""
-    since = None
-    for moment in moments:
-        if moment.kind == "state":
-            since = moment.at if moment.name == SagaState.ROLLBACK_STUCK else None
-    return since
-
-
-def _stuck_since(events: Iterable[HistoryEvent]) -> datetime | None:
-    """Return when a saga said last that it needs a person, as far as these events tell, oldest first; None when it does not."""
-    since = None
-    for event in events:
-        said = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
-        if "NeedsAttention" in said:
-            needs = said["NeedsAttention"].data == b"true"
-            since = event.event_time.ToDatetime(tzinfo=UTC) if needs else None
     return since

@@ -16,12 +16,15 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.order_view import Run
+from application.payloads import decoder
+from application.run import Run
 from application.runs import temporal
 from application.shared_answers import SharedAnswers
 from contracts.ids import order_id_of
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
+from temporal_saga.history import memo_of
+from temporal_saga.last_run import last_runs
 
 FRESH_SECONDS = 1
 """One question is asked once in so long, however many want to know; visibility lags as much
@@ -37,7 +40,6 @@ PAGE_SIZE = 1_000
 MOST_RUNS = 10_000
 """So many runs are read in answer to one question at most."""
 
-STILL_OPEN = datetime.max.replace(tzinfo=UTC)
 RUNNING = "Running"
 
 T = TypeVar("T")
@@ -65,6 +67,7 @@ class Visibility:
     def __init__(self, client: Client) -> None:
         """Ask Temporal through `client`."""
         self._client = client
+        self._decode = decoder(client)
         self._answers = SharedAnswers()
 
     async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
@@ -84,16 +87,12 @@ class Visibility:
             complete = True
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
                 found.extend(
-                    (order_id, _from_visibility(info))
-                    for info in page
-                    if (order_id := _order_id(info))
+                    (order_id, self._run(info)) for info in page if (order_id := _order_id(info))
                 )
                 complete = len(found) < most
                 if not complete:
                     break
-            # An order's runs follow one another, so the last one is the last to close.
-            found.sort(key=lambda run: run[1].closed_at or STILL_OPEN)
-            return SagaRuns(dict(found), complete)
+            return SagaRuns(last_runs(found, lambda run: run.closed_at), complete)
 
         return await self._once(f"runs {which}", limit, read)
 
@@ -135,6 +134,20 @@ class Visibility:
             return {json.loads(group.group_values[0].data): group.count for group in answer.groups}
 
         return await self._once(f"count {which}", limit, read, fresh_seconds)
+
+    def _run(self, info: WorkflowExecutionInfo) -> Run:
+        """Return what visibility tells of a run."""
+        attributes = info.search_attributes.indexed_fields
+        return Run(
+            started_at=_time(info.start_time),
+            closed_at=_time(info.close_time) if info.HasField("close_time") else None,
+            attributes={
+                name: json.loads(value.data) for name, value in attributes.items() if value.data
+            },
+            moments=(),
+            given=None,
+            memo=memo_of(info.memo, self._decode),
+        )
 
     async def _pages(self, which: str, give_up: float) -> Any:
         request = ListWorkflowExecutionsRequest(
@@ -204,20 +217,6 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
 
 def _of_sagas(which: str) -> str:
     return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
-
-
-def _from_visibility(info: WorkflowExecutionInfo) -> Run:
-    """Return what visibility tells of a run."""
-    attributes = info.search_attributes.indexed_fields
-    return Run(
-        started_at=_time(info.start_time),
-        closed_at=_time(info.close_time) if info.HasField("close_time") else None,
-        attributes={
-            name: json.loads(value.data) for name, value in attributes.items() if value.data
-        },
-        moments=(),
-        given=None,
-    )
 
 
 def _time(timestamp: Any) -> datetime:

@@ -18,7 +18,7 @@ from temporalio.client import WorkflowExecutionStatus
 from application.attention import left_open, stuck, wedged
 from application.errors import Away, Busy
 from application.needs import Need, Needs
-from application.order_view import Run
+from application.run import Run
 from application.runs import Runs, temporal
 from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
@@ -75,8 +75,8 @@ class Watch:
         self._again_at = 0.0
         self._doubts: dict[str, Attention] = {}
         """Orders that visibility says nothing of, and whose runs say that they were left open."""
-        self._times: dict[tuple[str, AttentionCause], datetime | None] = {}
-        """Since when orders need a person, for as long as they do."""
+        self._times: dict[str, datetime | None] = {}
+        """By order: since when its saga is wedged, for as long as it is."""
 
     async def needs(self) -> Needs:
         """Return which orders need a person, by a look now, or the last one where that takes long.
@@ -114,7 +114,7 @@ class Watch:
         left_ones = await self._left_open(ended_ones.by_order)
         needs = {
             **{
-                order_id: Need(stuck(order_id), run)
+                order_id: Need(stuck(order_id, run.stuck_since), run)
                 for order_id, run in stuck_ones.by_order.items()
             },
             **{
@@ -200,31 +200,22 @@ class Watch:
         return left_open(order_id, description.close_time, forgotten=False)
 
     async def _since(self, needs: Mapping[str, Need]) -> dict[str, Need]:
-        """Return needs with the times since when, which visibility does not tell.
+        """Return needs with since when sagas are wedged, which visibility does not tell.
 
         Each time is asked for once.
         """
         turns = asyncio.Semaphore(AT_ONCE)
-        ask_for = {
-            AttentionCause.STUCK: self._runs.stuck_since,
-            AttentionCause.WEDGED: self._runs.wedged_since,
-        }
 
-        async def ask(
-            order_id: str, cause: AttentionCause
-        ) -> tuple[tuple[str, AttentionCause], datetime | None]:
+        async def ask(order_id: str) -> tuple[str, datetime | None]:
             async with turns:
-                return (order_id, cause), await ask_for[cause](order_id)
+                return order_id, await self._runs.wedged_since(order_id)
 
-        missing = [
-            (order_id, need.attention.cause)
+        wedged_ones = [
+            order_id
             for order_id, need in needs.items()
-            if need.attention.cause in ask_for
+            if need.attention.cause is AttentionCause.WEDGED
         ]
-        new = [key for key in missing if key not in self._times][:MOST_IN_DOUBT]
-        known = self._times | dict(await asyncio.gather(*(ask(*key) for key in new)))
-        self._times = {key: known[key] for key in missing if key in known}
-        return {
-            order_id: need.since(self._times.get((order_id, need.attention.cause)))
-            for order_id, need in needs.items()
-        }
+        new = [order_id for order_id in wedged_ones if order_id not in self._times]
+        known = self._times | dict(await asyncio.gather(*map(ask, new[:MOST_IN_DOUBT])))
+        self._times = {order_id: known[order_id] for order_id in wedged_ones if order_id in known}
+        return {order_id: need.since(self._times.get(order_id)) for order_id, need in needs.items()}

@@ -53,6 +53,6 @@ def explain(error: ValidationError) -> str:
                 f"Kubernetes sets it for a service called {service}, and means the service: "
                 "call it otherwise, or set enableServiceLinks: false for this pod"
             )
-        shown = PASSWORD.sub("//…@", value)
-        sentences.append(f"{name}={shown} is invalid: {message}" if name else message)
+        masked_value = PASSWORD.sub("//…@", value)
+        sentences.append(f"{name}={masked_value} is invalid: {message}" if name else message)
     return "; ".join(sentences)

@@ -1,46 +1,20 @@
 """Every setting: its environment variable is its name in capitals."""
 
-import sys
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import Literal, Self, cast
 
-from pydantic import Field, SecretStr, create_model, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from config.authentication import problems
-from config.temporal import is_on_this_machine, temporal_address
+from config.databases import DatabaseSettings
 from config.values import LOOPBACK, Hosts, Networks, Origins, RateLimit, WebAddress
-from contracts.steps import PARTICIPANTS
-from temporal_saga.database import check_url
 from temporal_saga.policy import Policy
-
-if TYPE_CHECKING:
-    DatabaseSettings = BaseSettings
-else:
-    DatabaseSettings = create_model(
-        "DatabaseSettings",
-        __base__=BaseSettings,
-        **{
-            f"{name}_database_url": (
-                str,
-                Field(
-                    default="",
-                    description=f"the {name} service's database; SQLite in data_dir when empty",
-                ),
-            )
-            for name in PARTICIPANTS
-        },
-    )
-    """Each participant's database URL; read by `Settings.database_url`."""
 
 
 class Settings(DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
-    model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
-
-    data_dir: Path = Field(default=Path("var"), description="where databases and logs live")
     shop: Literal["sample", "none"] = Field(
         default="sample", description="what `make up` fills an empty shop with"
     )
@@ -167,16 +141,6 @@ class Settings(DatabaseSettings):
             )
         return self
 
-    @model_validator(mode="after")
-    def _only_databases_that_we_can_open(self) -> Self:
-        for participant in PARTICIPANTS:
-            try:
-                check_url(self.database_url(participant))
-            except ValueError as error:
-                variable = f"{participant.upper()}_DATABASE_URL"
-                raise ValueError(f"{variable} is invalid: {error}") from None
-        return self
-
     @property
     def authenticated(self) -> bool:
         """Whether callers must bring a token."""
@@ -210,29 +174,6 @@ class Settings(DatabaseSettings):
     def web_ui_url(self) -> str:
         """Where people reach the Temporal Web UI."""
         return self.temporal_ui_url or f"http://localhost:{self.temporal_ui_port}"
-
-    def database_url(self, participant: str) -> str:
-        """Return the URL of the database that `participant` (order, payment or stock) owns."""
-        url: str = getattr(self, f"{participant}_database_url")
-        return url or f"sqlite:///{self.data_dir.absolute()}/{participant}.db"
-
-    def shared_database_url(self, participant: str) -> str:
-        """Return that URL for a process that serves from it, as others on other machines may do.
-
-        Raises:
-            SystemExit: Temporal is on another machine and no URL is set: the workers there would
-                not serve from a SQLite file of this machine.
-        """
-        address = temporal_address()
-        variable = f"{participant.upper()}_DATABASE_URL"
-        if not getattr(self, variable.lower()) and not is_on_this_machine(address):
-            sys.exit(
-                f"cannot start: {variable} must be set where Temporal is on another machine "
-                f"(TEMPORAL_ADDRESS={address}): workers of {participant} elsewhere would not serve "
-                "from a file in DATA_DIR of this machine. If all of them are here and a file is "
-                f"meant, name it: {variable}=sqlite:////path/{participant}.db"
-            )
-        return self.database_url(participant)
 
 
 class EphemeralStackSettings(Settings):

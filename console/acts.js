@@ -1,72 +1,74 @@
 /**
- * What a person may do to an order, as far as it makes sense now: each a small form that says who and why.
+ * What a person may do to an order, as the API says: each a small form that says who and why.
  */
 import { NO_ANSWER, orderPath, post } from "./api.js";
-import { FINDS_OUT, stuckSteps, troubleAt } from "./course.js";
-import { el, quoted } from "./dom.js";
+import { FINDS_OUT, troubleAt } from "./course.js";
+import { el, quoted, show } from "./dom.js";
 
 const BY = "order-saga-by";
-const BEFORE_PIVOT = ["PENDING", "AWAITING_REVIEW", "PAYMENT_COMPLETED"];
-const CLOSES_THE_RECORD = ["CancelOrder", "ConfirmOrder"];
 
-/** Return the acts that the API would take of an order as it stands. */
-function actsOf(view) {
-  if (view.closed_at || view.attention?.cause === "LEFT_OPEN") return []; // nobody would hear of them
-  const asked = view.timeline.some((entry) => entry.kind === "decision" && entry.name === "cancel");
-  const troubles = stuckSteps(view).map((step) => ({ step, ...troubleAt(step, view) }));
-  const stops = asked || troubles.some(({ command }) => command === FINDS_OUT);
-  return [
-    ...(view.state === "AWAITING_REVIEW" && !stops ? REVIEW : []),
-    ...troubles.flatMap(stuckActs),
-    ...(BEFORE_PIVOT.includes(view.state) && !stops ? [CANCEL] : []),
-  ];
-}
-
-const REVIEW = [
-  { path: "approve", title: "Approve", hint: "The order goes on to payment.", taken: "Approved: the order goes on." },
-  { path: "reject", title: "Reject", hint: "The order is rolled back, for good.", taken: "Rejected: the order is rolled back.", hard: true },
-];
-
-const CANCEL = {
-  path: "cancel",
-  title: "Cancel the order",
-  hint: "What was done is taken back, as soon as the step under way has ended.",
-  taken: "Cancelled: the order is rolled back once the step under way has ended.",
-  hard: true,
-};
-
-function stuckActs({ step, command, participant, settledBy }) {
-  const retry = {
-    path: `steps/${encodeURIComponent(step)}/retry`,
+/** By act, in words: its title, what comes of it, and what is said once it is taken. */
+const WORDS = {
+  approve: () => ({
+    title: "Approve",
+    hint: "The order goes on to payment.",
+    taken: "Approved: the order goes on.",
+  }),
+  reject: () => ({
+    title: "Reject",
+    hint: "The order is rolled back, for good.",
+    taken: "Rejected: the order is rolled back.",
+    hard: true,
+  }),
+  cancel: () => ({
+    title: "Cancel the order",
+    hint: "What was done is taken back, as soon as the step under way has ended.",
+    taken: "Cancelled: the order is rolled back once the step under way has ended.",
+    hard: true,
+  }),
+  retry: ({ command }) => ({
     title: `Retry ${command} now`,
     hint: `It is tried again anyway; this does not wait for the next try of ${command}.`,
     taken: `${command} is tried again now.`,
-  };
-  const settle = {
-    path: `steps/${encodeURIComponent(step)}/settle`,
+  }),
+  settle: ({ command, participant }) => ({
     title: `Settle ${command} by hand`,
     hint: `By your word ${settling(command)}. A try under way may still land: look at the books of ${participant} first.`,
     taken: command === FINDS_OUT ? ROLLS_BACK : `Settled: ${command} counts as put right by hand, in your name.`,
-    evidence: true,
     hard: true,
-  };
-  return settledBy ? [retry] : [retry, settle];
-}
+  }),
+};
 
 const ROLLS_BACK = "Settled: by your word no earlier run completed the order, and it is rolled back.";
 
 /** Return what a person says by settling a command, and what comes of it. */
 function settling(command) {
-  if (command === FINDS_OUT) {
-    return (
-      "no earlier run completed the order: everything is refunded, restored and cancelled, " +
-      `${command} is not asked any more, and the order's record names you for ever`
-    );
+  return command === FINDS_OUT
+    ? "no earlier run completed the order: everything is refunded, restored and cancelled, " +
+        `${command} is not asked any more, and the order's record names you for ever`
+    : `${command} counts as put right: nothing is paid or moved, and the order's record names you for ever; ` +
+        "what closes that record is sent on with your word in it";
+}
+
+/** Return the acts of an order in words, in the order in which they are offered. */
+function inForms(view) {
+  const acts = view.acts.map((act) => ({
+    ...act,
+    ...WORDS[act.act](act.step === null ? {} : troubleAt(act.step, view)),
+    path: act.step === null ? act.act : `steps/${encodeURIComponent(act.step)}/${act.act}`,
+  }));
+  return acts.sort((one, other) => RANK.indexOf(one.act) - RANK.indexOf(other.act));
+}
+
+const RANK = ["approve", "reject", "retry", "settle", "cancel"];
+
+/** Return in sentences why some acts are not possible; of those for the same reason in one. */
+function refusalsOf(acts) {
+  const reasons = new Map();
+  for (const { title, refusal } of acts) {
+    if (refusal !== null) reasons.set(refusal, [...(reasons.get(refusal) ?? []), title]);
   }
-  const fate = CLOSES_THE_RECORD.includes(command)
-    ? "it is sent on until the order's record has your word in it"
-    : "nothing is paid or moved, it is not tried any more, and the order's record names you for ever";
-  return `${command} counts as put right: ${fate}`;
+  return [...reasons].map(([reason, titles]) => ({ reason, titles: titles.join(", ") }));
 }
 
 /** The acts of one order, shown in `section`. */
@@ -81,31 +83,34 @@ export class Acts {
     this.changed = changed;
     this.forms = new Map();
     this.list = el("div.acts");
+    this.refusals = el("ul.not-possible");
     this.taken = el("p.taken", { role: "status" });
     this.takenIn = null;
     this.section = section;
-    section.append(el("h2", {}, "Act"), this.list, this.taken);
+    section.append(el("h2", {}, "Act"), this.list, this.taken, this.refusals);
   }
 
-  /** Offer what makes sense now. A form in which somebody has begun to write stays, and says that it is too late. */
+  /** Offer what is possible, and say why the rest is not. A form in which somebody has begun to write stays. */
   offer(view) {
-    const acts = actsOf(view);
-    const offered = new Set(acts.map((act) => act.title)); // of one step, one command after another may be stuck
+    const acts = inForms(view);
+    const possible = acts.filter((act) => act.refusal === null);
+    const offered = new Set(possible.map((act) => act.title)); // of one step, one command after another may be stuck
     for (const [title, form] of this.forms) {
       form.late.textContent = offered.has(title) ? "" : `Not offered any more: the order is ${view.state}.`;
       if (offered.has(title) || form.begun()) continue;
       form.node.remove();
       this.forms.delete(title);
     }
-    for (const act of acts) {
+    for (const act of possible) {
       if (this.forms.has(act.title)) continue;
       const form = actForm(act, (said, done) => this.send(act, said, done));
       form.node.addEventListener("toggle", () => form.node.open && this.tell(""));
       this.forms.set(act.title, form);
       this.list.append(form.node);
     }
+    show(this.refusals, refusalsOf(acts), ({ titles, reason }) => el("li", {}, `${titles}: `, quoted(reason), "."));
     if (view.state !== this.takenIn) this.tell("");
-    this.section.hidden = this.forms.size === 0 && this.taken.textContent === "";
+    this.section.hidden = this.forms.size === 0 && acts.length === 0 && this.taken.textContent === "";
   }
 
   /** Tell that an act was taken, until the order has moved on or another act is begun. */
@@ -123,24 +128,30 @@ export class Acts {
   }
 }
 
+/** By field of an act's body: the element that takes it. */
+const FIELDS = {
+  by: ["input", { maxlength: 200, placeholder: "your name" }],
+  reason: ["textarea", { maxlength: 1000, rows: 2 }],
+  evidence: ["textarea", { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" }],
+};
+
 function actForm(act, send) {
   const prefix = `act-${act.title.replaceAll(" ", "-")}`;
-  const field = (name, kind, given) => {
+  const inputs = new Map();
+  const labels = act.fields.flatMap((name) => {
+    const [kind, given] = FIELDS[name] ?? ["input", {}];
     const input = el(kind, { id: `${prefix}-${name}`, name, required: true, autocomplete: "off", ...given });
+    inputs.set(name, input);
     return [el("label", { for: input.id }, name[0].toUpperCase() + name.slice(1)), input];
-  };
-  const by = field("by", "input", { maxlength: 200, placeholder: "your name" });
-  const reason = field("reason", "textarea", { maxlength: 1000, rows: 2 });
-  const evidence = act.evidence
-    ? field("evidence", "textarea", { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" })
-    : [];
+  });
+  const written = act.fields.filter((name) => name !== "by").map((name) => inputs.get(name));
   const button = el(act.hard ? "button.main.hard" : "button.main", {}, act.title);
   const answer = el("p.answer", { role: "alert" });
   const late = el("p.late", { role: "status" });
-  const form = el("form", {}, el("p.hint", {}, act.hint), ...by, ...reason, ...evidence, late, el("div.row", {}, button), answer);
+  const form = el("form", {}, el("p.hint", {}, act.hint), ...labels, late, el("div.row", {}, button), answer);
   const node = el("details.act", { name: "act", "data-act": act.path }, el("summary", {}, act.title), form);
 
-  node.addEventListener("toggle", () => (by[1].value ||= localStorage.getItem(BY) ?? ""));
+  node.addEventListener("toggle", () => (inputs.get("by").value ||= localStorage.getItem(BY) ?? ""));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const said = Object.fromEntries(new FormData(form));
@@ -149,7 +160,7 @@ function actForm(act, send) {
     answer.textContent = "Sending …";
     try {
       await send(said, () => {
-        for (const [, input] of [reason, evidence]) if (input) input.value = "";
+        for (const input of written) input.value = "";
         answer.textContent = "";
         node.open = false;
       });
@@ -159,7 +170,7 @@ function actForm(act, send) {
       button.disabled = false;
     }
   });
-  const begun = () => [reason, evidence].some(([, input]) => input?.value);
+  const begun = () => written.some((input) => input.value);
   return { node, late, begun };
 }
 

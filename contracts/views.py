@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, computed_field, model_validator
 
+from contracts.acts import Act
 from contracts.base import Contract
 from contracts.prose import FOR_CUSTOMERS
 from contracts.record import Failure, OrderEntry, OrderRecord
@@ -97,6 +98,18 @@ class Refund(Contract):
     message: str
 
 
+class ActView(Contract):
+    """An act on one order, as the order stands: `POST /orders/{id}/{act}`, or `…/steps/{step}/{act}`.
+
+    `refusal` is the sentence by which the saga would refuse it now, null when it would take it.
+    """
+
+    act: Act
+    step: str | None = Field(description="the stuck step that it is about; null of the whole order")
+    fields: tuple[str, ...] = Field(description="what its body needs, by name")
+    refusal: str | None
+
+
 class OrderView(OrderRecord):
     """An order as people see it: its record, its story so far, and where to look further."""
 
@@ -104,6 +117,10 @@ class OrderView(OrderRecord):
     attention: Attention | None = None
     refund: Refund | None = Field(
         default=None, description="of an order that failed: that its money is back, and when"
+    )
+    acts: tuple[ActView, ...] = Field(
+        default=(),
+        description="what the caller may do to it, and why not now; empty when no saga of it runs",
     )
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links

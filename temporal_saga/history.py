@@ -1,83 +1,42 @@
 """The story of a saga in business words, projected from its workflow's history.
 
-A pure function of what Temporal recorded: it needs no worker, and tells the same while the saga runs as afterwards.
-Activities are commands, their results events that carry their own name in `event`, and a search attribute holds the state.
+A pure function of what Temporal recorded: it needs no worker, and says the same while the saga runs
+as afterwards. Activities are commands, their results events that carry their own name in `event`,
+and a search attribute holds the state. What became of a signal the saga itself says in its memo.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import UTC
+from typing import Any
 
-from temporalio.api.common.v1 import Payload, SearchAttributes
+from temporalio.api.common.v1 import Memo, Payload, SearchAttributes
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
-from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflow.v1 import PendingActivityInfo
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
-from temporal_saga.trouble import in_words
+from temporal_saga.memo import MEMO_KEY, SagaMemo
+from temporal_saga.moment import Kind, Moment
+from temporal_saga.signals import Signals
+from temporal_saga.tries import Try, error_of, first_cause
 
 RESET = "reset from outside"
-"""What is told where an operator reset the workflow."""
+"""The note where an operator reset the workflow."""
 
 RESET_CAUSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
-Kind = Literal["state", "command", "event", "decision", "note"]
 Decode = Callable[[Payload], Any]
 IsEvent = Callable[[str, Any], bool]
-Told = Iterator[tuple[Kind, str, dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One entry of the story, `at` in UTC.
-
-    An answer names its `command`, and `attempt` is how many tries that took; of a command, it is the number of the try under way.
-    `sent` is the number of the event by which the command was sent: it tells one that was sent again from the one before.
-    """
-
-    at: datetime
-    kind: Kind
-    name: str
-    participant: str | None = None
-    command: str | None = None
-    attempt: int | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
-    sent: int | None = None
-
-
-@dataclass(frozen=True)
-class Try:
-    """A try under way, as describe knows it: its number, what the one before ended with, and who paused it and why, if so."""
-
-    attempt: int
-    error: str | None = None
-    paused: str | None = None
-
-
-def tries(description: DescribeWorkflowExecutionResponse) -> dict[str, Try]:
-    """Return the tries under way by activity id: the history tells of a try only once its activity has ended."""
-    return {
-        pending.activity_id: Try(
-            pending.attempt,
-            _error(pending.last_failure) if pending.HasField("last_failure") else None,
-            _paused(pending) if pending.paused else None,
-        )
-        for pending in description.pending_activities
-    }
-
-
-def _paused(pending: PendingActivityInfo) -> str:
-    """Return that an operator paused a command, and why, and under which id it goes on when unpaused."""
-    manual = pending.pause_info.manual
-    why = f": {manual.reason}" if manual.reason else ""
-    return f"paused by {manual.identity or 'an operator'}{why} (activity {pending.activity_id})"
 
 
 def names_itself(_command: str, answer: Any) -> bool:
     """Tell whether an answer, to whatever command, looks like an event."""
     return isinstance(answer, dict) and "event" in answer
+
+
+def memo_of(memo: Memo, decode: Decode) -> SagaMemo:
+    """Return what a saga has decided, from a workflow's memo as describe, a list or history has it."""
+    return SagaMemo.of(
+        {name: decode(memo.fields[name]) for name in memo.fields if name == MEMO_KEY}
+    )
 
 
 def project(
@@ -88,21 +47,27 @@ def project(
     under_way: Mapping[str, Try] | None = None,
     state_attribute: str = "SagaState",
 ) -> list[Moment]:
-    """Return the story that a history tells, oldest first.
+    """Return the story that a history tells, oldest first; at its end signals not heard yet.
 
     Args:
         history: the workflow's events, from the first one.
-        decode: turns a payload into a JSON value; what it cannot read it may answer with any JSON value of its own.
-        is_event: tells whether an answer is an event of a command, as the saga reads it; the outcome is unknown otherwise.
-        under_way: the `tries` of a workflow that is open.
+        decode: turns a payload into a JSON value; of what it cannot read, into any other.
+        is_event: tells whether an answer is an event of a command, as the saga reads it; the
+            outcome is unknown otherwise.
+        under_way: the tries under way by activity id, of a workflow that is open.
         state_attribute: the search attribute whose values are the saga's states.
     """
     reader = Reader(decode, is_event=is_event, under_way=under_way, state_attribute=state_attribute)
-    return [moment for event in history for moment in reader.read(event)]
+    moments = [moment for event in history for moment in reader.read(event)]
+    return [*moments, *reader.signals.unheard()]
 
 
 class Reader:
-    """Reads events in order, as they come, and remembers which command each answer belongs to."""
+    """Reads a run's events in order, as they come.
+
+    It remembers which command each answer belongs to, and in `signals` those that wait for the
+    memo that says what became of them.
+    """
 
     def __init__(
         self,
@@ -113,6 +78,7 @@ class Reader:
         state_attribute: str = "SagaState",
     ) -> None:
         """Begin at the first event; for the arguments see `project`."""
+        self.signals = Signals()
         self._decode = decode
         self._is_event = is_event
         self._under_way = under_way or {}
@@ -124,34 +90,53 @@ class Reader:
 
     def read(self, event: HistoryEvent) -> Iterator[Moment]:
         """Yield what one event says about the business; most say nothing."""
-        name = event.WhichOneof("attributes")
-        tell = getattr(self, f"_{(name or '').removesuffix('_event_attributes')}", None)
-        if name is None or tell is None:
-            return
-        attributes = getattr(event, name)
+        name = event.WhichOneof("attributes") or ""
+        read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
+        if read is not None:
+            yield from read(getattr(event, name), event)
+
+    def _moment(
+        self, event: HistoryEvent, kind: Kind, name: str, detail: dict[str, Any] | None = None
+    ) -> Moment:
+        """Return a moment of an event, with the command that the event is about, if it is."""
+        attributes = getattr(event, event.WhichOneof("attributes") or "")
         scheduled = getattr(attributes, "scheduled_event_id", event.event_id)
-        for kind, what, detail in tell(attributes, event):
-            at = event.event_time.ToDatetime(tzinfo=UTC)
-            who, command, attempt = (
-                self._participant.get(scheduled),
-                self._command.get(scheduled),
-                self._attempt.get(scheduled),
-            )
-            yield Moment(
-                at, kind, what, who, command, attempt, detail, scheduled if command else None
-            )
+        command = self._command.get(scheduled)
+        return Moment(
+            event.event_time.ToDatetime(tzinfo=UTC),
+            kind,
+            name,
+            self._participant.get(scheduled),
+            command,
+            self._attempt.get(scheduled),
+            detail or {},
+            scheduled if command else None,
+        )
 
-    def _workflow_execution_started(self, started: Any, _event: HistoryEvent) -> Told:
-        yield from self._state(started.search_attributes)
+    def _workflow_execution_started(self, started: Any, event: HistoryEvent) -> Iterator[Moment]:
+        yield from self._memo(started.memo)
+        yield from self._state(started.search_attributes, event)
 
-    def _upsert_workflow_search_attributes(self, upsert: Any, _event: HistoryEvent) -> Told:
-        yield from self._state(upsert.search_attributes)
+    def _upsert_workflow_search_attributes(
+        self, upsert: Any, event: HistoryEvent
+    ) -> Iterator[Moment]:
+        yield from self._state(upsert.search_attributes, event)
 
-    def _state(self, attributes: SearchAttributes) -> Told:
+    def _state(self, attributes: SearchAttributes, event: HistoryEvent) -> Iterator[Moment]:
         if self._state_attribute in attributes.indexed_fields:
-            yield "state", str(self._decode(attributes.indexed_fields[self._state_attribute])), {}
+            state = self._decode(attributes.indexed_fields[self._state_attribute])
+            yield self._moment(event, "state", str(state))
 
-    def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Told:
+    def _workflow_properties_modified(
+        self, modified: Any, _event: HistoryEvent
+    ) -> Iterator[Moment]:
+        yield from self._memo(modified.upserted_memo)
+
+    def _memo(self, memo: Memo) -> Iterator[Moment]:
+        if MEMO_KEY in memo.fields:
+            yield from self.signals.hear(memo_of(memo, self._decode))
+
+    def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Iterator[Moment]:
         self._participant[event.event_id] = scheduled.task_queue.name
         self._command[event.event_id] = f"{scheduled.activity_type.name}Command"
         summary = event.user_metadata.summary
@@ -160,101 +145,86 @@ class Reader:
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
             detail |= {"message": trying.paused, "paused": True} if trying.paused else {}
-        yield "command", self._command[event.event_id], detail
+        yield self._moment(event, "command", self._command[event.event_id], detail)
 
-    def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Told:
+    def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Iterator[Moment]:
         self._attempt[started.scheduled_event_id] = started.attempt
         yield from ()
 
-    def _activity_task_completed(self, completed: Any, _event: HistoryEvent) -> Told:
+    def _activity_task_completed(self, completed: Any, event: HistoryEvent) -> Iterator[Moment]:
         answer: Any = (
             self._decode(completed.result.payloads[0]) if completed.result.payloads else None
         )
         command = self._command[completed.scheduled_event_id]
         if self._is_event(command, answer):
-            yield _answer(answer)
+            yield self._answer(answer, event)
         else:
-            yield (
-                "note",
-                f"{command} got an answer that is no event of its own: its outcome is unknown",
-                {},
-            )
+            name = f"{command} got an answer that is no event of its own: its outcome is unknown"
+            yield self._moment(event, "note", name)
 
-    def _activity_task_failed(self, failed: Any, _event: HistoryEvent) -> Told:
+    def _activity_task_failed(self, failed: Any, event: HistoryEvent) -> Iterator[Moment]:
         refusal = failed.failure.application_failure_info
-        told = self._decode(refusal.details.payloads[0]) if refusal.details.payloads else None
-        if isinstance(told, dict) and told.get("event") == refusal.type:
-            yield _answer(told)
+        answer = self._decode(refusal.details.payloads[0]) if refusal.details.payloads else None
+        if isinstance(answer, dict) and answer.get("event") == refusal.type:
+            yield self._answer(answer, event)
         else:
-            yield (
-                "note",
-                f"{self._command[failed.scheduled_event_id]} failed",
-                {"error": _error(failed.failure)},
-            )
+            name = f"{self._command[failed.scheduled_event_id]} failed"
+            yield self._moment(event, "note", name, {"error": error_of(failed.failure)})
 
-    def _activity_task_timed_out(self, timed_out: Any, _event: HistoryEvent) -> Told:
+    def _activity_task_timed_out(self, timed_out: Any, event: HistoryEvent) -> Iterator[Moment]:
         name = f"{self._command[timed_out.scheduled_event_id]} unanswered: its outcome is unknown"
-        yield "note", name, {"error": _error(timed_out.failure)}
+        yield self._moment(event, "note", name, {"error": error_of(timed_out.failure)})
 
-    def _workflow_execution_signaled(self, signal: Any, _event: HistoryEvent) -> Told:
-        yield (
-            "decision",
-            signal.signal_name,
-            {"arguments": [self._decode(p) for p in signal.input.payloads], "by": "signal"},
-        )
+    def _answer(self, answer: Mapping[str, Any], event: HistoryEvent) -> Moment:
+        detail = {name: said for name, said in answer.items() if name not in ("event", "order_id")}
+        return self._moment(event, "event", str(answer["event"]), detail)
 
-    def _workflow_execution_update_admitted(self, update: Any, _event: HistoryEvent) -> Told:
-        """After a reset the server tells an update's request here, and its acceptance no longer repeats it."""
+    def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> Iterator[Moment]:
+        arguments = [self._decode(payload) for payload in signal.input.payloads]
+        detail = {"arguments": arguments, "by": "signal"}
+        self.signals.add(self._moment(event, "decision", signal.signal_name, detail))
+        yield from ()
+
+    def _workflow_execution_cancel_requested(
+        self, cancel: Any, event: HistoryEvent
+    ) -> Iterator[Moment]:
+        detail = {"by": "temporal", "reason": cancel.cause}
+        self.signals.add_cancel(self._moment(event, "decision", "cancel", detail))
+        yield from ()
+
+    def _workflow_execution_update_admitted(
+        self, update: Any, _event: HistoryEvent
+    ) -> Iterator[Moment]:
+        """Keep a request: after a reset it stands here, and its acceptance repeats it no more."""
         self._admitted[update.request.meta.update_id] = update.request
         yield from ()
 
-    def _workflow_execution_update_accepted(self, update: Any, _event: HistoryEvent) -> Told:
+    def _workflow_execution_update_accepted(
+        self, update: Any, event: HistoryEvent
+    ) -> Iterator[Moment]:
         given = self._admitted.get(update.protocol_instance_id, update.accepted_request).input
-        yield (
-            "decision",
-            given.name,
-            {"arguments": [self._decode(p) for p in given.args.payloads], "by": "update"},
-        )
+        arguments = [self._decode(payload) for payload in given.args.payloads]
+        yield self._moment(event, "decision", given.name, {"arguments": arguments, "by": "update"})
 
-    def _workflow_execution_cancel_requested(self, cancel: Any, _event: HistoryEvent) -> Told:
-        yield "decision", "cancel", {"by": "temporal", "reason": cancel.cause}
+    def _workflow_task_failed(self, failed: Any, event: HistoryEvent) -> Iterator[Moment]:
+        is_reset = failed.cause == RESET_CAUSE
+        name = RESET if is_reset else "the orchestrator failed here, and tries again"
+        detail = {"error": first_cause(failed.failure)} if failed.failure.message else {}
+        yield self._moment(event, "note", name, detail)
 
-    def _workflow_task_failed(self, failed: Any, _event: HistoryEvent) -> Told:
-        what = (
-            RESET
-            if failed.cause == RESET_CAUSE
-            else "the orchestrator failed here, and tries again"
-        )
-        yield "note", what, {"error": _last(failed.failure)} if failed.failure.message else {}
+    def _workflow_execution_completed(self, _end: Any, _event: HistoryEvent) -> Iterator[Moment]:
+        yield from self.signals.close()
 
-    def _workflow_execution_terminated(self, terminated: Any, _event: HistoryEvent) -> Told:
-        yield (
-            "note",
-            "terminated from outside: nothing more is compensated",
-            {"reason": terminated.reason},
-        )
+    _workflow_execution_failed = _workflow_execution_completed
+    _workflow_execution_continued_as_new = _workflow_execution_completed
 
-    def _workflow_execution_timed_out(self, _timed_out: Any, _event: HistoryEvent) -> Told:
-        yield "note", "timed out from outside: nothing more is compensated", {}
+    def _workflow_execution_terminated(
+        self, terminated: Any, event: HistoryEvent
+    ) -> Iterator[Moment]:
+        name = "terminated from outside: nothing more is compensated"
+        yield self._moment(event, "note", name, {"reason": terminated.reason})
 
-
-def _answer(answer: Mapping[str, Any]) -> tuple[Kind, str, dict[str, Any]]:
-    return (
-        "event",
-        str(answer["event"]),
-        {key: value for key, value in answer.items() if key not in ("event", "order_id")},
-    )
-
-
-def _error(failure: Failure) -> str:
-    """Return what a try ended with, in plain words."""
-    return in_words(_last(failure))
-
-
-def _last(failure: Failure) -> str:
-    """Return the message of the first cause of a failure; where the server has cut it off, of the one after it."""
-    told = failure.message
-    while failure.HasField("cause"):
-        failure = failure.cause
-        told = failure.message or told
-    return told
+    def _workflow_execution_timed_out(
+        self, _timed_out: Any, event: HistoryEvent
+    ) -> Iterator[Moment]:
+        yield self._moment(event, "note", "timed out from outside: nothing more is compensated")

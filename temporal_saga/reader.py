@@ -1,4 +1,4 @@
-"""A participant's database in a process that only reads it: is it the one the participant serves from?
+"""Whether a database that a process reads is the one that its participant serves from.
 
 A worker registers its database (`registry.py`) and is not let in with another one. A reader
 registers nothing; with another database it would answer from another truth, so it must not answer.
@@ -32,8 +32,8 @@ ANSWER_LIMIT = timedelta(seconds=1)
 class ReaderCheck:
     """Compares the database that a process reads with the one that its participant serves from.
 
-    With Temporal away, the last registration that was seen holds. Where none was ever seen, only the
-    participant's name in the database itself is compared.
+    With Temporal away, the last registration that was seen holds. Where none was ever seen, only
+    the participant's name in the database itself is compared.
     """
 
     def __init__(

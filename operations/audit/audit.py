@@ -74,14 +74,11 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         for order_id, account in sorted(accounts.items())
         for line in account.describe_settlements()
     ]
-    closed = [a.status for id_, a in accounts.items() if a.status and id_ not in open_orders]
-    orders = Counter([*open_orders.values(), *closed])
+    closed_statuses = [
+        a.status for id_, a in accounts.items() if a.status and id_ not in open_orders
+    ]
+    orders = Counter([*open_orders.values(), *closed_statuses])
     return Report((*checks, *across), tuple(settlements), orders)
-
-
-def tables_of(participant: str) -> set[str]:
-    """Return the names of the tables that a participant's service creates."""
-    return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
@@ -171,6 +168,11 @@ def _open(settings: Settings, participant: str) -> Iterator[sa.Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def tables_of(participant: str) -> set[str]:
+    """Return the names of the tables that a participant's service creates."""
+    return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
 def _first(lines: Sequence[str]) -> tuple[str, ...]:

@@ -37,12 +37,12 @@ async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation
     What visibility calls open or wrong is asked for again, and then the record is read again: a
     saga closes the record before it closes itself.
     """
-    listed = await sagas.listed()
+    visible_runs = await sagas.listed()
     statuses = await asyncio.to_thread(_read_statuses, orders)
     doubtful = [
         id_
-        for id_ in sorted(listed.keys() | statuses)
-        if _is_doubtful(statuses.get(id_), listed.get(id_))
+        for id_ in sorted(visible_runs.keys() | statuses)
+        if _is_doubtful(statuses.get(id_), visible_runs.get(id_))
     ]
     runs = await sagas.runs(doubtful)
     statuses = await asyncio.to_thread(_read_statuses, orders)

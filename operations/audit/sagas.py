@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
 from contracts.ids import order_id_of
+from temporal_saga.last_run import last_runs
 
 AT_ONCE = 10
 ANSWER_LIMIT = timedelta(seconds=10)
@@ -44,13 +45,10 @@ class Sagas:
 
     async def listed(self) -> dict[str, Run]:
         """Return the last run of every saga as visibility has it, which may be a little behind."""
-        last: dict[str, WorkflowExecution] = {}
+        listing = self._client.list_workflows(QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT)
         async with _temporal_errors():
-            async for execution in self._client.list_workflows(
-                QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT
-            ):
-                if execution.id not in last or _age(last[execution.id]) < _age(execution):
-                    last[execution.id] = execution
+            executions = [(execution.id, execution) async for execution in listing]
+        last = last_runs(executions, lambda execution: execution.close_time)
         return {id_: run for id_, execution in last.items() if (run := _run(execution))}
 
     async def run(self, saga_id: str) -> Run | None:
@@ -75,11 +73,6 @@ class Sagas:
                 return saga_id, await self.run(saga_id)
 
         return dict(await asyncio.gather(*(describe(saga_id) for saga_id in saga_ids)))
-
-
-def _age(execution: WorkflowExecution) -> tuple[bool, datetime]:
-    """Return what is greatest for a workflow id's last run: only the last can be open."""
-    return execution.status == WorkflowExecutionStatus.RUNNING, execution.start_time
 
 
 def _run(execution: WorkflowExecution, attempt: int = 0) -> Run | None:

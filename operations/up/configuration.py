@@ -1,4 +1,4 @@
-"""What supervisord is told: supervisord.conf, with a worker for each role."""
+"""supervisord's configuration: supervisord.conf, with a worker for each role."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def configuration() -> str:
 def write_configuration(folder: Path) -> Path:
     """Write the configuration to a folder, unless it is there already; return its absolute path.
 
-    A process runner that is started again on a full disk finds what the first one was given.
+    So a supervisord can be started again on a full disk.
 
     Raises:
         OSError: it cannot be written.

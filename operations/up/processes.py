@@ -21,10 +21,10 @@ def end_leftovers(data_dir: Path) -> int:
     Only those whose parent is none of them get SIGTERM: supervisord then stops its own, in order.
     """
     signalled: set[psutil.Process] = set()
-    seen: set[psutil.Process] = set()
+    all_processes: set[psutil.Process] = set()
     start = time.monotonic()
     while processes := processes_of(data_dir):
-        seen |= processes
+        all_processes |= processes
         is_overdue = time.monotonic() - start >= END_SECONDS
         for process in processes:
             with suppress(psutil.NoSuchProcess):
@@ -34,7 +34,7 @@ def end_leftovers(data_dir: Path) -> int:
                     process.terminate()
                     signalled.add(process)
         time.sleep(POLL_SECONDS)
-    return len(seen)
+    return len(all_processes)
 
 
 def processes_of(data_dir: Path) -> set[psutil.Process]:

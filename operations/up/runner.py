@@ -75,8 +75,8 @@ class Part(process.Subprocess):  # type: ignore[misc]
 
     backoff: int
 
-    def change_state(self, new_state: int, expected: bool = True) -> Any:  # noqa: FBT002  # as supervisor calls it
-        """Enter a state."""
+    def change_state(self, new_state: int, expected: bool = True) -> Any:  # noqa: FBT002
+        """Enter a state; the signature is supervisor's."""
         self.backoff = min(self.backoff, LONGEST_PAUSE_SECONDS - 1)
         return super().change_state(new_state, expected)
 

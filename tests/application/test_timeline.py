@@ -1,24 +1,27 @@
-"""The timeline tells who did what, and what came to nothing and why, by the saga's own rules."""
+"""The timeline repeats what the saga says of each message, with the words of who sent it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from application.timeline import MOST_TOLD, tell
+from application.timeline import (
+    MESSAGES,
+    MOST_REPEATED,
+    entry_of,
+    timeline_of,
+    timeline_of_record,
+)
+from contracts.acts import Act, TakenDecision, Through
 from contracts.decisions import ACTS
-from temporal_saga.history import RESET, Kind, Moment
+from participants.order.decisions import RecordedDecisions
+from temporal_saga.moment import Moment
+from tests.application.order_runs import BY_OTTO, MOVES, REFUSED, STARTED, at
 from workflows.order import OrderSaga
 
-AT = datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC)
 ANN = {"by": "ann", "reason": "ordered twice"}
-OTTO = {"by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
-REFUND = "RefundPaymentCommand"
-
-
-def at(kind: Kind, name: str, command: str | None = None, **detail: Any) -> Moment:
-    return Moment(AT, kind, name, command=command, detail=detail)
+SETTLE = {"step": "ProcessPayment", **BY_OTTO}
 
 
 def signal(name: str, *arguments: Any) -> Moment:
@@ -29,186 +32,138 @@ def update(name: str, *arguments: Any) -> Moment:
     return at("decision", f"request_{name}", arguments=list(arguments), by="update")
 
 
-PENDING = at("state", "PENDING")
-ROLLING_BACK = at("state", "ROLLING_BACK")
-COMPLETED = at("state", "COMPLETED")
-REVIEWED = at("event", "OrderRegisteredEvent", review_seconds=60)
-NOT_REVIEWED = at("event", "OrderRegisteredEvent", review_seconds=None)
-AWAITING = at("state", "AWAITING_REVIEW")
-STUCK = (
-    ROLLING_BACK,
-    at("command", REFUND, REFUND),
-    at("note", f"{REFUND} failed", REFUND),
-    at("state", "ROLLBACK_STUCK"),
-)
-UNANSWERED = at("note", "RegisterOrderCommand failed", "RegisterOrderCommand")
-FIRST = {"step": "RegisterOrder", **ANN}
-CONFIRM = {"step": "ConfirmOrder", **OTTO}
-NOT_CONFIRMED = at("note", "ConfirmOrderCommand failed", "ConfirmOrderCommand")
-SENT_ON = (
-    COMPLETED,
-    NOT_CONFIRMED,
-    update("settle_step", CONFIRM),
-    at("command", "ConfirmOrderCommand", "ConfirmOrderCommand"),
-)
-SETTLE, RETRY = {"step": "ProcessPayment", **OTTO}, {"step": "ProcessPayment", **ANN}
+BY_TEMPORAL = at("decision", "cancel", by="temporal", reason="wrong customer")
 
 
 @pytest.mark.parametrize(
-    ("before", "message", "kind", "name"),
+    ("moment", "name", "detail"),
     [
-        ([PENDING], signal("cancel", ANN), "decision", "cancel"),
-        ([PENDING], update("cancel", ANN), "decision", "cancel"),
-        ([ROLLING_BACK], signal("cancel", ANN), "note", "cancel was ignored: it was too late"),
-        ([COMPLETED], signal("cancel", ANN), "note", "cancel was ignored: it was too late"),
-        ([PENDING], at("decision", "cancel", by="temporal", reason="why"), "decision", "cancel"),
-        (
-            [COMPLETED],
-            at("decision", "cancel", by="temporal", reason="why"),
-            "note",
-            "cancel was ignored: it was too late",
-        ),
-        ([PENDING], signal("cancel"), "note", "cancel was ignored: it cannot be read"),
-        ([PENDING], signal("cancel", ANN, ANN), "note", "cancel was ignored: it cannot be read"),
-        ([PENDING], signal("cancel", {"by": 7}), "note", "cancel was ignored: it cannot be read"),
-        (
-            [PENDING],
-            signal("settle_step", RETRY),
-            "note",
-            "settle_step was ignored: it cannot be read",
-        ),
-        ([PENDING], signal("dance", ANN), "note", "dance was ignored: there is no such message"),
-        ([PENDING, REVIEWED, AWAITING], signal("approve", ANN), "decision", "approve"),
-        ([PENDING], signal("reject", ANN), "decision", "reject"),
-        ([NOT_REVIEWED], signal("approve", ANN), "note", "approve was ignored: it needs no review"),
-        (
-            [AWAITING, update("reject", ANN)],
-            signal("approve", ANN),
-            "note",
-            "approve was ignored: ann decided already",
-        ),
-        (
-            [AWAITING, ROLLING_BACK],
-            signal("approve", ANN),
-            "note",
-            "approve was ignored: its review is over",
-        ),
-        (
-            [PENDING],
-            signal("retry_step", RETRY),
-            "note",
-            "retry_step was ignored: ProcessPayment was not stuck",
-        ),
-        (STUCK, signal("retry_step", RETRY), "decision", "retry_step"),
-        (STUCK, signal("settle_step", SETTLE), "decision", "settle_step"),
-        (STUCK, update("settle_step", SETTLE), "decision", "settle_step"),
-        (
-            [*STUCK, signal("settle_step", SETTLE)],
-            signal("retry_step", RETRY),
-            "note",
-            "retry_step was ignored: ProcessPayment was not stuck",
-        ),
-        (
-            [*STUCK, at("event", "PaymentRefundedEvent", REFUND)],
-            signal("retry_step", RETRY),
-            "note",
-            "retry_step was ignored: ProcessPayment was not stuck",
-        ),
-        ([at("note", RESET)], signal("settle_step", SETTLE), "decision", "settle_step"),
-        (
-            [at("note", RESET), signal("settle_step", SETTLE)],
-            signal("settle_step", SETTLE),
-            "note",
-            "settle_step was ignored: ProcessPayment was not stuck",
-        ),
-        (
-            [at("note", RESET), at("command", "RegisterOrderCommand", "RegisterOrderCommand")],
-            signal("settle_step", SETTLE),
-            "note",
-            "settle_step was ignored: ProcessPayment was not stuck",
-        ),
-        (
-            [PENDING, UNANSWERED],
-            signal("retry_step", FIRST),
-            "note",
-            "retry_step was ignored: RegisterOrder was not stuck",
-        ),
-        ([PENDING, UNANSWERED, UNANSWERED], signal("retry_step", FIRST), "decision", "retry_step"),
-        (
-            [
-                PENDING,
-                UNANSWERED,
-                UNANSWERED,
-                at("event", "OrderRegisteredEvent", "RegisterOrderCommand", review_seconds=None),
-            ],
-            signal("retry_step", FIRST),
-            "note",
-            "retry_step was ignored: RegisterOrder was not stuck",
-        ),
-        (
-            [at("note", RESET)],
-            signal("retry_step", RETRY),
-            "note",
-            "retry_step was ignored: ProcessPayment was not stuck",
-        ),
-        (
-            [COMPLETED, at("note", "ConfirmOrderCommand failed", "ConfirmOrderCommand")],
-            signal("retry_step", RETRY | {"step": "ConfirmOrder"}),
-            "decision",
-            "retry_step",
-        ),
-        (
-            SENT_ON,
-            signal("retry_step", CONFIRM),
-            "note",
-            "retry_step was ignored: ConfirmOrder was not stuck",
-        ),
-        ([*SENT_ON, NOT_CONFIRMED], signal("retry_step", CONFIRM), "decision", "retry_step"),
-        (
-            [*SENT_ON, NOT_CONFIRMED],
-            signal("settle_step", CONFIRM),
-            "note",
-            "settle_step was ignored: ConfirmOrder was not stuck",
-        ),
-        (
-            [*SENT_ON[:-1], NOT_CONFIRMED],
-            signal("retry_step", CONFIRM),
-            "note",
-            "retry_step was ignored: ConfirmOrder was not stuck",
-        ),
-        (
-            [*SENT_ON, replace(NOT_CONFIRMED, sent=7)],
-            signal("retry_step", CONFIRM),
-            "note",
-            "retry_step was ignored: ConfirmOrder was not stuck",
-        ),
+        (signal("cancel", ANN), "cancel", ANN | {"through": "signal"}),
+        (update("cancel", ANN), "cancel", ANN | {"through": "update"}),
+        (update("settle_step", SETTLE), "settle_step", SETTLE | {"through": "update"}),
+        (BY_TEMPORAL, "cancel", {"reason": "wrong customer", "through": "temporal"}),
     ],
 )
-def test_a_message_is_a_decision_or_is_told_why_it_was_none(
-    before: list[Moment], message: Moment, kind: str, name: str
+def test_a_decision_says_who_why_and_by_which_way(
+    moment: Moment, name: str, detail: dict[str, Any]
 ) -> None:
-    """What the saga acted on is a decision; what it ignored is a note that says why."""
-    entry = tell([*before, message])[-1]
-    assert (entry.kind, entry.name) == (kind, name)
-
-
-def test_a_decision_tells_who_why_and_by_which_way() -> None:
     """The words of a person stand in the timeline, an operator's evidence with them."""
-    assert tell([PENDING, signal("cancel", ANN)])[-1].detail == ANN | {"through": "signal"}
-    assert tell([*STUCK, update("settle_step", SETTLE)])[-1].detail == SETTLE | {
-        "through": "update"
-    }
+    entry = entry_of(moment)
+    assert (entry.at, entry.kind, entry.name, entry.detail) == (
+        moment.at,
+        "decision",
+        name,
+        detail,
+    )
 
 
-def test_what_cannot_be_read_is_repeated_as_far_as_it_is_short() -> None:
-    """A malformed message is shown as it was sent; a huge one does not swell the timeline."""
-    assert tell([signal("cancel", 7, None)])[-1].detail == {
-        "arguments": [7, None],
-        "through": "signal",
-    }
-    huge = tell([signal("cancel", "x" * 2_000_000)])[-1]
-    assert len(str(huge.detail)) < MOST_TOLD + 100
-    assert len(tell([signal("x" * 100_000)])[-1].name) < 200
+@pytest.mark.parametrize(
+    ("moment", "why", "name"),
+    [
+        (signal("cancel", ANN), "too late to cancel", "cancel was ignored: too late to cancel"),
+        (BY_TEMPORAL, "too late to cancel", "cancel was ignored: too late to cancel"),
+        (signal("dance", ANN), "there is no such message", "dance was ignored: there is no such m"),
+        (signal("retry_step", ANN), "", "retry_step was ignored"),
+    ],
+)
+def test_what_the_saga_ignored_is_a_note_in_its_own_words(
+    moment: Moment, why: str, name: str
+) -> None:
+    """Also without a reason, where too many messages came for the saga to tell of each."""
+    entry = entry_of(replace(moment, ignored=why))
+    assert entry.kind == "note"
+    assert entry.name.startswith(name)
+
+
+def test_a_message_that_the_saga_has_not_heard_is_under_way() -> None:
+    """With its words, so that whoever sent it sees that it is there."""
+    entry = entry_of(replace(signal("cancel", ANN), is_heard=False))
+    assert (entry.kind, entry.name) == ("decision", "cancel")
+    assert entry.detail == ANN | {"through": "signal", "under_way": True}
+
+
+@pytest.mark.parametrize(
+    ("moment", "arguments"),
+    [
+        (signal("cancel"), []),
+        (signal("cancel", ANN, ANN), [ANN, ANN]),
+        (signal("cancel", {"by": 7}), [{"by": 7}]),
+        (signal("settle_step", {"step": "ProcessPayment", **ANN}), None),
+        (signal("cancel", {"by": "\u200b", "reason": "why"}), None),
+        (signal("dance", ANN), [ANN]),
+    ],
+)
+def test_what_is_no_decision_is_repeated_as_it_was_sent(
+    moment: Moment, arguments: list[Any] | None
+) -> None:
+    """Whatever was sent, and for whatever there is no act."""
+    detail = entry_of(replace(moment, ignored="it cannot be read")).detail
+    given = moment.detail["arguments"] if arguments is None else arguments
+    assert detail == {"arguments": given, "through": "signal"}
+
+
+def test_a_huge_message_does_not_swell_the_timeline() -> None:
+    """Of a huge argument or name the beginning is repeated."""
+    huge = entry_of(replace(signal("cancel", "x" * 2_000_000), ignored="it cannot be read"))
+    assert len(str(huge.detail)) < MOST_REPEATED + 100
+    assert len(entry_of(replace(signal("x" * 100_000), ignored="why")).name) < 200
+
+
+def test_what_an_update_brought_was_taken_as_it_is() -> None:
+    """The saga let it through under the rules of its time; what is shown of it acts no more."""
+    unseen = {"by": "\u200b", "reason": "why"}
+    assert entry_of(update("cancel", unseen)).detail == unseen | {"through": "update"}
+
+
+def decision(act: Act, seconds: int, through: str = "update", **words: str) -> TakenDecision:
+    taken = {"by": "ann", "reason": "ordered twice"} | words
+    at = STARTED + timedelta(seconds=seconds)
+    return TakenDecision(act=act, at=at, through=Through(through), **taken)
+
+
+def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
+    """Who, why, and by which way, before the move that it caused; Temporal's cancel names nobody."""
+    taken = (
+        decision(Act.RETRY, 0, "signal", step="ProcessPayment"),
+        decision(Act.CANCEL, 1, "temporal", by="temporal", reason="wrong customer"),
+        decision(Act.SETTLE, 2, **SETTLE),
+    )
+    entries = timeline_of_record(MOVES, RecordedDecisions(taken, 0))
+    assert [(entry.kind, entry.name) for entry in entries] == [
+        ("decision", "retry_step"),
+        ("state", "PENDING"),
+        ("decision", "cancel"),
+        ("decision", "settle_step"),
+        ("state", "FAILED"),
+    ]
+    live = [
+        signal("retry_step", {"step": "ProcessPayment", **ANN}),
+        BY_TEMPORAL,
+        update("settle_step", SETTLE),
+    ]
+    details = [entry.detail for entry in entries if entry.kind == "decision"]
+    assert details == [entry_of(moment).detail for moment in live]
+
+
+def test_the_record_tells_how_many_decisions_it_has_not() -> None:
+    """Of very many only the last are kept."""
+    taken = RecordedDecisions((decision(Act.CANCEL, 1),), 7)
+    first, *_ = timeline_of_record(MOVES, taken)
+    assert (first.kind, first.name) == (
+        "note",
+        "7 more decisions were taken, of which none is on record",
+    )
+
+
+def test_every_act_has_its_message() -> None:
+    """A decision on record is told under the name that the message had."""
+    assert {MESSAGES[act] for act in Act} == set(ACTS)
+
+
+def test_all_else_is_told_as_it_is() -> None:
+    """States, commands and events with their participants and tries."""
+    shown = [(e.kind, e.name, e.participant, e.attempt, e.detail) for e in timeline_of(REFUSED)]
+    assert shown == [(m.kind, m.name, m.participant, m.attempt, m.detail) for m in REFUSED]
 
 
 def test_every_act_of_the_saga_is_known_by_its_body() -> None:

@@ -17,7 +17,7 @@ def test_loopback_needs_no_permission(monkeypatch: pytest.MonkeyPatch, host: str
 def test_beyond_loopback_the_network_must_be_trusted(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    """Anywhere else the API refuses to listen, says which setting allows it, and obeys that setting."""
+    """Anywhere else the API refuses to listen and names the setting that allows it."""
     monkeypatch.setenv("API_HOST", host)
     with pytest.raises(
         ValidationError, match=f"API_HOST={host} would let anybody .* set API_TRUSTED_NETWORK=1"
@@ -59,7 +59,10 @@ def test_authentication_opens_the_api_to_the_network(
     [
         (
             CLAIMS,
-            "AUTH_ISSUER, AUTH_AUDIENCE alone authenticates nobody: set AUTH_SECRET or AUTH_JWKS_URL as well",
+            (
+                "AUTH_ISSUER, AUTH_AUDIENCE alone authenticates nobody: "
+                "set AUTH_SECRET or AUTH_JWKS_URL as well"
+            ),
         ),
         ({"AUTH_ALGORITHM": "HS256"}, "AUTH_ALGORITHM alone authenticates nobody"),
         ({"AUTH_SECRET": SECRET} | KEYS, "set AUTH_SECRET or AUTH_JWKS_URL, not both"),
@@ -93,15 +96,15 @@ def test_authentication_opens_the_api_to_the_network(
 def test_what_cannot_keep_anybody_out_is_refused(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], reason: str
 ) -> None:
-    """A combination that would open more than was meant ends the start with one sentence, which tells no secret."""
+    """A combination that would open too much ends the start with one line, without a secret."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         Settings()
-    said = explain(refused.value)
-    assert said.startswith(reason)
-    assert "\n" not in said
-    assert SECRET not in said + str(refused.value)
+    line = explain(error.value)
+    assert line.startswith(reason)
+    assert "\n" not in line
+    assert SECRET not in line + str(error.value)
 
 
 def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_a_worker_does_not_ask_how_callers_are_known(monkeypatch: pytest.MonkeyP
 def test_a_value_of_kubernetes_is_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is read, the sentence says who sets it and what to do."""
     monkeypatch.setenv("API_PORT", "tcp://10.0.0.8:8000")
-    with pytest.raises(SystemExit) as told:
+    with pytest.raises(SystemExit) as error:
         read_settings("api.py")
     for words in (
         "API_PORT=tcp://10.0.0.8:8000",
@@ -47,7 +47,7 @@ def test_a_value_of_kubernetes_is_recognised(monkeypatch: pytest.MonkeyPatch) ->
         "a service called api,",
         "enableServiceLinks: false",
     ):
-        assert words in str(told.value)
+        assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -68,5 +68,5 @@ def test_a_value_of_kubernetes_is_recognised(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_another_machine_is_told_from_this_one(address: str, here: bool) -> None:
-    """A file is a database for all workers only where all of them are on this machine, as Temporal is."""
+    """A file can be the database of all workers only where Temporal, too, is on this machine."""
     assert is_on_this_machine(address) is here

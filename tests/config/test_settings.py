@@ -10,7 +10,7 @@ from config import Settings, explain
 
 
 def test_the_defaults_serve_one_machine() -> None:
-    """With nothing set, everything lies under `var/` and listens on loopback, on the ports that were promised."""
+    """With nothing set, data is under `var/`, and the promised ports of loopback are used."""
     settings = Settings()
     assert (settings.data_dir, settings.api_host, settings.api_port) == (
         Path("var"),
@@ -36,7 +36,7 @@ def test_a_port_that_is_none_is_refused(
 def test_each_participant_has_its_own_database(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, participant: str
 ) -> None:
-    """A database lies under the data directory, wherever a process stands, unless a URL says otherwise for that one alone."""
+    """Each database is in the data directory, unless a URL names another for that one alone."""
     monkeypatch.chdir(tmp_path)
     assert Settings().database_url(participant) == f"sqlite:///{tmp_path}/var/{participant}.db"
     monkeypatch.setenv("DATA_DIR", "/data")
@@ -62,7 +62,10 @@ def test_the_web_ui_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (
             "s3cret",
-            "it is not the URL of a database, like sqlite:////data/order.db or postgresql+psycopg://",
+            (
+                "it is not the URL of a database, like sqlite:////data/order.db or "
+                "postgresql+psycopg://"
+            ),
         ),
         (
             "mysql://saga:s3cret@host/payment",
@@ -77,12 +80,12 @@ def test_the_web_ui_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_database_that_can_never_be_opened_is_refused(
     monkeypatch: pytest.MonkeyPatch, url: str, reason: str
 ) -> None:
-    """A URL that is none, or of a driver that is not here, is refused in words that tell no password."""
+    """A URL that is none, or has an unknown driver, is refused without repeating its password."""
     monkeypatch.setenv("PAYMENT_DATABASE_URL", url)
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         Settings()
-    assert explain(refused.value).startswith(f"PAYMENT_DATABASE_URL is invalid: {reason}")
-    assert "s3cret" not in explain(refused.value) + str(refused.value)
+    assert explain(error.value).startswith(f"PAYMENT_DATABASE_URL is invalid: {reason}")
+    assert "s3cret" not in explain(error.value) + str(error.value)
 
 
 def test_the_operators_page_has_every_setting_with_its_default() -> None:
@@ -91,8 +94,8 @@ def test_the_operators_page_has_every_setting_with_its_default() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.+?)`|–) \| .+ \|$", page, re.MULTILINE)
     unset = (None, "", (), SecretStr(""))
     defaults = [field.default for field in Settings.model_fields.values()]
-    told = [
+    values = [
         "" if default in unset else str(int(default) if isinstance(default, bool) else default)
         for default in defaults
     ]
-    assert rows == list(zip(map(str.upper, Settings.model_fields), told, strict=True))
+    assert rows == list(zip(map(str.upper, Settings.model_fields), values, strict=True))

@@ -49,17 +49,17 @@ def test_the_web_ui_is_linked_to_however_its_address_ends(
 def test_an_address_that_no_link_can_begin_with_is_told(
     monkeypatch: pytest.MonkeyPatch, address: str, why: str
 ) -> None:
-    """At the start, in one line, instead of a link on every order that leads nowhere; a password is not repeated."""
+    """At the start, in one line; otherwise every order would have a link that leads nowhere."""
     monkeypatch.setenv("TEMPORAL_UI_URL", address)
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error:
         Settings()
-    assert "TEMPORAL_UI_URL" in explain(refused.value)
-    assert why in explain(refused.value)
-    assert "secret" not in explain(refused.value)
+    assert "TEMPORAL_UI_URL" in explain(error.value)
+    assert why in explain(error.value)
+    assert "secret" not in explain(error.value)
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "read"),
+    ("setting", "value", "values"),
     [
         (
             "API_HOSTS",
@@ -80,11 +80,11 @@ def test_an_address_that_no_link_can_begin_with_is_told(
     ],
 )
 def test_several_values_stand_in_one_variable(
-    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, read: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, values: tuple[str, ...]
 ) -> None:
     """Names, origins and proxies are listed with commas or spaces between them."""
     monkeypatch.setenv(setting, value)
-    assert getattr(Settings(), setting.lower()) == read
+    assert getattr(Settings(), setting.lower()) == values
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,6 @@ def test_a_list_that_would_mean_something_else_is_refused(
 ) -> None:
     """No wildcard, no port and no path: what could not be compared exactly is invalid."""
     monkeypatch.setenv(setting, value)
-    with pytest.raises(ValidationError, match=reason) as refused:
+    with pytest.raises(ValidationError, match=reason) as error:
         Settings()
-    assert f"{setting}={value} is invalid" in explain(refused.value)
+    assert f"{setting}={value} is invalid" in explain(error.value)

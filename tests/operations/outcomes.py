@@ -16,7 +16,7 @@ ORDER = PlaceOrder(
 )
 
 
-def view(placed_at: datetime, reason: str | None = None, *, closed: bool = True) -> OrderView:
+def view(placed_at: datetime, reason: str | None = None, *, is_closed: bool = True) -> OrderView:
     """Return an order: closed in its last state, or still open."""
     state, status = (
         (SagaState.FAILED, OrderStatus.CANCELLED)
@@ -26,11 +26,11 @@ def view(placed_at: datetime, reason: str | None = None, *, closed: bool = True)
     return OrderView(
         **ORDER.model_dump(include={"customer_id", "currency", "lines"}),
         order_id="1",
-        state=state if closed else SagaState.PENDING,
-        status=status if closed else OrderStatus.PENDING,
+        state=state if is_closed else SagaState.PENDING,
+        status=status if is_closed else OrderStatus.PENDING,
         total_minor=ORDER.total_minor,
         placed_at=placed_at,
-        closed_at=placed_at + timedelta(seconds=1) if closed else None,
+        closed_at=placed_at + timedelta(seconds=1) if is_closed else None,
         failure=Failure(reason=reason, message="so it is") if reason else None,
         links=Links(events="", self="/orders/1", temporal="http://localhost/1"),
     )

@@ -25,7 +25,7 @@ SETTLED = "RefundPaymentCommand, 2010-12-01 08:26 UTC: the bank refuses it; evid
 
 
 async def test_an_honest_shop_holds(shop: Shop) -> None:
-    """All invariants are looked at and hold; what a person settled is listed, and orders are counted as they stand."""
+    """All invariants are looked at and hold; settlements are listed, and orders are counted."""
     report = await audit(shop.settings, None)
     assert [check.id for check in report.checks] == ALL
     assert violated(report) == {}
@@ -37,7 +37,7 @@ async def test_an_honest_shop_holds(shop: Shop) -> None:
 
 
 async def test_without_temporal_the_audit_says_what_it_did_not_look_at(shop: Shop) -> None:
-    """Without a client nothing is claimed of sagas, and an open order is not accused of what it has yet to do."""
+    """Without a client nothing is claimed of sagas, and an open order is no violation."""
     report = await audit(shop.settings, None)
     assert {check.id: check.skipped for check in report.checks if check.skipped} == {
         "O3": "Temporal was not asked, so nothing is known of sagas"
@@ -45,11 +45,14 @@ async def test_without_temporal_the_audit_says_what_it_did_not_look_at(shop: Sho
 
 
 async def test_a_corrupted_participant_is_named(shop: Shop) -> None:
-    """What an invariant that several participants have says begins with whose database it is about."""
+    """A violation of an invariant that several participants have names the participant."""
     shop.corrupt("stock", "DELETE FROM fence WHERE key = 'order-done/DecreaseStock'")
     assert violated(await audit(shop.settings, None)) == {
         "E1": (
-            "stock: stock moved that no command moved: command_key order-done/DecreaseStock, outcome None",
+            (
+                "stock: stock moved that no command moved: "
+                "command_key order-done/DecreaseStock, outcome None"
+            ),
         )
     }
 
@@ -64,7 +67,7 @@ async def test_of_many_violations_the_first_are_told_and_the_rest_counted(shop: 
 
 
 async def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    """An audit of an empty data directory says which database is not there, and leaves the directory empty."""
+    """An audit of an empty data directory names the missing database, and creates nothing."""
     empty = tmp_path / "empty"
     with pytest.raises(
         CannotRead,
@@ -82,7 +85,8 @@ async def test_a_database_without_tables_gets_none(
     sa.create_engine(url, poolclass=sa.pool.NullPool).connect().close()
     with pytest.raises(
         CannotRead,
-        match="has no table deposit_reasons, fence, ledger, payments, wallets: no payment service ever used it",
+        match="has no table deposit_reasons, fence, ledger, payments, wallets: "
+        "no payment service ever used it",
     ):
         await audit(shop.settings.model_copy(update={"payment_database_url": url}), None)
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
@@ -90,7 +94,7 @@ async def test_a_database_without_tables_gets_none(
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("rubbish", "STOCK_DATABASE_URL names no database: Could not parse"),
         ("nosql://here", "STOCK_DATABASE_URL names no database: Can't load plugin"),
@@ -100,9 +104,9 @@ async def test_a_database_without_tables_gets_none(
         ),
     ],
 )
-async def test_a_database_that_cannot_be_read_is_named(shop: Shop, url: str, told: str) -> None:
-    """What is no URL, has no driver, or names a server that is away, is said in a sentence, without passwords."""
-    with pytest.raises(CannotRead, match=told):
+async def test_a_database_that_cannot_be_read_is_named(shop: Shop, url: str, message: str) -> None:
+    """A URL that is none, has no driver, or whose server is away, is one line, no password."""
+    with pytest.raises(CannotRead, match=message):
         await audit(shop.settings.model_copy(update={"stock_database_url": url}), None)
 
 
@@ -118,24 +122,24 @@ async def test_an_audit_cannot_write_to_postgresql(shop: Shop) -> None:
 
 
 async def test_a_report_is_shown_whole_in_a_file_and_wrapped_in_a_terminal(shop: Shop) -> None:
-    """In a file every violation is one line, to be searched for; in a terminal no line is wider than it."""
+    """In a file every violation is one line; in a terminal no line is wider than the terminal."""
     shop.corrupt("payment", "UPDATE wallets SET balance_minor = 1 WHERE customer_id = 'bob'")
     report = await audit(shop.settings, None)
-    said = shown(report, width=60, terminal=False).splitlines()
+    output = shown(report, width=60, terminal=False).splitlines()
     assert (
-        "              - payment: a wallet is not what the ledger makes it: customer_id bob, currency GBP, "
-        in said[1]
+        "              - payment: a wallet is not what the ledger makes it: "
+        "customer_id bob, currency GBP, " in output[1]
     )
-    assert said[0].startswith("M1  VIOLATED  every ledger transaction sums to zero; ")
-    assert said[-1] == "the invariants do not hold: M1"
-    assert not [line for line in said if line.endswith(" ")]
+    assert output[0].startswith("M1  VIOLATED  every ledger transaction sums to zero; ")
+    assert output[-1] == "the invariants do not hold: M1"
+    assert not [line for line in output if line.endswith(" ")]
     wrapped = shown(report, width=60, terminal=True).splitlines()
     assert max(map(len, wrapped)) <= 60
-    assert len(wrapped) > len(said)
+    assert len(wrapped) > len(output)
 
 
 async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
-    """What a person wrote into a record is shown: no escape of theirs, no other line and no other direction comes of it."""
+    """What a person wrote into a record is shown; no escape or line break of it takes effect."""
     word = {
         "by": "Eve\x1b[2J",
         "reason": "paid\nthe invariants hold",
@@ -154,45 +158,48 @@ async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
     shop.corrupt("order", f"UPDATE orders SET compensations = '{text}' WHERE order_id = 'kept'")
     report = await audit(shop.settings, None)
     for terminal in (True, False):
-        said = shown(report, width=400, terminal=terminal)
-        assert not set("\x1b\u202e") & set(said)
-        told = r"Eve\x1b[2J settled RefundPaymentCommand, 2010-12-01 08:26 UTC: paid\nthe invariants hold; evidence: \u202eletter"
-        assert f"settled by hand: order kept keeps 16.50 GBP of customer ann: {told}\n" in said
+        output = shown(report, width=400, terminal=terminal)
+        assert not set("\x1b\u202e") & set(output)
+        line = (
+            r"Eve\x1b[2J settled RefundPaymentCommand, 2010-12-01 08:26 UTC: "
+            r"paid\nthe invariants hold; evidence: \u202eletter"
+        )
+        assert f"settled by hand: order kept keeps 16.50 GBP of customer ann: {line}\n" in output
 
 
 def shown(report: Report, *, width: int, terminal: bool) -> str:
     console = Console(width=width, force_terminal=terminal, color_system=None)
-    with console.capture() as captured:
+    with console.capture() as capture:
         print_report(report, console)
-    return captured.get()
+    return capture.get()
 
 
 def run_audit(**env: str) -> tuple[int, str]:
-    """Run the audit as `make audit` does, with no Temporal to ask; return its exit code and what it says."""
+    """Run the audit as `make audit` does, without a Temporal; return its exit code and output."""
     command = [sys.executable, "-m", "operations.audit"]
     env |= {"TEMPORAL_PORT": str(free_port())}
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
     )
-    return done.returncode, done.stdout + done.stderr
+    return process.returncode, process.stdout + process.stderr
 
 
 def test_the_exit_code_tells_whether_they_hold(shop: Shop, tmp_path: Path) -> None:
-    """The program ends with 1 when one does not hold, and with 2 when not all could be looked at, be it for want of Temporal."""
+    """The program ends with 1 when an invariant does not hold, and with 2 when one was skipped."""
     env = {
         f"{name.upper()}_DATABASE_URL": shop.settings.database_url(name) for name in shop.engines
     }
-    status, said = run_audit(**env)
-    assert status == 2, said
-    assert "Temporal does not answer, so nothing is known of sagas" in said
-    assert said.endswith("the invariants hold, as far as they could be looked at\n")
+    status, output = run_audit(**env)
+    assert status == 2, output
+    assert "Temporal does not answer, so nothing is known of sagas" in output
+    assert output.endswith("the invariants hold, as far as they could be looked at\n")
     shop.payment.process(pay("ghost", 100))
-    status, said = run_audit(**env)
+    status, output = run_audit(**env)
     assert status == 1
     assert (
         "- order ghost is not known to the order service, and 1.00 GBP of customer ann kept\n"
-        in said
+        in output
     )
-    status, said = run_audit(DATA_DIR=str(tmp_path / "nothing"))
-    assert (status, said.count("\n")) == (2, 1)
-    assert said.startswith("cannot audit: there is no order database ")
+    status, output = run_audit(DATA_DIR=str(tmp_path / "nothing"))
+    assert (status, output.count("\n")) == (2, 1)
+    assert output.startswith("cannot audit: there is no order database ")

@@ -19,7 +19,11 @@ from tests.operations.outcomes import NOW, ORDER, view
             False,
         ),
         (Outcome(ORDER, None, "422: no", 1, 1), Check("M1", "books balance"), False),
-        (Outcome(ORDER, view(NOW, closed=False), None, 1, 1), Check("M1", "books balance"), False),
+        (
+            Outcome(ORDER, view(NOW, is_closed=False), None, 1, 1),
+            Check("M1", "books balance"),
+            False,
+        ),
         (
             Outcome(ORDER, view(NOW), None, 1, 1),
             Check("M1", "books balance", violations=("a penny is missing",)),
@@ -44,20 +48,20 @@ from tests.operations.outcomes import NOW, ORDER, view
 def test_the_exit_code_vouches_for_ends_and_invariants(
     outcome: Outcome, check: Check, sound: bool
 ) -> None:
-    """A day is sound when each of its orders has ended as orders of a shop do, and each invariant was looked at and holds."""
-    completed = Outcome(ORDER, view(NOW), None, 1, 1)
+    """Every order ended as expected, and every invariant was looked at and holds."""
+    complete_outcome = Outcome(ORDER, view(NOW), None, 1, 1)
     assert (
-        is_sound(LoadResult((completed, outcome), NOW, seconds=1), Report((check,), (), {}))
+        is_sound(LoadResult((complete_outcome, outcome), NOW, seconds=1), Report((check,), (), {}))
         is sound
     )
 
 
 def test_nothing_that_failed_is_not_yet_a_success() -> None:
     """A day of which nothing completed, and an audit that looked at nothing, vouch for nothing."""
-    short, completed = (
+    short, complete_outcome = (
         Outcome(ORDER, view(NOW, reason), None, 1, 1) for reason in ("OUT_OF_STOCK", None)
     )
     holds = Report((Check("M1", "books balance"),), (), {})
     assert not is_sound(LoadResult((short,), NOW, seconds=1), holds)
     assert not is_sound(LoadResult((), NOW, seconds=1), holds)
-    assert not is_sound(LoadResult((completed,), NOW, seconds=1), Report((), (), {}))
+    assert not is_sound(LoadResult((complete_outcome,), NOW, seconds=1), Report((), (), {}))

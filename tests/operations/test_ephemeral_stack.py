@@ -13,7 +13,7 @@ from operations.up.preflight import read_settings
 def test_a_stack_of_its_own_leaves_the_shells_settings_aside(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Of our settings it is told where it is, and no more; what is no setting of ours stays, and a wrong one is no trouble."""
+    """It gets its place and no other setting of ours; an invalid one is no trouble."""
     for name in Settings.model_fields:
         monkeypatch.setenv(name.upper(), "invalid")
     monkeypatch.setenv("auth_issuer", "in small letters")

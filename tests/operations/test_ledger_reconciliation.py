@@ -1,4 +1,4 @@
-"""O2 is proven like the invariants of one participant: what contradicts it is reported by it alone."""
+"""O2: what the databases contradict each other in is reported by it, and by it alone."""
 
 from collections.abc import Callable
 
@@ -61,8 +61,10 @@ def settle_by_nobody(shop: Shop) -> None:
 
 
 def settle_by_a_name_that_nobody_sees(shop: Shop) -> None:
-    word = """{"by": "\\u200b", "reason": "paid", "evidence": "\\u2060", "at": "2010-12-01T08:26:00Z"}"""
-    unseen = f"""[{{"step": "ProcessPayment", "command": "RefundPaymentCommand", "state": "SETTLED", "settled": {word}}}]"""
+    settlement = """{"by": "\\u200b", "reason": "paid", "evidence": "\\u2060",
+        "at": "2010-12-01T08:26:00Z"}"""
+    unseen = f"""[{{"step": "ProcessPayment", "command": "RefundPaymentCommand",
+        "state": "SETTLED", "settled": {settlement}}}]"""
     shop.corrupt("order", f"UPDATE orders SET compensations = '{unseen}' WHERE order_id = 'kept'")
 
 
@@ -81,7 +83,7 @@ def take_for_no_order(shop: Shop) -> None:
 
 
 def forget_an_order(shop: Shop) -> None:
-    """Lose an order with all traces, as when the order service's database is restored from an older backup."""
+    """Lose an order with all traces, as when an older backup of the order service is restored."""
     tables = ("lines", "moves", "orders")
     shop.corrupt("order", *(f"DELETE FROM {table} WHERE order_id = 'back'" for table in tables))
     shop.corrupt("order", "DELETE FROM fence WHERE key LIKE 'order-back/%'")
@@ -143,7 +145,7 @@ CORRUPTIONS: list[tuple[Callable[[Shop], None], tuple[str, ...]]] = [
 async def test_what_the_participants_disagree_on_is_told_by_o2(
     shop: Shop, corrupt: Callable[[Shop], None], lines: tuple[str, ...]
 ) -> None:
-    """When each participant's books are right and they contradict each other, O2 and nothing else says so."""
+    """When each participant is right and they contradict each other, O2 alone says so."""
     corrupt(shop)
     report = await audit(shop.settings, None)
     by_id = {id_: set(violations) for id_, violations in violated(report).items()}

@@ -14,9 +14,9 @@ AGAIN = {"Retry-After": "0"}
 Answer = Callable[[], httpx.Response]
 
 
-def shown(status: int, *, closed: bool = True) -> Answer:
+def shown(status: int, *, is_closed: bool = True) -> Answer:
     return lambda: httpx.Response(
-        status, content=view(datetime.now(UTC), closed=closed).model_dump_json()
+        status, content=view(datetime.now(UTC), is_closed=is_closed).model_dump_json()
     )
 
 
@@ -35,8 +35,8 @@ def reused() -> httpx.Response:
 async def outcome_of(
     answers: Sequence[Answer], patience_seconds: float = 60
 ) -> tuple[Outcome, list[bytes]]:
-    """Place the order where a fake API gives these answers, the last for ever; return the outcome and what was posted."""
-    posted = []
+    """Place the order at an API that gives these answers; return also what was posted."""
+    bodies = []
 
     def coming() -> Iterator[Answer]:
         yield from answers
@@ -46,7 +46,7 @@ async def outcome_of(
     nexts = coming()
 
     def answer(request: httpx.Request) -> httpx.Response:
-        posted.append(request.content)
+        bodies.append(request.content)
         return next(nexts)()
 
     async with httpx.AsyncClient(
@@ -54,26 +54,26 @@ async def outcome_of(
     ) as http:
         result = await LoadGenerator(http, patience_seconds).place_all([ORDER], lambda _: None)
     (outcome,) = result.outcomes
-    return outcome, posted
+    return outcome, bodies
 
 
 @pytest.mark.parametrize(
     "first",
-    [unavailable, dropped, shown(202, closed=False)],
+    [unavailable, dropped, shown(202, is_closed=False)],
     ids=["503", "dropped", "not closed yet"],
 )
 async def test_what_is_no_end_is_asked_for_again_under_the_same_identity(first: Answer) -> None:
-    """A 503, a broken connection and an order that is not closed yet are followed by the same request, until the order closes."""
-    outcome, posted = await outcome_of([first, shown(200)])
+    """A 503, a broken connection or an open order: the request is repeated until it closes."""
+    outcome, bodies = await outcome_of([first, shown(200)])
     assert outcome.closed_view
-    assert (outcome.requests, len(posted), len(set(posted))) == (2, 2, 1)
-    assert b'"order_id":"1"' in posted[0]
+    assert (outcome.requests, len(bodies), len(set(bodies))) == (2, 2, 1)
+    assert b'"order_id":"1"' in bodies[0]
 
 
 async def test_a_no_is_taken_once_and_kept() -> None:
-    """What the API takes in no case is not asked for again, and what it said is there to be shown."""
-    outcome, posted = await outcome_of([reused])
-    assert (outcome.refusal, len(posted)) == (
+    """The API's final no is not asked for again, and is there to be shown."""
+    outcome, bodies = await outcome_of([reused])
+    assert (outcome.refusal, len(bodies)) == (
         "422: order 1 was placed before with another content",
         1,
     )
@@ -82,13 +82,13 @@ async def test_a_no_is_taken_once_and_kept() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [unavailable, dropped, shown(202, closed=False)],
+    [unavailable, dropped, shown(202, is_closed=False)],
     ids=["503", "dropped", "never closes"],
 )
 async def test_patience_ends(answer: Answer) -> None:
     """An order that does not close in time is left open, and is neither closed nor refused."""
-    outcome, posted = await outcome_of([answer], patience_seconds=0)
-    assert (outcome.is_open, outcome.closed_view, outcome.refusal, len(posted)) == (
+    outcome, bodies = await outcome_of([answer], patience_seconds=0)
+    assert (outcome.is_open, outcome.closed_view, outcome.refusal, len(bodies)) == (
         True,
         None,
         None,
@@ -97,14 +97,15 @@ async def test_patience_ends(answer: Answer) -> None:
 
 
 def test_a_day_in_figures() -> None:
-    """Orders of earlier runs are recognised by the time at which they were placed, and count as ended, but not in the times."""
-    before, after = NOW - timedelta(days=1), NOW + timedelta(seconds=1)
+    """Orders that an earlier run placed count as ended, but not in the times."""
+    before = NOW - timedelta(days=1)
+    after = NOW + timedelta(seconds=1)
     outcomes = [
         *(Outcome(ORDER, view(after), None, seconds, 1) for seconds in (0.1, 0.2, 0.3)),
         Outcome(ORDER, view(after, "OUT_OF_STOCK"), None, 0.4, 2),
         Outcome(ORDER, view(before, "OUT_OF_STOCK"), None, 9, 1),
         Outcome(ORDER, view(before), None, 9, 1),
-        Outcome(ORDER, view(before, closed=False), None, 9, 1),
+        Outcome(ORDER, view(before, is_closed=False), None, 9, 1),
         Outcome(ORDER, None, "422: no", 9, 1),
         Outcome(ORDER, None, None, 9, 3),
     ]
@@ -135,5 +136,5 @@ def test_a_day_in_figures() -> None:
     ],
 )
 def test_percentiles_are_values_that_occurred(count: int, share: float, value: int) -> None:
-    """A percentile is the smallest value that enough of the others do not exceed, whatever their sequence."""
+    """A percentile is the smallest value that enough of the others do not exceed."""
     assert percentile(list(range(count, 0, -1)), share) == value

@@ -30,7 +30,7 @@ def test_a_log_goes_on_after_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_log_comes_back_when_its_folder_was_deleted(tmp_path: Path) -> None:
-    """The folder is made again; above it nothing is, as a data directory that was deleted is none of ours."""
+    """The folder is made again, but not the one above it: that is a deleted data directory."""
     log = Log(str(tmp_path / "var" / "log" / "api.log"), "a", 1000, 2)
     written(log, "too early")
     assert not (tmp_path / "var").exists()
@@ -45,8 +45,8 @@ def test_a_log_has_a_bound(tmp_path: Path) -> None:
     """A full file moves up, the oldest goes, and nothing is lost before that."""
     log = Log(str(tmp_path / "api.log"), "a", 10, 2)
     written(log, *(f"line {number:4}" for number in range(5)))
-    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
-    assert kept == {"api.log.1": "line    4\n", "api.log.2": "line    3\n"}
+    files = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert files == {"api.log.1": "line    4\n", "api.log.2": "line    3\n"}
 
 
 def test_pauses_between_starts_have_a_bound() -> None:

@@ -28,74 +28,74 @@ def shop(days: ShopData) -> Shop:
 
 
 def test_every_first_order_can_be_paid_and_served(days: ShopData, shop: Shop) -> None:
-    """Whatever the sequence of the customers' first orders, each finds enough in its wallet, and all together enough in stock."""
+    """In any sequence each first order finds enough in its wallet, and all enough in stock."""
     balance = {wallet.customer_id: wallet.balance_minor for wallet in shop.wallets}
     available = {product.sku: product.available for product in shop.products}
     met: set[str] = set()
-    taken: Counter[str] = Counter()
+    quantities: Counter[str] = Counter()
     for order in days.orders:
         if order.customer_id not in met:
             met.add(order.customer_id)
             assert balance[order.customer_id] >= order.total_minor
             for line in order.lines:
-                taken[line.sku] += line.quantity
+                quantities[line.sku] += line.quantity
     assert met == balance.keys()
-    assert all(available[sku] >= count for sku, count in taken.items())
+    assert all(available[sku] >= count for sku, count in quantities.items())
 
 
 def endings(orders: Sequence[PlaceOrder], shop: Shop) -> Counter[str]:
     """Return how many of the orders would end in which way, one after the other."""
     balance = {wallet.customer_id: wallet.balance_minor for wallet in shop.wallets}
     available = Counter({product.sku: product.available for product in shop.products})
-    ended: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for order in orders:
-        taken: Counter[str] = Counter()
+        quantities: Counter[str] = Counter()
         for line in order.lines:
-            taken[line.sku] += line.quantity
+            quantities[line.sku] += line.quantity
         if balance[order.customer_id] < order.total_minor:
-            ended["INSUFFICIENT_FUNDS"] += 1
-        elif not taken <= available:
-            ended["OUT_OF_STOCK"] += 1
+            counts["INSUFFICIENT_FUNDS"] += 1
+        elif not quantities <= available:
+            counts["OUT_OF_STOCK"] += 1
         else:
             balance[order.customer_id] -= order.total_minor
-            available.subtract(taken)
-            ended["COMPLETED"] += 1
-    return ended
+            available.subtract(quantities)
+            counts["COMPLETED"] += 1
+    return counts
 
 
 @pytest.mark.parametrize(
-    ("path", "completed", "out_of_stock", "insufficient_funds"),
+    ("path", "complete_count", "out_of_stock", "insufficient_funds"),
     [(DAYS[0], 108, 7, 6), (DAYS[1], 113, 11, 13)],
     ids=[path.stem for path in DAYS],
 )
 def test_the_days_end_as_their_readme_says(
-    path: Path, completed: int, out_of_stock: int, insufficient_funds: int
+    path: Path, complete_count: int, out_of_stock: int, insufficient_funds: int
 ) -> None:
-    """One after the other, so many of a day's orders complete, and so many fail for stock and for money."""
+    """One after the other, so many of a day's orders complete, and so many fail for each reason."""
     data = read_days([path])
-    ended = {
-        "COMPLETED": completed,
+    counts = {
+        "COMPLETED": complete_count,
         "OUT_OF_STOCK": out_of_stock,
         "INSUFFICIENT_FUNDS": insufficient_funds,
     }
-    assert endings(data.orders, shop_of(data)) == ended
+    assert endings(data.orders, shop_of(data)) == counts
 
 
 @pytest.mark.parametrize("path", DAYS, ids=lambda path: path.stem)
 def test_of_either_day_a_real_share_fails_in_both_ways(path: Path) -> None:
-    """Placed on the shop of this day alone, of its orders one in 20 fails for stock and one in 50 for money, in any sequence."""
+    """On a shop of this day, at least one order in 20 fails for stock and one in 50 for money."""
     data = read_days([path])
     shop = shop_of(data)
     assert shop == shop_of(read_days([path]))
     for seed_ in range(20):
-        ended = endings(random.Random(seed_).sample(data.orders, len(data.orders)), shop)
-        assert ended["OUT_OF_STOCK"] >= len(data.orders) / 20, seed_
-        assert ended["INSUFFICIENT_FUNDS"] >= len(data.orders) / 50, seed_
-        assert ended["COMPLETED"] >= len(data.orders) / 2, seed_
+        counts = endings(random.Random(seed_).sample(data.orders, len(data.orders)), shop)
+        assert counts["OUT_OF_STOCK"] >= len(data.orders) / 20, seed_
+        assert counts["INSUFFICIENT_FUNDS"] >= len(data.orders) / 50, seed_
+        assert counts["COMPLETED"] >= len(data.orders) / 2, seed_
 
 
 def test_the_example_is_an_order_of_the_shop(shop: Shop) -> None:
-    """The order that people are told to try is one that its customer can pay and stock can serve."""
+    """The order that people are told to try can be paid by its customer and served from stock."""
     wallets = {wallet.customer_id: wallet for wallet in shop.wallets}
     products = {product.sku: product for product in shop.products}
     (line,) = shop.example.lines

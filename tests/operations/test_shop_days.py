@@ -37,7 +37,7 @@ def shop(days: ShopData) -> Shop:
     ],
 )
 def test_prices_are_exact(price: str, minor: int) -> None:
-    """A price becomes the whole number of minor units that it says, which floating point would miss."""
+    """A price becomes the exact number of minor units, which floating point would miss."""
     assert minor_units(price) == minor
 
 
@@ -48,7 +48,7 @@ def test_what_is_no_whole_number_of_minor_units_is_no_price(price: str) -> None:
 
 
 def test_an_invoice_becomes_an_order(tmp_path: Path) -> None:
-    """The rows of an invoice are the lines of one order with its id; the customer loses the `.0`, a SKU keeps its case."""
+    """Rows of an invoice are lines of one order; customers lose the `.0`, a SKU keeps its case."""
     data = read_days(
         [
             day(

@@ -37,8 +37,14 @@ COMMAS = HEADER + 'A 1,apple,5,GBP,30\nB,"bread, brown",,,\n'
         COMMAS.rstrip("\n"),
         "\n\n" + COMMAS.replace("\n", "\n\n,,,,\n"),
         "SKU;Name;Opening_Stock;Currency;Unit_Price_Minor\nA 1;apple;5;GBP;30\nB;bread, brown;;;\n",
-        "sku\tname\topening_stock\tcurrency\tunit_price_minor\nA 1\tapple\t5\tGBP\t30\nB\tbread, brown\t\t\t\n",
-        'unit_price_minor, sku ,currency,opening_stock,name\n30, A 1 ,GBP,5,apple\n,B,,,"bread,\nbrown"\n',
+        (
+            "sku\tname\topening_stock\tcurrency\tunit_price_minor\n"
+            "A 1\tapple\t5\tGBP\t30\nB\tbread, brown\t\t\t\n"
+        ),
+        (
+            "unit_price_minor, sku ,currency,opening_stock,name\n30, A 1 ,GBP,5,apple\n"
+            ',B,,,"bread,\nbrown"\n'
+        ),
     ],
     ids=[
         "commas",
@@ -109,15 +115,15 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("row", "told"), ROWS)
+@pytest.mark.parametrize(("row", "message"), ROWS)
 def test_what_is_wrong_with_a_row_is_told_with_its_line(
-    tmp_path: Path, row: str, told: str
+    tmp_path: Path, row: str, message: str
 ) -> None:
     """The line, the column, and what would do; and nothing of the file is taken."""
     path = saved(tmp_path, HEADER + "OK,fine,1,GBP,1\n\n" + row + "\n")
     with pytest.raises(InvalidShopFile) as caught:
         read_shop_file(path)
-    assert str(caught.value) == f"{path} is not taken, nothing of it:\n  line 4: {told}"
+    assert str(caught.value) == f"{path} is not taken, nothing of it:\n  line 4: {message}"
 
 
 FILES = [
@@ -150,13 +156,15 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "told"), FILES)
-def test_a_file_that_is_no_shop_is_told_so(tmp_path: Path, content: str | bytes, told: str) -> None:
+@pytest.mark.parametrize(("content", "message"), FILES)
+def test_a_file_that_is_no_shop_is_told_so(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
     """In a sentence that says what to do."""
     path = saved(tmp_path, content)
     with pytest.raises(InvalidShopFile) as caught:
         read_shop_file(path)
-    assert told.format(path=path) in str(caught.value)
+    assert message.format(path=path) in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ DATABASE = Path("/data/temporal.db")
 
 
 def test_the_embedded_server_keeps_its_state_safely() -> None:
-    """The server keeps its state in the named file, with a write-ahead log and an fsync per commit, and does not dawdle."""
+    """The server keeps its state in the file, with a write-ahead log and an fsync per commit."""
     command = server_command(DATABASE, 7233, 8233)
     assert command[:3] == [temporal_binary(), "server", "start-dev"]
     assert {"--db-filename=/data/temporal.db", "--port=7233", "--ip=127.0.0.1"} <= set(command)
@@ -20,7 +20,7 @@ def test_the_embedded_server_keeps_its_state_safely() -> None:
 
 
 def test_the_embedded_server_knows_our_search_attributes() -> None:
-    """Every search attribute is registered with its type, as a saga that sets an unknown one would wedge."""
+    """Every search attribute is registered with its type: a saga that sets another stands still."""
     flags = [
         flag
         for flag in server_command(DATABASE, 7233, None)
@@ -36,23 +36,24 @@ def test_the_embedded_server_knows_our_search_attributes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("port", "shown", "hidden"),
+    ("port", "flag", "hidden"),
     [(8233, "--ui-port=8233", "--headless"), (None, "--headless", "--ui-port")],
 )
 def test_the_embedded_server_shows_the_web_ui_where_there_is_a_port(
-    port: int | None, shown: str, hidden: str
+    port: int | None, flag: str, hidden: str
 ) -> None:
     """With a port for it there is a Web UI, and without one there is none."""
     command = server_command(DATABASE, 7233, port)
-    assert shown in command
+    assert flag in command
     assert not [flag for flag in command if flag.startswith(hidden)]
 
 
 def test_the_temporal_command_is_the_one_beside_this_python(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The command installed beside this Python goes before the PATH's, and where there is neither, the error says what to do."""
-    beside, elsewhere = tmp_path / "venv" / "temporal", tmp_path / "path" / "temporal"
+    """The command beside this Python goes before the PATH's; without any, the error helps."""
+    beside = tmp_path / "venv" / "temporal"
+    elsewhere = tmp_path / "path" / "temporal"
     for command in (beside, elsewhere):
         command.parent.mkdir()
         command.touch(mode=0o755)

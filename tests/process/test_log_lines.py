@@ -22,7 +22,8 @@ def test_a_record_is_one_line_whoever_wrote_in_it() -> None:
         "ann\n2026-01-01 00:00:00 INFO worker: ready: payment\x1b[2J\u202e",
     )
     assert line.endswith(
-        r"WARNING worker: ignored the signal cancel: ann\n2026-01-01 00:00:00 INFO worker: ready: payment\x1b[2J\u202e"
+        r"WARNING worker: ignored the signal cancel: ann\n2026-01-01 00:00:00 INFO worker: "
+        r"ready: payment\x1b[2J\u202e"
     )
     assert len(line.splitlines()) == 1
 

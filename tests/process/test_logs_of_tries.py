@@ -33,11 +33,12 @@ def a_try(attempt: int) -> dict[str, object]:
 @pytest.mark.parametrize("attempt", [1, 7])
 def test_trouble_with_a_database_is_one_line(attempt: int) -> None:
     """Whose command it was, the how many-th try, and what the database said."""
-    said = written(LOCKED, **a_try(attempt))
-    assert said.endswith(
-        f" WARNING a: order-o1 ProcessPayment, try {attempt} failed: OperationalError: database is locked (for long)"
+    line = written(LOCKED, **a_try(attempt))
+    assert line.endswith(
+        f" WARNING a: order-o1 ProcessPayment, try {attempt} failed: "
+        "OperationalError: database is locked (for long)"
     )
-    assert "\n" not in said
+    assert "\n" not in line
 
 
 def test_a_defect_has_its_traceback_once() -> None:

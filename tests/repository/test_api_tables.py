@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from api import create_app
 from config import Settings
+from contracts.acts import FIELDS, Act
 from contracts.placing import DEADLINE_SECONDS, PlaceOrder
 from contracts.prose import FOR_CUSTOMERS
 from contracts.states import CLOSED, FailureReason, OrderStatus, SagaState
@@ -61,6 +62,22 @@ def test_every_event_of_a_stream_is_told_with_its_data() -> None:
     event = stream["200"]["content"]["text/event-stream"]["itemSchema"]["properties"]["event"]
     assert event["enum"] == [*kinds, "closed"]
     assert "204" in stream
+
+
+def test_every_act_is_told_with_its_body_and_its_route() -> None:
+    """Whoever follows the page alone sends what the API takes."""
+    rows = table("`act`")
+    document = create_app(Settings()).openapi()
+    assert [row[0].strip("`") for row in rows] == list(Act)
+    for act, step, fields, route in rows:
+        name, path = Act(act.strip("`")), route.strip("`").removeprefix("POST ")
+        assert tuple(re.findall("`([^`]+)`", fields)) == FIELDS[name]
+        assert (step != "null") is ("{step}" in path)
+        body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+        assert set(schema["required"]) == set(FIELDS[name])
+    shown = document["components"]["schemas"]["ActView"]["properties"]
+    assert set(shown) == {"act", "step", "fields", "refusal"}
 
 
 def test_the_deadline_is_told_as_it_is() -> None:

@@ -77,7 +77,7 @@ async def test_a_file_is_served_to_everybody(path: str) -> None:
         "INDEX.HTML",
         "main.js.map",
         "..%2Fapi.py",
-        "%2e%2e%2fconfig.py",
+        "%2e%2e%2fworker.py",
         "%00.js",
     ],
 )

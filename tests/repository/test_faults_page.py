@@ -21,7 +21,7 @@ def named_tests() -> list[tuple[Path, str]]:
 
 
 def test_each_test_that_the_page_names_is_there() -> None:
-    """A reader who repeats a row finds what it names."""
+    """A reader who repeats a case finds what it names."""
     named = named_tests()
     assert len(named) > len(CASES)
     assert [
@@ -29,6 +29,6 @@ def test_each_test_that_the_page_names_is_there() -> None:
     ] == []
 
 
-def test_each_case_has_its_row() -> None:
+def test_each_case_has_its_item() -> None:
     """None was left out."""
-    assert sorted(map(int, re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE))) == list(CASES)
+    assert sorted(map(int, re.findall(r"^- \*\*(\d+)\.\*\*", PAGE, re.MULTILINE))) == list(CASES)

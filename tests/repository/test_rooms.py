@@ -63,11 +63,11 @@ SAGA = " ".join(
 FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys sqlalchemy"
 API = (
     "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
-    "temporal_saga.access temporal_saga.history temporal_saga.trouble fastapi starlette pydantic pydantic_core temporalio"
+    "temporal_saga.access fastapi starlette pydantic pydantic_core temporalio"
 )
 APPLICATION = (
-    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.memo "
-    "temporal_saga.trouble pydantic pydantic_core temporalio"
+    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.last_run "
+    "temporal_saga.memo temporal_saga.moment temporal_saga.tries pydantic pydantic_core temporalio"
 )
 ROOMS = {
     "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
@@ -106,7 +106,8 @@ ROOMS = {
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
-    "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.policy "
+    "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.last_run "
+    "temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline limits "
     "prometheus_fastapi_instrumentator",

@@ -46,7 +46,7 @@ class Reader:
 async def test_another_database_than_the_participants_is_noticed(
     temporal: Client, participant: str
 ) -> None:
-    """The message names both, and the setting to change; whoever reads the right one is not stopped."""
+    """The message names both, and the setting to change; the right database is no trouble."""
     right, wrong = (database(participant, where) for where in ("right", "wrong"))
     await Registration(temporal, participant, right).check()
     assert await Reader(participant, right).check(temporal) is None

@@ -8,7 +8,8 @@ from datetime import timedelta
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from temporal_saga.history import Moment, project
+from temporal_saga.history import project
+from temporal_saga.moment import Moment
 from temporal_saga.testing import ENDED
 
 CLOSED = (

@@ -24,8 +24,8 @@ from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
 from contracts.steps import TAKES_BACK
-from temporal_saga.history import Moment
 from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.moment import Moment
 from temporal_saga.testing import ENDED, Script, Sent, command_name, fails_for_good
 from tests.workflows.heard import (
     CLOSED,

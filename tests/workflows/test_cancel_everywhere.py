@@ -12,7 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contracts.states import LEGAL_MOVES, SagaState
 from contracts.steps import REFUSALS, STEPS
-from temporal_saga.history import Moment
+from temporal_saga.moment import Moment
 from temporal_saga.testing import Script
 from tests.workflows import stories
 from tests.workflows.conftest import Play

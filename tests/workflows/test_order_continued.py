@@ -12,8 +12,9 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from application import chain
-from application.order_view import Run, view_of_run
+from application import chain, run_history
+from application.order_view import view_of_run
+from application.run import Run
 from application.runs import Runs
 from contracts import stubs
 from contracts.base import Command
@@ -417,7 +418,8 @@ async def test_a_look_tells_the_story_of_all_runs(
         await until_stuck(script)
         await flood_into_next_run(script)
         open_run = await look(short_histories, script)
-        assert (open_run.failure["reason"], open_run.started_at, open_run.state) == (
+        assert open_run.memo.failure is not None
+        assert (open_run.memo.failure.reason, open_run.started_at, open_run.state) == (
             "CANCELLED",
             placed_at,
             "ROLLBACK_STUCK",
@@ -431,7 +433,8 @@ async def test_a_look_tells_the_story_of_all_runs(
     await script.failed()
     assert len(script.runs) > 1
     whole = await look(short_histories, script)
-    assert (whole.started_at, whole.given, whole.failure["reason"]) == (
+    assert whole.memo.failure is not None
+    assert (whole.started_at, whole.given, whole.memo.failure.reason) == (
         placed_at,
         ORDER,
         "CANCELLED",
@@ -456,13 +459,13 @@ async def test_a_look_tells_the_story_of_all_runs(
     assert [moment.name for _, moment in followed] == [moment.name for moment in whole.moments]
     assert sorted({place for place, _ in followed}) == [place for place, _ in followed]
     monkeypatch.setattr(chain, "MOST_EVENTS", 20)
-    monkeypatch.setattr(chain, "FIRST_EVENTS", 15)
+    monkeypatch.setattr(run_history, "FIRST_EVENTS", 15)
     short = await look(short_histories, script)
     assert 1 <= [moment.name for moment in short.moments].count(chain.LEFT_OUT) <= 2
     assert short.moments[0].name == "PENDING"
     assert short.moments[-1].name == "FAILED"
     assert len(short.moments) < len(whole.moments)
-    assert (short.failure, short.started_at) == (whole.failure, placed_at)
+    assert (short.memo, short.started_at) == (whole.memo, placed_at)
 
 
 async def look(client: Client, script: Script) -> Run:

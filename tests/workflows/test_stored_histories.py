@@ -11,7 +11,8 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from temporal_saga.history import Moment, project
+from temporal_saga.history import project
+from temporal_saga.moment import Moment
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
 from tests.workflows.stage import RUNNER
 from tests.workflows.stories import RECORDED
@@ -73,10 +74,10 @@ TIMELINES = {
     "cancelled_by_temporal": [
         *REGISTERED,
         "command ProcessPaymentCommand",
-        "decision cancel",
         "event PaymentCompletedEvent",
         "state PAYMENT_COMPLETED",
         "state ROLLING_BACK",
+        "decision cancel",
         "command RefundPaymentCommand",
         "event PaymentRefundedEvent",
         *CANCELLED,
@@ -152,8 +153,8 @@ TIMELINES = {
     ],
     "settled_before_a_reset": [
         "note reset from outside",
-        "decision cancel",
         "decision request_settle_step",
+        "decision cancel",
         *REGISTERED,
         "command RegisterOrderCommand",
         "event OrderRegisteredEvent",

@@ -1,17 +1,12 @@
 import os
-import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.stack import Stack
+from tests.system.browser.chromium import MISSING, chromium, launch
 
-FLAGS = [
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-]
 PATIENCE_MS = 20_000
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -20,14 +15,12 @@ expect.set_options(timeout=PATIENCE_MS)
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium, without a window."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    command = chromium()
+    if command is None:
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent("there is no `chromium` command; `make verify`, run as root on Debian, installs it")
+        absent(MISSING)
     async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(
-            executable_path=chromium, headless=True, args=FLAGS
-        )
+        opened = await launch(playwright, command)
         yield opened
         await opened.close()
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from contracts.acts import FIELDS, StuckStep, acts_on
+from contracts.states import SagaState
 from tests.stack import Stack, order, until
 from tests.system.browser.looks import (
     act,
@@ -116,16 +118,16 @@ async def test_a_review_is_decided(page: Page, stack: Stack) -> None:
 
 
 async def test_an_order_is_cancelled(page: Page, stack: Stack) -> None:
-    """The wish is taken at once, and is no longer offered; the rollback is seen when the step under way has ended."""
+    """The wish is taken at once, and repeating it is safe; the rollback is seen when the step under way has ended."""
     with stack.locked("payment"):
         stack.place(order(order_id="unwanted"))
         until(lambda: stack.at_work("unwanted", "ProcessPayment"), "the payment is under way")
         await is_open(page, "unwanted", "PENDING")
         await act(page, "Cancel the order", by="ann", reason="found it cheaper")
         await expect(page.locator(".taken")).to_contain_text("Cancelled")
-        await expect(page.locator(".act")).to_have_count(0)
     await expect(state(page)).to_have_text("FAILED")
     await expect(sentence(page)).to_have_text("cancelled by ann: found it cheaper")
+    await expect(page.locator(".act")).to_have_count(0)
 
 
 async def test_an_act_that_comes_too_late_says_so_and_loses_nothing(
@@ -217,6 +219,7 @@ async def shows(page: Page, stack: Stack, **told: Any) -> None:
         "timeline": [],
         "closed_at": None,
         "needs_attention": True,
+        "acts": [],
     }
     await answers(page, "**/orders/shown", placed | {"status": "PENDING"} | nothing | told)
     await answers(page, "**/orders/shown/events", {"detail": "none"}, status=404)
@@ -229,6 +232,14 @@ def stuck_at(step: str, command: str, **settled: str) -> dict[str, Any]:
     return {"step": step, "command": command, "state": "STUCK", "attempts": 20, "settled": word}
 
 
+def offers(state: str, step: str, **settled: str) -> list[dict[str, Any]]:
+    """Return what an order offers whose step is stuck, as the API shows it."""
+    found = acts_on(SagaState(state), [StuckStep(step, settled.get("by"))])
+    return [
+        {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in found
+    ]
+
+
 async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_it(
     page: Page, stack: Stack
 ) -> None:
@@ -238,6 +249,7 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
         stack,
         state="PENDING",
         compensations=[stuck_at("RegisterOrder", "RegisterOrderCommand")],
+        acts=offers("PENDING", "RegisterOrder"),
     )
     told = page.locator(".stuck").first
     await expect(told).to_contain_text("RegisterOrder is stuck")
@@ -248,7 +260,7 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
     await expect(told).to_contain_text(
         "then it rolls back, or completes if an earlier run had completed it."
     )
-    titles = ["Retry RegisterOrder now", "Settle RegisterOrder by hand"]
+    titles = ["Retry RegisterOrder now", "Settle RegisterOrder by hand", "Cancel the order"]
     await expect(page.locator("details.act summary")).to_have_text(titles)
     hint = page.locator("details.act", has_text=titles[1]).locator(".hint")
     for words in (
@@ -275,9 +287,9 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
     page: Page, stack: Stack, name: str, command: str, card: str, shown: str
 ) -> None:
     """Settled and stuck again, it names who settled it, and can be retried alone; heard of, it is settled."""
-    await shows(
-        page, stack, state=shown, compensations=[stuck_at(name, f"{command}Command", **OTTO)]
-    )
+    compensations = [stuck_at(name, f"{command}Command", **OTTO)]
+    acts = offers(shown, name, **OTTO)
+    await shows(page, stack, state=shown, compensations=compensations, acts=acts)
     drawn = step(page, name).locator(card)
     await expect(page.locator(".stuck").first).to_contain_text(
         f"{command} was settled by otto, and is not on record yet"
@@ -285,6 +297,13 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
     await expect(drawn).to_have_attribute("data-state", "stuck")
     await expect(drawn).to_contain_text("transfer 4711")
     await expect(page.locator("details.act summary")).to_have_text([f"Retry {command} now"])
+    await expect(page.locator(".not-possible li")).to_have_text(
+        [
+            f"Approve, Reject: the order is not awaiting review, it is {shown}.",
+            f"Settle {command} by hand: otto settled {name} already: what keeps failing is to put that on record.",
+            f"Cancel the order: too late to cancel: the order is {shown}.",
+        ]
+    )
     settled = stuck_at(name, f"{command}Command", **OTTO) | {"state": "SETTLED"}
     await shows(page, stack, state=shown, compensations=[settled])
     await expect(drawn).to_have_attribute("data-state", "settled")

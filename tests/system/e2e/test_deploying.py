@@ -123,14 +123,3 @@ def test_what_the_page_says_of_compose_is_there() -> None:
     assert {name for name in read if name.endswith("PASSWORD")} == set(
         re.findall(r"(\w+PASSWORD)=", block)
     )
-
-
-@pytest.mark.parametrize("page", ["DEPLOYING.md", "OPERATING.md"])
-def test_a_page_names_only_files_that_there_are(page: str) -> None:
-    """What looks like a path of this repository is one."""
-    folders = "|".join(
-        path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in {"var", ".git"}
-    )
-    paths = re.findall(rf"`((?:{folders})/[\w./-]+)`", (ROOT / "docs" / page).read_text())
-    assert paths
-    assert not [path for path in paths if not (ROOT / path).exists()]

@@ -1,0 +1,60 @@
+"""An order as a list shows it, which has little room. Pure functions."""
+
+from typing import Any
+
+from application import attention
+from application.run import Run
+from contracts.record import Compensation, OrderEntry
+from contracts.states import OrderStatus
+from contracts.views import Attention, Links, ListedOrder
+
+MOST_LISTED = 200
+"""Characters that a list shows of what others wrote; the order itself shows all."""
+
+
+def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Links) -> ListedOrder:
+    """Return an order for a list: an open one as its run shows it, a closed one as on record.
+
+    `need` is what is known of its need of a person from elsewhere: that a run that visibility does
+    not know is gone, and of others, since when.
+    """
+    shown = dict(entry) | {
+        "failure": entry.failure
+        and entry.failure.model_copy(update={"message": _short(entry.failure.message)}),
+        "compensations": tuple(map(_cut, entry.compensations)),
+    }
+    if entry.closed_at is None:
+        now = need
+        if run is not None:
+            now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
+            now = need if now and need and now.cause is need.cause else now
+            shown["state"] = run.state
+        shown |= {"attention": now, "needs_attention": now is not None}
+    return ListedOrder(**shown, links=links)
+
+
+def entry_to_come(order_id: str, run: Run) -> OrderEntry:
+    """Return as much as visibility tells of an order that is not on record yet."""
+    return OrderEntry(
+        order_id=order_id,
+        state=run.state,
+        status=OrderStatus.PENDING,
+        customer_id=run.attributes.get("CustomerId"),
+        currency=None,
+        total_minor=run.attributes.get("OrderTotalMinor"),
+        line_count=None,
+        placed_at=run.started_at,
+    )
+
+
+def _cut(compensation: Compensation) -> Compensation:
+    if (settled := compensation.settled) is None:
+        return compensation
+    words: dict[str, Any] = {
+        name: _short(getattr(settled, name)) for name in ("by", "reason", "evidence")
+    }
+    return compensation.model_copy(update={"settled": settled.model_copy(update=words)})
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LISTED else f"{text[:MOST_LISTED]} …"

@@ -1,0 +1,75 @@
+"""What Temporal knows of an order's saga."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.placing import DraftOrder, PlaceOrder, salvage
+from contracts.states import CLOSED, SagaState
+from temporal_saga.memo import SagaMemo
+from temporal_saga.moment import Moment
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run of an order's saga, with what the runs before it tell.
+
+    Args:
+        closed_at: None while it runs.
+        attributes: the search attributes by name.
+        moments: the story so far.
+        given: what it was started with, as JSON.
+        memo: what the saga has decided.
+        wedged_since: since when it has not got past its task under way, if that fails again and
+            again.
+    """
+
+    started_at: datetime
+    closed_at: datetime | None
+    attributes: Mapping[str, Any]
+    moments: Sequence[Moment]
+    given: Any
+    memo: SagaMemo = field(default_factory=SagaMemo)
+    wedged_since: datetime | None = None
+
+    @property
+    def state(self) -> SagaState:
+        """The state that the saga shows; before it shows one of its own, PENDING."""
+        try:
+            return SagaState(self.attributes.get("SagaState", SagaState.PENDING))
+        except ValueError:
+            return SagaState.PENDING
+
+    @property
+    def is_stuck(self) -> bool:
+        """The saga says that it needs a person."""
+        return bool(self.attributes.get("NeedsAttention", False))
+
+    @property
+    def stuck_since(self) -> datetime | None:
+        """Since when the saga needs a person; None when it does not."""
+        times = [retriable.stuck_since for retriable in self.memo.retriables]
+        return min((at for at in times if at), default=None) if self.is_stuck else None
+
+    @property
+    def is_wedged(self) -> bool:
+        """The saga's own code fails again and again; visibility hears of that later."""
+        return self.wedged_since is not None or bool(
+            self.attributes.get("TemporalReportedProblems")
+        )
+
+    @property
+    def ended_early(self) -> bool:
+        """The saga was ended from outside before it was through."""
+        return self.closed_at is not None and self.state not in CLOSED
+
+    @property
+    def order(self) -> DraftOrder:
+        """The order as far as it can be read."""
+        try:
+            return PlaceOrder.model_validate(self.given)
+        except ValidationError as error:
+            return salvage(self.given, error)

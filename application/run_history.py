@@ -1,0 +1,121 @@
+"""The history of one run, read from Temporal: all of it, or its beginning and its end."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+from temporalio.client import Client, WorkflowExecutionDescription
+
+FIRST_EVENTS = 1_000
+"""So many are read of a run's first ones, where it has more than are read in all."""
+
+PAGE_BYTES = 2**20
+SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+
+
+@dataclass(frozen=True)
+class RunHistory:
+    """What was read of one run: its first events and, behind a gap if it has one, its last."""
+
+    first: Sequence[HistoryEvent]
+    last: Sequence[HistoryEvent] = ()
+
+    @property
+    def events(self) -> list[HistoryEvent]:
+        """All that was read."""
+        return [*self.first, *self.last]
+
+    @property
+    def size(self) -> int:
+        """The bytes that were read."""
+        return sum(event.ByteSize() for event in self.events)
+
+    def behind_gap(self) -> Iterable[HistoryEvent]:
+        """Yield the events behind the gap, but for answers to commands that were sent in it."""
+        sent = {event.event_id for event in self.events if event.event_type == SCHEDULED}
+        for event in self.last:
+            attributes = getattr(event, event.WhichOneof("attributes") or "", None)
+            scheduled = getattr(attributes, "scheduled_event_id", 0)
+            if not scheduled or scheduled in sent:
+                yield event
+
+
+class RunHistories:
+    """Reads runs, of each so many events and bytes at most."""
+
+    def __init__(self, client: Client, limit: timedelta) -> None:
+        """Ask Temporal through `client`, each question for so long at most."""
+        self._client = client
+        self._limit = limit
+
+    async def read(
+        self,
+        description: WorkflowExecutionDescription,
+        most: int,
+        most_bytes: int,
+        *,
+        gap: bool = True,
+    ) -> RunHistory:
+        """Return the run that was described so.
+
+        Args:
+            description: as Temporal describes it.
+            most: so many events at most.
+            most_bytes: so many bytes at most, and one page more.
+            gap: of a run that is longer, its end as well.
+
+        Raises:
+            RPCError: Temporal did not answer.
+        """
+        info = description.raw_description.workflow_execution_info
+        whole = info.history_length <= most and info.history_size_bytes <= most_bytes
+        page = max(
+            1, min(1_000, PAGE_BYTES * info.history_length // max(1, info.history_size_bytes))
+        )
+        handle = self._client.get_workflow_handle(description.id, run_id=description.run_id)
+        coming = handle.fetch_history_events(page_size=page, rpc_timeout=self._limit)
+        limits = (most, most_bytes) if whole else (min(most, FIRST_EVENTS), most_bytes // 2)
+        first = await _up_to(coming, *limits, page=page)
+        if whole or not gap:
+            return RunHistory(first)
+        last = await self._end(description, max(1, most - len(first)), most_bytes // 2, page)
+        return RunHistory(first, [event for event in last if event.event_id > first[-1].event_id])
+
+    async def _end(
+        self, description: WorkflowExecutionDescription, most: int, size: int, page: int
+    ) -> list[HistoryEvent]:
+        """Return a run's last events, oldest first."""
+        last: list[HistoryEvent] = []
+        token = b""
+        while len(last) < most and sum(event.ByteSize() for event in last) < size:
+            request = GetWorkflowExecutionHistoryReverseRequest(
+                namespace=self._client.namespace,
+                execution=WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
+                maximum_page_size=page,
+                next_page_token=token,
+            )
+            ask = self._client.workflow_service.get_workflow_execution_history_reverse
+            answer = await ask(request, retry=True, timeout=self._limit)
+            last += answer.history.events
+            token = answer.next_page_token
+            if not token:
+                break
+        return last[::-1]
+
+
+async def _up_to(
+    coming: AsyncIterator[HistoryEvent], most: int, most_bytes: int, *, page: int
+) -> list[HistoryEvent]:
+    """Return the first events that come, up to a number, and up to a size that is looked at page by page."""
+    events: list[HistoryEvent] = []
+    size = 0
+    async for event in coming:
+        events.append(event)
+        size += event.ByteSize()
+        if len(events) >= most or (size >= most_bytes and len(events) % page == 0):
+            break
+    return events

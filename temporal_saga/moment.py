@@ -1,0 +1,34 @@
+"""One entry of a saga's story."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Kind = Literal["state", "command", "event", "decision", "note"]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One entry of the story, `at` in UTC.
+
+    Args:
+        command: of a command and its answer, the command's name.
+        attempt: of an answer, how many tries it took; of a command, the number of the try under
+            way.
+        sent: the number of the event by which the command was sent, which tells one that was sent
+            again from the one before.
+        ignored: of a decision, why the saga took no notice; "" when that is told no more, None
+            when it was taken.
+        is_heard: of a decision, whether the saga has heard it.
+    """
+
+    at: datetime
+    kind: Kind
+    name: str
+    participant: str | None = None
+    command: str | None = None
+    attempt: int | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+    sent: int | None = None
+    ignored: str | None = None
+    is_heard: bool = True

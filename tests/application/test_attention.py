@@ -1,0 +1,88 @@
+"""Which order needs a person, and what that person is told."""
+
+from dataclasses import replace
+
+from application import attention
+from application.compensations import compensations_of
+from application.run import Run
+from contracts.views import Attention
+from temporal_saga.call_state import Progress
+from temporal_saga.memo import SagaMemo
+from tests.application.order_runs import (
+    CANCEL,
+    CLOSED_AT,
+    FAILURE,
+    PAID,
+    REFUND,
+    REFUSED,
+    STARTED,
+    failed,
+    run,
+    sent,
+)
+
+AGAIN = sent("RefundPaymentCommand", "payment", number=40)
+STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
+ROLLBACK_STUCK = run(
+    "ROLLBACK_STUCK",
+    *REFUSED,
+    sent("RefundPaymentCommand", "payment", number=30),
+    failed("RefundPaymentCommand", "payment", number=30),
+    stuck=True,
+    memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL)),
+)
+
+
+def need_of(order_run: Run) -> Attention:
+    need = attention.of_run("7", order_run, compensations_of(order_run), is_left_open=False)
+    assert need is not None
+    return need
+
+
+def test_what_is_stuck_says_which_command_and_why() -> None:
+    """What its last try ended with, also when another round of tries has begun, and since when."""
+    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, AGAIN)))
+    assert (need.cause, need.since) == ("STUCK", CLOSED_AT)
+    assert need.message.startswith("RefundPaymentCommand keeps failing: away. It is still tried")
+
+
+def test_what_is_stuck_says_why_where_the_history_does_not() -> None:
+    """Of a long history a part is left out, and a run that was continued begins anew."""
+    need = need_of(replace(ROLLBACK_STUCK, moments=()))
+    assert need.message.startswith("RefundPaymentCommand keeps failing: away. It is still tried")
+
+
+def test_what_somebody_paused_says_who_and_why() -> None:
+    """It is not told that it is tried, but how it is unpaused."""
+    why = "paused by otto: the bank is closed (activity 5)"
+    paused = replace(AGAIN, detail={"message": why, "paused": True})
+    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, paused)))
+    assert f"keeps failing: away; it is {why}" in need.message
+    assert "temporal activity unpause --workflow-id order-7" in need.message
+    assert "still tried" not in need.message
+
+
+def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:
+    """Others may have got stuck later; what is not stuck any more has no time."""
+    memo = SagaMemo(
+        failure=FAILURE, retriables=(STUCK, replace(STUCK, step="Other", stuck_since=STARTED))
+    )
+    assert replace(ROLLBACK_STUCK, memo=memo).stuck_since == STARTED
+    through = {**ROLLBACK_STUCK.attributes, "NeedsAttention": False}
+    assert replace(ROLLBACK_STUCK, attributes=through).stuck_since is None
+
+
+def test_a_saga_whose_code_fails_is_wedged() -> None:
+    """Whether the run tells it or visibility does, also when it is stuck besides."""
+    wedged = need_of(replace(ROLLBACK_STUCK, wedged_since=CLOSED_AT))
+    assert (wedged.cause, wedged.since) == ("WEDGED", CLOSED_AT)
+    reported = {**ROLLBACK_STUCK.attributes, "TemporalReportedProblems": ["cause=…"]}
+    assert need_of(replace(ROLLBACK_STUCK, attributes=reported)).cause == "WEDGED"
+
+
+def test_an_order_that_goes_its_way_needs_nobody() -> None:
+    """Nor one that has closed."""
+    going = run("PAYMENT_COMPLETED", *PAID)
+    assert attention.of_run("7", going, is_left_open=False) is None
+    closed = replace(ROLLBACK_STUCK, closed_at=CLOSED_AT)
+    assert attention.of_run("7", closed, is_left_open=False) is None

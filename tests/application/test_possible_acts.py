@@ -1,0 +1,123 @@
+"""What an order offers a person: by the one rule of contracts/acts.py, and by what a token allows."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from application.caller import Caller, Scope
+from application.discretion import for_customer
+from application.errors import SagaWedged
+from application.order_view import view_of_run
+from application.run import Run
+from contracts.acts import FIELDS, Act
+from contracts.states import SagaState
+from routes.access import CANCEL as CANCEL_ROUTE
+from routes.access import scopes_of
+from temporal_saga.call_state import Progress
+from temporal_saga.memo import SagaMemo
+from tests.application.order_runs import (
+    CANCEL,
+    CLOSED_AT,
+    FAILURE,
+    LINKS,
+    PAID,
+    REFUND,
+    REFUSED,
+    failed_run,
+    retriable,
+    run,
+    settlement,
+)
+
+PERSON = ("by", "reason")
+TOO_LATE = "too late to cancel: the order is ROLLBACK_STUCK"
+NO_REVIEW = "the order is not awaiting review, it is ROLLBACK_STUCK"
+STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
+ROLLBACK_STUCK = run(
+    "ROLLBACK_STUCK", stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
+)
+
+
+def acts(order_run: Run, **given: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
+    shown = view_of_run("7", order_run, LINKS, **given).acts
+    return [(act.act, act.step, act.fields, act.refusal) for act in shown]
+
+
+def possible(order_run: Run) -> list[tuple[str, str | None]]:
+    return [(act, step) for act, step, _, refusal in acts(order_run) if refusal is None]
+
+
+def test_an_act_says_what_it_needs_or_why_it_is_not_possible() -> None:
+    """In the sentences by which the saga refuses it; of a step only while it is stuck."""
+    assert acts(ROLLBACK_STUCK) == [
+        ("cancel", None, PERSON, TOO_LATE),
+        ("approve", None, PERSON, NO_REVIEW),
+        ("reject", None, PERSON, NO_REVIEW),
+        ("retry", "ProcessPayment", PERSON, None),
+        ("settle", "ProcessPayment", (*PERSON, "evidence"), None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [
+        ("PENDING", ["cancel"]),
+        ("AWAITING_REVIEW", ["cancel", "approve", "reject"]),
+        ("PAYMENT_COMPLETED", ["cancel"]),
+        ("COMPLETED", []),
+        ("ROLLING_BACK", []),
+    ],
+)
+def test_what_is_possible_depends_on_the_state(state: str, names: list[str]) -> None:
+    """Before the pivot an order can be cancelled, and decided while it awaits review."""
+    assert possible(run(state, *PAID)) == [(name, None) for name in names]
+
+
+def test_what_was_settled_and_is_stuck_again_is_only_retried() -> None:
+    """Its record does not hear of who settled it, who is named."""
+    confirm = retriable("ConfirmOrder", "ConfirmOrder", "STUCK", settlement=settlement())
+    stuck = run("COMPLETED", stuck=True, memo=SagaMemo(retriables=(confirm,)))
+    assert possible(stuck) == [("retry", "ConfirmOrder")]
+    assert "otto settled ConfirmOrder already" in str(acts(stuck)[-1][3])
+
+
+def test_a_saga_whose_code_fails_takes_no_act() -> None:
+    """Each says so, in the sentence with which the API refuses it."""
+    refusals = {refusal for *_, refusal in acts(replace(ROLLBACK_STUCK, wedged_since=CLOSED_AT))}
+    assert refusals == {str(SagaWedged())}
+
+
+def test_an_order_without_a_saga_that_runs_offers_nothing() -> None:
+    """A closed one, one that was left open, and one whose saga was ended from outside."""
+    assert acts(failed_run(*REFUSED)) == []
+    assert acts(replace(run("COMPLETED"), closed_at=CLOSED_AT), left_open=True) == []
+    assert acts(replace(run("PENDING"), closed_at=CLOSED_AT)) == []
+
+
+ROUTES = {
+    Act.CANCEL: CANCEL_ROUTE,
+    Act.APPROVE: "POST /orders/{order_id}/approve",
+    Act.REJECT: "POST /orders/{order_id}/reject",
+    Act.RETRY: "POST /orders/{order_id}/steps/{step}/retry",
+    Act.SETTLE: "POST /orders/{order_id}/steps/{step}/settle",
+}
+
+
+@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("customer", [None, "17850"])
+def test_a_token_is_offered_what_its_routes_let_through(
+    act: Act, scope: Scope, customer: str | None
+) -> None:
+    """The rule by which acts are offered and that by which requests are let through are one."""
+    caller = Caller("ann", frozenset({scope}), customer)
+    assert caller.may(act) is (scope in scopes_of(ROUTES[act], customer=customer is not None))
+    assert set(ROUTES) == set(FIELDS)
+
+
+def test_a_customer_is_offered_what_is_possible_and_no_more() -> None:
+    """Why something is not possible may name an operator."""
+    view = view_of_run("7", run("PENDING", *PAID), LINKS)
+    assert [(act.act, act.refusal) for act in for_customer(view).acts] == [("cancel", None)]
+    assert for_customer(view_of_run("7", run(SagaState.COMPLETED), LINKS)).acts == ()

@@ -1,0 +1,94 @@
+"""What is read from a run is what its saga told the order's record, for every stored history."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+
+from application.order_view import view_of_run
+from application.run import Run
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand
+from contracts.states import SagaState
+from contracts.views import FailureView, OrderView
+from temporal_saga.history import memo_of, project
+from temporal_saga.memo import SagaMemo
+from tests.application.order_runs import CLOSED_AT, LINKS, STARTED
+from tests.workflows.test_stored_histories import FILES, read
+
+CLOSING: dict[str, type[CancelOrderCommand] | type[ConfirmOrderCommand]] = {
+    "CancelOrder": CancelOrderCommand,
+    "ConfirmOrder": ConfirmOrderCommand,
+}
+
+
+def decode(payload: Payload) -> Any:
+    return json.loads(payload.data)
+
+
+def shown(events: Sequence[HistoryEvent], *, is_open: bool = False) -> OrderView:
+    """Return the order as these events show it."""
+    attributes: dict[str, Any] = {}
+    memo = SagaMemo()
+    for event in events:
+        for written in (
+            event.workflow_execution_started_event_attributes,
+            event.upsert_workflow_search_attributes_event_attributes,
+        ):
+            fields = written.search_attributes.indexed_fields
+            attributes |= {name: decode(fields[name]) for name in fields}
+        modified = event.workflow_properties_modified_event_attributes
+        memo = (
+            memo_of(modified.upserted_memo, decode) if modified.HasField("upserted_memo") else memo
+        )
+    given = events[0].workflow_execution_started_event_attributes.input.payloads
+    moments = project(events, decode)
+    closed_at = None if is_open else CLOSED_AT
+    return view_of_run(
+        "7", Run(STARTED, closed_at, attributes, moments, decode(given[0]), memo), LINKS
+    )
+
+
+def closing_command(events: Sequence[HistoryEvent]) -> CancelOrderCommand | ConfirmOrderCommand:
+    """Return the last command that closes the order's record."""
+    sent = [event.activity_task_scheduled_event_attributes for event in events]
+    [*_, last] = [scheduled for scheduled in sent if scheduled.activity_type.name in CLOSING]
+    return CLOSING[last.activity_type.name].model_validate(decode(last.input.payloads[0]))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_an_order_is_read_as_its_saga_told_its_record(path: Path) -> None:
+    """Why it failed, what was taken back, and who settled what, the last command said, too."""
+    events = read(path).events
+    command, view = closing_command(events), shown(events)
+    if isinstance(command, CancelOrderCommand):
+        assert view.failure == FailureView.model_validate(command.failure)
+    else:
+        assert view.failure is None
+    expected = [told.model_copy(update={"attempts": None}) for told in command.compensations]
+    read_ones = [told.model_copy(update={"attempts": None}) for told in view.compensations]
+    assert read_ones == expected
+    decisions = [entry.name for entry in view.timeline if entry.kind == "decision"]
+    assert len(decisions) == len(command.decisions)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_at_every_event_the_order_says_what_the_saga_says(path: Path) -> None:
+    """A rollback tells why at once; what is stuck is told while a person is needed, and only then."""
+    events = read(path).events
+    for number in range(1, len(events)):
+        if not events[number].HasField("workflow_task_scheduled_event_attributes"):
+            continue  # a task's own events are written at once
+        view = shown(events[:number], is_open=True)
+        assert (view.failure is not None) is (
+            view.state in (SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED)
+        )
+        stuck = any(told.state == "STUCK" for told in view.compensations)
+        just_answered = "event" in {entry.kind for entry in view.timeline[-1:]}  # and not yet heard
+        assert stuck is view.needs_attention or just_answered
+        assert [act.step for act in view.acts if act.act == "retry"] == [
+            told.step for told in view.compensations if told.state == "STUCK"
+        ]
