@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Depends, Header, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.base import ROWS, Currency, Identifier, Sku
@@ -28,11 +28,11 @@ from contracts.stock import (
 )
 from contracts.text import Name
 from routes import examples
-from routes.dependencies import AppShop, RequestCaller
+from routes.dependencies import AppShop, RequestCaller, refuse_doubles
 from routes.orders import RequestKey
 from routes.problems import documented
 
-router = APIRouter(tags=["shop"])
+router = APIRouter(tags=["shop"], dependencies=[Depends(refuse_doubles)])
 
 TOLD = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 MOVED = TOLD | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
