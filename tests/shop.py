@@ -11,6 +11,7 @@ from config import Settings
 from contracts.payment import WalletView
 from contracts.placing import OrderLine, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
+from contracts.steps import PARTICIPANTS
 from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -46,7 +47,7 @@ class Shop:
 
     def __init__(self, new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> None:
         self.ordered: dict[str, PlaceOrder] = {}
-        urls = {name: new_database() for name in ("order", "payment", "stock")}
+        urls = {name: new_database() for name in PARTICIPANTS}
         self.settings = Settings.model_validate(
             {f"{name}_database_url": url for name, url in urls.items()}
         )

@@ -72,9 +72,10 @@ def test_a_command_and_its_answer_are_told() -> None:
     command, name = "ProcessPaymentCommand", "PaymentCompletedEvent"
     assert project([PAY, TRIED, completed], decode) == [
         Moment(
-            NOW, "command", command, "payment", command, None, {"summary": "do ProcessPayment"}, 5
+            *(NOW, "command", command, "payment", command, None),
+            *({"summary": "do ProcessPayment"}, 5, 5),
         ),
-        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5),
+        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5, 7),
     ]
 
 
@@ -237,6 +238,39 @@ def test_a_signal_stands_where_the_saga_says_what_became_of_it() -> None:
     assert (heard.name, heard.ignored, heard.is_heard, heard.at) == ("cancel", LATE, True, NOW)
     assert list(reader.read(memo(10, SignalOutcome(1, "cancel", LATE)))) == []
     assert list(reader.signals.unheard()) == []
+
+
+def of_task(number: int, kind: str, **attributes: Any) -> HistoryEvent:
+    return event(number, kind, workflow_task_completed_event_id=5, **attributes)
+
+
+ROLLS_BACK = of_task(
+    6, "upsert_workflow_search_attributes", search_attributes=state("ROLLING_BACK")
+)
+TASK = event(5, "workflow_task_completed", scheduled_event_id=3)
+
+
+def test_a_signal_stands_before_what_the_task_did_that_heard_it() -> None:
+    """The memo is the last that a task writes; its signals get places at the task's beginning."""
+    refund = of_task(7, "activity_task_scheduled", activity_type={"name": "RefundPayment"})
+    heard = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
+    moments = project([signal(2), TASK, ROLLS_BACK, refund, heard], decode)
+    assert [(moment.name, moment.event) for moment in moments] == [
+        ("cancel", 5),
+        ("ROLLING_BACK", 6),
+        ("RefundPaymentCommand", 7),
+    ]
+
+
+def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
+    """What it did is told with the next event, or at the end."""
+    reader = Reader(decode)
+    for given in (signal(2), TASK, ROLLS_BACK):
+        assert list(reader.read(given)) == []
+    started = event(7, "workflow_task_scheduled", attempt=1)
+    assert [moment.name for moment in reader.read(started)] == ["ROLLING_BACK"]
+    names = [moment.name for moment in project([signal(2), TASK, ROLLS_BACK], decode)]
+    assert names == ["ROLLING_BACK", "cancel"]
 
 
 @pytest.mark.parametrize(
