@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from contracts.placing import DraftOrder
 from contracts.record import Failure, OrderEntry
-from contracts.states import OrderStatus
+from contracts.states import FailureReason, OrderStatus
 from participants.order import queries
 from participants.order.filters import OrderFilter, Position
 from participants.order.service import OrderService
@@ -199,6 +199,15 @@ def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> Non
     assert orders.figures()[1] == {"OUT_OF_STOCK": 1, "CANCELLED": 2}
     assert ids(orders, OrderFilter(reason="OUT_OF_STOCK", customer_id="nobody")) == []
     assert ids(orders, OrderFilter(reason="OUT' OR '1'='1")) == []
+
+
+def test_reasons_of_another_release_are_found_as_other(orders: OrderService) -> None:
+    """As readers are told of them, together with those that say so themselves."""
+    place(orders, "a", "b", "c", "d")
+    for order_id, reason in (("a", "FRAUD_SUSPECTED"), ("b", "OTHER"), ("c", "OUT_OF_STOCK")):
+        orders.cancel(cancel(order_id, failure=Failure(reason=reason, message="no")))
+    assert ids(orders, OrderFilter(reason=FailureReason.OTHER)) == ["b", "a"]
+    assert ids(orders, OrderFilter(reason=FailureReason.OUT_OF_STOCK)) == ["c"]
 
 
 def test_figures_count_everybodys_orders_or_ones_own(orders: OrderService) -> None:

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from tests.temporal_saga.words import Command, Done, calls
+from tests.temporal_saga.composed.messages import Command, Done, calls
 
 
 class OpenTripCommand(Command):

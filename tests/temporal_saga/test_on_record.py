@@ -23,13 +23,13 @@ from tests.temporal_saga.archive import (
     TakeTripBackCommand,
     TripOpened,
 )
+from tests.temporal_saga.composed.messages import No, accepted, yes
 from tests.temporal_saga.recorded_trip import RecordedTrip
 from tests.temporal_saga.trips import BROKEN
-from tests.temporal_saga.words import No, accepted, yes
 
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "tests.temporal_saga.words", "tests.temporal_saga.archive"
+        "tests.temporal_saga.composed.messages", "tests.temporal_saga.archive"
     )
 )
 PATIENT = Policy(stuck_attempts=1, longest_pause=timedelta(hours=1))
