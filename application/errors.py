@@ -56,7 +56,7 @@ class EndedFromOutside(NotPossible):
     def __init__(self, state: SagaState, what_helps: str = "") -> None:
         """Say how the order stands, and to who may know it what can be done, in a sentence."""
         why = f"its saga was ended from outside, and takes no act: the order is {state}"
-        super().__init__(f"{why}. {what_helps}" if what_helps else why)
+        super().__init__(f"{why}; {what_helps}" if what_helps else why)
         self.state = state
 
 
