@@ -311,6 +311,7 @@ async def test_the_first_step_is_asked_on(script: Script) -> None:
     async with away(script, RegisterOrderCommand, known=OrderStatus.CONFIRMED):
         await until_stuck(script)
         await flood_into_next_run(script)
+    await obey(script, ConfirmOrderCommand)
     assert (await script.completed())["state"] == "COMPLETED"
     assert len(script.runs) > 1
 
