@@ -16,7 +16,6 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import ProcessPaymentCommand
-from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import SCHEDULED, Script
@@ -180,20 +179,6 @@ async def test_a_verdict_after_the_review_ran_out_is_refused(script: Script) -> 
     await by_signal(script, "approve")
     script.answer(yes(closing))
     assert (await script.failed()).details[0]["reason"] == "REVIEW_EXPIRED"
-
-
-async def test_an_order_that_had_completed_before_a_reset_is_not_reviewed_again(
-    script: Script,
-) -> None:
-    """It was let through once."""
-    await script.start(ORDER)
-    register = await script.expect(RegisterOrderCommand)
-    known = OrderRegisteredEvent(
-        order_id=register.order_id, review_seconds=60, known=OrderStatus.CONFIRMED
-    )
-    script.answer(known)
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
-    await script.completed()
 
 
 @pytest.mark.parametrize("story", [approved, rejected], ids=lambda story: story.__name__)
