@@ -54,6 +54,7 @@ from routes.metrics import Metrics
 from routes.rate import Callers, Rate
 from routes.server import Server, configuration
 from routes.tokens import Tokens
+from routes.wire import Wire
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
 from temporal_saga.identity import Identity, find_identity, identify
 
@@ -176,6 +177,7 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     app.add_middleware(
         Observed, instrumentations=[figures.observe], should_group_status_codes=False
     )
+    app.add_middleware(Wire)
 
 
 def main() -> None:

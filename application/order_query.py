@@ -9,12 +9,10 @@ from urllib.parse import urlencode
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.base import IDENTIFIER, Identifier
-from contracts.states import OrderStatus, SagaState
+from contracts.states import FailureReason, OrderStatus, SagaState
 from participants.order.filters import Position
 
 MOST_ON_A_PAGE = 100
-
-Reason = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,99}$")]
 
 
 def write_cursor(position: Position) -> str:
@@ -63,7 +61,7 @@ class ListQuery(BaseModel):
     status: OrderStatus | None = Field(
         default=None, description="as the order service has it on record"
     )
-    reason: Reason | None = Field(default=None, description="why they failed, e.g. OUT_OF_STOCK")
+    reason: FailureReason | None = Field(default=None, description="why they failed")
     customer_id: Identifier | None = None
     needs_attention: bool | None = Field(
         default=None, description="whether somebody has to look after the order"

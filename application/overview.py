@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Self
 
 from application.errors import Busy, NotNow
 from application.order_list import OrderLists
@@ -14,8 +15,8 @@ from application.order_view import STATUS
 from application.runs import ADDITION_LIMIT
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
-from contracts.states import OrderStatus, SagaState
-from contracts.views import AttentionCause, AttentionFigures, Overview
+from contracts.states import FailureReason, OrderStatus, SagaState
+from contracts.views import KNOWN_REASONS, AttentionCause, AttentionFigures, Overview
 from participants.order.reads import OrderReads
 
 FRESH_SECONDS = 5
@@ -38,7 +39,17 @@ class _Recorded:
     """What the order service has on record."""
 
     statuses: Mapping[OrderStatus, int]
-    reasons: Mapping[str, int]
+    reasons: Mapping[FailureReason, int]
+
+    @classmethod
+    def of(cls, statuses: Mapping[OrderStatus, int], reasons: Mapping[str, int]) -> Self:
+        """Return it with reasons that this release does not know under OTHER, as orders show them."""
+        counts: Counter[FailureReason] = Counter()
+        for reason, count in reasons.items():
+            counts[FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER] += (
+                count
+            )
+        return cls(statuses, counts)
 
 
 class Overviews:
@@ -87,7 +98,7 @@ class Overviews:
             Exception: as in `read`.
         """
         statuses, reasons = await asyncio.to_thread(self._records.figures, customer_id)
-        recorded = _Recorded(statuses, reasons)
+        recorded = _Recorded.of(statuses, reasons)
         try:
             unfinished = await self._lists.page(
                 ListQuery(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE), customer_id
@@ -95,25 +106,21 @@ class Overviews:
             needing = await self._lists.page(
                 ListQuery(needs_attention=True, limit=MOST_ON_A_PAGE), customer_id
             )
+            # The list tells a customer which they are, and not why they need somebody.
+            needs = await self._watch.needs()
         except NotNow as error:
             return _overview(recorded, None, NOT_KNOWN, _why(error))
         if unfinished.next or needing.next:
             return _overview(recorded, None, NOT_KNOWN, MANY)
-        causes = Counter(order.attention.cause for order in needing.orders if order.attention)
+        order_ids = [order.order_id for order in needing.orders]
+        own = [need for order_id in order_ids if (need := needs.by_order.get(order_id))]
+        causes = Counter(need.attention.cause for need in own)
+        times = [need.attention.since for need in own if need.attention.since]
         attention = AttentionFigures(
-            count=len(needing.orders),
+            count=len(own),
             by_cause={cause: causes[cause] for cause in AttentionCause},
-            since=min(
-                (
-                    order.attention.since
-                    for order in needing.orders
-                    if order.attention and order.attention.since
-                ),
-                default=None,
-            ),
-            at_stake_minor=await asyncio.to_thread(
-                self._records.totals, [order.order_id for order in needing.orders], customer_id
-            ),
+            since=min(times, default=None),
+            at_stake_minor=await asyncio.to_thread(self._records.totals, order_ids, customer_id),
         )
         running = Counter(order.state for order in unfinished.orders)
         return _overview(
@@ -131,7 +138,7 @@ class Overviews:
         async with self._reading:
             if self._recorded is None or monotonic() - self._read_at >= FRESH_SECONDS:
                 began = monotonic()
-                self._recorded = _Recorded(*await asyncio.to_thread(self._records.figures))
+                self._recorded = _Recorded.of(*await asyncio.to_thread(self._records.figures))
                 self._read_at = began
             return self._recorded
 

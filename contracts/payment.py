@@ -18,6 +18,7 @@ from contracts.base import (
     not_zero,
     refuse_repeats,
 )
+from contracts.money import CurrencyInUse
 from contracts.text import Name
 
 
@@ -77,7 +78,7 @@ class WalletOpening(Contract):
     """A customer's wallet to be opened, with what it holds at first."""
 
     customer_id: Identifier
-    currency: Currency
+    currency: CurrencyInUse
     opening_balance_minor: Annotated[int, Field(strict=True, ge=0, le=MAX_DEPOSIT_MINOR)] = 0
 
 
@@ -126,7 +127,8 @@ class DepositMoneyCommand(KeyedCommand):
 
     Args:
         customer_id: whose wallet.
-        currency: of the amount, which must be the wallet's.
+        currency: of the amount, which must be the wallet's, in use or not: what an old wallet holds
+            can be taken out.
         amount_minor: how much.
         reason: why.
         by: whose token said so; "" where nobody is asked who they are.

@@ -10,7 +10,6 @@ from contracts.base import (
     ROWS,
     Command,
     Contract,
-    Currency,
     Event,
     KeyedCommand,
     PriceMinor,
@@ -20,6 +19,7 @@ from contracts.base import (
     not_zero,
     refuse_repeats,
 )
+from contracts.money import CurrencyInUse
 from contracts.text import Name
 
 MAX_PRICES = 20
@@ -81,7 +81,8 @@ class StockView(Contract):
 
 Pieces = Annotated[int, Field(strict=True, ge=0, le=MAX_PIECES)]
 Prices = Annotated[
-    dict[Currency, PriceMinor], Field(max_length=MAX_PRICES, description="list price by currency")
+    dict[CurrencyInUse, PriceMinor],
+    Field(max_length=MAX_PRICES, description="list price by currency"),
 ]
 
 

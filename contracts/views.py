@@ -186,7 +186,7 @@ class Overview(Contract):
     """How all orders stand, as the caller may see them; what is not known is null, and `warning` says why."""
 
     states: Mapping[SagaState, int | None]
-    reasons: Mapping[str, int] = Field(
+    reasons: Mapping[FailureReason, int] = Field(
         description="of the orders that failed, how many for which reason"
     )
     needs_attention: AttentionFigures

@@ -10,9 +10,9 @@ from time import monotonic
 from typing import Any, cast
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from routes.attended import PIECE_BYTES
+from routes.half_closed import HalfClosed
 from routes.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, answer
 from routes.rate import HEALTH, site, too_many
 
@@ -59,13 +59,11 @@ def most_connections() -> int:
     return max(LEAST_CONNECTIONS, most - BACKLOG - OWN_DESCRIPTORS)
 
 
-class Connection(H11Protocol):
+class Connection(HalfClosed):
     """A connection with limits that uvicorn does not have.
 
     Whoever runs the server lets each `look` at itself every second.
     """
-
-    transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; if there are too many then, the one ends that has waited longest for a request."""
@@ -104,7 +102,8 @@ class Connection(H11Protocol):
         return self.is_idle or self.cycle.more_body or self._unsent_since is not None
 
     def look(self, now: float) -> None:
-        """End the connection if its peer has left something undone for too long."""
+        """End the connection if its peer has left something undone for too long, or has left."""
+        super().look(now)
         if not self.transport.get_write_buffer_size():
             self._unsent_since = None
         elif now - (since := self._unsent_since or now) < TAKEN_SECONDS:

@@ -1,13 +1,17 @@
 """What the routes are given: who asks, the orders and the shop of the app that serves them."""
 
+from collections import Counter
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 
 from application.caller import Caller
 from application.orders import Orders
 from application.shop import Shop
 from routes.access import caller_of
+
+KEY = "Idempotency-Key"
 
 
 def orders_of(request: Request) -> Orders:
@@ -24,6 +28,21 @@ def shop_of(request: Request) -> Shop:
     """Return the app's shop."""
     shop: Shop = request.app.state.shop
     return shop
+
+
+def refuse_doubles(request: Request) -> None:
+    """Refuse a query parameter, or an `Idempotency-Key`, that is given twice: which is meant?
+
+    Raises:
+        RequestValidationError: one is.
+    """
+    given = Counter(("query", name) for name, _ in request.query_params.multi_items())
+    given["header", KEY] = len(request.headers.getlist(KEY))
+    doubles = [place for place, times in given.items() if times > 1]
+    if doubles:
+        raise RequestValidationError(
+            [{"loc": place, "msg": "is given more than once", "type": "twice"} for place in doubles]
+        )
 
 
 AppOrders = Annotated[Orders, Depends(orders_of)]

@@ -22,6 +22,7 @@ from application.orders import Orders, Place
 from contracts.base import digest
 from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppOrders, RequestCaller
+from routes.half_closed import STREAM
 from routes.orders import OrderId
 from routes.problems import documented
 
@@ -84,6 +85,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
 
 
 async def order_to_follow(
+    request: Request,
     order_id: OrderId,
     orders: AppOrders,
     caller: RequestCaller,
@@ -94,6 +96,7 @@ async def order_to_follow(
     Raises:
         HTTPException: 204, the caller has been told the end.
     """
+    request.scope["state"][STREAM] = True
     view = await orders.view(order_id, caller)
     if view.closed_at is not None and last_event_id == _closed_id(view):
         raise HTTPException(HTTPStatus.NO_CONTENT)

@@ -140,4 +140,4 @@ def _methods(app: FastAPI, path: str) -> str:
 def _field(location: tuple[Any, ...]) -> str:
     """Return a field's path as callers know it, like `lines.0.quantity`; the body is `body`."""
     path = location[1:] if len(location) > 1 and not isinstance(location[1], int) else location[:1]
-    return ".".join(str(part) for part in path)
+    return ".".join(str(part) for part in path if part != "[key]")

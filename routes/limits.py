@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -29,6 +29,13 @@ REFUSED_BODIES = (
 
 UNENCODABLE = re.compile("[\0\ud800-\udfff]")
 """Code points that cannot be stored: NUL in no database, half a surrogate pair in no encoding."""
+
+WITH_A_BODY = ("POST", "PUT")
+UTF_8 = ("utf-8", "utf8", "us-ascii")
+BYTE_ORDER_MARK = "\ufeff"
+
+MOST_DIGITS = 4_300
+"""Of a number that is read at all; Python by itself reads no longer one."""
 
 LAST = {"Connection": "close"}
 """What is left of a body that is refused is not read; the connection ends."""
@@ -74,8 +81,9 @@ class Body:
             return
         try:
             body = await _read(Headers(scope=scope), receive)
-            if body and scope["method"] == "POST":
-                _check(body, Headers(scope=scope).get("content-type", ""))
+            if body and scope["method"] in WITH_A_BODY:
+                _check_type(Headers(scope=scope))
+                _check(body)
         except Problem as problem:
             await answer(problem)(scope, receive, send)
         else:
@@ -133,20 +141,38 @@ def _again(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
     return again
 
 
-def _check(body: bytes, content_type: str) -> None:
+class _NoPlainJson(ValueError):
+    """The message says why, in words of ours."""
+
+
+def _check_type(headers: Headers) -> None:
+    """Find a body to be called JSON.
+
+    Raises:
+        Problem: 415, it says that it is something else.
+    """
+    media_type, *parameters = headers.get("content-type", "").lower().split(";")
+    is_json = media_type.strip() == "application/json"
+    charsets = [one.partition("=")[2] for one in parameters if one.strip().startswith("charset")]
+    if not is_json or any(charset.strip(' "') not in UTF_8 for charset in charsets):
+        raise _unsupported("send JSON in UTF-8, with Content-Type: application/json")
+    if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        why = "send the body as it is, without a Content-Encoding"
+        raise _unsupported(why, {"Accept-Encoding": "identity"})
+
+
+def _unsupported(why: str, headers: Mapping[str, str] | None = None) -> Problem:
+    return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", why, headers=headers)
+
+
+def _check(body: bytes) -> None:
     """Find a body to be JSON that every reader understands alike (RFC 7493).
 
     Raises:
-        Problem: 415 or 400, it says that it is something else, or is not.
+        Problem: 400, it is not.
     """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "not-json",
-            "send JSON, with Content-Type: application/json",
-        )
     try:
-        pending = [json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_number)]
+        pending = [_read_json(body)]
         while pending:
             value = pending.pop()
             if isinstance(value, dict):
@@ -155,24 +181,52 @@ def _check(body: bytes, content_type: str) -> None:
                 pending += value
             elif isinstance(value, str) and UNENCODABLE.search(value):
                 message = "a text in it has a NUL or half a surrogate pair"
-                raise ValueError(message)  # noqa: TRY301  # one answer to all
-    except (ValueError, RecursionError) as error:
-        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
+                raise _NoPlainJson(message)  # noqa: TRY301  # one answer to all
+    except _NoPlainJson as why:
         raise Problem(
             HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"
-        ) from error
+        ) from why
+
+
+def _read_json(body: bytes) -> Any:
+    """Return what a body says.
+
+    Raises:
+        _NoPlainJson: it is no JSON, or such as not every reader reads alike.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise _NoPlainJson(f"it is not UTF-8 from byte {error.start + 1} on") from error
+    if text.startswith(BYTE_ORDER_MARK):
+        raise _NoPlainJson("it begins with a byte order mark")
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_int=_whole, parse_constant=_no_number
+        )
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise _NoPlainJson(f"something else than JSON stands at {place}") from error
+    except RecursionError as error:
+        raise _NoPlainJson("it is nested too deeply") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise _NoPlainJson(f"a number in it has more than {MOST_DIGITS:,} digits")
+    return int(digits)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of two values under one key nobody knows which is meant."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key stands twice in an object")
+        raise _NoPlainJson("a key stands twice in an object")
     return found
 
 
 def _no_number(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
+    raise _NoPlainJson(f"{name} is no number")
 
 
 def _refused(status: HTTPStatus, slug: str, why: str) -> Problem:

@@ -3,10 +3,11 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Depends, Header, Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.base import ROWS, Currency, Identifier, Sku
+from contracts.money import CurrencyInUse
 from contracts.payment import (
     Deposit,
     MoneyDepositedEvent,
@@ -27,11 +28,11 @@ from contracts.stock import (
 )
 from contracts.text import Name
 from routes import examples
-from routes.dependencies import AppShop, RequestCaller
+from routes.dependencies import AppShop, RequestCaller, refuse_doubles
 from routes.orders import RequestKey
 from routes.problems import documented
 
-router = APIRouter(tags=["shop"])
+router = APIRouter(tags=["shop"], dependencies=[Depends(refuse_doubles)])
 
 TOLD = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 MOVED = TOLD | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
@@ -89,7 +90,7 @@ class WalletBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"currency": "GBP"}]})
 
-    currency: Currency
+    currency: CurrencyInUse
 
 
 class CustomerBody(WalletOpening):

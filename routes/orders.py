@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, StringConstraints
 
@@ -18,7 +18,7 @@ from contracts.states import CLOSED
 from contracts.views import OrderList, OrderView
 from routes import examples
 from routes.access import forbidden
-from routes.dependencies import AppOrders, RequestCaller
+from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
 from routes.problems import Problem, documented, problem_of
 
 MAX_WAIT_SECONDS = 30
@@ -35,7 +35,7 @@ OrderId = Annotated[
 RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUEST_KEY)]
 
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(tags=["orders"], dependencies=[Depends(refuse_doubles)])
 
 PLACED: dict[str, Any] = {
     "headers": {

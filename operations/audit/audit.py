@@ -42,10 +42,14 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """The checks, what persons settled by hand, and how many orders are in which state."""
+    """The checks, what persons settled by hand, and how many orders are in which state.
+
+    `left_open` are the orders that nobody works on, and that need a person therefore.
+    """
 
     checks: tuple[Check, ...]
     settlements: tuple[str, ...]
+    left_open: tuple[str, ...]
     orders: Mapping[str, int]
 
     @property
@@ -66,19 +70,20 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         accounts = await asyncio.to_thread(read_accounts, databases)
         sagas = Sagas(client) if client else None
         try:
-            across, open_orders = await _check_across(databases, accounts, sagas)
+            across, open_orders, left_open = await _check_across(databases, accounts, sagas)
         except CannotAsk as reason:
-            across, open_orders = await _check_across(databases, accounts, None, why=str(reason))
+            across, open_orders, left_open = await _check_across(
+                databases, accounts, None, why=str(reason)
+            )
     settlements = [
         f"order {order_id} {line}"
         for order_id, account in sorted(accounts.items())
         for line in account.describe_settlements()
     ]
-    closed_statuses = [
-        a.status for id_, a in accounts.items() if a.status and id_ not in open_orders
-    ]
-    orders = Counter([*open_orders.values(), *closed_statuses])
-    return Report((*checks, *across), tuple(settlements), orders)
+    states = {id_: account.status for id_, account in accounts.items() if account.status}
+    states |= dict.fromkeys(left_open, "left open") | open_orders
+    left = _first([f"order {order_id} {why}" for order_id, why in sorted(left_open.items())])
+    return Report((*checks, *across), tuple(settlements), left, Counter(states.values()))
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
@@ -101,8 +106,12 @@ async def _check_across(
     accounts: Mapping[str, OrderAccount],
     sagas: Sagas | None,
     why: str = "Temporal was not asked",
-) -> tuple[list[Check], dict[str, str]]:
-    """Check the invariants across participants; return also in which state open orders are."""
+) -> tuple[list[Check], dict[str, str], dict[str, str]]:
+    """Check the invariants across participants.
+
+    Return also in which state open orders are, and why those that nobody works on are so.
+    """
+    left_open: dict[str, str] = {}
     if sagas is None:
         open_orders = {
             order_id: "open"
@@ -116,6 +125,7 @@ async def _check_across(
             order_id: "needs attention" if run.needs_attention else "open"
             for order_id, run in result.open.items()
         }
+        left_open = result.left_open
         sagas_check = Check("O3", SAGAS_CLAIM, _first(result.discrepancies))
     discrepancies = [
         f"order {order_id} {line}"
@@ -123,7 +133,8 @@ async def _check_across(
         if order_id not in open_orders and account.discrepancies()
         for line in await _check_again(order_id, databases, sagas)
     ]
-    return [Check("O2", LEDGER_CLAIM, _first(discrepancies)), sagas_check], open_orders
+    checks = [Check("O2", LEDGER_CLAIM, _first(discrepancies)), sagas_check]
+    return checks, open_orders, left_open
 
 
 async def _check_again(

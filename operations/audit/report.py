@@ -15,11 +15,13 @@ INDENT = " " * len("M1  VIOLATED  ")
 
 
 def print_report(report: Report, console: Console) -> None:
-    """Print each invariant with what violates it, the settlements, and the states of the orders."""
+    """Print each invariant with what violates it, the settlements, and how orders stand."""
     for check in report.checks:
         _print_check(check, console)
     for line in report.settlements:
         print_line(console, "settled by hand: ", line, "yellow")
+    for line in report.left_open:
+        print_line(console, "needs attention: ", line, "yellow")
     counts = [f"{count} {state}" for state, count in sorted(report.orders.items())]
     print_line(console, "orders: ", ", ".join(counts) or "none")
     if report.holds:

@@ -21,14 +21,22 @@ STATUS_OF = {
     WorkflowExecutionStatus.COMPLETED: OrderStatus.CONFIRMED,
     WorkflowExecutionStatus.FAILED: OrderStatus.CANCELLED,
 }
+"""How a saga that went to its end leaves the record; one that ended otherwise was ended early."""
 
 
 @dataclass(frozen=True)
 class SagaReconciliation:
-    """The discrepancies between records and sagas; and the open sagas, by their orders."""
+    """How records and sagas stand to each other.
+
+    Args:
+        discrepancies: between the two, a line each.
+        open: the open sagas, by their orders.
+        left_open: why orders need a person that no saga works on, though they are open.
+    """
 
     discrepancies: list[str]
     open: dict[str, Run]
+    left_open: dict[str, str]
 
 
 async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation:
@@ -56,7 +64,12 @@ async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation
         for id_, run in runs.items()
         if (problem := discrepancy(statuses.get(id_), run))
     ]
-    return SagaReconciliation(discrepancies, open_sagas)
+    left_open = {
+        order_id: why
+        for id_, run in runs.items()
+        if (order_id := order_id_or_none(id_)) and (why := why_left_open(statuses.get(id_), run))
+    }
+    return SagaReconciliation(discrepancies, open_sagas, left_open)
 
 
 def discrepancy(status: str | None, run: Run | None) -> str | None:
@@ -66,8 +79,8 @@ def discrepancy(status: str | None, run: Run | None) -> str | None:
         status: the record's; None when there is no record.
         run: None when Temporal has no saga of the order.
     """
-    if run is None:
-        return "is open, and Temporal has no saga of it" if status == OrderStatus.PENDING else None
+    if run is None or why_left_open(status, run):
+        return None
     if run.is_open:
         is_failing = run.attempt >= TOO_MANY_ATTEMPTS
         return f"has a workflow task at attempt {run.attempt}" if is_failing else None
@@ -76,8 +89,23 @@ def discrepancy(status: str | None, run: Run | None) -> str | None:
     return None
 
 
+def why_left_open(status: str | None, run: Run | None) -> str | None:
+    """Return why nobody works on an order that is open: it needs a person wherever it is shown.
+
+    The arguments are those of `discrepancy`.
+    """
+    if run is None:
+        return "is open, and Temporal has no saga of it" if status == OrderStatus.PENDING else None
+    is_open = status in (None, OrderStatus.PENDING)
+    if run.is_open or run.status in STATUS_OF or not is_open:
+        return None
+    return f"is {status or 'not on record'}, and its saga {run.status.name}"
+
+
 def _is_doubtful(status: str | None, run: Run | None) -> bool:
-    return (run is not None and run.is_open) or discrepancy(status, run) is not None
+    if run is not None and run.is_open:
+        return True
+    return bool(discrepancy(status, run) or why_left_open(status, run))
 
 
 def _read_statuses(orders: sa.Engine) -> dict[str, str]:

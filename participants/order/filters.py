@@ -30,7 +30,7 @@ class OrderFilter:
 
     Args:
         status: as the order's record has it.
-        reason: why they failed.
+        reason: why they failed; `OTHER` for every reason that this release does not know.
         customer_id: whose orders; an order without a known customer is nobody's.
         owner: the customer who asks, if it is one: nobody else's orders, whatever is asked for.
         among: no others than these ids.

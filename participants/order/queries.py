@@ -7,12 +7,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.record import OrderEntry, OrderRecord
-from contracts.states import OrderStatus, StateMove
+from contracts.states import FailureReason, OrderStatus, StateMove
 from participants.order.filters import OrderFilter
 from participants.order.tables import FAILED, FAILURE_REASON, LINES, MOVES, ORDERS
 
 MOST_DETAILS = 500
 """Characters of a failure's details (as JSON) that are told of an order among many."""
+
+NAMED_REASONS = [reason.value for reason in FailureReason if reason is not FailureReason.OTHER]
+"""Whatever else is on record, readers know as OTHER."""
 
 
 def owned(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
@@ -30,11 +33,10 @@ def newest(order_filter: OrderFilter, limit: int) -> sa.Select[Any]:
     if order_filter.status is not None:
         orders = orders.where(ORDERS.c.status == order_filter.status)
     if order_filter.reason is not None:
-        orders = orders.where(
-            FAILED,
-            ORDERS.c.status == OrderStatus.CANCELLED,
-            FAILURE_REASON.in_([order_filter.reason]),
-        )
+        is_so = FAILURE_REASON.in_([order_filter.reason])
+        if order_filter.reason == FailureReason.OTHER:
+            is_so = FAILURE_REASON.not_in(NAMED_REASONS)
+        orders = orders.where(FAILED, ORDERS.c.status == OrderStatus.CANCELLED, is_so)
     if order_filter.customer_id is not None:
         orders = orders.where(ORDERS.c.customer_id == order_filter.customer_id)
     if order_filter.among is not None:

@@ -51,7 +51,9 @@ def test_the_exit_code_vouches_for_ends_and_invariants(
     """Every order ended as expected, and every invariant was looked at and holds."""
     complete_outcome = Outcome(ORDER, view(NOW), None, 1, 1)
     assert (
-        is_sound(LoadResult((complete_outcome, outcome), NOW, seconds=1), Report((check,), (), {}))
+        is_sound(
+            LoadResult((complete_outcome, outcome), NOW, seconds=1), Report((check,), (), (), {})
+        )
         is sound
     )
 
@@ -61,7 +63,7 @@ def test_nothing_that_failed_is_not_yet_a_success() -> None:
     short, complete_outcome = (
         Outcome(ORDER, view(NOW, reason), None, 1, 1) for reason in ("OUT_OF_STOCK", None)
     )
-    holds = Report((Check("M1", "books balance"),), (), {})
+    holds = Report((Check("M1", "books balance"),), (), (), {})
     assert not is_sound(LoadResult((short,), NOW, seconds=1), holds)
     assert not is_sound(LoadResult((), NOW, seconds=1), holds)
-    assert not is_sound(LoadResult((complete_outcome,), NOW, seconds=1), Report((), (), {}))
+    assert not is_sound(LoadResult((complete_outcome,), NOW, seconds=1), Report((), (), (), {}))

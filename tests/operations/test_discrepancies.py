@@ -4,7 +4,7 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from contracts.states import OrderStatus
-from operations.audit.saga_reconciliation import discrepancy
+from operations.audit.saga_reconciliation import STATUS_OF, discrepancy, why_left_open
 from operations.audit.sagas import Run
 
 RUNNING = WorkflowExecutionStatus.RUNNING
@@ -15,17 +15,21 @@ RUNNING = WorkflowExecutionStatus.RUNNING
 def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
     status: OrderStatus | None, saga: WorkflowExecutionStatus | None
 ) -> None:
-    """A running saga agrees with any record; so do the two endings, and a closed order alone."""
+    """A running saga agrees with any record; so do the two endings, and a closed order alone.
+
+    An open order that nobody works on needs a person, and contradicts nothing.
+    """
     ends_alike = {
         (OrderStatus.CONFIRMED, WorkflowExecutionStatus.COMPLETED),
         (OrderStatus.CANCELLED, WorkflowExecutionStatus.FAILED),
     }
-    agree = (
-        saga is RUNNING
-        or (status, saga) in ends_alike
-        or (saga is None and status is not OrderStatus.PENDING)
-    )
-    assert (discrepancy(status, Run(saga) if saga else None) is None) == agree
+    is_open = status in (None, OrderStatus.PENDING)
+    ended_early = saga not in (None, RUNNING, *STATUS_OF)
+    is_left_open = (saga is None and status is OrderStatus.PENDING) or (is_open and ended_early)
+    agree = saga in (None, RUNNING) or (status, saga) in ends_alike or is_left_open
+    run = Run(saga) if saga else None
+    assert (discrepancy(status, run) is None) == agree
+    assert (why_left_open(status, run) is not None) == is_left_open
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,8 @@ def test_customers_are_read(tmp_path: Path) -> None:
     )
 
 
+NO_CURRENCY = "must be a currency in use, by its three letters (ISO 4217), like GBP"
+
 ROWS = [
     ("A,apple,five,GBP,30", "opening_stock: five is no whole number of pieces"),
     ("A,apple,-5,GBP,30", "opening_stock: -5 is no whole number of pieces"),
@@ -93,7 +95,9 @@ ROWS = [
     ("A,apple,2000000000,GBP,30", "opening_stock: must be at most 1,000,000,000"),
     ("A,apple,5,,30", "currency: a price is a number and a currency, or neither"),
     ("A,apple,5,GBP,", "unit_price_minor: a price is a number and a currency, or neither"),
-    ("A,apple,5,gbp,30", "currency: must be a currency's three capital letters, like GBP"),
+    ("A,apple,5,gbp,30", f"currency: {NO_CURRENCY}"),
+    ("A,apple,5,GPB,30", f"currency: {NO_CURRENCY}"),
+    ("A,apple,5,XAU,30", "currency: must be money of a minor unit, which XAU is not"),
     ("A,apple,5,GBP,2000000000", "unit_price_minor: must be at most 1,000,000,000"),
     ("A,apple,5,GBP", "it has 4 fields, and the first line has 5"),
     ("A,apple,5,GBP,30,", "it has 6 fields, and the first line has 5"),
@@ -123,6 +127,7 @@ def test_what_is_wrong_with_a_row_is_told_with_its_line(
 
 
 FILES = [
+    ("customer_id,currency\nann,GBP\nbob,BTC\n", f"line 3: currency: {NO_CURRENCY}"),
     (b"", "{path} is empty"),
     (b"\xef\xbb\xbf\r\n \r\n", "{path} is empty"),
     (HEADER, "{path}: there is nothing below its first line"),

@@ -99,7 +99,7 @@ ROOMS = {
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
-    "routes/connections.py": f"{API} h11 uvicorn",
+    "routes/connections.py routes/half_closed.py": f"{API} h11 uvicorn",
     "routes/server.py": f"{API} uvicorn",
     "routes/health.py": f"{API} prometheus_client",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",

@@ -1,7 +1,8 @@
 """Connections that are too many, or that leave something undone, on a real listener with a clock of the test's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from time import monotonic
 from typing import Any, Self, cast
 
@@ -11,6 +12,7 @@ from uvicorn.server import ServerState
 
 from routes import connections
 from routes.connections import HEAD_SECONDS, TAKEN_SECONDS, Connection
+from routes.half_closed import PROBE_SECONDS, STREAM
 
 MOST = 8
 
@@ -19,11 +21,16 @@ Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ASK = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEALTHY = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_A_HEAD = b"GET / HTTP/1.1\r\nHost: local"
+POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
+OLD = b"GET / HTTP/1.0\r\n\r\n"
+FOLLOW = b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HALF_A_BODY = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhalf"
+
+START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
 
 
 class Listener:
-    """Serves with our connections an app that answers /livez, and lets all else wait."""
+    """Serves with our connections an app that answers /livez, and lets all else wait for `answers`."""
 
     def __init__(self) -> None:
         self.state = ServerState()
@@ -39,20 +46,38 @@ class Listener:
         )
         self.config.load()
         self.lines: list[Line] = []
+        self.answers = asyncio.Event()
+        self.left = 0
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] != "/livez":
-            while (await receive())["type"] != "http.disconnect":
-                pass
-        else:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [(b"content-length", b"0")],
-                }
-            )
-            await send({"type": "http.response.body", "body": b""})
+        """Answer in pieces where it is a stream, and nobody who leaves before an answer may be given."""
+        await receive()
+        is_stream = scope["path"] == "/stream"
+        if is_stream:
+            scope["state"][STREAM] = True
+            await send(START)
+            await send({"type": "http.response.body", "body": b"o", "more_body": True})
+        if scope["path"] != "/livez" and not await self._may_answer(receive):
+            self.left += 1
+            return
+        if not is_stream:
+            await send(START)
+        await send({"type": "http.response.body", "body": b"k" if is_stream else b"ok"})
+
+    async def _may_answer(self, receive: Any) -> bool:
+        """Wait until there may be an answer, or nobody is there; return whether somebody is."""
+        leaving = asyncio.ensure_future(receive())
+        answering = asyncio.create_task(self.answers.wait())
+        await asyncio.wait([leaving, answering], return_when=asyncio.FIRST_COMPLETED)
+        answering.cancel()
+        is_left = leaving.done()
+        leaving.cancel()
+        return not is_left
+
+    def look(self, seconds: float = 0) -> None:
+        """Let the connections look at themselves, as the server does each second."""
+        for connection in tuple(self.state.connections):
+            cast("Connection", connection).look(monotonic() + seconds)
 
     async def line(self, said: bytes) -> Line:
         """Return a connection on which something was said, and heard."""
@@ -77,6 +102,7 @@ class Listener:
         """Hang up."""
         for connection in tuple(self.state.connections):
             cast("Connection", connection).transport.abort()
+        self.answers.set()
         for line in self.lines:
             line[1].close()
         self._server.close()
@@ -136,9 +162,98 @@ async def test_limits_hold_to_the_second(listener: Listener) -> None:
         (HEAD_SECONDS + 1, True),
         (TAKEN_SECONDS + 1, True),
     ):
-        for connection in tuple(listener.state.connections):
-            cast("Connection", connection).look(now + seconds)
+        listener.look(now + seconds - monotonic())
         await asyncio.sleep(0.01)
         assert len(listener.state.connections) == (2 if ended else 3)
         assert [is_open(line) for line in (served, kept)] == [True, True]
     assert await heard(half) == b"HTTP/1.1 408 Request Timeout\r\n"
+
+
+async def until(ask: Callable[[], object]) -> None:
+    """Ask again and again until the answer is true."""
+    async with asyncio.timeout(5):
+        while not ask():  # noqa: ASYNC110  # what is asked for is no event
+            await asyncio.sleep(0.01)
+
+
+async def all_of(line: Line) -> bytes:
+    """Return what comes until the other side has hung up, but for the dates."""
+    async with asyncio.timeout(5):
+        return re.sub(rb"[\w-]+: .*\r\n", b"", await line[0].read())
+
+
+OK = b"HTTP/1.1 200 OK\r\n\r\nok"
+GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        (ASK, GO_ON + OK),
+        (POST, GO_ON + OK),
+        (ASK + POST, GO_ON + OK + OK),
+        (ASK + HALF_A_HEAD, GO_ON + OK),
+        (OLD, OK),
+    ],
+    ids=["GET", "POST", "two", "one and a half", "HTTP/1.0"],
+)
+async def test_who_sends_no_more_is_answered(
+    listener: Listener, said: bytes, answer: bytes
+) -> None:
+    """What was asked in full is answered in full, and then the connection ends (RFC 9112, 9.6)."""
+    line = await listener.line(b"")
+    line[1].write(said)
+    line[1].write_eof()
+    await until(lambda: asked(listener))
+    listener.look()
+    listener.answers.set()
+    assert await all_of(line) == answer
+    await until(lambda: not listener.state.connections)
+    assert listener.left == 0
+
+
+def asked(listener: Listener) -> bool:
+    """Tell whether a whole request has come, and that no more will."""
+    connections = [cast("Connection", one) for one in listener.state.connections]
+    return any(one.probed_at is not None for one in connections)
+
+
+@pytest.mark.parametrize("said", [ASK, POST, ASK + ASK, FOLLOW])
+async def test_who_hangs_up_is_noticed_at_once(listener: Listener, said: bytes) -> None:
+    """By what their system says to what they are sent, within a second."""
+    line = await listener.line(said)
+    await until(lambda: cast("Connection", next(iter(listener.state.connections))).cycle)
+    line[1].close()
+    async with asyncio.timeout(1):
+        await until(lambda: listener.left == 1)
+    assert not listener.state.connections
+
+
+async def test_who_sends_no_more_and_leaves_later_is_noticed(listener: Listener) -> None:
+    """They are asked for now and then while they wait."""
+    line = await listener.line(ASK)
+    line[1].write_eof()
+    assert await heard(line) == b"HTTP/1.1 100 Continue\r\n"
+    assert await heard(line) == b"\r\n"
+    line[1].close()
+    await until(lambda: line[1].transport.get_extra_info("socket").fileno() == -1)
+    listener.look()
+    assert listener.left == 0
+    listener.look(PROBE_SECONDS)
+
+    def is_noticed() -> bool:
+        listener.look()
+        return listener.left == 1
+
+    await until(is_noticed)
+
+
+@pytest.mark.parametrize("said", [b"", HALF_A_HEAD, HALF_A_BODY])
+async def test_who_sends_no_more_and_has_not_asked_is_not_waited_for(
+    listener: Listener, said: bytes
+) -> None:
+    """Half a request is none."""
+    line = await listener.line(said)
+    line[1].write_eof()
+    assert await all_of(line) == b""
+    assert not listener.state.connections

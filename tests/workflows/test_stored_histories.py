@@ -13,9 +13,9 @@ from temporalio.worker import Replayer
 
 from temporal_saga.history import project
 from temporal_saga.moment import Moment
+from tests.workflows.order_scripts import RUNNER
+from tests.workflows.orders import RECORDED
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
-from tests.workflows.stage import RUNNER
-from tests.workflows.stories import RECORDED
 from workflows.order import OrderSaga
 
 FILES = sorted(HISTORIES.glob("*/*.json"))

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
@@ -23,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system.env |= AUTHENTICATION | {"API_TRUSTED_NETWORK": "1", "AUTH_CLOCK_SKEW_SECONDS": "0"}
     try:
         system.seed({"ann": 10**6, "bob": 10**6}, {"plenty": 10**6})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         placed = system.http.post(
             "/orders", json=ANNS, headers=bearer(*SCOPES) | {"Prefer": "wait=20"}
         )
@@ -398,3 +399,29 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
     assert bobs["states"]["FAILED"] == 1
     assert (anns["needs_attention"]["count"], anns["warning"]) == (0, None)
     assert bobs["needs_attention"]["by_cause"] == {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 0}
+
+
+def test_a_customers_overview_says_why_their_orders_need_a_person(stack: Stack) -> None:
+    """By cause, since when and at what cost, as for everybody's; and nothing of it to others."""
+    given = order("ann", order_id="left")
+    with stack.locked("payment"):
+        stack.http.post("/orders", json=given, headers=bearer(*SCOPES))
+        query = "/orders?status=PENDING"
+        headers = bearer(READ, customer_id="ann")
+        until(
+            lambda: "left" in str(stack.http.get(query, headers=headers).json()),
+            "the order is on record",
+        )
+        end = ("workflow", "terminate", "--workflow-id", "order-left", "--reason", "a test")
+        stack.temporal(*end)
+
+    def needs(customer: str) -> dict[str, Any]:
+        answer = stack.http.get("/overview", headers=bearer(READ, customer_id=customer))
+        found: dict[str, Any] = answer.json()["needs_attention"]
+        return found
+
+    found = until(lambda: (told := needs("ann"))["count"] and told, "it needs a person")
+    assert (found["count"], found["by_cause"]) == (1, {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 1})
+    assert found["since"] is not None
+    assert found["at_stake_minor"] == {"GBP": 100}
+    assert needs("bob")["by_cause"] == {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 0}

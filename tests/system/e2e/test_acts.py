@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
 LARGE = 100_000
@@ -25,7 +26,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6, "scarce": 1})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()

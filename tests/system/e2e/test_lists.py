@@ -301,7 +301,7 @@ RUBBISH = [
         for text in ("", "a b", "é", "a\n", "a\x00", "x" * 65, '" OR NeedsAttention = true')
     ),
     *(("state", text) for text in ("", "pending", "CONFIRMED")),
-    *(("reason", text) for text in ("", "out of stock", "' OR '1'='1", "A" * 101)),
+    *(("reason", text) for text in ("", "NOPE", "out of stock", "' OR '1'='1", "A" * 101)),
     *(("needs_attention", text) for text in ("", "maybe", "2")),
     *(
         ("cursor", text)
