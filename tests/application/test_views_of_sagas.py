@@ -16,9 +16,9 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.views import Links, OrderView, TimelineEntry
 from temporal_saga.testing import Participants, Script
 from tests import temporal_server
-from tests.workflows import stage
+from tests.workflows import order_scripts
 from tests.workflows.operators import SETTLE, SOON, until_stuck
-from tests.workflows.stories import DECISION, ORDER, obey, take_back, yes
+from tests.workflows.orders import DECISION, ORDER, obey, take_back, yes
 
 pytestmark = pytest.mark.long
 
@@ -37,14 +37,16 @@ async def client() -> AsyncIterator[Client]:
 @pytest.fixture(scope="module")
 async def players(client: Client) -> AsyncIterator[Participants]:
     """Order, payment and stock, there."""
-    async with stage.participants(client) as playing:
+    async with order_scripts.participants(client) as playing:
         yield playing
 
 
 @pytest.fixture
 async def script(client: Client, players: Participants) -> AsyncIterator[Script]:
     """One order's story, which is stuck soon."""
-    async with stage.script(client, players, f"order-{next(NUMBERS)}", policy=SOON) as story:
+    async with order_scripts.script(
+        client, players, f"order-{next(NUMBERS)}", policy=SOON
+    ) as story:
         yield story
 
 
