@@ -282,8 +282,11 @@ def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
         (
             [
                 *(signal(3, "retry_step"), signal(4), signal(5, "dance")),
-                memo(9, SignalOutcome(1, "retry_step", "not stuck"), SignalOutcome(2, "cancel")),
-                memo(10, SignalOutcome(2, "cancel"), SignalOutcome(3, "dance", "no such message")),
+                memo(
+                    9,
+                    *(SignalOutcome(1, "retry_step", "not stuck"), SignalOutcome(2, "cancel")),
+                    SignalOutcome(3, "dance", "no such message"),
+                ),
             ],
             [
                 ("retry_step", "not stuck", True),
@@ -296,7 +299,7 @@ def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
             [("dance", "", True), ("cancel", None, True)],
         ),
     ],
-    ids=["not heard", "another memo", "taken", "three by two memos", "too many for the memo"],
+    ids=["not heard", "another memo", "taken", "three by one memo", "too many for the memo"],
 )
 def test_each_signal_is_known_by_its_number(
     history: list[HistoryEvent], outcomes: list[tuple[str, str | None, bool]]
