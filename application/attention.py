@@ -54,7 +54,7 @@ def stuck(
     paused: bool = False,
 ) -> Attention:
     """Return that what must happen keeps failing; `trouble` says what, where that is known, and `paused` that nobody tries."""
-    told = (
+    what = (
         trouble
         or "a command that must be obeyed keeps failing: look at the order's compensations for which"
     )
@@ -63,7 +63,7 @@ def stuck(
         if paused
         else "It is still tried, and nothing more is needed once that is put right; retry tries it now, "
     )
-    message = f"{told}. {still}settle ends it by your word"
+    message = f"{what}. {still}settle ends it by your word"
     return Attention(cause=AttentionCause.STUCK, since=since, message=message)
 
 

@@ -110,10 +110,10 @@ async def test_an_order_reads_the_same_with_every_worker_down(
         assert (said.kind, said.name) == ("decision", "approve")
         assert said.detail == DECISION | {"through": "signal", "under_way": True}
         assert down == before.model_copy(update={"timeline": down.timeline})
-    heard = await until_heard(client, script)
+    note = await until_heard(client, script)
     why = "the order is not awaiting review, it is ROLLBACK_STUCK"
-    assert (heard.kind, heard.name) == ("note", f"approve was ignored: {why}")
-    assert (heard.at, heard.detail) == (said.at, DECISION | {"through": "signal"})
+    assert (note.kind, note.name) == ("note", f"approve was ignored: {why}")
+    assert (note.at, note.detail) == (said.at, DECISION | {"through": "signal"})
     [refusal] = {act.refusal for act in before.acts if act.act == "approve"}
     assert refusal == why, "the order had said so"
 
@@ -128,8 +128,8 @@ async def test_an_order_reads_the_same_after_a_reset(client: Client, script: Scr
     await refund(script)  # the round that was under way there
     cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     after = await look(client, script)
-    told = {"timeline": (), "compensations": ()}
-    assert after.model_copy(update=told) == before.model_copy(update=told)
+    other = {"timeline": (), "compensations": ()}
+    assert after.model_copy(update=other) == before.model_copy(update=other)
     assert [(c.command, c.state, c.attempts) for c in after.compensations] == [
         (c.command, c.state, c.attempts) for c in before.compensations
     ]
