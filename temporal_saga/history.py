@@ -145,7 +145,9 @@ class Reader:
         if trying := self._under_way.get(scheduled.activity_id):
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
-            detail |= {"message": trying.paused, "paused": True} if trying.paused else {}
+            if trying.paused:
+                id_ = scheduled.activity_id
+                detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
         yield self._moment(event, "command", self._command[event.event_id], detail)
 
     def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Iterator[Moment]:
