@@ -1,8 +1,9 @@
 """A saga that went on in several runs of its workflow, read as one story; a look reads so much of it and no more."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from temporalio.api.history.v1 import HistoryEvent
@@ -53,21 +54,30 @@ class RunStory:
         self.offset = offset
 
     def read(self, event: HistoryEvent) -> Iterator[Placed]:
-        """Yield the moments of the next event; with what a run was told when it began nothing happened."""
-        self._last = self.offset + event.event_id
-        for number, moment in enumerate(self._reader.read(event)):
-            sent = None if moment.sent is None else moment.sent + self.offset
-            if not self.offset or event.event_id > 1:
-                yield (self._last, number), replace(moment, sent=sent)
+        """Yield the moments of the next event, and those that waited for it.
 
-    def skip(self) -> None:
-        """Go on behind a gap in the run's history."""
+        With what a run was told when it began nothing happened.
+        """
+        self._last = self.offset + event.event_id
+        yield from self._placed(self._reader.read(event))
+
+    def skip(self) -> Iterator[Placed]:
+        """Go on behind a gap in the run's history; yield what was kept back."""
+        yield from self._placed(self._reader.signals.release())
         self._reader.signals.skip()
 
-    def unheard(self) -> Iterator[Placed]:
-        """Yield the signals that the saga has not heard yet, behind everything else."""
+    def rest(self) -> Iterator[Placed]:
+        """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
+        yield from self._placed(self._reader.signals.release())
         for number, moment in enumerate(self._reader.signals.unheard()):
             yield (self._last + 1, number), moment
+
+    def _placed(self, moments: Iterable[Moment]) -> Iterator[Placed]:
+        for event, of_event in groupby(moments, key=lambda moment: moment.event):
+            for number, moment in enumerate(of_event):
+                sent = None if moment.sent is None else moment.sent + self.offset
+                if not self.offset or event > 1:
+                    yield (self.offset + event, number), replace(moment, sent=sent)
 
 
 class Chain:
@@ -121,7 +131,7 @@ class Chain:
     def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[Placed]:
         """Return the story of the last run, with what is under way."""
         begun = self.begin(history.first[0], under_way)
-        return [*self._moments(history, begun), *begun.unheard()]
+        return [*self._moments(history, begun), *begun.rest()]
 
     def _moments(self, history: RunHistory, begun: RunStory) -> Iterator[Placed]:
         """Yield the story of one run, with a note where something of it is left out."""
@@ -130,7 +140,7 @@ class Chain:
         if history.last:
             at = history.last[0].event_time.ToDatetime(tzinfo=UTC)
             yield (begun.offset + history.last[0].event_id, 0), Moment(at, "note", LEFT_OUT)
-            begun.skip()
+            yield from begun.skip()
             for event in history.behind_gap():
                 yield from begun.read(event)
 

@@ -24,7 +24,7 @@ class UndecodableResult(Exception):
 
 
 class Keyed(Protocol[C_co]):
-    """Builds a command at the moment it is sent, under the idempotency key that the saga gives it."""
+    """Builds a command at the moment it is sent, under the idempotency key that it is given."""
 
     def __call__(self, *, idempotency_key: str) -> C_co:
         """Return the command."""
@@ -73,7 +73,8 @@ class Call(Generic[C, T]):
             limit: the time of all tries; None for no limit.
 
         Returns:
-            The handle of its outcome, for `read`. A cancel of the workflow must not reach it: await it by `shielded`.
+            The handle of its outcome, for `read`. A cancel of the workflow must not reach it: await
+            it by `shielded`.
         """
         return workflow.start_activity(
             self.name,

@@ -118,7 +118,9 @@ class Journal:
         if failure := self._failures.get(name):
             raise SagaStopped(failure)
         if outcome := self._carried.outcomes.get(name):
-            return read(_raw(*outcome)) if outcome[0] != NONE else None  # type: ignore[return-value]
+            if outcome[0] == NONE:
+                return None  # type: ignore[return-value]
+            return read(_raw(*outcome))
         self.take_down(name)
         try:
             event = await ask(self._begun[name])
@@ -148,7 +150,7 @@ class Length:
         self._not_below = 0
 
     def is_long(self) -> bool:
-        """Tell whether it is time to go on in another run, when nothing is lost by it: the server says so."""
+        """Tell whether the server suggests another run, where nothing is lost by it."""
         info = workflow.info()
         enough = info.get_current_history_length() >= self._not_below
         return enough and info.is_continue_as_new_suggested() and workflow.all_handlers_finished()

@@ -14,7 +14,15 @@ from temporal_saga.trouble import in_words, meaning
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a saga went no further: at which step, by which event, for which reason; a sentence, and details for programs."""
+    """Why a saga went no further.
+
+    Args:
+        reason: for programs.
+        message: a sentence for people.
+        step: at which step; None between steps.
+        event: by which refusal; None if it was none.
+        details: for programs.
+    """
 
     reason: str
     message: str

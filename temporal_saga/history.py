@@ -6,6 +6,7 @@ and a search attribute holds the state. What became of a signal the saga itself 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -59,7 +60,7 @@ def project(
     """
     reader = Reader(decode, is_event=is_event, under_way=under_way, state_attribute=state_attribute)
     moments = [moment for event in history for moment in reader.read(event)]
-    return [*moments, *reader.signals.unheard()]
+    return [*moments, *reader.signals.release(), *reader.signals.unheard()]
 
 
 class Reader:
@@ -89,11 +90,11 @@ class Reader:
         self._admitted: dict[str, Any] = {}
 
     def read(self, event: HistoryEvent) -> Iterator[Moment]:
-        """Yield what one event says about the business; most say nothing."""
+        """Yield what one event says about the business, and what was kept back for it."""
         name = event.WhichOneof("attributes") or ""
         read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
-        if read is not None:
-            yield from read(getattr(event, name), event)
+        moments = [] if read is None else list(read(getattr(event, name), event))
+        yield from self.signals.arrange(event, moments)
 
     def _moment(
         self, event: HistoryEvent, kind: Kind, name: str, detail: dict[str, Any] | None = None
@@ -111,10 +112,11 @@ class Reader:
             self._attempt.get(scheduled),
             detail or {},
             scheduled if command else None,
+            event.event_id,
         )
 
     def _workflow_execution_started(self, started: Any, event: HistoryEvent) -> Iterator[Moment]:
-        yield from self._memo(started.memo)
+        yield from self._memo(started.memo, event)
         yield from self._state(started.search_attributes, event)
 
     def _upsert_workflow_search_attributes(
@@ -127,14 +129,13 @@ class Reader:
             state = self._decode(attributes.indexed_fields[self._state_attribute])
             yield self._moment(event, "state", str(state))
 
-    def _workflow_properties_modified(
-        self, modified: Any, _event: HistoryEvent
-    ) -> Iterator[Moment]:
-        yield from self._memo(modified.upserted_memo)
+    def _workflow_properties_modified(self, modified: Any, event: HistoryEvent) -> Iterator[Moment]:
+        yield from self._memo(modified.upserted_memo, event)
 
-    def _memo(self, memo: Memo) -> Iterator[Moment]:
+    def _memo(self, memo: Memo, event: HistoryEvent) -> Iterator[Moment]:
         if MEMO_KEY in memo.fields:
-            yield from self.signals.hear(memo_of(memo, self._decode))
+            for signal in self.signals.hear(memo_of(memo, self._decode)):
+                yield replace(signal, event=event.event_id)
 
     def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Iterator[Moment]:
         self._participant[event.event_id] = scheduled.task_queue.name
@@ -214,8 +215,9 @@ class Reader:
         detail = {"error": first_cause(failed.failure)} if failed.failure.message else {}
         yield self._moment(event, "note", name, detail)
 
-    def _workflow_execution_completed(self, _end: Any, _event: HistoryEvent) -> Iterator[Moment]:
-        yield from self.signals.close()
+    def _workflow_execution_completed(self, _end: Any, event: HistoryEvent) -> Iterator[Moment]:
+        for cancel in self.signals.close():
+            yield replace(cancel, event=event.event_id)
 
     _workflow_execution_failed = _workflow_execution_completed
     _workflow_execution_continued_as_new = _workflow_execution_completed

@@ -17,6 +17,7 @@ class Moment:
             way.
         sent: the number of the event by which the command was sent, which tells one that was sent
             again from the one before.
+        event: the number of the history's event behind which it stands.
         ignored: of a decision, why the saga took no notice; "" when that is told no more, None
             when it was taken.
         is_heard: of a decision, whether the saga has heard it.
@@ -30,5 +31,6 @@ class Moment:
     attempt: int | None = None
     detail: dict[str, Any] = field(default_factory=dict)
     sent: int | None = None
+    event: int = 0
     ignored: str | None = None
     is_heard: bool = True

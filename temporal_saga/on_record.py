@@ -12,7 +12,7 @@ forgotten nor done twice::
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -51,7 +51,7 @@ class Opening(Generic[C, T]):
 
 @dataclass(frozen=True)
 class Closing:
-    """How the record is closed; both calls with `closes_record`.
+    """How the record is closed. Settled by hand, either call is sent on (`Call.closes_record`).
 
     Args:
         step: the step that opens the record, which `cancel` takes back.
@@ -136,7 +136,8 @@ class OnRecord:
     async def __aenter__(self) -> Self:
         """Register what closes the record if the saga is rolled back."""
         if self._closing is not None:
-            self._saga.compensate_always(self._closing.step, self._closing.cancel, last=True)
+            cancel = replace(self._closing.cancel, closes_record=True)
+            self._saga.compensate_always(self._closing.step, cancel, last=True)
         return self
 
     async def __aexit__(
@@ -192,7 +193,7 @@ class OnRecord:
 
     async def _confirm(self) -> None:
         assert self._closing is not None, "what has no record does not complete"
-        await self._saga.finish(self._closing.confirm)
+        await self._saga.finish(replace(self._closing.confirm, closes_record=True))
 
 
 class _CompletedBefore(Exception):

@@ -12,33 +12,45 @@ from temporalio.worker import Interceptor, WorkflowInterceptorClassInput
 MOST_REASON = 100
 MOST_MESSAGE = 2_000
 MOST_DETAILS = 200_000
-"""Characters of a failure's reason, message and details (as JSON); it stands in a search attribute and the closing command."""
+"""Characters of a failure's reason, message and details (as JSON).
+
+It stands in a search attribute and in the closing command.
+"""
 
 MOST_EVENTS_IN_A_STEP = 20_000
 MOST_BYTES_IN_A_STEP = 16 * 2**20
-"""Of a history, before a saga goes on in another run although a forward step is under way, which is asked for again there. It
-does so when the server suggests it (some 4,096 events or 4 MB) wherever nothing is lost by it; the server's end is at 51,200
-events or 50 MB."""
+"""Of a history, before a saga goes on in another run although a forward step is under way.
+
+That step is sent again there. Wherever nothing is lost by it, a saga goes on when the server
+suggests it (some 4,096 events or 4 MB); the server's end is at 51,200 events or 50 MB.
+"""
 
 MOST_CARRIED = 1_000_000
-"""Characters (as JSON) that a run tells the next; with more to tell, it stays one run. An argument has 2 MB at most."""
+"""Characters (as JSON) that a run carries over; with more, it stays one run.
+
+An argument has 2 MB at most.
+"""
 
 LATE = timedelta(seconds=2)
-"""When a step's time was over at the deadline and that is heard so much later, nobody was there to hear it."""
+"""A deadline that the saga hears of so much later has passed while nobody was there."""
 
 _GIVEN = "temporal_saga.policy"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """The limits of a worker's sagas. They bound and space tries and steer nothing else, so that another policy replays the same.
+    """The limits of a worker's sagas.
+
+    They bound and space tries and steer nothing else, so that another policy replays the same.
 
     Args:
-        start_to_close: one try of one command. A participant that is still at work after this is tried again; the fence keeps it
-            to one effect.
-        forward_step: a forward step with all its tries. Past it the outcome is unknown, and unknown is compensated.
-        longest_pause: between two tries of what must happen, a compensation or a step after the pivot; they are never given up.
-        stuck_attempts: what must happen is stuck when so many tries failed, or when `stuck_after` has passed, whichever is first.
+        start_to_close: one try of one command. A participant that is still at work after this is
+            tried again; the fence keeps it to one effect.
+        forward_step: a forward step with all its tries. Past it the outcome is unknown, and unknown
+            is compensated.
+        longest_pause: between two tries of a retriable call, which is never given up.
+        stuck_attempts: a retriable call is stuck when so many tries failed, or when `stuck_after`
+            has passed, whichever is first.
         stuck_after: a participant that is down makes no attempts, so time counts as well.
     """
 
@@ -50,7 +62,7 @@ class Policy:
 
     @property
     def forward_retry(self) -> RetryPolicy:
-        """Tries of a forward step: soon at first, bounded by `forward_step` and not by their number."""
+        """Tries of a forward step: soon at first, bounded by `forward_step`, not by number."""
         return RetryPolicy(
             initial_interval=timedelta(milliseconds=200),
             backoff_coefficient=2.0,
@@ -60,7 +72,7 @@ class Policy:
 
     @property
     def first_round(self) -> RetryPolicy:
-        """Tries of what must happen, until it counts as stuck: ever rarer."""
+        """Tries of a retriable call, until it counts as stuck: ever rarer."""
         return RetryPolicy(
             initial_interval=min(timedelta(milliseconds=200), self.longest_pause),
             backoff_coefficient=2.0,
@@ -78,7 +90,7 @@ class Policy:
         )
 
     def pause(self, rounds: int) -> timedelta:
-        """Return the pause after so many rounds that the server gave up: `longest_pause`, doubling up to an hour."""
+        """Return the pause after so many failed rounds: `longest_pause`, doubling up to an hour."""
         doublings = min(rounds - 1, 10)
         return min(
             self.longest_pause * (1 << doublings), max(self.longest_pause, timedelta(hours=1))
@@ -86,20 +98,23 @@ class Policy:
 
 
 class Apply(Interceptor):
-    """Gives the sagas of one worker their policy: `Worker(…, interceptors=[Apply(Policy(…))])`."""
+    """Gives one worker's sagas their policy: `Worker(…, interceptors=[Apply(Policy(…))])`."""
 
     def __init__(self, policy: Policy) -> None:
         """Give `policy`."""
         self._policy = policy
 
-    def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> None:  # noqa: A002  # the SDK's name
+    def workflow_interceptor_class(
+        self,
+        input: WorkflowInterceptorClassInput,  # noqa: A002  # the SDK's name
+    ) -> None:
         """Hand the policy through the sandbox, as the values that it consists of."""
         values = asdict(self._policy)
-        given: Callable[[], dict[str, Any]] = lambda: values  # noqa: E731
-        input.unsafe_extern_functions[_GIVEN] = given
+        limits: Callable[[], dict[str, Any]] = lambda: values  # noqa: E731
+        input.unsafe_extern_functions[_GIVEN] = limits
 
 
 def current() -> Policy:
-    """Return the policy that the worker was given, or the default one; for use inside a workflow."""
-    given = workflow.extern_functions().get(_GIVEN)
-    return Policy(**given()) if given else Policy()
+    """Return the policy that the worker was given, or the default one; for use in a workflow."""
+    limits = workflow.extern_functions().get(_GIVEN)
+    return Policy(**limits()) if limits else Policy()

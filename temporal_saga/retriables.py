@@ -143,9 +143,13 @@ class Retriables:
 
     def is_over(self, step: str) -> bool:
         """Tell whether what was to be done at a step is done, or settled."""
-        return step in self.settled or any(
+        return self.settlement_at(step) is not None or any(
             state.step == step and state.progress is Progress.DONE for state in self._states
         )
+
+    def settlement_at(self, step: str) -> Settlement | None:
+        """Return who settled a step; None if nobody did. Whatever comes as a step may be asked."""
+        return next((said for name, said in self.settled.items() if name == step), None)
 
     def state_at(self, step: str) -> CallState | None:
         """Return how far the first call of a step has come; None when there is none."""
@@ -159,7 +163,7 @@ class Retriables:
 
     def settle(self, step: str, settlement: Settlement) -> None:
         """Count as settled what there is at a step, or will be."""
-        self.settled[step] = settlement
+        self.settled[str(step)] = settlement  # whatever a message names as a step
         self._replace(lambda state: state.settled(settlement) if state.step == step else state)
         self._tell()
 

@@ -186,7 +186,10 @@ class Saga(Ending):
         return until()
 
     def _look_up(self, *steps: str) -> None:
-        """Look, between steps, whether to stop or to go on in another run; not where one had gone on."""
+        """Look, between steps, whether to stop or to go on in another run.
+
+        Not where a run before this one had come further already.
+        """
         if any(map(self._journal.has, steps)):
             return
         self._continuation.look()

@@ -1,17 +1,28 @@
 """The signals of one run while its history is read, and what its saga's memo says of each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+
+from temporalio.api.history.v1 import HistoryEvent
 
 from temporal_saga.memo import TEMPORALS_CANCEL, SagaMemo
 from temporal_saga.moment import Moment
+
+ENDS = frozenset(
+    f"workflow_execution_{end}_event_attributes"
+    for end in ("completed", "failed", "continued_as_new")
+)
+MEMO = "workflow_properties_modified_event_attributes"
+OF_UPDATES = frozenset(
+    f"workflow_execution_update_{what}_event_attributes" for what in ("accepted", "completed")
+)
 
 
 class Signals:
     """Keeps each signal until the memo says what became of it; Temporal's own cancel is one, too.
 
-    Whatever stands in the history before a memo had been delivered to the task that wrote it. So
-    a signal is heard by the first memo behind it that reaches its number.
+    Whatever stands in the history before a workflow task was delivered to it. So a signal is heard
+    by the first task behind it, and the memo that this task writes tells of its number.
     """
 
     def __init__(self) -> None:
@@ -20,6 +31,8 @@ class Signals:
         self._count: int | None = 0
         self._after_gap: list[Moment] = []
         self._rolls_back = False
+        self._task: int | None = None
+        self._done_in_task: list[Moment] = []
 
     def add(self, signal: Moment) -> None:
         """Take a signal, the next in the order of the history."""
@@ -64,6 +77,33 @@ class Signals:
         if cancel := self._pending.pop(TEMPORALS_CANCEL, None):
             yield cancel
 
+    def arrange(self, event: HistoryEvent, moments: Iterable[Moment]) -> Iterator[Moment]:
+        """Yield the moments of the next event; what a task did, behind the signals that it heard.
+
+        A task's memo is the last thing that it writes. So what stands before it is kept back, where
+        signals wait for it, and these get their places at the task's beginning.
+        """
+        name = event.WhichOneof("attributes") or ""
+        if self._task is not None and not _is_of_task(event, name):
+            yield from self.release()
+        if name == "workflow_task_completed_event_attributes" and (
+            self._pending or self._after_gap
+        ):
+            self._task = event.event_id
+        if self._task is None:
+            yield from moments
+        elif name == MEMO or name in ENDS:
+            yield from [replace(moment, event=self._task) for moment in moments]
+            yield from self.release()
+        else:
+            self._done_in_task += moments
+
+    def release(self) -> Iterator[Moment]:
+        """Yield what was kept back."""
+        yield from self._done_in_task
+        self._done_in_task = []
+        self._task = None
+
     def unheard(self) -> Iterator[Moment]:
         """Yield the signals that no finished task has heard yet."""
         for signal in [*self._pending.values(), *self._after_gap]:
@@ -75,3 +115,10 @@ class Signals:
         self._pending.update(enumerate(self._after_gap, start=first))
         self._after_gap.clear()
         self._count = last
+
+
+def _is_of_task(event: HistoryEvent, name: str) -> bool:
+    """Tell whether an event is one that a workflow task wrote."""
+    if name in OF_UPDATES:
+        return True
+    return bool(name) and hasattr(getattr(event, name), "workflow_task_completed_event_id")

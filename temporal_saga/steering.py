@@ -35,7 +35,7 @@ class Steering:
         self._heard_temporals_cancel = False
         self._cancelled: Callable[[str], None] = _nobody_hears
         self.memo = MemoWriter(lambda: retriables.snapshot().shown, is_continued=is_continued)
-        """The workflow's memo, which tells what became of each signal: a workflow notes them there."""
+        """The workflow's memo: a workflow notes there what became of each signal."""
         self._listening = asyncio.create_task(self._listen_to_temporal())
 
     @property
@@ -72,7 +72,7 @@ class Steering:
         """Return why there is nothing to `retry` at this step, or None when it is stuck."""
         if self._retriables.stuck_at(step):
             return None
-        if settlement := self._retriables.settled.get(step):
+        if settlement := self._retriables.settlement_at(step):
             return f"{step} is not stuck: {settlement.by} settled it already, {settlement.reason}"
         state = self._retriables.state_at(step)
         if state is not None and self._closing:
@@ -140,7 +140,7 @@ class Steering:
         return None
 
     def _settled_already(self, step: str) -> str | None:
-        settlement = self._retriables.settled.get(step)
+        settlement = self._retriables.settlement_at(step)
         if settlement is None or not self._retriables.stuck_at(step):
             return None
         return (

@@ -1,4 +1,4 @@
-"""Commands as the orchestrator builds them, with the values that a test does not care about filled in."""
+"""Commands as the orchestrator builds them, with defaults for what a test does not care about."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -143,7 +143,7 @@ def confirm(order_id: str, *, start: datetime = START) -> ConfirmOrderCommand:
 
 
 def settled_confirm(order_id: str) -> ConfirmOrderCommand:
-    """Return the command that closes an order as CONFIRMED, by the word of a person who settled it."""
+    """Return the command that closes an order as CONFIRMED because a person settled it."""
     told = Compensation(
         step="ConfirmOrder",
         command="ConfirmOrderCommand",

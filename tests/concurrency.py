@@ -16,7 +16,10 @@ WORKERS = 10
 
 
 def at_once(actions: Sequence[Callable[[], T]]) -> list[T]:
-    """Run every action in a thread of its own, all set off together; return their results in the order of the actions."""
+    """Run every action in a thread of its own, all set off together.
+
+    Return their results in the order of the actions.
+    """
     barrier = Barrier(len(actions))
 
     def meet_and_run(action: Callable[[], T]) -> T:
@@ -28,13 +31,19 @@ def at_once(actions: Sequence[Callable[[], T]]) -> list[T]:
 
 
 def crowd(act: Callable[[C], T], commands: Sequence[C]) -> list[T]:
-    """Let a few workers take many commands as they come; return the answers in the order of the commands."""
+    """Let a few workers take many commands as they come.
+
+    Return the answers in the order of the commands.
+    """
     with ThreadPoolExecutor(WORKERS) as pool:
         return list(pool.map(partial(_patiently, act), commands))
 
 
 def _patiently(act: Callable[[C], T], command: C) -> T:
-    """Try again, as Temporal does, when a busy SQLite file let others in for too long: it knows no queue."""
+    """Try again, as Temporal does, when a busy SQLite file let others in for too long.
+
+    It knows no queue.
+    """
     while True:
         try:
             return act(command)

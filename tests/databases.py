@@ -1,4 +1,7 @@
-"""The databases that the participants keep their promises on: a SQLite file, and a PostgreSQL server of this session's own."""
+"""The databases that the participants keep their promises on.
+
+A SQLite file, and a PostgreSQL server of this session's own.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -44,7 +47,10 @@ def database_url(new_database: Callable[[], str]) -> str:
 
 @pytest.fixture
 def opened() -> Iterator[Callable[[str], sa.Engine]]:
-    """Give a function that opens the database of a URL as a participant opens its own; all are closed at the end."""
+    """Give a function that opens the database of a URL as a participant opens its own.
+
+    All are closed at the end.
+    """
     with ExitStack() as stack:
 
         def opened(url: str) -> sa.Engine:

@@ -1,4 +1,7 @@
-"""A gate before a real Temporal that lets in whom it is told to: what a server with access rules answers, of a test's own."""
+"""A gate before a real Temporal that lets in whom it is told to.
+
+What a server with access rules answers, of a test's own.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +17,10 @@ LISTENING = frozenset({"GetSystemInfo", "GetClusterInfo", "Check"})
 
 @dataclass
 class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # the library tells no types
-    """Carries calls to `target`; those to `closed` methods, or to all when it names none, are answered with `status`."""
+    """Carries calls to `target`.
+
+    Those to `closed` methods, or to all when it names none, are answered with `status`.
+    """
 
     target: str
     status: grpc.StatusCode | None = None

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
 SUPERUSER = DATABASE = "postgres"
-# Words are in another order than in Python, as on most servers: nobody may count on the two being the same.
+# Words are in another order than in Python, as on most servers: nobody may count on the two
+# being the same.
 LINGUISTIC = ("--locale=C", "--locale-provider=icu", "--icu-locale=en")
 DURABILITY_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
@@ -38,12 +39,15 @@ class PostgreSQL:
         self._control("start", "-l", self.directory / "log", "-o", options)
 
     def stop(self) -> None:
-        """Stop the server under whoever is connected; what was committed is there when it starts again."""
+        """Stop the server under whoever is connected.
+
+        What was committed is there when it starts again.
+        """
         self._control("stop", "-m", "fast")
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let every process of the server stand still with its sockets open, as on a machine that hangs."""
+        """Stop every process of the server with its sockets open, as on a machine that hangs."""
         postmaster = psutil.Process(
             int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
         )
@@ -61,7 +65,10 @@ class PostgreSQL:
 
     @contextmanager
     def only_to_be_read(self) -> Iterator[None]:
-        """Let the server answer and take no writes, as one that is a standby now: new sessions and those that are there."""
+        """Let the server answer and take no writes, as one that is a standby now.
+
+        New sessions and those that are there.
+        """
         self._set("SET default_transaction_read_only = on", "on")
         try:
             yield
@@ -69,7 +76,10 @@ class PostgreSQL:
             self._set("RESET default_transaction_read_only", "off")
 
     def create_database(self) -> str:
-        """Return the URL of something new and empty: the schema of a new user, which is much cheaper than a whole database."""
+        """Return the URL of something new and empty.
+
+        The schema of a new user, which is much cheaper than a whole database.
+        """
         user = f"test_{uuid4().hex}"
         self.execute(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA {user} AUTHORIZATION {user}")
         url = sa.URL.create(
@@ -94,7 +104,8 @@ class PostgreSQL:
         with psycopg.connect(
             host=str(self.directory), user=SUPERUSER, dbname=DATABASE
         ) as connection:
-            return str(connection.execute(f"SHOW {setting}".encode()).fetchone()[0])  # type: ignore[index]  # it has one row
+            row = connection.execute(f"SHOW {setting}".encode()).fetchone()
+            return str(row[0])  # type: ignore[index]  # there is always one
 
     def _control(self, act: str, *options: str | Path) -> None:
         _run(_programs() / "pg_ctl", act, "-w", "-D", self.directory / "data", *options)
@@ -134,20 +145,26 @@ def running() -> Iterator[PostgreSQL]:
 
 
 def _programs() -> Path:
-    """Return the folder of the newest PostgreSQL server programs on this machine; skip the test when there is none."""
+    """Return the folder of the newest PostgreSQL server programs on this machine.
+
+    Skip the test when there is none.
+    """
     installed = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
     if installed:
         return max(installed, key=lambda programs: float(programs.parent.name))
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
-    missing = "PostgreSQL's server is not installed, so only SQLite is tested; on Debian: apt-get install postgresql"
+    missing = (
+        "PostgreSQL's server is not installed, so only SQLite is tested; "
+        "on Debian: apt-get install postgresql"
+    )
     if "CI" in os.environ:
         pytest.fail(missing)
     pytest.skip(missing)
 
 
 def _unprivileged() -> tuple[int, int]:
-    """Return the user and group that the server runs as when we are root, because it refuses to run as root."""
+    """Return the user and group that the server runs as when we are root: it refuses root."""
     user = pwd.getpwnam("postgres")
     return user.pw_uid, user.pw_gid
 

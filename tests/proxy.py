@@ -1,4 +1,7 @@
-"""A TCP proxy of a test's own: where new connections go can be changed, and those that are there can be cut."""
+"""A TCP proxy of a test's own.
+
+Where new connections go can be changed, and those that are there can be cut.
+"""
 
 import asyncio
 import ssl
@@ -13,7 +16,10 @@ Target = tuple[str, int] | str
 
 @dataclass
 class Proxy:
-    """A port of this machine that leads to `target`; `front`, when given, is the TLS that clients must speak to it."""
+    """A port of this machine that leads to `target`.
+
+    `front`, when given, is the TLS that clients must speak to it.
+    """
 
     target: Target
     front: ssl.SSLContext | None = None

@@ -1,4 +1,7 @@
-"""A shop in three databases, with an order of every kind: what the invariants are true of, until somebody corrupts it."""
+"""A shop in three databases, with an order of every kind.
+
+What the invariants are true of, until somebody corrupts it.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -8,6 +11,7 @@ from config import Settings
 from contracts.payment import WalletView
 from contracts.placing import OrderLine, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
+from contracts.steps import PARTICIPANTS
 from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -43,7 +47,7 @@ class Shop:
 
     def __init__(self, new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> None:
         self.ordered: dict[str, PlaceOrder] = {}
-        urls = {name: new_database() for name in ("order", "payment", "stock")}
+        urls = {name: new_database() for name in PARTICIPANTS}
         self.settings = Settings.model_validate(
             {f"{name}_database_url": url for name, url in urls.items()}
         )
@@ -64,8 +68,10 @@ class Shop:
     def trade(self) -> None:
         """Let ann's orders go every way that an order can go.
 
-        done, free: completed. back, free-back: all was done and taken back. short: refused by stock. poor: refused by payment.
-        dead: compensated before anything of it arrived. kept: its refund was settled by hand. open: paid, and not yet further.
+        done, free: completed. back, free-back: all was done and taken back. short: refused by stock.
+        poor: refused by payment. dead: compensated before anything of it arrived. kept: its refund
+        was settled by hand. open: paid, and not yet further.
+
         Money and stock come in, and go out again, without an order, too.
         """
         self.payment.deposit(deposit("bonus", 500))
@@ -139,7 +145,7 @@ def settled(step: str) -> Sequence[Compensation]:
 
 
 def without_constraints(table: str) -> tuple[str, str]:
-    """Return the statements that put a table without keys and checks in the place of one, with the same rows."""
+    """Return the statements that replace a table by one with the same rows, without constraints."""
     return (
         f"ALTER TABLE {table} RENAME TO {table}_before",
         f"CREATE TABLE {table} AS SELECT * FROM {table}_before",

@@ -30,7 +30,10 @@ QUICK_DELETE = [
     f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="100ms"'
     for queue in ("visibility", "transfer")
 ]
-"""A deleted run is gone once these queues have said how far they are; by default they do so every 30 s."""
+"""A deleted run is gone once these queues have said how far they are.
+
+By default they do so every 30 s.
+"""
 
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
@@ -73,7 +76,10 @@ class Stack:
 
     @property
     def http(self) -> httpx.Client:
-        """A client of the API for this thread: of threads that share one, one may close a connection the other has just got."""
+        """A client of the API for this thread.
+
+        Of threads that share one, one may close a connection the other has just got.
+        """
         if not hasattr(self._threads, "http"):
             self._threads.http = httpx.Client(
                 base_url=f"http://127.0.0.1:{self.api_port}", timeout=40
@@ -98,16 +104,22 @@ class Stack:
         return process
 
     def start_temporal(self) -> None:
-        """Start the server that `make up` starts, but for what keeps a deleted run for half a minute."""
+        """Start the server of `make up`, without what keeps a deleted run for half a minute."""
         command = server_command(self.data_dir / "temporal.db", self.temporal_port, self.ui_port)
         self.start("temporal", "-c", BECOME, *command, *QUICK_DELETE)
 
     def start_worker(self, name: str = "workers") -> None:
-        """Start a worker: `payment-2` is a second one of the role payment, `workers` one with all roles."""
+        """Start a worker.
+
+        `payment-2` is a second one of the role payment, `workers` one with all roles.
+        """
         self.start(name, "worker.py", *([] if name == "workers" else [name.partition("-")[0]]))
 
     def start_all(self, *workers: str) -> None:
-        """Start the server, the workers (all roles in one process when none is named) and the API; wait for them."""
+        """Start the server, the workers (all roles in one process when none is named) and the API.
+
+        Wait for them.
+        """
         names = workers or ("workers",)
         self.start_temporal()
         for name in names:

@@ -32,6 +32,5 @@ def claims(*scopes: str, customer: str | None = None, **other: Any) -> dict[str,
 
 def bearer(*scopes: str, customer: str | None = None, **other: Any) -> dict[str, str]:
     """Return the header of a caller with these scopes, of a customer if one is named."""
-    return {
-        "Authorization": f"Bearer {jwt.encode(claims(*scopes, customer=customer, **other), SECRET, 'HS256')}"
-    }
+    token = jwt.encode(claims(*scopes, customer=customer, **other), SECRET, "HS256")
+    return {"Authorization": f"Bearer {token}"}

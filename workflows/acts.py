@@ -22,10 +22,16 @@ from workflows.review import Review
 
 
 class Acts:
-    """The acts of people on one order's saga: beside each, why it may be refused and what it does."""
+    """The acts of people on one order's saga: why each may be refused, and what it does."""
 
     def __init__(self, saga: Saga, record: Record, carried: dict[str, Any] | None) -> None:
-        """Act on `saga`, and tell of `record`; go on from what the run before carried over, if so."""
+        """Act on `saga`, and tell of `record`.
+
+        Args:
+            saga: of one order.
+            record: of the same order.
+            carried: what the run before carried over (JSON); None in a first run.
+        """
         saga.watch(record.follow, self._take_temporals_cancel)
         self._saga = saga
         self._record = record

@@ -1,4 +1,7 @@
-"""What the order saga asks of whom: one function per command, each beside the one that takes it back."""
+"""What the order saga asks of whom: one function per command.
+
+Each stands beside the one that takes it back.
+"""
 
 from collections.abc import Callable
 from functools import partial

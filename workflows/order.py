@@ -112,7 +112,7 @@ class OrderSaga(Acts):
         workflow.continue_as_new(args=[*self._arguments, carried])
 
     def _log_the_end(self) -> None:
-        """Leave one line with the order's id, state, reason and time: what the Web UI has, for who reads files."""
+        """Leave one line with the order's id, state, reason and time, for who reads files."""
         failure = self._record.failure
         lasted = workflow.now() - workflow.info().workflow_start_time
         why = f" {failure.reason}" if failure else ""

@@ -16,7 +16,10 @@ MOST_PROBLEMS = 10
 
 
 class InvalidStart(Exception):
-    """The start is no order; `draft` holds what could be read of one, `details` what is wrong for programs."""
+    """The start is no order.
+
+    `draft` holds what could be read of one, `details` what is wrong, for programs.
+    """
 
     def __init__(
         self, message: str, draft: DraftOrder | None = None, details: dict[str, Any] | None = None
@@ -30,7 +33,8 @@ def read_identity() -> str:
     """Return the order id that the workflow id names.
 
     Raises:
-        InvalidStart: the workflow type is not ours, or the id is not `order-{order_id}`: no order can be recorded under it.
+        InvalidStart: the workflow type is not ours, or the id is not `order-{order_id}`: no order
+            can be recorded under it.
     """
     info = workflow.info()
     if info.workflow_type != WORKFLOW_TYPE:
@@ -47,7 +51,7 @@ def read_request_key() -> str | None:
     """Return the request's idempotency key that the HTTP front door left in the memo, or None."""
     try:
         key = workflow.payload_converter().from_payload(workflow.info().raw_memo[MEMO_REQUEST_KEY])
-    except Exception:  # noqa: BLE001  # absent, or whatever a converter throws at bytes it cannot read
+    except Exception:  # noqa: BLE001  # absent, or whatever a converter throws at bad bytes
         return None
     return (
         key
@@ -60,7 +64,7 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
     """Return the order that a start's arguments hold.
 
     Raises:
-        InvalidStart: with a message that says what is wrong, and as much of the order as could be read.
+        InvalidStart: with what is wrong, and as much of the order as could be read.
     """
     if len(arguments) != 1:
         raise InvalidStart(f"give the order as one JSON object; {len(arguments)} arguments came")
@@ -75,7 +79,10 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
             explain(error), salvage(raw, error), {"problems": itemised(error)}
         ) from error
     if order.order_id not in (None, order_id):
-        message = f"the order_id {order.order_id!r} and the workflow id {saga_id(order_id)!r} name different orders"
+        message = (
+            f"the order_id {order.order_id!r} and the workflow id {saga_id(order_id)!r} name "
+            "different orders"
+        )
         raise InvalidStart(message, order)
     return order
 
@@ -90,10 +97,14 @@ def itemised(error: ValidationError) -> list[dict[str, str]]:
 
 
 def explain(error: ValidationError, whole: str = "order") -> str:
-    """Return one line that names every field that is wrong, and how; what is no object at all is called `whole`."""
-    told = [
+    """Return one line that names every field that is wrong, and how.
+
+    What is no object at all is called `whole`.
+    """
+    sentences = [
         f"{'.'.join(map(str, place)) or whole}: {message}"
         for place, message in problems(error.errors())
     ]
-    more = [f"and {len(told) - MOST_PROBLEMS} more"] if len(told) > MOST_PROBLEMS else []
-    return "; ".join(told[:MOST_PROBLEMS] + more)
+    left_out = len(sentences) - MOST_PROBLEMS
+    more = [f"and {left_out} more"] if left_out > 0 else []
+    return "; ".join(sentences[:MOST_PROBLEMS] + more)

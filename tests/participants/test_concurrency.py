@@ -1,4 +1,7 @@
-"""Many at once: what is scarce is given away once, nobody waits in a circle, and the invariants hold afterwards."""
+"""Many at once.
+
+What is scarce is given away once, nobody waits in a circle, and the invariants hold afterwards.
+"""
 
 import multiprocessing
 from collections.abc import Callable
@@ -67,7 +70,7 @@ def test_of_100_payments_from_one_wallet_as_many_win_as_it_can_pay(payment: Paym
 
 
 def test_payments_and_refunds_of_one_wallet_lose_nothing(payment: PaymentService) -> None:
-    """However payments and their refunds cross, a wallet whose orders were all refunded is as full as before."""
+    """A wallet whose orders were all refunded is as full as before, however the commands cross."""
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)])
     numbers = [str(number) for number in range(ROUNDS)]
     acts: list[Callable[[], object]] = []
@@ -83,7 +86,7 @@ def test_payments_and_refunds_of_one_wallet_lose_nothing(payment: PaymentService
 
 
 def test_crossing_carts_never_wait_in_a_circle(stock: StockService) -> None:
-    """Carts A+B and B+A, taken and put back at the same time, all get through without a deadlock, and lose nothing."""
+    """Carts A+B and B+A, taken and put back at the same time, deadlock nobody and lose nothing."""
     full = [StockView(sku=sku, name=sku, available=100) for sku in "AB"]
     stock.add_products(full)
     ab, ba = (("A", 1), ("B", 2)), (("B", 1), ("A", 2))
@@ -97,7 +100,7 @@ def test_crossing_carts_never_wait_in_a_circle(stock: StockService) -> None:
 
 
 def test_crossing_carts_taken_while_others_are_put_back(stock: StockService) -> None:
-    """Taking and putting back lock the same products in the same order, however the lines of a cart are ordered."""
+    """Taking and putting back lock products in one order, whatever the order of a cart's lines."""
     full = [StockView(sku=sku, name=sku, available=100) for sku in ("B", "a-1", "a 2", "A_3")]
     stock.add_products(full)
     lines = [(product.sku, 1) for product in full]
@@ -121,7 +124,10 @@ def test_crossing_carts_taken_while_others_are_put_back(stock: StockService) -> 
 def test_of_100_orders_with_one_sku_on_two_lines_as_many_win_as_their_sums_allow(
     stock: StockService,
 ) -> None:
-    """Of a product of which 41 are left, 20 carts get the two that stand on their two lines; no cart gets half of it."""
+    """Of a product of which 41 are left, 20 carts get the two that stand on their two lines.
+
+    No cart gets half of it.
+    """
     stock.add_products(
         [
             StockView(sku="A", name="apple", available=41),
@@ -140,7 +146,10 @@ def test_of_100_orders_with_one_sku_on_two_lines_as_many_win_as_their_sums_allow
 
 
 def test_crossing_carts_of_which_one_is_served(stock: StockService) -> None:
-    """Of two carts that want the last A and the last B in different order one gets both and the other none."""
+    """Of two carts that want the last A and the last B, one gets both and the other none.
+
+    They name them in different order.
+    """
     for number in range(ROUNDS):
         a, b = f"A{number}", f"B{number}"
         stock.add_products([StockView(sku=sku, name=sku, available=1) for sku in (a, b)])
@@ -154,7 +163,7 @@ def test_crossing_carts_of_which_one_is_served(stock: StockService) -> None:
 
 
 def test_one_order_registered_and_cancelled_at_once_ends_cancelled(orders: OrderService) -> None:
-    """Whoever comes first, when an order is registered and cancelled at once, its record is closed."""
+    """An order that is registered and cancelled at once is closed, whoever comes first."""
     for number in map(str, range(ROUNDS)):
         acts: list[Callable[[], Event]] = [
             partial(orders.register, register(number)),
@@ -169,7 +178,10 @@ def test_one_order_registered_and_cancelled_at_once_ends_cancelled(orders: Order
 
 
 def test_one_order_confirmed_and_cancelled_at_once_ends_cancelled(orders: OrderService) -> None:
-    """Whoever comes first, when an order is confirmed and cancelled at once, a cancelled record is never confirmed."""
+    """An order that is confirmed and cancelled at once is one of the two, whoever comes first.
+
+    A cancelled record is never confirmed.
+    """
     for number in map(str, range(ROUNDS)):
         orders.register(register(number))
         acts: list[Callable[[], Event | None]] = [
@@ -191,7 +203,10 @@ def confirmed(orders: OrderService, order_id: str) -> Event | None:
 
 
 def test_of_two_orders_of_one_id_at_once_one_owns_it(orders: OrderService) -> None:
-    """One order gets the id, the other is told that it belongs to another; cancelling the loser leaves the owner alone."""
+    """One order gets the id, the other is told that it belongs to another.
+
+    Cancelling the loser leaves the owner alone.
+    """
     for number in map(str, range(ROUNDS)):
         pair = (ORDER, OTHER_ORDER)
         answers = at_once([partial(orders.register, register(number, order)) for order in pair])
@@ -248,7 +263,7 @@ meeting: Barrier
 def test_processes_that_start_at_once_share_an_empty_database(
     new_database: Callable[[], str],
 ) -> None:
-    """The same holds for processes, which share nothing but the database, and for services that share a database."""
+    """The same holds for processes, and for services that share a database."""
     urls = [new_database() for _ in range(8)]
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(PROCESSES)
@@ -259,7 +274,7 @@ def test_processes_that_start_at_once_share_an_empty_database(
 def test_two_that_load_the_same_wallets_and_products_both_succeed(
     payment: PaymentService, stock: StockService
 ) -> None:
-    """Opening the same wallets and adding the same products at once, in whatever order, does each once."""
+    """The same wallets opened and the same products added at once, in any order, are there once."""
     for number in range(ROUNDS):
         names = [f"{number}-{letter}" for letter in "abcd"]
         wallets = [

@@ -1,4 +1,7 @@
-"""Trouble with a database ends the try of a command; Temporal tries again, and nothing takes it for a refusal."""
+"""Trouble with a database ends the try of a command.
+
+Temporal tries again, and nothing takes it for a refusal.
+"""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +29,10 @@ ANN = WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)
 
 @dataclass
 class Trouble:
-    """Befalls a command that has claimed its key and comes to the wallets, or begins on SQLite; over when that has failed."""
+    """Befalls a command that has claimed its key and comes to the wallets, or begins on SQLite.
+
+    Over when that has failed.
+    """
 
     engine: sa.Engine
     errors: list[BaseException] = field(default_factory=list)
@@ -55,7 +61,7 @@ class Trouble:
         sa.event.remove(self.engine, "handle_error", end)
 
     def rival(self, url: str | None = None) -> sa.Connection:
-        """Return a connection of somebody else's, who gives up what is done with it when the trouble is over."""
+        """Return somebody else's connection, which is rolled back when the trouble is over."""
         rival = sa.create_engine(url or self.engine.url, poolclass=sa.pool.NullPool)
         return self.aftermath.enter_context(rival.connect())
 
@@ -92,7 +98,7 @@ def connection_is_lost(trouble: Trouble, connection: sa.Connection) -> None:
 
 
 def cannot_serialize(trouble: Trouble, connection: sa.Connection) -> None:
-    """Let somebody else change the wallet after the command has begun to look at its database as it was."""
+    """Let somebody else change the wallet after the command has taken its snapshot."""
     assert (
         connection.exec_driver_sql("SHOW transaction_isolation").scalar_one() == "repeatable read"
     )
@@ -102,7 +108,10 @@ def cannot_serialize(trouble: Trouble, connection: sa.Connection) -> None:
 
 
 def deadlock(trouble: Trouble, connection: sa.Connection) -> None:
-    """Let somebody else lock the wallet and then wait for the command's key, ready to wait for longer than the command."""
+    """Let somebody else lock the wallet and wait for the command's key.
+
+    They wait longer than the command does.
+    """
     schema = trouble.engine.url.username
     superuser = trouble.engine.url.set(username="postgres").update_query_dict(
         {"options": f"-c search_path={schema} -c deadlock_timeout=1h"}
@@ -159,7 +168,10 @@ async def process(client: Client, payment: PaymentService) -> PaymentCompletedEv
 async def test_a_command_in_trouble_is_tried_again_and_takes_effect_once(
     temporal: Client, engine: sa.Engine, cause: Callable[[Trouble, sa.Connection], None], error: str
 ) -> None:
-    """The first try fails with what the database says, the second charges, once; nobody hears of a refusal."""
+    """The first try fails with what the database says, the second charges, once.
+
+    Nobody hears of a refusal.
+    """
     if cause is cannot_serialize:  # READ COMMITTED knows no such thing
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     payment = PaymentService.open(engine)

@@ -1,4 +1,7 @@
-"""Each invariant of a participant is proven: what is corrupted on purpose, its own query and no other tells."""
+"""Each invariant of a participant is proven.
+
+What is corrupted on purpose, its own query and no other tells.
+"""
 
 import re
 from collections.abc import Callable
@@ -40,7 +43,10 @@ def test_participants_that_share_a_database_break_no_invariant(
 
 @pytest.mark.parametrize("plant", PLANTED, ids=name)
 def test_a_planted_corruption_is_told_by_its_own_invariant(shop: Shop, plant: Planted) -> None:
-    """What is corrupted, the query of its own invariant finds, and says what is wrong; all others still hold."""
+    """What is corrupted, the query of its own invariant finds, and says what is wrong.
+
+    All others still hold.
+    """
     shop.corrupt(plant.participant, *plant.statements)
     found = broken(shop.engines[plant.participant], plant.participant)
     assert list(found) == [plant.id]
@@ -63,7 +69,8 @@ def test_a_violation_tells_what_is_wrong_and_where(shop: Shop) -> None:
     """A violation is a sentence and the values that show it."""
     shop.corrupt("payment", spend("ann", 1))
     assert broken(shop.engines["payment"], "payment")["M1"][0] == (
-        "a wallet is not what the ledger makes it: customer_id ann, currency GBP, balance_minor 5449, ledger_minor 5450"
+        "a wallet is not what the ledger makes it: "
+        "customer_id ann, currency GBP, balance_minor 5449, ledger_minor 5450"
     )
 
 
@@ -77,7 +84,7 @@ def test_the_moves_of_o1_are_the_legal_moves() -> None:
 
 
 def test_every_file_tells_its_claim() -> None:
-    """A file is named for its invariant and begins with its claim, and one claim has one wording."""
+    """A file is named for its invariant and begins with its claim, worded the same everywhere."""
     claims: dict[str, set[str]] = {}
     for path in (*OF_THE_FENCE.glob("*"), *PARTICIPANTS.glob("*/invariants/*")):
         text = path.read_text()
@@ -90,7 +97,10 @@ def test_every_file_tells_its_claim() -> None:
 
 
 def test_what_the_fence_promises_is_asked_once_of_every_participant() -> None:
-    """The fence's own queries stand in its room alone, and are part of each participant's E1 and E2."""
+    """The fence's own queries stand in its room alone.
+
+    They are part of each participant's E1 and E2.
+    """
     general = {path.stem: path.read_text() for path in OF_THE_FENCE.glob("*.sql")}
     for participant in ("order", "payment", "stock"):
         statements = {i.id: i.statements for i in invariants_of(participant)}

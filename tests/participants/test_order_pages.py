@@ -1,4 +1,7 @@
-"""What the order service promises of its lists: newest first, page by page, whatever happens between two pages."""
+"""What the order service promises of its lists.
+
+Newest first, page by page, whatever happens between two pages.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +59,7 @@ def test_the_newest_come_first(orders: OrderService) -> None:
 
 
 def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
-    """Each order of a page is what is found under its id, open or closed, but for its lines, which are counted."""
+    """Each order of a page is what is found under its id, but for its lines, which are counted."""
     place(orders, "1", "2", "3")
     orders.register(register("4", OTHER_ORDER.model_copy(update={"lines": ORDER.lines[::-1]})))
     orders.confirm(confirm("1"))
@@ -75,7 +78,10 @@ def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
 
 
 def test_a_page_leaves_out_long_details(orders: OrderService) -> None:
-    """A failure may name a thousand products; the order under its id does, and a page only tells the reason."""
+    """A failure may name a thousand products.
+
+    The order under its id does, and a page only tells the reason.
+    """
     place(orders, "1", "2")
     long_one = Failure(reason="UNKNOWN_SKU", message="many", details={"skus": ["y" * 60] * 1_000})
     orders.cancel(cancel("1", failure=long_one))
@@ -101,7 +107,10 @@ def test_pages_join_without_gap_or_repetition(orders: OrderService, limit: int) 
 
 
 def test_what_is_placed_between_two_pages_moves_nothing(orders: OrderService) -> None:
-    """A newer order is not on later pages, and one at the instant of the boundary only when its place is there."""
+    """A newer order is not on later pages.
+
+    One at the instant of the boundary is, only when its place is there.
+    """
     place(orders, "b", "d", "f")
     place(orders, "old", seconds=-1)
     assert ids(orders, limit=2) == ["f", "d"]
@@ -169,7 +178,10 @@ def test_an_order_of_nobody_is_listed_but_nobodys(orders: OrderService) -> None:
 
 
 def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> None:
-    """Under every other filter; an order that did not fail, or failed for another reason, is left out."""
+    """Under every other filter.
+
+    An order that did not fail, or failed for another reason, is left out.
+    """
     place(orders, "a", "b", "c", "d")
     orders.cancel(cancel("b"))
     said = {"by": "ann", "reason": "OUT_OF_STOCK"}
@@ -199,7 +211,10 @@ def test_reasons_of_another_release_are_found_as_other(orders: OrderService) -> 
 
 
 def test_figures_count_everybodys_orders_or_ones_own(orders: OrderService) -> None:
-    """By status and by why they failed; a customer's figures are of that customer's orders alone."""
+    """By status and by why they failed.
+
+    A customer's figures are of that customer's orders alone.
+    """
     assert orders.figures() == (dict.fromkeys(OrderStatus, 0), {})
     place(orders, "a", "b", "c")
     orders.register(register("d", ORDER.model_copy(update={"customer_id": "other"})))
@@ -267,7 +282,7 @@ def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
 def test_a_page_is_read_along_an_index(
     engine: sa.Engine, orders: OrderService, wanted: OrderFilter, index: str
 ) -> None:
-    """No page sorts orders or looks at more of them than it holds, as far as the filter has an index."""
+    """No page sorts orders or looks at more than it holds, where the filter has an index."""
     place(orders, "a")
     if wanted.reason and engine.dialect.name == "postgresql":
         index = "orders_newest_by_status"
@@ -283,7 +298,10 @@ def test_a_page_is_read_along_an_index(
 def test_a_database_of_an_earlier_release_gets_its_indexes(
     engine: sa.Engine, missing: set[str]
 ) -> None:
-    """Opening a database that was made before there were lists adds the indexes they need, once, and keeps its orders."""
+    """A database from before there were lists gets the indexes they need, once.
+
+    It keeps its orders.
+    """
     orders = OrderService.open(engine)
     place(orders, "a")
     for index in ORDERS.indexes:
@@ -304,7 +322,8 @@ def wanted_indexes(engine: sa.Engine) -> set[str | None]:
 def indexes(engine: sa.Engine) -> set[str | None]:
     """Return their names; SQLAlchemy's inspector leaves out those of expressions."""
     catalogue = {
-        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'orders' AND sql IS NOT NULL",
+        "sqlite": "SELECT name FROM sqlite_master"
+        " WHERE type = 'index' AND tbl_name = 'orders' AND sql IS NOT NULL",
         "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() "
         "AND starts_with(indexname, 'orders_newest')",
     }

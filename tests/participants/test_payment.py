@@ -1,4 +1,4 @@
-"""What the payment service promises; that the books balance is checked after every test."""
+"""What the payment service promises of payments; the books balance after every test."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,36 +16,16 @@ from contracts.payment import (
     WalletView,
 )
 from participants.payment.service import PaymentService
-from participants.payment.tables import LEDGER, PAYMENTS
+from participants.payment.tables import LEDGER
 from temporal_saga.database import reading
 from temporal_saga.fence import KeyReused
 from tests.commands import forward_key, pay, refund
+from tests.participants.state import balance, legs, open_two_wallets
 
 
 @pytest.fixture(autouse=True)
 def _wallets(payment: PaymentService) -> None:
-    payment.open_wallets(
-        [
-            WalletView(customer_id="ann", currency="GBP", balance_minor=1_000),
-            WalletView(customer_id="bob", currency="EUR", balance_minor=0),
-        ]
-    )
-
-
-def balance(payment: PaymentService, customer_id: str = "ann") -> int:
-    """Return what a customer has."""
-    wallet = payment.wallet(customer_id)
-    assert wallet is not None
-    return wallet.balance_minor
-
-
-def legs(engine: sa.Engine, transaction_id: str) -> dict[str, int]:
-    """Return the legs of one movement by account."""
-    wanted = sa.select(LEDGER.c.account, LEDGER.c.amount_minor).where(
-        LEDGER.c.transaction_id == transaction_id
-    )
-    with reading(engine) as connection:
-        return {row.account: row.amount_minor for row in connection.execute(wanted)}
+    open_two_wallets(payment)
 
 
 def test_a_payment_moves_the_price_from_the_wallet_to_the_shop(
@@ -69,7 +49,7 @@ def test_a_wallet_pays_its_last_penny_and_no_more(payment: PaymentService) -> No
 def test_an_order_of_zero_can_be_paid_and_refunded(
     payment: PaymentService, engine: sa.Engine
 ) -> None:
-    """An order that costs nothing is paid from an empty wallet too, and its refund gives back nothing."""
+    """An order that costs nothing is paid from an empty wallet, and its refund is of nothing."""
     free = pay("1", 0, customer_id="bob", currency="EUR")
     assert payment.process(free) == PaymentCompletedEvent(
         order_id="1", currency="EUR", amount_minor=0
@@ -128,7 +108,7 @@ def test_another_currency_is_refused_also_when_the_number_would_do(payment: Paym
 
 
 def test_a_refusal_stands_when_the_money_comes_later(payment: PaymentService) -> None:
-    """A payment that was declined stays declined when it is repeated, though the wallet could pay by now."""
+    """A payment that was declined stays declined, though the wallet could pay by now."""
     payment.process(pay("1", 600))
     declined = payment.process(pay("2", 600))
     payment.refund(refund("1", 600))
@@ -140,7 +120,10 @@ def test_a_refusal_stands_when_the_money_comes_later(payment: PaymentService) ->
 def test_a_refusal_is_true_when_money_comes_in_the_middle(
     payment: PaymentService, engine: sa.Engine, looks: int
 ) -> None:
-    """A decline never reports enough money: a refund that slips in while it is decided is waited out, or pays after all."""
+    """A decline never reports enough money.
+
+    A refund that slips in while it is decided is waited out, or pays after all.
+    """
     payment.process(pay("1", 400))
     impatient = {"sqlite": {"timeout": 0.001}, "postgresql": {"options": "-c lock_timeout=1ms"}}[
         engine.dialect.name
@@ -198,98 +181,6 @@ def test_an_order_is_paid_once_whatever_the_key(payment: PaymentService) -> None
             pay("1", 400).model_copy(update={"idempotency_key": "elsewhere/ProcessPayment"})
         )
     assert balance(payment) == 600
-
-
-def test_a_refund_gives_back_exactly_what_was_paid(
-    payment: PaymentService, engine: sa.Engine
-) -> None:
-    """A refund moves the payment's amount back, in one movement whose legs sum to zero."""
-    payment.process(pay("1", 400))
-    event = payment.refund(refund("1", 400))
-    assert event == PaymentRefundedEvent(order_id="1", currency="GBP", refunded_minor=400)
-    assert balance(payment) == 1_000
-    assert legs(engine, refund("1", 400).idempotency_key) == {"shop": -400, "wallet:ann": 400}
-
-
-def test_a_refund_repeated_gives_back_once(payment: PaymentService) -> None:
-    """The same refund command again gets the same answer and gives back no more."""
-    payment.process(pay("1", 400))
-    first = payment.refund(refund("1", 400))
-    assert payment.refund(refund("1", 400)) == first
-    assert balance(payment) == 1_000
-
-
-@pytest.mark.parametrize("amount_minor", [0, 399, 401])
-def test_a_refund_gives_back_what_was_taken_whatever_amount_it_names(
-    payment: PaymentService, amount_minor: int
-) -> None:
-    """The payment's own record says how much goes back, so that nothing is kept and nothing is given away."""
-    payment.process(pay("1", 400))
-    event = payment.refund(refund("1", amount_minor))
-    assert event == PaymentRefundedEvent(order_id="1", currency="GBP", refunded_minor=400)
-    assert balance(payment) == 1_000
-
-
-def test_a_refund_goes_to_who_paid_whoever_it_names(payment: PaymentService) -> None:
-    """The payment's own record says whose money goes back, and in which currency."""
-    payment.process(pay("1", 400))
-    event = payment.refund(refund("1", 400, customer_id="bob", currency="EUR"))
-    assert event == PaymentRefundedEvent(order_id="1", currency="GBP", refunded_minor=400)
-    assert (balance(payment), balance(payment, "bob")) == (1_000, 0)
-
-
-def test_a_refund_of_one_order_leaves_the_others_paid(
-    payment: PaymentService, engine: sa.Engine
-) -> None:
-    """A refund touches its own order's payment alone."""
-    payment.process(pay("1", 400))
-    payment.process(pay("2", 300))
-    payment.refund(refund("1", 400))
-    assert balance(payment) == 700
-    with reading(engine) as connection:
-        rows = connection.execute(sa.select(PAYMENTS)).all()
-    assert {row.order_id: row.refunded_minor for row in rows} == {"1": 400, "2": 0}
-
-
-def test_a_refund_of_a_payment_that_never_came_gives_nothing(payment: PaymentService) -> None:
-    """A refund without a payment succeeds, gives back nothing, and says so."""
-    event = payment.refund(refund("1", 400))
-    assert event == PaymentRefundedEvent(order_id="1", currency="GBP", refunded_minor=0)
-    assert balance(payment) == 1_000
-
-
-def test_a_refund_of_a_customer_without_a_wallet_gives_nothing(payment: PaymentService) -> None:
-    """A refund can be asked for a customer whom the payment service does not know."""
-    assert payment.refund(refund("1", 400, customer_id="zoe")).refunded_minor == 0
-
-
-def test_a_refund_of_a_declined_payment_gives_nothing(payment: PaymentService) -> None:
-    """A refund of a payment that was declined succeeds and gives back nothing."""
-    payment.process(pay("1", 1_001))
-    assert payment.refund(refund("1", 1_001)).refunded_minor == 0
-    assert balance(payment) == 1_000
-
-
-@pytest.mark.parametrize("was_paid", [True, False])
-def test_a_payment_after_its_refund_is_refused(payment: PaymentService, was_paid: bool) -> None:
-    """A payment that arrives after its refund takes nothing, and its refusal says that it came too late."""
-    if was_paid:
-        payment.process(pay("1", 400))
-    payment.refund(refund("1", 400))
-    late = payment.process(pay("1", 400))
-    assert isinstance(late, PaymentFailedEvent)
-    assert (late.reason, late.details) == ("ALREADY_COMPENSATED", {})
-    assert "arrived after its compensation" in late.message
-    assert balance(payment) == 1_000
-
-
-def test_another_refund_under_the_same_key_gives_nothing(payment: PaymentService) -> None:
-    """A refund's key belongs to its payload."""
-    payment.process(pay("1", 400))
-    payment.refund(refund("1", 400))
-    with pytest.raises(KeyReused):
-        payment.refund(refund("1", 300))
-    assert balance(payment) == 1_000
 
 
 def test_a_wallet_that_is_open_keeps_its_balance(payment: PaymentService) -> None:

@@ -1,4 +1,7 @@
-"""What a command costs: one transaction and at most four statements, on SQLite and PostgreSQL, however large the order is."""
+"""What a command costs.
+
+One transaction and at most four statements, on SQLite and PostgreSQL, however large the order is.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -153,7 +156,10 @@ SHOPS_OWN: dict[str, tuple[Sequence[KeyedCommand], KeyedCommand, int]] = {
 def obey(
     orders: OrderService, payment: PaymentService, stock: StockService
 ) -> Callable[[KeyedCommand], object]:
-    """Give a function that hands a command to its participant; a command that is turned away is obeyed too."""
+    """Give a function that hands a command to its participant.
+
+    A command that is turned away is obeyed too.
+    """
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)])
     stock.add_products(StockView(sku=sku, name=sku, available=10) for sku in SKUS)
     doors: dict[type[KeyedCommand], Callable[[Any], object]] = {
@@ -179,7 +185,10 @@ def obey(
 
 @contextmanager
 def counted(engine: sa.Engine) -> Iterator[tuple[list[sa.Connection], list[str]]]:
-    """Give the transactions that are begun and the statements that are sent meanwhile; one sent with many rows is one."""
+    """Give the transactions that are begun and the statements that are sent meanwhile.
+
+    One sent with many rows is one.
+    """
     transactions: list[sa.Connection] = []
     statements: list[str] = []
 
@@ -203,7 +212,7 @@ def counted(engine: sa.Engine) -> Iterator[tuple[list[sa.Connection], list[str]]
 def test_a_command_is_one_transaction_of_at_most_four_statements(
     engine: sa.Engine, obey: Callable[[Command], object], case: str
 ) -> None:
-    """Whatever becomes of a command, accepted, refused, repeated or come too late, it costs no more than this."""
+    """A command costs no more than this, be it accepted, refused, repeated or too late."""
     before, command, most = CASES[case]
     for earlier in before:
         obey(earlier)
@@ -230,7 +239,10 @@ def test_what_fills_the_shop_is_one_transaction_of_few_statements(
 def test_a_refund_that_names_another_amount_costs_one_statement_more(
     engine: sa.Engine, obey: Callable[[Command], object]
 ) -> None:
-    """No order saga asks for that: the answer that was expected is not the one, and is written again."""
+    """No order saga asks for that.
+
+    The answer that was expected is not the one, and is written again.
+    """
     obey(pay("7", 400))
     with counted(engine) as (transactions, statements):
         obey(refund("7", 399))

@@ -79,7 +79,10 @@ def test_a_sku_on_two_lines_is_refused_when_only_each_alone_could_be_served(
 def test_too_little_stock_is_refused_with_the_short_lines(
     stock: StockService, engine: sa.Engine
 ) -> None:
-    """OUT_OF_STOCK names every short product, by SKU, with what was asked and what is left; and nothing is taken."""
+    """OUT_OF_STOCK names every short product, by SKU, with what was asked and what is left.
+
+    And nothing is taken.
+    """
     assert stock.decrease(take("1", ("C", 1), ("A", 2), ("B", 4))) == StockDecreaseFailedEvent(
         order_id="1",
         reason="OUT_OF_STOCK",
@@ -96,7 +99,10 @@ def test_too_little_stock_is_refused_with_the_short_lines(
 
 
 def test_unknown_products_are_refused_by_name(stock: StockService, engine: sa.Engine) -> None:
-    """UNKNOWN_SKU names every SKU that the shop does not have, and nothing is taken, also when another line is short."""
+    """UNKNOWN_SKU names every SKU that the shop does not have, and nothing is taken.
+
+    Also when another line is short.
+    """
     assert stock.decrease(
         take("1", ("Z", 1), ("A", 1), ("Y", 1), ("C", 1))
     ) == StockDecreaseFailedEvent(
@@ -110,7 +116,7 @@ def test_unknown_products_are_refused_by_name(stock: StockService, engine: sa.En
 
 
 def test_a_refusal_stands_when_stock_comes_later(stock: StockService) -> None:
-    """A taking that was refused stays refused when it is repeated, though the stock would do by now."""
+    """A taking that was refused stays refused, though the stock would do by now."""
     stock.decrease(take("1", ("A", 5)))
     refusal = stock.decrease(take("2", ("A", 1)))
     stock.restore(put_back("1", ("A", 5)))
@@ -181,7 +187,10 @@ def test_a_restoring_of_one_order_leaves_the_others_taken(stock: StockService) -
 def test_a_restoring_of_what_was_never_taken_puts_back_nothing(
     stock: StockService, engine: sa.Engine, sku: str
 ) -> None:
-    """A restoring without a taking succeeds, also of unknown products, puts back nothing, and says so."""
+    """A restoring without a taking succeeds, puts back nothing, and says so.
+
+    Also of unknown products.
+    """
     assert stock.restore(put_back("1", (sku, 2))) == StockRestoredEvent(
         order_id="1", restored=False
     )
@@ -200,7 +209,10 @@ def test_a_restoring_of_a_refused_taking_puts_back_nothing(stock: StockService) 
 
 @pytest.mark.parametrize("was_taken", [True, False])
 def test_a_taking_after_its_restoring_is_refused(stock: StockService, was_taken: bool) -> None:
-    """A taking that arrives after its restoring takes nothing, and its refusal says that it came too late."""
+    """A taking that arrives after its restoring takes nothing.
+
+    Its refusal says that it came too late.
+    """
     if was_taken:
         stock.decrease(take("1", ("A", 2)))
     stock.restore(put_back("1", ("A", 2)))
@@ -251,7 +263,10 @@ def test_no_products_can_be_added(stock: StockService) -> None:
 
 
 def test_a_product_cannot_be_added_below_zero(stock: StockService) -> None:
-    """No stock is below zero, not even at first; and of a list with such a product none is added."""
+    """No stock is below zero, not even at first.
+
+    And of a list with such a product none is added.
+    """
     with pytest.raises(sa.exc.IntegrityError):
         stock.add_products(
             [StockView(sku=sku, name=sku, available=count) for sku, count in [("D", 1), ("E", -1)]]

@@ -1,4 +1,7 @@
-"""The tables of docs/API.md hold what the code knows: no reason, state, status or event is left out, none is invented."""
+"""The tables and lists of docs/API.md hold what the code knows.
+
+No reason, state, status or event is left out, none is invented.
+"""
 
 import re
 from pathlib import Path
@@ -29,12 +32,24 @@ def named(rows: list[list[str]]) -> list[str]:
     return [name for first, *_ in rows for name in re.findall("`([^`]+)`", first)]
 
 
-def test_every_reason_is_told_with_its_sentence() -> None:
-    """In the order of the enumeration, each with what the customer is told, when, and whether to try again."""
-    rows = table("`reason`")
-    assert named(rows) == list(FailureReason)
-    assert [row[2] for row in rows] == [FOR_CUSTOMERS[reason] for reason in FailureReason]
-    assert all(len(row) == 4 and row[1] and row[3] for row in rows)
+REASON = re.compile(r"^- `([A-Z_]+)`: (.+?)\\ “(.+?)”\\ Again: (.+)\.$")
+
+
+def reasons() -> list[tuple[str, ...]]:
+    """Return each reason of the list, when it is given, the customer's sentence, and what to do."""
+    [section] = re.findall(r"^### Why it failed$(.+?)^### ", PAGE, re.MULTILINE | re.DOTALL)
+    items = re.findall(r"^- .+(?:\n  .+)+", section, re.MULTILINE)
+    matches = [REASON.match(" ".join(item.split())) for item in items]
+    return [match.groups() for match in matches if match]
+
+
+def test_every_reason_is_listed_with_its_sentence() -> None:
+    """In the order of the enumeration: when, what the customer reads, whether to order again."""
+    listed = reasons()
+    assert [reason for reason, *_ in listed] == list(FailureReason)
+    assert [sentence for _, _, sentence, _ in listed] == [
+        FOR_CUSTOMERS[reason] for reason in FailureReason
+    ]
 
 
 def test_every_state_and_status_is_told_and_whether_it_is_final() -> None:

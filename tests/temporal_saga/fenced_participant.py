@@ -1,4 +1,4 @@
-"""A participant with one table that keeps the fence's promises, and what holds it in the middle of a command."""
+"""A participant with one table behind a fence, and what holds it in the middle of a command."""
 
 import threading
 from collections.abc import Callable
@@ -57,7 +57,10 @@ class No(BaseModel):
 
 
 class Shelf:
-    """A participant that puts things on a shelf and takes them back, and remembers what its fence told it."""
+    """A participant that puts things on a shelf and takes them back.
+
+    It remembers what its fence told it.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         create_tables(engine, METADATA)
@@ -119,7 +122,10 @@ def outcome_of(act: Callable[[Ask], Done | No], command: Ask) -> Done | No | typ
 
 
 class Held:
-    """Holds the next effect, with its transaction open, until it is let go; then ends it, with an error if one is given."""
+    """Holds the next effect, with its transaction open, until it is let go.
+
+    Then ends it, with an error if one is given.
+    """
 
     def __init__(self, shelf: Shelf, ending: Exception | None = None) -> None:
         self._shelf = shelf

@@ -1,7 +1,7 @@
-"""Composed sagas on the real server, with real participants' databases: whatever goes wrong there, the promises are kept.
+"""Composed sagas on the real server, with real databases: the promises are kept.
 
-`HYPOTHESIS_PROFILE=long` composes `HYPOTHESIS_EXAMPLES` times as many as run at once, from a seed that it prints when it fails;
-`HYPOTHESIS_SEED` gives the same ones again.
+`HYPOTHESIS_PROFILE=long` composes `HYPOTHESIS_EXAMPLES` times as many as run at once, from a seed
+that it prints when it fails; `HYPOTHESIS_SEED` gives the same ones again.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Participants, Script
-from tests.temporal_saga.composed.participants import PATIENCE_SECONDS, Door
+from tests.temporal_saga.composed.participants import PATIENCE_SECONDS, PlannedParticipants
 from tests.temporal_saga.composed.plan import COMMANDS, QUEUE, Plan
-from tests.temporal_saga.composed.promises import RARE, Verdict
+from tests.temporal_saga.composed.promises import RARE, PromiseCheck
 from tests.temporal_saga.composed.saga import Composed
 from tests.temporal_saga.composed.strategies import plans
 
@@ -33,7 +33,7 @@ AT_ONCE = 15
 """Sagas that run at the same time."""
 
 PROFILES = {
-    # The same ones each time, and reported as they are: to make an example smaller takes longer than a test may.
+    # The same ones each time, reported as they are: to shrink one takes longer than a test may.
     "short": settings(max_examples=5, derandomize=True, phases=[Phase.explicit, Phase.generate]),
     "long": settings(max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "25"))),
 }
@@ -60,7 +60,10 @@ async def ledgers(temporal: Client) -> AsyncIterator[Participants]:
 async def test_composed_sagas_keep_their_promises(
     temporal: Client, ledgers: Participants, tmp_path: Path
 ) -> None:
-    """Each takes back in reverse what was or may have been done, or keeps everything once; and every rare thing was seen."""
+    """Each takes back in reverse what was or may have been done, or keeps everything once.
+
+    And every rare thing was seen.
+    """
     loop, seen = asyncio.get_running_loop(), Counter[str]()
 
     async def tell_all(batch: Sequence[Plan]) -> None:
@@ -79,7 +82,8 @@ async def test_composed_sagas_keep_their_promises(
 
     if PROFILE == "long":
         tell = seed(SEED)(tell)
-        print(f"HYPOTHESIS_SEED={SEED}")  # noqa: T201  # pytest shows it when the test fails, or with -s
+        # pytest shows it when the test fails, or with -s
+        print(f"HYPOTHESIS_SEED={SEED}")  # noqa: T201
     with ThreadPoolExecutor(100) as threads:
         await asyncio.to_thread(tell)
     print(f"seen: {dict(seen)}")  # noqa: T201
@@ -111,11 +115,11 @@ async def _tell(
             policy=policy,
             patience=timedelta(seconds=PATIENCE_SECONDS),
         ) as script:
-            door = Door(plan, script, threads, folder)
-            result = await door.play()
+            participants = PlannedParticipants(plan, script, threads, folder)
+            result = await participants.run()
         assert script.history is not None
-        rare = Verdict(plan, door, result, script.history.events).check()
-        for ledger in door.ledgers.values():
+        rare = PromiseCheck(plan, participants, result, script.history.events).check()
+        for ledger in participants.ledgers.values():
             ledger.close()
     except Exception as error:
         error.add_note(f"run this saga again with @example([{plan!r}])")

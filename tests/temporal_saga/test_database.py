@@ -68,7 +68,7 @@ def test_a_lock_is_waited_for_within_a_named_limit(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 def test_a_commit_on_sqlite_is_on_disk(engine: sa.Engine) -> None:
-    """SQLite syncs every commit, lets readers and writers work side by side, and enforces foreign keys."""
+    """SQLite syncs every commit, lets readers work beside a writer, and enforces foreign keys."""
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     with engine.connect() as connection:
         assert {
@@ -78,7 +78,10 @@ def test_a_commit_on_sqlite_is_on_disk(engine: sa.Engine) -> None:
 
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 def test_a_new_file_that_somebody_is_writing_to_is_waited_for(engine: sa.Engine) -> None:
-    """The first use of a file waits for whoever is at work in it, as when several processes start on a new one."""
+    """The first use of a file waits for whoever is at work in it.
+
+    As when several processes start on a new one.
+    """
     somebody = sqlite3.connect(str(engine.url.database), isolation_level=None)
     somebody.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor() as pool:
@@ -94,7 +97,7 @@ def test_a_new_file_that_somebody_is_writing_to_is_waited_for(engine: sa.Engine)
 def test_isolation_does_not_depend_on_how_the_server_is_set_up(
     engine: sa.Engine, database_url: str
 ) -> None:
-    """PostgreSQL works READ COMMITTED, as the fence needs it, whatever the server's own default is."""
+    """PostgreSQL works READ COMMITTED, as the fence needs it, whatever the server's default."""
     user = sa.make_url(database_url).username
     with engine.begin() as connection:
         connection.exec_driver_sql(
@@ -110,7 +113,10 @@ def test_isolation_does_not_depend_on_how_the_server_is_set_up(
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_a_connection_that_was_ended_between_two_uses_is_not_noticed(engine: sa.Engine) -> None:
-    """A server that was restarted in a pause, so that every connection of the pool is dead, is not the next user's trouble."""
+    """A server that was restarted in a pause is not the next user's trouble.
+
+    Every connection of the pool is dead then.
+    """
     create_tables(engine, METADATA)
     number = sa.func.pg_backend_pid()
     with reading(engine) as one, reading(engine) as other:
@@ -128,7 +134,10 @@ def test_a_connection_that_was_ended_between_two_uses_is_not_noticed(engine: sa.
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_a_server_that_does_not_answer_is_given_up(engine: sa.Engine) -> None:
-    """Every limit is in force: on statements by the server's word, on what it acknowledges by the socket's own."""
+    """Every limit is in force.
+
+    On statements by the server's word, on what it acknowledges by the socket's own.
+    """
     with proxy(f"{engine.url.query['host']}/.s.PGSQL.5432") as leading:
         remote = open_database(
             engine.url.set(host="127.0.0.1", port=leading.port, query={}).render_as_string()
@@ -152,7 +161,10 @@ def test_a_server_that_does_not_answer_is_given_up(engine: sa.Engine) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_a_server_that_hangs_keeps_no_thread(engine: sa.Engine, postgresql: PostgreSQL) -> None:
-    """A statement that is under way is given up, sessions that wait in the pool are, and new ones; then all works again."""
+    """A statement that is under way is given up, sessions that wait in the pool are, and new ones.
+
+    Then all works again.
+    """
 
     def seconds_until_given_up(work: Callable[[], object]) -> float:
         start = time.monotonic()
@@ -185,7 +197,10 @@ def test_a_server_that_hangs_keeps_no_thread(engine: sa.Engine, postgresql: Post
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)
 def test_a_server_that_takes_no_writes_is_left(engine: sa.Engine, postgresql: PostgreSQL) -> None:
-    """A session whose server has become a standby is no good, whether it waits or is in use; on a primary all goes on."""
+    """A session whose server has become a standby is no good, whether it waits or is in use.
+
+    On a primary all goes on.
+    """
     create_tables(engine, METADATA)
     write = sa.insert(INSTANTS).values(at=datetime.now(UTC))
     in_use = engine.connect()
@@ -209,7 +224,10 @@ def test_a_server_that_takes_no_writes_is_left(engine: sa.Engine, postgresql: Po
 def test_after_a_failover_all_sessions_are_on_the_second_server(
     engine: sa.Engine, postgresql: PostgreSQL
 ) -> None:
-    """Behind a proxy the first server takes no writes any more: sessions kept and in use are left, and nothing else is told."""
+    """Behind a proxy the first server takes no writes any more.
+
+    Sessions kept and in use are left, and nothing else is told.
+    """
 
     def socket_of(server: PostgreSQL) -> str:
         return f"{server.directory}/.s.PGSQL.5432"
@@ -279,7 +297,7 @@ def test_a_transaction_that_fails_leaves_nothing(engine: sa.Engine) -> None:
     "zone", [UTC, timezone(timedelta(hours=-11)), timezone(timedelta(hours=5, minutes=45))], ids=str
 )
 def test_an_instant_comes_back_in_utc(engine: sa.Engine, zone: timezone) -> None:
-    """An instant is the same instant again, to the microsecond and in UTC, whatever zone it was given in."""
+    """An instant comes back to the microsecond and in UTC, whatever zone it was given in."""
     create_tables(engine, METADATA)
     at = datetime(2010, 12, 1, 23, 30, 0, 123456, tzinfo=zone)
     with engine.begin() as connection:

@@ -9,7 +9,7 @@ WHERE = "here"
 
 
 def test_a_database_is_named_once(engine: sa.Engine) -> None:
-    """It has no name before somebody names it, and the same name and owner ever after, whoever asks."""
+    """It has no name before somebody names it, then the same name and owner for whoever asks."""
     assert find_identity(engine, WHERE) is None
     named = identify(engine, "payment", WHERE)
     assert (named.participant, named.where) == ("payment", WHERE)

@@ -1,4 +1,4 @@
-"""The promises of `Fence` to those who come one after the other, kept by a participant with one table."""
+"""The promises of `Fence` to those who come one after the other."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from tests.temporal_saga.fenced_participant import FENCE, KEY, Ask, Done, No, Sh
 def test_1_a_repeated_command_gets_the_recorded_answer_and_has_no_second_effect(
     shelf: Shelf,
 ) -> None:
-    """However often a command comes, it takes effect once, and each time the answer is the first one."""
+    """However often a command comes, it takes effect once, and the answer is the first one."""
     first = shelf.put(Ask())
     assert isinstance(first, Done)
     assert [shelf.put(Ask()) for _ in range(3)] == [first] * 3
@@ -48,7 +48,10 @@ def test_1_a_refusal_leaves_its_record_and_nothing_else(shelf: Shelf) -> None:
 
 
 def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
-    """What a participant has to add is added to the recorded event when it is repeated, never at first or to a refusal."""
+    """What a participant has to add is added to a repeated event.
+
+    Never to the first one, and never to a refusal.
+    """
     fence, heard = Fence(shelf.engine, FENCE), []
 
     def again(_connection: sa.Connection, event: Done) -> Done:
@@ -73,7 +76,7 @@ def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
 def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_effect(
     shelf: Shelf,
 ) -> None:
-    """However often a compensation comes, it takes back once, and each time the answer is the first one."""
+    """However often a compensation comes, it takes back once, and the answer is the first one."""
     shelf.put(Ask())
     first = shelf.take_back(Ask().taken_back())
     assert [shelf.take_back(Ask().taken_back()) for _ in range(3)] == [first] * 3
@@ -134,11 +137,12 @@ def test_1_another_participant_object_recalls_the_same_answer(
 
 
 def test_2_another_payload_under_the_same_key_is_an_error_without_effect(shelf: Shelf) -> None:
-    """A key that was used for another payload is turned away, and the first effect stays as it is."""
+    """A key that was used for another payload is turned away, and the first effect stays."""
     first = shelf.put(Ask(count=7))
     with pytest.raises(
         KeyReused,
-        match="saga-1/Put: this idempotency key was used before, for a command with another payload",
+        match="saga-1/Put: this idempotency key was used before, "
+        "for a command with another payload",
     ):
         shelf.put(Ask(count=8))
     assert shelf.changes == [7]
@@ -168,7 +172,7 @@ def test_2_another_payload_under_a_compensated_key_is_an_error_without_effect(sh
 def test_2_another_payload_of_a_compensation_is_an_error_without_effect(
     shelf: Shelf, was_put: bool
 ) -> None:
-    """A compensation's key, too, belongs to its first payload, whether it had something to take back or not."""
+    """A compensation's key, too, belongs to its first payload, also when it took nothing back."""
     if was_put:
         shelf.put(Ask(count=7))
     shelf.take_back(Ask(count=7).taken_back())
@@ -191,7 +195,7 @@ def test_3_an_empty_compensation_succeeds_and_leaves_a_tombstone(shelf: Shelf) -
 
 
 def test_3_a_compensation_that_has_something_to_take_back_is_told_so(shelf: Shelf) -> None:
-    """A compensation of an applied command learns that there is an effect, and the command is marked."""
+    """A compensation of an applied command learns of its effect, and the command is marked."""
     shelf.put(Ask())
     shelf.take_back(Ask().taken_back())
     assert shelf.told == [True]
@@ -266,7 +270,10 @@ def test_6_a_refused_compensation_leaves_no_trace_and_may_be_asked_again(
 
 
 def test_6_a_command_may_still_come_after_a_refused_compensation(shelf: Shelf) -> None:
-    """A refused compensation leaves no tombstone: the command that it did not take back may take effect."""
+    """A refused compensation leaves no tombstone.
+
+    The command that it did not take back may take effect.
+    """
     shelf.refuses = True
     with pytest.raises(Refused):
         shelf.take_back(Ask().taken_back())

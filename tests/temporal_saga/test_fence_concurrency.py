@@ -1,4 +1,7 @@
-"""The fence's promise to those who come at once: one wins, the others wait and get the winner's answer."""
+"""The fence's promise to those who come at once.
+
+One wins, the others wait and get the winner's answer.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +17,7 @@ ROUNDS = 100
 
 
 def test_5_many_at_once_have_one_effect_and_one_answer(shelf: Shelf) -> None:
-    """However many deliver the same command at once, it takes effect once and all get the same answer."""
+    """Of many who deliver a command at once, one takes effect and all get the same answer."""
     answers = at_once([lambda: shelf.put(Ask())] * RIVALS)
     assert shelf.changes == [7]
     assert answers == [answers[0]] * RIVALS
@@ -29,7 +32,7 @@ def test_5_many_refused_at_once_get_one_refusal(shelf: Shelf) -> None:
 
 
 def test_5_many_compensations_at_once_take_back_once(shelf: Shelf) -> None:
-    """However many deliver the same compensation at once, it takes back once and all get the same answer."""
+    """Of many who deliver a compensation at once, one takes back and all get the same answer."""
     shelf.put(Ask())
     answers = at_once([lambda: shelf.take_back(Ask().taken_back())] * RIVALS)
     assert shelf.changes == [7, -7]
@@ -75,7 +78,10 @@ def test_5_a_command_takes_over_when_the_one_that_it_waited_for_fails(shelf: She
 def test_5_whoever_comes_while_a_command_is_being_refused_waits_for_the_refusal(
     shelf: Shelf, later: str
 ) -> None:
-    """The same command gets that refusal, although it would be accepted by now; a compensation has nothing to take back."""
+    """The same command gets that refusal, although it would be accepted by now.
+
+    A compensation has nothing to take back.
+    """
     shelf.refuses = True
     with ThreadPoolExecutor() as pool, Held(shelf) as held:
         refused = pool.submit(shelf.put, Ask())
@@ -125,7 +131,7 @@ def test_5_a_command_waits_for_its_compensation_at_work_and_comes_too_late(shelf
 def test_5_a_command_takes_effect_when_the_compensation_that_it_waited_for_is_refused(
     shelf: Shelf,
 ) -> None:
-    """A command that waited for its compensation goes on as if that never was, when that leaves no trace."""
+    """A command that waited for a compensation that leaves no trace goes on as if it never was."""
     with ThreadPoolExecutor() as pool, Held(shelf, ending=Refused(No())) as held:
         taken_back = pool.submit(shelf.take_back, Ask().taken_back())
         held.wait_until_at_work()
@@ -138,7 +144,7 @@ def test_5_a_command_takes_effect_when_the_compensation_that_it_waited_for_is_re
 
 
 def test_5_no_effect_stands_after_a_compensation_that_raced_its_command(shelf: Shelf) -> None:
-    """Whoever comes first, when a command and its compensation race, nothing of the command is left."""
+    """When a command and its compensation race, nothing of the command is left, whoever wins."""
     for number in range(ROUNDS):
         command = Ask(idempotency_key=f"saga-{number}/Put")
         before = len(shelf.changes)

@@ -36,7 +36,7 @@ FAULTS = pytest.mark.parametrize(
 def test_a_command_that_fails_leaves_no_trace_and_may_be_repeated(
     shelf: Shelf, fault: Callable[[sa.Connection], None], error: type[Exception]
 ) -> None:
-    """An effect that raises, or whose commit fails, leaves neither effect nor fence row, and can be tried again."""
+    """An effect that raises, or whose commit fails, leaves no trace, and can be tried again."""
     shelf.before_commit = fault
     with pytest.raises(error):
         shelf.put(Ask())
@@ -50,7 +50,10 @@ def test_a_command_that_fails_leaves_no_trace_and_may_be_repeated(
 def test_a_compensation_that_fails_leaves_no_trace_and_may_be_repeated(
     shelf: Shelf, fault: Callable[[sa.Connection], None], error: type[Exception]
 ) -> None:
-    """A compensation that raises, or whose commit fails, leaves the command as it stood, and can be tried again."""
+    """A compensation that raises, or whose commit fails, leaves the command as it stood.
+
+    It can be tried again.
+    """
     first = shelf.put(Ask())
     shelf.before_commit = fault
     with pytest.raises(error):
@@ -63,7 +66,7 @@ def test_a_compensation_that_fails_leaves_no_trace_and_may_be_repeated(
 
 
 def test_an_effect_whose_answer_cannot_be_recorded_leaves_no_trace(shelf: Shelf) -> None:
-    """When it goes wrong after the effect and before the commit, the effect is undone with everything else."""
+    """What goes wrong between effect and commit undoes the effect with everything else."""
 
     class Unwritable(Done):
         """An answer that cannot be stored."""
@@ -106,7 +109,10 @@ ONE, NONE = {"number": 1_000, "key": "here before", "change": 0}, EFFECTS.c.numb
 def test_an_effect_that_refuses_after_it_wrote_is_a_defect_that_leaves_no_trace(
     shelf: Shelf, statement: sa.Executable, parameters: Any
 ) -> None:
-    """A refusal stands for "I did nothing": with anything written it is an error, and neither of the two is kept."""
+    """A refusal stands for "I did nothing".
+
+    With anything written it is an error, and neither of the two is kept.
+    """
     with shelf.engine.begin() as connection:
         connection.execute(sa.insert(EFFECTS).values(ONE))
 
@@ -122,7 +128,7 @@ def test_an_effect_that_refuses_after_it_wrote_is_a_defect_that_leaves_no_trace(
 
 
 def test_an_effect_may_refuse_after_it_looked_or_found_nothing_to_write_to(shelf: Shelf) -> None:
-    """Reading, locking, and writing that finds no row to change, nor a free key, leave nothing behind."""
+    """Reading, locking, and writing that changes no row and claims no key leave nothing behind."""
     with shelf.engine.begin() as connection:
         connection.execute(sa.insert(EFFECTS).values(ONE))
 

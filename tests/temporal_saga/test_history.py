@@ -66,15 +66,16 @@ TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
 
 
 def test_a_command_and_its_answer_are_told() -> None:
-    """A command names its participant, and its answer names the command, which one it was and how many tries it took."""
+    """A command names its participant; its answer names the command, its number and its tries."""
     answer = {"event": "PaymentCompletedEvent", "order_id": "7", "amount_minor": 1530}
     completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
     command, name = "ProcessPaymentCommand", "PaymentCompletedEvent"
     assert project([PAY, TRIED, completed], decode) == [
         Moment(
-            NOW, "command", command, "payment", command, None, {"summary": "do ProcessPayment"}, 5
+            *(NOW, "command", command, "payment", command, None),
+            *({"summary": "do ProcessPayment"}, 5, 5),
         ),
-        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5),
+        Moment(NOW, "event", name, "payment", command, 3, {"amount_minor": 1530}, 5, 7),
     ]
 
 
@@ -111,7 +112,10 @@ def test_an_outage_is_a_note_with_its_first_cause() -> None:
 
 
 def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
-    """Of a failure that is too large to be kept with an open activity, the ends of the chain are empty or say just that."""
+    """Of a failure too large to be kept with an open activity, the ends of the chain say just that.
+
+    Or they are empty.
+    """
     cut = Failure(
         message="database is locked",
         cause=Failure(application_failure_info=ApplicationFailureInfo(type="Operationa")),
@@ -128,7 +132,10 @@ def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
 
 
 def test_a_failure_by_hand_is_no_refusal() -> None:
-    """`temporal activity fail` gives any detail, but not a refusal's type; the saga goes by the type, and so does its story."""
+    """`temporal activity fail` gives any detail, but not a refusal's type.
+
+    The saga goes by the type, and so does its story.
+    """
     info = ApplicationFailureInfo(
         details=payloads({"event": "PaymentFailedEvent", "reason": "INSUFFICIENT_FUNDS"})
     )
@@ -220,7 +227,10 @@ def test_every_way_to_decide_is_told() -> None:
 
 
 def test_a_signal_stands_where_the_saga_says_what_became_of_it() -> None:
-    """Behind the memo's event and at no earlier place, so that who follows the story misses none."""
+    """Behind the memo's event and at no earlier place.
+
+    So that who follows the story misses none.
+    """
     reader = Reader(decode)
     assert list(reader.read(signal(3))) == []
     assert [moment.name for moment in reader.signals.unheard()] == ["cancel"]
@@ -228,6 +238,39 @@ def test_a_signal_stands_where_the_saga_says_what_became_of_it() -> None:
     assert (heard.name, heard.ignored, heard.is_heard, heard.at) == ("cancel", LATE, True, NOW)
     assert list(reader.read(memo(10, SignalOutcome(1, "cancel", LATE)))) == []
     assert list(reader.signals.unheard()) == []
+
+
+def of_task(number: int, kind: str, **attributes: Any) -> HistoryEvent:
+    return event(number, kind, workflow_task_completed_event_id=5, **attributes)
+
+
+ROLLS_BACK = of_task(
+    6, "upsert_workflow_search_attributes", search_attributes=state("ROLLING_BACK")
+)
+TASK = event(5, "workflow_task_completed", scheduled_event_id=3)
+
+
+def test_a_signal_stands_before_what_the_task_did_that_heard_it() -> None:
+    """The memo is the last that a task writes; its signals get places at the task's beginning."""
+    refund = of_task(7, "activity_task_scheduled", activity_type={"name": "RefundPayment"})
+    heard = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
+    moments = project([signal(2), TASK, ROLLS_BACK, refund, heard], decode)
+    assert [(moment.name, moment.event) for moment in moments] == [
+        ("cancel", 5),
+        ("ROLLING_BACK", 6),
+        ("RefundPaymentCommand", 7),
+    ]
+
+
+def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
+    """What it did is told with the next event, or at the end."""
+    reader = Reader(decode)
+    for given in (signal(2), TASK, ROLLS_BACK):
+        assert list(reader.read(given)) == []
+    started = event(7, "workflow_task_scheduled", attempt=1)
+    assert [moment.name for moment in reader.read(started)] == ["ROLLING_BACK"]
+    names = [moment.name for moment in project([signal(2), TASK, ROLLS_BACK], decode)]
+    assert names == ["ROLLING_BACK", "cancel"]
 
 
 @pytest.mark.parametrize(
@@ -324,7 +367,7 @@ def test_a_run_that_goes_on_knows_that_it_rolls_back() -> None:
 
 
 def test_an_update_is_told_after_a_reset_too() -> None:
-    """When a reset repeats an update, its request stands in an event of its own, and the decision is told with it."""
+    """An update that a reset repeats is read from the event in which its request stands."""
     request = {
         "meta": {"update_id": "u-1"},
         "input": {"name": "request_cancel", "args": payloads(WISH)},
@@ -342,7 +385,7 @@ def test_an_update_is_told_after_a_reset_too() -> None:
 
 
 def test_an_end_from_outside_is_told() -> None:
-    """When Temporal ends a run without compensation, by termination or by a timeout, the story says so."""
+    """When Temporal ends a run without compensation, by terminate or timeout, the story says so."""
     terminated = event(9, "workflow_execution_terminated", reason="by hand")
     timed_out = event(9, "workflow_execution_timed_out")
     assert told(terminated) == [

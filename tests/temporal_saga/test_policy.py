@@ -30,13 +30,16 @@ def test_a_default_is_that_of_the_design(limit: Any, value: Any) -> None:
 
 
 def test_each_limit_leaves_room_for_the_one_inside_it() -> None:
-    """A lock gives up before the try, the try before the step, and the step before the order's deadline."""
+    """A lock gives up before the try, the try before the step, the step before the deadline."""
     lock_wait, deadline = timedelta(seconds=LOCK_WAIT_SECONDS), timedelta(seconds=DEADLINE_SECONDS)
     assert timedelta() < lock_wait < POLICY.start_to_close < POLICY.forward_step < deadline
 
 
 def test_what_must_happen_is_tried_ever_more_rarely_until_it_is_stuck() -> None:
-    """The first round's pauses grow up to a minute, its tries are counted, and no kind of error ends it early."""
+    """The first round's pauses grow up to a minute, and no kind of error ends it early.
+
+    Its tries are counted.
+    """
     retry = POLICY.first_round
     assert retry.maximum_attempts == 10
     assert not retry.non_retryable_error_types
@@ -60,7 +63,10 @@ def test_the_pauses_between_rounds_grow_up_to_an_hour() -> None:
 
 
 def test_a_forward_step_is_bounded_by_time() -> None:
-    """A forward step is tried for as long as its limit allows, however often that is; a reused key is an error at once."""
+    """A forward step is tried for as long as its limit allows, however often that is.
+
+    A reused key is an error at once.
+    """
     retry = POLICY.forward_retry
     assert retry.maximum_attempts == 0
     assert retry.maximum_interval is not None

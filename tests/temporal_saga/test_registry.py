@@ -1,4 +1,7 @@
-"""Which database a participant serves from, as Temporal keeps it: one at a time, and no workflow task is ever made of it."""
+"""Which database a participant serves from, as Temporal keeps it.
+
+One at a time, and no workflow task is ever made of it.
+"""
 
 import asyncio
 from uuid import uuid4
@@ -25,7 +28,10 @@ def database(participant: str, where: str = "here") -> Identity:
 async def test_of_two_who_come_first_at_once_one_is_let_in(
     temporal: Client, participant: str
 ) -> None:
-    """The other is told which database is the right one; whoever has that one is let in at any time."""
+    """The other is told which database is the right one.
+
+    Whoever has that one is let in at any time.
+    """
     first, second = database(participant, "A"), database(participant, "B")
     rivals = [Registration(temporal, participant, own) for own in (first, second)]
     answers = await asyncio.gather(*(rival.check() for rival in rivals), return_exceptions=True)

@@ -1,4 +1,7 @@
-"""The script itself: a test that passes has seen what it says, or the error says what came instead."""
+"""The script itself.
+
+A test that passes has seen what it says, or the error says what came instead.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -35,7 +38,7 @@ FORGETFUL: dict[str, bool] = {}
 
 @workflow.defn(name="Forgetful")
 class Forgetful:
-    """Sends one command under a key of its own, and keeps in a global whether it was here before."""
+    """Sends one command under a key of its own, and keeps in a global that it was here before."""
 
     @workflow.run
     async def run(self, key: str) -> str:

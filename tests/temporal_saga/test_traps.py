@@ -147,7 +147,10 @@ async def test_a_second_cancel_is_never_delivered(script: Script) -> None:
 
 
 async def test_a_cancelled_gather_loses_what_its_branches_have_done(script: Script) -> None:
-    """Cancelled while steps are under way, ours hears of all: those that are done are taken back."""
+    """Cancelled while steps are under way, ours hears of all.
+
+    Those that are done are taken back.
+    """
     flight, hotel, car = await begin_booking(script)
     await cancel(script)
     all_succeed(script, flight)

@@ -1,11 +1,18 @@
-"""What kept a command from being answered, in plain words; the words of Temporal and of drivers stay beside them."""
+"""What kept a command from being answered, in plain words.
+
+The words of Temporal and of drivers stay beside them.
+"""
 
 import pytest
 
 from temporal_saga.trouble import in_words
 
-NO_TIME = "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving up retrying"
-LONG = "\n".join(["(sqlite3.OperationalError) database is locked", "[SQL: INSERT …]", "x" * 1_000])
+NO_TIME = (
+    "Not enough time to schedule next retry before activity ScheduleToClose timeout, "
+    "giving up retrying"
+)
+LOCKED = "(sqlite3.OperationalError) database is locked"
+LONG = "\n".join([LOCKED, "[SQL: INSERT …]", "x" * 1_000])
 
 
 @pytest.mark.parametrize(

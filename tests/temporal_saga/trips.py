@@ -1,4 +1,7 @@
-"""How tests run the trips of `examples/trip.py`: start one, answer its commands, see how it ends."""
+"""How tests run the trips of `examples/trip.py`.
+
+Start one, answer its commands, see how it ends.
+"""
 
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -144,6 +147,11 @@ async def by_temporal(script: Script) -> None:
 
 async def until(script: Script, *kinds: Any) -> None:
     """Wait until the history has events of these kinds, in this order, whatever is between."""
+    names = ", ".join(map(EventType.Name, kinds))
+    await script.within_patience(_until(script, *kinds), f"events: {names}")
+
+
+async def _until(script: Script, *kinds: Any) -> None:
     missing = deque(kinds)
     async for event in script.handle.fetch_history_events(wait_new_event=True):
         if event.event_type == missing[0]:
@@ -153,7 +161,10 @@ async def until(script: Script, *kinds: Any) -> None:
 
 
 def happened(script: Script) -> list[str]:
-    """Return what happened in order: commands sent and over, cancels, and commands asked to stop."""
+    """Return what happened in order.
+
+    Commands sent and over, cancels, and commands asked to stop.
+    """
     assert script.history is not None
     names: dict[int, str] = {}
     lines = []

@@ -7,7 +7,7 @@ from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from temporal_saga.testing import Participants, Script
-from tests.workflows import stage
+from tests.workflows import order_scripts
 from tests.workflows.operators import PATIENT
 
 Play = Callable[..., Script]
@@ -18,7 +18,7 @@ NUMBERS = count(1)
 @pytest.fixture(scope="session")
 async def participants(temporal: Client) -> AsyncIterator[Participants]:
     """Order, payment and stock, for all tests."""
-    async with stage.participants(temporal) as players:
+    async with order_scripts.participants(temporal) as players:
         yield players
 
 
@@ -28,7 +28,9 @@ def play(temporal: Client, participants: Participants) -> Play:
 
     def prepare(saga_id: str | None = None, *, skip_time: bool = False, **how: Any) -> Script:
         client = TimeSkipper(temporal).client if skip_time else temporal
-        return stage.script(client, participants, saga_id or f"order-{next(NUMBERS)}", **how)
+        return order_scripts.script(
+            client, participants, saga_id or f"order-{next(NUMBERS)}", **how
+        )
 
     return prepare
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tests import temporal_server
-from tests.workflows import stage
-from tests.workflows.stories import RECORDED
+from tests.workflows import order_scripts
+from tests.workflows.orders import RECORDED
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).with_name("histories")
@@ -21,9 +21,9 @@ OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 
 async def record(folder: Path) -> None:
     """Play every story on a real server, and write its history into `folder`."""
-    async with temporal_server.running() as client, stage.participants(client) as players:
+    async with temporal_server.running() as client, order_scripts.participants(client) as players:
         for story in RECORDED:
-            async with stage.script(client, players, f"order-{story.__name__}") as script:
+            async with order_scripts.script(client, players, f"order-{story.__name__}") as script:
                 await story(script)
             assert script.history is not None
             told = portable(script.history.to_json_dict())

@@ -20,9 +20,9 @@ from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from temporal_saga.testing import Participants, Script
 from tests import temporal_server
-from tests.workflows import stage
+from tests.workflows import order_scripts
 from tests.workflows.operators import SETTLE
-from tests.workflows.stories import ORDER, take_back, yes
+from tests.workflows.orders import ORDER, take_back, yes
 from workflows.order import OrderSaga
 
 pytestmark = pytest.mark.long
@@ -51,14 +51,14 @@ async def sparing() -> AsyncIterator[Client]:
 @pytest.fixture(scope="module")
 async def players(sparing: Client) -> AsyncIterator[Participants]:
     """Order, payment and stock, there."""
-    async with stage.participants(sparing) as playing:
+    async with order_scripts.participants(sparing) as playing:
         yield playing
 
 
 @pytest.fixture
 async def script(sparing: Client, players: Participants) -> AsyncIterator[Script]:
     """One order's story, there."""
-    async with stage.script(sparing, players, f"order-{next(NUMBERS)}") as story:
+    async with order_scripts.script(sparing, players, f"order-{next(NUMBERS)}") as story:
         yield story
 
 
@@ -96,7 +96,7 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
 async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
     """Asking again would not help: a corrected orchestrator does."""
     async with Worker(
-        sparing, task_queue="defect", workflows=[Defect], workflow_runner=stage.RUNNER
+        sparing, task_queue="defect", workflows=[Defect], workflow_runner=order_scripts.RUNNER
     ):
         handle = await sparing.start_workflow(
             stubs.WORKFLOW_TYPE, ORDER, id="order-wedged", task_queue="defect"

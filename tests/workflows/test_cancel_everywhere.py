@@ -14,30 +14,30 @@ from contracts.states import LEGAL_MOVES, SagaState
 from contracts.steps import REFUSALS, STEPS
 from temporal_saga.moment import Moment
 from temporal_saga.testing import Script
-from tests.workflows import stories
+from tests.workflows import orders
 from tests.workflows.conftest import Play
-from tests.workflows.heard import History, moments, tasks
-from tests.workflows.retelling import Cancel, Retelling, Way, When
+from tests.workflows.history_events import History, moments, tasks
+from tests.workflows.history_replay import Cancel, Replay, Way, When
 
 Story = Callable[[Script], Awaitable[None]]
 
 POINTS: dict[Story, int] = {
-    stories.completed: 5,
-    stories.completed_over_http: 5,
-    stories.payment_refused: 4,
-    stories.out_of_stock: 6,
-    stories.cancelled_by_signal: 6,
-    stories.cancelled_by_temporal: 6,
-    stories.invalid_start: 2,
-    stories.step_unavailable: 7,
-    stories.approved: 6,
-    stories.rejected: 4,
-    stories.review_expired: 4,
-    stories.settled: 7,
-    stories.stuck_and_retried: 8,
-    stories.confirm_stuck_and_settled: 7,
-    stories.cancel_stuck_and_settled: 8,
-    stories.earlier_run_found: 6,
+    orders.completed: 5,
+    orders.completed_over_http: 5,
+    orders.payment_refused: 4,
+    orders.out_of_stock: 6,
+    orders.cancelled_by_signal: 6,
+    orders.cancelled_by_temporal: 6,
+    orders.invalid_start: 2,
+    orders.step_unavailable: 7,
+    orders.approved: 6,
+    orders.rejected: 4,
+    orders.review_expired: 4,
+    orders.settled: 7,
+    orders.stuck_and_retried: 8,
+    orders.confirm_stuck_and_settled: 7,
+    orders.cancel_stuck_and_settled: 8,
+    orders.earlier_run_found: 6,
 }
 """At how many points each story waits: counted anew in each run, and written down so that none is lost unseen."""
 
@@ -87,7 +87,7 @@ async def test_a_cancel_at_every_point(play: Play, story: Story, points: int) ->
 
 def test_every_story_is_cancelled() -> None:
     """A new story is cancelled at every point, too."""
-    assert set(POINTS) == set(stories.STORIES)
+    assert set(POINTS) == set(orders.STORIES)
 
 
 async def record(play: Play, story: Story) -> History:
@@ -100,18 +100,18 @@ async def record(play: Play, story: Story) -> History:
 
 async def tell_again(script: Script, recorded: History, cancel: Cancel | None) -> int:
     """Tell a story with a cancel in it, and see that it ends as it must; return at how many points it waited."""
-    retelling = Retelling(script, recorded)
-    events = await retelling.tell(cancel)
+    replay = Replay(script, recorded)
+    events = await replay.tell(cancel)
     told = moments(events)
     await (script.completed() if named(told, "state")[-1] == "COMPLETED" else script.failed())
     assert_whole(told)
     compensations = (await script.handle.query("status"))["compensations"]
     assert {compensation["state"] for compensation in compensations} <= {"DONE", "SETTLED"}
-    if cancel is not None and {*named(retelling.before, "state")[-1:]} <= OPEN:
-        assert_stopped(retelling, told, cancel, failure(events), failure(recorded))
+    if cancel is not None and {*named(replay.before, "state")[-1:]} <= OPEN:
+        assert_stopped(replay, told, cancel, failure(events), failure(recorded))
     else:
         assert plot(told) == plot(moments(recorded))
-        assert all(retelling.refused), "a cancel that comes too late is refused"
+        assert all(replay.refused), "a cancel that comes too late is refused"
     return tasks(events)
 
 
@@ -145,24 +145,24 @@ def assert_whole(told: list[Moment]) -> None:
 
 
 def assert_stopped(
-    retelling: Retelling, told: list[Moment], cancel: Cancel, why: Any, otherwise: Any
+    replay: Replay, told: list[Moment], cancel: Cancel, why: Any, otherwise: Any
 ) -> None:
     """Check that no step began after the cancel, and that it is the reason, or what the step under way came to."""
-    allowed, before = {"CANCELLED"}, {*named(retelling.before, "command"), CLOSED_BY[0]}
+    allowed, before = {"CANCELLED"}, {*named(replay.before, "command"), CLOSED_BY[0]}
     begun = {command for command in named(told, "command") if command not in {*UNDOING, *before}}
     first_heard = (
-        cancel.way == "temporal" and retelling.beside_words
+        cancel.way == "temporal" and replay.beside_words
     )  # Temporal tells a saga what people said before its cancel
     assert len(begun) <= first_heard
     if otherwise and said_by(otherwise) in (
-        retelling.under_way,
+        replay.under_way,
         STEPS[0].name,
     ):  # the first step is taken in any case
         allowed = {otherwise["reason"]}
     elif otherwise and (first_heard or otherwise["reason"] in OF_THE_CLOCK):
         allowed |= {otherwise["reason"]}
     assert why["reason"] in allowed
-    assert why["reason"] in OF_THE_CLOCK or not any(retelling.refused[:1]), (
+    assert why["reason"] in OF_THE_CLOCK or not any(replay.refused[:1]), (
         "a cancel in time is accepted"
     )
 

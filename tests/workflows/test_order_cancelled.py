@@ -10,7 +10,7 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     BEFORE_PIVOT,
     DECISION,
     ORDER,

@@ -17,7 +17,7 @@ from contracts.stock import DecreaseStockCommand, StockDecreasedEvent, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.stories import ORDER, TOTAL_MINOR, completed, obey, out_of_stock, yes
+from tests.workflows.orders import ORDER, TOTAL_MINOR, completed, obey, out_of_stock, yes
 
 POLICY = Policy()
 FORWARD = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)

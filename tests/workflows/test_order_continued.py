@@ -32,9 +32,9 @@ from operations.up.temporal_server import MOST_SIGNALS
 from temporal_saga.policy import Policy
 from temporal_saga.testing import ENDED, Participants, Script
 from tests import temporal_server
-from tests.workflows import stage
+from tests.workflows import order_scripts
 from tests.workflows.operators import RETRY, SETTLE, until_stuck
-from tests.workflows.stories import DECISION, ORDER, obey, short, take_back, yes
+from tests.workflows.orders import DECISION, ORDER, obey, short, take_back, yes
 
 SHORT = 60
 """Events after which this server suggests to continue as new."""
@@ -64,21 +64,21 @@ async def short_histories() -> AsyncIterator[Client]:
 @pytest.fixture(scope="module")
 async def players(short_histories: Client) -> AsyncIterator[Participants]:
     """Order, payment and stock, on that server."""
-    async with stage.participants(short_histories) as playing:
+    async with order_scripts.participants(short_histories) as playing:
         yield playing
 
 
 @pytest.fixture
 async def patient_script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
     """One order's story, under the default policy."""
-    async with stage.script(short_histories, players, f"order-{next(NUMBERS)}") as story:
+    async with order_scripts.script(short_histories, players, f"order-{next(NUMBERS)}") as story:
         yield story
 
 
 @pytest.fixture
 async def script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
     """One order's story, which is stuck soon."""
-    async with stage.script(
+    async with order_scripts.script(
         short_histories, players, f"order-{next(NUMBERS)}", policy=SOON
     ) as story:
         yield story

@@ -16,7 +16,7 @@ from temporal_saga.call_state import Progress
 from temporal_saga.memo import MOST_SIGNALS, TEMPORALS_CANCEL, SagaMemo
 from temporal_saga.testing import Script
 from tests.workflows.operators import RETRY, SETTLE, Say, each_way, until_stuck
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     DECISION,
     ORDER,
     REFUSED,

@@ -13,7 +13,7 @@ from contracts.payment import ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.stories import DECISION, ORDER, obey, take_back, yes
+from tests.workflows.orders import DECISION, ORDER, obey, take_back, yes
 
 
 def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:

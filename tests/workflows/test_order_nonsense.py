@@ -8,7 +8,7 @@ from contracts.order import ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
-from tests.workflows.stories import ORDER, obey, yes
+from tests.workflows.orders import ORDER, obey, yes
 from workflows.order import OrderSaga
 
 NONSENSE: tuple[list[Any], ...] = (

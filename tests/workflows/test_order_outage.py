@@ -8,7 +8,7 @@ from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrd
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     BEFORE_PIVOT,
     ORDER,
     ROLLBACK_FROM,

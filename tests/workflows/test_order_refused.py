@@ -7,7 +7,7 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.placing import PlaceOrder
 from contracts.stock import DecreaseStockCommand, StockLine
 from temporal_saga.testing import Script
-from tests.workflows.stories import ORDER, TOTAL_MINOR, declined, obey, short, take_back, yes
+from tests.workflows.orders import ORDER, TOTAL_MINOR, declined, obey, short, take_back, yes
 
 
 async def test_an_order_id_that_is_taken_is_refused_and_only_cancelled(script: Script) -> None:

@@ -26,7 +26,7 @@ from tests.workflows.operators import (
     refused,
     until_stuck,
 )
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     DECISION,
     ORDER,
     REFUSED,

@@ -20,7 +20,7 @@ from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import SCHEDULED, Script
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     DECISION,
     ORDER,
     approved,

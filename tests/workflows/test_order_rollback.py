@@ -9,7 +9,7 @@ from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     BEFORE_PIVOT,
     ORDER,
     REFUSED,

@@ -11,7 +11,7 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     ORDER,
     completed,
     completed_over_http,

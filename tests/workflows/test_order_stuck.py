@@ -27,7 +27,7 @@ from tests.workflows.operators import (
     refused,
     until_stuck,
 )
-from tests.workflows.stories import ORDER, REFUSED, cancelled_while_it_is_paid, obey, take_back, yes
+from tests.workflows.orders import ORDER, REFUSED, cancelled_while_it_is_paid, obey, take_back, yes
 
 EVENTS_OF_A_MESSAGE = 4
 """The message, and the workflow task that it leads to: scheduled, taken up, done."""

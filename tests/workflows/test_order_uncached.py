@@ -9,7 +9,7 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.stories import (
+from tests.workflows.orders import (
     DECISION,
     ORDER,
     cancelled_by_signal,

@@ -26,8 +26,8 @@ from contracts.stock import (
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.services import FUNDS, PIECES, WAIT_SECONDS, Services
-from tests.workflows.stories import ORDER, TOTAL_MINOR
+from tests.workflows.orders import ORDER, TOTAL_MINOR
+from tests.workflows.real_participants import FUNDS, PIECES, WAIT_SECONDS, RealParticipants
 
 SHORT = Policy(start_to_close=timedelta(seconds=2), forward_step=timedelta(seconds=2))
 """One try, and then its outcome is unknown."""
@@ -42,9 +42,9 @@ ALL = (TOTAL_MINOR, True)
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path) -> Iterator[RealParticipants]:
     """The order's participants; in the end the customer has all her money, and the shelf all its pieces."""
-    services = Services(tmp_path)
+    services = RealParticipants(tmp_path)
     yield services
     assert services.left() == (FUNDS, PIECES)
     services.close()
@@ -57,7 +57,7 @@ def step(request: pytest.FixtureRequest) -> type[Command]:
     return kind
 
 
-async def begin(script: Script, services: Services, step: type[Command]) -> Command:
+async def begin(script: Script, services: RealParticipants, step: type[Command]) -> Command:
     """Play an order until this step's command is at its participant's door, to be answered by nobody."""
     await script.start(ORDER)
     before = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
@@ -67,12 +67,12 @@ async def begin(script: Script, services: Services, step: type[Command]) -> Comm
     return command
 
 
-async def undo(script: Script, services: Services, step: type[Command]) -> Event:
+async def undo(script: Script, services: RealParticipants, step: type[Command]) -> Event:
     """Take the step of unknown outcome back; return the participant's word."""
     return (await services.take_back(script, UNDOES[step]))[0]
 
 
-async def fail(script: Script, services: Services, step: type[Command]) -> None:
+async def fail(script: Script, services: RealParticipants, step: type[Command]) -> None:
     """Take back what was done before the step of unknown outcome, to the order's end."""
     await services.take_back(
         script,
@@ -89,7 +89,7 @@ def effect(undone: Event) -> bool | int:
 
 
 async def test_done_and_the_answer_lost(
-    play: Play, services: Services, step: type[Command]
+    play: Play, services: RealParticipants, step: type[Command]
 ) -> None:
     """It is taken back in full."""
     async with play(policy=SHORT) as script:
@@ -99,7 +99,7 @@ async def test_done_and_the_answer_lost(
         await fail(script, services, step)
 
 
-async def test_never_executed(play: Play, services: Services, step: type[Command]) -> None:
+async def test_never_executed(play: Play, services: RealParticipants, step: type[Command]) -> None:
     """Its compensation succeeds, and takes nothing back."""
     async with play(policy=SHORT) as script:
         await begin(script, services, step)
@@ -108,7 +108,7 @@ async def test_never_executed(play: Play, services: Services, step: type[Command
 
 
 async def test_executing_while_it_is_compensated(
-    play: Play, services: Services, step: type[Command]
+    play: Play, services: RealParticipants, step: type[Command]
 ) -> None:
     """Between its effect and its commit when the compensation comes, which waits for it and takes it back."""
     async with play(policy=SHORT) as script:
@@ -126,7 +126,7 @@ async def test_executing_while_it_is_compensated(
 
 
 async def test_landing_after_its_compensation(
-    play: Play, services: Services, step: type[Command]
+    play: Play, services: RealParticipants, step: type[Command]
 ) -> None:
     """It is turned away while the saga still takes back what was done before."""
     async with play(policy=SHORT) as script:
@@ -137,7 +137,7 @@ async def test_landing_after_its_compensation(
 
 
 async def test_landing_after_the_order_ended(
-    play: Play, services: Services, step: type[Command]
+    play: Play, services: RealParticipants, step: type[Command]
 ) -> None:
     """It is turned away, whether it was done before or not, and as often as it comes."""
     async with play(policy=SHORT) as script:

@@ -13,9 +13,9 @@ from temporalio.worker import Replayer
 
 from temporal_saga.history import project
 from temporal_saga.moment import Moment
+from tests.workflows.order_scripts import RUNNER
+from tests.workflows.orders import RECORDED
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
-from tests.workflows.stage import RUNNER
-from tests.workflows.stories import RECORDED
 from workflows.order import OrderSaga
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
@@ -75,9 +75,9 @@ TIMELINES = {
         *REGISTERED,
         "command ProcessPaymentCommand",
         "event PaymentCompletedEvent",
+        "decision cancel",
         "state PAYMENT_COMPLETED",
         "state ROLLING_BACK",
-        "decision cancel",
         "command RefundPaymentCommand",
         "event PaymentRefundedEvent",
         *CANCELLED,
@@ -153,8 +153,8 @@ TIMELINES = {
     ],
     "settled_before_a_reset": [
         "note reset from outside",
-        "decision request_settle_step",
         "decision cancel",
+        "decision request_settle_step",
         *REGISTERED,
         "command RegisterOrderCommand",
         "event OrderRegisteredEvent",

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from contracts.steps import ROLES
 from tests.stack import Stack
 from tests.system.browser.chromium import MISSING, chromium, launch
 
@@ -61,7 +62,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 10**9, "poor": 100}, {"plenty": 10**6, "scarce": 1})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 from tests.system.browser.looks import act, names, notice, state, told
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
@@ -27,7 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack
 
 
@@ -11,7 +12,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system = Stack(tmp_path_factory.mktemp("stack"))
     try:
         system.seed({"rich": 10**9, "poor": 100}, {"plenty": 10**6, "scarce": 1})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()

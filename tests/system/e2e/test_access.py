@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
@@ -23,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system.env |= AUTHENTICATION | {"API_TRUSTED_NETWORK": "1", "AUTH_CLOCK_SKEW_SECONDS": "0"}
     try:
         system.seed({"ann": 10**6, "bob": 10**6}, {"plenty": 10**6})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         placed = system.http.post(
             "/orders", json=ANNS, headers=bearer(*SCOPES) | {"Prefer": "wait=20"}
         )

@@ -38,6 +38,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy",),
+    ("lint-imports", "--no-cache"),
     ("pytest", "-q", "-p", "no:cacheprovider", "tests/repository/test_rooms.py"),
 )
 
@@ -138,7 +139,7 @@ def test_the_copy_passes_the_checks(copy: Path) -> None:
     """Format, lint, types and rooms are those of the project."""
     for tool, *arguments in CHECKS:
         done = subprocess.run(
-            [sys.executable, "-m", tool, *arguments],
+            [Path(sys.executable).with_name(tool), *arguments],
             cwd=copy,
             capture_output=True,
             text=True,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from contracts.steps import ROLES
 from tests import postgresql
 from tests.stack import ROOT, Stack, until
 from tests.system.e2e.test_operating import PART, shows
@@ -48,8 +49,7 @@ def temporal_runs(stack: Stack) -> None:
 def everything_runs(stack: Stack) -> None:
     """Each worker with its own database, the API as in the compose file: it reads the others'."""
     given = dict(stack.env)
-    roles = ("orchestrator", "order", "payment", "stock")
-    for role in roles:
+    for role in ROLES:
         own = f"{role.upper()}_DATABASE_URL"
         stack.env = {
             name: value
@@ -64,7 +64,7 @@ def everything_runs(stack: Stack) -> None:
         )
     stack.start("api", "api.py")
     stack.env = given
-    for role in roles:
+    for role in ROLES:
         stack.ready(role)
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
 

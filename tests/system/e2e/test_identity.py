@@ -27,13 +27,13 @@ from application.placement import Placement
 from application.runs import Runs
 from contracts.base import digest
 from contracts.placing import PlaceOrder
+from contracts.steps import ROLES
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from tests.stack import WAIT_SECONDS, Stack, order, until
 
 CLIENTS = 100
 CONNECTIONS = 20
-WORKERS = ("orchestrator", "order", "payment", "stock")
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system = Stack(tmp_path_factory.mktemp("stack"))
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
-        system.start_all(*WORKERS)
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()
@@ -263,13 +263,14 @@ def test_an_order_started_by_hand_is_recognised(stack: Stack) -> None:
 def test_fingerprint_and_key_are_kept_in_memo_and_record(
     stack: Stack, orders: OrderService, sku: str
 ) -> None:
-    """What tells a request from another stands in the run's memo and in the order's record, completed or failed."""
+    """The memo, beside what the saga writes, and the record tell one request from another."""
     asked = order(sku=sku)
     order_id = stack.place(asked, Idempotency_Key=f"key of {sku}", Prefer="wait=20").json()[
         "order_id"
     ]
     fingerprint = PlaceOrder.model_validate(asked).fingerprint()
-    assert memo(stack, order_id) == {"fingerprint": fingerprint, "request_key": f"key of {sku}"}
+    identity = {"fingerprint": fingerprint, "request_key": f"key of {sku}"}
+    assert {name: memo(stack, order_id).get(name) for name in identity} == identity
     assert orders.identity(order_id) == (fingerprint, f"key of {sku}")
     unnamed = stack.place(asked, Prefer="wait=20").json()["order_id"]
     assert orders.identity(unnamed) == (fingerprint, None)

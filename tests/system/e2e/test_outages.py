@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
 
@@ -83,7 +84,7 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
 @pytest.mark.long
 def test_reads_need_no_worker(stack: Stack) -> None:
     """With every worker down an order is still taken and shown, and stock is looked up; what needs a worker is 503."""
-    for worker in ("orchestrator", "order", "payment", "stock"):
+    for worker in ROLES:
         assert stack.kill(worker, signal.SIGTERM) == 0
     assert stack.place(order(order_id="patient")).status_code == 202
     assert stack.http.get("/orders/patient").json()["state"] == "PENDING"
@@ -96,7 +97,7 @@ def test_reads_need_no_worker(stack: Stack) -> None:
     for answer in asked:
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         assert answer.headers["Content-Type"] == "application/problem+json"
-    for worker in ("orchestrator", "order", "payment", "stock"):
+    for worker in ROLES:
         stack.start_worker(worker)
     assert stack.closed("patient")["state"] in ("COMPLETED", "FAILED"), (
         "the unanswered cancel may have come through"

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import ROOT, Stack, free_port, order, until
 from tests.tokens import AUTHENTICATION, bearer
 
@@ -28,7 +29,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A system in which there is nothing yet to sell, and nobody to sell it to."""
     system = Stack(tmp_path_factory.mktemp("stack"))
     try:
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         yield system
         assert system.audit()[0] == 0, system.audit()[1]
     finally:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
 pytestmark = pytest.mark.long
@@ -22,7 +23,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 1_000}, {"plenty": 10})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         yield system
     finally:
         system.stop()

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import sqlalchemy as sa
 
+from contracts.steps import ROLES
 from participants.payment.tables import FENCE, PAYMENTS
 from temporal_saga.database import open_database, reading
 from tests.stack import Stack, order, until
@@ -15,7 +16,7 @@ from tests.system.faults.conftest import FUNDS
 @pytest.mark.long
 def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> None:
     """A worker is suspended in mid-payment until the order is refunded and cancelled; what it does on waking has no effect."""
-    stack.start_all("orchestrator", "order", "payment", "stock")
+    stack.start_all(*ROLES)
     with stack.locked("payment"):  # the payment is begun and has to wait
         assert stack.place(order(order_id="late", deadline_seconds=3)).status_code == 202
         until(partial(stack.at_work, "late", "ProcessPayment"), "the payment is at work")

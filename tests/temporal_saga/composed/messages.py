@@ -1,4 +1,7 @@
-"""What the sagas of this room say to their participants; passed through the sandbox, as production's contracts are."""
+"""What the sagas of this room say to their participants.
+
+Passed through the sandbox, as production's contracts are.
+"""
 
 from collections.abc import Callable
 from typing import Any

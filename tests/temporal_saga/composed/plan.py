@@ -1,4 +1,4 @@
-"""Composed sagas as data: what they do, what goes wrong at their participants' side, and who cancels when.
+"""Composed sagas as data: what they do, what goes wrong at their participants, who cancels when.
 
 Passed through the sandbox, as the words of the other sagas are.
 """
@@ -48,7 +48,7 @@ class Value(BaseModel):
 
 
 class Step(Value):
-    """One step before the pivot, and how its participant fares with it and with its compensation."""
+    """One step before the pivot, and how its participant fares with it and its compensation."""
 
     number: int
     forward: Forward = "done"
@@ -63,7 +63,7 @@ class Finish(Value):
 
 
 class Cancel(Value):
-    """Somebody cancels while a command is in its participant's hands, or together with its success."""
+    """Somebody cancels while a command is under way, or together with its success."""
 
     at: str
     way: Literal["signal", "temporal"] = "signal"
@@ -74,7 +74,8 @@ class Cancel(Value):
 class Plan(Value):
     """One saga: groups of steps side by side, the pivot, and groups of steps to finish.
 
-    `closing` is how the participant fares that closes the books, whatever else failed; None when nobody does.
+    `closing` is how the participant fares that closes the books, whatever else failed; None when
+    nobody does.
     """
 
     groups: tuple[tuple[Step, ...], ...]

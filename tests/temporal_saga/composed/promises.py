@@ -1,19 +1,20 @@
-"""What must be true of a composed saga once it has ended, by its plan, its history and its participants' databases."""
+"""What must be true of a composed saga once it has ended.
+
+Its plan, its history and its participants' databases say so.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from temporal_saga.keys import compensation_key, step_key
 from tests.temporal_saga.composed.ledger import Ledger
-from tests.temporal_saga.composed.participants import Door
+from tests.temporal_saga.composed.participants import PlannedParticipants
 from tests.temporal_saga.composed.plan import CLOSING, STUCK, UNANSWERED, Plan, number, put, take
+from tests.temporal_saga.composed.recorded import Recorded
 
-Outcome = Literal["done", "refused", "unknown"]
 OVER = ("DONE", "SETTLED")
 OVERLAPS = "done while compensated"
 COMES_LATE = ("comes after its compensation", "comes after the end")
@@ -40,56 +41,23 @@ RARE = frozenset(
 """What a run must have seen to prove anything."""
 
 
-@dataclass
-class Told:
-    """What the server recorded: each command in the order in which it was first sent, and how its tries ended."""
+class PromiseCheck:
+    """Judges one saga.
 
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    failed_rounds: set[str] = field(default_factory=set)
-    together: bool = False
-
-    @classmethod
-    def by(cls, history: Sequence[HistoryEvent]) -> "Told":
-        """Read a history."""
-        told, names, heard = cls(), {}, set()
-        for event in history:
-            attributes = getattr(event, str(event.WhichOneof("attributes")))
-            match event.event_type:
-                case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                    names[event.event_id] = attributes.activity_type.name
-                    told.outcomes.setdefault(attributes.activity_type.name, "unknown")
-                case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                    told.outcomes[names[attributes.scheduled_event_id]] = "done"
-                    heard.add("success")
-                case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-                    name = names[attributes.scheduled_event_id]
-                    told.failed_rounds.add(name)
-                    if attributes.failure.application_failure_info.type == "No":
-                        told.outcomes[name] = "refused"
-                case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-                    told.failed_rounds.add(names[attributes.scheduled_event_id])
-                case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED if (
-                    attributes.signal_name == "stop"
-                ):
-                    heard.add("cancel")
-                case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
-                    heard.add("cancel")
-                case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-                    told.together |= len(heard) > 1
-                    heard.clear()
-        return told
-
-
-class Verdict:
-    """Judges one saga; each method checks one promise, and raises an AssertionError when it was broken."""
+    Each method checks one promise, and raises an AssertionError when it was broken.
+    """
 
     def __init__(
-        self, plan: Plan, door: Door, result: dict[str, Any], history: Sequence[HistoryEvent]
+        self,
+        plan: Plan,
+        participants: PlannedParticipants,
+        result: dict[str, Any],
+        history: Sequence[HistoryEvent],
     ) -> None:
-        """Take what the plan said, what the door saw, what the saga told and what the server recorded."""
+        """Take the plan, what the participants saw, the saga's result and the server's history."""
         self._plan = plan
-        self._door = door
-        self._told = Told.by(history)
+        self._participants = participants
+        self._recorded = Recorded.by(history)
         self._result = result
         self._moves = [(name, progress) for name, progress in result["moves"]]
         self._progress = {
@@ -109,60 +77,75 @@ class Verdict:
         self.progress_is_right()
         self.each_waits_for_the_one_before()
         self.what_comes_too_late_is_turned_away()
-        for of, ledger in self._door.ledgers.items():
+        for of, ledger in self._participants.ledgers.items():
             self.effects_are_right(of, ledger)
         return {name for name, seen in self._seen().items() if seen}
 
     def _story(self) -> tuple[tuple[str, str | None] | None, list[str]]:
-        """Return why the saga must stop, and at which step, given how its steps ended; and the steps that it must have begun."""
+        """Return why the saga must stop, and at which step, given how its steps ended.
+
+        And the steps that it must have begun.
+        """
         begun: list[str] = []
-        cancelled = "start" in self._door.cancelled_at
+        cancelled = "start" in self._participants.cancels.accepted_at
         for group in self._plan.groups:
             if cancelled:
                 break
             names = [put(step.number) for step in group]
             begun += names
             for name in names:
-                if (outcome := self._told.outcomes.get(name)) != "done":
+                if (outcome := self._recorded.outcomes.get(name)) != "done":
                     return ("REFUSED" if outcome == "refused" else "STEP_UNAVAILABLE", name), begun
-            cancelled = not self._door.cancelled_at.isdisjoint(names)
+            cancelled = not self._participants.cancels.accepted_at.isdisjoint(names)
         return (("CANCELLED", None) if cancelled else None), begun
 
     def _reverse(self) -> list[str]:
         may_be_done = [
-            number(name) for name in self._begun if self._told.outcomes.get(name) != "refused"
+            number(name) for name in self._begun if self._recorded.outcomes.get(name) != "refused"
         ]
         return [*map(take, reversed(may_be_done)), *([take(CLOSING)] if self._plan.closing else [])]
 
     def outcomes_are_as_planned(self) -> None:
-        """Who was to refuse refused, and who was to say nothing was not heard; where limits are short, others may be too slow."""
+        """Who was to refuse refused, and who was to say nothing was not heard.
+
+        Where limits are short, others may be too slow.
+        """
         for name, step in self._plan.steps.items():
             planned = {"refused": "refused"}.get(
                 step.forward, "unknown" if step.forward in UNANSWERED else "done"
             )
-            told = self._told.outcomes.get(name, planned)
+            told = self._recorded.outcomes.get(name, planned)
             too_slow = self._plan.leaves_commands_unanswered and told == "unknown"
             assert told == planned or too_slow, f"{name} ended as {told}"
 
     def it_stops_where_it_must(self) -> None:
-        """Every step before the stop began, in order, and none after it; the first who failed is the reason, or who cancelled."""
+        """Every step before the stop began, in order, and none after it.
+
+        The first who failed is the reason, or who cancelled.
+        """
         assert (self._result["reason"], self._result["step"]) == (self._stop or (None, None))
-        assert [name for name in self._told.outcomes if name.startswith("Put")] == [
+        assert [name for name in self._recorded.outcomes if name.startswith("Put")] == [
             *self._begun,
             *self._finished,
         ]
         assert [name for name, _ in self._result["finishing"]] == self._finished
 
     def compensations_are_the_reverse_of_what_may_have_been_done(self) -> None:
-        """Neither what was refused nor what never began is compensated, nor anything after the pivot; the books close last."""
+        """What was refused, never began or comes after the pivot is not compensated.
+
+        The books close last.
+        """
         assert [
-            name for name in self._told.outcomes if name.startswith("Take")
+            name for name in self._recorded.outcomes if name.startswith("Take")
         ] == self._compensated
         registered = [name for name, _ in self._result["compensations"]]
         assert registered == (self._compensated if self._stop else self._reverse())
 
     def progress_is_right(self) -> None:
-        """Whatever must happen is done, or settled when a person said so; it was stuck before exactly when a round failed."""
+        """Whatever must happen is done, or settled when a person said so.
+
+        It was stuck before exactly when a round failed.
+        """
         told = dict([*self._result["compensations"], *self._result["finishing"]])
         for name, fares in self._plan.lasting.items():
             if name not in [*self._compensated, *self._finished]:
@@ -174,12 +157,15 @@ class Verdict:
                 "RUNNING",
                 "SETTLED" if fares == "stuck, then settled" else "DONE",
             )
-            assert set(stuck) == ({"STUCK"} if name in self._told.failed_rounds else set())
+            assert set(stuck) == ({"STUCK"} if name in self._recorded.failed_rounds else set())
             assert stuck or fares not in STUCK
             assert told[name] == end
 
     def each_waits_for_the_one_before(self) -> None:
-        """A compensation begins when the one before is over or stuck; the last begins when all others are over."""
+        """A compensation begins when the one before is over or stuck.
+
+        The last begins when all others are over.
+        """
         for before, after in pairwise(self._compensated):
             so_far = self._moves[: self._moves.index((after, "RUNNING"))]
             assert {(before, progress) for progress in ("STUCK", *OVER)} & set(so_far), (
@@ -193,14 +179,17 @@ class Verdict:
             )
 
     def what_comes_too_late_is_turned_away(self) -> None:
-        """Every try of a step that lands after its compensation, or after the end, meets the fence."""
+        """A try of a step that lands after its compensation, or after the end, meets the fence."""
         for name, step in self._plan.steps.items():
             if step.forward in COMES_LATE and self._ends_done(take(step.number)):
-                assert self._door.turned_away[name] == self._door.tries[name]
+                assert self._participants.turned_away[name] == self._participants.tries[name]
 
     def effects_are_right(self, of: int, ledger: Ledger) -> None:
-        """Before a completed end everything was done once; after a rollback nothing is left, except what a person settled."""
-        forward = step_key(self._door.saga_id, put(of))
+        """Before a completed end everything was done once.
+
+        After a rollback nothing is left, except what a person settled.
+        """
+        forward = step_key(self._participants.saga_id, put(of))
         back = compensation_key(forward)
         done, undone = (forward, +1), (back, -1)
         if take(of) in self._compensated:
@@ -209,9 +198,10 @@ class Verdict:
             shut = ("COMPENSATED",) if ledger.effects else ("TOMBSTONE", "REFUSED")
             assert settled or (ledger.fence[forward] in shut and ledger.fence[back] == "APPLIED")
         elif (
-            put(of) in [*self._begun, *self._finished] and self._told.outcomes[put(of)] != "refused"
+            put(of) in [*self._begun, *self._finished]
+            and self._recorded.outcomes[put(of)] != "refused"
         ):
-            assert ledger.effects == ([done] if self._told.outcomes[put(of)] == "done" else [])
+            assert ledger.effects == ([done] if self._recorded.outcomes[put(of)] == "done" else [])
         else:
             assert ledger.effects == []
 
@@ -219,14 +209,14 @@ class Verdict:
         return self._progress[name][-1:] == ["DONE"]
 
     def _is_undone(self, name: str) -> bool:
-        return len(self._door.ledgers[number(name)].effects) > 1
+        return len(self._participants.ledgers[number(name)].effects) > 1
 
     def _seen(self) -> dict[str, bool]:
-        ledgers, outcomes = self._door.ledgers, self._told.outcomes
+        ledgers, outcomes = self._participants.ledgers, self._recorded.outcomes
         failed = [name for name in self._begun if outcomes[name] != "done"]
         stuck = {name for name, progress in self._moves if progress == "STUCK"}
         return {
-            LATE: bool(self._door.turned_away),
+            LATE: bool(self._participants.turned_away),
             EMPTY: any(ledger.empty for ledger in ledgers.values()),
             ABSORBED: any(ledger.absorbed for ledger in ledgers.values()),
             UNKNOWN: "unknown" in (outcomes[name] for name in self._begun),
@@ -234,12 +224,14 @@ class Verdict:
                 self._plan.steps[name].forward == OVERLAPS and self._is_undone(name)
                 for name in self._begun
             ),
-            TOGETHER: self._told.together,
+            TOGETHER: self._recorded.together,
             BOTH: len(failed) > 1,
             STUCK_AND_DONE: any(self._ends_done(name) for name in stuck & set(self._compensated)),
             SETTLED: any((name, "SETTLED") in self._moves for name in self._compensated),
             FINISH_STUCK: bool(stuck & set(self._finished)),
-            TOO_LATE: bool(self._door.cancelled_at & {*self._compensated, *self._finished}),
+            TOO_LATE: bool(
+                self._participants.cancels.accepted_at & {*self._compensated, *self._finished}
+            ),
             COMPLETED: self._stop is None,
             ROLLED_BACK: self._stop is not None,
         }

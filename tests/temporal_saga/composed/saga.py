@@ -14,7 +14,10 @@ from tests.temporal_saga.composed.plan import CALLS, CLOSING, Plan, Step, put, t
 
 @workflow.defn
 class Composed:
-    """Takes a plan's steps, and finishes or rolls back; tells which, why, and how far everything came."""
+    """Takes a plan's steps, and finishes or rolls back.
+
+    Tells which, why, and how far everything came.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing done."""

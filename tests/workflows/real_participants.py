@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from contracts.base import Command, Event
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand, WalletView
-from contracts.steps import TAKES_BACK
+from contracts.steps import PARTICIPANTS, TAKES_BACK
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -24,14 +24,13 @@ PIECES = 100
 WAIT_SECONDS = 30
 
 
-class Services:
+class RealParticipants:
     """Order, payment and stock, with one customer and one product."""
 
     def __init__(self, folder: Path) -> None:
         """Open the databases in `folder`, and seed them."""
         self._databases = {
-            name: open_database(f"sqlite:///{folder}/{name}.db")
-            for name in ("order", "payment", "stock")
+            name: open_database(f"sqlite:///{folder}/{name}.db") for name in PARTICIPANTS
         }
         order = OrderService.open(self._databases["order"])
         self._payment = PaymentService.open(self._databases["payment"])

@@ -27,7 +27,7 @@ from contracts.steps import TAKES_BACK
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.moment import Moment
 from temporal_saga.testing import ENDED, Script, Sent, command_name, fails_for_good
-from tests.workflows.heard import (
+from tests.workflows.history_events import (
     CLOSED,
     TASK,
     TASK_COMPLETED,
@@ -38,7 +38,7 @@ from tests.workflows.heard import (
     tasks,
     under_way,
 )
-from tests.workflows.stories import DECISION, yes
+from tests.workflows.orders import DECISION, yes
 
 Way = Literal["signal", "update", "temporal"]
 When = Literal["alone", "before what comes next", "after what comes next"]
@@ -59,7 +59,7 @@ class Cancel:
 
 
 @dataclass
-class Retelling:
+class Replay:
     """One story, told again by a script."""
 
     script: Script

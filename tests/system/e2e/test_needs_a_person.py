@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
 pytestmark = pytest.mark.long
@@ -47,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6, "none": 0})
-        system.start_all("orchestrator", "order", "payment", "stock")
+        system.start_all(*ROLES)
         leave_open(system)
         yield system
     finally:
