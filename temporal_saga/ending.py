@@ -61,10 +61,12 @@ class Ending(Steering):
         """Tell somebody what becomes of this saga.
 
         Args:
-            changed: called whenever a retriable call has come further, is stuck or was settled.
+            changed: called at once, and whenever a retriable call has come further, is stuck or was
+                settled.
             cancelled: called once if the saga takes Temporal's own cancel, with its reason.
         """
         self._changed = changed
+        changed(self._retriables.snapshot())
         if cancelled is not None:
             self._cancelled = cancelled
 

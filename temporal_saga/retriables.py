@@ -20,7 +20,7 @@ class Snapshot:
     """How a saga's retriable calls stand at one moment.
 
     Args:
-        rolls_back: whether the saga rolls back.
+        rolls_back: whether the saga rolls back, and has come so far in this run.
         calls: in a rollback every compensation, in the order in which they run; without one, the
             steps after the pivot, and the question how an earlier run ended.
         changed: the call that has just come further, or got stuck; None when it was settled or the
@@ -176,10 +176,13 @@ class Retriables:
 
     def snapshot(self, changed: CallState | None = None) -> Snapshot:
         """Return how everything stands now."""
-        calls: Iterable[RetriableCall] = (*self._asking, *self._finishing)
         if self.rolls_back:
-            calls = reversed(self.compensations)
-        return Snapshot(self.rolls_back, tuple(call.state for call in calls), changed)
+            states = tuple(call.state for call in reversed(self.compensations))
+            return Snapshot(self.rolls_back, states, changed)
+        # Compensations have begun, too, while another run's rollback is not come to again.
+        begun = [call for call in self.compensations if call.progress is not Progress.WAITING]
+        live = (call.state for call in (*self._asking, *self._finishing, *begun))
+        return Snapshot(self.rolls_back, (*live, *self._began_before.values()), changed)
 
     @property
     def _all(self) -> Iterable[RetriableCall]:

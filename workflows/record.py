@@ -13,7 +13,7 @@ from temporal_saga import failure as core
 from temporal_saga.call_state import CallState, Progress
 from temporal_saga.retriables import Snapshot
 from workflows.decisions import DecisionLog
-from workflows.shown import show
+from workflows.shown import Shown, show, show_details
 
 CLOSED_BY = "RegisterOrder"
 """The step whose compensation closes the order's record: the command that tells of the others."""
@@ -100,6 +100,7 @@ class Record:
         """Show what the saga's calls have come to; a rollback is stuck as long as any of it is."""
         self._snapshot = snapshot
         if snapshot.changed is None:
+            show_details(*self._shown)
             return
         cause = f"{snapshot.changed.name}Command {snapshot.changed.shown_progress}"
         stuck = snapshot.rolls_back and bool(snapshot.stuck)
@@ -185,7 +186,12 @@ class Record:
         return self.order_id
 
     def _show(self) -> None:
-        show(self.state, self.order, self.failure, self.compensations(), self._snapshot.stuck)
+        show(*self._shown)
+
+    @property
+    def _shown(self) -> Shown:
+        compensations = self.compensations()
+        return self.state, self.order, self.failure, compensations, self._snapshot.stuck
 
 
 def _compensation(call: CallState) -> Compensation:

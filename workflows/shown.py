@@ -14,15 +14,20 @@ from contracts.states import SagaState
 from contracts.text import as_code
 from temporal_saga.call_state import CallState
 
+Shown = tuple[
+    SagaState | None, DraftOrder, Failure | None, tuple[Compensation, ...], list[CallState]
+]
+"""State, order, failure, compensations, and what is stuck."""
+
 
 def show(
     state: SagaState | None,
     order: DraftOrder,
     failure: Failure | None,
-    compensations: Iterable[Compensation],
+    compensations: tuple[Compensation, ...],
     stuck: list[CallState],
 ) -> None:
-    """Set the search attributes that differ from what they are, and the details."""
+    """Set the search attributes that differ from what they are, and the Web UI's details."""
     attributes = workflow.info().typed_search_attributes
     updates: list[SearchAttributeUpdate[Any]] = []
     for key, value in cast(
@@ -39,6 +44,17 @@ def show(
             updates.append(key.value_set(value))
     if updates:
         workflow.upsert_search_attributes(updates)
+    show_details(state, order, failure, compensations, stuck)
+
+
+def show_details(
+    state: SagaState | None,
+    order: DraftOrder,
+    failure: Failure | None,
+    compensations: tuple[Compensation, ...],
+    stuck: list[CallState],
+) -> None:
+    """Set the Web UI's details alone, which cost no event."""
     paragraphs = [f"**{state}**", *_about(state, order), *_why(failure, compensations)]
     workflow.set_current_details("\n\n".join([*paragraphs, *map(_trouble, stuck)]))
 

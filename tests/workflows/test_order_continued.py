@@ -29,6 +29,7 @@ from contracts.states import LEGAL_MOVES, OrderStatus, SagaState, StateMove
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from contracts.views import Links
 from operations.up.temporal_server import MOST_SIGNALS
+from temporal_saga.memo import MEMO_KEY, SagaMemo
 from temporal_saga.policy import Policy
 from temporal_saga.testing import ENDED, Participants, Script
 from tests import temporal_server
@@ -190,7 +191,16 @@ async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
         described = await script.handle.describe()
         assert described.typed_search_attributes[stubs.SAGA_STATE] == "ROLLBACK_STUCK"
         assert described.typed_search_attributes[stubs.NEEDS_ATTENTION] is True
-        assert await described.memo() == {"fingerprint": "f", "request_key": "key-7"}
+        memo = dict(await described.memo())
+        decided = SagaMemo.of(memo)
+        assert [(r.step, r.progress) for r in decided.retriables] == [
+            ("ProcessPayment", "STUCK"),
+            ("RegisterOrder", "WAITING"),
+        ]
+        assert decided.failure is not None
+        assert all(signal.number > 0 for signal in decided.signals)
+        del memo[MEMO_KEY]
+        assert memo == {"fingerprint": "f", "request_key": "key-7"}
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     assert (closing.placed_at, closing.request_key) == (placed_at, "key-7")
     assert states(closing.moves) == [
@@ -311,6 +321,7 @@ async def test_the_first_step_is_asked_on(script: Script) -> None:
     async with away(script, RegisterOrderCommand, known=OrderStatus.CONFIRMED):
         await until_stuck(script)
         await flood_into_next_run(script)
+    await obey(script, ConfirmOrderCommand)
     assert (await script.completed())["state"] == "COMPLETED"
     assert len(script.runs) > 1
 

@@ -92,6 +92,7 @@ async def take(browser: Browser, stack: Stack) -> None:
     await page.goto("/")
     for order_id in ("cart-4711", "cart-4705"):  # the first row, and the last
         await expect(page.get_by_text(order_id)).to_be_visible()
+    await expect(page.locator(".overview")).to_contain_text("1 order needs a person")
     await save(page, "overview", page.locator("#page"))
     await context.close()
 

@@ -22,7 +22,7 @@ PART = re.compile(
     r"^<!-- test: (?P<stage>.+?) -->$|^```sh(?P<again> until)?\n(?P<script>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
-FUNCTION = re.compile(r"^\w+\(\) \{.*\}$", re.MULTILINE)
+FUNCTION = re.compile(r"^\w+\(\) \{.*?\}$", re.MULTILINE | re.DOTALL)
 BEGUN_WITH = re.compile(r"^(?P<settings>(?:\w+=\w+ )+)make up$", re.MULTILINE)
 BLOCK_SECONDS = 60
 
