@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from application.command_line import temporal_command
 from application.run import Run
 from contracts.ids import saga_id
 from contracts.record import Compensation
@@ -30,8 +31,7 @@ def of_run(
         return None
     failing = [c.command for c in compensations if c.state == "STUCK"]
     trouble = "; ".join(_trouble(command, run) for command in failing)
-    paused = any(moment.detail.get("paused") for moment in run.moments)
-    return stuck(order_id, run.stuck_since, trouble or None, paused=paused)
+    return stuck(order_id, run, trouble or None)
 
 
 def _trouble(command: str, run: Run) -> str:
@@ -46,25 +46,36 @@ def _trouble(command: str, run: Run) -> str:
     return f"{command} keeps failing{error}{f'; it is {pause}' if pause else ''}"
 
 
-def stuck(
-    order_id: str,
-    since: datetime | None = None,
-    trouble: str | None = None,
-    *,
-    paused: bool = False,
-) -> Attention:
-    """Return that what must happen keeps failing; `trouble` says what, where that is known, and `paused` that nobody tries."""
-    told = (
-        trouble
-        or "a command that must be obeyed keeps failing: look at the order's compensations for which"
+def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:
+    """Return that what must happen keeps failing, or is paused, and what helps.
+
+    `trouble` says what it is, where that is known.
+    """
+    what = trouble or (
+        "a command that must succeed keeps failing: the order's compensations say which"
     )
-    still = (
-        f"It is not tried until somebody runs temporal activity unpause --workflow-id {saga_id(order_id)} --activity-id …; "
-        if paused
-        else "It is still tried, and nothing more is needed once that is put right; retry tries it now, "
-    )
-    message = f"{told}. {still}settle ends it by your word"
-    return Attention(cause=AttentionCause.STUCK, since=since, message=message)
+    if run.is_paused:
+        message = f"{what}. {_unpause(order_id, run)}, or retry begins another round of tries, "
+    else:
+        message = (
+            f"{what}. It is still tried, and nothing more is needed once that is put right; "
+            "retry tries it now, "
+        )
+    message += "settle ends it by your word"
+    return Attention(cause=AttentionCause.STUCK, since=run.stuck_since, message=message)
+
+
+def _unpause(order_id: str, run: Run) -> str:
+    """Return that somebody paused a command, and how it goes on."""
+    paused = "An operator paused it, so it is not tried"
+    ids = [moment.detail["activity_id"] for moment in run.moments if moment.detail.get("paused")]
+    if not ids:
+        return f"{paused}: the order by itself says with which command it goes on"
+    commands = [
+        temporal_command(f"activity unpause --workflow-id {saga_id(order_id)} --activity-id {id_}")
+        for id_ in ids
+    ]
+    return f"{paused}: {' and '.join(commands)} lets it go on"
 
 
 def wedged(order_id: str, since: datetime | None = None) -> Attention:
@@ -80,17 +91,25 @@ def wedged(order_id: str, since: datetime | None = None) -> Attention:
 def left_open(order_id: str, since: datetime | None, *, forgotten: bool) -> Attention:
     """Return that nobody works on an order that is open: its saga was ended from outside, or Temporal has `forgotten` it."""
     what = "Temporal has forgotten its saga" if forgotten else "its saga has ended"
-    start = (
-        f"start it again by hand, with the order as it was: temporal workflow start --type {WORKFLOW_TYPE} "
-        f"--task-queue {ORCHESTRATOR_QUEUE} --workflow-id {saga_id(order_id)} --input …"
+    start = temporal_command(
+        f"workflow start --type {WORKFLOW_TYPE} --task-queue {ORCHESTRATOR_QUEUE} "
+        f"--workflow-id {saga_id(order_id)} --input-file order.json"
     )
-    reset = f"{_reset(order_id)} takes it up where it stood (--type FirstWorkflowTask where that is refused)"
+    again = f"{start} starts it again, where order.json has the order as it was"
+    reset = (
+        f"{_reset(order_id)} takes it up where it stood "
+        "(with --type FirstWorkflowTask where that is refused)"
+    )
     message = (
-        f"{what}, and it was not through: what was charged or taken from stock until then is kept, and nothing takes it back "
-        f"or completes it by itself. {start if forgotten else reset}; then cancel it if it is not wanted"
+        f"{what}, and it was not through: what was charged or taken from stock until then is kept, "
+        "and nothing takes it back or completes it by itself. "
+        f"{again if forgotten else reset}; then cancel it if it is not wanted"
     )
     return Attention(cause=AttentionCause.LEFT_OPEN, since=since, message=message)
 
 
 def _reset(order_id: str) -> str:
-    return f'temporal workflow reset --workflow-id {saga_id(order_id)} --type LastWorkflowTask --reason "…"'
+    return temporal_command(
+        f"workflow reset --workflow-id {saga_id(order_id)} --type LastWorkflowTask "
+        '--reason "by an operator"'
+    )

@@ -53,8 +53,10 @@ class TooLate(NotPossible):
 class EndedFromOutside(NotPossible):
     """The saga was ended from outside before it was through, so nobody takes the act."""
 
-    def __init__(self, state: SagaState) -> None:
-        super().__init__(f"its saga was ended from outside, and takes no act: the order is {state}")
+    def __init__(self, state: SagaState, what_helps: str = "") -> None:
+        """Say how the order stands, and to who may know it what can be done, in a sentence."""
+        why = f"its saga was ended from outside, and takes no act: the order is {state}"
+        super().__init__(f"{why}; {what_helps}" if what_helps else why)
         self.state = state
 
 

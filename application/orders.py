@@ -230,6 +230,8 @@ class Orders:
             NotFound: there is no such order.
         """
         view = await self.view(order_id, caller)
+        if view.attention is not None:
+            return EndedFromOutside(view.state, view.attention.message)
         return TooLate(view.state) if view.state in CLOSED else EndedFromOutside(view.state)
 
     async def _is_open(self, order_id: str) -> bool:

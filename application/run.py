@@ -49,6 +49,13 @@ class Run:
         return bool(self.attributes.get("NeedsAttention", False))
 
     @property
+    def is_paused(self) -> bool:
+        """An operator paused a command of it at Temporal; visibility does not tell which."""
+        if self.moments:
+            return any(moment.detail.get("paused") for moment in self.moments)
+        return bool(self.attributes.get("TemporalPauseInfo"))
+
+    @property
     def stuck_since(self) -> datetime | None:
         """Since when the saga needs a person; None when it does not."""
         times = [retriable.stuck_since for retriable in self.memo.retriables]

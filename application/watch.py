@@ -114,7 +114,7 @@ class Watch:
         left_ones = await self._left_open(ended_ones.by_order)
         needs = {
             **{
-                order_id: Need(stuck(order_id, run.stuck_since), run)
+                order_id: Need(stuck(order_id, run), run)
                 for order_id, run in stuck_ones.by_order.items()
             },
             **{

@@ -5,6 +5,7 @@ payment is declined, when the deadline passes, or when the traveller changes the
 payment is taken there is no way back: ticket and voucher are sent, however long that takes.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,9 @@ from temporal_saga import policy
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.saga import Saga
+
+MOST_TEXT = 500
+"""So many characters of what a person says are kept."""
 
 
 @workflow.defn
@@ -54,8 +58,8 @@ class Trip:
             limit = timedelta(seconds=trip.may_change_mind_seconds)
             await self._saga.pause(lambda: self._confirmed, limit)
 
-    # What people may say meanwhile. A handler only records a fact, on which `run` acts, and never
-    # raises, as that would wedge the trip: words that are missing are empty, others are ignored.
+    # What people may say meanwhile. A handler only records a fact, on which `run` acts. It takes
+    # whatever is sent and never raises, as that would wedge the trip.
 
     @workflow.signal
     def confirm(self, *_: Any) -> None:
@@ -63,26 +67,32 @@ class Trip:
         self._confirmed = True
 
     @workflow.signal
-    def cancel(self, reason: str = "", *_: Any) -> None:
-        """Cancel the trip, unless it is too late."""
-        self._saga.stop(Failure("CANCELLED", reason))
+    def cancel(self, *words: Any) -> None:
+        """Cancel the trip, unless it is too late: the reason."""
+        self._saga.stop(Failure("CANCELLED", _text(words, 0)))
 
     @workflow.update
-    def request_cancel(self, reason: str = "", *_: Any) -> bool:
-        """Cancel the trip, and return whether it was in time."""
-        return self._saga.stop(Failure("CANCELLED", reason))
+    def request_cancel(self, *words: Any) -> bool:
+        """Cancel the trip, and return whether it was in time: the reason."""
+        return self._saga.stop(Failure("CANCELLED", _text(words, 0)))
 
     @workflow.signal
-    def retry(self, step: str = "", *_: Any) -> None:
-        """Try what is stuck at a step now."""
-        self._saga.retry(step)
+    def retry(self, *words: Any) -> None:
+        """Try what is stuck now: its step."""
+        self._saga.retry(_text(words, 0))
 
     @workflow.signal
-    def settle(self, step: str = "", by: str = "", reason: str = "", *_: Any) -> None:
-        """Count what is stuck at a step as done, because a person put it right by hand."""
-        self._saga.settle(step, Settlement(by, reason, evidence="", at=workflow.now()))
+    def settle(self, *words: Any) -> None:
+        """Count what is stuck as done, as a person put it right: the step, who, why, evidence."""
+        step, by, reason, evidence = (_text(words, place) for place in range(4))
+        self._saga.settle(step, Settlement(by, reason, evidence, workflow.now()))
 
     @workflow.query
     def closing(self) -> bool:
         """Tell whether it is too late to cancel."""
         return self._saga.closing
+
+
+def _text(words: Sequence[Any], place: int) -> str:
+    """Return one of the words that were sent, as a text; empty when it is missing."""
+    return str(words[place])[:MOST_TEXT] if place < len(words) else ""

@@ -145,7 +145,9 @@ class Reader:
         if trying := self._under_way.get(scheduled.activity_id):
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
-            detail |= {"message": trying.paused, "paused": True} if trying.paused else {}
+            if trying.paused:
+                id_ = scheduled.activity_id
+                detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
         yield self._moment(event, "command", self._command[event.event_id], detail)
 
     def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Iterator[Moment]:
@@ -190,7 +192,7 @@ class Reader:
         self, cancel: Any, event: HistoryEvent
     ) -> Iterator[Moment]:
         detail = {"by": "temporal", "reason": cancel.cause}
-        self.signals.add_cancel(self._moment(event, "decision", "cancel", detail))
+        self.signals.add(self._moment(event, "decision", "cancel", detail))
         yield from ()
 
     def _workflow_execution_update_admitted(

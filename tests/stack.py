@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -256,6 +257,26 @@ class Stack:
         )
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout + done.stderr
+
+    def typed(self, sentence: str, what: str) -> str:
+        """Type the command for Temporal's `what` that stands in a sentence, and return its output.
+
+        It is typed in the project's folder, in a terminal in which nothing was set.
+        """
+        found = re.search(rf"\.venv/bin/temporal ({what} .*?--address \S+)", sentence)
+        assert found is not None, sentence
+        done = subprocess.run(
+            f"{temporal_binary()} {found[1]}",
+            shell=True,
+            cwd=ROOT,
+            env={name: os.environ[name] for name in ("HOME", "PATH")},
+            capture_output=True,
+            text=True,
+            timeout=WAIT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 def order(

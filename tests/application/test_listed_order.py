@@ -41,7 +41,7 @@ def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
     shown = listed(entry, reported, None, LINKS).attention
     assert (shown and shown.cause, shown and shown.since) == ("WEDGED", None)
     assert listed(entry, reported, known, LINKS).attention == known
-    assert listed(entry, reported, attention.stuck("7", CLOSED_AT), LINKS).attention == shown
+    assert listed(entry, reported, attention.stuck("7", reported), LINKS).attention == shown
 
 
 def test_a_list_shows_as_much_of_what_others_wrote_as_it_has_room_for() -> None:

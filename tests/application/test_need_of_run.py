@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from application import attention
 from application.compensations import compensations_of
 from application.run import Run
@@ -52,14 +54,41 @@ def test_what_is_stuck_says_why_where_the_history_does_not() -> None:
     assert need.message.startswith("RefundPaymentCommand keeps failing: away. It is still tried")
 
 
-def test_what_somebody_paused_says_who_and_why() -> None:
-    """It is not told that it is tried, but how it is unpaused."""
+def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not told that it is tried, but how it goes on: by which command as it is typed."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
+    monkeypatch.delenv("TEMPORAL_NAMESPACE", raising=False)
     why = "paused by otto: the bank is closed (activity 5)"
-    paused = replace(AGAIN, detail={"message": why, "paused": True})
+    paused = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
     need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, paused)))
     assert f"keeps failing: away; it is {why}" in need.message
-    assert "temporal activity unpause --workflow-id order-7" in need.message
+    unpause = (
+        ".venv/bin/temporal activity unpause --workflow-id order-7 --activity-id 5 "
+        "--address 127.0.0.1:7300"
+    )
+    assert f"it is not tried: {unpause} lets it go on, or retry begins" in need.message
     assert "still tried" not in need.message
+    assert "…" not in need.message
+
+
+def test_a_list_says_that_something_is_paused() -> None:
+    """Visibility does not know what, and says not that it is tried."""
+    paused = {"TemporalPauseInfo": ["property:activityType=RefundPayment"]}
+    told = replace(ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **paused})
+    message = attention.stuck("7", told).message
+    assert "An operator paused it, so it is not tried: the order by itself says" in message
+    assert "still tried" not in message
+
+
+def test_who_left_an_order_open_can_type_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the server that this process asks, and nothing left out."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "shop")
+    message = attention.left_open("7", None, forgotten=False).message
+    reset = "workflow reset --workflow-id order-7 --type LastWorkflowTask"
+    server = "--address 127.0.0.1:7300 --namespace shop"
+    assert f'.venv/bin/temporal {reset} --reason "by an operator" {server} takes' in message
+    assert "…" not in message + attention.left_open("7", None, forgotten=True).message
 
 
 def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:

@@ -33,7 +33,7 @@ def test_there_is_a_program_for_each_role() -> None:
 def test_what_is_there_already_is_not_written_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process runner can be started again when the disk is full; one of another release is not kept."""
+    """Also on a full disk it is there for the next start; one of another release is replaced."""
     path = write_configuration(tmp_path)
     assert path.read_text() == configuration()
     path.write_text("of another release")

@@ -15,7 +15,7 @@ ANSWERS: list[tuple[ServiceError, int, str, dict[str, str] | None]] = [
     (errors.NotFound.of("order a"), 404, "not-found", None),
     (errors.NotPossible("it needs no review"), 409, "not-possible", None),
     (errors.TooLate(SagaState.COMPLETED), 409, "not-possible", None),
-    (errors.EndedFromOutside(SagaState.PENDING), 409, "not-possible", None),
+    (errors.EndedFromOutside(SagaState.PENDING, "reset it"), 409, "not-possible", None),
     (errors.SagaWedged(), 409, "saga-wedged", None),
     (errors.KeyReused("the key moved something else"), 422, "key-reused", None),
     (errors.RequestKeyReused("a"), 422, "idempotency-key-reused", None),

@@ -98,6 +98,12 @@ def causes(stack: Stack) -> dict[str, str]:
     return {order["order_id"]: order["attention"]["cause"] for order in listed}
 
 
+def message_in_list(stack: Stack) -> str:
+    """Return what the list says of the one order that is stuck."""
+    [listed] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
+    return str(listed["attention"]["message"])
+
+
 def figures(stack: Stack) -> dict[str, float]:
     """Return the figures of what needs a person, by cause and in all, as the overview counts and then as the metrics do."""
     found = stack.http.get("/overview").json()["needs_attention"]
@@ -186,11 +192,10 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     )
     assert paused["timeline"][-1]["detail"]["message"].startswith("paused by temporal-cli:")
     assert "the bank is closed" in paused["attention"]["message"]
-    assert "temporal activity unpause --workflow-id order-stuck" in paused["attention"]["message"]
+    until(lambda: "An operator paused it" in message_in_list(stack), "the list says so, too")
+    assert "still tried" not in message_in_list(stack)
+    stack.typed(paused["attention"]["message"], "activity unpause")
     stack.processes["payment"].send_signal(signal.SIGCONT)
-    stack.temporal(
-        "activity", "unpause", *place, check=False
-    )  # a try that hung may just have ended, and with it the order
     refund = stack.closed("stuck")["refund"]
     assert (refund["amount_minor"], refund["currency"]) == (100, "GBP")
     assert refund["message"].startswith("1.00 GBP went back to the customer at 20")
@@ -248,16 +253,10 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
 
     with ThreadPoolExecutor(1) as pool:
         heard = pool.submit(lambda: stack.http.get("/orders/ended/events").text)
-        stack.temporal(
-            "workflow",
-            "reset",
-            "--workflow-id",
-            "order-ended",
-            "--type",
-            "LastWorkflowTask",
-            "--reason",
-            "a test",
-        )
+        said = {"by": "ann", "reason": "a test"}
+        refused = stack.http.post("/orders/ended/cancel", json=said).json()
+        assert ended["attention"]["message"] in refused["detail"]
+        stack.typed(refused["detail"], "workflow reset")
         assert stack.closed("ended")["state"] == "COMPLETED"
         assert "event: closed" in heard.result(30), "who followed it hears how it ended"
     given = json.dumps(order())
