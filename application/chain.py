@@ -1,4 +1,7 @@
-"""A saga that went on in several runs of its workflow, read as one story; a look reads so much of it and no more."""
+"""A saga that went on in several runs of its workflow, read as one story.
+
+A look reads so much of it and no more.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -97,8 +100,8 @@ class Chain:
             RPCError: Temporal did not answer.
         """
         last = run = await self._histories.read(description, MOST_EVENTS, MOST_BYTES)
-        told = self.carried(last.first[0])
-        if told is None:
+        handover = self.handover_of(last.first[0])
+        if handover is None:
             return last, Before()
         moments: list[Placed] = []
         events = len(last.events)
@@ -113,16 +116,19 @@ class Chain:
             events += len(history.events)
             size += history.size
         if before:
-            moments = [*await self._beginning(description, self.carried(run.first[0])), *moments]
-        return last, Before(moments, datetime.fromisoformat(told["record"]["placed_at"]))
+            moments = [
+                *await self._beginning(description, self.handover_of(run.first[0])),
+                *moments,
+            ]
+        return last, Before(moments, datetime.fromisoformat(handover["record"]["placed_at"]))
 
-    def carried(self, started: HistoryEvent) -> Any:
+    def handover_of(self, started: HistoryEvent) -> Any:
         """Return what a run was told by the one before it, as JSON; None when it is a saga's first."""
         payloads = started.workflow_execution_started_event_attributes.input.payloads
         if not _continued(started) or not payloads:
             return None
-        told = self._decode(payloads[-1])
-        return told if isinstance(told, dict) and "record" in told else None
+        handover = self._decode(payloads[-1])
+        return handover if isinstance(handover, dict) and "record" in handover else None
 
     def moments(self, history: RunHistory) -> list[Placed]:
         """Return the story of a run that another one followed."""
@@ -130,28 +136,28 @@ class Chain:
 
     def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[Placed]:
         """Return the story of the last run, with what is under way."""
-        begun = self.begin(history.first[0], under_way)
-        return [*self._moments(history, begun), *begun.rest()]
+        story = self.begin(history.first[0], under_way)
+        return [*self._moments(history, story), *story.rest()]
 
-    def _moments(self, history: RunHistory, begun: RunStory) -> Iterator[Placed]:
+    def _moments(self, history: RunHistory, story: RunStory) -> Iterator[Placed]:
         """Yield the story of one run, with a note where something of it is left out."""
         for event in history.first:
-            yield from begun.read(event)
+            yield from story.read(event)
         if history.last:
             at = history.last[0].event_time.ToDatetime(tzinfo=UTC)
-            yield (begun.offset + history.last[0].event_id, 0), Moment(at, "note", LEFT_OUT)
-            yield from begun.skip()
+            yield (story.offset + history.last[0].event_id, 0), Moment(at, "note", LEFT_OUT)
+            yield from story.skip()
             for event in history.behind_gap():
-                yield from begun.read(event)
+                yield from story.read(event)
 
     def begin(self, started: HistoryEvent, under_way: Mapping[str, Try] | None = None) -> RunStory:
         """Begin to tell a run whose first event this is."""
-        told = self.carried(started)
-        offset = int(told["saga"]["events"]) if told else 0
+        handover = self.handover_of(started)
+        offset = int(handover["saga"]["events"]) if handover else 0
         return RunStory(Reader(self._decode, is_event=is_event, under_way=under_way), offset)
 
     async def _beginning(
-        self, description: WorkflowExecutionDescription, told: Any
+        self, description: WorkflowExecutionDescription, handover: Any
     ) -> list[Placed]:
         """Return the first run's beginning; when Temporal has forgotten it, the states that the first run read was told of."""
         first_run = description.raw_description.workflow_execution_info.first_run_id
@@ -163,7 +169,8 @@ class Chain:
             (place, number), last = moments[-1]
             return [*moments, ((place, number + 1), Moment(last.at, "note", LEFT_OUT))]
         moves = [
-            (datetime.fromisoformat(move["at"]), move["state"]) for move in told["record"]["moves"]
+            (datetime.fromisoformat(move["at"]), move["state"])
+            for move in handover["record"]["moves"]
         ]
         states = [
             Moment(moves[0][0], "note", FORGOTTEN),

@@ -157,7 +157,7 @@ class Runs:
         placed = [*before.moments, *chain.last_moments(last, under_way)]
         return replace(
             self._run(description),
-            started_at=before.started_at or description.start_time,
+            started_at=before.started_at or last.first[0].event_time.ToDatetime(tzinfo=UTC),
             moments=[moment for _, moment in placed],
             given=self._decode(given[0]) if len(given) == 1 else None,
         )

@@ -1,6 +1,7 @@
 """The timeline as people read it: who decided what, and what was ignored and why. Pure functions."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,9 +24,44 @@ MESSAGES = {act: name for name in ACTS for act in Act if name in (act, f"{act}_s
 """By act: the name of the message that asks for it."""
 
 
+MOST_OF_A_KIND = 20
+"""So many messages that changed nothing are shown of each kind; the others are counted."""
+
+UNKNOWN = "unknown"
+
+
 def timeline_of(moments: Iterable[Moment]) -> tuple[TimelineEntry, ...]:
-    """Return the timeline of a saga."""
-    return tuple(entry_of(moment) for moment in moments)
+    """Return the timeline of a saga; of many messages that changed nothing only the first are told.
+
+    Anybody who may send signals can send thousands: the others of a kind are one note, with how
+    many they are, at the time of the last.
+    """
+    counts: Counter[str] = Counter()
+    shown: dict[int | str, TimelineEntry] = {}
+    for number, moment in enumerate(moments):
+        kind = _kind_of_noise(moment)
+        counts[kind] += 1
+        if not kind or counts[kind] <= MOST_OF_A_KIND:
+            shown[number] = entry_of(moment)
+        else:
+            shown.pop(kind, None)  # the note stands where the last one would
+            shown[kind] = _more(kind, counts[kind] - MOST_OF_A_KIND, moment)
+    return tuple(shown.values())
+
+
+def _kind_of_noise(moment: Moment) -> str:
+    """Return which kind of message it is that changes nothing, or not yet; "" for all else."""
+    if moment.kind != "decision" or (moment.ignored is None and moment.is_heard):
+        return ""
+    name = act_of(moment.name)
+    what = name if name in ACTS else UNKNOWN
+    return f"{what} messages {'are under way' if moment.ignored is None else 'were ignored'}"
+
+
+def _more(kind: str, count: int, last: Moment) -> TimelineEntry:
+    """Return the note that stands for those that are not shown."""
+    name = f"{count:,} more {kind}, this was the last"
+    return TimelineEntry(at=last.at, kind="note", name=name, detail={"count": count})
 
 
 def entry_of(moment: Moment) -> TimelineEntry:

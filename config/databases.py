@@ -8,16 +8,20 @@ from pydantic import Field, create_model, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.temporal import is_on_this_machine, temporal_address
+from config.values import HomePath
 from contracts.steps import PARTICIPANTS
-from temporal_saga.database import check_url
+from temporal_saga.database import check_file, check_url
 
 
 class DataDirectory(BaseSettings):
     """Where the files are of databases without a URL."""
 
-    model_config = SettingsConfigDict(hide_input_in_errors=True)  # URLs hold passwords
+    model_config = SettingsConfigDict(
+        hide_input_in_errors=True,  # URLs hold passwords
+        env_ignore_empty=True,  # a variable without a value is not set
+    )
 
-    data_dir: Path = Field(default=Path("var"), description="where databases and logs live")
+    data_dir: HomePath = Field(default=Path("var"), description="where databases and logs live")
 
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ class DatabaseSettings(DatabaseUrls):
         for participant in PARTICIPANTS:
             try:
                 check_url(self.database_url(participant))
+                check_file(self.database_url(participant))
             except ValueError as error:
                 variable = f"{participant.upper()}_DATABASE_URL"
                 raise ValueError(f"{variable} is invalid: {error}") from None

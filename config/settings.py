@@ -8,7 +8,18 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from config.authentication import problems
 from config.databases import DatabaseSettings
-from config.values import LOOPBACK, Hosts, Networks, Origins, RateLimit, WebAddress
+from config.values import (
+    BindAddress,
+    Hosts,
+    Networks,
+    Origins,
+    RateLimit,
+    Seconds,
+    Token,
+    WebAddress,
+    WholeMinor,
+    is_loopback,
+)
 from temporal_saga.policy import Policy
 
 
@@ -27,7 +38,9 @@ class Settings(DatabaseSettings):
         default="", description="where people reach the Web UI; the embedded one's when empty"
     )
 
-    api_host: str = Field(default="127.0.0.1", description="the address that the API binds to")
+    api_host: BindAddress = Field(
+        default="127.0.0.1", description="the address that the API binds to"
+    )
     api_port: int = Field(default=8000, ge=1, le=65_535, description="the API's port")
     api_trusted_network: bool = Field(
         default=False, description="allow the API to bind beyond loopback, unauthenticated"
@@ -50,10 +63,10 @@ class Settings(DatabaseSettings):
         le=3_600,
         description="how long an idle connection is kept; longer than a proxy keeps it",
     )
-    api_url: str = Field(
+    api_url: WebAddress = Field(
         default="", description="where `make shop` finds the API; on this machine when empty"
     )
-    api_token: SecretStr = Field(
+    api_token: Token = Field(
         default=SecretStr(""),
         description="the token that `make shop` sends, where one is asked for",
     )
@@ -88,7 +101,7 @@ class Settings(DatabaseSettings):
         default=None, ge=1, description="requests served at one time; no limit when unset"
     )
 
-    review_threshold_minor: int | None = Field(
+    review_threshold_minor: WholeMinor | None = Field(
         default=None,
         ge=0,
         description="orders of this total (minor units) or more wait for a person's approval; "
@@ -104,23 +117,26 @@ class Settings(DatabaseSettings):
         "price as a lower bound, or the list price alone",
     )
 
-    start_to_close_seconds: float = Field(default=10, gt=0, description="one try of one command")
-    forward_step_seconds: float = Field(
-        default=60, gt=0, description="a forward step with all its tries"
+    start_to_close_seconds: Seconds = Field(default=10, description="one try of one command")
+    forward_step_seconds: Seconds = Field(
+        default=60, description="a forward step with all its tries"
     )
-    compensation_pause_seconds: float = Field(
-        default=60, gt=0, description="the longest pause between tries of what must happen"
+    compensation_pause_seconds: Seconds = Field(
+        default=60, description="the longest pause between tries of what must happen"
     )
     stuck_attempts: int = Field(
-        default=10, ge=1, description="what must happen is stuck after so many failed tries"
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="what must happen is stuck after so many failed tries",
     )
-    stuck_after_seconds: float = Field(default=600, gt=0, description="or after so long")
+    stuck_after_seconds: Seconds = Field(default=600, description="or after so long")
 
     worker_threads: int = Field(
         default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
     )
-    worker_grace_seconds: float = Field(
-        default=30, gt=0, description="how long a stopping worker lets its work finish"
+    worker_grace_seconds: Seconds = Field(
+        default=30, description="how long a stopping worker lets its work finish"
     )
 
     @model_validator(mode="after")
@@ -132,7 +148,7 @@ class Settings(DatabaseSettings):
     @model_validator(mode="after")
     def _only_loopback_without_authentication(self) -> Self:
         is_open = not self.authenticated and not self.api_trusted_network
-        if self.api_host not in LOOPBACK and is_open:
+        if not is_loopback(self.api_host) and is_open:
             raise ValueError(
                 f"API_HOST={self.api_host} would let anybody who reaches this machine place and "
                 "cancel orders. Ask callers for tokens by setting AUTH_SECRET or AUTH_JWKS_URL, "

@@ -2,11 +2,12 @@
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from limits import parse
-from pydantic import AfterValidator, BeforeValidator
+from limits import parse_many
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -42,9 +43,33 @@ def _web_address(address: str) -> str:
 
 
 def _rate(rate: str) -> str:
-    if rate:
-        parse(rate)
+    if not rate:
+        return rate
+    rates = parse_many(rate)
+    if len(rates) > 1:
+        raise ValueError("it must be one rate, like 20/second")
+    if rates[0].amount < 1:
+        raise ValueError("it must allow at least 1; leave it empty for no limit")
     return rate
+
+
+def _whole(value: Any) -> Any:
+    """Refuse 100.00, which whoever writes it means as major units, and which would be read as 100."""
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?\d+\s*", value):
+        raise ValueError("it must be a whole number, like 10000 for 100.00")
+    return value
+
+
+def _token(token: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]*", token.get_secret_value()):
+        raise ValueError("it must hold only what a header may hold: letters, digits, signs")
+    return token
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what binds to this name or address is reached from this machine alone."""
+    name = host.lower()
+    return name in LOOPBACK or (_is_ip_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _hosts(hosts: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,6 +122,21 @@ Networks = Annotated[Words, AfterValidator(_networks)]
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 """Where a browser finds something; links go on behind it."""
+
+BindAddress = Annotated[str, AfterValidator(lambda host: host.removeprefix("[").removesuffix("]"))]
+"""The address that a server binds to; an IPv6 address may stand in brackets, as in a URL."""
+
+HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A folder; ~ is the home of whoever starts the process."""
+
+WholeMinor = Annotated[int, BeforeValidator(_whole)]
+"""An amount in minor units."""
+
+Token = Annotated[SecretStr, AfterValidator(_token)]
+"""A token as a header carries it."""
+
+Seconds = Annotated[float, Field(gt=0, le=30 * 86_400)]
+"""A limit of time: more than nothing, and at most 30 days."""
 
 RateLimit = Annotated[str, AfterValidator(_rate)]
 """So many per time, like 20/second; none when empty."""

@@ -154,9 +154,6 @@ REFUSALS = frozenset(step.refusal.__name__ for step in STEPS if step.refusal is 
 PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity in step.activities}
 """By an activity's name, which for a forward command is that of its step."""
 
-STUCK_AT = {(step.compensation or step.forward).command: step.name for step in STEPS}
-"""By the command that has to succeed: the step that is stuck when it keeps failing."""
-
 TAKES_BACK = {
     step.compensation.command_type: step.forward.command_type for step in STEPS if step.compensation
 }

@@ -37,7 +37,7 @@ class Wire:
 
 def _in_origin_form(scope: Scope) -> Scope:
     """Return a request as if its target were a path; the host in a whole address is what counts."""
-    absolute = ABSOLUTE.fullmatch(scope["raw_path"])
+    absolute = ABSOLUTE.fullmatch(scope.get("raw_path") or b"")
     if absolute is None:
         return scope
     host, path = absolute[1], absolute[2] or b"/"

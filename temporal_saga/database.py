@@ -47,6 +47,22 @@ def check_url(url: str) -> None:
         )
 
 
+def check_file(url: str) -> None:
+    """Find that a SQLite URL names a file: one in memory is another database for each connection.
+
+    Raises:
+        ValueError: it names none.
+    """
+    name = sa.make_url(url)
+    in_memory = (name.database or ":memory:").startswith((":memory:", "file::memory:"))
+    if name.get_backend_name() == "sqlite" and (
+        in_memory or "memory" in name.query.get("mode", "")
+    ):
+        raise ValueError(
+            "it names no file, and what is in memory is lost: sqlite:////path/order.db"
+        )
+
+
 def open_database(
     url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER_SECONDS, only_reads: bool = False
 ) -> sa.Engine:

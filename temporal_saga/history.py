@@ -192,7 +192,7 @@ class Reader:
         self, cancel: Any, event: HistoryEvent
     ) -> Iterator[Moment]:
         detail = {"by": "temporal", "reason": cancel.cause}
-        self.signals.add_cancel(self._moment(event, "decision", "cancel", detail))
+        self.signals.add(self._moment(event, "decision", "cancel", detail))
         yield from ()
 
     def _workflow_execution_update_admitted(

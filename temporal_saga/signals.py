@@ -22,60 +22,51 @@ class Signals:
     """Keeps each signal until the memo says what became of it; Temporal's own cancel is one, too.
 
     Whatever stands in the history before a workflow task was delivered to it. So a signal is heard
-    by the first task behind it, and the memo that this task writes tells of its number.
+    by the first task behind it, and of those that a task heard the last is the last that its memo
+    tells: that numbers them, whatever of the history was not read.
     """
 
     def __init__(self) -> None:
         """Begin at a run's first event, where no signal has come."""
-        self._pending: dict[int, Moment] = {}
-        self._count: int | None = 0
-        self._after_gap: list[Moment] = []
+        self._pending: list[Moment] = []
         self._rolls_back = False
         self._task: int | None = None
         self._done_in_task: list[Moment] = []
 
     def add(self, signal: Moment) -> None:
-        """Take a signal, the next in the order of the history."""
-        if self._count is None:
-            self._after_gap.append(signal)
-            return
-        self._count += 1
-        self._pending[self._count] = signal
-
-    def add_cancel(self, cancel: Moment) -> None:
-        """Take Temporal's own cancel: no memo says that it was taken, only that it was too late."""
-        self._pending[TEMPORALS_CANCEL] = cancel
+        """Take a signal, or Temporal's own cancel, the next in the order of the history."""
+        self._pending.append(signal)
 
     def skip(self) -> None:
-        """Go on behind a gap in the history, in which any number of signals may have come."""
+        """Go on behind a gap in the history."""
         self._pending.clear()
-        self._count = None
 
     def hear(self, memo: SagaMemo) -> Iterator[Moment]:
         """Yield the signals of which the memo speaks for the first time, in their order.
 
-        Those that it tells no more, as too many came at once, are ignored without a reason.
+        Those that it tells no more, as too many came at once, are ignored without a reason. Of
+        Temporal's own cancel no memo says that it was taken, only that it was too late.
         """
-        outcomes = {outcome.number: outcome for outcome in memo.signals}
-        numbers = sorted(outcomes.keys() - {TEMPORALS_CANCEL})
-        if self._count is None and numbers:
-            self._number(last=numbers[-1])
-        for number, signal in list(self._pending.items()):
-            if outcome := outcomes.get(number):
-                yield replace(signal, ignored=outcome.ignored)
-            elif number == TEMPORALS_CANCEL and memo.failure and not self._rolls_back:
-                yield signal
-            elif number != TEMPORALS_CANCEL and numbers and number < numbers[0]:
-                yield replace(signal, ignored="")
+        ignored = {outcome.number: outcome.ignored for outcome in memo.signals}
+        last = max(ignored, default=0)
+        began_to_roll_back = memo.failure is not None and not self._rolls_back
+        number = last - sum(not _is_cancel(signal) for signal in self._pending)
+        pending = []
+        for signal in self._pending:
+            if _is_cancel(signal) and (TEMPORALS_CANCEL in ignored or began_to_roll_back):
+                yield replace(signal, ignored=ignored.get(TEMPORALS_CANCEL))
+            elif _is_cancel(signal) or not last:
+                pending.append(signal)
             else:
-                continue
-            del self._pending[number]
+                number += 1
+                yield replace(signal, ignored=ignored.get(number, ""))
+        self._pending = pending
         self._rolls_back = memo.failure is not None
 
     def close(self) -> Iterator[Moment]:
         """Yield Temporal's own cancel, if the run has ended by itself and did not ignore it."""
-        if cancel := self._pending.pop(TEMPORALS_CANCEL, None):
-            yield cancel
+        yield from filter(_is_cancel, self._pending)
+        self._pending = [signal for signal in self._pending if not _is_cancel(signal)]
 
     def arrange(self, event: HistoryEvent, moments: Iterable[Moment]) -> Iterator[Moment]:
         """Yield the moments of the next event; what a task did, behind the signals that it heard.
@@ -86,9 +77,7 @@ class Signals:
         name = event.WhichOneof("attributes") or ""
         if self._task is not None and not _is_of_task(event, name):
             yield from self.release()
-        if name == "workflow_task_completed_event_attributes" and (
-            self._pending or self._after_gap
-        ):
+        if name == "workflow_task_completed_event_attributes" and self._pending:
             self._task = event.event_id
         if self._task is None:
             yield from moments
@@ -106,15 +95,12 @@ class Signals:
 
     def unheard(self) -> Iterator[Moment]:
         """Yield the signals that no finished task has heard yet."""
-        for signal in [*self._pending.values(), *self._after_gap]:
+        for signal in self._pending:
             yield replace(signal, is_heard=False)
 
-    def _number(self, last: int) -> None:
-        """Number the signals behind a gap from the memo: the last that came is the last it tells."""
-        first = last - len(self._after_gap) + 1
-        self._pending.update(enumerate(self._after_gap, start=first))
-        self._after_gap.clear()
-        self._count = last
+
+def _is_cancel(signal: Moment) -> bool:
+    return bool(signal.detail["by"] == "temporal")
 
 
 def _is_of_task(event: HistoryEvent, name: str) -> bool:

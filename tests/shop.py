@@ -11,7 +11,7 @@ from config import Settings
 from contracts.payment import WalletView
 from contracts.placing import OrderLine, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
-from contracts.steps import PARTICIPANTS
+from contracts.steps import PARTICIPANTS, STEPS
 from contracts.stock import StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -138,9 +138,7 @@ class Shop:
 
 def settled(step: str) -> Sequence[Compensation]:
     """Return the compensations of a rollback of which a person settled one."""
-    command = {"ProcessPayment": "RefundPaymentCommand", "DecreaseStock": "RestoreStockCommand"}[
-        step
-    ]
+    command = {row.name: row.compensation.command for row in STEPS if row.compensation}[step]
     return (Compensation(step=step, command=command, state="SETTLED", settled=EVE),)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from application.timeline import (
     MESSAGES,
+    MOST_OF_A_KIND,
     MOST_REPEATED,
     entry_of,
     timeline_of,
@@ -107,6 +108,40 @@ def test_a_huge_message_does_not_swell_the_timeline() -> None:
     huge = entry_of(replace(signal("cancel", "x" * 2_000_000), ignored="it cannot be read"))
     assert len(str(huge.detail)) < MOST_REPEATED + 100
     assert len(entry_of(replace(signal("x" * 100_000), ignored="why")).name) < 200
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (replace(signal("x", "y" * 2_000), ignored="there is no such message"), "unknown messages"),
+        (replace(signal("cancel", ANN), ignored=""), "cancel messages were ignored"),
+        (replace(signal("cancel", ANN), is_heard=False), "cancel messages are under way"),
+    ],
+)
+def test_of_a_flood_the_first_are_shown_and_the_others_counted(message: Moment, told: str) -> None:
+    """With the time of the last, and what happened meanwhile in its place; a page stays small."""
+    flood = [
+        replace(message, at=STARTED + timedelta(seconds=number), name=name)
+        for number in range(4_000)
+        for name in [f"unknown-{number}" if message.name == "x" else message.name]
+    ]
+    entries = timeline_of([*flood[:2_000], *REFUSED, *flood[2_000:]])
+    assert len(entries) == MOST_OF_A_KIND + len(REFUSED) + 1
+    assert entries[:MOST_OF_A_KIND] == timeline_of(flood[:MOST_OF_A_KIND])
+    assert entries[MOST_OF_A_KIND:-1] == timeline_of(REFUSED)
+    note = entries[-1]
+    assert (note.kind, note.at, note.detail) == ("note", flood[-1].at, {"count": 3_980})
+    assert note.name.startswith(f"3,980 more {told}")
+    assert len(b"".join(entry.model_dump_json().encode() for entry in entries)) < 50_000
+
+
+def test_decisions_that_were_taken_are_all_shown() -> None:
+    """However many they are, and kinds that are few are not counted."""
+    taken = [signal("retry_step", {"step": "ProcessPayment", **ANN})] * 100
+    ignored = [replace(signal(name), ignored="") for name in ("cancel", "approve", "dance")]
+    assert timeline_of(taken + ignored * MOST_OF_A_KIND) == tuple(
+        map(entry_of, taken + ignored * MOST_OF_A_KIND)
+    )
 
 
 def test_what_an_update_brought_was_taken_as_it_is() -> None:

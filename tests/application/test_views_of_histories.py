@@ -68,9 +68,8 @@ def test_an_order_is_read_as_its_saga_told_its_record(path: Path) -> None:
         assert view.failure == FailureView.model_validate(command.failure)
     else:
         assert view.failure is None
-    expected = [told.model_copy(update={"attempts": None}) for told in command.compensations]
-    read_ones = [told.model_copy(update={"attempts": None}) for told in view.compensations]
-    assert read_ones == expected
+    on_record = [c.model_copy(update={"attempts": None}) for c in command.compensations]
+    assert [c.model_copy(update={"attempts": None}) for c in view.compensations] == on_record
     decisions = [entry.name for entry in view.timeline if entry.kind == "decision"]
     assert len(decisions) == len(command.decisions)
 
@@ -86,9 +85,9 @@ def test_at_every_event_the_order_says_what_the_saga_says(path: Path) -> None:
         assert (view.failure is not None) is (
             view.state in (SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED)
         )
-        stuck = any(told.state == "STUCK" for told in view.compensations)
+        stuck = any(c.state == "STUCK" for c in view.compensations)
         just_answered = "event" in {entry.kind for entry in view.timeline[-1:]}  # and not yet heard
         assert stuck is view.needs_attention or just_answered
         assert [act.step for act in view.acts if act.act == "retry"] == [
-            told.step for told in view.compensations if told.state == "STUCK"
+            c.step for c in view.compensations if c.state == "STUCK"
         ]

@@ -13,7 +13,7 @@ def test_loopback_needs_no_permission(monkeypatch: pytest.MonkeyPatch, host: str
     assert Settings().api_host == host
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.7", "127.0.0.1.example.org"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "127.0.0.1.example.org"])
 def test_beyond_loopback_the_network_must_be_trusted(
     monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
@@ -87,7 +87,6 @@ def test_authentication_opens_the_api_to_the_network(
         ),
         (KEYS | {"AUTH_JWKS_URL": "file:///etc/keys"}, "AUTH_JWKS_URL must begin with https://"),
         ({"AUTH_ALGORITHM": "none"}, "AUTH_ALGORITHM=none is invalid"),
-        ({"AUTH_CUSTOMER_CLAIM": ""}, "AUTH_CUSTOMER_CLAIM= is invalid"),
         ({"AUTH_CLOCK_SKEW_SECONDS": "3600"}, "AUTH_CLOCK_SKEW_SECONDS=3600 is invalid"),
         ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is invalid"),
         ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is invalid"),

@@ -22,7 +22,7 @@ def test_the_defaults_serve_one_machine() -> None:
 
 
 @pytest.mark.parametrize("name", ["API_PORT", "TEMPORAL_PORT", "TEMPORAL_UI_PORT"])
-@pytest.mark.parametrize("port", ["0", "65536", "-1", "http", ""])
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
 def test_a_port_that_is_none_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, port: str
 ) -> None:
@@ -99,3 +99,55 @@ def test_the_operators_page_has_every_setting_with_its_default() -> None:
         for default in defaults
     ]
     assert rows == list(zip(map(str.upper, Settings.model_fields), values, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("STUCK_ATTEMPTS", "99999999999999"),
+        ("STUCK_AFTER_SECONDS", "inf"),
+        ("START_TO_CLOSE_SECONDS", "1e300"),
+        ("FORWARD_STEP_SECONDS", "nan"),
+        ("WORKER_GRACE_SECONDS", "inf"),
+        ("COMPENSATION_PAUSE_SECONDS", "9999999999"),
+        ("API_RATE_LIMIT", "0/second"),
+        ("API_RATE_LIMIT", "5/second;10/minute"),
+        ("REVIEW_THRESHOLD_MINOR", "100.00"),
+        ("REVIEW_THRESHOLD_MINOR", "1e4"),
+        ("API_URL", "localhost:8000"),
+        ("API_TOKEN", "é"),
+        ("ORDER_DATABASE_URL", "sqlite://"),
+        ("STOCK_DATABASE_URL", "sqlite:///:memory:"),
+    ],
+)
+def test_a_value_that_would_fail_later_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """Before an order is charged under it, or answered with a traceback."""
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert variable in explain(refused.value)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+def test_a_variable_without_a_value_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As a compose file or an env file leaves it; above all, DATA_DIR is not the current folder."""
+    monkeypatch.setenv(name.upper(), "")
+    assert Settings() == Settings.model_construct(**{name: Settings.model_fields[name].default})
+
+
+def test_a_data_directory_may_be_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No folder is called ~."""
+    monkeypatch.setenv("HOME", "/home/anna")
+    monkeypatch.setenv("DATA_DIR", "~/shop")
+    assert Settings().data_dir == Path("/home/anna/shop")
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST", "127.0.0.2", "::1", "[::1]"])
+def test_every_name_of_this_machine_alone_is_open_to_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    """So it needs no authentication."""
+    monkeypatch.setenv("API_HOST", host)
+    assert Settings().api_host == host.strip("[]")

@@ -172,7 +172,7 @@ def obey(
         RestoreStockCommand: stock.restore,
         OfferProductsCommand: stock.offer,
         MoveStockCommand: stock.move,
-        OpenWalletsCommand: payment.open,
+        OpenWalletsCommand: payment.open_new,
         DepositMoneyCommand: payment.deposit,
     }
 

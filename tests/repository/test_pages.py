@@ -15,6 +15,8 @@ TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
 MADE = {"var", "node_modules", "build", "dist"}
 """Folders that are made when something runs: a page may name what will be in them."""
 
+MEDIA_TYPES = {"application/json"}
+
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PATH = re.compile(r"(?:[\w.*-]+/)+[\w.*-]*|[\w-]+\.(?:py|md|toml|yml|conf|sql|lock)")
@@ -39,7 +41,7 @@ def paths_in_code(text: str, *, bare_names: bool = True) -> Iterator[str]:
         first, slash, _ = path.partition("/")
         if not PATH.fullmatch(path) or (slash and first not in TOP - MADE):
             continue
-        if not slash and not bare_names:
+        if path in MEDIA_TYPES or (not slash and not bare_names):
             continue
         if not slash and path not in TOP:
             path = f"{folder}/{path}"
@@ -73,7 +75,7 @@ def test_a_path_is_seen() -> None:
         "`workflows/order.py`, `docs/API.md`, `worker.py`, `tests/`, `participants/*/invariants/`"
     )
     assert len(list(paths_in_code(text))) == 5
-    text = "`/orders/{id}`, `application/problem+json`, `20/second`, `var/payment.db`, `a == b/c`"
+    text = "`/orders/{id}`, `application/json`, `20/second`, `var/payment.db`, `a == b/c`"
     assert list(paths_in_code(text)) == []
     assert not is_there("workflows/no_such_file.py")
 

@@ -8,6 +8,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from examples.trip import Trip
 from temporal_saga.testing import Participants, Script
+from tests.temporal_saga.recorded_trip_steps import ARCHIVE_COMMANDS
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
 
@@ -24,7 +25,7 @@ NUMBERS = count(1)
 @pytest.fixture(scope="session")
 async def travel(temporal: Client) -> AsyncIterator[Participants]:
     """Whoever a trip needs, for all tests."""
-    commands = COMMANDS | {"weather": [AskWeatherCommand]}
+    commands = COMMANDS | {"weather": [AskWeatherCommand]} | {"archive": [*ARCHIVE_COMMANDS]}
     async with Participants(temporal, commands) as participants:
         yield participants
 

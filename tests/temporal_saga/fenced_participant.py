@@ -68,7 +68,7 @@ class Shelf:
         self._fence = Fence(engine, FENCE)
         self.refuses = False
         self.foreseen: Done | None = None
-        self.told: list[bool] = []
+        self.had_effect: list[bool] = []
         self.before_commit: Callable[[sa.Connection], None] = lambda _connection: None
 
     def put(self, command: Ask) -> Done | No:
@@ -87,7 +87,7 @@ class Shelf:
         """Take back what was put."""
 
         def effect(connection: sa.Connection, was_put: bool) -> Done:
-            self.told.append(was_put)
+            self.had_effect.append(was_put)
             if was_put or self.refuses:
                 self._write(connection, command, -command.count)
             self.before_commit(connection)

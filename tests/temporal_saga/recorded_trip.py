@@ -1,57 +1,38 @@
-"""A second saga with a record of its own: an archive knows of each trip, and how it ended."""
+"""The trip with a record of its own: an archive knows of each trip, and how it ended."""
 
 from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from examples.trip_steps import TripOrder, flight, hotel
 from temporal_saga import policy
-from temporal_saga.call import Call
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure
-from temporal_saga.on_record import Closing, EarlierRun, OnRecord, Opening
-from temporal_saga.saga import Branch, Saga
-from tests.temporal_saga.archive import (
-    CALLS,
-    BookFlightCommand,
-    BookHotelCommand,
-    CancelFlightCommand,
-    CancelHotelCommand,
-    ConfirmTripCommand,
-    OpenTripCommand,
-    TakeTripBackCommand,
-    TripOpened,
-    open_trip,
-)
-
-FLIGHT = Branch(CALLS[BookFlightCommand], CALLS[CancelFlightCommand])
-HOTEL = Branch(CALLS[BookHotelCommand], CALLS[CancelHotelCommand])
-OPENING: Opening[OpenTripCommand, TripOpened] = Opening(
-    Call("archive", open_trip, OpenTripCommand, "Open the trip"),
-    lambda event: EarlierRun(event.earlier_run),
-)
-CLOSING = Closing("OpenTrip", CALLS[ConfirmTripCommand], CALLS[TakeTripBackCommand])
+from temporal_saga.on_record import OnRecord
+from temporal_saga.saga import Saga
+from tests.temporal_saga.recorded_trip_steps import REFUSALS, closing, opening
 
 
-@workflow.defn
+@workflow.defn(name="Trip")
 class RecordedTrip:
     """Books flight and hotel, one after the other, and keeps a record of it."""
 
-    @workflow.init
     def __init__(self) -> None:
         """Begin with nothing booked."""
-        self._saga = Saga(workflow.info().workflow_id, refusals=["No"], policy=policy.current())
+        self._saga = Saga(workflow.info().workflow_id, refusals=REFUSALS, policy=policy.current())
         self._moves: list[str] = []
         self._failure: Failure | None = None
 
     @workflow.run
-    async def run(self) -> list[str]:
+    async def run(self, trip: TripOrder) -> list[str]:
         """Tell the story of one trip; return its moves."""
         saga = self._saga
-        async with OnRecord(saga, self, CLOSING) as record:
-            await record.open(OPENING, then=(FLIGHT, HOTEL))
-            await saga.step(*FLIGHT)
-            await saga.step(*HOTEL)
+        steps = (flight(trip), hotel(trip))
+        async with OnRecord(saga, self, closing(trip.traveller)) as record:
+            await record.open(opening(trip.traveller), then=steps)
+            for step in steps:
+                await saga.step(*step)
             saga.pivot()
             self._moves.append("booked")
         if self._failure is not None:

@@ -64,11 +64,12 @@ async def test_composed_sagas_keep_their_promises(
 
     And every rare thing was seen.
     """
-    loop, seen = asyncio.get_running_loop(), Counter[str]()
+    loop = asyncio.get_running_loop()
+    seen = Counter[str]()
 
-    async def tell_all(batch: Sequence[Plan]) -> None:
-        told = (_tell(plan, temporal, ledgers, threads, tmp_path) for plan in batch)
-        for rare in await asyncio.gather(*told, return_exceptions=True):
+    async def run_all(batch: Sequence[Plan]) -> None:
+        runs = (_run(plan, temporal, ledgers, threads, tmp_path) for plan in batch)
+        for rare in await asyncio.gather(*runs, return_exceptions=True):
             if isinstance(rare, BaseException):
                 raise rare
             seen.update(rare)
@@ -77,23 +78,23 @@ async def test_composed_sagas_keep_their_promises(
         PROFILES[PROFILE], deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(st.lists(plans(), min_size=AT_ONCE, max_size=AT_ONCE))
-    def tell(batch: Sequence[Plan]) -> None:
-        asyncio.run_coroutine_threadsafe(tell_all(batch), loop).result()
+    def run(batch: Sequence[Plan]) -> None:
+        asyncio.run_coroutine_threadsafe(run_all(batch), loop).result()
 
     if PROFILE == "long":
-        tell = seed(SEED)(tell)
+        run = seed(SEED)(run)
         # pytest shows it when the test fails, or with -s
         print(f"HYPOTHESIS_SEED={SEED}")  # noqa: T201
     with ThreadPoolExecutor(100) as threads:
-        await asyncio.to_thread(tell)
+        await asyncio.to_thread(run)
     print(f"seen: {dict(seen)}")  # noqa: T201
     assert set(seen) == RARE, f"this run proves little: {seen}"
 
 
-async def _tell(
+async def _run(
     plan: Plan, client: Client, players: Participants, threads: ThreadPoolExecutor, folder: Path
 ) -> set[str]:
-    """Tell one saga; return the rare things that were seen.
+    """Run one saga; return the rare things that were seen.
 
     Raises:
         AssertionError: a promise was broken; a note says by which plan.

@@ -118,7 +118,7 @@ def test_1_what_an_earlier_release_recorded_is_still_understood(shelf: Shelf) ->
         "never came": AlreadyCompensated,
     }
     back = {key: shelf.take_back(Ask(idempotency_key=key).taken_back()) for key in answers}
-    assert shelf.told == [True, False], (
+    assert shelf.had_effect == [True, False], (
         "the applied and the refused command; the others were taken back before"
     )
     assert back["compensated"] == back["never came"] == Done(nonce="done")
@@ -188,7 +188,7 @@ def test_2_another_payload_of_a_compensation_is_an_error_without_effect(
 def test_3_an_empty_compensation_succeeds_and_leaves_a_tombstone(shelf: Shelf) -> None:
     """Taking back what never happened succeeds, is told so, does nothing, and is remembered."""
     answer = shelf.take_back(Ask().taken_back())
-    assert shelf.told == [False]
+    assert shelf.had_effect == [False]
     assert shelf.changes == []
     assert shelf.outcomes == {KEY: "TOMBSTONE", f"{KEY}/compensation": "APPLIED"}
     assert shelf.take_back(Ask().taken_back()) == answer
@@ -198,7 +198,7 @@ def test_3_a_compensation_that_has_something_to_take_back_is_told_so(shelf: Shel
     """A compensation of an applied command learns of its effect, and the command is marked."""
     shelf.put(Ask())
     shelf.take_back(Ask().taken_back())
-    assert shelf.told == [True]
+    assert shelf.had_effect == [True]
     assert shelf.outcomes == {KEY: "COMPENSATED", f"{KEY}/compensation": "APPLIED"}
 
 
@@ -208,7 +208,7 @@ def test_3_a_compensation_of_a_refused_command_has_nothing_to_take_back(shelf: S
     refusal = shelf.put(Ask())
     shelf.refuses = False
     shelf.take_back(Ask().taken_back())
-    assert shelf.told == [False]
+    assert shelf.had_effect == [False]
     assert shelf.changes == []
     assert shelf.put(Ask()) == refusal
 
@@ -265,7 +265,7 @@ def test_6_a_refused_compensation_leaves_no_trace_and_may_be_asked_again(
     assert (shelf.outcomes, shelf.changes) == (outcomes, changes)
     shelf.refuses = False
     shelf.take_back(Ask().taken_back())
-    assert shelf.told == [was_put] * 3
+    assert shelf.had_effect == [was_put] * 3
     assert sum(shelf.changes) == 0
 
 

@@ -95,7 +95,7 @@ def test_5_whoever_comes_while_a_command_is_being_refused_waits_for_the_refusal(
         shelf.refuses = False
         held.let_go()
     assert isinstance(refused.result(), No)
-    assert shelf.told == ([] if second.result() == refused.result() else [False])
+    assert shelf.had_effect == ([] if second.result() == refused.result() else [False])
     assert shelf.changes == []
     assert shelf.put(Ask()) == refused.result()
 
@@ -110,7 +110,7 @@ def test_5_a_compensation_waits_for_its_command_at_work_and_takes_it_back(shelf:
         held.let_go()
     assert isinstance(put.result(), Done)
     assert isinstance(taken_back.result(), Done)
-    assert shelf.told == [True]
+    assert shelf.had_effect == [True]
     assert shelf.changes == [7, -7]
 
 
@@ -124,7 +124,7 @@ def test_5_a_command_waits_for_its_compensation_at_work_and_comes_too_late(shelf
         held.let_go()
     assert isinstance(taken_back.result(), Done)
     assert late.result() is AlreadyCompensated
-    assert shelf.told == [False]
+    assert shelf.had_effect == [False]
     assert shelf.changes == []
 
 
@@ -157,7 +157,7 @@ def test_5_no_effect_stands_after_a_compensation_that_raced_its_command(shelf: S
         assert isinstance(taken_back, Done)
         applied = [7, -7] if isinstance(put, Done) else []
         assert shelf.changes[before:] == applied
-        assert shelf.told[-1] is isinstance(put, Done)
+        assert shelf.had_effect[-1] is isinstance(put, Done)
         assert outcome_of(shelf.put, command) is AlreadyCompensated
     assert sum(shelf.changes) == 0
 
@@ -176,4 +176,4 @@ def test_5_no_effect_stands_after_duplicates_of_both_raced(shelf: Shelf) -> None
         assert taken_back == [taken_back[0]] * 4
         assert all(isinstance(outcome, Done) or outcome is AlreadyCompensated for outcome in puts)
     assert sum(shelf.changes) == 0
-    assert len(shelf.told) == ROUNDS // 4
+    assert len(shelf.had_effect) == ROUNDS // 4

@@ -218,8 +218,8 @@ def test_every_way_to_decide_is_told() -> None:
         4, "workflow_execution_update_accepted", protocol_instance_id="u", accepted_request=request
     )
     cancel = event(5, "workflow_execution_cancel_requested", cause="wrong customer")
-    heard = memo(9, SignalOutcome(1, "cancel"), failure=BOOM)
-    assert told(signal(3), update, cancel, heard) == [
+    taken = memo(9, SignalOutcome(1, "cancel"), failure=BOOM)
+    assert told(signal(3), update, cancel, taken) == [
         ("decision", "request_cancel", {"arguments": [WISH], "by": "update"}),
         ("decision", "cancel", {"arguments": [WISH], "by": "signal"}),
         ("decision", "cancel", {"by": "temporal", "reason": "wrong customer"}),
@@ -234,8 +234,8 @@ def test_a_signal_stands_where_the_saga_says_what_became_of_it() -> None:
     reader = Reader(decode)
     assert list(reader.read(signal(3))) == []
     assert [moment.name for moment in reader.signals.unheard()] == ["cancel"]
-    [heard] = reader.read(memo(9, SignalOutcome(1, "cancel", LATE)))
-    assert (heard.name, heard.ignored, heard.is_heard, heard.at) == ("cancel", LATE, True, NOW)
+    [moment] = reader.read(memo(9, SignalOutcome(1, "cancel", LATE)))
+    assert (moment.name, moment.ignored, moment.is_heard, moment.at) == ("cancel", LATE, True, NOW)
     assert list(reader.read(memo(10, SignalOutcome(1, "cancel", LATE)))) == []
     assert list(reader.signals.unheard()) == []
 
@@ -253,8 +253,8 @@ TASK = event(5, "workflow_task_completed", scheduled_event_id=3)
 def test_a_signal_stands_before_what_the_task_did_that_heard_it() -> None:
     """The memo is the last that a task writes; its signals get places at the task's beginning."""
     refund = of_task(7, "activity_task_scheduled", activity_type={"name": "RefundPayment"})
-    heard = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
-    moments = project([signal(2), TASK, ROLLS_BACK, refund, heard], decode)
+    written = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
+    moments = project([signal(2), TASK, ROLLS_BACK, refund, written], decode)
     assert [(moment.name, moment.event) for moment in moments] == [
         ("cancel", 5),
         ("ROLLING_BACK", 6),
@@ -282,8 +282,11 @@ def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
         (
             [
                 *(signal(3, "retry_step"), signal(4), signal(5, "dance")),
-                memo(9, SignalOutcome(1, "retry_step", "not stuck"), SignalOutcome(2, "cancel")),
-                memo(10, SignalOutcome(2, "cancel"), SignalOutcome(3, "dance", "no such message")),
+                memo(
+                    9,
+                    *(SignalOutcome(1, "retry_step", "not stuck"), SignalOutcome(2, "cancel")),
+                    SignalOutcome(3, "dance", "no such message"),
+                ),
             ],
             [
                 ("retry_step", "not stuck", True),
@@ -296,7 +299,7 @@ def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
             [("dance", "", True), ("cancel", None, True)],
         ),
     ],
-    ids=["not heard", "another memo", "taken", "three by two memos", "too many for the memo"],
+    ids=["not heard", "another memo", "taken", "three by one memo", "too many for the memo"],
 )
 def test_each_signal_is_known_by_its_number(
     history: list[HistoryEvent], outcomes: list[tuple[str, str | None, bool]]
@@ -351,8 +354,8 @@ def test_behind_a_gap_signals_are_numbered_by_the_next_memo() -> None:
     assert list(reader.read(signal(900, "dance"))) == []
     assert list(reader.read(signal(901))) == []
     outcomes = (SignalOutcome(41, "dance", "no"), SignalOutcome(42, "cancel"))
-    heard = [(m.name, m.ignored) for m in reader.read(memo(905, *outcomes))]
-    assert heard == [("dance", "no"), ("cancel", None)]
+    outcome = [(m.name, m.ignored) for m in reader.read(memo(905, *outcomes))]
+    assert outcome == [("dance", "no"), ("cancel", None)]
     assert list(reader.read(signal(910, "approve"))) == []
     [approved] = reader.read(memo(912, *outcomes, SignalOutcome(43, "approve")))
     assert approved.name == "approve"

@@ -1,75 +1,43 @@
 """Every saga with a record gets reset, restart and settlement: here a trip, that is no order."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import count
 
 import pytest
-from temporalio.client import Client
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.exceptions import ApplicationError
 
-from temporal_saga.memo import SagaMemo
-from temporal_saga.policy import Policy
-from temporal_saga.testing import Participants, Script
-from tests.temporal_saga.archive import (
-    COMMANDS,
-    TAKES_BACK,
+from examples.trip_steps import (
     BookFlightCommand,
     BookHotelCommand,
     CancelFlightCommand,
     CancelHotelCommand,
+)
+from temporal_saga.memo import SagaMemo
+from temporal_saga.policy import Policy
+from temporal_saga.testing import Script
+from tests.temporal_saga import trips
+from tests.temporal_saga.conftest import Play
+from tests.temporal_saga.recorded_trip import RecordedTrip
+from tests.temporal_saga.recorded_trip_steps import (
     ConfirmTripCommand,
     OpenTripCommand,
     TakeTripBackCommand,
     TripOpened,
 )
-from tests.temporal_saga.composed.messages import No, accepted, yes
-from tests.temporal_saga.recorded_trip import RecordedTrip
-from tests.temporal_saga.trips import BROKEN
+from tests.temporal_saga.trips import BROKEN, ORDER, SOLD_OUT, yes
 
-RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "tests.temporal_saga.composed.messages", "tests.temporal_saga.archive"
-    )
-)
+TAKES_BACK = trips.TAKES_BACK | {TakeTripBackCommand: OpenTripCommand}
+NOT_OPENED = ApplicationError("taken back before", type="NotOpened", non_retryable=True)
 PATIENT = Policy(stuck_attempts=1, longest_pause=timedelta(hours=1))
 """Stuck after one try, and then tried when somebody says so."""
 
 SOON = Policy(stuck_attempts=1, longest_pause=timedelta(milliseconds=50))
-NUMBERS = count(1)
-
-Play = Callable[[Policy], Script]
-
-
-@pytest.fixture(scope="module")
-async def archive(temporal: Client) -> AsyncIterator[Participants]:
-    """The archive, the airline and the hotel."""
-    async with Participants(temporal, {"archive": COMMANDS}, boundary=accepted) as participants:
-        yield participants
-
-
-@pytest.fixture
-def play(temporal: Client, archive: Participants) -> Play:
-    """Prepare scripts of recorded trips."""
-
-    def prepare(policy: Policy) -> Script:
-        return Script(
-            temporal,
-            archive,
-            RecordedTrip,
-            saga_id=f"recorded-trip-{next(NUMBERS)}",
-            workflow_type="RecordedTrip",
-            runner=RUNNER,
-            policy=policy,
-        )
-
-    return prepare
 
 
 @pytest.fixture
 async def script(play: Play) -> AsyncIterator[Script]:
     """One recorded trip's story."""
-    async with play(PATIENT) as story:
+    async with play(RecordedTrip, policy=PATIENT) as story:
         yield story
         assert story.history, "the story has no end: let the test await completed() or failed()"
 
@@ -77,7 +45,7 @@ async def script(play: Play) -> AsyncIterator[Script]:
 async def opened(script: Script, earlier_run: str = "NONE") -> None:
     """Let the archive open the record, and say how an earlier run stands there."""
     await script.expect(OpenTripCommand)
-    script.answer(TripOpened(what="OpenTrip", earlier_run=earlier_run))
+    script.answer(TripOpened(reference="7", earlier_run=earlier_run))
 
 
 async def obey(script: Script, *commands: type) -> None:
@@ -94,7 +62,7 @@ async def take_back(script: Script, *commands: type) -> None:
 
 async def test_the_record_is_opened_first_and_confirmed_last(script: Script) -> None:
     """Around the steps, without a word of it among them."""
-    await script.start()
+    await script.start(ORDER)
     await opened(script)
     await obey(script, BookFlightCommand, BookHotelCommand, ConfirmTripCommand)
     assert await script.completed() == ["booked"]
@@ -102,18 +70,18 @@ async def test_the_record_is_opened_first_and_confirmed_last(script: Script) -> 
 
 async def test_a_rollback_closes_the_record_last(script: Script) -> None:
     """Of a saga that was the first of its id, only what it did itself is taken back."""
-    await script.start()
+    await script.start(ORDER)
     await opened(script)
     await obey(script, BookFlightCommand)
     await script.expect(BookHotelCommand)
-    script.answer(No(reason="full"))
+    script.fail(SOLD_OUT)
     await take_back(script, CancelFlightCommand, TakeTripBackCommand)
     assert (await script.failed()).details[0] == ["rolling back", "rolled back"]
 
 
 async def test_a_reset_compensates_what_this_run_never_reached(script: Script) -> None:
     """The run before may have booked the hotel; how far it came is unknown, and is compensated."""
-    await script.start()
+    await script.start(ORDER)
     await opened(script)
     await obey(script, BookFlightCommand)
     await script.expect(BookHotelCommand)
@@ -129,20 +97,20 @@ async def test_a_reset_compensates_what_this_run_never_reached(script: Script) -
 
 async def test_a_trip_that_was_booked_before_is_not_booked_again(script: Script) -> None:
     """Nobody can stop it, and nothing is sent again but what closes the record."""
-    await script.start()
+    await script.start(ORDER)
     await script.expect(OpenTripCommand)
     await script.handle.signal("stop")
     await script.handle.cancel()
-    script.answer(TripOpened(what="OpenTrip", earlier_run="COMPLETED"))
+    script.answer(TripOpened(reference="7", earlier_run="COMPLETED"))
     await obey(script, ConfirmTripCommand)
     assert await script.completed() == ["booked before"]
 
 
 async def test_an_archive_that_refuses_has_nothing_to_close_but_the_record(script: Script) -> None:
     """It was taken back before, or is somebody else's: no step of it is compensated."""
-    await script.start()
+    await script.start(ORDER)
     await script.expect(OpenTripCommand)
-    script.answer(No(reason="taken back before"))
+    script.fail(NOT_OPENED)
     await take_back(script, TakeTripBackCommand)
     await script.failed()
 
@@ -150,8 +118,8 @@ async def test_an_archive_that_refuses_has_nothing_to_close_but_the_record(scrip
 @pytest.mark.parametrize("known", ["NONE", "OPEN", "COMPLETED"])
 async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play, known: str) -> None:
     """Nothing is taken back, and nothing completed, on a guess."""
-    async with play(SOON) as script:
-        await script.start()
+    async with play(RecordedTrip, policy=SOON) as script:
+        await script.start(ORDER)
         for _ in range(3):
             await script.expect(OpenTripCommand)
             script.fail(BROKEN)
@@ -167,11 +135,11 @@ async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play, k
 
 async def stuck_flight(script: Script) -> None:
     """The hotel is full, and the flight's booking does not get cancelled."""
-    await script.start()
+    await script.start(ORDER)
     await opened(script)
     await obey(script, BookFlightCommand)
     await script.expect(BookHotelCommand)
-    script.answer(No(reason="full"))
+    script.fail(SOLD_OUT)
     await script.expect_compensation(CancelFlightCommand, of=BookFlightCommand)
     script.fail(BROKEN)
     await script.recorded()
@@ -197,7 +165,7 @@ async def test_what_was_settled_stays_settled_after_a_reset(script: Script) -> N
 
 async def test_a_question_that_nobody_answers_may_be_settled(script: Script) -> None:
     """What an earlier run did is unknown then, and is taken back."""
-    await script.start()
+    await script.start(ORDER)
     for _ in range(2):
         await script.expect(OpenTripCommand)
         script.fail(BROKEN)

@@ -79,7 +79,10 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     await sender.act("request_cancel", why(7), "cancel-7")
     with pytest.raises(NotPossible) as refused:
         await sender.act("request_settle_step", StepEvidence.model_validate(SETTLE), "settle")
-    assert str(refused.value) == "settle_step was ignored: ProcessPayment was not stuck"
+    assert (
+        str(refused.value)
+        == "ProcessPayment is not stuck: nothing of it is to be taken back or completed"
+    )
     story = await Runs(sparing, asyncio.Event()).find(script.saga_id.removeprefix("order-"))
     assert story is not None
     said = [

@@ -177,14 +177,9 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     assert say(stack, "/orders/settled/steps/ProcessPayment/settle", ANN)[0] == 422
     before = stack.http.get("/orders/settled").json()
     assert [act["act"] for act in before["acts"] if act["refusal"] is None] == ["retry", "settle"]
-    tries = before["compensations"][0]["attempts"]
     status, shown = say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO)
     assert (status, shown["compensations"][0]["state"]) == (202, "SETTLED")
-    assert shown["compensations"][0]["attempts"] >= tries > 0, (
-        "also those of the round that it ended"
-    )
     closed = stack.closed("settled")
-    assert closed["compensations"][0]["attempts"] == shown["compensations"][0]["attempts"]
     assert {name: closed["compensations"][0]["settled"][name] for name in OTTO} == OTTO
     assert (
         say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO | {"by": "olga"})[0] == 409

@@ -95,11 +95,11 @@ def memo(stack: Stack, order_id: str) -> dict[str, Any]:
 
 
 def told(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows: the timeline in full, how many tries a compensation took, and when money went back."""
+    """Leave out what only Temporal knows, as tries and when money went back, and lists do not show."""
     return {
         key: value
         for key, value in view.items()
-        if key not in ("timeline", "compensations", "refund")
+        if key not in ("timeline", "compensations", "refund", "acts")
     }
 
 

@@ -30,7 +30,7 @@ from tests.stack import Stack, until
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 """When orders on record were placed: most have no saga here, and an older one of those was left open."""
 
-LEFT_OUT = ("timeline", "lines", "refund")
+LEFT_OUT = ("timeline", "lines", "refund", "acts")
 """What a list leaves out of an order."""
 
 CUSTOMERS = iter(f"customer-{number}" for number in range(1_000))

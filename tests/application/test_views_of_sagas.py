@@ -1,0 +1,176 @@
+"""Orders read from real sagas: with every worker down, after a reset, and once something is settled."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from application.order_view import view_of_run
+from application.runs import Runs
+from contracts.ids import order_id_of
+from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.views import Links, OrderView, TimelineEntry
+from temporal_saga.testing import Participants, Script
+from tests import temporal_server
+from tests.workflows import order_scripts
+from tests.workflows.operators import SETTLE, SOON, until_stuck
+from tests.workflows.orders import DECISION, ORDER, obey, take_back, yes
+
+pytestmark = pytest.mark.long
+
+NUMBERS = count(1)
+LINKS = Links(self="/", events="/", temporal=None)
+AWAY = RuntimeError("the payment provider is away")
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    """A server of this file's own."""
+    async with temporal_server.running() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+async def players(client: Client) -> AsyncIterator[Participants]:
+    """Order, payment and stock, there."""
+    async with order_scripts.participants(client) as playing:
+        yield playing
+
+
+@pytest.fixture
+async def script(client: Client, players: Participants) -> AsyncIterator[Script]:
+    """One order's story, which is stuck soon."""
+    async with order_scripts.script(
+        client, players, f"order-{next(NUMBERS)}", policy=SOON
+    ) as story:
+        yield story
+
+
+async def look(client: Client, script: Script) -> OrderView:
+    """Return the order as the API would show it now."""
+    order_id = order_id_of(script.saga_id)
+    run = await Runs(client, asyncio.Event()).find(order_id)
+    assert run is not None
+    return view_of_run(order_id, run, LINKS)
+
+
+async def until_heard(client: Client, script: Script) -> TimelineEntry:
+    """Return the last entry of the timeline once no message is under way any more."""
+    async with asyncio.timeout(15):
+        while "under_way" in (last := (await look(client, script)).timeline[-1]).detail:
+            pass
+    return last
+
+
+async def stuck_refund(script: Script) -> None:
+    """The customer cancels while it is paid, and the refund fails: its third try is under way."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(payment))
+    for attempt in (1, 2):
+        await refund(script, attempt)
+        script.fail(AWAY)
+    await until_stuck(script)
+    await refund(script)
+
+
+async def refund(script: Script, attempt: int = 1) -> None:
+    await script.expect_compensation(
+        RefundPaymentCommand, of=ProcessPaymentCommand, attempt=attempt
+    )
+
+
+async def test_an_order_reads_the_same_with_every_worker_down(
+    client: Client, script: Script
+) -> None:
+    """What is said meanwhile is under way; when the orchestrator is back, it is taken or not."""
+    await stuck_refund(script)
+    before = await look(client, script)
+    assert before.failure is not None
+    assert (before.failure.reason, before.failure.details) == ("CANCELLED", DECISION)
+    assert [(c.command, c.state, c.attempts) for c in before.compensations] == [
+        ("RefundPaymentCommand", "STUCK", 3),
+        ("CancelOrderCommand", "WAITING", None),
+    ]
+    assert before.attention is not None
+    assert before.attention.since is not None
+    assert "RefundPaymentCommand keeps failing: the payment provider" in before.attention.message
+    async with script.orchestrator_away():
+        assert await look(client, script) == before
+        await script.handle.signal("approve", DECISION)
+        down = await look(client, script)
+        assert down.timeline[:-1] == before.timeline
+        said = down.timeline[-1]
+        assert (said.kind, said.name) == ("decision", "approve")
+        assert said.detail == DECISION | {"through": "signal", "under_way": True}
+        assert down == before.model_copy(update={"timeline": down.timeline})
+    note = await until_heard(client, script)
+    why = "the order is not awaiting review, it is ROLLBACK_STUCK"
+    assert (note.kind, note.name) == ("note", f"approve was ignored: {why}")
+    assert (note.at, note.detail) == (said.at, DECISION | {"through": "signal"})
+    [refusal] = {act.refusal for act in before.acts if act.act == "approve"}
+    assert refusal == why, "the order had said so"
+
+
+async def test_an_order_reads_the_same_after_a_reset(client: Client, script: Script) -> None:
+    """The memo, and what the history keeps of the run before, tell as much as before."""
+    await stuck_refund(script)
+    await settle(client, script)
+    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    before = await look(client, script)
+    await script.reset(at=CancelOrderCommand)
+    await refund(script)  # the round that was under way there
+    cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    after = await look(client, script)
+    other = {"timeline": (), "compensations": ()}
+    assert after.model_copy(update=other) == before.model_copy(update=other)
+    assert [(c.command, c.state, c.attempts) for c in after.compensations] == [
+        (c.command, c.state, c.attempts) for c in before.compensations
+    ]
+    settled = after.compensations[0].settled
+    assert settled is not None
+    assert settled.by == SETTLE["by"]
+    script.answer(yes(cancel), to=cancel)
+    await script.failed()
+
+
+async def settle(client: Client, script: Script) -> int | None:
+    """Settle the refund as the API does; return how many tries its round had by then."""
+    runs = Runs(client, asyncio.Event())
+    tries = await runs.tries_at(order_id_of(script.saga_id), SETTLE["step"])
+    body: dict[str, Any] = SETTLE | {"attempts": tries}
+    await script.handle.execute_update("request_settle_step", body)
+    return tries
+
+
+async def test_tries_stay_counted_when_they_are_given_up(client: Client, script: Script) -> None:
+    """The history forgets the tries of a round that a settlement ends; the settlement has them."""
+    await stuck_refund(script)
+    assert await settle(client, script) == 1
+    [back, _] = (await look(client, script)).compensations
+    assert (back.state, back.attempts) == ("SETTLED", 3)
+    cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.answer(yes(cancel), to=cancel)
+    await script.failed()
+    closed = await look(client, script)
+    assert [(c.state, c.attempts) for c in closed.compensations] == [("SETTLED", 3), ("DONE", 1)]
+    assert closed.acts == ()
+
+
+async def test_there_are_no_tries_where_nothing_is_stuck(client: Client, script: Script) -> None:
+    """An order that goes its way, and one that is not there."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    runs = Runs(client, asyncio.Event())
+    assert await runs.tries_at(order_id_of(script.saga_id), "RegisterOrder") is None
+    assert await runs.tries_at("nobody", "RegisterOrder") is None
+    await script.handle.signal("cancel", DECISION)
+    script.answer(yes(register))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
