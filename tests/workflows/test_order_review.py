@@ -181,6 +181,20 @@ async def test_a_verdict_after_the_review_ran_out_is_refused(script: Script) -> 
     assert (await script.failed()).details[0]["reason"] == "REVIEW_EXPIRED"
 
 
+async def test_an_order_that_had_completed_before_a_reset_is_not_reviewed_again(
+    script: Script,
+) -> None:
+    """It was let through once: nothing is sent again but what closes its record."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    known = OrderRegisteredEvent(
+        order_id=register.order_id, review_seconds=60, known=OrderStatus.CONFIRMED
+    )
+    script.answer(known)
+    await obey(script, ConfirmOrderCommand)
+    await script.completed()
+
+
 @pytest.mark.parametrize("story", [approved, rejected], ids=lambda story: story.__name__)
 async def test_an_evicted_review_goes_on_where_it_was(
     play: Callable[..., Script], story: Callable[[Script], Any]
