@@ -1,14 +1,11 @@
 """How the API tells a saga of an act that its run does not take by an update: what is heard, and what is said of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from itertools import count
-from typing import Any
 
 import pytest
-from temporalio import workflow
 from temporalio.client import Client
-from temporalio.common import RawValue
 from temporalio.worker import Worker
 
 from application.acts import ActSender
@@ -21,24 +18,14 @@ from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from temporal_saga.testing import Participants, Script
 from tests import temporal_server
 from tests.workflows import order_scripts
+from tests.workflows.defective_saga import DefectiveSaga
 from tests.workflows.operators import SETTLE
 from tests.workflows.orders import ORDER, take_back, yes
-from workflows.order import OrderSaga
 
 pytestmark = pytest.mark.long
 
 MOST_UPDATES = 3
 NUMBERS = count(1)
-
-
-@workflow.defn(dynamic=True)
-class Defect(OrderSaga):
-    """A release that does not get past its first task."""
-
-    @workflow.run
-    async def run(self, _arguments: Sequence[RawValue]) -> dict[str, Any]:
-        """Fail as no business ever does."""
-        raise KeyError("a defect")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +86,10 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
 async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
     """Asking again would not help: a corrected orchestrator does."""
     async with Worker(
-        sparing, task_queue="defect", workflows=[Defect], workflow_runner=order_scripts.RUNNER
+        sparing,
+        task_queue="defect",
+        workflows=[DefectiveSaga],
+        workflow_runner=order_scripts.RUNNER,
     ):
         handle = await sparing.start_workflow(
             stubs.WORKFLOW_TYPE, ORDER, id="order-wedged", task_queue="defect"
