@@ -88,7 +88,9 @@ class RetriableCall:
         """
         if self.state.over:
             return None
-        if not self.state.stuck:
+        if self.state.stuck:  # since an earlier run, and whoever watches this one has to hear of it
+            changed(self)
+        else:
             self._enter(Progress.RUNNING, changed)
         answer = None if self.state.settlement else await self._try(policy, changed)
         if self.progress is not Progress.DONE:
