@@ -16,6 +16,7 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import ProcessPaymentCommand
+from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import SCHEDULED, Script
