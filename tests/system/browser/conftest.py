@@ -28,14 +28,18 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def page(browser: Browser, stack: Stack) -> AsyncIterator[Page]:
-    """A page of its own, at which nothing goes wrong: no error, nothing that its policy forbids, and no dialogue of a script."""
+    """Open a page in a context of its own, and check that nothing goes wrong in it.
+
+    That is: no error, nothing that its content policy forbids, and no dialogue of a script.
+    """
     context = await browser.new_context(base_url=f"http://127.0.0.1:{stack.api_port}")
     context.set_default_timeout(PATIENCE_MS)
     opened = await context.new_page()
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.on("dialog", lambda dialog: wrong.append(f"a dialogue: {dialog.message}"))
-    # An answer that is an error, or none at all, is told by the browser as well; the tests look at what the page makes of it.
+    # The browser also reports an answer that is an error, and one that never comes. The tests look
+    # at what the page makes of it.
     opened.on(
         "console",
         lambda said: (

@@ -50,7 +50,10 @@ async def act(page: Page, title: str, **said: str) -> Locator:
 
 
 def stuck(stack: Stack, order_id: str) -> None:
-    """Place an order that is paid and then out of stock, while the payment service goes away, and wait until it is stuck."""
+    """Place an order that is paid and then out of stock, and wait until its refund is stuck.
+
+    The payment service goes away meanwhile.
+    """
     with stack.locked("stock"):
         stack.place(order(sku="scarce", quantity=2, order_id=order_id))
         until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")

@@ -58,7 +58,7 @@ def interrupt(stack: Stack, order_id: str) -> None:
 
 
 async def save(page: Page, name: str, last: Locator) -> None:
-    """Write the page down to its element `last` to docs/images, and print how large the picture is."""
+    """Save the page down to its element `last` under docs/images, and print the picture's size."""
     path = IMAGES / f"{name}.png"
     box = await last.bounding_box()
     assert box, f"{last} is not shown"

@@ -1,4 +1,4 @@
-"""The console's first page: what needs a person, how many orders are in each state, and the way from there and back."""
+"""The console's first page: what needs a person, orders by state, and links there and back."""
 
 import re
 from typing import Any
@@ -80,7 +80,7 @@ async def tells(page: Page, overview: Any, *, status: int = 200, after: str = "0
 async def test_trouble_is_one_click_away_and_back_keeps_the_filter(
     page: Page, stack: Stack
 ) -> None:
-    """Each figure leads to the orders that it counts; from an order both Back and the link lead to the list as it was."""
+    """Each figure leads to the orders it counts; Back and the link of an order restore the list."""
     stack.place(order(order_id="fine"), Prefer="wait=20")
     stack.place(order("poor", price=5_000, order_id="poor"), Prefer="wait=20")
     stack.place(order(price=100_000, order_id="large"))
@@ -136,7 +136,7 @@ async def test_trouble_is_one_click_away_and_back_keeps_the_filter(
 
 
 async def test_filters_of_state_and_reason_are_set_in_the_form_too(page: Page) -> None:
-    """With the keyboard alone; the reasons that there are can be chosen, and one of before stays chosen."""
+    """The keyboard is enough; every reason in use can be chosen, and an earlier choice stays."""
     await tells(page, TROUBLE)
     await page.goto("/?reason=REJECTED")
     await expect(page.get_by_label("Reason").locator("option")).to_have_count(5)
@@ -198,7 +198,7 @@ async def test_what_nobody_knows_is_no_zero(page: Page) -> None:
 
 
 async def test_the_figures_are_asked_for_rarely(page: Page) -> None:
-    """Not for each page that is turned, nor for each time that the list is, nor before a Retry-After."""
+    """Not for each page turned, nor for each reload of the list, nor before a Retry-After."""
     asked = await tells(page, TROUBLE)
     await page.goto("/")
     await expect(page.locator(".need")).to_contain_text("42 orders")
@@ -271,7 +271,7 @@ async def test_the_figures_fit_a_phone(page: Page, scheme: str) -> None:
 
 
 async def test_an_order_is_opened_however_its_id_was_copied(page: Page, stack: Stack) -> None:
-    """With blanks around it, as the id of its workflow, or by an address; Back leads to the list as it was."""
+    """With blanks around it, as the workflow's id, or by an address; Back restores the list."""
     stack.place(order(order_id="clf"), Prefer="wait=20")
     await page.goto("/?status=CONFIRMED")
     box = page.get_by_label("Go to the order with this id")
@@ -290,7 +290,10 @@ async def test_an_order_is_opened_however_its_id_was_copied(page: Page, stack: S
 
 
 async def test_an_id_is_found_in_what_came_along(page: Page) -> None:
-    """An address may be of this page, of the API or of the Web UI; what holds none is left as it is, and is told."""
+    """An address may be of this page, of the API or of the Web UI.
+
+    What holds no id is left as it is, and the page says so.
+    """
     meant = {
         "\tclf\n": "clf",
         "\u200bclf\ufeff": "clf",
@@ -316,7 +319,10 @@ async def test_an_id_is_found_in_what_came_along(page: Page) -> None:
 
 
 async def test_an_id_that_begins_like_a_workflows_is_an_id(page: Page, stack: Stack) -> None:
-    """What is on record under what was typed comes first; capitals stay capitals; what is nobody's is told as it was typed."""
+    """An order on record under the text as typed comes first; capitals stay capitals.
+
+    An id that no order has is shown as it was typed.
+    """
     stack.place(order(order_id="order-Clf"), Prefer="wait=20")
     stack.place(order(order_id="Clf"), Prefer="wait=20")
     await page.goto("/")

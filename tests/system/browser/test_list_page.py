@@ -15,7 +15,10 @@ ON_A_PAGE = 25
 
 @pytest.fixture(scope="module", autouse=True)
 def orders(stack: Stack) -> None:
-    """More completed orders than a page holds, newest first `c-29` … `c-0`; behind them a failed one, and one of the rich."""
+    """Record more completed orders than a page holds, newest first `c-29` … `c-0`.
+
+    Behind them come a failed order, and one of the customer rich.
+    """
     stack.seed({"other": 10**6}, {})
     stack.place(order(order_id="first"), Prefer="wait=20")
     stack.place(order("poor", price=5_000, order_id="failed"), Prefer="wait=20")
@@ -29,7 +32,7 @@ def ids(page: Page) -> Locator:
 
 
 async def test_orders_are_listed_newest_first_and_paged(page: Page) -> None:
-    """A page leads to the older one, and Back to the newer; each row tells the order in words and money."""
+    """A page leads to the older one, Back to the newer; rows show the order in words and money."""
     newest, older = (
         [f"c-{number}" for number in range(29, 4, -1)],
         [f"c-{number}" for number in range(4, -1, -1)],
@@ -113,7 +116,10 @@ async def test_a_filter_that_cannot_be_is_told(page: Page) -> None:
 
 
 async def test_what_needs_attention_is_found_and_marked(page: Page, stack: Stack) -> None:
-    """The filter shows it, the row is marked and leads to the order; it goes from the list when all is well again."""
+    """The filter shows it, and its row is marked and leads to the order.
+
+    It leaves the list when all is well again.
+    """
     await page.goto("/?needs_attention=true")
     await expect(page.locator(".nothing")).to_have_text("No order is like that.")
     stuck(stack, "stuck")

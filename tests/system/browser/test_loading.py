@@ -21,7 +21,7 @@ async def test_every_module_loads(page: Page) -> None:
 
 
 async def test_the_page_may_not_make_markup_of_text(browser: Browser, stack: Stack) -> None:
-    """Whatever a module did, the browser would not let it; nor would it load or ask anything of another server."""
+    """The browser forbids it to every module, and any load or request to another server too."""
     page = await browser.new_page(base_url=f"http://127.0.0.1:{stack.api_port}")
     await page.goto("/")
     with pytest.raises(Error, match="TrustedHTML"):
@@ -32,7 +32,7 @@ async def test_the_page_may_not_make_markup_of_text(browser: Browser, stack: Sta
 
 
 async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
-    """In every kind of currency, from nothing to the largest total, but for the commas between thousands."""
+    """In every kind of currency, from nothing to the largest total, except the commas."""
     await page.goto("/")
     currencies = sorted({*MINOR_DIGITS, *WITHOUT_MINOR_UNIT, "XYZ"})
     amounts = [
@@ -41,7 +41,8 @@ async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
         for minor in (0, 1, 99, 100, 1_530, 123_456_789, 2**53)
     ]
     shown = await page.evaluate(
-        "async all => { const m = await import('/console/money.js'); return all.map(a => m.money(...a)); }",
+        "async all => { const m = await import('/console/money.js');"
+        " return all.map(a => m.money(...a)); }",
         amounts,
     )
     assert [text.replace(",", "") for text in shown] == [
@@ -52,7 +53,7 @@ async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> None:
-    """Bytes come in pieces of any size, also in the middle of a letter or a line's end; U+2028 ends no line."""
+    """Pieces may have any size, and cut a letter or a line's end; U+2028 ends no line."""
     await page.goto("/")
     said = 'data: {"a": "ü € \u2028 \u2029: \x85"}'
     text = ending.join(
@@ -73,7 +74,8 @@ async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> No
     read = """async ([bytes, size]) => {
         const sse = await import('/console/sse.js');
         const cut = new ReadableStream({ start(to) {
-            for (let at = 0; at < bytes.length; at += size) to.enqueue(new Uint8Array(bytes.slice(at, at + size)));
+            for (let at = 0; at < bytes.length; at += size)
+                to.enqueue(new Uint8Array(bytes.slice(at, at + size)));
             to.close();
         } });
         const told = [];

@@ -28,7 +28,7 @@ OTTO = {"by": "otto", "reason": "paid back by hand", "evidence": "transfer 4711"
 
 
 async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
-    """The page follows it to its end by itself, and then tells the whole timeline, in money, steps and words."""
+    """The page follows it to its end, then shows the whole timeline: money, steps and words."""
     with stack.locked("payment"):
         stack.place(order(quantity=3, price=255, order_id="live"))
         until(lambda: stack.at_work("live", "ProcessPayment"), "the payment is under way")
@@ -49,7 +49,7 @@ async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
 
 
 async def test_a_failed_order_says_why(page: Page, stack: Stack) -> None:
-    """In one sentence, with reason and step; the refused step and what was taken back are marked."""
+    """In one sentence, with reason and step; the refused step and each compensation are marked."""
     stack.place(order(sku="scarce", quantity=9, order_id="short"), Prefer="wait=20")
     await is_open(page, "short", "FAILED")
     await expect(sentence(page)).to_have_text("scarce: 9 asked, 1 left")
@@ -78,7 +78,10 @@ async def test_the_record_is_drawn_when_temporal_has_forgotten(page: Page, stack
 async def test_a_stuck_refund_is_settled_and_the_page_names_who_did_it(
     page: Page, stack: Stack
 ) -> None:
-    """It is told what is stuck and what to look at; the form asks who, why and by what evidence, and remembers who."""
+    """The page says what is stuck and what to look at.
+
+    The form asks who, why and by what evidence, and remembers who.
+    """
     stuck(stack, "owed")
     await is_open(page, "owed", "ROLLBACK_STUCK")
     await expect(page.locator(".chips")).to_contain_text("Needs attention")
@@ -104,7 +107,10 @@ async def test_a_stuck_refund_is_settled_and_the_page_names_who_did_it(
 
 
 async def test_a_review_is_decided(page: Page, stack: Stack) -> None:
-    """One large order is approved and completes, another is rejected and says by whom; a small one offers neither."""
+    """One large order is approved and completes, another is rejected and says by whom.
+
+    A small one offers neither.
+    """
     for name in ("good", "bad"):
         stack.place(order(price=LARGE, order_id=name))
     await is_open(page, "good", "AWAITING_REVIEW")
@@ -118,7 +124,10 @@ async def test_a_review_is_decided(page: Page, stack: Stack) -> None:
 
 
 async def test_an_order_is_cancelled(page: Page, stack: Stack) -> None:
-    """The wish is taken at once, and repeating it is safe; the rollback is seen when the step under way has ended."""
+    """The request is accepted at once, and repeating it is safe.
+
+    The rollback is shown when the step under way has ended.
+    """
     with stack.locked("payment"):
         stack.place(order(order_id="unwanted"))
         until(lambda: stack.at_work("unwanted", "ProcessPayment"), "the payment is under way")
@@ -133,7 +142,10 @@ async def test_an_order_is_cancelled(page: Page, stack: Stack) -> None:
 async def test_an_act_that_comes_too_late_says_so_and_loses_nothing(
     page: Page, stack: Stack
 ) -> None:
-    """What was typed stays when the act is no longer offered, and when the API says no, in its words."""
+    """The typed text stays when the act is no longer offered, and when the API refuses it.
+
+    The refusal is shown in the API's words.
+    """
     with stack.locked("payment"):
         stack.place(order(order_id="gone"))
         until(lambda: stack.at_work("gone", "ProcessPayment"), "the payment is under way")
@@ -154,7 +166,10 @@ async def test_an_act_that_comes_too_late_says_so_and_loses_nothing(
 
 
 async def test_an_act_without_an_answer_is_sent_again(page: Page, stack: Stack) -> None:
-    """With the orchestrator away the form says when to repeat it, keeps what was typed, and repeating is one act."""
+    """With the orchestrator away the form says when to repeat it and keeps the typed text.
+
+    Repeating it is one act.
+    """
     stack.place(order(price=LARGE, order_id="slow"))
     await is_open(page, "slow", "AWAITING_REVIEW")
     stack.kill("orchestrator")
@@ -173,7 +188,10 @@ async def test_an_act_without_an_answer_is_sent_again(page: Page, stack: Stack) 
 async def test_an_act_that_was_turned_away_is_known_not_to_be_taken(
     page: Page, stack: Stack
 ) -> None:
-    """Too many requests: nothing came of it, and the form says so; the line that it was taken goes when another is begun."""
+    """After too many requests the form says that the act was not accepted.
+
+    The line that an act was accepted goes away when another is begun.
+    """
     stack.place(order(price=LARGE, order_id="busy"))
     await is_open(page, "busy", "AWAITING_REVIEW")
     await answers(
@@ -185,7 +203,8 @@ async def test_an_act_that_was_turned_away_is_known_not_to_be_taken(
     )
     form = await act(page, "Approve", by="ann", reason="a known customer")
     await expect(form.locator(".answer")).to_have_text(
-        "Too many requests: more than 1 per 1 second from you. It was not taken: send it again after 3 s."
+        "Too many requests: more than 1 per 1 second from you."
+        " It was not taken: send it again after 3 s."
     )
     await answers(page, "**/orders/busy/approve", stack.http.get("/orders/busy").json(), status=202)
     await form.locator("form button").click()
@@ -243,7 +262,10 @@ def offers(state: str, step: str, **settled: str) -> list[dict[str, Any]]:
 async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_it(
     page: Page, stack: Stack
 ) -> None:
-    """What becomes of the order is open until it is answered, or until a person says that no earlier run completed it."""
+    """The order's outcome is open until the service answers, or a person settles the question.
+
+    That person says that no earlier run completed it.
+    """
     await shows(
         page,
         stack,
@@ -286,7 +308,10 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
 async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
     page: Page, stack: Stack, name: str, command: str, card: str, shown: str
 ) -> None:
-    """Settled and stuck again, it names who settled it, and can be retried alone; heard of, it is settled."""
+    """Settled and stuck again, it names who settled it, and offers only a retry.
+
+    Once the record has heard of it, it is settled.
+    """
     compensations = [stuck_at(name, f"{command}Command", **OTTO)]
     acts = offers(shown, name, **OTTO)
     await shows(page, stack, state=shown, compensations=compensations, acts=acts)
@@ -300,7 +325,10 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
     await expect(page.locator(".not-possible li")).to_have_text(
         [
             f"Approve, Reject: the order is not awaiting review, it is {shown}.",
-            f"Settle {command} by hand: otto settled {name} already: what keeps failing is to put that on record.",
+            (
+                f"Settle {command} by hand: otto settled {name} already:"
+                " what keeps failing is to put that on record."
+            ),
             f"Cancel the order: too late to cancel: the order is {shown}.",
         ]
     )
@@ -346,7 +374,10 @@ async def test_what_people_write_stays_text(page: Page, stack: Stack) -> None:
 
 
 async def test_an_order_that_was_left_open_is_not_closed(page: Page, stack: Stack) -> None:
-    """It says since when nobody works on it and what can be done, offers no act that nobody would hear of."""
+    """It says since when nobody works on it and what can be done.
+
+    It offers no act that nobody would hear of.
+    """
     since = "2026-01-01T00:00:00Z"
     need = {
         "cause": "LEFT_OPEN",
@@ -414,7 +445,10 @@ async def test_a_failed_order_says_that_the_money_is_back(page: Page, stack: Sta
 
 
 async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None:
-    """It says that nobody works on it any more and what can be done; reset, it goes on, and the page with it."""
+    """It says that nobody works on it any more and what can be done.
+
+    After a reset the saga goes on, and the page with it.
+    """
     with stack.locked("payment"):
         stack.place(order(order_id="ended"))
         until(lambda: stack.at_work("ended", "ProcessPayment"), "the payment is under way")
@@ -466,7 +500,10 @@ async def test_what_the_customer_is_told_is_shown(page: Page, stack: Stack) -> N
 
 
 async def test_no_text_acts_on_what_stands_around_it(page: Page, stack: Stack) -> None:
-    """Old records may hold anything: what acts unseen is spelt out, and each text keeps its direction to itself."""
+    """Old records may hold anything: control and invisible characters are spelt out.
+
+    Each text keeps its direction to itself.
+    """
     backwards = "\u202eesrever\u2066\x1b[31m\u200b"
     spelt = r"\u202eesrever\u2066\x1b[31m\u200b"
     word = {"by": "\u200b", "reason": backwards, "evidence": "\u2060", "at": "2026-01-01T00:00:00Z"}
@@ -514,13 +551,17 @@ async def test_no_text_acts_on_what_stands_around_it(page: Page, stack: Stack) -
     )
     await expect(sentence(page)).to_have_text("👩‍💻 می‌خواهم")
     isolated = await page.evaluate(
-        "[...document.querySelectorAll('span, b, code, bdi, a')].map(e => getComputedStyle(e).unicodeBidi)"
+        "[...document.querySelectorAll('span, b, code, bdi, a')]"
+        ".map(e => getComputedStyle(e).unicodeBidi)"
     )
     assert set(isolated) == {"isolate"}
 
 
 async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> None:
-    """No text of an answer becomes markup, and no link leads elsewhere than to the web, should the API be deceived itself."""
+    """No text of an answer becomes markup, and every link leads to the web and nowhere else.
+
+    This holds even if the API itself is deceived.
+    """
     evil = "<img src=x onerror=alert(1)>\"'><svg onload=alert(2)>"
     view = stack.place(
         order(sku="scarce", quantity=9, order_id="deceived"), Prefer="wait=20"
@@ -568,7 +609,7 @@ async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> 
 async def test_a_stuck_confirm_is_settled_and_the_page_names_who_did_it(
     page: Page, stack: Stack
 ) -> None:
-    """After the pivot nothing is taken back: the step itself is stuck, and is settled like a compensation."""
+    """After the pivot nothing is taken back: the step is stuck, and settled like a compensation."""
     with stack.locked("stock"):
         stack.place(order(order_id="unconfirmed"))
         until(lambda: stack.at_work("unconfirmed", "DecreaseStock"), "the stock service is at work")

@@ -13,7 +13,10 @@ pytestmark = pytest.mark.long
 
 
 async def test_a_page_misses_nothing_while_the_api_is_away(page: Page, stack: Stack) -> None:
-    """It keeps what it shows, says as of when that is, and goes on by itself: no entry of the timeline is lost or twice."""
+    """It keeps what it shows, says as of when that is, and goes on by itself.
+
+    No entry of the timeline is lost or shown twice.
+    """
     with stack.locked("payment"):
         stack.place(order(sku="scarce", quantity=9, order_id="watched"))
         until(lambda: stack.at_work("watched", "ProcessPayment"), "the payment is under way")
@@ -65,7 +68,10 @@ async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) 
 
 
 async def test_temporal_away_is_told(page: Page, stack: Stack) -> None:
-    """An open order keeps what is shown of it, a list says what it cannot tell, and both recover by themselves."""
+    """An open order keeps what is shown of it, and a list says what it cannot tell.
+
+    Both recover by themselves.
+    """
     stack.place(order(price=100_000, order_id="reviewed"))
     await is_open(page, "reviewed", "AWAITING_REVIEW")
     stack.kill("temporal")
@@ -119,7 +125,7 @@ async def look(page: Page, *, away: bool) -> None:
 
 
 async def test_news_cut_no_pause_short(page: Page, stack: Stack) -> None:
-    """Who is told when to come again comes then, though it is looked at again and the stream tells more meanwhile."""
+    """A Retry-After is kept, although the page is shown again and the stream brings news."""
     asked: list[str] = []
     stack.place(order(price=100_000, order_id="paced"))
     await is_open(page, "paced", "AWAITING_REVIEW")
@@ -140,7 +146,10 @@ async def test_news_cut_no_pause_short(page: Page, stack: Stack) -> None:
 
 
 async def test_a_stream_comes_again_when_it_is_told_and_hides_no_defect(page: Page) -> None:
-    """A Retry-After is waited for, a stream that ends is taken up again, nothing is left listening, our own errors are told."""
+    """A Retry-After is waited for, and a stream that ends is opened again.
+
+    No listener is left over, and errors of our own code are shown.
+    """
     asked: list[float] = []
 
     async def answer(route: Route) -> None:

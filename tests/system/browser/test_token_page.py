@@ -46,7 +46,10 @@ async def give(page: Page, words: str) -> None:
 
 
 async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
-    """It is asked for, tried, and asked for again until it is believed; calls and streams carry it, and a reload keeps it."""
+    """The page asks for a token, tries it, and asks again until the API accepts it.
+
+    Calls and streams carry it, and a reload keeps it.
+    """
     system = bearer(*SCOPES)
     stack.http.post("/orders", json=order(price=100_000, order_id="large"), headers=system)
     shown = partial(stack.http.get, "/orders/large", headers=system)
@@ -111,7 +114,7 @@ async def test_a_token_that_does_not_read_is_told(page: Page) -> None:
     "words", ["eyJhbGciOi…", "“eyJ.e30.abc”", "eyJ.e30 abc", "Bearer  ", "tokén"]
 )
 async def test_what_can_be_no_token_is_refused_at_once(page: Page, words: str) -> None:
-    """It could not even be sent: the dialogue says so, keeps what was typed, and takes the right one."""
+    """It could not even be sent: the dialogue says so, keeps the text, and takes the right one."""
     await page.goto("/")
     dialog = page.get_by_role("dialog")
     await give(page, words)
@@ -130,7 +133,8 @@ async def test_a_token_is_kept_for_the_tab_alone(page: Page) -> None:
     await give(page, token(READ))
     await expect(notice(page)).to_be_hidden()
     kept = await page.evaluate(
-        "[localStorage.length, document.cookie, location.href.includes('eyJ'), sessionStorage.length]"
+        "[localStorage.length, document.cookie,"
+        " location.href.includes('eyJ'), sessionStorage.length]"
     )
     assert kept == [0, "", False, 1]
 

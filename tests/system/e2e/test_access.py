@@ -19,7 +19,10 @@ SAID = {"by": "somebody", "reason": "a test"}
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A system that asks callers who they are, with two customers; ann has an order that is completed."""
+    """Run a system that authenticates its callers, with two customers.
+
+    ann has an order that is completed.
+    """
     system = Stack(tmp_path_factory.mktemp("stack"))
     system.env |= AUTHENTICATION | {"API_TRUSTED_NETWORK": "1", "AUTH_CLOCK_SKEW_SECONDS": "0"}
     try:
@@ -51,7 +54,10 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("GET", "/stock/plenty", None, 200, 200),
     ("GET", "/customers/ann/wallet", None, 200, 404),
 ]
-"""Each call, what who may make it is answered, and what another customer is answered; it is too late for every act."""
+"""Each call, its status for callers who may make it, and its status for another customer.
+
+It is too late for every act.
+"""
 
 OPENED_BY = {
     **{path: {OPERATE} for _, path, *_ in CALLS},
@@ -82,7 +88,10 @@ def test_a_cell(
     scopes: tuple[str, ...],
     customer: str | None,
 ) -> None:
-    """Every call, with every set of scopes, for everybody, the owner and another customer, is answered as declared."""
+    """Every call, with every set of scopes and from every caller, is answered as declared.
+
+    The callers are one who acts for everybody, the owner and another customer.
+    """
     method, path, body, allowed, strangers = call
     opened_by = OPENED_BY[path] | ({WRITE} if path.endswith("/cancel") and customer else set())
     answer = ask(stack, method, path, body, **bearer(*scopes, customer=customer))
@@ -181,7 +190,10 @@ def test_anothers_wallet_and_a_missing_one_are_alike(stack: Stack) -> None:
 
 
 def test_a_taken_id_tells_nothing_else(stack: Stack) -> None:
-    """Who asks for an id that another customer's order has is told to choose another, as if it were an order of their own."""
+    """A caller who wants the id of another customer's order is told to choose another.
+
+    The words are those for an order of the caller's own.
+    """
     own = ask(
         stack, "POST", "/orders", ANNS | {"deadline_seconds": 5}, **bearer(WRITE, customer="ann")
     )
@@ -190,14 +202,14 @@ def test_a_taken_id_tells_nothing_else(stack: Stack) -> None:
     )
     assert (own.status_code, taken.status_code) == (422, 422)
     assert own.text == taken.text
-    assert (
-        taken.json()["detail"]
-        == "the order id anns belongs to another order; choose another order_id, or another Idempotency-Key"
+    assert taken.json()["detail"] == (
+        "the order id anns belongs to another order;"
+        " choose another order_id, or another Idempotency-Key"
     )
 
 
 def test_a_key_is_its_callers_own(stack: Stack) -> None:
-    """One Idempotency-Key of two subjects is two orders; of one subject, with whatever token, it is one."""
+    """One Idempotency-Key of two subjects is two orders; of one subject, one, with any token."""
     headers = [
         bearer(WRITE, sub=sub, customer=whose)
         for sub, whose in (("a", "ann"), ("b", "ann"), ("a", None))
@@ -249,14 +261,20 @@ def test_an_order_that_is_not_on_record_yet_is_its_customers(stack: Stack) -> No
 
 
 def test_a_run_under_anothers_order_id_is_not_theirs(stack: Stack) -> None:
-    """A saga that was started by hand for bob, under the id of ann's order, is nothing for ann to act on; each sees their own."""
+    """A customer cannot act on a saga started for another under their order's id.
+
+    The saga was started by hand for bob under the id of ann's order; each sees their own.
+    """
     ann, bob = (bearer(*SCOPES, customer=name) for name in ("ann", "bob"))
     ask(stack, "POST", "/orders", order("ann", order_id="shared"), **ann, Prefer="wait=20")
     stack.kill("payment")
     try:
         given = (
             "--input",
-            '{"customer_id": "bob", "currency": "GBP", "lines": [{"sku": "plenty", "quantity": 1, "unit_price_minor": 1}]}',
+            (
+                '{"customer_id": "bob", "currency": "GBP", '
+                '"lines": [{"sku": "plenty", "quantity": 1, "unit_price_minor": 1}]}'
+            ),
         )
         place = (
             "--type",
@@ -317,7 +335,7 @@ def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
 
 
 def test_a_customer_is_told_no_words_of_operators(stack: Stack) -> None:
-    """In the order, its list and its stream alike, which all tell the same; who runs the shop is told all."""
+    """The order, its list and its stream leave them out alike; who runs the shop sees all."""
     with stack.locked("payment"):
         ask(
             stack, "POST", "/orders", order("ann", order_id="stopped"), **bearer(WRITE)
@@ -373,7 +391,7 @@ def test_a_stream_ends_with_its_token(stack: Stack) -> None:
 
 
 def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
-    """Counts, reasons and what needs attention are of the caller's own orders; another's leave no trace in them."""
+    """Counts, reasons and attention are of the caller's own orders, with no trace of another's."""
     mine = order("bob", sku="nowhere", order_id="bobs-failed")
     stack.http.post("/orders", json=mine, headers=bearer(*SCOPES) | {"Prefer": "wait=20"})
 

@@ -1,4 +1,4 @@
-"""What people do to orders, over HTTP and by the command line, with real participants that are away."""
+"""Acts of people on orders, over HTTP and by command line, with real participants away."""
 
 import json
 from collections.abc import Iterator
@@ -51,7 +51,10 @@ def say(stack: Stack, path: str, told: dict[str, str]) -> tuple[int, dict[str, A
 
 
 def stuck(stack: Stack, order_id: str) -> dict[str, Any]:
-    """Place an order that is paid and then out of stock, while the payment service goes away; return it stuck."""
+    """Place an order that is paid and then out of stock, and return it with its refund stuck.
+
+    The payment service goes away meanwhile.
+    """
     with stack.locked("stock"):
         stack.place(order(sku="scarce", quantity=2, order_id=order_id))
         until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
@@ -152,7 +155,10 @@ def test_a_small_order_awaits_no_review(stack: Stack) -> None:
 
 
 def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) -> None:
-    """The participant is down and makes no attempts; when it is back an operator need not wait for the next one."""
+    """A participant that is down makes no attempts.
+
+    When it is back, an operator need not wait for the next one.
+    """
     shown = stuck(stack, "stuck")
     assert shown["needs_attention"] is True
     assert [(c["step"], c["state"]) for c in shown["compensations"]] == [
@@ -172,7 +178,7 @@ def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) ->
 
 @pytest.mark.long
 def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack) -> None:
-    """Also when Temporal has forgotten the run; the service that comes back later refunds nothing on top."""
+    """Also when Temporal has forgotten the run; the returning service makes no second refund."""
     stuck(stack, "settled")
     assert say(stack, "/orders/settled/steps/ProcessPayment/settle", ANN)[0] == 422
     before = stack.http.get("/orders/settled").json()
@@ -196,7 +202,10 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
 def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_did_it(
     stack: Stack,
 ) -> None:
-    """The word is heard while the service is away, and written down when it is back: for lists, the audit and after retention."""
+    """The act is accepted while the service is away, and recorded when it is back.
+
+    Lists, the audit and the order after retention then show it.
+    """
     with stack.locked("stock"):
         stack.place(order(order_id="confirmed"))
         until(lambda: stack.at_work("confirmed", "DecreaseStock"), "the stock service is at work")

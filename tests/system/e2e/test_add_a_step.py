@@ -215,7 +215,7 @@ def test_a_shipment_of_unknown_outcome_is_cancelled_first(up: Up) -> None:
 
 
 def test_the_audit_looks_at_the_new_participant_as_well(up: Up) -> None:
-    """After all that, every invariant holds, its own included; nothing else of the old ones is lost."""
+    """After all that every invariant holds, the new one included, and no old one is lost."""
     done = subprocess.run(
         [sys.executable, "-m", "operations.audit"],
         cwd=up.root,

@@ -64,7 +64,10 @@ def history(stack: Stack, workflow_id: str) -> list[dict[str, Any]]:
 
 
 def test_an_order_is_started_by_hand(stack: Stack) -> None:
-    """The body of an order starts a saga from the command line, which can be listed, queried and read over HTTP."""
+    """The body of an order starts a saga from the command line.
+
+    The saga can be listed, queried and read over HTTP.
+    """
     start(stack, "order-by-hand", json.dumps(order(quantity=2)))
     assert outcome(stack, "order-by-hand")["result"] == {
         "order_id": "by-hand",
@@ -86,10 +89,13 @@ def test_an_order_is_started_by_hand(stack: Stack) -> None:
 
 
 def test_a_failed_order_is_found_by_its_state_and_reason(stack: Stack) -> None:
-    """What failed is red in Temporal, with the reason in its failure and among its search attributes."""
+    """A failed order is Failed in Temporal; its failure and search attributes hold the reason."""
     start(stack, "order-short", json.dumps(order(sku="scarce", quantity=9)))
     assert failure(stack, "order-short") == "OUT_OF_STOCK: scarce: 9 asked, 1 left"
-    query = 'SagaState="FAILED" AND FailureReason="OUT_OF_STOCK" AND OrderTotalMinor=900 AND NeedsAttention=false'
+    query = (
+        'SagaState="FAILED" AND FailureReason="OUT_OF_STOCK"'
+        " AND OrderTotalMinor=900 AND NeedsAttention=false"
+    )
     until(lambda: "order-short" in listed(stack, query), "it is listed")
     told = [
         event["userMetadata"]["summary"]["data"]
@@ -170,7 +176,7 @@ def test_a_start_that_names_no_order_closes_too(
 
 
 def test_signals_of_every_kind_leave_a_saga_well(stack: Stack) -> None:
-    """Malformed and unknown signals are ignored; a proper cancel is heeded; handlers are described."""
+    """Malformed and unknown signals are ignored; a valid cancel acts; handlers are described."""
     stack.processes["payment"].send_signal(signal.SIGSTOP)
     start(stack, "order-pestered", json.dumps(order()))
     wish = json.dumps({"by": "ann", "reason": "no longer needed"})
@@ -228,7 +234,10 @@ def handlers(metadata: Any) -> list[dict[str, Any]]:
 
 
 def test_updates_are_refused_when_malformed_or_late(stack: Stack) -> None:
-    """An update says at once what is wrong with it, and that it is too late once the order is closed or completed."""
+    """An update is refused at once, with what is wrong with it.
+
+    It is too late once the order is closed or completed.
+    """
     stack.processes["payment"].send_signal(signal.SIGSTOP)
     start(stack, "order-updated", json.dumps(order()))
 
@@ -254,7 +263,10 @@ def test_updates_are_refused_when_malformed_or_late(stack: Stack) -> None:
 
 
 def test_temporals_own_cancel_is_heeded(stack: Stack) -> None:
-    """`temporal workflow cancel` rolls back like ours, and the run is Failed with the reason, not lost half-way."""
+    """`temporal workflow cancel` rolls back like ours; the run is Failed with the reason.
+
+    It is not lost half-way.
+    """
     stack.processes["payment"].send_signal(signal.SIGSTOP)
     start(stack, "order-cancelled", json.dumps(order()))
     until(lambda: len(history(stack, "order-cancelled")) > 10, "the payment is commanded")
@@ -269,7 +281,7 @@ def test_temporals_own_cancel_is_heeded(stack: Stack) -> None:
 
 
 def test_a_reset_neither_charges_nor_refunds_again(stack: Stack) -> None:
-    """A saga reset to its first task ends as it did before, and moves no money: its keys are not those of a run."""
+    """A saga reset to its first task ends as before and moves no money: keys are not per run."""
     start(stack, "order-right", json.dumps(order()))
     start(stack, "order-wrong", json.dumps(order(sku="scarce", quantity=3)))
     assert outcome(stack, "order-right")["status"] == "COMPLETED"
@@ -326,7 +338,7 @@ def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: St
 
 
 def test_a_reset_at_the_end_replays_and_fails_as_before(stack: Stack) -> None:
-    """A failed saga that is reset at its last task closes again in the same words, and wedges nothing."""
+    """A failed saga reset at its last task closes again in the same words; nothing wedges."""
     start(stack, "order-last", json.dumps(order(sku="scarce", quantity=4)))
     assert failure(stack, "order-last").startswith("OUT_OF_STOCK: ")
     stack.temporal(
@@ -343,7 +355,7 @@ def test_a_reset_at_the_end_replays_and_fails_as_before(stack: Stack) -> None:
 
 
 def test_a_reset_intruder_leaves_the_owner_of_the_id_alone(stack: Stack) -> None:
-    """A saga that was refused an id that is taken refunds nothing of the owner's, also when it is reset."""
+    """A saga refused for an id that is taken refunds nothing of the owner's, reset or not."""
     start(stack, "order-owned", json.dumps(order()))
     assert outcome(stack, "order-owned")["status"] == "COMPLETED"
     money = stack.http.get("/customers/rich/wallet").json()

@@ -1,4 +1,4 @@
-"""The page on deploying is run from top to bottom, on a PostgreSQL server and a Temporal server of its own."""
+"""The page on deploying, run from top to bottom on its own PostgreSQL and Temporal servers."""
 
 import re
 import subprocess
@@ -38,7 +38,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def temporal_runs(stack: Stack) -> None:
-    """The server of `make up`, which has our search attributes already: the script changes nothing of it."""
+    """Use the server of `make up`, whose search attributes the script leaves as they are."""
     stack.start_temporal()
     until(
         lambda: "SERVING" in stack.temporal("operator", "cluster", "health", check=False),
@@ -73,7 +73,7 @@ STAGES = {"Temporal runs": temporal_runs, "everything runs": everything_runs}
 
 
 def run(stack: Stack, script: str) -> tuple[int, str]:
-    """Run a block as a person would type it into one shell; return its exit code and what it prints."""
+    """Run a block as a person would type it into one shell; return its exit code and output."""
     kept = stack.data_dir / "environment"
     done = subprocess.run(
         ["sh", "-e", "-c", f"{script}\nenv -0 > {kept}"],

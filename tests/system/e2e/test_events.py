@@ -1,4 +1,4 @@
-"""The timeline as it is written, over HTTP: told live as it is told afterwards, and taken up where it broke off."""
+"""The timeline over HTTP as it is written: live as afterwards, and resumed after a break."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ COMPLETED = {"state": "COMPLETED", "status": "CONFIRMED", "reason": None, "custo
 
 
 def stream(stack: Stack, order_id: str, last: str | None = None) -> Iterator[Told]:
-    """Yield what a stream tells: the entry's id, the event's name and its data; until the server ends it."""
+    """Yield each entry's id, event name and data from a stream, until the server ends it."""
     headers = [(b"Last-Event-ID", last.encode())] if last else []
     with stack.http.stream("GET", f"/orders/{order_id}/events", headers=headers) as answer:
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (
@@ -36,7 +36,7 @@ def stream(stack: Stack, order_id: str, last: str | None = None) -> Iterator[Tol
 
 
 def test_a_stream_tells_live_what_the_order_tells_afterwards(stack: Stack) -> None:
-    """From the first entry to the last, word for word, although it was read while the saga ran; then it ends."""
+    """First entry to last, word for word, although the saga was running; then the stream ends."""
     with stack.locked("payment"):
         stack.place(order(order_id="live"))
         until(lambda: stack.at_work("live", "ProcessPayment"), "the payment is under way")
@@ -51,7 +51,10 @@ def test_a_stream_tells_live_what_the_order_tells_afterwards(stack: Stack) -> No
 
 
 def test_a_stream_goes_on_behind_the_last_entry_seen(stack: Stack) -> None:
-    """Whoever comes back says what he saw last, and hears the rest, nothing twice; rubbish begins at the beginning."""
+    """A client that returns sends its last id, and hears the rest, nothing twice.
+
+    Rubbish as an id starts at the beginning.
+    """
     stack.place(order(sku="scarce", quantity=9, order_id="resumed"), Prefer="wait=20")
     whole = list(stream(stack, "resumed"))
     assert [entry["name"] for _, kind, entry in whole if kind == "state"] == [
@@ -76,7 +79,10 @@ def test_a_stream_goes_on_behind_the_last_entry_seen(stack: Stack) -> None:
 
 
 def test_whoever_has_heard_the_end_is_told_that_there_is_no_more(stack: Stack) -> None:
-    """The last event says why the order failed; who comes back behind it gets 204, at which an EventSource stops."""
+    """The last event says why the order failed.
+
+    A client that returns after it gets 204, which makes an EventSource stop.
+    """
     stack.place(order(sku="scarce", quantity=9, order_id="ended"), Prefer="wait=20")
     failure = stack.closed("ended")["failure"]
     last, name, ending = list(stream(stack, "ended"))[-1]
@@ -90,7 +96,7 @@ def test_whoever_has_heard_the_end_is_told_that_there_is_no_more(stack: Stack) -
 
 
 def test_a_stream_survives_temporal(stack: Stack) -> None:
-    """While Temporal is down the stream stays open, and when it is back it goes on, nothing lost and nothing twice."""
+    """While Temporal is down the stream stays open; then it goes on, nothing lost or twice."""
     with stack.locked("stock"):
         stack.place(order(order_id="survivor"))
         until(lambda: stack.at_work("survivor", "DecreaseStock"), "the stock service is at work")
@@ -131,7 +137,7 @@ def test_a_stream_of_no_order_is_a_problem(stack: Stack, path: str, status: int)
 
 
 def test_a_stopping_api_ends_its_streams(stack: Stack) -> None:
-    """Whoever listens is let go, so that the API stops at once; the stream can be taken up at the next one."""
+    """Streams are ended, so that the API stops at once; the next API can resume them."""
     with stack.locked("payment"):
         stack.place(order(order_id="cut"))
         until(lambda: stack.at_work("cut", "ProcessPayment"), "the payment is under way")
@@ -155,7 +161,10 @@ def test_the_order_links_to_its_stream(stack: Stack) -> None:
 
 
 async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
-    """An open order that nobody follows any more is asked for no more: Temporal lets only so many answers be waited for."""
+    """An open order that nobody follows any more is asked for no more.
+
+    Temporal limits how many answers may be waited for.
+    """
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"])
     runs = Runs(client, asyncio.Event())
     with stack.locked("payment"):
@@ -175,7 +184,10 @@ async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
 
 
 def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
-    """The new run's entries have the numbers of those they replace, and are told all the same: the last one's story, in full."""
+    """The new run's entries have the numbers of those they replace, and are sent all the same.
+
+    They are the whole story of the last run.
+    """
     with stack.locked("payment"):
         stack.place(order(order_id="begun-anew"))
         until(lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way")

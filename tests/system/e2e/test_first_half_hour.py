@@ -1,4 +1,4 @@
-"""The first half hour as README tells it: from `make up` to a completed order of a shop of one's own."""
+"""README's first half hour: from `make up` to a completed order of one's own shop."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def say(up: Up, command: str) -> str:
 def place(
     up: Up, customer: str, sku: str, quantity: int, price: int, order_id: str
 ) -> dict[str, Any]:
-    """Place an order of 1,000.00 or more, see it wait for a person, approve it, and return its end."""
+    """Place an order of 1,000.00 or more, wait for its review, approve it, and return its end."""
     line = {"sku": sku, "quantity": quantity, "unit_price_minor": price}
     body = {"order_id": order_id, "customer_id": customer, "currency": "GBP", "lines": [line]}
     path = f"{up.url}/orders/{order_id}"
@@ -59,7 +59,7 @@ def place(
 
 @pytest.mark.timeout(2 * UP_SECONDS)
 def test_an_empty_shop_is_filled_and_sells(up: Up, tmp_path: Path) -> None:
-    """What README has a person type is typed as it stands: both orders complete, and the books balance."""
+    """README's commands are typed as they stand: both orders complete, and the books balance."""
     settings = dict(word.split("=") for word in START.partition(" make up")[0].split())
     assert settings == {"SHOP": "none", "REVIEW_THRESHOLD_MINOR": "100000"}
     up.start(*MAKE, **settings)
@@ -73,9 +73,8 @@ def test_an_empty_shop_is_filled_and_sells(up: Up, tmp_path: Path) -> None:
     for name in ("products.csv", "customers.csv"):
         typed = typed.replace(name, str(tmp_path / name))
     shop, answers = say(up, typed).split("\n\n", 1)
-    assert (
-        shop
-        == "products: 2 added, 0 changed, 0 left as they are\ncustomers: 1 added, 0 left as they are"
+    assert shop == (
+        "products: 2 added, 0 changed, 0 left as they are\ncustomers: 1 added, 0 left as they are"
     )
     lamps, lamp, ann, placed, approved, desks, delivery, deposit = map(
         json.loads, filter(None, answers.splitlines())
@@ -95,7 +94,7 @@ def test_an_empty_shop_is_filled_and_sells(up: Up, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(2 * UP_SECONDS)
 def test_a_large_order_of_the_sample_shop_is_approved_and_completes(up: Up) -> None:
-    """With the threshold of README, its customer gets the money first, and the order then ends COMPLETED."""
+    """With README's threshold, the customer gets the money first; the order ends COMPLETED."""
     up.start(*MAKE, REVIEW_THRESHOLD_MINOR="100000")
     up.until_up()
     said = {"amount_minor": 200_000, "currency": "GBP", "reason": "bank transfer"}

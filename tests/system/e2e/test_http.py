@@ -21,7 +21,7 @@ def timeline(view: dict[str, Any]) -> list[str]:
 
 
 def test_an_order_is_accepted_and_completes(stack: Stack) -> None:
-    """An order is answered at once with where to find it, and ends paid, taken from stock and confirmed."""
+    """An order gets its location at once, and ends paid, taken from stock and confirmed."""
     money, pieces = balance(stack), available(stack)
     answer = stack.place(order(quantity=3, price=250))
     assert answer.status_code == 202
@@ -94,7 +94,7 @@ def test_waiting_gives_the_closed_order(stack: Stack) -> None:
 
 
 def test_the_same_order_id_is_the_same_order(stack: Stack) -> None:
-    """Placed again, an order is found and not charged again; another content under its id is refused."""
+    """Placed again, an order is found, not charged; other content under its id is refused."""
     first = stack.place(order(order_id="twice"), Prefer="wait=20")
     money = balance(stack)
     again = stack.place(order(order_id="twice"))

@@ -1,4 +1,7 @@
-"""One identity is one order: for a hundred clients at once, and whatever Temporal or the order service has forgotten."""
+"""One identity is one order.
+
+This holds for a hundred clients at once, and whatever Temporal or the order service has forgotten.
+"""
 
 import asyncio
 import json
@@ -95,7 +98,7 @@ def memo(stack: Stack, order_id: str) -> dict[str, Any]:
 
 
 def told(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows, as tries and when money went back, and lists do not show."""
+    """Leave out what only Temporal knows and lists do not show: tries, and times of refunds."""
     return {
         key: value
         for key, value in view.items()
@@ -124,7 +127,10 @@ def delete_run(stack: Stack, order_id: str) -> None:
 
 
 def test_one_key_from_a_hundred_clients_is_one_order(stack: Stack) -> None:
-    """The same body under one key, a hundred times at once, is one run and one charge, and all are told the same order."""
+    """One body under one key, a hundred times at once, is one run and one charge.
+
+    Every client is told the same order.
+    """
     money = balance(stack)
     answers = at_once(stack, [order()] * CLIENTS, Idempotency_Key="hundred")
     assert Counter(answer.status_code in (200, 202) for answer in answers) == {True: CLIENTS}
@@ -137,7 +143,10 @@ def test_one_key_from_a_hundred_clients_is_one_order(stack: Stack) -> None:
 
 @pytest.mark.parametrize("identity", ["key", "order_id"])
 def test_of_many_bodies_under_one_identity_one_wins(stack: Stack, identity: str) -> None:
-    """Fifty different bodies, each from two clients at once: both clients of one body get the order, all others 422."""
+    """Of fifty bodies, each from two clients at once, one is the order.
+
+    Both its clients get the order, all others 422.
+    """
     money = balance(stack)
     named = {"order_id": "contended"} if identity == "order_id" else {}
     bodies = [order(quantity=1 + number // 2) | named for number in range(CLIENTS)]
@@ -171,7 +180,10 @@ def test_orders_without_an_identity_are_different_orders(stack: Stack) -> None:
 
 
 def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
-    """A key that comes with another order_id than its first is refused; with that one, or none, it is its order."""
+    """A key with another order_id than its first is refused; with that one, or none, accepted.
+
+    The answer is then the key's order.
+    """
     body = order(quantity=2)
     assert (
         stack.place(body | {"order_id": "n-1"}, Idempotency_Key="three").json()["order_id"] == "n-1"
@@ -196,7 +208,10 @@ def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
 
 
 def test_of_many_ids_under_one_key_one_wins(stack: Stack) -> None:
-    """A hundred clients at once, each with an id of its own and one with none, under one key: one order, one charge."""
+    """A hundred clients at once under one key are one order and one charge.
+
+    Each has an id of its own, and one has none.
+    """
     money = balance(stack)
     bodies = [order(order_id=f"rival-{number}") for number in range(CLIENTS - 1)] + [order()]
     answers = at_once(stack, bodies, Idempotency_Key="rivals")
@@ -208,7 +223,7 @@ def test_of_many_ids_under_one_key_one_wins(stack: Stack) -> None:
 
 
 def test_a_key_whose_order_was_never_started_starts_it(stack: Stack, orders: OrderService) -> None:
-    """An API that dies between taking down a key and starting the saga leaves nothing that its caller cannot repeat."""
+    """If the API dies between recording a key and starting the saga, the caller can repeat."""
     assert orders.claim(digest(["order", "", "died"]), "was-claimed") == "was-claimed"
     assert stack.place(order(order_id="another-id"), Idempotency_Key="died").status_code == 422
     placed = stack.place(order(), Idempotency_Key="died", Prefer="wait=20")
@@ -217,7 +232,10 @@ def test_a_key_whose_order_was_never_started_starts_it(stack: Stack, orders: Ord
 
 @pytest.mark.long
 def test_a_key_that_cannot_be_taken_down_places_nothing(stack: Stack) -> None:
-    """While the order service's database takes nothing, an order with a key is 503, and repeating it is one order."""
+    """While the order service's database takes no writes, an order with a key is 503.
+
+    Repeating it is one order.
+    """
     with stack.locked("order"):
         away = stack.place(order(order_id="waits"), Idempotency_Key="waits")
         assert (away.status_code, away.headers["Retry-After"]) == (503, "2")
@@ -229,7 +247,10 @@ def test_a_key_that_cannot_be_taken_down_places_nothing(stack: Stack) -> None:
 
 
 def test_an_open_order_is_recognised(stack: Stack, orders: OrderService) -> None:
-    """While an order is open, placing it again gives it with 202, also after waiting, and another body is refused."""
+    """Placing an open order again returns it with 202, also after waiting.
+
+    Another body is refused.
+    """
     stack.processes["payment"].send_signal(signal.SIGSTOP)
     try:
         first = stack.place(order(order_id="open"), Prefer="wait=1")
@@ -249,7 +270,7 @@ def test_an_open_order_is_recognised(stack: Stack, orders: OrderService) -> None
 
 
 def test_an_order_started_by_hand_is_recognised(stack: Stack) -> None:
-    """A saga that somebody started without the API is the order of its id, and of that body alone."""
+    """A saga started without the API is the order of its id, and of that body alone."""
     asked = order(quantity=7)
     place = ("--type", "OrderSaga", "--task-queue", "order-saga", "--workflow-id", "order-by-hand")
     stack.temporal("workflow", "start", *place, "--input", json.dumps(asked))
@@ -279,7 +300,10 @@ def test_fingerprint_and_key_are_kept_in_memo_and_record(
 def test_a_closed_run_without_a_record_is_found_and_not_started_again(
     stack: Stack, orders: OrderService
 ) -> None:
-    """When the order service has lost an order, its closed run still guards its identity, and answers for it."""
+    """When the order service has lost an order, its closed run still guards its identity.
+
+    The run also answers for the order.
+    """
     asked = order(order_id="lost", quantity=3)
     before = stack.place(asked, Prefer="wait=20").json()
     money = balance(stack)
@@ -298,7 +322,10 @@ def test_a_closed_run_without_a_record_is_found_and_not_started_again(
 
 
 def test_a_run_that_is_gone_leaves_the_record_to_answer(stack: Stack) -> None:
-    """Deleted from Temporal, a closed order is shown, listed, recognised by id and by key, and not cancelled."""
+    """A closed order deleted from Temporal is shown, listed and recognised by id and by key.
+
+    It cannot be cancelled.
+    """
     placed = {
         "gone": (order(order_id="gone", quantity=4), {}),
         "by key": (order(quantity=5), {"Idempotency_Key": "gone"}),
@@ -336,7 +363,7 @@ def test_a_run_that_is_gone_leaves_the_record_to_answer(stack: Stack) -> None:
 
 
 def test_when_run_and_record_are_gone_nothing_is_charged_twice(stack: Stack) -> None:
-    """An order that nobody remembers is started anew, and the participants' fences recognise its commands."""
+    """An order without run or record starts anew; the participants' fences know its commands."""
     asked = order(order_id="forgotten", quantity=6)
     stack.place(asked, Prefer="wait=20")
     money = balance(stack)
@@ -366,7 +393,10 @@ class Forgets(Interceptor):
 async def test_a_run_that_goes_while_it_is_looked_at_is_no_other_order(
     stack: Stack, tmp_path: Path
 ) -> None:
-    """Somebody who repeats an order in the instant of its deletion is told to ask again, and not that it is another order."""
+    """A caller who repeats an order in the instant of its deletion is told to ask again.
+
+    The answer is not that it is another order.
+    """
     asked = order(order_id="going")
     stack.place(asked, Prefer="wait=20")
     client = await Client.connect(

@@ -1,4 +1,4 @@
-"""What the API does not put up with: bodies too large, too slow or no JSON, and too many requests."""
+"""What the API refuses: bodies too large, too slow or no JSON, and too many requests."""
 
 import json
 import socket
@@ -198,13 +198,16 @@ def test_json_of_any_other_kind_is_refused(alone: Stack, path: str, body: bytes)
     "kind", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml", "json"]
 )
 def test_a_body_of_another_kind_is_refused(alone: Stack, kind: str) -> None:
-    """What says that it is no JSON is answered 415: so no other site's form can post an order from somebody's browser."""
+    """A body declared as anything but JSON gets 415.
+
+    So no form of another site can post an order from somebody's browser.
+    """
     answer = alone.http.post("/orders", content=json.dumps(order()), headers={"Content-Type": kind})
     assert told(answer) == (415, "not-json")
 
 
 def test_so_many_requests_a_time(tmp_path: Path) -> None:
-    """Beyond the rate a caller is told when to come again; another caller, and health, are not concerned."""
+    """Beyond the rate a caller is told when to retry; other callers and health are unaffected."""
     stack = api(tmp_path, API_RATE_LIMIT="5/hour", **AUTHENTICATION)
     try:
         ann, bob = bearer(sub="ann"), bearer(sub="bob")
@@ -221,7 +224,10 @@ def test_so_many_requests_a_time(tmp_path: Path) -> None:
 
 
 def test_so_many_requests_at_one_time(tmp_path: Path) -> None:
-    """With all places taken one more is told to come again, health is answered, and a place that is left is free."""
+    """With all places in use one more caller is told to retry, and health is answered.
+
+    A place that is left is free.
+    """
     stack = api(tmp_path, API_IN_FLIGHT_LIMIT="3")
     try:
         with ExitStack() as waiting:

@@ -1,4 +1,7 @@
-"""Lists of orders over HTTP: real API, server and database; no worker runs, so that every order stays where a test puts it."""
+"""Lists of orders over HTTP: real API, server and database.
+
+No worker runs, so that every order stays where a test puts it.
+"""
 
 import asyncio
 import json
@@ -28,7 +31,10 @@ from tests.commands import ORDER, START, cancel, confirm, register
 from tests.stack import Stack, until
 
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
-"""When orders on record were placed: most have no saga here, and an older one of those was left open."""
+"""When orders on record were placed: most have no saga here.
+
+An older one of those was left open.
+"""
 
 LEFT_OUT = ("timeline", "lines", "refund", "acts")
 """What a list leaves out of an order."""
@@ -125,7 +131,7 @@ def states(stack: Stack, customer: str, **asked: Any) -> dict[str, tuple[str, st
 
 
 def test_pages_are_followed_to_the_end(stack: Stack, orders: OrderService, customer: str) -> None:
-    """`next` leads through all orders, newest first, under the same filters, whatever is placed meanwhile."""
+    """`next` leads through all orders, newest first, with the same filters, despite new orders."""
     record(orders, customer, "p-1", "p-2", "p-3", "p-4", "p-5")
     record(orders, customer, "p-0", seconds=1)
     first = page(stack, customer_id=customer, limit=2, status="PENDING")
@@ -150,7 +156,7 @@ def test_pages_are_followed_to_the_end(stack: Stack, orders: OrderService, custo
 
 
 def test_a_page_is_as_long_as_asked_for(stack: Stack, orders: OrderService, customer: str) -> None:
-    """Twenty orders are a page when nothing is said, and a hundred at most; a page that is just full may be the last."""
+    """A page has twenty orders by default and a hundred at most; a full page may be the last."""
     record(orders, customer, *(f"l-{number:03}" for number in range(101)))
     assert len(ids(page(stack, customer_id=customer))) == 20
     assert [len(ids(page(stack, customer_id=customer, limit=limit))) for limit in (1, 100)] == [
@@ -167,7 +173,10 @@ def test_a_page_is_as_long_as_asked_for(stack: Stack, orders: OrderService, cust
 def test_a_listed_order_is_the_order_without_its_lines_and_timeline(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
-    """What a list shows of a closed order is what is shown under its id, failure and links included; lines are counted."""
+    """A list shows a closed order as its own page does, with failure and links.
+
+    Its lines are counted.
+    """
     record(orders, customer, "whole")
     orders.cancel(cancel("whole", ORDER.model_copy(update={"customer_id": customer})))
     [listed] = page(stack, customer_id=customer)["orders"]
@@ -194,7 +203,10 @@ def test_an_order_of_nobody_is_listed(stack: Stack, orders: OrderService) -> Non
 def test_open_orders_show_their_sagas_state(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
-    """An open order is where visibility saw its saga last, a closed one where its record says, and one without a run PENDING."""
+    """An open order has the state that visibility saw last, a closed one that of its record.
+
+    One without a run is PENDING.
+    """
     record(orders, customer, "s-new", "s-paid", "s-stuck", "s-done", "s-failed")
     run(stack, "s-paid", "PAYMENT_COMPLETED")
     run(stack, "s-stuck", "ROLLBACK_STUCK", attention=True)
@@ -250,7 +262,7 @@ def test_the_last_run_tells(stack: Stack, orders: OrderService, customer: str) -
 def test_what_needs_attention_is_found_page_by_page(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
-    """The few among many are found in order and whole, also the ones that the order service has never heard of."""
+    """The few among many are found in order and whole, also those that are not on record."""
     for number in range(0, 30, 5):
         record(orders, customer, *(f"a-{number + n:02}" for n in range(5)), seconds=number)
     stuck = ["a-27", "a-21", "a-20", "a-13", "a-02"]
@@ -280,7 +292,7 @@ def test_what_needs_attention_is_found_page_by_page(
 
 
 def test_runs_that_are_no_orders_are_left_out(stack: Stack) -> None:
-    """A run whose id names no order, or names more than that, is not an order that needs attention."""
+    """A run whose id is no order's, or holds more than one, is no order needing attention."""
     for workflow_id in ('" OR "1"="1', "é", "a b", "x" * 65):
         run(stack, workflow_id, "ROLLBACK_STUCK", attention=True)
     run(stack, "after-all", "ROLLBACK_STUCK", attention=True, customer="after-all")
@@ -348,7 +360,7 @@ RUBBISH = [
 
 @pytest.mark.parametrize(("name", "value"), RUBBISH, ids=lambda text: ascii(text)[:30])
 def test_rubbish_is_refused_by_name(stack: Stack, name: str, value: str) -> None:
-    """A parameter that is out of its limits, or that does not exist, is named in a problem document."""
+    """A parameter that is out of limits, or unknown, is named in a problem document."""
     answer = stack.http.get("/orders", params={name: value})
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     [error] = answer.json()["errors"]
@@ -383,7 +395,7 @@ def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
 def test_a_list_is_narrowed_by_state_and_reason(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
-    """By the state that is shown, of open orders and closed ones, and by why they failed; `next` keeps both."""
+    """By the state shown, open or closed, and by why they failed; `next` keeps both."""
     record(orders, customer, "n-1", "n-2", "n-3", "n-4", "n-5", "n-6")
     for order_id in ("n-1", "n-2", "n-3"):
         run(stack, order_id, "AWAITING_REVIEW")
@@ -414,7 +426,10 @@ def test_a_list_is_narrowed_by_state_and_reason(
 def test_the_largest_page_is_small_and_quick(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
-    """A hundred orders of as many lines as are allowed, that failed with as much to tell: under 1 MB, in under 0.3 s."""
+    """A hundred failed orders of the greatest size: under 1 MB, in under 0.3 s.
+
+    Each has as many lines as are allowed, and the longest failure.
+    """
     lines = tuple(ORDER.lines[0] for _ in range(MAX_LINES))
     order = ORDER.model_copy(update={"customer_id": customer, "lines": lines})
     details: dict[str, Any] = {
@@ -462,7 +477,10 @@ class ClosesMeanwhile(Visibility):
 async def test_an_order_that_closes_meanwhile_is_closed(
     stack: Stack, orders: OrderService, customer: str, status: Any, shown: list[tuple[str, str]]
 ) -> None:
-    """An order that is closed while a page is put together is shown closed, or not at all when open ones are asked for."""
+    """An order that closes while a page is built is shown closed.
+
+    When open orders are asked for, it is left out.
+    """
     order_id = f"meanwhile-{customer}"
     record(orders, customer, order_id)
     run(stack, order_id, "PAYMENT_COMPLETED")
@@ -478,12 +496,16 @@ async def test_an_order_that_closes_meanwhile_is_closed(
 def test_a_list_is_answered_without_temporal(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
-    """With Temporal away open orders are listed as they are on record, with a warning; it alone knows who needs attention."""
+    """With Temporal away open orders are listed as on record, with a warning.
+
+    Only Temporal knows which need attention.
+    """
     record(orders, customer, "w-open", "w-closed")
     orders.confirm(confirm("w-closed"))
     run(stack, "w-open", "ROLLBACK_STUCK", attention=True)
     until(lambda: states(stack, customer)["w-open"][0] == "ROLLBACK_STUCK", "visibility has it")
-    # The last look still serves for a while: one from before this order would know of nobody, which is an answer.
+    # The last look still serves for a while: one from before this order would know of nobody, which
+    # is an answer.
     until(
         lambda: states(stack, customer, needs_attention=True).keys() == {"w-open"},
         "the last look saw it",

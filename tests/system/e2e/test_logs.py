@@ -9,7 +9,10 @@ from tests.stack import Stack, order, until
 
 @pytest.mark.long
 def test_an_order_and_a_failed_try_are_one_line_each(stack: Stack) -> None:
-    """The orchestrator's log has each order's id, state and reason once; a try that met a lock is told in one line."""
+    """The orchestrator's log has each order's id, state and reason once.
+
+    A try that met a lock is one line.
+    """
     with stack.locked("payment"):
         stack.place(order(order_id="late"))
         until(
@@ -27,7 +30,8 @@ def test_an_order_and_a_failed_try_are_one_line_each(stack: Stack) -> None:
     told = stack.said("payment").splitlines()
     tries = [line for line in told if "failed" in line]
     assert re.search(
-        r" WARNING \S+: order-late ProcessPayment, try 1 failed: OperationalError: database is locked$",
+        r" WARNING \S+: order-late ProcessPayment, try 1 failed:"
+        r" OperationalError: database is locked$",
         tries[0],
     )
     assert all(re.match(r"\d{4}-\d\d-\d\d ", line) for line in told), told

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long
 
 
 class Wire:
-    """A TCP connection to Temporal that, once told so, swallows whatever the server answers, and closes nothing."""
+    """A TCP connection to Temporal that can drop all the server's answers, and stays open."""
 
     def __init__(self, port: int) -> None:
         self._to = port
@@ -77,7 +77,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[Stac
 
 
 def test_a_wait_outlives_the_loss_of_the_news(stack: Stack, wire: Wire) -> None:
-    """The order closes while nothing of Temporal's comes through: the record tells, a few seconds later and not after 25."""
+    """The order closes while nothing from Temporal arrives.
+
+    The record answers a few seconds later, and not after 25.
+    """
     with ThreadPoolExecutor(1) as pool:
         with stack.locked("stock"):
             answer = pool.submit(

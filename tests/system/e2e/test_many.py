@@ -1,4 +1,4 @@
-"""Many orders that need a person, on a server that lets visibility be asked as seldom as it does by default."""
+"""Many orders that need a person, on a server with the default limit of visibility calls."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from tests.stack import BECOME, QUICK_DELETE, Stack, until
 pytestmark = pytest.mark.long
 
 CALLS_A_SECOND = 10
-"""What a server allows of calls to visibility where nobody says otherwise; the development server sets 100."""
+"""A server's default limit of calls to visibility; the development server sets 100."""
 
 MANY = 300
 
@@ -98,7 +98,10 @@ def figure(stack: Stack, name: str) -> str:
 
 
 async def test_a_limit_that_is_met_is_not_absence(stack: Stack) -> None:
-    """However often a list is asked for what needs attention, it answers, and figures tell of a Temporal that is there."""
+    """The list of what needs attention answers, however often it is asked for.
+
+    The figures say that Temporal is there.
+    """
     await begin(stack, "a", "b", "c")
     until(lambda: figure(stack, 'order_sagas{status="Running"}') == "3.0", "visibility knows them")
     await end(stack, "a", "b", "c")
@@ -127,7 +130,10 @@ async def test_a_limit_that_is_met_is_not_absence(stack: Stack) -> None:
 
 
 async def test_many_that_need_attention_are_counted_at_once(stack: Stack) -> None:
-    """With 1,500 sagas ended from outside the figure is right and comes in well under 2 s, and so do list and overview."""
+    """With 1,500 sagas ended from outside the figure is right and comes in well under 2 s.
+
+    So do list and overview.
+    """
     many = [f"many-{number:04}" for number in range(MANY)]
     await begin(stack, *many)
     until(

@@ -1,4 +1,4 @@
-"""The figures for monitoring, of a running system: what was answered, how sagas stand, and whether Temporal answers."""
+"""The metrics of a running system: answers, states of sagas, and Temporal's availability."""
 
 from collections.abc import Callable, Iterator
 from math import isnan
@@ -86,7 +86,10 @@ def test_what_callers_make_up_has_no_figure_of_its_own(stack: Stack) -> None:
 
 
 def test_open_streams_are_counted_and_figures_are_told_when_nothing_else_is(stack: Stack) -> None:
-    """As many requests as the API serves at one time are under way: one more is refused, and monitoring sees it."""
+    """With as many requests as the API serves at once, one more is refused.
+
+    Monitoring sees it.
+    """
     path = "/orders/waits/events"
     with stack.http.stream("GET", path) as first, stack.http.stream("GET", path) as second:
         heard = [
@@ -101,7 +104,7 @@ def test_open_streams_are_counted_and_figures_are_told_when_nothing_else_is(stac
 
 @pytest.mark.long
 def test_an_order_that_calls_for_a_person_is_counted_until_it_is_well_again(stack: Stack) -> None:
-    """Also after a reset, which leaves a run behind that ended early: the order counts, as in the list."""
+    """Also after a reset, whose old run ended early: the order counts, as in the list."""
 
     def calls(number: int) -> Callable[[], bool]:
         return lambda: figure(figures(stack), "orders_needing_attention") == number

@@ -1,4 +1,7 @@
-"""Orders that need a person, through real processes: what ends or halts their sagas, and what view, list and figure say of it."""
+"""Orders that need a person, through real processes.
+
+What ends or halts their sagas, and what view, list and figure say of it.
+"""
 
 import json
 import signal
@@ -31,7 +34,12 @@ class Faulty:
 
 async def main():
     client = await Client.connect(sys.argv[1])
-    await Worker(client, task_queue="order-saga", workflows=[Faulty], workflow_runner=UnsandboxedWorkflowRunner()).run()
+    await Worker(
+        client,
+        task_queue="order-saga",
+        workflows=[Faulty],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ).run()
 
 asyncio.run(main())
 """
@@ -66,7 +74,7 @@ def hung(stack: Stack, worker: str) -> Iterator[None]:
 
 
 def leave_open(stack: Stack) -> None:
-    """End the sagas of two paid orders from outside, and have Temporal forget one, as it does after retention."""
+    """End the sagas of two paid orders from outside; delete one, as retention does."""
     with hung(stack, "stock"):
         place_paid(stack, "ended", "gone")
         for order_id in ("ended", "gone"):
@@ -105,7 +113,10 @@ def message_in_list(stack: Stack) -> str:
 
 
 def figures(stack: Stack) -> dict[str, float]:
-    """Return the figures of what needs a person, by cause and in all, as the overview counts and then as the metrics do."""
+    """Return the figures of what needs a person, by cause and in all.
+
+    First as the overview counts them, then as the metrics do.
+    """
     found = stack.http.get("/overview").json()["needs_attention"]
     name = "orders_needing_attention"
     lines = [line for line in stack.http.get("/metrics").text.splitlines() if line.startswith(name)]
@@ -116,7 +127,10 @@ def figures(stack: Stack) -> dict[str, float]:
 
 
 def test_a_wedged_saga_needs_a_person_until_a_corrected_worker_runs(stack: Stack) -> None:
-    """Within a minute of a release whose code fails, view, list and figure say so; the release after it heals it."""
+    """A release whose code fails shows in view, list and figure within a minute.
+
+    The release after it heals it.
+    """
     with hung(stack, "stock"):
         place_paid(stack, "wedged")
         stack.kill("orchestrator")
@@ -158,7 +172,10 @@ def test_a_wedged_saga_needs_a_person_until_a_corrected_worker_runs(stack: Stack
 
 
 def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
-    """A worker that hangs, and a command that an operator paused and why; the refund is told once it is made."""
+    """A worker that hangs, and a command paused by an operator, with why.
+
+    The refund is shown once it is made.
+    """
     with hung(stack, "stock"):
         place_paid(stack, "stuck", sku="none")
         stack.processes["payment"].send_signal(signal.SIGSTOP)
@@ -166,7 +183,8 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     told = view(stack, "stuck")
     message = told["attention"]["message"]
     assert message.startswith(
-        "RefundPaymentCommand keeps failing: a worker took the command and did not come back in time"
+        "RefundPaymentCommand keeps failing:"
+        " a worker took the command and did not come back in time"
     )
     assert told["attention"]["since"] > told["placed_at"]
     [listed] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
@@ -211,7 +229,10 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
 
 
 def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(stack: Stack) -> None:
-    """Terminated, or deleted as by retention: view, list, figure and overview say so, and what is told there helps."""
+    """Terminated, or deleted as by retention: view, list, figure and overview say so.
+
+    The remedy that they name works.
+    """
     until(lambda: view(stack, "gone")["state"] == "PENDING", "it is forgotten")
     ended = view(stack, "ended")
     assert (ended["state"], ended["status"], ended["closed_at"]) == (

@@ -1,8 +1,9 @@
-"""The operator's page is followed from top to bottom on a fresh `make up`, so that what it shows is what happens.
+"""The operator's page, followed from top to bottom on a fresh `make up`: it shows what happens.
 
-A block `sh` is typed as it stands, and the block `text` behind it is all that it prints, where `…` stands for anything; how much
-space there is makes no difference. A block `sh until` is typed again until it prints that. A function that a block defines is
-there for those behind it, as in one terminal. Nothing else happens to the system.
+A block `sh` is typed as it stands, and the block `text` behind it is all that it prints, where `…`
+stands for anything; how much space there is makes no difference. A block `sh until` is typed again
+until it prints that. A function that a block defines is there for those behind it, as in one
+terminal. Nothing else happens to the system.
 """
 
 import os
@@ -19,7 +20,8 @@ from tests.system.e2e.test_up import RUNNER, Up
 
 PAGE = ROOT / "docs" / "OPERATING.md"
 PART = re.compile(
-    r"^<!-- test: (?P<stage>.+?) -->$|^```sh(?P<again> until)?\n(?P<script>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?",
+    r"^<!-- test: (?P<stage>.+?) -->$"
+    r"|^```sh(?P<again> until)?\n(?P<script>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
 FUNCTION = re.compile(r"^\w+\(\) \{.*?\}$", re.MULTILINE | re.DOTALL)
@@ -97,5 +99,6 @@ def test_the_operators_page_tells_what_happens(up: Up) -> None:
             until(as_shown, "the page shows it", BLOCK_SECONDS if part["again"] else 0)
         except AssertionError:
             pytest.fail(
-                f"the page has:\n{part['script']}\nand shows:\n{part['shown']}\nbut it prints:\n{told}"
+                f"the page has:\n{part['script']}\nand shows:\n{part['shown']}\n"
+                f"but it prints:\n{told}"
             )

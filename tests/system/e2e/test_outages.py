@@ -22,7 +22,7 @@ def stopped_at_payment(stack: Stack, order_id: str) -> None:
 
 
 def test_a_cancel_waits_for_the_step_under_way_and_takes_it_back(stack: Stack) -> None:
-    """An order cancelled during its payment is charged, refunded and cancelled; cancelling twice is one cancel."""
+    """An order cancelled in its payment is charged, refunded, cancelled; two cancels are one."""
     money = stack.http.get("/customers/rich/wallet").json()
     stopped_at_payment(stack, "cancelled")
     wish = {"by": "ann", "reason": "found it cheaper"}
@@ -49,7 +49,10 @@ def test_a_cancel_waits_for_the_step_under_way_and_takes_it_back(stack: Stack) -
 
 
 def test_a_late_cancel_is_refused(stack: Stack) -> None:
-    """A completed order cannot be cancelled, an unknown one is not found, and a wish without a name is not understood."""
+    """A completed order cannot be cancelled, an unknown one is not found.
+
+    A request without a name is not understood.
+    """
     stack.place(order(order_id="done"), Prefer="wait=20")
     wish = {"by": "ann", "reason": "too late"}
     late = stack.http.post("/orders/done/cancel", json=wish)
@@ -60,7 +63,10 @@ def test_a_late_cancel_is_refused(stack: Stack) -> None:
 
 @pytest.mark.long
 def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
-    """A worker told to stop in the middle of a payment finishes it once, and exits with 0; the order goes on."""
+    """A worker told to stop during a payment finishes it once and exits with 0.
+
+    The order goes on.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         order_id = f"drained-{number.name}"
         with stack.locked("payment"):
@@ -83,7 +89,10 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
 
 @pytest.mark.long
 def test_reads_need_no_worker(stack: Stack) -> None:
-    """With every worker down an order is still taken and shown, and stock is looked up; what needs a worker is 503."""
+    """With every worker down an order is still accepted and shown, and stock is answered.
+
+    What needs a worker is 503.
+    """
     for worker in ROLES:
         assert stack.kill(worker, signal.SIGTERM) == 0
     assert stack.place(order(order_id="patient")).status_code == 202
@@ -105,7 +114,7 @@ def test_reads_need_no_worker(stack: Stack) -> None:
 
 
 def test_a_stopping_api_answers_whoever_waits(stack: Stack) -> None:
-    """Whoever waits for an order when the API is told to stop gets the order as it stands, at once."""
+    """When the API is told to stop, callers who wait get their order as it is, at once."""
     stack.processes["payment"].send_signal(signal.SIGSTOP)
     with ThreadPoolExecutor(1) as client:
         waiting = client.submit(stack.place, order(order_id="waited-for"), Prefer="wait=30")
@@ -128,7 +137,10 @@ def test_a_stopping_api_answers_whoever_waits(stack: Stack) -> None:
 
 @pytest.mark.long
 def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
-    """While Temporal is down the API says so and stays up; when it is back, so is the API, and the order goes on."""
+    """While Temporal is down the API says so and stays up.
+
+    When Temporal is back, so is the API, and the order goes on.
+    """
     stack.place(order(order_id="closed-before"), Prefer="wait=20")
     stopped_at_payment(stack, "survivor")
     stack.kill("temporal")
@@ -158,7 +170,7 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
 
 
 def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
-    """An order whose run is gone from Temporal is still shown and still recognised, and not charged again."""
+    """An order whose run is gone from Temporal is shown, recognised, and not charged again."""
     asked = order(order_id="kept", sku="scarce", quantity=5)
     before = stack.place(asked, Prefer="wait=20").json()
     money = stack.http.get("/customers/rich/wallet").json()
@@ -191,7 +203,7 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
 
 
 def told(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows: the whole timeline, the tries of compensations, and when the money went back."""
+    """Leave out what only Temporal knows: timeline, tries of compensations, times of refunds."""
     return {
         key: value
         for key, value in view.items()

@@ -196,7 +196,7 @@ def test_a_look_leaves_nothing(stack: Stack) -> None:
 def test_an_api_without_the_participants_databases_says_so_and_makes_none(
     stack: Stack, tmp_path: Path
 ) -> None:
-    """It starts, serves orders, and answers what it cannot look up with 503, not with "there is none"."""
+    """It starts, serves orders, and answers a failed look-up with 503, not "there is none"."""
     nowhere = {
         name: f"sqlite:///{tmp_path}/nowhere/{name.lower()}.db"
         for name in ("STOCK_DATABASE_URL", "PAYMENT_DATABASE_URL")
@@ -239,7 +239,7 @@ def at_work(stack: Stack, activity: str) -> bool:
 def killed_in_the_middle(
     stack: Stack, participant: str, activity: str, say: Callable[[], httpx.Response]
 ) -> None:
-    """Say something, kill the worker with -9 while it is at it, start it again, and say it again."""
+    """Send a request, kill -9 the worker during it, start it again, and repeat the request."""
     with ThreadPoolExecutor(1) as caller:
         with stack.locked(participant):
             saying = caller.submit(say)
@@ -310,7 +310,7 @@ def test_list_prices_bound_what_is_paid(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("fay")
 def test_list_prices_decide_what_is_paid(stack: Stack) -> None:
-    """A line costs its list price and nothing else; but an order keeps the price it was placed at."""
+    """A line costs its list price and nothing else; an order keeps the price it was placed at."""
     with another_api(stack, ORDER_PRICES="list") as http:
         for price in (249, 251):
             told = f"2.{price - 200} GBP is offered, the list price is 2.50 GBP"

@@ -87,7 +87,9 @@ def under_way(stack: Stack) -> int:
 
 
 def test_half_a_head_takes_nobodys_place(alone: Stack) -> None:
-    """While more connections than there are descriptors send half a head, or nothing, others are answered; then they end.
+    """Others are answered while more connections than descriptors send half a head, or nothing.
+
+    Those connections then end.
 
     Who asks now and then on one connection keeps it, and the log does not fill.
     """
@@ -121,7 +123,7 @@ def test_half_a_head_takes_nobodys_place(alone: Stack) -> None:
 
 
 def test_half_a_head_is_told_so(alone: Stack) -> None:
-    """A head that does not end is answered 408, also the second one on a connection, and when it comes byte by byte."""
+    """A head that does not end gets 408, also a connection's second, and one sent by the byte."""
     head = "GET /livez HTTP/1.1\r\nHost: localhost\r\n"
     with (
         closing(line(alone, head)) as first,
@@ -148,7 +150,7 @@ def _too_slow() -> dict[str, Any]:
 
 
 def test_what_is_no_request_is_a_problem(alone: Stack) -> None:
-    """Nonsense is answered 400, another protocol as if it had not been asked for; strangers do not write into our log."""
+    """Nonsense gets 400, a protocol upgrade is ignored, and strangers do not write our log."""
     before = alone.said("api")
     for said in (
         "nonsense\r\n\r\n",
@@ -172,7 +174,7 @@ def test_what_is_no_request_is_a_problem(alone: Stack) -> None:
 
 @pytest.mark.timeout(120)
 def test_an_answer_that_nobody_takes_is_given_up(alone: Stack) -> None:
-    """An answer that is not read counts as under way, costs little meanwhile, and is given up with its connection."""
+    """An unread answer counts as under way, costs little, and ends with its connection."""
     process = psutil.Process(alone.processes["api"].pid)
     before = process.memory_info().rss
     ask = "GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -231,13 +233,19 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def test_who_hangs_up_gives_the_place_back(waiting: Stack) -> None:
-    """Places of callers who left while they waited for their orders are free within 2 s; the orders are placed all the same."""
+    """Places of callers who hung up while waiting for their orders are free within 2 s.
+
+    The orders are placed all the same.
+    """
     ids = [f"left-{number}" for number in range(5)]
     callers = []
     with ExitStack() as stack:
         for order_id in ids:
             body = json.dumps(order(order_id=order_id))
-            head = f"POST /orders HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+            head = (
+                "POST /orders HTTP/1.1\r\nHost: localhost\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+            )
             callers.append(
                 stack.enter_context(
                     closing(line(waiting, f"{head}\r\nPrefer: wait=30\r\n\r\n{body}"))

@@ -1,4 +1,4 @@
-"""A saga may be reset to any of its tasks, and be cancelled there and then: what its first run did stays true."""
+"""A saga reset to any of its tasks, and cancelled there: what its first run did stays true."""
 
 import json
 from typing import Any
@@ -51,7 +51,10 @@ def kept(stack: Stack) -> list[Any]:
 def test_a_reset_at_any_task_and_a_cancel_change_nothing_of_what_is_kept(
     stack: Stack, story: str
 ) -> None:
-    """Completed stays completed, past its pivot; failed stays failed; no money and no piece moves twice or back."""
+    """Completed stays completed after the pivot, and failed stays failed.
+
+    No money and no piece moves twice or back.
+    """
     workflow_id = f"order-{story}"
     stack.place(STORIES[story] | {"order_id": story}, Prefer="wait=20")
     ending, before, record = closed(stack, workflow_id), kept(stack), stack.closed(story)

@@ -1,4 +1,4 @@
-"""`make demo` as people use it: a program that places a day of orders, tells what came of them, and ends."""
+"""`make demo` as people use it: it places a day of orders, reports their ends, and exits."""
 
 import csv
 import os
@@ -55,7 +55,7 @@ ANOTHER_SYSTEMS = {
 
 
 def demo(day: Path, data_dir: Path) -> tuple[int, str]:
-    """Run the demo on a data directory, its output into a pipe; return its exit code and what it said."""
+    """Run the demo on a data directory, its output into a pipe; return exit code and output."""
     done = subprocess.run(
         [*COMMAND, day],
         cwd=ROOT,
@@ -93,7 +93,9 @@ def rows(data_dir: Path, participant: str, *tables: str) -> list[object]:
 
 @pytest.mark.long
 def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path: Path) -> None:
-    """Every order ends, some fail for stock and some for money; run again, all are recognised and nothing is charged or taken.
+    """Every order ends, some fail for stock and some for money.
+
+    Run again, all are recognised and nothing is charged or taken.
 
     The settings of another system that the shell has do not matter.
     """
@@ -150,7 +152,10 @@ def test_what_is_no_day_is_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A file that is missing or of another form is named together with the reason; the exit code is 2, and nothing is started."""
+    """A file that is missing or malformed is named with the reason.
+
+    The exit code is 2, and nothing is started.
+    """
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
     if content is not None:
         (tmp_path / "day.csv").write_bytes(content)

@@ -1,4 +1,7 @@
-"""An order whose saga is begun anew while the order service is away: nobody knows what the first run did, and it is found out."""
+"""An order whose saga is begun anew while the order service is away.
+
+Nobody knows what the first run did, and it is found out.
+"""
 
 import json
 from collections.abc import Iterator
@@ -62,7 +65,10 @@ def kept(stack: Stack) -> tuple[int, int]:
 
 @pytest.mark.parametrize("begin_anew", [reset, start_again])
 def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> None:
-    """The customer was charged, and the new run never hears that the order is on record before its first step is over time."""
+    """The customer was charged, and the new run's first step is over time without an answer.
+
+    So the run never hears in time that the order is on record.
+    """
     asked = order(price=100, order_id="anew")
     with stack.locked("stock"):
         stack.place(asked)
@@ -83,7 +89,7 @@ def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> 
 
 
 def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stack) -> None:
-    """A mistyped start ends at once; the right one after it finds the order open, and takes it on."""
+    """A mistyped start ends at once; the right one after it goes on with the open order."""
     asked = order(price=100, order_id="anew")
     with stack.locked("stock"):
         stack.place(asked)

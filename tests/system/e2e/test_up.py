@@ -132,7 +132,7 @@ class Up:
         return True
 
     def kill(self) -> None:
-        """End whatever runs, at once: first the program (`make` and its child are one group), then all it started."""
+        """Kill every process at once: first `make` with its child, one group, then the rest."""
         if self.program is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.program.pid, signal.SIGKILL)
@@ -180,7 +180,10 @@ def test_a_clean_start_logs_no_warning(up: Up) -> None:
 
 
 def test_what_it_says_to_try_works(up: Up) -> None:
-    """The printed curl places an order that completes, the printed `temporal` command lists it, docs and Web UI answer."""
+    """The printed curl places an order that completes; the `temporal` command lists it.
+
+    Docs and Web UI answer.
+    """
     order = up.place_the_example()
     assert (order["state"], order["status"]) == ("COMPLETED", "CONFIRMED")
 
@@ -204,7 +207,10 @@ def test_what_it_says_to_try_works(up: Up) -> None:
 
 @pytest.mark.long
 def test_a_part_that_dies_is_started_again(up: Up) -> None:
-    """A worker killed with -9 is started again, a line says that it died and one that it runs again, and orders complete."""
+    """A worker killed with -9 is started again, and orders complete.
+
+    One line says that it died, and one that it runs again.
+    """
     killed = up.part("worker.py", "payment")
     killed.kill()
     until(lambda: "payment runs again" in up.said(), "payment runs again")
@@ -237,7 +243,10 @@ def answers(up: Up) -> bool:
 
 @pytest.mark.long
 def test_parts_are_stopped_started_and_looked_at(up: Up) -> None:
-    """Parts stopped on purpose stay so, and are told and shown as stopped, not as dead; started again, orders complete."""
+    """Parts stopped on purpose stay so, and are shown as stopped, not as dead.
+
+    Started again, they complete orders.
+    """
     stopped = ("stock", "temporal", "api")
     named = f"PART={' '.join(stopped)}"
     assert make(up, "stop", named) == (0, "".join(f"{part} is stopped\n" for part in stopped))
@@ -269,7 +278,10 @@ def test_a_part_is_restarted(up: Up) -> None:
 
 @pytest.mark.long
 def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
-    """A supervisord that is killed with -9 runs again, with all parts, and what it left behind is ended first."""
+    """A supervisord killed with -9 runs again, with all parts.
+
+    What it left behind is ended first.
+    """
     left = processes_of(up.data_dir)
     time.sleep(
         max(
@@ -299,15 +311,24 @@ def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
         ),
         (
             ("start",),
-            f"which part? make start PART=stock, for example; there are {', '.join(PARTS_BY_NAME)}\n",
+            (
+                "which part? make start PART=stock, for example;"
+                f" there are {', '.join(PARTS_BY_NAME)}\n"
+            ),
         ),
         (
             ("ps",),
-            "no `make up` runs on DATA_DIR={data_dir}: start it, or name the one that runs with DATA_DIR\n",
+            (
+                "no `make up` runs on DATA_DIR={data_dir}:"
+                " start it, or name the one that runs with DATA_DIR\n"
+            ),
         ),
         (
             ("stop", "PART=api"),
-            "no `make up` runs on DATA_DIR={data_dir}: start it, or name the one that runs with DATA_DIR\n",
+            (
+                "no `make up` runs on DATA_DIR={data_dir}:"
+                " start it, or name the one that runs with DATA_DIR\n"
+            ),
         ),
         (("logs",), "there is no log in {data_dir}/log: DATA_DIR says where to look\n"),
     ],
@@ -328,7 +349,7 @@ def test_what_is_not_there_is_said(
 
 
 def test_a_second_one_on_the_same_data_is_refused(up: Up) -> None:
-    """Another `make up` on the same data says so in one sentence, exits with 1 and leaves the first one alone."""
+    """Another `make up` on the same data exits with 1 and one sentence; the first goes on."""
     second = subprocess.run(
         RUNNER, cwd=ROOT, env=up.env, capture_output=True, text=True, check=False, timeout=30
     )
@@ -340,12 +361,16 @@ def test_a_second_one_on_the_same_data_is_refused(up: Up) -> None:
 
 @pytest.mark.parametrize("variable", ["TEMPORAL_PORT", "TEMPORAL_UI_PORT", "API_PORT"])
 def test_a_taken_port_is_named(variable: str, tmp_path: Path) -> None:
-    """A port that is taken is named together with the variable that changes it; the exit code is 1 and nothing was started."""
+    """A taken port is named together with the variable that changes it.
+
+    The exit code is 1 and nothing was started.
+    """
     other = Up(tmp_path)
     with socket.create_server(("127.0.0.1", other.ports[variable])):
         assert other.start(*RUNNER).wait(UP_SECONDS) == 1
     assert other.said() == (
-        f"cannot start: port {other.ports[variable]} on 127.0.0.1 is taken: free it, or choose another port with {variable}\n"
+        f"cannot start: port {other.ports[variable]} on 127.0.0.1 is taken:"
+        f" free it, or choose another port with {variable}\n"
     )
     assert not processes_of(other.data_dir)
     assert not list(other.data_dir.glob("*.db"))
@@ -353,7 +378,10 @@ def test_a_taken_port_is_named(variable: str, tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_what_a_killed_runner_left_behind_is_ended(up: Up) -> None:
-    """When only the runner was killed with -9, the next one ends what it left behind, says so, and takes its ports over."""
+    """When only the runner was killed with -9, the next one ends what it left behind.
+
+    It says so, and takes over its ports.
+    """
     assert up.program is not None
     up.program.kill()
     up.program.wait(STOP_SECONDS)
@@ -370,7 +398,10 @@ def test_what_a_killed_runner_left_behind_is_ended(up: Up) -> None:
 
 @pytest.mark.long
 def test_killed_as_a_whole_it_goes_on_where_it_was(up: Up) -> None:
-    """Everything is killed with -9 while an order cannot get on; started again, that order completes."""
+    """Everything is killed with -9 during an order that is held up.
+
+    Started again, that order completes.
+    """
     up.part("worker.py", "stock").suspend()
     words = up.told("curl")
     answer = httpx.post(words[2], headers={"Content-Type": "application/json"}, content=words[-1])
@@ -384,7 +415,7 @@ def test_killed_as_a_whole_it_goes_on_where_it_was(up: Up) -> None:
 
 
 def test_sigterm_stops_everything(up: Up) -> None:
-    """SIGTERM to the runner ends every process in order and with exit code 0, and frees the ports."""
+    """SIGTERM to the runner ends every process in order, with exit code 0, and frees ports."""
     assert up.program is not None
     up.program.send_signal(signal.SIGTERM)
     assert up.program.wait(STOP_SECONDS) == 0
@@ -402,7 +433,10 @@ def test_sigterm_stops_everything(up: Up) -> None:
 def test_what_ends_make_ends_everything_first(
     send: Callable[[int, int], None], number: signal.Signals, tmp_path: Path
 ) -> None:
-    """SIGTERM to `make` and Ctrl-C in its terminal end every process before `make` ends, also while the system still starts."""
+    """SIGTERM to `make` and Ctrl-C in its terminal end every process before `make` ends.
+
+    This also holds while the system still starts.
+    """
     other = Up(tmp_path)
     try:
         make = other.start(*MAKE)
@@ -416,7 +450,10 @@ def test_what_ends_make_ends_everything_first(
 
 
 async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path) -> None:
-    """What supervisord cannot even start is said with the reason, and what it gives up with where to look."""
+    """A part that cannot be started is reported with the reason.
+
+    One that supervisord gives up is reported with where to look.
+    """
     sections = {
         "supervisord": ("nodaemon=true", "logfile=supervisord.log", "pidfile=supervisord.pid"),
         "program:ghost": ("command=/nowhere/ghost", "startretries=0"),
@@ -456,7 +493,10 @@ async def test_a_part_that_cannot_be_started_is_told(tmp_path: Path) -> None:
 async def test_a_data_directory_that_is_deleted_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Deleted, or another in its place, it is said what that means and what to do; put back, nothing more is said."""
+    """Deleted or replaced, it is reported with what that means and what to do.
+
+    Once it is put back, nothing more is reported.
+    """
     monkeypatch.setattr(data_directory, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(data_directory, "REPEAT_SECONDS", 0.01)
     data_dir, elsewhere = tmp_path / "var", tmp_path / "elsewhere"
@@ -472,9 +512,9 @@ async def test_a_data_directory_that_is_deleted_is_told(
         said.clear()
         await asyncio.to_thread(until, lambda: said, "it is told again")
         assert (
-            f"DATA_DIR={data_dir} was deleted or replaced: what is taken now is lost when this stops"
-            in said[0]
-        )
+            f"DATA_DIR={data_dir} was deleted or replaced:"
+            " what is taken now is lost when this stops"
+        ) in said[0]
         shutil.rmtree(data_dir)
         elsewhere.rename(data_dir)
         await asyncio.sleep(0.1)
@@ -487,7 +527,7 @@ async def test_a_data_directory_that_is_deleted_is_told(
 def test_bad_settings_are_said_in_plain_words(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Settings that are wrong are named with their values and with what they may be, in one line."""
+    """Wrong settings are named with their values and with what is allowed, in one line."""
     monkeypatch.setenv("API_PORT", "eighty")
     monkeypatch.setenv("TEMPORAL_PORT", "70000")
     assert main() == 1
@@ -500,7 +540,7 @@ def test_bad_settings_are_said_in_plain_words(
 def test_an_api_open_to_everybody_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An address beyond this machine is refused as long as nobody says that the network is trusted."""
+    """An address beyond this machine is refused unless the network is said to be trusted."""
     monkeypatch.setenv("API_HOST", "0.0.0.0")
     assert main() == 1
     assert "API_HOST=0.0.0.0 would let anybody" in capsys.readouterr().err

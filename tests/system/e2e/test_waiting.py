@@ -1,4 +1,4 @@
-"""What is away when a worker or the API starts, or goes away while they run: they wait, say so, and go on."""
+"""What is away when a worker or the API starts or runs: they wait, say so, and go on."""
 
 import signal
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def start_temporal(stack: Stack, *flags: str) -> None:
-    """Start a server without our search attributes but those that the flags name, and wait for it."""
+    """Start a server with only the search attributes that the flags name, and wait for it."""
     command = [
         temporal_binary(),
         "server",
@@ -80,7 +80,7 @@ def until_said(stack: Stack, part: str, words: str) -> None:
 
 @pytest.mark.long
 def test_a_role_waits_for_its_own_database_alone(stack: Stack, postgresql: PostgreSQL) -> None:
-    """With one participant's database away the other roles of the process work, and the order goes on when it is back."""
+    """With one participant's database away the other roles work; the order goes on afterwards."""
     stack.env["STOCK_DATABASE_URL"] = postgresql.create_database()
     postgresql.stop()
     stack.start_temporal()
@@ -105,7 +105,7 @@ def test_a_role_waits_for_its_own_database_alone(stack: Stack, postgresql: Postg
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_waiting_worker_stops_when_told(stack: Stack, number: signal.Signals) -> None:
-    """A worker that waits for Temporal, or for its database, ends with 0 when it is told to stop."""
+    """A worker that waits for Temporal, or for its database, exits with 0 on a signal."""
     stack.env["PAYMENT_DATABASE_URL"] = f"postgresql+psycopg://nobody@/none?host={stack.data_dir}"
     stack.start_worker("payment")
     until_said(stack, "payment", "waiting for Temporal: ")
@@ -130,7 +130,7 @@ def test_a_sqlite_file_may_come_later(stack: Stack) -> None:
 
 
 def test_a_worker_waits_for_the_search_attributes(stack: Stack) -> None:
-    """On a server that lacks some a worker says which and how to create them; when somebody has, it takes work."""
+    """A worker says which are missing and how to create them; once they exist it takes work."""
     start_temporal(stack, "--search-attribute=SagaState=Keyword")
     stack.start_worker("orchestrator")
     said = "waiting for search attributes: create them: temporal "
@@ -184,7 +184,7 @@ async def test_search_attributes_of_another_type_are_missing(temporal: Stack) ->
 async def test_where_search_attributes_may_not_be_asked_for(
     temporal: Stack, status: RPCStatusCode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where a worker may not ask, it names what must be there and goes on; where nobody answers, it does not."""
+    """A worker that may not ask names what must exist and goes on; with no answer it does not."""
     client = await Client.connect(temporal.env["TEMPORAL_ADDRESS"], interceptors=[Closed(status)])
     assert await check_search_attributes(client, SEARCH_ATTRIBUTES)
     assert "not for you" in caplog.text
@@ -197,7 +197,10 @@ async def test_where_search_attributes_may_not_be_asked_for(
 
 
 def test_the_api_starts_without_the_order_database(stack: Stack, postgresql: PostgreSQL) -> None:
-    """The API lives while the order database is away, says that it is not ready, and takes orders once it is back."""
+    """The API lives while the order database is away, and says that it is not ready.
+
+    It takes orders once the database is back.
+    """
     stack.env["ORDER_DATABASE_URL"] = postgresql.create_database()
     postgresql.stop()
     stack.start_temporal()
@@ -213,7 +216,10 @@ def test_the_api_starts_without_the_order_database(stack: Stack, postgresql: Pos
 def test_the_api_survives_the_absence_of_the_order_database(
     stack: Stack, postgresql: PostgreSQL
 ) -> None:
-    """While the order database is away orders get 503 with Retry-After; when it is back, so are they, and so are the workers."""
+    """While the order database is away orders get 503 with Retry-After.
+
+    When it is back, so are orders and workers.
+    """
     stack.env["ORDER_DATABASE_URL"] = postgresql.create_database()
     stack.start_all(*ROLES)
     before = stack.place(order(order_id="before"), Prefer="wait=20").json()
@@ -227,7 +233,7 @@ def test_the_api_survives_the_absence_of_the_order_database(
 
 
 def assert_unavailable(stack: Stack) -> None:
-    """Find that the API lives, and that whatever needs the order database is answered with a 503 that says when to ask again."""
+    """Check that the API lives; calls for the order database get 503 and when to ask again."""
     assert stack.status("/livez") == 200
     for answer in (
         stack.http.get("/readyz"),

@@ -11,7 +11,7 @@ PIECES = 10**6
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """A shop whose processes the test starts and kills: a rich and a poor customer, two products."""
+    """A shop whose processes the test starts and kills: customers rich and poor, two products."""
     system = Stack(tmp_path)
     try:
         system.seed({"rich": FUNDS, "poor": 100}, {"plenty": PIECES, "scarce": 1})

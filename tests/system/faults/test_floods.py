@@ -1,4 +1,7 @@
-"""Floods of messages to orders that are stuck, and outages of our own that no order's deadline counts; with the real system."""
+"""Floods of messages to stuck orders, and outages of ours that count for no deadline.
+
+With the real system.
+"""
 
 import asyncio
 import signal
@@ -40,7 +43,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 async def flood(address: str, workflow_id: str) -> tuple[int, list[int]]:
-    """Signal with a new reason each until the second run that follows; return how often that was, and each run's events."""
+    """Signal with a new reason each time until the second following run.
+
+    Return the number of signals, and each run's events.
+    """
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     handle = client.get_workflow_handle(workflow_id)
     runs = [(await handle.describe()).run_id]
@@ -83,7 +89,10 @@ def seen(stack: Stack, order_id: str) -> dict[str, Any]:
 
 
 def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) -> None:
-    """Thousands of retries by signal, hundreds by update: histories stay short, a word counts, and the money comes back."""
+    """Thousands of retries by signal and hundreds by update: histories stay short.
+
+    A person's act still counts, and the money comes back.
+    """
     orders = ("flooded", "settled")
     with stack.locked("stock"):
         for order_id in orders:
@@ -144,7 +153,7 @@ def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) 
 
 
 def test_an_orchestrator_that_was_away_is_no_ones_deadline(stack: Stack) -> None:
-    """The orders were placed meanwhile, or in the middle of a step that ended well: they complete."""
+    """Orders placed meanwhile, or in the middle of a step that ended well, complete."""
     with stack.locked("payment"):
         stack.place(order(order_id="begun", deadline_seconds=6))
         until(lambda: stack.at_work("begun", "ProcessPayment"), "the payment is at work")
@@ -157,7 +166,7 @@ def test_an_orchestrator_that_was_away_is_no_ones_deadline(stack: Stack) -> None
 
 
 def test_everything_killed_is_no_ones_deadline(stack: Stack) -> None:
-    """In the middle of a payment, until long after the deadline: it is asked for once more, and the order completes."""
+    """Killed in a payment until long after the deadline: one more try, and the order completes."""
     with stack.locked("payment"):
         stack.place(order(order_id="killed", deadline_seconds=5))
         until(partial(stack.at_work, "killed", "ProcessPayment"), "the payment is at work")

@@ -1,4 +1,4 @@
-"""Two databases under one queue: a participant serves from one alone, and whoever has another is not let in."""
+"""Two databases under one queue: a participant serves from one, and refuses the other."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def start_elsewhere(stack: Stack, name: str, *command: str, **settings: str) -> None:
-    """Start a process as one who forgot to name the databases does: with an empty folder of its own."""
+    """Start a process without naming its databases, in an empty folder of its own."""
     given, stack.env = (
         stack.env,
         stack.env | {"DATA_DIR": str(stack.data_dir / "elsewhere")} | settings,
@@ -49,7 +49,10 @@ def start_elsewhere(stack: Stack, name: str, *command: str, **settings: str) -> 
 
 
 def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
-    """It takes no command, and says which database is the right one, which it has, and how to go on with it on purpose."""
+    """It takes no command, and says which database is the right one and which it has.
+
+    It also says how to go on with it on purpose.
+    """
     start_elsewhere(stack, "payment-2", "worker.py", "payment")
     until(
         lambda: "waiting for the database of payment: " in stack.said("payment-2"),
@@ -101,7 +104,10 @@ def test_an_api_with_another_database_is_not_ready(stack: Stack) -> None:
 
 
 def test_an_api_that_reads_another_database_says_so(stack: Stack) -> None:
-    """Stock and wallets of another database are no answer; what is right is named, with the setting."""
+    """Stock and wallets of another database are not answered; the setting is named.
+
+    So is the right database.
+    """
     order_url = stack.database_url("order")
     port = free_port()
     other = stack.data_dir / "other"
@@ -134,7 +140,7 @@ def answers(api: httpx.Client) -> bool:
 
 
 def test_a_database_is_adopted_on_purpose_and_the_other_is_shut_out(stack: Stack) -> None:
-    """The command of the message lets the waiting worker in once nobody serves from the other database."""
+    """The message's command admits the waiting worker once nobody serves the other database."""
     assert stack.kill("payment", signal.SIGTERM) == 0
     stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
     stack.ready("payment-2")
@@ -153,7 +159,10 @@ def test_a_database_is_adopted_on_purpose_and_the_other_is_shut_out(stack: Stack
 
 
 def test_who_serves_and_is_not_the_right_one_any_more_ends(stack: Stack) -> None:
-    """Should Temporal have been emptied and another database registered meanwhile, a worker ends with 1, and says why."""
+    """Temporal was emptied and another database registered: a worker exits with 1.
+
+    It says why.
+    """
     process = stack.processes["payment"]
     stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
     memo = ("--memo", 'identity="another"', "--memo", 'database="elsewhere"')
@@ -179,7 +188,7 @@ def test_who_serves_and_is_not_the_right_one_any_more_ends(stack: Stack) -> None
 
 
 def test_no_file_is_taken_for_a_database_where_temporal_is_on_another_machine() -> None:
-    """Workers and the API end with a sentence that names the variable; a file that is named is one's own choice."""
+    """Workers and the API exit, naming the variable; a file named in it is one's own choice."""
     away = {"TEMPORAL_ADDRESS": "temporal.example:7233", "DATA_DIR": "/nowhere"}
     for command, variable in (
         (("worker.py", "payment"), "PAYMENT_DATABASE_URL"),

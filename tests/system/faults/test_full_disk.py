@@ -1,4 +1,4 @@
-"""A disk that runs full under a running system, and has room again; and one that is full at the start."""
+"""A disk that fills under a running system, and has room again; and one full at the start."""
 
 import contextlib
 import os
@@ -50,7 +50,10 @@ def fill(disk: Path) -> Path:
 @pytest.mark.long
 @pytest.mark.timeout(240)
 def test_a_full_disk_is_outlived(disk: Path) -> None:
-    """Orders get 503 meanwhile, dead parts return and the runner lives; with room again all goes on by itself, once each."""
+    """Orders get 503 meanwhile, dead parts return and the runner lives.
+
+    With room again all goes on by itself, each order once.
+    """
     up = Up(disk)
     up.output = disk.parent / "output"
 
@@ -122,6 +125,7 @@ def test_a_disk_that_is_full_at_the_start_is_said(disk: Path, is_new: bool) -> N
     fill(disk)
     assert up.start(*RUNNER).wait(UP_SECONDS) == 1
     assert up.said() == (
-        f"cannot start: DATA_DIR={up.data_dir} is full: make room on that disk, or choose another with DATA_DIR\n"
+        f"cannot start: DATA_DIR={up.data_dir} is full:"
+        " make room on that disk, or choose another with DATA_DIR\n"
     )
     assert not processes_of(up.data_dir)

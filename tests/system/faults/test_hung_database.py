@@ -1,4 +1,7 @@
-"""A PostgreSQL server that hangs with its sockets open, under the API and the workers: limits of ours hold, and all goes on."""
+"""A PostgreSQL server that hangs with its sockets open, under the API and the workers.
+
+Our own time limits hold, and all goes on.
+"""
 
 import json
 import math
@@ -58,7 +61,10 @@ def ask(stack: Stack, method: str, path: str, body: object = None) -> tuple[http
 def test_the_api_answers_in_time_while_its_database_hangs(
     stack: Stack, postgresql: PostgreSQL
 ) -> None:
-    """Whatever needs the database is 503 within ten seconds, however many ask; figures are told; it recovers by itself."""
+    """Calls that need the database get 503 within ten seconds, however many ask.
+
+    Figures are answered, and it recovers by itself.
+    """
     with ThreadPoolExecutor(CALLERS + 4) as callers:
 
         def all_ask() -> list[tuple[httpx.Response, float]]:
@@ -115,7 +121,10 @@ def figure(text: str, name: str) -> float:
 def test_a_worker_gets_its_threads_back_and_the_order_goes_on(
     stack: Stack, postgresql: PostgreSQL
 ) -> None:
-    """A command at work when the database hangs ends in a failed try, not in a slot that is lost; the order completes once."""
+    """A command at work when the database hangs is a failed try, and its slot is free again.
+
+    The order completes once.
+    """
     with postgresql.frozen():
         stack.temporal(*starting("hung"))
         until(
@@ -133,7 +142,10 @@ def test_a_worker_gets_its_threads_back_and_the_order_goes_on(
 def test_an_api_whose_database_only_reads_is_not_ready(
     stack: Stack, postgresql: PostgreSQL
 ) -> None:
-    """While the only server there is takes no writes, as a standby does, the API says so, and is back when one does."""
+    """While the only server takes no writes, as a standby does, the API says so.
+
+    It is back when one does.
+    """
     assert stack.status("/readyz") == 200
     with postgresql.only_to_be_read():
         for path in ("/readyz", "/orders"):
@@ -143,7 +155,10 @@ def test_an_api_whose_database_only_reads_is_not_ready(
 
 
 def test_a_stopping_worker_leaves_work_that_hangs(stack: Stack, postgresql: PostgreSQL) -> None:
-    """Some seconds after the grace it ends, says so, and with an exit code of its own; the order is paid once all the same."""
+    """Some seconds after the grace it says so and exits, with an exit code of its own.
+
+    The order is paid once all the same.
+    """
     with psycopg.connect(stack.database_url("order").replace("+psycopg", "")) as somebody:
         somebody.execute(
             "LOCK TABLE fence"

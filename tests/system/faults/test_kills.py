@@ -18,7 +18,7 @@ OK = ("COMPLETED", None)
 
 
 def mixed(number: int) -> dict[str, Any]:
-    """Return one of many orders: most complete, every fifth fails for stock, every seventh for money."""
+    """Return one of many orders: most complete, some fail for stock (1 in 5) or money (1 in 7)."""
     order_id = f"n-{number}"
     if number % 5 == 0:
         return order(sku="scarce", quantity=2, price=PRICE, order_id=order_id)
@@ -34,7 +34,10 @@ def expected(number: int) -> tuple[str, str | None]:
 
 
 def assert_all_ended_right(stack: Stack, count: int) -> None:
-    """Check that every order closed as it had to, that money and stock agree with that, and that the invariants hold."""
+    """Check that every order closed as it had to, and that money and stock agree with that.
+
+    The invariants hold as well.
+    """
     for number in range(count):
         view = stack.closed(f"n-{number}", seconds=80)
         assert (view["state"], view["failure"] and view["failure"]["reason"]) == expected(number), (
@@ -51,7 +54,10 @@ def assert_all_ended_right(stack: Stack, count: int) -> None:
 
 
 def place(stack: Stack, count: int, at_half: Callable[[], None]) -> list[int]:
-    """Place many orders from eight clients, do something once half are placed; return the numbers that got no 202."""
+    """Place many orders from eight clients, and do something once half are placed.
+
+    Return the numbers of those that got no 202.
+    """
 
     def answered(number: int) -> bool:
         try:
@@ -69,7 +75,7 @@ def place(stack: Stack, count: int, at_half: Callable[[], None]) -> list[int]:
 
 @pytest.mark.long
 def test_no_worker_is_a_single_point_of_failure(stack: Stack) -> None:
-    """With two workers of every role, kill -9 of one of each while orders run costs no order, no money and no piece."""
+    """With two workers per role, kill -9 of one of each costs no order, money or piece."""
     stack.start_all(*PAIRS)
 
     def kill_one_of_each() -> None:
@@ -83,7 +89,7 @@ def test_no_worker_is_a_single_point_of_failure(stack: Stack) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(150)
 def test_everything_killed_goes_on(stack: Stack) -> None:
-    """After kill -9 of every process in the middle of fifty orders, a new start finishes each of them once."""
+    """After kill -9 of every process amid fifty orders, a new start finishes each once."""
     stack.start_all(*ROLES)
 
     def kill_everything() -> None:

@@ -1,4 +1,4 @@
-"""A Temporal that answers and does not let us in: told plainly, not ready, 503; and all goes on once it does."""
+"""A Temporal that answers and refuses us: reported, not ready, 503; all goes on afterwards."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -63,7 +63,7 @@ def detail(stack: Stack, path: str) -> str:
 
 
 def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: Gate) -> None:
-    """Neither the API nor a worker calls itself ready, both say what is missing; with another key they go on."""
+    """Neither API nor worker is ready, both say what is missing; with another key they go on."""
     before.status, before.closed = grpc.StatusCode.PERMISSION_DENIED, READ_ONLY
     stack.start_worker()
     stack.start("api", "api.py")
@@ -91,7 +91,10 @@ def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: 
     ids=lambda status: status.name,
 )
 def test_a_key_that_runs_out_is_told(stack: Stack, before: Gate, status: grpc.StatusCode) -> None:
-    """Whoever served says that no work comes and why, answers with 503, and goes on by itself with a key that is good."""
+    """Processes that served say that no work comes and why, and answer with 503.
+
+    They go on by themselves with a good key.
+    """
     stack.start_worker()
     stack.start("api", "api.py")
     stack.ready("workers")
@@ -122,7 +125,10 @@ def test_a_limit_that_is_met_is_not_away(stack: Stack, before: Gate) -> None:
 
 
 def test_a_namespace_that_is_not_there_is_told(stack: Stack) -> None:
-    """Not as an order that does not exist, and with how to create it; once it is there all is well."""
+    """Not as an order that does not exist, and with how to create it.
+
+    Once it is there all is well.
+    """
     stack.env["TEMPORAL_NAMESPACE"] = "shop"
     stack.start_worker()
     stack.start("api", "api.py")

@@ -40,7 +40,7 @@ def authority(stack: Stack) -> Authority:
 
 @pytest.fixture
 def front(stack: Stack, authority: Authority) -> Iterator[Proxy]:
-    """A front that looks at the certificate of each connection anew, as without session tickets nothing is resumed."""
+    """A front that checks the certificate of each connection, as no session is resumed."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*authority.issue("front"))
     tls.load_verify_locations(authority.path)
@@ -55,7 +55,10 @@ def front(stack: Stack, authority: Authority) -> Iterator[Proxy]:
 def test_a_certificate_that_was_renewed_is_read_again(
     stack: Stack, authority: Authority, front: Proxy
 ) -> None:
-    """With one that has run out the API says 503; once it is renewed the API and the worker go on, without a restart."""
+    """With an expired one the API says 503; once it is renewed API and worker go on.
+
+    No restart is needed.
+    """
     started = time.monotonic()
     certificate, key = authority.issue("client", timedelta(seconds=VALID_SECONDS))
     stack.env |= {

@@ -15,7 +15,10 @@ from tests.system.faults.conftest import FUNDS
 
 @pytest.mark.long
 def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> None:
-    """A worker is suspended in mid-payment until the order is refunded and cancelled; what it does on waking has no effect."""
+    """A worker is suspended in mid-payment until the order is refunded and cancelled.
+
+    What it does on waking has no effect.
+    """
     stack.start_all(*ROLES)
     with stack.locked("payment"):  # the payment is begun and has to wait
         assert stack.place(order(order_id="late", deadline_seconds=3)).status_code == 202
@@ -26,7 +29,8 @@ def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> No
         )  # it takes nothing new, and waits for what it has in hand
         until(lambda: "stopping: payment" in stack.said("payment"), "the worker is stopping")
         zombie.send_signal(signal.SIGSTOP)
-    # Only then: a try that found the database locked for too long must not be taken up by the other worker in time.
+    # Only then: a try that found the database locked for too long must not be taken up by the other
+    # worker in time.
     until(
         lambda: stack.http.get("/orders/late").json()["state"] == "ROLLING_BACK",
         "the deadline has passed",
