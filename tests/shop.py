@@ -68,9 +68,9 @@ class Shop:
     def trade(self) -> None:
         """Let ann's orders go every way that an order can go.
 
-        done, free: completed. back, free-back: all was done and taken back. short: refused by stock.
-        poor: refused by payment. dead: compensated before anything of it arrived. kept: its refund
-        was settled by hand. open: paid, and not yet further.
+        done, free: completed. back, free-back: all was done and taken back. short: refused by
+        stock. poor: refused by payment. dead: compensated before anything of it arrived. kept: its
+        refund was settled by hand. open: paid, and not yet further.
 
         Money and stock come in, and go out again, without an order, too.
         """

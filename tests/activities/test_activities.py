@@ -11,7 +11,7 @@ from worker import ACTIVITIES
 
 @pytest.mark.parametrize("participant", PARTICIPANTS)
 def test_no_cancel_cuts_a_transaction_in_half(participant: str, tmp_path: Path) -> None:
-    """An activity's thread is never interrupted by a cancel: what it has begun in its database it ends."""
+    """A cancel never interrupts an activity's thread: a begun transaction ends."""
     engine = open_database(f"sqlite:///{tmp_path}/{participant}.db")
     served = [
         activity._Definition.must_from_callable(served)

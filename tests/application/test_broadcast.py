@@ -1,4 +1,7 @@
-"""A stream that is read once: whoever listens hears all of it, and nobody keeps it open who no longer listens."""
+"""A stream that is read once: whoever listens hears all of it.
+
+Nobody keeps it open who no longer listens.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""Which compensations there are the memo says, how far each is and in how many tries, the history."""
+"""The memo says which compensations there are, the history how far each is and its tries."""
 
 from dataclasses import replace
 from typing import Any

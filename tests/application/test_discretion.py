@@ -1,4 +1,4 @@
-"""What a customer's own token is shown: nothing of operators, balances, stock levels and the machinery behind."""
+"""What a customer's token is shown: nothing of operators, balances, stock or machinery."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -86,7 +86,7 @@ def test_a_customer_sees_how_their_order_stands_and_no_more(kind: Any) -> None:
 
 
 def test_a_customer_is_told_that_the_money_is_back() -> None:
-    """How much and when; of a refund that a person settled, that it was put right, and not by whom."""
+    """How much and when; of a refund settled by a person, that it is put right, not by whom."""
     at_once = REFUND | {
         "amount_minor": 1530,
         "message": "15.30 GBP went back to the customer at 09:30",
@@ -101,7 +101,10 @@ def test_a_customer_is_told_that_the_money_is_back() -> None:
 
 
 def test_a_customer_is_told_states_commands_and_events() -> None:
-    """The course of their order, without details; what those who run the shop say is left out, live and afterwards."""
+    """The course of their order without details, live and afterwards.
+
+    What those who run the shop say is left out.
+    """
     shown = for_customer(OrderView.model_validate(ORDER | {"timeline": ENTRIES})).timeline
     assert [entry.kind for entry in shown] == ["state", "command", "event"]
     assert [entry for entry in map(entry_for_customer, ENTRIES) if entry] == list(shown)
@@ -112,7 +115,10 @@ def test_a_customer_is_told_states_commands_and_events() -> None:
 def test_what_nobody_has_decided_about_is_not_shown(
     kind: type[OrderView] | type[ListedOrder],
 ) -> None:
-    """A field that a later release adds stays at its default, which it must have, until it is named here."""
+    """A field that a later release adds keeps its default until it is named here.
+
+    So it must have a default.
+    """
     for name, field in kind.model_fields.items():
         decided = AS_THEY_ARE | {"failure", "compensations", "links", "timeline"}
         assert name in decided or not field.is_required(), name

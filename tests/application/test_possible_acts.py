@@ -1,4 +1,4 @@
-"""What an order offers a person: by the one rule of contracts/acts.py, and by what a token allows."""
+"""The acts that an order offers a person: by contracts/acts.py, and by what a token allows."""
 
 from dataclasses import replace
 from typing import Any

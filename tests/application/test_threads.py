@@ -49,7 +49,10 @@ async def test_work_is_done_and_its_error_told(hanging: Hanging) -> None:
 
 
 async def test_who_waits_for_work_that_hangs_is_told_in_time(hanging: Hanging) -> None:
-    """Also those who find no thread free; what was not begun by then is never begun, and a thread that is back works on."""
+    """Also those who find no thread free.
+
+    What was not begun by then is never begun, and a thread that is back works on.
+    """
     asked = asyncio.gather(*(hanging.ask(hanging.hang) for _ in range(5)), return_exceptions=True)
     answers = await asyncio.wait_for(asked, 50 * SECONDS)
     assert [type(answer) for answer in answers] == [NoAnswerInTime] * 5

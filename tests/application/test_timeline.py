@@ -157,7 +157,7 @@ def decision(act: Act, seconds: int, through: str = "update", **words: str) -> T
 
 
 def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
-    """Who, why, and by which way, before the move that it caused; Temporal's cancel names nobody."""
+    """Who, why and which way, before the move that it caused; Temporal's cancel names nobody."""
     taken = (
         decision(Act.RETRY, 0, "signal", step="ProcessPayment"),
         decision(Act.CANCEL, 1, "temporal", by="temporal", reason="wrong customer"),

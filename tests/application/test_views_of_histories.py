@@ -76,7 +76,7 @@ def test_an_order_is_read_as_its_saga_told_its_record(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_at_every_event_the_order_says_what_the_saga_says(path: Path) -> None:
-    """A rollback tells why at once; what is stuck is told while a person is needed, and only then."""
+    """A rollback tells why at once; what is stuck is told exactly while a person is needed."""
     events = read(path).events
     for number in range(1, len(events)):
         if not events[number].HasField("workflow_task_scheduled_event_attributes"):

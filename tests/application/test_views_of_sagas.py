@@ -1,4 +1,4 @@
-"""Orders read from real sagas: with every worker down, after a reset, and once something is settled."""
+"""Orders read from real sagas: with every worker down, after a reset, after a settlement."""
 
 import asyncio
 from collections.abc import AsyncIterator

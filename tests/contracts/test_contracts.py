@@ -255,7 +255,10 @@ def test_a_message_survives_its_journey(message: Command | Event) -> None:
 
 
 def test_a_cancel_that_holds_a_whole_order_arrives_with_the_same_order() -> None:
-    """A cancel carries a placed order as a draft: what was ordered, and the fingerprints of order and command, stay."""
+    """A cancel carries a placed order as a draft, and nothing is lost.
+
+    What was ordered, and the fingerprints of order and command, stay.
+    """
     sent = COMMANDS[2][0].model_copy(
         update={"order": ORDER, "order_fingerprint": ORDER.fingerprint()}
     )
@@ -278,7 +281,10 @@ def test_an_event_carries_its_own_name(event: Event) -> None:
 
 @every_command
 def test_a_fingerprint_is_of_what_is_asked(one: Command, other: Command) -> None:
-    """Whatever is asked for changes the fingerprint, and what is only reported, or names the effect, does not."""
+    """What is asked for changes the fingerprint.
+
+    What is only reported, or names the effect, does not.
+    """
     assert one.not_fingerprinted == {"idempotency_key"} | REPORTS.get(type(one), set())
     for field in type(one).model_fields:
         assert getattr(one, field) != getattr(other, field), (
@@ -301,7 +307,7 @@ def test_a_fingerprint_survives_the_journey(message: Command | Event) -> None:
 
 
 def test_an_order_that_repeats_its_id_is_the_same_order() -> None:
-    """Whether the order repeats the id that its command names anyway changes nothing of what is asked."""
+    """An order that repeats the id of its command asks for the same thing."""
     register = COMMANDS[0][0]
     assert isinstance(register, RegisterOrderCommand)
     named = register.model_copy(

@@ -109,7 +109,7 @@ NO_INTEGERS: list[Any] = [1.9, 1.0, "1", True, None, [1], 2**70, -1]
 def test_an_order_past_a_limit_is_refused(
     changes: dict[str, Any], place: tuple[str | int, ...]
 ) -> None:
-    """Just past a limit, and for anything that is not of the right type, the one wrong field is named."""
+    """Just past a limit, or with a value of the wrong type, the one wrong field is named."""
     with pytest.raises(ValidationError) as refused:
         PlaceOrder.model_validate(order(**changes))
     assert [where for where, _ in problems(refused.value.errors())] == [place]
@@ -129,7 +129,10 @@ def test_a_sku_may_repeat() -> None:
 
 
 def test_every_total_is_exact_to_the_penny() -> None:
-    """Whatever the price, so many pieces cost exactly so many times as much, as a calculation in pounds would not have it."""
+    """Whatever the price, n pieces cost exactly n times as much.
+
+    A calculation in pounds would not have it.
+    """
     for price in range(10_000):
         assert (
             DraftOrder.model_validate(

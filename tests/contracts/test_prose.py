@@ -101,7 +101,10 @@ def test_a_real_problem_is_told_with_its_place() -> None:
 
 
 def test_the_problems_of_a_large_value_are_found_in_linear_time() -> None:
-    """A hundred thousand problems are told apart as quickly as they are read; comparing each with each would take hours."""
+    """A hundred thousand problems are told apart in linear time.
+
+    Comparing each with each would take hours.
+    """
     errors = [{"loc": ("lines", number, "sku"), "msg": "bad"} for number in range(100_000)] + [
         {"loc": ("lines",), "msg": "worse"}
     ]

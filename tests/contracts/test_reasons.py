@@ -1,4 +1,4 @@
-"""Why an order fails, in a sentence that can be read to the customer, and in details that a program can use."""
+"""Why an order fails: a sentence for the customer, and details that a program can use."""
 
 import json
 import re
@@ -113,7 +113,10 @@ REFUSED: dict[str, tuple[Callable[[sa.Engine], Any], str, dict[str, Any]]] = {
 def test_a_participant_says_no_in_words_and_in_numbers(
     database: sa.Engine, reason: str, row: tuple[Callable[[sa.Engine], Any], str, dict[str, Any]]
 ) -> None:
-    """Each refusal is told as its row says: who reads it knows what to do, and the amounts are minor units."""
+    """Each refusal is told as its row says: the reader knows what to do.
+
+    The amounts are minor units.
+    """
     refuse, message, details = row
     answer = refuse(database)
     assert isinstance(answer, Refusal)
@@ -122,7 +125,10 @@ def test_a_participant_says_no_in_words_and_in_numbers(
 
 
 def test_every_refusal_has_its_row() -> None:
-    """No refusal is left out; the one of a command that comes after its compensation stops nothing that is not stopped."""
+    """No refusal is left out.
+
+    The one of a command that comes after its compensation stops nothing that is not stopped.
+    """
     kinds = (OrderRejectedEvent, PaymentFailedEvent, StockDecreaseFailedEvent)
     reasons = {
         reason for kind in kinds for reason in get_args(kind.model_fields["reason"].annotation)
@@ -140,15 +146,24 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
         unavailable(
             calls.process_payment("7", ORDER), ConnectionError("activity StartToClose timeout")
         ),
-        "the payment service gave no usable answer in time: a worker took the command and did not come back in time",
+        (
+            "the payment service gave no usable answer in time: "
+            "a worker took the command and did not come back in time"
+        ),
         {
             "participant": "payment",
-            "error": "a worker took the command and did not come back in time (activity StartToClose timeout)",
+            "error": (
+                "a worker took the command and did not come back in time "
+                "(activity StartToClose timeout)"
+            ),
         },
     ),
     (
         overdue(NOW, "DecreaseStock"),
-        "it was not completed by its deadline, 2026-01-05 09:45:00 UTC: DecreaseStock had no answer by then",
+        (
+            "it was not completed by its deadline, 2026-01-05 09:45:00 UTC: "
+            "DecreaseStock had no answer by then"
+        ),
         {"deadline": "2026-01-05T09:45:00+00:00"},
     ),
     (cancelled(""), "cancelled by an operator", {"by": "temporal", "reason": ""}),
@@ -181,7 +196,7 @@ def test_a_message_is_one_sentence(message: str) -> None:
 
 
 def test_every_reason_is_in_the_enumeration() -> None:
-    """Whatever a participant or the saga gives as the reason, readers find it in the OpenAPI document."""
+    """Every reason that a participant or the saga gives is in the OpenAPI document."""
     given = {
         *REFUSED,
         *(failure.reason for failure, *_ in STOPPED),
@@ -192,7 +207,10 @@ def test_every_reason_is_in_the_enumeration() -> None:
 
 @pytest.mark.parametrize("reason", FailureReason)
 def test_a_customer_is_told_why_in_a_sentence(reason: FailureReason) -> None:
-    """It is polite, complete and the same for every order: no amount, no name, nothing of how the shop works."""
+    """It is polite, complete and the same for every order.
+
+    It holds no amount, no name and nothing of how the shop works.
+    """
     told = FailureView(
         reason=reason, message="ann said so: 1.00 GBP left", details={"by": "ann"}
     ).customer_message
@@ -205,7 +223,10 @@ def test_a_customer_is_told_why_in_a_sentence(reason: FailureReason) -> None:
 
 
 def test_a_reason_of_another_release_is_told_as_other() -> None:
-    """An order that failed for what this release does not know can still be read, and its details say what was given."""
+    """An order that failed for a reason unknown to this release can still be read.
+
+    Its details say what was given.
+    """
     failure = Told(
         step="ProcessPayment", reason="CARD_LOST", message="the card was lost", details={"card": 7}
     )

@@ -29,7 +29,7 @@ def test_every_state_can_be_reached() -> None:
 
 
 def test_completed_and_failed_are_final() -> None:
-    """Nothing leaves the closed states, and there is a way out of every other one to a closed one."""
+    """Nothing leaves the closed states; every other state has a way to a closed one."""
     assert {"COMPLETED", "FAILED"} == CLOSED
     assert {state for state, to in LEGAL_MOVES.items() if not to} == CLOSED
     closing: set[SagaState | None] = set(CLOSED)

@@ -84,7 +84,7 @@ every_row = pytest.mark.parametrize("row", TABLE, ids=[row.step for row in TABLE
 
 @every_row
 def test_the_steps_are_those_of_the_design(row: Row) -> None:
-    """The step is in its place in the table, with its participant, command, compensation and refusal."""
+    """The step stands in its place, with its participant, command, compensation and refusal."""
     step = STEPS[TABLE.index(row)]
     compensation = step.compensation
     assert (step.name, step.participant) == (row.step, row.queue)
@@ -151,7 +151,10 @@ def stubs_by_name() -> dict[str, activity._Definition]:
 
 @every_row
 def test_the_activities_are_those_of_the_steps(row: Row) -> None:
-    """A step's activity, and its compensation's, bears its command's name, takes that command and returns its event."""
+    """An activity bears its command's name, takes that command and returns its event.
+
+    So does the activity of the step's compensation.
+    """
     for command, event in filter(None, ((row.command, row.event), row.compensation)):
         stub = stubs_by_name()[command.__name__.removesuffix("Command")]
         returned = get_args(stub.ret_type) if get_origin(stub.ret_type) else (stub.ret_type,)
@@ -168,7 +171,7 @@ def test_the_queues_are_those_of_the_steps() -> None:
 
 @every_row
 def test_only_its_own_event_answers_a_command(row: Row) -> None:
-    """What another command is answered with, or what no participant would say, is no event of this one."""
+    """What answers another command, or what no participant says, is no event of this one."""
     for command, event in filter(None, ((row.command, row.event), row.compensation)):
         told: dict[str, Any] = {
             "event": event.__name__,

@@ -149,7 +149,10 @@ def test_a_refusal_is_told_in_words() -> None:
 
 
 def test_the_table_is_unicodes() -> None:
-    """What Python knows to act unseen is refused, joiners by what they join; what it knows to be seen is taken."""
+    """What Python knows to act unseen is refused, joiners by what they join.
+
+    What it knows to be seen is taken.
+    """
     known = [sign for sign in map(chr, range(0x110000)) if unicodedata.category(sign) != "Cn"]
     unseen = {sign for sign in known if unicodedata.category(sign) in ACT_UNSEEN} | FORMLESS
     refused = {
@@ -159,7 +162,10 @@ def test_the_table_is_unicodes() -> None:
 
 
 def test_what_was_taken_before_is_read_again() -> None:
-    """A saga that is open when a stricter rule comes reads what it had taken; nobody can say such a thing anew."""
+    """An open saga reads what it had taken before a stricter rule came.
+
+    Nobody can say such a thing anew.
+    """
     for kind in ACTS.values():
         texts = [name for name in kind.model_fields if name != "attempts"]
         told = dict.fromkeys(texts, "\u200b")
@@ -206,7 +212,7 @@ def test_what_acts_unseen_is_spelt_out(text: str, shown: str) -> None:
     ],
 )
 def test_markdown_shows_text_as_text(text: str, code: str) -> None:
-    """In a code span nothing is a link, an image, bold or another paragraph, and no text ends the span."""
+    """In a code span nothing is a link, an image, bold or a paragraph; no text ends the span."""
     assert as_code(text) == code
 
 

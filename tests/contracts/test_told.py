@@ -1,4 +1,4 @@
-"""Whatever is wrong with a request is told in words that its sender can act on, without the jargon of a library."""
+"""What is wrong with a request is told in words that its sender can act on, without jargon."""
 
 import re
 from collections.abc import Iterator
@@ -110,7 +110,10 @@ async def complaints() -> list[tuple[str, dict[str, Any]]]:
 
 
 class Nobody:
-    """Stands for whatever is behind the routes, and has nothing of what it is asked for: here only what is asked is looked at."""
+    """Stands for what is behind the routes, and has nothing of it.
+
+    Here only what is asked is looked at.
+    """
 
     def __getattr__(self, name: str) -> "Nobody":
         """Have every part."""
@@ -209,7 +212,7 @@ def patterns(value: Any) -> Iterator[str]:
 
 
 def test_every_pattern_has_its_words() -> None:
-    """A caller is never left with 'another form'; the rule of free text says itself what is wrong."""
+    """A caller is never left with 'another form'; the rule of free text says what is wrong."""
     asked = set(patterns(create_app(Settings()).openapi()["paths"])) | set(
         patterns(create_app(Settings()).openapi())
     )
@@ -234,7 +237,10 @@ def test_each_row_is_an_error_of_pydantic(kind: str) -> None:
 
 
 def test_what_pydantic_may_say_one_day_is_told_all_the_same() -> None:
-    """An error without a row, or without the parts that its row repeats, is told in pydantic's words and is no error of ours."""
+    """An error without a row, or without the row's parts, is told in pydantic's words.
+
+    It is no error of ours.
+    """
     assert problems(
         [{"type": "of a later release", "loc": ("a",), "msg": "Input should be odd"}]
     ) == [(("a",), "must be odd")]

@@ -114,7 +114,7 @@ async def test_an_order_that_was_reset_counts_as_its_last_run_stands(
 
 
 async def test_a_terminated_saga_is_told(temporal: Client, empty_shop: Shop) -> None:
-    """An order whose saga was terminated needs a person wherever it is shown: it violates nothing."""
+    """An order whose saga was terminated needs a person in every view, and violates nothing."""
     async with at_work(temporal, empty_shop, stubs.ORDER_QUEUE):
         handle = await place(temporal, "ended", CAP)
         await until(is_registered(empty_shop, "ended"), "the order is registered")

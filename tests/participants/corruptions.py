@@ -11,7 +11,10 @@ REGISTERED, CONFIRMED, CANCELLED = "/RegisterOrder", "/ConfirmOrder", "/Register
 
 
 def spend(customer: str, amount: int) -> str:
-    return f"UPDATE wallets SET balance_minor = balance_minor - ({amount}) WHERE customer_id = '{customer}'"
+    return (
+        f"UPDATE wallets SET balance_minor = balance_minor - ({amount}) "
+        f"WHERE customer_id = '{customer}'"
+    )
 
 
 def post(transaction_id: str, amount: int) -> str:
@@ -28,7 +31,10 @@ def post(transaction_id: str, amount: int) -> str:
 def change(transaction_id: str, by: int) -> str:
     """Make a movement from ann's wallet to the shop larger."""
     sign = "CASE account WHEN 'shop' THEN 1 ELSE -1 END"
-    return f"UPDATE ledger SET amount_minor = amount_minor + ({by}) * {sign} WHERE transaction_id = '{transaction_id}'"
+    return (
+        f"UPDATE ledger SET amount_minor = amount_minor + ({by}) * {sign} "
+        f"WHERE transaction_id = '{transaction_id}'"
+    )
 
 
 def outcome(key: str, outcome: str) -> str:
@@ -55,7 +61,10 @@ def move(key: str, line: int, sku: str, change: int) -> str:
 
 def reopen(order_id: str) -> tuple[str, str]:
     return (
-        f"UPDATE orders SET status = 'PENDING', state = 'PENDING', closed_at = NULL WHERE order_id = '{order_id}'",
+        (
+            "UPDATE orders SET status = 'PENDING', state = 'PENDING', closed_at = NULL "
+            f"WHERE order_id = '{order_id}'"
+        ),
         f"DELETE FROM moves WHERE order_id = '{order_id}' AND number > 0",
     )
 
@@ -80,7 +89,10 @@ NOT_SHUT_OUT = "a compensation did not shut out its command"
 M1 = (
     planted(
         *("payment", "M1", "the legs of a transaction do not sum to zero"),
-        f"UPDATE ledger SET amount_minor = amount_minor + 1 WHERE transaction_id = '{DONE}{PAID}' AND account = 'shop'",
+        (
+            "UPDATE ledger SET amount_minor = amount_minor + 1 "
+            f"WHERE transaction_id = '{DONE}{PAID}' AND account = 'shop'"
+        ),
     ),
     planted("payment", "M1", "a wallet is not what the ledger makes it", spend("ann", 1)),
     planted(
@@ -90,7 +102,10 @@ M1 = (
     ),
     planted(
         *("payment", "M1", "wallets and shop do not hold what was deposited"),
-        f"UPDATE ledger SET account = 'pocket' WHERE transaction_id = '{DONE}{PAID}' AND account = 'shop'",
+        (
+            "UPDATE ledger SET account = 'pocket' "
+            f"WHERE transaction_id = '{DONE}{PAID}' AND account = 'shop'"
+        ),
     ),
 )
 M2 = (
@@ -116,8 +131,14 @@ M2 = (
         *("payment", "M2", "a wallet is below zero"),
         *without_constraints("wallets"),
         spend("bob", 1_001),
-        "UPDATE ledger SET amount_minor = -1 WHERE transaction_id = 'deposit/bob' AND account = 'wallet:bob'",
-        "UPDATE ledger SET amount_minor = 1 WHERE transaction_id = 'deposit/bob' AND account = 'deposits'",
+        (
+            "UPDATE ledger SET amount_minor = -1 "
+            "WHERE transaction_id = 'deposit/bob' AND account = 'wallet:bob'"
+        ),
+        (
+            "UPDATE ledger SET amount_minor = 1 "
+            "WHERE transaction_id = 'deposit/bob' AND account = 'deposits'"
+        ),
     ),
 )
 E1_OF_PAYMENT = (
@@ -156,7 +177,10 @@ E2_OF_PAYMENT = (
     planted("payment", "E2", NOT_SHUT_OUT, forget(f"{DEAD}{PAID}")),
     planted(
         *("payment", "E2", "money is kept of a command that was compensated"),
-        "INSERT INTO payments SELECT 'dead', customer_id, currency, 450, 0 FROM payments WHERE order_id = 'done'",
+        (
+            "INSERT INTO payments SELECT 'dead', customer_id, currency, 450, 0 FROM payments "
+            "WHERE order_id = 'done'"
+        ),
         post(f"{DEAD}{PAID}", 450),
         spend("ann", 450),
     ),
@@ -183,7 +207,10 @@ S1 = (
     ),
     planted(
         *("stock", "S1", "an order line restored more than it took"),
-        f"UPDATE movements SET change = change + 1 WHERE command_key = '{BACK}{RESTORED}' AND line = 2",
+        (
+            "UPDATE movements SET change = change + 1 "
+            f"WHERE command_key = '{BACK}{RESTORED}' AND line = 2"
+        ),
         in_stock("MUG", 1),
     ),
 )

@@ -1,7 +1,9 @@
-"""The check of the checks: `python -m tests.planted [name …]` plants known bugs, and sees that each is caught by its named tests.
+"""The check of the checks: `python -m tests.planted [name …]` plants known bugs.
 
-Each `*.patch` beside this file is a unified diff that breaks one promise. Its first lines say which promise, what the bug is, the
-tests that must fail, and by which error if not by an assertion. It is applied to a copy of the project, never to the project.
+It sees that each is caught by its named tests. Each `*.patch` beside this file is a unified diff
+that breaks one promise. Its first lines say which promise, what the bug is, the tests that must
+fail, and by which error if not by an assertion. It is applied to a copy of the project, never to
+the project.
 """
 
 import os
@@ -54,7 +56,10 @@ class Plant:
         )
 
     def grow(self, folder: Path) -> str | None:
-        """Plant the bug in a copy of the project and run its tests; return how it gets away, or None when it is caught."""
+        """Plant the bug in a copy of the project and run its tests there.
+
+        Return how it gets away, or None when it is caught.
+        """
         copy = copy_to(folder / self.patch.stem)
         applied = run(copy, "git", "apply", str(self.patch))
         if applied.returncode:
@@ -73,7 +78,10 @@ class Plant:
 
 @dataclass(frozen=True)
 class Results:
-    """What a run of tests came to: the error of each that failed, those that were skipped, and why it did not run at all."""
+    """What a run of tests came to.
+
+    The error of each that failed, those that were skipped, and why it did not run at all.
+    """
 
     told: dict[str, str]
     broken: str | None
@@ -146,7 +154,7 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def main(names: Sequence[str]) -> int:
-    """Grow the plants that are named, or all; show what caught each; return the process's exit code."""
+    """Grow the named plants, or all; show what caught each; return the exit code."""
     console, begun = Console(width=None if sys.stdout.isatty() else WIDE), time.monotonic()
     patches = {patch.stem: patch for patch in sorted(HERE.glob("*.patch"))}
     if unknown := set(names) - patches.keys():
@@ -173,7 +181,8 @@ def main(names: Sequence[str]) -> int:
         console.print(f"[red]without any bug planted, tests fail: {healthy.told or healthy.broken}")
     caught_all = not any(verdicts) and not healthy.told and not healthy.broken
     console.print(
-        f"{verdicts.count(None)} of {len(plants)} planted bugs caught in {time.monotonic() - begun:.0f} s"
+        f"{verdicts.count(None)} of {len(plants)} planted bugs caught "
+        f"in {time.monotonic() - begun:.0f} s"
     )
     return 0 if plants and caught_all else 1
 

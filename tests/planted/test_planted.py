@@ -1,4 +1,7 @@
-"""The plants themselves: each names a promise and tests that are there, and still applies; and what gets away is told."""
+"""The plants themselves: each names a promise and tests that are there, and still applies.
+
+What gets away is told.
+"""
 
 import inspect
 import re

@@ -64,7 +64,7 @@ def test_every_state_and_status_is_told_and_whether_it_is_final() -> None:
 
 
 def test_every_event_of_a_stream_is_told_with_its_data() -> None:
-    """The page and the OpenAPI document name the same events, and every field of what they carry."""
+    """The page and the OpenAPI document name the same events, and every field that they carry."""
     entries, last = table("event")
     kinds = get_args(TimelineEntry.model_fields["kind"].annotation)
     assert named([entries]) == list(kinds)
@@ -126,7 +126,10 @@ def test_the_openapi_document_refers_to_what_it_has() -> None:
 
 
 def test_an_example_of_a_failed_order_is_what_the_api_answers() -> None:
-    """Every field of the model stands in it, the customer's sentence and where to go from there, too; none is misspelt."""
+    """Every field of the model stands in it, with the customer's sentence and where to go next.
+
+    None is misspelt.
+    """
     document = create_app(Settings()).openapi()
     shown = document["components"]["schemas"]["OrderView"]
     assert set(shown["properties"]) == examples.OUT_OF_STOCK.keys()

@@ -1,4 +1,7 @@
-"""What `docker-compose.yml`, the `Dockerfile` and `deploy/` say is true of the code; no container engine is needed."""
+"""What `docker-compose.yml`, the `Dockerfile` and `deploy/` say is true of the code.
+
+No container engine is needed.
+"""
 
 import asyncio
 import importlib.metadata
@@ -36,7 +39,10 @@ COMPOSE_FILE = ROOT / "docker-compose.yml"
 
 
 def interpolated(value: Any) -> Any:
-    """Return what Compose makes of a value when the environment sets nothing: every `${NAME:-default}` is its default."""
+    """Return what Compose makes of a value when the environment sets nothing.
+
+    Every `${NAME:-default}` is its default.
+    """
     if isinstance(value, dict):
         return {key: interpolated(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -65,7 +71,10 @@ def workers() -> dict[str, dict[str, Any]]:
 
 
 def built_in(service: dict[str, Any]) -> dict[str, str]:
-    """Return the files of this repository that are copied into a service's image: the path inside, and the path here."""
+    """Return the files of this repository that are copied into a service's image.
+
+    The path inside, and the path here.
+    """
     build = service.get("build")
     if not isinstance(build, dict):
         return {}
@@ -114,7 +123,7 @@ def database_urls(service: dict[str, Any]) -> dict[str, sa.URL]:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """The folder that the Dockerfile makes of this repository, and the `.dockerignore` respected."""
+    """The folder that the Dockerfile makes of this repository; `.dockerignore` is respected."""
     for sources, destination in copied():
         for source in sources:
             assert not kept_out(str(ROOT), [source.rstrip("/")]), (
@@ -166,14 +175,20 @@ def test_every_worker_role_has_a_service_of_its_own() -> None:
 
 
 def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
-    """Two services that build one image at once fail, and one that neither builds nor pulls would run a stranger's."""
+    """Two services that build one image at once fail.
+
+    One that neither builds nor pulls would run a stranger's image.
+    """
     assert [name for name, service in ours().items() if "build" in service] == ["api"]
     policies = {name: service["pull_policy"] for name, service in ours().items()}
     assert policies == dict.fromkeys([*ROLES, "seed", "audit"], "never") | {"api": "build"}
 
 
 def test_what_other_images_need_of_ours_is_copied_into_them() -> None:
-    """Nothing of the checkout is mounted, as the users of other images may not be able to read it; the copies anybody can."""
+    """Nothing of the checkout is mounted; what is copied, anybody can read.
+
+    The users of other images may not be able to read the checkout.
+    """
     for name, service in services().items():
         assert not [
             volume for volume in service.get("volumes", ()) if volume.startswith((".", "/"))
@@ -200,7 +215,10 @@ def test_the_admin_tools_are_of_the_servers_version() -> None:
 
 
 def test_every_variable_given_to_ours_is_read() -> None:
-    """A container of ours is given only what `Settings` reads and what Temporal's own client configuration reads."""
+    """A container of ours is given only variables that somebody reads.
+
+    Those are `Settings` and Temporal's own client configuration.
+    """
     settings = {field.upper() for field in Settings.model_fields}
     nothing = ClientConfigProfile.load(disable_file=True, override_env_vars={})
     for name, service in ours().items():
@@ -214,7 +232,10 @@ def test_every_variable_given_to_ours_is_read() -> None:
 
 
 def test_every_value_given_to_ours_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings of each container of ours validate, and all but the one-shot seed are told where Temporal is."""
+    """The settings of each container of ours validate.
+
+    All but the one-shot seed are told where Temporal is.
+    """
     for name, service in ours().items():
         with monkeypatch.context() as environment:
             for variable, value in service["environment"].items():
@@ -226,9 +247,10 @@ def test_every_value_given_to_ours_is_accepted(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() -> None:
-    """A worker reaches its own participant's database only, the orchestrator none, the seed the two that it fills.
+    """A worker reaches its own participant's database only, the orchestrator none.
 
-    The API, which is the order service's front door, and the audit read the others as a user who can do nothing else.
+    The seed reaches the two that it fills. The API, which is the order service's front door, and
+    the audit read the others as a user who can do nothing else.
     """
     own = {role: {role}.intersection(PARTICIPANTS) for role in ROLES} | {
         "api": {"order"},
@@ -249,7 +271,10 @@ def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() ->
 
 
 def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:
-    """The script that makes the databases makes those of the URLs, with the same passwords, and closes them to all others."""
+    """The script makes the databases of the URLs, with the same passwords.
+
+    It closes them to all others.
+    """
     given = services()["postgresql"]["environment"]
     script = (ROOT / "deploy" / "databases.sql").read_text().replace('"', "")
     variables = {
@@ -271,7 +296,10 @@ def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:
 
 
 async def test_setup_registers_our_search_attributes_however_often_it_runs() -> None:
-    """The one-shot creates the namespace with exactly our search attributes and their types, and a second run changes nothing."""
+    """The one-shot creates the namespace with exactly our search attributes and their types.
+
+    A second run changes nothing.
+    """
     temporal = Path(temporal_binary())
     (script,) = built_in(services()["temporal-setup"]).values()
     async with await WorkflowEnvironment.start_local(
@@ -307,7 +335,10 @@ def test_the_server_has_the_dynamic_configuration_of_the_embedded_one() -> None:
 
 @pytest.mark.long
 async def test_lists_alarms_and_figures_are_not_limited_to_ten_a_second() -> None:
-    """With the configuration that the server is given, it answers 60 counts at once; by its own default it refuses 50 of them."""
+    """With the configuration given to the server it answers 60 counts at once.
+
+    By its own default it refuses 50 of them.
+    """
     flags = [word for value in DYNAMIC_CONFIG for word in ("--dynamic-config-value", value)]
     local = WorkflowEnvironment.start_local
     async with await local(
@@ -333,7 +364,10 @@ def test_every_file_that_is_copied_exists() -> None:
 
 
 def test_every_copied_file_is_named_by_the_service_that_has_it() -> None:
-    """An entry point or a setting that names a path under /deploy finds a file there, and nothing is copied for nobody."""
+    """What an entry point or a setting names under /deploy is there.
+
+    Nothing is copied for nobody.
+    """
     for name, service in services().items():
         words = {*service.get("entrypoint", ()), *map(str, service.get("environment", {}).values())}
         inside = {
@@ -355,7 +389,10 @@ def test_ports_are_published_to_this_machine_alone() -> None:
 
 
 def test_the_image_holds_all_that_its_commands_import_and_nothing_else(image: Path) -> None:
-    """The front doors and the seed start from what the Dockerfile copies and installs; tests and documents stay out."""
+    """The front doors and the seed start from what the Dockerfile copies and installs.
+
+    Tests and documents stay out.
+    """
     modules = {
         service["command"][-1 if service["command"][1] == "-m" else 1].removesuffix(".py")
         for service in ours().values()
@@ -411,7 +448,10 @@ def test_the_image_holds_the_shop_that_the_seed_loads(image: Path) -> None:
 
 
 def test_the_health_check_asks_what_the_api_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The API's health check asks for a path that the API has, at the port where it listens and which is published."""
+    """The health check asks for a path of the API, at the port where it listens.
+
+    That port is published.
+    """
     service = services()["api"]
     for variable, value in service["environment"].items():
         monkeypatch.setenv(variable, value)
@@ -426,7 +466,7 @@ def test_the_health_check_asks_what_the_api_answers(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def ready() -> Iterator[tuple[int, list[int]]]:
-    """A server on loopback that answers each GET with the status on the list; its port, and the list."""
+    """A server on loopback that answers each GET with the listed status; its port and list."""
     statuses = [200]
 
     class Answer(BaseHTTPRequestHandler):
@@ -448,7 +488,7 @@ def ready() -> Iterator[tuple[int, list[int]]]:
 
 @pytest.mark.parametrize("status", [200, 503])
 def test_the_health_check_asks_past_a_proxy(status: int, ready: tuple[int, list[int]]) -> None:
-    """Whatever proxies the container is told of, it is healthy when the API is ready, and only then."""
+    """Whatever proxies the container is told of, it is healthy exactly when the API is ready."""
     port, statuses = ready
     statuses[0] = status
     _, *command = services()["api"]["healthcheck"]["test"]
@@ -463,14 +503,17 @@ def test_the_health_check_asks_past_a_proxy(status: int, ready: tuple[int, list[
 
 
 def test_temporal_talks_past_a_proxy() -> None:
-    """Go's programs, which obey the proxies of the environment for what is no loopback, are told to leave them aside."""
+    """Temporal's Go programs are told to use no proxy of the environment.
+
+    They would obey it for what is no loopback.
+    """
     for name in ("temporal", "temporal-setup", "temporal-ui"):
         given = services()[name]["environment"]
         assert (given["NO_PROXY"], given["no_proxy"]) == ("*", "*"), name
 
 
 def test_a_worker_has_time_to_finish_its_work() -> None:
-    """A worker that is stopped gets longer than it lets its work take, and one that dies is started again."""
+    """A stopped worker gets longer than its work may take; one that dies is started again."""
     for name, service in workers().items():
         grace = service["environment"].get(
             "WORKER_GRACE_SECONDS", Settings.model_fields["worker_grace_seconds"].default
@@ -480,7 +523,7 @@ def test_a_worker_has_time_to_finish_its_work() -> None:
 
 
 def test_nothing_starts_before_what_it_needs() -> None:
-    """Every dependency is a service, and one that runs once is waited for until it has succeeded."""
+    """Every dependency is a service; one that runs once is awaited until it has succeeded."""
     once = {name for name, service in services().items() if "restart" not in service}
     assert once == {"temporal-schema", "temporal-setup", "seed", "audit"}
     for name, service in services().items():

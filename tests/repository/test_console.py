@@ -29,7 +29,7 @@ def client(**settings: str) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *MADE])])
 async def test_a_file_is_served_to_everybody(path: str) -> None:
-    """With or without a token; as what it is, under the policy, and again only when it has changed."""
+    """With or without a token; as what it is, under the policy, and again only if changed."""
     kinds = {
         "": "text/html",
         "html": "text/html",
@@ -120,7 +120,10 @@ def test_there_is_one_table_of_currencies() -> None:
 
 
 def test_the_page_loads_its_own_files_alone() -> None:
-    """Every address in the page and every import of a module names a file that is there, and no file is left over."""
+    """Every address in the page and every import of a module names a file that is there.
+
+    No file is left over.
+    """
     page = (FOLDER / "index.html").read_text()
     loaded = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
     assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == ["#page", "/", "/docs"]
@@ -134,7 +137,10 @@ def test_the_page_loads_its_own_files_alone() -> None:
 def test_a_module_parses_no_text(module: Path) -> None:
     """Nothing in it makes markup or code out of text, it is short, and it says what it shows."""
     source = module.read_text()
-    doors = "innerHTML|outerHTML|insertAdjacentHTML|document.write|DOMParser|srcdoc|eval\\(|new Function|createContextualFragment"
+    doors = (
+        "innerHTML|outerHTML|insertAdjacentHTML|document.write|DOMParser|srcdoc|eval\\(|"
+        "new Function|createContextualFragment"
+    )
     assert not re.findall(doors, source)
     assert len(source.splitlines()) <= 250
     assert source.startswith("/**\n")

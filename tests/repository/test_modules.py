@@ -50,7 +50,10 @@ def done_on_import(source: str) -> set[str]:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes that run on import: no bodies of functions, and nothing under `if __name__ == "__main__"`."""
+    """Yield the nodes that run on import.
+
+    No bodies of functions, and nothing under `if __name__ == "__main__"`.
+    """
     yield node
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -117,7 +120,7 @@ each_workflow_file = pytest.mark.parametrize("path", IN_WORKFLOWS, ids=name_of)
 
 
 def pydantic_models(source: str) -> set[str]:
-    """Return the classes of a file that are, or come from, a pydantic model or one of our contracts."""
+    """Return the classes of a file that are, or come from, a pydantic model or our contracts."""
     tree = ast.parse(source)
     origins = dict(_names_from(tree))
     models: set[str] = set()
@@ -169,7 +172,7 @@ class H: ...
     "path", [*IN_WORKFLOWS, ROOT / "temporal_saga" / "history.py"], ids=name_of
 )
 def test_what_runs_in_workflows_defines_no_pydantic_model(path: Path) -> None:
-    """Building a model's validator in every workflow's sandbox would cost more than the workflow."""
+    """Building a validator in every workflow's sandbox would cost more than the workflow."""
     assert pydantic_models(path.read_text()) == set()
 
 
@@ -188,7 +191,7 @@ CHANCE = {
 
 
 def chances(source: str) -> set[str]:
-    """Return what a file uses that would differ when its workflow is replayed, or that leaves the sandbox."""
+    """Return what a file uses that would differ in a replay, or that leaves the sandbox."""
     found = {name for name in imports(source) if set(name.split(".")) & CHANCE}
     for node in ast.walk(ast.parse(source)):
         match node:

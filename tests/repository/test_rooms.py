@@ -60,14 +60,19 @@ SAGA = " ".join(
         "timeline",
     }
 )
-FENCE = "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys sqlalchemy"
+FENCE = (
+    "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys "
+    "sqlalchemy"
+)
 API = (
-    "application config contracts participants.order participants.payment.reads participants.stock.reads routes "
-    "temporal_saga.access fastapi starlette pydantic pydantic_core temporalio"
+    "application config contracts participants.order participants.payment.reads "
+    "participants.stock.reads routes temporal_saga.access fastapi starlette "
+    "pydantic pydantic_core temporalio"
 )
 APPLICATION = (
-    "application contracts participants.order temporal_saga.access temporal_saga.history temporal_saga.last_run "
-    "temporal_saga.memo temporal_saga.moment temporal_saga.tries pydantic pydantic_core temporalio"
+    "application contracts participants.order temporal_saga.access temporal_saga.history "
+    "temporal_saga.last_run temporal_saga.memo temporal_saga.moment temporal_saga.tries "
+    "pydantic pydantic_core temporalio"
 )
 ROOMS = {
     "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
@@ -80,13 +85,15 @@ ROOMS = {
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
     "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
-    "temporal_saga/access.py temporal_saga/registry.py temporal_saga/search_attributes.py": "temporalio",
+    "temporal_saga/access.py temporal_saga/registry.py "
+    "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
     "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "examples/*": f"{SAGA} examples temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
+    f"participants.order {FENCE}",
     **{
         f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
         for name in PARTICIPANTS
@@ -106,21 +113,24 @@ ROOMS = {
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
-    "operations/*": "config contracts operations participants process temporal_saga.database temporal_saga.last_run "
-    "temporal_saga.policy "
+    "operations/*": "config contracts operations participants process temporal_saga.database "
+    "temporal_saga.last_run temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",
-    "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline limits "
-    "prometheus_fastapi_instrumentator",
-    "worker.py": "activities config contracts logs participants temporal_saga.access temporal_saga.database "
-    "temporal_saga.identity temporal_saga.policy temporal_saga.registry "
+    "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
+    "limits prometheus_fastapi_instrumentator",
+    "worker.py": "activities config contracts logs participants temporal_saga.access "
+    "temporal_saga.database temporal_saga.identity temporal_saga.policy temporal_saga.registry "
     "temporal_saga.search_attributes process workflows sqlalchemy temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
     "temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
-    "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy pydantic "
-    "pydantic_settings temporalio.envconfig",
+    "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy "
+    "pydantic pydantic_settings temporalio.envconfig",
 }
-"""What each file may import beyond the standard library, by the first row that it fits; docs/decisions/0006 has the reasons."""
+"""What each file may import beyond the standard library, by the first row that it fits.
+
+docs/decisions/0006 has the reasons.
+"""
 
 
 def row_of(name: str) -> str | None:
@@ -234,7 +244,10 @@ def is_module(name: str) -> bool:
 
 
 def environment_reads(source: str, *, may_copy: bool) -> list[str]:
-    """Return where a file touches the environment; whoever starts processes may copy it whole, or read what is not a setting."""
+    """Return where a file touches the environment.
+
+    Whoever starts processes may copy it whole, or read what is not a setting.
+    """
     tree = ast.parse(source)
     above = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
     return [
@@ -264,7 +277,8 @@ def _is_copied(node: ast.AST, above: dict[ast.AST, ast.AST]) -> bool:
         case ast.Call(func=ast.Name(id="dict")):
             return True
         case ast.Dict(keys=keys, values=values):
-            return keys[values.index(node)] is None  # type: ignore[arg-type]  # a value of a dictionary is an expression
+            # A value of a dictionary is an expression.
+            return keys[values.index(node)] is None  # type: ignore[arg-type]
     return False
 
 

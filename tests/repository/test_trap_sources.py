@@ -1,4 +1,7 @@
-"""The traps of cancellation and rollback on Temporal that can be seen in our source files; the others are tried on real sagas."""
+"""The traps of cancellation and rollback on Temporal that can be seen in our source files.
+
+The others are tried on real sagas.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -20,7 +23,10 @@ def test_nobody_gives_a_saga_an_execution_timeout() -> None:
 
 
 def test_no_worker_takes_a_defect_for_a_failure_of_the_business() -> None:
-    """A worker with `workflow_failure_exception_types` would close a saga that the next release could have healed."""
+    """With `workflow_failure_exception_types` a worker closes sagas too early.
+
+    The next release could have healed them.
+    """
     told = [node.arg for path in ALL for node in walk(path) if isinstance(node, ast.keyword)]
     assert "workflow_runner" in told, "this is where a worker of ours would say so"
     assert not [name for name in told if name and name.endswith("failure_exception_types")]

@@ -16,7 +16,10 @@ START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 async def asked(
     app: Callable[[Receive, Send], Awaitable[None]], *said: Message, method: str = "GET"
 ) -> list[Message]:
-    """Return what a caller is sent who says this; who was answered in full is gone, as far as uvicorn tells."""
+    """Return the messages sent to a caller who says this.
+
+    Who was answered in full is gone, as far as uvicorn tells.
+    """
     coming: asyncio.Queue[Message] = asyncio.Queue()
     for message in said:
         coming.put_nowait(message)
@@ -37,7 +40,7 @@ async def asked(
 
 
 async def test_the_work_for_who_hangs_up_stops() -> None:
-    """A handler that waits is stopped when its caller is gone; nobody is answered, and our figures know that."""
+    """A waiting handler stops when its caller is gone; nobody is answered, as our figures say."""
     stopped = asyncio.Event()
 
     async def wait(_receive: Receive, _send: Send) -> None:
@@ -53,7 +56,7 @@ async def test_the_work_for_who_hangs_up_stops() -> None:
 
 
 async def test_the_work_for_who_waits_is_done() -> None:
-    """A handler gets the body, and its answer goes out as it is; what it does behind it is done as well."""
+    """A handler gets the body and its answer goes out; its work behind the answer is done too."""
     heard: list[Message] = []
 
     async def reply(receive: Receive, send: Send) -> None:
@@ -92,7 +95,7 @@ async def test_what_fails_as_it_is_stopped_fails_nobody(caplog: pytest.LogCaptur
 
 
 async def test_a_large_answer_goes_out_in_pieces() -> None:
-    """No more than a piece is handed on before the one before it is taken; the end comes when all are."""
+    """No piece is handed on before the one before it is taken; the end comes when all are."""
     body = bytes(range(256)) * 1_000
 
     async def reply(_receive: Receive, send: Send) -> None:
@@ -107,7 +110,7 @@ async def test_a_large_answer_goes_out_in_pieces() -> None:
 
 
 async def test_head_is_get_without_its_body() -> None:
-    """Status and headers are those of GET; a stream, which would have no end, has it at its beginning."""
+    """Status and headers are those of GET; a stream, which has no end, ends at its beginning."""
     seen: list[Any] = []
 
     async def stream(receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Connections that are too many, or that leave something undone, on a real listener with a clock of the test's own."""
+"""Connections that are too many or unfinished, on a real listener with the test's own clock."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ START = {"type": "http.response.start", "status": 200, "headers": [(b"content-le
 
 
 class Listener:
-    """Serves with our connections an app that answers /livez, and lets all else wait for `answers`."""
+    """Serves an app with our connections; it answers /livez, and all else waits for `answers`."""
 
     def __init__(self) -> None:
         self.state = ServerState()
@@ -50,7 +50,7 @@ class Listener:
         self.left = 0
 
     async def _app(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer in pieces where it is a stream, and nobody who leaves before an answer may be given."""
+        """Answer, in pieces for a stream; who leaves before an answer may be given gets none."""
         await receive()
         is_stream = scope["path"] == "/stream"
         if is_stream:
@@ -118,7 +118,7 @@ async def listener(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listener]:
 
 
 async def heard(line: Line) -> bytes:
-    """Return the first line of what came; nothing when the other side has hung up, or says nothing."""
+    """Return the first line of what came; nothing after a hang-up, or of one who is silent."""
     try:
         return await asyncio.wait_for(line[0].readline(), 0.2)
     except (TimeoutError, OSError):
@@ -142,7 +142,10 @@ async def test_who_owes_us_something_makes_room(listener: Listener, said: bytes)
 
 
 async def test_who_is_served_is_not_hung_up_on(listener: Listener) -> None:
-    """When all places are in use one more is told to come again, health is answered, and nobody who is served ends."""
+    """When all places are in use one more is told to come again, and health is answered.
+
+    Nobody who is served ends.
+    """
     served = [await listener.line(ASK) for _ in range(MOST // 2)]
     for _ in range(MOST):
         crowded = await listener.line(ASK)
@@ -153,7 +156,10 @@ async def test_who_is_served_is_not_hung_up_on(listener: Listener) -> None:
 
 
 async def test_limits_hold_to_the_second(listener: Listener) -> None:
-    """Half a head ends at its time and not before; who is served, and who keeps a connection, is left alone."""
+    """Half a head ends at its time and not before.
+
+    Who is served, and who keeps a connection, is left alone.
+    """
     half, served, kept = [await listener.line(said) for said in (HALF_A_HEAD, ASK, HEALTHY)]
     assert await heard(kept)
     now = monotonic()

@@ -15,7 +15,8 @@ EVIL = "http://shop.attacker.example:8000"
 @cache
 def app(settings: tuple[tuple[str, str], ...]) -> FastAPI:
     """Return the API; it reaches for nothing before it is served."""
-    return create_app(Settings(**{name.lower(): value for name, value in settings}))  # type: ignore[arg-type]
+    values = {name.lower(): value for name, value in settings}
+    return create_app(Settings(**values))  # type: ignore[arg-type]
 
 
 async def status(
@@ -85,7 +86,7 @@ async def test_local_names_are_ours(host: str) -> None:
 
 @pytest.mark.parametrize("host", OTHERS)
 async def test_other_names_are_not_ours(host: str) -> None:
-    """A page whose name was made to point here is not answered: it may not read, and it may not order."""
+    """A page whose name was made to point here is not answered: it may not read, nor order."""
     assert await status(host) == 421
 
 
@@ -103,7 +104,7 @@ async def test_other_names_are_not_ours(host: str) -> None:
     ],
 )
 async def test_no_path_is_for_strangers(path: str) -> None:
-    """Pages, figures, documentation and what is not there at all are for the same names as orders."""
+    """Pages, figures, documentation and missing paths are for the same names as orders."""
     assert await status("shop.attacker.example:8000", path, Origin=EVIL) == 421
     assert await status("localhost:8000", path, Origin=EVIL) == 403
 
@@ -218,7 +219,10 @@ BEYOND = {"API_HOST": "0.0.0.0", "API_TRUSTED_NETWORK": "1"}
 async def test_what_settings_allow(
     settings: dict[str, str], host: str, origin: str | None, expected: int
 ) -> None:
-    """Further names and origins are settings; beyond loopback, what no page of the world can be called is ours."""
+    """Further names and origins are settings.
+
+    Beyond loopback, what no page of the world can be called is ours.
+    """
     assert (
         await status(host, settings=settings, **({} if origin is None else {"Origin": origin}))
         == expected
@@ -233,7 +237,8 @@ async def crossing(
 ) -> httpx.Response:
     """Ask for a page of another origin."""
     given = {"API_CORS_ORIGINS": f"{SHOP},http://localhost:3000", **settings}
-    built = create_app(Settings(**{name.lower(): value for name, value in given.items()}))  # type: ignore[arg-type]
+    values = {name.lower(): value for name, value in given.items()}
+    built = create_app(Settings(**values))  # type: ignore[arg-type]
 
     transport = httpx.ASGITransport(built, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
@@ -246,7 +251,9 @@ async def test_a_preflight_needs_no_token_and_is_not_counted() -> None:
     """A browser is told what a page of an allowed origin may send, however often it asks."""
     asks = {
         "Access-Control-Request-Method": "POST",
-        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key,last-event-id,prefer",
+        "Access-Control-Request-Headers": (
+            "authorization,content-type,idempotency-key,last-event-id,prefer"
+        ),
     }
     answer = await crossing("OPTIONS", "/orders", asks, API_RATE_LIMIT="1/hour", **AUTHENTICATION)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, SHOP)
@@ -284,7 +291,10 @@ async def test_a_preflight_is_refused(asks: dict[str, str], why: str) -> None:
 async def test_a_page_can_read_every_answer(
     path: str, settings: dict[str, str], expected: int
 ) -> None:
-    """Answers and errors of all kinds are readable for a page of an allowed origin, with the headers that it needs."""
+    """Answers and errors of all kinds are readable for a page of an allowed origin.
+
+    They have the headers that it needs.
+    """
     answer = await crossing("GET", path, {}, **settings)
     assert answer.status_code == expected
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
@@ -305,7 +315,8 @@ async def test_a_page_can_read_an_error_of_ours() -> None:
 
 async def test_without_the_setting_no_page_is_told_anything() -> None:
     """Pages of other origins are served only when a setting names them."""
-    built = create_app(Settings(**{name.lower(): value for name, value in AUTHENTICATION.items()}))  # type: ignore[arg-type]
+    values = {name.lower(): value for name, value in AUTHENTICATION.items()}
+    built = create_app(Settings(**values))  # type: ignore[arg-type]
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(built), base_url="http://localhost"
     ) as http:

@@ -67,7 +67,10 @@ async def status(tokens: Tokens, token: str) -> int:
 async def test_who_names_a_known_key_does_not_wait_for_who_names_another(
     issuer: Issuer, clock: Clock
 ) -> None:
-    """While the issuer is asked for a key that is not known, and does not answer, callers with a good one are served."""
+    """Callers with a good key are served while the issuer does not answer.
+
+    It is asked for a key that is not known.
+    """
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     clock.now += AGAIN_AFTER_SECONDS
@@ -81,7 +84,10 @@ async def test_who_names_a_known_key_does_not_wait_for_who_names_another(
 
 
 async def test_keys_serve_for_an_hour_without_their_issuer(issuer: Issuer, clock: Clock) -> None:
-    """With the issuer gone a known key is believed for an hour from when it was read, and then nobody knows."""
+    """With the issuer gone a known key is believed for an hour from when it was read.
+
+    Then nobody knows.
+    """
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     issuer.stop()
@@ -93,7 +99,10 @@ async def test_keys_serve_for_an_hour_without_their_issuer(issuer: Issuer, clock
 
 
 async def test_a_new_key_is_believed_at_once(issuer: Issuer, clock: Clock) -> None:
-    """A token with a key that was published a moment ago is believed, or told to come again; it is never refused for that."""
+    """A token with a key published a moment ago is believed, or told to come again.
+
+    It is never refused for that.
+    """
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     issuer.keys = {"keys": [published(RSA_NEXT, "b")]}
@@ -111,7 +120,7 @@ async def test_a_new_key_is_believed_at_once(issuer: Issuer, clock: Clock) -> No
 
 
 async def test_a_withdrawn_key_is_not_believed_for_long(issuer: Issuer, clock: Clock) -> None:
-    """Keys are read again while they serve: one that is no longer published stops to be believed."""
+    """Keys are read again while they serve; one no longer published stops being believed."""
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     issuer.keys = {"keys": [published(RSA_NEXT, "b")]}
@@ -155,7 +164,10 @@ GARBAGE: list[Any] = [
 
 
 async def test_bad_keys_do_not_cost_the_good_one(issuer: Issuer, clock: Clock) -> None:
-    """Whatever stands beside it, a good key serves; those for something else sign no token of ours."""
+    """Whatever stands beside it, a good key serves.
+
+    Keys for something else sign no token of ours.
+    """
     issuer.keys = {"keys": [*GARBAGE, published(RSA, "a"), *GARBAGE]}
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
@@ -225,7 +237,10 @@ def failing(handler: BaseHTTPRequestHandler) -> None:
 async def test_an_issuer_may_be_huge_or_elsewhere(
     issuer: Issuer, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What is not answered plainly changes nothing: the known key serves, another is not known, and the log says it once."""
+    """What is not answered plainly changes nothing.
+
+    The known key serves, another is not known, and the log says it once.
+    """
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     for answer in (huge, redirecting(issuer), failing):
@@ -243,7 +258,7 @@ async def test_an_issuer_may_be_huge_or_elsewhere(
 @pytest.mark.long
 @pytest.mark.parametrize("answer", [never_ending, never_beginning])
 async def test_an_issuer_may_be_endless(issuer: Issuer, clock: Clock, answer: Any) -> None:
-    """An answer without end is given up within seconds, its line is closed, and the next try is a new one."""
+    """An endless answer is given up in seconds, its line closed; the next try is a new one."""
     tokens = checks(clock, issuer.url)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -320,7 +335,10 @@ async def test_keys_and_tokens_without_a_name(
 
 
 async def test_the_only_key_may_be_followed_by_another(issuer: Issuer, clock: Clock) -> None:
-    """A key without a name that does not fit is asked for again, and a token that it did not sign is refused all the same."""
+    """A nameless key that does not fit is asked for again.
+
+    A token that it did not sign is refused all the same.
+    """
     issuer.keys = {"keys": [published(RSA, None)]}
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token(RSA, None)) == 200

@@ -23,7 +23,10 @@ def clock() -> Clock:
 
 
 def test_the_window_moves(clock: Clock) -> None:
-    """In no stretch of time are there more requests than the rate says; the wait ends when the first has left the window."""
+    """No stretch of time has more requests than the rate says.
+
+    The wait ends when the first has left the window.
+    """
     callers = Callers(parse("3/minute"), clock)
     waits = []
     for seconds in (0, 20, 20, 10, 9, 2, 0, 30):
@@ -47,7 +50,10 @@ def test_the_wait_is_never_longer_than_the_window(clock: Clock) -> None:
 
 @pytest.mark.parametrize("rate", ["7/second", "600/minute", "6000/day"])
 def test_a_caller_costs_little(clock: Clock, rate: str) -> None:
-    """However many requests a rate allows, few times are kept of each caller, and no more get through than are allowed."""
+    """However many requests a rate allows, few times are kept of each caller.
+
+    No more get through than are allowed.
+    """
     item = parse(rate)
     callers = Callers(item, clock)
     taken = 0
@@ -68,7 +74,10 @@ def test_callers_do_not_share(clock: Clock) -> None:
 
 
 def test_the_table_is_bounded(clock: Clock) -> None:
-    """Of many callers with long names the latest are remembered, each by a few bytes, and nobody once they are quiet."""
+    """Of many callers with long names the latest are remembered, each by a few bytes.
+
+    Nobody is once they are quiet.
+    """
     callers = Callers(parse("5/minute"), clock)
     for number in range(MOST_CALLERS + 1_000):
         clock.now += 0.001
@@ -94,5 +103,5 @@ def test_the_table_is_bounded(clock: Clock) -> None:
     ],
 )
 def test_where_a_request_comes_from(client: Any, told: str) -> None:
-    """An IPv4 address is one caller in either of its forms; of IPv6 a subscriber's whole network is."""
+    """An IPv4 address is one caller in either form; of IPv6, a whole subscriber network is."""
     assert site({"type": "http", "client": client}) == told

@@ -16,11 +16,12 @@ from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 def app(**settings: str) -> FastAPI:
     """Return the API; it reaches for nothing before it is served."""
-    return create_app(Settings(**{name.lower(): value for name, value in settings.items()}))  # type: ignore[arg-type]
+    values = {name.lower(): value for name, value in settings.items()}
+    return create_app(Settings(**values))  # type: ignore[arg-type]
 
 
 def calls(routes: list[BaseRoute]) -> set[str]:
-    """Return every call that an app answers, like `GET /orders`; of mounted files, where they are."""
+    """Return every call that an app answers, like `GET /orders`; of mounted files, the place."""
     found = set()
     for route in iter_route_contexts(routes):
         found |= {f"{method} {route.path}" for method in getattr(route, "methods", None) or {"GET"}}
@@ -108,7 +109,10 @@ async def test_what_looks_public_is_not(path: str) -> None:
 
 
 def test_everybody_may_do_everything_where_nobody_is_asked() -> None:
-    """Without authentication a caller has every scope and is no customer's; nothing stands beside the name they give."""
+    """Without authentication a caller has every scope and is no customer's.
+
+    Nothing stands beside the name they give.
+    """
     assert Caller() == Caller("", frozenset(Scope), None)
     assert Caller().signed("ann") == "ann"
 

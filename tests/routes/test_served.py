@@ -1,4 +1,4 @@
-"""How the API is served: whose word counts about where a call comes from, and which defaults are ours."""
+"""How the API is served: whose word counts for a call's origin, and which defaults are ours."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ async def test_what_a_caller_says_of_itself_does_not_count() -> None:
 
 
 async def test_what_a_proxy_says_counts_if_it_is_named() -> None:
-    """A proxy that a setting names tells who asks; whatever its callers put before that does not count."""
+    """A proxy named by a setting tells who asks; what callers put before that is ignored."""
     named = {"API_RATE_LIMIT": "5/minute", "API_TRUSTED_PROXIES": "192.0.2.7, 10.9.0.0/16"}
     made_up = [{"X-Forwarded-For": f"10.1.2.{number}, 10.3.3.3, 10.9.1.1"} for number in range(20)]
     for proxy in ("192.0.2.7", "10.9.4.4"):
@@ -57,7 +57,7 @@ async def test_what_a_proxy_says_counts_if_it_is_named() -> None:
 
 
 async def test_guessing_tokens_is_bounded() -> None:
-    """Calls with tokens that are refused count for their address; whoever has a good one there is served."""
+    """Refused tokens count for their address; whoever has a good one there is served."""
     guesses = [{"Authorization": f"Bearer guess-{number}"} for number in range(8)]
     async with caller(API_RATE_LIMIT="5/minute", **AUTHENTICATION) as http:
         assert await statuses(http, *guesses, {}) == [401] * 5 + [429] * 4
@@ -67,7 +67,10 @@ async def test_guessing_tokens_is_bounded() -> None:
 
 
 def test_the_defaults_are_ours() -> None:
-    """An idle connection is kept longer than proxies keep it, and nothing of the environment changes who is believed."""
+    """An idle connection is kept longer than proxies keep it.
+
+    Nothing of the environment changes who is believed.
+    """
     config = configured(Settings())
     assert (config.timeout_keep_alive, config.proxy_headers, config.forwarded_allow_ips) == (
         75,
@@ -96,7 +99,7 @@ def test_there_is_always_a_descriptor_left(
 
 
 async def test_trouble_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    """That no connection can be taken is one line, and not one for each try; other trouble is told as ever."""
+    """That no connection can be taken is one line, not one per try; other trouble is as ever."""
     loop, trouble = asyncio.get_running_loop(), Trouble()
     full: dict[str, Any] = {
         "message": "socket.accept() out of system resource",

@@ -41,7 +41,7 @@ def test_nothing_is_told_twice() -> None:
 
 @pytest.mark.parametrize("last", [(0, 0), (2, 0), (3, 0), (9, 0)])
 def test_what_came_of_a_reset_is_told_in_full(last: Place) -> None:
-    """Its events have the numbers of those they replace; what it shares with the run before is told once."""
+    """Its events have the numbers of those they replace; what both runs share is told once."""
     cursor = StreamCursor(last)
     sent(cursor, STARTED + TERMINATED)
     assert sent(cursor, STARTED + RESET) == ["reset", "ProcessPaymentCommand", "PaymentFailedEvent"]

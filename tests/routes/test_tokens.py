@@ -37,7 +37,10 @@ async def refusal(checks: Tokens, token: str) -> Problem:
 
 
 async def test_a_token_names_its_caller() -> None:
-    """Subject, scopes, customer and end are read; without a scope there is none, without a customer it is everybody's."""
+    """Subject, scopes, customer and end are read.
+
+    Without a scope there is none; without a customer it is everybody's.
+    """
     told = claims("orders:read", "orders:write", customer="ann", sub="till-7")
     checks = tokens(**AUTHENTICATION, AUTH_CLOCK_SKEW_SECONDS="7")
     until = told["exp"] + 7
@@ -105,7 +108,7 @@ DISBELIEVED: list[tuple[str, str]] = [
     ids=[f"{number}: {why}" for number, (_, why) in enumerate(DISBELIEVED)],
 )
 async def test_a_token_is_not_believed(token: str, why: str) -> None:
-    """Whatever is wrong with a token, its bearer is nobody, and is told in a sentence that does not repeat it."""
+    """The bearer of a bad token is nobody, and is told in a sentence that does not repeat it."""
     problem = await refusal(tokens(), token)
     assert (problem.document.status, problem.headers) == (
         401,
@@ -144,7 +147,10 @@ def issuer() -> Iterator[Issuer]:
 async def test_published_keys_are_used(
     issuer: Issuer, key: Any, algorithm: str, other: str
 ) -> None:
-    """A token is believed by the key that it names, and by the one algorithm alone; the keys are asked for once."""
+    """A token is believed by the key that it names, and by the one algorithm alone.
+
+    The keys are asked for once.
+    """
     issuer.keys = {
         "keys": [
             published(RSA if key is EC else EC, "other"),
@@ -194,7 +200,10 @@ async def test_an_unknown_key_costs_the_issuer_little(issuer: Issuer) -> None:
 
 @pytest.mark.parametrize("keys", [b"", b"<html>", {"keys": []}, {"keys": [{"kty": "?"}]}])
 async def test_an_issuer_that_is_away_is_not_the_callers_fault(issuer: Issuer, keys: Any) -> None:
-    """Without the issuer's keys a token is neither believed nor refused, and the issuer is left alone for a while."""
+    """Without the issuer's keys a token is neither believed nor refused.
+
+    The issuer is left alone for a while.
+    """
     issuer.keys = keys
     checks = tokens_of(issuer)
     for _ in range(5):

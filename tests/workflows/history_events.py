@@ -35,8 +35,8 @@ History = Sequence[HistoryEvent]
 class Heard:
     """One thing that a saga hears from outside: an answer to `command`, or what a person says.
 
-    Without an `event` it is a plain yes to the command, or without that, that time passes. `until` is how long after the start
-    an orchestrator came back that was away meanwhile.
+    Without an `event` it is a plain yes to the command, or without that, that time passes. `until`
+    is how long after the start an orchestrator came back that was away meanwhile.
     """
 
     event: HistoryEvent | None = None
@@ -45,7 +45,7 @@ class Heard:
 
 
 def tasks(events: History) -> int:
-    """Return the number of workflow tasks that are done: the number of the point at which the saga waits."""
+    """Return how many workflow tasks are done: the number of the point where the saga waits."""
     return sum(event.event_type == TASK_COMPLETED for event in events)
 
 

@@ -1,7 +1,7 @@
 """Stories told again from their recorded histories, with a cancel in between.
 
-The points at which a saga waits are found by counting, not by hand: it waits after each workflow task but the last, and before
-the first.
+The points at which a saga waits are found by counting, not by hand: it waits after each workflow
+task but the last, and before the first.
 """
 
 import asyncio
@@ -50,7 +50,10 @@ Asked = list[asyncio.Task[bool]]
 
 @dataclass(frozen=True)
 class Cancel:
-    """At which point a story is cancelled, by which way, how often, and whether in one workflow task with what comes next."""
+    """A cancel of a story: at which point, by which way and how often.
+
+    Also whether it is in one workflow task with what comes next.
+    """
 
     point: int
     way: Way
@@ -77,7 +80,10 @@ class Replay:
     _fired: int = 0
 
     async def tell(self, cancel: Cancel | None = None) -> History:
-        """Tell the story until it is closed, and return its history; where the cancel leads it another way, all say yes."""
+        """Tell the story until it is closed, and return its history.
+
+        Where the cancel leads it another way, all say yes.
+        """
         rest = deque(heard(self.story))
         if cancel is not None and cancel.point == 0:
             async with self.script.orchestrator_away():
@@ -117,7 +123,7 @@ class Replay:
         )
 
     async def _expect(self, command: str) -> Sent:
-        """Expect a command under its key, whichever try of it: a server under load may lose one on its way."""
+        """Expect a command under its key, whichever try: under load the server may lose one."""
         came = await self.script.next(command)
         assert isinstance(came, Sent), f"{command} should have come, not {came}"
         kind = type(came.command)
@@ -159,7 +165,10 @@ class Replay:
         return []
 
     async def _answer(self, event: HistoryEvent | None) -> None:
-        """Answer the command that is held, and every further try of it until the server has written an answer down."""
+        """Answer the command that is held, and every further try of it.
+
+        It ends when the server has written an answer down.
+        """
         assert self._held is not None
         held, self._held = self._held, None
         await self._give(held, event)
@@ -217,7 +226,10 @@ class Replay:
         return asked
 
     async def _update(self, name: str, *arguments: Any) -> asyncio.Task[bool]:
-        """Send an update, and go on as soon as the server has it, though no orchestrator may be there to hear it."""
+        """Send an update, and go on as soon as the server has it.
+
+        There may be no orchestrator to hear it.
+        """
         update_id = str(uuid4())
         asked = asyncio.create_task(
             _is_refused(self.script.handle.execute_update(name, args=arguments, id=update_id))
@@ -234,7 +246,10 @@ class Replay:
 
 
 async def waiting(script: Script) -> History:
-    """Return the history of a saga once it has heard everything so far, and waits or is closed; one that is wedged never will."""
+    """Return the history of a saga that has heard everything so far, and waits or is closed.
+
+    A saga that is wedged never does.
+    """
     while True:
         events = (await script.handle.fetch_history()).events
         assert not any(map(fails_for_good, events)), "the saga is wedged"

@@ -37,7 +37,10 @@ each_way = pytest.mark.parametrize("say", [by_signal, by_update], ids=lambda way
 
 
 async def until_stuck(script: Script, step: str | None = None) -> None:
-    """Wait until the saga has heard that a round of tries is over: of any step, or of the compensation of this one."""
+    """Wait until the saga has heard that a round of tries is over.
+
+    Of any step, or of the compensation of this one.
+    """
     async with asyncio.timeout(15):
         while True:
             status = await script.handle.query("status")

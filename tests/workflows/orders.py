@@ -1,4 +1,4 @@
-"""An order, what its participants usually answer, and the stories that are told in more than one place."""
+"""An order, the usual answers of its participants, and the stories told in several places."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -126,7 +126,7 @@ async def deadline_passes(script: Script, seconds: float) -> None:
 
 
 async def cancelled_while_it_is_paid(script: Script) -> None:
-    """The customer cancels while the payment is under way, which succeeds; the story goes on from here."""
+    """The customer cancels during the payment, which succeeds; the story goes on from here."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
@@ -182,7 +182,7 @@ async def cancelled_by_signal(script: Script) -> None:
 
 
 async def cancelled_by_temporal(script: Script) -> None:
-    """Somebody presses Temporal's own cancel while the payment is under way, and again during the rollback."""
+    """Somebody uses Temporal's own cancel during the payment, and again in the rollback."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
@@ -259,7 +259,10 @@ async def stuck_and_retried(script: Script) -> None:
 
 
 async def confirm_stuck_and_settled(script: Script) -> None:
-    """The order service does not take the confirmation until a person has put its record right, and hears of that."""
+    """The order service takes no confirmation until a person has put its record right.
+
+    It hears of that.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
     await script.expect(ConfirmOrderCommand)
@@ -274,7 +277,10 @@ async def confirm_stuck_and_settled(script: Script) -> None:
 
 
 async def cancel_stuck_and_settled(script: Script) -> None:
-    """The order is cancelled while its payment is under way, and the order service does not take that until it is put right."""
+    """The order is cancelled while its payment is under way.
+
+    The order service does not take that until it is put right.
+    """
     await cancelled_while_it_is_paid(script)
     await take_back(script, RefundPaymentCommand)
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
@@ -291,13 +297,17 @@ async def cancel_stuck_and_settled(script: Script) -> None:
 async def in_state(script: Script, state: str) -> None:
     """Wait until the saga shows this state."""
     async for event in script.handle.fetch_history_events(wait_new_event=True):
-        shown = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        upsert = event.upsert_workflow_search_attributes_event_attributes
+        shown = upsert.search_attributes.indexed_fields
         if "SagaState" in shown and shown["SagaState"].data == f'"{state}"'.encode():
             return
 
 
 async def refund_refused(script: Script) -> None:
-    """The customer cancels while the payment is under way, and its refund is refused; the story goes on from here."""
+    """The customer cancels while the payment is under way, and its refund is refused.
+
+    The story goes on from here.
+    """
     await cancelled_while_it_is_paid(script)
     await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
     script.fail(REFUSED)
@@ -325,7 +335,10 @@ async def found_on_record(script: Script, times: int = 1) -> None:
 
 
 async def earlier_run_found(script: Script) -> None:
-    """The first step gets no answer, and when it is asked again the order was on record: what another run did is taken back."""
+    """The first step gets no answer; asked again, the order was on record.
+
+    What another run did is taken back.
+    """
     await script.start(ORDER)
     await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
@@ -335,7 +348,7 @@ async def earlier_run_found(script: Script) -> None:
 
 
 async def settled_before_a_reset(script: Script) -> None:
-    """A person settles the refund, and before the order is cancelled somebody resets its saga to the first task."""
+    """A person settles the refund; before the cancel the saga is reset to its first task."""
     await refund_refused(script)
     told = {
         "step": "ProcessPayment",

@@ -1,4 +1,7 @@
-"""The real participants of one order, each with its own database, for scripts that need to know what is really done."""
+"""The real participants of one order, each with its own database.
+
+For scripts that need to know what is really done.
+"""
 
 import asyncio
 import threading
@@ -58,7 +61,7 @@ class RealParticipants:
             script.answer(await self.do(await script.expect(kind)))
 
     async def take_back(self, script: Script, *commands: type[Command]) -> list[Event]:
-        """Expect these compensations in this order, let the participants carry them out, and return their events."""
+        """Expect these compensations in order, have them carried out, and return their events."""
         events = []
         for kind in commands:
             events.append(

@@ -1,5 +1,6 @@
-"""Record the stories anew, as histories that every later release must still replay: `python -m tests.workflows.record`.
+"""Record the stories anew: `python -m tests.workflows.record`.
 
+They become histories that every later release must still replay.
 Each release keeps a folder of its own; those of earlier releases stay as they are.
 """
 

@@ -1,4 +1,7 @@
-"""How the API tells a saga of an act that its run does not take by an update: what is heard, and what is said of it."""
+"""How the API tells a saga of an act that its run does not take by an update.
+
+What is heard, and what is said of it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -57,7 +60,10 @@ def why(number: int) -> Decision:
 async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     sparing: Client, script: Script
 ) -> None:
-    """The customer's word is heard although others have said too much; what comes to nothing is told as such."""
+    """The customer's word is heard although others have said too much.
+
+    What comes to nothing is told as such.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     sender = ActSender(script.handle, Runs(sparing, asyncio.Event()))

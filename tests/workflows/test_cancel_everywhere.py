@@ -1,4 +1,4 @@
-"""A cancel at every point at which any of the stories waits: the invariants hold, and the end is a legal one."""
+"""A cancel at every point at which a story waits: invariants hold, and the end is legal."""
 
 import asyncio
 import json
@@ -39,10 +39,13 @@ POINTS: dict[Story, int] = {
     orders.cancel_stuck_and_settled: 8,
     orders.earlier_run_found: 6,
 }
-"""At how many points each story waits: counted anew in each run, and written down so that none is lost unseen."""
+"""At how many points each story waits: recounted in each run, so none is lost unseen."""
 
 ALL = bool(os.environ.get("EVERY_CANCEL"))
-"""Whether every way, number and company is tried at each point, as `make verify` does; otherwise every eleventh is, in turn."""
+"""Whether every way, number and company is tried at each point, as `make verify` does.
+
+Otherwise every eleventh is, in turn.
+"""
 
 AT_ONCE = 12
 CLOSED_BY = ("RegisterOrderCommand", "CancelOrderCommand")
@@ -53,7 +56,10 @@ OF_THE_CLOCK = {"REVIEW_EXPIRED"}
 
 
 def cancels(points: int) -> list[Cancel]:
-    """Return the cancels of a story: at each point by each way, once and twice, alone and together with what comes next."""
+    """Return the cancels of a story: at each point by each way.
+
+    Once and twice, alone and together with what comes next.
+    """
     ways = list(product(get_args(When), (1, 2), get_args(Way)))
     every = [
         Cancel(point, way, times, when) for point in range(points) for when, times, way in ways
@@ -69,7 +75,10 @@ def cancels(points: int) -> list[Cancel]:
 )
 @pytest.mark.long
 async def test_a_cancel_at_every_point(play: Play, story: Story, points: int) -> None:
-    """Before the pivot all that was or may have been done is taken back, in reverse; afterwards a cancel changes nothing."""
+    """Before the pivot all that was or may have been done is taken back, in reverse.
+
+    Afterwards a cancel changes nothing.
+    """
     recorded = await record(play, story)
     turns = asyncio.Semaphore(AT_ONCE)
 
@@ -99,7 +108,10 @@ async def record(play: Play, story: Story) -> History:
 
 
 async def tell_again(script: Script, recorded: History, cancel: Cancel | None) -> int:
-    """Tell a story with a cancel in it, and see that it ends as it must; return at how many points it waited."""
+    """Tell a story with a cancel in it, and see that it ends as it must.
+
+    Return at how many points it waited.
+    """
     replay = Replay(script, recorded)
     events = await replay.tell(cancel)
     told = moments(events)
@@ -116,7 +128,7 @@ async def tell_again(script: Script, recorded: History, cancel: Cancel | None) -
 
 
 def assert_whole(told: list[Moment]) -> None:
-    """Check that every move is legal, and that in the end everything is kept, or taken back in reverse."""
+    """Check that every move is legal, and that in the end all is kept, or undone in reverse."""
     states = named(told, "state")
     assert all(
         SagaState(after) in LEGAL_MOVES[before]
@@ -147,7 +159,10 @@ def assert_whole(told: list[Moment]) -> None:
 def assert_stopped(
     replay: Replay, told: list[Moment], cancel: Cancel, why: Any, otherwise: Any
 ) -> None:
-    """Check that no step began after the cancel, and that it is the reason, or what the step under way came to."""
+    """Check that no step began after the cancel, and what the saga failed for.
+
+    It is the cancel, or what the step under way came to.
+    """
     allowed, before = {"CANCELLED"}, {*named(replay.before, "command"), CLOSED_BY[0]}
     begun = {command for command in named(told, "command") if command not in {*UNDOING, *before}}
     first_heard = (
@@ -168,7 +183,7 @@ def assert_stopped(
 
 
 def said_by(why: Any) -> str | None:
-    """Return the step that a failure came from; None when it came from the start, and otherwise no step's name."""
+    """Return the step that a failure came from; None for the start, otherwise no step's name."""
     return None if why["reason"] == "INVALID_ORDER" else why["step"] or "no step"
 
 

@@ -68,7 +68,10 @@ async def test_a_cancel_before_the_first_step_leaves_only_a_closed_record(
 async def test_a_cancel_during_a_step_waits_for_its_end_and_takes_it_back(
     script: Script, step: type[Command], cancel: Cancel
 ) -> None:
-    """The step under way is not cut in half: it ends, nothing follows it, and it is undone with all before it."""
+    """The step under way is not cut in half: it ends, and nothing follows it.
+
+    It is undone with all before it.
+    """
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
@@ -84,7 +87,7 @@ async def test_a_cancel_during_a_step_waits_for_its_end_and_takes_it_back(
 async def test_a_cancel_together_with_a_success_takes_the_step_back(
     script: Script, step: type[Command], cancel: Cancel
 ) -> None:
-    """Even when both reach the saga in one workflow task, the step is known to have been done, and is undone."""
+    """Even when both come in one workflow task, the step is known as done, and is undone."""
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
@@ -127,7 +130,7 @@ async def test_a_step_that_is_refused_after_a_cancel_is_the_reason_of_the_failur
 
 
 async def test_a_step_that_fails_after_a_cancel_is_tried_to_its_end(script: Script) -> None:
-    """The cancel does not stop the retries, so that the outcome is known when the saga rolls back."""
+    """The cancel does not stop retries, so the outcome is known when the saga rolls back."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     await script.expect(ProcessPaymentCommand)
@@ -223,7 +226,7 @@ async def test_a_cancel_after_the_pivot_changes_nothing(script: Script, cancel: 
 
 
 async def test_a_cancel_together_with_the_confirmation_changes_nothing(script: Script) -> None:
-    """In one workflow task with the last answer, a cancel does not turn a confirmed order into a cancelled workflow."""
+    """A cancel in one workflow task with the last answer cancels no confirmed order."""
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT)
     confirm = await script.expect(ConfirmOrderCommand)

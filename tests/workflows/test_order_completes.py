@@ -82,7 +82,7 @@ async def test_an_order_may_name_itself(script: Script) -> None:
 
 
 async def test_a_confirm_that_fails_is_tried_until_it_is_done(script: Script) -> None:
-    """After the pivot nothing but patience: the order stays COMPLETED and is confirmed in the end."""
+    """After the pivot only patience: the order stays COMPLETED and is confirmed in the end."""
     await script.start(ORDER)
     await obey(script, *FORWARD)
     await script.expect(ConfirmOrderCommand)
@@ -105,7 +105,10 @@ async def test_a_confirm_that_is_refused_is_asked_again(skipping_script: Script)
 
 
 async def test_each_command_carries_the_limits_of_the_policy(script: Script) -> None:
-    """A forward step is bounded; of what must happen the first round is, after which it counts as stuck."""
+    """A forward step is bounded.
+
+    Of what must happen the first round is, after which it counts as stuck.
+    """
     await out_of_stock(script)
     limits = _limits(script)
     forward = (POLICY.forward_step.total_seconds(), POLICY.start_to_close.total_seconds())
@@ -129,7 +132,7 @@ async def test_a_worker_can_be_given_other_limits(play: Play) -> None:
 
 
 def _limits(script: Script) -> dict[str, tuple[float, float]]:
-    """Return what the history says of each activity: schedule-to-close and start-to-close in seconds, 0 for none."""
+    """Return each activity's schedule-to-close and start-to-close in seconds, 0 for none."""
     assert script.history is not None
     scheduled = [
         event.activity_task_scheduled_event_attributes

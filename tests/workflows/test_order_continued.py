@@ -1,4 +1,4 @@
-"""Floods: whatever is sent to an order's saga, its histories stay short, and it ends as it would have ended without."""
+"""Floods: whatever is sent to a saga, its histories stay short, and it ends as without them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -41,7 +41,7 @@ SHORT = 60
 """Events after which this server suggests to continue as new."""
 
 MOST = 400
-"""Events that one run may have: those that come in one burst are in its history before it hears of any."""
+"""Events that one run may have: those of one burst are in its history before it hears any."""
 
 NUMBERS = count(1)
 LINKS = Links(self="/orders/1", events="/orders/1/events", temporal="http://localhost")
@@ -105,7 +105,10 @@ async def flood(script: Script, rounds: int = 3) -> None:
 
 
 async def flood_into_next_run(script: Script) -> None:
-    """Send as much as it takes: messages that come together are read by one task, and make a shorter history."""
+    """Send as much as it takes: messages that come together are read by one task.
+
+    So they make a shorter history.
+    """
     for _ in range(10):
         await flood(script)
         if (await script.handle.describe()).run_id != script.handle.first_execution_run_id:
@@ -128,7 +131,7 @@ async def update(script: Script, name: str, told: Any) -> None:
 async def away(
     script: Script, *kinds: type[Command], known: OrderStatus | None = None
 ) -> AsyncIterator[None]:
-    """Let the tries of these commands fail meanwhile, however often they come; then let them be done.
+    """Let the tries of these commands fail meanwhile, however often; then let them be done.
 
     `known` is what the order service says of an order that it has on record.
     """
@@ -159,7 +162,7 @@ async def until_next_run(script: Script) -> None:
 
 
 def states(moves: tuple[StateMove, ...]) -> list[str]:
-    """Return the states, once it is sure that each move was legal and none came before the other."""
+    """Return the states, after checking that each move is legal and not before the last."""
     for before, after in pairwise(moves):
         assert after.state in LEGAL_MOVES[before.state]
         assert before.at <= after.at
@@ -182,7 +185,10 @@ async def stuck_refund(script: Script) -> None:
 
 @pytest.mark.long
 async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
-    """The refund is made when payment is back; the record's story has no gap, and knows who cancelled and when it was placed."""
+    """The refund is made when payment is back.
+
+    The record's story has no gap, and knows who cancelled and when it was placed.
+    """
     await stuck_refund(script)
     placed_at = await begun(script)
     async with away(script, RefundPaymentCommand):
@@ -224,7 +230,10 @@ async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
 async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again(
     script: Script,
 ) -> None:
-    """Stock is put back, the refund is settled by hand; in the runs that follow nothing but the closing command is sent."""
+    """Stock is put back, the refund is settled by hand.
+
+    In the runs that follow nothing but the closing command is sent.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     stock = await script.expect(DecreaseStockCommand)
@@ -263,7 +272,7 @@ async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again
 
 @pytest.mark.long
 async def test_a_review_goes_on_with_the_time_that_is_left(script: Script) -> None:
-    """Nobody decides; the order is closed when its own review time is over, not that of its last run."""
+    """Nobody decides; the order closes when its own review time is over, not its last run's."""
     await script.start(ORDER)
     began = await begun(script)
     register = await script.expect(RegisterOrderCommand)
@@ -328,7 +337,10 @@ async def test_the_first_step_is_asked_on(script: Script) -> None:
 
 @pytest.mark.long
 async def test_a_step_under_way_is_waited_for(script: Script) -> None:
-    """The history gets long while the payment is under way: it is charged by one command, and the next step is another run's."""
+    """The history gets long during the payment, which is charged by one command.
+
+    The next step is another run's.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
@@ -350,7 +362,10 @@ async def test_a_step_under_way_is_waited_for(script: Script) -> None:
 async def test_a_cancel_is_not_forgotten_between_two_runs(
     script: Script, by_temporal: bool
 ) -> None:
-    """It came while the payment was under way, in the middle of a flood: what is paid is refunded, and nothing else begins."""
+    """It came while the payment was under way, in the middle of a flood.
+
+    What is paid is refunded, and nothing else begins.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
@@ -367,7 +382,10 @@ async def test_a_cancel_is_not_forgotten_between_two_runs(
 async def test_large_messages_do_not_end_a_saga_whose_step_is_under_way(
     patient_script: Script,
 ) -> None:
-    """Before the server's limit of 50 MB the step is asked for again by another run, under the same key; so nothing is lost."""
+    """Before the server's limit of 50 MB another run asks for the step again, under the same key.
+
+    So nothing is lost.
+    """
     script = patient_script
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
@@ -422,7 +440,10 @@ async def test_nobody_tells_a_saga_by_hand_what_a_run_before_it_did(script: Scri
 async def test_a_look_tells_the_story_of_all_runs(
     short_histories: Client, script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From the first to the last, each moment once; of a story that is too long a part is left out, which is said."""
+    """From the first to the last, each moment once.
+
+    Of a story that is too long a part is left out, which is said.
+    """
     await stuck_refund(script)
     placed_at = await begun(script)
     async with away(script, RefundPaymentCommand):
@@ -493,7 +514,10 @@ def order_of(script: Script) -> str:
 
 @pytest.mark.long
 async def test_what_comes_while_nobody_is_there_is_read_in_one_task(patient: Script) -> None:
-    """A burst as large as a run takes, and the server refuses more: it is read in time, and the next run takes as many again."""
+    """A burst as large as a run takes, and the server refuses more: it is read in time.
+
+    The next run takes as many again.
+    """
     await stuck_refund(patient)
     for attempt in (1, 2):
         await patient.expect_compensation(

@@ -1,4 +1,4 @@
-"""What the saga decides stands in its memo, and every decision of a person in the closing command."""
+"""What the saga decides is in its memo; each person's decision is in the closing command."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -63,7 +63,7 @@ async def test_a_saga_that_completes_writes_no_memo(
 
 
 async def test_a_rollback_says_once_why_and_what_it_takes_back(script: Script) -> None:
-    """Before its first compensation is answered, and in their order; one event, whatever follows."""
+    """Before its first compensation is answered, and in order; one event, whatever follows."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)

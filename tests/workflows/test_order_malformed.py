@@ -86,7 +86,10 @@ CANCELS: dict[str, tuple[Any, ...]] = {
 async def test_a_start_that_is_no_order_closes_with_a_readable_error(
     script: Script, start: tuple[tuple[Any, ...], str]
 ) -> None:
-    """No step begins; the order service is told to close the record, and the error says what is wrong, field by field."""
+    """No step begins, and the order service is told to close the record.
+
+    The error says what is wrong, field by field.
+    """
     arguments, message = start
     await script.start(*arguments)
     cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
@@ -114,7 +117,7 @@ async def test_what_an_invalid_start_did_give_is_recorded(script: Script) -> Non
 
 
 async def test_a_start_with_another_workflow_type_closes_at_once(script: Script) -> None:
-    """A typo in `--type` ends with an error that names the right one; nobody is asked for anything."""
+    """A typo in `--type` ends with an error naming the right one; nobody is asked anything."""
     await script.start(ORDER, workflow_type="OrdrSaga")
     assert (
         "there is no workflow type 'OrdrSaga' here; start 'OrderSaga'"
@@ -128,7 +131,10 @@ async def test_a_start_with_another_workflow_type_closes_at_once(script: Script)
 async def test_a_start_with_a_workflow_id_that_names_no_order_closes_at_once(
     play: Play, saga_id: str
 ) -> None:
-    """There is no order to record it under, so nobody is asked for anything; the error says how an id looks."""
+    """There is no order to record it under, so nobody is asked for anything.
+
+    The error says how an id looks.
+    """
     async with play(saga_id) as script:
         await script.start(ORDER)
         error = await script.failed()
@@ -207,7 +213,10 @@ async def test_a_cancel_update_that_cannot_be_read_is_refused(script: Script) ->
 
 
 async def test_a_start_with_thousands_of_bad_lines_closes_too(script: Script) -> None:
-    """A huge start is refused for its size; it does not keep the orchestrator busy until Temporal takes it for deadlocked."""
+    """A huge start is refused for its size.
+
+    It does not occupy the orchestrator until Temporal takes it for deadlocked.
+    """
     await script.start(
         ORDER | {"lines": [{"sku": "!", "quantity": 0, "unit_price_minor": -1}] * 12_000}
     )

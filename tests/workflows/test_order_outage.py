@@ -20,7 +20,10 @@ from tests.workflows.orders import (
 
 
 async def go_back(script: Script, step: type[Command]) -> None:
-    """Take back a step of unknown outcome and all before it; of the first one it is found out first what came of it."""
+    """Take back a step of unknown outcome and all before it.
+
+    Of the first one it is found out first what came of it.
+    """
     if step is RegisterOrderCommand:
         await obey(script, RegisterOrderCommand)
     await take_back(script, *ROLLBACK_FROM[step])
@@ -33,7 +36,7 @@ each_step = pytest.mark.parametrize("step", BEFORE_PIVOT, ids=lambda step: step.
 async def test_a_participant_that_fails_and_recovers_is_asked_again_in_one_story(
     script: Script, step: type[Command]
 ) -> None:
-    """An outage is retried under the same key, and the order completes as if nothing had happened."""
+    """An outage is retried under the same key; the order completes as if nothing happened."""
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
@@ -47,7 +50,10 @@ async def test_a_participant_that_fails_and_recovers_is_asked_again_in_one_story
 async def test_a_step_without_an_answer_in_time_is_taken_back(
     script: Script, step: type[Command]
 ) -> None:
-    """Past its limit a step's outcome is unknown, and unknown is compensated, before all that was done earlier."""
+    """Past its limit a step's outcome is unknown, and unknown is compensated.
+
+    It is taken back before all that was done earlier.
+    """
     await script.start(ORDER | {"deadline_seconds": 1 + BEFORE_PIVOT.index(step)})
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
@@ -65,7 +71,7 @@ async def test_a_step_without_an_answer_in_time_is_taken_back(
 async def test_a_step_that_fails_for_good_without_refusing_is_taken_back(
     script: Script, step: type[Command]
 ) -> None:
-    """An error that is no refusal says nothing of what was done, even when it must not be retried."""
+    """An error that is no refusal says nothing of what was done, even a non-retryable one."""
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
@@ -84,7 +90,7 @@ async def test_a_step_that_fails_for_good_without_refusing_is_taken_back(
 async def test_a_step_that_ended_in_time_stands_though_nobody_was_there_until_the_deadline_passed(
     script: Script, step: type[Command]
 ) -> None:
-    """What the orchestrator was away for is no one's deadline: the order goes on, and completes past its pivot."""
+    """The orchestrator's absence breaks no deadline: the order passes its pivot and completes."""
     await script.start(ORDER | {"deadline_seconds": 2})
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
@@ -108,7 +114,7 @@ async def test_the_deadline_counts_from_when_the_order_is_first_taken_up(script:
 async def test_a_step_whose_time_ran_out_while_nobody_was_there_is_asked_once_more(
     script: Script,
 ) -> None:
-    """Everything was away, and the payment service is back as soon as we are; it is the same command."""
+    """All was away, and the payment service is back when we are; it is the same command."""
     await script.start(ORDER | {"deadline_seconds": 1})
     await obey(script, RegisterOrderCommand)
     await script.expect(ProcessPaymentCommand)
@@ -138,7 +144,7 @@ async def test_after_being_away_too_a_step_without_an_answer_is_taken_back(scrip
 async def test_an_answer_that_cannot_be_read_is_an_unknown_outcome(
     script: Script, step: type[Command]
 ) -> None:
-    """A participant that answers nonsense may have done what it was told: the step is taken back."""
+    """A participant that answers nonsense may have done its work: the step is taken back."""
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     await script.expect(step)
@@ -161,7 +167,10 @@ async def test_an_answer_in_an_unknown_encoding_is_an_unknown_outcome(script: Sc
 async def test_an_answer_without_words_is_no_event(
     skipping_script: Script, answer: bytes | None
 ) -> None:
-    """Nothing, and bytes, pass for whatever a converter is asked for; they are no word that money was taken or given back."""
+    """Nothing, and bytes, pass for whatever a converter is asked for.
+
+    They are no word that money was taken or given back.
+    """
     script = skipping_script
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
@@ -182,7 +191,10 @@ async def test_an_answer_without_words_is_no_event(
 async def test_a_refusal_that_is_no_refusal_of_ours_still_rolls_back(
     script: Script, told: dict[str, object]
 ) -> None:
-    """The type of the error says that the participant refused; whatever else it brings, or leaves out, wedges nothing."""
+    """The type of the error says that the participant refused.
+
+    Whatever else it brings, or leaves out, wedges nothing.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     await script.expect(ProcessPaymentCommand)

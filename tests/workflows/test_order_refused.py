@@ -11,7 +11,10 @@ from tests.workflows.orders import ORDER, TOTAL_MINOR, declined, obey, short, ta
 
 
 async def test_an_order_id_that_is_taken_is_refused_and_only_cancelled(script: Script) -> None:
-    """The order service says ORDER_ID_REUSED: nobody is charged, and Cancel, which always runs, is all there is to undo."""
+    """The order service says ORDER_ID_REUSED: nobody is charged.
+
+    Cancel, which always runs, is all there is to undo.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     script.answer(
@@ -30,7 +33,7 @@ async def test_an_order_id_that_is_taken_is_refused_and_only_cancelled(script: S
 
 @pytest.mark.parametrize("reason", ["INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH"])
 async def test_a_payment_that_is_declined_is_not_refunded(script: Script, reason: str) -> None:
-    """The payment service refused, so no money moved: the order is cancelled and no refund is asked for."""
+    """The payment service refused, so no money moved: a cancel, and no refund is asked for."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     script.answer(declined(await script.expect(ProcessPaymentCommand), reason))
@@ -47,7 +50,10 @@ async def test_a_payment_that_is_declined_is_not_refunded(script: Script, reason
 async def test_stock_that_cannot_be_taken_is_not_put_back_but_the_payment_is_refunded(
     script: Script, reason: str
 ) -> None:
-    """The stock service refused, so nothing left the shelf: the payment is taken back, then the order is cancelled."""
+    """The stock service refused, so nothing left the shelf.
+
+    The payment is taken back, then the order is cancelled.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     script.answer(
@@ -71,7 +77,10 @@ async def test_stock_that_cannot_be_taken_is_not_put_back_but_the_payment_is_ref
 
 
 async def test_the_closing_command_carries_the_whole_story(script: Script) -> None:
-    """The order service can answer "why" for ever: Cancel brings the order, the failure, what was taken back, and the moves."""
+    """The order service can answer "why" for ever.
+
+    Cancel brings the order, the failure, what was taken back, and the moves.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     script.answer(short(await script.expect(DecreaseStockCommand)))
@@ -117,7 +126,10 @@ async def test_a_refused_order_fails_as_business_as_usual(script: Script) -> Non
 
 
 async def test_a_refusal_larger_than_temporal_takes_still_rolls_back(script: Script) -> None:
-    """A reason too long for a search attribute, and details of a megabyte, end no saga: they are cut, and the money goes back."""
+    """A reason too long for a search attribute, and details of a megabyte, end no saga.
+
+    They are cut, and the money goes back.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     await script.expect(DecreaseStockCommand)

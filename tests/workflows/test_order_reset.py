@@ -1,4 +1,7 @@
-"""Orders whose saga was reset, or whose id was used before: what an earlier run did is neither forgotten nor done twice."""
+"""Orders whose saga was reset, or whose id was used before.
+
+What an earlier run did is neither forgotten nor done twice.
+"""
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -40,7 +43,10 @@ from tests.workflows.orders import (
 
 
 async def test_a_run_that_finds_its_order_registered_takes_everything_back(script: Script) -> None:
-    """What an earlier run did is unknown, so its steps are compensated too, though this one was refused at the first of them."""
+    """What an earlier run did is unknown, so its steps are compensated too.
+
+    Even if this one was refused at the first of them.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
@@ -52,7 +58,10 @@ async def test_a_run_that_finds_its_order_registered_takes_everything_back(scrip
 
 
 async def test_what_this_run_did_itself_is_taken_back_once(script: Script) -> None:
-    """A step that was taken before the earlier run was asked for has its compensation already, and gets no second one."""
+    """A step taken before the earlier run was asked for has its compensation already.
+
+    It gets no second one.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     known = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING)
@@ -101,7 +110,7 @@ async def test_an_order_that_had_completed_is_not_reviewed_again(script: Script)
 
 
 async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play) -> None:
-    """An order service that is away decides nothing: neither a refund nor a completion rests on a guess."""
+    """An order service that is away decides nothing: no refund or completion rests on a guess."""
     async with play(policy=SOON) as script:
         await script.start(ORDER)
         register = await script.expect(RegisterOrderCommand)
@@ -121,7 +130,10 @@ async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play) -
 async def test_a_run_that_cannot_register_finds_out_first_whether_there_was_another(
     script: Script, known: OrderStatus | None
 ) -> None:
-    """Without an answer to its first step it knows of no earlier run, which may have charged the customer all the same."""
+    """Without an answer to its first step it knows of no earlier run.
+
+    That run may have charged the customer all the same.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
@@ -161,7 +173,10 @@ async def test_who_waits_for_the_order_service_calls_a_person_who_has_it_asked_a
 
 @each_way
 async def test_a_person_may_know_instead_of_the_order_service(patient: Script, say: Say) -> None:
-    """What an earlier run did is unknown then, and is taken back; the record is closed by that person's word."""
+    """What an earlier run did is unknown then, and is taken back.
+
+    The record is closed by that person's word.
+    """
     await unanswered(patient)
     await say(patient, "settle_step", SETTLE | {"step": "RegisterOrder"})
     await take_back(patient, RestoreStockCommand, RefundPaymentCommand)
@@ -177,7 +192,10 @@ async def test_a_person_may_know_instead_of_the_order_service(patient: Script, s
 async def test_a_run_whose_order_was_taken_back_before_takes_back_what_it_did(
     script: Script,
 ) -> None:
-    """The order service says that it was cancelled: there is nothing to complete, and its own steps are compensated."""
+    """The order service says that it was cancelled: there is nothing to complete.
+
+    Its own steps are compensated.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
@@ -228,7 +246,10 @@ async def settled_and_still_open(script: Script, say: Say) -> None:
 async def test_what_was_settled_stays_settled_after_a_reset(
     patient: Script, say: Say, resets: int
 ) -> None:
-    """The reset says the settlement again before the step is stuck: no refund on top of it, and the record names the person."""
+    """The reset says the settlement again before the step is stuck: no refund on top of it.
+
+    The record names the person.
+    """
     await settled_and_still_open(patient, say)
     await patient.reset()
     for _ in range(resets - 1):
@@ -286,7 +307,10 @@ async def test_after_a_reset_too_nobody_settles_what_is_done_or_settled(patient:
 async def test_after_a_reset_nobody_settles_what_is_not_stuck(
     patient: Script, at: type | None
 ) -> None:
-    """Only what the reset itself says again comes early: later words are refused, and signals ignored, as in any run."""
+    """Only what the reset itself says again comes early.
+
+    Later words are refused, and signals ignored, as in any run.
+    """
     await patient.start(ORDER)
     await obey(patient, RegisterOrderCommand)
     await patient.expect(ProcessPaymentCommand)
@@ -307,7 +331,10 @@ async def test_after_a_reset_nobody_settles_what_is_not_stuck(
 async def test_what_was_taken_back_by_hand_does_not_complete_after_a_reset(
     patient: Script, say: Say
 ) -> None:
-    """The customer has the money back by other means: the new run stops before its next step, and says on whose word."""
+    """The customer has the money back by other means: the new run stops before its next step.
+
+    It says on whose word.
+    """
     await patient.start(ORDER)
     await obey(patient, RegisterOrderCommand, ProcessPaymentCommand)
     patient.answer(short(await patient.expect(DecreaseStockCommand)))

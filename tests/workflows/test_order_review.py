@@ -1,4 +1,7 @@
-"""Review: a large order is paid only when a person lets it through, and waits for that no longer than the review time."""
+"""Review: a large order is paid only when a person lets it through.
+
+It waits for that no longer than the review time.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -69,7 +72,7 @@ async def test_an_approved_order_is_paid(script: Script, say: Say) -> None:
 
 @each_way
 async def test_a_rejected_order_is_closed_unpaid(script: Script, say: Say) -> None:
-    """Nobody is charged, and the record names who said no and why; that is business, not an outage."""
+    """Nobody is charged; the record names who said no and why; that is business, no outage."""
     await begin_review(script)
     await say(script, "reject")
     await take_back(script, CancelOrderCommand)
@@ -102,7 +105,10 @@ async def test_a_review_that_nobody_takes_in_time_rejects_the_order(
 async def test_the_clock_of_the_deadline_stands_still_during_a_review(
     temporal: Client, script: Script
 ) -> None:
-    """An order that may take 15 minutes is approved after 20 hours, and still has its 15 minutes: more than a step's limit."""
+    """An order that may take 15 minutes is approved after 20 hours, and has its 15 minutes.
+
+    That is more than a step's limit.
+    """
     await begin_review(script)
     await TimeSkipper(temporal).fast_forward(script.handle, timedelta(hours=20))
     await by_update(script, "approve")
@@ -137,7 +143,7 @@ async def test_a_cancel_ends_a_review(script: Script, cancel: str) -> None:
 
 
 async def test_a_cancel_together_with_an_approval_cancels(script: Script) -> None:
-    """In one workflow task with it, whatever came first: nobody is charged who did not want to be."""
+    """In one workflow task, whatever came first: nobody is charged who did not want to be."""
     await begin_review(script)
     async with script.orchestrator_away():
         await by_signal(script, "approve")

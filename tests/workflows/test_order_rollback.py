@@ -52,7 +52,10 @@ async def test_a_rollback_runs_in_reverse_in_the_words_of_the_steps(script: Scri
 
 
 async def test_every_command_has_a_key_of_its_own(script: Script) -> None:
-    """The saga's id and the step name an effect for ever, a suffix tells its taking back from its doing, no run id is in it."""
+    """The saga's id and the step name an effect for ever.
+
+    A suffix tells taking it back from doing it; no run id is in it.
+    """
     commands: list[Command] = []
     await script.start(ORDER)
     for step in BEFORE_PIVOT:
@@ -75,7 +78,7 @@ async def test_every_command_has_a_key_of_its_own(script: Script) -> None:
 
 
 async def test_a_compensation_that_keeps_failing_is_tried_until_it_is_done(script: Script) -> None:
-    """Three failures, then the refund, then the rest: the rollback neither ends early nor skips anything."""
+    """Three failures, then the refund, then the rest: no early end, and nothing is skipped."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
@@ -100,7 +103,10 @@ async def test_a_compensation_that_keeps_failing_is_tried_until_it_is_done(scrip
 async def test_a_compensation_that_is_refused_is_asked_again_and_the_others_still_run(
     skipping_script: Script,
 ) -> None:
-    """A refusal is no way out of a compensation: after a pause it is asked again, and nothing behind it is lost."""
+    """A refusal is no way out of a compensation.
+
+    After a pause it is asked again, and nothing behind it is lost.
+    """
     script = skipping_script
     await begin_rollback(script)
     await take_back(script, RestoreStockCommand)
@@ -130,7 +136,7 @@ async def test_a_cancel_together_with_a_refused_compensation_stops_nothing(
 async def test_a_cancel_in_the_pause_of_a_rollback_stops_nothing(
     temporal: Client, script: Script
 ) -> None:
-    """While nothing but time stands between two rounds of a compensation, a cancel changes nothing either."""
+    """While only time stands between two rounds of a compensation, a cancel changes nothing."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     script.answer(declined(await script.expect(ProcessPaymentCommand)))

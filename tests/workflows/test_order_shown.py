@@ -155,7 +155,7 @@ async def test_the_web_ui_lists_the_handlers_with_what_they_do(script: Script) -
 
 
 async def test_the_web_ui_shows_what_others_write_as_text(script: Script) -> None:
-    """A reason that is Markdown is neither a link nor bold nor a heading there, and stays in its own paragraph."""
+    """A reason that is Markdown is no link, bold or heading there, and keeps its own paragraph."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
@@ -172,7 +172,10 @@ async def test_the_web_ui_shows_what_others_write_as_text(script: Script) -> Non
     script.answer(yes(refund))
     await take_back(script, CancelOrderCommand)
     await script.failed()
-    shown = "cancelled by an**na**: [pay](javascript:alert(1))  # Settled ![](https://evil.example/x.png)"
+    shown = (
+        "cancelled by an**na**: [pay](javascript:alert(1))  "
+        "# Settled ![](https://evil.example/x.png)"
+    )
     assert f"Failed: **`CANCELLED`**, `{shown}`" in metadata.current_details.split("\n\n")
 
 
@@ -200,7 +203,10 @@ async def test_every_command_is_summed_up_for_the_web_ui(script: Script) -> None
 async def test_a_completed_order_costs_31_events_when_its_attributes_are_given_and_32_when_not(
     play: Play,
 ) -> None:
-    """Start and end, three per workflow task and activity, two states; a start without attributes needs one upsert more."""
+    """Start and end, three per workflow task and activity, two states.
+
+    A start without attributes needs one upsert more.
+    """
     async with play() as over_http, play() as by_hand:
         await completed_over_http(over_http)
         await completed(by_hand)

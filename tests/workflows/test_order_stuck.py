@@ -1,4 +1,7 @@
-"""Stuck: what keeps failing is shown, tried on, and put right by a person if need be; nothing else waits for it."""
+"""Stuck: what keeps failing is shown, tried on, and put right by a person if need be.
+
+Nothing else waits for it.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -43,7 +46,10 @@ async def soon(play: Play) -> AsyncIterator[Script]:
 
 
 async def stuck_refund(script: Script) -> None:
-    """The customer cancels while the payment is under way, and its refund fails twice; the story goes on from here."""
+    """The customer cancels while the payment is under way, and its refund fails twice.
+
+    The story goes on from here.
+    """
     await cancelled_while_it_is_paid(script)
     for attempt in (1, 2):
         await script.expect_compensation(
@@ -53,7 +59,7 @@ async def stuck_refund(script: Script) -> None:
 
 
 async def shown(script: Script) -> tuple[Any, Any]:
-    """Return the state and whether the saga needs attention, as searches and the Web UI see them."""
+    """Return the state and whether attention is needed, as searches and the Web UI see them."""
     attributes = (await script.handle.describe()).typed_search_attributes
     names = (
         SearchAttributeKey.for_keyword("SagaState"),
@@ -74,7 +80,10 @@ def states(moves: tuple[StateMove, ...]) -> list[SagaState]:
 async def test_a_compensation_that_keeps_failing_is_stuck_and_is_tried_on_until_it_is_done(
     soon: Script,
 ) -> None:
-    """After the named number of tries the saga says so; the tries go on, and when one succeeds the rollback goes on."""
+    """After the named number of tries the saga says so, and the tries go on.
+
+    When one succeeds the rollback goes on.
+    """
     await stuck_refund(soon)
     await until_stuck(soon)
     assert await shown(soon) == ("ROLLBACK_STUCK", True)
@@ -122,7 +131,10 @@ async def test_a_participant_that_is_down_makes_no_attempts_and_is_stuck_after_a
 
 
 async def test_the_others_go_on_and_cancel_waits(patient: Script) -> None:
-    """A dead stock service keeps no customer waiting for his money, and the record is closed when all is taken back."""
+    """A dead stock service keeps no customer waiting for his money.
+
+    The record is closed when all is taken back.
+    """
     script = patient
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
@@ -147,7 +159,10 @@ async def test_the_others_go_on_and_cancel_waits(patient: Script) -> None:
 
 @each_way
 async def test_an_operator_has_it_tried_now(play: Play, say: Say) -> None:
-    """In the pause and while the server waits before its next try, a word is enough; the tries it replaces are given up."""
+    """In the pause and while the server waits before its next try, a word is enough.
+
+    The tries it replaces are given up.
+    """
     async with play(policy=BRISK) as script:
         await stuck_refund(script)
         await until_stuck(script)
@@ -162,7 +177,10 @@ async def test_an_operator_has_it_tried_now(play: Play, say: Say) -> None:
 
 
 async def test_however_often_it_is_said_a_try_has_its_time(patient: Script) -> None:
-    """What is tried by somebody's word is not cut off by the next: one more word waits, others cost the message or nothing."""
+    """What is tried by somebody's word is not cut off by the next.
+
+    One more word waits, others cost the message or nothing.
+    """
     await stuck_refund(patient)
     await until_stuck(patient)
     await by_update(patient, "retry_step", RETRY)
@@ -184,7 +202,10 @@ async def test_however_often_it_is_said_a_try_has_its_time(patient: Script) -> N
 
 @each_way
 async def test_an_operator_settles_it_and_the_record_names_him(patient: Script, say: Say) -> None:
-    """What a person put right by hand is not tried any more, and the order's record tells who, why, when and by what evidence."""
+    """What a person put right by hand is not tried any more.
+
+    The order's record tells who, why, when and by what evidence.
+    """
     await stuck_refund(patient)
     await until_stuck(patient)
     await say(patient, "settle_step", SETTLE)
@@ -202,7 +223,7 @@ async def test_an_operator_settles_it_and_the_record_names_him(patient: Script, 
 
 
 async def test_settling_gives_up_the_tries_under_way(patient: Script) -> None:
-    """The server tries what was settled no more, and an answer that comes all the same changes nothing."""
+    """The server tries a settled step no more; an answer that comes anyway changes nothing."""
     await stuck_refund(patient)
     await until_stuck(patient)
     await by_update(patient, "retry_step", RETRY)
@@ -214,7 +235,10 @@ async def test_settling_gives_up_the_tries_under_way(patient: Script) -> None:
 
 
 async def test_acts_on_what_is_not_stuck_are_told_so(patient: Script) -> None:
-    """Before, beside and after: each gets a clear answer, and a signal that comes too early or too late changes nothing."""
+    """Before, beside and after: each gets a clear answer.
+
+    A signal that comes too early or too late changes nothing.
+    """
     await patient.start(ORDER)
     await obey(patient, RegisterOrderCommand)
     payment = await patient.expect(ProcessPaymentCommand)
@@ -278,7 +302,10 @@ async def test_a_confirm_that_keeps_failing_stays_completed_and_needs_attention(
 
 
 async def stuck_confirm(script: Script) -> None:
-    """The order is completed, and the order service does not take its confirmation; the story goes on from here."""
+    """The order is completed, but the order service does not take its confirmation.
+
+    The story goes on from here.
+    """
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
     await script.expect(ConfirmOrderCommand)
@@ -287,7 +314,10 @@ async def stuck_confirm(script: Script) -> None:
 
 
 async def stuck_cancel(script: Script) -> None:
-    """The order is cancelled at once, and the order service does not take that; the story goes on from here."""
+    """The order is cancelled at once, but the order service does not take that.
+
+    The story goes on from here.
+    """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     await script.handle.cancel()
@@ -318,7 +348,10 @@ Begin = Callable[[Script], Awaitable[None]]
 async def test_what_closes_the_record_is_sent_on_with_the_word_of_who_settled_it(
     patient: Script, say: Say, begin: Begin, step: dict[str, str]
 ) -> None:
-    """Tried now it fails once more; settled, it is nobody's trouble any more, and the record is closed by that person's word."""
+    """Tried now it fails once more; settled, it is nobody's trouble any more.
+
+    The record is closed by that person's word.
+    """
     await begin(patient)
     await say(patient, "retry_step", RETRY | step)
     assert not (await closing(patient, step)).compensations[-1:] or step is CANCEL
@@ -351,7 +384,10 @@ async def test_what_closes_the_record_is_sent_on_with_the_word_of_who_settled_it
 async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_again(
     patient: Script, say: Say, begin: Begin, step: dict[str, str]
 ) -> None:
-    """The order service is still away: the word stands, nobody can say another, and it is tried on and retried like before."""
+    """The order service is still away: the word stands, and nobody can say another.
+
+    It is tried on and retried like before.
+    """
     await begin(patient)
     await say(patient, "settle_step", SETTLE | step)
     for attempt in (1, 2):
@@ -367,8 +403,8 @@ async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_agai
     assert (last["state"], last["settled"]["by"]) == ("STUCK", "otto")
     said = await refused(patient, "settle_step", SETTLE | step | {"by": "olga"})
     assert (
-        said
-        == f"ValueError: otto settled {step['step']} already: what keeps failing is to put that on record"
+        said == f"ValueError: otto settled {step['step']} already: "
+        "what keeps failing is to put that on record"
     )
     await by_signal(patient, "settle_step", SETTLE | step | {"by": "olga"})
     await say(patient, "retry_step", RETRY | step)

@@ -1,4 +1,7 @@
-"""The stories again, with a worker that forgets everything between two workflow tasks and replays from the first event."""
+"""The stories again, with a worker that forgets everything between two workflow tasks.
+
+It replays from the first event.
+"""
 
 from collections.abc import Awaitable, Callable
 
@@ -28,13 +31,13 @@ STORIES = (completed, out_of_stock, cancelled_by_signal, cancelled_by_temporal)
 async def test_an_evicted_saga_goes_on_where_it_was(
     play: Play, story: Callable[[Script], Awaitable[None]]
 ) -> None:
-    """No state lives in the worker alone: evicted after every task, the saga tells the same story."""
+    """No state lives in the worker alone: evicted after every task, it tells the same story."""
     async with play(max_cached_workflows=0) as script:
         await story(script)
 
 
 async def test_an_evicted_rollback_is_stopped_by_no_cancel(play: Play) -> None:
-    """Cancelled twice while it rolls back, and replayed each time, it still takes everything back."""
+    """Cancelled twice in its rollback, replayed each time, it still takes everything back."""
     async with play(max_cached_workflows=0) as script:
         await script.start(ORDER)
         await obey(script, RegisterOrderCommand, ProcessPaymentCommand)

@@ -1,4 +1,7 @@
-"""Steps of unknown outcome, with the real participants: whatever they did, or do later, nothing of it stays."""
+"""Steps of unknown outcome, with the real participants.
+
+Whatever they did, or do later, nothing of it stays.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -43,7 +46,7 @@ ALL = (TOTAL_MINOR, True)
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[RealParticipants]:
-    """The order's participants; in the end the customer has all her money, and the shelf all its pieces."""
+    """The order's participants; at the end the customer has her money, the shelf its pieces."""
     services = RealParticipants(tmp_path)
     yield services
     assert services.left() == (FUNDS, PIECES)
@@ -58,7 +61,7 @@ def step(request: pytest.FixtureRequest) -> type[Command]:
 
 
 async def begin(script: Script, services: RealParticipants, step: type[Command]) -> Command:
-    """Play an order until this step's command is at its participant's door, to be answered by nobody."""
+    """Play an order until this step's command is at its participant's door, left unanswered."""
     await script.start(ORDER)
     before = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
     await services.obey(script, *before[: before.index(step)])
@@ -110,7 +113,7 @@ async def test_never_executed(play: Play, services: RealParticipants, step: type
 async def test_executing_while_it_is_compensated(
     play: Play, services: RealParticipants, step: type[Command]
 ) -> None:
-    """Between its effect and its commit when the compensation comes, which waits for it and takes it back."""
+    """Between its effect and its commit: the compensation waits for it and takes it back."""
     async with play(policy=SHORT) as script:
         command = await begin(script, services, step)
         done, go_on = services.hold("payment" if step is ProcessPaymentCommand else "stock")

@@ -1,4 +1,7 @@
-"""Histories of every release so far, replayed without a server: the code of today understands the sagas of yesterday."""
+"""Histories of every release so far, replayed without a server.
+
+The code of today understands the sagas of yesterday.
+"""
 
 import base64
 import json
