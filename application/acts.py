@@ -46,9 +46,9 @@ class ActSender:
             RPCError: NOT_FOUND when no such saga runs.
         """
         end = time.monotonic() + ANSWER_LIMIT.total_seconds()
-        while (left := end - time.monotonic()) > 0:
+        while (remaining := end - time.monotonic()) > 0:
             try:
-                return await self._update(update, decision, update_id, left)
+                return await self._update(update, decision, update_id, remaining)
             except RPCError as error:
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                     raise

@@ -74,5 +74,6 @@ class _Reading(Generic[T]):
         self._tell()
 
     def _tell(self) -> None:
-        told, self.news = self.news, asyncio.Event()
-        told.set()
+        news = self.news
+        self.news = asyncio.Event()
+        news.set()

@@ -78,9 +78,14 @@ class RunStory:
     def _placed(self, moments: Iterable[Moment]) -> Iterator[Placed]:
         for event, of_event in groupby(moments, key=lambda moment: moment.event):
             for number, moment in enumerate(of_event):
-                sent = None if moment.sent is None else moment.sent + self.offset
+                command_event = (
+                    None if moment.command_event is None else moment.command_event + self.offset
+                )
                 if not self.offset or event > 1:
-                    yield (self.offset + event, number), replace(moment, sent=sent)
+                    yield (
+                        (self.offset + event, number),
+                        replace(moment, command_event=command_event),
+                    )
 
 
 class Chain:

@@ -32,10 +32,10 @@ class Closing:
             asyncio.ensure_future(self._stopping.wait()),
         )
         try:
-            done, _ = await asyncio.wait(
+            finished_tasks, _ = await asyncio.wait(
                 waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            for wait in done:
+            for wait in finished_tasks:
                 await wait
         except (WorkflowFailureError, RPCError, RuntimeError):
             return  # it failed, or Temporal is away or busy: the next look at the order says so

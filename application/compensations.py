@@ -15,10 +15,12 @@ from temporal_saga.moment import Moment
 
 def compensations_of(run: Run) -> tuple[Compensation, ...]:
     """Return what a rollback takes back, in its order; else what is stuck or was settled."""
-    found = [_compensation(retriable, run) for retriable in run.memo.retriables]
+    compensations = [_compensation(retriable, run) for retriable in run.memo.retriables]
     if run.memo.failure is None:
-        found = [compensation for compensation in found if compensation.state in _NEEDED_A_PERSON]
-    return tuple(found)
+        compensations = [
+            compensation for compensation in compensations if compensation.state in _NEEDED_A_PERSON
+        ]
+    return tuple(compensations)
 
 
 _NEEDED_A_PERSON = frozenset({"STUCK", "SETTLED"})
@@ -30,12 +32,12 @@ def tries_of(command: str, run: Run) -> int | None:
     The history says nothing of the tries of a round that ended with a settlement: the settlement
     has their number. None when no try is known.
     """
-    rounds = {m.sent: m.attempt or 0 for m in run.moments if m.command == command}
+    rounds = {m.command_event: m.attempt or 0 for m in run.moments if m.command == command}
     for settlement in (r.settlement for r in run.memo.retriables if command_of(r) == command):
         if settlement is None or not settlement.attempts:
             continue
         before = [m for m in run.moments if m.name == command and m.at <= settlement.at]
-        given_up = before[-1].sent if before else None
+        given_up = before[-1].command_event if before else None
         rounds[given_up] = rounds.get(given_up) or settlement.attempts
     return sum(rounds.values()) or None
 

@@ -18,7 +18,7 @@ def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Li
     `need` is what is known of its need of a person from elsewhere: that a run that visibility does
     not know is gone, and of others, since when.
     """
-    shown = dict(entry) | {
+    fields = dict(entry) | {
         "failure": entry.failure
         and entry.failure.model_copy(update={"message": _short(entry.failure.message)}),
         "compensations": tuple(map(_cut, entry.compensations)),
@@ -28,9 +28,9 @@ def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Li
         if run is not None:
             now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
             now = need if now and need and now.cause is need.cause else now
-            shown["state"] = run.state
-        shown |= {"attention": now, "needs_attention": now is not None}
-    return ListedOrder(**shown, links=links)
+            fields["state"] = run.state
+        fields |= {"attention": now, "needs_attention": now is not None}
+    return ListedOrder(**fields, links=links)
 
 
 def entry_to_come(order_id: str, run: Run) -> OrderEntry:
@@ -48,12 +48,12 @@ def entry_to_come(order_id: str, run: Run) -> OrderEntry:
 
 
 def _cut(compensation: Compensation) -> Compensation:
-    if (settled := compensation.settled) is None:
+    if (settlement := compensation.settled) is None:
         return compensation
     words: dict[str, Any] = {
-        name: _short(getattr(settled, name)) for name in ("by", "reason", "evidence")
+        name: _short(getattr(settlement, name)) for name in ("by", "reason", "evidence")
     }
-    return compensation.model_copy(update={"settled": settled.model_copy(update=words)})
+    return compensation.model_copy(update={"settled": settlement.model_copy(update=words)})
 
 
 def _short(text: str) -> str:

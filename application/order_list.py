@@ -205,8 +205,8 @@ def _is_asked_for(order: ListedOrder, query: ListQuery) -> bool:
 
 def _joined(*lists: Sequence[OrderEntry]) -> list[OrderEntry]:
     """Return lists as one, newest first; an order that was recorded just now may be in two."""
-    found = {entry.order_id: entry for entry in merge(*lists, key=Position.of, reverse=True)}
-    return list(found.values())
+    entries = {entry.order_id: entry for entry in merge(*lists, key=Position.of, reverse=True)}
+    return list(entries.values())
 
 
 def _fits(entry: OrderEntry, order_filter: OrderFilter) -> bool:

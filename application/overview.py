@@ -66,7 +66,7 @@ class Overviews:
         self._watch = watch
         self._records = records
         self._lists = lists
-        self._recorded: _Recorded | None = None
+        self._figures: _Recorded | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
 
@@ -100,7 +100,7 @@ class Overviews:
         statuses, reasons = await asyncio.to_thread(self._records.figures, customer_id)
         recorded = _Recorded.of(statuses, reasons)
         try:
-            unfinished = await self._lists.page(
+            open_orders = await self._lists.page(
                 ListQuery(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE), customer_id
             )
             needing = await self._lists.page(
@@ -110,7 +110,7 @@ class Overviews:
             needs = await self._watch.needs()
         except NotNow as error:
             return _overview(recorded, None, NOT_KNOWN, _why(error))
-        if unfinished.next or needing.next:
+        if open_orders.next or needing.next:
             return _overview(recorded, None, NOT_KNOWN, MANY)
         order_ids = [order.order_id for order in needing.orders]
         own = [need for order_id in order_ids if (need := needs.by_order.get(order_id))]
@@ -122,9 +122,9 @@ class Overviews:
             since=min(times, default=None),
             at_stake_minor=await asyncio.to_thread(self._records.totals, order_ids, customer_id),
         )
-        running = Counter(order.state for order in unfinished.orders)
+        running = Counter(order.state for order in open_orders.orders)
         return _overview(
-            recorded, None if unfinished.warning else running, attention, unfinished.warning
+            recorded, None if open_orders.warning else running, attention, open_orders.warning
         )
 
     async def _running(self, state: SagaState) -> int:
@@ -136,11 +136,11 @@ class Overviews:
     async def _on_record(self) -> _Recorded:
         """Return what was read a moment ago, or read it, once for all who ask."""
         async with self._reading:
-            if self._recorded is None or monotonic() - self._read_at >= FRESH_SECONDS:
+            if self._figures is None or monotonic() - self._read_at >= FRESH_SECONDS:
                 began = monotonic()
-                self._recorded = _Recorded.of(*await asyncio.to_thread(self._records.figures))
+                self._figures = _Recorded.of(*await asyncio.to_thread(self._records.figures))
                 self._read_at = began
-            return self._recorded
+            return self._figures
 
 
 def _why(error: NotNow) -> str:

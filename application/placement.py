@@ -65,10 +65,10 @@ class Placement:
             NotNow: Temporal is away.
         """
         fingerprint = order.fingerprint()
-        known = await self._fingerprint(order_id)
-        if known is None:
-            known = await self._start(order_id, order, request_key, fingerprint)
-        if known != fingerprint:
+        existing = await self._fingerprint(order_id)
+        if existing is None:
+            existing = await self._start(order_id, order, request_key, fingerprint)
+        if existing != fingerprint:
             raise OrderIdTaken(order_id)
 
     async def _fingerprint(self, order_id: str) -> str | None:

@@ -43,13 +43,13 @@ class PriceRule:
         """Return what is wrong with the price of each line, by its number from 0."""
         wrong = {}
         for number, line in enumerate(order.lines):
-            listed = list_prices.get(line.sku)
-            offered = line.unit_price_minor
-            if listed is None:
+            list_price = list_prices.get(line.sku)
+            offer = line.unit_price_minor
+            if list_price is None:
                 wrong[number] = f"{line.sku} has no list price in {order.currency}"
-            elif offered < listed or (self._rule == "list" and offered != listed):
+            elif offer < list_price or (self._rule == "list" and offer != list_price):
                 wrong[number] = (
-                    f"{money(offered, order.currency)} is offered, "
-                    f"the list price is {money(listed, order.currency)}"
+                    f"{money(offer, order.currency)} is offered, "
+                    f"the list price is {money(list_price, order.currency)}"
                 )
         return wrong

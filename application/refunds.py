@@ -33,10 +33,12 @@ def told_by_record(record: OrderRecord, moves: Sequence[StateMove]) -> Refund | 
     if word := _word(record.compensations, record.currency):
         return word
     closed_at = record.closed_at
-    if closed_at is None or not any(told.step == PAYMENT for told in record.compensations):
+    if closed_at is None or not any(
+        compensation.step == PAYMENT for compensation in record.compensations
+    ):
         return _nothing_charged(record.currency)
-    charged = any(move.state is SagaState.PAYMENT_COMPLETED for move in moves)
-    if charged and record.total_minor is not None and record.currency is not None:
+    was_charged = any(move.state is SagaState.PAYMENT_COMPLETED for move in moves)
+    if was_charged and record.total_minor is not None and record.currency is not None:
         return _given_back(record.total_minor, record.currency, closed_at, by="by ")
     message = f"whatever had been charged was given back to the customer by {closed_at:%Y-%m-%d %H:%M:%S} UTC"
     return Refund(amount_minor=None, currency=record.currency, at=closed_at, message=message)
@@ -57,10 +59,11 @@ def _nothing_charged(currency: str | None) -> Refund:
 
 def _word(compensations: Sequence[Compensation], currency: str | None) -> Refund | None:
     """Return that a person put it right by hand, if one did."""
-    for told in compensations:
-        if told.step == PAYMENT and (settled := told.settled):
+    for compensation in compensations:
+        if compensation.step == PAYMENT and (settlement := compensation.settled):
             message = (
-                f"{settled.by} settled the refund by hand: {settled.reason} ({settled.evidence})"
+                f"{settlement.by} settled the refund by hand: {settlement.reason} "
+                f"({settlement.evidence})"
             )
-            return Refund(amount_minor=None, currency=currency, at=settled.at, message=message)
+            return Refund(amount_minor=None, currency=currency, at=settlement.at, message=message)
     return None

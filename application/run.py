@@ -21,7 +21,7 @@ class Run:
         closed_at: None while it runs.
         attributes: the search attributes by name.
         moments: the story so far.
-        given: what it was started with, as JSON.
+        input: what it was started with, as JSON.
         memo: what the saga has decided.
         wedged_since: since when it has not got past its task under way, if that fails again and
             again.
@@ -31,7 +31,7 @@ class Run:
     closed_at: datetime | None
     attributes: Mapping[str, Any]
     moments: Sequence[Moment]
-    given: Any
+    input: Any
     memo: SagaMemo = field(default_factory=SagaMemo)
     wedged_since: datetime | None = None
 
@@ -77,6 +77,6 @@ class Run:
     def order(self) -> DraftOrder:
         """The order as far as it can be read."""
         try:
-            return PlaceOrder.model_validate(self.given)
+            return PlaceOrder.model_validate(self.input)
         except ValidationError as error:
-            return salvage(self.given, error)
+            return salvage(self.input, error)

@@ -36,11 +36,11 @@ class RunHistory:
 
     def behind_gap(self) -> Iterable[HistoryEvent]:
         """Yield the events behind the gap, but for answers to commands that were sent in it."""
-        sent = {event.event_id for event in self.events if event.event_type == SCHEDULED}
+        command_events = {event.event_id for event in self.events if event.event_type == SCHEDULED}
         for event in self.last:
             attributes = getattr(event, event.WhichOneof("attributes") or "", None)
-            scheduled = getattr(attributes, "scheduled_event_id", 0)
-            if not scheduled or scheduled in sent:
+            command_event = getattr(attributes, "scheduled_event_id", 0)
+            if not command_event or command_event in command_events:
                 yield event
 
 

@@ -87,24 +87,24 @@ class Runs:
         """Yield the story up to the last run, and that run as it is written; another one may follow it."""
         handle = self._client.get_workflow_handle(saga_id(order_id))
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
-        ended = asyncio.ensure_future(self._stopping.wait())
+        stop = asyncio.ensure_future(self._stopping.wait())
         try:
             async with temporal():
                 description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
                 last, before = await chain.read(description)
-                for placed in before.moments:
-                    yield placed
+                for item in before.moments:
+                    yield item
                 telling = chain.begin(last.first[0])
                 run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
                 events = run.fetch_history_events(wait_new_event=True)
-                while (event := await _next(events, ended)) is not None:
-                    for placed in telling.read(event):
-                        yield placed
+                while (event := await _next(events, stop)) is not None:
+                    for item in telling.read(event):
+                        yield item
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
         finally:
-            ended.cancel()
+            stop.cancel()
 
     async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
         """Return the last run of an order's saga as it stands, without its story; None when Temporal knows none.
@@ -151,15 +151,15 @@ class Runs:
         self, description: WorkflowExecutionDescription, last: RunHistory, before: Before
     ) -> Run:
         start = last.first[0].workflow_execution_started_event_attributes
-        given = start.input.payloads[:-1] if before.started_at else start.input.payloads
+        arguments = start.input.payloads[:-1] if before.started_at else start.input.payloads
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
         under_way = tries_under_way(description.raw_description)
-        placed = [*before.moments, *chain.last_moments(last, under_way)]
+        story = [*before.moments, *chain.last_moments(last, under_way)]
         return replace(
             self._run(description),
             started_at=before.started_at or last.first[0].event_time.ToDatetime(tzinfo=UTC),
-            moments=[moment for _, moment in placed],
-            given=self._decode(given[0]) if len(given) == 1 else None,
+            moments=[moment for _, moment in story],
+            input=self._decode(arguments[0]) if len(arguments) == 1 else None,
         )
 
     def _run(self, description: WorkflowExecutionDescription) -> Run:
@@ -170,19 +170,19 @@ class Runs:
             closed_at=None if is_open else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
             moments=(),
-            given=None,
+            input=None,
             memo=memo_of(description.raw_description.workflow_execution_info.memo, self._decode),
             wedged_since=_wedged_since(description),
         )
 
 
 async def _next(
-    events: AsyncIterator[HistoryEvent], ended: "asyncio.Future[Any]"
+    events: AsyncIterator[HistoryEvent], stop: "asyncio.Future[Any]"
 ) -> HistoryEvent | None:
-    """Return the next event once it is written; None when there is none to come, or `ended` comes first."""
+    """Return the next event once it is written; None after the last one, or once `stop` is done."""
     coming = asyncio.ensure_future(anext(events, None))
     try:
-        await asyncio.wait([coming, ended], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([coming, stop], return_when=asyncio.FIRST_COMPLETED)
         return coming.result() if coming.done() else None
     finally:
         coming.cancel()  # also when nobody follows any more: it would wait for as long as the order is open

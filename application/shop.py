@@ -92,10 +92,10 @@ class Shop:
             NotFound: there is none.
             NotNow: the stock service's database gives no answer.
         """
-        found = await self._stock.read(self.client, lambda reads: reads.product(sku))
-        if found is None:
+        product = await self._stock.read(self.client, lambda reads: reads.product(sku))
+        if product is None:
             raise NotFound.of(f"product {sku}")
-        return found
+        return product
 
     async def list_prices(self, skus: Collection[str], currency: str) -> dict[str, int]:
         """Return the list price in minor units of each product that has one in a currency.
@@ -115,10 +115,10 @@ class Shop:
             NotFound: there is none.
             NotNow: the payment service's database gives no answer.
         """
-        found = await self._payment.read(self.client, lambda reads: reads.wallet(customer_id))
-        if found is None:
+        wallet = await self._payment.read(self.client, lambda reads: reads.wallet(customer_id))
+        if wallet is None:
             raise NotFound.of(f"customer {customer_id}")
-        return found
+        return wallet
 
     async def offer(self, products: tuple[ProductOffer, ...]) -> ProductsOfferedEvent:
         """Add the products that are new, and give the others their names and prices.

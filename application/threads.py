@@ -41,7 +41,8 @@ class Threads(ThreadPoolExecutor):
 
         The future raises `NoAnswerInTime` once that takes too long.
         """
-        loop, answer = asyncio.get_running_loop(), Future[T]()
+        loop = asyncio.get_running_loop()
+        answer = Future[T]()
         work = super().submit(fn, *args, **kwargs)
         limit = loop.call_later(
             self._seconds, _tell, answer, None, NoAnswerInTime(f"no answer in {self._seconds:g} s")

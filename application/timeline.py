@@ -37,16 +37,16 @@ def timeline_of(moments: Iterable[Moment]) -> tuple[TimelineEntry, ...]:
     many they are, at the time of the last.
     """
     counts: Counter[str] = Counter()
-    shown: dict[int | str, TimelineEntry] = {}
+    entries: dict[int | str, TimelineEntry] = {}
     for number, moment in enumerate(moments):
         kind = _kind_of_noise(moment)
         counts[kind] += 1
         if not kind or counts[kind] <= MOST_OF_A_KIND:
-            shown[number] = entry_of(moment)
+            entries[number] = entry_of(moment)
         else:
-            shown.pop(kind, None)  # the note stands where the last one would
-            shown[kind] = _more(kind, counts[kind] - MOST_OF_A_KIND, moment)
-    return tuple(shown.values())
+            entries.pop(kind, None)  # the note stands where the last one would
+            entries[kind] = _more(kind, counts[kind] - MOST_OF_A_KIND, moment)
+    return tuple(entries.values())
 
 
 def _kind_of_noise(moment: Moment) -> str:
@@ -134,5 +134,5 @@ def _read(name: str, detail: Mapping[str, Any]) -> Decision | None:
 def _as_sent(detail: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was sent, as far as it is short enough to repeat."""
     arguments = detail.get("arguments", [])
-    sent = json.dumps(arguments)
-    return {"arguments": arguments if len(sent) <= MOST_REPEATED else [f"{sent[:MOST_REPEATED]} …"]}
+    text = json.dumps(arguments)
+    return {"arguments": arguments if len(text) <= MOST_REPEATED else [f"{text[:MOST_REPEATED]} …"]}

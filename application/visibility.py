@@ -83,16 +83,16 @@ class Visibility:
         """
 
         async def read() -> SagaRuns:
-            found: list[tuple[str, Run]] = []
+            runs: list[tuple[str, Run]] = []
             complete = True
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
-                found.extend(
+                runs.extend(
                     (order_id, self._run(info)) for info in page if (order_id := _order_id(info))
                 )
-                complete = len(found) < most
+                complete = len(runs) < most
                 if not complete:
                     break
-            return SagaRuns(last_runs(found, lambda run: run.closed_at), complete)
+            return SagaRuns(last_runs(runs, lambda run: run.closed_at), complete)
 
         return await self._once(f"runs {which}", limit, read)
 
@@ -106,12 +106,12 @@ class Visibility:
         """
 
         async def read() -> tuple[frozenset[str], bool]:
-            found: set[str] = set()
+            order_ids: set[str] = set()
             async for page in self._pages(which, monotonic() + limit.total_seconds()):
-                found.update(order_id for info in page if (order_id := _order_id(info)))
-                if len(found) >= most:
-                    return frozenset(found), False
-            return frozenset(found), True
+                order_ids.update(order_id for info in page if (order_id := _order_id(info)))
+                if len(order_ids) >= most:
+                    return frozenset(order_ids), False
+            return frozenset(order_ids), True
 
         return await self._once(f"ids {which}", limit, read)
 
@@ -145,7 +145,7 @@ class Visibility:
                 name: json.loads(value.data) for name, value in attributes.items() if value.data
             },
             moments=(),
-            given=None,
+            input=None,
             memo=memo_of(info.memo, self._decode),
         )
 

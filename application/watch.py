@@ -128,11 +128,11 @@ class Watch:
         needs = await self._since(needs)
         causes = Counter(need.attention.cause for need in needs.values())
         counts = {cause: causes[cause] for cause in AttentionCause}
-        for cause, found, which in (
+        for cause, runs, which in (
             (AttentionCause.STUCK, stuck_ones, STUCK),
             (AttentionCause.WEDGED, wedged_ones, WEDGED),
         ):
-            if not found.complete:
+            if not runs.complete:
                 counts[cause] = sum((await self._visibility.count(which, limit)).values())
         return Needs(needs, counts, datetime.now(UTC), began)
 
@@ -151,15 +151,15 @@ class Watch:
         running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
-        begun = datetime.now(UTC) - GRACE
-        found: dict[str, Need] = {}
+        latest = datetime.now(UTC) - GRACE
+        needs: dict[str, Need] = {}
         doubtful: list[str] = []
         for order_id, placed_at in open_orders.items():
             if order_id in running:
                 continue
             if run := ended_runs.get(order_id):
-                found[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
-            elif placed_at < begun:
+                needs[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
+            elif placed_at < latest:
                 doubtful.append(order_id)
         others = [
             order_id
@@ -170,8 +170,8 @@ class Watch:
         for order_id in others:
             if statuses.get(order_id, OrderStatus.PENDING) is OrderStatus.PENDING:
                 run = ended_runs[order_id]
-                found[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
-        return found | await self._ask_for(doubtful)
+                needs[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
+        return needs | await self._ask_for(doubtful)
 
     async def _ask_for(self, doubtful: Sequence[str]) -> dict[str, Need]:
         """Return those left open of orders of which visibility says nothing.
@@ -186,8 +186,10 @@ class Watch:
 
         new = [order_id for order_id in doubtful if order_id not in self._doubts][:MOST_IN_DOUBT]
         answers = await asyncio.gather(*(ask(order_id) for order_id in new))
-        known = self._doubts | {order_id: attention for order_id, attention in answers if attention}
-        self._doubts = {order_id: known[order_id] for order_id in doubtful if order_id in known}
+        doubts = self._doubts | {
+            order_id: attention for order_id, attention in answers if attention
+        }
+        self._doubts = {order_id: doubts[order_id] for order_id in doubtful if order_id in doubts}
         return {order_id: Need(attention, None) for order_id, attention in self._doubts.items()}
 
     async def _ended(self, order_id: str) -> Attention | None:
@@ -216,6 +218,6 @@ class Watch:
             if need.attention.cause is AttentionCause.WEDGED
         ]
         new = [order_id for order_id in wedged_ones if order_id not in self._times]
-        known = self._times | dict(await asyncio.gather(*map(ask, new[:MOST_IN_DOUBT])))
-        self._times = {order_id: known[order_id] for order_id in wedged_ones if order_id in known}
+        times = self._times | dict(await asyncio.gather(*map(ask, new[:MOST_IN_DOUBT])))
+        self._times = {order_id: times[order_id] for order_id in wedged_ones if order_id in times}
         return {order_id: need.since(self._times.get(order_id)) for order_id, need in needs.items()}

@@ -117,12 +117,12 @@ def describe(order: PlaceOrder) -> str:
 
 def itemise(order: PlaceOrder) -> str:
     """Return the lines of an order as a Markdown list, the first few of many."""
-    told = [
+    items = [
         f"- {line.quantity} × {line.sku} at {money(line.unit_price_minor, order.currency)}"
         for line in order.lines[:MOST_LINES]
     ]
-    more = len(order.lines) - len(told)
-    return "\n".join([*told, f"- and {more} more"] if more else told)
+    more = len(order.lines) - len(items)
+    return "\n".join([*items, f"- and {more} more"] if more else items)
 
 
 def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:
@@ -137,24 +137,25 @@ def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:
 
 def _what_is_wrong(error: Mapping[str, Any]) -> str:
     """Return in words what is wrong with one value; what a type of ours says itself is repeated."""
-    kind, known = error.get("type", ""), error.get("ctx", {})
+    kind = error.get("type", "")
+    context = error.get("ctx", {})
     if kind == "string_pattern_mismatch":
-        return f"must be {IN_WORDS.get(known['pattern'], 'text of another form')}"
-    if kind == "string_too_short" and known.get("min_length") == 1:
+        return f"must be {IN_WORDS.get(context['pattern'], 'text of another form')}"
+    if kind == "string_too_short" and context.get("min_length") == 1:
         return "must not be empty"
-    if kind in ("too_short", "too_long") and "field_type" in known:
-        return _wrong_length(kind, known)
+    if kind in ("too_short", "too_long") and "field_type" in context:
+        return _wrong_length(kind, context)
     if kind in WRONG:
-        return WRONG[kind].format_map({name: _plain(value) for name, value in known.items()})
+        return WRONG[kind].format_map({name: _plain(value) for name, value in context.items()})
     return str(error["msg"]).removeprefix("Value error, ").replace("Input should be", "must be")
 
 
-def _wrong_length(kind: str, known: Mapping[str, Any]) -> str:
+def _wrong_length(kind: str, context: Mapping[str, Any]) -> str:
     """Return what is wrong with a list of too few or too many."""
     bound, least = (
-        ("at least", known.get("min_length"))
+        ("at least", context.get("min_length"))
         if kind == "too_short"
-        else ("at most", known.get("max_length"))
+        else ("at most", context.get("max_length"))
     )
     return f"must have {bound} {_plain(least)} entr{'y' if least == 1 else 'ies'}"
 

@@ -50,9 +50,9 @@ class Activity:
     @property
     def command_type(self) -> type[Command]:
         """What the participant is sent."""
-        [found] = _definition(self.stub).arg_types
-        taken: type[Command] = found
-        return taken
+        [argument] = _definition(self.stub).arg_types
+        command_type: type[Command] = argument
+        return command_type
 
     @property
     def event(self) -> str:
@@ -64,8 +64,8 @@ class Activity:
         """What the participant answers when the command took effect."""
         answer = self.answer
         [event] = [kind for kind in get_args(answer) or (answer,) if not issubclass(kind, Refusal)]
-        answered: type[Event] = event
-        return answered
+        event_type: type[Event] = event
+        return event_type
 
     @property
     def answer(self) -> Any:

@@ -71,8 +71,8 @@ def flaw(text: str, *, one_line: bool = False) -> str | None:
         text: what somebody wrote.
         one_line: whether it has to be a single line, as names are.
     """
-    if found := REFUSED.search(text):
-        return f"must not hold U+{ord(found[0]):04X}, which acts or hides without being seen"
+    if match := REFUSED.search(text):
+        return f"must not hold U+{ord(match[0]):04X}, which acts or hides without being seen"
     if one_line and REFUSED_IN_A_LINE.search(text):
         return "must be one line, without tabs"
     return None if is_seen(text) else "must have a visible sign"
@@ -91,19 +91,19 @@ def _is_seen(sign: str) -> bool:
 
 def cleaned(text: str) -> str:
     r"""Return any text as one line that can be printed: what acts unseen is spelt out, like `\x1b` and `\u202e`."""
-    told = REFUSED_IN_A_LINE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    line = REFUSED_IN_A_LINE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     bare = (
-        bool(told) and unicodedata.category(told[0])[0] == "M"
+        bool(line) and unicodedata.category(line[0])[0] == "M"
     )  # it would sit on whatever stands before it
-    return f"◌{told}" if bare else told
+    return f"◌{line}" if bare else line
 
 
 def as_code(text: str) -> str:
     """Return a text, whoever wrote it, in Markdown: a code span, in which nothing is a link or an image or bold."""
-    told = cleaned(text.replace("\n", " ")) or "–"
-    fence = "`" * (1 + max(map(len, re.findall("`+", told)), default=0))
-    pad = " " if told[:1] in ("`", " ") or told[-1:] in ("`", " ") else ""
-    return f"{fence}{pad}{told}{pad}{fence}"
+    line = cleaned(text.replace("\n", " ")) or "–"
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    pad = " " if line[:1] in ("`", " ") or line[-1:] in ("`", " ") else ""
+    return f"{fence}{pad}{line}{pad}{fence}"
 
 
 def shortened(text: str, most: int) -> str:
@@ -119,9 +119,9 @@ def _check(text: str, info: ValidationInfo, *, one_line: bool = False) -> str:
 
 def _pattern(also_refused: str = "") -> str:
     """Return what an OpenAPI document tells of the rule: it is true, and leaves out rare signs and what joiners join."""
-    refused = _signs(tuple(ends for ends in UNSEEN if max(ends) <= BASIC)) + also_refused
+    forbidden = _signs(tuple(ends for ends in UNSEEN if max(ends) <= BASIC)) + also_refused
     unseen_alone = rf"{BLANKS}\u0300-\u036f\u200c\u200d\ufe00-\ufe0f"
-    return f"^[^{refused}]*[^{refused}{unseen_alone}][^{refused}]*$"
+    return f"^[^{forbidden}]*[^{forbidden}{unseen_alone}][^{forbidden}]*$"
 
 
 PATTERN = _pattern()

@@ -48,14 +48,15 @@ class FailureView(Failure):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_any_reason(cls, given: Any) -> Any:
-        told = given.model_dump() if isinstance(given, Failure) else given
-        if not isinstance(told, dict):
-            return told
-        reason, details = told.get("reason"), told.get("details") or {}
+    def _of_any_reason(cls, value: Any) -> Any:
+        failure = value.model_dump() if isinstance(value, Failure) else value
+        if not isinstance(failure, dict):
+            return failure
+        reason = failure.get("reason")
+        details = failure.get("details") or {}
         if not isinstance(reason, str) or reason in KNOWN_REASONS:
-            return told
-        return told | {"reason": FailureReason.OTHER, "details": {"reason": reason} | details}
+            return failure
+        return failure | {"reason": FailureReason.OTHER, "details": {"reason": reason} | details}
 
     @computed_field(description="a sentence for the customer, by the reason alone")  # type: ignore[prop-decorator]
     @property

@@ -157,4 +157,6 @@ def add_to_openapi(document: dict[str, Any]) -> None:
         for method, call in calls.items():
             if scopes := scopes_of(f"{method.upper()} {path}", customer=True):
                 call["security"] = [{"token": [scope]} for scope in scopes]
-                call["responses"] |= {str(status): told for status, told in refusals.items()}
+                call["responses"] |= {
+                    str(status): response for status, response in refusals.items()
+                }

@@ -70,7 +70,7 @@ class _Call:
     def __init__(self, first: Message, send: Send) -> None:
         self._first: Message | None = first
         self._send = send
-        self._gone = asyncio.Event()
+        self._disconnect = asyncio.Event()
         self.is_begun = False
         self.is_answered = False
 
@@ -78,14 +78,14 @@ class _Call:
         """Wait until the caller is gone, or has the answer."""
         while (await receive())["type"] != "http.disconnect":
             pass
-        self._gone.set()
+        self._disconnect.set()
 
     async def receive(self) -> Message:
         """Return the body, and then that the caller is gone."""
         if (first := self._first) is not None:
             self._first = None
             return first
-        await self._gone.wait()
+        await self._disconnect.wait()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:

@@ -36,9 +36,9 @@ def refuse_doubles(request: Request) -> None:
     Raises:
         RequestValidationError: one is.
     """
-    given = Counter(("query", name) for name, _ in request.query_params.multi_items())
-    given["header", KEY] = len(request.headers.getlist(KEY))
-    doubles = [place for place, times in given.items() if times > 1]
+    counts = Counter(("query", name) for name, _ in request.query_params.multi_items())
+    counts["header", KEY] = len(request.headers.getlist(KEY))
+    doubles = [place for place, times in counts.items() if times > 1]
     if doubles:
         raise RequestValidationError(
             [{"loc": place, "msg": "is given more than once", "type": "twice"} for place in doubles]

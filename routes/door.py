@@ -71,7 +71,7 @@ class Door:
         self.looked = asyncio.Event()
         """Set once it was looked for the first time."""
         self._why = str(Away(ORDER_DATABASE))
-        self._logged = ""
+        self._last_line = ""
 
     def orders(self) -> Orders:
         """Return the orders.
@@ -139,8 +139,8 @@ class Door:
 
     def _shut(self, why: str, line: str) -> None:
         """Keep the door shut from now on, and write `line` to the log once."""
-        if line != self._logged:
+        if line != self._last_line:
             LOG.warning("not ready: %s", line)
         self._is_open = False
         self._why = why
-        self._logged = line
+        self._last_line = line

@@ -174,22 +174,24 @@ class StreamCursor:
     def __init__(self, last: Place) -> None:
         """Begin behind `last`, which another stream sent to the same listener."""
         self._last = last
-        self._sent: dict[Place, int] = {}
+        self._contents: dict[Place, int] = {}
 
     @property
     def is_at_start(self) -> bool:
         """Whether nothing came by yet."""
-        return not self._sent
+        return not self._contents
 
     def is_new(self, place: Place, event: ServerSentEvent) -> bool:
         """Note an event, and tell whether the listener has not had it."""
         content = hash(event.raw_data)
-        if self._sent.get(place) == content:
+        if self._contents.get(place) == content:
             return False
-        if place in self._sent:
-            self._sent = {earlier: at for earlier, at in self._sent.items() if earlier < place}
+        if place in self._contents:
+            self._contents = {
+                earlier: at for earlier, at in self._contents.items() if earlier < place
+            }
             self._last = (0, 0)
-        self._sent[place] = content
+        self._contents[place] = content
         return place > self._last
 
 

@@ -63,15 +63,15 @@ async def _problem(_request: Request, problem: Problem) -> JSONResponse:
 
 
 async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-    found = problems(error.errors())
+    errors = problems(error.errors())
     fields = [
         FieldProblem(field=cleaned(_field(place)), message=cleaned(message))
-        for place, message in found[:MOST_FIELDS]
+        for place, message in errors[:MOST_FIELDS]
     ]
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     sentences = [f"{field.field}: {field.message}" for field in fields[:MOST_TOLD]]
-    if len(found) > len(sentences):
-        sentences.append(f"and {len(found) - len(sentences)} more")
+    if len(errors) > len(sentences):
+        sentences.append(f"and {len(errors) - len(sentences)} more")
     return respond(
         ProblemDocument(
             type="urn:problem:invalid",
@@ -128,13 +128,13 @@ def _describe_in_openapi(app: FastAPI, additions: Iterable[Addition]) -> None:
 
 def _methods(app: FastAPI, path: str) -> str:
     """Return the methods of all routes that serve a path; Starlette names those of the first."""
-    found: set[str] = set()
+    methods: set[str] = set()
     for route in iter_route_contexts(app.routes):
         if route.path and route.methods and compile_path(route.path)[0].match(path):
-            found |= route.methods
-    if "GET" in found:
-        found.add("HEAD")  # by routes.head
-    return ", ".join(sorted(found))
+            methods |= route.methods
+    if "GET" in methods:
+        methods.add("HEAD")  # by routes.head
+    return ", ".join(sorted(methods))
 
 
 def _field(location: tuple[Any, ...]) -> str:

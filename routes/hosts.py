@@ -49,7 +49,7 @@ class Hosts:
         self._app = app
         self._beyond_loopback = api_host not in LOOPBACK
         self._names = {_name(name) for name in (*names, api_host)}
-        self._proxied = {_name(name) for name in names}
+        self._proxy_names = {_name(name) for name in names}
         self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +108,7 @@ class Hosts:
         is_same = _name(page["name"]) == _name(target["name"]) and _port(page["port"]) == _port(
             target["port"]
         )
-        return is_same or _name(page["name"]) in self._proxied
+        return is_same or _name(page["name"]) in self._proxy_names
 
 
 def _name(host: str) -> str:
@@ -136,7 +136,8 @@ def _is_fetched_by_another_site(headers: Headers) -> bool:
 
     A link that is followed is none.
     """
-    site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
+    site = headers.get("sec-fetch-site")
+    mode = headers.get("sec-fetch-mode")
     return site == "cross-site" and mode != "navigate"
 
 
@@ -145,7 +146,7 @@ def add_to_openapi(document: dict[str, Any]) -> None:
     refusals = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     for calls in document["paths"].values():
         for call in calls.values():
-            call["responses"] |= {str(status): told for status, told in refusals.items()}
+            call["responses"] |= {str(status): response for status, response in refusals.items()}
 
 
 class Cors(CORSMiddleware):

@@ -71,9 +71,9 @@ def _settle(answer: "asyncio.Future[T]", result: T | BaseException) -> None:
 
 def _shut_down(sockets: list[socket.socket]) -> None:
     """End what is still read, so that its thread ends as well."""
-    for opened in sockets:
+    for open_socket in sockets:
         try:
-            opened.shutdown(socket.SHUT_RDWR)
+            open_socket.shutdown(socket.SHUT_RDWR)
         except OSError:  # it is at its end
             continue
 
@@ -118,8 +118,8 @@ class _Https(HTTPSHandler):
         self._sockets = sockets
 
     def https_open(self, request: Request) -> HTTPResponse:
-        opened = partial(_opened, HTTPSConnection, self._sockets)
-        return self.do_open(opened, request, context=ssl.create_default_context())
+        connect = partial(_opened, HTTPSConnection, self._sockets)
+        return self.do_open(connect, request, context=ssl.create_default_context())
 
 
 class _NoRedirect(HTTPRedirectHandler):

@@ -128,7 +128,7 @@ class Keys:
     def _note_away(self, error: Exception) -> None:
         """Log that the issuer is away, once, as it is asked every few seconds."""
         if not self._is_away:
-            left = (
+            remaining = (
                 math.floor(self._read_at + KEPT_SECONDS - self._clock())
                 if self._key_set.keys
                 else 0
@@ -137,7 +137,7 @@ class Keys:
                 "the keys of the tokens' issuer cannot be had (%s); "
                 "those known serve for %s s more",
                 error,
-                max(0, left),
+                max(0, remaining),
             )
         self._is_away = True
 

@@ -44,27 +44,27 @@ LAST = {"Connection": "close"}
 class InFlight:
     """Serves so many requests at one time; one more is told to come again."""
 
-    def __init__(self, app: ASGIApp, most: int | None, shown: Gauge) -> None:
-        """Stand before `app`; `most` is None for no limit; `shown` tells how many there are."""
+    def __init__(self, app: ASGIApp, most: int | None, gauge: Gauge) -> None:
+        """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""
         self._app = app
         self._most = math.inf if most is None else most
-        self._shown = shown
-        self._served = 0
+        self._gauge = gauge
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
         if scope["type"] != "http" or scope["path"] in HEALTH:
             await self._app(scope, receive, send)
-        elif self._served >= self._most:
+        elif self._in_flight >= self._most:
             busy = "as many requests as the API serves at one time are under way; ask again"
             await answer(too_many(busy, RETRY_AFTER_SECONDS))(scope, receive, send)
         else:
-            self._served += 1
+            self._in_flight += 1
             try:
-                with self._shown.track_inprogress():
+                with self._gauge.track_inprogress():
                     await self._app(scope, receive, send)
             finally:
-                self._served -= 1
+                self._in_flight -= 1
 
 
 class Body:
@@ -99,7 +99,7 @@ def add_to_openapi(document: dict[str, Any]) -> None:
         for call in calls.values():
             crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
             refusals = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
-            call["responses"] |= {str(status): told for status, told in refusals.items()}
+            call["responses"] |= {str(status): response for status, response in refusals.items()}
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:
@@ -109,9 +109,12 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
         Problem: 413 or 408, it is too large or too slow.
     """
     too_large = f"a body has at most {MOST_BYTES} bytes"
-    if (announced := headers.get("content-length", "")).isdigit() and int(announced) > MOST_BYTES:
+    if (content_length := headers.get("content-length", "")).isdigit() and int(
+        content_length
+    ) > MOST_BYTES:
         raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
-    body, more = bytearray(), True
+    body = bytearray()
+    more = True
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while more:
@@ -219,10 +222,10 @@ def _whole(digits: str) -> int:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of two values under one key nobody knows which is meant."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise _NoPlainJson("a key stands twice in an object")
-    return found
+    return members
 
 
 def _no_number(name: str) -> Any:

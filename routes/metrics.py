@@ -117,7 +117,7 @@ class Metrics:
                 state: await visibility.count(in_state(state), ADDITION_LIMIT)
                 for state in LONG_STATES
             }
-            wedged = await visibility.count(WEDGED, ADDITION_LIMIT)
+            wedged_counts = await visibility.count(WEDGED, ADDITION_LIMIT)
         except (NotNow, RPCError) as error:
             busy = isinstance(error, Busy)
             self._temporal.set(busy)
@@ -130,9 +130,9 @@ class Metrics:
         self._sagas.clear()
         for status, count in statuses.items():
             self._sagas.labels(status).set(count)
-        for state, counted in lasting.items():
-            self._open.labels(state).set(counted.get(RUNNING, 0))
-        self._wedged.set(wedged.get(RUNNING, 0))
+        for state, counts in lasting.items():
+            self._open.labels(state).set(counts.get(RUNNING, 0))
+        self._wedged.set(wedged_counts.get(RUNNING, 0))
         self._known_at = time.monotonic()
 
     async def _count_needs(self, orders: Callable[[], Orders]) -> None:

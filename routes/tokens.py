@@ -34,7 +34,7 @@ class Tokens:
         `clock` counts the seconds for which published keys serve.
         """
         self._settings = settings
-        self._published = (
+        self._key_set = (
             Keys(settings.auth_jwks_url, settings.token_algorithm, clock)
             if settings.auth_jwks_url
             else None
@@ -57,16 +57,16 @@ class Tokens:
 
     async def _claims(self, token: str) -> dict[str, Any]:
         """Return what a token says, once it is known who signed it."""
-        if self._published is None:
+        if self._key_set is None:
             return self._decode(token, self._settings.auth_secret.get_secret_value())
-        key = await self._published.key_of(token)
+        key = await self._key_set.key_of(token)
         try:
             return self._decode(token, key)
         except jwt.InvalidSignatureError:
             if key.key_id:
                 raise
             # The only key has no name: another may have taken its place.
-            return self._decode(token, await self._published.key_of(token, instead_of=key))
+            return self._decode(token, await self._key_set.key_of(token, instead_of=key))
 
     def _decode(self, token: str, key: Any) -> dict[str, Any]:
         settings = self._settings
@@ -86,7 +86,8 @@ def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float
 
     A customer that cannot be read is no customer, and not all of them.
     """
-    subject, scopes = claims["sub"], claims.get("scope", "")
+    subject = claims["sub"]
+    scopes = claims.get("scope", "")
     if len(subject) > MOST_SUBJECT or flaw(subject, one_line=True):
         raise _refused(
             f"has a sub that is no name of 1 to {MOST_SUBJECT} characters, all of them seen"

@@ -40,7 +40,8 @@ def _in_origin_form(scope: Scope) -> Scope:
     absolute = ABSOLUTE.fullmatch(scope.get("raw_path") or b"")
     if absolute is None:
         return scope
-    host, path = absolute[1], absolute[2] or b"/"
+    host = absolute[1]
+    path = absolute[2] or b"/"
     headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
     return {
         **scope,

@@ -36,15 +36,18 @@ def refusal(error: RPCError) -> str | None:
     if error.status == RPCStatusCode.NOT_FOUND:
         if not any(detail.type_url.endswith(NO_NAMESPACE) for detail in error.grpc_status.details):
             return None
-        told = "create it with: temporal operator namespace create --namespace …, or set TEMPORAL_NAMESPACE to one that is there"
+        advice = (
+            "create it with: temporal operator namespace create --namespace …, "
+            "or set TEMPORAL_NAMESPACE to one that is there"
+        )
     elif error.status in REFUSALS:
-        told = REFUSALS[error.status]
+        advice = REFUSALS[error.status]
     else:
         return None
     return (
-        f"{told}: {error.message}"
+        f"{advice}: {error.message}"
         if error.status != RPCStatusCode.NOT_FOUND
-        else f"{error.message.rstrip('.')}: {told}"
+        else f"{error.message.rstrip('.')}: {advice}"
     )
 
 

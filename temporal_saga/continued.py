@@ -92,15 +92,15 @@ class Journal:
         self._carried = carried
         self._events: dict[str, Any] = {}
         self._failures = dict(carried.failures)
-        self._begun = dict(carried.begun)
+        self._began_at = dict(carried.begun)
 
     def has(self, name: str) -> bool:
         """Tell whether this has begun already."""
-        return name in self._begun
+        return name in self._began_at
 
     def take_down(self, name: str) -> None:
         """Take down that the saga has come here."""
-        self._begun.setdefault(name, workflow.now())
+        self._began_at.setdefault(name, workflow.now())
 
     async def once(
         self, name: str, ask: Callable[[datetime], Awaitable[T]], read: Callable[[RawValue], T]
@@ -123,7 +123,7 @@ class Journal:
             return read(_raw(*outcome))
         self.take_down(name)
         try:
-            event = await ask(self._begun[name])
+            event = await ask(self._began_at[name])
         except SagaStopped as stopped:
             self._failures[name] = stopped.failure
             raise
@@ -136,7 +136,7 @@ class Journal:
             name: _encoded(event) for name, event in self._events.items()
         }
         carried.failures = self._failures
-        carried.begun = self._begun
+        carried.begun = self._began_at
         carried.events = (
             self._carried.events + workflow.info().get_current_history_length() + EVENTS_OF_AN_END
         )
@@ -158,7 +158,8 @@ class Length:
     def is_too_long(self) -> bool:
         """Tell whether it cannot wait any more, even for a step that is under way."""
         info = workflow.info()
-        events, size = info.get_current_history_length(), info.get_current_history_size()
+        events = info.get_current_history_length()
+        size = info.get_current_history_size()
         return self.is_long() and (
             events >= policy.MOST_EVENTS_IN_A_STEP or size >= policy.MOST_BYTES_IN_A_STEP
         )

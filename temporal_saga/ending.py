@@ -38,37 +38,37 @@ class Ending(Steering):
     ) -> None:
         """Begin with nothing to be done, or with what the run before knew."""
         retriables = Retriables(
-            saga_id, policy, began_before=before.retriables, settled=before.settled
+            saga_id, policy, began_before=before.retriables, settlements=before.settled
         )
         super().__init__(
             retriables,
             Resets(was_reset=before.was_reset),
-            stopped=before.stopped,
+            stop_failure=before.stopped,
             closing=before.closing,
             is_continued=is_continued,
         )
         self._refusals = frozenset(refusals)
         self._journal = Journal(before)
         self._continuation = Continuation(self._journal, self._carried)
-        self._changed: Callable[[Snapshot], None] = _nobody_watches
+        self._on_change: Callable[[Snapshot], None] = _nobody_watches
         retriables.watch = self._show
 
     def watch(
         self,
-        changed: Callable[[Snapshot], None],
-        cancelled: Callable[[str], None] | None = None,
+        on_change: Callable[[Snapshot], None],
+        on_cancel: Callable[[str], None] | None = None,
     ) -> None:
         """Tell somebody what becomes of this saga.
 
         Args:
-            changed: called at once, and whenever a retriable call has come further, is stuck or was
-                settled.
-            cancelled: called once if the saga takes Temporal's own cancel, with its reason.
+            on_change: called at once, and whenever a retriable call has come further, is stuck or
+                was settled.
+            on_cancel: called once if the saga takes Temporal's own cancel, with its reason.
         """
-        self._changed = changed
-        changed(self._retriables.snapshot())
-        if cancelled is not None:
-            self._cancelled = cancelled
+        self._on_change = on_change
+        on_change(self._retriables.snapshot())
+        if on_cancel is not None:
+            self._on_cancel = on_cancel
 
     def continue_by(self, continue_as_new: Callable[[Any], NoReturn]) -> None:
         """Let the saga go on in another run of its workflow, when this one's history gets long.
@@ -167,7 +167,7 @@ class Ending(Steering):
 
     def _show(self, snapshot: Snapshot) -> None:
         """Show how far everything has come; what history does not show goes into the memo."""
-        self._changed(snapshot)
+        self._on_change(snapshot)
         changed = snapshot.changed
         if changed is not None and changed.progress in (Progress.STUCK, Progress.SETTLED):
             self.memo.note()
@@ -178,8 +178,8 @@ class Ending(Steering):
         self.memo.write()
         return Carried(
             retriables=self._retriables.carried(),
-            settled=self._retriables.settled,
-            stopped=self._stopped,
+            settled=self._retriables.settlements,
+            stopped=self._stop_failure,
             closing=self._closing,
             was_reset=self.was_reset,
         )

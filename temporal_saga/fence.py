@@ -135,13 +135,13 @@ class Fence:
                     return refusal.model_validate_json(row.answer)
                 return again(connection, type(answer).model_validate_json(row.answer))
             with _writes(connection) as writes:
-                refused = effect(connection)
-            if refused is None:
+                rejection = effect(connection)
+            if rejection is None:
                 return answer
             if writes:
                 raise RuntimeError(f"{command.idempotency_key}: refused after writing: {writes[0]}")
-            self._record(connection, command.idempotency_key, REFUSED, refused)
-            return refused
+            self._record(connection, command.idempotency_key, REFUSED, rejection)
+            return rejection
 
     def compensate(
         self,
@@ -164,7 +164,8 @@ class Fence:
             KeyReused: the key names another compensation.
             Refused: the effect refused.
         """
-        row, forward_key = _row(command, expected), compensated_key(command.idempotency_key)
+        row = _row(command, expected)
+        forward_key = compensated_key(command.idempotency_key)
         tombstone = row | {
             "key": forward_key,
             "outcome": TOMBSTONE,
@@ -173,8 +174,8 @@ class Fence:
         }
         with self._engine.begin() as connection:
             # The forward key first, as the forward command does: two that meet wait for each other, and never in a circle.
-            claimed = connection.execute(self._claim_both, [tombstone, row])
-            outcomes = {changed.key: changed.outcome for changed in claimed}
+            rows = connection.execute(self._claim_both, [tombstone, row])
+            outcomes = {changed.key: changed.outcome for changed in rows}
             if command.idempotency_key not in outcomes:
                 return again(
                     connection,
@@ -201,8 +202,8 @@ class Fence:
         """
         with self._engine.begin() as connection:
             if not insert_new(connection, self._table, _row(command, expected)):
-                recorded = self._recall(connection, command).answer
-                return type(expected).model_validate_json(recorded)
+                row = self._recall(connection, command)
+                return type(expected).model_validate_json(row.answer)
             answer = effect(connection)
             if answer != expected:
                 self._record(connection, command.idempotency_key, APPLIED, answer)

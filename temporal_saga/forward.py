@@ -78,11 +78,13 @@ class Forward:
     def _limit(self, began: datetime) -> timedelta:
         """Return how long a step may take, of which some is spent if another run began it."""
         limit = self._policy.forward_step
-        spent = workflow.now() - began
+        elapsed = workflow.now() - began
         if self.deadline is not None:
-            left = self.deadline - workflow.now()
-            limit = min(limit, left) if left > timedelta() else self._policy.start_to_close
-        return max(limit - spent, self._policy.start_to_close) if spent else limit
+            remaining = self.deadline - workflow.now()
+            limit = (
+                min(limit, remaining) if remaining > timedelta() else self._policy.start_to_close
+            )
+        return max(limit - elapsed, self._policy.start_to_close) if elapsed else limit
 
     def _was_away(self, began: datetime) -> bool:
         """Tell whether the deadline passed during a step while nobody was there to hear of it."""

@@ -87,7 +87,7 @@ class Reader:
         self._participant: dict[int, str] = {}
         self._command: dict[int, str] = {}
         self._attempt: dict[int, int] = {}
-        self._admitted: dict[str, Any] = {}
+        self._update_requests: dict[str, Any] = {}
 
     def read(self, event: HistoryEvent) -> Iterator[Moment]:
         """Yield what one event says about the business, and what was kept back for it."""
@@ -101,17 +101,17 @@ class Reader:
     ) -> Moment:
         """Return a moment of an event, with the command that the event is about, if it is."""
         attributes = getattr(event, event.WhichOneof("attributes") or "")
-        scheduled = getattr(attributes, "scheduled_event_id", event.event_id)
-        command = self._command.get(scheduled)
+        command_event = getattr(attributes, "scheduled_event_id", event.event_id)
+        command = self._command.get(command_event)
         return Moment(
             event.event_time.ToDatetime(tzinfo=UTC),
             kind,
             name,
-            self._participant.get(scheduled),
+            self._participant.get(command_event),
             command,
-            self._attempt.get(scheduled),
+            self._attempt.get(command_event),
             detail or {},
-            scheduled if command else None,
+            command_event if command else None,
             event.event_id,
         )
 
@@ -179,7 +179,9 @@ class Reader:
         yield self._moment(event, "note", name, {"error": error_of(timed_out.failure)})
 
     def _answer(self, answer: Mapping[str, Any], event: HistoryEvent) -> Moment:
-        detail = {name: said for name, said in answer.items() if name not in ("event", "order_id")}
+        detail = {
+            name: value for name, value in answer.items() if name not in ("event", "order_id")
+        }
         return self._moment(event, "event", str(answer["event"]), detail)
 
     def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> Iterator[Moment]:
@@ -199,15 +201,19 @@ class Reader:
         self, update: Any, _event: HistoryEvent
     ) -> Iterator[Moment]:
         """Keep a request: after a reset it stands here, and its acceptance repeats it no more."""
-        self._admitted[update.request.meta.update_id] = update.request
+        self._update_requests[update.request.meta.update_id] = update.request
         yield from ()
 
     def _workflow_execution_update_accepted(
         self, update: Any, event: HistoryEvent
     ) -> Iterator[Moment]:
-        given = self._admitted.get(update.protocol_instance_id, update.accepted_request).input
-        arguments = [self._decode(payload) for payload in given.args.payloads]
-        yield self._moment(event, "decision", given.name, {"arguments": arguments, "by": "update"})
+        request = self._update_requests.get(
+            update.protocol_instance_id, update.accepted_request
+        ).input
+        arguments = [self._decode(payload) for payload in request.args.payloads]
+        yield self._moment(
+            event, "decision", request.name, {"arguments": arguments, "by": "update"}
+        )
 
     def _workflow_task_failed(self, failed: Any, event: HistoryEvent) -> Iterator[Moment]:
         is_reset = failed.cause == RESET_CAUSE

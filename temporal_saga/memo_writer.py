@@ -41,10 +41,10 @@ class MemoWriter:
         """
         self._retriables = retriables
         self._signals: deque[SignalOutcome] = deque(maxlen=MOST_SIGNALS)
-        self._heard = 0
+        self._signal_count = 0
         self._temporals_cancel: tuple[SignalOutcome, ...] = ()
         self._is_due = is_continued
-        self._written = None if is_continued else SagaMemo()
+        self._last_memo = None if is_continued else SagaMemo()
         self.failure: Failure | None = None
         self._writing = asyncio.create_task(self._write_when_due())
 
@@ -62,11 +62,11 @@ class MemoWriter:
         Returns:
             Its number among this run's signals, for `ignore` and `take`.
         """
-        self._heard += 1
+        self._signal_count += 1
         why = ignored and ignored[:MOST_SENTENCE]
-        self._signals.append(SignalOutcome(self._heard, signal[:MOST_NAME], why))
+        self._signals.append(SignalOutcome(self._signal_count, signal[:MOST_NAME], why))
         self.note()
-        return self._heard
+        return self._signal_count
 
     def ignore(self, number: int, why: str) -> None:
         """Tell why a signal changed nothing."""
@@ -87,8 +87,8 @@ class MemoWriter:
             return
         self._is_due = False
         memo = self._compose()
-        if memo != self._written:
-            self._written = memo
+        if memo != self._last_memo:
+            self._last_memo = memo
             workflow.upsert_memo({MEMO_KEY: memo.to_json()})
 
     async def _write_when_due(self) -> None:
@@ -104,11 +104,11 @@ class MemoWriter:
             failure=self.failure,
             retriables=tuple(map(_state, self._retriables())),
             signals=(*self._temporals_cancel, *self._signals),
-            signals_left_out=self._heard - len(self._signals),
+            signals_left_out=self._signal_count - len(self._signals),
         )
 
     def _replace(self, number: int, why: str | None) -> None:
-        place = number - 1 - (self._heard - len(self._signals))
+        place = number - 1 - (self._signal_count - len(self._signals))
         if place >= 0:
             self._signals[place] = replace(self._signals[place], ignored=why)
             self.note()

@@ -15,8 +15,8 @@ class Moment:
         command: of a command and its answer, the command's name.
         attempt: of an answer, how many tries it took; of a command, the number of the try under
             way.
-        sent: the number of the event by which the command was sent, which tells one that was sent
-            again from the one before.
+        command_event: the number of the event that scheduled the command: a command that is sent
+            again has another one.
         event: the number of the history's event behind which it stands.
         ignored: of a decision, why the saga took no notice; "" when that is told no more, None
             when it was taken.
@@ -30,7 +30,7 @@ class Moment:
     command: str | None = None
     attempt: int | None = None
     detail: dict[str, Any] = field(default_factory=dict)
-    sent: int | None = None
+    command_event: int | None = None
     event: int = 0
     ignored: str | None = None
     is_heard: bool = True

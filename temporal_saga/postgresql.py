@@ -86,15 +86,15 @@ def _heard(gen: PQGen[T], patience: float) -> PQGen[T]:
     """Do what `gen` does, but give up when nothing is heard for so long; psycopg says every 0.1 s that nothing was."""
     heard_at = time.monotonic()
     try:
-        wanted = next(gen)
+        wait = next(gen)
         while True:
-            ready = yield wanted
+            ready = yield wait
             now = time.monotonic()
             if ready:
                 heard_at = now
             elif now - heard_at > patience:
                 raise NoAnswer(f"{NO_ANSWER} for {patience:g} s")
-            wanted = gen.send(ready)
+            wait = gen.send(ready)
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]  # the generator's own word
 
@@ -116,7 +116,8 @@ def guard(engine: sa.Engine, *, patience: float) -> None:
         except psycopg.errors.ConnectionTimeout:
             doubt.silent()
             raise
-        session.patience, session.doubt = patience, doubt
+        session.patience = patience
+        session.doubt = doubt
         doubt.answered()
         record.info["new"] = True
         return session
@@ -134,8 +135,8 @@ def guard(engine: sa.Engine, *, patience: float) -> None:
         ):
             return None
         context.is_disconnect = True
-        told = context.sqlalchemy_exception
-        if told is None or isinstance(told, sa.exc.OperationalError):
+        wrapper = context.sqlalchemy_exception
+        if wrapper is None or isinstance(wrapper, sa.exc.OperationalError):
             return None
         return sa.exc.OperationalError(
             context.statement, context.parameters, error, connection_invalidated=True
@@ -145,13 +146,12 @@ def guard(engine: sa.Engine, *, patience: float) -> None:
 def _serves(session: Session, patience: float) -> bool:
     """Tell whether a session that was kept still leads to a server that answers, and takes what is written."""
     try:
-        session.patience, session.autocommit = (
-            PING_SECONDS,
-            True,
-        )  # outside of any transaction, as it must leave none
+        session.patience = PING_SECONDS
+        session.autocommit = True  # outside of any transaction, as it must leave none
         with session.cursor() as cursor:
             row = cursor.execute("SHOW transaction_read_only").fetchone()
-        session.patience, session.autocommit = patience, False
+        session.patience = patience
+        session.autocommit = False
     except psycopg.Error:
         return False
     return row == ("off",)

@@ -50,7 +50,7 @@ class ReaderCheck:
         self._participant = participant
         self._where = where
         self._identity = identity
-        self._registered: Mapping[str, Any] | None = None
+        self._registration: Mapping[str, Any] | None = None
         self._problem: str | None = None
         self._next_check = 0.0
         self._turn = asyncio.Lock()
@@ -73,7 +73,7 @@ class ReaderCheck:
     async def _ask(self, client: Client) -> None:
         """Read the registration, if Temporal answers."""
         try:
-            self._registered = await find_registered(client, self._participant, ANSWER_LIMIT)
+            self._registration = await find_registered(client, self._participant, ANSWER_LIMIT)
         except (RPCError, RuntimeError):  # a lazy client that cannot connect raises RuntimeError
             return
 
@@ -86,11 +86,11 @@ class ReaderCheck:
                 f"not of {self._participant}: set {setting} to the right one, and start again"
             )
         own = identity.id if identity else "without an identity"
-        if self._registered is None or self._registered.get(MEMO_IDENTITY) == own:
+        if self._registration is None or self._registration.get(MEMO_IDENTITY) == own:
             return None
         return (
             f"the database that is read here is not the one that {self._participant} serves from "
-            f"in this namespace: that one is {self._registered.get(MEMO_DATABASE)} "
-            f"({self._registered.get(MEMO_IDENTITY)}), this one {self._where} ({own}). "
+            f"in this namespace: that one is {self._registration.get(MEMO_DATABASE)} "
+            f"({self._registration.get(MEMO_IDENTITY)}), this one {self._where} ({own}). "
             f"Set {setting} of this process to that one, and start it again"
         )

@@ -76,8 +76,8 @@ class Registration:
             raise ForeignDatabase(
                 f"this is the database of {own.participant}, not of {self._participant}: set {self._setting} to the right one"
             )
-        registered = await self._find()
-        if registered is None:
+        memo = await self._find()
+        if memo is None:
             if (
                 self._turned_away_at is not None
                 and time.monotonic() - self._turned_away_at < LEAVE_IT_SECONDS
@@ -86,12 +86,13 @@ class Registration:
                     f"{self._workflow_id} has ended, and {own.where} becomes the database of {self._participant} "
                     f"unless a worker that serves from another one says so within {LEAVE_IT_SECONDS} s"
                 )
-            registered = await self._register()
-        if registered.get(MEMO_IDENTITY) != own.id:
+            memo = await self._register()
+        if memo.get(MEMO_IDENTITY) != own.id:
             self._turned_away_at = time.monotonic()
             raise ForeignDatabase(
                 f"this is not the database that {self._participant} serves from in this namespace: that one is "
-                f"{registered.get(MEMO_DATABASE)} ({registered.get(MEMO_IDENTITY)}), this one {own.where} ({own.id}). "
+                f"{memo.get(MEMO_DATABASE)} ({memo.get(MEMO_IDENTITY)}), "
+                f"this one {own.where} ({own.id}). "
                 f"Set {self._setting} to it; or, to go on with this one and without what the other holds, stop whoever serves "
                 f"from the other and type: temporal workflow terminate --workflow-id {self._workflow_id} "
                 f"--namespace {self.client.namespace}"
@@ -128,8 +129,8 @@ class Registration:
                     rpc_timeout=ANSWER_LIMIT,
                 )
             except WorkflowAlreadyStartedError:
-                if (found := await self._find()) is not None:
-                    return found
+                if (memo := await self._find()) is not None:
+                    return memo
             else:
                 return own
 
@@ -144,12 +145,14 @@ async def find_registered(
     """
     handle = client.get_workflow_handle(_workflow_id(participant))
     try:
-        found = await handle.describe(rpc_timeout=limit)
+        description = await handle.describe(rpc_timeout=limit)
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
         return None
-    return await found.memo() if found.status == WorkflowExecutionStatus.RUNNING else None
+    return (
+        await description.memo() if description.status == WorkflowExecutionStatus.RUNNING else None
+    )
 
 
 def setting_of(participant: str) -> str:

@@ -156,8 +156,8 @@ class RetriableCall:
             return policy.endless_round, None
         began = self.state.began or workflow.now()
         self._update(began=began)
-        left = policy.stuck_after - (workflow.now() - began)
-        return policy.first_round, left if left > timedelta() else policy.start_to_close
+        remaining = policy.stuck_after - (workflow.now() - began)
+        return policy.first_round, remaining if remaining > timedelta() else policy.start_to_close
 
     async def _space(self, pause: timedelta) -> None:
         """Let a round that a person requested have the time of one try."""
@@ -191,4 +191,4 @@ def _give_up(handle: ActivityHandle[RawValue]) -> None:
     """Stop the server's tries; one that is in flight meets the fence."""
     handle.cancel()
     # Looked at, so that nobody logs it as lost.
-    handle.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    handle.add_done_callback(lambda finished: finished.cancelled() or finished.exception())

@@ -53,7 +53,7 @@ class Retriables:
         policy: Policy,
         *,
         began_before: dict[str, CallState],
-        settled: dict[str, Settlement],
+        settlements: dict[str, Settlement],
     ) -> None:
         """Begin with nothing registered.
 
@@ -61,7 +61,7 @@ class Retriables:
             saga_id: the root of the idempotency keys.
             policy: bounds and spaces the tries.
             began_before: by key, what had begun in the run before this one.
-            settled: by step, what was settled there.
+            settlements: by step, who settled it there.
         """
         self._saga_id = saga_id
         self._policy = policy
@@ -70,19 +70,19 @@ class Retriables:
         self._asking: list[RetriableCall] = []
         self.watch: Callable[[Snapshot], None] = _nobody_watches
         self.compensations: list[RetriableCall] = []
-        self.settled = settled
+        self.settlements = settlements
         self.rolls_back = False
 
     def compensate(
         self, step: str, call: Call[Any, Any], *, always: bool = False, last: bool = False
     ) -> None:
         """Register a step's compensation; one that is registered stays."""
-        if any(known.step == step for known in self.compensations):
+        if any(earlier.step == step for earlier in self.compensations):
             return
         key = compensation_key(step_key(self._saga_id, step))
-        registered = RetriableCall(step, call, key, always=always, last=last)
+        compensation = RetriableCall(step, call, key, always=always, last=last)
         place = 0 if last else len(self.compensations)
-        self.compensations.insert(place, self._go_on(registered))
+        self.compensations.insert(place, self._go_on(compensation))
 
     def forget(self, step: str) -> None:
         """Forget the compensation of a step that was refused, unless it is to run always."""
@@ -116,17 +116,17 @@ class Retriables:
         """Run every compensation in reverse; each begins when those before it are over or stuck."""
         self.rolls_back = True
         self._tell()
-        begun: list[tuple[RetriableCall, asyncio.Task[Any]]] = []
+        tasks: list[tuple[RetriableCall, asyncio.Task[Any]]] = []
 
         def may_begin(call: RetriableCall) -> bool:
             return all(
-                task.done() or (earlier.state.stuck and not call.last) for earlier, task in begun
+                task.done() or (earlier.state.stuck and not call.last) for earlier, task in tasks
             )
 
         for call in reversed(self.compensations):
             await workflow.wait_condition(lambda call=call: may_begin(call))  # type: ignore[misc]
-            begun.append((call, asyncio.create_task(self.complete(call))))
-        await all_ended(task for _, task in begun)
+            tasks.append((call, asyncio.create_task(self.complete(call))))
+        await all_ended(task for _, task in tasks)
 
     @property
     def stuck(self) -> list[CallState]:
@@ -149,7 +149,9 @@ class Retriables:
 
     def settlement_at(self, step: str) -> Settlement | None:
         """Return who settled a step; None if nobody did. Whatever comes as a step may be asked."""
-        return next((said for name, said in self.settled.items() if name == step), None)
+        return next(
+            (settlement for name, settlement in self.settlements.items() if name == step), None
+        )
 
     def state_at(self, step: str) -> CallState | None:
         """Return how far the first call of a step has come; None when there is none."""
@@ -163,16 +165,16 @@ class Retriables:
 
     def settle(self, step: str, settlement: Settlement) -> None:
         """Count as settled what there is at a step, or will be."""
-        self.settled[str(step)] = settlement  # whatever a message names as a step
+        self.settlements[str(step)] = settlement  # whatever a message names as a step
         self._replace(lambda state: state.settled(settlement) if state.step == step else state)
         self._tell()
 
     def carried(self) -> dict[str, CallState]:
         """Return by key what has begun, for the saga's next run."""
-        begun = {
+        states = {
             call.key: call.state for call in self._all if call.progress is not Progress.WAITING
         }
-        return self._began_before | begun
+        return self._began_before | states
 
     def snapshot(self, changed: CallState | None = None) -> Snapshot:
         """Return how everything stands now."""
@@ -180,8 +182,10 @@ class Retriables:
             states = tuple(call.state for call in reversed(self.compensations))
             return Snapshot(self.rolls_back, states, changed)
         # Compensations have begun, too, while another run's rollback is not come to again.
-        begun = [call for call in self.compensations if call.progress is not Progress.WAITING]
-        live = (call.state for call in (*self._asking, *self._finishing, *begun))
+        compensations = [
+            call for call in self.compensations if call.progress is not Progress.WAITING
+        ]
+        live = (call.state for call in (*self._asking, *self._finishing, *compensations))
         return Snapshot(self.rolls_back, (*live, *self._began_before.values()), changed)
 
     @property
@@ -201,7 +205,7 @@ class Retriables:
         """Go on from where the run before had come, or from a settlement of that step."""
         if before := self._began_before.pop(call.key, None):
             call.state = before
-        elif settlement := self.settled.get(call.step):
+        elif settlement := self.settlements.get(call.step):
             call.state = call.state.settled(settlement)
         return call
 

@@ -123,8 +123,8 @@ class Saga(Ending):
         self._look_up(*(branch.call.name for branch in branches))
         for branch in branches:
             self._register(branch.call, branch.compensation)
-        taken = all_ended(self._take(*branch) for branch in branches)
-        return await self._continuation.wait(taken, in_a_step=True)
+        outcomes = all_ended(self._take(*branch) for branch in branches)
+        return await self._continuation.wait(outcomes, in_a_step=True)
 
     async def begin(self, call: Call[C, T]) -> T:
         """Take the step that opens the saga's record, also when the saga was asked to stop.
@@ -177,9 +177,11 @@ class Saga(Ending):
 
     async def _pause(self, until: Callable[[], bool], limit: timedelta, began: datetime) -> bool:
         self._stop_if_asked()
-        left = max(began + limit - workflow.now(), AT_ONCE)
+        remaining = max(began + limit - workflow.now(), AT_ONCE)
         with suppress(TimeoutError):
-            await workflow.wait_condition(lambda: until() or self._is_asked_to_stop(), timeout=left)
+            await workflow.wait_condition(
+                lambda: until() or self._is_asked_to_stop(), timeout=remaining
+            )
         if self._forward.deadline is not None:
             self._forward.deadline += workflow.now() - began
         self._stop_if_asked()

@@ -23,17 +23,17 @@ class Steering:
         retriables: Retriables,
         resets: Resets,
         *,
-        stopped: Failure | None,
+        stop_failure: Failure | None,
         closing: bool,
         is_continued: bool,
     ) -> None:
         """Listen, and go on from what the run before was told."""
         self._retriables = retriables
         self._resets = resets
-        self._stopped = stopped
+        self._stop_failure = stop_failure
         self._closing = closing
         self._heard_temporals_cancel = False
-        self._cancelled: Callable[[str], None] = _nobody_hears
+        self._on_cancel: Callable[[str], None] = _nobody_hears
         self.memo = MemoWriter(lambda: retriables.snapshot().shown, is_continued=is_continued)
         """The workflow's memo: a workflow notes there what became of each signal."""
         self._listening = asyncio.create_task(self._listen_to_temporal())
@@ -65,7 +65,7 @@ class Steering:
         """
         if self._closing:
             return False
-        self._stopped = self._stopped or failure
+        self._stop_failure = self._stop_failure or failure
         return True
 
     def retry_rejection(self, step: str) -> str | None:
@@ -106,7 +106,7 @@ class Steering:
         settlement: Settlement,
         *,
         cancel_with: Failure | None = None,
-        taken: Callable[[], None] | None = None,
+        on_taken: Callable[[], None] | None = None,
     ) -> str | None:
         """Mark what is stuck at `step` as manually resolved; an in-flight try may still succeed.
 
@@ -115,7 +115,7 @@ class Steering:
             settlement: who resolved it, and how.
             cancel_with: why the saga stops, when a reset re-applies this before the step is even
                 taken: what somebody has taken back by hand must not be completed.
-            taken: called if the settlement is taken later in this task, when a reset is heard of.
+            on_taken: called if the settlement is taken later in this task, at the reset callback.
 
         Returns:
             Why it is not taken, so far; None when it is.
@@ -124,8 +124,8 @@ class Steering:
             return self._settle(step, settlement, cancel_with)
 
         def apply() -> None:
-            if self._settle(step, settlement, cancel_with) is None and taken is not None:
-                taken()
+            if self._settle(step, settlement, cancel_with) is None and on_taken is not None:
+                on_taken()
 
         self._resets.buffer(apply)
         return self.retry_rejection(step)
@@ -158,18 +158,18 @@ class Steering:
             return
         self._heard_temporals_cancel = True
         if self.stop(cancelled(reason)):
-            self._cancelled(reason)
+            self._on_cancel(reason)
         else:
             self.memo.ignore_temporals_cancel(TOO_LATE)
 
     def _stop_if_asked(self) -> None:
         """Raise when somebody asked the saga to stop, or Temporal cancelled it."""
         self._hear_temporals_cancel()
-        if self._stopped is not None:
-            raise SagaStopped(self._stopped)
+        if self._stop_failure is not None:
+            raise SagaStopped(self._stop_failure)
 
     def _is_asked_to_stop(self) -> bool:
-        return self._stopped is not None or workflow.cancellation_reason() is not None
+        return self._stop_failure is not None or workflow.cancellation_reason() is not None
 
 
 def _nobody_hears(_reason: str) -> None:

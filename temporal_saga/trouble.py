@@ -25,15 +25,15 @@ def meaning(error: str) -> str | None:
     """Return what an error of a try means, in words for people; None where it has none but its own."""
     if "giving up retrying" in error:
         return NO_TIME_LEFT
-    if found := _TIMEOUT.search(error):
-        return TIMEOUTS.get(found[1], "the command was not answered in time")
+    if match := _TIMEOUT.search(error):
+        return TIMEOUTS.get(match[1], "the command was not answered in time")
     return LOCKED if _LOCKED.search(error) else None
 
 
 def in_words(error: str) -> str:
-    """Return what an error of a try means, and the error as it was told, by which logs and searches know it; else that alone."""
-    told = meaning(error)
-    return f"{told} ({_first_line(error)})" if told else error
+    """Return what an error of a try means, with its own text, which logs have; else that alone."""
+    words = meaning(error)
+    return f"{words} ({_first_line(error)})" if words else error
 
 
 def _first_line(text: str) -> str:

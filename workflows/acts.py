@@ -36,7 +36,7 @@ class Acts:
         self._saga = saga
         self._record = record
         self._review = Review()
-        self._ignored = 0
+        self._ignored_count = 0
         if carried is not None:
             self._record.go_on_from(carried["record"])
             self._review.go_on_from(carried["review"])
@@ -44,7 +44,7 @@ class Acts:
     @workflow.query(
         description="The saga's part of the order: its state, failure, compensations and moves"
     )
-    def status(self, *_ignored: Any) -> dict[str, Any]:
+    def status(self, *_arguments: Any) -> dict[str, Any]:
         """Return the status as JSON."""
         return self._record.status()
 
@@ -71,8 +71,8 @@ class Acts:
         """Note for the order's record that a decision was taken."""
         body = decision.model_dump(include={"by", "reason", "step", "evidence"})
         act = acts.Act(message.removesuffix("_step"))
-        taken = TakenDecision(act=act, **body, at=workflow.now(), through=through)
-        self._record.decisions.add(taken)
+        entry = TakenDecision(act=act, **body, at=workflow.now(), through=through)
+        self._record.decisions.add(entry)
 
     def _take_temporals_cancel(self, reason: str) -> None:
         self._record.decisions.add(
@@ -87,9 +87,9 @@ class Acts:
 
     def log_ignored(self, signal: str, why: str) -> None:
         """Log that a signal changed nothing; of a flood the first ones, as thousands may come."""
-        self._ignored += 1
-        if self._ignored <= MOST_LOGGED:
-            more = ", and logs no more of its kind" if self._ignored == MOST_LOGGED else ""
+        self._ignored_count += 1
+        if self._ignored_count <= MOST_LOGGED:
+            more = ", and logs no more of its kind" if self._ignored_count == MOST_LOGGED else ""
             workflow.logger.warning("ignored the signal %s: %s%s", signal, why, more)
 
     @property
@@ -99,7 +99,7 @@ class Acts:
     def _too_late(self, _decision: Decision) -> str | None:
         return acts.cannot_cancel(self._state) if self._saga.closing else None
 
-    def _cancel(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
+    def _cancel(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
         return None if self._saga.stop(failure) else self._too_late(decision)
 
@@ -116,7 +116,7 @@ class Acts:
         why = "it is too late" if self._saga.closing else self._review.refusal()
         return why and (acts.cannot_review(self._state) or why)
 
-    def _approve(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
+    def _approve(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         why = self._not_reviewed(decision)
         if why is None:
             self._review.decide("approve", decision)
@@ -126,7 +126,7 @@ class Acts:
         "approve", "Let an order go on that awaits review", Decision, _not_reviewed, _approve
     ).handlers()
 
-    def _reject(self, decision: Decision, _taken: Callable[[], None]) -> str | None:
+    def _reject(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         why = self._not_reviewed(decision)
         if why is None:
             self._review.decide("reject", decision)
@@ -143,7 +143,7 @@ class Acts:
             return Already(f"{decision.step} is about to be tried again, by an earlier word")
         return None
 
-    def _retry(self, decision: StepDecision, _taken: Callable[[], None]) -> str | None:
+    def _retry(self, decision: StepDecision, _on_taken: Callable[[], None]) -> str | None:
         why = self._not_stuck(decision)
         self._saga.retry(decision.step)
         return why
@@ -165,7 +165,7 @@ class Acts:
                 return acts.cannot_settle(StuckStep(step, stuck.settlement.by))
         return None
 
-    def _settle(self, decision: StepEvidence, taken: Callable[[], None]) -> str | None:
+    def _settle(self, decision: StepEvidence, on_taken: Callable[[], None]) -> str | None:
         settlement = Settlement(
             decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
         )
@@ -177,7 +177,10 @@ class Acts:
         )
         already = self._settled_already(decision.step)
         why = self._saga.settle(
-            decision.step, settlement, cancel_with=failure if taken_back else None, taken=taken
+            decision.step,
+            settlement,
+            cancel_with=failure if taken_back else None,
+            on_taken=on_taken,
         )
         return why and (already or why)
 

@@ -24,7 +24,7 @@ class DecisionLog:
         """Keep one more."""
         self._decisions.append(decision)
         if len(self._decisions) > MOST_DECISIONS:
-            retries = (n for n, kept in enumerate(self._decisions) if kept.act is Act.RETRY)
+            retries = (n for n, earlier in enumerate(self._decisions) if earlier.act is Act.RETRY)
             del self._decisions[next(retries, 0)]
             self.left_out += 1
 

@@ -54,7 +54,8 @@ class OrderSaga(Acts):
     @workflow.run
     async def run(self, _arguments: Sequence[RawValue]) -> dict[str, Any]:
         """Tell the story of one order, to COMPLETED or to FAILED."""
-        saga, record = self._saga, self._record
+        saga = self._saga
+        record = self._record
         async with OnRecord(saga, record, calls.closing(record)) as order_record:
             self._receive()
             payment = calls.payment(record)
@@ -87,15 +88,16 @@ class OrderSaga(Acts):
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
         """Wait until a person lets the order through, if it needs that."""
-        saga, record, review = self._saga, self._record, self._review
+        record = self._record
+        review = self._review
         if registered.review_seconds is None:
             review.end("it needs no review")
             return
         record.move(SagaState.AWAITING_REVIEW, "OrderRegisteredEvent")
         limit = timedelta(seconds=registered.review_seconds)
-        decided = await saga.pause(lambda: review.verdict is not None, limit)
+        in_time = await self._saga.pause(lambda: review.verdict is not None, limit)
         review.end("its review is over")
-        if not decided:
+        if not in_time:
             message = f"nobody approved the order within {lasting(registered.review_seconds)}"
             details = {"review_seconds": registered.review_seconds}
             raise SagaStopped(Failure("REVIEW_EXPIRED", message, details=details))
@@ -114,14 +116,14 @@ class OrderSaga(Acts):
     def _log_the_end(self) -> None:
         """Leave one line with the order's id, state, reason and time, for who reads files."""
         failure = self._record.failure
-        lasted = workflow.now() - workflow.info().workflow_start_time
+        duration = workflow.now() - workflow.info().workflow_start_time
         why = f" {failure.reason}" if failure else ""
         LOG.info(
             "%s %s%s in %.1f s",
             self._record.order_id,
             self._record.state,
             why,
-            lasted.total_seconds(),
+            duration.total_seconds(),
         )
 
     def _outcome(self) -> dict[str, Any]:
@@ -130,16 +132,17 @@ class OrderSaga(Acts):
         Raises:
             ApplicationError: of type `OrderFailed`; its details hold the Failure.
         """
-        failure, settled = self._record.failure, self._record.settlements()
+        failure = self._record.failure
+        settlements = self._record.settlements()
         if failure is None:
             return {"order_id": self._record.order_id, "state": self._record.state} | (
-                {"settled": settled} if settled else {}
+                {"settled": settlements} if settlements else {}
             )
         outage = failure.reason in OUTAGES
         raise ApplicationError(
             f"{failure.reason}: {failure.message}",
             failure.model_dump(mode="json"),
-            *([settled] if settled else []),
+            *([settlements] if settlements else []),
             type="OrderFailed",
             category=ApplicationErrorCategory.UNSPECIFIED
             if outage

@@ -100,7 +100,7 @@ class Record:
         """Show what the saga's calls have come to; a rollback is stuck as long as any of it is."""
         self._snapshot = snapshot
         if snapshot.changed is None:
-            show_details(*self._shown)
+            show_details(*self._details)
             return
         cause = f"{snapshot.changed.name}Command {snapshot.changed.shown_progress}"
         stuck = snapshot.rolls_back and bool(snapshot.stuck)
@@ -113,12 +113,12 @@ class Record:
 
     def confirm_command(self, *, idempotency_key: str) -> ConfirmOrderCommand:
         """Return the command that closes the order's record as CONFIRMED, and who settled it."""
-        settled = tuple(_as_completed(c) for c in self.compensations() if c.settled)
+        settlements = tuple(_as_completed(c) for c in self.compensations() if c.settled)
         return ConfirmOrderCommand(
             idempotency_key=idempotency_key,
             order_id=self._id,
             moves=tuple(self._moves),
-            compensations=settled,
+            compensations=settlements,
             decisions=self.decisions.decisions,
             decisions_left_out=self.decisions.left_out,
         )
@@ -153,10 +153,10 @@ class Record:
 
     def settlements(self) -> list[dict[str, Any]]:
         """Return as JSON what persons settled by hand, and at which step."""
-        settled = [call for call in self._snapshot.calls if call.progress is Progress.SETTLED]
+        calls = [call for call in self._snapshot.calls if call.progress is Progress.SETTLED]
         return [
             {"step": call.step, **settlement.model_dump(mode="json")}
-            for call in settled
+            for call in calls
             if (settlement := _settlement(call)) is not None
         ]
 
@@ -186,10 +186,10 @@ class Record:
         return self.order_id
 
     def _show(self) -> None:
-        show(*self._shown)
+        show(*self._details)
 
     @property
-    def _shown(self) -> Shown:
+    def _details(self) -> Shown:
         compensations = self.compensations()
         return self.state, self.order, self.failure, compensations, self._snapshot.stuck
 

@@ -42,7 +42,8 @@ class Review:
         """Take a verdict; False when it is too late for one."""
         if self.refusal() is not None:
             return False
-        self.verdict, self.decision = verdict, decision
+        self.verdict = verdict
+        self.decision = decision
         return True
 
     def end(self, why: str) -> None:

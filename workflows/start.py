@@ -89,10 +89,10 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
 
 def itemised(error: ValidationError) -> list[dict[str, str]]:
     """Return the first fields that are wrong, and how, for programs."""
-    found = problems(error.errors())[:MOST_PROBLEMS]
+    errors = problems(error.errors())[:MOST_PROBLEMS]
     return [
         {"field": ".".join(map(str, place)) or "order", "message": message}
-        for place, message in found
+        for place, message in errors
     ]
 
 

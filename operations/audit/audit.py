@@ -82,8 +82,8 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     ]
     states = {id_: account.status for id_, account in accounts.items() if account.status}
     states |= dict.fromkeys(left_open, "left open") | open_orders
-    left = _first([f"order {order_id} {why}" for order_id, why in sorted(left_open.items())])
-    return Report((*checks, *across), tuple(settlements), left, Counter(states.values()))
+    open_lines = _first([f"order {order_id} {why}" for order_id, why in sorted(left_open.items())])
+    return Report((*checks, *across), tuple(settlements), open_lines, Counter(states.values()))
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:

@@ -43,9 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _upload_products(shop: ShopFile, uploader: Uploader) -> None:
     """Bring products into the shop and print what became of them."""
     totals = _totals(uploader.send("/stock", "products", shop.products))
-    added, changed, left = (totals[name] for name in ("added", "changed", "left"))
-    print(f"products: {added} added, {changed} changed, {left} left as they are")
-    if changed or left:
+    print(
+        f"products: {totals['added']} added, {totals['changed']} changed, "
+        f"{totals['left']} left as they are"
+    )
+    if totals["changed"] or totals["left"]:
         print("what is available of those known stays so: POST /stock/{sku}/movements changes it")
 
 

@@ -30,23 +30,23 @@ class Log(loggers.Handler):  # type: ignore[misc]  # supervisor has no types
         path = Path(filename).absolute()
         self._files = [path, *(Path(f"{path}.{number}") for number in range(1, backups + 1))]
         self._most_bytes = most_bytes
-        self._dropped = 0
+        self._missing_lines = 0
 
     def emit(self, record: Any) -> None:
         """Write a record: supervisord's own, or what a part has printed."""
         line = record.msg if self.fmt == "%(message)s" else self.fmt % record.asdict()
         text = line if isinstance(line, bytes) else line.encode()
         note = (
-            f"\n({self._dropped} lines are missing here: they could not be written)\n"
-            if self._dropped
+            f"\n({self._missing_lines} lines are missing here: they could not be written)\n"
+            if self._missing_lines
             else ""
         )
         try:
             self._append(note.encode() + text)
         except OSError:
-            self._dropped += text.count(b"\n")
+            self._missing_lines += text.count(b"\n")
         else:
-            self._dropped = 0
+            self._missing_lines = 0
 
     def close(self) -> None:
         """Do nothing, as nothing is kept open."""

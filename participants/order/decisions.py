@@ -26,8 +26,8 @@ def add(connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCom
     """
     if not command.decisions:
         return
-    known = _rows(connection, command.order_id)
-    on_record = Counter(_what(TakenDecision.model_validate(row)) for row in known)
+    earlier = _rows(connection, command.order_id)
+    on_record = Counter(_what(TakenDecision.model_validate(row)) for row in earlier)
     new = []
     for decision in command.decisions:
         what = _what(decision)
@@ -35,7 +35,7 @@ def add(connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCom
             on_record[what] -= 1
         else:
             new.append(decision)
-    first = known[-1]["number"] + 1 if known else command.decisions_left_out
+    first = earlier[-1]["number"] + 1 if earlier else command.decisions_left_out
     rows = [
         {"order_id": command.order_id, "number": number, **decision.model_dump()}
         for number, decision in enumerate(new, first)

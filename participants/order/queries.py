@@ -72,14 +72,14 @@ def by_reason(owner: str | None) -> sa.Select[Any]:
 
 def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
     """Return the query for what these orders cost in all, by currency."""
-    known = (
+    conditions = (
         ORDERS.c.currency.is_not(None),
         ORDERS.c.total_minor.is_not(None),
         ORDERS.c.order_id.in_(order_ids),
     )
     return (
         owned(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner)
-        .where(*known)
+        .where(*conditions)
         .group_by(ORDERS.c.currency)
     )
 
@@ -87,8 +87,8 @@ def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
 def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
     """Return an order with its lines, which never change once written."""
     lines = sa.select(LINES).where(LINES.c.order_id == order.order_id).order_by(LINES.c.line)
-    found = [line._asdict() for line in connection.execute(lines)]
-    return OrderRecord.model_validate(order._asdict() | {"lines": found or None})
+    rows = [line._asdict() for line in connection.execute(lines)]
+    return OrderRecord.model_validate(order._asdict() | {"lines": rows or None})
 
 
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:

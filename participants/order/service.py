@@ -94,12 +94,12 @@ class OrderService(OrderReads):
                 else event.model_copy(update={"known": OrderStatus(row.status)})
             )
 
-        opened = OrderRegisteredEvent(
+        answer = OrderRegisteredEvent(
             order_id=command.order_id, review_seconds=self._review_of(command.order)
         )
         try:
             return self._fence.forward(
-                command, opened, open_record, OrderRejectedEvent, again=standing
+                command, answer, open_record, OrderRejectedEvent, again=standing
             )
         except KeyReused:
             return _reused(command.order_id)
@@ -138,8 +138,8 @@ class OrderService(OrderReads):
                 connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand
             ):
                 row = find_row(connection, command.order_id)
-                found = "it is not registered" if row is None else f"it is {row.status}"
-                raise LookupError(f"order {command.order_id} cannot be confirmed: {found}")
+                state = "it is not registered" if row is None else f"it is {row.status}"
+                raise LookupError(f"order {command.order_id} cannot be confirmed: {state}")
             writes.replace_moves(connection, command.order_id, command.moves)
             decisions.add(connection, command)
 
@@ -147,8 +147,8 @@ class OrderService(OrderReads):
             writes.add_since(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
             return event
 
-        confirmed = OrderConfirmedEvent(order_id=command.order_id)
-        return self._fence.forward(command, confirmed, close, OrderRejectedEvent, again=add_since)
+        answer = OrderConfirmedEvent(order_id=command.order_id)
+        return self._fence.forward(command, answer, close, OrderRejectedEvent, again=add_since)
 
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
         """Close the order as CANCELLED, with why and how.
@@ -159,12 +159,12 @@ class OrderService(OrderReads):
         kept. So is any order on record if this saga was given none that can be read.
         """
 
-        def close(connection: sa.Connection, registered: bool) -> OrderCancelledEvent:
+        def close(connection: sa.Connection, is_registered: bool) -> OrderCancelledEvent:
             now = datetime.now(UTC)
             ending = _cancelled(command, now)
             last = StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)
             moves = [*command.moves, last]
-            if not registered and writes.insert(
+            if not is_registered and writes.insert(
                 connection, command, command.order_fingerprint, ending
             ):
                 writes.insert_moves(connection, command.order_id, moves)
@@ -199,9 +199,9 @@ class OrderService(OrderReads):
         """
         query = sa.select(REQUESTS.c.order_id).where(REQUESTS.c.request == request)
         with reading(self._engine) as connection:
-            known: str | None = connection.scalar(query)
-        if known is not None:
-            return known
+            claimed_by: str | None = connection.scalar(query)
+        if claimed_by is not None:
+            return claimed_by
         with self._engine.begin() as connection:
             insert_new(connection, REQUESTS, {"request": request, "order_id": order_id})
             return str(connection.execute(query).scalar_one())

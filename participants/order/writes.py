@@ -70,9 +70,9 @@ def add_since(
     if row is None:
         return
     decisions.add(connection, command)
-    if not settlement or any(_is_settled(known, name) for known in row.compensations):
+    if not settlement or any(_is_settled(earlier, name) for earlier in row.compensations):
         return
-    others = [known for known in row.compensations if known["command"] != name]
+    others = [earlier for earlier in row.compensations if earlier["command"] != name]
     update(connection, command.order_id, condition, {"compensations": [*others, *settlement]})
 
 

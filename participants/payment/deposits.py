@@ -29,11 +29,13 @@ def open_wallets(connection: sa.Connection, wallets: Iterable[WalletView]) -> se
     in_order = sorted(wallets, key=lambda wallet: wallet.customer_id)
     by_owner = {wallet.customer_id: wallet for wallet in in_order}
     rows = [wallet.model_dump() for wallet in by_owner.values()]
-    opened = insert_missing(connection, WALLETS, rows)
-    first = [leg for customer_id in sorted(opened) for leg in _first_deposit(by_owner[customer_id])]
+    new_owners = insert_missing(connection, WALLETS, rows)
+    first = [
+        leg for customer_id in sorted(new_owners) for leg in _first_deposit(by_owner[customer_id])
+    ]
     if first:
         connection.execute(sa.insert(LEDGER), first)
-    return opened
+    return new_owners
 
 
 def _first_deposit(wallet: WalletView) -> list[dict[str, Any]]:
@@ -64,7 +66,9 @@ def deposit(connection: sa.Connection, command: DepositMoneyCommand) -> MoneyDep
     row = connection.execute(query.with_for_update()).one_or_none()
     if refusal := _refusal(command, row):
         raise Refused(refusal)
-    key, amount, currency = command.idempotency_key, command.amount_minor, command.currency
+    key = command.idempotency_key
+    amount = command.amount_minor
+    currency = command.currency
     wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == command.customer_id)
     more = wallet.values(balance_minor=WALLETS.c.balance_minor + amount)
     balance = connection.scalars(more.returning(WALLETS.c.balance_minor)).one()
@@ -92,10 +96,10 @@ def _refusal(command: DepositMoneyCommand, row: sa.Row[Any] | None) -> DepositRe
         return DepositRefusedEvent(reason="CURRENCY_MISMATCH", message=message)
     balance = row.balance_minor + command.amount_minor
     if balance < 0:
-        amount, left = (
+        amount, balance_text = (
             money(minor, row.currency) for minor in (-command.amount_minor, row.balance_minor)
         )
-        message = f"{amount} are to be taken out, and there are {left} in the wallet"
+        message = f"{amount} are to be taken out, and there are {balance_text} in the wallet"
         return DepositRefusedEvent(reason="INSUFFICIENT_FUNDS", message=message)
     if command.amount_minor > 0 and balance > MAX_TOTAL_MINOR:
         message = f"a wallet holds at most {money(MAX_TOTAL_MINOR, row.currency)}"

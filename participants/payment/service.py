@@ -76,11 +76,11 @@ class PaymentService:
             )
             return None
 
-        paid = PaymentCompletedEvent(
+        answer = PaymentCompletedEvent(
             order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor
         )
         try:
-            return self._fence.forward(command, paid, charge, PaymentFailedEvent)
+            return self._fence.forward(command, answer, charge, PaymentFailedEvent)
         except AlreadyCompensated as late:
             return PaymentFailedEvent(
                 order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late)
@@ -93,28 +93,28 @@ class PaymentService:
             KeyReused: the command's key names another refund.
         """
 
-        def give_back(connection: sa.Connection, charged: bool) -> PaymentRefundedEvent:
-            if not charged:
+        def give_back(connection: sa.Connection, was_charged: bool) -> PaymentRefundedEvent:
+            if not was_charged:
                 return refunded(command.currency, 0)
             # The payment's own record says what was taken and from whom, whatever the refund names.
             payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
-            paid = connection.execute(
+            payment_row = connection.execute(
                 payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)
             ).one()
-            wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == paid.customer_id)
+            wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == payment_row.customer_id)
             connection.execute(
-                wallet.values(balance_minor=WALLETS.c.balance_minor + paid.amount_minor)
+                wallet.values(balance_minor=WALLETS.c.balance_minor + payment_row.amount_minor)
             )
-            customer = wallet_account(paid.customer_id)
+            customer = wallet_account(payment_row.customer_id)
             post(
                 connection,
                 command.idempotency_key,
                 SHOP,
                 customer,
-                paid.amount_minor,
-                paid.currency,
+                payment_row.amount_minor,
+                payment_row.currency,
             )
-            return refunded(paid.currency, paid.amount_minor)
+            return refunded(payment_row.currency, payment_row.amount_minor)
 
         def refunded(currency: str, amount_minor: int) -> PaymentRefundedEvent:
             return PaymentRefundedEvent(
@@ -134,15 +134,15 @@ class PaymentService:
 
         def open_missing(connection: sa.Connection) -> WalletsOpenedEvent:
             wallets = {wallet.customer_id: wallet for wallet in command.wallets}
-            opened = open_wallets(connection, [_at_first(wallet) for wallet in command.wallets])
-            left = wallets.keys() - opened
+            new_owners = open_wallets(connection, [_at_first(wallet) for wallet in command.wallets])
+            existing = wallets.keys() - new_owners
             others = {
                 customer_id: currency
-                for customer_id, currency in currencies(connection, left).items()
+                for customer_id, currency in currencies(connection, existing).items()
                 if currency != wallets[customer_id].currency
             }
             return WalletsOpenedEvent(
-                opened=len(opened), left=len(left) - len(others), in_other_currency=others
+                opened=len(new_owners), left=len(existing) - len(others), in_other_currency=others
             )
 
         all_new = WalletsOpenedEvent(opened=len(command.wallets), left=0)
@@ -205,7 +205,8 @@ def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
 
 def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> PaymentFailedEvent | None:
     """Say why the wallet cannot pay, or None when it can."""
-    customer_id, order_id = command.customer_id, command.order_id
+    customer_id = command.customer_id
+    order_id = command.order_id
     if row is None:
         return PaymentFailedEvent(
             order_id=order_id,

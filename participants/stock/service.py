@@ -85,15 +85,15 @@ class StockService:
             KeyReused: the command's key names another restoring.
         """
 
-        def put_back(connection: sa.Connection, taken: bool) -> StockRestoredEvent:
-            if taken:
+        def put_back(connection: sa.Connection, was_decreased: bool) -> StockRestoredEvent:
+            if was_decreased:
                 _move(
                     connection,
                     command,
                     _lock_taken(connection, compensated_key(command.idempotency_key)),
                     +1,
                 )
-            return StockRestoredEvent(order_id=command.order_id, restored=taken)
+            return StockRestoredEvent(order_id=command.order_id, restored=was_decreased)
 
         return self._fence.compensate(
             command, StockRestoredEvent(order_id=command.order_id, restored=True), put_back
@@ -176,9 +176,11 @@ def _shortage(
     return StockDecreaseFailedEvent(
         order_id=order_id,
         reason="OUT_OF_STOCK",
-        message="; ".join(f"{sku}: {count} asked, {left} left" for sku, count, left in short),
+        message="; ".join(f"{sku}: {count} asked, {stock} left" for sku, count, stock in short),
         details={
-            "short": [{"sku": sku, "asked": count, "available": left} for sku, count, left in short]
+            "short": [
+                {"sku": sku, "asked": count, "available": stock} for sku, count, stock in short
+            ]
         },
     )
 

@@ -37,33 +37,33 @@ def add(connection: sa.Connection, products: Iterable[StockView]) -> set[str]:
         {"sku": p.sku, "name": p.name, "initial": p.available, "available": p.available}
         for p in by_sku.values()
     ]
-    added = insert_missing(connection, PRODUCTS, rows)
-    _price(connection, {sku: by_sku[sku].prices for sku in sorted(added)})
-    return added
+    new_skus = insert_missing(connection, PRODUCTS, rows)
+    _price(connection, {sku: by_sku[sku].prices for sku in sorted(new_skus)})
+    return new_skus
 
 
 def offer(connection: sa.Connection, products: tuple[ProductOffer, ...]) -> ProductsOfferedEvent:
     """Add the products that are new, and give the others their names and prices."""
-    added = add(connection, [_at_first(product) for product in products])
-    known = {product.sku: product for product in products if product.sku not in added}
-    changed = _change(connection, known) if known else set()
-    left = len(known) - len(changed)
-    return ProductsOfferedEvent(added=len(added), changed=len(changed), left=left)
+    new_skus = add(connection, [_at_first(product) for product in products])
+    others = {product.sku: product for product in products if product.sku not in new_skus}
+    changed = _change(connection, others) if others else set()
+    unchanged = len(others) - len(changed)
+    return ProductsOfferedEvent(added=len(new_skus), changed=len(changed), left=unchanged)
 
 
-def _change(connection: sa.Connection, known: Mapping[str, ProductOffer]) -> set[str]:
+def _change(connection: sa.Connection, offers: Mapping[str, ProductOffer]) -> set[str]:
     """Give products that are known their names and prices.
 
     Return the SKUs of which that was news.
     """
-    names = sa.select(PRODUCTS.c.sku, PRODUCTS.c.name).where(PRODUCTS.c.sku.in_(known))
+    names = sa.select(PRODUCTS.c.sku, PRODUCTS.c.name).where(PRODUCTS.c.sku.in_(offers))
     in_order = connection.execute(names.order_by(PRODUCTS.c.sku).with_for_update())
-    renamed = [sku for sku, name in in_order if name != known[sku].name]
+    renamed = [sku for sku, name in in_order if name != offers[sku].name]
     if renamed:
         rename = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
-        new_names = [{"of": sku, "new_name": known[sku].name} for sku in renamed]
+        new_names = [{"of": sku, "new_name": offers[sku].name} for sku in renamed]
         connection.execute(rename.values(name=sa.bindparam("new_name")), new_names)
-    priced = {sku: product.prices for sku, product in known.items() if product.prices is not None}
+    priced = {sku: product.prices for sku, product in offers.items() if product.prices is not None}
     before = _prices(connection, priced)
     repriced = {sku: prices for sku, prices in priced.items() if prices != before.get(sku, {})}
     if repriced:
@@ -85,20 +85,24 @@ def move(connection: sa.Connection, command: MoveStockCommand) -> StockMovedEven
         raise Refused(refusal)
     more = sa.update(PRODUCTS).where(product)
     more = more.values(available=PRODUCTS.c.available + command.change)
-    left = connection.scalars(more.returning(PRODUCTS.c.available)).one()
+    rest = connection.scalars(more.returning(PRODUCTS.c.available)).one()
     key = command.idempotency_key
     row = {"command_key": key, "line": 0, "order_id": NO_ORDER, "at": datetime.now(UTC)}
-    moved = {"sku": command.sku, "change": command.change}
-    connection.execute(sa.insert(MOVEMENTS).values(row | moved))
+    line = {"sku": command.sku, "change": command.change}
+    connection.execute(sa.insert(MOVEMENTS).values(row | line))
     movement = {"command_key": key, "reason": command.reason, "said_by": command.by}
     connection.execute(sa.insert(MOVEMENT_REASONS).values(movement))
-    return StockMovedEvent(sku=command.sku, change=command.change, available=left)
+    return StockMovedEvent(sku=command.sku, change=command.change, available=rest)
 
 
 def _at_first(product: ProductOffer) -> StockView:
     """Return a product that is new."""
-    told, prices = product.model_dump(include={"sku", "name"}), product.prices or {}
-    return StockView(**told, available=product.opening_stock, prices=prices)
+    return StockView(
+        sku=product.sku,
+        name=product.name,
+        available=product.opening_stock,
+        prices=product.prices or {},
+    )
 
 
 def _price(connection: sa.Connection, prices: Mapping[str, Mapping[str, int]]) -> None:
@@ -114,10 +118,10 @@ def _price(connection: sa.Connection, prices: Mapping[str, Mapping[str, int]]) -
 
 def _prices(connection: sa.Connection, skus: Iterable[str]) -> dict[str, dict[str, int]]:
     """Return the list prices of products by SKU and currency."""
-    found: dict[str, dict[str, int]] = {}
+    prices: dict[str, dict[str, int]] = {}
     for row in connection.execute(sa.select(PRICES).where(PRICES.c.sku.in_(skus))):
-        found.setdefault(row.sku, {})[row.currency] = row.unit_price_minor
-    return found
+        prices.setdefault(row.sku, {})[row.currency] = row.unit_price_minor
+    return prices
 
 
 def _refusal(command: MoveStockCommand, available: Any) -> StockMovementRefusedEvent | None:

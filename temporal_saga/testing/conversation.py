@@ -120,10 +120,10 @@ class Conversation:
 
     def _fail_the_unanswered(self) -> None:
         """Fail the commands that were not answered."""
-        for sent in self._came:
-            if isinstance(sent, Sent) and not sent.answer.done():
+        for command in self._came:
+            if isinstance(command, Sent) and not command.answer.done():
                 over = ApplicationError("the script is over", non_retryable=True)
-                sent.answer.set_exception(over)
+                command.answer.set_exception(over)
 
     def _go_back_to(self, events: Sequence[HistoryEvent]) -> None:
         """Hold nothing, and count the answers that these events, the saga's first ones, record."""
@@ -136,22 +136,22 @@ class Conversation:
         assert isinstance(came, Sent), self._explain(f"expected {kind.__name__}")
         assert isinstance(came.command, kind), self._explain(f"expected {kind.__name__}")
         self._held.append(came)
-        found = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
-        found["attempt"] = came.attempt
+        actual = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
+        actual["attempt"] = came.attempt
         for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
-            assert found[name] == expected, self._explain(
-                f"{name} of {kind.__name__} is {found[name]!r}, not {expected!r}"
+            assert actual[name] == expected, self._explain(
+                f"{name} of {kind.__name__} is {actual[name]!r}, not {expected!r}"
             )
         return came.command
 
     def _release(self, command: Any) -> "asyncio.Future[Any]":
-        meant = [held for held in self._held if command is None or held.command is command]
-        assert meant, self._explain("no command is held: expect one first")
-        assert len(meant) == 1, self._explain(
+        matches = [held for held in self._held if command is None or held.command is command]
+        assert matches, self._explain("no command is held: expect one first")
+        assert len(matches) == 1, self._explain(
             "several commands are held: name the one that is meant by to="
         )
-        self._held.remove(meant[0])
-        return meant[0].answer
+        self._held.remove(matches[0])
+        return matches[0].answer
 
     async def _until_answers_are_recorded(self) -> None:
         recorded = 0
@@ -161,5 +161,5 @@ class Conversation:
                 return
 
     def _explain(self, problem: str) -> str:
-        happened = [str(came) for came in self._came] or ["nothing"]
-        return "\n  ".join([f"{self.saga_id}: {problem}", "what happened:", *happened])
+        events = [str(came) for came in self._came] or ["nothing"]
+        return "\n  ".join([f"{self.saga_id}: {problem}", "what happened:", *events])

@@ -36,17 +36,17 @@ def task_that_sent(events: Sequence[HistoryEvent], command: type | None) -> int:
         AssertionError: none has.
     """
     if command is None:
-        done = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
-        tasks = [event.event_id for event in events if event.event_type == done]
+        completed_task = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        tasks = [event.event_id for event in events if event.event_type == completed_task]
     else:
-        sent = [
+        commands = [
             event.activity_task_scheduled_event_attributes
             for event in events
             if event.event_type == SCHEDULED
         ]
         tasks = [
             attributes.workflow_task_completed_event_id
-            for attributes in sent
+            for attributes in commands
             if attributes.activity_type.name == command_name(command)
         ]
     assert tasks, f"no workflow task has sent {command}"

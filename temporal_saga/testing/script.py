@@ -173,13 +173,13 @@ class Script(Conversation):
             AssertionError: as in `expect`.
         """
         missing = list(commands)
-        found: dict[type, Any] = {}
+        by_kind: dict[type, Any] = {}
         while missing:
             came = await self.next(" and ".join(kind.__name__ for kind in missing))
             kind = next((k for k in missing if _is_command(came, k)), missing[0])
             missing.remove(kind)
-            found[kind] = self._hold(came, kind, self._key(kind), 1, {})
-        return [found[kind] for kind in commands]
+            by_kind[kind] = self._hold(came, kind, self._key(kind), 1, {})
+        return [by_kind[kind] for kind in commands]
 
     async def commands(self, *kinds: type) -> AsyncIterator[Any]:
         """Yield commands of these classes and hold them, until something else happens.

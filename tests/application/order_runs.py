@@ -39,7 +39,7 @@ def sent(
     command: str, participant: str, attempt: int | None = None, number: int | None = None
 ) -> Moment:
     """Return the moment when a command was sent, with the number of the try under way."""
-    return Moment(STARTED, "command", command, participant, command, attempt, sent=number)
+    return Moment(STARTED, "command", command, participant, command, attempt, command_event=number)
 
 
 def answered(

@@ -466,7 +466,7 @@ async def test_a_look_tells_the_story_of_all_runs(
     assert len(script.runs) > 1
     whole = await look(short_histories, script)
     assert whole.memo.failure is not None
-    assert (whole.started_at, whole.given, whole.memo.failure.reason) == (
+    assert (whole.started_at, whole.input, whole.memo.failure.reason) == (
         placed_at,
         ORDER,
         "CANCELLED",
