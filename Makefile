@@ -43,7 +43,8 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 
 verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/system/browser
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/system/e2e tests/participants tests/operations tests/process tests/routes --ignore tests/system/e2e/test_up.py
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
+		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
 	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
 		--ignore tests/temporal_saga/test_composed.py
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/temporal_saga/test_composed.py
