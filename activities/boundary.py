@@ -13,8 +13,8 @@ def accepted(answer: E | Refusal) -> E:
     """Return a participant's event.
 
     Raises:
-        ApplicationError: the answer is a refusal. Its type is the refusal's name and its detail the refusal itself; it is not
-            retried, and as it is business as usual, it counts as benign.
+        ApplicationError: the answer is a refusal. Its type is the refusal's name and its detail the
+            refusal itself. It is not retried, and being a business failure it counts as benign.
     """
     if isinstance(answer, Refusal):
         raise ApplicationError(

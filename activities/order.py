@@ -42,5 +42,8 @@ class OrderActivities:
 
     @activity.defn(name="CancelOrder", no_thread_cancel_exception=True)
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
-        """Close the order as CANCELLED. That an id belongs to another order is no error here: there is nothing to take back."""
+        """Close the order as CANCELLED.
+
+        An id that belongs to another order is no error here: there is nothing to compensate.
+        """
         return self._service.cancel(command)

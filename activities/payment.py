@@ -49,5 +49,8 @@ class PaymentActivities:
 
     @activity.defn(name="DepositMoney", no_thread_cancel_exception=True)
     def deposit(self, command: DepositMoneyCommand) -> MoneyDepositedEvent | DepositRefusedEvent:
-        """Put money in, or take it back. That it is refused is an answer: no saga rolls back for it."""
+        """Put money in, or take it back.
+
+        A refusal is returned, not raised: no saga rolls back for it.
+        """
         return self._service.deposit(command)

@@ -49,5 +49,8 @@ class StockActivities:
 
     @activity.defn(name="MoveStock", no_thread_cancel_exception=True)
     def move(self, command: MoveStockCommand) -> StockMovedEvent | StockMovementRefusedEvent:
-        """Move pieces that no order moves. That it is refused is an answer: no saga rolls back for it."""
+        """Move pieces that no order moves.
+
+        A refusal is returned, not raised: no saga rolls back for it.
+        """
         return self._service.move(command)

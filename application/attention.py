@@ -11,7 +11,8 @@ from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 
 WEDGED_AFTER = 3
-"""A saga whose task has failed so often that it is at this attempt is wedged; one may fail as its worker is ended."""
+"""From this attempt of its workflow task on, a saga counts as wedged; a task may fail once when its
+worker is shut down."""
 
 
 def of_run(
@@ -81,15 +82,19 @@ def _unpause(order_id: str, run: Run) -> str:
 def wedged(order_id: str, since: datetime | None = None) -> Attention:
     """Return that the saga's own code fails again and again."""
     message = (
-        "the orchestrator does not get past a task of this order, so it stands still: its code fails on it, or it hangs. "
-        "Nothing is lost: look at the orchestrator's log; once a corrected worker runs, the order goes on by itself. "
+        "the orchestrator does not get past a task of this order, so it stands still: its code "
+        "fails on it, or it hangs. Nothing is lost: look at the orchestrator's log; once a "
+        "corrected worker runs, the order goes on by itself. "
         f"Where no worker can read what was answered: {_reset(order_id)}"
     )
     return Attention(cause=AttentionCause.WEDGED, since=since, message=message)
 
 
 def left_open(order_id: str, since: datetime | None, *, forgotten: bool) -> Attention:
-    """Return that nobody works on an order that is open: its saga was ended from outside, or Temporal has `forgotten` it."""
+    """Return that an order is open and no saga works on it any more.
+
+    Its saga was ended from outside, or Temporal has `forgotten` it: its retention is over.
+    """
     what = "Temporal has forgotten its saga" if forgotten else "its saga has ended"
     start = temporal_command(
         f"workflow start --type {WORKFLOW_TYPE} --task-queue {ORCHESTRATOR_QUEUE} "

@@ -22,12 +22,18 @@ from temporal_saga.moment import Moment
 from temporal_saga.tries import Try
 
 MOST_EVENTS = 8_000
-"""So many of a saga's last events are read at one look; a run goes on in another after some 4,000."""
+"""At most so many of a saga's last events are read at once.
+
+A run continues as new after some 4,000.
+"""
 
 MOST_BYTES = 8 * 2**20
 """And of so many bytes, one page more at most."""
 
-LEFT_OUT = "a part of the story is left out here: it is longer than one look reads; the Temporal Web UI has it"
+LEFT_OUT = (
+    "a part of the story is left out here: it is longer than one look reads; "
+    "the Temporal Web UI has it"
+)
 FORGOTTEN = "Temporal has forgotten what happened before, but for the states"
 
 Placed = tuple[tuple[int, int], Moment]
@@ -92,7 +98,13 @@ class Chain:
     """The runs of one saga, the last one first."""
 
     def __init__(self, client: Client, decode: Decode, limit: timedelta) -> None:
-        """Ask Temporal through `client`, each question for so long at most; `decode` turns a payload into a JSON value."""
+        """Ask Temporal through `client`.
+
+        Args:
+            client: of the sagas' namespace.
+            decode: turns a payload into a JSON value.
+            limit: how long to wait for each answer.
+        """
         self._client = client
         self._decode = decode
         self._limit = limit
@@ -128,7 +140,7 @@ class Chain:
         return last, Before(moments, datetime.fromisoformat(handover["record"]["placed_at"]))
 
     def handover_of(self, started: HistoryEvent) -> Any:
-        """Return what a run was told by the one before it, as JSON; None when it is a saga's first."""
+        """Return what the run before handed to this one, as JSON; None for a saga's first run."""
         payloads = started.workflow_execution_started_event_attributes.input.payloads
         if not _continued(started) or not payloads:
             return None
@@ -164,7 +176,10 @@ class Chain:
     async def _beginning(
         self, description: WorkflowExecutionDescription, handover: Any
     ) -> list[Placed]:
-        """Return the first run's beginning; when Temporal has forgotten it, the states that the first run read was told of."""
+        """Return the first run's beginning.
+
+        When Temporal has forgotten it: the states that were handed over to the first run read.
+        """
         first_run = description.raw_description.workflow_execution_info.first_run_id
         history = await self._earlier(
             description.id, first_run, run_history.FIRST_EVENTS, gap=False

@@ -43,7 +43,7 @@ class _Recorded:
 
     @classmethod
     def of(cls, statuses: Mapping[OrderStatus, int], reasons: Mapping[str, int]) -> Self:
-        """Return it with reasons that this release does not know under OTHER, as orders show them."""
+        """Return it; reasons unknown to this release count as OTHER, as orders show them."""
         counts: Counter[FailureReason] = Counter()
         for reason, count in reasons.items():
             counts[FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER] += (

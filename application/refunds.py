@@ -27,7 +27,10 @@ def told_by_run(
 
 
 def told_by_record(record: OrderRecord, moves: Sequence[StateMove]) -> Refund | None:
-    """Return what a failed order's record tells once its saga is forgotten; None when it did not fail."""
+    """Return the refund by the record alone, once Temporal has forgotten the saga.
+
+    None when the order did not fail.
+    """
     if record.state is not SagaState.FAILED:
         return None
     if word := _word(record.compensations, record.currency):
@@ -40,7 +43,10 @@ def told_by_record(record: OrderRecord, moves: Sequence[StateMove]) -> Refund | 
     was_charged = any(move.state is SagaState.PAYMENT_COMPLETED for move in moves)
     if was_charged and record.total_minor is not None and record.currency is not None:
         return _given_back(record.total_minor, record.currency, closed_at, by="by ")
-    message = f"whatever had been charged was given back to the customer by {closed_at:%Y-%m-%d %H:%M:%S} UTC"
+    message = (
+        "whatever had been charged was given back to the customer by "
+        f"{closed_at:%Y-%m-%d %H:%M:%S} UTC"
+    )
     return Refund(amount_minor=None, currency=record.currency, at=closed_at, message=message)
 
 

@@ -110,7 +110,7 @@ class RunHistories:
 async def _up_to(
     coming: AsyncIterator[HistoryEvent], most: int, most_bytes: int, *, page: int
 ) -> list[HistoryEvent]:
-    """Return the first events that come, up to a number, and up to a size that is looked at page by page."""
+    """Return the first events: `most` at most, and no further page beyond `most_bytes`."""
     events: list[HistoryEvent] = []
     size = 0
     async for event in coming:

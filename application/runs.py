@@ -40,7 +40,10 @@ AWAY = frozenset(
 
 
 class Runs:
-    """The runs of the orders' sagas, as far as Temporal still has them; no worker is needed to read them."""
+    """The workflow runs of the orders' sagas, within Temporal's retention.
+
+    They are read without a worker.
+    """
 
     def __init__(self, client: Client, stopping: asyncio.Event) -> None:
         """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
@@ -50,9 +53,10 @@ class Runs:
         self._stories = Shared(self._story)
 
     async def find(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
-        """Return the order's saga as it stands, with its story, from its first run to its last; None when Temporal knows none.
+        """Return the order's saga with its story from first run to last; None if there is none.
 
-        Of a long story a part is left out, and a note says so: a look reads at most `MOST_EVENTS` of all its runs.
+        Of a long story a part is left out, and a note says so: at most `MOST_EVENTS` of all its
+        runs are read.
 
         Args:
             order_id: whose saga.
@@ -73,10 +77,11 @@ class Runs:
         return self._read(description, last, before)
 
     def follow(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
-        """Yield the story of an order's saga as it is written, until its run closes; nothing when there is no run.
+        """Yield the story of an order's saga as it is written, until its run closes.
 
-        Each moment comes with its place: the number of the history's event, and which of that event's moments it is. Temporal is
-        asked once for all who follow an order, as it lets a namespace wait for so many answers and no more.
+        Nothing comes when there is no run. Each moment comes with its place: the number of the
+        history's event, and which of that event's moments it is. All who follow an order share one
+        long poll, as Temporal limits how many a namespace may have open.
 
         Raises:
             NotNow: Temporal is away.
@@ -84,7 +89,10 @@ class Runs:
         return self._stories.listen(order_id)
 
     async def _story(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
-        """Yield the story up to the last run, and that run as it is written; another one may follow it."""
+        """Yield the story up to the last run, and that run as it is written.
+
+        Another run may follow it.
+        """
         handle = self._client.get_workflow_handle(saga_id(order_id))
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
         stop = asyncio.ensure_future(self._stopping.wait())
@@ -107,7 +115,7 @@ class Runs:
             stop.cancel()
 
     async def describe(self, order_id: str) -> WorkflowExecutionDescription | None:
-        """Return the last run of an order's saga as it stands, without its story; None when Temporal knows none.
+        """Return the last run of an order's saga, without its story; None if there is none.
 
         Raises:
             NotNow: Temporal is away.
@@ -123,7 +131,7 @@ class Runs:
             raise
 
     async def wedged_since(self, order_id: str) -> datetime | None:
-        """Return since when an order's saga has not got past its task under way; None when that is not known, or not so.
+        """Return since when an order's saga is wedged; None when it is not, or that is unknown.
 
         Raises:
             NotNow: Temporal is away.
@@ -185,7 +193,8 @@ async def _next(
         await asyncio.wait([coming, stop], return_when=asyncio.FIRST_COMPLETED)
         return coming.result() if coming.done() else None
     finally:
-        coming.cancel()  # also when nobody follows any more: it would wait for as long as the order is open
+        # Also when nobody follows any more: it would wait for as long as the order is open.
+        coming.cancel()
 
 
 @asynccontextmanager
@@ -195,7 +204,8 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
     A lazy client raises RuntimeError while it cannot connect.
 
     Args:
-        limit: how long to wait in all, as the client tries a call again and again for longer than the call's own limit.
+        limit: how long to wait in all: the client retries a call for longer than the call's own
+            limit.
     """
     patience = asyncio.timeout(limit.total_seconds() if limit else None)
     try:
@@ -218,7 +228,10 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
 
 
 def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
-    """Return since when a saga has not got past its task under way, if that has failed too often for an accident."""
+    """Return since when a saga is wedged: its pending workflow task has failed too often.
+
+    None before `WEDGED_AFTER`.
+    """
     task = description.raw_description.pending_workflow_task
     if task.attempt < WEDGED_AFTER:
         return None

@@ -1,4 +1,4 @@
-"""The timeline as people read it: who decided what, and what was ignored and why. Pure functions."""
+"""The timeline as people read it: who decided what; what was ignored, and why. Pure functions."""
 
 import json
 from collections import Counter

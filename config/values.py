@@ -54,7 +54,7 @@ def _rate(rate: str) -> str:
 
 
 def _whole(value: Any) -> Any:
-    """Refuse 100.00, which whoever writes it means as major units, and which would be read as 100."""
+    """Refuse 100.00: its author means major units, and it would be read as 100 minor units."""
     if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?\d+\s*", value):
         raise ValueError("it must be a whole number, like 10000 for 100.00")
     return value

@@ -21,10 +21,15 @@ class Act(StrEnum):
     """An act of a person on one order."""
 
     CANCEL = "cancel"
+    """Roll the order back; possible before the pivot."""
     APPROVE = "approve"
+    """End a review: the saga goes on to payment."""
     REJECT = "reject"
+    """End a review: the saga rolls back."""
     RETRY = "retry"
+    """Begin another round of a stuck step at once."""
     SETTLE = "settle"
+    """Resolve a stuck step manually: a person put it right by hand."""
 
 
 FIELDS: dict[Act, tuple[str, ...]] = {
@@ -76,7 +81,7 @@ class TakenDecision(Contract):
 
 
 class StuckStep(NamedTuple):
-    """A step whose compensation, or which itself, keeps failing; and who settled it, if somebody did."""
+    """A step whose command or compensation keeps failing; and who settled it, if somebody did."""
 
     step: str
     settled_by: str | None = None

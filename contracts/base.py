@@ -1,4 +1,4 @@
-"""What every contract shares: frozen models, bounded values, and the bases of commands, events and refusals."""
+"""What every contract shares: frozen models, bounded values, bases of commands and events."""
 
 import hashlib
 import json
@@ -65,7 +65,10 @@ class Contract(BaseModel):
 
 
 class KeyedCommand(Contract):
-    """What is asked of a participant once, in the imperative; `idempotency_key` names its effect for ever."""
+    """What a participant is asked to do once, in the imperative.
+
+    `idempotency_key` names its effect for ever.
+    """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset({"idempotency_key"})
 
@@ -74,8 +77,8 @@ class KeyedCommand(Contract):
     def fingerprint(self) -> str:
         """Return a digest that two commands share exactly when they ask for the same thing.
 
-        Fields that have their default are left out, so that one more optional field in a later release changes no digest that
-        is on record; a default, once released, may therefore never change.
+        Fields that have their default are left out, so that an optional field added in a later
+        release changes no digest on record. A default, once released, may therefore never change.
         """
         return digest(
             self.model_dump(mode="json", exclude=set(self.not_fingerprinted), exclude_defaults=True)
@@ -92,7 +95,10 @@ class Command(KeyedCommand):
 
 
 class Event(Contract):
-    """What a participant answers, in the past tense. `event` repeats the class name, so that a stored answer explains itself."""
+    """What a participant answers, in the past tense.
+
+    `event` repeats the class name, so that a stored answer is self-describing.
+    """
 
     event: str
     order_id: Identifier

@@ -18,7 +18,7 @@ class Decision(Contract):
 
 
 class Evidence(Decision):
-    """Who put a stuck step right by hand, why, and what shows it, e.g. the number of a bank transfer."""
+    """Who resolved a stuck step by hand, why, and what shows it: e.g. a bank transfer's number."""
 
     evidence: Words
 

@@ -8,7 +8,7 @@ SAGA_ID_PREFIX = "order-"
 
 
 def saga_id(order_id: str) -> str:
-    """Return the id of an order's saga: the id of its workflow, and the root of its idempotency keys."""
+    """Return an order's saga id: its workflow's id, and the root of its idempotency keys."""
     return SAGA_ID_PREFIX + order_id
 
 

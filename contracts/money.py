@@ -1,4 +1,7 @@
-"""Money: which currencies there are, and amounts for people to read. What counts money counts whole minor units."""
+"""Money: which currencies there are, and amounts for people to read.
+
+Amounts are counted in whole minor units.
+"""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -20,14 +23,19 @@ IN_USE = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-"""By digits of the minor unit: the codes in use, as ISO 4217 list one has them, published on 2026-01-01 by
-https://www.six-group.com/en/products-services/financial-information/data-standards.html (list-one.xml). A later list is taken
-over by changing this table; nothing else in this project knows how a currency is divided."""
+"""By digits of the minor unit: the codes in use, as ISO 4217 list one has them, published on
+2026-01-01 by
+https://www.six-group.com/en/products-services/financial-information/data-standards.html
+(list-one.xml). A later list is taken over by changing this table; nothing else in this project
+knows how a currency is divided."""
 
 WITHOUT_MINOR_UNIT = frozenset(
     ["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"]
 )
-"""Codes of the same list that are no money of a shop: metals, units of account, for tests. The list gives them no minor unit."""
+"""Codes of the same list that are no money of a shop: metals, units of account, for tests.
+
+The list gives them no minor unit.
+"""
 
 MINOR_DIGITS: Mapping[str, int] = {
     code: digits for digits, codes in IN_USE.items() for code in codes.split()
@@ -45,7 +53,7 @@ UNUSUAL = dict(
         if digits != MOST_CURRENCIES_HAVE
     )
 )
-"""By code: with how many digits its amounts are shown, where that is not what most currencies have."""
+"""By code: with how many digits amounts are shown, where most currencies have another number."""
 
 
 def money(minor: int, currency: str) -> str:
@@ -74,4 +82,7 @@ CurrencyInUse = Annotated[
         strict=True, description="ISO 4217 code", json_schema_extra={"enum": sorted(MINOR_DIGITS)}
     ),
 ]
-"""What new money is given in. What is on record may be older than the list, and stays readable as `contracts.base.Currency`."""
+"""What new money is given in.
+
+What is on record may be older than the list, and stays readable as `contracts.base.Currency`.
+"""

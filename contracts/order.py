@@ -22,15 +22,15 @@ class RegisterOrderCommand(Command):
     request_key: str | None = None
 
     def fingerprint(self) -> str:
-        """Return the digest; whether the order repeats the command's `order_id` makes no difference."""
+        """Return the digest, the same whether or not the order repeats the command's `order_id`."""
         return digest({"order_id": self.order_id, "order": self.order.fingerprint()})
 
 
 class OrderRegisteredEvent(Event):
     """The order is on record.
 
-    `known` says how it stood already when this was not the first time that it was registered. `review_seconds` is how long the
-    order waits for a person to approve it before payment; None when it needs no review.
+    `known` is its status when it had been registered before. `review_seconds` is how long the order
+    waits for a person to approve it before payment; None when it needs no review.
     """
 
     event: Literal["OrderRegisteredEvent"] = "OrderRegisteredEvent"
@@ -48,8 +48,9 @@ class OrderRejectedEvent(Refusal):
 class ConfirmOrderCommand(Command):
     """Close the order as CONFIRMED, with the saga's moves for the record.
 
-    `compensations` names who settled this command by hand: then the record is closed by that word, or was closed so already.
-    `decisions` are those that the saga took, the last of them if they were very many.
+    `compensations` names who settled this command by hand: the record is then closed by that
+    settlement, or was so already. `decisions` are those that the saga took, the last of them if
+    they were very many.
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
@@ -69,10 +70,10 @@ class OrderConfirmedEvent(Event):
 
 
 class CancelOrderCommand(Command):
-    """Close the order as CANCELLED, with the whole story for the record; opens the record first if it never was.
+    """Close the order as CANCELLED, with the whole story for the record.
 
-    The story is a report, not part of what is asked: repeating the command after a workflow reset, with other times in it,
-    is the same command.
+    The record is opened first if it never was. The story is a report, not part of what is asked: a
+    duplicate after a workflow reset, with other times in it, is the same command.
     """
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(

@@ -48,7 +48,10 @@ class DraftOrder(Contract):
 
 
 class PlaceOrder(DraftOrder):
-    """An order as a customer places it: the body of `POST /orders` and the input of the workflow `OrderSaga`."""
+    """An order as a customer places it.
+
+    It is the body of `POST /orders` and the input of the workflow `OrderSaga`.
+    """
 
     customer_id: Identifier
     currency: Currency

@@ -18,9 +18,12 @@ NOT_CHARGED = "You have not been charged"
 """Only where the payment itself was declined: elsewhere an earlier run may have been paid."""
 
 FOR_CUSTOMERS: Mapping[FailureReason, str] = {
-    FailureReason.ORDER_ID_REUSED: "Something went wrong on our side, and your order was not placed. Please order again.",
-    FailureReason.INSUFFICIENT_FUNDS: f"Your payment was declined. {NOT_CHARGED}; please check how you pay, and order again.",
-    FailureReason.UNKNOWN_CUSTOMER: f"We found no account of yours to pay with. {NOT_CHARGED}; please contact us.",
+    FailureReason.ORDER_ID_REUSED: "Something went wrong on our side, and your order was not "
+    "placed. Please order again.",
+    FailureReason.INSUFFICIENT_FUNDS: f"Your payment was declined. {NOT_CHARGED}; "
+    "please check how you pay, and order again.",
+    FailureReason.UNKNOWN_CUSTOMER: "We found no account of yours to pay with. "
+    f"{NOT_CHARGED}; please contact us.",
     FailureReason.CURRENCY_MISMATCH: "Your order cannot be paid in this currency. "
     f"{NOT_CHARGED}; please choose another currency, and order again.",
     FailureReason.OUT_OF_STOCK: f"{SORRY}not everything in your order is still in stock. "
@@ -29,18 +32,22 @@ FOR_CUSTOMERS: Mapping[FailureReason, str] = {
     f"{RETURNED}; please take it out, and order again.",
     FailureReason.CANCELLED: f"Your order was cancelled. {RETURNED}.",
     FailureReason.REJECTED: f"{SORRY}we cannot accept this order. {RETURNED}.",
-    FailureReason.REVIEW_EXPIRED: f"{SORRY}we could not look at your order in time. {RETURNED}; please order again.",
-    FailureReason.DEADLINE_EXCEEDED: f"{SORRY}your order could not be completed in time. {RETURNED}; please order again.",
-    FailureReason.STEP_UNAVAILABLE: f"{SORRY}a technical problem kept us from completing your order. "
-    f"{RETURNED}; please order again in a few minutes.",
-    FailureReason.INVALID_ORDER: "Something went wrong on our side, and your order could not be read. "
+    FailureReason.REVIEW_EXPIRED: f"{SORRY}we could not look at your order in time. "
     f"{RETURNED}; please order again.",
+    FailureReason.DEADLINE_EXCEEDED: f"{SORRY}your order could not be completed in time. "
+    f"{RETURNED}; please order again.",
+    FailureReason.STEP_UNAVAILABLE: f"{SORRY}a technical problem kept us from completing your "
+    f"order. {RETURNED}; please order again in a few minutes.",
+    FailureReason.INVALID_ORDER: "Something went wrong on our side, and your order could not be "
+    f"read. {RETURNED}; please order again.",
     FailureReason.TERMINATED: f"{SORRY}a technical problem stopped your order. "
     "We look into it and into any payment for it; please contact us.",
-    FailureReason.ALREADY_COMPENSATED: f"Your order had been taken back before. {RETURNED}; please order again.",
-    FailureReason.OTHER: f"{SORRY}your order could not be completed. {RETURNED}; please contact us if you wish to know more.",
+    FailureReason.ALREADY_COMPENSATED: "Your order had been taken back before. "
+    f"{RETURNED}; please order again.",
+    FailureReason.OTHER: f"{SORRY}your order could not be completed. "
+    f"{RETURNED}; please contact us if you wish to know more.",
 }
-"""By reason: what a shop can show a customer, whatever the order: no amounts, no stock levels, no names."""
+"""By reason: what a shop can show a customer of any order: no amounts, stock levels or names."""
 
 WRONG: Mapping[str, str] = {
     "missing": "is missing",
@@ -86,7 +93,7 @@ def cancelled(decision: Decision) -> str:
 
 
 def settled_before(decision: StepDecision) -> str:
-    """Return who had put a step right by hand, so that the order must not complete, in one sentence."""
+    """Return who had compensated a step by hand, so that the order must not complete."""
     return f"{decision.by} had taken back {decision.step} by hand: {decision.reason}"
 
 
@@ -96,7 +103,7 @@ def rejected(decision: Decision) -> str:
 
 
 def lasting(seconds: int) -> str:
-    """Return a time in the largest unit that it is a whole number of, e.g. `24 hours` or `90 seconds`."""
+    """Return a duration in its largest whole unit, e.g. `24 hours` or `90 seconds`."""
     for unit, length in (("hour", 3_600), ("minute", 60)):
         if seconds >= length and seconds % length == 0:
             return f"{seconds // length} {unit}{'' if seconds == length else 's'}"
@@ -126,7 +133,9 @@ def itemise(order: PlaceOrder) -> str:
 
 
 def problems(errors: Sequence[Any]) -> list[tuple[tuple[int | str, ...], str]]:
-    """Return where and how a value is wrong, from pydantic's errors; of nested ones only the innermost.
+    """Return where and how a value is wrong, from pydantic's errors.
+
+    Of nested errors only the innermost are told.
 
     What is wrong reads on behind the field's name: `lines.0.quantity` `must be at least 1`.
     """
@@ -161,5 +170,5 @@ def _wrong_length(kind: str, context: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a bound or a choice as people read it: `1,000,000`, and `PENDING or CONFIRMED` without quotes."""
+    """Return a bound or a choice as people read it: `1,000,000`, or names without quotes."""
     return f"{value:,}" if isinstance(value, int) else str(value).replace("'", "")

@@ -11,7 +11,7 @@ from contracts.states import OrderStatus, SagaState
 
 
 class Failure(Contract):
-    """Why a saga failed: the step and event that said so, a reason for programs, a sentence for people."""
+    """Why a saga failed: which step and event, a reason for programs, a sentence for people."""
 
     step: str | None = None
     event: str | None = None
@@ -36,8 +36,8 @@ class Settlement(Contract):
 class Compensation(Contract):
     """One compensation of a rollback and how far it has come.
 
-    Of an order that does not roll back: another command that is stuck or was settled, as it must be obeyed as well. That is
-    ConfirmOrder after the pivot, or RegisterOrder when it has to find out about an earlier run.
+    Of an order that does not roll back: another retriable command that is stuck or was settled.
+    That is ConfirmOrder after the pivot, or RegisterOrder when an earlier run is in doubt.
 
     `attempts` counts tries as Temporal's history knows them; None once that history is gone.
     """

@@ -10,12 +10,19 @@ class SagaState(StrEnum):
     """Where a saga stands; the value of the search attribute `SagaState`."""
 
     PENDING = "PENDING"
+    """The order is being registered or paid."""
     AWAITING_REVIEW = "AWAITING_REVIEW"
+    """A person must approve or reject it before it is paid."""
     PAYMENT_COMPLETED = "PAYMENT_COMPLETED"
+    """It is paid; the steps up to the pivot are left."""
     COMPLETED = "COMPLETED"
+    """It is past the pivot, and goes forward only."""
     ROLLING_BACK = "ROLLING_BACK"
+    """Its compensations run, in reverse."""
     ROLLBACK_STUCK = "ROLLBACK_STUCK"
+    """A compensation keeps failing; its retries go on, and a person is called."""
     FAILED = "FAILED"
+    """Everything it did is compensated, or settled by hand."""
 
 
 LEGAL_MOVES: dict[SagaState | None, frozenset[SagaState]] = {
@@ -47,8 +54,11 @@ class OrderStatus(StrEnum):
     """How the order service's own record stands."""
 
     PENDING = "PENDING"
+    """Its saga has not closed it: others see a semantic lock."""
     CONFIRMED = "CONFIRMED"
+    """Its saga completed."""
     CANCELLED = "CANCELLED"
+    """Its saga failed, and compensated what it did."""
 
 
 class FailureReason(StrEnum):

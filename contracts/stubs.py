@@ -1,6 +1,7 @@
 """What Temporal needs to know of our words: activity stubs, task queues, search attributes.
 
-A stub types an activity without its implementation: workflows call it by name, and a wrong command fails mypy.
+A stub types an activity without its implementation: workflows call it by name, and a wrong command
+fails mypy.
 """
 
 from temporalio import activity

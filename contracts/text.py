@@ -1,4 +1,4 @@
-"""Text that others write: what of it is taken, and how it is shown where it could do more than be read.
+"""Text that others write: what of it is accepted, and how the rest is shown without harm.
 
 Some signs are not seen but act: they clear a terminal, begin a line of a log, turn the direction of
 a page, or make two names look the same. The table of them is fixed here, and not asked of Python's
@@ -34,7 +34,7 @@ JOINED = (
     *((0x620, 0x65F), (0x66E, 0x6DC), (0x6DF, 0x6FF), (0x712, 0x85F), (0x8A0, 0x8E1)),
     *((0x8E3, 0x109F), (0x1780, 0x18AF), (0xFB50, 0xFDCF), (0xFE70, 0xFEFC)),
 )
-"""Scripts, from Arabic to Mongolian, in which a joiner behind a letter changes how it is written."""
+"""Scripts, from Arabic to Mongolian, in which a joiner changes how the letter before it looks."""
 
 EMOJI = ((0x2190, 0x2BFF), (0xFE0F, 0xFE0F), (0x1F000, 0x1FAFF))
 """Between these, U+200D makes one emoji of two. U+FE0F ends one."""
@@ -84,13 +84,16 @@ def is_seen(text: str) -> bool:
 
 
 def _is_seen(sign: str) -> bool:
-    """Tell whether a sign shows something by itself; what is newer than this Python does, mostly."""
+    """Tell whether a sign is visible by itself, as most are that are newer than this Python."""
     category = unicodedata.category(sign)
     return (category[0] not in "MZC" and sign != "\u2800") or category == "Cn"
 
 
 def cleaned(text: str) -> str:
-    r"""Return any text as one line that can be printed: what acts unseen is spelt out, like `\x1b` and `\u202e`."""
+    r"""Return any text as one printable line.
+
+    What acts unseen is escaped, like `\x1b` and `\u202e`.
+    """
     line = REFUSED_IN_A_LINE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
     bare = (
         bool(line) and unicodedata.category(line[0])[0] == "M"
@@ -99,7 +102,7 @@ def cleaned(text: str) -> str:
 
 
 def as_code(text: str) -> str:
-    """Return a text, whoever wrote it, in Markdown: a code span, in which nothing is a link or an image or bold."""
+    """Return an untrusted text as a Markdown code span: no link, image or bold type in it."""
     line = cleaned(text.replace("\n", " ")) or "–"
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     pad = " " if line[:1] in ("`", " ") or line[-1:] in ("`", " ") else ""
@@ -107,7 +110,7 @@ def as_code(text: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """Return the beginning of a text, `most` characters at most, so that no joiner is left without what it joined."""
+    """Return the beginning of a text, `most` characters at most, and no joiner at its end."""
     return text[:most].rstrip("\u200c\u200d")
 
 
@@ -118,7 +121,10 @@ def _check(text: str, info: ValidationInfo, *, one_line: bool = False) -> str:
 
 
 def _pattern(also_refused: str = "") -> str:
-    """Return what an OpenAPI document tells of the rule: it is true, and leaves out rare signs and what joiners join."""
+    """Return the rule as an OpenAPI document states it.
+
+    It is true, and leaves out rare signs and what joiners join.
+    """
     forbidden = _signs(tuple(ends for ends in UNSEEN if max(ends) <= BASIC)) + also_refused
     unseen_alone = rf"{BLANKS}\u0300-\u036f\u200c\u200d\ufe00-\ufe0f"
     return f"^[^{forbidden}]*[^{forbidden}{unseen_alone}][^{forbidden}]*$"

@@ -17,7 +17,7 @@ KNOWN_REASONS = frozenset(FailureReason)
 
 
 class TimelineEntry(Contract):
-    """One moment of a saga in business words; `attempt` counts tries of the command that it speaks of."""
+    """One moment of a saga in business words; `attempt` counts the attempts of its command."""
 
     at: datetime
     kind: Literal["state", "command", "event", "decision", "note"]
@@ -38,7 +38,7 @@ class Links(Contract):
 
 
 class FailureView(Failure):
-    """Why an order failed: `reason` and `details` for programs, `message` for who looks after orders.
+    """Why an order failed: `reason` and `details` for programs, `message` for operators.
 
     A reason that this release does not know, as an older or newer participant may have given, is
     `OTHER`, and stands in `details` as it was given.
@@ -61,7 +61,7 @@ class FailureView(Failure):
     @computed_field(description="a sentence for the customer, by the reason alone")  # type: ignore[prop-decorator]
     @property
     def customer_message(self) -> str:
-        """What a shop can show its customer: no balances, no stock levels, no names of operators."""
+        """What a shop can show its customer: no balances, stock levels or operators' names."""
         return FOR_CUSTOMERS[self.reason]
 
 
@@ -79,7 +79,7 @@ class AttentionCause(StrEnum):
 
 
 class Attention(Contract):
-    """That an order needs a person: why, since when as far as that is known, and what can be done."""
+    """That an order needs a person: why, since when if that is known, and what can be done."""
 
     cause: AttentionCause
     since: datetime | None
@@ -89,8 +89,9 @@ class Attention(Contract):
 class Refund(Contract):
     """What became of the money of an order that failed.
 
-    `amount_minor` is what was given back, in minor units: 0 when nothing had been charged, null when that is not known. `at`
-    is when, in UTC; null when there was nothing to give back. `message` says it in a sentence.
+    `amount_minor` is what was given back, in minor units: 0 when nothing had been charged, null
+    when that is not known. `at` is when, in UTC; null when there was nothing to give back.
+    `message` says it in a sentence.
     """
 
     amount_minor: int | None
@@ -100,7 +101,7 @@ class Refund(Contract):
 
 
 class ActView(Contract):
-    """An act on one order, as the order stands: `POST /orders/{id}/{act}`, or `…/steps/{step}/{act}`.
+    """An act on one order as it stands: `POST /orders/{id}/{act}`, or `…/steps/{step}/{act}`.
 
     `refusal` is the sentence by which the saga would refuse it now, null when it would take it.
     """
@@ -165,8 +166,8 @@ class OrderList(Contract):
     next: str | None = Field(description="where the list goes on; null when this is its end")
     warning: str | None = Field(
         default=None,
-        description="what this page cannot tell, in words: Temporal gave no answer, and orders that are still open are shown as "
-        "the order service has them on record; else null",
+        description="what this page cannot tell, in words: Temporal gave no answer, and orders "
+        "that are still open are shown as the order service has them on record; else null",
     )
 
 
@@ -184,7 +185,10 @@ class AttentionFigures(Contract):
 
 
 class Overview(Contract):
-    """How all orders stand, as the caller may see them; what is not known is null, and `warning` says why."""
+    """How all orders stand, as the caller may see them.
+
+    What is not known is null, and `warning` says why.
+    """
 
     states: Mapping[SagaState, int | None]
     reasons: Mapping[FailureReason, int] = Field(

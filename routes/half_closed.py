@@ -1,4 +1,4 @@
-"""Callers who send no more: they may wait for their answer, or have left; both look alike from here."""
+"""Callers who send no more: whether they wait for their answer or have left looks the same here."""
 
 import asyncio
 import socket
@@ -61,7 +61,7 @@ class HalfClosed(H11Protocol):
             self.transport.write(self.conn.send(go_on))
 
     def _look_for_caller(self) -> None:
-        """End the connection if what was sent was refused: nothing is read any more that would tell."""
+        """End the connection if what was sent was refused, as no read would tell any more."""
         line = self.transport.get_extra_info("socket")
         if line is None or self.transport.is_closing():
             return

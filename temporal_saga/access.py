@@ -1,6 +1,7 @@
 """Whether Temporal lets us in, which is another question than whether it answers.
 
-A key that is missing, too weak or run out, a namespace that is not there, a certificate that is not taken.
+The causes: a key that is missing, too weak or expired, a namespace that does not exist, a
+certificate that is not accepted.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,19 +21,27 @@ NO_NAMESPACE = ".NamespaceNotFoundFailure"
 KEY = "TEMPORAL_API_KEY, TEMPORAL_TLS_* or the profile"
 
 REFUSALS = {
-    RPCStatusCode.UNAUTHENTICATED: f"Temporal does not accept who we are; give us a key or certificate that is valid now ({KEY})",
-    RPCStatusCode.PERMISSION_DENIED: "Temporal does not let us do our work; give us a key or certificate that is valid now and "
+    RPCStatusCode.UNAUTHENTICATED: "Temporal does not accept who we are; "
+    f"give us a key or certificate that is valid now ({KEY})",
+    RPCStatusCode.PERMISSION_DENIED: "Temporal does not let us do our work; "
+    "give us a key or certificate that is valid now and "
     f"may start, list and work on workflows of this namespace ({KEY})",
-    RPCStatusCode.UNKNOWN: f"Temporal, or what stands before it, turns us away; look at TEMPORAL_ADDRESS, {KEY}",
-    RPCStatusCode.UNIMPLEMENTED: "what answers is no Temporal server that we know; look at TEMPORAL_ADDRESS and its version",
-    RPCStatusCode.INTERNAL: f"Temporal, or what stands before it, fails by itself; look at its log, TEMPORAL_ADDRESS, {KEY}",
+    RPCStatusCode.UNKNOWN: "Temporal, or what stands before it, turns us away; "
+    f"look at TEMPORAL_ADDRESS, {KEY}",
+    RPCStatusCode.UNIMPLEMENTED: "what answers is no Temporal server that we know; "
+    "look at TEMPORAL_ADDRESS and its version",
+    RPCStatusCode.INTERNAL: "Temporal, or what stands before it, fails by itself; "
+    f"look at its log, TEMPORAL_ADDRESS, {KEY}",
     RPCStatusCode.DATA_LOSS: "Temporal has lost data of its own; look at its log",
 }
 """What to do, by the status of an answer that asking again does not change."""
 
 
 def refusal(error: RPCError) -> str | None:
-    """Return in one sentence why Temporal does not serve us and what to do; None when the answer is about what was asked."""
+    """Return in one sentence why Temporal does not serve us, and what to do.
+
+    None when the error is about the request, not about us.
+    """
     if error.status == RPCStatusCode.NOT_FOUND:
         if not any(detail.type_url.endswith(NO_NAMESPACE) for detail in error.grpc_status.details):
             return None
@@ -58,7 +67,7 @@ async def may_start(client: Client, limit: timedelta) -> None:
         RPCError: Temporal is away, or refuses us.
     """
     await _ask_namespace(client, limit)
-    # A start that names no workflow is looked at by whoever grants access, and then found to be invalid.
+    # A start that names no workflow passes the server's authorization, and then is invalid.
     request = StartWorkflowExecutionRequest(namespace=client.namespace)
     await _found_invalid(
         lambda: client.workflow_service.start_workflow_execution(request, timeout=limit)

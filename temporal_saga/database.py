@@ -18,14 +18,16 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from temporal_saga import postgresql
 
 LOCK_WAIT_SECONDS = 5
-"""A lock is waited for this long, less than an activity's start-to-close; then the try fails and the server tries again."""
+"""How long a lock is waited for: less than an activity's start-to-close timeout, so that the
+attempt fails and Temporal retries it."""
 
 ANSWER_SECONDS = 8
-"""A PostgreSQL server gets this long for one statement, and for acknowledging what is sent to it; a second more, and the session
-is given up. So a thread is back before an activity's start-to-close."""
+"""How long PostgreSQL gets for one statement, and to acknowledge what is sent; a second later the
+session is given up. So a thread is free before an activity's start-to-close timeout."""
 
 RECYCLE_SECONDS = 45
-"""No session to a PostgreSQL server is older: after a failover that nothing else tells of, all are on the new server by then."""
+"""The greatest age of a PostgreSQL session: within it all are on the new server after a failover
+that nothing else tells of."""
 
 DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 
@@ -68,14 +70,14 @@ def open_database(
 ) -> sa.Engine:
     """Return an engine; nothing is connected until it is used.
 
-    SQLite: WAL with an fsync per commit, and writers that take the lock when they begin, so that none fails half-way.
-    PostgreSQL: READ COMMITTED, on a server that takes what is written; limits of ours hold whatever it does (`postgresql.py`).
-    On both a lock is waited for at most `LOCK_WAIT_SECONDS`.
+    SQLite: WAL with an fsync per commit; writers take the lock when they begin, so that none fails
+    half-way. PostgreSQL: READ COMMITTED, on a server that accepts writes; client-side limits hold
+    whatever it does (`postgresql.py`). On both a lock is waited for at most `LOCK_WAIT_SECONDS`.
 
     Args:
-        url: an SQLAlchemy URL, e.g. `sqlite:///var/order.db` or `postgresql+psycopg://user@host/order`.
+        url: SQLAlchemy's, e.g. `sqlite:///var/order.db` or `postgresql+psycopg://user@host/order`.
         pool_size: connections kept; as many as threads use the engine.
-        answer_seconds: how long one statement may take, and a lock at most; for whoever serves people, less than for workers.
+        answer_seconds: how long one statement may take, and a lock at most: less for the API.
         only_reads: open somebody else's database to look into it: nothing can be written, no file
             and no table is made, and the right to SELECT is enough.
     """
@@ -133,7 +135,7 @@ def open_database(
 
 
 def _sqlite_to_look_into(url: str, lock_wait: int) -> sa.Engine:
-    """Return an engine that opens the file anew for each look, so that it never sees one that was replaced."""
+    """Return an engine that opens the file for each read, so that a replaced one is noticed."""
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args={"timeout": lock_wait})
 
     @sa.event.listens_for(engine, "do_connect")
@@ -155,7 +157,7 @@ def _sqlite_to_look_into(url: str, lock_wait: int) -> sa.Engine:
 
 
 def _write_ahead(connection: Any) -> None:
-    """Turn on WAL. SQLite does not wait for the lock that this takes on a file's first use, so we do."""
+    """Turn on WAL, and wait for its lock on a file's first use, as SQLite itself does not."""
     give_up = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         try:
@@ -197,7 +199,7 @@ def insert_into(
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
-    """Insert the row; False when its key is there already, after waiting for whoever is writing it."""
+    """Insert the row, after waiting for another writer of its key; False for a duplicate."""
     new = insert_into(table, connection).on_conflict_do_nothing()
     return connection.execute(new, row, execution_options={"preserve_rowcount": True}).rowcount == 1
 
@@ -205,7 +207,7 @@ def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) 
 def insert_missing(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
 ) -> set[Any]:
-    """Insert the rows whose key is not there yet, after waiting for whoever is writing it; return the keys that were missing."""
+    """Insert the rows whose key is missing, after waiting for its writers; return these keys."""
     missing = insert_into(table, connection).on_conflict_do_nothing().returning(*table.primary_key)
     return set(connection.scalars(missing, rows)) if rows else set()
 
@@ -242,6 +244,6 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(727266)"))
         metadata.create_all(connection)
         for index in (index for table in metadata.sorted_tables for index in table.indexes):
-            # The table may be older than its index. SQLAlchemy's own check sees no index of an expression.
+            # The table may be older than its index; SQLAlchemy's check sees none of expressions.
             if index.info.get(ONLY_ON, connection.dialect.name) == connection.dialect.name:
                 connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))

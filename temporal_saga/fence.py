@@ -1,24 +1,33 @@
-"""The participant's guard in its own database: every command takes effect once, and never after its compensation.
+"""The participant's idempotent consumer: a command takes effect once, never after its compensation.
 
-One table, one row per idempotency key, written in the same database transaction as the business rows. The idea is dtm's barrier
-(github.com/dtm-labs/dtm, `barrier.go`): a unique key decides duplicates, empty compensations and late arrivals. Unlike there, a
-forward command that arrives after its compensation is told so, and nobody can mistake the fence's "no" for success.
+Delivery is at least once, so the fence deduplicates by one table, one row per idempotency key
+(`fence_table.py`), written in the same database transaction as the business rows. The idea is dtm's
+barrier (github.com/dtm-labs/dtm, `barrier.go`): a unique key decides duplicates, null compensations
+and late arrivals. Unlike there, a forward command that arrives after its compensation is told so,
+and nobody can mistake the fence's "no" for success.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from temporal_saga.database import UtcDateTime, insert_into, insert_new
+from temporal_saga.database import insert_new
+from temporal_saga.fence_table import (
+    APPLIED,
+    COMPENSATED,
+    REFUSED,
+    TOMBSTONE,
+    Answer,
+    Command,
+    claim_both,
+    fence_table,
+    row_of,
+)
 from temporal_saga.keys import compensated_key
 
-APPLIED = "APPLIED"
-REFUSED = "REFUSED"
-COMPENSATED = "COMPENSATED"
-TOMBSTONE = "TOMBSTONE"
+__all__ = ["AlreadyCompensated", "Fence", "FenceError", "KeyReused", "Refused", "fence_table"]
 
 
 class FenceError(Exception):
@@ -42,32 +51,6 @@ class AlreadyCompensated(FenceError):
     """this command arrived after its compensation, so it may not take effect any more."""
 
 
-class Answer(Protocol):
-    """What a participant answers: an event or a refusal that can be stored as JSON (any pydantic model is one)."""
-
-    @classmethod
-    def model_validate_json(cls, json_data: str, /) -> Self:
-        """Read a stored answer."""
-        ...
-
-    def model_dump_json(self) -> str:
-        """Write an answer to be stored."""
-        ...
-
-
-class Command(Protocol):
-    """What a participant is told to do, under a key that names the effect."""
-
-    @property
-    def idempotency_key(self) -> str:
-        """The name of the effect, for ever."""
-        ...
-
-    def fingerprint(self) -> str:
-        """Return a digest that differs when what is asked differs."""
-        ...
-
-
 E = TypeVar("E", bound=Answer)
 R = TypeVar("R", bound=Answer)
 
@@ -88,7 +71,8 @@ class Fence:
 
     Promises, on SQLite and PostgreSQL:
 
-    1. The same key twice: the second call gets the first's recorded answer, a forward command's refusal included.
+    1. The same key twice: the second call gets the first's recorded answer, a forward command's
+       refusal included.
     2. The same key with another payload: `KeyReused`, no effect.
     3. A compensation of something that never happened: succeeds, and leaves a tombstone.
     4. The forward command after its compensation: `AlreadyCompensated`, no effect.
@@ -96,14 +80,15 @@ class Fence:
     6. A refused compensation is not remembered: it did nothing and may be asked again. Nor is what
        `once` refuses.
 
-    The fence's own share of the transaction is one statement when all goes as the command says, and at most two.
+    The fence's own share of the transaction is one statement when all goes as the command says, and
+    at most two.
     """
 
     def __init__(self, engine: sa.Engine, table: sa.Table) -> None:
-        """Guard `engine` by `table`, a `fence_table` that the participant creates along with its own tables."""
+        """Guard `engine` by `table`: a `fence_table`, created with the participant's tables."""
         self._engine = engine
         self._table = table
-        self._claim_both = _claim_both(engine, table)
+        self._claim_both = claim_both(engine, table)
 
     def forward(
         self,
@@ -113,23 +98,26 @@ class Fence:
         refusal: type[R],
         again: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
     ) -> E | R:
-        """Let a forward command take effect once, and return its answer now and whenever it is repeated.
+        """Let a forward command take effect once, and return its answer, also to a duplicate.
 
         Args:
             command: what to do; its key and fingerprint tell whether it was done before.
             answer: what to say when it is done: the command alone tells.
-            effect: does it on the given connection and returns None, or writes nothing and returns why not. A write that finds
-                no row to change is none, unless it asks for what is RETURNING.
+            effect: does it on the given connection and returns None, or writes nothing and returns
+                why not. A write that finds no row to change is none, unless it asks for what is
+                RETURNING.
             refusal: the type of what the effect may refuse with.
-            again: told the recorded event when the command is repeated; returns what to say now.
+            again: given the recorded event when the command is a duplicate; returns what to say
+                now.
 
         Raises:
             KeyReused: the key names another command.
             AlreadyCompensated: the compensation came first.
-            RuntimeError: the effect is defective: it refused after it had written. Nothing is left of either.
+            RuntimeError: the effect is defective: it refused after it had written. Both are rolled
+                back.
         """
         with self._engine.begin() as connection:
-            if not insert_new(connection, self._table, _row(command, answer)):
+            if not insert_new(connection, self._table, row_of(command, answer)):
                 row = self._recall(connection, command)
                 if row.outcome == REFUSED:
                     return refusal.model_validate_json(row.answer)
@@ -150,21 +138,22 @@ class Fence:
         effect: Callable[[sa.Connection, bool], E],
         again: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
     ) -> E:
-        """Let a compensation take effect once, and shut out from now on the command that it takes back.
+        """Let a compensation take effect once, and refuse its forward command from now on.
 
         Args:
             command: the compensation; its key is the forward command's with `/compensation`.
-            expected: what the effect will most likely answer. It is recorded along with the claim, so that only another answer
-                takes a statement more.
-            effect: gets the connection, and whether the forward command has an effect to take back; raises `Refused` to leave
-                everything, the fence included, as it was.
-            again: told the recorded answer when the command is repeated; returns what to say now.
+            expected: what the effect will most likely answer. It is recorded along with the claim,
+                so that only another answer takes a statement more.
+            effect: gets the connection, and whether the forward command has an effect to
+                compensate; raises `Refused` to leave everything, the fence included, as it was.
+            again: given the recorded answer when the command is a duplicate; returns what to say
+                now.
 
         Raises:
             KeyReused: the key names another compensation.
             Refused: the effect refused.
         """
-        row = _row(command, expected)
+        row = row_of(command, expected)
         forward_key = compensated_key(command.idempotency_key)
         tombstone = row | {
             "key": forward_key,
@@ -173,7 +162,7 @@ class Fence:
             "answer": None,
         }
         with self._engine.begin() as connection:
-            # The forward key first, as the forward command does: two that meet wait for each other, and never in a circle.
+            # The forward key first, as the forward command does: two that meet never deadlock.
             rows = connection.execute(self._claim_both, [tombstone, row])
             outcomes = {changed.key: changed.outcome for changed in rows}
             if command.idempotency_key not in outcomes:
@@ -187,7 +176,7 @@ class Fence:
             return answer
 
     def once(self, command: Command, expected: E, effect: Callable[[sa.Connection], E]) -> E:
-        """Let a command that no saga takes back take effect once; repeated, it gets the same answer.
+        """Let a command without compensation take effect once; a duplicate gets the same answer.
 
         Args:
             command: what to do; its key and fingerprint tell whether it was done before.
@@ -201,7 +190,7 @@ class Fence:
             Refused: the effect refused.
         """
         with self._engine.begin() as connection:
-            if not insert_new(connection, self._table, _row(command, expected)):
+            if not insert_new(connection, self._table, row_of(command, expected)):
                 row = self._recall(connection, command)
                 return type(expected).model_validate_json(row.answer)
             answer = effect(connection)
@@ -210,7 +199,12 @@ class Fence:
             return answer
 
     def _recall(self, connection: sa.Connection, command: Command) -> sa.Row[Any]:
-        """Return the row that an earlier delivery of this command left, unless another command left it."""
+        """Return the row of an earlier delivery of this command.
+
+        Raises:
+            KeyReused: another command left it.
+            AlreadyCompensated: the command was compensated.
+        """
         row = connection.execute(
             sa.select(self._table).where(self._table.c.key == command.idempotency_key)
         ).one()
@@ -225,33 +219,12 @@ class Fence:
         connection.execute(row.values(outcome=outcome, answer=answer.model_dump_json()))
 
 
-def _row(command: Command, answer: Answer) -> dict[str, Any]:
-    """Return what the fence holds of a command that is done."""
-    return {
-        "key": command.idempotency_key,
-        "outcome": APPLIED,
-        "fingerprint": command.fingerprint(),
-        "answer": answer.model_dump_json(),
-        "at": datetime.now(UTC),
-    }
-
-
-def _claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
-    """Return the INSERT of a tombstone and a compensation's row, which answers with the keys that it changed and how they stand.
-
-    A tombstone that finds its forward command applied marks it as compensated; any other row that is there stays as it is.
-    """
-    claim = insert_into(table, engine)
-    applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
-    marked = claim.on_conflict_do_update(
-        index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied
-    )
-    return marked.returning(table.c.key, table.c.outcome)
-
-
 @contextmanager
 def _writes(connection: sa.Connection) -> Iterator[list[str]]:
-    """Give the statements sent meanwhile that changed rows, or may have: of those that return rows nobody can tell yet."""
+    """Give the statements sent meanwhile that changed rows, or may have.
+
+    Those that return rows count as writes: whether they changed any cannot be told yet.
+    """
     writes: list[str] = []
 
     def hear(
@@ -271,16 +244,3 @@ def _writes(connection: sa.Connection) -> Iterator[list[str]]:
         yield writes
     finally:
         sa.event.remove(connection, "after_cursor_execute", hear)
-
-
-def fence_table(metadata: sa.MetaData) -> sa.Table:
-    """Add the fence's table to a participant's `metadata`: what happened under each idempotency key, and what was answered."""
-    return sa.Table(
-        "fence",
-        metadata,
-        sa.Column("key", sa.String(250), primary_key=True),
-        sa.Column("outcome", sa.String(16), nullable=False),
-        sa.Column("fingerprint", sa.String(64)),
-        sa.Column("answer", sa.Text),
-        sa.Column("at", UtcDateTime, nullable=False),
-    )

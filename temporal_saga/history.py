@@ -34,7 +34,7 @@ def names_itself(_command: str, answer: Any) -> bool:
 
 
 def memo_of(memo: Memo, decode: Decode) -> SagaMemo:
-    """Return what a saga has decided, from a workflow's memo as describe, a list or history has it."""
+    """Return a saga's memo, from a workflow's as describe, list or history returns it."""
     return SagaMemo.of(
         {name: decode(memo.fields[name]) for name in memo.fields if name == MEMO_KEY}
     )

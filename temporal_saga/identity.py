@@ -1,7 +1,8 @@
-"""Who a participant's database is: a name that it is given once, and that goes with it into backups and onto standbys.
+"""A database identity: a UUID given to it once, which backups and standbys share.
 
-Two databases under one task queue are two truths: each knows half of the customers. Workers therefore compare the identity of the
-database they have with that of the database which their participant is known to serve from (`registry.py`).
+Two databases under one task queue would each hold half of the customers. Workers therefore compare
+the identity of the database they have with the one that is registered for their participant
+(`registry.py`).
 """
 
 from dataclasses import dataclass
@@ -37,9 +38,9 @@ class Identity:
 
 
 def identify(engine: sa.Engine, participant: str, where: str) -> Identity:
-    """Return who a database is; one that has no name yet is given one, and is `participant`'s from now on.
+    """Return a database's identity; a new database gets one, and is `participant`'s from now on.
 
-    Of several who give it a name at once, one does, and all return it.
+    Of several callers at once one gives it, and all return it.
     """
     create_tables(engine, METADATA)
     with engine.begin() as connection:
@@ -67,7 +68,7 @@ def _read(connection: sa.Connection, where: str) -> Identity:
 
 
 class DatabaseReads:
-    """The base of what reads a participant's database from outside: it also tells which one it is."""
+    """The base of what reads a participant's database from outside: it also tells its identity."""
 
     def __init__(self, engine: sa.Engine) -> None:
         """Read from the database behind `engine`, which may be away: then each question raises."""

@@ -1,7 +1,10 @@
-"""PostgreSQL's sessions under limits of our own: a server that hangs or answers wrongly keeps no thread, and no session is kept.
+"""PostgreSQL sessions under client-side limits.
 
-The server's own limits (`statement_timeout`, `lock_timeout`) end with the server: one that is stopped with its sockets open
-acknowledges what is sent and answers nothing, for ever. A standby that was the primary answers everything, and takes nothing.
+A server that hangs or answers wrongly blocks no thread, and its sessions are dropped.
+
+The server's own limits (`statement_timeout`, `lock_timeout`) need a server that runs: one that is
+stopped with its sockets open acknowledges what is sent and never answers. A primary that became a
+standby answers everything, and accepts no write.
 """
 
 import threading
@@ -16,15 +19,15 @@ CONNECT_SECONDS = 3
 """A new session gets this long, of each address that a name has."""
 
 PING_SECONDS = 3
-"""A session that was kept gets this long to say that it is alive and can be written through, before it is used."""
+"""A pooled session gets this long to show that it is alive and accepts writes before it is used."""
 
 SPARED_SECONDS = 2
-"""A server that gave no answer is asked again after this long, by one; all others are told at once."""
+"""A silent server is asked again after this long, by one caller; all others fail at once."""
 
 NO_ANSWER = "the database gives no answer"
 
 WRONG_SERVER = ("25006", "57P", "08")
-"""SQLSTATEs of sessions that are no good any more: only to be read, being shut down or not up yet, broken."""
+"""SQLSTATEs of sessions to be dropped: read-only, shutting down or starting up, broken."""
 
 T = TypeVar("T")
 
@@ -34,7 +37,10 @@ class NoAnswer(psycopg.OperationalError):
 
 
 class Doubt:
-    """Whether a server answers: while it does not, one at a time finds out, and nobody else waits for it."""
+    """A circuit breaker: while a server does not answer, one caller at a time probes it.
+
+    Nobody else waits for it.
+    """
 
     def __init__(self) -> None:
         self._spared_until: float | None = None
@@ -83,7 +89,10 @@ class Session(psycopg.Connection[Any]):
 
 
 def _heard(gen: PQGen[T], patience: float) -> PQGen[T]:
-    """Do what `gen` does, but give up when nothing is heard for so long; psycopg says every 0.1 s that nothing was."""
+    """Do what `gen` does, but give up when nothing is received for `patience` seconds.
+
+    Every 0.1 s psycopg tells when nothing was.
+    """
     heard_at = time.monotonic()
     try:
         wait = next(gen)
@@ -100,7 +109,7 @@ def _heard(gen: PQGen[T], patience: float) -> PQGen[T]:
 
 
 def guard(engine: sa.Engine, *, patience: float) -> None:
-    """Give an engine such sessions, and have every session looked at before it is used: one round trip.
+    """Give an engine such sessions, each checked before it is used by one round trip.
 
     Args:
         engine: nothing is connected yet.
@@ -144,7 +153,7 @@ def guard(engine: sa.Engine, *, patience: float) -> None:
 
 
 def _serves(session: Session, patience: float) -> bool:
-    """Tell whether a session that was kept still leads to a server that answers, and takes what is written."""
+    """Tell whether a pooled session's server still answers and accepts writes."""
     try:
         session.patience = PING_SECONDS
         session.autocommit = True  # outside of any transaction, as it must leave none

@@ -1,7 +1,8 @@
 """Which database each participant serves from, kept where all its workers meet: in Temporal.
 
-A workflow `participant-{name}` that never begins carries the database's identity in its memo. Its id can be held by one alone, so
-of two workers that come first with different databases one wins; it needs no worker, and retention never takes what is open.
+A workflow `participant-{name}` that never begins carries the database's identity in its memo. Its
+id is unique, so of two workers that come first with different databases one wins. It needs no
+worker, and retention never deletes an open workflow.
 """
 
 import time
@@ -27,8 +28,9 @@ MEMO_IDENTITY = "identity"
 MEMO_DATABASE = "database"
 
 LEAVE_IT_SECONDS = 15
-"""Who was turned away takes a place that became free only after this long: those who serve look
-more often than that whether it is free, and take it again. So ending every workflow by mistake changes nothing."""
+"""A rejected worker may register its database only this long after: those that serve check more
+often than that whether theirs is registered, and register it again. So terminating every workflow
+by mistake changes nothing."""
 
 
 class Database(Protocol):
@@ -51,7 +53,10 @@ class Database(Protocol):
 
 
 class ForeignDatabase(Exception):
-    """A database is not the one that its participant serves from; the message says which is, and what to do."""
+    """A database is not the one that its participant serves from.
+
+    The message says which one is, and what to do.
+    """
 
 
 class Registration:
@@ -65,7 +70,7 @@ class Registration:
         self._turned_away_at: float | None = None
 
     async def check(self) -> bool:
-        """Find that this is the participant's database, which is true then; register it where none is.
+        """Return True when this is the participant's database; register it where none is.
 
         Raises:
             ForeignDatabase: it is another's, or another one is the participant's.
@@ -74,7 +79,8 @@ class Registration:
         own = self.database
         if own.participant != self._participant:
             raise ForeignDatabase(
-                f"this is the database of {own.participant}, not of {self._participant}: set {self._setting} to the right one"
+                f"this is the database of {own.participant}, not of {self._participant}: "
+                f"set {self._setting} to the right one"
             )
         memo = await self._find()
         if memo is None:
@@ -83,18 +89,19 @@ class Registration:
                 and time.monotonic() - self._turned_away_at < LEAVE_IT_SECONDS
             ):
                 raise ForeignDatabase(
-                    f"{self._workflow_id} has ended, and {own.where} becomes the database of {self._participant} "
-                    f"unless a worker that serves from another one says so within {LEAVE_IT_SECONDS} s"
+                    f"{self._workflow_id} has ended, and {own.where} becomes the database of "
+                    f"{self._participant} unless a worker that serves from another one says so "
+                    f"within {LEAVE_IT_SECONDS} s"
                 )
             memo = await self._register()
         if memo.get(MEMO_IDENTITY) != own.id:
             self._turned_away_at = time.monotonic()
             raise ForeignDatabase(
-                f"this is not the database that {self._participant} serves from in this namespace: that one is "
-                f"{memo.get(MEMO_DATABASE)} ({memo.get(MEMO_IDENTITY)}), "
-                f"this one {own.where} ({own.id}). "
-                f"Set {self._setting} to it; or, to go on with this one and without what the other holds, stop whoever serves "
-                f"from the other and type: temporal workflow terminate --workflow-id {self._workflow_id} "
+                f"this is not the database that {self._participant} serves from in this namespace: "
+                f"that one is {memo.get(MEMO_DATABASE)} ({memo.get(MEMO_IDENTITY)}), "
+                f"this one {own.where} ({own.id}). Set {self._setting} to it; or, to go on with "
+                "this one and without what the other holds, stop whoever serves from the other and "
+                f"type: temporal workflow terminate --workflow-id {self._workflow_id} "
                 f"--namespace {self.client.namespace}"
             )
         self._turned_away_at = None
@@ -113,7 +120,7 @@ class Registration:
         return await find_registered(self.client, self._participant)
 
     async def _register(self) -> Mapping[str, Any]:
-        """Register this database; return what is registered, which is another one when that came first."""
+        """Register this database; return what is registered: another one if that came first."""
         own = {MEMO_IDENTITY: self.database.id, MEMO_DATABASE: self.database.where}
         while True:
             try:
@@ -138,7 +145,7 @@ class Registration:
 async def find_registered(
     client: Client, participant: str, limit: timedelta = ANSWER_LIMIT
 ) -> Mapping[str, Any] | None:
-    """Return the memo of the database that a participant serves from, or None when none is registered.
+    """Return the memo of the database registered for a participant; None if there is none.
 
     Raises:
         RPCError: Temporal is away, or does not let us ask.

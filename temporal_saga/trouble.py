@@ -1,4 +1,7 @@
-"""What kept a command from being answered, in plain words. Pure functions of what Temporal or a participant said."""
+"""What kept a command from being answered, in plain words.
+
+Pure functions of the error of Temporal or a participant.
+"""
 
 import re
 
@@ -22,7 +25,7 @@ _LOCKED = re.compile(
 
 
 def meaning(error: str) -> str | None:
-    """Return what an error of a try means, in words for people; None where it has none but its own."""
+    """Return what an attempt's error means, in words for people; None if it is not known."""
     if "giving up retrying" in error:
         return NO_TIME_LEFT
     if match := _TIMEOUT.search(error):
@@ -31,7 +34,10 @@ def meaning(error: str) -> str | None:
 
 
 def in_words(error: str) -> str:
-    """Return what an error of a try means, with its own text, which logs have; else that alone."""
+    """Return what an attempt's error means, and behind it the error as logs have it.
+
+    The error alone, if its meaning is not known.
+    """
     words = meaning(error)
     return f"{words} ({_first_line(error)})" if words else error
 

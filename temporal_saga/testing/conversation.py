@@ -101,7 +101,7 @@ class Conversation:
             self._ended_commands += 1
 
     def fail(self, error: Exception, *, to: Any = None) -> None:
-        """Let the participant fail at the held command: Temporal tries again, unless told not to."""
+        """Let the participant fail at the held command: it is retried, if `error` is retryable."""
         self._release(to).set_exception(error)
         self._ended_commands += isinstance(error, ApplicationError) and error.non_retryable
 

@@ -20,7 +20,7 @@ HARMLESS = (
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
 )
-"""Why a workflow task fails that a new message has overtaken, or large ones, or that marks a reset."""
+"""Why a workflow task fails without a defect: overtaken by a message, too large, or a reset."""
 
 
 def fails_for_good(event: HistoryEvent) -> bool:

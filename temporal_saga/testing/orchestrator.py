@@ -121,7 +121,7 @@ class Orchestrator:
         return runs
 
     async def defect(self, run: WorkflowHistory) -> tuple[str, BaseException | None] | None:
-        """Return what is wrong with a run, and the error; None when it replays and no task failed."""
+        """Return a run's defect, and the error; None when it replays and no task failed."""
         failures = [
             event.workflow_task_failed_event_attributes.failure.message
             for event in run.events

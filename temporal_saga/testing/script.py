@@ -155,7 +155,7 @@ class Script(Conversation):
     async def expect_compensation(
         self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any
     ) -> C:
-        """Expect the command that takes back the step of the command `of`; otherwise like `expect`."""
+        """Expect the compensation of the step whose command is `of`; otherwise like `expect`."""
         came = await self.next(command.__name__)
         return self._hold(came, command, compensation_key(self._key(of)), attempt, fields)
 

@@ -52,6 +52,7 @@ SAGA = " ".join(
         "access",
         "database",
         "fence",
+        "fence_table",
         "identity",
         "postgresql",
         "reader",
@@ -84,7 +85,8 @@ ROOMS = {
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
-    "temporal_saga/fence.py temporal_saga/identity.py": FENCE,
+    "temporal_saga/fence.py": f"{FENCE} temporal_saga.fence_table",
+    "temporal_saga/fence_table.py temporal_saga/identity.py": FENCE,
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",

@@ -1,0 +1,84 @@
+"""The fence's table in a participant's database: one row per idempotency key.
+
+A row holds what happened under its key, and what was answered: the record by which the fence
+deduplicates commands.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Protocol, Self
+
+import sqlalchemy as sa
+
+from temporal_saga.database import UtcDateTime, insert_into
+
+APPLIED = "APPLIED"
+REFUSED = "REFUSED"
+COMPENSATED = "COMPENSATED"
+TOMBSTONE = "TOMBSTONE"
+
+
+class Answer(Protocol):
+    """What a participant answers: an event or a refusal that can be stored as JSON.
+
+    Any pydantic model is one.
+    """
+
+    @classmethod
+    def model_validate_json(cls, json_data: str, /) -> Self:
+        """Read a stored answer."""
+        ...
+
+    def model_dump_json(self) -> str:
+        """Write an answer to be stored."""
+        ...
+
+
+class Command(Protocol):
+    """What a participant is told to do, under a key that names the effect."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The name of the effect, for ever."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a digest that differs when what is asked differs."""
+        ...
+
+
+def fence_table(metadata: sa.MetaData) -> sa.Table:
+    """Add the fence's table to a participant's `metadata`."""
+    return sa.Table(
+        "fence",
+        metadata,
+        sa.Column("key", sa.String(250), primary_key=True),
+        sa.Column("outcome", sa.String(16), nullable=False),
+        sa.Column("fingerprint", sa.String(64)),
+        sa.Column("answer", sa.Text),
+        sa.Column("at", UtcDateTime, nullable=False),
+    )
+
+
+def row_of(command: Command, answer: Answer) -> dict[str, Any]:
+    """Return what the fence holds of a command that is done."""
+    return {
+        "key": command.idempotency_key,
+        "outcome": APPLIED,
+        "fingerprint": command.fingerprint(),
+        "answer": answer.model_dump_json(),
+        "at": datetime.now(UTC),
+    }
+
+
+def claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
+    """Return the INSERT of a tombstone and a compensation's row, RETURNING the keys it changed.
+
+    With each key comes its outcome. A tombstone that finds its forward command applied marks it as
+    compensated; any other row that is there stays as it is.
+    """
+    claim = insert_into(table, engine)
+    applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
+    marked = claim.on_conflict_do_update(
+        index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied
+    )
+    return marked.returning(table.c.key, table.c.outcome)
