@@ -117,6 +117,7 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     where = engine.url.render_as_string(hide_password=True)
 
     def prepare() -> Identity:
+        engine.dispose()  # a connection may lead to a file that was replaced
         OrderService.open(engine)
         return identify(engine, "order", where)
 

@@ -156,12 +156,15 @@ async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event
 
     async def is_ours() -> bool:
         registration.client = watch.client
+        if registration.database.was_replaced():  # put back, it may be: nothing was served yet
+            engine.dispose()
+            registration.database = (await asyncio.to_thread(open_service))[1]
         return await registration.check()
 
     if not await wait_until_ready(f"the database of {role}", is_ours, stop):
         return None
     watch.registrations.append(registration)
-    LOG.info("%s keeps its data in %s (%s)", role, database, identity.id)
+    LOG.info("%s keeps its data in %s (%s)", role, database, registration.database.id)
     return participant(watch.client, settings, role, activities)
 
 

@@ -54,7 +54,8 @@ class Door:
             client: asks Temporal.
             find: returns who the order database is, or None when it has no name yet; may wait for
                 the database.
-            prepare: makes the database ready, and returns who it is from now on; may wait for it.
+            prepare: makes the database that is there now ready, and returns who it is from now on;
+                may wait for it.
             use: has the app use a client from now on, and returns its orders; waits for nothing.
             database_away: the errors of an order database that gives no answer.
         """
@@ -101,6 +102,7 @@ class Door:
             self._shut(str(Away(ORDER_DATABASE)), f"{ORDER_DATABASE} gives no answer: {cause}")
         except (ForeignDatabase, NotNow) as error:
             self._shut(str(error), str(error))
+            self._forget_replaced()
         else:
             if not self._is_open:
                 self._is_open = True
@@ -115,7 +117,7 @@ class Door:
                 self._registration.client = client
 
     async def _registered(self) -> Registration:
-        """Return the registration of the database, which is made ready once."""
+        """Return the registration of the database, made ready once, and when it was replaced."""
         if self._registration is None:
             self._had_a_name = self._had_a_name or await asyncio.to_thread(self._find) is not None
             identity = await asyncio.to_thread(self._prepare)
@@ -136,6 +138,12 @@ class Door:
         except NotNow:
             if not self._had_a_name:
                 raise
+
+    def _forget_replaced(self) -> None:
+        """Have the next look begin anew when the file of the database was deleted or replaced."""
+        if self._registration is not None and self._registration.database.was_replaced():
+            self._registration = None
+            self._had_a_name = False
 
     def _shut(self, why: str, line: str) -> None:
         """Keep the door shut from now on, and write `line` to the log once."""

@@ -5,13 +5,14 @@ the identity of the database they have with the one that is registered for their
 (`registry.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from temporal_saga.database import UtcDateTime, create_tables, insert_new, reading
+from temporal_saga.database_file import DatabaseFile, file_of, is_missing
 
 METADATA = sa.MetaData()
 
@@ -35,6 +36,12 @@ class Identity:
     id: str
     participant: str
     where: str
+    file: DatabaseFile | None = field(default=None, compare=False)
+    """The file that it was read from; None when it is in none."""
+
+    def was_replaced(self) -> bool:
+        """Tell whether its file was deleted or replaced since it was read."""
+        return self.file is not None and self.file.was_replaced()
 
 
 def identify(engine: sa.Engine, participant: str, where: str) -> Identity:
@@ -55,7 +62,12 @@ def identify(engine: sa.Engine, participant: str, where: str) -> Identity:
 
 
 def find_identity(engine: sa.Engine, where: str) -> Identity | None:
-    """Return who a database is, or None when nobody has given it a name; changes nothing."""
+    """Return who a database is, or None when nobody has given it a name; changes nothing.
+
+    A SQLite file that is not there has no name, either.
+    """
+    if is_missing(engine):
+        return None
     with reading(engine) as connection:
         if not sa.inspect(connection).has_table(IDENTITY.name):
             return None
@@ -64,7 +76,7 @@ def find_identity(engine: sa.Engine, where: str) -> Identity | None:
 
 def _read(connection: sa.Connection, where: str) -> Identity:
     row = connection.execute(sa.select(IDENTITY)).one()
-    return Identity(row.id, row.participant, where)
+    return Identity(row.id, row.participant, where, file_of(connection))
 
 
 class DatabaseReads:

@@ -20,6 +20,7 @@ from temporal_saga.registry import (
     ForeignDatabase,
     find_registered,
     setting_of,
+    was_replaced,
 )
 
 CHECK_SECONDS = 5
@@ -88,9 +89,20 @@ class ReaderCheck:
         own = identity.id if identity else "without an identity"
         if self._registration is None or self._registration.get(MEMO_IDENTITY) == own:
             return None
-        return (
+        where, registered = (
+            self._registration.get(MEMO_DATABASE),
+            self._registration.get(MEMO_IDENTITY),
+        )
+        begin = (
             f"the database that is read here is not the one that {self._participant} serves from "
-            f"in this namespace: that one is {self._registration.get(MEMO_DATABASE)} "
-            f"({self._registration.get(MEMO_IDENTITY)}), this one {self._where} ({own}). "
+            "in this namespace: "
+        )
+        if where == self._where:
+            return (
+                f"{begin}{was_replaced(where, registered, own)}. Stop what uses it, and put it "
+                "back from a backup"
+            )
+        return (
+            f"{begin}that one is {where} ({registered}), this one {self._where} ({own}). "
             f"Set {setting} of this process to that one, and start it again"
         )

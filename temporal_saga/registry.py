@@ -51,6 +51,10 @@ class Database(Protocol):
         """Where it lies, without a password."""
         ...
 
+    def was_replaced(self) -> bool:
+        """Tell whether its file was deleted or replaced since its identity was read."""
+        ...
+
 
 class ForeignDatabase(Exception):
     """A database is not the one that its participant serves from.
@@ -73,10 +77,16 @@ class Registration:
         """Return True when this is the participant's database; register it where none is.
 
         Raises:
-            ForeignDatabase: it is another's, or another one is the participant's.
+            ForeignDatabase: it is another's, or another one is the participant's, or its file was
+                deleted or replaced since its identity was read.
             RPCError: Temporal is away, or does not let us ask.
         """
         own = self.database
+        if own.was_replaced():
+            raise ForeignDatabase(
+                f"the file of {own.where} was deleted or replaced under this process: stop what "
+                "uses it, put it back from a backup, and start again"
+            )
         if own.participant != self._participant:
             raise ForeignDatabase(
                 f"this is the database of {own.participant}, not of {self._participant}: "
@@ -96,16 +106,34 @@ class Registration:
             memo = await self._register()
         if memo.get(MEMO_IDENTITY) != own.id:
             self._turned_away_at = time.monotonic()
-            raise ForeignDatabase(
-                f"this is not the database that {self._participant} serves from in this namespace: "
-                f"that one is {memo.get(MEMO_DATABASE)} ({memo.get(MEMO_IDENTITY)}), "
-                f"this one {own.where} ({own.id}). Set {self._setting} to it; or, to go on with "
-                "this one and without what the other holds, stop whoever serves from the other and "
-                f"type: temporal workflow terminate --workflow-id {self._workflow_id} "
-                f"--namespace {self.client.namespace}"
-            )
+            raise ForeignDatabase(self._difference(memo))
         self._turned_away_at = None
         return True
+
+    def _difference(self, memo: Mapping[str, Any]) -> str:
+        """Say which database the participant's is, which this one, and what to do."""
+        own = self.database
+        where = memo.get(MEMO_DATABASE)
+        identity = memo.get(MEMO_IDENTITY)
+        command = terminate_command(
+            self._participant,
+            self.client.namespace,
+            self.client.service_client.config.target_host,
+        )
+        begin = f"this is not the database that {self._participant} serves from in this namespace: "
+        end = (
+            "; or, to go on with this one and without what the other holds, stop whoever serves "
+            f"from the other and type: {command}"
+        )
+        if where == own.where:
+            return (
+                f"{begin}{was_replaced(where, identity, own.id)}. Stop what uses it, and put it "
+                f"back from a backup{end}"
+            )
+        return (
+            f"{begin}that one is {where} ({identity}), this one {own.where} ({own.id}). "
+            f"Set {self._setting} to it{end}"
+        )
 
     @property
     def _workflow_id(self) -> str:
@@ -165,6 +193,24 @@ async def find_registered(
 def setting_of(participant: str) -> str:
     """Return the environment variable that names a participant's database."""
     return f"{participant.upper()}_DATABASE_URL"
+
+
+def was_replaced(where: Any, registered: Any, own: str) -> str:
+    """Say of two databases at one URL what became of the one that is registered."""
+    return (
+        f"what was at {where} was deleted or replaced (it was {registered}, and is {own} now), "
+        "or is on another machine"
+    )
+
+
+def terminate_command(
+    participant: str, namespace: str, address: str, temporal: str = "temporal"
+) -> str:
+    """Return the command that ends a participant's registration, so that another can be made."""
+    return (
+        f"{temporal} workflow terminate --workflow-id {_workflow_id(participant)} "
+        f"--namespace {namespace} --address {address}"
+    )
 
 
 def _workflow_id(participant: str) -> str:

@@ -18,6 +18,7 @@ from contracts.placing import PlaceOrder
 from operations.shop.seed import SHOP_DAYS, seed, shop_of
 from operations.shop.shop_days import read_days
 from operations.up.data_directory import lock_data_dir
+from operations.up.known_databases import check_databases
 from operations.up.preflight import CannotStart, check_ports, read_settings
 from operations.up.processes import end_leftovers
 from operations.up.supervision import run
@@ -37,6 +38,7 @@ def main(*days: Path) -> int:
             if count := end_leftovers(settings.data_dir):
                 terminal.say(f"ended {count} processes that an earlier run left behind")
             check_ports(settings)
+            check_databases(settings)
             example = load_shop(settings, days)
             try:
                 return asyncio.run(run(settings, example, lock, terminal.say))

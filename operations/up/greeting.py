@@ -1,6 +1,5 @@
 """What `make up` says once every part answers: where everything is, and what to try."""
 
-import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from config import Settings
 from contracts.placing import PlaceOrder
 from operations.up.readiness import LATE_SECONDS, api_url, wait_for_all_parts
-from operations.up.temporal_server import temporal_binary
+from operations.up.temporal_server import temporal_command
 
 UP = "the order saga is up"
 WAITING = "waiting for "
@@ -34,7 +33,6 @@ async def greet_when_ready(
 def greeting(settings: Settings, example: PlaceOrder | None) -> str:
     """Return where everything is, and what to try."""
     url = api_url(settings)
-    temporal = temporal_binary().removeprefix(f"{Path.cwd()}{os.sep}")
     address = f"127.0.0.1:{settings.temporal_port}"
     return f"""
 {UP}
@@ -44,7 +42,7 @@ def greeting(settings: Settings, example: PlaceOrder | None) -> str:
   Temporal Web UI    {settings.web_ui_url}
 {_first_try(url, example)}
 see the sagas that completed
-  {shlex.quote(temporal)} workflow list --address {address} --query 'SagaState="COMPLETED"'
+  {temporal_command()} workflow list --address {address} --query 'SagaState="COMPLETED"'
 Ctrl-C stops everything; what is in {settings.data_dir} stays
 """
 

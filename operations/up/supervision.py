@@ -18,6 +18,7 @@ from contracts.placing import PlaceOrder
 from operations.up.configuration import write_configuration
 from operations.up.data_directory import watch_data_dir
 from operations.up.greeting import greet_when_ready
+from operations.up.known_databases import watch_databases
 from operations.up.processes import MARK, end_leftovers
 from operations.up.reports import PARTS, report
 from operations.up.terminal import clock_time
@@ -55,6 +56,7 @@ async def run(settings: Settings, example: PlaceOrder | None, lock: TextIO, say:
     background = [
         asyncio.create_task(greet_when_ready(settings, example, say)),
         asyncio.create_task(watch_data_dir(lock, say)),
+        asyncio.create_task(watch_databases(settings, say)),
     ]
     try:
         return await Supervision(settings, say).run_until(stopping)

@@ -5,6 +5,7 @@ https://docs.temporal.io/cli/server
 """
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -44,6 +45,11 @@ def temporal_binary() -> str:
             "or see https://docs.temporal.io/cli"
         )
     return path
+
+
+def temporal_command() -> str:
+    """Return what a person in the current folder types for `temporal`."""
+    return shlex.quote(temporal_binary().removeprefix(f"{Path.cwd()}{os.sep}"))
 
 
 def search_attribute_flags() -> list[str]:

@@ -1,7 +1,10 @@
 """Who a database is: named once, whoever asks first and however many at once."""
 
+from pathlib import Path
+
 import sqlalchemy as sa
 
+from temporal_saga.database import open_database
 from temporal_saga.identity import find_identity, identify
 from tests.concurrency import at_once
 
@@ -22,3 +25,37 @@ def test_of_many_who_name_a_database_at_once_one_does(engine: sa.Engine) -> None
     at_once([lambda: names.append(identify(engine, "payment", WHERE).id)] * 8)
     assert len(names) == 8
     assert len(set(names)) == 1
+
+
+def test_a_database_is_not_replaced_by_what_is_written_into_it(engine: sa.Engine) -> None:
+    """Neither a file nor a server's database is, as long as it stays where it is."""
+    named = identify(engine, "payment", WHERE)
+    assert not named.was_replaced()
+
+
+def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> None:
+    """By who read it before; back at its place, it is the one that it was."""
+    path, elsewhere = tmp_path / "payment.db", tmp_path / "elsewhere"
+    engine = open_database(f"sqlite:///{path}")
+    named = identify(engine, "payment", WHERE)
+    path.rename(elsewhere)
+    assert named.was_replaced()
+    path.touch()
+    assert named.was_replaced()
+    elsewhere.rename(path)
+    assert not named.was_replaced()
+    engine.dispose()
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    """Who asks which database it is changes nothing."""
+    path = tmp_path / "payment.db"
+    engine = open_database(f"sqlite:///{path}")
+    assert find_identity(engine, WHERE) is None
+    assert not path.exists()
+
+
+def test_what_is_in_memory_is_never_replaced() -> None:
+    """It has no file."""
+    engine = open_database("sqlite://")
+    assert not identify(engine, "payment", WHERE).was_replaced()

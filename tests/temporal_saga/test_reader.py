@@ -97,3 +97,15 @@ async def test_a_result_holds_for_a_while(temporal: Client, participant: str) ->
     for _ in range(10):
         assert await reads.check(temporal) is None
     assert reads.times == 1
+
+
+async def test_a_deleted_file_is_called_that(temporal: Client, participant: str) -> None:
+    """Also before anybody has made a new one: what is not there differs from it, too."""
+    right = database(participant, "what is read")
+    await Registration(temporal, participant, right).check()
+    for identity in (None, database(participant, "what is read")):
+        problem = str(await Reader(participant, identity).check(temporal))
+        own = identity.id if identity else "without an identity"
+        assert "what was at what is read was deleted or replaced" in problem
+        assert f"(it was {right.id}, and is {own} now)" in problem
+        assert "DATABASE_URL" not in problem

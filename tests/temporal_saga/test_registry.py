@@ -4,13 +4,15 @@ One at a time, and no workflow task is ever made of it.
 """
 
 import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from temporalio.client import Client
 
 from temporal_saga import registry
-from temporal_saga.identity import Identity
+from temporal_saga.database import open_database
+from temporal_saga.identity import Identity, identify
 from temporal_saga.registry import ForeignDatabase, Registration
 
 
@@ -46,6 +48,7 @@ async def test_of_two_who_come_first_at_once_one_is_let_in(
         loser.id,
         loser.where,
         f"--workflow-id participant-{participant}",
+        f"--address {temporal.service_client.config.target_host}",
     ):
         assert words in str(told.value)
 
@@ -90,3 +93,36 @@ async def test_what_was_ended_is_registered_again_by_who_serves_and_later_by_who
     assert await wrong.check()
     with pytest.raises(ForeignDatabase):
         await right.check()
+
+
+async def test_a_new_file_in_the_place_of_the_registered_one_is_called_that(
+    temporal: Client, participant: str
+) -> None:
+    """Two databases at one URL: no setting is wrong, and the file is to be put back."""
+    first, second = database(participant), database(participant)
+    await Registration(temporal, participant, first).check()
+    with pytest.raises(ForeignDatabase) as told:
+        await Registration(temporal, participant, second).check()
+    for words in (
+        "this is not the database that",
+        f"what was at here was deleted or replaced (it was {first.id}, and is {second.id} now)",
+        "put it back from a backup",
+        f"--workflow-id participant-{participant}",
+        f"--address {temporal.service_client.config.target_host}",
+    ):
+        assert words in str(told.value)
+    assert "DATABASE_URL" not in str(told.value)
+
+
+async def test_a_file_that_goes_while_it_is_served_from_is_noticed(
+    temporal: Client, participant: str, tmp_path: Path
+) -> None:
+    """Whoever goes on would write what is lost when it ends."""
+    path = tmp_path / "own.db"
+    engine = open_database(f"sqlite:///{path}")
+    registration = Registration(temporal, participant, identify(engine, participant, "here"))
+    assert await registration.check()
+    path.unlink()
+    with pytest.raises(ForeignDatabase, match="the file of here was deleted or replaced under"):
+        await registration.check()
+    engine.dispose()

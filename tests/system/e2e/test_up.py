@@ -579,3 +579,34 @@ def test_a_missing_temporal_is_said(
     assert capsys.readouterr().err.startswith(
         "cannot start: there is no `temporal` command; `make` installs one"
     )
+
+
+@pytest.mark.long
+def test_a_deleted_database_is_told_and_can_be_done_without(tmp_path: Path) -> None:
+    """It does not start, and makes nothing anew; what it says to type has a new one served from."""
+    other = Up(tmp_path)
+    try:
+        other.start(*RUNNER)
+        other.until_up()
+        until((other.data_dir / "databases.json").exists, "the databases are listed")
+        other.kill()
+        for file in other.data_dir.glob("payment.db*"):
+            file.unlink()
+        assert other.start(*RUNNER).wait(UP_SECONDS) == 1
+        refusal = other.said()
+        assert refusal.startswith("cannot start: deleted or replaced: ")
+        assert not list(other.data_dir.glob("payment.db*"))
+        remove, terminate = re.findall(r"type: (.*?)(?:;|\n)", refusal)
+        subprocess.run(shlex.split(remove), check=True)
+        other.start(*RUNNER)
+        until(lambda: terminate in other.said(), "it is told again", UP_SECONDS)
+        subprocess.run(
+            shlex.split(terminate), cwd=ROOT, env=other.env, check=True, capture_output=True
+        )
+        other.until_up()
+        assert other.place_the_example()["state"] == "COMPLETED"
+        other.kill()
+        other.start(*RUNNER)
+        other.until_up()
+    finally:
+        other.kill()

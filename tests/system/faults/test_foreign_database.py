@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import httpx
 import pytest
@@ -208,3 +209,56 @@ def test_no_file_is_taken_for_a_database_where_temporal_is_on_another_machine() 
         assert done.stderr.startswith(
             f"cannot start: {variable} must be set where Temporal is on another machine"
         )
+
+
+def test_nobody_serves_from_files_that_are_deleted_under_a_running_system(tmp_path: Path) -> None:
+    """Workers leave, new files are not served from, and the old ones are, once they are back."""
+    stack = Stack(tmp_path)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    try:
+        stack.seed({"rich": 10**9}, {"plenty": 10**6})
+        stack.start_all(*ROLES)
+        assert stack.place(order(order_id="1"), Prefer="wait=30").json()["state"] == "COMPLETED"
+        assert stack.status("/customers/rich/wallet") == 200
+        for name in ("order", "payment"):
+            for file in tmp_path.glob(f"{name}.db*"):
+                file.rename(moved / file.name)
+        for name in ("order", "payment"):
+            assert stack.processes[name].wait(3 * CHECK_SECONDS) == 1
+            leaving = f"the file of sqlite:///{tmp_path}/{name}.db was deleted or replaced under"
+            assert f"leaving with exit code 1: {leaving}" in stack.said(name)
+            stack.start_worker(name)
+            until(partial(says_replaced, stack, name), f"{name} says why it waits")
+        for path in ("/readyz", "/orders/1", "/customers/rich/wallet"):
+            until(partial(is_replaced, stack, path), f"{path} says why it is not answered")
+        for name in ("order", "payment"):
+            stack.processes[name].send_signal(signal.SIGSTOP)
+            for file in tmp_path.glob(f"{name}.db*"):
+                file.unlink()
+            for file in moved.glob(f"{name}.db*"):
+                file.rename(tmp_path / file.name)
+            stack.processes[name].send_signal(signal.SIGCONT)
+        for name in ("order", "payment"):
+            stack.ready(name)
+        until(lambda: stack.status("/orders/1") == 200, "the API reads the old orders")
+        until(lambda: stack.status("/customers/rich/wallet") == 200, "it reads the old wallets")
+        assert stack.place(order(order_id="2"), Prefer="wait=30").json()["state"] == "COMPLETED"
+        assert stack.audit()[0] == 0
+    finally:
+        stack.stop()
+
+
+def says_replaced(stack: Stack, participant: str) -> bool:
+    """Tell whether a worker that waits says that its database was deleted."""
+    was = f"what was at sqlite:///{stack.data_dir}/{participant}.db was deleted or replaced"
+    return (
+        f"waiting for the database of {participant}: " in (log := stack.said(participant))
+        and was in log
+    )
+
+
+def is_replaced(stack: Stack, path: str) -> bool:
+    """Tell whether the API refuses an answer because a database was deleted."""
+    answer = stack.http.get(path)
+    return answer.status_code == 503 and "was deleted or replaced" in answer.json()["detail"]
