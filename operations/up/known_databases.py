@@ -54,6 +54,8 @@ def check_databases(settings: Settings) -> None:
 async def watch_databases(settings: Settings, say: Callable[[str], None]) -> None:
     """Keep the list as the databases are registered, and say when a file is another database."""
     client = await Client.connect(f"127.0.0.1:{settings.temporal_port}", lazy=True)
+    clock = asyncio.get_running_loop().time
+    quiet_until = 0.0
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         try:
@@ -61,9 +63,9 @@ async def watch_databases(settings: Settings, say: Callable[[str], None]) -> Non
             lost = await asyncio.to_thread(_update, settings, known)
         except (RPCError, RuntimeError, CannotStart, OSError):
             continue  # Temporal or the disk is away, which is said elsewhere
-        if lost:
+        if lost and clock() >= quiet_until:
             say(f"{clock_time()} {_what_is_lost(lost)}, type: {_commands(settings, lost)}")
-            await asyncio.sleep(REPEAT_SECONDS)
+            quiet_until = clock() + REPEAT_SECONDS
 
 
 async def _registered(settings: Settings, client: Client) -> dict[str, str]:

@@ -84,12 +84,14 @@ def test_deleted_and_replaced_files_are_named(tmp_path: Path) -> None:
     check_databases(Settings(data_dir=tmp_path))
 
 
-def test_a_database_with_a_url_is_not_looked_for(tmp_path: Path) -> None:
+def test_a_database_with_a_url_is_not_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is elsewhere now; whether it is the right one is for its worker to find."""
     write_list(tmp_path, "payment")
     (tmp_path / "payment.db").unlink()
-    elsewhere = {"data_dir": tmp_path, "payment_database_url": "sqlite:////elsewhere/p.db"}
-    check_databases(Settings.model_validate(elsewhere))
+    monkeypatch.setenv("PAYMENT_DATABASE_URL", "sqlite:////elsewhere/p.db")
+    check_databases(Settings(data_dir=tmp_path))
 
 
 @pytest.mark.parametrize(("name", "text"), [(NAME, "[1"), (NAME, "7"), ("payment.db", "x" * 999)])

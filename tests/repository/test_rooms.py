@@ -85,8 +85,10 @@ ROOMS = {
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
+    "temporal_saga/database_file.py": "sqlalchemy",
     "temporal_saga/fence.py": f"{FENCE} temporal_saga.fence_table",
-    "temporal_saga/fence_table.py temporal_saga/identity.py": FENCE,
+    "temporal_saga/fence_table.py": FENCE,
+    "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
@@ -115,6 +117,8 @@ ROOMS = {
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",
+    "operations/up/known_databases.py": "config contracts operations temporal_saga.database "
+    "temporal_saga.identity temporal_saga.registry temporalio",
     "operations/*": "config contracts operations participants process temporal_saga.database "
     "temporal_saga.last_run temporal_saga.policy "
     "pydantic sqlalchemy temporalio httpx psutil rich",

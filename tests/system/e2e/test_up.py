@@ -588,7 +588,8 @@ def test_a_deleted_database_is_told_and_can_be_done_without(tmp_path: Path) -> N
     try:
         other.start(*RUNNER)
         other.until_up()
-        until((other.data_dir / "databases.json").exists, "the databases are listed")
+        databases = other.data_dir / "databases.json"
+        until(databases.exists, "the databases are listed")
         other.kill()
         for file in other.data_dir.glob("payment.db*"):
             file.unlink()
@@ -600,11 +601,13 @@ def test_a_deleted_database_is_told_and_can_be_done_without(tmp_path: Path) -> N
         subprocess.run(shlex.split(remove), check=True)
         other.start(*RUNNER)
         until(lambda: terminate in other.said(), "it is told again", UP_SECONDS)
+        before = databases.read_text()
         subprocess.run(
             shlex.split(terminate), cwd=ROOT, env=other.env, check=True, capture_output=True
         )
         other.until_up()
         assert other.place_the_example()["state"] == "COMPLETED"
+        until(lambda: databases.read_text() != before, "the new one is listed")
         other.kill()
         other.start(*RUNNER)
         other.until_up()
