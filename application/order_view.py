@@ -47,7 +47,10 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
 
 
 def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
-    """Return a closed order from its record, with the timeline and the tries that Temporal has."""
+    """Return a closed order from its record, with the timeline and the tries that Temporal has.
+
+    The record closes just before the saga's own run does, so the run may still be open.
+    """
     refund = refunds.told_by_run(run.moments, record.compensations, record.currency)
     compensations = [
         compensation.model_copy(update={"attempts": tries_of(compensation.command, run)})
@@ -56,7 +59,7 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     return OrderView(
         **record.model_dump(exclude={"compensations"}),
         compensations=tuple(compensations),
-        refund=refund if run.state is SagaState.FAILED else None,
+        refund=refund if record.state is SagaState.FAILED else None,
         timeline=timeline_of(run.moments),
         links=links,
     )

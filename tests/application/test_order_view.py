@@ -168,7 +168,15 @@ def test_a_closed_order_has_its_record_and_the_story_of_its_run() -> None:
     ]
     assert shown.timeline[-1].name == "FAILED"
     assert len(shown.timeline) == len(REFUSED) + len(TAKEN_BACK) + 1
-    assert view_of_closed(RECORD, run("COMPLETED"), LINKS).refund is None
+    completed = RECORD.model_copy(update={"state": SagaState.COMPLETED, "failure": None})
+    assert view_of_closed(completed, run("COMPLETED"), LINKS).refund is None
+
+
+def test_a_closed_order_tells_its_refund_before_its_run_has_closed() -> None:
+    """The record closes just before the run: whoever reads between the two hears of the money."""
+    shown = view_of_closed(RECORD, run("ROLLING_BACK", *REFUSED, *TAKEN_BACK), LINKS)
+    assert shown.refund is not None
+    assert shown.refund.amount_minor == 1530
 
 
 def test_a_closed_order_counts_the_tries_before_a_settlement() -> None:
