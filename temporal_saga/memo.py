@@ -5,7 +5,7 @@ saga runs, when it is closed, and after a reset. Whatever a search attribute, a 
 activity's result shows is not repeated here, so that a saga that completes writes none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -88,12 +88,32 @@ class SagaMemo:
     was_cut: bool = False
 
     def to_json(self) -> Any:
-        """Return it as JSON, within `MOST_BYTES`."""
+        """Return it as JSON within `MOST_BYTES`.
+
+        What does not fit is left out in this order: the failure's details, the signals, what keeps
+        failing and by which evidence it was settled, and at last the retriables of the end.
+        `was_cut` says so.
+        """
         document = _ADAPTER.dump_json(self)
-        if len(document) > MOST_BYTES and self.failure is not None:
-            failure = replace(self.failure, details={})
-            document = _ADAPTER.dump_json(replace(self, failure=failure, was_cut=True))
+        for shorter in self._shorter():
+            if len(document) <= MOST_BYTES:
+                break
+            document = _ADAPTER.dump_json(replace(shorter, was_cut=True))
         return TypeAdapter(Any).validate_json(document)
+
+    def _shorter(self) -> Iterator["SagaMemo"]:
+        """Yield it with less and less in it."""
+        failure = self.failure and replace(self.failure, details={})
+        without_details = replace(self, failure=failure)
+        yield without_details
+        left_out = self.signals_left_out + len(self.signals)
+        without_signals = replace(without_details, signals=(), signals_left_out=left_out)
+        yield without_signals
+        retriables = tuple(map(_without_sentences, self.retriables))
+        while retriables:
+            yield replace(without_signals, retriables=retriables)
+            retriables = retriables[: len(retriables) // 2]
+        yield replace(without_signals, retriables=())
 
     @classmethod
     def of(cls, memo: Mapping[str, Any]) -> "SagaMemo":
@@ -102,6 +122,11 @@ class SagaMemo:
             return _ADAPTER.validate_python(memo[MEMO_KEY])
         except (KeyError, ValidationError):
             return cls()
+
+
+def _without_sentences(state: RetriableState) -> RetriableState:
+    settlement = state.settlement and replace(state.settlement, reason="…", evidence="…")
+    return replace(state, trouble=state.trouble and "…", settlement=settlement)
 
 
 _ADAPTER = TypeAdapter(SagaMemo)

@@ -63,14 +63,14 @@ class MemoWriter:
             Its number among this run's signals, for `ignore` and `take`.
         """
         self._signal_count += 1
-        why = ignored and ignored[:MOST_SENTENCE]
+        why = ignored and _short(ignored)
         self._signals.append(SignalOutcome(self._signal_count, signal[:MOST_NAME], why))
         self.note()
         return self._signal_count
 
     def ignore(self, number: int, why: str) -> None:
         """Tell why a signal changed nothing."""
-        self._replace(number, why[:MOST_SENTENCE])
+        self._replace(number, _short(why))
 
     def take(self, number: int) -> None:
         """Tell that a signal which had seemed to change nothing was taken after all."""
@@ -78,7 +78,7 @@ class MemoWriter:
 
     def ignore_temporals_cancel(self, why: str) -> None:
         """Tell why Temporal's own cancel changed nothing."""
-        self._temporals_cancel = (SignalOutcome(TEMPORALS_CANCEL, "cancel", why),)
+        self._temporals_cancel = (SignalOutcome(TEMPORALS_CANCEL, "cancel", _short(why)),)
         self.note()
 
     def write(self) -> None:
@@ -112,6 +112,10 @@ class MemoWriter:
         if place >= 0:
             self._signals[place] = replace(self._signals[place], ignored=why)
             self.note()
+
+
+def _short(sentence: str) -> str:
+    return sentence if len(sentence) <= MOST_SENTENCE else f"{sentence[:MOST_SENTENCE]} …"
 
 
 def _state(retriable: CallState) -> RetriableState:

@@ -1,0 +1,53 @@
+"""What a saga decides, as it is written: within its limit, and marked where it was cut."""
+
+import json
+from datetime import UTC, datetime
+
+from temporal_saga.call_state import Progress, Settlement
+from temporal_saga.failure import Failure
+from temporal_saga.memo import MEMO_KEY, MOST_BYTES, RetriableState, SagaMemo, SignalOutcome
+
+LONG = "é" * 2_000
+NOW = datetime(2026, 3, 14, tzinfo=UTC)
+FAILURE = Failure("OUT_OF_STOCK", "none left", details={"short": "x" * MOST_BYTES})
+SIGNALS = tuple(SignalOutcome(number, "cancel", LONG) for number in range(1, 51))
+
+
+def stuck(step: str) -> RetriableState:
+    settlement = Settlement(by="otto", reason=LONG, evidence=LONG, at=NOW)
+    return RetriableState(step, "Undo", Progress.STUCK, LONG, settlement, NOW)
+
+
+def written(memo: SagaMemo) -> SagaMemo:
+    document = memo.to_json()
+    assert len(json.dumps(document, ensure_ascii=False).encode()) <= MOST_BYTES
+    return SagaMemo.of({MEMO_KEY: document})
+
+
+def test_what_fits_is_written_whole() -> None:
+    """Nothing is left out, and nothing says so."""
+    memo = SagaMemo(Failure("CANCELLED", "by ann"), (stuck("Pay"),), SIGNALS[:2])
+    assert written(memo) == memo
+
+
+def test_large_details_are_left_out_first() -> None:
+    """They stand in the record."""
+    memo = written(SagaMemo(FAILURE, (stuck("Pay"),), SIGNALS[:2]))
+    assert memo.failure is not None
+    assert (memo.failure.reason, memo.failure.details, memo.was_cut) == ("OUT_OF_STOCK", {}, True)
+    assert memo.signals == SIGNALS[:2]
+
+
+def test_then_signals_and_sentences_are_left_out() -> None:
+    """Which compensations there are, and how far each is, is left."""
+    memo = written(SagaMemo(FAILURE, tuple(stuck(f"Step{n}") for n in range(300)), SIGNALS))
+    assert (memo.signals, memo.signals_left_out, memo.was_cut) == ((), 50, True)
+    assert [state.step for state in memo.retriables] == [f"Step{n}" for n in range(300)]
+    assert {state.progress for state in memo.retriables} == {Progress.STUCK}
+
+
+def test_no_number_of_compensations_is_too_large() -> None:
+    """A memo that the server refuses would wedge the saga."""
+    memo = written(SagaMemo(FAILURE, tuple(stuck(f"Step{n}") for n in range(20_000)), SIGNALS))
+    assert 0 < len(memo.retriables) < 20_000
+    assert memo.was_cut
