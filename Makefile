@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
 
-.PHONY: help install check format test pythons verify planted postgresql chromium fuzz histories screenshots \
+.PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
 	up ps stop start restart logs shop demo audit lock clean
 
 help: ## list the targets
@@ -23,16 +23,18 @@ $(VENV)/installed: requirements-dev.lock
 		VIRTUAL_ENV=$(CURDIR)/$(VENV) $$UV pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
-check: install ## format, lint, types, rooms
+check: lint ## format, lint, types, rooms
+	@$(BIN)/pytest -q -p no:cacheprovider tests/repository/test_rooms.py tests/repository/test_modules.py
+
+lint: install # what `make check` looks at without running anything
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
-	@told=$$($(BIN)/lint-imports --no-cache) || { echo "$$told"; exit 1; }
-	@$(BIN)/pytest -q -p no:cacheprovider tests/repository/test_rooms.py tests/repository/test_modules.py
+	@report=$$($(BIN)/lint-imports --no-cache) || { echo "$$report"; exit 1; }
 
 format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-test: check postgresql ## everything that must hold before a change lands
+test: lint postgresql ## everything that must hold before a change lands
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
 
 pythons: ## `make test` on each Python that is here, each in an environment of its own under var/
@@ -45,7 +47,10 @@ verify: install postgresql chromium planted ## what takes longer: kills, whole d
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/system/browser
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
-	@EVERY_CANCEL=1 $(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
+	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 2 --dist load -m long --timeout 600 \
+		tests/workflows/test_cancel_everywhere.py tests/workflows/test_order_unknown.py
+	@$(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
+		--ignore tests/workflows/test_cancel_everywhere.py --ignore tests/workflows/test_order_unknown.py \
 		--ignore tests/temporal_saga/test_composed.py
 	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 

@@ -32,6 +32,8 @@ from tests.workflows.conftest import Play
 from tests.workflows.orders import ORDER, TOTAL_MINOR
 from tests.workflows.real_participants import FUNDS, PIECES, WAIT_SECONDS, RealParticipants
 
+pytestmark = pytest.mark.long
+
 SHORT = Policy(start_to_close=timedelta(seconds=2), forward_step=timedelta(seconds=2))
 """One try, and then its outcome is unknown."""
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 
 def start(stack: Stack, workflow_id: str, *payload: str, kind: str = "OrderSaga") -> None:
     inputs = [part for text in payload for part in ("--input", text)]

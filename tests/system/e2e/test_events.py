@@ -12,6 +12,8 @@ from temporalio.client import Client
 from application.runs import Runs
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 Told = tuple[str, str, dict[str, Any]]
 
 COMPLETED = {"state": "COMPLETED", "status": "CONFIRMED", "reason": None, "customer_message": None}

@@ -30,6 +30,8 @@ from temporal_saga.database import open_database
 from tests.commands import ORDER, START, cancel, confirm, register
 from tests.stack import Stack, until
 
+pytestmark = pytest.mark.long
+
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 """When orders on record were placed: most have no saga here.
 

@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from routes import metrics
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 

@@ -10,6 +10,8 @@ import pytest
 from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 
 def stopped_at_payment(stack: Stack, order_id: str) -> None:
     """Place an order that cannot go beyond ProcessPayment, as its worker is suspended."""

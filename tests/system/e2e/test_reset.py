@@ -7,6 +7,8 @@ import pytest
 
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 WISH = json.dumps({"by": "ann", "reason": "all a mistake"})
 MONEY_AND_STOCK = ("/customers/rich/wallet", "/stock/plenty", "/stock/scarce")
 

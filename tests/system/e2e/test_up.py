@@ -30,6 +30,8 @@ from operations.up.reports import report
 from operations.up.supervision import SHORTEST_RUN_SECONDS
 from tests.stack import ROOT, free_port, until
 
+pytestmark = pytest.mark.long
+
 UP_SECONDS = 60
 STOP_SECONDS = 45
 PARTS = 7  # supervisord, Temporal, four workers, the API

@@ -21,6 +21,8 @@ from temporal_saga.search_attributes import SearchAttributesMissing, check_searc
 from tests.postgresql import PostgreSQL, running
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
