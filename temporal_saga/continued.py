@@ -84,6 +84,15 @@ def begin(arguments: Sequence[RawValue]) -> tuple[Sequence[RawValue], Any]:
     return arguments[:-1], workflow.payload_converter().from_payload(arguments[-1].payload)
 
 
+def current_memo() -> dict[str, RawValue]:
+    """Return the workflow's memo as it stands, for the next run to begin with.
+
+    Without it the next run has only what the first one was started with, until its own first task
+    is done; nobody could read meanwhile what the saga has decided.
+    """
+    return {key: RawValue(payload) for key, payload in workflow.info().raw_memo.items()}
+
+
 class Journal:
     """What a saga has asked, when, and the outcome: in this run and in those before it."""
 

@@ -111,7 +111,7 @@ class OrderSaga(Acts):
     def _continue(self, saga: Any) -> NoReturn:
         """Go on in another run of the workflow, with what this one knows."""
         carried = {"saga": saga, "record": self._record.carried(), "review": self._review.carried()}
-        workflow.continue_as_new(args=[*self._arguments, carried])
+        workflow.continue_as_new(args=[*self._arguments, carried], memo=continued.current_memo())
 
     def _log_the_end(self) -> None:
         """Leave one line with the order's id, state, reason and time, for who reads files."""
