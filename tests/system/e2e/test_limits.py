@@ -231,9 +231,13 @@ def test_so_many_requests_at_one_time(tmp_path: Path) -> None:
     stack = api(tmp_path, API_IN_FLIGHT_LIMIT="3")
     try:
         with ExitStack() as waiting:
-            for _ in range(3):
+
+            def take() -> Any:
+                """Begin one more, until there is no place."""
                 waiting.enter_context(closing(opened(stack, "Content-Length: 10")))
-            refused = until(lambda: _refused(stack.http.get("/nowhere")), "all places are taken")
+                return _refused(stack.http.get("/nowhere"))
+
+            refused = until(take, "all places are taken")
             assert told(refused) == (429, "too-many-requests")
             assert int(refused.headers["Retry-After"]) >= 1
             assert stack.status("/livez") == 200
