@@ -143,11 +143,7 @@ class Shop:
         command = MoveStockCommand(
             idempotency_key=f"movement/{name}", by=caller.subject, **movement
         )
-        event: StockMovedEvent | StockMovementRefusedEvent = await self._send(
-            stubs.STOCK_QUEUE, stubs.move_stock, command
-        )
-        if isinstance(event, StockMovementRefusedEvent):
-            raise _refused(event)
+        event: StockMovedEvent = await self._send(stubs.STOCK_QUEUE, stubs.move_stock, command)
         return event
 
     async def open_wallets(self, wallets: tuple[WalletOpening, ...]) -> WalletsOpenedEvent:
@@ -186,18 +182,21 @@ class Shop:
         command = DepositMoneyCommand(
             idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
         )
-        event: MoneyDepositedEvent | DepositRefusedEvent = await self._send(
+        event: MoneyDepositedEvent = await self._send(
             stubs.PAYMENT_QUEUE, stubs.deposit_money, command
         )
-        if isinstance(event, DepositRefusedEvent):
-            raise _refused(event)
         return event
 
     async def _send(self, participant: str, activity: Any, command: Any) -> Any:
-        """Have a participant's worker obey a command, by a standalone activity on its queue."""
+        """Send a participant's worker a command, as a standalone activity; return its event.
+
+        Raises:
+            NotFound, NotPossible, KeyReused: it is refused.
+            Away: the participant gives no answer.
+        """
         try:
             async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                return await self.client.execute_activity(
+                event = await self.client.execute_activity(
                     activity,
                     command,
                     id=f"{command.idempotency_key.replace('/', '-')}-{uuid4().hex}",
@@ -208,6 +207,9 @@ class Shop:
                 )
         except (ActivityFailureError, TimeoutError) as error:
             raise Away(f"the {participant} service") from error
+        if isinstance(event, Refusal):
+            raise _refused(event)
+        return event
 
 
 def _refused(refusal: Refusal) -> ServiceError:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from contracts.acts import Act, TakenDecision, Through
+from contracts.acts import MESSAGES, TakenDecision, Through
 from contracts.decisions import ACTS, Decision, act_of
 from contracts.states import StateMove
 from contracts.text import ON_RECORD
@@ -18,10 +18,6 @@ MOST_REPEATED = 1_000
 
 MOST_OF_A_NAME = 64
 """Characters that are repeated of a message's name."""
-
-
-MESSAGES = {act: name for name in ACTS for act in Act if name in (act, f"{act}_step")}
-"""By act: the name of the message that asks for it."""
 
 
 MOST_OF_A_KIND = 20

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from contracts.base import Contract
-from contracts.decisions import Decision, StepDecision, StepEvidence
+from contracts.decisions import ACTS
 from contracts.states import SagaState
 
 BEFORE_THE_PIVOT = frozenset(
@@ -32,17 +32,24 @@ class Act(StrEnum):
     """Resolve a stuck step manually: a person put it right by hand."""
 
 
+MESSAGES: dict[Act, str] = {
+    Act.CANCEL: "cancel",
+    Act.APPROVE: "approve",
+    Act.REJECT: "reject",
+    Act.RETRY: "retry_step",
+    Act.SETTLE: "settle_step",
+}
+"""By act: the name of the signal that asks for it, and of its body in `ACTS`."""
+
+ACT_OF = {message: act for act, message in MESSAGES.items()}
+
 FIELDS: dict[Act, tuple[str, ...]] = {
     act: tuple(
-        name for name, field in body.model_fields.items() if field.is_required() and name != "step"
+        name
+        for name, field in ACTS[message].model_fields.items()
+        if field.is_required() and name != "step"
     )
-    for act, body in (
-        (Act.CANCEL, Decision),
-        (Act.APPROVE, Decision),
-        (Act.REJECT, Decision),
-        (Act.RETRY, StepDecision),
-        (Act.SETTLE, StepEvidence),
-    )
+    for act, message in MESSAGES.items()
 }
 """By act: the fields of its body that a person fills in, but for the step."""
 

@@ -85,7 +85,9 @@ class OnRecord:
 
     Promises:
 
-    1. The record is closed whichever way the steps end, and rolled back sagas close it last.
+    1. The record is closed whether the steps succeed or stop (`SagaStopped`), and sagas that are
+       rolled back close it last. Any other error is a defect, and passes: what may fail inside
+       belongs into a step, and what waits into `Saga.pause`.
     2. Where an earlier run had completed, nothing is sent again but what closes the record, and
        nobody can stop the saga.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is

@@ -165,6 +165,13 @@ class Stack:
         """Return the file that a process logs to."""
         return self.data_dir / f"{name}.log"
 
+    def in_flight(self) -> int:
+        """Return how many requests the API says that it serves; asking takes no place itself."""
+        metrics = self.http.get("/metrics").text
+        figure = re.search(r"^http_requests_in_flight ([0-9.]+)$", metrics, re.MULTILINE)
+        assert figure is not None
+        return int(float(figure[1]))
+
     def status(self, path: str) -> int:
         """Return the status of a GET, or 0 when nobody answers."""
         try:

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 from contracts import acts
-from contracts.acts import StuckStep, TakenDecision, Through
+from contracts.acts import TakenDecision, Through
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.prose import cancelled, settled_before
 from contracts.states import SagaState
@@ -70,7 +70,7 @@ class Acts:
     def decide(self, message: str, decision: Decision, through: Through) -> None:
         """Note for the order's record that a decision was taken."""
         body = decision.model_dump(include={"by", "reason", "step", "evidence"})
-        act = acts.Act(message.removesuffix("_step"))
+        act = acts.ACT_OF[message]
         entry = TakenDecision(act=act, **body, at=workflow.now(), through=through)
         self._record.decisions.add(entry)
 
@@ -157,13 +157,7 @@ class Acts:
     ).handlers()
 
     def _not_to_settle(self, decision: StepEvidence) -> str | None:
-        return self._settled_already(decision.step) or self._saga.settle_rejection(decision.step)
-
-    def _settled_already(self, step: str) -> str | None:
-        for stuck in self._saga.stuck:
-            if stuck.step == step and stuck.settlement is not None:
-                return acts.cannot_settle(StuckStep(step, stuck.settlement.by))
-        return None
+        return self._saga.settle_rejection(decision.step)
 
     def _settle(self, decision: StepEvidence, on_taken: Callable[[], None]) -> str | None:
         settlement = Settlement(
@@ -175,14 +169,12 @@ class Acts:
         taken_back = any(
             step.name == decision.step and step.compensation is not None for step in STEPS
         )
-        already = self._settled_already(decision.step)
-        why = self._saga.settle(
+        return self._saga.settle(
             decision.step,
             settlement,
             cancel_with=failure if taken_back else None,
             on_taken=on_taken,
         )
-        return why and (already or why)
 
     settle_step, request_settle_step = Act(
         "settle_step",

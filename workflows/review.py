@@ -38,13 +38,11 @@ class Review:
             return f"{self.decision.by} decided already: {self.verdict}, {self.decision.reason}"
         return self._over
 
-    def decide(self, verdict: Verdict, decision: Decision) -> bool:
-        """Take a verdict; False when it is too late for one."""
-        if self.refusal() is not None:
-            return False
-        self.verdict = verdict
-        self.decision = decision
-        return True
+    def decide(self, verdict: Verdict, decision: Decision) -> None:
+        """Take a verdict, unless there is a `refusal`."""
+        if self.refusal() is None:
+            self.verdict = verdict
+            self.decision = decision
 
     def end(self, why: str) -> None:
         """Take no verdict any more; the first reason stays."""

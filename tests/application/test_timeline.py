@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from application.timeline import (
-    MESSAGES,
     MOST_OF_A_KIND,
     MOST_REPEATED,
     entry_of,
     timeline_of,
     timeline_of_record,
 )
-from contracts.acts import Act, TakenDecision, Through
+from contracts.acts import MESSAGES, Act, TakenDecision, Through
 from contracts.decisions import ACTS
 from participants.order.decisions import RecordedDecisions
 from temporal_saga.moment import Moment

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from temporalio.common import SearchAttributeKey
 
+from contracts.acts import StuckStep, cannot_settle
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
@@ -406,6 +407,7 @@ async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_agai
         said == f"ValueError: otto settled {step['step']} already: "
         "what keeps failing is to put that on record"
     )
+    assert said == f"ValueError: {cannot_settle(StuckStep(step['step'], 'otto'))}", "as it is shown"
     await by_signal(patient, "settle_step", SETTLE | step | {"by": "olga"})
     await say(patient, "retry_step", RETRY | step)
     told = await closing(patient, step)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -231,20 +230,14 @@ def test_so_many_requests_at_one_time(tmp_path: Path) -> None:
     stack = api(tmp_path, API_IN_FLIGHT_LIMIT="3")
     try:
         with ExitStack() as waiting:
-
-            def take() -> Any:
-                """Begin one more, until there is no place."""
+            for _ in range(3):
                 waiting.enter_context(closing(opened(stack, "Content-Length: 10")))
-                return _refused(stack.http.get("/nowhere"))
-
-            refused = until(take, "all places are taken")
+            # The figure takes no place, as any other request would, and turn one of these away.
+            until(lambda: stack.in_flight() == 3, "all places are taken")
+            refused = stack.http.get("/nowhere")
             assert told(refused) == (429, "too-many-requests")
             assert int(refused.headers["Retry-After"]) >= 1
             assert stack.status("/livez") == 200
         until(lambda: stack.status("/nowhere") == 404, "the places are free again")
     finally:
         stack.stop()
-
-
-def _refused(answer: httpx.Response) -> Any:
-    return answer if answer.status_code == 429 else None
