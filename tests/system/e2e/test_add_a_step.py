@@ -27,7 +27,16 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 HUNK = re.compile(r"^@@\n", re.MULTILINE)
-NOT_COPIED = (".git", ".venv", "var", "__pycache__", ".*_cache", ".hypothesis", "node_modules")
+NOT_COPIED = (
+    ".git",
+    ".venv",
+    "var",
+    "__pycache__",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".hypothesis",
+    "node_modules",
+)
 MOST_PLACES = 5
 OTHERS = ("temporal_saga/", "console/", "participants/", "routes/", "application/", "operations/")
 """Rooms that a new step is none of the business of; the new participant has files of its own."""
