@@ -46,7 +46,7 @@ class Trip:
             saga.pivot()
             papers = await saga.finish(ticket(trip), voucher(trip))
         except SagaStopped as stopped:
-            await saga.roll_back()
+            await saga.roll_back(stopped.failure)
             await saga.close()
             failure = stopped.failure
             raise ApplicationError(failure.message, vars(failure), type="TripFailed") from stopped

@@ -45,6 +45,7 @@ class Carried:
         retriables: by key, how far those have come that had begun.
         settled: by step, who settled it.
         stopped: why the saga is to stop before its next step.
+        failure: why it fails, once that is settled for good.
         events: so many the histories of the runs before may have at most: what readers number
             their own events from.
     """
@@ -55,6 +56,7 @@ class Carried:
     retriables: dict[str, CallState] = field(default_factory=dict)
     settled: dict[str, Settlement] = field(default_factory=dict)
     stopped: Failure | None = None
+    failure: Failure | None = None
     closing: bool = False
     was_reset: bool = False
     deadline: datetime | None = None

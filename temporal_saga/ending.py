@@ -44,6 +44,7 @@ class Ending(Steering):
             retriables,
             Resets(was_reset=before.was_reset),
             stop_failure=before.stopped,
+            failure=before.failure,
             closing=before.closing,
             is_continued=is_continued,
         )
@@ -116,17 +117,16 @@ class Ending(Steering):
         finishing = [self._retriables.finish(call) for call in calls]
         return await self._continuation.wait(all_ended(map(self._finish, finishing)))
 
-    async def roll_back(self, failure: Failure | None = None) -> None:
+    async def roll_back(self, failure: Failure) -> None:
         """Run every registered compensation in reverse, to the end, whoever cancels.
 
         Each begins when the one before is over, or is stuck: a participant that is down must not
         keep the others waiting.
 
         Args:
-            failure: why, for the workflow's memo.
+            failure: why, for the workflow's memo; where the saga did `fail` before, that stands.
         """
-        self._closing = True
-        self.memo.failure = failure
+        self.fail(failure)
         self.memo.note()
         await self._continuation.wait(self._retriables.unwind())
 
@@ -180,6 +180,7 @@ class Ending(Steering):
             retriables=self._retriables.carried(),
             settled=self._retriables.settlements,
             stopped=self._stop_failure,
+            failure=self._failure,
             closing=self._closing,
             was_reset=self.was_reset,
         )

@@ -11,11 +11,14 @@ forgotten nor done twice::
         saga.pivot()
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
+
+from temporalio import workflow
 
 from temporal_saga.call import Call
 from temporal_saga.failure import Failure, SagaStopped
@@ -85,9 +88,12 @@ class OnRecord:
 
     Promises:
 
-    1. The record is closed whether the steps succeed or stop (`SagaStopped`), and sagas that are
-       rolled back close it last. Any other error is a defect, and passes: what may fail inside
-       belongs into a step, and what waits into `Saga.pause`.
+    1. The record is closed whichever way the steps end, last of all. With `SagaStopped`, and with
+       every error that ends a workflow, Temporal's cancel of a plain wait among them, the saga is
+       rolled back; past its pivot it is not: the record is closed as completed, and the error
+       passes. A defect (any other error) passes at once and leaves the run open, until a corrected
+       worker takes it up; so does continue-as-new. Where the saga goes on in another run, what is
+       neither a step nor a `Saga.pause` is done again there.
     2. Where an earlier run had completed, nothing is sent again but what closes the record, and
        nobody can stop the saga.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
@@ -148,20 +154,32 @@ class OnRecord:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> bool:
-        """End the saga, one way or the other; any error but a saga's own passes."""
+        """End the saga, one way or the other; a defect passes."""
+        passes = False
         if error is None:
             await self._confirm()
         elif isinstance(error, _CompletedBefore):
             await self._complete_again()
-        elif isinstance(error, SagaStopped):
-            await self._end(error.failure)
-        else:
+        elif (failure := await self._failure(error)) is None:
             return False
+        elif self._saga.is_past_pivot and not isinstance(error, SagaStopped):
+            passes = True
+            await self._confirm()
+        else:
+            await self._end(failure)
         await self._saga.close()
-        return True
+        return not passes
+
+    async def _failure(self, error: BaseException) -> Failure | None:
+        """Return why the saga fails, given what ended its steps; None for a defect."""
+        if isinstance(error, asyncio.CancelledError):
+            # A run that leaves the worker's cache is cancelled as well; in that one, this raises.
+            await workflow.wait_condition(lambda: True)
+        return self._saga.failure_by(error)
 
     async def _end(self, failure: Failure) -> None:
         """Roll back, unless an earlier run turns out to have completed."""
+        self._saga.fail(failure)
         earlier = await self._earlier_run(failure)
         if earlier is EarlierRun.COMPLETED:
             await self._complete_again()

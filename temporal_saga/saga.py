@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import is_cancelled_exception
 
 from temporal_saga.call import Call
 from temporal_saga.continued import Carried
 from temporal_saga.ending import Ending
-from temporal_saga.failure import SagaStopped
+from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
 from temporal_saga.policy import Policy
 from temporal_saga.retriables import all_ended
@@ -152,7 +153,8 @@ class Saga(Ending):
         """Pass the point of no return: from here the saga only goes on.
 
         Args:
-            already_passed: an earlier run of this saga got past it, so that nothing can stop this.
+            already_passed: an earlier run of this saga got past it, so that nothing can stop this,
+                and it does not fail.
 
         Raises:
             SagaStopped: the saga was stopped before it got here.
@@ -161,6 +163,25 @@ class Saga(Ending):
             self._stop_if_asked()
         self._journal.take_down(PIVOT)
         self._closing = True
+        self._set_failure(None)
+
+    @property
+    def is_past_pivot(self) -> bool:
+        """Whether the saga has passed its pivot, in this run or in one that it goes on from."""
+        return self._journal.has(PIVOT)
+
+    def failure_by(self, error: BaseException) -> Failure | None:
+        """Return why a saga fails whose steps ended with this error; None where it is a defect.
+
+        A defect leaves the run open, until a corrected worker takes it up.
+        """
+        if isinstance(error, SagaStopped):
+            return error.failure
+        if is_cancelled_exception(error):
+            self._hear_temporals_cancel()
+            return self._stop_failure or uncaught(error)
+        ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
+        return uncaught(error) if ends_workflow else None
 
     async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
         self._register(call, compensation)

@@ -24,6 +24,7 @@ class Steering:
         resets: Resets,
         *,
         stop_failure: Failure | None,
+        failure: Failure | None,
         closing: bool,
         is_continued: bool,
     ) -> None:
@@ -31,17 +32,24 @@ class Steering:
         self._retriables = retriables
         self._resets = resets
         self._stop_failure = stop_failure
+        self._failure = failure
         self._closing = closing
         self._heard_temporals_cancel = False
         self._on_cancel: Callable[[str], None] = _nobody_hears
         self.memo = MemoWriter(lambda: retriables.snapshot().shown, is_continued=is_continued)
+        self.memo.failure = failure
         """The workflow's memo: a workflow notes there what became of each signal."""
         self._listening = asyncio.create_task(self._listen_to_temporal())
 
     @property
     def closing(self) -> bool:
-        """Whether the saga is past its pivot or rolling back, so that nothing can stop it."""
+        """Whether the saga is past its pivot, or fails already, so that nothing can stop it."""
         return self._closing
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the saga fails; None as long as that is not sure."""
+        return self._failure
 
     @property
     def was_reset(self) -> bool:
@@ -61,12 +69,21 @@ class Steering:
         """Ask the saga to stop before its next step; the first who asks is the reason.
 
         Returns:
-            False when it is too late: the saga is past its pivot or rolling back already.
+            False when it is too late: the saga is past its pivot, or fails already.
         """
         if self._closing:
             return False
         self._stop_failure = self._stop_failure or failure
         return True
+
+    def fail(self, failure: Failure) -> None:
+        """Let the saga fail for this reason, whoever asks for something else from now on.
+
+        The memo tells the reason at once. If an earlier run turns out to have passed the pivot, the
+        saga does not fail: see `pivot`.
+        """
+        self._closing = True
+        self._set_failure(self._failure or failure)
 
     def retry_rejection(self, step: str) -> str | None:
         """Return why there is nothing to `retry` at this step, or None when it is stuck."""
@@ -163,13 +180,20 @@ class Steering:
             self.memo.ignore_temporals_cancel(TOO_LATE)
 
     def _stop_if_asked(self) -> None:
-        """Raise when somebody asked the saga to stop, or Temporal cancelled it."""
+        """Raise when the saga was asked to stop, or has failed in the run before."""
         self._hear_temporals_cancel()
-        if self._stop_failure is not None:
-            raise SagaStopped(self._stop_failure)
+        if failure := self._failure or self._stop_failure:
+            raise SagaStopped(failure)
 
     def _is_asked_to_stop(self) -> bool:
-        return self._stop_failure is not None or workflow.cancellation_reason() is not None
+        failure = self._failure or self._stop_failure
+        return failure is not None or workflow.cancellation_reason() is not None
+
+    def _set_failure(self, failure: Failure | None) -> None:
+        """Set why the saga fails, or that it does not, and tell so in the memo."""
+        if failure != self._failure or failure != self.memo.failure:
+            self._failure = self.memo.failure = failure
+            self.memo.note()
 
 
 def _nobody_hears(_reason: str) -> None:

@@ -97,7 +97,9 @@ class Acts:
         return self._record.state or SagaState.PENDING
 
     def _too_late(self, _decision: Decision) -> str | None:
-        return acts.cannot_cancel(self._state) if self._saga.closing else None
+        if not self._saga.closing:
+            return None
+        return acts.cannot_cancel(self._state) or "too late to cancel: the order fails already"
 
     def _cancel(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())

@@ -31,13 +31,21 @@ class RecordedTrip:
         steps = (flight(trip), hotel(trip))
         async with OnRecord(saga, self, closing(trip.traveller)) as record:
             await record.open(opening(trip.traveller), then=steps)
-            for step in steps:
-                await saga.step(*step)
+            await saga.step(*steps[0])
+            await self._before_the_hotel()
+            await saga.step(*steps[1])
             saga.pivot()
             self._moves.append("booked")
+            await self._after_the_pivot()
         if self._failure is not None:
             raise ApplicationError(self._failure.reason, self._moves, type="TripFailed")
         return self._moves
+
+    async def _before_the_hotel(self) -> None:
+        """Do something that is no step: for other releases."""
+
+    async def _after_the_pivot(self) -> None:
+        """Do something that is no step: for other releases."""
 
     def rolling_back(self, failure: Failure) -> None:
         """Note why."""
@@ -63,6 +71,16 @@ class RecordedTrip:
         settlement = Settlement("otto", "by hand", "ticket 12", workflow.now())
         stops = Failure("CANCELLED", f"otto had taken back {step}")
         self._saga.settle(step, settlement, cancel_with=stops)
+
+    @workflow.signal
+    def retry(self, step: str) -> None:
+        """Try what is stuck now."""
+        self._saga.retry(step)
+
+    @workflow.update
+    def request_stop(self) -> bool:
+        """Stop the trip, and return whether it was in time."""
+        return self._saga.stop(Failure("CANCELLED", "they stay at home"))
 
     @workflow.query
     def stuck(self) -> list[str]:

@@ -1,9 +1,11 @@
 """Every saga with a record gets reset, restart and settlement: here a trip, that is no order."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
 from examples.trip_steps import (
@@ -11,6 +13,7 @@ from examples.trip_steps import (
     BookHotelCommand,
     CancelFlightCommand,
     CancelHotelCommand,
+    Done,
 )
 from temporal_saga.memo import SagaMemo
 from temporal_saga.policy import Policy
@@ -24,7 +27,14 @@ from tests.temporal_saga.recorded_trip_steps import (
     TakeTripBackCommand,
     TripOpened,
 )
-from tests.temporal_saga.trips import BROKEN, ORDER, SOLD_OUT, yes
+from tests.temporal_saga.trip_releases import (
+    AskWeatherCommand,
+    TripThatFails,
+    TripWithoutStep,
+    TripWithSleep,
+    TripWithTimeout,
+)
+from tests.temporal_saga.trips import BROKEN, ORDER, SOLD_OUT, until, yes
 
 TAKES_BACK = trips.TAKES_BACK | {TakeTripBackCommand: OpenTripCommand}
 NOT_OPENED = ApplicationError("taken back before", type="NotOpened", non_retryable=True)
@@ -46,6 +56,11 @@ async def opened(script: Script, earlier_run: str = "NONE") -> None:
     """Let the archive open the record, and say how an earlier run stands there."""
     await script.expect(OpenTripCommand)
     script.answer(TripOpened(reference="7", earlier_run=earlier_run))
+
+
+async def memo(script: Script) -> SagaMemo:
+    """Return what the saga has decided so far."""
+    return SagaMemo.of(await (await script.handle.describe()).memo())
 
 
 async def obey(script: Script, *commands: type) -> None:
@@ -77,6 +92,106 @@ async def test_a_rollback_closes_the_record_last(script: Script) -> None:
     script.fail(SOLD_OUT)
     await take_back(script, CancelFlightCommand, TakeTripBackCommand)
     assert (await script.failed()).details[0] == ["rolling back", "rolled back"]
+
+
+async def flight_is_booked(script: Script) -> None:
+    """Start a trip, and let everything before the hotel be done."""
+    await script.start(ORDER)
+    await opened(script)
+    await obey(script, BookFlightCommand)
+
+
+async def is_taken_back(script: Script, reason: str, message: str) -> None:
+    """Expect that the flight is taken back, that the record is closed and why."""
+    await script.expect_compensation(CancelFlightCommand, of=BookFlightCommand)
+    failure = (await memo(script)).failure
+    assert failure is not None
+    assert (failure.reason, failure.message, failure.step) == (reason, message, None)
+    script.answer(Done(reference="cancelled"))
+    await take_back(script, TakeTripBackCommand)
+    assert (await script.failed()).details[0] == ["rolling back", "rolled back"]
+
+
+async def test_an_error_that_is_no_step_s_rolls_the_saga_back(play: Play) -> None:
+    """An activity outside of the steps fails: what was done is not left behind."""
+    async with play(TripWithoutStep) as script:
+        await flight_is_booked(script)
+        await script.expect(AskWeatherCommand)
+        script.fail(RuntimeError("fog"))
+        await is_taken_back(script, "UNCAUGHT_ERROR", "RuntimeError: fog")
+
+
+async def test_temporals_cancel_of_a_plain_wait_rolls_the_saga_back(play: Play) -> None:
+    """It reaches a sleep as an error that ends the workflow."""
+    async with play(TripWithSleep) as script:
+        await flight_is_booked(script)
+        await until(script, EventType.EVENT_TYPE_TIMER_STARTED)
+        await script.handle.cancel(reason="rain")
+        await is_taken_back(script, "CANCELLED", "cancelled by an operator: rain")
+
+
+async def test_a_wait_that_times_out_rolls_the_saga_back(play: Play) -> None:
+    """Its error would end the workflow."""
+    async with play(TripWithTimeout) as script:
+        await flight_is_booked(script)
+        await is_taken_back(script, "UNCAUGHT_ERROR", "TimeoutError")
+
+
+async def test_a_plain_failure_of_the_workflow_rolls_the_saga_back(play: Play) -> None:
+    """Whoever raises it: no saga ends with its record open."""
+    async with play(TripThatFails) as script:
+        await flight_is_booked(script)
+        await is_taken_back(script, "UNCAUGHT_ERROR", "HotelGone: the hotel has burnt down")
+
+
+async def test_a_failure_past_the_pivot_closes_the_record_as_completed(play: Play) -> None:
+    """Nothing is taken back there; the workflow ends with the error."""
+    async with play(TripThatFails) as script:
+        await script.start(replace(ORDER, price_minor=0))
+        await opened(script)
+        await obey(script, BookFlightCommand, BookHotelCommand, ConfirmTripCommand)
+        assert (await script.failed()).type == "NoPostcard"
+
+
+@pytest.mark.parametrize("cache", [1000, 0], ids=["cached", "evicted"])
+async def test_a_run_that_leaves_the_cache_in_a_plain_wait_is_not_rolled_back(
+    play: Play, caplog: pytest.LogCaptureFixture, cache: int
+) -> None:
+    """That cancels it as well, also where Temporal has cancelled it before."""
+    async with play(TripWithSleep, max_cached_workflows=cache) as script:
+        await flight_is_booked(script)
+        await until(script, EventType.EVENT_TYPE_TIMER_STARTED)
+        async with script.orchestrator_away():
+            pass
+        await script.handle.cancel()
+        await is_taken_back(script, "CANCELLED", "cancelled by an operator")
+    assert not [record for record in caplog.records if record.levelname != "INFO"]
+
+
+async def test_why_it_fails_is_sure_before_it_is_asked_how_an_earlier_run_ended(
+    script: Script,
+) -> None:
+    """The memo says so while that question is open; whoever cancels then hears that it is too late.
+
+    When the earlier run had completed, the saga does not fail.
+    """
+    await script.start(ORDER)
+    for _ in range(2):
+        await script.expect(OpenTripCommand)
+        script.fail(BROKEN)
+    await script.recorded()
+    assert await script.handle.query("stuck") == ["OpenTrip"]
+    failing = await memo(script)
+    assert failing.failure is not None
+    assert (failing.failure.reason, failing.failure.step) == ("STEP_UNAVAILABLE", "OpenTrip")
+    assert [state.step for state in failing.retriables] == ["OpenTrip"]
+    assert await script.handle.execute_update("request_stop") is False
+    await script.handle.signal("retry", "OpenTrip")
+    await opened(script, "COMPLETED")
+    await script.expect(ConfirmTripCommand)
+    assert (await memo(script)).failure is None
+    script.answer(Done(reference="8"))
+    assert await script.completed() == ["booked before"]
 
 
 async def test_a_reset_compensates_what_this_run_never_reached(script: Script) -> None:
@@ -156,8 +271,8 @@ async def test_what_was_settled_stays_settled_after_a_reset(script: Script) -> N
     await opened(script, "OPEN")
     await take_back(script, CancelHotelCommand)
     closing = await script.expect_compensation(TakeTripBackCommand, of=OpenTripCommand)
-    memo = SagaMemo.of(await (await script.handle.describe()).memo())
-    settled = {r.step: r.settlement and r.settlement.by for r in memo.retriables}
+    retriables = (await memo(script)).retriables
+    settled = {r.step: r.settlement and r.settlement.by for r in retriables}
     assert settled == {"BookHotel": None, "BookFlight": "otto", "OpenTrip": None}
     script.answer(yes(closing))
     await script.failed()
