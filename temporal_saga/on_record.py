@@ -78,8 +78,8 @@ class Story(Protocol):
         """Tell that everything is taken back, and the record is closed."""
         ...
 
-    def completed_before(self) -> None:
-        """Tell that an earlier run had completed, so that this one has passed its pivot."""
+    def completed(self) -> None:
+        """Tell that everything is done but to close the record, perhaps by an earlier run alone."""
         ...
 
 
@@ -208,11 +208,11 @@ class OnRecord:
 
     async def _complete_again(self) -> None:
         self._saga.pivot(already_passed=True)
-        self._story.completed_before()
         await self._confirm()
 
     async def _confirm(self) -> None:
         assert self._closing is not None, "what has no record does not complete"
+        self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
 
 

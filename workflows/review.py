@@ -17,7 +17,7 @@ class Review:
         self.decision: Decision | None = None
         self._over: str | None = None
 
-    def carried(self) -> dict[str, Any]:
+    def carry_over(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
         return {
             "verdict": self.verdict,
@@ -25,12 +25,12 @@ class Review:
             "over": self._over,
         }
 
-    def go_on_from(self, carried: dict[str, Any]) -> None:
+    def go_on_from(self, carry_over: dict[str, Any]) -> None:
         """Go on from where the run before had come."""
-        self.verdict = carried["verdict"]
-        decision = carried["decision"]
+        self.verdict = carry_over["verdict"]
+        decision = carry_over["decision"]
         self.decision = decision and Decision.model_validate(decision, context=ON_RECORD)
-        self._over = carried["over"]
+        self._over = carry_over["over"]
 
     def refusal(self) -> str | None:
         """Return why no verdict is taken now, or None when one is."""

@@ -35,7 +35,6 @@ class RecordedTrip:
             await self._before_the_hotel()
             await saga.step(*steps[1])
             saga.pivot()
-            self._moves.append("booked")
             await self._after_the_pivot()
         if self._failure is not None:
             raise ApplicationError(self._failure.reason, self._moves, type="TripFailed")
@@ -56,9 +55,9 @@ class RecordedTrip:
         """Note the end."""
         self._moves.append("rolled back")
 
-    def completed_before(self) -> None:
-        """Note that an earlier run got further."""
-        self._moves.append("booked before")
+    def completed(self) -> None:
+        """Note that it is booked."""
+        self._moves.append("completed")
 
     @workflow.signal
     def stop(self, *_: Any) -> None:
