@@ -4,7 +4,7 @@ The record outlives the workflow, so it knows how an earlier run of the same sag
 a workflow reset, or one that was started under the same id. What such a run has done is neither
 forgotten nor done twice::
 
-    async with OnRecord(saga, story, closing) as record:
+    async with OnRecord(saga, closing) as record:
         opened = await record.open(opening, then=(pay, take))
         await saga.step(*pay)
         await saga.step(*take)
@@ -102,17 +102,17 @@ class OnRecord:
     4. Behind `async with`, everything is done, and no message handler is at work.
     """
 
-    def __init__(self, saga: Saga, story: Story, closing: Closing | None) -> None:
+    def __init__(self, saga: Saga, closing: Closing | None, story: Story | None = None) -> None:
         """Prepare.
 
         Args:
-            saga: takes the steps.
-            story: told how the saga ends.
+            saga: takes the steps; behind the block, its `failure` says whether and why it failed.
             closing: how the record is closed; None where there is nothing to keep a record of. Such
                 a saga must stop before it opens one.
+            story: told how the saga ends, while it does.
         """
         self._saga = saga
-        self._story = story
+        self._story = story or _UntoldStory()
         self._closing = closing
         self._opening: Opening[Any, Any] | None = None
         self._steps: tuple[Branch, ...] = ()
@@ -214,6 +214,19 @@ class OnRecord:
         assert self._closing is not None, "what has no record does not complete"
         self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
+
+
+class _UntoldStory:
+    """What nobody listens to."""
+
+    def rolling_back(self, failure: Failure) -> None:
+        """Do nothing."""
+
+    def rolled_back(self) -> None:
+        """Do nothing."""
+
+    def completed(self) -> None:
+        """Do nothing."""
 
 
 class _CompletedBefore(Exception):

@@ -124,12 +124,16 @@ class Steering:
             return None
         return self._settled_already(step) or self.retry_rejection(step)
 
-    def retry(self, step: str) -> None:
+    def retry(self, step: str) -> str | None:
         """Try what is stuck at `step` now; the tries without end go on afterwards.
 
         A try that a person requested just before has its time first.
+
+        Returns:
+            Why there is nothing to retry; None when there is.
         """
         self._retriables.retry(step)
+        return self.retry_rejection(step)
 
     def settle(
         self,

@@ -46,7 +46,7 @@ class OrderSaga(Acts):
         """Tell the story of one order, to COMPLETED or to FAILED."""
         saga = self._saga
         record = self._record
-        async with OnRecord(saga, record, calls.closing(record)) as order_record:
+        async with OnRecord(saga, calls.closing(record), record) as order_record:
             self._receive()
             payment = calls.payment(record)
             stock = calls.stock(record)

@@ -8,11 +8,11 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 from temporalio.converter import DefaultPayloadConverter
 
+from examples.trip import Trip
 from temporal_saga.testing import Participants, Script
 from tests.temporal_saga.conftest import RUNNER
-from tests.temporal_saga.recorded_trip import RecordedTrip
-from tests.temporal_saga.recorded_trip_steps import TakeTripBackCommand
-from tests.temporal_saga.test_on_record import PATIENT, memo, stuck_flight, take_back
+from tests.temporal_saga.test_on_record import PATIENT, SETTLE, memo, stuck_flight
+from tests.temporal_saga.trips import failed_for
 
 
 class Choosy(DefaultPayloadConverter):
@@ -42,7 +42,7 @@ async def test_what_cannot_be_written_leaves_why_it_fails_and_later_memos(
     async with Script(
         client,
         travel,
-        RecordedTrip,
+        Trip,
         saga_id="trip-choosy",
         workflow_type="Trip",
         runner=RUNNER,
@@ -52,9 +52,8 @@ async def test_what_cannot_be_written_leaves_why_it_fails_and_later_memos(
         cut = await memo(script)
         assert cut.failure is not None
         assert (cut.failure.reason, cut.retriables, cut.was_cut) == ("SoldOut", (), True)
-        await script.handle.signal("settle", "BookFlight")
-        await take_back(script, TakeTripBackCommand)
-        await script.failed()
+        await script.handle.signal("settle", args=SETTLE)
+        assert await failed_for(script) == ("SoldOut", "BookHotel")
         whole = await memo(script)
     assert [state.step for state in whole.retriables] == ["BookFlight", "OpenTrip"]
     assert not whole.was_cut

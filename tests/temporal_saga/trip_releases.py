@@ -7,8 +7,27 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from examples.trip import Trip
+from examples.trip_record import closing, opening
 from examples.trip_steps import Command, Done, TripOrder
-from tests.temporal_saga.recorded_trip import RecordedTrip
+from temporal_saga.on_record import OnRecord
+
+
+class AskWeatherCommand(Command):
+    """Ask for the weather: no step of the saga, and nothing that is taken back."""
+
+
+async def ask_weather() -> str:
+    """Ask a participant once, as no step of the saga, and wait for the answer."""
+    key = f"{workflow.info().workflow_id}/AskWeather"
+    answer: Done = await workflow.execute_activity(
+        "AskWeather",
+        AskWeatherCommand(idempotency_key=key, traveller="ada"),
+        task_queue="weather",
+        result_type=Done,
+        start_to_close_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(maximum_attempts=1),
+    )
+    return answer.reference
 
 
 @workflow.defn(name="Trip")
@@ -24,10 +43,6 @@ class BrokenTrip(Trip):
         raise KeyError(trip)
 
 
-class AskWeatherCommand(Command):
-    """Ask for the weather: no step of the saga, but something that a message handler does."""
-
-
 @workflow.defn(name="Trip")
 class TripWithWeather(Trip):
     """One that is asked for something that takes time."""
@@ -40,76 +55,70 @@ class TripWithWeather(Trip):
     @workflow.update
     async def ask_weather(self) -> str:
         """Ask a participant, and wait for the answer."""
-        key = f"{workflow.info().workflow_id}/AskWeather"
-        answer: Done = await workflow.execute_activity(
-            "AskWeather",
-            AskWeatherCommand(idempotency_key=key, traveller="ada"),
-            task_queue="weather",
-            result_type=Done,
-            start_to_close_timeout=timedelta(seconds=30),
-        )
-        return answer.reference
+        return await ask_weather()
 
 
 @workflow.defn(name="Trip")
-class TripWithoutStep(RecordedTrip):
-    """One that asks for the weather as no step, so that nobody compensates or bounds it."""
+class TripWithoutStep(Trip):
+    """One that asks for the weather on its way."""
 
     @workflow.run
-    async def run(self, trip: TripOrder) -> list[str]:
+    async def run(self, trip: TripOrder) -> list[str | None]:
         """Tell the story."""
         return await super().run(trip)
 
-    async def _before_the_hotel(self) -> None:
-        await workflow.execute_activity(
-            "AskWeather",
-            AskWeatherCommand(f"{workflow.info().workflow_id}/AskWeather", "ada"),
-            task_queue="weather",
-            result_type=Done,
-            start_to_close_timeout=timedelta(seconds=30),
-            retry_policy=RetryPolicy(maximum_attempts=1),
-        )
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
+        await ask_weather()
 
 
 @workflow.defn(name="Trip")
-class TripWithSleep(RecordedTrip):
+class TripWithSleep(Trip):
     """One that waits as no pause of the saga."""
 
     @workflow.run
-    async def run(self, trip: TripOrder) -> list[str]:
+    async def run(self, trip: TripOrder) -> list[str | None]:
         """Tell the story."""
         return await super().run(trip)
 
-    async def _before_the_hotel(self) -> None:
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
         await workflow.sleep(3600)
 
 
 @workflow.defn(name="Trip")
-class TripWithTimeout(RecordedTrip):
+class TripWithTimeout(Trip):
     """One that leaves the end of a wait to Temporal."""
 
     @workflow.run
-    async def run(self, trip: TripOrder) -> list[str]:
+    async def run(self, trip: TripOrder) -> list[str | None]:
         """Tell the story."""
         return await super().run(trip)
 
-    async def _before_the_hotel(self) -> None:
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
         await workflow.wait_condition(lambda: False, timeout=timedelta(milliseconds=50))
 
 
 @workflow.defn(name="Trip")
-class TripThatFails(RecordedTrip):
-    """One that fails as a plain workflow does, before the hotel or after the pivot."""
+class TripThatFails(Trip):
+    """One that fails as a plain workflow does."""
 
     @workflow.run
-    async def run(self, trip: TripOrder) -> list[str]:
+    async def run(self, trip: TripOrder) -> list[str | None]:
         """Tell the story."""
-        self._fails_late = trip.price_minor == 0
         return await super().run(trip)
 
-    async def _before_the_hotel(self) -> None:
-        if not self._fails_late:
-            raise ApplicationError("the hotel has burnt down", type="HotelGone")
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
+        raise ApplicationError("the hotel has burnt down", type="HotelGone")
 
-    async def _after_the_pivot(self) -> None:
-        raise ApplicationError("no postcard was sent", type="NoPostcard")
+
+@workflow.defn(name="Trip")
+class TripThatFailsLate(Trip):
+    """One that does so past its pivot."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=())
+            self._saga.pivot()
+            raise ApplicationError("no postcard was sent", type="NoPostcard")
+        return []
