@@ -72,8 +72,8 @@ class Journal:
         self.take_down(name)
         try:
             event = await ask(self._began_at[name])
-        except SagaStopped as stopped:
-            self._failures[name] = stopped.failure
+        except SagaStopped as stop:
+            self._failures[name] = stop.failure
             raise
         self._events[name] = event
         return event

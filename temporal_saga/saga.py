@@ -196,8 +196,8 @@ class Saga(Ending):
             self._retriables.compensate(call.name, compensation)
         try:
             return await self._journal.once(call.name, partial(self._forward.take, call), call.read)
-        except SagaStopped as stopped:
-            if stopped.failure.event is not None:  # refused: there is nothing to take back
+        except SagaStopped as stop:
+            if stop.failure.event is not None:  # refused: there is nothing to take back
                 self._retriables.forget(call.name)
             raise
 
