@@ -179,7 +179,7 @@ class OnRecord:
 
     async def _end(self, failure: Failure) -> None:
         """Roll back, unless an earlier run turns out to have completed."""
-        self._saga.fail(failure)
+        failure = self._saga.fail(failure)
         earlier = await self._earlier_run(failure)
         if earlier is EarlierRun.COMPLETED:
             await self._complete_again()

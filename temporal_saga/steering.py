@@ -90,14 +90,19 @@ class Steering:
         self._stop_failure = self._stop_failure or failure
         return True
 
-    def fail(self, failure: Failure) -> None:
+    def fail(self, failure: Failure) -> Failure:
         """Let the saga fail for this reason, whoever asks for something else from now on.
 
         The memo tells the reason at once. If an earlier run turns out to have passed the pivot, the
         saga does not fail: see `pivot`.
+
+        Returns:
+            Why it fails: this, or what the run before this one has found.
         """
+        failure = self._failure or failure
         self._closing = True
-        self._set_failure(self._failure or failure)
+        self._set_failure(failure)
+        return failure
 
     def retry_rejection(self, step: str) -> str | None:
         """Return why there is nothing to `retry` at this step, or None when it is stuck."""
