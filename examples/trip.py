@@ -46,7 +46,7 @@ class Trip:
         """Begin with nothing booked."""
         saga_id = workflow.info().workflow_id
         self._saga = Saga(saga_id, refusals=REFUSALS, policy=policy.current())
-        self._confirmed = False
+        self._is_confirmed = False
 
     @workflow.run
     async def run(self, trip: TripOrder) -> list[str | None]:
@@ -64,12 +64,12 @@ class Trip:
             bookings = (flight(trip), hotel(trip), car(trip))
             pay = payment(trip)
             await record.open(opening(trip), then=(*bookings, pay))
-            booked = await saga.parallel(*bookings)
+            answers = await saga.parallel(*bookings)
             await self._let_the_traveller_think(trip)
             await saga.step(*pay)
             saga.pivot()
             papers = await saga.finish(ticket(trip), voucher(trip))
-            references = [done and done.reference for done in (*booked, *papers)]
+            references = [done and done.reference for done in (*answers, *papers)]
         if (failure := saga.failure) is not None:
             raise ApplicationError(failure.message, vars(failure), type="TripFailed")
         return references
@@ -77,7 +77,7 @@ class Trip:
     async def _let_the_traveller_think(self, trip: TripOrder) -> None:
         if trip.may_change_mind_seconds:
             limit = timedelta(seconds=trip.may_change_mind_seconds)
-            await self._saga.pause(lambda: self._confirmed, limit)
+            await self._saga.pause(lambda: self._is_confirmed, limit)
 
     # What people may say meanwhile. A handler only records a fact, on which the saga acts. It takes
     # whatever is sent and never raises, as that would wedge the trip. Each signal is heard, so that
@@ -86,7 +86,7 @@ class Trip:
     @workflow.signal
     def confirm(self, *_: Any) -> None:
         """Pay now, without further thought."""
-        self._confirmed = True
+        self._is_confirmed = True
         self._saga.hear("confirm")
 
     @workflow.signal
@@ -110,12 +110,12 @@ class Trip:
         """Count what is stuck as done, as a person put it right: the step, who, why, evidence."""
         saga = self._saga
         step, by, reason, evidence = (_text(words, place) for place in range(4))
-        is_compensated = Failure("CANCELLED", f"{by} has taken {step} back: {reason}")
+        cancellation = Failure("CANCELLED", f"{by} has taken {step} back: {reason}")
         number = saga.hear("settle")
         why = saga.settle(
             step,
             Settlement(by, reason, evidence, workflow.now()),
-            cancel_with=is_compensated if step in BEFORE_THE_PIVOT else None,
+            cancel_with=cancellation if step in BEFORE_THE_PIVOT else None,
             on_accept=lambda: saga.take(number),
         )
         if why is not None:

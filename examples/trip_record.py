@@ -55,7 +55,7 @@ def cancel_trip(command: CancelTripCommand) -> Done:
 def opening(trip: TripOrder) -> Opening[OpenTripCommand, TripOpened]:
     """Open the record, and hear how an earlier run stands there."""
     call = _call(open_trip, OpenTripCommand, trip)
-    return Opening(call, lambda opened: EarlierRun(opened.earlier_run))
+    return Opening(call, lambda event: EarlierRun(event.earlier_run))
 
 
 def closing(trip: TripOrder) -> Closing:

@@ -65,7 +65,7 @@ class Journal:
         if failure := self._failures.get(name):
             raise SagaStopped(failure)
         if outcome := self._before.outcomes.get(name):
-            answer = decoded(outcome)
+            answer = decode(outcome)
             if answer.payload.metadata["encoding"] == NONE:
                 return None  # type: ignore[return-value]
             return read(answer)
@@ -82,7 +82,7 @@ class Journal:
         """Write down what the next run needs to know."""
         converter = workflow.payload_converter()
         carry_over.outcomes = self._before.outcomes | {
-            name: encoded(converter.to_payload(event)) for name, event in self._events.items()
+            name: encode(converter.to_payload(event)) for name, event in self._events.items()
         }
         carry_over.failures = self._failures
         carry_over.began_at = self._began_at
@@ -188,11 +188,11 @@ def _memo() -> dict[str, RawValue]:
     return {key: RawValue(payload) for key, payload in workflow.info().raw_memo.items()}
 
 
-def encoded(payload: Payload) -> str:
+def encode(payload: Payload) -> str:
     """Return a payload, with all its metadata, as text."""
     return base64.b64encode(payload.SerializeToString(deterministic=True)).decode()
 
 
-def decoded(text: str) -> RawValue:
-    """Return the payload that `encoded` has written."""
+def decode(text: str) -> RawValue:
+    """Return the payload that `encode` has written."""
     return RawValue(Payload.FromString(base64.b64decode(text)))

@@ -17,7 +17,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporal_saga import policy
 from temporal_saga.call import Call
 from temporal_saga.carry_over import CarryOver
-from temporal_saga.continued import Journal, decoded, encoded
+from temporal_saga.continued import Journal, decode, encode
 from temporal_saga.saga import Saga
 from tests import temporal_server
 
@@ -32,14 +32,14 @@ def test_a_protobuf_answer_is_carried_over_with_its_type() -> None:
     """Its bytes alone do not say what they are."""
     converter = DataConverter.default.payload_converter
     for event in (WorkflowType(name="Trip"), {"reference": "7"}, b"seven"):
-        answer = decoded(encoded(converter.to_payload(event)))
+        answer = decode(encode(converter.to_payload(event)))
         assert converter.from_payload(answer.payload, type(event)) == event
 
 
 async def test_what_was_answered_in_a_run_before_is_read_and_not_asked_again() -> None:
     """Whatever the participant answers with."""
     payload = DataConverter.default.payload_converter.to_payload(WorkflowType(name="Trip"))
-    before = CarryOver.of(CarryOver(outcomes={"BookFlight": encoded(payload)}).to_json())
+    before = CarryOver.of(CarryOver(outcomes={"BookFlight": encode(payload)}).to_json())
 
     async def ask(_began: Any) -> WorkflowType:
         raise AssertionError("it was answered before")
