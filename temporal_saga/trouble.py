@@ -44,4 +44,4 @@ def in_words(error: str) -> str:
 
 def _first_line(text: str) -> str:
     line = text.strip().partition("\n")[0]
-    return line if len(line) <= MOST_OF_ERROR else f"{line[:MOST_TOLD]} …"
+    return line if len(line) <= MOST_OF_ERROR else f"{line[:MOST_OF_ERROR]} …"
