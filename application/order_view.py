@@ -24,6 +24,7 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     is_closed = run.closed_at is not None and not left_open
     compensations = compensations_of(run)
     refund = refunds.told_by_run(run.moments, compensations, order.currency)
+    timeline = timeline_of(run.moments)
     need = attention.of_run(order_id, run, compensations, is_left_open=left_open)
     return OrderView(
         order_id=order_id,
@@ -40,8 +41,8 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
         refund=refund if run.state is SagaState.FAILED else None,
         failure=failure_of(run),
         compensations=compensations,
-        acts=acts_of(run, compensations) if run.closed_at is None else (),
-        timeline=timeline_of(run.moments),
+        acts=acts_of(run, compensations, timeline) if run.closed_at is None else (),
+        timeline=timeline,
         links=links,
     )
 

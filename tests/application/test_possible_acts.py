@@ -16,6 +16,7 @@ from routes.access import CANCEL as CANCEL_ROUTE
 from routes.access import scopes_of
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
+from temporal_saga.moment import Moment
 from tests.application.order_runs import (
     CANCEL,
     CLOSED_AT,
@@ -24,9 +25,11 @@ from tests.application.order_runs import (
     PAID,
     REFUND,
     REFUSED,
+    at,
     failed_run,
     retriable,
     run,
+    sent,
     settlement,
 )
 
@@ -72,6 +75,38 @@ def test_an_act_says_what_it_needs_or_why_it_is_not_possible() -> None:
 def test_what_is_possible_depends_on_the_state(state: str, names: list[str]) -> None:
     """Before the pivot an order can be cancelled, and decided while it awaits review."""
     assert possible(run(state, *PAID)) == [(name, None) for name in names]
+
+
+REGISTRATION_HANGS = (at("state", "PENDING"), sent("RegisterOrderCommand", "order", attempt=7))
+
+
+def verdict(act: str, **told: Any) -> Moment:
+    """Return the moment when anna decided, or nobody has heard of it yet."""
+    arguments = [{"by": "anna", "reason": "a known customer"}]
+    decision = at("decision", act, arguments=arguments, by="signal")
+    return replace(decision, **told)
+
+
+def test_a_verdict_may_come_before_the_order_is_registered() -> None:
+    """A person need not wait for an order service that hangs; nor once it is heard is it over."""
+    assert possible(run("PENDING", *REGISTRATION_HANGS)) == [
+        ("cancel", None),
+        ("approve", None),
+        ("reject", None),
+    ]
+    unheard = verdict("approve", is_heard=False)
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, unheard))
+    ignored = verdict("approve", ignored="it cannot be read")
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored))
+
+
+def test_the_first_verdict_stands() -> None:
+    """Whoever comes second is told who decided, and how, in the saga's own sentence."""
+    decided = run("PENDING", *REGISTRATION_HANGS, verdict("approve"))
+    assert possible(decided) == [("cancel", None)]
+    assert {refusal for act, _, _, refusal in acts(decided) if act != "cancel"} == {
+        "anna decided already: approve, a known customer"
+    }
 
 
 def test_what_was_settled_and_is_stuck_again_is_only_retried() -> None:
