@@ -7,6 +7,7 @@ from application.command_line import temporal_command
 from application.run import Run
 from contracts.ids import saga_id
 from contracts.record import Compensation
+from contracts.steps import command_of
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 
@@ -39,7 +40,7 @@ def _trouble(command: str, run: Run) -> str:
     """Return what a command keeps failing with, and that somebody paused it, in one sentence."""
     moments = [moment for moment in run.moments if moment.command == command]
     errors = [moment.detail["error"] for moment in moments if "error" in moment.detail]
-    errors = errors or [r.trouble for r in run.memo.retriables if f"{r.command}Command" == command]
+    errors = errors or [r.trouble for r in run.memo.retriables if command_of(r.command) == command]
     pause = (
         moments[-1].detail.get("message") if moments and moments[-1].detail.get("paused") else None
     )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from application.run import Run
 from contracts.record import Compensation
 from contracts.states import CLOSED
+from contracts.steps import command_of
 from temporal_saga.memo import RetriableState
 from temporal_saga.moment import Moment
 
@@ -33,7 +34,8 @@ def tries_of(command: str, run: Run) -> int | None:
     has their number. None when no try is known.
     """
     rounds = {m.command_event: m.attempt or 0 for m in run.moments if m.command == command}
-    for settlement in (r.settlement for r in run.memo.retriables if command_of(r) == command):
+    retriables = [r for r in run.memo.retriables if command_of(r.command) == command]
+    for settlement in (retriable.settlement for retriable in retriables):
         if settlement is None or not settlement.attempts:
             continue
         before = [m for m in run.moments if m.name == command and m.at <= settlement.at]
@@ -42,13 +44,8 @@ def tries_of(command: str, run: Run) -> int | None:
     return sum(rounds.values()) or None
 
 
-def command_of(retriable: RetriableState) -> str:
-    """Return the name of the command that is retried until it is done."""
-    return f"{retriable.command}Command"
-
-
 def _compensation(retriable: RetriableState, run: Run) -> Compensation:
-    command = command_of(retriable)
+    command = command_of(retriable.command)
     moments = [moment for moment in run.moments if moment.command == command]
     return Compensation.model_validate(
         {

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from application.refunds import PAYMENT
 from contracts.record import Compensation
+from contracts.steps import PAYMENT
 from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
 
 Shown = TypeVar("Shown", OrderView, ListedOrder)
@@ -56,7 +56,7 @@ def _failure(failure: FailureView) -> FailureView:
 
 def _refund(refund: Refund, compensations: Iterable[Compensation]) -> Refund:
     is_settled = any(
-        compensation.step == PAYMENT and compensation.settled for compensation in compensations
+        compensation.step == PAYMENT.name and compensation.settled for compensation in compensations
     )
     return refund.model_copy(update={"message": SETTLED}) if is_settled else refund
 

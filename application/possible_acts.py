@@ -7,7 +7,7 @@ from application.run import Run
 from contracts.acts import FIELDS, Act, Review, StuckStep, acts_on
 from contracts.decisions import Decision
 from contracts.record import Compensation
-from contracts.steps import STEPS
+from contracts.steps import OPENING
 from contracts.text import ON_RECORD
 from contracts.views import ActView, TimelineEntry
 
@@ -30,7 +30,7 @@ def acts_of(
 
 def _review(timeline: Sequence[TimelineEntry]) -> Review:
     """Return how far an order's review has come; of verdicts that were taken the first stands."""
-    is_over = any(entry.name == STEPS[0].event for entry in timeline)
+    is_over = any(entry.name == OPENING.event for entry in timeline)
     for entry in timeline:
         is_verdict = entry.kind == "decision" and entry.name in (Act.APPROVE, Act.REJECT)
         if is_verdict and "under_way" not in entry.detail and "reason" in entry.detail:

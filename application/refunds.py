@@ -6,10 +6,9 @@ from datetime import datetime
 from contracts.money import money
 from contracts.record import Compensation, OrderRecord
 from contracts.states import SagaState, StateMove
+from contracts.steps import PAYMENT
 from contracts.views import Refund
 from temporal_saga.moment import Moment
-
-PAYMENT = "ProcessPayment"
 
 
 def told_by_run(
@@ -37,7 +36,7 @@ def told_by_record(record: OrderRecord, moves: Sequence[StateMove]) -> Refund | 
         return word
     closed_at = record.closed_at
     if closed_at is None or not any(
-        compensation.step == PAYMENT for compensation in record.compensations
+        compensation.step == PAYMENT.name for compensation in record.compensations
     ):
         return _nothing_charged(record.currency)
     was_charged = any(move.state is SagaState.PAYMENT_COMPLETED for move in moves)
@@ -66,7 +65,7 @@ def _nothing_charged(currency: str | None) -> Refund:
 def _word(compensations: Sequence[Compensation], currency: str | None) -> Refund | None:
     """Return that a person put it right by hand, if one did."""
     for compensation in compensations:
-        if compensation.step == PAYMENT and (settlement := compensation.settled):
+        if compensation.step == PAYMENT.name and (settlement := compensation.settled):
             message = (
                 f"{settlement.by} settled the refund by hand: {settlement.reason} "
                 f"({settlement.evidence})"

@@ -219,6 +219,9 @@ class StepView(ActivityView):
         description="what takes the step back; null after the pivot"
     )
     after_pivot: bool = Field(description="whether the saga can no longer roll back by then")
+    opens_record: bool = Field(
+        description="whether it opens the order's record, and tells how an earlier run left it"
+    )
 
 
 class StepList(Contract):

@@ -13,7 +13,7 @@ from contracts.acts import Act
 from contracts.order import OrderRegisteredEvent
 from contracts.prose import lasting, rejected
 from contracts.states import SagaState
-from contracts.steps import REFUSALS
+from contracts.steps import OPENING, PAYMENT, REFUSALS, STOCK
 from temporal_saga import continued, policy
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.on_record import OnRecord
@@ -66,11 +66,11 @@ class OrderSaga(Acts):
             await self._pass_review(registered)
 
             await saga.step(*payment)
-            record.move(SagaState.PAYMENT_COMPLETED, "PaymentCompletedEvent")
+            record.move(SagaState.PAYMENT_COMPLETED, PAYMENT.event)
 
             await saga.step(*stock)
             saga.pivot()
-            record.move(SagaState.COMPLETED, "StockDecreasedEvent")
+            record.move(SagaState.COMPLETED, STOCK.event)
         self._log_the_end()
         return self._outcome()
 
@@ -91,7 +91,7 @@ class OrderSaga(Acts):
         """Wait until a person lets the order through, if it needs that; each verdict holds."""
         record = self._record
         if registered.review_seconds is not None:
-            record.move(SagaState.AWAITING_REVIEW, "OrderRegisteredEvent")
+            record.move(SagaState.AWAITING_REVIEW, OPENING.event)
             limit = timedelta(seconds=registered.review_seconds)
             await self._saga.pause(lambda: self._review.verdict is not None, limit)
         review = self._review = self._review.model_copy(update={"is_over": True})

@@ -5,7 +5,6 @@ from temporalio.testing import TimeSkipper
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
@@ -14,6 +13,7 @@ from tests.workflows.orders import (
     ORDER,
     REFUSED,
     ROLLBACK,
+    TAKES_BACK,
     TOTAL_MINOR,
     declined,
     obey,
