@@ -117,6 +117,7 @@ class RetriableCall:
                 except (ActivityError, UndecodableResult) as error:
                     await self._fail(error, policy, changed)
                 else:
+                    self._update(answer=answer, answered_at=workflow.now())
                     self._succeed(changed)
                     return answer
         return None

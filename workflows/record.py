@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic_core import to_jsonable_python
 from temporalio import workflow
 
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, OrderCancelledEvent
@@ -193,11 +194,16 @@ class Record:
 
 
 def _compensation(call: CallState) -> Compensation:
+    event = to_jsonable_python(call.answer) or {}
+    answer = {name: event[name] for name in event if name not in ("event", "order_id")}
+    is_told = bool(answer) and call.settlement is None
     return Compensation(
         step=call.step,
         command=command_of(call.name),
         state=call.shown_progress.value,
         settled=_settlement(call),
+        answer=answer if is_told else None,
+        answered_at=call.answered_at if is_told else None,
     )
 
 

@@ -128,11 +128,12 @@ async def test_an_order_reads_the_same_after_a_reset(client: Client, script: Scr
     await refund(script)  # the round that was under way there
     cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     after = await look(client, script)
-    other = {"timeline": (), "compensations": ()}
+    other = {"timeline": (), "compensations": (), "steps": ()}
     assert after.model_copy(update=other) == before.model_copy(update=other)
     assert [(c.command, c.state, c.attempts) for c in after.compensations] == [
         (c.command, c.state, c.attempts) for c in before.compensations
     ]
+    assert [step.state for step in after.steps] == [step.state for step in before.steps]
     settled = after.compensations[0].settled
     assert settled is not None
     assert settled.by == SETTLE["by"]
