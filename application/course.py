@@ -7,13 +7,10 @@ sent and answered, and how often it was tried, stands in the history.
 from collections.abc import Mapping, Sequence
 
 from application.run import Run
-from contracts.record import Compensation, OrderRecord, Settlement
-from contracts.record import Failure as RecordedFailure
+from contracts.record import Compensation, Failure, OrderRecord, Settlement
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
 from contracts.steps import OPENING, STEPS, Step, command_of
 from contracts.views import CommandProgress, StepProgress, StepState
-from temporal_saga.call_state import Progress
-from temporal_saga.failure import Failure
 from temporal_saga.memo import RetriableState
 
 NEEDED_A_PERSON = (StepState.STUCK, StepState.SETTLED)
@@ -40,19 +37,20 @@ def _compensation(retriable: RetriableState, run: Run) -> Compensation:
     command = command_of(retriable.command)
     moments = run.moments_of(command)
     event = moments[-1] if moments and moments[-1].kind == "event" else None
-    if retriable.progress is Progress.STUCK and run.is_stuck and event is None:
-        state = Progress.STUCK
+    progress = StepState(retriable.progress)
+    if progress is StepState.STUCK and run.is_stuck and event is None:
+        state = StepState.STUCK
     elif retriable.settlement is not None:
-        state = Progress.SETTLED
-    elif event or retriable.progress in (Progress.STUCK, Progress.DONE):
-        state = Progress.DONE
+        state = StepState.SETTLED
+    elif event or progress in (StepState.STUCK, StepState.DONE):
+        state = StepState.DONE
     else:
-        state = Progress.RUNNING if moments else Progress.WAITING
-    answer = event if event and event.detail and state is Progress.DONE else None
+        state = StepState.RUNNING if moments else StepState.WAITING
+    answer = event if event and event.detail and state is StepState.DONE else None
     return Compensation(
         step=retriable.step,
         command=command,
-        state=state.value,
+        state=state.value,  # type: ignore[arg-type]
         attempts=tries_of(command, run),
         settled=retriable.settlement and Settlement.model_validate(vars(retriable.settlement)),
         answer=answer and answer.detail,
@@ -77,10 +75,12 @@ def tries_of(command: str, run: Run) -> int | None:
     return sum(rounds.values()) or None
 
 
-def steps_of(run: Run, compensations: Sequence[Compensation]) -> tuple[StepProgress, ...]:
-    """Return how far each step has come, as the run and its compensations tell."""
+def steps_of(
+    run: Run, failure: Failure | None, compensations: Sequence[Compensation]
+) -> tuple[StepProgress, ...]:
+    """Return how far each step has come, by what was sent and answered."""
     states = {step.name: _state(step, run) for step in STEPS}
-    return _steps(states, compensations, run.memo.failure, run)
+    return _steps(states, compensations, failure, run)
 
 
 def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[StepProgress, ...]:
@@ -126,7 +126,7 @@ def _state(step: Step, run: Run) -> StepState:
 def _steps(
     states: Mapping[str, StepState],
     compensations: Sequence[Compensation],
-    failure: Failure | RecordedFailure | None,
+    failure: Failure | None,
     run: Run | None = None,
 ) -> tuple[StepProgress, ...]:
     """Return the steps in these states, with their compensations and what a run tells of both."""

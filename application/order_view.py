@@ -2,7 +2,7 @@
 
 from application import attention
 from application.course import compensations_of, steps_of, steps_on_record, tries_of
-from application.possible_acts import acts_of
+from application.possible_acts import acts_of, acts_of_ended
 from application.refunds import refund_of
 from application.run import Run
 from application.timeline import timeline_of, timeline_of_record
@@ -23,6 +23,7 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     order = run.order
     left_open = left_open or run.ended_early
     is_closed = run.closed_at is not None and not left_open
+    failure = failure_of(run)
     compensations = compensations_of(run)
     timeline = timeline_of(run.moments)
     need = attention.of_run(order_id, run, compensations, is_left_open=left_open)
@@ -39,10 +40,12 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
         needs_attention=need is not None,
         attention=need,
         refund=refund_of(run.state, compensations, order.currency),
-        failure=failure_of(run),
+        failure=failure,
         compensations=compensations,
-        steps=steps_of(run, compensations),
-        acts=acts_of(run, compensations, timeline) if run.closed_at is None else (),
+        steps=steps_of(run, failure, compensations),
+        acts=acts_of(run, compensations, timeline)
+        if run.closed_at is None
+        else acts_of_ended(run.state, is_closed=is_closed),
         timeline=timeline,
         links=links,
     )
@@ -60,8 +63,9 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     return OrderView(
         **record.model_dump(exclude={"compensations"}),
         compensations=compensations,
-        steps=steps_of(run, compensations),
+        steps=steps_of(run, record.failure, compensations),
         refund=refund_of(record.state, record.compensations, record.currency),
+        acts=acts_of_ended(record.state, is_closed=True),
         timeline=timeline_of(run.moments),
         links=links,
     )
@@ -80,6 +84,7 @@ def view_of_record(recorded: RecordedOrder, links: Links) -> OrderView:
         attention=attention.left_open(record.order_id, None, forgotten=True) if is_open else None,
         steps=steps_on_record(record, recorded.moves),
         refund=refund_of(record.state, record.compensations, record.currency),
+        acts=acts_of_ended(record.state, is_closed=not is_open),
         timeline=timeline_of_record(recorded.moves, recorded.decisions),
         links=links,
     )

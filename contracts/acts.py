@@ -116,17 +116,32 @@ class PossibleAct(NamedTuple):
     refusal: str | None
 
 
-def cannot_cancel(state: SagaState) -> str | None:
-    """Return why an order in this state cannot be cancelled; None when it can."""
-    return None if state in BEFORE_THE_PIVOT else f"too late to cancel: the order is {state}"
+def cannot_cancel(state: SagaState, *, fails: bool) -> str | None:
+    """Return why an order cannot be cancelled; None when it can.
+
+    Args:
+        state: where its saga stands.
+        fails: whether the saga is sure to roll back; its state says so later, once it is known how
+            an earlier run ended.
+    """
+    if state not in BEFORE_THE_PIVOT:
+        return f"too late to cancel: the order is {state}"
+    return "too late to cancel: the order fails already" if fails else None
 
 
-def cannot_review(state: SagaState, review: Review) -> str | None:
+def cannot_review(state: SagaState, review: Review, *, fails: bool) -> str | None:
     """Return why an order can be neither approved nor rejected; None when it can.
 
     A verdict may come early: a person need not wait for an order service that hangs, which alone
     knows which orders need a review. It holds for every order, also for one that needs none.
+
+    Args:
+        state: where its saga stands.
+        review: how far its review has come.
+        fails: as in `cannot_cancel`.
     """
+    if fails and state in BEFORE_THE_PIVOT:
+        return "too late to decide: the order fails already"
     is_awaited = state is SagaState.AWAITING_REVIEW
     if review.decision is not None and (is_awaited or state is SagaState.PENDING):
         decision = review.decision
@@ -146,11 +161,20 @@ def cannot_settle(stuck: StuckStep) -> str | None:
     )
 
 
-def acts_on(state: SagaState, review: Review, stuck: Iterable[StuckStep]) -> list[PossibleAct]:
-    """Return every act on an order in this state, and of those that cannot be done why not."""
-    not_to_review = cannot_review(state, review)
+def acts_on(
+    state: SagaState, review: Review, stuck: Iterable[StuckStep], *, fails: bool
+) -> list[PossibleAct]:
+    """Return every act on an order, and of those that cannot be done why not.
+
+    Args:
+        state: where its saga stands.
+        review: how far its review has come.
+        stuck: the steps that are stuck.
+        fails: as in `cannot_cancel`.
+    """
+    not_to_review = cannot_review(state, review, fails=fails)
     acts = [
-        PossibleAct(Act.CANCEL, None, cannot_cancel(state)),
+        PossibleAct(Act.CANCEL, None, cannot_cancel(state, fails=fails)),
         PossibleAct(Act.APPROVE, None, not_to_review),
         PossibleAct(Act.REJECT, None, not_to_review),
     ]

@@ -169,7 +169,7 @@ class OrderView(OrderRecord):
     )
     acts: tuple[ActView, ...] = Field(
         default=(),
-        description="what the caller may do to it, and why not now; empty when no saga of it runs",
+        description="what the caller may do to it, and of what is not possible why not",
     )
     steps: tuple[StepProgress, ...] = Field(
         default=(), description="how far each step has come, in the order of `GET /steps`"

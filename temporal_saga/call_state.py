@@ -53,7 +53,7 @@ class CallState:
         rounds: so many have failed, since it was settled if it was.
         began: when the first of them did (UTC).
         over: whether nothing is left to be done.
-        answer: what the participant answered; JSON in a later run. None until then.
+        answer: what the participant answered, as JSON; None until then.
         answered_at: when (UTC).
         retry_requested: whether another round is about to begin because a person asked for it, so
             that one more request would change nothing.

@@ -96,7 +96,7 @@ class Acts:
         return self._record.state or SagaState.PENDING
 
     def _too_late(self, _decision: Decision) -> str | None:
-        return acts.cannot_cancel(self._state) if self._saga.closing else None
+        return acts.cannot_cancel(self._state, fails=self._saga.closing)
 
     def _cancel(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
@@ -111,9 +111,7 @@ class Acts:
     ).handlers()
 
     def _not_to_review(self, _decision: Decision) -> str | None:
-        if self._saga.closing and self._state in acts.BEFORE_THE_PIVOT:
-            return "it is too late"
-        return acts.cannot_review(self._state, self._review)
+        return acts.cannot_review(self._state, self._review, fails=self._saga.closing)
 
     def _approve(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         return self._decide(acts.Act.APPROVE, decision)

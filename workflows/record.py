@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import to_jsonable_python
 from temporalio import workflow
 
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, OrderCancelledEvent
@@ -194,7 +193,7 @@ class Record:
 
 
 def _compensation(call: CallState) -> Compensation:
-    event = to_jsonable_python(call.answer) or {}
+    event = call.answer or {}
     answer = {name: event[name] for name in event if name not in ("event", "order_id")}
     is_told = bool(answer) and call.settlement is None
     return Compensation(

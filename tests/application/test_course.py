@@ -8,11 +8,11 @@ import pytest
 from application.discretion import for_customer
 from application.order_view import view_of_record, view_of_run
 from application.run import Run
+from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.steps import STEPS
 from contracts.views import OrderView, StepProgress
 from temporal_saga.call_state import Progress
-from temporal_saga.failure import Failure
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import (
     CANCEL,
@@ -125,8 +125,8 @@ def recorded(causes: tuple[str, ...], compensated: int, **other: Any) -> OrderVi
     return view_of_record(RECORDED._replace(record=record, moves=moves), LINKS)
 
 
-CANCELLED = Failure("CANCELLED", "cancelled by ann: changed her mind")
-INVALID = Failure("INVALID_ORDER", "it has no lines")
+CANCELLED = Failure(reason="CANCELLED", message="cancelled by ann: changed her mind")
+INVALID = Failure(reason="INVALID_ORDER", message="it has no lines")
 
 
 @pytest.mark.parametrize(

@@ -253,8 +253,8 @@ def stuck_at(step: str, command: str, **settled: str) -> dict[str, Any]:
 
 def offers(state: str, step: str, **settled: str) -> list[dict[str, Any]]:
     """Return what an order offers whose step is stuck, as the API shows it."""
-    review = Review(is_over=True)
-    found = acts_on(SagaState(state), review, [StuckStep(step, settled.get("by"))])
+    stuck = [StuckStep(step, settled.get("by"))]
+    found = acts_on(SagaState(state), Review(is_over=True), stuck, fails=False)
     return [
         {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in found
     ]
