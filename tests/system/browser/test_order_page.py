@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from contracts.acts import FIELDS, StuckStep, acts_on
+from contracts.acts import FIELDS, Review, StuckStep, acts_on
 from contracts.states import SagaState
 from tests.stack import Stack, order, until
 from tests.system.browser.looks import (
@@ -253,7 +253,8 @@ def stuck_at(step: str, command: str, **settled: str) -> dict[str, Any]:
 
 def offers(state: str, step: str, **settled: str) -> list[dict[str, Any]]:
     """Return what an order offers whose step is stuck, as the API shows it."""
-    found = acts_on(SagaState(state), [StuckStep(step, settled.get("by"))])
+    stuck = [StuckStep(step, settled.get("by"))]
+    found = acts_on(SagaState(state), Review(is_over=True), stuck, fails=False)
     return [
         {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in found
     ]
