@@ -34,12 +34,16 @@ const WORDS = {
   settle: ({ command, participant }) => ({
     title: `Settle ${command} by hand`,
     hint: `By your word ${settling(command)}. A try under way may still land: look at the books of ${participant} first.`,
-    taken: command === FINDS_OUT ? ROLLS_BACK : `Settled: ${command} counts as put right by hand, in your name.`,
+    taken:
+      command === FINDS_OUT
+        ? ROLLS_BACK
+        : `Settled: ${command} counts as put right by hand, in your name.`,
     hard: true,
   }),
 };
 
-const ROLLS_BACK = "Settled: by your word no earlier run completed the order, and it is rolled back.";
+const ROLLS_BACK =
+  "Settled: by your word no earlier run completed the order, and it is rolled back.";
 
 /** Return what a person says by settling a command, and what comes of it. */
 function settling(command) {
@@ -90,13 +94,18 @@ export class Acts {
     section.append(el("h2", {}, "Act"), this.list, this.taken, this.refusals);
   }
 
-  /** Offer what is possible, and say why the rest is not. A form in which somebody has begun to write stays. */
+  /**
+   * Offer what is possible, and say why the rest is not. A form in which somebody has begun to
+   * write stays.
+   */
   offer(view) {
     const acts = inForms(view);
     const possible = acts.filter((act) => act.refusal === null);
     const offered = new Set(possible.map((act) => act.title)); // of one step, one command after another may be stuck
     for (const [title, form] of this.forms) {
-      form.late.textContent = offered.has(title) ? "" : `Not offered any more: the order is ${view.state}.`;
+      form.late.textContent = offered.has(title)
+        ? ""
+        : `Not offered any more: the order is ${view.state}.`;
       if (offered.has(title) || form.begun()) continue;
       form.node.remove();
       this.forms.delete(title);
@@ -108,9 +117,12 @@ export class Acts {
       this.forms.set(act.title, form);
       this.list.append(form.node);
     }
-    show(this.refusals, refusalsOf(acts), ({ titles, reason }) => el("li", {}, `${titles}: `, quoted(reason), "."));
+    show(this.refusals, refusalsOf(acts), ({ titles, reason }) =>
+      el("li", {}, `${titles}: `, quoted(reason), "."),
+    );
     if (view.state !== this.takenIn) this.tell("");
-    this.section.hidden = this.forms.size === 0 && acts.length === 0 && this.taken.textContent === "";
+    this.section.hidden =
+      this.forms.size === 0 && acts.length === 0 && this.taken.textContent === "";
   }
 
   /** Tell that an act was taken, until the order has moved on or another act is begun. */
@@ -132,7 +144,10 @@ export class Acts {
 const FIELDS = {
   by: ["input", { maxlength: 200, placeholder: "your name" }],
   reason: ["textarea", { maxlength: 1000, rows: 2 }],
-  evidence: ["textarea", { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" }],
+  evidence: [
+    "textarea",
+    { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" },
+  ],
 };
 
 function actForm(act, send) {
@@ -140,7 +155,13 @@ function actForm(act, send) {
   const inputs = new Map();
   const labels = act.fields.flatMap((name) => {
     const [kind, given] = FIELDS[name] ?? ["input", {}];
-    const input = el(kind, { id: `${prefix}-${name}`, name, required: true, autocomplete: "off", ...given });
+    const input = el(kind, {
+      id: `${prefix}-${name}`,
+      name,
+      required: true,
+      autocomplete: "off",
+      ...given,
+    });
     inputs.set(name, input);
     return [el("label", { for: input.id }, name[0].toUpperCase() + name.slice(1)), input];
   });
@@ -148,10 +169,26 @@ function actForm(act, send) {
   const button = el(act.hard ? "button.main.hard" : "button.main", {}, act.title);
   const answer = el("p.answer", { role: "alert" });
   const late = el("p.late", { role: "status" });
-  const form = el("form", {}, el("p.hint", {}, act.hint), ...labels, late, el("div.row", {}, button), answer);
-  const node = el("details.act", { name: "act", "data-act": act.path }, el("summary", {}, act.title), form);
+  const form = el(
+    "form",
+    {},
+    el("p.hint", {}, act.hint),
+    ...labels,
+    late,
+    el("div.row", {}, button),
+    answer,
+  );
+  const node = el(
+    "details.act",
+    { name: "act", "data-act": act.path },
+    el("summary", {}, act.title),
+    form,
+  );
 
-  node.addEventListener("toggle", () => (inputs.get("by").value ||= localStorage.getItem(BY) ?? ""));
+  node.addEventListener(
+    "toggle",
+    () => (inputs.get("by").value ||= localStorage.getItem(BY) ?? ""),
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const said = Object.fromEntries(new FormData(form));
@@ -178,7 +215,10 @@ function actForm(act, send) {
 function inWords(problem) {
   const after = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
   const unknown = problem.status === NO_ANSWER || problem.status >= 500;
-  const again = unknown ? ` It may or may not have been taken: send it again${after}; repeating it is safe.` : "";
-  const refused = problem.status === 429 ? ` It was not taken: send it again${after || " later"}.` : "";
+  const again = unknown
+    ? ` It may or may not have been taken: send it again${after}; repeating it is safe.`
+    : "";
+  const refused =
+    problem.status === 429 ? ` It was not taken: send it again${after || " later"}.` : "";
   return [quoted(problem.message), `.${again}${refused}`];
 }

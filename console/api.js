@@ -1,5 +1,6 @@
 /**
- * The one door to the API: each call carries the token, has a limit, and fails with a Problem that can be told.
+ * The one door to the API: each call carries the token, has a limit, and fails with a Problem that
+ * can be told.
  */
 import { IS_ID } from "./address.js";
 import { token } from "./token.js";
@@ -81,7 +82,11 @@ export function post(path, body) {
  */
 export async function ask(path, given = {}) {
   const bearer = token();
-  const headers = { Accept: "application/json", ...given.headers, ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) };
+  const headers = {
+    Accept: "application/json",
+    ...given.headers,
+    ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}),
+  };
   let answer;
   try {
     answer = await fetch(path, { ...given, headers, cache: "no-store", credentials: "omit" });
@@ -104,5 +109,9 @@ async function json(path, given) {
 async function problemOf(answer) {
   const after = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
   const told = await answer.json().catch(() => null);
-  return new Problem(answer.status, String(told?.detail ?? answer.statusText), Number.isNaN(after) ? null : after);
+  return new Problem(
+    answer.status,
+    String(told?.detail ?? answer.statusText),
+    Number.isNaN(after) ? null : after,
+  );
 }

@@ -1,10 +1,14 @@
 /**
- * Building what is shown. Data becomes text and never markup: nothing here, or in any other module, parses HTML. And text does
- * nothing to what stands around it: what would act unseen is spelt out, and every inline element is isolated (console.css).
+ * Building what is shown. Data becomes text and never markup: nothing here, or in any other module,
+ * parses HTML. And text does nothing to what stands around it: what would act unseen is spelt out,
+ * and every inline element is isolated (console.css).
  */
 import { REFUSED } from "./unseen.js";
 
-/** Return text, whoever wrote it, as it can be shown, like `\\u202e` for a sign that would turn what follows. */
+/**
+ * Return text, whoever wrote it, as it can be shown, like `\\u202e` for a sign that would turn what
+ * follows.
+ */
 export function shown(text) {
   const told = String(text).replace(REFUSED, (sign) => {
     const code = sign.codePointAt(0);
@@ -14,7 +18,9 @@ export function shown(text) {
   return /^\p{M}/u.test(told) ? `◌${told}` : told;
 }
 
-/** Return text that others wrote, to stand within a sentence of ours: its direction ends with it. */
+/**
+ * Return text that others wrote, to stand within a sentence of ours: its direction ends with it.
+ */
 export function quoted(text) {
   return el("bdi", {}, text);
 }
@@ -23,8 +29,10 @@ export function quoted(text) {
  * Return a new element.
  *
  * @param {string} kind its tag, and classes behind dots: `p.quiet`
- * @param {Record<string, unknown>} [given] `on` holds listeners; other values become attributes, unless they are null or false
- * @param {...(Node|string|number|null|false|undefined)} children text and elements; what is empty is left out
+ * @param {Record<string, unknown>} [given] `on` holds listeners; other values become attributes,
+ *   unless they are null or false
+ * @param {...(Node|string|number|null|false|undefined)} children text and elements; what is empty
+ *   is left out
  */
 export function el(kind, given = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
@@ -34,10 +42,15 @@ export function el(kind, given = {}, ...children) {
     if (name === "on") {
       for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
     } else if (value !== null && value !== undefined && value !== false) {
-      made.setAttribute(name, value === true ? "" : name === "title" ? shown(value) : String(value));
+      made.setAttribute(
+        name,
+        value === true ? "" : name === "title" ? shown(value) : String(value),
+      );
     }
   }
-  const there = children.filter((child) => child !== null && child !== undefined && child !== false && child !== "");
+  const there = children.filter(
+    (child) => child !== null && child !== undefined && child !== false && child !== "",
+  );
   made.append(...there.map((child) => (child instanceof Node ? child : shown(child))));
   return made;
 }
@@ -51,8 +64,8 @@ export function byId(id) {
 const drawn = new WeakMap();
 
 /**
- * Make the children of `parent` show `items`, one each, and touch none that shows the same as before: what somebody has
- * unfolded, selected or focused there stays so.
+ * Make the children of `parent` show `items`, one each, and touch none that shows the same as
+ * before: what somebody has unfolded, selected or focused there stays so.
  *
  * @template T
  * @param {Element} parent
@@ -82,16 +95,23 @@ export function show(parent, items, draw) {
 }
 
 /**
- * Return a link that leaves this page, or its text alone where the address is none of the web's: one with `javascript:` would
- * run as us.
+ * Return a link that leaves this page, or its text alone where the address is none of the web's:
+ * one with `javascript:` would run as us.
  */
 export function linkOut(address, text) {
   const safe = URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol);
-  return safe ? el("a", { href: address, rel: "noreferrer", target: "_blank" }, text) : el("span", {}, text);
+  return safe
+    ? el("a", { href: address, rel: "noreferrer", target: "_blank" }, text)
+    : el("span", {}, text);
 }
 
 /** Return a value as JSON to unfold; nothing when there is none. */
 export function folded(title, value) {
   if (value === null || value === undefined || Object.keys(value).length === 0) return null;
-  return el("details.json", {}, el("summary", {}, title), el("pre", { tabindex: 0 }, JSON.stringify(value, null, 2)));
+  return el(
+    "details.json",
+    {},
+    el("summary", {}, title),
+    el("pre", { tabindex: 0 }, JSON.stringify(value, null, 2)),
+  );
 }

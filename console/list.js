@@ -73,12 +73,23 @@ function row(order) {
     ["state", el("span", {}, stateChip(order.state), " ", ...needs(order))],
     ["status", statusChip(order.status)],
     ["customer", order.customer_id ?? "–"],
-    ["total", el("span", { title: lines(order.line_count) }, money(order.total_minor, order.currency))],
+    [
+      "total",
+      el("span", { title: lines(order.line_count) }, money(order.total_minor, order.currency)),
+    ],
     ["placed", time(order.placed_at)],
-    ["why", failure && el("span", { title: failure }, order.failure.reason, ": ", quoted(order.failure.message))],
+    [
+      "why",
+      failure &&
+        el("span", { title: failure }, order.failure.reason, ": ", quoted(order.failure.message)),
+    ],
   ];
   const drawn = cells.map(([name, content], index) =>
-    el(index ? `td.${name}` : `th.${name}`, { role: index ? "cell" : "rowheader", scope: index ? null : "row" }, content),
+    el(
+      index ? `td.${name}` : `th.${name}`,
+      { role: index ? "cell" : "rowheader", scope: index ? null : "row" },
+      content,
+    ),
   );
   return el(order.needs_attention ? "tr.needy" : "tr", { role: "row" }, ...drawn);
 }
@@ -96,14 +107,18 @@ function lines(count) {
 
 /** Return where the list goes on, and where it begins. */
 function pages(list, filters) {
-  const older = list.next ? { ...filters, cursor: new URL(list.next, location.origin).searchParams.get("cursor") } : null;
+  const older = list.next
+    ? { ...filters, cursor: new URL(list.next, location.origin).searchParams.get("cursor") }
+    : null;
   const newest = [["← Newest", toList({ ...filters, cursor: "" })]];
   return [...(filters.cursor ? newest : []), ...(older ? [["Older →", toList(older)]] : [])];
 }
 
 function emptiness(list, filters) {
   if (list.next) return "None on this page, but there are older ones.";
-  return isFiltered(filters) ? "No order is like that." : "There are no orders yet. One that is placed appears here by itself.";
+  return isFiltered(filters)
+    ? "No order is like that."
+    : "There are no orders yet. One that is placed appears here by itself.";
 }
 
 function isFiltered(filters) {
@@ -114,18 +129,34 @@ function isFiltered(filters) {
 function filterForm(filters) {
   const choice = (id, given, names) => {
     const offered = given && !names.includes(given) ? [given, ...names] : names; // also one that there is no order of now
-    const options = offered.map((name) => el("option", { value: name, selected: given === name }, name));
+    const options = offered.map((name) =>
+      el("option", { value: name, selected: given === name }, name),
+    );
     return el("select", { id }, el("option", { value: "" }, "any"), ...options);
   };
   const state = choice("state", filters.state, STATES_IN_ORDER);
   const reason = choice("reason", filters.reason, []);
   const status = choice("status", filters.status, STATUSES);
-  const customer = el("input", { id: "customer", value: filters.customer_id ?? "", placeholder: "any", spellcheck: "false" });
-  const needy = el("input", { id: "needy", type: "checkbox", checked: filters.needs_attention === "true" });
+  const customer = el("input", {
+    id: "customer",
+    value: filters.customer_id ?? "",
+    placeholder: "any",
+    spellcheck: "false",
+  });
+  const needy = el("input", {
+    id: "needy",
+    type: "checkbox",
+    checked: filters.needs_attention === "true",
+  });
   const apply = () =>
     go(
       toList({
-        ...{ state: state.value, reason: reason.value, status: status.value, customer_id: customer.value.trim() },
+        ...{
+          state: state.value,
+          reason: reason.value,
+          status: status.value,
+          customer_id: customer.value.trim(),
+        },
         needs_attention: needy.checked ? "true" : "",
       }),
     );
@@ -142,7 +173,8 @@ function filterForm(filters) {
   );
   const offer = (reasons) => {
     const there = new Set([...reason.options].map((option) => option.value));
-    for (const name of reasons) if (!there.has(name)) reason.append(el("option", { value: name }, name));
+    for (const name of reasons)
+      if (!there.has(name)) reason.append(el("option", { value: name }, name));
   };
   return { node, offer };
 }

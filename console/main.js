@@ -26,7 +26,9 @@ function turn() {
 function serveDefects() {
   const tell = (event) => {
     const what = event.reason ?? event.message;
-    byId("defect").replaceChildren(el("span", {}, `This page failed: ${what}. Reload it; the orders are not touched by that.`));
+    byId("defect").replaceChildren(
+      el("span", {}, `This page failed: ${what}. Reload it; the orders are not touched by that.`),
+    );
     byId("defect").hidden = false; // and stays, whatever goes well beside it
   };
   window.addEventListener("error", tell);
@@ -40,7 +42,9 @@ function serveGoto() {
     event.preventDefault();
     const id = idIn(field.value);
     if (!IS_ID.test(id)) {
-      field.setCustomValidity("This is no order's id, and no address of an order: an id is 1 to 64 letters, digits, _ or -");
+      field.setCustomValidity(
+        "This is no order's id, and no address of an order: an id is 1 to 64 letters, digits, _ or -",
+      );
       field.reportValidity();
       return;
     }

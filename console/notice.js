@@ -1,5 +1,6 @@
 /**
- * The line that tells what is wrong, and that what is shown may be out of date; it goes when all is well again.
+ * The line that tells what is wrong, and that what is shown may be out of date; it goes when all is
+ * well again.
  */
 import { Problem } from "./api.js";
 import { byId, el, quoted } from "./dom.js";
@@ -22,17 +23,27 @@ export function begin() {
 }
 
 /**
- * Tell what went wrong while the page was loaded, and what comes of it. Who is asked for a token can be asked again.
+ * Tell what went wrong while the page was loaded, and what comes of it. Who is asked for a token
+ * can be asked again.
  *
  * @param {Problem} problem
  */
 export function wrong(problem) {
   const stale = shownAt ? `What is shown is as of ${clock(shownAt)}.` : "";
   const again = problem.passes ? "It is asked again by itself." : "";
-  const line = el("span", {}, quoted(problem.message), `. ${[stale, again].filter(Boolean).join(" ")}`.trimEnd());
+  const line = el(
+    "span",
+    {},
+    quoted(problem.message),
+    `. ${[stale, again].filter(Boolean).join(" ")}`.trimEnd(),
+  );
   const notice = byId("notice");
   if (notice.hidden || notice.firstChild?.textContent !== line.textContent) {
-    const asking = el("button", { type: "button", on: { click: () => askForToken(problem.detail) } }, "Give a token");
+    const asking = el(
+      "button",
+      { type: "button", on: { click: () => askForToken(problem.detail) } },
+      "Give a token",
+    );
     notice.replaceChildren(line, ...(problem.status === 401 ? [asking] : []));
     notice.hidden = false;
   }

@@ -1,5 +1,6 @@
 /**
- * One order: where it stands and why, what can be done, the course of its saga, and its timeline as it is written.
+ * One order: where it stands and why, what can be done, the course of its saga, and its timeline as
+ * it is written.
  */
 import { Acts } from "./acts.js";
 import { goInstead, listBefore, toList, toOrder, withoutPrefix } from "./address.js";
@@ -37,13 +38,18 @@ export function orderPage(page, id, signal) {
     state = view.state;
     showStory(parts.story, view);
     showCourse(parts.course, view, steps);
-    show(parts.chips, [[view.state, view.status, view.needs_attention && (view.attention ?? {})]], chips);
+    show(
+      parts.chips,
+      [[view.state, view.status, view.needs_attention && (view.attention ?? {})]],
+      chips,
+    );
     show(parts.facts, [{ ...view, timeline: null, compensations: null }], facts);
     parts.json.textContent = shown(JSON.stringify({ ...view, timeline: undefined }, null, 2));
     timeline.tell(view.timeline, mark);
     acts.offer(view);
     if (!isOver(view)) listen();
-    else if (!following) parts.live.textContent = view.closed_at ? "complete" : "ended from outside";
+    else if (!following)
+      parts.live.textContent = view.closed_at ? "complete" : "ended from outside";
   }
 
   async function listen() {
@@ -93,9 +99,19 @@ function lay(page, id) {
     facts: el("div"),
     json: el("pre", { tabindex: 0 }),
   };
-  const json = el("details.json", {}, el("summary", {}, "The order as JSON, without its timeline"), parts.json);
+  const json = el(
+    "details.json",
+    {},
+    el("summary", {}, "The order as JSON, without its timeline"),
+    parts.json,
+  );
   const aside = el("aside.facts", { "aria-label": "The order" }, parts.facts, json);
-  const told = el("section.told-section", {}, el("h2", {}, "Timeline ", parts.live), parts.timeline);
+  const told = el(
+    "section.told-section",
+    {},
+    el("h2", {}, "Timeline ", parts.live),
+    parts.timeline,
+  );
   parts.body = el(
     "div.body",
     { hidden: true },
@@ -114,24 +130,47 @@ function lay(page, id) {
 
 /** Say that there is nothing to wait for where nothing was shown yet. */
 function missing(parts, problem) {
-  parts.loading.textContent = problem.status === 404 ? "There is no such order, or it is not yours." : "Not loaded.";
+  parts.loading.textContent =
+    problem.status === 404 ? "There is no such order, or it is not yours." : "Not loaded.";
 }
 
-/** Tell whether nothing more is told of an order by itself: it is closed, or its saga was ended from outside. */
+/**
+ * Tell whether nothing more is told of an order by itself: it is closed, or its saga was ended from
+ * outside.
+ */
 function isOver(view) {
   return Boolean(view.closed_at || view.attention?.cause === "LEFT_OPEN");
 }
 
 function chips([state, status, need]) {
-  return el("span", {}, "state ", stateChip(state), " status ", statusChip(status), " ", need && attention(need));
+  return el(
+    "span",
+    {},
+    "state ",
+    stateChip(state),
+    " status ",
+    statusChip(status),
+    " ",
+    need && attention(need),
+  );
 }
 
 function facts(view) {
   const rows = [
-    ["Customer", view.customer_id ? el("a", { href: toList({ customer_id: view.customer_id }) }, view.customer_id) : "–"],
+    [
+      "Customer",
+      view.customer_id
+        ? el("a", { href: toList({ customer_id: view.customer_id }) }, view.customer_id)
+        : "–",
+    ],
     ["Total", money(view.total_minor, view.currency)],
     ["Placed", time(view.placed_at)],
-    ["Closed", view.closed_at ? el("span", {}, time(view.closed_at), ` after ${lasting(view.placed_at, view.closed_at)}`) : "–"],
+    [
+      "Closed",
+      view.closed_at
+        ? el("span", {}, time(view.closed_at), ` after ${lasting(view.placed_at, view.closed_at)}`)
+        : "–",
+    ],
     ...(view.links.temporal ? [["Temporal", linkOut(view.links.temporal, "Web UI ↗")]] : []), // none for a customer's token
   ];
   return el(
@@ -145,7 +184,9 @@ function facts(view) {
 }
 
 function lines(view) {
-  const head = ["SKU", "Quantity", "Unit price", "Price"].map((name) => el("th", { scope: "col" }, name));
+  const head = ["SKU", "Quantity", "Unit price", "Price"].map((name) =>
+    el("th", { scope: "col" }, name),
+  );
   const rows = view.lines.map((line) =>
     el(
       "tr",

@@ -1,6 +1,7 @@
 /**
- * How all orders stand, above their list: what needs a person, since when and at what stake; how many are in each state, and why
- * orders failed. Each figure is a link to the orders that it counts.
+ * How all orders stand, above their list: what needs a person, since when and at what stake; how
+ * many are in each state, and why orders failed. Each figure is a link to the orders that it
+ * counts.
  */
 import { toList } from "./address.js";
 import { get, Problem } from "./api.js";
@@ -24,7 +25,10 @@ export function forgetOverview() {
 
 /** The figures, in a section of their own. */
 export class Overview {
-  /** @param {Record<string, string>} filters those of the list beneath: the figure that it shows is marked */
+  /**
+   * @param {Record<string, string>} filters those of the list beneath: the figure that it shows is
+   *   marked
+   */
   constructor(filters) {
     this.filters = filters;
     this.need = el("p.need");
@@ -32,7 +36,11 @@ export class Overview {
     this.reasons = new Figures("Why orders failed", "reason", filters.reason);
     this.asOf = el("p.as-of");
     const parts = [this.need, this.states.list, this.reasons.list, this.asOf];
-    this.node = el("section.overview", { "aria-label": "How orders stand", hidden: true }, ...parts);
+    this.node = el(
+      "section.overview",
+      { "aria-label": "How orders stand", hidden: true },
+      ...parts,
+    );
     this.draw();
   }
 
@@ -61,18 +69,30 @@ export class Overview {
     if (figures !== null) {
       const { states, reasons, needs_attention: need } = figures;
       const often = Object.entries(reasons).sort(([, one], [, other]) => other - one);
-      show(this.need, pieces(need, this.filters.needs_attention === "true"), (piece) => piece.draw());
-      this.states.draw(STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]));
+      show(this.need, pieces(need, this.filters.needs_attention === "true"), (piece) =>
+        piece.draw(),
+      );
+      this.states.draw(
+        STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]),
+      );
       this.reasons.draw(often.map(([reason, count]) => [reason, count, "ended"]));
     }
     const told = [figures && ["as of", figures.as_of], figures?.warning && ["", figures.warning]];
-    show(this.asOf, [...told, missed && ["No newer figures: ", missed]].filter(Boolean), ([title, of]) =>
-      title === "as of" ? el("span", {}, "as of ", time(of)) : el("span.unsure", {}, title, quoted(of), "."),
+    show(
+      this.asOf,
+      [...told, missed && ["No newer figures: ", missed]].filter(Boolean),
+      ([title, of]) =>
+        title === "as of"
+          ? el("span", {}, "as of ", time(of))
+          : el("span.unsure", {}, title, quoted(of), "."),
     );
   }
 }
 
-/** Return what is told of orders that need a person, piece by piece: each is drawn anew when it says something else. */
+/**
+ * Return what is told of orders that need a person, piece by piece: each is drawn anew when it says
+ * something else.
+ */
 function pieces({ count, by_cause, since, at_stake_minor }, isShown) {
   const link = { count, isShown, draw: () => needLink(count, isShown) };
   if (!count) return [link];
@@ -83,20 +103,32 @@ function pieces({ count, by_cause, since, at_stake_minor }, isShown) {
   return [
     link,
     ...(what ? [{ what, draw: () => el("span", {}, what) }] : []),
-    ...(since ? [{ since, passed, draw: () => el("span", {}, "since ", time(since), ` (${passed})`) }] : []),
-    ...(stake.length ? [{ stake, draw: () => el("span", {}, "at stake: ", el("b", {}, stake.join(", "))) }] : []),
+    ...(since
+      ? [{ since, passed, draw: () => el("span", {}, "since ", time(since), ` (${passed})`) }]
+      : []),
+    ...(stake.length
+      ? [{ stake, draw: () => el("span", {}, "at stake: ", el("b", {}, stake.join(", "))) }]
+      : []),
   ];
 }
 
 function needLink(count, isShown) {
   if (count === null) return el("span.unsure", {}, "Whether orders need a person is not known now");
   if (count === 0) return el("span.figure.good", {}, "No order needs a person");
-  const words = count === 1 ? "1 order needs a person" : `${count.toLocaleString("en")} orders need a person`;
+  const words =
+    count === 1 ? "1 order needs a person" : `${count.toLocaleString("en")} orders need a person`;
   const address = toList({ needs_attention: "true" });
-  return el("a.figure.bad", { href: address, "aria-current": isShown && "true" }, el("b", {}, `⚠ ${words}`));
+  return el(
+    "a.figure.bad",
+    { href: address, "aria-current": isShown && "true" },
+    el("b", {}, `⚠ ${words}`),
+  );
 }
 
-/** A row of figures, each a link to the orders that it counts. What has the keyboard keeps it when a number changes. */
+/**
+ * A row of figures, each a link to the orders that it counts. What has the keyboard keeps it when a
+ * number changes.
+ */
 class Figures {
   constructor(title, filter, isShown) {
     this.filter = filter;
@@ -105,7 +137,10 @@ class Figures {
     this.links = new Map();
   }
 
-  /** @param {[string, number|null, string][]} figures names, how many, and in which tone; null where nobody knows */
+  /**
+   * @param {[string, number|null, string][]} figures names, how many, and in which tone; null where
+   *   nobody knows
+   */
   draw(figures) {
     const names = new Set(figures.map(([name]) => name));
     for (const [name, link] of this.links) if (!names.has(name)) link.parentElement.remove();
@@ -123,7 +158,13 @@ class Figures {
     const address = toList({ [this.filter]: name });
     const meaning = this.filter === "state" ? meaningOf(name) : null;
     const current = this.isShown === name && "true";
-    const link = el("a", { href: address, title: meaning, "aria-current": current }, el("b"), " ", name);
+    const link = el(
+      "a",
+      { href: address, title: meaning, "aria-current": current },
+      el("b"),
+      " ",
+      name,
+    );
     this.links.set(name, link);
     this.list.append(el("li", {}, link));
   }

@@ -23,7 +23,8 @@ const LOOKS = {
 let table = null;
 
 /**
- * Return the steps of the saga, in their order. They are the same for every order, and asked for once.
+ * Return the steps of the saga, in their order. They are the same for every order, and asked for
+ * once.
  *
  * @throws {Problem}
  */
@@ -41,7 +42,8 @@ function place(step) {
   return el(
     step.pivot ? "li.after-pivot" : "li",
     { "data-step": step.name },
-    step.pivot && el("p.pivot", { title: "before it the saga may roll back, after it only goes on" }, "pivot"),
+    step.pivot &&
+      el("p.pivot", { title: "before it the saga may roll back, after it only goes on" }, "pivot"),
     card(step, "step"),
     step.back ? card(step.back, "back") : el("div.gap"),
   );
@@ -52,8 +54,18 @@ function card(part, kind) {
   return el(
     `div.card.${kind}.${tone}`,
     { "data-state": part.state },
-    el("p.label", {}, el("span.sign", { "aria-hidden": "true" }, sign), kind === "back" ? `↩ ${part.label}` : part.label),
-    el("p.fate", {}, el("b", {}, word), part.tries > 1 || (kind === "back" && part.tries) ? ` · ${tries(part.tries)}` : ""),
+    el(
+      "p.label",
+      {},
+      el("span.sign", { "aria-hidden": "true" }, sign),
+      kind === "back" ? `↩ ${part.label}` : part.label,
+    ),
+    el(
+      "p.fate",
+      {},
+      el("b", {}, word),
+      part.tries > 1 || (kind === "back" && part.tries) ? ` · ${tries(part.tries)}` : "",
+    ),
     el("p.code", {}, [part.command, part.participant].filter(Boolean).join(" · ")),
     part.error && el("p.told", {}, part.error),
     part.settled && settlement(part.settled),

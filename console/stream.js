@@ -1,23 +1,28 @@
 /**
- * An order's timeline as it is written: taken up behind the last entry heard whenever the connection is lost.
+ * An order's timeline as it is written: taken up behind the last entry heard whenever the
+ * connection is lost.
  */
 import { ask, orderPath, Problem } from "./api.js";
 import { events } from "./sse.js";
 
-/** The API gives a sign of life every 15 s; without any the connection is lost, whatever the network says. */
+/**
+ * The API gives a sign of life every 15 s; without any the connection is lost, whatever the network
+ * says.
+ */
 const SILENCE_MS = 40_000;
 const LONGEST_PAUSE_MS = 8_000;
 
 /**
- * Follow an order until its saga closes. While nobody looks at the page the connection is given back, as a browser has six for
- * one server and each of them is one of the API's.
+ * Follow an order until its saga closes. While nobody looks at the page the connection is given
+ * back, as a browser has six for one server and each of them is one of the API's.
  *
  * @param {string} id
  * @param {object} tell
  * @param {(entry: object) => void} tell.heard an entry of the timeline
  * @param {(live: boolean) => void} tell.live whether the timeline is heard as it is written
  * @param {AbortSignal} signal ends it
- * @returns {Promise<boolean>} whether the saga has closed; false when the stream was ended, or refused for good
+ * @returns {Promise<boolean>} whether the saga has closed; false when the stream was ended, or
+ *   refused for good
  */
 export async function follow(id, tell, signal) {
   let last = "";
@@ -74,7 +79,9 @@ function waited(milliseconds, signal) {
 /** Wait until somebody looks at the page, or until `signal`; return whether it is to go on. */
 async function seen(signal) {
   while (document.hidden && !signal.aborted) {
-    await first(signal, (done, over) => document.addEventListener("visibilitychange", done, { signal: over }));
+    await first(signal, (done, over) =>
+      document.addEventListener("visibilitychange", done, { signal: over }),
+    );
   }
   return !signal.aborted;
 }

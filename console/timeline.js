@@ -5,7 +5,13 @@ import { el, folded, quoted, show } from "./dom.js";
 import { moment } from "./times.js";
 import { tries } from "./words.js";
 
-const KINDS = { state: "state", command: "command", event: "event", decision: "person", note: "note" };
+const KINDS = {
+  state: "state",
+  command: "command",
+  event: "event",
+  decision: "person",
+  note: "note",
+};
 
 /** The timeline of one order in a list of its own. */
 export class Timeline {
@@ -21,7 +27,9 @@ export class Timeline {
     return this.news.length;
   }
 
-  /** Show the timeline of an order that was asked for at `mark`, and behind it what was heard since. */
+  /**
+   * Show the timeline of an order that was asked for at `mark`, and behind it what was heard since.
+   */
   tell(timeline, mark) {
     this.told = timeline;
     this.news = this.news.slice(mark).filter((entry) => !this.knows(entry));
@@ -36,9 +44,13 @@ export class Timeline {
     return true;
   }
 
-  /** A try under way changes what is told of its command, so an entry is known by when and what it is. */
+  /**
+   * A try under way changes what is told of its command, so an entry is known by when and what it
+   * is.
+   */
   knows(entry) {
-    const same = (other) => other.at === entry.at && other.kind === entry.kind && other.name === entry.name;
+    const same = (other) =>
+      other.at === entry.at && other.kind === entry.kind && other.name === entry.name;
     return this.told.some(same) || this.news.some(same);
   }
 
@@ -71,11 +83,19 @@ function saying({ kind, detail }) {
   const told = [];
   if (kind === "decision") {
     const step = detail.step ? [", of ", quoted(detail.step)] : [];
-    told.push(["by ", quoted(detail.by ?? detail.through), ...step, ": ", quoted(detail.reason ?? "no reason given")]);
+    told.push([
+      "by ",
+      quoted(detail.by ?? detail.through),
+      ...step,
+      ": ",
+      quoted(detail.reason ?? "no reason given"),
+    ]);
     if (detail.evidence) told.push(["evidence: ", quoted(detail.evidence)]);
   } else {
-    for (const name of ["summary", "reason", "message", "cause"]) if (detail[name]) told.push([quoted(String(detail[name]))]);
-    if (detail.error) told.push([kind === "command" ? "the try before: " : "", quoted(String(detail.error))]);
+    for (const name of ["summary", "reason", "message", "cause"])
+      if (detail[name]) told.push([quoted(String(detail[name]))]);
+    if (detail.error)
+      told.push([kind === "command" ? "the try before: " : "", quoted(String(detail.error))]);
   }
   return told.flatMap((piece, index) => (index ? [" · ", ...piece] : piece));
 }

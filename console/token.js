@@ -1,5 +1,6 @@
 /**
- * The bearer token of whoever looks at the page. It is kept in this tab's session alone: closing the tab forgets it.
+ * The bearer token of whoever looks at the page. It is kept in this tab's session alone: closing
+ * the tab forgets it.
  */
 import { byId, shown } from "./dom.js";
 
@@ -38,7 +39,8 @@ export function serveToken() {
       use(given);
       dialog.close();
     } else {
-      wrong.textContent = "This can be no token: it is empty, or holds a blank or a sign like “…”. Copy it whole.";
+      wrong.textContent =
+        "This can be no token: it is empty, or holds a blank or a sign like “…”. Copy it whole.";
     }
   });
   byId("ask-later").addEventListener("click", () => dialog.close());
@@ -59,10 +61,16 @@ function tell() {
   byId("who-name").textContent = shown(subject(token() ?? "") ?? "with a token");
 }
 
-/** Return whom a token says it names. Only to be shown: whether that is true, the API alone can tell. */
+/**
+ * Return whom a token says it names. Only to be shown: whether that is true, the API alone can
+ * tell.
+ */
 function subject(given) {
   try {
-    const bytes = Uint8Array.from(atob(given.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(
+      atob(given.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")),
+      (c) => c.charCodeAt(0),
+    );
     return String(JSON.parse(new TextDecoder().decode(bytes)).sub);
   } catch {
     return null; // not every token is readable, and none has to be

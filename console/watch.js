@@ -1,6 +1,6 @@
 /**
- * Keeping what is shown fresh: asked again and again, at once when there is news, later and later while there is no answer, and not
- * while nobody looks at the page.
+ * Keeping what is shown fresh: asked again and again, at once when there is news, later and later
+ * while there is no answer, and not while nobody looks at the page.
  */
 import { Problem } from "./api.js";
 
@@ -10,14 +10,18 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
 
 /**
- * Load now, and again as often as it says, until `signal`; while the page is hidden, not until it is looked at again.
+ * Load now, and again as often as it says, until `signal`; while the page is hidden, not until it
+ * is looked at again.
  *
- * @param {() => Promise<number|null>} load shows what there is; returns the milliseconds until it is asked again, null for never
+ * @param {() => Promise<number|null>} load shows what there is; returns the milliseconds until it
+ *   is asked again, null for never
  * @param {object} tell
  * @param {() => void} tell.fresh it was loaded
- * @param {(problem: Problem) => void} tell.wrong it was not; it is loaded again by itself if the problem is one that passes
+ * @param {(problem: Problem) => void} tell.wrong it was not; it is loaded again by itself if the
+ *   problem is one that passes
  * @param {AbortSignal} signal
- * @returns {() => void} asks for it to be loaded soon, or after the pause that a problem asks for: there is news
+ * @returns {() => void} asks for it to be loaded soon, or after the pause that a problem asks for:
+ *   there is news
  */
 export function watch(load, tell, signal) {
   let timer = 0;

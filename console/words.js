@@ -43,10 +43,16 @@ export function statusChip(status) {
   return el(`span.chip.plain.${tone}`, { title: meaning || null }, status);
 }
 
-/** Return the mark of an order that somebody has to look after, and why, as far as that is known. */
+/**
+ * Return the mark of an order that somebody has to look after, and why, as far as that is known.
+ */
 export function attention(need) {
   const [word, meaning] = CAUSES[need?.cause] ?? [null, "somebody has to look after it"];
-  return el("span.chip.attention", { title: need?.message ?? meaning }, word ? `⚠ Needs attention: ${word}` : "⚠ Needs attention");
+  return el(
+    "span.chip.attention",
+    { title: need?.message ?? meaning },
+    word ? `⚠ Needs attention: ${word}` : "⚠ Needs attention",
+  );
 }
 
 /** Return the tone of a state. */
