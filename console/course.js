@@ -1,234 +1,182 @@
 /**
- * The course of a saga: its steps, how far each has come, and what takes it back. Pure: made out of
+ * How far each step of an order's saga and each compensation has come. Without any drawing: made of
  * an order and the saga's table of steps, as the API shows them.
  */
 
-/**
- * The command that must be obeyed before a rollback: its answer tells whether an earlier run,
- * before a reset, went further.
- */
-export const FINDS_OUT = "RegisterOrder";
-const UNDOING = ["ROLLING_BACK", "ROLLBACK_STUCK", "FAILED"];
+/** The command that is sent again before a rollback: an earlier run may have gone further. */
+export const OPENS_RECORD = "RegisterOrder";
+const ROLLBACK_STATES = ["ROLLING_BACK", "ROLLBACK_STUCK", "FAILED"];
 
 /**
- * Where something stands: `ahead`, `running`, `done`, `refused`, `unknown` (no usable answer),
- * `stuck`, `settled` (put right by hand), `waiting` (for a person, or for its turn), `paused` (by
- * an operator, at Temporal), `skipped`.
+ * A step or a compensation: its state (`AHEAD`, `WAITING`, `RUNNING`, `PAUSED`, `DONE`, `REFUSED`,
+ * `UNKNOWN`, `STUCK`, `SETTLED`, `SKIPPED`), and what its last attempt ended with.
  *
- * @typedef {{label: string, participant: string, command: string|null, state: string, tries:
- *   number|null, error: string|null, settled: object|null}} Part
+ * @typedef {{label: string, participant: string, command: string|null, state: string,
+ *   attempts: number|null, message: string|null, settled: object|null}} Part
  * @typedef {{name: string, label: string, command: string, event: string}} Activity
  * @typedef {Activity & {participant: string, refusal: string|null, compensation: Activity|null,
  *   after_pivot: boolean}} Step
- * @typedef {Part & {name: string, pivot: boolean, back: Part|null}} Place
+ * @typedef {Part & {name: string, isPivot: boolean, compensation: Part|null}} Place
  */
 
 /**
- * Return the steps of an order's saga in their order, a review among them where there was one.
+ * Return the steps of an order's saga in order, a review among them if there was one.
  *
  * @param {object} view the order
- * @param {Step[]} steps the saga's, in their order
+ * @param {Step[]} steps the saga's, in order
  * @returns {Place[]}
  */
-export function courseOf(view, steps) {
+export function placesOf(view, steps) {
   const pivot = steps.find((step) => step.after_pivot);
   const places = steps.map((step) => ({
     ...forward(step, view, steps),
-    pivot: step === pivot,
-    back: backward(step, view),
+    isPivot: step === pivot,
+    compensation: compensationOf(step, view),
   }));
   const review = reviewOf(view);
   return review ? [places[0], review, ...places.slice(1)] : places;
 }
 
-/** Return what is stuck, as the API calls the steps: what must be obeyed, and is not. */
+/** Return the names of the steps that are stuck, or whose compensation is. */
 export function stuckSteps(view) {
   if (view.closed_at) return [];
-  return view.compensations.filter((duty) => duty.state === "STUCK").map((duty) => duty.step);
+  return view.compensations.filter((call) => call.state === "STUCK").map((call) => call.step);
 }
 
 /**
- * Return what is commanded at a stuck step, like `RefundPayment`, what its last try ended with, and
- * who settled it already: what closes the order's record is stuck even then, as long as the record
- * has not heard of it.
+ * Return the command that is stuck at a step, what its last attempt ended with, and who settled it:
+ * a command that closes the order's record stays stuck until the record has the settlement.
  */
 export function troubleAt(name, view) {
-  const { command, settled } = view.compensations.find((duty) => duty.step === name);
-  const sent = view.timeline.find((entry) => entry.kind === "command" && entry.name === command);
-  const participant = sent?.participant ?? "the participant";
-  const paused = pauseOf(command, view);
+  const { command, settled } = view.compensations.find((call) => call.step === name);
+  const entry = view.timeline.find((other) => other.kind === "command" && other.name === command);
   return {
-    command: bare(command),
-    participant,
+    command: withoutSuffix(command),
+    participant: entry?.participant ?? "the participant",
     error: errorOf(command, view),
     settledBy: settled?.by ?? null,
-    paused,
+    pause: pauseOf(command, view),
   };
 }
 
-/**
- * Return what an operator paused at Temporal: each command, and what is told of who did it and why.
- */
+/** Return each command that an operator paused at Temporal, with who did it and why. */
 export function pausesOf(view) {
   if (view.closed_at) return [];
-  const names = new Set(
-    view.timeline.filter((entry) => entry.kind === "command").map((entry) => entry.name),
-  );
-  const told = [...names].map((command) => ({
-    command: bare(command),
-    told: pauseOf(command, view),
-  }));
-  return told.filter((pause) => pause.told !== null);
+  const commands = view.timeline.filter((entry) => entry.kind === "command");
+  const names = [...new Set(commands.map((entry) => entry.name))];
+  return names
+    .map((name) => ({ command: withoutSuffix(name), pause: pauseOf(name, view) }))
+    .filter(({ pause }) => pause !== null);
 }
 
-/** Return who paused a command and why, as far as it is paused: the last time that it was sent. */
+/** Return who paused a command and why, as far as its last attempt is paused. */
 function pauseOf(command, view) {
-  const sent = view.timeline.findLast(
-    (entry) => entry.kind === "command" && entry.name === command,
-  );
-  return sent?.detail.paused ? String(sent.detail.message ?? "paused") : null;
+  const entry = view.timeline.findLast((one) => one.kind === "command" && one.name === command);
+  return entry?.detail.paused ? String(entry.detail.message ?? "paused") : null;
 }
 
 function forward(step, view, steps) {
   const { name, label, participant } = step;
-  const part = {
-    name,
-    label,
-    participant,
-    command: name,
-    settled: null,
-    ...(answered(step, view) ?? recorded(step, view, steps)),
-  };
-  const duty = view.compensations.find(
-    (told) => told.step === name && told.command === step.command,
+  const outcome = fromTimeline(step, view) ?? fromMoves(step, view, steps);
+  const part = { name, label, participant, command: name, settled: null, ...outcome };
+  const call = view.compensations.find(
+    (other) => other.step === name && other.command === step.command,
   );
-  if (duty) part.settled = duty.settled;
-  if (duty && ["STUCK", "SETTLED"].includes(duty.state)) part.state = duty.state.toLowerCase();
-  if (part.state === "ahead" && (UNDOING.includes(view.state) || view.closed_at))
-    part.state = "skipped";
+  if (call) part.settled = call.settled;
+  if (call && ["STUCK", "SETTLED"].includes(call.state)) part.state = call.state;
+  const isOver = ROLLBACK_STATES.includes(view.state) || view.closed_at;
+  if (part.state === "AHEAD" && isOver) part.state = "SKIPPED";
   return part;
 }
 
-/**
- * Return what the timeline tells of a step's command: how it was answered, the last time it was
- * asked.
- */
-function answered(step, view) {
-  let state = "ahead";
-  let [attempts, error] = [null, null];
+/** Return how a step's command ended by the timeline, the last time that it was sent. */
+function fromTimeline(step, view) {
+  let outcome = { state: "AHEAD", attempts: null, message: null };
   const { command } = step;
   for (const entry of view.timeline) {
-    const { paused, message } = entry.detail;
-    if (entry.name === command && paused)
-      [state, attempts, error] = ["paused", entry.attempt, message ?? null];
-    else if (entry.name === command)
-      [state, attempts, error] = ["running", entry.attempt, entry.detail.error ?? null];
-    else if (state !== "running") continue;
-    else if (entry.name === step.event) [state, attempts, error] = ["done", entry.attempt, null];
-    else if (entry.name === step.refusal)
-      [state, attempts, error] = ["refused", entry.attempt, entry.detail.message];
-    else if (isUnanswered(entry, command))
-      [state, attempts, error] = ["unknown", entry.attempt, entry.detail.error ?? null];
+    const { paused, message = null, error = null } = entry.detail;
+    const attempts = entry.attempt;
+    if (entry.name === command && paused) outcome = { state: "PAUSED", attempts, message };
+    else if (entry.name === command) outcome = { state: "RUNNING", attempts, message: error };
+    else if (outcome.state !== "RUNNING") continue;
+    else if (entry.name === step.event) outcome = { state: "DONE", attempts, message: null };
+    else if (entry.name === step.refusal) outcome = { state: "REFUSED", attempts, message };
+    else if (hasNoAnswer(entry, command)) outcome = { state: "UNKNOWN", attempts, message: error };
   }
-  return view.timeline.some((entry) => entry.kind === "command")
-    ? { state, tries: attempts, error }
-    : null;
+  return view.timeline.some((entry) => entry.kind === "command") ? outcome : null;
 }
 
 /**
- * Return what the record tells of a step: its timeline is the moves between states alone, each with
- * the event that caused it. A step is done as well when a later one failed, and before the pivot
- * when the order completed.
+ * Return how a step ended by the record, whose timeline is the moves between states. A step is done
+ * as well when a later one failed, and before the pivot when the order completed.
  */
-function recorded(step, view, steps) {
+function fromMoves(step, view, steps) {
   const moves = new Set(view.timeline.map((entry) => entry.name));
   const causes = new Set(view.timeline.map((entry) => entry.detail.cause));
-  const failed = steps.findIndex(({ name }) => name === view.failure?.step);
+  const failure = steps.findIndex(({ name }) => name === view.failure?.step);
   const here = steps.indexOf(step);
-  const sent = here === 0 || view.compensations.some((duty) => duty.step === step.name);
-  let state = "ahead";
-  if (here === failed) state = view.failure.event ? "refused" : "unknown";
-  else if (step.after_pivot) state = view.status === "CONFIRMED" ? "done" : "ahead";
-  else if (here < failed || moves.has("COMPLETED") || causes.has(step.event)) state = "done";
-  else if (here === 0 && view.closed_at) state = "done";
-  else if (sent && view.closed_at) state = "unknown";
-  return { state, tries: null, error: null };
+  const isOnRecord = here === 0 || view.compensations.some((call) => call.step === step.name);
+  let state = "AHEAD";
+  if (here === failure) state = view.failure.event ? "REFUSED" : "UNKNOWN";
+  else if (step.after_pivot) state = view.status === "CONFIRMED" ? "DONE" : "AHEAD";
+  else if (here < failure || moves.has("COMPLETED") || causes.has(step.event)) state = "DONE";
+  else if (here === 0 && view.closed_at) state = "DONE";
+  else if (isOnRecord && view.closed_at) state = "UNKNOWN";
+  return { state, attempts: null, message: null };
 }
 
-/**
- * Return what takes a step back, or null: a step that must be obeyed itself stands among the
- * compensations as well.
- */
-function backOf(step, view) {
-  return (
-    view.compensations.find((duty) => duty.step === step.name && duty.command !== step.command) ??
-    null
+function compensationOf(step, view) {
+  const call = view.compensations.find(
+    (other) => other.step === step.name && other.command !== step.command,
   );
-}
-
-function backward(step, view) {
-  const told = backOf(step, view);
-  if (!told) return null;
-  const paused = told.state === "RUNNING" ? pauseOf(told.command, view) : null;
+  if (!call) return null;
+  const isOpen = ["STUCK", "RUNNING"].includes(call.state);
+  const pause = call.state === "RUNNING" ? pauseOf(call.command, view) : null;
   return {
     label: step.compensation.label,
     participant: step.participant,
-    command: bare(told.command),
-    state: paused ? "paused" : told.state.toLowerCase(),
-    tries: told.attempts,
-    error:
-      paused ??
-      (told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null),
-    settled: told.settled,
+    command: withoutSuffix(call.command),
+    state: pause ? "PAUSED" : call.state,
+    attempts: call.attempts,
+    message: pause ?? (isOpen ? errorOf(call.command, view) : null),
+    settled: call.settled,
   };
 }
 
+/** Return the review as a place among the steps, or null where there was none. */
 function reviewOf(view) {
   if (!view.timeline.some((entry) => entry.name === "AWAITING_REVIEW")) return null;
-  const decided = view.timeline.find(
+  const place = { name: "Review", label: "Review", participant: "a person", command: null };
+  const rest = { attempts: null, settled: null, isPivot: false, compensation: null };
+  return { ...place, ...verdictOf(view), ...rest };
+}
+
+function verdictOf(view) {
+  const decision = view.timeline.find(
     (entry) => entry.kind === "decision" && ["approve", "reject"].includes(entry.name),
   );
-  const waits = view.state === "AWAITING_REVIEW" && !view.closed_at;
-  const state = decided
-    ? { approve: "done", reject: "refused" }[decided.name]
-    : waits
-      ? "waiting"
-      : passed(view);
-  const error = decided
-    ? `${decided.name === "approve" ? "approved" : "rejected"} by ${decided.detail.by}`
-    : null;
-  return {
-    ...{
-      name: "Review",
-      label: "Review",
-      participant: "a person",
-      command: null,
-      state,
-      tries: null,
-      error,
-    },
-    ...{ settled: null, pivot: false, back: null },
-  };
+  if (decision?.name === "approve") {
+    return { state: "DONE", message: `approved by ${decision.detail.by}` };
+  }
+  if (decision) return { state: "REFUSED", message: `rejected by ${decision.detail.by}` };
+  const isOpen = view.state === "AWAITING_REVIEW" && !view.closed_at;
+  if (isOpen) return { state: "WAITING", message: null };
+  const isPaid = view.timeline.some((entry) => entry.name === "PAYMENT_COMPLETED");
+  return { state: isPaid ? "DONE" : "SKIPPED", message: null };
 }
 
-/** Return how a review ended that no decision on the timeline tells of. */
-function passed(view) {
-  return view.timeline.some((entry) => entry.name === "PAYMENT_COMPLETED") ? "done" : "skipped";
-}
-
-/** Return a command as people call it, like `RefundPayment`. */
-function bare(command) {
+/** Return a command's name without `Command`, like `RefundPayment`. */
+function withoutSuffix(command) {
   return command.replace(/Command$/, "");
 }
 
-/** Return what the last try of a command ended with, as far as anybody knows. */
+/** Return what the last attempt of a command ended with, if that is known. */
 function errorOf(command, view) {
-  const heard = view.timeline.findLast(
-    (entry) => entry.detail.error && (entry.name === command || isUnanswered(entry, command)),
-  );
-  return heard ? String(heard.detail.error) : null;
+  const isOfCommand = (entry) => entry.name === command || hasNoAnswer(entry, command);
+  const entry = view.timeline.findLast((other) => other.detail.error && isOfCommand(other));
+  return entry ? String(entry.detail.error) : null;
 }
 
-function isUnanswered(entry, command) {
+function hasNoAnswer(entry, command) {
   return entry.kind === "note" && entry.name.startsWith(`${command} `);
 }
