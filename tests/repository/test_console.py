@@ -135,15 +135,22 @@ def test_the_page_loads_its_own_files_alone() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_a_module_parses_no_text(module: Path) -> None:
-    """Nothing in it makes markup or code out of text, it is short, and it says what it shows."""
+    """Nothing in it makes markup or code out of text, and it says at its top what it shows."""
     source = module.read_text()
     doors = (
         "innerHTML|outerHTML|insertAdjacentHTML|document.write|DOMParser|srcdoc|eval\\(|"
         "new Function|createContextualFragment"
     )
     assert not re.findall(doors, source)
-    assert len(source.splitlines()) <= 250
     assert source.startswith("/**\n")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_short_and_narrow(name: str) -> None:
+    """At most 250 lines of at most 100 columns, as everywhere in this repository."""
+    lines = (FOLDER / name).read_text().splitlines()
+    assert len(lines) <= 250
+    assert [number for number, line in enumerate(lines, 1) if len(line) > 100] == []
 
 
 def test_the_console_knows_the_sagas_states() -> None:
