@@ -7,18 +7,17 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 from contracts import acts
-from contracts.acts import TakenDecision, Through
+from contracts.acts import Review, TakenDecision, Through
 from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.prose import cancelled, settled_before
 from contracts.states import SagaState
 from contracts.steps import STEPS
-from contracts.text import cleaned
+from contracts.text import ON_RECORD, cleaned
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
 from workflows.messages import MOST_LOGGED, Act, Already
 from workflows.record import Record
-from workflows.review import Review
 
 
 class Acts:
@@ -39,7 +38,7 @@ class Acts:
         self._ignored_count = 0
         if carried is not None:
             self._record.go_on_from(carried["record"])
-            self._review.go_on_from(carried["review"])
+            self._review = Review.model_validate(carried["review"], context=ON_RECORD)
 
     @workflow.query(
         description="The saga's part of the order: its state, failure, compensations and moves"
@@ -97,7 +96,7 @@ class Acts:
         return self._record.state or SagaState.PENDING
 
     def _too_late(self, _decision: Decision) -> str | None:
-        return acts.cannot_cancel(self._state) if self._saga.closing else None
+        return acts.cannot_cancel(self._state, fails=self._saga.closing)
 
     def _cancel(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
         failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
@@ -111,30 +110,28 @@ class Acts:
         _cancel,
     ).handlers()
 
-    def _not_reviewed(self, _decision: Decision) -> str | None:
-        """Before the review begins, a verdict is taken early; the first one stands."""
-        why = "it is too late" if self._saga.closing else self._review.refusal()
-        return why and (acts.cannot_review(self._state) or why)
+    def _not_to_review(self, _decision: Decision) -> str | None:
+        return acts.cannot_review(self._state, self._review, fails=self._saga.closing)
 
     def _approve(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
-        why = self._not_reviewed(decision)
-        if why is None:
-            self._review.decide("approve", decision)
-        return why
+        return self._decide(acts.Act.APPROVE, decision)
 
     approve, request_approve = Act(
-        "approve", "Let an order go on that awaits review", Decision, _not_reviewed, _approve
+        "approve", "Let an order go on that awaits review", Decision, _not_to_review, _approve
     ).handlers()
 
     def _reject(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
-        why = self._not_reviewed(decision)
-        if why is None:
-            self._review.decide("reject", decision)
-        return why
+        return self._decide(acts.Act.REJECT, decision)
 
     reject, request_reject = Act(
-        "reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject
+        "reject", "Roll back an order that awaits review", Decision, _not_to_review, _reject
     ).handlers()
+
+    def _decide(self, verdict: acts.Act, decision: Decision) -> str | None:
+        why = self._not_to_review(decision)
+        if why is None:
+            self._review = Review(verdict=verdict, decision=decision)
+        return why
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
         if why := self._saga.retry_rejection(decision.step):

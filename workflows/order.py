@@ -9,10 +9,11 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from contracts.acts import Act
 from contracts.order import OrderRegisteredEvent
 from contracts.prose import lasting, rejected
 from contracts.states import SagaState
-from contracts.steps import REFUSALS
+from contracts.steps import OPENING, PAYMENT, REFUSALS, STOCK
 from temporal_saga import continued, policy
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.on_record import OnRecord
@@ -65,11 +66,11 @@ class OrderSaga(Acts):
             await self._pass_review(registered)
 
             await saga.step(*payment)
-            record.move(SagaState.PAYMENT_COMPLETED, "PaymentCompletedEvent")
+            record.move(SagaState.PAYMENT_COMPLETED, PAYMENT.event)
 
             await saga.step(*stock)
             saga.pivot()
-            record.move(SagaState.COMPLETED, "StockDecreasedEvent")
+            record.move(SagaState.COMPLETED, STOCK.event)
         self._log_the_end()
         return self._outcome()
 
@@ -87,30 +88,28 @@ class OrderSaga(Acts):
         self._saga.set_deadline(workflow.now() + timedelta(seconds=order.deadline_seconds))
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
-        """Wait until a person lets the order through, if it needs that."""
+        """Wait until a person lets the order through, if it needs that; each verdict holds."""
         record = self._record
-        review = self._review
+        if registered.review_seconds is not None:
+            record.move(SagaState.AWAITING_REVIEW, OPENING.event)
+            limit = timedelta(seconds=registered.review_seconds)
+            await self._saga.pause(lambda: self._review.verdict is not None, limit)
+        review = self._review = self._review.model_copy(update={"is_over": True})
+        if review.verdict is Act.REJECT and review.decision is not None:
+            details = review.decision.model_dump()
+            raise SagaStopped(Failure("REJECTED", rejected(review.decision), details=details))
         if registered.review_seconds is None:
-            review.end("it needs no review")
             return
-        record.move(SagaState.AWAITING_REVIEW, "OrderRegisteredEvent")
-        limit = timedelta(seconds=registered.review_seconds)
-        in_time = await self._saga.pause(lambda: review.verdict is not None, limit)
-        review.end("its review is over")
-        if not in_time:
+        if review.verdict is None:
             message = f"nobody approved the order within {lasting(registered.review_seconds)}"
             details = {"review_seconds": registered.review_seconds}
             raise SagaStopped(Failure("REVIEW_EXPIRED", message, details=details))
-        decision = review.decision
-        assert decision is not None, "a verdict is somebody's"
-        if review.verdict == "reject":
-            details = decision.model_dump()
-            raise SagaStopped(Failure("REJECTED", rejected(decision), details=details))
         record.move(SagaState.PENDING, "approve")
 
     def _continue(self, saga: Any) -> NoReturn:
         """Go on in another run of the workflow, with what this one knows."""
-        carried = {"saga": saga, "record": self._record.carried(), "review": self._review.carried()}
+        review = self._review.model_dump(mode="json")
+        carried = {"saga": saga, "record": self._record.carried(), "review": review}
         workflow.continue_as_new(args=[*self._arguments, carried], memo=continued.current_memo())
 
     def _log_the_end(self) -> None:

@@ -140,7 +140,6 @@ def test_an_order_that_temporal_forgot_is_told_from_its_record() -> None:
         (STARTED, "state", "PENDING", {"cause": "start"}),
         (CLOSED_AT, "state", "FAILED", {"cause": "OrderCancelledEvent"}),
     ]
-    assert shown.acts == ()
 
 
 def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
@@ -149,7 +148,7 @@ def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
     record = RECORD.model_copy(update=still_open | {"closed_at": None, "failure": None})
     shown = view_of_record(RECORDED._replace(record=record, moves=MOVES[:1]), LINKS)
     assert (shown.state, shown.needs_attention, shown.closed_at) == ("PENDING", True, None)
-    assert (shown.refund, shown.acts) == (None, ())
+    assert shown.refund is None
     assert shown.attention is not None
     assert (shown.attention.cause, shown.attention.since) == ("LEFT_OPEN", None)
     assert (
@@ -161,7 +160,7 @@ def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
 def test_a_closed_order_has_its_record_and_the_story_of_its_run() -> None:
     """The record tells what holds, and the run the story and how many tries it took."""
     shown = view_of_closed(RECORD, failed_run(*REFUSED, *TAKEN_BACK), LINKS)
-    assert (shown.failure, shown.closed_at, shown.acts) == (OUT_OF_STOCK, CLOSED_AT, ())
+    assert (shown.failure, shown.closed_at) == (OUT_OF_STOCK, CLOSED_AT)
     assert [(c.command, c.state, c.attempts) for c in shown.compensations] == [
         ("RefundPaymentCommand", "DONE", 3),
         ("CancelOrderCommand", "DONE", 1),

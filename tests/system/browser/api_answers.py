@@ -4,8 +4,9 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from contracts.acts import FIELDS, StuckStep, acts_on
+from contracts.acts import FIELDS, Review, StuckStep, acts_on
 from contracts.states import SagaState
+from contracts.steps import STEPS
 from tests.stack import Stack, order
 from tests.system.browser.looks import open_order
 
@@ -80,15 +81,27 @@ async def open_order_as(page: Page, stack: Stack, **fields: Any) -> None:
     await open_order(page, "shown", fields["state"])
 
 
-def stuck_at(step: str, command: str, **settlement: str) -> dict[str, Any]:
-    """Return a call that is stuck, as the API shows it; with a settlement, if it has one."""
+def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, Any]]:
+    """Return the steps of an order as the API shows them: one command is in `state`.
+
+    It may have been settled. The saga has not come to any other command.
+    """
     settled = settlement | {"at": "2026-01-01T00:00:00Z"} if settlement else None
-    return {"step": step, "command": command, "state": "STUCK", "attempts": 20, "settled": settled}
+    progress = {"state": state, "attempts": 20, "message": None, "paused": None}
+    here = progress | {"command": command, "settled": settled}
+    ahead = progress | {"state": "AHEAD", "attempts": None, "settled": None}
+    steps = []
+    for step in STEPS:
+        own = here if step.command == command else ahead | {"command": step.command}
+        is_back = step.compensation is not None and step.compensation.command == command
+        steps.append(own | {"step": step.name, "compensation": here if is_back else None})
+    return steps
 
 
 def offers(state: str, step: str, **settlement: str) -> list[dict[str, Any]]:
     """Return the acts on an order whose step is stuck, as the API shows them."""
-    acts = acts_on(SagaState(state), [StuckStep(step, settlement.get("by"))])
+    stuck = [StuckStep(step, settlement.get("by"))]
+    acts = acts_on(SagaState(state), Review(is_over=True), stuck, fails=False)
     return [
         {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in acts
     ]

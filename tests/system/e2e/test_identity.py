@@ -102,7 +102,7 @@ def told(view: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in view.items()
-        if key not in ("timeline", "compensations", "refund", "acts")
+        if key not in ("timeline", "compensations", "refund", "acts", "steps")
     }
 
 

@@ -38,7 +38,7 @@ SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 An older one of those was left open.
 """
 
-LEFT_OUT = ("timeline", "lines", "refund", "acts")
+LEFT_OUT = ("timeline", "lines", "refund", "acts", "steps")
 """What a list leaves out of an order."""
 
 CUSTOMERS = iter(f"customer-{number}" for number in range(1_000))
