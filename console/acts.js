@@ -3,7 +3,7 @@
  */
 import { actForm } from "./form.js";
 import { orderPath, post } from "./api.js";
-import { OPENS_RECORD, troubleAt } from "./course.js";
+import { stuckAt } from "./course.js";
 import { bdi, el, show } from "./dom.js";
 
 /** By act: its title, its hint, and the sentence shown when the saga has accepted it. */
@@ -30,13 +30,12 @@ const TEXTS = {
     hint: `${command} is retried anyway; this starts the next attempt at once.`,
     success: `${command} is being retried.`,
   }),
-  settle: ({ command, participant }) => ({
+  settle: ({ command, participant, opensRecord }) => ({
     title: `Settle ${command} by hand`,
-    hint: settleHint(command, participant),
-    success:
-      command === OPENS_RECORD
-        ? "Settled: no earlier run completed the order, and it is rolled back."
-        : `Settled: ${command} counts as put right by hand, in your name.`,
+    hint: settleHint(command, participant, opensRecord),
+    success: opensRecord
+      ? "Settled: no earlier run completed the order, and it is rolled back."
+      : `Settled: ${command} counts as put right by hand, in your name.`,
     isFinal: true,
   }),
 };
@@ -45,11 +44,11 @@ const TEXTS = {
 const RANK = ["approve", "reject", "retry", "settle", "cancel"];
 
 /** Return what a person states by settling a command, and what follows. */
-function settleHint(command, participant) {
+function settleHint(command, participant, opensRecord) {
   const check =
     `An attempt in flight may still succeed: check the database of ${participant} first. ` +
     "The order's record keeps your name and cannot be changed later.";
-  if (command === OPENS_RECORD) {
+  if (opensRecord) {
     return (
       "You state that no earlier run completed the order. Everything is refunded, restored and " +
       `cancelled, and ${command} is not sent again. ${check}`
@@ -62,10 +61,10 @@ function settleHint(command, participant) {
 }
 
 /** Return the acts of an order with their texts and paths, in the order of `RANK`. */
-function withTexts(view) {
+function withTexts(view, steps) {
   const acts = view.acts.map((act) => ({
     ...act,
-    ...TEXTS[act.act](act.step === null ? {} : troubleAt(act.step, view)),
+    ...TEXTS[act.act](act.step === null ? {} : stuckAt(act.step, view, steps)),
     path: act.step === null ? act.act : `steps/${encodeURIComponent(act.step)}/${act.act}`,
   }));
   return acts.sort((one, other) => RANK.indexOf(one.act) - RANK.indexOf(other.act));
@@ -100,8 +99,8 @@ export class Acts {
   }
 
   /** Show what is possible, and why the rest is not. A form with text in it stays. */
-  offer(view) {
-    const acts = withTexts(view);
+  offer(view, steps) {
+    const acts = withTexts(view, steps);
     const possible = acts.filter((act) => act.refusal === null);
     // By title: at one step, one command after another may be stuck.
     const titles = new Set(possible.map((act) => act.title));
@@ -117,7 +116,9 @@ export class Acts {
       el("li", {}, "Not possible: ", el("b", {}, titles), " – ", bdi(refusal), "."),
     );
     if (view.state !== this.successState) this.say("");
-    const isEmpty = acts.length === 0 && this.forms.size === 0;
+    // Of a closed order the refusals are no news.
+    const hasRefusals = acts.length > possible.length && !view.closed_at;
+    const isEmpty = this.forms.size === 0 && !hasRefusals;
     this.section.hidden = isEmpty && this.success.textContent === "";
   }
 

@@ -2,18 +2,18 @@
  * How an order stands, in sentences: why it failed, what it waits for, what is stuck and what a
  * person can do about it.
  */
-import { OPENS_RECORD, pausesOf, stuckSteps, troubleAt } from "./course.js";
+import { pausedCommands, stuckCommands } from "./course.js";
 import { bdi, el, jsonToUnfold, show } from "./dom.js";
 import { age, time } from "./times.js";
 import { capital, CAUSES, meaningOf } from "./words.js";
 
 /** Show how an order stands in `section`. */
-export function showStory(section, view) {
+export function showStory(section, view, steps) {
   const { failure, state } = view;
-  const troubles = stuckSteps(view).map((step) => troubleAt(step, view));
+  const troubles = stuckCommands(view, steps);
   const attention = view.needs_attention && view.attention;
   const story = {
-    ...{ failure, state, troubles, pauses: pausesOf(view) },
+    ...{ failure, state, troubles, pauses: pausedCommands(view, steps) },
     ...{ refund: view.refund?.message ?? null, isBad: Boolean(attention) },
   };
   const duration = attention?.since && age(attention.since);
@@ -77,7 +77,7 @@ function pauseText({ command, pause }) {
   );
 }
 
-function troubleText({ command, participant, error, settledBy, pause }) {
+function troubleText({ command, participant, opensRecord, error, settledBy, pause }) {
   const state = settledBy
     ? [" was settled by ", bdi(settledBy), ", but the order's record does not have it yet"]
     : [" is stuck"];
@@ -88,13 +88,13 @@ function troubleText({ command, participant, error, settledBy, pause }) {
     "div.stuck",
     {},
     el("p", {}, el("b", {}, command, ...state), failing, ...lastError, "."),
-    el("p", {}, pause ? "" : retry, whatFollows(command)),
+    el("p", {}, pause ? "" : retry, whatFollows(opensRecord)),
   );
 }
 
 /** Return what the order does once a stuck command succeeds. */
-function whatFollows(command) {
-  return command === OPENS_RECORD
+function whatFollows(opensRecord) {
+  return opensRecord
     ? "Until then the order waits: the order service must first say whether an earlier run of " +
         "it completed. If one did, the order completes; otherwise it rolls back."
     : "Then the order continues by itself.";

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order
-from tests.system.browser.api_answers import open_order_as
+from tests.system.browser.api_answers import open_order_as, steps_with
 from tests.system.browser.looks import act, make_stuck, open_order, sentence, state, step
 
 pytestmark = pytest.mark.long
@@ -81,14 +81,9 @@ async def test_no_text_acts_on_what_stands_around_it(page: Page, stack: Stack) -
             "detail": word,
         }
     ]
-    settled = {
-        "step": "ProcessPayment",
-        "command": "RefundPaymentCommand",
-        "state": "SETTLED",
-        "attempts": 3,
-        "settled": word,
-    }
-    fields = {"failure": failure, "timeline": timeline, "compensations": [settled]}
+    settlement = {name: text for name, text in word.items() if name != "at"}
+    steps = steps_with("RefundPaymentCommand", "SETTLED", **settlement)
+    fields = {"failure": failure, "timeline": timeline, "steps": steps}
     await open_order_as(
         page, stack, state="FAILED", closed_at=word["at"], needs_attention=False, **fields
     )
@@ -134,10 +129,11 @@ async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> 
         "event": evil,
         "details": {evil: evil},
     }
-    view["compensations"][0] |= {
-        "command": evil,
-        "settled": {"by": evil, "reason": evil, "evidence": evil, "at": evil},
-    }
+    settlement = {"by": evil, "reason": evil, "evidence": evil, "at": evil}
+    for progress in view["steps"]:
+        progress |= {"state": evil, "message": evil, "paused": evil, "settled": settlement}
+        if progress["compensation"]:
+            progress["compensation"] |= {"message": evil, "settled": settlement}
     view["links"]["temporal"] = "javascript:alert(3)"
     view["lines"][0]["sku"] = evil
     for entry in view["timeline"]:

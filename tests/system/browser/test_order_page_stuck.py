@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order, until
-from tests.system.browser.api_answers import offers, open_order_as, stuck_at
+from tests.system.browser.api_answers import offers, open_order_as, steps_with
 from tests.system.browser.looks import act, make_stuck, open_order, state, step
 
 pytestmark = pytest.mark.long
@@ -83,7 +83,7 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
         page,
         stack,
         state="PENDING",
-        compensations=[stuck_at("RegisterOrder", "RegisterOrderCommand")],
+        steps=steps_with("RegisterOrderCommand", "STUCK"),
         acts=offers("PENDING", "RegisterOrder"),
     )
     trouble = page.locator(".stuck").first
@@ -125,15 +125,15 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
 
     Once the record has heard of it, it is settled.
     """
-    compensations = [stuck_at(name, f"{command}Command", **OTTO)]
+    steps = steps_with(f"{command}Command", "STUCK", **OTTO)
     acts = offers(shown, name, **OTTO)
-    await open_order_as(page, stack, state=shown, compensations=compensations, acts=acts)
-    drawn = step(page, name).locator(card)
+    await open_order_as(page, stack, state=shown, steps=steps, acts=acts)
+    drawing = step(page, name).locator(card)
     await expect(page.locator(".stuck").first).to_contain_text(
         f"{command} was settled by otto, but the order's record does not have it yet"
     )
-    await expect(drawn).to_have_attribute("data-state", "STUCK")
-    await expect(drawn).to_contain_text("transfer 4711")
+    await expect(drawing).to_have_attribute("data-state", "STUCK")
+    await expect(drawing).to_contain_text("transfer 4711")
     await expect(page.locator("details.act summary")).to_have_text([f"Retry {command} now"])
     await expect(page.locator(".not-possible li")).to_have_text(
         [
@@ -145,9 +145,9 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
             f"Not possible: Cancel the order – too late to cancel: the order is {shown}.",
         ]
     )
-    settled = stuck_at(name, f"{command}Command", **OTTO) | {"state": "SETTLED"}
-    await open_order_as(page, stack, state=shown, compensations=[settled])
-    await expect(drawn).to_have_attribute("data-state", "SETTLED")
-    await expect(drawn).to_contain_text("transfer 4711")
+    steps = steps_with(f"{command}Command", "SETTLED", **OTTO)
+    await open_order_as(page, stack, state=shown, steps=steps)
+    await expect(drawing).to_have_attribute("data-state", "SETTLED")
+    await expect(drawing).to_contain_text("transfer 4711")
     await expect(page.locator(".stuck")).to_have_count(0)
     await expect(page.locator("details.act")).to_have_count(0)
