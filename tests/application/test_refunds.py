@@ -20,11 +20,11 @@ from tests.application.order_runs import (
     ROLLS_BACK,
     STARTED,
     TAKEN_BACK,
-    answered,
     failed_run,
+    moment_answered,
+    moment_sent,
     retriable,
     run,
-    sent,
     settlement,
 )
 
@@ -42,16 +42,20 @@ def test_a_failed_order_says_what_became_of_the_money() -> None:
     assert refund_of(failed_run(*REFUSED, *TAKEN_BACK)) == refund
     assert refund_of(failed_run(*REGISTERED)) == NOTHING
     command = "RefundPaymentCommand"
-    empty = answered(command, "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0)
-    assert refund_of(failed_run(*REFUSED, sent(command, "payment"), empty)) == NOTHING
+    empty = moment_answered(
+        command, "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0
+    )
+    assert refund_of(failed_run(*REFUSED, moment_sent(command, "payment"), empty)) == NOTHING
 
 
 def test_a_refund_that_was_settled_names_who_did_it() -> None:
     """Nobody knows how much went back by hand."""
-    settled = retriable(
+    settled_refund = retriable(
         "ProcessPayment", "RefundPayment", Progress.SETTLED, settlement=settlement()
     )
-    refund = refund_of(failed_run(memo=SagaMemo(failure=FAILURE, retriables=(settled, CANCEL))))
+    refund = refund_of(
+        failed_run(memo=SagaMemo(failure=FAILURE, retriables=(settled_refund, CANCEL)))
+    )
     assert refund is not None
     assert refund.message == "otto settled the refund by hand: paid by hand (transfer 4711)"
 
@@ -64,17 +68,21 @@ def test_an_order_that_has_not_failed_says_nothing_of_a_refund() -> None:
 
 def test_the_record_says_what_became_of_the_money() -> None:
     """It knows by when, and whether it had been charged for sure."""
-    paid = StateMove(state=SagaState.PAYMENT_COMPLETED, cause="PaymentCompletedEvent", at=STARTED)
+    payment_move = StateMove(
+        state=SagaState.PAYMENT_COMPLETED, cause="PaymentCompletedEvent", at=STARTED
+    )
     by = "by 2026-03-14 15:09:28 UTC"
     message = f"15.30 GBP went back to the customer {by}"
     refund = Refund(amount_minor=1530, currency="GBP", at=CLOSED_AT, message=message)
-    assert view_of_record(RECORDED._replace(moves=(*MOVES, paid)), LINKS).refund == refund
-    unknown = view_of_record(RECORDED, LINKS).refund
-    assert unknown is not None
-    assert (unknown.amount_minor, unknown.at) == (None, CLOSED_AT)
-    assert unknown.message == f"whatever had been charged was given back to the customer {by}"
+    assert view_of_record(RECORDED._replace(moves=(*MOVES, payment_move)), LINKS).refund == refund
+    unknown_refund = view_of_record(RECORDED, LINKS).refund
+    assert unknown_refund is not None
+    assert (unknown_refund.amount_minor, unknown_refund.at) == (None, CLOSED_AT)
+    assert (
+        unknown_refund.message == f"whatever had been charged was given back to the customer {by}"
+    )
     never = RECORD.model_copy(update={"compensations": RECORD.compensations[1:]})
     assert view_of_record(RECORDED._replace(record=never), LINKS).refund == NOTHING
-    completed = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
-    confirmed = RECORDED._replace(record=RECORD.model_copy(update=completed))
-    assert view_of_record(confirmed, LINKS).refund is None
+    completion = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
+    confirmed_order = RECORDED._replace(record=RECORD.model_copy(update=completion))
+    assert view_of_record(confirmed_order, LINKS).refund is None

@@ -51,7 +51,7 @@ def token(key: Any = RSA, kid: str | None = "a") -> str:
     return jwt.encode(claims(), key, "RS256", {} if kid is None else {"kid": kid})
 
 
-async def asked(tokens: Tokens, token: str) -> tuple[int, str]:
+async def status_and_reason(tokens: Tokens, token: str) -> tuple[int, str]:
     """Return how a caller with this token fares, and why."""
     try:
         await tokens.caller(token)
@@ -61,7 +61,7 @@ async def asked(tokens: Tokens, token: str) -> tuple[int, str]:
 
 
 async def status(tokens: Tokens, token: str) -> int:
-    return (await asked(tokens, token))[0]
+    return (await status_and_reason(tokens, token))[0]
 
 
 async def test_who_names_a_known_key_does_not_wait_for_who_names_another(
@@ -172,7 +172,7 @@ async def test_bad_keys_do_not_cost_the_good_one(issuer: Issuer, clock: Clock) -
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     for kid in "hij":
-        assert await asked(tokens, token(RSA_NEXT, kid)) == (
+        assert await status_and_reason(tokens, token(RSA_NEXT, kid)) == (
             *(401, "the token was signed with a key that its issuer publishes for something else"),
         )
 
@@ -183,7 +183,9 @@ async def test_hundreds_of_keys_are_read(issuer: Issuer, clock: Clock) -> None:
         "keys": [*(published(RSA_NEXT, f"k{n}") for n in range(MOST_KEYS - 1)), published(RSA, "a")]
     }
     tokens = checks(clock, issuer.url)
-    assert [await status(tokens, token(*named)) for named in ((RSA, "a"), (RSA_NEXT, "k700"))] == [
+    assert [
+        await status(tokens, token(*key_and_id)) for key_and_id in ((RSA, "a"), (RSA_NEXT, "k700"))
+    ] == [
         200,
         200,
     ]
@@ -260,20 +262,20 @@ async def test_an_issuer_may_be_huge_or_elsewhere(
 async def test_an_issuer_may_be_endless(issuer: Issuer, clock: Clock, answer: Any) -> None:
     """An endless answer is given up in seconds, its line closed; the next try is a new one."""
     tokens = checks(clock, issuer.url)
-    ended = asyncio.Event()
+    end = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def watched(handler: BaseHTTPRequestHandler) -> None:
+    def watch(handler: BaseHTTPRequestHandler) -> None:
         try:
             answer(handler)
         finally:
-            loop.call_soon_threadsafe(ended.set)
+            loop.call_soon_threadsafe(end.set)
 
-    issuer.answers = watched
+    issuer.answers = watch
     began = time.monotonic()
     assert await status(tokens, token()) == 503
     assert 2 < time.monotonic() - began < 5
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(end.wait(), 5)
     issuer.answers = issuer.publish
     clock.now += AGAIN_AFTER_SECONDS
     assert await status(tokens, token()) == 200
@@ -294,21 +296,21 @@ async def test_the_world_is_asked_through_the_proxy(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An issuer elsewhere is asked as the environment says."""
-    connected: list[str] = []
+    targets: list[str] = []
 
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connected.append((await reader.readline()).decode())
+        targets.append((await reader.readline()).decode())
         writer.close()
 
     async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         assert await status(checks(clock, "https://issuer.example.org/keys"), token()) == 503
-    assert [line.split()[:2] for line in connected] == [["CONNECT", "issuer.example.org:443"]]
+    assert [line.split()[:2] for line in targets] == [["CONNECT", "issuer.example.org:443"]]
 
 
 @pytest.mark.parametrize(
-    ("keys", "named", "expected", "why"),
+    ("keys", "key_id", "expected", "why"),
     [
         ([published(RSA, None)], None, 200, ""),
         ([published(RSA, None)], "whatever", 200, ""),
@@ -326,11 +328,11 @@ async def test_the_world_is_asked_through_the_proxy(
     ],
 )
 async def test_keys_and_tokens_without_a_name(
-    issuer: Issuer, clock: Clock, keys: list[Any], named: str | None, expected: int, why: str
+    issuer: Issuer, clock: Clock, keys: list[Any], key_id: str | None, expected: int, why: str
 ) -> None:
     """The only key is tried; of several the token must say which, and is told so."""
     issuer.keys = {"keys": keys}
-    answer = await asked(checks(clock, issuer.url), token(RSA, named))
+    answer = await status_and_reason(checks(clock, issuer.url), token(RSA, key_id))
     assert (answer[0], why in answer[1]) == (expected, True)
 
 
