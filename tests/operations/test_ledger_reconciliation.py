@@ -7,7 +7,7 @@ import pytest
 from operations.audit.audit import audit
 from tests.commands import pay, take
 from tests.operations.violations import violated
-from tests.shop import CAP, MUG, Shop, settled
+from tests.shop import CAP, MUG, Shop, one_settled
 
 
 def overcharge(shop: Shop) -> None:
@@ -50,7 +50,7 @@ def cancel_and_keep_the_money(shop: Shop) -> None:
 def cancel_and_keep_the_stock(shop: Shop) -> None:
     shop.register("new", MUG)
     shop.take("new")
-    shop.close("new", *settled("ProcessPayment"))
+    shop.close("new", *one_settled("ProcessPayment"))
 
 
 def settle_by_nobody(shop: Shop) -> None:

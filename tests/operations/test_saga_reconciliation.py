@@ -156,7 +156,7 @@ async def test_a_record_that_contradicts_its_saga_is_told(
     """An order that was cancelled behind the back of its completed saga is reported by O3 alone."""
     async with at_work(temporal, empty_shop, *ALL):
         await ended(await place(temporal, "done", CAP))
-    empty_shop.ordered["done"] = order_of(CAP)
+    empty_shop.orders_placed["done"] = order_of(CAP)
     empty_shop.cancel("done")
     report = await audit(empty_shop.settings, temporal)
     assert violated(report) == {"O3": ("order done is CANCELLED, and its saga COMPLETED",)}

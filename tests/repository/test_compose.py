@@ -38,23 +38,23 @@ ROOT = Path(__file__).parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yml"
 
 
-def interpolated(value: Any) -> Any:
+def interpolate(value: Any) -> Any:
     """Return what Compose makes of a value when the environment sets nothing.
 
     Every `${NAME:-default}` is its default.
     """
     if isinstance(value, dict):
-        return {key: interpolated(item) for key, item in value.items()}
+        return {key: interpolate(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [interpolated(item) for item in value]
+        return [interpolate(item) for item in value]
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) if isinstance(value, str) else value
 
 
 def services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = interpolated(
+    service_table: dict[str, dict[str, Any]] = interpolate(
         yaml.safe_load(COMPOSE_FILE.read_text())["services"]
     )
-    return found
+    return service_table
 
 
 def ours() -> dict[str, dict[str, Any]]:
@@ -84,7 +84,7 @@ def built_in(service: dict[str, Any]) -> dict[str, str]:
     return {f"{folder}{name}": f"{build['context']}/{name}" for name, folder in lines}
 
 
-def copied() -> list[tuple[list[str], str]]:
+def copy_lines() -> list[tuple[list[str], str]]:
     """Return the sources and the destination of every COPY."""
     lines = [
         line.split()[1:]
@@ -124,7 +124,7 @@ def database_urls(service: dict[str, Any]) -> dict[str, sa.URL]:
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
     """The folder that the Dockerfile makes of this repository; `.dockerignore` is respected."""
-    for sources, destination in copied():
+    for sources, destination in copy_lines():
         for source in sources:
             assert not kept_out(str(ROOT), [source.rstrip("/")]), (
                 f".dockerignore keeps out {source}"
@@ -275,10 +275,10 @@ def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:
 
     It closes them to all others.
     """
-    given = services()["postgresql"]["environment"]
+    environment = services()["postgresql"]["environment"]
     script = (ROOT / "deploy" / "databases.sql").read_text().replace('"', "")
     variables = {
-        variable: given[name]
+        variable: environment[name]
         for variable, name in re.findall(r"^\\getenv (\w+) (\w+)$", script, re.MULTILINE)
     }
     passwords = {
@@ -305,7 +305,8 @@ async def test_setup_registers_our_search_attributes_however_often_it_runs() -> 
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=str(temporal)
     ) as server:
-        address, namespace = server.client.service_client.config.target_host, "shop"
+        address = server.client.service_client.config.target_host
+        namespace = "shop"
         where = {
             "TEMPORAL_ADDRESS": address,
             "TEMPORAL_NAMESPACE": namespace,
@@ -315,13 +316,15 @@ async def test_setup_registers_our_search_attributes_however_often_it_runs() -> 
             setup = await asyncio.create_subprocess_exec("sh", ROOT / script, env=where)
             assert await asyncio.wait_for(setup.wait(), timeout=30) == 0
         request = ListSearchAttributesRequest(namespace=namespace)
-        registered = (
+        attribute_types = (
             await server.client.operator_service.list_search_attributes(request)
         ).custom_attributes
-    wanted = {
+    attribute_types_of_ours = {
         key.name: f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}" for key in SEARCH_ATTRIBUTES
     }
-    assert {name: IndexedValueType.Name(value) for name, value in registered.items()} == wanted
+    assert {
+        name: IndexedValueType.Name(value) for name, value in attribute_types.items()
+    } == attribute_types_of_ours
 
 
 def test_the_server_has_the_dynamic_configuration_of_the_embedded_one() -> None:
@@ -355,10 +358,14 @@ async def test_lists_alarms_and_figures_are_not_limited_to_ten_a_second() -> Non
 
 def test_every_file_that_is_copied_exists() -> None:
     """Nothing is copied that is not there, and nothing lies in `deploy/` that no service needs."""
-    needed = {source for service in services().values() for source in built_in(service).values()}
-    assert needed == {path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").iterdir()}
+    needed_sources = {
+        source for service in services().values() for source in built_in(service).values()
+    }
+    assert needed_sources == {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "deploy").iterdir()
+    }
     missing = [
-        source for sources, _ in copied() for source in sources if not (ROOT / source).exists()
+        source for sources, _ in copy_lines() for source in sources if not (ROOT / source).exists()
     ]
     assert not missing
 
@@ -380,11 +387,11 @@ def test_every_copied_file_is_named_by_the_service_that_has_it() -> None:
 
 def test_ports_are_published_to_this_machine_alone() -> None:
     """Nobody on the network reaches what does not ask callers who they are."""
-    published = {
+    ports_by_service = {
         name: port for name, service in services().items() for port in service.get("ports", ())
     }
-    assert set(published) == {"api", "temporal", "temporal-ui"}
-    assert {port.rsplit(":", 2)[0] for port in published.values()} <= LOOPBACK
+    assert set(ports_by_service) == {"api", "temporal", "temporal-ui"}
+    assert {port.rsplit(":", 2)[0] for port in ports_by_service.values()} <= LOOPBACK
     assert not [name for name, service in services().items() if service.get("network_mode")]
 
 
@@ -405,18 +412,20 @@ def test_the_image_holds_all_that_its_commands_import_and_nothing_else(image: Pa
         [sys.executable, "-c", program], cwd=image, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    lock_names = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     distributions = importlib.metadata.packages_distributions()
-    imported = [distributions[name] for name in result.stdout.split() if name in distributions]
-    assert imported
-    installed = {
-        *locked,
+    distribution_imports = [
+        distributions[name] for name in result.stdout.split() if name in distributions
+    ]
+    assert distribution_imports
+    distributions_in_image = {
+        *lock_names,
         "grpcio",
     }  # which tests use, and Temporal's SDK takes along where it finds it
     assert not [
         names
-        for names in imported
-        if not {name.lower().replace("_", "-") for name in names} & installed
+        for names in distribution_imports
+        if not {name.lower().replace("_", "-") for name in names} & distributions_in_image
     ]
     assert not {"tests", "docs", "var", ".venv", "requirements-dev.lock"} & {
         path.name for path in image.iterdir()
@@ -456,10 +465,10 @@ def test_the_health_check_asks_what_the_api_answers(monkeypatch: pytest.MonkeyPa
     for variable, value in service["environment"].items():
         monkeypatch.setenv(variable, value)
     settings = Settings()
-    asked = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", service["healthcheck"]["test"][-1])
-    assert asked
-    assert asked[2] in create_app(settings).openapi()["paths"]
-    assert {asked[1], *(port.rsplit(":")[-1] for port in service["ports"])} == {
+    health_url = re.search(r"http://127\.0\.0\.1:(\d+)(/\w+)", service["healthcheck"]["test"][-1])
+    assert health_url
+    assert health_url[2] in create_app(settings).openapi()["paths"]
+    assert {health_url[1], *(port.rsplit(":")[-1] for port in service["ports"])} == {
         str(settings.api_port)
     }
 
@@ -496,10 +505,10 @@ def test_the_health_check_asks_past_a_proxy(status: int, ready: tuple[int, list[
     proxies = dict.fromkeys(
         ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy"), "http://127.0.0.1:9"
     )
-    checked = subprocess.run(
+    health_check = subprocess.run(
         [sys.executable, *command[1:]], env=proxies, capture_output=True, check=False, timeout=20
     )
-    assert (checked.returncode == 0) == (status == 200)
+    assert (health_check.returncode == 0) == (status == 200)
 
 
 def test_temporal_talks_past_a_proxy() -> None:
@@ -508,8 +517,8 @@ def test_temporal_talks_past_a_proxy() -> None:
     They would obey it for what is no loopback.
     """
     for name in ("temporal", "temporal-setup", "temporal-ui"):
-        given = services()[name]["environment"]
-        assert (given["NO_PROXY"], given["no_proxy"]) == ("*", "*"), name
+        environment = services()[name]["environment"]
+        assert (environment["NO_PROXY"], environment["no_proxy"]) == ("*", "*"), name
 
 
 def test_a_worker_has_time_to_finish_its_work() -> None:
@@ -527,7 +536,9 @@ def test_nothing_starts_before_what_it_needs() -> None:
     once = {name for name, service in services().items() if "restart" not in service}
     assert once == {"temporal-schema", "temporal-setup", "seed", "audit"}
     for name, service in services().items():
-        for needed, how in service.get("depends_on", {}).items():
-            condition = "service_completed_successfully" if needed in once else "service_healthy"
-            assert how["condition"] == condition, f"{name} on {needed}"
-            assert needed in once or "healthcheck" in services()[needed], needed
+        for dependency, how in service.get("depends_on", {}).items():
+            condition = (
+                "service_completed_successfully" if dependency in once else "service_healthy"
+            )
+            assert how["condition"] == condition, f"{name} on {dependency}"
+            assert dependency in once or "healthcheck" in services()[dependency], dependency

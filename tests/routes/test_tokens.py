@@ -12,7 +12,7 @@ from application.caller import Caller
 from config import Settings
 from routes.problems import Problem
 from routes.tokens import Tokens
-from tests.issuer import EC, RSA, Issuer, published
+from tests.issuer import EC, RSA, Issuer, jwk
 from tests.tokens import AUDIENCE, AUTHENTICATION, ISSUER, SECRET, claims
 
 
@@ -153,15 +153,15 @@ async def test_published_keys_are_used(
     """
     issuer.keys = {
         "keys": [
-            published(RSA if key is EC else EC, "other"),
-            published(key, "mine"),
-            published(key, "too"),
+            jwk(RSA if key is EC else EC, "other"),
+            jwk(key, "mine"),
+            jwk(key, "too"),
         ]
     }
     checks = tokens_of(issuer, AUTH_ALGORITHM=algorithm)
     for _ in range(3):
         assert (await checks.caller(sign(claims(), key, algorithm, kid="mine"))).subject == "tester"
-    assert issuer.asked == 1
+    assert issuer.requests_seen == 1
     if key is RSA:
         assert (
             await refusal(checks, sign(claims(), key, other, kid="mine"))
@@ -174,7 +174,7 @@ async def test_published_keys_are_used(
 
 async def test_a_public_key_is_no_secret(issuer: Issuer) -> None:
     """Who signs with the published key as if it were a shared secret is not believed."""
-    issuer.keys = {"keys": [published(RSA, "mine")]}
+    issuer.keys = {"keys": [jwk(RSA, "mine")]}
     text = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     head, body, _ = sign(claims(), "x" * 32, kid="mine").split(".")
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
@@ -186,14 +186,14 @@ async def test_a_public_key_is_no_secret(issuer: Issuer) -> None:
 
 async def test_an_unknown_key_costs_the_issuer_little(issuer: Issuer) -> None:
     """However many tokens name keys that are not there, the issuer is not asked for each."""
-    issuer.keys = {"keys": [published(RSA, "mine")]}
+    issuer.keys = {"keys": [jwk(RSA, "mine")]}
     checks = tokens_of(issuer)
     problems = [
         await refusal(checks, sign(claims(), RSA, "RS256", kid=f"no-{number}"))
         for number in range(20)
     ]
     assert [problem.document.status for problem in problems] == [401] + [503] * 19
-    assert issuer.asked == 1
+    assert issuer.requests_seen == 1
 
 
 @pytest.mark.parametrize("keys", [b"", b"<html>", {"keys": []}, {"keys": [{"kty": "?"}]}])
@@ -207,4 +207,4 @@ async def test_an_issuer_that_is_away_is_not_the_callers_fault(issuer: Issuer, k
     for _ in range(5):
         problem = await refusal(checks, sign(claims(), RSA, "RS256", kid="mine"))
         assert (problem.document.status, problem.headers) == (503, {"Retry-After": "5"})
-    assert issuer.asked == 1
+    assert issuer.requests_seen == 1

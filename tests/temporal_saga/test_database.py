@@ -180,7 +180,7 @@ def test_a_server_that_hangs_keeps_no_thread(engine: sa.Engine, postgresql: Post
     for idle in in_pool:
         idle.close()
     connection = engine.connect()
-    with postgresql.frozen():
+    with postgresql.freeze():
         assert seconds_until_given_up(ask) < PING_SECONDS + 1, "a session of the pool"
         assert seconds_until_given_up(ask) < 1, "it was found hung a moment ago"
         assert (
