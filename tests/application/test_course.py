@@ -30,20 +30,20 @@ from tests.application.order_runs import (
     SHORT,
     STARTED,
     TAKEN_BACK,
-    answered,
     at,
-    failed,
     failed_run,
+    moment_answered,
+    moment_failed,
+    moment_sent,
     retriable,
     run,
-    sent,
     settlement,
 )
 
-PAYS = sent("ProcessPaymentCommand", "payment", attempt=3)
+PAYS = moment_sent("ProcessPaymentCommand", "payment", attempt=3)
 WHY = "paused by otto: the bank is closed (activity 5)"
 PAUSED = replace(PAYS, detail={"message": WHY, "paused": True, "activity_id": "5"})
-UNANSWERED = failed("ProcessPaymentCommand", "payment")
+UNANSWERED = moment_failed("ProcessPaymentCommand", "payment")
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 
 
@@ -106,7 +106,7 @@ def test_a_step_says_what_its_last_try_ended_with() -> None:
 def test_what_is_stuck_or_settled_is_so_in_the_course() -> None:
     """A compensation as well as a step after the pivot, with what is known of it."""
     memo = SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
-    back = payment(view(run("ROLLBACK_STUCK", *REFUSED, stuck=True, memo=memo))).compensation
+    back = payment(view(run("ROLLBACK_STUCK", *REFUSED, is_stuck=True, memo=memo))).compensation
     assert back is not None
     assert (back.state, back.command, back.message) == ("STUCK", "RefundPaymentCommand", "away")
     confirm = retriable("ConfirmOrder", "ConfirmOrder", "SETTLED", settlement=settlement(7))
@@ -181,7 +181,7 @@ def test_a_customer_sees_the_course_without_operators_words() -> None:
 
 def test_an_answer_of_another_try_is_no_refusal() -> None:
     """A step that is asked again after it was answered is under way."""
-    again = (*REGISTERED, sent("RegisterOrderCommand", "order", attempt=2, number=40))
+    again = (*REGISTERED, moment_sent("RegisterOrderCommand", "order", attempt=2, number=40))
     assert states(view(run("PENDING", *again))) == "RUNNING AHEAD AHEAD AHEAD"
-    answer = answered("RegisterOrderCommand", "order", "OrderRegisteredEvent", 2, number=40)
+    answer = moment_answered("RegisterOrderCommand", "order", "OrderRegisteredEvent", 2, number=40)
     assert states(view(run("PENDING", *again, answer))) == "DONE AHEAD AHEAD AHEAD"

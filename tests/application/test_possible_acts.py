@@ -30,9 +30,9 @@ from tests.application.order_runs import (
     REFUSED,
     at,
     failed_run,
+    moment_sent,
     retriable,
     run,
-    sent,
     settlement,
 )
 
@@ -41,13 +41,13 @@ TOO_LATE = "too late to cancel: the order is ROLLBACK_STUCK"
 NO_REVIEW = "the order is not awaiting review, it is ROLLBACK_STUCK"
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 ROLLBACK_STUCK = run(
-    "ROLLBACK_STUCK", stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
+    "ROLLBACK_STUCK", is_stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
 )
 
 
-def acts(order_run: Run, **given: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
-    shown = view_of_run("7", order_run, LINKS, **given).acts
-    return [(act.act, act.step, act.fields, act.refusal) for act in shown]
+def acts(order_run: Run, **more: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
+    possible_acts = view_of_run("7", order_run, LINKS, **more).acts
+    return [(act.act, act.step, act.fields, act.refusal) for act in possible_acts]
 
 
 def possible(order_run: Run) -> list[tuple[str, str | None]]:
@@ -80,7 +80,10 @@ def test_what_is_possible_depends_on_the_state(state: str, names: list[str]) -> 
     assert possible(run(state, *PAID)) == [(name, None) for name in names]
 
 
-REGISTRATION_HANGS = (at("state", "PENDING"), sent("RegisterOrderCommand", "order", attempt=7))
+REGISTRATION_HANGS = (
+    at("state", "PENDING"),
+    moment_sent("RegisterOrderCommand", "order", attempt=7),
+)
 
 
 def verdict(act: str, **told: Any) -> Moment:
@@ -115,9 +118,9 @@ def test_the_first_verdict_stands() -> None:
 def test_what_was_settled_and_is_stuck_again_is_only_retried() -> None:
     """Its record does not hear of who settled it, who is named."""
     confirm = retriable("ConfirmOrder", "ConfirmOrder", "STUCK", settlement=settlement())
-    stuck = run("COMPLETED", stuck=True, memo=SagaMemo(retriables=(confirm,)))
-    assert possible(stuck) == [("retry", "ConfirmOrder")]
-    assert "otto settled ConfirmOrder already" in str(acts(stuck)[-1][3])
+    stuck_run = run("COMPLETED", is_stuck=True, memo=SagaMemo(retriables=(confirm,)))
+    assert possible(stuck_run) == [("retry", "ConfirmOrder")]
+    assert "otto settled ConfirmOrder already" in str(acts(stuck_run)[-1][3])
 
 
 def test_a_saga_whose_code_fails_takes_no_act() -> None:

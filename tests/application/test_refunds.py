@@ -20,11 +20,11 @@ from tests.application.order_runs import (
     ROLLS_BACK,
     STARTED,
     TAKEN_BACK,
-    answered,
     failed_run,
+    moment_answered,
+    moment_sent,
     retriable,
     run,
-    sent,
     settlement,
 )
 
@@ -45,16 +45,20 @@ def test_a_failed_order_says_what_became_of_the_money() -> None:
         == NOTHING
     )
     command = "RefundPaymentCommand"
-    empty = answered(command, "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0)
-    assert refund_of(failed_run(*REFUSED, sent(command, "payment"), empty)) == NOTHING
+    empty = moment_answered(
+        command, "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0
+    )
+    assert refund_of(failed_run(*REFUSED, moment_sent(command, "payment"), empty)) == NOTHING
 
 
 def test_a_refund_that_was_settled_names_who_did_it() -> None:
     """Nobody knows how much went back by hand."""
-    settled = retriable(
+    settled_refund = retriable(
         "ProcessPayment", "RefundPayment", Progress.SETTLED, settlement=settlement()
     )
-    refund = refund_of(failed_run(memo=SagaMemo(failure=FAILURE, retriables=(settled, CANCEL))))
+    refund = refund_of(
+        failed_run(memo=SagaMemo(failure=FAILURE, retriables=(settled_refund, CANCEL)))
+    )
     assert refund is not None
     assert refund.message == "otto settled the refund by hand: paid by hand (transfer 4711)"
 
