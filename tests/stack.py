@@ -71,6 +71,7 @@ class Stack:
             "TEMPORAL_UI_PORT": str(self.ui_port),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
             "API_PORT": str(self.api_port),
+            "WORKFLOW_SANDBOX": "on",
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._read: dict[str, int] = {}

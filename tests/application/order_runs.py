@@ -148,7 +148,13 @@ RECORD = OrderRecord(
     closed_at=CLOSED_AT,
     failure=OUT_OF_STOCK,
     compensations=(
-        Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="DONE"),
+        Compensation(
+            step="ProcessPayment",
+            command="RefundPaymentCommand",
+            state="DONE",
+            answer={"currency": "GBP", "refunded_minor": 1530},
+            answered_at=STARTED,
+        ),
         Compensation(step="RegisterOrder", command="CancelOrderCommand", state="DONE"),
     ),
 )

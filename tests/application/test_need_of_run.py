@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from application import attention
-from application.compensations import compensations_of
+from application.course import compensations_of
 from application.run import Run
 from contracts.views import Attention
 from temporal_saga.call_state import Progress

@@ -171,7 +171,6 @@ def test_an_order_that_temporal_forgot_is_told_from_its_record() -> None:
         (STARTED, "state", "PENDING", {"cause": "start"}),
         (CLOSED_AT, "state", "FAILED", {"cause": "OrderCancelledEvent"}),
     ]
-    assert order_view.acts == ()
 
 
 def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
@@ -184,7 +183,7 @@ def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
         True,
         None,
     )
-    assert (order_view.refund, order_view.acts) == (None, ())
+    assert order_view.refund is None
     assert order_view.attention is not None
     assert (order_view.attention.cause, order_view.attention.since) == ("LEFT_OPEN", None)
     assert (
@@ -196,11 +195,7 @@ def test_an_open_order_that_temporal_forgot_is_left_open() -> None:
 def test_a_closed_order_has_its_record_and_the_story_of_its_run() -> None:
     """The record tells what holds, and the run the story and how many tries it took."""
     order_view = view_of_closed(RECORD, failed_run(*REFUSED, *TAKEN_BACK), LINKS)
-    assert (order_view.failure, order_view.closed_at, order_view.acts) == (
-        OUT_OF_STOCK,
-        CLOSED_AT,
-        (),
-    )
+    assert (order_view.failure, order_view.closed_at) == (OUT_OF_STOCK, CLOSED_AT)
     assert [(c.command, c.state, c.attempts) for c in order_view.compensations] == [
         ("RefundPaymentCommand", "DONE", 3),
         ("CancelOrderCommand", "DONE", 1),

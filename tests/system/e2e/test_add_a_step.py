@@ -177,6 +177,7 @@ def test_the_step_is_in_the_table(up: Up) -> None:
             "event": "ShipmentCancelledEvent",
         },
         "after_pivot": False,
+        "opens_record": False,
     }
 
 

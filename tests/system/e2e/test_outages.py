@@ -205,9 +205,9 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
 
 
 def as_recorded(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows: timeline, tries of compensations, times of refunds."""
+    """Leave out what only Temporal knows: the timeline, and how often anything was tried."""
     return {
         key: value
         for key, value in view.items()
-        if key not in ("timeline", "compensations", "refund")
+        if key not in ("timeline", "compensations", "steps")
     }
