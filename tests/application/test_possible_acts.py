@@ -86,11 +86,11 @@ REGISTRATION_HANGS = (
 )
 
 
-def verdict(act: str, **told: Any) -> Moment:
+def verdict(act: str, **words: Any) -> Moment:
     """Return the moment when anna decided, or nobody has heard of it yet."""
     arguments = [{"by": "anna", "reason": "a known customer"}]
     decision = at("decision", act, arguments=arguments, by="signal")
-    return replace(decision, **told)
+    return replace(decision, **words)
 
 
 def test_a_verdict_may_come_before_the_order_is_registered() -> None:
@@ -102,15 +102,15 @@ def test_a_verdict_may_come_before_the_order_is_registered() -> None:
     ]
     unheard = verdict("approve", is_heard=False)
     assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, unheard))
-    ignored = verdict("approve", ignored="it cannot be read")
-    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored))
+    ignored_verdict = verdict("approve", ignored="it cannot be read")
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored_verdict))
 
 
 def test_the_first_verdict_stands() -> None:
     """Whoever comes second is told who decided, and how, in the saga's own sentence."""
-    decided = run("PENDING", *REGISTRATION_HANGS, verdict("approve"))
-    assert possible(decided) == [("cancel", None)]
-    assert {refusal for act, _, _, refusal in acts(decided) if act != "cancel"} == {
+    decided_run = run("PENDING", *REGISTRATION_HANGS, verdict("approve"))
+    assert possible(decided_run) == [("cancel", None)]
+    assert {refusal for act, _, _, refusal in acts(decided_run) if act != "cancel"} == {
         "anna decided already: approve, a known customer"
     }
 
@@ -130,7 +130,7 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "why"),
+    ("order_view", "why"),
     [
         (view_of_run("7", failed_run(*REFUSED), LINKS), "too late: the order is FAILED"),
         (view_of_closed(RECORD, failed_run(), LINKS), "too late: the order is FAILED"),
@@ -147,15 +147,15 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
     ids=["closed", "closed, on record", "forgotten", "left open", "ended from outside"],
 )
 def test_an_order_without_a_saga_that_runs_says_why_it_takes_no_act(
-    shown: OrderView, why: str
+    order_view: OrderView, why: str
 ) -> None:
     """In the sentence with which the API refuses it; a customer is offered nothing."""
-    assert [(act.act, act.step, act.refusal) for act in shown.acts] == [
+    assert [(act.act, act.step, act.refusal) for act in order_view.acts] == [
         ("cancel", None, why),
         ("approve", None, why),
         ("reject", None, why),
     ]
-    assert for_customer(shown).acts == ()
+    assert for_customer(order_view).acts == ()
 
 
 def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:

@@ -76,9 +76,9 @@ def test_the_record_says_the_same_for_ever() -> None:
     assert view_of_closed(RECORD, failed_run(), LINKS).refund == story
     never = RECORD.model_copy(update={"compensations": RECORD.compensations[1:]})
     assert view_of_record(RECORDED._replace(record=never), LINKS).refund == NOTHING
-    completed = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
-    confirmed = RECORDED._replace(record=RECORD.model_copy(update=completed))
-    assert view_of_record(confirmed, LINKS).refund is None
+    completion = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
+    confirmed_order = RECORDED._replace(record=RECORD.model_copy(update=completion))
+    assert view_of_record(confirmed_order, LINKS).refund is None
 
 
 def test_a_record_without_the_answer_names_no_amount() -> None:

@@ -73,9 +73,9 @@ def test_an_order_is_read_as_its_saga_told_its_record(path: Path) -> None:
         assert view.failure == FailureView.model_validate(command.failure)
     else:
         assert view.failure is None
-    told = {"step", "command", "state", "settled"}
-    on_record = [c.model_dump(include=told) for c in command.compensations]
-    assert [c.model_dump(include=told) for c in view.compensations] == on_record
+    fields = {"step", "command", "state", "settled"}
+    on_record = [c.model_dump(include=fields) for c in command.compensations]
+    assert [c.model_dump(include=fields) for c in view.compensations] == on_record
     decisions = [entry.name for entry in view.timeline if entry.kind == "decision"]
     assert len(decisions) == len(command.decisions)
 

@@ -65,5 +65,5 @@ def test_a_checkout_that_cannot_be_written_does_without(checkout: Path) -> None:
         if not folder.exists():
             folder.write_text("in the way")
     command = ("make", "-s", "-o", ".venv/installed", "install")
-    done = subprocess.run(command, cwd=checkout, env=ENV, check=True, capture_output=True)
-    assert (done.stdout, done.stderr) == (b"", b"")
+    process = subprocess.run(command, cwd=checkout, env=ENV, check=True, capture_output=True)
+    assert (process.stdout, process.stderr) == (b"", b"")
