@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Progress(StrEnum):
@@ -52,6 +53,8 @@ class CallState:
         rounds: so many have failed, since it was settled if it was.
         began: when the first of them did (UTC).
         over: whether nothing is left to be done.
+        answer: what the participant answered, as JSON; None until then.
+        answered_at: when (UTC).
         retry_requested: whether another round is about to begin because a person asked for it, so
             that one more request would change nothing.
     """
@@ -65,6 +68,8 @@ class CallState:
     rounds: int = 0
     began: datetime | None = None
     over: bool = False
+    answer: Any = None
+    answered_at: datetime | None = None
     retry_requested: bool = False
 
     @property

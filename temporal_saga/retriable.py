@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from pydantic import TypeAdapter
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -21,6 +22,8 @@ from temporal_saga.call_state import CallState, Progress, Settlement
 from temporal_saga.failure import cut, root
 from temporal_saga.policy import Policy
 from temporal_saga.trouble import in_words
+
+ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class RetriableCall:
@@ -121,6 +124,9 @@ class RetriableCall:
                 else:
                     if self.call.closes_record and self.state.retry_requested:
                         continue
+                    self._update(
+                        answer=ANY.dump_python(answer, mode="json"), answered_at=workflow.now()
+                    )
                     self._succeed(changed)
                     return answer
         return None

@@ -18,7 +18,7 @@ from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
 from workflows.messages import MOST_LOGGED, Act, Already
 from workflows.record import Record
-from workflows.review import Review
+from workflows.review import OrderReview
 
 
 class Acts:
@@ -29,7 +29,7 @@ class Acts:
         saga.watch(record.follow, self._take_temporals_cancel)
         self._saga = saga
         self._record = record
-        self._review = Review()
+        self._review = OrderReview()
         self._ignored_count = 0
         saga.keep(record=record, review=self._review)
 
@@ -89,9 +89,7 @@ class Acts:
         return self._record.state or SagaState.PENDING
 
     def _too_late(self, _decision: Decision) -> str | None:
-        if not self._saga.closing:
-            return None
-        return acts.cannot_cancel(self._state) or "too late to cancel: the order fails already"
+        return acts.cannot_cancel(self._state, fails=self._saga.closing)
 
     def _cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
@@ -105,30 +103,28 @@ class Acts:
         _cancel,
     ).handlers()
 
-    def _not_reviewed(self, _decision: Decision) -> str | None:
-        """Before the review begins, a verdict is taken early; the first one stands."""
-        why = "it is too late" if self._saga.closing else self._review.refusal()
-        return why and (acts.cannot_review(self._state) or why)
+    def _not_to_review(self, _decision: Decision) -> str | None:
+        return acts.cannot_review(self._state, self._review.progress, fails=self._saga.closing)
 
     def _approve(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
-        why = self._not_reviewed(decision)
-        if why is None:
-            self._review.decide("approve", decision)
-        return why
+        return self._decide(acts.Act.APPROVE, decision)
 
     approve, request_approve = Act(
-        "approve", "Let an order go on that awaits review", Decision, _not_reviewed, _approve
+        "approve", "Let an order go on that awaits review", Decision, _not_to_review, _approve
     ).handlers()
 
     def _reject(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
-        why = self._not_reviewed(decision)
-        if why is None:
-            self._review.decide("reject", decision)
-        return why
+        return self._decide(acts.Act.REJECT, decision)
 
     reject, request_reject = Act(
-        "reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject
+        "reject", "Roll back an order that awaits review", Decision, _not_to_review, _reject
     ).handlers()
+
+    def _decide(self, verdict: acts.Act, decision: Decision) -> str | None:
+        why = self._not_to_review(decision)
+        if why is None:
+            self._review.decide(verdict, decision)
+        return why
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
         if why := self._saga.retry_rejection(decision.step):

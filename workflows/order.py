@@ -7,10 +7,11 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import RawValue
 
+from contracts.acts import Act
 from contracts.order import OrderRegisteredEvent
 from contracts.prose import lasting, rejected
 from contracts.states import SagaState
-from contracts.steps import REFUSALS
+from contracts.steps import OPENING, PAYMENT, REFUSALS, STOCK
 from temporal_saga import policy
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.on_record import OnRecord
@@ -55,11 +56,11 @@ class OrderSaga(Acts):
             await self._pass_review(registered)
 
             await saga.step(*payment)
-            record.move(SagaState.PAYMENT_COMPLETED, "PaymentCompletedEvent")
+            record.move(SagaState.PAYMENT_COMPLETED, PAYMENT.event)
 
             await saga.step(*stock)
             saga.pivot()
-            record.move(SagaState.COMPLETED, "StockDecreasedEvent")
+            record.move(SagaState.COMPLETED, STOCK.event)
         return outcome(record)
 
     def _receive(self) -> None:
@@ -76,25 +77,23 @@ class OrderSaga(Acts):
         self._saga.set_deadline(workflow.now() + timedelta(seconds=order.deadline_seconds))
 
     async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
-        """Wait until a person lets the order through, if it needs that."""
+        """Wait until a person lets the order through, if it needs that; each verdict holds."""
         record = self._record
-        review = self._review
+        if registered.review_seconds is not None:
+            record.move(SagaState.AWAITING_REVIEW, OPENING.event)
+            limit = timedelta(seconds=registered.review_seconds)
+            await self._saga.pause(lambda: self._review.progress.verdict is not None, limit)
+        self._review.end()
+        review = self._review.progress
+        if review.verdict is Act.REJECT and review.decision is not None:
+            details = review.decision.model_dump()
+            raise SagaStopped(Failure("REJECTED", rejected(review.decision), details=details))
         if registered.review_seconds is None:
-            review.end("it needs no review")
             return
-        record.move(SagaState.AWAITING_REVIEW, "OrderRegisteredEvent")
-        limit = timedelta(seconds=registered.review_seconds)
-        in_time = await self._saga.pause(lambda: review.verdict is not None, limit)
-        review.end("its review is over")
-        if not in_time:
+        if review.verdict is None:
             message = f"nobody approved the order within {lasting(registered.review_seconds)}"
             details = {"review_seconds": registered.review_seconds}
             raise SagaStopped(Failure("REVIEW_EXPIRED", message, details=details))
-        decision = review.decision
-        assert decision is not None, "a verdict is somebody's"
-        if review.verdict == "reject":
-            details = decision.model_dump()
-            raise SagaStopped(Failure("REJECTED", rejected(decision), details=details))
         record.move(SagaState.PENDING, "approve")
 
 
