@@ -270,7 +270,7 @@ class Stack:
 
         It is typed in the project's folder, in a terminal in which nothing was set.
         """
-        found = re.search(rf"\.venv/bin/temporal ({what} .*?--address \S+)", sentence)
+        found = re.search(rf"\btemporal ({what} .*?--address \S+)", sentence)
         assert found is not None, sentence
         done = subprocess.run(
             f"{temporal_binary()} {found[1]}",
