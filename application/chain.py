@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application import run_history
 from application.payloads import Decode
-from application.run_history import RunHistories, RunHistory
+from application.run_history import RunHistory, read_history
 from contracts.steps import is_event
 from temporal_saga.history import Reader
 from temporal_saga.moment import Moment
@@ -108,7 +108,6 @@ class Chain:
         self._client = client
         self._decode = decode
         self._limit = limit
-        self._histories = RunHistories(client, limit)
 
     async def read(self, description: WorkflowExecutionDescription) -> tuple[RunHistory, Before]:
         """Return the last run, which was described so, and what was before it.
@@ -116,7 +115,7 @@ class Chain:
         Raises:
             RPCError: Temporal did not answer.
         """
-        last = run = await self._histories.read(description, MOST_EVENTS, MOST_BYTES)
+        last = run = await self._read_run(description, MOST_EVENTS)
         handover = self.handover_of(last.first[0])
         if handover is None:
             return last, Before()
@@ -198,6 +197,13 @@ class Chain:
         ]
         return [((1, number), moment) for number, moment in enumerate(states)]
 
+    async def _read_run(
+        self, description: WorkflowExecutionDescription, most: int, *, gap: bool = True
+    ) -> RunHistory:
+        return await read_history(
+            self._client, description, self._limit, most=most, most_bytes=MOST_BYTES, gap=gap
+        )
+
     async def _earlier(
         self, workflow_id: str, run_id: str, most: int, *, gap: bool = True
     ) -> RunHistory | None:
@@ -205,7 +211,7 @@ class Chain:
         try:
             handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
             description = await handle.describe(rpc_timeout=self._limit)
-            return await self._histories.read(description, most, MOST_BYTES, gap=gap)
+            return await self._read_run(description, most, gap=gap)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
