@@ -272,7 +272,7 @@ class Stack:
 
         It is typed in the project's folder, in a terminal in which nothing was set.
         """
-        match = re.search(rf"\.venv/bin/temporal ({what} .*?--address \S+)", sentence)
+        match = re.search(rf"\btemporal ({what} .*?--address \S+)", sentence)
         assert match is not None, sentence
         process = subprocess.run(
             f"{temporal_binary()} {match[1]}",
