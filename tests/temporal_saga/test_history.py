@@ -26,25 +26,25 @@ def payloads(*values: Any) -> Payloads:
     return Payloads(payloads=[payload(value) for value in values])
 
 
-def decode(given: Payload) -> Any:
-    return json.loads(given.data)
+def decode(raw_payload: Payload) -> Any:
+    return json.loads(raw_payload.data)
 
 
 def event(number: int, kind: str, summary: str | None = None, **attributes: Any) -> HistoryEvent:
     """Return one event of a history, as Temporal's server writes it."""
     at = Timestamp()
     at.FromDatetime(NOW)
-    written: dict[str, Any] = {f"{kind}_event_attributes": attributes}
+    fields: dict[str, Any] = {f"{kind}_event_attributes": attributes}
     if summary is not None:
-        written["user_metadata"] = {"summary": payload(summary)}
-    return HistoryEvent(event_id=number, event_time=at, **written)
+        fields["user_metadata"] = {"summary": payload(summary)}
+    return HistoryEvent(event_id=number, event_time=at, **fields)
 
 
 def state(name: str) -> dict[str, Any]:
     return {"indexed_fields": {"SagaState": payload(name), "CustomerId": payload("17850")}}
 
 
-def scheduled(number: int, activity: str, participant: str) -> HistoryEvent:
+def command_event(number: int, activity: str, participant: str) -> HistoryEvent:
     kind = {"name": activity}
     return event(
         number,
@@ -55,11 +55,11 @@ def scheduled(number: int, activity: str, participant: str) -> HistoryEvent:
     )
 
 
-def told(*history: HistoryEvent) -> list[tuple[str, str, dict[str, Any]]]:
+def rows_of(*history: HistoryEvent) -> list[tuple[str, str, dict[str, Any]]]:
     return [(moment.kind, moment.name, moment.detail) for moment in project(history, decode)]
 
 
-PAY = scheduled(5, "ProcessPayment", "payment")
+PAY = command_event(5, "ProcessPayment", "payment")
 RESTORED = {"event": "StockRestoredEvent"}
 UNKNOWN = "got an answer that is no event of its own: its outcome is unknown"
 TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
@@ -68,9 +68,10 @@ TRIED = event(6, "activity_task_started", scheduled_event_id=5, attempt=3)
 def test_a_command_and_its_answer_are_told() -> None:
     """A command names its participant; its answer names the command, its number and its tries."""
     answer = {"event": "PaymentCompletedEvent", "order_id": "7", "amount_minor": 1530}
-    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
-    command, name = "ProcessPaymentCommand", "PaymentCompletedEvent"
-    assert project([PAY, TRIED, completed], decode) == [
+    completion = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
+    command = "ProcessPaymentCommand"
+    name = "PaymentCompletedEvent"
+    assert project([PAY, TRIED, completion], decode) == [
         Moment(
             *(NOW, "command", command, "payment", command, None),
             *({"summary": "do ProcessPayment"}, 5, 5),
@@ -89,14 +90,14 @@ def test_a_refusal_is_an_event() -> None:
         "details": {},
     }
     info = ApplicationFailureInfo(type="PaymentFailedEvent", details=payloads(refusal))
-    failed = event(
+    failure_event = event(
         7,
         "activity_task_failed",
         scheduled_event_id=5,
         failure=Failure(application_failure_info=info),
     )
     detail = {"reason": "INSUFFICIENT_FUNDS", "message": "no", "details": {}}
-    assert told(PAY, TRIED, failed)[1:] == [("event", "PaymentFailedEvent", detail)]
+    assert rows_of(PAY, TRIED, failure_event)[1:] == [("event", "PaymentFailedEvent", detail)]
 
 
 def test_an_outage_is_a_note_with_its_first_cause() -> None:
@@ -104,9 +105,9 @@ def test_an_outage_is_a_note_with_its_first_cause() -> None:
     failure = Failure(message="activity timed out", cause=Failure(message="database is locked"))
     note = "ProcessPaymentCommand unanswered: its outcome is unknown"
     timed_out = event(7, "activity_task_timed_out", scheduled_event_id=5, failure=failure)
-    assert told(PAY, TRIED, timed_out)[1:] == [("note", note, {"error": LOCKED})]
-    failed = event(7, "activity_task_failed", scheduled_event_id=5, failure=failure)
-    assert told(PAY, TRIED, failed)[1:] == [
+    assert rows_of(PAY, TRIED, timed_out)[1:] == [("note", note, {"error": LOCKED})]
+    failure_event = event(7, "activity_task_failed", scheduled_event_id=5, failure=failure)
+    assert rows_of(PAY, TRIED, failure_event)[1:] == [
         ("note", "ProcessPaymentCommand failed", {"error": LOCKED})
     ]
 
@@ -120,13 +121,13 @@ def test_a_cause_that_the_server_has_cut_off_is_passed_over() -> None:
         message="database is locked",
         cause=Failure(application_failure_info=ApplicationFailureInfo(type="Operationa")),
     )
-    failed = event(
+    failure_event = event(
         7,
         "activity_task_failed",
         scheduled_event_id=5,
         failure=Failure(message="Failure exceeds size limit.", cause=cut),
     )
-    assert told(PAY, TRIED, failed)[1:] == [
+    assert rows_of(PAY, TRIED, failure_event)[1:] == [
         ("note", "ProcessPaymentCommand failed", {"error": LOCKED})
     ]
 
@@ -139,13 +140,13 @@ def test_a_failure_by_hand_is_no_refusal() -> None:
     info = ApplicationFailureInfo(
         details=payloads({"event": "PaymentFailedEvent", "reason": "INSUFFICIENT_FUNDS"})
     )
-    failed = event(
+    failure_event = event(
         7,
         "activity_task_failed",
         scheduled_event_id=5,
         failure=Failure(message="by hand", application_failure_info=info),
     )
-    assert told(PAY, TRIED, failed)[1:] == [
+    assert rows_of(PAY, TRIED, failure_event)[1:] == [
         ("note", "ProcessPaymentCommand failed", {"error": "by hand"})
     ]
 
@@ -153,32 +154,36 @@ def test_a_failure_by_hand_is_no_refusal() -> None:
 @pytest.mark.parametrize("answer", [None, 7, "done", ["PaymentCompletedEvent"], {"x": 1}])
 def test_an_answer_that_is_no_event_is_a_note(answer: Any) -> None:
     """Whatever a participant answers, the story goes on."""
-    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
-    assert told(PAY, TRIED, completed)[1:] == [("note", f"ProcessPaymentCommand {UNKNOWN}", {})]
+    completion = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(answer))
+    assert rows_of(PAY, TRIED, completion)[1:] == [("note", f"ProcessPaymentCommand {UNKNOWN}", {})]
 
 
 def test_who_reads_the_answers_tells_which_are_events() -> None:
     """An event of another command is none of this one's."""
-    completed = event(7, "activity_task_completed", scheduled_event_id=5, result=payloads(RESTORED))
+    completion = event(
+        7, "activity_task_completed", scheduled_event_id=5, result=payloads(RESTORED)
+    )
     moments = project(
-        [PAY, TRIED, completed],
+        [PAY, TRIED, completion],
         decode,
-        is_event=lambda *asked: asked != ("ProcessPaymentCommand", RESTORED),
+        is_event=lambda *arguments: arguments != ("ProcessPaymentCommand", RESTORED),
     )
     assert [moment.name for moment in moments[1:]] == [f"ProcessPaymentCommand {UNKNOWN}"]
 
 
 def test_states_are_told_as_they_are_shown() -> None:
     """A state is told when the search attribute is set, by the start or later, and only then."""
-    started = event(1, "workflow_execution_started", search_attributes=state("PENDING"))
+    start = event(1, "workflow_execution_started", search_attributes=state("PENDING"))
     other = event(
         4,
         "upsert_workflow_search_attributes",
         search_attributes={"indexed_fields": {"NeedsAttention": payload(1)}},
     )
-    moved = event(5, "upsert_workflow_search_attributes", search_attributes=state("ROLLING_BACK"))
+    state_change = event(
+        5, "upsert_workflow_search_attributes", search_attributes=state("ROLLING_BACK")
+    )
     scheduled_task = event(2, "workflow_task_scheduled", attempt=1)
-    assert told(started, scheduled_task, other, moved) == [
+    assert rows_of(start, scheduled_task, other, state_change) == [
         ("state", "PENDING", {}),
         ("state", "ROLLING_BACK", {}),
     ]
@@ -194,11 +199,11 @@ def signal(number: int, name: str = "cancel") -> HistoryEvent:
 def memo(number: int, *outcomes: SignalOutcome, failure: Cause | None = None) -> HistoryEvent:
     """Return the event by which a saga writes what became of these signals, and why it fails."""
     count = max((outcome.number for outcome in outcomes), default=0)
-    written = SagaMemo(failure=failure, signals=outcomes, signal_count=count).to_json()
+    memo_json = SagaMemo(failure=failure, signals=outcomes, signal_count=count).to_json()
     return event(
         number,
         "workflow_properties_modified",
-        upserted_memo={"fields": {"saga": payload(written), "fingerprint": payload("f")}},
+        upserted_memo={"fields": {"saga": payload(memo_json), "fingerprint": payload("f")}},
     )
 
 
@@ -219,8 +224,8 @@ def test_every_way_to_decide_is_told() -> None:
         4, "workflow_execution_update_accepted", protocol_instance_id="u", accepted_request=request
     )
     cancel = event(5, "workflow_execution_cancel_requested", cause="wrong customer")
-    taken = memo(9, SignalOutcome(1, "cancel"), failure=BOOM)
-    assert told(signal(3), update, cancel, taken) == [
+    memo_event = memo(9, SignalOutcome(1, "cancel"), failure=BOOM)
+    assert rows_of(signal(3), update, cancel, memo_event) == [
         ("decision", "request_cancel", {"arguments": [WISH], "by": "update"}),
         ("decision", "cancel", {"arguments": [WISH], "by": "signal"}),
         ("decision", "cancel", {"by": "temporal", "reason": "wrong customer"}),
@@ -254,8 +259,8 @@ TASK = event(5, "workflow_task_completed", scheduled_event_id=3)
 def test_a_signal_stands_before_what_the_task_did_that_heard_it() -> None:
     """The memo is the last that a task writes; its signals get places at the task's beginning."""
     refund = of_task(7, "activity_task_scheduled", activity_type={"name": "RefundPayment"})
-    written = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
-    moments = project([signal(2), TASK, ROLLS_BACK, refund, written], decode)
+    memo_event = memo(8, SignalOutcome(1, "cancel"), failure=BOOM)
+    moments = project([signal(2), TASK, ROLLS_BACK, refund, memo_event], decode)
     assert [(moment.name, moment.event) for moment in moments] == [
         ("cancel", 5),
         ("ROLLING_BACK", 6),
@@ -266,10 +271,10 @@ def test_a_signal_stands_before_what_the_task_did_that_heard_it() -> None:
 def test_a_task_that_tells_of_no_signal_holds_up_nothing() -> None:
     """What it did is told with the next event, or at the end."""
     reader = Reader(decode)
-    for given in (signal(2), TASK, ROLLS_BACK):
-        assert list(reader.read(given)) == []
-    started = event(7, "workflow_task_scheduled", attempt=1)
-    assert [moment.name for moment in reader.read(started)] == ["ROLLING_BACK"]
+    for earlier_event in (signal(2), TASK, ROLLS_BACK):
+        assert list(reader.read(earlier_event)) == []
+    start = event(7, "workflow_task_scheduled", attempt=1)
+    assert [moment.name for moment in reader.read(start)] == ["ROLLING_BACK"]
     names = [moment.name for moment in project([signal(2), TASK, ROLLS_BACK], decode)]
     assert names == ["ROLLING_BACK", "cancel"]
 
@@ -358,27 +363,27 @@ def test_behind_a_gap_signals_are_numbered_by_the_next_memo() -> None:
     outcome = [(m.name, m.ignored) for m in reader.read(memo(905, *outcomes))]
     assert outcome == [("dance", "no"), ("cancel", None)]
     assert list(reader.read(signal(910, "approve"))) == []
-    [approved] = reader.read(memo(912, *outcomes, SignalOutcome(43, "approve")))
-    assert approved.name == "approve"
+    [approval] = reader.read(memo(912, *outcomes, SignalOutcome(43, "approve")))
+    assert approval.name == "approve"
 
 
 def test_signals_are_numbered_although_the_last_is_left_out() -> None:
     """A memo that tells of some of very many says how many there were."""
-    written = SagaMemo(signals=(SignalOutcome(2, "cancel"),), signal_count=3).to_json()
-    modified = event(
-        9, "workflow_properties_modified", upserted_memo={"fields": {"saga": payload(written)}}
+    memo_json = SagaMemo(signals=(SignalOutcome(2, "cancel"),), signal_count=3).to_json()
+    modification = event(
+        9, "workflow_properties_modified", upserted_memo={"fields": {"saga": payload(memo_json)}}
     )
-    told_of = decisions(signal(3, "dance"), signal(4), signal(5, "dance"), modified)
+    told_of = decisions(signal(3, "dance"), signal(4), signal(5, "dance"), modification)
     assert told_of == [("dance", "", True), ("cancel", None, True), ("dance", "", True)]
 
 
 def test_a_run_that_goes_on_knows_that_it_rolls_back() -> None:
     """The memo of the run before stands in the first event; its signals are none of this run."""
-    approved = SignalOutcome(1, "approve")
-    carried = SagaMemo(failure=BOOM, signals=(approved,), signal_count=1).to_json()
-    started = event(1, "workflow_execution_started", memo={"fields": {"saga": payload(carried)}})
-    assert decisions(started, CANCEL, memo(9, failure=BOOM)) == [("cancel", None, False)]
-    assert decisions(started, signal(3)) == [("cancel", None, False)]
+    approval = SignalOutcome(1, "approve")
+    carried_memo = SagaMemo(failure=BOOM, signals=(approval,), signal_count=1).to_json()
+    start = event(1, "workflow_execution_started", memo={"fields": {"saga": payload(carried_memo)}})
+    assert decisions(start, CANCEL, memo(9, failure=BOOM)) == [("cancel", None, False)]
+    assert decisions(start, signal(3)) == [("cancel", None, False)]
 
 
 def test_an_update_is_told_after_a_reset_too() -> None:
@@ -387,23 +392,25 @@ def test_an_update_is_told_after_a_reset_too() -> None:
         "meta": {"update_id": "u-1"},
         "input": {"name": "request_cancel", "args": payloads(WISH)},
     }
-    admitted = event(6, "workflow_execution_update_admitted", request=request)
-    accepted = event(
+    admission = event(6, "workflow_execution_update_admitted", request=request)
+    acceptance = event(
         10,
         "workflow_execution_update_accepted",
         protocol_instance_id="u-1",
         accepted_request_sequencing_event_id=6,
     )
-    assert told(admitted, accepted) == [
+    assert rows_of(admission, acceptance) == [
         ("decision", "request_cancel", {"arguments": [WISH], "by": "update"})
     ]
 
 
 def test_an_end_from_outside_is_told() -> None:
     """When Temporal ends a run without compensation, by terminate or timeout, the story says so."""
-    terminated = event(9, "workflow_execution_terminated", reason="by hand")
+    termination = event(9, "workflow_execution_terminated", reason="by hand")
     timed_out = event(9, "workflow_execution_timed_out")
-    assert told(terminated) == [
+    assert rows_of(termination) == [
         ("note", "terminated from outside: nothing more is compensated", {"reason": "by hand"})
     ]
-    assert told(timed_out) == [("note", "timed out from outside: nothing more is compensated", {})]
+    assert rows_of(timed_out) == [
+        ("note", "timed out from outside: nothing more is compensated", {})
+    ]

@@ -89,16 +89,16 @@ async def script(short_histories: Client, players: Participants) -> AsyncIterato
 async def flood(script: Script, rounds: int = 3) -> None:
     """Send whatever anybody may send, known and unknown, as signals and updates."""
     for number in range(rounds):
-        told = RETRY | {"reason": f"again {number}"}
+        words = RETRY | {"reason": f"again {number}"}
         await asyncio.gather(
             *(
-                script.handle.signal("retry_step", told | {"reason": f"{number} {n}"})
+                script.handle.signal("retry_step", words | {"reason": f"{number} {n}"})
                 for n in range(10)
             ),
             *(script.handle.signal("no_such_act", {"anything": n}) for n in range(5)),
             *(script.handle.signal("approve", n) for n in range(5)),
             *(
-                update(script, "request_retry_step", told | {"reason": f"{number}, by update {n}"})
+                update(script, "request_retry_step", words | {"reason": f"{number}, by update {n}"})
                 for n in range(5)
             ),
         )
@@ -115,9 +115,9 @@ async def flood_into_next_run(script: Script) -> None:
             return
 
 
-async def update(script: Script, name: str, told: Any) -> None:
+async def update(script: Script, name: str, arguments: Any) -> None:
     try:
-        await script.handle.execute_update(name, told)
+        await script.handle.execute_update(name, arguments)
     except WorkflowUpdateFailedError:
         pass  # there is nothing to retry
     except RPCError as error:
@@ -129,7 +129,7 @@ async def update(script: Script, name: str, told: Any) -> None:
 
 @asynccontextmanager
 async def away(
-    script: Script, *kinds: type[Command], known: OrderStatus | None = None
+    script: Script, *kinds: type[Command], known_status: OrderStatus | None = None
 ) -> AsyncIterator[None]:
     """Let the tries of these commands fail meanwhile, however often; then let them be done.
 
@@ -143,7 +143,7 @@ async def away(
                 script.fail(AWAY, to=command)
             elif isinstance(command, RegisterOrderCommand):
                 script.answer(
-                    OrderRegisteredEvent(order_id=command.order_id, known=known), to=command
+                    OrderRegisteredEvent(order_id=command.order_id, known=known_status), to=command
                 )
             else:
                 script.answer(yes(command), to=command)
@@ -169,7 +169,7 @@ def states(moves: tuple[StateMove, ...]) -> list[str]:
     return [str(move.state) for move in moves]
 
 
-async def begun(script: Script) -> Any:
+async def first_start(script: Script) -> Any:
     """Return when the saga's first run began."""
     return (await script.handle.describe()).start_time
 
@@ -190,21 +190,21 @@ async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
     The record's story has no gap, and knows who cancelled and when it was placed.
     """
     await stuck_refund(script)
-    placed_at = await begun(script)
+    placed_at = await first_start(script)
     async with away(script, RefundPaymentCommand):
         await until_stuck(script)
         await flood_into_next_run(script)
-        described = await script.handle.describe()
-        assert described.typed_search_attributes[stubs.SAGA_STATE] == "ROLLBACK_STUCK"
-        assert described.typed_search_attributes[stubs.NEEDS_ATTENTION] is True
-        memo = dict(await described.memo())
-        decided = SagaMemo.of(memo)
-        assert [(r.step, r.progress) for r in decided.retriables] == [
+        description = await script.handle.describe()
+        assert description.typed_search_attributes[stubs.SAGA_STATE] == "ROLLBACK_STUCK"
+        assert description.typed_search_attributes[stubs.NEEDS_ATTENTION] is True
+        memo = dict(await description.memo())
+        saga_memo = SagaMemo.of(memo)
+        assert [(r.step, r.progress) for r in saga_memo.retriables] == [
             ("ProcessPayment", "STUCK"),
             ("RegisterOrder", "WAITING"),
         ]
-        assert decided.failure is not None
-        assert all(signal.number > 0 for signal in decided.signals)
+        assert saga_memo.failure is not None
+        assert all(signal.number > 0 for signal in saga_memo.signals)
         del memo[MEMO_KEY]
         assert memo == {"fingerprint": "f", "request_key": "key-7"}
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
@@ -258,13 +258,13 @@ async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again
     await flood(script)
     back.set()
     await books
-    told = {c.step: (c.state, c.settled and c.settled.by) for c in closing[-1].compensations}
+    outcomes = {c.step: (c.state, c.settled and c.settled.by) for c in closing[-1].compensations}
     expected = {
         "DecreaseStock": ("DONE", None),
         "ProcessPayment": ("SETTLED", "otto"),
         "RegisterOrder": ("DONE", None),
     }
-    assert told == expected
+    assert outcomes == expected
     answers = {c.step: c.answer for c in closing[-1].compensations if c.answer}
     assert answers == {"DecreaseStock": {"restored": True}}
     assert states(closing[-1].moves)[-1] == "ROLLING_BACK"
@@ -276,7 +276,7 @@ async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again
 async def test_a_review_goes_on_with_the_time_that_is_left(script: Script) -> None:
     """Nobody decides; the order closes when its own review time is over, not its last run's."""
     await script.start(ORDER)
-    began = await begun(script)
+    began = await first_start(script)
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=5))
     await flood_into_next_run(script)
@@ -329,7 +329,7 @@ async def test_the_first_step_is_asked_on(script: Script) -> None:
     await script.start(ORDER)
     await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
-    async with away(script, RegisterOrderCommand, known=OrderStatus.CONFIRMED):
+    async with away(script, RegisterOrderCommand, known_status=OrderStatus.CONFIRMED):
         await until_stuck(script)
         await flood_into_next_run(script)
     await obey(script, ConfirmOrderCommand)
@@ -411,7 +411,7 @@ async def test_a_reset_of_a_later_run_keeps_what_was_settled_in_an_earlier_one(
     await script.handle.signal("cancel", DECISION)
     script.answer(yes(stock))
     kinds = (RegisterOrderCommand, RestoreStockCommand, RefundPaymentCommand)
-    async with away(script, *kinds, known=OrderStatus.PENDING):
+    async with away(script, *kinds, known_status=OrderStatus.PENDING):
         await until_stuck(script, "ProcessPayment")
         await script.handle.execute_update("request_settle_step", SETTLE)
         await flood_into_next_run(script)
@@ -429,11 +429,11 @@ async def test_a_reset_of_a_later_run_keeps_what_was_settled_in_an_earlier_one(
 async def test_nobody_tells_a_saga_by_hand_what_a_run_before_it_did(script: Script) -> None:
     """A second argument is an invalid start, unless another run gave it."""
     moves = [{"state": SagaState.COMPLETED, "cause": "me", "at": "2026-01-01T00:00:00Z"}]
-    told = {
+    carried_state = {
         "saga": {"closing": True},
         "record": {"placed_at": "2026-01-01T00:00:00Z", "moves": moves, "failure": None},
     }
-    await script.start(ORDER, told)
+    await script.start(ORDER, carried_state)
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INVALID_ORDER"
 
@@ -447,7 +447,7 @@ async def test_a_look_tells_the_story_of_all_runs(
     Of a story that is too long a part is left out, which is said.
     """
     await stuck_refund(script)
-    placed_at = await begun(script)
+    placed_at = await first_start(script)
     async with away(script, RefundPaymentCommand):
         await until_stuck(script)
         await flood_into_next_run(script)
@@ -473,8 +473,8 @@ async def test_a_look_tells_the_story_of_all_runs(
         ORDER,
         "CANCELLED",
     )
-    told = [moment.name for moment in whole.moments if moment.kind == "state"]
-    assert told == [
+    states = [moment.name for moment in whole.moments if moment.kind == "state"]
+    assert states == [
         "PENDING",
         "PAYMENT_COMPLETED",
         "ROLLING_BACK",
@@ -487,11 +487,11 @@ async def test_a_look_tells_the_story_of_all_runs(
         "OrderCancelledEvent",
     ]
     assert len([m for m in whole.moments if m.name == "no_such_act"]) == 15
-    followed = [
-        placed async for placed in Runs(short_histories, asyncio.Event()).follow(order_of(script))
+    stories = [
+        story async for story in Runs(short_histories, asyncio.Event()).follow(order_of(script))
     ]
-    assert [moment.name for _, moment in followed] == [moment.name for moment in whole.moments]
-    assert sorted({place for place, _ in followed}) == [place for place, _ in followed]
+    assert [moment.name for _, moment in stories] == [moment.name for moment in whole.moments]
+    assert sorted({place for place, _ in stories}) == [place for place, _ in stories]
     monkeypatch.setattr(chain, "MOST_EVENTS", 20)
     monkeypatch.setattr(run_history, "FIRST_EVENTS", 15)
     short = await look(short_histories, script)
@@ -504,9 +504,9 @@ async def test_a_look_tells_the_story_of_all_runs(
 
 async def look(client: Client, script: Script) -> Run:
     """Return what the API sees of an order's saga."""
-    found = await Runs(client, asyncio.Event()).find(order_of(script))
-    assert found is not None
-    return found
+    run = await Runs(client, asyncio.Event()).find(order_of(script))
+    assert run is not None
+    return run
 
 
 def order_of(script: Script) -> str:
@@ -529,8 +529,8 @@ async def test_what_comes_while_nobody_is_there_is_read_in_one_task(patient: Scr
     await until_stuck(patient)
     async with patient.orchestrator_away():
         words = (RETRY | {"reason": f"once more, {number}"} for number in range(MOST_SIGNALS + 10))
-        sent = [patient.handle.signal("retry_step", told) for told in words]
-        answers = await asyncio.gather(*sent, return_exceptions=True)
+        signals = [patient.handle.signal("retry_step", word) for word in words]
+        answers = await asyncio.gather(*signals, return_exceptions=True)
     assert 1 <= len([answer for answer in answers if answer is not None]) < 20
     async with away(patient, RefundPaymentCommand):
         await until_next_run(patient)

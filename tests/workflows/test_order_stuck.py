@@ -28,7 +28,7 @@ from tests.workflows.operators import (
     by_signal,
     by_update,
     each_way,
-    refused,
+    refusal_of,
     until_stuck,
 )
 from tests.workflows.orders import ORDER, REFUSED, cancelled_while_it_is_paid, obey, take_back, yes
@@ -59,7 +59,7 @@ async def stuck_refund(script: Script) -> None:
         script.fail(RuntimeError("the payment provider is away"))
 
 
-async def shown(script: Script) -> tuple[Any, Any]:
+async def state_and_attention(script: Script) -> tuple[Any, Any]:
     """Return the state and whether attention is needed, as searches and the Web UI see them."""
     attributes = (await script.handle.describe()).typed_search_attributes
     names = (
@@ -71,11 +71,12 @@ async def shown(script: Script) -> tuple[Any, Any]:
 
 def states(moves: tuple[StateMove, ...]) -> list[SagaState]:
     """Return the states of the moves, which must all be legal."""
-    told = [move.state for move in moves]
+    states_in_order = [move.state for move in moves]
     assert all(
-        after in LEGAL_MOVES[before] for before, after in zip([None, *told], told, strict=False)
+        after in LEGAL_MOVES[before]
+        for before, after in zip([None, *states_in_order], states_in_order, strict=False)
     )
-    return told
+    return states_in_order
 
 
 async def test_a_compensation_that_keeps_failing_is_stuck_and_is_tried_on_until_it_is_done(
@@ -87,7 +88,7 @@ async def test_a_compensation_that_keeps_failing_is_stuck_and_is_tried_on_until_
     """
     await stuck_refund(soon)
     await until_stuck(soon)
-    assert await shown(soon) == ("ROLLBACK_STUCK", True)
+    assert await state_and_attention(soon) == ("ROLLBACK_STUCK", True)
     await soon.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand, attempt=1)
     soon.fail(RuntimeError("still away"))
     soon.answer(
@@ -98,7 +99,7 @@ async def test_a_compensation_that_keeps_failing_is_stuck_and_is_tried_on_until_
         )
     )
     closing = await soon.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert await shown(soon) == ("ROLLING_BACK", False)
+    assert await state_and_attention(soon) == ("ROLLING_BACK", False)
     assert states(closing.moves) == [
         "PENDING",
         "PAYMENT_COMPLETED",
@@ -125,7 +126,7 @@ async def test_a_participant_that_is_down_makes_no_attempts_and_is_stuck_after_a
         await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
         script.ignore()
         again = await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
-        assert await shown(script) == ("ROLLBACK_STUCK", True)
+        assert await state_and_attention(script) == ("ROLLBACK_STUCK", True)
         script.answer(yes(again))
         await take_back(script, CancelOrderCommand)
         await script.failed()
@@ -171,7 +172,7 @@ async def test_an_operator_has_it_tried_now(play: Play, say: Say) -> None:
             await say(script, "retry_step", RETRY)
             await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
             script.fail(RuntimeError("still away"))
-            assert await shown(script) == ("ROLLBACK_STUCK", True)
+            assert await state_and_attention(script) == ("ROLLBACK_STUCK", True)
         await say(script, "retry_step", RETRY)
         await take_back(script, RefundPaymentCommand, CancelOrderCommand)
         await script.failed()
@@ -189,7 +190,7 @@ async def test_however_often_it_is_said_a_try_has_its_time(patient: Script) -> N
     await by_update(patient, "retry_step", RETRY | {"by": "olga"})
     before = len((await patient.handle.fetch_history()).events)
     for number in range(20):
-        why = await refused(patient, "retry_step", RETRY | {"reason": f"once more, {number}"})
+        why = await refusal_of(patient, "retry_step", RETRY | {"reason": f"once more, {number}"})
         assert why == "AlreadySo: ProcessPayment is about to be tried again, by an earlier word"
     assert len((await patient.handle.fetch_history()).events) == before
     for number in range(20):
@@ -211,7 +212,7 @@ async def test_an_operator_settles_it_and_the_record_names_him(patient: Script, 
     await until_stuck(patient)
     await say(patient, "settle_step", SETTLE)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert await shown(patient) == ("ROLLING_BACK", False)
+    assert await state_and_attention(patient) == ("ROLLING_BACK", False)
     refund, cancel = closing.compensations
     assert (refund.step, refund.state, cancel.state) == ("ProcessPayment", "SETTLED", "DONE")
     assert refund.settled is not None
@@ -243,7 +244,7 @@ async def test_acts_on_what_is_not_stuck_are_told_so(patient: Script) -> None:
     await patient.start(ORDER)
     await obey(patient, RegisterOrderCommand)
     payment = await patient.expect(ProcessPaymentCommand)
-    assert "ProcessPayment is not stuck" in await refused(patient, "retry_step", RETRY)
+    assert "ProcessPayment is not stuck" in await refusal_of(patient, "retry_step", RETRY)
     await by_signal(patient, "settle_step", SETTLE)
     await patient.handle.cancel()
     patient.answer(yes(payment))
@@ -251,21 +252,21 @@ async def test_acts_on_what_is_not_stuck_are_told_so(patient: Script) -> None:
         await patient.expect_compensation(
             RefundPaymentCommand, of=ProcessPaymentCommand, attempt=attempt
         )
-        assert "ProcessPayment is not stuck: RefundPayment is RUNNING" in await refused(
+        assert "ProcessPayment is not stuck: RefundPayment is RUNNING" in await refusal_of(
             patient, "settle_step", SETTLE
         )
         patient.fail(RuntimeError("away"))
     await until_stuck(patient)
-    assert "DecreaseStock is not stuck: nothing of it" in await refused(
+    assert "DecreaseStock is not stuck: nothing of it" in await refusal_of(
         patient, "settle_step", SETTLE | {"step": "DecreaseStock"}
     )
-    assert "evidence" in await refused(patient, "settle_step", RETRY)
+    assert "evidence" in await refusal_of(patient, "settle_step", RETRY)
     await by_update(patient, "settle_step", SETTLE)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert "otto settled it already, paid by hand" in await refused(
+    assert "otto settled it already, paid by hand" in await refusal_of(
         patient, "settle_step", SETTLE | {"by": "olga"}
     )
-    assert "otto settled it already" in await refused(patient, "retry_step", RETRY)
+    assert "otto settled it already" in await refusal_of(patient, "retry_step", RETRY)
     patient.answer(yes(closing))
     await patient.failed()
 
@@ -279,9 +280,9 @@ async def test_of_two_operators_at_once_the_first_settles(patient: Script) -> No
         await by_signal(patient, "settle_step", SETTLE | {"by": "olga"})
         await by_signal(patient, "retry_step", RETRY)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    settled = closing.compensations[0].settled
-    assert settled is not None
-    assert settled.by == "otto"
+    settlement = closing.compensations[0].settled
+    assert settlement is not None
+    assert settlement.by == "otto"
     patient.answer(yes(closing))
     await patient.failed()
 
@@ -296,10 +297,10 @@ async def test_a_confirm_that_keeps_failing_stays_completed_and_needs_attention(
         await soon.expect(ConfirmOrderCommand, attempt=attempt)
         soon.fail(RuntimeError("the order service is away"))
     await until_stuck(soon)
-    assert await shown(soon) == ("COMPLETED", True)
+    assert await state_and_attention(soon) == ("COMPLETED", True)
     await obey(soon, ConfirmOrderCommand)
     await soon.completed()
-    assert await shown(soon) == ("COMPLETED", False)
+    assert await state_and_attention(soon) == ("COMPLETED", False)
 
 
 async def stuck_confirm(script: Script) -> None:
@@ -328,7 +329,8 @@ async def stuck_cancel(script: Script) -> None:
     await until_stuck(script)
 
 
-CONFIRM, CANCEL = {"step": "ConfirmOrder"}, {"step": "RegisterOrder"}
+CONFIRM = {"step": "ConfirmOrder"}
+CANCEL = {"step": "RegisterOrder"}
 
 
 async def closing(script: Script, step: dict[str, str]) -> ConfirmOrderCommand | CancelOrderCommand:
@@ -359,18 +361,21 @@ async def test_what_closes_the_record_is_sent_on_with_the_word_of_who_settled_it
     patient.fail(REFUSED)
     await until_stuck(patient)
     await say(patient, "settle_step", SETTLE | step)
-    told = await closing(patient, step)
-    assert (told.compensations[-1].state, told.compensations[-1].command) == (
+    command = await closing(patient, step)
+    assert (command.compensations[-1].state, command.compensations[-1].command) == (
         "SETTLED",
-        f"{type(told).__name__}",
+        f"{type(command).__name__}",
     )
-    assert told.compensations[-1].settled is not None
-    assert told.compensations[-1].settled.model_dump(exclude={"at"}, exclude_none=True) == {
+    assert command.compensations[-1].settled is not None
+    assert command.compensations[-1].settled.model_dump(exclude={"at"}, exclude_none=True) == {
         n: SETTLE[n] for n in ("by", "reason", "evidence")
     }
-    states(told.moves)
-    assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "ROLLING_BACK", False)
-    patient.answer(yes(told))
+    states(command.moves)
+    assert await state_and_attention(patient) == (
+        "COMPLETED" if step is CONFIRM else "ROLLING_BACK",
+        False,
+    )
+    patient.answer(yes(command))
     if step is CONFIRM:
         assert (await patient.completed())["settled"][0]["by"] == "otto"
     else:
@@ -395,31 +400,39 @@ async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_agai
         await (
             patient.expect(ConfirmOrderCommand, attempt=attempt)
             if step is CONFIRM
-            else taken(patient, attempt)
+            else expect_cancel(patient, attempt)
         )
         patient.fail(RuntimeError("the order service is away"))
     await until_stuck(patient)
-    assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "ROLLBACK_STUCK", True)
+    assert await state_and_attention(patient) == (
+        "COMPLETED" if step is CONFIRM else "ROLLBACK_STUCK",
+        True,
+    )
     last = (await patient.handle.query("status"))["compensations"][-1]
     assert (last["state"], last["settled"]["by"]) == ("STUCK", "otto")
-    said = await refused(patient, "settle_step", SETTLE | step | {"by": "olga"})
+    refusal = await refusal_of(patient, "settle_step", SETTLE | step | {"by": "olga"})
     assert (
-        said == f"ValueError: otto settled {step['step']} already: "
+        refusal == f"ValueError: otto settled {step['step']} already: "
         "what keeps failing is to put that on record"
     )
-    assert said == f"ValueError: {cannot_settle(StuckStep(step['step'], 'otto'))}", "as it is shown"
+    assert refusal == f"ValueError: {cannot_settle(StuckStep(step['step'], 'otto'))}", (
+        "as it is shown"
+    )
     await by_signal(patient, "settle_step", SETTLE | step | {"by": "olga"})
     await say(patient, "retry_step", RETRY | step)
-    told = await closing(patient, step)
-    assert told.compensations[-1].settled is not None
-    assert told.compensations[-1].settled.by == "otto"
-    states(told.moves)
-    patient.answer(yes(told))
+    command = await closing(patient, step)
+    assert command.compensations[-1].settled is not None
+    assert command.compensations[-1].settled.by == "otto"
+    states(command.moves)
+    patient.answer(yes(command))
     await (patient.completed() if step is CONFIRM else patient.failed())
-    assert await shown(patient) == ("COMPLETED" if step is CONFIRM else "FAILED", False)
+    assert await state_and_attention(patient) == (
+        "COMPLETED" if step is CONFIRM else "FAILED",
+        False,
+    )
 
 
-async def taken(script: Script, attempt: int) -> None:
+async def expect_cancel(script: Script, attempt: int) -> None:
     """Expect this try of the Cancel."""
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand, attempt=attempt)
 
@@ -435,9 +448,9 @@ async def test_a_confirm_that_lands_together_with_its_settlement_is_sent_on_all_
         await by_signal(patient, "settle_step", SETTLE | CONFIRM)
         patient.answer(yes(late))
         await patient.recorded()
-    told = await patient.expect(ConfirmOrderCommand)
-    assert [c.state for c in told.compensations] == ["SETTLED"]
-    patient.answer(yes(told))
+    command = await patient.expect(ConfirmOrderCommand)
+    assert [c.state for c in command.compensations] == ["SETTLED"]
+    patient.answer(yes(command))
     await patient.completed()
 
 
@@ -484,7 +497,7 @@ async def test_a_restart_of_the_orchestrator_changes_nothing(patient: Script) ->
     async with patient.orchestrator_away():
         pass
     await until_stuck(patient)
-    assert await shown(patient) == ("ROLLBACK_STUCK", True)
+    assert await state_and_attention(patient) == ("ROLLBACK_STUCK", True)
     await by_update(patient, "retry_step", RETRY)
     await take_back(patient, RefundPaymentCommand, CancelOrderCommand)
     await patient.failed()
