@@ -221,14 +221,11 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     assert (refund["amount_minor"], refund["currency"]) == (100, "GBP")
     assert refund["message"].startswith("1.00 GBP went back to the customer at 20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-stuck", "--yes")
-    on_record = until(
-        lambda: (
-            (order_view := view(stack, "stuck"))["timeline"][-1]["detail"].get("cause")
-            and order_view
-        ),
+    recorded_order = until(
+        lambda: (order := view(stack, "stuck"))["timeline"][-1]["detail"].get("cause") and order,
         "Temporal has forgotten the run",
     )
-    assert on_record["refund"] == refund, "the record tells the same"
+    assert recorded_order["refund"] == refund, "the record tells the same"
     poor_order = stack.place(order(order_id="poor", customer="unknown"), Prefer="wait=20").json()
     assert poor_order["refund"] == {
         "amount_minor": 0,
