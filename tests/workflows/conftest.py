@@ -8,7 +8,7 @@ from temporalio.testing import TimeSkipper
 
 from temporal_saga.testing import Participants, Script
 from tests.workflows import order_scripts
-from tests.workflows.operators import PATIENT
+from tests.workflows.operators import PATIENT, SOON
 
 Play = Callable[..., Script]
 
@@ -58,4 +58,11 @@ async def skipping_script(play: Play) -> AsyncIterator[Script]:
 async def patient(play: Play) -> AsyncIterator[Script]:
     """One order's story under the policy `PATIENT`."""
     async with play(policy=PATIENT) as script:
+        yield script
+
+
+@pytest.fixture
+async def soon(play: Play) -> AsyncIterator[Script]:
+    """One order's story under the policy `SOON`."""
+    async with play(policy=SOON) as script:
         yield script

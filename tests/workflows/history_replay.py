@@ -74,7 +74,7 @@ class Replay:
     """Whether the cancel was in one workflow task with what a person said."""
     refusals: list[bool] = field(default_factory=list)
     """Of each update that cancelled, whether it was refused."""
-    _waiting: Sent | None = None
+    _attempt: Sent | None = None
     _answers: int = 0
     _timers_fired: int = 0
 
@@ -94,10 +94,10 @@ class Replay:
             await self._start()
         while (events := await waiting(self.script))[-1].event_type not in CLOSED:
             command = under_way(events)
-            if command is not None and self._waiting is None:
-                self._waiting = await self._expect(command)
+            if command is not None and self._attempt is None:
+                self._attempt = await self._expect(command)
                 command = command_name(
-                    type(self._waiting.command)
+                    type(self._attempt.command)
                 )  # while it was on its way, the clock may have ended the one before
             following = _next(rest, command)
             self._timers_fired = _timers(events)
@@ -170,10 +170,10 @@ class Replay:
 
         It ends when the server has written an answer down.
         """
-        assert self._waiting is not None
-        command = self._waiting
-        self._waiting = None
-        await self._give(command, event)
+        assert self._attempt is not None
+        attempt = self._attempt
+        self._attempt = None
+        await self._give(attempt, event)
         self._answers += 1
         while True:
             another_try = (
@@ -183,21 +183,21 @@ class Replay:
             if sum(event_seen.event_type in ENDED for event_seen in events) >= self._answers:
                 return
             if another_try:
-                await self._give(await self._expect(command_name(type(command.command))), event)
+                await self._give(await self._expect(command_name(type(attempt.command))), event)
             await asyncio.sleep(A_WHILE)
 
-    async def _give(self, command: Sent, event: HistoryEvent | None) -> None:
-        if command.answer.done():
+    async def _give(self, attempt: Sent, event: HistoryEvent | None) -> None:
+        if attempt.answer.done():
             return  # this try has run out of time, and another will come
         if event is None:
-            command.answer.set_result(yes(command.command))
+            attempt.answer.set_result(yes(attempt.command))
         elif event.HasField("activity_task_completed_event_attributes"):
-            command.answer.set_result(
+            attempt.answer.set_result(
                 RawValue(event.activity_task_completed_event_attributes.result.payloads[0])
             )
         else:
             failure = event.activity_task_failed_event_attributes.failure
-            command.answer.set_exception(
+            attempt.answer.set_exception(
                 await self.script.client.data_converter.decode_failure(failure)
             )
 
