@@ -5,7 +5,7 @@ from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 
 from temporal_saga.history import project
 from temporal_saga.moment import Moment
-from tests.temporal_saga.history_events import (
+from tests.temporal_saga.server_events import (
     NOW,
     command_event,
     decode,

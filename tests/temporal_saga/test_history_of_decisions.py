@@ -8,7 +8,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporal_saga.failure import Failure as Cause
 from temporal_saga.history import Reader, project
 from temporal_saga.memo import TEMPORALS_CANCEL, SagaMemo, SignalOutcome
-from tests.temporal_saga.history_events import (
+from tests.temporal_saga.server_events import (
     NOW,
     decode,
     event,
