@@ -10,18 +10,21 @@ from temporalio.worker import Replayer, WorkflowRunner
 import worker
 from activities.boundary import accepted
 from contracts import stubs
-from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from contracts.steps import PARTICIPANTS, STEPS
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Participants, Script
 from workflows.order import OrderSaga
 
 COMMANDS: dict[str, tuple[type, ...]] = {
-    stubs.ORDER_QUEUE: (RegisterOrderCommand, ConfirmOrderCommand, CancelOrderCommand),
-    stubs.PAYMENT_QUEUE: (ProcessPaymentCommand, RefundPaymentCommand),
-    stubs.STOCK_QUEUE: (DecreaseStockCommand, RestoreStockCommand),
+    participant: tuple(
+        activity.command_type
+        for step in STEPS
+        if step.participant == participant
+        for activity in step.activities
+    )
+    for participant in PARTICIPANTS
 }
+"""By a participant's task queue: the commands that come there."""
 
 RUNNER = worker.workflow_runner("on")
 
