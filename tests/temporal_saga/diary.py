@@ -49,9 +49,9 @@ class Diary:
         call: Call[Any, WorkflowType] = Call(
             QUEUE, cast("Any", write), lambda *, idempotency_key: idempotency_key, summary="write"
         )
-        written = await self._saga.step(call)
+        page = await self._saga.step(call)
         await self._saga.pause(lambda: self._is_over, timedelta(hours=1))
-        return [written.name, self._runs, len(self._pages)]
+        return [page.name, self._runs, len(self._pages)]
 
     @workflow.query
     def runs(self) -> int:
