@@ -36,7 +36,7 @@ LEFT_OUT = (
 )
 FORGOTTEN = "Temporal has forgotten what happened before, but for the states"
 
-Placed = tuple[tuple[int, int], Moment]
+PlacedMoment = tuple[tuple[int, int], Moment]
 """A moment with its place: the number of the event, and which of that event's moments it is."""
 
 
@@ -49,7 +49,7 @@ class Before:
         started_at: when the first of them began.
     """
 
-    moments: Sequence[Placed] = ()
+    moments: Sequence[PlacedMoment] = ()
     started_at: datetime | None = None
 
 
@@ -62,26 +62,26 @@ class RunStory:
         self._last = offset
         self.offset = offset
 
-    def read(self, event: HistoryEvent) -> Iterator[Placed]:
+    def read(self, event: HistoryEvent) -> Iterator[PlacedMoment]:
         """Yield the moments of the next event, and those that waited for it.
 
         With what a run was told when it began nothing happened.
         """
         self._last = self.offset + event.event_id
-        yield from self._placed(self._reader.read(event))
+        yield from self._with_places(self._reader.read(event))
 
-    def skip(self) -> Iterator[Placed]:
+    def skip(self) -> Iterator[PlacedMoment]:
         """Go on behind a gap in the run's history; yield what was kept back."""
-        yield from self._placed(self._reader.signals.release())
+        yield from self._with_places(self._reader.signals.release())
         self._reader.signals.skip()
 
-    def rest(self) -> Iterator[Placed]:
+    def rest(self) -> Iterator[PlacedMoment]:
         """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
-        yield from self._placed(self._reader.signals.release())
+        yield from self._with_places(self._reader.signals.release())
         for number, moment in enumerate(self._reader.signals.unheard()):
             yield (self._last + 1, number), moment
 
-    def _placed(self, moments: Iterable[Moment]) -> Iterator[Placed]:
+    def _with_places(self, moments: Iterable[Moment]) -> Iterator[PlacedMoment]:
         for event, of_event in groupby(moments, key=lambda moment: moment.event):
             for number, moment in enumerate(of_event):
                 command_event = (
@@ -120,10 +120,10 @@ class Chain:
         handover = self.handover_of(last.first[0])
         if handover is None:
             return last, Before()
-        moments: list[Placed] = []
+        moments: list[PlacedMoment] = []
         events = len(last.events)
         size = last.size
-        while (before := _continued(run.first[0])) and events < MOST_EVENTS and size < MOST_BYTES:
+        while (before := _run_before(run.first[0])) and events < MOST_EVENTS and size < MOST_BYTES:
             if (
                 history := await self._earlier(description.id, before, MOST_EVENTS - events)
             ) is None:
@@ -142,21 +142,21 @@ class Chain:
     def handover_of(self, started: HistoryEvent) -> Any:
         """Return what the run before handed to this one, as JSON; None for a saga's first run."""
         payloads = started.workflow_execution_started_event_attributes.input.payloads
-        if not _continued(started) or not payloads:
+        if not _run_before(started) or not payloads:
             return None
         handover = self._decode(payloads[-1])
         return handover if isinstance(handover, dict) and "record" in handover else None
 
-    def moments(self, history: RunHistory) -> list[Placed]:
+    def moments(self, history: RunHistory) -> list[PlacedMoment]:
         """Return the story of a run that another one followed."""
         return list(self._moments(history, self.begin(history.first[0])))
 
-    def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[Placed]:
+    def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[PlacedMoment]:
         """Return the story of the last run, with what is under way."""
         story = self.begin(history.first[0], under_way)
         return [*self._moments(history, story), *story.rest()]
 
-    def _moments(self, history: RunHistory, story: RunStory) -> Iterator[Placed]:
+    def _moments(self, history: RunHistory, story: RunStory) -> Iterator[PlacedMoment]:
         """Yield the story of one run, with a note where something of it is left out."""
         for event in history.first:
             yield from story.read(event)
@@ -175,7 +175,7 @@ class Chain:
 
     async def _beginning(
         self, description: WorkflowExecutionDescription, handover: Any
-    ) -> list[Placed]:
+    ) -> list[PlacedMoment]:
         """Return the first run's beginning.
 
         When Temporal has forgotten it: the states that were handed over to the first run read.
@@ -212,5 +212,5 @@ class Chain:
             raise
 
 
-def _continued(started: HistoryEvent) -> str:
+def _run_before(started: HistoryEvent) -> str:
     return started.workflow_execution_started_event_attributes.continued_execution_run_id

@@ -50,7 +50,7 @@ def _compensation(retriable: RetriableState, run: Run) -> Compensation:
     return Compensation(
         step=retriable.step,
         command=command,
-        state=state.value,  # type: ignore[arg-type]
+        state=state.value,
         attempts=tries_of(command, run),
         settled=retriable.settlement and Settlement.model_validate(vars(retriable.settlement)),
         answer=answer and answer.detail,

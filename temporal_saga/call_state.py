@@ -86,7 +86,7 @@ class CallState:
         """Return it with a round requested: now instead of after the pause."""
         return replace(self, retry_requested=True)
 
-    def settled(self, settlement: Settlement) -> "CallState":
+    def with_settlement(self, settlement: Settlement) -> "CallState":
         """Return it as manually resolved; an in-flight attempt may still succeed."""
         return replace(
             self, settlement=settlement, trouble=None, stuck_since=None, rounds=0, began=None

@@ -32,21 +32,21 @@ class Record:
         self.decisions = DecisionLog()
         self.placed_at = workflow.info().workflow_start_time
 
-    def carried(self) -> dict[str, Any]:
+    def carry_over(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
         return {
             "placed_at": self.placed_at.isoformat(),
             "moves": [move.model_dump(mode="json") for move in self._moves],
             "failure": self.failure and self.failure.model_dump(mode="json"),
-            "decisions": self.decisions.carried(),
+            "decisions": self.decisions.carry_over(),
         }
 
-    def go_on_from(self, carried: dict[str, Any]) -> None:
+    def go_on_from(self, carry_over: dict[str, Any]) -> None:
         """Go on from where the run before had come; its moves are not made again."""
-        self.placed_at = datetime.fromisoformat(carried["placed_at"])
-        self._moves = [StateMove.model_validate(move) for move in carried["moves"]]
-        self.failure = carried["failure"] and Failure.model_validate(carried["failure"])
-        self.decisions.go_on_from(carried["decisions"])
+        self.placed_at = datetime.fromisoformat(carry_over["placed_at"])
+        self._moves = [StateMove.model_validate(move) for move in carry_over["moves"]]
+        self.failure = carry_over["failure"] and Failure.model_validate(carry_over["failure"])
+        self.decisions.go_on_from(carry_over["decisions"])
 
     @property
     def state(self) -> SagaState | None:
@@ -88,8 +88,8 @@ class Record:
         """Enter FAILED."""
         self.move(SagaState.FAILED, OrderCancelledEvent.__name__)
 
-    def completed_before(self) -> None:
-        """Enter COMPLETED from wherever this run has come: an earlier one had."""
+    def completed(self) -> None:
+        """Enter COMPLETED, from wherever the story has come."""
         for state in (SagaState.PENDING, SagaState.PAYMENT_COMPLETED, SagaState.COMPLETED):
             if state in LEGAL_MOVES[self.state]:
                 self.move(state, OPENING.event)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from application import attention
+from application.command_line import WHERE
 from application.course import compensations_of
 from application.run import Run
 from contracts.views import Attention
@@ -18,19 +19,19 @@ from tests.application.order_runs import (
     REFUND,
     REFUSED,
     STARTED,
-    failed,
+    moment_failed,
+    moment_sent,
     run,
-    sent,
 )
 
-AGAIN = sent("RefundPaymentCommand", "payment", number=40)
+AGAIN = moment_sent("RefundPaymentCommand", "payment", number=40)
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 ROLLBACK_STUCK = run(
     "ROLLBACK_STUCK",
     *REFUSED,
-    sent("RefundPaymentCommand", "payment", number=30),
-    failed("RefundPaymentCommand", "payment", number=30),
-    stuck=True,
+    moment_sent("RefundPaymentCommand", "payment", number=30),
+    moment_failed("RefundPaymentCommand", "payment", number=30),
+    is_stuck=True,
     memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL)),
 )
 
@@ -59,23 +60,25 @@ def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.delenv("TEMPORAL_NAMESPACE", raising=False)
     why = "paused by otto: the bank is closed (activity 5)"
-    paused = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
-    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, paused)))
+    pause = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
+    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, pause)))
     assert f"keeps failing: away; it is {why}" in need.message
     unpause = (
-        ".venv/bin/temporal activity unpause --workflow-id order-7 --activity-id 5 "
-        "--address 127.0.0.1:7300"
+        "temporal activity unpause --workflow-id order-7 --activity-id 5 --address 127.0.0.1:7300"
     )
     assert f"it is not tried: {unpause} lets it go on, or retry begins" in need.message
+    assert need.message.endswith(f"({WHERE})")
     assert "still tried" not in need.message
     assert "…" not in need.message
 
 
 def test_a_list_says_that_something_is_paused() -> None:
     """Visibility does not know what, and says not that it is tried."""
-    paused = {"TemporalPauseInfo": ["property:activityType=RefundPayment"]}
-    told = replace(ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **paused})
-    message = attention.stuck("7", told).message
+    pause_info = {"TemporalPauseInfo": ["property:activityType=RefundPayment"]}
+    paused_run = replace(
+        ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **pause_info}
+    )
+    message = attention.stuck("7", paused_run).message
     assert "An operator paused it, so it is not tried: the order by itself says" in message
     assert "still tried" not in message
 
@@ -87,7 +90,8 @@ def test_who_left_an_order_open_can_type_what_helps(monkeypatch: pytest.MonkeyPa
     message = attention.left_open("7", None, forgotten=False).message
     reset = "workflow reset --workflow-id order-7 --type LastWorkflowTask"
     server = "--address 127.0.0.1:7300 --namespace shop"
-    assert f'.venv/bin/temporal {reset} --reason "by an operator" {server} takes' in message
+    assert f'temporal {reset} --reason "by an operator" {server} takes' in message
+    assert message.endswith(f"({WHERE})")
     assert "…" not in message + attention.left_open("7", None, forgotten=True).message
 
 
@@ -103,15 +107,15 @@ def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:
 
 def test_a_saga_whose_code_fails_is_wedged() -> None:
     """Whether the run tells it or visibility does, also when it is stuck besides."""
-    wedged = need_of(replace(ROLLBACK_STUCK, wedged_since=CLOSED_AT))
-    assert (wedged.cause, wedged.since) == ("WEDGED", CLOSED_AT)
-    reported = {**ROLLBACK_STUCK.attributes, "TemporalReportedProblems": ["cause=…"]}
-    assert need_of(replace(ROLLBACK_STUCK, attributes=reported)).cause == "WEDGED"
+    need = need_of(replace(ROLLBACK_STUCK, wedged_since=CLOSED_AT))
+    assert (need.cause, need.since) == ("WEDGED", CLOSED_AT)
+    problem_reports = {**ROLLBACK_STUCK.attributes, "TemporalReportedProblems": ["cause=…"]}
+    assert need_of(replace(ROLLBACK_STUCK, attributes=problem_reports)).cause == "WEDGED"
 
 
 def test_an_order_that_goes_its_way_needs_nobody() -> None:
     """Nor one that has closed."""
     going = run("PAYMENT_COMPLETED", *PAID)
     assert attention.of_run("7", going, is_left_open=False) is None
-    closed = replace(ROLLBACK_STUCK, closed_at=CLOSED_AT)
-    assert attention.of_run("7", closed, is_left_open=False) is None
+    closed_run = replace(ROLLBACK_STUCK, closed_at=CLOSED_AT)
+    assert attention.of_run("7", closed_run, is_left_open=False) is None

@@ -30,9 +30,9 @@ from tests.application.order_runs import (
     REFUSED,
     at,
     failed_run,
+    moment_sent,
     retriable,
     run,
-    sent,
     settlement,
 )
 
@@ -41,13 +41,13 @@ TOO_LATE = "too late to cancel: the order is ROLLBACK_STUCK"
 NO_REVIEW = "the order is not awaiting review, it is ROLLBACK_STUCK"
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 ROLLBACK_STUCK = run(
-    "ROLLBACK_STUCK", stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
+    "ROLLBACK_STUCK", is_stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
 )
 
 
-def acts(order_run: Run, **given: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
-    shown = view_of_run("7", order_run, LINKS, **given).acts
-    return [(act.act, act.step, act.fields, act.refusal) for act in shown]
+def acts(order_run: Run, **more: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
+    possible_acts = view_of_run("7", order_run, LINKS, **more).acts
+    return [(act.act, act.step, act.fields, act.refusal) for act in possible_acts]
 
 
 def possible(order_run: Run) -> list[tuple[str, str | None]]:
@@ -80,14 +80,17 @@ def test_what_is_possible_depends_on_the_state(state: str, names: list[str]) -> 
     assert possible(run(state, *PAID)) == [(name, None) for name in names]
 
 
-REGISTRATION_HANGS = (at("state", "PENDING"), sent("RegisterOrderCommand", "order", attempt=7))
+REGISTRATION_HANGS = (
+    at("state", "PENDING"),
+    moment_sent("RegisterOrderCommand", "order", attempt=7),
+)
 
 
-def verdict(act: str, **told: Any) -> Moment:
+def verdict(act: str, **words: Any) -> Moment:
     """Return the moment when anna decided, or nobody has heard of it yet."""
     arguments = [{"by": "anna", "reason": "a known customer"}]
     decision = at("decision", act, arguments=arguments, by="signal")
-    return replace(decision, **told)
+    return replace(decision, **words)
 
 
 def test_a_verdict_may_come_before_the_order_is_registered() -> None:
@@ -99,15 +102,15 @@ def test_a_verdict_may_come_before_the_order_is_registered() -> None:
     ]
     unheard = verdict("approve", is_heard=False)
     assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, unheard))
-    ignored = verdict("approve", ignored="it cannot be read")
-    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored))
+    ignored_verdict = verdict("approve", ignored="it cannot be read")
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored_verdict))
 
 
 def test_the_first_verdict_stands() -> None:
     """Whoever comes second is told who decided, and how, in the saga's own sentence."""
-    decided = run("PENDING", *REGISTRATION_HANGS, verdict("approve"))
-    assert possible(decided) == [("cancel", None)]
-    assert {refusal for act, _, _, refusal in acts(decided) if act != "cancel"} == {
+    decided_run = run("PENDING", *REGISTRATION_HANGS, verdict("approve"))
+    assert possible(decided_run) == [("cancel", None)]
+    assert {refusal for act, _, _, refusal in acts(decided_run) if act != "cancel"} == {
         "anna decided already: approve, a known customer"
     }
 
@@ -115,9 +118,9 @@ def test_the_first_verdict_stands() -> None:
 def test_what_was_settled_and_is_stuck_again_is_only_retried() -> None:
     """Its record does not hear of who settled it, who is named."""
     confirm = retriable("ConfirmOrder", "ConfirmOrder", "STUCK", settlement=settlement())
-    stuck = run("COMPLETED", stuck=True, memo=SagaMemo(retriables=(confirm,)))
-    assert possible(stuck) == [("retry", "ConfirmOrder")]
-    assert "otto settled ConfirmOrder already" in str(acts(stuck)[-1][3])
+    stuck_run = run("COMPLETED", is_stuck=True, memo=SagaMemo(retriables=(confirm,)))
+    assert possible(stuck_run) == [("retry", "ConfirmOrder")]
+    assert "otto settled ConfirmOrder already" in str(acts(stuck_run)[-1][3])
 
 
 def test_a_saga_whose_code_fails_takes_no_act() -> None:
@@ -127,7 +130,7 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "why"),
+    ("order_view", "why"),
     [
         (view_of_run("7", failed_run(*REFUSED), LINKS), "too late: the order is FAILED"),
         (view_of_closed(RECORD, failed_run(), LINKS), "too late: the order is FAILED"),
@@ -144,15 +147,15 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
     ids=["closed", "closed, on record", "forgotten", "left open", "ended from outside"],
 )
 def test_an_order_without_a_saga_that_runs_says_why_it_takes_no_act(
-    shown: OrderView, why: str
+    order_view: OrderView, why: str
 ) -> None:
     """In the sentence with which the API refuses it; a customer is offered nothing."""
-    assert [(act.act, act.step, act.refusal) for act in shown.acts] == [
+    assert [(act.act, act.step, act.refusal) for act in order_view.acts] == [
         ("cancel", None, why),
         ("approve", None, why),
         ("reject", None, why),
     ]
-    assert for_customer(shown).acts == ()
+    assert for_customer(order_view).acts == ()
 
 
 def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:

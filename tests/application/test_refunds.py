@@ -20,11 +20,11 @@ from tests.application.order_runs import (
     ROLLS_BACK,
     STARTED,
     TAKEN_BACK,
-    answered,
     failed_run,
+    moment_answered,
+    moment_sent,
     retriable,
     run,
-    sent,
     settlement,
 )
 
@@ -45,16 +45,20 @@ def test_a_failed_order_says_what_became_of_the_money() -> None:
         == NOTHING
     )
     command = "RefundPaymentCommand"
-    empty = answered(command, "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0)
-    assert refund_of(failed_run(*REFUSED, sent(command, "payment"), empty)) == NOTHING
+    empty = moment_answered(
+        command, "payment", "PaymentRefundedEvent", currency="GBP", refunded_minor=0
+    )
+    assert refund_of(failed_run(*REFUSED, moment_sent(command, "payment"), empty)) == NOTHING
 
 
 def test_a_refund_that_was_settled_names_who_did_it() -> None:
     """Nobody knows how much went back by hand."""
-    settled = retriable(
+    settled_refund = retriable(
         "ProcessPayment", "RefundPayment", Progress.SETTLED, settlement=settlement()
     )
-    refund = refund_of(failed_run(memo=SagaMemo(failure=FAILURE, retriables=(settled, CANCEL))))
+    refund = refund_of(
+        failed_run(memo=SagaMemo(failure=FAILURE, retriables=(settled_refund, CANCEL)))
+    )
     assert refund is not None
     assert refund.message == "otto settled the refund by hand: paid by hand (transfer 4711)"
 
@@ -72,9 +76,9 @@ def test_the_record_says_the_same_for_ever() -> None:
     assert view_of_closed(RECORD, failed_run(), LINKS).refund == story
     never = RECORD.model_copy(update={"compensations": RECORD.compensations[1:]})
     assert view_of_record(RECORDED._replace(record=never), LINKS).refund == NOTHING
-    completed = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
-    confirmed = RECORDED._replace(record=RECORD.model_copy(update=completed))
-    assert view_of_record(confirmed, LINKS).refund is None
+    completion = {"state": SagaState.COMPLETED, "failure": None, "compensations": ()}
+    confirmed_order = RECORDED._replace(record=RECORD.model_copy(update=completion))
+    assert view_of_record(confirmed_order, LINKS).refund is None
 
 
 def test_a_record_without_the_answer_names_no_amount() -> None:

@@ -13,7 +13,7 @@ from contracts.money import UNUSUAL
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import STEPS
 from contracts.views import AttentionCause
-from routes.console import FOLDER, MADE, POLICY
+from routes.console import FOLDER, POLICY, TABLE_MODULES
 from tests.tokens import AUTHENTICATION
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
@@ -22,12 +22,12 @@ MODULES = sorted(FOLDER.glob("*.js"))
 
 def client(**settings: str) -> httpx.AsyncClient:
     """Return a client of an API that reaches for nothing else."""
-    given = {name.lower(): value for name, value in settings.items()}
-    app = create_app(Settings.model_validate(given))
+    values = {name.lower(): value for name, value in settings.items()}
+    app = create_app(Settings.model_validate(values))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *MADE])])
+@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *TABLE_MODULES])])
 async def test_a_file_is_served_to_everybody(path: str) -> None:
     """With or without a token; as what it is, under the policy, and again only if changed."""
     kinds = {
@@ -42,7 +42,7 @@ async def test_a_file_is_served_to_everybody(path: str) -> None:
         name = path[9:] or "index.html"
         assert (answer.status_code, answer.text) == (
             200,
-            MADE.get(name) or (FOLDER / name).read_text(),
+            TABLE_MODULES.get(name) or (FOLDER / name).read_text(),
         )
         headers = answer.headers
         assert (
@@ -111,8 +111,8 @@ async def test_the_files_count_among_requests() -> None:
 
 def test_there_is_one_table_of_currencies() -> None:
     """The console is served what the services reckon with, and has no list of its own."""
-    told = re.findall(r"export const (\w+) = (.*);", MADE["currencies.js"])
-    assert {name: json.loads(value) for name, value in told} == {
+    constants = re.findall(r"export const (\w+) = (.*);", TABLE_MODULES["currencies.js"])
+    assert {name: json.loads(value) for name, value in constants} == {
         "UNUSUAL": dict(UNUSUAL),
         "MOST_CURRENCIES_HAVE": 2,
     }
@@ -125,12 +125,12 @@ def test_the_page_loads_its_own_files_alone() -> None:
     No file is left over.
     """
     page = (FOLDER / "index.html").read_text()
-    loaded = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
+    file_names = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
     assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == ["#page", "/", "/docs"]
     for module in MODULES:
-        loaded += re.findall(r'from "\./([^"]+)"', module.read_text())
+        file_names += re.findall(r'from "\./([^"]+)"', module.read_text())
         assert not re.findall(r'from "(?!\./)', module.read_text()), module.name
-    assert {*loaded, "index.html"} == {*FILES, *MADE}
+    assert {*file_names, "index.html"} == {*FILES, *TABLE_MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
@@ -177,12 +177,12 @@ async def test_the_steps_are_served() -> None:
     """Each row of the table as it is, in order."""
     async with client() as http:
         answer = await http.get("/steps")
-    served = answer.json()["steps"]
+    step_rows = answer.json()["steps"]
     assert answer.status_code == 200
-    assert [(row["name"], row["participant"], row["after_pivot"]) for row in served] == [
+    assert [(row["name"], row["participant"], row["after_pivot"]) for row in step_rows] == [
         (step.name, step.participant, step.after_pivot) for step in STEPS
     ]
-    assert served[1] == {
+    assert step_rows[1] == {
         "name": "ProcessPayment",
         "label": "Pay",
         "command": "ProcessPaymentCommand",
@@ -198,4 +198,4 @@ async def test_the_steps_are_served() -> None:
         "after_pivot": False,
         "opens_record": False,
     }
-    assert (served[-1]["compensation"], served[-1]["refusal"]) == (None, None)
+    assert (step_rows[-1]["compensation"], step_rows[-1]["refusal"]) == (None, None)
