@@ -16,9 +16,6 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 STOP_SECONDS = 60
 SAMPLE_SECONDS = 0.5
-BLOCK_BYTES = 512
-"""The unit of `st_blocks`, whatever the file system's own."""
-
 PARTICIPANTS = ("order.db", "payment.db", "stock.db")
 LOGS = frozenset({"log"})
 
@@ -184,19 +181,22 @@ class MemoryWatch:
 
 
 class Disk(NamedTuple):
-    """Bytes that a contestant takes on the disk: the participants' databases, and all the rest."""
+    """Bytes in a contestant's files: in the participants' databases, and in all others."""
 
     participants: int
     engine: int
 
 
 def disk(folder: Path) -> Disk:
-    """Return the blocks that are taken in a contestant's folder, its logs left out."""
+    """Return the sizes of the files in a contestant's folder, its logs left out.
+
+    Sizes, not blocks: RocksDB takes blocks before it needs them.
+    """
     sizes = {True: 0, False: 0}
     for path in folder.rglob("*"):
         if LOGS & set(path.relative_to(folder).parts):
             continue
         with suppress(FileNotFoundError):
-            size = path.stat().st_blocks * BLOCK_BYTES if path.is_file() else 0
-            sizes[path.name.startswith(PARTICIPANTS)] += size
+            if path.is_file():
+                sizes[path.name.startswith(PARTICIPANTS)] += path.stat().st_size
     return Disk(participants=sizes[True], engine=sizes[False])

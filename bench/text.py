@@ -30,9 +30,10 @@ def tables(rows: Sequence[Row], in_flight: Sequence[int], base: str) -> str:
 
 
 def _table(rows: Sequence[Row], number: int, base: str) -> Iterator[str]:
-    width = max(len(row.name) for row in rows)
+    title = f"{number} in flight"
+    width = max(len(title), *(len(row.name) for row in rows))
     head = "".join(f"{name:>{size}}" for name, size in COLUMNS)
-    yield f"{number} in flight".ljust(width) + head
+    yield title.ljust(width) + head
     base_rate = next(
         (row.summaries[number].rate for row in rows if row.name == base and row.summaries), None
     )
