@@ -7,7 +7,7 @@ WORKDIR /app
 
 # Before our code, so that a change to it does not install everything anew.
 COPY requirements.lock ./
-RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
+RUN pip install --compile --no-cache-dir --disable-pip-version-check --require-hashes --requirement requirements.lock
 
 COPY activities/ activities/
 COPY application/ application/

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
+OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
 
 .PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
 	up ps stop start restart logs shop demo audit bench lock clean
@@ -11,7 +12,10 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/installed ## everything this project needs, into .venv
+# Also where PYTHONDONTWRITEBYTECODE is set: each process would else compile all that it imports. Where the checkout is read-only
+# they do.
+install: $(VENV)/installed ## everything this project needs, into .venv; bytecode of it and of our own code
+	@$(BIN)/python -m compileall -qq $(OURS) || true
 
 $(VENV)/installed: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

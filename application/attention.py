@@ -37,14 +37,10 @@ def of_run(
 
 def _trouble(command: str, run: Run) -> str:
     """Return what a command keeps failing with, and that somebody paused it, in one sentence."""
-    moments = [moment for moment in run.moments if moment.command == command]
-    errors = [moment.detail["error"] for moment in moments if "error" in moment.detail]
-    errors = errors or [r.trouble for r in run.memo.retriables if f"{r.command}Command" == command]
-    pause = (
-        moments[-1].detail.get("message") if moments and moments[-1].detail.get("paused") else None
-    )
-    error = f": {errors[-1]}" if errors else ""
-    return f"{command} keeps failing{error}{f'; it is {pause}' if pause else ''}"
+    error = run.error_of(command)
+    pause = run.pause_of(command)
+    why = f": {error}" if error else ""
+    return f"{command} keeps failing{why}{f'; it is {pause}' if pause else ''}"
 
 
 def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:

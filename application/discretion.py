@@ -3,9 +3,18 @@
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from application.refunds import PAYMENT
 from contracts.record import Compensation
-from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
+from contracts.steps import PAYMENT
+from contracts.views import (
+    CommandProgress,
+    FailureView,
+    ListedOrder,
+    OrderView,
+    Refund,
+    StepProgress,
+    StepState,
+    TimelineEntry,
+)
 
 Shown = TypeVar("Shown", OrderView, ListedOrder)
 
@@ -41,6 +50,7 @@ def for_customer(order: Shown) -> Shown:
         entries = map(entry_for_customer, order.timeline)
         fields["refund"] = order.refund and _refund(order.refund, order.compensations)
         fields["acts"] = tuple(act for act in order.acts if act.refusal is None)
+        fields["steps"] = tuple(map(_step, order.steps))
         fields["timeline"] = tuple(entry for entry in entries if entry is not None)
     return order.model_copy(update=fields)
 
@@ -56,10 +66,22 @@ def _failure(failure: FailureView) -> FailureView:
 
 def _refund(refund: Refund, compensations: Iterable[Compensation]) -> Refund:
     is_settled = any(
-        compensation.step == PAYMENT and compensation.settled for compensation in compensations
+        compensation.step == PAYMENT.name and compensation.settled for compensation in compensations
     )
     return refund.model_copy(update={"message": SETTLED}) if is_settled else refund
 
 
 def _compensation(compensation: Compensation) -> Compensation:
-    return compensation.model_copy(update={"attempts": None, "settled": None})
+    hidden = dict.fromkeys(("attempts", "settled", "answer", "answered_at"))
+    return compensation.model_copy(update=hidden)
+
+
+def _step(step: StepProgress) -> StepProgress:
+    back = step.compensation and step.compensation.model_copy(update=_hidden(step.compensation))
+    return step.model_copy(update=_hidden(step) | {"compensation": back})
+
+
+def _hidden(progress: CommandProgress) -> dict[str, Any]:
+    """Return what a customer sees of a command's progress in place of what is not for them."""
+    state = StepState.RUNNING if progress.state is StepState.PAUSED else progress.state
+    return dict.fromkeys(("attempts", "message", "paused", "settled")) | {"state": state}

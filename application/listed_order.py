@@ -48,6 +48,7 @@ def entry_to_come(order_id: str, run: Run) -> OrderEntry:
 
 
 def _cut(compensation: Compensation) -> Compensation:
+    compensation = compensation.model_copy(update={"answer": None, "answered_at": None})
     if (settlement := compensation.settled) is None:
         return compensation
     words: dict[str, Any] = {

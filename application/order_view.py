@@ -1,8 +1,9 @@
 """An order as people see it, put together from what Temporal and the order service remember."""
 
-from application import attention, refunds
-from application.compensations import compensations_of, tries_of
-from application.possible_acts import acts_of
+from application import attention
+from application.course import compensations_of, steps_of, steps_on_record, tries_of
+from application.possible_acts import acts_of, acts_of_ended
+from application.refunds import refund_of
 from application.run import Run
 from application.timeline import timeline_of, timeline_of_record
 from contracts.record import Failure, OrderRecord
@@ -22,8 +23,9 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     order = run.order
     left_open = left_open or run.ended_early
     is_closed = run.closed_at is not None and not left_open
+    failure = failure_of(run)
     compensations = compensations_of(run)
-    refund = refunds.told_by_run(run.moments, compensations, order.currency)
+    timeline = timeline_of(run.moments)
     need = attention.of_run(order_id, run, compensations, is_left_open=left_open)
     return OrderView(
         order_id=order_id,
@@ -37,11 +39,14 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
         closed_at=run.closed_at if is_closed else None,
         needs_attention=need is not None,
         attention=need,
-        refund=refund if run.state is SagaState.FAILED else None,
-        failure=failure_of(run),
+        refund=refund_of(run.state, compensations, order.currency),
+        failure=failure,
         compensations=compensations,
-        acts=acts_of(run, compensations) if run.closed_at is None else (),
-        timeline=timeline_of(run.moments),
+        steps=steps_of(run, failure, compensations),
+        acts=acts_of(run, compensations, timeline)
+        if run.closed_at is None
+        else acts_of_ended(run.state, is_closed=is_closed),
+        timeline=timeline,
         links=links,
     )
 
@@ -51,15 +56,16 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
 
     The record closes just before the saga's own run does, so the run may still be open.
     """
-    refund = refunds.told_by_run(run.moments, record.compensations, record.currency)
-    compensations = [
+    compensations = tuple(
         compensation.model_copy(update={"attempts": tries_of(compensation.command, run)})
         for compensation in record.compensations
-    ]
+    )
     return OrderView(
         **record.model_dump(exclude={"compensations"}),
-        compensations=tuple(compensations),
-        refund=refund if record.state is SagaState.FAILED else None,
+        compensations=compensations,
+        steps=steps_of(run, record.failure, compensations),
+        refund=refund_of(record.state, record.compensations, record.currency),
+        acts=acts_of_ended(record.state, is_closed=True),
         timeline=timeline_of(run.moments),
         links=links,
     )
@@ -76,7 +82,9 @@ def view_of_record(recorded: RecordedOrder, links: Links) -> OrderView:
         **record.model_dump(exclude={"needs_attention"}),
         needs_attention=is_open,
         attention=attention.left_open(record.order_id, None, forgotten=True) if is_open else None,
-        refund=refunds.told_by_record(record, recorded.moves),
+        steps=steps_on_record(record, recorded.moves),
+        refund=refund_of(record.state, record.compensations, record.currency),
+        acts=acts_of_ended(record.state, is_closed=not is_open),
         timeline=timeline_of_record(recorded.moves, recorded.decisions),
         links=links,
     )

@@ -12,20 +12,14 @@ from application.acts import ActSender
 from application.caller import Caller
 from application.closing import Closing
 from application.discretion import entry_for_customer, for_customer
-from application.errors import (
-    EndedFromOutside,
-    NotFound,
-    NotNow,
-    NotPossible,
-    PerhapsPlaced,
-    TooLate,
-)
+from application.errors import NotFound, NotNow, NotPossible, PerhapsPlaced
 from application.links import OrderLinks
 from application.order_list import OrderLists
 from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement
+from application.possible_acts import why_ended
 from application.prices import PriceRule
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
@@ -36,7 +30,7 @@ from contracts.base import digest
 from contracts.decisions import Decision, StepEvidence
 from contracts.ids import saga_id
 from contracts.placing import PlaceOrder
-from contracts.states import CLOSED, OrderStatus
+from contracts.states import OrderStatus
 from contracts.views import OrderList, OrderView, Overview, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
@@ -230,9 +224,8 @@ class Orders:
             NotFound: there is no such order.
         """
         view = await self.view(order_id, caller)
-        if view.attention is not None:
-            return EndedFromOutside(view.state, view.attention.message)
-        return TooLate(view.state) if view.state in CLOSED else EndedFromOutside(view.state)
+        what_helps = view.attention.message if view.attention else ""
+        return why_ended(view.state, is_closed=view.closed_at is not None, what_helps=what_helps)
 
     async def _is_open(self, order_id: str) -> bool:
         """Tell whether an order is on record and not closed."""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.states import CLOSED, SagaState
+from contracts.steps import command_of
 from temporal_saga.memo import SagaMemo
 from temporal_saga.moment import Moment
 
@@ -34,6 +35,24 @@ class Run:
     input: Any
     memo: SagaMemo = field(default_factory=SagaMemo)
     wedged_since: datetime | None = None
+
+    def moments_of(self, command: str) -> list[Moment]:
+        """Return the moments when a command was sent, answered, or given up."""
+        return [moment for moment in self.moments if moment.command == command]
+
+    def error_of(self, command: str) -> str | None:
+        """Return what the last try of a command ended with that failed; None where none is known.
+
+        Where the story does not tell, the memo does of what is stuck.
+        """
+        errors = [r.trouble for r in self.memo.retriables if command_of(r.command) == command]
+        errors += [m.detail["error"] for m in self.moments_of(command) if "error" in m.detail]
+        return errors[-1] if errors else None
+
+    def pause_of(self, command: str) -> str | None:
+        """Return who paused a command at Temporal and why; None when it is not paused."""
+        detail = next((m.detail for m in reversed(self.moments_of(command))), {})
+        return str(detail["message"]) if detail.get("paused") else None
 
     @property
     def state(self) -> SagaState:

@@ -15,7 +15,7 @@ SET_BY_KUBERNETES = ("tcp://", "udp://", "sctp://")
 like API_PORT for `api`."""
 
 UNUSED_BY = {
-    "api.py": ("worker_", "temporal_port"),
+    "api.py": ("worker_", "workflow_", "temporal_port"),
     "worker.py": ("api_", "auth_", "temporal_port", "temporal_ui_"),
 }
 """By front door: how the settings begin that it never reads. Whatever they are set to, and by whom,

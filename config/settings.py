@@ -132,6 +132,9 @@ class Settings(DatabaseSettings):
     )
     stuck_after_seconds: Seconds = Field(default=600, description="or after so long")
 
+    workflow_sandbox: Literal["off", "on"] = Field(
+        default="off", description="run the sagas' code in Temporal's sandbox, as the tests do"
+    )
     worker_threads: int = Field(
         default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
     )

@@ -1,48 +1,49 @@
 /**
- * The one door to the API: each call carries the token, has a limit, and fails with a Problem that can be told.
+ * The only module that calls the API. Each call carries the token, has a time limit, and fails with
+ * a Problem whose message can be shown.
  */
 import { IS_ID } from "./address.js";
 import { token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
 
-/** What is told instead of a status when nobody answered at all. */
+/** Stands for the HTTP status when there was no answer. */
 export const NO_ANSWER = 0;
 
-/** In front of the API's own words. */
-const BEFORE = {
-  401: "The API asks who you are",
+/** By status: what stands in front of the API's own sentence. */
+const TITLES = {
+  401: "The API needs a token",
   403: "Your token does not allow this",
   404: "Not found",
   409: "Not possible",
-  422: "The API does not take this",
+  422: "The API rejects this request",
   429: "Too many requests",
-  503: "Not now",
+  503: "Not available now",
 };
 
-/** An answer that is none of those hoped for. */
+/** A call without a successful answer. */
 export class Problem extends Error {
   /**
    * @param {number} status the HTTP status, or NO_ANSWER
-   * @param {string} detail what the API says of it
-   * @param {number|null} [afterSeconds] when it wants to be asked again
+   * @param {string} detail the API's own sentence
+   * @param {number|null} [afterSeconds] the answer's Retry-After
    */
   constructor(status, detail, afterSeconds = null) {
-    const before = BEFORE[status] ?? `The API answered ${status}`;
-    super(status === NO_ANSWER ? detail : `${before}: ${detail}`);
+    const title = TITLES[status] ?? `The API answered ${status}`;
+    super(status === NO_ANSWER ? detail : `${title}: ${detail}`);
     this.status = status;
     this.detail = detail;
     this.afterSeconds = afterSeconds;
   }
 
-  /** Whether asking again may help although nobody does anything. */
-  get passes() {
+  /** Whether the same call may succeed later without anybody's help. */
+  get isTransient() {
     return this.status === NO_ANSWER || this.status === 429 || this.status >= 500;
   }
 }
 
 /**
- * Return an order's path at the API; what can be no id, such as `..`, might be another path.
+ * Return an order's path at the API. Text that is no id, such as `..`, might be another path.
  *
  * @throws {Problem}
  */
@@ -52,7 +53,7 @@ export function orderPath(id) {
 }
 
 /**
- * Return the JSON that a path answers.
+ * Return the JSON at a path.
  *
  * @throws {Problem}
  */
@@ -61,7 +62,7 @@ export function get(path) {
 }
 
 /**
- * Post JSON, and return the JSON that answers.
+ * Post JSON, and return the answer's JSON.
  *
  * @throws {Problem}
  */
@@ -75,16 +76,17 @@ export function post(path, body) {
 }
 
 /**
- * Ask, and return the answer once its head is there.
+ * Send a request, and return the answer once its headers are there.
  *
- * @throws {Problem} no answer, or one that is none of 2xx
+ * @throws {Problem} no answer, or one whose status is not 2xx
  */
-export async function ask(path, given = {}) {
+export async function request(path, options = {}) {
   const bearer = token();
-  const headers = { Accept: "application/json", ...given.headers, ...(bearer ? { Authorization: `Bearer ${bearer}` } : {}) };
+  const authorization = bearer ? { Authorization: `Bearer ${bearer}` } : {};
+  const headers = { Accept: "application/json", ...options.headers, ...authorization };
   let answer;
   try {
-    answer = await fetch(path, { ...given, headers, cache: "no-store", credentials: "omit" });
+    answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
   } catch {
     throw new Problem(NO_ANSWER, "The API does not answer");
   }
@@ -92,17 +94,18 @@ export async function ask(path, given = {}) {
   return answer;
 }
 
-async function json(path, given) {
-  const answer = await ask(path, given);
+async function json(path, options) {
+  const answer = await request(path, options);
   try {
     return await answer.json();
   } catch {
-    throw new Problem(NO_ANSWER, "The API's answer broke off");
+    throw new Problem(NO_ANSWER, "The API's answer is incomplete");
   }
 }
 
 async function problemOf(answer) {
   const after = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
-  const told = await answer.json().catch(() => null);
-  return new Problem(answer.status, String(told?.detail ?? answer.statusText), Number.isNaN(after) ? null : after);
+  const body = await answer.json().catch(() => null);
+  const detail = String(body?.detail ?? answer.statusText);
+  return new Problem(answer.status, detail, Number.isNaN(after) ? null : after);
 }

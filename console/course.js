@@ -1,167 +1,118 @@
 /**
- * The course of a saga: its steps, how far each has come, and what takes it back. Pure: made out of an
- * order and the saga's table of steps, as the API shows them.
+ * The steps of an order's saga as they are drawn: each with its compensation, and the review among
+ * them. Without any drawing: made of an order and the saga's table of steps, as the API shows them.
  */
 
-/** The command that must be obeyed before a rollback: its answer tells whether an earlier run, before a reset, went further. */
-export const FINDS_OUT = "RegisterOrder";
-const UNDOING = ["ROLLING_BACK", "ROLLBACK_STUCK", "FAILED"];
-
 /**
- * Where something stands: `ahead`, `running`, `done`, `refused`, `unknown` (no usable answer), `stuck`, `settled` (put right by
- * hand), `waiting` (for a person, or for its turn), `paused` (by an operator, at Temporal), `skipped`.
+ * A step or a compensation: its state by the API's names, and what its last attempt ended with.
  *
- * @typedef {{label: string, participant: string, command: string|null, state: string, tries: number|null, error: string|null,
- *   settled: object|null}} Part
- * @typedef {{name: string, label: string, command: string, event: string}} Activity
- * @typedef {Activity & {participant: string, refusal: string|null, compensation: Activity|null, after_pivot: boolean}} Step
- * @typedef {Part & {name: string, pivot: boolean, back: Part|null}} Place
+ * @typedef {{name: string, label: string, participant: string, command: string|null, state: string,
+ *   attempts: number|null, message: string|null, settled: object|null}} Part
+ * @typedef {Part & {isPivot: boolean, compensation: Part|null}} Place
  */
 
 /**
- * Return the steps of an order's saga in their order, a review among them where there was one.
+ * A command that is stuck, or paused at Temporal. A command that closes the order's record stays
+ * stuck after it was settled, until the record has the settlement.
+ *
+ * @typedef {{command: string, participant: string, opensRecord: boolean, error: string|null,
+ *   settledBy: string|null, pause: string|null}} Trouble
+ */
+
+/**
+ * Return the steps of an order's saga in order, a review among them if there was one.
  *
  * @param {object} view the order
- * @param {Step[]} steps the saga's, in their order
+ * @param {object[]} steps the saga's, in order
  * @returns {Place[]}
  */
-export function courseOf(view, steps) {
+export function placesOf(view, steps) {
   const pivot = steps.find((step) => step.after_pivot);
-  const places = steps.map((step) => ({
-    ...forward(step, view, steps),
-    pivot: step === pivot,
-    back: backward(step, view),
-  }));
   const review = reviewOf(view);
-  return review ? [places[0], review, ...places.slice(1)] : places;
-}
-
-/** Return what is stuck, as the API calls the steps: what must be obeyed, and is not. */
-export function stuckSteps(view) {
-  if (view.closed_at) return [];
-  return view.compensations.filter((duty) => duty.state === "STUCK").map((duty) => duty.step);
-}
-
-/**
- * Return what is commanded at a stuck step, like `RefundPayment`, what its last try ended with, and who settled it already: what
- * closes the order's record is stuck even then, as long as the record has not heard of it.
- */
-export function troubleAt(name, view) {
-  const { command, settled } = view.compensations.find((duty) => duty.step === name);
-  const sent = view.timeline.find((entry) => entry.kind === "command" && entry.name === command);
-  const participant = sent?.participant ?? "the participant";
-  const paused = pauseOf(command, view);
-  return { command: bare(command), participant, error: errorOf(command, view), settledBy: settled?.by ?? null, paused };
-}
-
-/** Return what an operator paused at Temporal: each command, and what is told of who did it and why. */
-export function pausesOf(view) {
-  if (view.closed_at) return [];
-  const names = new Set(view.timeline.filter((entry) => entry.kind === "command").map((entry) => entry.name));
-  const told = [...names].map((command) => ({ command: bare(command), told: pauseOf(command, view) }));
-  return told.filter((pause) => pause.told !== null);
-}
-
-/** Return who paused a command and why, as far as it is paused: the last time that it was sent. */
-function pauseOf(command, view) {
-  const sent = view.timeline.findLast((entry) => entry.kind === "command" && entry.name === command);
-  return sent?.detail.paused ? String(sent.detail.message ?? "paused") : null;
-}
-
-function forward(step, view, steps) {
-  const { name, label, participant } = step;
-  const part = { name, label, participant, command: name, settled: null, ...(answered(step, view) ?? recorded(step, view, steps)) };
-  const duty = view.compensations.find((told) => told.step === name && told.command === step.command);
-  if (duty) part.settled = duty.settled;
-  if (duty && ["STUCK", "SETTLED"].includes(duty.state)) part.state = duty.state.toLowerCase();
-  if (part.state === "ahead" && (UNDOING.includes(view.state) || view.closed_at)) part.state = "skipped";
-  return part;
-}
-
-/** Return what the timeline tells of a step's command: how it was answered, the last time it was asked. */
-function answered(step, view) {
-  let state = "ahead";
-  let [attempts, error] = [null, null];
-  const { command } = step;
-  for (const entry of view.timeline) {
-    const { paused, message } = entry.detail;
-    if (entry.name === command && paused) [state, attempts, error] = ["paused", entry.attempt, message ?? null];
-    else if (entry.name === command) [state, attempts, error] = ["running", entry.attempt, entry.detail.error ?? null];
-    else if (state !== "running") continue;
-    else if (entry.name === step.event) [state, attempts, error] = ["done", entry.attempt, null];
-    else if (entry.name === step.refusal) [state, attempts, error] = ["refused", entry.attempt, entry.detail.message];
-    else if (isUnanswered(entry, command)) [state, attempts, error] = ["unknown", entry.attempt, entry.detail.error ?? null];
-  }
-  return view.timeline.some((entry) => entry.kind === "command") ? { state, tries: attempts, error } : null;
+  return steps.flatMap((step) => {
+    const progress = progressOf(view, step);
+    const compensation = progress.compensation;
+    const place = {
+      ...part(step, step.participant, progress),
+      isPivot: step === pivot,
+      compensation: compensation && part(step.compensation, step.participant, compensation),
+    };
+    return step.opens_record && review ? [place, review] : [place];
+  });
 }
 
 /**
- * Return what the record tells of a step: its timeline is the moves between states alone, each with the event that caused it.
- * A step is done as well when a later one failed, and before the pivot when the order completed.
+ * Return the commands that are stuck.
+ *
+ * @returns {Trouble[]}
  */
-function recorded(step, view, steps) {
-  const moves = new Set(view.timeline.map((entry) => entry.name));
-  const causes = new Set(view.timeline.map((entry) => entry.detail.cause));
-  const failed = steps.findIndex(({ name }) => name === view.failure?.step);
-  const here = steps.indexOf(step);
-  const sent = here === 0 || view.compensations.some((duty) => duty.step === step.name);
-  let state = "ahead";
-  if (here === failed) state = view.failure.event ? "refused" : "unknown";
-  else if (step.after_pivot) state = view.status === "CONFIRMED" ? "done" : "ahead";
-  else if (here < failed || moves.has("COMPLETED") || causes.has(step.event)) state = "done";
-  else if (here === 0 && view.closed_at) state = "done";
-  else if (sent && view.closed_at) state = "unknown";
-  return { state, tries: null, error: null };
+export function stuckCommands(view, steps) {
+  return steps.flatMap((step) => commandsOf(view, step)).filter(({ state }) => state === "STUCK");
 }
 
-/** Return what takes a step back, or null: a step that must be obeyed itself stands among the compensations as well. */
-function backOf(step, view) {
-  return view.compensations.find((duty) => duty.step === step.name && duty.command !== step.command) ?? null;
+/**
+ * Return the commands that an operator paused at Temporal.
+ *
+ * @returns {Trouble[]}
+ */
+export function pausedCommands(view, steps) {
+  return steps.flatMap((step) => commandsOf(view, step)).filter(({ pause }) => pause !== null);
 }
 
-function backward(step, view) {
-  const told = backOf(step, view);
-  if (!told) return null;
-  const paused = told.state === "RUNNING" ? pauseOf(told.command, view) : null;
+/**
+ * Return the command that is stuck at a step: its own, or its compensation's.
+ *
+ * @returns {Trouble}
+ */
+export function stuckAt(name, view, steps) {
+  const step = steps.find((one) => one.name === name);
+  return stuckCommands(view, [step])[0];
+}
+
+function progressOf(view, step) {
+  return view.steps.find((progress) => progress.step === step.name);
+}
+
+function part({ name, label }, participant, { state, attempts, message, paused, settled }) {
   return {
-    label: step.compensation.label,
-    participant: step.participant,
-    command: bare(told.command),
-    state: paused ? "paused" : told.state.toLowerCase(),
-    tries: told.attempts,
-    error: paused ?? (told.state === "STUCK" || told.state === "RUNNING" ? errorOf(told.command, view) : null),
-    settled: told.settled,
+    ...{ name, label, participant, command: name },
+    ...{ state, attempts, message: paused ?? message, settled },
   };
 }
 
+/** Return the commands that a step has come to: its own, and its compensation's if there is one. */
+function commandsOf(view, step) {
+  const progress = progressOf(view, step);
+  const { participant } = step;
+  const own = { ...command(step, progress), participant, opensRecord: step.opens_record };
+  if (!progress.compensation) return [own];
+  const compensation = command(step.compensation, progress.compensation);
+  return [own, { ...compensation, participant, opensRecord: false }];
+}
+
+function command({ name }, { state, message, paused, settled }) {
+  const settledBy = settled?.by ?? null;
+  return { command: name, state, error: message, settledBy, pause: paused };
+}
+
+/** Return the review as a place among the steps, or null where there was none. */
 function reviewOf(view) {
   if (!view.timeline.some((entry) => entry.name === "AWAITING_REVIEW")) return null;
-  const decided = view.timeline.find((entry) => entry.kind === "decision" && ["approve", "reject"].includes(entry.name));
-  const waits = view.state === "AWAITING_REVIEW" && !view.closed_at;
-  const state = decided ? { approve: "done", reject: "refused" }[decided.name] : waits ? "waiting" : passed(view);
-  const error = decided ? `${decided.name === "approve" ? "approved" : "rejected"} by ${decided.detail.by}` : null;
-  return {
-    ...{ name: "Review", label: "Review", participant: "a person", command: null, state, tries: null, error },
-    ...{ settled: null, pivot: false, back: null },
-  };
+  const place = { name: "Review", label: "Review", participant: "a person", command: null };
+  const rest = { attempts: null, settled: null, isPivot: false, compensation: null };
+  return { ...place, ...verdictOf(view), ...rest };
 }
 
-/** Return how a review ended that no decision on the timeline tells of. */
-function passed(view) {
-  return view.timeline.some((entry) => entry.name === "PAYMENT_COMPLETED") ? "done" : "skipped";
-}
-
-/** Return a command as people call it, like `RefundPayment`. */
-function bare(command) {
-  return command.replace(/Command$/, "");
-}
-
-/** Return what the last try of a command ended with, as far as anybody knows. */
-function errorOf(command, view) {
-  const heard = view.timeline.findLast((entry) => entry.detail.error && (entry.name === command || isUnanswered(entry, command)));
-  return heard ? String(heard.detail.error) : null;
-}
-
-function isUnanswered(entry, command) {
-  return entry.kind === "note" && entry.name.startsWith(`${command} `);
+function verdictOf(view) {
+  const decision = view.timeline.find(
+    (entry) => entry.kind === "decision" && ["approve", "reject"].includes(entry.name),
+  );
+  if (decision?.name === "approve") {
+    return { state: "DONE", message: `approved by ${decision.detail.by}` };
+  }
+  if (decision) return { state: "REFUSED", message: `rejected by ${decision.detail.by}` };
+  const isOpen = view.state === "AWAITING_REVIEW" && !view.closed_at;
+  if (isOpen) return { state: "WAITING", message: null };
+  const isPaid = view.timeline.some((entry) => entry.name === "PAYMENT_COMPLETED");
+  return { state: isPaid ? "DONE" : "SKIPPED", message: null };
 }

@@ -1,45 +1,54 @@
 /**
- * Building what is shown. Data becomes text and never markup: nothing here, or in any other module, parses HTML. And text does
- * nothing to what stands around it: what would act unseen is spelt out, and every inline element is isolated (console.css).
+ * Building what the pages show. Data becomes text and never markup: no module here parses HTML.
+ * Text does not change what stands around it: characters that would act unseen are written as
+ * escapes, and console.css isolates the direction of every inline element.
  */
 import { REFUSED } from "./unseen.js";
 
-/** Return text, whoever wrote it, as it can be shown, like `\\u202e` for a sign that would turn what follows. */
-export function shown(text) {
-  const told = String(text).replace(REFUSED, (sign) => {
-    const code = sign.codePointAt(0);
+/** Return any text so that it can be shown: a character that reverses text becomes `\\u202e`. */
+export function printable(text) {
+  const escaped = String(text).replace(REFUSED, (character) => {
+    const code = character.codePointAt(0);
     const [prefix, digits] = code <= 0xff ? ["x", 2] : code <= 0xffff ? ["u", 4] : ["U", 8];
     return `\\${prefix}${code.toString(16).padStart(digits, "0")}`;
   });
-  return /^\p{M}/u.test(told) ? `◌${told}` : told;
+  return /^\p{M}/u.test(escaped) ? `◌${escaped}` : escaped;
 }
 
-/** Return text that others wrote, to stand within a sentence of ours: its direction ends with it. */
-export function quoted(text) {
+/** Return text of others for a sentence of ours: its writing direction ends with it. */
+export function bdi(text) {
   return el("bdi", {}, text);
 }
 
 /**
  * Return a new element.
  *
- * @param {string} kind its tag, and classes behind dots: `p.quiet`
- * @param {Record<string, unknown>} [given] `on` holds listeners; other values become attributes, unless they are null or false
- * @param {...(Node|string|number|null|false|undefined)} children text and elements; what is empty is left out
+ * @param {string} kind its tag, and its classes behind dots: `p.quiet`
+ * @param {Record<string, unknown>} [attributes] `on` holds listeners; null and false are left out
+ * @param {...(Node|string|number|null|false|undefined)} children text and elements; empty ones are
+ *   left out
  */
-export function el(kind, given = {}, ...children) {
+export function el(kind, attributes = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
-  const made = document.createElement(tag);
-  if (classes.length) made.className = classes.join(" ");
-  for (const [name, value] of Object.entries(given)) {
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [name, value] of Object.entries(attributes)) {
     if (name === "on") {
-      for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
-    } else if (value !== null && value !== undefined && value !== false) {
-      made.setAttribute(name, value === true ? "" : name === "title" ? shown(value) : String(value));
+      for (const [event, listener] of Object.entries(value)) {
+        element.addEventListener(event, listener);
+      }
+    } else if (!isEmpty(value)) {
+      const text = name === "title" ? printable(value) : String(value);
+      element.setAttribute(name, value === true ? "" : text);
     }
   }
-  const there = children.filter((child) => child !== null && child !== undefined && child !== false && child !== "");
-  made.append(...there.map((child) => (child instanceof Node ? child : shown(child))));
-  return made;
+  const nodes = children.filter((child) => !isEmpty(child) && child !== "");
+  element.append(...nodes.map((child) => (child instanceof Node ? child : printable(child))));
+  return element;
+}
+
+function isEmpty(value) {
+  return value === null || value === undefined || value === false;
 }
 
 /** Return the element of this id, which index.html has. */
@@ -47,12 +56,12 @@ export function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** By element that `show` made: what it shows. */
-const drawn = new WeakMap();
+/** By element that `show` added: the key of its item. */
+const itemKeys = new WeakMap();
 
 /**
- * Make the children of `parent` show `items`, one each, and touch none that shows the same as before: what somebody has
- * unfolded, selected or focused there stays so.
+ * Make the children of `parent` show `items`, one each. A child whose item is the same as before is
+ * left as it is: what somebody unfolded, selected or focused in it stays so.
  *
  * @template T
  * @param {Element} parent
@@ -66,32 +75,35 @@ export function show(parent, items, draw) {
     count.set(text, (count.get(text) ?? 0) + 1);
     return `${count.get(text)} ${text}`;
   });
-  const wanted = new Set(keys);
-  const had = new Map();
+  const newKeys = new Set(keys);
+  const children = new Map();
   for (const child of [...parent.children]) {
-    if (wanted.has(drawn.get(child))) had.set(drawn.get(child), child);
+    const key = itemKeys.get(child);
+    if (newKeys.has(key)) children.set(key, child);
     else child.remove();
   }
   let next = parent.firstElementChild;
   items.forEach((item, index) => {
-    const child = had.get(keys[index]) ?? draw(item);
-    drawn.set(child, keys[index]);
+    const child = children.get(keys[index]) ?? draw(item);
+    itemKeys.set(child, keys[index]);
     if (child === next) next = next.nextElementSibling;
     else parent.insertBefore(child, next);
   });
 }
 
 /**
- * Return a link that leaves this page, or its text alone where the address is none of the web's: one with `javascript:` would
- * run as us.
+ * Return a link that leaves this page. An address that is not of the web gives its text alone: one
+ * with `javascript:` would run as this page.
  */
 export function linkOut(address, text) {
-  const safe = URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol);
-  return safe ? el("a", { href: address, rel: "noreferrer", target: "_blank" }, text) : el("span", {}, text);
+  const isWeb = URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol);
+  if (!isWeb) return el("span", {}, text);
+  return el("a", { href: address, rel: "noreferrer", target: "_blank" }, text);
 }
 
-/** Return a value as JSON to unfold; nothing when there is none. */
-export function folded(title, value) {
-  if (value === null || value === undefined || Object.keys(value).length === 0) return null;
-  return el("details.json", {}, el("summary", {}, title), el("pre", { tabindex: 0 }, JSON.stringify(value, null, 2)));
+/** Return a value as JSON to unfold; null when it is empty. */
+export function jsonToUnfold(title, value) {
+  if (isEmpty(value) || Object.keys(value).length === 0) return null;
+  const json = JSON.stringify(value, null, 2);
+  return el("details.json", {}, el("summary", {}, title), el("pre", { tabindex: 0 }, json));
 }

@@ -1,22 +1,21 @@
 /**
- * Orders, newest first, page by page, beneath the figures of how all of them stand.
+ * The list of orders, newest first, page by page, beneath the figures of all orders.
  */
-import { filtersOf, go, toList, toOrder } from "./address.js";
+import { filtersOf, toList, toOrder } from "./address.js";
 import { get } from "./api.js";
-import { el, quoted, show } from "./dom.js";
+import { bdi, el, show } from "./dom.js";
+import { filterForm, isFiltered } from "./filters.js";
 import { money } from "./money.js";
-import { fresh, wrong } from "./notice.js";
+import { clearNotice, showProblem } from "./notice.js";
 import { forgetOverview, Overview } from "./overview.js";
 import { time } from "./times.js";
 import { onToken } from "./token.js";
 import { watch } from "./watch.js";
-import { attention, stateChip, STATES_IN_ORDER, statusChip } from "./words.js";
+import { attentionChip, stateChip, statusChip } from "./words.js";
 
 const REFRESH_MS = 5_000;
-const ON_A_PAGE = "25";
+const PAGE_SIZE = "25";
 const LOADING = "Loading …";
-const STATUSES = ["PENDING", "CONFIRMED", "CANCELLED"];
-const FILTERS = ["state", "reason", "status", "customer_id", "needs_attention"];
 const COLUMNS = ["Order", "State", "Status", "Customer", "Total", "Placed", "Why it failed"];
 
 /** Show the list that the address names in `page`, until `signal`. */
@@ -25,40 +24,40 @@ export function listPage(page, signal) {
   document.title = "Orders · Order saga";
   const warning = el("p.warning", { hidden: true, role: "status" });
   const rows = el("tbody", { role: "rowgroup" });
-  const nothing = el("p.nothing", {}, LOADING);
+  const placeholder = el("p.placeholder", {}, LOADING);
   const paging = el("nav.paging", { "aria-label": "Pages" });
   const overview = new Overview(filters);
   const form = filterForm(filters);
-  form.offer(overview.failures);
+  form.addReasons(overview.failureReasons);
   page.append(
     el("div.head", {}, el("h1", {}, "Orders")),
     overview.node,
     form.node,
     warning,
     el("table.orders", { role: "table" }, head(), rows),
-    nothing,
+    placeholder,
     paging,
   );
 
-  const asked = new URLSearchParams({ limit: ON_A_PAGE, ...filters });
+  const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
   const load = async () => {
-    const list = await get(`/orders?${asked}`);
+    const list = await get(`/orders?${query}`);
     warning.hidden = list.warning === null;
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
     show(rows, list.orders, row);
-    nothing.textContent = list.orders.length ? "" : emptiness(list, filters);
-    nothing.hidden = list.orders.length > 0;
-    show(paging, pages(list, filters), ([text, address]) => el("a", { href: address }, text));
+    placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
+    placeholder.hidden = list.orders.length > 0;
+    show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
     await overview.load();
-    form.offer(overview.failures);
+    form.addReasons(overview.failureReasons);
     return REFRESH_MS;
   };
-  const missed = (problem) => {
-    if (nothing.textContent === LOADING) nothing.textContent = "Not loaded.";
-    wrong(problem);
+  const onProblem = (problem) => {
+    if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
+    showProblem(problem);
   };
-  const soon = watch(load, { fresh, wrong: missed }, signal);
-  onToken(() => (forgetOverview(), soon()), signal);
+  const reloadSoon = watch(load, { onSuccess: clearNotice, onProblem }, signal);
+  onToken(() => (forgetOverview(), reloadSoon()), signal);
 }
 
 function head() {
@@ -67,82 +66,51 @@ function head() {
 }
 
 function row(order) {
-  const failure = order.failure && `${order.failure.reason}: ${order.failure.message}`;
+  const total = money(order.total_minor, order.currency);
   const cells = [
     ["id", el("a", { href: toOrder(order.order_id) }, order.order_id)],
-    ["state", el("span", {}, stateChip(order.state), " ", ...needs(order))],
+    ["state", el("span", {}, stateChip(order.state), " ", ...attentionOf(order))],
     ["status", statusChip(order.status)],
     ["customer", order.customer_id ?? "–"],
-    ["total", el("span", { title: lines(order.line_count) }, money(order.total_minor, order.currency))],
+    ["total", el("span", { title: lineCount(order.line_count) }, total)],
     ["placed", time(order.placed_at)],
-    ["why", failure && el("span", { title: failure }, order.failure.reason, ": ", quoted(order.failure.message))],
-  ];
-  const drawn = cells.map(([name, content], index) =>
-    el(index ? `td.${name}` : `th.${name}`, { role: index ? "cell" : "rowheader", scope: index ? null : "row" }, content),
+    ["why", order.failure && failureText(order.failure)],
+  ].map(([name, content], index) =>
+    index === 0
+      ? el(`th.${name}`, { role: "rowheader", scope: "row" }, content)
+      : el(`td.${name}`, { role: "cell" }, content),
   );
-  return el(order.needs_attention ? "tr.needy" : "tr", { role: "row" }, ...drawn);
+  return el(order.needs_attention ? "tr.needs-attention" : "tr", { role: "row" }, ...cells);
+}
+
+function failureText({ reason, message }) {
+  return el("span", { title: `${reason}: ${message}` }, reason, ": ", bdi(message));
 }
 
 /** Return that an order needs a person, why, and since when as far as that is known. */
-function needs({ needs_attention, attention: need }) {
+function attentionOf({ needs_attention, attention }) {
   if (!needs_attention) return [];
-  return [attention(need), need?.since && el("span.since", {}, " since ", time(need.since))];
+  const since = attention?.since && el("span.since", {}, " since ", time(attention.since));
+  return [attentionChip(attention), since];
 }
 
 /** Return how many lines an order has, where that is known. */
-function lines(count) {
+function lineCount(count) {
   return count ? `${count} line${count === 1 ? "" : "s"}` : null;
 }
 
-/** Return where the list goes on, and where it begins. */
+/** Return the links to the first page and to the next one. */
 function pages(list, filters) {
-  const older = list.next ? { ...filters, cursor: new URL(list.next, location.origin).searchParams.get("cursor") } : null;
-  const newest = [["← Newest", toList({ ...filters, cursor: "" })]];
-  return [...(filters.cursor ? newest : []), ...(older ? [["Older →", toList(older)]] : [])];
+  const links = filters.cursor ? [["← Newest", toList({ ...filters, cursor: "" })]] : [];
+  if (list.next) {
+    const cursor = new URL(list.next, location.origin).searchParams.get("cursor");
+    links.push(["Older →", toList({ ...filters, cursor })]);
+  }
+  return links;
 }
 
-function emptiness(list, filters) {
-  if (list.next) return "None on this page, but there are older ones.";
-  return isFiltered(filters) ? "No order is like that." : "There are no orders yet. One that is placed appears here by itself.";
-}
-
-function isFiltered(filters) {
-  return FILTERS.some((name) => filters[name]);
-}
-
-/** Return the form of the filters, and what offers further reasons in it. */
-function filterForm(filters) {
-  const choice = (id, given, names) => {
-    const offered = given && !names.includes(given) ? [given, ...names] : names; // also one that there is no order of now
-    const options = offered.map((name) => el("option", { value: name, selected: given === name }, name));
-    return el("select", { id }, el("option", { value: "" }, "any"), ...options);
-  };
-  const state = choice("state", filters.state, STATES_IN_ORDER);
-  const reason = choice("reason", filters.reason, []);
-  const status = choice("status", filters.status, STATUSES);
-  const customer = el("input", { id: "customer", value: filters.customer_id ?? "", placeholder: "any", spellcheck: "false" });
-  const needy = el("input", { id: "needy", type: "checkbox", checked: filters.needs_attention === "true" });
-  const apply = () =>
-    go(
-      toList({
-        ...{ state: state.value, reason: reason.value, status: status.value, customer_id: customer.value.trim() },
-        needs_attention: needy.checked ? "true" : "",
-      }),
-    );
-  const node = el(
-    "form.filters",
-    { "aria-label": "Filters", on: { submit: (event) => (event.preventDefault(), apply()) } },
-    el("label", {}, "State ", state),
-    el("label", {}, "Reason ", reason),
-    el("label", {}, "Status ", status),
-    el("label", {}, "Customer ", customer),
-    el("label", {}, needy, " Needs attention"),
-    el("button", { id: "filter" }, "Filter"),
-    isFiltered(filters) ? el("a", { href: "/" }, "Clear") : null,
-  );
-  const offer = (reasons) => {
-    const there = new Set([...reason.options].map((option) => option.value));
-    for (const name of reasons) if (!there.has(name)) reason.append(el("option", { value: name }, name));
-  };
-  return { node, offer };
+function emptyText(list, filters) {
+  if (list.next) return "No order on this page; there are older ones.";
+  if (isFiltered(filters)) return "No order matches the filters.";
+  return "There are no orders yet. A new order appears here without a reload.";
 }

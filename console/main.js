@@ -4,43 +4,49 @@
 import { go, idIn, IS_ID, orderOf, serveLinks, toOrder } from "./address.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
-import { begin } from "./notice.js";
+import { resetNotice } from "./notice.js";
 import { orderPage } from "./order.js";
 import { serveToken } from "./token.js";
 
-let leave = new AbortController();
+const INVALID_ID =
+  "This is neither an order's id nor an address of an order. An id is 1 to 64 letters, digits, " +
+  "_ or -";
 
-/** Show what the address names, in place of what was shown before. */
-function turn() {
-  leave.abort();
-  leave = new AbortController();
-  begin();
+let currentPage = new AbortController();
+
+/** Show what the address names, in place of the page before. */
+function showPage() {
+  currentPage.abort();
+  currentPage = new AbortController();
+  resetNotice();
   const page = byId("page");
   const id = orderOf(location.search);
   page.replaceChildren();
-  if (id === null) listPage(page, leave.signal);
-  else orderPage(page, id, leave.signal);
+  if (id === null) listPage(page, currentPage.signal);
+  else orderPage(page, id, currentPage.signal);
 }
 
-/** A defect of ours is told, and not only to who has the browser's tools open. */
-function serveDefects() {
-  const tell = (event) => {
-    const what = event.reason ?? event.message;
-    byId("defect").replaceChildren(el("span", {}, `This page failed: ${what}. Reload it; the orders are not touched by that.`));
-    byId("defect").hidden = false; // and stays, whatever goes well beside it
+/** Show errors of our own code on the page: the browser's console is seldom open. */
+function serveErrors() {
+  const onError = (event) => {
+    const reason = event.reason ?? event.message;
+    const text = `This page has an error: ${reason}. Reload it; no order is changed by that.`;
+    byId("defect").replaceChildren(el("span", {}, text));
+    byId("defect").hidden = false; // stays, as the page may be incomplete
   };
-  window.addEventListener("error", tell);
-  window.addEventListener("unhandledrejection", tell);
+  window.addEventListener("error", onError);
+  window.addEventListener("unhandledrejection", onError);
 }
 
-function serveGoto() {
+/** Make the field that opens an order by its id work. */
+function serveOrderField() {
   const field = /** @type {HTMLInputElement} */ (byId("goto-id"));
   field.addEventListener("input", () => field.setCustomValidity(""));
   byId("goto").addEventListener("submit", (event) => {
     event.preventDefault();
     const id = idIn(field.value);
     if (!IS_ID.test(id)) {
-      field.setCustomValidity("This is no order's id, and no address of an order: an id is 1 to 64 letters, digits, _ or -");
+      field.setCustomValidity(INVALID_ID);
       field.reportValidity();
       return;
     }
@@ -49,13 +55,13 @@ function serveGoto() {
   });
 }
 
-serveDefects();
+serveErrors();
 serveToken();
-serveGoto();
+serveOrderField();
 serveLinks();
 window.addEventListener("popstate", () => {
-  const focused = document.activeElement?.closest("#page [id]")?.id;
-  turn();
-  (document.getElementById(focused ?? "") ?? byId("page")).focus(); // a filter keeps the keyboard
+  const focusId = document.activeElement?.closest("#page [id]")?.id;
+  showPage();
+  (document.getElementById(focusId ?? "") ?? byId("page")).focus(); // a filter keeps the focus
 });
-turn();
+showPage();

@@ -1,5 +1,6 @@
 /**
- * Amounts for people to read, as ISO 4217 divides each currency. A test holds this to what the services say.
+ * Amounts for people to read, as ISO 4217 divides each currency. A test holds this to what the
+ * services say.
  */
 import { MOST_CURRENCIES_HAVE, UNUSUAL } from "./currencies.js";
 

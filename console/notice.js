@@ -1,45 +1,48 @@
 /**
- * The line that tells what is wrong, and that what is shown may be out of date; it goes when all is well again.
+ * The line above the page that says what went wrong and how old the data is; it goes away with the
+ * next success.
  */
 import { Problem } from "./api.js";
-import { byId, el, quoted } from "./dom.js";
+import { bdi, byId, el } from "./dom.js";
 import { clock } from "./times.js";
 import { askForToken } from "./token.js";
 
-let shownAt = null;
+let loadTime = null;
 
-/** All is well: what is shown is as of now. */
-export function fresh() {
-  shownAt = new Date();
+/** Remove the notice: what is shown is up to date. */
+export function clearNotice() {
+  loadTime = new Date();
   byId("notice").hidden = true;
   byId("notice").replaceChildren();
 }
 
-/** Nothing is shown yet: another page begins. */
-export function begin() {
-  fresh();
-  shownAt = null;
+/** Begin a page: nothing is loaded yet. */
+export function resetNotice() {
+  clearNotice();
+  loadTime = null;
 }
 
 /**
- * Tell what went wrong while the page was loaded, and what comes of it. Who is asked for a token can be asked again.
+ * Show why the page could not be loaded, how old its data is, and whether it tries again.
  *
  * @param {Problem} problem
  */
-export function wrong(problem) {
-  const stale = shownAt ? `What is shown is as of ${clock(shownAt)}.` : "";
-  const again = problem.passes ? "It is asked again by itself." : "";
-  const line = el("span", {}, quoted(problem.message), `. ${[stale, again].filter(Boolean).join(" ")}`.trimEnd());
+export function showProblem(problem) {
+  const dataAge = loadTime ? `The data shown is from ${clock(loadTime)}.` : "";
+  const retry = problem.isTransient ? "Trying again." : "";
+  const ending = `. ${[dataAge, retry].filter(Boolean).join(" ")}`.trimEnd();
+  const line = el("span", {}, bdi(problem.message), ending);
   const notice = byId("notice");
   if (notice.hidden || notice.firstChild?.textContent !== line.textContent) {
-    const asking = el("button", { type: "button", on: { click: () => askForToken(problem.detail) } }, "Give a token");
-    notice.replaceChildren(line, ...(problem.status === 401 ? [asking] : []));
+    const onClick = () => askForToken(problem.detail);
+    const button = el("button", { type: "button", on: { click: onClick } }, "Enter a token");
+    notice.replaceChildren(line, ...(problem.status === 401 ? [button] : []));
     notice.hidden = false;
   }
   if (problem.status === 401) askForToken(problem.detail);
 }
 
-/** Tell somebody who hears the page that something changed. */
-export function say(text) {
-  byId("said").textContent = text;
+/** Let screen readers announce a change. */
+export function announce(text) {
+  byId("announcement").textContent = text;
 }

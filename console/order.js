@@ -1,160 +1,133 @@
 /**
- * One order: where it stands and why, what can be done, the course of its saga, and its timeline as it is written.
+ * One order: how it stands and why, what a person can do, its steps, and its timeline as it is
+ * written.
  */
 import { Acts } from "./acts.js";
-import { goInstead, listBefore, toList, toOrder, withoutPrefix } from "./address.js";
+import { goInstead, listBefore, toOrder, withoutPrefix } from "./address.js";
 import { get, orderPath } from "./api.js";
-import { el, linkOut, show, shown } from "./dom.js";
-import { money } from "./money.js";
-import { fresh, say, wrong } from "./notice.js";
-import { sagaSteps, showCourse } from "./steps.js";
+import { el, printable, show } from "./dom.js";
+import { facts } from "./facts.js";
+import { announce, clearNotice, showProblem } from "./notice.js";
+import { sagaSteps, showSteps } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
 import { Timeline } from "./timeline.js";
-import { lasting, time } from "./times.js";
 import { onToken } from "./token.js";
 import { watch } from "./watch.js";
-import { attention, stateChip, statusChip } from "./words.js";
+import { attentionChip, stateChip, statusChip } from "./words.js";
 
-/** Tries under way are told by no entry of the timeline. */
+/** The stream has no entry for another attempt of the same command, so the order is loaded too. */
 const REFRESH_MS = 5_000;
 
 /** Show an order in `page`, until `signal`. */
 export function orderPage(page, id, signal) {
-  document.title = `${shown(id)} · Order saga`;
-  const parts = lay(page, id);
+  document.title = `${printable(id)} · Order saga`;
+  const parts = layOut(page, id);
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
   let state = null;
   let steps = [];
-  let following = false;
+  let isFollowing = false;
 
   function draw(view, mark) {
     parts.body.hidden = false;
-    parts.loading.remove();
-    document.title = `${shown(view.state)} · ${id} · Order saga`;
-    if (state && state !== view.state) say(`The order is ${shown(view.state)}`);
+    parts.placeholder.remove();
+    document.title = `${printable(view.state)} · ${id} · Order saga`;
+    if (state && state !== view.state) announce(`The order is ${printable(view.state)}`);
     state = view.state;
-    showStory(parts.story, view);
-    showCourse(parts.course, view, steps);
-    show(parts.chips, [[view.state, view.status, view.needs_attention && (view.attention ?? {})]], chips);
+    showStory(parts.story, view, steps);
+    showSteps(parts.steps, view, steps);
+    const attention = view.needs_attention && (view.attention ?? {});
+    show(parts.chips, [[view.state, view.status, attention]], chips);
     show(parts.facts, [{ ...view, timeline: null, compensations: null }], facts);
-    parts.json.textContent = shown(JSON.stringify({ ...view, timeline: undefined }, null, 2));
-    timeline.tell(view.timeline, mark);
-    acts.offer(view);
+    parts.json.textContent = printable(JSON.stringify({ ...view, timeline: undefined }, null, 2));
+    timeline.replace(view.timeline, mark);
+    acts.offer(view, steps);
     if (!isOver(view)) listen();
-    else if (!following) parts.live.textContent = view.closed_at ? "complete" : "ended from outside";
+    else if (!isFollowing)
+      parts.live.textContent = view.closed_at ? "complete" : "saga ended early";
   }
 
   async function listen() {
-    if (following) return;
-    following = true;
-    const live = (yes) => {
-      parts.live.textContent = yes ? "live" : "reconnecting …";
-      parts.live.classList.toggle("on", yes);
-      if (yes) soon();
+    if (isFollowing) return;
+    isFollowing = true;
+    const onConnection = (isOpen) => {
+      parts.live.textContent = isOpen ? "live" : "reconnecting …";
+      parts.live.classList.toggle("on", isOpen);
+      if (isOpen) reloadSoon();
     };
-    const heard = (entry) => timeline.hear(entry) && soon();
+    const onEntry = (entry) => timeline.add(entry) && reloadSoon();
     try {
-      if (await follow(id, { heard, live }, signal)) soon();
+      if (await follow(id, { onEntry, onConnection }, signal)) reloadSoon();
     } finally {
-      following = false;
+      isFollowing = false;
       parts.live.textContent = ""; // closed, or refused for good
     }
   }
 
   const load = async () => {
     const mark = timeline.mark;
-    const [view, all] = await Promise.all([get(orderPath(id)), sagaSteps()]);
-    steps = all;
+    const [view, table] = await Promise.all([get(orderPath(id)), sagaSteps()]);
+    steps = table;
     if (!signal.aborted) draw(view, mark);
     return view.closed_at ? null : REFRESH_MS;
   };
-  const missed = (problem) => {
-    const meant = problem.status === 404 && !state ? withoutPrefix(id) : null;
-    if (meant) return goInstead(toOrder(meant)); // the workflow's id was given in place of the order's
-    missing(parts, problem);
-    wrong(problem);
+  const onProblem = (problem) => {
+    // The address may have the workflow's id in place of the order's.
+    const orderId = problem.status === 404 && !state ? withoutPrefix(id) : null;
+    if (orderId) return goInstead(toOrder(orderId));
+    parts.placeholder.textContent =
+      problem.status === 404 ? "There is no such order, or you may not see it." : "Not loaded.";
+    showProblem(problem);
   };
-  const soon = watch(load, { fresh, wrong: missed }, signal);
-  onToken(soon, signal);
+  const reloadSoon = watch(load, { onSuccess: clearNotice, onProblem }, signal);
+  onToken(reloadSoon, signal);
 }
 
-/** Lay the page out, and return its parts. */
-function lay(page, id) {
+/** Add the page's parts to `page`, and return them. */
+function layOut(page, id) {
   const parts = {
     chips: el("p.chips"),
-    loading: el("p.nothing", {}, "Loading …"),
+    placeholder: el("p.placeholder", {}, "Loading …"),
     story: el("section.story", { "aria-label": "How it stands" }),
-    acts: el("section.act-section", { "aria-label": "Act", hidden: true }),
-    course: el("ol.course"),
+    acts: el("section.act-section", { "aria-label": "Actions", hidden: true }),
+    steps: el("ol.course"),
     timeline: el("ol.timeline"),
     live: el("span.live"),
     facts: el("div"),
     json: el("pre", { tabindex: 0 }),
   };
-  const json = el("details.json", {}, el("summary", {}, "The order as JSON, without its timeline"), parts.json);
+  const jsonTitle = el("summary", {}, "The order as JSON, without its timeline");
+  const json = el("details.json", {}, jsonTitle, parts.json);
   const aside = el("aside.facts", { "aria-label": "The order" }, parts.facts, json);
-  const told = el("section.told-section", {}, el("h2", {}, "Timeline ", parts.live), parts.timeline);
+  const history = el("section", {}, el("h2", {}, "Timeline ", parts.live), parts.timeline);
   parts.body = el(
     "div.body",
     { hidden: true },
     ...[parts.story, parts.acts],
-    el("section", {}, el("h2", {}, "Course of the saga"), parts.course),
-    el("div.columns", {}, told, aside),
+    el("section", {}, el("h2", {}, "Steps of the saga"), parts.steps),
+    el("div.columns", {}, history, aside),
   );
   page.append(
     el("p.trail", {}, el("a", { href: listBefore() }, "← Orders")),
     el("div.head", {}, el("h1", {}, "Order ", el("code", {}, id)), parts.chips),
-    parts.loading,
+    parts.placeholder,
     parts.body,
   );
   return parts;
 }
 
-/** Say that there is nothing to wait for where nothing was shown yet. */
-function missing(parts, problem) {
-  parts.loading.textContent = problem.status === 404 ? "There is no such order, or it is not yours." : "Not loaded.";
-}
-
-/** Tell whether nothing more is told of an order by itself: it is closed, or its saga was ended from outside. */
+/** Tell whether an order changes no more by itself: it is closed, or its saga ended early. */
 function isOver(view) {
   return Boolean(view.closed_at || view.attention?.cause === "LEFT_OPEN");
 }
 
-function chips([state, status, need]) {
-  return el("span", {}, "state ", stateChip(state), " status ", statusChip(status), " ", need && attention(need));
-}
-
-function facts(view) {
-  const rows = [
-    ["Customer", view.customer_id ? el("a", { href: toList({ customer_id: view.customer_id }) }, view.customer_id) : "–"],
-    ["Total", money(view.total_minor, view.currency)],
-    ["Placed", time(view.placed_at)],
-    ["Closed", view.closed_at ? el("span", {}, time(view.closed_at), ` after ${lasting(view.placed_at, view.closed_at)}`) : "–"],
-    ...(view.links.temporal ? [["Temporal", linkOut(view.links.temporal, "Web UI ↗")]] : []), // none for a customer's token
-  ];
+function chips([state, status, attention]) {
   return el(
-    "div",
+    "span",
     {},
-    el("h2", {}, "Order"),
-    el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
-    el("h2", {}, "Lines"),
-    view.lines ? lines(view) : el("p.nothing", {}, "Not known: what was asked for is no order."),
+    el("span", {}, "state ", stateChip(state)),
+    el("span", {}, "status ", statusChip(status)),
+    attention && attentionChip(attention),
   );
-}
-
-function lines(view) {
-  const head = ["SKU", "Quantity", "Unit price", "Price"].map((name) => el("th", { scope: "col" }, name));
-  const rows = view.lines.map((line) =>
-    el(
-      "tr",
-      {},
-      el("td", {}, line.sku),
-      el("td.number", {}, String(line.quantity)),
-      el("td.number", {}, money(line.unit_price_minor, view.currency)),
-      el("td.number", {}, money(line.quantity * line.unit_price_minor, view.currency)),
-    ),
-  );
-  return el("table.lines", {}, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows));
 }

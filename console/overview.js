@@ -1,111 +1,131 @@
 /**
- * How all orders stand, above their list: what needs a person, since when and at what stake; how many are in each state, and why
- * orders failed. Each figure is a link to the orders that it counts.
+ * All orders in figures, above their list: how many need a person, since when and how much money is
+ * at stake; how many are in each state, and why orders failed. Each figure is a link to the orders
+ * that it counts.
  */
 import { toList } from "./address.js";
 import { get, Problem } from "./api.js";
-import { el, quoted, show } from "./dom.js";
+import { bdi, el, show } from "./dom.js";
 import { money } from "./money.js";
 import { age, time } from "./times.js";
 import { CAUSES, meaningOf, STATES_IN_ORDER, toneOf } from "./words.js";
 
-/** It is asked for with the list, and no more often than this. */
-const FRESH_MS = 15_000;
+/** The figures are loaded with the list, and no more often than this. */
+const REFRESH_MS = 15_000;
 
-/** What was told last, also on the page before: who turns a page asks for no figures. */
-let known = { figures: null, missed: null };
+/** The last figures, also those of the page before: another page of the list loads none. */
+let cache = { figures: null, problem: null };
 let dueAt = 0;
 
-/** Forget what was told: somebody else looks. */
+/** Forget the figures: another person looks. */
 export function forgetOverview() {
-  known = { figures: null, missed: null };
+  cache = { figures: null, problem: null };
   dueAt = 0;
 }
 
 /** The figures, in a section of their own. */
 export class Overview {
-  /** @param {Record<string, string>} filters those of the list beneath: the figure that it shows is marked */
+  /** @param {Record<string, string>} filters the list's: the figure that it shows is marked */
   constructor(filters) {
     this.filters = filters;
-    this.need = el("p.need");
-    this.states = new Figures("How many are where", "state", filters.state);
-    this.reasons = new Figures("Why orders failed", "reason", filters.reason);
-    this.asOf = el("p.as-of");
-    const parts = [this.need, this.states.list, this.reasons.list, this.asOf];
-    this.node = el("section.overview", { "aria-label": "How orders stand", hidden: true }, ...parts);
+    this.attention = el("p.needs-person");
+    this.states = new Figures("Orders by state", "state", filters.state);
+    this.reasons = new Figures("Failures by reason", "reason", filters.reason);
+    this.footnotes = el("p.footnotes");
+    const parts = [this.attention, this.states.node, this.reasons.node, this.footnotes];
+    this.node = el("section.overview", { "aria-label": "All orders", hidden: true }, ...parts);
     this.draw();
   }
 
-  /** Ask again, if that is due; what cannot be had leaves the list alone. */
+  /** Load the figures, if that is due; a problem leaves the list alone. */
   async load() {
     if (performance.now() < dueAt) return;
-    dueAt = performance.now() + FRESH_MS;
+    dueAt = performance.now() + REFRESH_MS;
     try {
-      known = { figures: await get("/overview"), missed: null };
+      cache = { figures: await get("/overview"), problem: null };
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      known.missed = problem.message;
+      cache.problem = problem.message;
       dueAt = Math.max(dueAt, performance.now() + (problem.afterSeconds ?? 0) * 1000);
     }
     this.draw();
   }
 
   /** The reasons for which orders failed, as far as they are known. */
-  get failures() {
-    return Object.keys(known.figures?.reasons ?? {});
+  get failureReasons() {
+    return Object.keys(cache.figures?.reasons ?? {});
   }
 
   draw() {
-    const { figures, missed } = known;
-    this.node.hidden = figures === null && missed === null;
-    if (figures !== null) {
-      const { states, reasons, needs_attention: need } = figures;
-      const often = Object.entries(reasons).sort(([, one], [, other]) => other - one);
-      show(this.need, pieces(need, this.filters.needs_attention === "true"), (piece) => piece.draw());
-      this.states.draw(STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]));
-      this.reasons.draw(often.map(([reason, count]) => [reason, count, "ended"]));
-    }
-    const told = [figures && ["as of", figures.as_of], figures?.warning && ["", figures.warning]];
-    show(this.asOf, [...told, missed && ["No newer figures: ", missed]].filter(Boolean), ([title, of]) =>
-      title === "as of" ? el("span", {}, "as of ", time(of)) : el("span.unsure", {}, title, quoted(of), "."),
-    );
+    const { figures, problem } = cache;
+    this.node.hidden = figures === null && problem === null;
+    if (figures !== null) this.drawFigures(figures);
+    const footnotes = [
+      figures && { time: figures.as_of },
+      figures?.warning && { text: figures.warning },
+      problem && { prefix: "No newer figures: ", text: problem },
+    ];
+    show(this.footnotes, footnotes.filter(Boolean), footnote);
+  }
+
+  drawFigures({ states, reasons, needs_attention: attention }) {
+    const isShown = this.filters.needs_attention === "true";
+    show(this.attention, attentionPieces(attention, isShown), (piece) => piece.draw());
+    const byState = STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]);
+    this.states.draw(byState);
+    const mostFirst = Object.entries(reasons).sort(([, one], [, other]) => other - one);
+    this.reasons.draw(mostFirst.map(([reason, count]) => [reason, count, "failure"]));
   }
 }
 
-/** Return what is told of orders that need a person, piece by piece: each is drawn anew when it says something else. */
-function pieces({ count, by_cause, since, at_stake_minor }, isShown) {
-  const link = { count, isShown, draw: () => needLink(count, isShown) };
+function footnote({ time: iso, prefix = "", text }) {
+  if (iso) return el("span", {}, "as of ", time(iso));
+  return el("span.unsure", {}, prefix, bdi(text), ".");
+}
+
+/** Return what is shown of the orders that need a person; `draw` is called again on a change. */
+function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
+  const link = { count, isShown, draw: () => attentionLink(count, isShown) };
   if (!count) return [link];
-  const causes = Object.entries(by_cause).filter(([, of]) => of);
   const stake = Object.entries(at_stake_minor).map(([currency, minor]) => money(minor, currency));
-  const what = causes.map(([cause, of]) => `${of} ${CAUSES[cause]?.[0] ?? cause}`).join(", ");
-  const passed = since && age(since);
+  const causes = Object.entries(by_cause)
+    .filter(([, orders]) => orders)
+    .map(([cause, orders]) => `${orders} ${CAUSES[cause]?.[0] ?? cause}`)
+    .join(", ");
+  const duration = since && age(since);
+  const longest = () => el("span", {}, "the longest since ", time(since), ` (${duration})`);
+  const amounts = () => el("span", {}, "at stake: ", el("b", {}, stake.join(", ")));
   return [
     link,
-    ...(what ? [{ what, draw: () => el("span", {}, what) }] : []),
-    ...(since ? [{ since, passed, draw: () => el("span", {}, "since ", time(since), ` (${passed})`) }] : []),
-    ...(stake.length ? [{ stake, draw: () => el("span", {}, "at stake: ", el("b", {}, stake.join(", "))) }] : []),
+    ...(causes ? [{ causes, draw: () => el("span", {}, causes) }] : []),
+    ...(since ? [{ since, duration, draw: longest }] : []),
+    ...(stake.length ? [{ stake, draw: amounts }] : []),
   ];
 }
 
-function needLink(count, isShown) {
-  if (count === null) return el("span.unsure", {}, "Whether orders need a person is not known now");
+function attentionLink(count, isShown) {
+  if (count === null) {
+    return el("span.unsure", {}, "How many orders need a person is not known now");
+  }
   if (count === 0) return el("span.figure.good", {}, "No order needs a person");
-  const words = count === 1 ? "1 order needs a person" : `${count.toLocaleString("en")} orders need a person`;
-  const address = toList({ needs_attention: "true" });
-  return el("a.figure.bad", { href: address, "aria-current": isShown && "true" }, el("b", {}, `⚠ ${words}`));
+  const number = count.toLocaleString("en");
+  const text = count === 1 ? "1 order needs a person" : `${number} orders need a person`;
+  const href = toList({ needs_attention: "true" });
+  const current = isShown && "true";
+  return el("a.figure.bad", { href, "aria-current": current }, el("b", {}, `⚠ ${text}`));
 }
 
-/** A row of figures, each a link to the orders that it counts. What has the keyboard keeps it when a number changes. */
+/** A row of figures, each a link to its orders. A link with the focus keeps it when it changes. */
 class Figures {
-  constructor(title, filter, isShown) {
+  constructor(title, filter, current) {
     this.filter = filter;
-    this.isShown = isShown;
+    this.current = current;
     this.list = el("ul.figures", { "aria-label": title });
+    this.node = el("div.figure-row", {}, el("span.figure-title", {}, title), this.list);
     this.links = new Map();
   }
 
-  /** @param {[string, number|null, string][]} figures names, how many, and in which tone; null where nobody knows */
+  /** @param {[string, number|null, string][]} figures name, count (null: not known) and tone */
   draw(figures) {
     const names = new Set(figures.map(([name]) => name));
     for (const [name, link] of this.links) if (!names.has(name)) link.parentElement.remove();
@@ -116,14 +136,14 @@ class Figures {
       link.className = `figure ${count === 0 ? "quiet" : tone}`;
       link.firstElementChild.textContent = count === null ? "?" : count.toLocaleString("en");
     }
-    this.list.hidden = figures.length === 0;
+    this.node.hidden = figures.length === 0;
   }
 
   add(name) {
-    const address = toList({ [this.filter]: name });
-    const meaning = this.filter === "state" ? meaningOf(name) : null;
-    const current = this.isShown === name && "true";
-    const link = el("a", { href: address, title: meaning, "aria-current": current }, el("b"), " ", name);
+    const href = toList({ [this.filter]: name });
+    const title = this.filter === "state" ? meaningOf(name) : null;
+    const current = this.current === name && "true";
+    const link = el("a", { href, title, "aria-current": current }, el("b"), " ", name);
     this.links.set(name, link);
     this.list.append(el("li", {}, link));
   }

@@ -1,10 +1,12 @@
 /**
- * Server-sent events out of a stream of bytes (https://html.spec.whatwg.org/multipage/server-sent-events.html). The browser's
- * own EventSource cannot send a token.
+ * Server-sent events out of a stream of bytes
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html). The browser's own EventSource
+ * cannot send a token.
  */
 
 /**
- * Yield the events of a stream as they come, until it ends or breaks; `null` for a sign of life that is none.
+ * Yield the events of a stream as they arrive, until it ends or breaks; `null` for a comment, which
+ * shows that the connection is alive.
  *
  * @param {ReadableStream<Uint8Array>} stream
  * @returns {AsyncGenerator<{id: string, event: string, data: string}|null>}
@@ -13,7 +15,8 @@ export async function* events(stream) {
   let fields = {};
   for await (const line of lines(stream)) {
     if (line === "") {
-      if (fields.data !== undefined) yield { id: fields.id ?? "", event: fields.event ?? "message", data: fields.data };
+      const { id = "", event = "message", data } = fields;
+      if (data !== undefined) yield { id, event, data };
       fields = {};
     } else if (line.startsWith(":")) {
       yield null;
@@ -21,7 +24,8 @@ export async function* events(stream) {
       const colon = line.indexOf(":");
       const name = colon < 0 ? line : line.slice(0, colon);
       const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
-      fields[name] = name === "data" && fields.data !== undefined ? `${fields.data}\n${value}` : value;
+      const isMoreData = name === "data" && fields.data !== undefined;
+      fields[name] = isMoreData ? `${fields.data}\n${value}` : value;
     }
   }
 }
@@ -31,13 +35,14 @@ async function* lines(stream) {
   let rest = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch(() => ({ done: true })); // whether it ends or breaks, no more comes
+      // A stream that breaks ends here as well: nothing more arrives.
+      const { done, value } = await reader.read().catch(() => ({ done: true }));
       if (done) return;
-      const whole = (rest + value).split(/\r\n|\n|\r(?!$)/);
-      rest = whole.pop();
-      yield* whole;
+      const parts = (rest + value).split(/\r\n|\n|\r(?!$)/);
+      rest = parts.pop();
+      yield* parts;
     }
   } finally {
-    reader.cancel().catch(() => {}); // it broke: there is nothing left to cancel
+    reader.cancel().catch(() => {}); // a broken stream cannot be cancelled
   }
 }

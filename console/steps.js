@@ -1,29 +1,31 @@
 /**
- * The course of a saga, drawn: the steps from left to right, and beneath each what takes it back.
+ * The steps of a saga, drawn from left to right, and beneath each its compensation.
  */
 import { get } from "./api.js";
-import { courseOf } from "./course.js";
+import { placesOf } from "./course.js";
 import { el, show } from "./dom.js";
-import { tries } from "./words.js";
+import { attemptsText } from "./words.js";
 
-/** By where something stands: its tone, its sign and its word. */
+/** By state of a step or a compensation: its tone, its sign and its word. */
 const LOOKS = {
-  ahead: ["quiet", "○", "ahead"],
-  skipped: ["quiet", "–", "not reached"],
-  running: ["going", "◔", "under way"],
-  waiting: ["waiting", "○", "waits"],
-  paused: ["waiting", "‖", "paused"],
-  done: ["good", "✓", "done"],
-  refused: ["ended", "✕", "refused"],
-  unknown: ["waiting", "?", "no usable answer"],
-  stuck: ["bad", "⚠", "stuck"],
-  settled: ["settled", "✓", "settled by hand"],
+  AHEAD: ["quiet", "○", "not yet"],
+  SKIPPED: ["quiet", "–", "not reached"],
+  RUNNING: ["active", "◔", "in progress"],
+  WAITING: ["waiting", "○", "waiting"],
+  PAUSED: ["waiting", "‖", "paused"],
+  DONE: ["good", "✓", "done"],
+  REFUSED: ["failure", "✕", "refused"],
+  UNKNOWN: ["waiting", "?", "outcome unknown"],
+  STUCK: ["bad", "⚠", "stuck"],
+  SETTLED: ["settled", "✓", "settled by hand"],
 };
+
+const PIVOT = "pivot: no rollback from here on";
 
 let table = null;
 
 /**
- * Return the steps of the saga, in their order. They are the same for every order, and asked for once.
+ * Return the steps of the saga, in order. They are the same for every order, and loaded once.
  *
  * @throws {Problem}
  */
@@ -32,41 +34,47 @@ export async function sagaSteps() {
   return table;
 }
 
-/** Show an order's course in `list`, given the steps of the saga. */
-export function showCourse(list, view, steps) {
-  show(list, courseOf(view, steps), place);
+/** Show an order's steps in `list`, by the saga's table of steps. */
+export function showSteps(list, view, steps) {
+  show(list, placesOf(view, steps), place);
 }
 
 function place(step) {
   return el(
-    step.pivot ? "li.after-pivot" : "li",
+    step.isPivot ? "li.after-pivot" : "li",
     { "data-step": step.name },
-    step.pivot && el("p.pivot", { title: "before it the saga may roll back, after it only goes on" }, "pivot"),
+    step.isPivot && el("p.pivot", {}, PIVOT),
     card(step, "step"),
-    step.back ? card(step.back, "back") : el("div.gap"),
+    step.compensation ? card(step.compensation, "compensation") : el("div.gap"),
   );
 }
 
 function card(part, kind) {
+  const isCompensation = kind === "compensation";
   const [tone, sign, word] = LOOKS[part.state] ?? ["quiet", "", part.state];
+  const isCounted = part.attempts > 1 || (isCompensation && part.attempts);
   return el(
     `div.card.${kind}.${tone}`,
     { "data-state": part.state },
-    el("p.label", {}, el("span.sign", { "aria-hidden": "true" }, sign), kind === "back" ? `↩ ${part.label}` : part.label),
-    el("p.fate", {}, el("b", {}, word), part.tries > 1 || (kind === "back" && part.tries) ? ` · ${tries(part.tries)}` : ""),
+    el(
+      "p.label",
+      {},
+      el("span.sign", { "aria-hidden": "true" }, sign),
+      isCompensation ? `↩ ${part.label}` : part.label,
+    ),
+    el("p.state", {}, el("b", {}, word), isCounted ? ` · ${attemptsText(part.attempts)}` : ""),
     el("p.code", {}, [part.command, part.participant].filter(Boolean).join(" · ")),
-    part.error && el("p.told", {}, part.error),
+    part.message && el("p.message", {}, part.message),
     part.settled && settlement(part.settled),
   );
 }
 
-/** Return who put something right by hand, why, and what shows it. */
-function settlement(told) {
+/** Return who settled a step, why, and what shows that it was put right. */
+function settlement({ by, reason, evidence }) {
+  const rows = Object.entries({ by, reason, evidence });
   return el(
     "dl.settlement",
     {},
-    ...[el("dt", {}, "by"), el("dd", {}, told.by)],
-    ...[el("dt", {}, "reason"), el("dd", {}, told.reason)],
-    ...[el("dt", {}, "evidence"), el("dd", {}, told.evidence)],
+    ...rows.flatMap(([name, text]) => [el("dt", {}, name), el("dd", {}, text)]),
   );
 }

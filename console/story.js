@@ -1,89 +1,113 @@
 /**
- * How an order stands, in one sentence: why it failed, what it waits for, and what is stuck and what to do about it.
+ * How an order stands, in sentences: why it failed, what it waits for, what is stuck and what a
+ * person can do about it.
  */
-import { FINDS_OUT, pausesOf, stuckSteps, troubleAt } from "./course.js";
-import { el, folded, quoted, show } from "./dom.js";
+import { pausedCommands, stuckCommands } from "./course.js";
+import { bdi, el, jsonToUnfold, show } from "./dom.js";
 import { age, time } from "./times.js";
-import { CAUSES, meaningOf } from "./words.js";
+import { capital, CAUSES, meaningOf } from "./words.js";
 
 /** Show how an order stands in `section`. */
-export function showStory(section, view) {
+export function showStory(section, view, steps) {
   const { failure, state } = view;
-  const stuck = stuckSteps(view).map((step) => troubleAt(step, view));
-  const need = view.needs_attention && view.attention;
-  const needed = need ? [{ need, passed: need.since && age(need.since), isTold: stuck.length > 0 }] : [];
-  const pauses = pausesOf(view);
-  const refund = view.refund?.message ?? null;
-  show(section, [{ failure, state, stuck, pauses, refund, bad: Boolean(need) }, ...needed], (part) => (part.need ? person(part) : story(part)));
+  const troubles = stuckCommands(view, steps);
+  const attention = view.needs_attention && view.attention;
+  const story = {
+    ...{ failure, state, troubles, pauses: pausedCommands(view, steps) },
+    ...{ refund: view.refund?.message ?? null, isBad: Boolean(attention) },
+  };
+  const duration = attention?.since && age(attention.since);
+  const parts = [{ story }];
+  if (attention) parts.push({ attention, duration, isExplained: troubles.length > 0 });
+  show(section, parts, (part) => (part.story ? storyBox(part.story) : attentionBox(part)));
 }
 
-function story({ failure, state, stuck, pauses, refund, bad }) {
-  const tone = stuck.length || bad ? "bad" : failure ? "ended" : { COMPLETED: "good", AWAITING_REVIEW: "waiting" }[state] ?? "going";
+function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
+  const sentence = el("p.sentence", {}, `${capital(meaningOf(state))}.`);
   return el(
-    `div.sentence-box.${tone}`,
+    `div.story-box.${toneOf(failure, state, isBad || troubles.length > 0)}`,
     {},
-    failure ? why(failure, state) : el("p.sentence", {}, `${capital(meaningOf(state))}.`),
-    refund && el("p.refund", {}, "The money: ", quoted(refund), "."),
-    ...stuck.map(trouble),
-    ...pauses.map(pause),
+    failure ? reasonOf(failure) : sentence,
+    refund && el("p.refund", {}, "Refund: ", bdi(refund), "."),
+    ...troubles.map(troubleText),
+    ...pauses.map(pauseText),
   );
 }
 
-/** Return why a person is needed and since when; and what can be done, where the story does not tell it already. */
-function person({ need: { cause, since, message }, passed, isTold }) {
+function toneOf(failure, state, isBad) {
+  if (isBad) return "bad";
+  if (failure) return "failure";
+  return { COMPLETED: "good", AWAITING_REVIEW: "waiting" }[state] ?? "active";
+}
+
+/** Return why a person is needed and since when; and what to do, unless the story says it. */
+function attentionBox({ attention: { cause, since, message }, duration, isExplained }) {
   const [word, meaning] = CAUSES[cause] ?? [cause, null];
-  const when = since ? [", since ", time(since), ` (${passed})`] : [];
+  const start = since ? [" since ", time(since), ` (${duration})`] : [];
   return el(
     "div.person",
     {},
-    el("p", {}, el("b", { title: meaning }, `It needs a person: it is ${word}`), ...when, "."),
-    !isTold && el("p.what-to-do", {}, capital(message)),
+    el("p", {}, el("b", { title: meaning }, `Needs a person: ${word}`), ...start, "."),
+    !isExplained && el("p.what-to-do", {}, capital(message)),
   );
 }
 
-function why(failure, state) {
-  const where = failure.step ? [" at ", el("b", {}, failure.step)] : [];
-  const answer = failure.event ? [", which answered ", el("b", {}, failure.event)] : [];
-  const ended = state === "FAILED" ? "Failed" : "Fails";
+function reasonOf({ message, customer_message, reason, step, event, details }) {
+  const at = step ? [" at ", el("b", {}, step)] : [];
+  const answer = event ? [", which answered ", el("b", {}, event)] : [];
+  const toCustomer = ["Message to the customer: “", bdi(customer_message), "”"];
   return el(
     "div",
     {},
-    el("p.sentence", {}, failure.message),
-    failure.customer_message && el("p.for-customer", {}, "The customer is told: “", quoted(failure.customer_message), "”"),
-    el("p.reason", {}, `${ended} for `, el("b", {}, failure.reason), ...where, ...answer),
-    folded("details", failure.details),
+    el("p.sentence", {}, message),
+    el("p.reason", {}, "Reason: ", el("b", {}, reason), ...at, ...answer, "."),
+    customer_message && el("p.for-customer", {}, ...toCustomer),
+    jsonToUnfold("details", details),
   );
 }
 
-function pause({ command, told }) {
-  const then = "It is not tried until it is unpaused, in the Temporal Web UI or by temporal activity unpause.";
-  return el("div.stuck", {}, el("p", {}, el("b", {}, command, " is paused"), ": ", quoted(told), ". ", then));
-}
-
-function trouble({ command, participant, error, settledBy, paused }) {
-  const by = settledBy !== null ? [" was settled by ", quoted(settledBy), ", and is not on record yet"] : [" is stuck"];
-  const then =
-    command === FINDS_OUT
-      ? "the order waits as it is until the order service answers whether an earlier run of it went further: then it rolls back, " +
-        "or completes if an earlier run had completed it."
-      : "the order goes on by itself when it succeeds.";
+function pauseText({ command, pause }) {
+  const advice =
+    "It is not retried until somebody unpauses it, in the Temporal Web UI or with " +
+    "temporal activity unpause.";
   return el(
     "div.stuck",
     {},
-    el("p", {}, el("b", {}, command, ...by), ": it keeps failing", ...(error ? [" with “", quoted(error), "”"] : []), "."),
-    el("p", {}, paused ? capital(then) : `${advice(error, participant)} It is still tried, without end, and ${then}`),
+    el("p", {}, el("b", {}, command, " is paused"), ": ", bdi(pause), ". ", advice),
   );
 }
 
-/** Return what an error of a try means, and what to look at; docs/OPERATING.md has it at length. */
-function advice(error, participant) {
-  if (error?.includes("ScheduleToStart timeout")) return `No worker took the command: is the worker of ${participant} running?`;
-  if (error?.includes("StartToClose timeout")) {
-    return `A worker took it and did not come back in time: look at the worker of ${participant} and its database.`;
-  }
-  return `Look at the worker of ${participant} and its database.`;
+function troubleText({ command, participant, opensRecord, error, settledBy, pause }) {
+  const state = settledBy
+    ? [" was settled by ", bdi(settledBy), ", but the order's record does not have it yet"]
+    : [" is stuck"];
+  const failing = settledBy ? ": writing that to the record keeps failing" : ": it keeps failing";
+  const lastError = error ? [" with “", bdi(error), "”"] : [];
+  const retry = `${adviceOn(error, participant)} It is retried until it succeeds. `;
+  return el(
+    "div.stuck",
+    {},
+    el("p", {}, el("b", {}, command, ...state), failing, ...lastError, "."),
+    el("p", {}, pause ? "" : retry, whatFollows(opensRecord)),
+  );
 }
 
-function capital(text) {
-  return text && text[0].toUpperCase() + text.slice(1);
+/** Return what the order does once a stuck command succeeds. */
+function whatFollows(opensRecord) {
+  return opensRecord
+    ? "Until then the order waits: the order service must first say whether an earlier run of " +
+        "it completed. If one did, the order completes; otherwise it rolls back."
+    : "Then the order continues by itself.";
+}
+
+/** Return what to look at by an attempt's error; docs/OPERATING.md has more. */
+function adviceOn(error, participant) {
+  if (error?.includes("ScheduleToStart timeout")) return `Start the worker of ${participant}.`;
+  if (error?.includes("StartToClose timeout")) {
+    return (
+      "A worker took the command and did not answer in time: " +
+      `look at the worker of ${participant} and its database.`
+    );
+  }
+  return `Look at the worker of ${participant} and its database.`;
 }

@@ -1,81 +1,97 @@
 /**
- * What happened, oldest first: as the order tells it, and what its stream told since.
+ * What happened to an order, oldest first: its timeline, and the entries that its stream sent
+ * since.
  */
-import { el, folded, quoted, show } from "./dom.js";
-import { moment } from "./times.js";
-import { tries } from "./words.js";
+import { bdi, el, jsonToUnfold, show } from "./dom.js";
+import { timeOfDay } from "./times.js";
+import { attemptsText } from "./words.js";
 
-const KINDS = { state: "state", command: "command", event: "event", decision: "person", note: "note" };
+/** By kind of entry: the word that is shown for it. */
+const KINDS = {
+  state: "state",
+  command: "command",
+  event: "event",
+  decision: "person",
+  note: "note",
+};
 
 /** The timeline of one order in a list of its own. */
 export class Timeline {
   /** @param {Element} list where it is shown */
   constructor(list) {
     this.list = list;
-    this.told = [];
-    this.news = [];
+    this.entries = [];
+    this.newEntries = [];
   }
 
-  /** Return how many news there were: what an order that is asked for now cannot miss. */
+  /** How many entries the stream has sent: an order loaded from now on includes them. */
   get mark() {
-    return this.news.length;
+    return this.newEntries.length;
   }
 
-  /** Show the timeline of an order that was asked for at `mark`, and behind it what was heard since. */
-  tell(timeline, mark) {
-    this.told = timeline;
-    this.news = this.news.slice(mark).filter((entry) => !this.knows(entry));
+  /** Show the timeline of an order that was loaded at `mark`, and what the stream sent since. */
+  replace(timeline, mark) {
+    this.entries = timeline;
+    this.newEntries = this.newEntries.slice(mark).filter((entry) => !this.includes(entry));
     this.draw();
   }
 
-  /** Show an entry that was heard; tell whether it is a new one. */
-  hear(entry) {
-    if (this.knows(entry)) return false;
-    this.news.push(entry);
+  /** Show an entry of the stream; return whether it is a new one. */
+  add(entry) {
+    if (this.includes(entry)) return false;
+    this.newEntries.push(entry);
     this.draw();
     return true;
   }
 
-  /** A try under way changes what is told of its command, so an entry is known by when and what it is. */
-  knows(entry) {
-    const same = (other) => other.at === entry.at && other.kind === entry.kind && other.name === entry.name;
-    return this.told.some(same) || this.news.some(same);
+  /** Entries are compared by time, kind and name: the detail of a command changes with attempts. */
+  includes(entry) {
+    const isSame = (other) =>
+      other.at === entry.at && other.kind === entry.kind && other.name === entry.name;
+    return this.entries.some(isSame) || this.newEntries.some(isSame);
   }
 
   draw() {
-    show(this.list, [...this.told, ...this.news], row);
+    show(this.list, [...this.entries, ...this.newEntries], row);
   }
 }
 
 function row(entry) {
-  const said = saying(entry);
+  const summary = summaryOf(entry);
   return el(
     `li.${KINDS[entry.kind] ? entry.kind : "note"}`,
     {},
-    moment(entry.at),
+    timeOfDay(entry.at),
     el("span.kind", {}, KINDS[entry.kind] ?? entry.kind),
     el(
       "div.what",
       {},
       el("span.name", {}, entry.name),
       entry.participant && el("span.by", {}, entry.participant),
-      entry.attempt > 1 && el("span.by", {}, tries(entry.attempt)),
-      said.length > 0 && el("span.said", {}, ...said),
+      entry.attempt > 1 && el("span.by", {}, attemptsText(entry.attempt)),
+      summary.length > 0 && el("span.summary", {}, ...summary),
     ),
-    folded("detail", entry.detail),
+    jsonToUnfold("detail", entry.detail),
   );
 }
 
-/** Return what an entry comes to in one line, as pieces of which each is isolated from the next. */
-function saying({ kind, detail }) {
-  const told = [];
-  if (kind === "decision") {
-    const step = detail.step ? [", of ", quoted(detail.step)] : [];
-    told.push(["by ", quoted(detail.by ?? detail.through), ...step, ": ", quoted(detail.reason ?? "no reason given")]);
-    if (detail.evidence) told.push(["evidence: ", quoted(detail.evidence)]);
-  } else {
-    for (const name of ["summary", "reason", "message", "cause"]) if (detail[name]) told.push([quoted(String(detail[name]))]);
-    if (detail.error) told.push([kind === "command" ? "the try before: " : "", quoted(String(detail.error))]);
-  }
-  return told.flatMap((piece, index) => (index ? [" · ", ...piece] : piece));
+/** Return an entry's detail in one line, as pieces; text of others is isolated from the rest. */
+function summaryOf({ kind, detail }) {
+  const pieces = kind === "decision" ? decisionPieces(detail) : detailPieces(kind, detail);
+  return pieces.flatMap((piece, index) => (index ? [" · ", ...piece] : piece));
+}
+
+function decisionPieces({ by, through, step, reason, evidence }) {
+  const at = step ? [", of ", bdi(step)] : [];
+  const decision = ["by ", bdi(by ?? through), ...at, ": ", bdi(reason ?? "no reason given")];
+  return evidence ? [decision, ["evidence: ", bdi(evidence)]] : [decision];
+}
+
+function detailPieces(kind, detail) {
+  const pieces = ["summary", "reason", "message", "cause"]
+    .filter((name) => detail[name])
+    .map((name) => [bdi(String(detail[name]))]);
+  if (!detail.error) return pieces;
+  const prefix = kind === "command" ? "the attempt before: " : "";
+  return [...pieces, [prefix, bdi(String(detail.error))]];
 }

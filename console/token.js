@@ -1,70 +1,76 @@
 /**
- * The bearer token of whoever looks at the page. It is kept in this tab's session alone: closing the tab forgets it.
+ * The bearer token of the person at the page. It stays in this tab's session: closing the tab
+ * forgets it.
  */
-import { byId, shown } from "./dom.js";
+import { byId, printable } from "./dom.js";
 
 const KEY = "order-saga-token";
-const changed = new EventTarget();
+const changes = new EventTarget();
 
-/** Return the token, or null where none was given. */
+/** Return the token, or null when there is none. */
 export function token() {
   return sessionStorage.getItem(KEY);
 }
 
-/** Call `listener` whenever another token is used, or none, until `signal`. */
+/** Call `listener` on each change of the token, until `signal`. */
 export function onToken(listener, signal) {
-  changed.addEventListener("token", listener, { signal });
+  changes.addEventListener("token", listener, { signal });
 }
 
-/** What can be sent as one; a curly quote or a "…" of somebody's mail cannot. */
+/** What a header can carry; the curly quotes or the “…” of a copied mail cannot be sent. */
 const SENDABLE = /^[\x21-\x7e]+$/;
 
-/** Ask for a token, and say why: the API wants one, or does not believe the one it was given. */
-export function askForToken(why) {
+const INVALID_TOKEN =
+  "This is not a token: it is empty, or contains a space or a character like “…”. " +
+  "Copy the whole token.";
+
+/** Open the dialog that asks for a token, and show the API's reason. */
+export function askForToken(reason) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
-  byId("ask-why").textContent = shown(why);
+  byId("ask-why").textContent = printable(reason);
   if (!dialog.open) dialog.showModal();
 }
 
-/** Serve the dialogue and the button that forgets. */
+/** Make the dialog and the button that forgets the token work. */
 export function serveToken() {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   const field = /** @type {HTMLInputElement} */ (byId("ask-token"));
-  const wrong = byId("ask-wrong");
+  const error = byId("ask-wrong");
   byId("ask-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    const given = field.value.trim().replace(/^Bearer(\s+|$)/i, "");
-    if (SENDABLE.test(given)) {
-      use(given);
+    const value = field.value.trim().replace(/^Bearer(\s+|$)/i, "");
+    if (SENDABLE.test(value)) {
+      use(value);
       dialog.close();
     } else {
-      wrong.textContent = "This can be no token: it is empty, or holds a blank or a sign like “…”. Copy it whole.";
+      error.textContent = INVALID_TOKEN;
     }
   });
   byId("ask-later").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => (field.value = wrong.textContent = ""));
+  dialog.addEventListener("close", () => (field.value = error.textContent = ""));
   byId("forget").addEventListener("click", () => use(null));
-  tell();
+  showSubject();
 }
 
-function use(given) {
-  if (given) sessionStorage.setItem(KEY, given);
+function use(value) {
+  if (value) sessionStorage.setItem(KEY, value);
   else sessionStorage.removeItem(KEY);
-  tell();
-  changed.dispatchEvent(new Event("token"));
+  showSubject();
+  changes.dispatchEvent(new Event("token"));
 }
 
-function tell() {
+function showSubject() {
   byId("who").hidden = token() === null;
-  byId("who-name").textContent = shown(subject(token() ?? "") ?? "with a token");
+  byId("who-name").textContent = printable(subject(token() ?? "") ?? "with a token");
 }
 
-/** Return whom a token says it names. Only to be shown: whether that is true, the API alone can tell. */
-function subject(given) {
+/** Return the subject in a token. It is only shown: the API alone can verify it. */
+function subject(jwt) {
   try {
-    const bytes = Uint8Array.from(atob(given.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+    const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
     return String(JSON.parse(new TextDecoder().decode(bytes)).sub);
   } catch {
-    return null; // not every token is readable, and none has to be
+    return null; // a token need not be readable
   }
 }

@@ -1,37 +1,40 @@
 /**
- * Keeping what is shown fresh: asked again and again, at once when there is news, later and later while there is no answer, and not
- * while nobody looks at the page.
+ * Keeping what is shown up to date: loaded again at intervals, at once when there is news, less and
+ * less often while the API does not answer, and not while the page is hidden.
  */
 import { Problem } from "./api.js";
 
-/** News come in bunches; one look serves them all. */
-const SOON_MS = 120;
+/** News arrive in groups; one load shows all of a group. */
+const NEWS_PAUSE_MS = 120;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 10_000;
 
 /**
- * Load now, and again as often as it says, until `signal`; while the page is hidden, not until it is looked at again.
+ * Load now, and again as often as `load` says, until `signal`.
  *
- * @param {() => Promise<number|null>} load shows what there is; returns the milliseconds until it is asked again, null for never
- * @param {object} tell
- * @param {() => void} tell.fresh it was loaded
- * @param {(problem: Problem) => void} tell.wrong it was not; it is loaded again by itself if the problem is one that passes
+ * @param {() => Promise<number|null>} load loads and shows; returns the milliseconds until the next
+ *   load, null for never
+ * @param {object} callbacks
+ * @param {() => void} callbacks.onSuccess it was loaded
+ * @param {(problem: Problem) => void} callbacks.onProblem it was not; a transient problem is
+ *   followed by another load
  * @param {AbortSignal} signal
- * @returns {() => void} asks for it to be loaded soon, or after the pause that a problem asks for: there is news
+ * @returns {() => void} tells that there is news: loads soon, or after the pause that a Retry-After
+ *   asks for
  */
-export function watch(load, tell, signal) {
+export function watch(load, callbacks, signal) {
   let timer = 0;
-  let loading = false;
-  let news = false;
+  let isLoading = false;
+  let hasNews = false;
   let pause = FIRST_PAUSE_MS;
   let notBefore = 0;
 
   async function run() {
-    loading = true;
-    news = false;
+    isLoading = true;
+    hasNews = false;
     const next = await attempt();
-    loading = false;
-    if (news) plan(SOON_MS);
+    isLoading = false;
+    if (hasNews) plan(NEWS_PAUSE_MS);
     else if (next !== null) plan(next);
   }
 
@@ -40,12 +43,12 @@ export function watch(load, tell, signal) {
       const next = await load();
       pause = FIRST_PAUSE_MS;
       notBefore = 0;
-      if (!signal.aborted) tell.fresh();
+      if (!signal.aborted) callbacks.onSuccess();
       return next;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (!signal.aborted) tell.wrong(problem);
-      if (!problem.passes) return null;
+      if (!signal.aborted) callbacks.onProblem(problem);
+      if (!problem.isTransient) return null;
       const next = Math.max(pause, (problem.afterSeconds ?? 0) * 1000);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       notBefore = performance.now() + next;
@@ -59,14 +62,14 @@ export function watch(load, tell, signal) {
     timer = setTimeout(run, Math.max(milliseconds, notBefore - performance.now()));
   }
 
-  function soon() {
-    news = true;
-    if (!loading) plan(SOON_MS);
+  function reloadSoon() {
+    hasNews = true;
+    if (!isLoading) plan(NEWS_PAUSE_MS);
   }
 
-  const look = () => (document.hidden ? clearTimeout(timer) : soon());
-  document.addEventListener("visibilitychange", look, { signal });
+  const onVisibility = () => (document.hidden ? clearTimeout(timer) : reloadSoon());
+  document.addEventListener("visibilitychange", onVisibility, { signal });
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   run();
-  return soon;
+  return reloadSoon;
 }

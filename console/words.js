@@ -1,66 +1,71 @@
 /**
- * States in words and colours.
+ * States, statuses and causes: their colours and what they mean.
  */
 import { el } from "./dom.js";
 
 /** By state of the saga: its tone, and what it means. */
 const STATES = {
-  PENDING: ["going", "placed, and not paid yet"],
+  PENDING: ["active", "placed, not paid yet"],
   AWAITING_REVIEW: ["waiting", "a person has to approve or reject it"],
-  PAYMENT_COMPLETED: ["going", "paid, and not taken from stock yet"],
-  COMPLETED: ["good", "paid and taken from stock: it will not be taken back"],
-  ROLLING_BACK: ["waiting", "what was done is being taken back"],
-  ROLLBACK_STUCK: ["bad", "something cannot be taken back, and is still tried"],
-  FAILED: ["ended", "everything that was done is taken back"],
+  PAYMENT_COMPLETED: ["active", "paid, not taken from stock yet"],
+  COMPLETED: ["good", "paid and taken from stock; it can no longer roll back"],
+  ROLLING_BACK: ["waiting", "the steps that took effect are being compensated"],
+  ROLLBACK_STUCK: ["bad", "a compensation keeps failing and is still retried"],
+  FAILED: ["failure", "every step that took effect is compensated"],
 };
 
-/** The states as a saga passes through them, and as people look for trouble in them. */
+/** The states in the order in which a saga passes through them. */
 export const STATES_IN_ORDER = Object.keys(STATES);
 
-/** Why an order needs a person: in a word, and what that means. */
+/** By cause of attention: a word for it, and what it means. */
 export const CAUSES = {
-  STUCK: ["stuck", "something that must be done keeps failing, and is still tried"],
-  WEDGED: ["at a standstill", "the orchestrator's own code fails on it"],
-  LEFT_OPEN: ["left open", "nobody works on it any more, and what was done until then is kept"],
+  STUCK: ["stuck", "a step or a compensation keeps failing and is still retried"],
+  WEDGED: ["wedged", "the orchestrator's own code fails at this order"],
+  LEFT_OPEN: ["left open", "its saga ended before its end; what it did until then still stands"],
 };
 
 /** By status of the order's own record. */
 const STATUSES = {
-  PENDING: ["quiet", "the order service has it on record as open"],
-  CONFIRMED: ["good", "the order service has it on record as confirmed"],
-  CANCELLED: ["ended", "the order service has it on record as cancelled"],
+  PENDING: ["quiet", "open in the order service's records"],
+  CONFIRMED: ["good", "confirmed in the order service's records"],
+  CANCELLED: ["failure", "cancelled in the order service's records"],
 };
 
-/** Return the mark of a saga's state. */
+/** Return a mark with a saga's state. */
 export function stateChip(state) {
-  const [tone, meaning] = STATES[state] ?? ["quiet", ""];
-  return el(`span.chip.${tone}`, { title: meaning || null }, state);
+  return el(`span.chip.${toneOf(state)}`, { title: STATES[state]?.[1] }, state);
 }
 
-/** Return the mark of a record's status. */
+/** Return a mark with a record's status. */
 export function statusChip(status) {
-  const [tone, meaning] = STATUSES[status] ?? ["quiet", ""];
-  return el(`span.chip.plain.${tone}`, { title: meaning || null }, status);
+  const [tone, meaning] = STATUSES[status] ?? ["quiet", null];
+  return el(`span.chip.plain.${tone}`, { title: meaning }, status);
 }
 
-/** Return the mark of an order that somebody has to look after, and why, as far as that is known. */
-export function attention(need) {
-  const [word, meaning] = CAUSES[need?.cause] ?? [null, "somebody has to look after it"];
-  return el("span.chip.attention", { title: need?.message ?? meaning }, word ? `⚠ Needs attention: ${word}` : "⚠ Needs attention");
+/** Return the mark of an order that needs a person, with the cause if it is known. */
+export function attentionChip(attention) {
+  const [word, meaning] = CAUSES[attention?.cause] ?? [null, "a person has to look at it"];
+  const text = word ? `⚠ Needs attention: ${word}` : "⚠ Needs attention";
+  return el("span.chip.attention", { title: attention?.message ?? meaning }, text);
 }
 
 /** Return the tone of a state. */
 export function toneOf(state) {
-  return (STATES[state] ?? ["quiet"])[0];
+  return STATES[state]?.[0] ?? "quiet";
 }
 
 /** Return what a state means. */
 export function meaningOf(state) {
-  return (STATES[state] ?? ["", state])[1];
+  return STATES[state]?.[1] ?? state;
 }
 
-/** Return how many tries something took, when it is known. */
-export function tries(count) {
+/** Return a number of attempts in words; nothing when it is not known. */
+export function attemptsText(count) {
   if (!count) return "";
-  return count === 1 ? "1 try" : `${count} tries`;
+  return count === 1 ? "1 attempt" : `${count} attempts`;
+}
+
+/** Return a sentence's text with a capital letter. */
+export function capital(text) {
+  return text && text[0].toUpperCase() + text.slice(1);
 }

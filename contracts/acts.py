@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from contracts.base import Contract
-from contracts.decisions import ACTS
+from contracts.decisions import ACTS, Decision
 from contracts.states import SagaState
 
 BEFORE_THE_PIVOT = frozenset(
@@ -87,6 +87,20 @@ class TakenDecision(Contract):
     through: Through
 
 
+class Review(Contract):
+    """How far the review of an order has come.
+
+    Args:
+        is_over: whether it has ended, or the order is known to need none.
+        verdict: APPROVE or REJECT, once a person has decided.
+        decision: who did, and why.
+    """
+
+    is_over: bool = False
+    verdict: Act | None = None
+    decision: Decision | None = None
+
+
 class StuckStep(NamedTuple):
     """A step whose command or compensation keeps failing; and who settled it, if somebody did."""
 
@@ -102,14 +116,37 @@ class PossibleAct(NamedTuple):
     refusal: str | None
 
 
-def cannot_cancel(state: SagaState) -> str | None:
-    """Return why an order in this state cannot be cancelled; None when it can."""
-    return None if state in BEFORE_THE_PIVOT else f"too late to cancel: the order is {state}"
+def cannot_cancel(state: SagaState, *, fails: bool) -> str | None:
+    """Return why an order cannot be cancelled; None when it can.
+
+    Args:
+        state: where its saga stands.
+        fails: whether the saga is sure to roll back; its state says so later, once it is known how
+            an earlier run ended.
+    """
+    if state not in BEFORE_THE_PIVOT:
+        return f"too late to cancel: the order is {state}"
+    return "too late to cancel: the order fails already" if fails else None
 
 
-def cannot_review(state: SagaState) -> str | None:
-    """Return why an order in this state can be neither approved nor rejected; None when it can."""
-    if state is SagaState.AWAITING_REVIEW:
+def cannot_review(state: SagaState, review: Review, *, fails: bool) -> str | None:
+    """Return why an order can be neither approved nor rejected; None when it can.
+
+    A verdict may come early: a person need not wait for an order service that hangs, which alone
+    knows which orders need a review. It holds for every order, also for one that needs none.
+
+    Args:
+        state: where its saga stands.
+        review: how far its review has come.
+        fails: as in `cannot_cancel`.
+    """
+    if fails and state in BEFORE_THE_PIVOT:
+        return "too late to decide: the order fails already"
+    is_awaited = state is SagaState.AWAITING_REVIEW
+    if review.decision is not None and (is_awaited or state is SagaState.PENDING):
+        decision = review.decision
+        return f"{decision.by} decided already: {review.verdict}, {decision.reason}"
+    if is_awaited or (state is SagaState.PENDING and not review.is_over):
         return None
     return f"the order is not awaiting review, it is {state}"
 
@@ -124,13 +161,22 @@ def cannot_settle(stuck: StuckStep) -> str | None:
     )
 
 
-def acts_on(state: SagaState, stuck: Iterable[StuckStep]) -> list[PossibleAct]:
-    """Return every act on an order in this state, and of those that cannot be done why not."""
-    review = cannot_review(state)
+def acts_on(
+    state: SagaState, review: Review, stuck: Iterable[StuckStep], *, fails: bool
+) -> list[PossibleAct]:
+    """Return every act on an order, and of those that cannot be done why not.
+
+    Args:
+        state: where its saga stands.
+        review: how far its review has come.
+        stuck: the steps that are stuck.
+        fails: as in `cannot_cancel`.
+    """
+    not_to_review = cannot_review(state, review, fails=fails)
     acts = [
-        PossibleAct(Act.CANCEL, None, cannot_cancel(state)),
-        PossibleAct(Act.APPROVE, None, review),
-        PossibleAct(Act.REJECT, None, review),
+        PossibleAct(Act.CANCEL, None, cannot_cancel(state, fails=fails)),
+        PossibleAct(Act.APPROVE, None, not_to_review),
+        PossibleAct(Act.REJECT, None, not_to_review),
     ]
     for step in stuck:
         acts.append(PossibleAct(Act.RETRY, step.step, None))

@@ -40,6 +40,9 @@ class Compensation(Contract):
     That is ConfirmOrder after the pivot, or RegisterOrder when an earlier run is in doubt.
 
     `attempts` counts tries as Temporal's history knows them; None once that history is gone.
+    `answer` is what the participant's event says beyond its name and the order, e.g. what was
+    refunded, and `answered_at` when it came (UTC). Both are None until then, where the event says
+    no more, and where a person settled it.
     """
 
     step: str
@@ -47,6 +50,8 @@ class Compensation(Contract):
     state: Literal["WAITING", "RUNNING", "DONE", "STUCK", "SETTLED"]
     attempts: int | None = None
     settled: Settlement | None = None
+    answer: dict[str, JsonValue] | None = None
+    answered_at: datetime | None = None
 
 
 class OrderSummary(Contract):

@@ -141,6 +141,17 @@ STEPS = (
 """In the order in which the saga takes them."""
 
 
+def _step_of(stub: Callable[[Any], Any]) -> Step:
+    """Return the row that a forward command has."""
+    return next(step for step in STEPS if step.forward.stub is stub)
+
+
+OPENING = _step_of(stubs.register_order)
+"""Opens the order's record, and tells how an earlier run left it; its compensation closes it."""
+
+PAYMENT = _step_of(stubs.process_payment)
+STOCK = _step_of(stubs.decrease_stock)
+
 PARTICIPANTS = tuple(dict.fromkeys(step.participant for step in STEPS))
 """Who takes part, in the order of their first steps."""
 
@@ -154,12 +165,12 @@ REFUSALS = frozenset(step.refusal.__name__ for step in STEPS if step.refusal is 
 PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity in step.activities}
 """By an activity's name, which for a forward command is that of its step."""
 
-TAKES_BACK = {
-    step.compensation.command_type: step.forward.command_type for step in STEPS if step.compensation
-}
-"""By the type of a compensation's command: the type of the command whose effect it takes back."""
-
 _ANSWERS = {activity.command: activity.answer for step in STEPS for activity in step.activities}
+
+
+def command_of(activity: str) -> str:
+    """Return the name of the command that an activity of this name takes."""
+    return f"{activity}Command"
 
 
 def is_event(command: str, answer: Any) -> bool:

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, computed_field, model_validator
 from contracts.acts import Act
 from contracts.base import Contract
 from contracts.prose import FOR_CUSTOMERS
-from contracts.record import Failure, OrderEntry, OrderRecord
+from contracts.record import Failure, OrderEntry, OrderRecord, Settlement
 from contracts.states import FailureReason, OrderStatus, SagaState
 
 KNOWN_REASONS = frozenset(FailureReason)
@@ -100,6 +100,53 @@ class Refund(Contract):
     message: str
 
 
+class StepState(StrEnum):
+    """How far a step, or what takes it back, has come."""
+
+    AHEAD = "AHEAD"
+    """The saga has not come to this step."""
+    WAITING = "WAITING"
+    """A compensation that waits for its turn."""
+    RUNNING = "RUNNING"
+    """Sent, and not answered yet."""
+    PAUSED = "PAUSED"
+    """Sent, and paused by an operator at Temporal."""
+    DONE = "DONE"
+    """It took effect."""
+    REFUSED = "REFUSED"
+    """The participant said no: it did nothing."""
+    UNKNOWN = "UNKNOWN"
+    """There was no usable answer, so its outcome is not known."""
+    STUCK = "STUCK"
+    """It keeps failing and waits for a person, though it is still tried."""
+    SETTLED = "SETTLED"
+    """A person put it right by hand."""
+    SKIPPED = "SKIPPED"
+    """The saga never comes to this step."""
+
+
+class CommandProgress(Contract):
+    """How far one command has come, which is a step's own or its compensation's."""
+
+    command: str
+    state: StepState
+    attempts: int | None = Field(description="how often it was tried; null when that is not known")
+    message: str | None = Field(
+        description="why it was refused, or what the last try ended with; null when it did not fail"
+    )
+    paused: str | None = Field(description="who paused it at Temporal, and why; else null")
+    settled: Settlement | None
+
+
+class StepProgress(CommandProgress):
+    """How far one step of an order's saga has come, and what takes it back."""
+
+    step: str = Field(description="its name, as `GET /steps` tells")
+    compensation: CommandProgress | None = Field(
+        description="what takes it back in this order; null when nothing does, so far"
+    )
+
+
 class ActView(Contract):
     """An act on one order as it stands: `POST /orders/{id}/{act}`, or `…/steps/{step}/{act}`.
 
@@ -122,7 +169,10 @@ class OrderView(OrderRecord):
     )
     acts: tuple[ActView, ...] = Field(
         default=(),
-        description="what the caller may do to it, and why not now; empty when no saga of it runs",
+        description="what the caller may do to it, and of what is not possible why not",
+    )
+    steps: tuple[StepProgress, ...] = Field(
+        default=(), description="how far each step has come, in the order of `GET /steps`"
     )
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links
@@ -219,6 +269,9 @@ class StepView(ActivityView):
         description="what takes the step back; null after the pivot"
     )
     after_pivot: bool = Field(description="whether the saga can no longer roll back by then")
+    opens_record: bool = Field(
+        description="whether it opens the order's record, and tells how an earlier run left it"
+    )
 
 
 class StepList(Contract):

@@ -88,8 +88,11 @@ class Done:
     reference: str
 
 
-REFUSALS = frozenset({"SoldOut", "PaymentDeclined"})
+REFUSALS = frozenset({"TripRejected", "SoldOut", "PaymentDeclined"})
 """The types of `ApplicationError` that are a participant's no. Every other error is an outage."""
+
+BEFORE_THE_PIVOT = frozenset({"OpenTrip", "BookFlight", "BookHotel", "BookCar", "TakePayment"})
+"""The steps that are taken back."""
 
 
 # A stub types an activity without its implementation, which runs in the participant's own worker.

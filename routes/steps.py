@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from contracts.steps import STEPS, Activity, Step
+from contracts.steps import OPENING, STEPS, Activity, Step
 from contracts.views import ActivityView, StepList, StepView
 
 router = APIRouter(tags=["orders"])
@@ -25,6 +25,7 @@ def _step(step: Step) -> StepView:
         refusal=step.refusal and step.refusal.__name__,
         compensation=step.compensation and _activity(step.compensation),
         after_pivot=step.after_pivot,
+        opens_record=step is OPENING,
     )
 
 

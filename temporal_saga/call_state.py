@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class Progress(StrEnum):
@@ -52,6 +53,8 @@ class CallState:
         rounds: so many have failed, since it was settled if it was.
         began: when the first of them did (UTC).
         over: whether nothing is left to be done.
+        answer: what the participant answered, as JSON; None until then.
+        answered_at: when (UTC).
         retry_requested: whether another round is about to begin because a person asked for it, so
             that one more request would change nothing.
     """
@@ -65,6 +68,8 @@ class CallState:
     rounds: int = 0
     began: datetime | None = None
     over: bool = False
+    answer: Any = None
+    answered_at: datetime | None = None
     retry_requested: bool = False
 
     @property
@@ -81,7 +86,7 @@ class CallState:
         """Return it with a round requested: now instead of after the pause."""
         return replace(self, retry_requested=True)
 
-    def settled(self, settlement: Settlement) -> "CallState":
+    def with_settlement(self, settlement: Settlement) -> "CallState":
         """Return it as manually resolved; an in-flight attempt may still succeed."""
         return replace(
             self, settlement=settlement, trouble=None, stuck_since=None, rounds=0, began=None

@@ -9,99 +9,37 @@ what was answered before is not asked again.
 import asyncio
 import base64
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 
 from temporal_saga import policy
 from temporal_saga.call import shielded
-from temporal_saga.call_state import CallState, Settlement
-from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.carry_over import CarryOver, Part, Start
+from temporal_saga.failure import SagaStopped
 
 T = TypeVar("T")
 
 EVENTS_OF_AN_END = 1_000
 """More than the last task of a run leaves in its history, with what comes while it is at work."""
 
-NONE = "binary/null"
+NONE = b"binary/null"
 """How Temporal encodes None."""
-
-
-@dataclass
-class Carried:
-    """What one run of a saga tells the next, beyond what it was started with.
-
-    Args:
-        outcomes: by name in the journal, the event as Temporal encodes it: the encoding, and the
-            bytes in base 64.
-        failures: by name, why the saga stopped there.
-        begun: by name, when that began (UTC).
-        retriables: by key, how far those have come that had begun.
-        settled: by step, who settled it.
-        stopped: why the saga is to stop before its next step.
-        events: so many the histories of the runs before may have at most: what readers number
-            their own events from.
-    """
-
-    outcomes: dict[str, tuple[str, str]] = field(default_factory=dict)
-    failures: dict[str, Failure] = field(default_factory=dict)
-    begun: dict[str, datetime] = field(default_factory=dict)
-    retriables: dict[str, CallState] = field(default_factory=dict)
-    settled: dict[str, Settlement] = field(default_factory=dict)
-    stopped: Failure | None = None
-    closing: bool = False
-    was_reset: bool = False
-    deadline: datetime | None = None
-    events: int = 0
-
-    def to_json(self) -> Any:
-        """Return it as JSON."""
-        return TypeAdapter(Carried).dump_python(self, mode="json")
-
-    @classmethod
-    def of(cls, carried: Any) -> "Carried":
-        """Read what `to_json` returned; None is a saga's first run, which knows of none before."""
-        return cls() if carried is None else TypeAdapter(cls).validate_python(carried)
-
-
-def begin(arguments: Sequence[RawValue]) -> tuple[Sequence[RawValue], Any]:
-    """Return what a saga was started with, and what the run before carried over (JSON).
-
-    That is None in a first run, and where a schedule (cron) or a retry policy follows up a run.
-    What somebody starts by hand has not the mark of a run that another one continued.
-    """
-    info = workflow.info()
-    if info.continued_run_id is None or not arguments:
-        return arguments, None
-    if info.cron_schedule or info.attempt > 1:
-        return arguments[:1], None
-    return arguments[:-1], workflow.payload_converter().from_payload(arguments[-1].payload)
-
-
-def current_memo() -> dict[str, RawValue]:
-    """Return the workflow's memo as it stands, for the next run to begin with.
-
-    Without it the next run has only what the first one was started with, until its own first task
-    is done; nobody could read meanwhile what the saga has decided.
-    """
-    return {key: RawValue(payload) for key, payload in workflow.info().raw_memo.items()}
 
 
 class Journal:
     """What a saga has asked, when, and the outcome: in this run and in those before it."""
 
-    def __init__(self, carried: Carried) -> None:
+    def __init__(self, before: CarryOver) -> None:
         """Begin with the outcomes of the runs before."""
-        self._carried = carried
+        self._before = before
         self._events: dict[str, Any] = {}
-        self._failures = dict(carried.failures)
-        self._began_at = dict(carried.begun)
+        self._failures = dict(before.failures)
+        self._began_at = dict(before.began_at)
 
     def has(self, name: str) -> bool:
         """Tell whether this has begun already."""
@@ -119,35 +57,37 @@ class Journal:
         Args:
             name: what is asked.
             ask: asks, given when that began first (UTC).
-            read: reads the carried outcome; one that is None is not read.
+            read: reads an outcome that was carried over; one that is None is not read.
 
         Raises:
             SagaStopped: as `ask` raised it.
         """
         if failure := self._failures.get(name):
             raise SagaStopped(failure)
-        if outcome := self._carried.outcomes.get(name):
-            if outcome[0] == NONE:
+        if outcome := self._before.outcomes.get(name):
+            answer = decode(outcome)
+            if answer.payload.metadata["encoding"] == NONE:
                 return None  # type: ignore[return-value]
-            return read(_raw(*outcome))
+            return read(answer)
         self.take_down(name)
         try:
             event = await ask(self._began_at[name])
-        except SagaStopped as stopped:
-            self._failures[name] = stopped.failure
+        except SagaStopped as stop:
+            self._failures[name] = stop.failure
             raise
         self._events[name] = event
         return event
 
-    def write(self, carried: Carried) -> None:
+    def write(self, carry_over: CarryOver) -> None:
         """Write down what the next run needs to know."""
-        carried.outcomes = self._carried.outcomes | {
-            name: _encoded(event) for name, event in self._events.items()
+        converter = workflow.payload_converter()
+        carry_over.outcomes = self._before.outcomes | {
+            name: encode(converter.to_payload(event)) for name, event in self._events.items()
         }
-        carried.failures = self._failures
-        carried.begun = self._began_at
-        carried.events = (
-            self._carried.events + workflow.info().get_current_history_length() + EVENTS_OF_AN_END
+        carry_over.failures = self._failures
+        carry_over.began_at = self._began_at
+        carry_over.events = (
+            self._before.events + workflow.info().get_current_history_length() + EVENTS_OF_AN_END
         )
 
 
@@ -173,12 +113,12 @@ class Length:
             events >= policy.MOST_EVENTS_IN_A_STEP or size >= policy.MOST_BYTES_IN_A_STEP
         )
 
-    def may_end(self, carried: Any) -> bool:
-        """Tell whether this run may end here, with so much to carry over (JSON).
+    def may_end(self, start_bytes: int) -> bool:
+        """Tell whether this run may end here, when the next is started with so many bytes.
 
         If not, it is not long for as long again.
         """
-        if len(json.dumps(carried)) <= policy.MOST_CARRIED:
+        if start_bytes <= policy.MOST_CARRIED_OVER:
             return True
         self._not_below = 2 * workflow.info().get_current_history_length()
         return False
@@ -187,13 +127,25 @@ class Length:
 class Continuation:
     """Ends a run whose history is long, where nothing is lost by it."""
 
-    def __init__(self, journal: Journal, carry: Callable[[], Carried]) -> None:
-        """Begin a run; `carry` returns what the next one is told beside the journal."""
+    def __init__(self, start: Start, journal: Journal, carry_over: Callable[[], CarryOver]) -> None:
+        """Begin a run.
+
+        Args:
+            start: what it was started with; without arguments, the saga stays in this run.
+            journal: what it has asked.
+            carry_over: returns what the next run is told beside the journal and the parts.
+        """
+        self._start = start
         self._journal = journal
-        self._carry = carry
+        self._carry_over = carry_over
         self._length = Length()
-        self.continue_as_new: Callable[[Any], NoReturn] | None = None
-        """Given what to carry over (JSON), ends this run; None where the saga stays in one run."""
+        self._parts: dict[str, Part] = {}
+
+    def keep(self, name: str, part: Part) -> None:
+        """Let a part of the workflow go on from the run before, and carry it over to the next."""
+        self._parts[name] = part
+        if name in self._start.parts:
+            part.go_on_from(self._start.parts[name])
 
     async def wait(self, work: Awaitable[T], *, in_a_step: bool = False) -> T:
         """Await `work` uncancellably, or go on with it in another run once this history is long.
@@ -201,11 +153,10 @@ class Continuation:
         A forward step (`in_a_step`) is waited for as long as the history has room for that.
         """
         is_long = self._length.is_too_long if in_a_step else self._length.is_long
+        may_go_on = self._start.arguments is not None
         task = asyncio.ensure_future(work)
         while not task.done():
-            done_or_long = workflow.wait_condition(
-                lambda: task.done() or (self.continue_as_new is not None and is_long())
-            )
+            done_or_long = workflow.wait_condition(lambda: task.done() or (may_go_on and is_long()))
             await shielded(done_or_long)
             if not task.done():
                 self._go_on()
@@ -213,23 +164,35 @@ class Continuation:
 
     def look(self) -> None:
         """Go on in another run if this history is long."""
-        if self.continue_as_new is not None and self._length.is_long():
+        if self._start.arguments is not None and self._length.is_long():
             self._go_on()
 
     def _go_on(self) -> None:
         """Go on in another run, if this one may end here."""
-        assert self.continue_as_new is not None, "a saga that did not say how stays in this run"
-        carried = self._carry()
-        self._journal.write(carried)
-        document = carried.to_json()
-        if self._length.may_end(document):
-            self.continue_as_new(document)
+        arguments = self._start.arguments or ()
+        carry_over = self._carry_over()
+        self._journal.write(carry_over)
+        parts = {name: part.carry_over() for name, part in self._parts.items()}
+        document = {"saga": carry_over.to_json(), "parts": parts}
+        own_bytes = sum(len(argument.payload.data) for argument in arguments)
+        if self._length.may_end(own_bytes + len(json.dumps(document))):
+            workflow.continue_as_new(args=[*arguments, document], memo=_memo())
 
 
-def _encoded(event: Any) -> tuple[str, str]:
-    payload = workflow.payload_converter().to_payload(event)
-    return payload.metadata["encoding"].decode(), base64.b64encode(payload.data).decode()
+def _memo() -> dict[str, RawValue]:
+    """Return the workflow's memo as it stands, for the next run to begin with.
+
+    Without it the next run has only what the first one was started with, until its own first task
+    is done; nobody could read meanwhile what the saga has decided.
+    """
+    return {key: RawValue(payload) for key, payload in workflow.info().raw_memo.items()}
 
 
-def _raw(encoding: str, data: str) -> RawValue:
-    return RawValue(Payload(metadata={"encoding": encoding.encode()}, data=base64.b64decode(data)))
+def encode(payload: Payload) -> str:
+    """Return a payload, with all its metadata, as text."""
+    return base64.b64encode(payload.SerializeToString(deterministic=True)).decode()
+
+
+def decode(text: str) -> RawValue:
+    """Return the payload that `encode` has written."""
+    return RawValue(Payload.FromString(base64.b64decode(text)))

@@ -2,25 +2,25 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 from temporal_saga.call import Call, shielded
 from temporal_saga.call_state import Progress
-from temporal_saga.continued import Carried, Continuation, Journal
+from temporal_saga.carry_over import CarryOver, Part, Start
+from temporal_saga.continued import Continuation, Journal
 from temporal_saga.failure import Failure, SagaStopped, refused
 from temporal_saga.forward import refusal_in
 from temporal_saga.policy import Policy
-from temporal_saga.reset import Resets
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot, all_ended
 from temporal_saga.steering import Steering
 
 T = TypeVar("T")
 
-AGAIN = "again: "
+IN_DOUBT = "in doubt: "
 """What stands in the journal before the name of the opening step, when it is sent again."""
 
 
@@ -28,30 +28,20 @@ class Ending(Steering):
     """The part of a `Saga` that must eventually succeed, whatever happens and whoever cancels."""
 
     def __init__(
-        self,
-        saga_id: str,
-        refusals: Collection[str],
-        policy: Policy,
-        before: Carried,
-        *,
-        is_continued: bool,
+        self, saga_id: str, refusals: Collection[str], policy: Policy, start: Start
     ) -> None:
         """Begin with nothing to be done, or with what the run before knew."""
+        before = start.carry_over
         retriables = Retriables(
-            saga_id, policy, began_before=before.retriables, settlements=before.settled
+            saga_id, policy, began_before=before.retriables, settlements=before.settlements
         )
-        super().__init__(
-            retriables,
-            Resets(was_reset=before.was_reset),
-            stop_failure=before.stopped,
-            closing=before.closing,
-            is_continued=is_continued,
-        )
+        super().__init__(retriables, before, is_continued=start.is_continued)
         self._refusals = frozenset(refusals)
         self._journal = Journal(before)
-        self._continuation = Continuation(self._journal, self._carried)
+        self._continuation = Continuation(start, self._journal, self._carry_over)
         self._on_change: Callable[[Snapshot], None] = _nobody_watches
         retriables.watch = self._show
+        self._stuck_steps: set[str] = set()
 
     def watch(
         self,
@@ -70,24 +60,14 @@ class Ending(Steering):
         if on_cancel is not None:
             self._on_cancel = on_cancel
 
-    def continue_by(self, continue_as_new: Callable[[Any], NoReturn]) -> None:
-        """Let the saga go on in another run of its workflow, when this one's history gets long.
-
-        The next run tells the story from its start, with the same steps in the same order, and
-        hears again what this one heard: it sends no command again but what is under way. Lasting
-        waits end here for it: a `pause`, a rollback, steps after the pivot, and in-doubt
-        resolution; and it is looked at between steps. A forward step under way is waited for as
-        long as the history has room for that.
-
-        What the workflow itself knows beside the saga, it has to tell the next run as well. Not
-        covered: a flood that fills the history while no worker takes the saga up, and what would
-        be too much to tell (`MOST_CARRIED`).
+    def keep(self, **parts: Part) -> None:
+        """Keep what the workflow knows beside the saga, when it goes on in another run.
 
         Args:
-            continue_as_new: given what the next run needs as `carried` (JSON), ends this one by
-                `workflow.continue_as_new`.
+            parts: by name; each goes on at once from where the run before had come.
         """
-        self._continuation.continue_as_new = continue_as_new
+        for name, part in parts.items():
+            self._continuation.keep(name, part)
 
     def compensate_always(self, step: str, call: Call[Any, Any], *, last: bool = False) -> None:
         """Register the compensation of a step; one that is registered stays.
@@ -116,18 +96,17 @@ class Ending(Steering):
         finishing = [self._retriables.finish(call) for call in calls]
         return await self._continuation.wait(all_ended(map(self._finish, finishing)))
 
-    async def roll_back(self, failure: Failure | None = None) -> None:
+    async def roll_back(self, failure: Failure) -> None:
         """Run every registered compensation in reverse, to the end, whoever cancels.
 
         Each begins when the one before is over, or is stuck: a participant that is down must not
         keep the others waiting.
 
         Args:
-            failure: why, for the workflow's memo.
+            failure: why, for the workflow's memo; where the saga did `fail` before, that stands.
         """
-        self._closing = True
-        self.memo.failure = failure
-        self.memo.note()
+        self.fail(failure)
+        self._memo.note()
         await self._continuation.wait(self._retriables.unwind())
 
     async def resolve(self, call: Call[Any, T]) -> T | None:
@@ -140,7 +119,7 @@ class Ending(Steering):
             SagaStopped: the participant refused.
         """
         answer = self._journal.once(
-            f"{AGAIN}{call.name}", lambda _began: self._ask(call), call.read
+            f"{IN_DOUBT}{call.name}", lambda _began: self._ask(call), call.read
         )
         return await self._continuation.wait(answer)
 
@@ -148,7 +127,7 @@ class Ending(Steering):
         """Wait until no message handler is at work, so that the workflow may return."""
         await shielded(workflow.wait_condition(workflow.all_handlers_finished))
         self._hear_temporals_cancel()
-        self.memo.write()
+        self._memo.write()
 
     async def _ask(self, call: Call[Any, T]) -> T | None:
         try:
@@ -166,20 +145,27 @@ class Ending(Steering):
         return await self._journal.once(finishing.call.name, complete, finishing.call.read)
 
     def _show(self, snapshot: Snapshot) -> None:
-        """Show how far everything has come; what history does not show goes into the memo."""
+        """Show how far everything has come; what history does not show goes into the memo.
+
+        That something is stuck no more is told as long as something else is.
+        """
         self._on_change(snapshot)
         changed = snapshot.changed
-        if changed is not None and changed.progress in (Progress.STUCK, Progress.SETTLED):
-            self.memo.note()
+        is_news = changed is not None and changed.progress in (Progress.STUCK, Progress.SETTLED)
+        stuck = {call.step for call in snapshot.stuck}
+        if is_news or (stuck and self._stuck_steps - stuck):
+            self._memo.note()
+        self._stuck_steps = stuck
 
-    def _carried(self) -> Carried:
+    def _carry_over(self) -> CarryOver:
         """Return what the next run is told of this one."""
         self._hear_temporals_cancel()
-        self.memo.write()
-        return Carried(
-            retriables=self._retriables.carried(),
-            settled=self._retriables.settlements,
-            stopped=self._stop_failure,
+        self._memo.write()
+        return CarryOver(
+            retriables=self._retriables.carry_over(),
+            settlements=self._retriables.settlements,
+            stop_failure=self._stop_failure,
+            failure=self._failure,
             closing=self._closing,
             was_reset=self.was_reset,
         )

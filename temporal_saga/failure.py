@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, FailureError
 
 from temporal_saga import policy
 from temporal_saga.call import Call
@@ -85,6 +85,20 @@ def cancelled(reason: str) -> Failure:
     """Tell that the saga was cancelled by Temporal's own cancel; who did that is not known."""
     message = f"cancelled by an operator{': ' if reason else ''}{reason}"
     return Failure("CANCELLED", cut(message), details={"by": "temporal", "reason": cut(reason)})
+
+
+def uncaught(error: BaseException) -> Failure:
+    """Tell which error was raised outside of a step, so that it would have ended the workflow."""
+    cause = error
+    while isinstance(cause, ActivityError | ChildWorkflowError) and cause.cause is not None:
+        cause = cause.cause
+    kind = (isinstance(cause, ApplicationError) and cause.type) or type(cause).__name__
+    message = cause.message if isinstance(cause, FailureError) else str(cause)
+    return Failure(
+        reason="UNCAUGHT_ERROR",
+        message=cut(f"{kind}: {message}" if message else kind),
+        details={"error": cut(kind)},
+    )
 
 
 def cut(text: str) -> str:

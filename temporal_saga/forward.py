@@ -49,8 +49,8 @@ class Forward:
         """
         try:
             return await self._take_once(call, began)
-        except SagaStopped as stopped:
-            if stopped.failure.event is not None or not self._was_away(began):
+        except SagaStopped as stop:
+            if stop.failure.event is not None or not self._was_away(began):
                 raise
         return await self._take_once(call, workflow.now())
 

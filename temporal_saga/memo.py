@@ -5,9 +5,11 @@ saga runs, when it is closed, and after a reset. Whatever a search attribute, a 
 activity's result shows is not repeated here, so that a saga that completes writes none.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,10 +21,13 @@ MEMO_KEY = "saga"
 """Under this key of the memo."""
 
 MOST_BYTES = 100_000
-"""Of one memo; Temporal takes up to 2 MiB, and wedges the saga that writes more."""
+"""Of one memo as JSON; Temporal takes up to 2 MiB, and wedges the saga that writes more."""
 
 MOST_SIGNALS = 50
-"""Signals that a memo tells of, the last ones; a run may be sent thousands."""
+"""Signals that a memo tells of; a run may be sent thousands."""
+
+MOST_NAME = 100
+"""Characters of a name, wherever it is cut."""
 
 TEMPORALS_CANCEL = 0
 """The number, among a run's signals, of Temporal's own cancel."""
@@ -76,44 +81,56 @@ class SagaMemo:
         failure: why it rolls back, or has rolled back; None when it does not.
         retriables: of a rollback every compensation, in the order in which they run; without one,
             what else is stuck or was settled.
-        signals: the last signals that were heard in this run.
-        signals_left_out: so many that were heard before those are told no more.
-        was_cut: whether the failure's details or some sentences were left out for their size.
+        signals: signals that were heard in this run, in their order. Of very many, those that were
+            ignored are left out first, the oldest first, and those that were taken last.
+        signal_count: so many were heard in this run, those included that are left out.
+        was_cut: whether something was left out for its size, or because it cannot be written. Of a
+            sentence that was cut the rest is "…".
     """
 
     failure: Failure | None = None
     retriables: tuple[RetriableState, ...] = ()
     signals: tuple[SignalOutcome, ...] = ()
-    signals_left_out: int = 0
+    signal_count: int = 0
     was_cut: bool = False
 
     def to_json(self) -> Any:
         """Return it as JSON within `MOST_BYTES`.
 
-        What does not fit is left out in this order: the failure's details, the signals, what keeps
-        failing and by which evidence it was settled, and at last the retriables of the end.
-        `was_cut` says so.
+        What does not fit, or is no JSON, is left out in this order: the failure's details, signals
+        that were ignored, the other signals, what keeps failing and by which evidence it was
+        settled, the retriables of the end, and at last all that `bare` leaves out. `was_cut` says
+        so.
         """
-        document = _ADAPTER.dump_json(self)
-        for shorter in self._shorter():
-            if len(document) <= MOST_BYTES:
-                break
-            document = _ADAPTER.dump_json(replace(shorter, was_cut=True))
-        return TypeAdapter(Any).validate_json(document)
+        documents = map(_document, chain((self,), self._shorter()))
+        return next(document for document in documents if document is not None)
+
+    def bare(self) -> "SagaMemo":
+        """Return it with why the saga fails and which signals it took, and no other sentence."""
+        return SagaMemo(
+            failure=self.failure and _bare(self.failure),
+            signals=tuple(
+                replace(signal, name=_writable(signal.name), ignored=signal.ignored and "…")
+                for signal in self.signals
+            ),
+            signal_count=self.signal_count,
+            was_cut=True,
+        )
 
     def _shorter(self) -> Iterator["SagaMemo"]:
         """Yield it with less and less in it."""
         failure = self.failure and replace(self.failure, details={})
-        without_details = replace(self, failure=failure)
-        yield without_details
-        left_out = self.signals_left_out + len(self.signals)
-        without_signals = replace(without_details, signals=(), signals_left_out=left_out)
-        yield without_signals
+        memo = replace(self, failure=failure, was_cut=True)
+        yield memo
+        memo = replace(memo, signals=tuple(s for s in memo.signals if s.ignored is None))
+        yield memo
+        memo = replace(memo, signals=())
+        yield memo
         retriables = tuple(map(_without_sentences, self.retriables))
         while retriables:
-            yield replace(without_signals, retriables=retriables)
+            yield replace(memo, retriables=retriables)
             retriables = retriables[: len(retriables) // 2]
-        yield replace(without_signals, retriables=())
+        yield self.bare()
 
     @classmethod
     def of(cls, memo: Mapping[str, Any]) -> "SagaMemo":
@@ -124,9 +141,42 @@ class SagaMemo:
             return cls()
 
 
+def cut(text: str, most: int) -> str:
+    """Return the text, or as much of it as fits into so many characters, with "…" behind."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _document(memo: SagaMemo) -> Any:
+    """Return a memo as JSON; None if it is too large, or holds what is no JSON."""
+    try:
+        text = _ADAPTER.dump_json(memo)
+    except ValueError:
+        return None
+    if len(text) > MOST_BYTES:
+        return None
+    document = json.loads(text)
+    # A converter may spell out what is not ASCII, which takes more bytes.
+    return document if len(json.dumps(document)) <= MOST_BYTES else None
+
+
 def _without_sentences(state: RetriableState) -> RetriableState:
-    settlement = state.settlement and replace(state.settlement, reason="…", evidence="…")
+    settlement = state.settlement and replace(
+        state.settlement, by=cut(state.settlement.by, MOST_NAME), reason="…", evidence="…"
+    )
     return replace(state, trouble=state.trouble and "…", settlement=settlement)
+
+
+def _bare(failure: Failure) -> Failure:
+    return Failure(
+        reason=_writable(failure.reason),
+        message=_writable(failure.message),
+        step=failure.step and _writable(failure.step),
+        event=failure.event and _writable(failure.event),
+    )
+
+
+def _writable(text: str) -> str:
+    return cut(text.encode(errors="replace").decode(), MOST_NAME)
 
 
 _ADAPTER = TypeAdapter(SagaMemo)

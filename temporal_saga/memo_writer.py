@@ -1,7 +1,6 @@
 """What a saga has decided so far, and when that goes into its workflow's memo."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -11,41 +10,48 @@ from temporal_saga.call_state import CallState
 from temporal_saga.failure import Failure
 from temporal_saga.memo import (
     MEMO_KEY,
+    MOST_NAME,
     MOST_SIGNALS,
     TEMPORALS_CANCEL,
     RetriableState,
     SagaMemo,
     SignalOutcome,
+    cut,
 )
 
-MOST_NAME = 100
 MOST_SENTENCE = 500
-"""Characters of a signal's name, and of why it was ignored."""
+"""Characters of why a signal was ignored."""
 
 
 class MemoWriter:
-    """Writes the memo once per workflow task at most, whatever was decided in it.
+    """Writes the memo when everything of a workflow task is decided: once in a task that goes on.
 
-    A task may read thousands of signals; one memo tells of the last of them.
+    A task may read thousands of signals; one memo tells of them. What cannot be written does not
+    stop a saga: then the memo says only why it fails.
     """
 
     def __init__(
-        self, retriables: Callable[[], Iterable[CallState]], *, is_continued: bool
+        self,
+        retriables: Callable[[], Iterable[CallState]],
+        failure: Failure | None,
+        *,
+        is_continued: bool,
     ) -> None:
-        """Begin with nothing decided.
+        """Begin with nothing decided, or with what the run before has decided.
 
         Args:
             retriables: returns what the memo tells of, in order; asked whenever it is written.
+            failure: why the saga fails.
             is_continued: whether another run went before. Its memo counts other signals, and is
                 replaced in this run's first task.
         """
         self._retriables = retriables
-        self._signals: deque[SignalOutcome] = deque(maxlen=MOST_SIGNALS)
+        self._signals: dict[int, SignalOutcome] = {}
         self._signal_count = 0
-        self._temporals_cancel: tuple[SignalOutcome, ...] = ()
+        self._was_cut = False
         self._is_due = is_continued
         self._last_memo = None if is_continued else SagaMemo()
-        self.failure: Failure | None = None
+        self.failure = failure
         self._writing = asyncio.create_task(self._write_when_due())
 
     def note(self) -> None:
@@ -63,14 +69,15 @@ class MemoWriter:
             Its number among this run's signals, for `ignore` and `take`.
         """
         self._signal_count += 1
-        why = ignored and _short(ignored)
-        self._signals.append(SignalOutcome(self._signal_count, signal[:MOST_NAME], why))
+        number = self._signal_count
+        name = self._cut(signal, MOST_NAME)
+        self._signals[number] = SignalOutcome(number, name, self._reason(ignored))
         self.note()
-        return self._signal_count
+        return number
 
     def ignore(self, number: int, why: str) -> None:
         """Tell why a signal changed nothing."""
-        self._replace(number, _short(why))
+        self._replace(number, self._reason(why))
 
     def take(self, number: int) -> None:
         """Tell that a signal which had seemed to change nothing was taken after all."""
@@ -78,7 +85,8 @@ class MemoWriter:
 
     def ignore_temporals_cancel(self, why: str) -> None:
         """Tell why Temporal's own cancel changed nothing."""
-        self._temporals_cancel = (SignalOutcome(TEMPORALS_CANCEL, "cancel", _short(why)),)
+        outcome = SignalOutcome(TEMPORALS_CANCEL, "cancel", self._reason(why))
+        self._signals = {TEMPORALS_CANCEL: outcome, **self._signals}
         self.note()
 
     def write(self) -> None:
@@ -89,7 +97,11 @@ class MemoWriter:
         memo = self._compose()
         if memo != self._last_memo:
             self._last_memo = memo
-            workflow.upsert_memo({MEMO_KEY: memo.to_json()})
+            try:
+                workflow.upsert_memo({MEMO_KEY: memo.to_json()})
+            except Exception:  # noqa: BLE001  # whatever a converter throws
+                workflow.logger.exception("the memo cannot be written; it says only why it fails")
+                workflow.upsert_memo({MEMO_KEY: memo.bare().to_json()})
 
     async def _write_when_due(self) -> None:
         while True:
@@ -100,22 +112,39 @@ class MemoWriter:
             self.write()
 
     def _compose(self) -> SagaMemo:
+        self._leave_signals_out()
         return SagaMemo(
             failure=self.failure,
             retriables=tuple(map(_state, self._retriables())),
-            signals=(*self._temporals_cancel, *self._signals),
-            signals_left_out=self._signal_count - len(self._signals),
+            signals=tuple(self._signals.values()),
+            signal_count=self._signal_count,
+            was_cut=self._was_cut,
         )
 
-    def _replace(self, number: int, why: str | None) -> None:
-        place = number - 1 - (self._signal_count - len(self._signals))
-        if place >= 0:
-            self._signals[place] = replace(self._signals[place], ignored=why)
+    def _replace(self, number: int, ignored: str | None) -> None:
+        if number in self._signals:
+            self._signals[number] = replace(self._signals[number], ignored=ignored)
             self.note()
 
+    def _leave_signals_out(self) -> None:
+        """Leave out the signals that tell least, where there are too many; the oldest first."""
+        signals = [s for s in self._signals.values() if s.number != TEMPORALS_CANCEL]
+        first = {s.name: s.number for s in reversed(signals) if s.ignored is None}
 
-def _short(sentence: str) -> str:
-    return sentence if len(sentence) <= MOST_SENTENCE else f"{sentence[:MOST_SENTENCE]} …"
+        def rank(signal: SignalOutcome) -> int:
+            """Of what was taken, the first of each name is what the saga went by."""
+            return 0 if signal.ignored is not None else 1 + (signal.number == first[signal.name])
+
+        excess = max(0, len(signals) - MOST_SIGNALS)
+        for signal in sorted(signals, key=rank)[:excess]:
+            del self._signals[signal.number]
+
+    def _reason(self, ignored: str | None) -> str | None:
+        return None if ignored is None else self._cut(ignored, MOST_SENTENCE)
+
+    def _cut(self, text: str, most: int) -> str:
+        self._was_cut = self._was_cut or len(text) > most
+        return cut(text, most)
 
 
 def _state(retriable: CallState) -> RetriableState:

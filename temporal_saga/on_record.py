@@ -4,18 +4,21 @@ The record outlives the workflow, so it knows how an earlier run of the same sag
 a workflow reset, or one that was started under the same id. What such a run has done is neither
 forgotten nor done twice::
 
-    async with OnRecord(saga, story, closing) as record:
+    async with OnRecord(saga, closing) as record:
         opened = await record.open(opening, then=(pay, take))
         await saga.step(*pay)
         await saga.step(*take)
         saga.pivot()
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
+
+from temporalio import workflow
 
 from temporal_saga.call import Call
 from temporal_saga.failure import Failure, SagaStopped
@@ -75,8 +78,8 @@ class Story(Protocol):
         """Tell that everything is taken back, and the record is closed."""
         ...
 
-    def completed_before(self) -> None:
-        """Tell that an earlier run had completed, so that this one has passed its pivot."""
+    def completed(self) -> None:
+        """Tell that everything is done but to close the record, perhaps by an earlier run alone."""
         ...
 
 
@@ -85,9 +88,12 @@ class OnRecord:
 
     Promises:
 
-    1. The record is closed whether the steps succeed or stop (`SagaStopped`), and sagas that are
-       rolled back close it last. Any other error is a defect, and passes: what may fail inside
-       belongs into a step, and what waits into `Saga.pause`.
+    1. The record is closed whichever way the steps end, last of all. With `SagaStopped`, and with
+       every error that ends a workflow, Temporal's cancel of a plain wait among them, the saga is
+       rolled back; past its pivot it is not: the record is closed as completed, and the error
+       passes. A defect (any other error) passes at once and leaves the run open, until a corrected
+       worker takes it up; so does continue-as-new. Where the saga goes on in another run, what is
+       neither a step nor a `Saga.pause` is done again there.
     2. Where an earlier run had completed, nothing is sent again but what closes the record, and
        nobody can stop the saga.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
@@ -96,17 +102,17 @@ class OnRecord:
     4. Behind `async with`, everything is done, and no message handler is at work.
     """
 
-    def __init__(self, saga: Saga, story: Story, closing: Closing | None) -> None:
+    def __init__(self, saga: Saga, closing: Closing | None, story: Story | None = None) -> None:
         """Prepare.
 
         Args:
-            saga: takes the steps.
-            story: told how the saga ends.
+            saga: takes the steps; behind the block, its `failure` says whether and why it failed.
             closing: how the record is closed; None where there is nothing to keep a record of. Such
                 a saga must stop before it opens one.
+            story: told how the saga ends, while it does.
         """
         self._saga = saga
-        self._story = story
+        self._story = story or _UntoldStory()
         self._closing = closing
         self._opening: Opening[Any, Any] | None = None
         self._steps: tuple[Branch, ...] = ()
@@ -148,20 +154,32 @@ class OnRecord:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> bool:
-        """End the saga, one way or the other; any error but a saga's own passes."""
+        """End the saga, one way or the other; a defect passes."""
+        passes = False
         if error is None:
             await self._confirm()
         elif isinstance(error, _CompletedBefore):
             await self._complete_again()
-        elif isinstance(error, SagaStopped):
-            await self._end(error.failure)
-        else:
+        elif (failure := await self._failure(error)) is None:
             return False
+        elif self._saga.is_past_pivot and not isinstance(error, SagaStopped):
+            passes = True
+            await self._confirm()
+        else:
+            await self._end(failure)
         await self._saga.close()
-        return True
+        return not passes
+
+    async def _failure(self, error: BaseException) -> Failure | None:
+        """Return why the saga fails, given what ended its steps; None for a defect."""
+        if isinstance(error, asyncio.CancelledError):
+            # A run that leaves the worker's cache is cancelled as well; in that one, this raises.
+            await workflow.wait_condition(lambda: True)
+        return self._saga.failure_by(error)
 
     async def _end(self, failure: Failure) -> None:
         """Roll back, unless an earlier run turns out to have completed."""
+        failure = self._saga.fail(failure)
         earlier = await self._earlier_run(failure)
         if earlier is EarlierRun.COMPLETED:
             await self._complete_again()
@@ -190,12 +208,25 @@ class OnRecord:
 
     async def _complete_again(self) -> None:
         self._saga.pivot(already_passed=True)
-        self._story.completed_before()
         await self._confirm()
 
     async def _confirm(self) -> None:
         assert self._closing is not None, "what has no record does not complete"
+        self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
+
+
+class _UntoldStory:
+    """What nobody listens to."""
+
+    def rolling_back(self, failure: Failure) -> None:
+        """Do nothing."""
+
+    def rolled_back(self) -> None:
+        """Do nothing."""
+
+    def completed(self) -> None:
+        """Do nothing."""
 
 
 class _CompletedBefore(Exception):

@@ -25,16 +25,16 @@ That step is sent again there. Wherever nothing is lost by it, a saga goes on wh
 suggests it (some 4,096 events or 4 MB); the server's end is at 51,200 events or 50 MB.
 """
 
-MOST_CARRIED = 1_000_000
-"""Characters (as JSON) that a run carries over; with more, it stays one run.
+MOST_CARRIED_OVER = 1_500_000
+"""Bytes that a run starts the next one with, its own arguments included; Temporal takes 2 MiB.
 
-An argument has 2 MB at most.
+With more to carry over, a saga stays in its run.
 """
 
 LATE = timedelta(seconds=2)
 """A deadline that the saga hears of so much later has passed while nobody was there."""
 
-_GIVEN = "temporal_saga.policy"
+_EXTERN_FUNCTION = "temporal_saga.policy"
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,10 @@ class Apply(Interceptor):
         """Hand the policy through the sandbox, as the values that it consists of."""
         values = asdict(self._policy)
         limits: Callable[[], dict[str, Any]] = lambda: values  # noqa: E731
-        input.unsafe_extern_functions[_GIVEN] = limits
+        input.unsafe_extern_functions[_EXTERN_FUNCTION] = limits
 
 
 def current() -> Policy:
     """Return the policy that the worker was given, or the default one; for use in a workflow."""
-    limits = workflow.extern_functions().get(_GIVEN)
+    limits = workflow.extern_functions().get(_EXTERN_FUNCTION)
     return Policy(**limits()) if limits else Policy()

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from pydantic import TypeAdapter
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -21,6 +22,8 @@ from temporal_saga.call_state import CallState, Progress, Settlement
 from temporal_saga.failure import cut, root
 from temporal_saga.policy import Policy
 from temporal_saga.trouble import in_words
+
+ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
 class RetriableCall:
@@ -35,7 +38,9 @@ class RetriableCall:
     whoever repeats it cuts off no try, and costs no more than the message.
 
     A command that closes the saga's record is sent on when it is settled, with the settlement in
-    it, and its rounds begin anew: the record outlives the saga, so that is where it belongs.
+    it, and its rounds begin anew: the record outlives the saga, so that is where it belongs. For
+    the same reason it is sent once more if it is answered while a request waits for its round: the
+    command that was answered cannot tell of that request.
     """
 
     def __init__(  # each by its name
@@ -117,6 +122,11 @@ class RetriableCall:
                 except (ActivityError, UndecodableResult) as error:
                     await self._fail(error, policy, changed)
                 else:
+                    if self.call.closes_record and self.state.retry_requested:
+                        continue
+                    self._update(
+                        answer=ANY.dump_python(answer, mode="json"), answered_at=workflow.now()
+                    )
                     self._succeed(changed)
                     return answer
         return None
@@ -150,6 +160,8 @@ class RetriableCall:
     def _round(self, policy: Policy) -> tuple[RetryPolicy, timedelta | None]:
         """Begin a round; return how the server tries, and for how long."""
         if self.state.retry_requested:
+            if self._spacing is not None:
+                self._spacing.cancel()
             self._spacing = asyncio.create_task(self._space(policy.start_to_close))
         self._update(retry_requested=False)
         if self.state.rounds:

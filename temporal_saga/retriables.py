@@ -115,7 +115,7 @@ class Retriables:
     async def unwind(self) -> None:
         """Run every compensation in reverse; each begins when those before it are over or stuck."""
         self.rolls_back = True
-        self._tell()
+        self._notify()
         tasks: list[tuple[RetriableCall, asyncio.Task[Any]]] = []
 
         def may_begin(call: RetriableCall) -> bool:
@@ -166,10 +166,12 @@ class Retriables:
     def settle(self, step: str, settlement: Settlement) -> None:
         """Count as settled what there is at a step, or will be."""
         self.settlements[str(step)] = settlement  # whatever a message names as a step
-        self._replace(lambda state: state.settled(settlement) if state.step == step else state)
-        self._tell()
+        self._replace(
+            lambda state: state.with_settlement(settlement) if state.step == step else state
+        )
+        self._notify()
 
-    def carried(self) -> dict[str, CallState]:
+    def carry_over(self) -> dict[str, CallState]:
         """Return by key what has begun, for the saga's next run."""
         states = {
             call.key: call.state for call in self._all if call.progress is not Progress.WAITING
@@ -206,13 +208,13 @@ class Retriables:
         if before := self._began_before.pop(call.key, None):
             call.state = before
         elif settlement := self.settlements.get(call.step):
-            call.state = call.state.settled(settlement)
+            call.state = call.state.with_settlement(settlement)
         return call
 
     def _changed(self, call: RetriableCall) -> None:
-        self._tell(call.state)
+        self._notify(call.state)
 
-    def _tell(self, changed: CallState | None = None) -> None:
+    def _notify(self, changed: CallState | None = None) -> None:
         self.watch(self.snapshot(changed))
 
 

@@ -5,7 +5,7 @@ steps of C. Richardson, *Microservices Patterns* (2018). For use inside a Tempor
 knows Temporal and nothing of what the saga is about.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
+from temporalio.exceptions import is_cancelled_exception
 
 from temporal_saga.call import Call
-from temporal_saga.continued import Carried
+from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.ending import Ending
-from temporal_saga.failure import SagaStopped
+from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
 from temporal_saga.policy import Policy
 from temporal_saga.retriables import all_ended
@@ -58,7 +59,13 @@ class Saga(Ending):
     7. Idempotency keys are `{saga id}/{step}` and `{saga id}/{step}/compensation`, never a run id:
        they survive a workflow reset.
     8. A message only records a fact, with `stop`, `retry` or `settle`; none can wedge or end a
-       saga, nor can any number of them: its history stays bounded (see `continue_by`).
+       saga, nor can any number of them, if it is given its `arguments`: when a history gets long,
+       it goes on in another run. That one tells the story from its start, with the same steps in
+       the same order, and hears again what was answered before: it sends no command again but what
+       is under way. Lasting waits end for it: a `pause`, a rollback, steps after the pivot, and
+       in-doubt resolution; and it is looked at between steps. A forward step under way is waited
+       for as long as the history has room. Not covered: a flood that fills the history while no
+       worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
     """
 
     def __init__(
@@ -67,7 +74,7 @@ class Saga(Ending):
         *,
         refusals: Collection[str],
         policy: Policy | None = None,
-        carried: Any = None,
+        arguments: Sequence[RawValue] | None = None,
     ) -> None:
         """Begin a saga with no steps, or go on with it in another run.
 
@@ -76,14 +83,18 @@ class Saga(Ending):
             refusals: the types of `ApplicationError` that are a participant's business "no"; every
                 other error is an outage.
             policy: the limits; by default those of `Policy`.
-            carried: what the run before told this one, see `continue_by`; None in a first run.
+            arguments: what this run was started with, undecoded, as a dynamic workflow gets it.
+                Given, the saga goes on in another run of its workflow when this one's history gets
+                long; without, it stays one run.
         """
-        before = Carried.of(carried)
+        start = Start(arguments)
         limits = policy or Policy()
-        super().__init__(saga_id, refusals, limits, before, is_continued=carried is not None)
+        super().__init__(saga_id, refusals, limits, start)
         self._forward = Forward(
-            saga_id, limits, self._refusals, before.deadline, self._is_asked_to_stop
+            saga_id, limits, self._refusals, start.carry_over.deadline, self._is_asked_to_stop
         )
+        self.arguments: Sequence[RawValue] = start.arguments or ()
+        """What the first of the saga's runs was started with."""
         self._pauses = 0
 
     def set_deadline(self, deadline: datetime) -> None:
@@ -121,8 +132,6 @@ class Saga(Ending):
             SagaStopped: as in `step`; when several branches fail, for the first of them.
         """
         self._look_up(*(branch.call.name for branch in branches))
-        for branch in branches:
-            self._register(branch.call, branch.compensation)
         outcomes = all_ended(self._take(*branch) for branch in branches)
         return await self._continuation.wait(outcomes, in_a_step=True)
 
@@ -152,7 +161,8 @@ class Saga(Ending):
         """Pass the point of no return: from here the saga only goes on.
 
         Args:
-            already_passed: an earlier run of this saga got past it, so that nothing can stop this.
+            already_passed: an earlier run of this saga got past it, so that nothing can stop this,
+                and it does not fail.
 
         Raises:
             SagaStopped: the saga was stopped before it got here.
@@ -161,19 +171,35 @@ class Saga(Ending):
             self._stop_if_asked()
         self._journal.take_down(PIVOT)
         self._closing = True
+        self._set_failure(None)
+
+    @property
+    def is_past_pivot(self) -> bool:
+        """Whether the saga has passed its pivot, in this run or in one that it goes on from."""
+        return self._journal.has(PIVOT)
+
+    def failure_by(self, error: BaseException) -> Failure | None:
+        """Return why a saga fails whose steps ended with this error; None where it is a defect.
+
+        A defect leaves the run open, until a corrected worker takes it up.
+        """
+        if isinstance(error, SagaStopped):
+            return error.failure
+        if is_cancelled_exception(error):
+            self._hear_temporals_cancel()
+            return self._stop_failure or uncaught(error)
+        ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
+        return uncaught(error) if ends_workflow else None
 
     async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
-        self._register(call, compensation)
-        try:
-            return await self._journal.once(call.name, partial(self._forward.take, call), call.read)
-        except SagaStopped as stopped:
-            if stopped.failure.event is not None:  # refused: there is nothing to take back
-                self._retriables.forget(call.name)
-            raise
-
-    def _register(self, call: Call[Any, Any], compensation: Call[Any, Any] | None) -> None:
         if compensation is not None:
             self._retriables.compensate(call.name, compensation)
+        try:
+            return await self._journal.once(call.name, partial(self._forward.take, call), call.read)
+        except SagaStopped as stop:
+            if stop.failure.event is not None:  # refused: there is nothing to take back
+                self._retriables.forget(call.name)
+            raise
 
     async def _pause(self, until: Callable[[], bool], limit: timedelta, began: datetime) -> bool:
         self._stop_if_asked()
@@ -197,8 +223,8 @@ class Saga(Ending):
         self._continuation.look()
         self._stop_if_asked()
 
-    def _carried(self) -> Carried:
-        return replace(super()._carried(), deadline=self._forward.deadline)
+    def _carry_over(self) -> CarryOver:
+        return replace(super()._carry_over(), deadline=self._forward.deadline)
 
 
 def _as_bool(answer: RawValue) -> bool:

@@ -44,11 +44,11 @@ class Signals:
     def hear(self, memo: SagaMemo) -> Iterator[Moment]:
         """Yield the signals of which the memo speaks for the first time, in their order.
 
-        Those that it tells no more, as too many came at once, are ignored without a reason. Of
+        Those that it leaves out, as too many came at once, are ignored without a reason. Of
         Temporal's own cancel no memo says that it was taken, only that it was too late.
         """
         ignored = {outcome.number: outcome.ignored for outcome in memo.signals}
-        last = max(ignored, default=0)
+        last = memo.signal_count
         began_to_roll_back = memo.failure is not None and not self._rolls_back
         number = last - sum(not _is_cancel(signal) for signal in self._pending)
         pending = []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from temporalio import workflow
 
 from temporal_saga.call_state import CallState, Settlement
+from temporal_saga.carry_over import CarryOver
 from temporal_saga.failure import Failure, SagaStopped, cancelled
 from temporal_saga.memo_writer import MemoWriter
 from temporal_saga.reset import Resets
@@ -18,30 +19,29 @@ TOO_LATE = "it was too late"
 class Steering:
     """The part of a `Saga` that listens. A message only records a fact, on which the saga acts."""
 
-    def __init__(
-        self,
-        retriables: Retriables,
-        resets: Resets,
-        *,
-        stop_failure: Failure | None,
-        closing: bool,
-        is_continued: bool,
-    ) -> None:
+    def __init__(self, retriables: Retriables, before: CarryOver, *, is_continued: bool) -> None:
         """Listen, and go on from what the run before was told."""
         self._retriables = retriables
-        self._resets = resets
-        self._stop_failure = stop_failure
-        self._closing = closing
+        self._resets = Resets(was_reset=before.was_reset)
+        self._stop_failure = before.stop_failure
+        self._failure = before.failure
+        self._closing = before.closing
         self._heard_temporals_cancel = False
         self._on_cancel: Callable[[str], None] = _nobody_hears
-        self.memo = MemoWriter(lambda: retriables.snapshot().shown, is_continued=is_continued)
-        """The workflow's memo: a workflow notes there what became of each signal."""
+        self._memo = MemoWriter(
+            lambda: retriables.snapshot().shown, before.failure, is_continued=is_continued
+        )
         self._listening = asyncio.create_task(self._listen_to_temporal())
 
     @property
     def closing(self) -> bool:
-        """Whether the saga is past its pivot or rolling back, so that nothing can stop it."""
+        """Whether the saga is past its pivot, or fails already, so that nothing can stop it."""
         return self._closing
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the saga fails; None as long as that is not sure."""
+        return self._failure
 
     @property
     def was_reset(self) -> bool:
@@ -57,16 +57,52 @@ class Steering:
         """
         return self._retriables.stuck
 
+    def hear(self, signal: str, ignored: str | None = None) -> int:
+        """Tell in the memo that a signal came; to be called once for each, in their order.
+
+        Every signal counts, also one that nobody knows: readers number them as the history does.
+
+        Args:
+            signal: its name.
+            ignored: why it changes nothing; None when it is taken.
+
+        Returns:
+            Its number among this run's signals, for `ignore` and `take`.
+        """
+        return self._memo.hear(signal, ignored)
+
+    def ignore(self, number: int, why: str) -> None:
+        """Tell in the memo why a signal changed nothing."""
+        self._memo.ignore(number, why)
+
+    def take(self, number: int) -> None:
+        """Tell in the memo that a signal which had seemed to change nothing was taken after all."""
+        self._memo.take(number)
+
     def stop(self, failure: Failure) -> bool:
         """Ask the saga to stop before its next step; the first who asks is the reason.
 
         Returns:
-            False when it is too late: the saga is past its pivot or rolling back already.
+            False when it is too late: the saga is past its pivot, or fails already.
         """
         if self._closing:
             return False
         self._stop_failure = self._stop_failure or failure
         return True
+
+    def fail(self, failure: Failure) -> Failure:
+        """Let the saga fail for this reason, whoever asks for something else from now on.
+
+        The memo tells the reason at once. If an earlier run turns out to have passed the pivot, the
+        saga does not fail: see `pivot`.
+
+        Returns:
+            Why it fails: this, or what the run before this one has found.
+        """
+        failure = self._failure or failure
+        self._closing = True
+        self._set_failure(failure)
+        return failure
 
     def retry_rejection(self, step: str) -> str | None:
         """Return why there is nothing to `retry` at this step, or None when it is stuck."""
@@ -93,12 +129,16 @@ class Steering:
             return None
         return self._settled_already(step) or self.retry_rejection(step)
 
-    def retry(self, step: str) -> None:
+    def retry(self, step: str) -> str | None:
         """Try what is stuck at `step` now; the tries without end go on afterwards.
 
         A try that a person requested just before has its time first.
+
+        Returns:
+            Why there is nothing to retry; None when there is.
         """
         self._retriables.retry(step)
+        return self.retry_rejection(step)
 
     def settle(
         self,
@@ -106,7 +146,7 @@ class Steering:
         settlement: Settlement,
         *,
         cancel_with: Failure | None = None,
-        on_taken: Callable[[], None] | None = None,
+        on_accept: Callable[[], None] | None = None,
     ) -> str | None:
         """Mark what is stuck at `step` as manually resolved; an in-flight try may still succeed.
 
@@ -115,7 +155,7 @@ class Steering:
             settlement: who resolved it, and how.
             cancel_with: why the saga stops, when a reset re-applies this before the step is even
                 taken: what somebody has taken back by hand must not be completed.
-            on_taken: called if the settlement is taken later in this task, at the reset callback.
+            on_accept: called if the settlement is taken later in this task, at the reset callback.
 
         Returns:
             Why it is not taken, so far; None when it is.
@@ -124,8 +164,8 @@ class Steering:
             return self._settle(step, settlement, cancel_with)
 
         def apply() -> None:
-            if self._settle(step, settlement, cancel_with) is None and on_taken is not None:
-                on_taken()
+            if self._settle(step, settlement, cancel_with) is None and on_accept is not None:
+                on_accept()
 
         self._resets.buffer(apply)
         return self.retry_rejection(step)
@@ -160,16 +200,23 @@ class Steering:
         if self.stop(cancelled(reason)):
             self._on_cancel(reason)
         else:
-            self.memo.ignore_temporals_cancel(TOO_LATE)
+            self._memo.ignore_temporals_cancel(TOO_LATE)
 
     def _stop_if_asked(self) -> None:
-        """Raise when somebody asked the saga to stop, or Temporal cancelled it."""
+        """Raise when the saga was asked to stop, or has failed in the run before."""
         self._hear_temporals_cancel()
-        if self._stop_failure is not None:
-            raise SagaStopped(self._stop_failure)
+        if failure := self._failure or self._stop_failure:
+            raise SagaStopped(failure)
 
     def _is_asked_to_stop(self) -> bool:
-        return self._stop_failure is not None or workflow.cancellation_reason() is not None
+        failure = self._failure or self._stop_failure
+        return failure is not None or workflow.cancellation_reason() is not None
+
+    def _set_failure(self, failure: Failure | None) -> None:
+        """Set why the saga fails, or that it does not, and tell so in the memo."""
+        if failure != self._failure or failure != self._memo.failure:
+            self._failure = self._memo.failure = failure
+            self._memo.note()
 
 
 def _nobody_hears(_reason: str) -> None:

@@ -21,12 +21,14 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
         certificate = self._certificate(self._name, self._key.public_key(), A_DAY)
-        signed = certificate.add_extension(
+        authority_certificate = certificate.add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.path = folder / "authority.pem"
         self.path.write_bytes(
-            signed.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+            authority_certificate.sign(self._key, hashes.SHA256()).public_bytes(
+                serialization.Encoding.PEM
+            )
         )
 
     def issue(self, name: str, valid: timedelta = A_DAY) -> tuple[Path, Path]:

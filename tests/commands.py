@@ -144,20 +144,20 @@ def confirm(order_id: str, *, start: datetime = START) -> ConfirmOrderCommand:
 
 def settled_confirm(order_id: str) -> ConfirmOrderCommand:
     """Return the command that closes an order as CONFIRMED because a person settled it."""
-    told = Compensation(
+    settlement = Compensation(
         step="ConfirmOrder",
         command="ConfirmOrderCommand",
         state="SETTLED",
         settled=TAKEN_BACK[1].settled,
     )
-    return confirm(order_id).model_copy(update={"compensations": (told,)})
+    return confirm(order_id).model_copy(update={"compensations": (settlement,)})
 
 
 def cancel(
     order_id: str, order: DraftOrder = ORDER, *, start: datetime = START, **story: Any
 ) -> CancelOrderCommand:
     """Return the command that closes an order as CANCELLED."""
-    told = {"failure": OUT_OF_STOCK, "compensations": TAKEN_BACK, "request_key": None} | story
+    fields = {"failure": OUT_OF_STOCK, "compensations": TAKEN_BACK, "request_key": None} | story
     return CancelOrderCommand(
         idempotency_key=backward_key(order_id, "RegisterOrder"),
         order_id=order_id,
@@ -165,7 +165,7 @@ def cancel(
         order=order,
         order_fingerprint=order.fingerprint(),
         moves=moves(start, SagaState.PENDING, SagaState.PAYMENT_COMPLETED, SagaState.ROLLING_BACK),
-        **told,
+        **fields,
     )
 
 
@@ -190,11 +190,11 @@ def deposit(
 
 def open_wallets(key: str, *wallets: tuple[str, str, int]) -> OpenWalletsCommand:
     """Return the command that opens wallets of (customer, currency, balance)."""
-    told = tuple(
+    wallet_openings = tuple(
         WalletOpening(customer_id=customer_id, currency=currency, opening_balance_minor=minor)
         for customer_id, currency, minor in wallets
     )
-    return OpenWalletsCommand(idempotency_key=f"opening/{key}", wallets=told)
+    return OpenWalletsCommand(idempotency_key=f"opening/{key}", wallets=wallet_openings)
 
 
 def move(key: str, change: int, *, sku: str = "A", reason: str = "delivery") -> MoveStockCommand:
@@ -221,7 +221,7 @@ def _stock_lines(lines: tuple[tuple[str, int], ...]) -> tuple[StockLine, ...]:
     return tuple(StockLine(sku=sku, quantity=quantity) for sku, quantity in lines)
 
 
-def decided(
+def decision(
     act: Act, by: str = "otto", *, hours: int = 1, through: Through = Through.UPDATE, **more: Any
 ) -> TakenDecision:
     """Return a decision that a saga took so many hours after the start."""

@@ -46,25 +46,25 @@ def database_url(new_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture
-def opened() -> Iterator[Callable[[str], sa.Engine]]:
+def open_engine() -> Iterator[Callable[[str], sa.Engine]]:
     """Give a function that opens the database of a URL as a participant opens its own.
 
     All are closed at the end.
     """
     with ExitStack() as stack:
 
-        def opened(url: str) -> sa.Engine:
+        def open_engine(url: str) -> sa.Engine:
             engine = open_database(url, pool_size=THREADS)
             stack.callback(engine.dispose)
             return engine
 
-        yield opened
+        yield open_engine
 
 
 @pytest.fixture
-def engine(opened: Callable[[str], sa.Engine], database_url: str) -> sa.Engine:
+def engine(open_engine: Callable[[str], sa.Engine], database_url: str) -> sa.Engine:
     """Give an empty database as a participant opens its own."""
-    return opened(database_url)
+    return open_engine(database_url)
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def orders(engine: sa.Engine) -> Iterator[OrderService]:
 
 
 @pytest.fixture
-def empty_shop(new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> Shop:
+def empty_shop(new_database: Callable[[], str], open_engine: Callable[[str], sa.Engine]) -> Shop:
     """Give a shop in which nobody has ordered anything."""
-    return Shop(new_database, opened)
+    return Shop(new_database, open_engine)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # the library tells n
 
     target: str
     status: grpc.StatusCode | None = None
-    closed: frozenset[str] = frozenset()
+    closed_methods: frozenset[str] = frozenset()
     port: int = 0
     channel: Any = None
 
@@ -35,10 +35,13 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # the library tells n
         def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
             method = path.rpartition("/")[2]
             if self.status is not None and (
-                method in self.closed or (not self.closed and method not in LISTENING)
+                method in self.closed_methods
+                or (not self.closed_methods and method not in LISTENING)
             ):
                 context.abort(self.status, "Request unauthorized.")
-            call = self.channel.unary_unary(path, lambda sent: sent, lambda received: received)
+            call = self.channel.unary_unary(
+                path, lambda request_bytes: request_bytes, lambda answer_bytes: answer_bytes
+            )
             try:
                 return bytes(call(request, timeout=context.time_remaining()))
             except grpc.RpcError as error:

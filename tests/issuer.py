@@ -15,7 +15,7 @@ RSA_NEXT = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 
 
-def published(key: Any, kid: str | None) -> dict[str, Any]:
+def jwk(key: Any, kid: str | None) -> dict[str, Any]:
     """Return a key as its issuer publishes it."""
     is_rsa = isinstance(key, rsa.RSAPrivateKey)
     read: Callable[..., dict[str, Any]] = RSAAlgorithm.to_jwk if is_rsa else ECAlgorithm.to_jwk
@@ -28,13 +28,13 @@ class Issuer:
 
     def __init__(self) -> None:
         self.keys: Any = {"keys": []}
-        self.asked = 0
+        self.requests_seen = 0
         self.answers: Callable[[BaseHTTPRequestHandler], None] = self.publish
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                issuer.asked += 1
+                issuer.requests_seen += 1
                 try:
                     issuer.answers(self)
                 except OSError:  # whoever asked has hung up

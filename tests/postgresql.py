@@ -46,7 +46,7 @@ class PostgreSQL:
         self._control("stop", "-m", "fast")
 
     @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def freeze(self) -> Iterator[None]:
         """Stop every process of the server with its sockets open, as on a machine that hangs."""
         postmaster = psutil.Process(
             int((self.directory / "data" / "postmaster.pid").read_text().split()[0])
@@ -119,7 +119,7 @@ def running() -> Iterator[PostgreSQL]:
     server = PostgreSQL(directory)
     try:
         if os.geteuid() == 0:
-            os.chown(directory, *_unprivileged())
+            os.chown(directory, *_server_user())
         data = directory / "data"
         _run(
             programs / "initdb",
@@ -149,9 +149,9 @@ def _programs() -> Path:
 
     Skip the test when there is none.
     """
-    installed = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
-    if installed:
-        return max(installed, key=lambda programs: float(programs.parent.name))
+    folders = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
+    if folders:
+        return max(folders, key=lambda programs: float(programs.parent.name))
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
     missing = (
@@ -163,7 +163,7 @@ def _programs() -> Path:
     pytest.skip(missing)
 
 
-def _unprivileged() -> tuple[int, int]:
+def _server_user() -> tuple[int, int]:
     """Return the user and group that the server runs as when we are root: it refuses root."""
     user = pwd.getpwnam("postgres")
     return user.pw_uid, user.pw_gid
@@ -175,8 +175,8 @@ def _run(program: Path, *arguments: str | Path) -> None:
     Raises:
         RuntimeError: it failed; with what it said.
     """
-    user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
-    done = subprocess.run(
+    user, group = _server_user() if os.geteuid() == 0 else (None, None)
+    process = subprocess.run(
         [program, *arguments],
         check=False,
         capture_output=True,
@@ -187,5 +187,5 @@ def _run(program: Path, *arguments: str | Path) -> None:
         group=group,
         extra_groups=None if user is None else [],
     )
-    if done.returncode != 0:
-        raise RuntimeError(f"{program.name} failed: {done.stdout}{done.stderr}")
+    if process.returncode != 0:
+        raise RuntimeError(f"{program.name} failed: {process.stdout}{process.stderr}")

@@ -45,13 +45,15 @@ EVE = Settlement(by="Eve", reason="the bank refuses it", evidence="letter 42", a
 class Shop:
     """The three services with customers ann and bob, and a few things to sell."""
 
-    def __init__(self, new_database: Callable[[], str], opened: Callable[[str], sa.Engine]) -> None:
-        self.ordered: dict[str, PlaceOrder] = {}
+    def __init__(
+        self, new_database: Callable[[], str], open_engine: Callable[[str], sa.Engine]
+    ) -> None:
+        self.orders_placed: dict[str, PlaceOrder] = {}
         urls = {name: new_database() for name in PARTICIPANTS}
         self.settings = Settings.model_validate(
             {f"{name}_database_url": url for name, url in urls.items()}
         )
-        self.engines = {name: opened(url) for name, url in urls.items()}
+        self.engines = {name: open_engine(url) for name, url in urls.items()}
         self.order = OrderService.open(self.engines["order"])
         self.payment = PaymentService.open(self.engines["payment"])
         self.stock = StockService.open(self.engines["stock"])
@@ -92,27 +94,30 @@ class Shop:
         for order_id in ("back", "free-back", "short", "poor", "dead"):
             self.cancel(order_id)
         self.payment.process(pay("dead", 450))
-        self.close("kept", *settled("ProcessPayment"))
+        self.close("kept", *one_settled("ProcessPayment"))
 
     def pay(self, order_id: str, *lines: OrderLine) -> None:
         """Register an order and charge for it."""
         self.register(order_id, *lines)
-        self.payment.process(pay(order_id, self.ordered[order_id].total_minor))
+        self.payment.process(pay(order_id, self.orders_placed[order_id].total_minor))
 
     def register(self, order_id: str, *lines: OrderLine) -> None:
         """Open an order of ann's."""
-        self.ordered[order_id] = order_of(*lines)
-        self.order.register(register(order_id, self.ordered[order_id]))
+        self.orders_placed[order_id] = order_of(*lines)
+        self.order.register(register(order_id, self.orders_placed[order_id]))
 
     def take(self, order_id: str) -> None:
         """Take an order's lines from stock."""
         self.stock.decrease(
-            take(order_id, *((line.sku, line.quantity) for line in self.ordered[order_id].lines))
+            take(
+                order_id,
+                *((line.sku, line.quantity) for line in self.orders_placed[order_id].lines),
+            )
         )
 
     def cancel(self, order_id: str) -> None:
         """Take back all that an order did, as a saga does."""
-        order = self.ordered.get(order_id, order_of(CAP))
+        order = self.orders_placed.get(order_id, order_of(CAP))
         self.stock.restore(put_back(order_id, *((line.sku, line.quantity) for line in order.lines)))
         self.payment.refund(refund(order_id, order.total_minor))
         self.close(
@@ -126,7 +131,7 @@ class Shop:
 
     def close(self, order_id: str, *compensations: Compensation) -> None:
         """Close an order as cancelled, whatever is kept of it."""
-        order = self.ordered.get(order_id, order_of(CAP))
+        order = self.orders_placed.get(order_id, order_of(CAP))
         self.order.cancel(cancel(order_id, order, failure=WHY, compensations=compensations))
 
     def corrupt(self, participant: str, *statements: str) -> None:
@@ -136,7 +141,7 @@ class Shop:
                 connection.execute(sa.text(statement))
 
 
-def settled(step: str) -> Sequence[Compensation]:
+def one_settled(step: str) -> Sequence[Compensation]:
     """Return the compensations of a rollback of which a person settled one."""
     command = {row.name: row.compensation.command for row in STEPS if row.compensation}[step]
     return (Compensation(step=step, command=command, state="SETTLED", settled=EVE),)

@@ -62,17 +62,21 @@ class Stack:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self.temporal_port, self.ui_port, self.api_port = free_port(), free_port(), free_port()
+        self.temporal_port = free_port()
+        self.ui_port = free_port()
+        self.api_port = free_port()
         self.env = os.environ | {
             "DATA_DIR": str(data_dir),
             "TEMPORAL_PORT": str(self.temporal_port),
             "TEMPORAL_UI_PORT": str(self.ui_port),
             "TEMPORAL_ADDRESS": f"127.0.0.1:{self.temporal_port}",
             "API_PORT": str(self.api_port),
+            "WORKFLOW_SANDBOX": "on",
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._read: dict[str, int] = {}
-        self._threads, self._clients = threading.local(), list[httpx.Client]()
+        self._threads = threading.local()
+        self._clients = list[httpx.Client]()
 
     @property
     def http(self) -> httpx.Client:
@@ -131,10 +135,8 @@ class Stack:
 
     def ready(self, worker: str) -> None:
         """Wait until the worker last started under this name takes work in all its roles."""
-        process, roles = (
-            self.processes[worker],
-            ROLES if worker == "workers" else [worker.partition("-")[0]],
-        )
+        process = self.processes[worker]
+        roles = ROLES if worker == "workers" else [worker.partition("-")[0]]
 
         def is_ready() -> bool:
             assert process.poll() is None, self.said(worker)
@@ -211,19 +213,19 @@ class Stack:
         """Wait until an order is closed, and return it."""
 
         def view() -> dict[str, Any] | None:
-            found: dict[str, Any] = self.http.get(f"/orders/{order_id}").json()
-            return found if found["closed_at"] else None
+            order_view: dict[str, Any] = self.http.get(f"/orders/{order_id}").json()
+            return order_view if order_view["closed_at"] else None
 
-        found = until(view, f"order {order_id} is closed", seconds)
-        assert found is not None
-        return found
+        closed_order = until(view, f"order {order_id} is closed", seconds)
+        assert closed_order is not None
+        return closed_order
 
     def at_work(self, order_id: str, activity: str) -> bool:
         """Tell whether a worker is executing this activity for an order, and not only to come."""
-        shown = self.temporal(
+        description = self.temporal(
             "workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json"
         )
-        pending = json.loads(shown).get("pendingActivities", [])
+        pending = json.loads(description).get("pendingActivities", [])
         return [(p["activityType"]["name"], p["state"]) for p in pending] == [
             (activity, "PENDING_ACTIVITY_STATE_STARTED")
         ]
@@ -231,7 +233,7 @@ class Stack:
     def audit(self) -> tuple[int, str]:
         """Run the audit as `make audit` does; return its exit code and what it prints."""
         command = [sys.executable, "-m", "operations.audit"]
-        done = subprocess.run(
+        process = subprocess.run(
             command,
             cwd=ROOT,
             env=self.env,
@@ -240,7 +242,7 @@ class Stack:
             timeout=WAIT_SECONDS,
             check=False,
         )
-        return done.returncode, done.stdout + done.stderr
+        return process.returncode, process.stdout + process.stderr
 
     @contextmanager
     def locked(self, participant: str) -> Iterator[None]:
@@ -254,7 +256,7 @@ class Stack:
 
     def temporal(self, *arguments: str, check: bool = True) -> str:
         """Run the real `temporal` CLI against the stack, and return what it prints."""
-        done = subprocess.run(
+        process = subprocess.run(
             [temporal_binary(), *arguments, "--address", self.env["TEMPORAL_ADDRESS"]],
             env=self.env,
             capture_output=True,
@@ -262,18 +264,18 @@ class Stack:
             timeout=WAIT_SECONDS,
             check=False,
         )
-        assert done.returncode == 0 or not check, done.stderr
-        return done.stdout + done.stderr
+        assert process.returncode == 0 or not check, process.stderr
+        return process.stdout + process.stderr
 
     def typed(self, sentence: str, what: str) -> str:
         """Type the command for Temporal's `what` that stands in a sentence, and return its output.
 
         It is typed in the project's folder, in a terminal in which nothing was set.
         """
-        found = re.search(rf"\.venv/bin/temporal ({what} .*?--address \S+)", sentence)
-        assert found is not None, sentence
-        done = subprocess.run(
-            f"{temporal_binary()} {found[1]}",
+        match = re.search(rf"\.venv/bin/temporal ({what} .*?--address \S+)", sentence)
+        assert match is not None, sentence
+        process = subprocess.run(
+            f"{temporal_binary()} {match[1]}",
             shell=True,
             cwd=ROOT,
             env={name: os.environ[name] for name in ("HOME", "PATH")},
@@ -282,8 +284,8 @@ class Stack:
             timeout=WAIT_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
 
 def order(

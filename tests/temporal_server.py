@@ -25,10 +25,10 @@ async def running(*settings: str) -> AsyncIterator[Client]:
     Args:
         settings: further dynamic configuration, `name=value` each.
     """
-    named = dict(setting.split("=", 1) for setting in (*DYNAMIC_CONFIG, *settings))
+    settings_by_name = dict(setting.split("=", 1) for setting in (*DYNAMIC_CONFIG, *settings))
     flags = [
         *temporal_server.search_attribute_flags(),
-        *(f"--dynamic-config-value={name}={value}" for name, value in named.items()),
+        *(f"--dynamic-config-value={name}={value}" for name, value in settings_by_name.items()),
     ]
     flags += [f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")]
     with TemporaryDirectory(prefix="temporal-") as folder:

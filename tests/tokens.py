@@ -16,7 +16,7 @@ SCOPES = ("orders:write", "orders:read", "saga:operate", "shop:manage")
 
 def claims(*scopes: str, customer: str | None = None, **other: Any) -> dict[str, Any]:
     """Return the claims of a token; a claim that is given as None is left out."""
-    told = {
+    token_claims = {
         "sub": "tester",
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -25,7 +25,7 @@ def claims(*scopes: str, customer: str | None = None, **other: Any) -> dict[str,
     }
     return {
         name: value
-        for name, value in (told | {"customer_id": customer} | other).items()
+        for name, value in (token_claims | {"customer_id": customer} | other).items()
         if value is not None
     }
 

@@ -18,28 +18,20 @@ from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
 from workflows.messages import MOST_LOGGED, Act, Already
 from workflows.record import Record
-from workflows.review import Review
+from workflows.review import OrderReview
 
 
 class Acts:
     """The acts of people on one order's saga: why each may be refused, and what it does."""
 
-    def __init__(self, saga: Saga, record: Record, carried: dict[str, Any] | None) -> None:
-        """Act on `saga`, and tell of `record`.
-
-        Args:
-            saga: of one order.
-            record: of the same order.
-            carried: what the run before carried over (JSON); None in a first run.
-        """
+    def __init__(self, saga: Saga, record: Record) -> None:
+        """Act on the saga of one order, and tell of the same order's record."""
         saga.watch(record.follow, self._take_temporals_cancel)
         self._saga = saga
         self._record = record
-        self._review = Review()
+        self._review = OrderReview()
         self._ignored_count = 0
-        if carried is not None:
-            self._record.go_on_from(carried["record"])
-            self._review.go_on_from(carried["review"])
+        saga.keep(record=record, review=self._review)
 
     @workflow.query(
         description="The saga's part of the order: its state, failure, compensations and moves"
@@ -51,21 +43,21 @@ class Acts:
     @workflow.signal(dynamic=True)
     def unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
         """Take what is no act, so that the saga looks how long its history has become."""
-        self._saga.memo.hear(name, "there is no such message")
+        self._saga.hear(name, "there is no such message")
 
     def hear(self, signal: str, ignored: str | None = None) -> int:
         """Note that a signal came, and why it changes nothing if so; return its number."""
         if ignored is not None:
             self.log_ignored(signal, ignored)
-        return self._saga.memo.hear(signal, ignored)
+        return self._saga.hear(signal, ignored)
 
     def ignore(self, number: int, why: str) -> None:
         """Note why a signal changed nothing."""
-        self._saga.memo.ignore(number, why)
+        self._saga.ignore(number, why)
 
     def take(self, number: int) -> None:
         """Note that a signal was taken."""
-        self._saga.memo.take(number)
+        self._saga.take(number)
 
     def decide(self, message: str, decision: Decision, through: Through) -> None:
         """Note for the order's record that a decision was taken."""
@@ -97,9 +89,9 @@ class Acts:
         return self._record.state or SagaState.PENDING
 
     def _too_late(self, _decision: Decision) -> str | None:
-        return acts.cannot_cancel(self._state) if self._saga.closing else None
+        return acts.cannot_cancel(self._state, fails=self._saga.closing)
 
-    def _cancel(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
+    def _cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
         return None if self._saga.stop(failure) else self._too_late(decision)
 
@@ -111,30 +103,28 @@ class Acts:
         _cancel,
     ).handlers()
 
-    def _not_reviewed(self, _decision: Decision) -> str | None:
-        """Before the review begins, a verdict is taken early; the first one stands."""
-        why = "it is too late" if self._saga.closing else self._review.refusal()
-        return why and (acts.cannot_review(self._state) or why)
+    def _not_to_review(self, _decision: Decision) -> str | None:
+        return acts.cannot_review(self._state, self._review.progress, fails=self._saga.closing)
 
-    def _approve(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
-        why = self._not_reviewed(decision)
-        if why is None:
-            self._review.decide("approve", decision)
-        return why
+    def _approve(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
+        return self._decide(acts.Act.APPROVE, decision)
 
     approve, request_approve = Act(
-        "approve", "Let an order go on that awaits review", Decision, _not_reviewed, _approve
+        "approve", "Let an order go on that awaits review", Decision, _not_to_review, _approve
     ).handlers()
 
-    def _reject(self, decision: Decision, _on_taken: Callable[[], None]) -> str | None:
-        why = self._not_reviewed(decision)
-        if why is None:
-            self._review.decide("reject", decision)
-        return why
+    def _reject(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
+        return self._decide(acts.Act.REJECT, decision)
 
     reject, request_reject = Act(
-        "reject", "Roll back an order that awaits review", Decision, _not_reviewed, _reject
+        "reject", "Roll back an order that awaits review", Decision, _not_to_review, _reject
     ).handlers()
+
+    def _decide(self, verdict: acts.Act, decision: Decision) -> str | None:
+        why = self._not_to_review(decision)
+        if why is None:
+            self._review.decide(verdict, decision)
+        return why
 
     def _not_stuck(self, decision: StepDecision) -> str | None:
         if why := self._saga.retry_rejection(decision.step):
@@ -143,7 +133,7 @@ class Acts:
             return Already(f"{decision.step} is about to be tried again, by an earlier word")
         return None
 
-    def _retry(self, decision: StepDecision, _on_taken: Callable[[], None]) -> str | None:
+    def _retry(self, decision: StepDecision, _on_accept: Callable[[], None]) -> str | None:
         why = self._not_stuck(decision)
         self._saga.retry(decision.step)
         return why
@@ -159,21 +149,21 @@ class Acts:
     def _not_to_settle(self, decision: StepEvidence) -> str | None:
         return self._saga.settle_rejection(decision.step)
 
-    def _settle(self, decision: StepEvidence, on_taken: Callable[[], None]) -> str | None:
+    def _settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
         settlement = Settlement(
             decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
         )
         failure = Failure(
             "CANCELLED", settled_before(decision), details=decision.model_dump(exclude_none=True)
         )
-        taken_back = any(
+        is_compensated = any(
             step.name == decision.step and step.compensation is not None for step in STEPS
         )
         return self._saga.settle(
             decision.step,
             settlement,
-            cancel_with=failure if taken_back else None,
-            on_taken=on_taken,
+            cancel_with=failure if is_compensated else None,
+            on_accept=on_accept,
         )
 
     settle_step, request_settle_step = Act(

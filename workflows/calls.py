@@ -14,12 +14,12 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.placing import PlaceOrder
 from contracts.prose import count
 from contracts.states import OrderStatus
-from contracts.steps import PARTICIPANT_OF, name_of
+from contracts.steps import OPENING, PARTICIPANT_OF, name_of
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.call import Call, Keyed
 from temporal_saga.on_record import Closing, EarlierRun, Opening
 from temporal_saga.saga import Branch
-from workflows.record import CLOSED_BY, Record
+from workflows.record import Record
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def closing(record: Record) -> Closing | None:
     """Close the order's record; what names no order has none."""
     if record.order_id is None:
         return None
-    return Closing(CLOSED_BY, confirm_order(record), cancel_order(record))
+    return Closing(OPENING.name, confirm_order(record), cancel_order(record))
 
 
 def payment(record: Record) -> Branch:

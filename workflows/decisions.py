@@ -28,12 +28,12 @@ class DecisionLog:
             del self._decisions[next(retries, 0)]
             self.left_out += 1
 
-    def carried(self) -> dict[str, Any]:
+    def carry_over(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
         decisions = [decision.model_dump(mode="json") for decision in self._decisions]
         return {"decisions": decisions, "left_out": self.left_out}
 
-    def go_on_from(self, carried: dict[str, Any]) -> None:
+    def go_on_from(self, carry_over: dict[str, Any]) -> None:
         """Go on from where the run before had come."""
-        self._decisions = [TakenDecision.model_validate(one) for one in carried["decisions"]]
-        self.left_out = carried["left_out"]
+        self._decisions = [TakenDecision.model_validate(one) for one in carry_over["decisions"]]
+        self.left_out = carry_over["left_out"]

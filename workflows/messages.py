@@ -73,11 +73,11 @@ class Act(Generic[D]):
             # The validator has let it through, whenever that was.
             decision = self._read(arguments, ON_RECORD)
 
-            def taken() -> None:
+            def accept() -> None:
                 saga.decide(self.name, decision, Through.UPDATE)
 
-            if self.do(saga, decision, taken) is None:
-                taken()
+            if self.do(saga, decision, accept) is None:
+                accept()
             return saga.status()
 
         @update.validator
@@ -99,13 +99,13 @@ class Act(Generic[D]):
             return
         number = saga.hear(self.name)
 
-        def taken() -> None:
+        def accept() -> None:
             saga.take(number)
             saga.decide(self.name, decision, Through.SIGNAL)
 
-        why = self.do(saga, decision, taken)
+        why = self.do(saga, decision, accept)
         if why is None:
-            taken()
+            accept()
         else:
             saga.ignore(number, why)
             if self.refusal(saga, decision):  # else it is only early, and may be taken yet

@@ -5,18 +5,16 @@ from typing import Any
 
 from temporalio import workflow
 
-from contracts.order import CancelOrderCommand, ConfirmOrderCommand
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, OrderCancelledEvent
 from contracts.placing import DraftOrder, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
 from contracts.states import LEGAL_MOVES, SagaState, StateMove
+from contracts.steps import OPENING, command_of
 from temporal_saga import failure as core
 from temporal_saga.call_state import CallState, Progress
 from temporal_saga.retriables import Snapshot
 from workflows.decisions import DecisionLog
 from workflows.shown import Shown, show, show_details
-
-CLOSED_BY = "RegisterOrder"
-"""The step whose compensation closes the order's record: the command that tells of the others."""
 
 
 class Record:
@@ -34,21 +32,21 @@ class Record:
         self.decisions = DecisionLog()
         self.placed_at = workflow.info().workflow_start_time
 
-    def carried(self) -> dict[str, Any]:
+    def carry_over(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
         return {
             "placed_at": self.placed_at.isoformat(),
             "moves": [move.model_dump(mode="json") for move in self._moves],
             "failure": self.failure and self.failure.model_dump(mode="json"),
-            "decisions": self.decisions.carried(),
+            "decisions": self.decisions.carry_over(),
         }
 
-    def go_on_from(self, carried: dict[str, Any]) -> None:
+    def go_on_from(self, carry_over: dict[str, Any]) -> None:
         """Go on from where the run before had come; its moves are not made again."""
-        self.placed_at = datetime.fromisoformat(carried["placed_at"])
-        self._moves = [StateMove.model_validate(move) for move in carried["moves"]]
-        self.failure = carried["failure"] and Failure.model_validate(carried["failure"])
-        self.decisions.go_on_from(carried["decisions"])
+        self.placed_at = datetime.fromisoformat(carry_over["placed_at"])
+        self._moves = [StateMove.model_validate(move) for move in carry_over["moves"]]
+        self.failure = carry_over["failure"] and Failure.model_validate(carry_over["failure"])
+        self.decisions.go_on_from(carry_over["decisions"])
 
     @property
     def state(self) -> SagaState | None:
@@ -88,13 +86,13 @@ class Record:
 
     def rolled_back(self) -> None:
         """Enter FAILED."""
-        self.move(SagaState.FAILED, "OrderCancelledEvent")
+        self.move(SagaState.FAILED, OrderCancelledEvent.__name__)
 
-    def completed_before(self) -> None:
-        """Enter COMPLETED from wherever this run has come: an earlier one had."""
+    def completed(self) -> None:
+        """Enter COMPLETED, from wherever the story has come."""
         for state in (SagaState.PENDING, SagaState.PAYMENT_COMPLETED, SagaState.COMPLETED):
             if state in LEGAL_MOVES[self.state]:
-                self.move(state, "OrderRegisteredEvent")
+                self.move(state, OPENING.event)
 
     def follow(self, snapshot: Snapshot) -> None:
         """Show what the saga's calls have come to; a rollback is stuck as long as any of it is."""
@@ -102,7 +100,7 @@ class Record:
         if snapshot.changed is None:
             show_details(*self._details)
             return
-        cause = f"{snapshot.changed.name}Command {snapshot.changed.shown_progress}"
+        cause = f"{command_of(snapshot.changed.name)} {snapshot.changed.shown_progress}"
         stuck = snapshot.rolls_back and bool(snapshot.stuck)
         if stuck and self.state is SagaState.ROLLING_BACK:
             self.move(SagaState.ROLLBACK_STUCK, cause)
@@ -127,7 +125,7 @@ class Record:
         """Return the command that closes the record as CANCELLED; it is its last compensation."""
         assert self.failure is not None, "an order is only cancelled for a reason"
         compensations = [
-            _as_completed(c) if c.step == CLOSED_BY else c for c in self.compensations()
+            _as_completed(c) if c.step == OPENING.name else c for c in self.compensations()
         ]
         moves = list(self._moves)
         if self.state is SagaState.ROLLBACK_STUCK:  # no longer, once this command is done
@@ -195,11 +193,16 @@ class Record:
 
 
 def _compensation(call: CallState) -> Compensation:
+    event = call.answer or {}
+    answer = {name: event[name] for name in event if name not in ("event", "order_id")}
+    is_told = bool(answer) and call.settlement is None
     return Compensation(
         step=call.step,
-        command=f"{call.name}Command",
+        command=command_of(call.name),
         state=call.shown_progress.value,
         settled=_settlement(call),
+        answer=answer if is_told else None,
+        answered_at=call.answered_at if is_told else None,
     )
 
 

@@ -162,7 +162,7 @@ class OrderService(OrderReads):
         def close(connection: sa.Connection, is_registered: bool) -> OrderCancelledEvent:
             now = datetime.now(UTC)
             ending = _cancelled(command, now)
-            last = StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=now)
+            last = StateMove(state=SagaState.FAILED, cause=OrderCancelledEvent.__name__, at=now)
             moves = [*command.moves, last]
             if not is_registered and writes.insert(
                 connection, command, command.order_fingerprint, ending
@@ -226,9 +226,8 @@ def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
     if command.failure.reason == "INVALID_ORDER":
         return sa.false()
     own = ORDERS.c.fingerprint == command.order_fingerprint
-    took_back = any(
-        compensation.command != "CancelOrderCommand" for compensation in command.compensations
-    )
+    commands = {compensation.command for compensation in command.compensations}
+    took_back = bool(commands - {CancelOrderCommand.__name__})
     return own if took_back else own & (ORDERS.c.status != OrderStatus.CONFIRMED)
 
 

@@ -13,15 +13,15 @@ from worker import ACTIVITIES
 def test_no_cancel_cuts_a_transaction_in_half(participant: str, tmp_path: Path) -> None:
     """A cancel never interrupts an activity's thread: a begun transaction ends."""
     engine = open_database(f"sqlite:///{tmp_path}/{participant}.db")
-    served = [
-        activity._Definition.must_from_callable(served)
-        for served in ACTIVITIES[participant](engine, Settings())
+    definitions = [
+        activity._Definition.must_from_callable(definitions)
+        for definitions in ACTIVITIES[participant](engine, Settings())
     ]
     engine.dispose()
-    assert {definition.name for definition in served} >= {
+    assert {definition.name for definition in definitions} >= {
         name for name, taker in PARTICIPANT_OF.items() if taker == participant
     }
     assert [
         (definition.name, definition.no_thread_cancel_exception, definition.is_async)
-        for definition in served
-    ] == [(definition.name, True, False) for definition in served]
+        for definition in definitions
+    ] == [(definition.name, True, False) for definition in definitions]

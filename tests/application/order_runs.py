@@ -35,14 +35,14 @@ def at(kind: Kind, name: str, **detail: Any) -> Moment:
     return Moment(STARTED, kind, name, detail=detail)
 
 
-def sent(
+def moment_sent(
     command: str, participant: str, attempt: int | None = None, number: int | None = None
 ) -> Moment:
     """Return the moment when a command was sent, with the number of the try under way."""
     return Moment(STARTED, "command", command, participant, command, attempt, command_event=number)
 
 
-def answered(
+def moment_answered(
     command: str,
     participant: str,
     event: str,
@@ -54,7 +54,9 @@ def answered(
     return Moment(STARTED, "event", event, participant, command, attempt, detail, number)
 
 
-def failed(command: str, participant: str, attempt: int = 10, number: int | None = None) -> Moment:
+def moment_failed(
+    command: str, participant: str, attempt: int = 10, number: int | None = None
+) -> Moment:
     """Return the moment when a round of tries ended without an answer."""
     error = {"error": "away"}
     return Moment(
@@ -62,9 +64,9 @@ def failed(command: str, participant: str, attempt: int = 10, number: int | None
     )
 
 
-def retriable(step: str, command: str, progress: str = "WAITING", **known: Any) -> RetriableState:
+def retriable(step: str, command: str, progress: str = "WAITING", **more: Any) -> RetriableState:
     """Return what a saga's memo says of a compensation, or of another retriable command."""
-    return RetriableState(step, command, Progress(progress), **known)
+    return RetriableState(step, command, Progress(progress), **more)
 
 
 def settlement(attempts: int | None = None) -> Settlement:
@@ -76,13 +78,13 @@ def settlement(attempts: int | None = None) -> Settlement:
 
 REGISTERED = (
     at("state", "PENDING"),
-    sent("RegisterOrderCommand", "order"),
-    answered("RegisterOrderCommand", "order", "OrderRegisteredEvent"),
+    moment_sent("RegisterOrderCommand", "order"),
+    moment_answered("RegisterOrderCommand", "order", "OrderRegisteredEvent"),
 )
 PAID = (
     *REGISTERED,
-    sent("ProcessPaymentCommand", "payment"),
-    answered(
+    moment_sent("ProcessPaymentCommand", "payment"),
+    moment_answered(
         "ProcessPaymentCommand", "payment", "PaymentCompletedEvent", attempt=2, amount_minor=1530
     ),
     at("state", "PAYMENT_COMPLETED"),
@@ -94,13 +96,13 @@ SHORT: dict[str, Any] = {
 }
 REFUSED = (
     *PAID,
-    sent("DecreaseStockCommand", "stock"),
-    answered("DecreaseStockCommand", "stock", "StockDecreaseFailedEvent", **SHORT),
+    moment_sent("DecreaseStockCommand", "stock"),
+    moment_answered("DecreaseStockCommand", "stock", "StockDecreaseFailedEvent", **SHORT),
     at("state", "ROLLING_BACK"),
 )
 TAKEN_BACK = (
-    sent("RefundPaymentCommand", "payment"),
-    answered(
+    moment_sent("RefundPaymentCommand", "payment"),
+    moment_answered(
         "RefundPaymentCommand",
         "payment",
         "PaymentRefundedEvent",
@@ -108,8 +110,8 @@ TAKEN_BACK = (
         currency="GBP",
         refunded_minor=1530,
     ),
-    sent("CancelOrderCommand", "order"),
-    answered("CancelOrderCommand", "order", "OrderCancelledEvent"),
+    moment_sent("CancelOrderCommand", "order"),
+    moment_answered("CancelOrderCommand", "order", "OrderCancelledEvent"),
 )
 OUT_OF_STOCK = FailureView(step="DecreaseStock", event="StockDecreaseFailedEvent", **SHORT)
 FAILURE = Failure(step="DecreaseStock", event="StockDecreaseFailedEvent", **SHORT)
@@ -118,16 +120,16 @@ CANCEL = retriable("RegisterOrder", "CancelOrder")
 ROLLS_BACK = SagaMemo(failure=FAILURE, retriables=(REFUND, CANCEL))
 
 
-def run(state: str, *moments: Moment, stuck: bool = False, memo: SagaMemo | None = None) -> Run:
+def run(state: str, *moments: Moment, is_stuck: bool = False, memo: SagaMemo | None = None) -> Run:
     """Return an open run that shows `state`, and needs a person if it is `stuck`."""
-    attributes = {"SagaState": state, "CustomerId": "17850", "NeedsAttention": stuck}
+    attributes = {"SagaState": state, "CustomerId": "17850", "NeedsAttention": is_stuck}
     return Run(STARTED, None, attributes, moments, GIVEN, memo or SagaMemo())
 
 
-def failed_run(*moments: Moment, memo: SagaMemo = ROLLS_BACK, given: Any = GIVEN) -> Run:
+def failed_run(*moments: Moment, memo: SagaMemo = ROLLS_BACK, start_input: Any = GIVEN) -> Run:
     """Return a run that has closed as FAILED."""
     attributes = {"SagaState": "FAILED", "CustomerId": "17850", "NeedsAttention": False}
-    return Run(STARTED, CLOSED_AT, attributes, (*moments, at("state", "FAILED")), given, memo)
+    return Run(STARTED, CLOSED_AT, attributes, (*moments, at("state", "FAILED")), start_input, memo)
 
 
 MOVES = (
@@ -146,7 +148,13 @@ RECORD = OrderRecord(
     closed_at=CLOSED_AT,
     failure=OUT_OF_STOCK,
     compensations=(
-        Compensation(step="ProcessPayment", command="RefundPaymentCommand", state="DONE"),
+        Compensation(
+            step="ProcessPayment",
+            command="RefundPaymentCommand",
+            state="DONE",
+            answer={"currency": "GBP", "refunded_minor": 1530},
+            answered_at=STARTED,
+        ),
         Compensation(step="RegisterOrder", command="CancelOrderCommand", state="DONE"),
     ),
 )

@@ -70,17 +70,19 @@ def test_a_customer_sees_how_their_order_stands_and_no_more(kind: Any) -> None:
     whole = {"timeline": ENTRIES, "refund": REFUND} if kind is OrderView else {}
     order = kind.model_validate(ORDER | whole)
     assert SECRET in order.model_dump_json()
-    shown = for_customer(order)
-    assert SECRET not in shown.model_dump_json()
-    told = {name: getattr(shown, name) for name in AS_THEY_ARE & kind.model_fields.keys()}
-    assert told == {name: getattr(order, name) for name in told}
-    assert shown.failure is not None
-    assert (shown.failure.reason, shown.failure.step) == ("CANCELLED", "ProcessPayment")
-    assert shown.failure.message == shown.failure.customer_message
-    assert [(c.command, c.state) for c in shown.compensations] == [
+    view = for_customer(order)
+    assert SECRET not in view.model_dump_json()
+    fields_as_they_are = {
+        name: getattr(view, name) for name in AS_THEY_ARE & kind.model_fields.keys()
+    }
+    assert fields_as_they_are == {name: getattr(order, name) for name in fields_as_they_are}
+    assert view.failure is not None
+    assert (view.failure.reason, view.failure.step) == ("CANCELLED", "ProcessPayment")
+    assert view.failure.message == view.failure.customer_message
+    assert [(c.command, c.state) for c in view.compensations] == [
         ("RefundPaymentCommand", "SETTLED")
     ]
-    assert kind.model_validate_json(shown.model_dump_json()) == shown, (
+    assert kind.model_validate_json(view.model_dump_json()) == view, (
         "it is what the OpenAPI document says"
     )
 
@@ -93,11 +95,11 @@ def test_a_customer_is_told_that_the_money_is_back() -> None:
     }
     for refund, compensations in ((REFUND, ORDER["compensations"]), (at_once, ())):
         order = OrderView.model_validate(ORDER | {"refund": refund, "compensations": compensations})
-        shown = for_customer(order).refund
-        assert shown is not None
+        refund_view = for_customer(order).refund
+        assert refund_view is not None
         assert order.refund is not None
-        assert (shown.amount_minor, shown.at) == (order.refund.amount_minor, AT)
-        assert shown.message == (SETTLED if compensations else order.refund.message)
+        assert (refund_view.amount_minor, refund_view.at) == (order.refund.amount_minor, AT)
+        assert refund_view.message == (SETTLED if compensations else order.refund.message)
 
 
 def test_a_customer_is_told_states_commands_and_events() -> None:
@@ -105,10 +107,10 @@ def test_a_customer_is_told_states_commands_and_events() -> None:
 
     What those who run the shop say is left out.
     """
-    shown = for_customer(OrderView.model_validate(ORDER | {"timeline": ENTRIES})).timeline
-    assert [entry.kind for entry in shown] == ["state", "command", "event"]
-    assert [entry for entry in map(entry_for_customer, ENTRIES) if entry] == list(shown)
-    assert all(entry.detail == {} for entry in shown)
+    timeline = for_customer(OrderView.model_validate(ORDER | {"timeline": ENTRIES})).timeline
+    assert [entry.kind for entry in timeline] == ["state", "command", "event"]
+    assert [entry for entry in map(entry_for_customer, ENTRIES) if entry] == list(timeline)
+    assert all(entry.detail == {} for entry in timeline)
 
 
 @pytest.mark.parametrize("kind", [OrderView, ListedOrder])
@@ -120,5 +122,5 @@ def test_what_nobody_has_decided_about_is_not_shown(
     So it must have a default.
     """
     for name, field in kind.model_fields.items():
-        decided = AS_THEY_ARE | {"failure", "compensations", "links", "timeline"}
-        assert name in decided or not field.is_required(), name
+        fields_in_view = AS_THEY_ARE | {"failure", "compensations", "links", "timeline"}
+        assert name in fields_in_view or not field.is_required(), name

@@ -23,37 +23,43 @@ def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
     """With its state; one whose saga has ended needs attention, and a closed one does not."""
     going = run("PAYMENT_COMPLETED", *PAID)
     entry = entry_to_come("7", going)
-    shown = listed(entry.model_copy(update={"state": "PENDING"}), going, None, LINKS)
-    assert (shown.state, shown.needs_attention) == ("PAYMENT_COMPLETED", False)
-    assert (shown.customer_id, shown.placed_at) == ("17850", STARTED)
-    ended = replace(going, closed_at=CLOSED_AT)
-    left = listed(entry, ended, None, LINKS)
+    listed_order = listed(entry.model_copy(update={"state": "PENDING"}), going, None, LINKS)
+    assert (listed_order.state, listed_order.needs_attention) == ("PAYMENT_COMPLETED", False)
+    assert (listed_order.customer_id, listed_order.placed_at) == ("17850", STARTED)
+    ended_run = replace(going, closed_at=CLOSED_AT)
+    left = listed(entry, ended_run, None, LINKS)
     assert left.attention == attention.left_open("7", CLOSED_AT, forgotten=False)
-    closed = entry.model_copy(update={"closed_at": CLOSED_AT})
-    assert listed(closed, ended, None, LINKS).needs_attention is False
+    closed_entry = entry.model_copy(update={"closed_at": CLOSED_AT})
+    assert listed(closed_entry, ended_run, None, LINKS).needs_attention is False
 
 
 def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
     """Visibility does not tell since when a saga is wedged; of another need nothing is told."""
-    reported = replace(run("PENDING"), attributes={"TemporalReportedProblems": ["cause=…"]})
-    known = attention.wedged("7", CLOSED_AT)
-    entry = entry_to_come("7", reported)
-    shown = listed(entry, reported, None, LINKS).attention
-    assert (shown and shown.cause, shown and shown.since) == ("WEDGED", None)
-    assert listed(entry, reported, known, LINKS).attention == known
-    assert listed(entry, reported, attention.stuck("7", reported), LINKS).attention == shown
+    reported_run = replace(run("PENDING"), attributes={"TemporalReportedProblems": ["cause=…"]})
+    need = attention.wedged("7", CLOSED_AT)
+    entry = entry_to_come("7", reported_run)
+    need_in_list = listed(entry, reported_run, None, LINKS).attention
+    assert (need_in_list and need_in_list.cause, need_in_list and need_in_list.since) == (
+        "WEDGED",
+        None,
+    )
+    assert listed(entry, reported_run, need, LINKS).attention == need
+    assert (
+        listed(entry, reported_run, attention.stuck("7", reported_run), LINKS).attention
+        == need_in_list
+    )
 
 
 def test_a_list_shows_as_much_of_what_others_wrote_as_it_has_room_for() -> None:
     """A long sentence, and the words of who settled it; what is short stays whole."""
     long_one = FailureView(reason="UNKNOWN_SKU", message="x" * 2_000)
     word = Settlement(by="b" * 200, reason="r" * 1_000, evidence="é" * 1_000, at=CLOSED_AT)
-    settled = Compensation(
+    settled_refund = Compensation(
         step="ProcessPayment", command="RefundPaymentCommand", state="SETTLED", settled=word
     )
-    large = ENTRY.model_copy(update={"failure": long_one, "compensations": (settled,) * 4})
-    shown = listed(large, None, None, LINKS)
-    assert len(shown.model_dump_json()) < 5_000
-    assert shown.failure is not None
-    assert shown.failure.message == f"{'x' * 200} …"
+    large = ENTRY.model_copy(update={"failure": long_one, "compensations": (settled_refund,) * 4})
+    listed_order = listed(large, None, None, LINKS)
+    assert len(listed_order.model_dump_json()) < 5_000
+    assert listed_order.failure is not None
+    assert listed_order.failure.message == f"{'x' * 200} …"
     assert listed(ENTRY, None, None, LINKS).failure == OUT_OF_STOCK

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from application import attention
-from application.compensations import compensations_of
+from application.course import compensations_of
 from application.run import Run
 from contracts.views import Attention
 from temporal_saga.call_state import Progress
@@ -18,19 +18,19 @@ from tests.application.order_runs import (
     REFUND,
     REFUSED,
     STARTED,
-    failed,
+    moment_failed,
+    moment_sent,
     run,
-    sent,
 )
 
-AGAIN = sent("RefundPaymentCommand", "payment", number=40)
+AGAIN = moment_sent("RefundPaymentCommand", "payment", number=40)
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 ROLLBACK_STUCK = run(
     "ROLLBACK_STUCK",
     *REFUSED,
-    sent("RefundPaymentCommand", "payment", number=30),
-    failed("RefundPaymentCommand", "payment", number=30),
-    stuck=True,
+    moment_sent("RefundPaymentCommand", "payment", number=30),
+    moment_failed("RefundPaymentCommand", "payment", number=30),
+    is_stuck=True,
     memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL)),
 )
 
@@ -59,8 +59,8 @@ def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.delenv("TEMPORAL_NAMESPACE", raising=False)
     why = "paused by otto: the bank is closed (activity 5)"
-    paused = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
-    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, paused)))
+    pause = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
+    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, pause)))
     assert f"keeps failing: away; it is {why}" in need.message
     unpause = (
         ".venv/bin/temporal activity unpause --workflow-id order-7 --activity-id 5 "
@@ -73,9 +73,11 @@ def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_list_says_that_something_is_paused() -> None:
     """Visibility does not know what, and says not that it is tried."""
-    paused = {"TemporalPauseInfo": ["property:activityType=RefundPayment"]}
-    told = replace(ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **paused})
-    message = attention.stuck("7", told).message
+    pause_info = {"TemporalPauseInfo": ["property:activityType=RefundPayment"]}
+    paused_run = replace(
+        ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **pause_info}
+    )
+    message = attention.stuck("7", paused_run).message
     assert "An operator paused it, so it is not tried: the order by itself says" in message
     assert "still tried" not in message
 
@@ -103,15 +105,15 @@ def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:
 
 def test_a_saga_whose_code_fails_is_wedged() -> None:
     """Whether the run tells it or visibility does, also when it is stuck besides."""
-    wedged = need_of(replace(ROLLBACK_STUCK, wedged_since=CLOSED_AT))
-    assert (wedged.cause, wedged.since) == ("WEDGED", CLOSED_AT)
-    reported = {**ROLLBACK_STUCK.attributes, "TemporalReportedProblems": ["cause=…"]}
-    assert need_of(replace(ROLLBACK_STUCK, attributes=reported)).cause == "WEDGED"
+    need = need_of(replace(ROLLBACK_STUCK, wedged_since=CLOSED_AT))
+    assert (need.cause, need.since) == ("WEDGED", CLOSED_AT)
+    problem_reports = {**ROLLBACK_STUCK.attributes, "TemporalReportedProblems": ["cause=…"]}
+    assert need_of(replace(ROLLBACK_STUCK, attributes=problem_reports)).cause == "WEDGED"
 
 
 def test_an_order_that_goes_its_way_needs_nobody() -> None:
     """Nor one that has closed."""
     going = run("PAYMENT_COMPLETED", *PAID)
     assert attention.of_run("7", going, is_left_open=False) is None
-    closed = replace(ROLLBACK_STUCK, closed_at=CLOSED_AT)
-    assert attention.of_run("7", closed, is_left_open=False) is None
+    closed_run = replace(ROLLBACK_STUCK, closed_at=CLOSED_AT)
+    assert attention.of_run("7", closed_run, is_left_open=False) is None

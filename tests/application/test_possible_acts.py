@@ -7,24 +7,30 @@ import pytest
 
 from application.caller import Caller, Scope
 from application.discretion import for_customer
-from application.errors import SagaWedged
-from application.order_view import view_of_run
+from application.errors import EndedFromOutside, SagaWedged
+from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.run import Run
 from contracts.acts import FIELDS, Act
 from contracts.states import SagaState
+from contracts.views import OrderView
 from routes.access import CANCEL as CANCEL_ROUTE
 from routes.access import scopes_of
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
+from temporal_saga.moment import Moment
 from tests.application.order_runs import (
     CANCEL,
     CLOSED_AT,
     FAILURE,
     LINKS,
     PAID,
+    RECORD,
+    RECORDED,
     REFUND,
     REFUSED,
+    at,
     failed_run,
+    moment_sent,
     retriable,
     run,
     settlement,
@@ -35,13 +41,13 @@ TOO_LATE = "too late to cancel: the order is ROLLBACK_STUCK"
 NO_REVIEW = "the order is not awaiting review, it is ROLLBACK_STUCK"
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 ROLLBACK_STUCK = run(
-    "ROLLBACK_STUCK", stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
+    "ROLLBACK_STUCK", is_stuck=True, memo=SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
 )
 
 
-def acts(order_run: Run, **given: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
-    shown = view_of_run("7", order_run, LINKS, **given).acts
-    return [(act.act, act.step, act.fields, act.refusal) for act in shown]
+def acts(order_run: Run, **more: Any) -> list[tuple[str, str | None, tuple[str, ...], str | None]]:
+    possible_acts = view_of_run("7", order_run, LINKS, **more).acts
+    return [(act.act, act.step, act.fields, act.refusal) for act in possible_acts]
 
 
 def possible(order_run: Run) -> list[tuple[str, str | None]]:
@@ -74,12 +80,47 @@ def test_what_is_possible_depends_on_the_state(state: str, names: list[str]) -> 
     assert possible(run(state, *PAID)) == [(name, None) for name in names]
 
 
+REGISTRATION_HANGS = (
+    at("state", "PENDING"),
+    moment_sent("RegisterOrderCommand", "order", attempt=7),
+)
+
+
+def verdict(act: str, **words: Any) -> Moment:
+    """Return the moment when anna decided, or nobody has heard of it yet."""
+    arguments = [{"by": "anna", "reason": "a known customer"}]
+    decision = at("decision", act, arguments=arguments, by="signal")
+    return replace(decision, **words)
+
+
+def test_a_verdict_may_come_before_the_order_is_registered() -> None:
+    """A person need not wait for an order service that hangs; nor once it is heard is it over."""
+    assert possible(run("PENDING", *REGISTRATION_HANGS)) == [
+        ("cancel", None),
+        ("approve", None),
+        ("reject", None),
+    ]
+    unheard = verdict("approve", is_heard=False)
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, unheard))
+    ignored_verdict = verdict("approve", ignored="it cannot be read")
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored_verdict))
+
+
+def test_the_first_verdict_stands() -> None:
+    """Whoever comes second is told who decided, and how, in the saga's own sentence."""
+    decided_run = run("PENDING", *REGISTRATION_HANGS, verdict("approve"))
+    assert possible(decided_run) == [("cancel", None)]
+    assert {refusal for act, _, _, refusal in acts(decided_run) if act != "cancel"} == {
+        "anna decided already: approve, a known customer"
+    }
+
+
 def test_what_was_settled_and_is_stuck_again_is_only_retried() -> None:
     """Its record does not hear of who settled it, who is named."""
     confirm = retriable("ConfirmOrder", "ConfirmOrder", "STUCK", settlement=settlement())
-    stuck = run("COMPLETED", stuck=True, memo=SagaMemo(retriables=(confirm,)))
-    assert possible(stuck) == [("retry", "ConfirmOrder")]
-    assert "otto settled ConfirmOrder already" in str(acts(stuck)[-1][3])
+    stuck_run = run("COMPLETED", is_stuck=True, memo=SagaMemo(retriables=(confirm,)))
+    assert possible(stuck_run) == [("retry", "ConfirmOrder")]
+    assert "otto settled ConfirmOrder already" in str(acts(stuck_run)[-1][3])
 
 
 def test_a_saga_whose_code_fails_takes_no_act() -> None:
@@ -88,11 +129,43 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
     assert refusals == {str(SagaWedged())}
 
 
-def test_an_order_without_a_saga_that_runs_offers_nothing() -> None:
-    """A closed one, one that was left open, and one whose saga was ended from outside."""
-    assert acts(failed_run(*REFUSED)) == []
-    assert acts(replace(run("COMPLETED"), closed_at=CLOSED_AT), left_open=True) == []
-    assert acts(replace(run("PENDING"), closed_at=CLOSED_AT)) == []
+@pytest.mark.parametrize(
+    ("order_view", "why"),
+    [
+        (view_of_run("7", failed_run(*REFUSED), LINKS), "too late: the order is FAILED"),
+        (view_of_closed(RECORD, failed_run(), LINKS), "too late: the order is FAILED"),
+        (view_of_record(RECORDED, LINKS), "too late: the order is FAILED"),
+        (
+            view_of_run("7", replace(run("COMPLETED"), closed_at=CLOSED_AT), LINKS, left_open=True),
+            str(EndedFromOutside(SagaState.COMPLETED)),
+        ),
+        (
+            view_of_run("7", replace(run("PENDING"), closed_at=CLOSED_AT), LINKS),
+            str(EndedFromOutside(SagaState.PENDING)),
+        ),
+    ],
+    ids=["closed", "closed, on record", "forgotten", "left open", "ended from outside"],
+)
+def test_an_order_without_a_saga_that_runs_says_why_it_takes_no_act(
+    order_view: OrderView, why: str
+) -> None:
+    """In the sentence with which the API refuses it; a customer is offered nothing."""
+    assert [(act.act, act.step, act.refusal) for act in order_view.acts] == [
+        ("cancel", None, why),
+        ("approve", None, why),
+        ("reject", None, why),
+    ]
+    assert for_customer(order_view).acts == ()
+
+
+def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:
+    """Its saga asks first how an earlier run ended, and shows another state meanwhile."""
+    fails = run("PENDING", *REGISTRATION_HANGS, memo=SagaMemo(failure=FAILURE))
+    assert {act: refusal for act, _, _, refusal in acts(fails)} == {
+        "cancel": "too late to cancel: the order fails already",
+        "approve": "too late to decide: the order fails already",
+        "reject": "too late to decide: the order fails already",
+    }
 
 
 ROUTES = {

@@ -20,10 +20,10 @@ async def test_no_answer_of_temporal_is_an_error_of_ours(
     error: Exception, kind: type[NotNow]
 ) -> None:
     """Callers can tell a Temporal that is away from one that is asked too often."""
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as error_info:
         async with temporal():
             raise error
-    assert caught.value.__cause__ is error
+    assert error_info.value.__cause__ is error
 
 
 async def test_temporal_is_waited_for_within_a_limit() -> None:

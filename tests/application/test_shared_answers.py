@@ -27,7 +27,8 @@ class Source:
 
 async def test_all_who_ask_while_an_answer_is_under_way_get_that_one() -> None:
     """However fresh they want it; and so do those who find it fresh enough."""
-    answers, source = SharedAnswers(), Source()
+    answers = SharedAnswers()
+    source = Source()
     waiting = [asyncio.create_task(answers.get("q", source.ask, NOW)) for _ in range(3)]
     await asyncio.sleep(0)
     source.may_answer.set()
@@ -39,7 +40,8 @@ async def test_all_who_ask_while_an_answer_is_under_way_get_that_one() -> None:
 
 async def test_who_goes_away_leaves_the_answer_to_the_others() -> None:
     """A caller who is cancelled does not cancel the question."""
-    answers, source = SharedAnswers(), Source()
+    answers = SharedAnswers()
+    source = Source()
     first = asyncio.create_task(answers.get("q", source.ask, NOW))
     second = asyncio.create_task(answers.get("q", source.ask, NOW))
     await asyncio.sleep(0)
@@ -55,7 +57,8 @@ async def test_an_error_is_told_to_those_who_wait_and_kept_for_nobody() -> None:
     async def fail() -> int:
         raise ConnectionError
 
-    answers, source = SharedAnswers(), Source()
+    answers = SharedAnswers()
+    source = Source()
     with pytest.raises(ConnectionError):
         await answers.get("q", fail, LONG)
     source.may_answer.set()

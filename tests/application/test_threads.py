@@ -19,13 +19,13 @@ class Hanging:
 
     def __init__(self) -> None:
         self.threads = Threads(2, SECONDS)
-        self.released = threading.Event()
-        self.begun = 0
+        self.release = threading.Event()
+        self.calls_begun = 0
 
     def hang(self) -> None:
         """Hang."""
-        self.begun += 1
-        self.released.wait()
+        self.calls_begun += 1
+        self.release.wait()
 
     def ask(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         """Have work done on a thread."""
@@ -37,7 +37,7 @@ async def hanging() -> AsyncIterator[Hanging]:
     """Give two threads, and let go of what hangs on them."""
     hanging = Hanging()
     yield hanging
-    hanging.released.set()
+    hanging.release.set()
     hanging.threads.shutdown()
 
 
@@ -53,28 +53,30 @@ async def test_who_waits_for_work_that_hangs_is_told_in_time(hanging: Hanging) -
 
     What was not begun by then is never begun, and a thread that is back works on.
     """
-    asked = asyncio.gather(*(hanging.ask(hanging.hang) for _ in range(5)), return_exceptions=True)
-    answers = await asyncio.wait_for(asked, 50 * SECONDS)
+    pending_answers = asyncio.gather(
+        *(hanging.ask(hanging.hang) for _ in range(5)), return_exceptions=True
+    )
+    answers = await asyncio.wait_for(pending_answers, 50 * SECONDS)
     assert [type(answer) for answer in answers] == [NoAnswerInTime] * 5
-    hanging.released.set()
+    hanging.release.set()
     assert await hanging.ask(lambda: "free again") == "free again"
-    assert hanging.begun == 2
+    assert hanging.calls_begun == 2
 
 
 async def test_what_nobody_waits_for_any_more_is_not_begun(hanging: Hanging) -> None:
     """A caller who leaves while all threads are at work takes the work along."""
-    held = [hanging.ask(hanging.hang) for _ in range(2)]
+    hanging_calls = [hanging.ask(hanging.hang) for _ in range(2)]
     left = hanging.ask(hanging.hang)
     left.cancel()
     await asyncio.sleep(0)
-    hanging.released.set()
-    await asyncio.gather(*held)
+    hanging.release.set()
+    await asyncio.gather(*hanging_calls)
     assert await hanging.ask(lambda: "done") == "done"
-    assert hanging.begun == 2
+    assert hanging.calls_begun == 2
 
 
 async def test_a_thread_that_hangs_holds_up_no_end(hanging: Hanging) -> None:
     """Shutting down, as the event loop does at its end, returns although work hangs."""
     hanging.ask(hanging.hang)
     hanging.threads.shutdown(wait=True)
-    assert not hanging.released.is_set()
+    assert not hanging.release.is_set()

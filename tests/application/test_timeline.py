@@ -98,8 +98,8 @@ def test_what_is_no_decision_is_repeated_as_it_was_sent(
 ) -> None:
     """Whatever was sent, and for whatever there is no act."""
     detail = entry_of(replace(moment, ignored="it cannot be read")).detail
-    given = moment.detail["arguments"] if arguments is None else arguments
-    assert detail == {"arguments": given, "through": "signal"}
+    payloads = moment.detail["arguments"] if arguments is None else arguments
+    assert detail == {"arguments": payloads, "through": "signal"}
 
 
 def test_a_huge_message_does_not_swell_the_timeline() -> None:
@@ -110,14 +110,16 @@ def test_a_huge_message_does_not_swell_the_timeline() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "sentence"),
     [
         (replace(signal("x", "y" * 2_000), ignored="there is no such message"), "unknown messages"),
         (replace(signal("cancel", ANN), ignored=""), "cancel messages were ignored"),
         (replace(signal("cancel", ANN), is_heard=False), "cancel messages are under way"),
     ],
 )
-def test_of_a_flood_the_first_are_shown_and_the_others_counted(message: Moment, told: str) -> None:
+def test_of_a_flood_the_first_are_shown_and_the_others_counted(
+    message: Moment, sentence: str
+) -> None:
     """With the time of the last, and what happened meanwhile in its place; a page stays small."""
     flood = [
         replace(message, at=STARTED + timedelta(seconds=number), name=name)
@@ -130,39 +132,41 @@ def test_of_a_flood_the_first_are_shown_and_the_others_counted(message: Moment, 
     assert entries[MOST_OF_A_KIND:-1] == timeline_of(REFUSED)
     note = entries[-1]
     assert (note.kind, note.at, note.detail) == ("note", flood[-1].at, {"count": 3_980})
-    assert note.name.startswith(f"3,980 more {told}")
+    assert note.name.startswith(f"3,980 more {sentence}")
     assert len(b"".join(entry.model_dump_json().encode() for entry in entries)) < 50_000
 
 
 def test_decisions_that_were_taken_are_all_shown() -> None:
     """However many they are, and kinds that are few are not counted."""
-    taken = [signal("retry_step", {"step": "ProcessPayment", **ANN})] * 100
-    ignored = [replace(signal(name), ignored="") for name in ("cancel", "approve", "dance")]
-    assert timeline_of(taken + ignored * MOST_OF_A_KIND) == tuple(
-        map(entry_of, taken + ignored * MOST_OF_A_KIND)
+    decisions = [signal("retry_step", {"step": "ProcessPayment", **ANN})] * 100
+    ignored_signals = [replace(signal(name), ignored="") for name in ("cancel", "approve", "dance")]
+    assert timeline_of(decisions + ignored_signals * MOST_OF_A_KIND) == tuple(
+        map(entry_of, decisions + ignored_signals * MOST_OF_A_KIND)
     )
 
 
 def test_what_an_update_brought_was_taken_as_it_is() -> None:
     """The saga let it through under the rules of its time; what is shown of it acts no more."""
-    unseen = {"by": "\u200b", "reason": "why"}
-    assert entry_of(update("cancel", unseen)).detail == unseen | {"through": "update"}
+    invisible_words = {"by": "\u200b", "reason": "why"}
+    assert entry_of(update("cancel", invisible_words)).detail == invisible_words | {
+        "through": "update"
+    }
 
 
 def decision(act: Act, seconds: int, through: str = "update", **words: str) -> TakenDecision:
-    taken = {"by": "ann", "reason": "ordered twice"} | words
+    fields = {"by": "ann", "reason": "ordered twice"} | words
     at = STARTED + timedelta(seconds=seconds)
-    return TakenDecision(act=act, at=at, through=Through(through), **taken)
+    return TakenDecision(act=act, at=at, through=Through(through), **fields)
 
 
 def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
     """Who, why and which way, before the move that it caused; Temporal's cancel names nobody."""
-    taken = (
+    decisions = (
         decision(Act.RETRY, 0, "signal", step="ProcessPayment"),
         decision(Act.CANCEL, 1, "temporal", by="temporal", reason="wrong customer"),
         decision(Act.SETTLE, 2, **SETTLE),
     )
-    entries = timeline_of_record(MOVES, RecordedDecisions(taken, 0))
+    entries = timeline_of_record(MOVES, RecordedDecisions(decisions, 0))
     assert [(entry.kind, entry.name) for entry in entries] == [
         ("decision", "retry_step"),
         ("state", "PENDING"),
@@ -181,8 +185,8 @@ def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
 
 def test_the_record_tells_how_many_decisions_it_has_not() -> None:
     """Of very many only the last are kept."""
-    taken = RecordedDecisions((decision(Act.CANCEL, 1),), 7)
-    first, *_ = timeline_of_record(MOVES, taken)
+    decisions = RecordedDecisions((decision(Act.CANCEL, 1),), 7)
+    first, *_ = timeline_of_record(MOVES, decisions)
     assert (first.kind, first.name) == (
         "note",
         "7 more decisions were taken, of which none is on record",
@@ -196,8 +200,8 @@ def test_every_act_has_its_message() -> None:
 
 def test_all_else_is_told_as_it_is() -> None:
     """States, commands and events with their participants and tries."""
-    shown = [(e.kind, e.name, e.participant, e.attempt, e.detail) for e in timeline_of(REFUSED)]
-    assert shown == [(m.kind, m.name, m.participant, m.attempt, m.detail) for m in REFUSED]
+    entries = [(e.kind, e.name, e.participant, e.attempt, e.detail) for e in timeline_of(REFUSED)]
+    assert entries == [(m.kind, m.name, m.participant, m.attempt, m.detail) for m in REFUSED]
 
 
 def test_every_act_of_the_saga_is_known_by_its_body() -> None:

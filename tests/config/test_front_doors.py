@@ -16,7 +16,7 @@ DOORS = [
 each_door = pytest.mark.parametrize("door", DOORS, ids=lambda door: door[-1])
 
 
-def ended(door: list[str], **env: str) -> subprocess.CompletedProcess[str]:
+def run_to_end(door: list[str], **env: str) -> subprocess.CompletedProcess[str]:
     """Start a front door that ends by itself."""
     command = [sys.executable, *door]
     return subprocess.run(
@@ -27,7 +27,7 @@ def ended(door: list[str], **env: str) -> subprocess.CompletedProcess[str]:
 @each_door
 def test_a_front_door_refuses_such_a_database_at_once(door: list[str]) -> None:
     """Nobody waits for a database that can never be opened: one sentence, and the end."""
-    process = ended(door, PAYMENT_DATABASE_URL="mysql://saga@host/payment")
+    process = run_to_end(door, PAYMENT_DATABASE_URL="mysql://saga@host/payment")
     assert process.returncode == 1
     assert process.stderr.startswith(
         "cannot start: PAYMENT_DATABASE_URL is invalid: there is no driver 'mysql' here"
@@ -38,7 +38,7 @@ def test_a_front_door_refuses_such_a_database_at_once(door: list[str]) -> None:
 @each_door
 def test_a_front_door_says_which_setting_is_wrong(door: list[str]) -> None:
     """A setting that is no good is named by its variable, in a sentence and without a traceback."""
-    process = ended(door, REVIEW_SECONDS="abc", STUCK_ATTEMPTS="0")
+    process = run_to_end(door, REVIEW_SECONDS="abc", STUCK_ATTEMPTS="0")
     assert process.returncode == 1
     assert "REVIEW_SECONDS=abc is invalid" in process.stderr
     assert "STUCK_ATTEMPTS=0 is invalid" in process.stderr
@@ -57,7 +57,7 @@ def test_a_front_door_says_which_setting_is_wrong(door: list[str]) -> None:
 )
 def test_a_worker_waits_for_no_temporal_that_cannot_be(setting: dict[str, str], why: str) -> None:
     """What is wrong in the settings is said at once: waiting mends none of it."""
-    process = ended(["worker.py", "payment"], **setting)
+    process = run_to_end(["worker.py", "payment"], **setting)
     assert (process.returncode, process.stderr.startswith(f"cannot start: {why}")) == (1, True), (
         process.stderr
     )

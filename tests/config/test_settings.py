@@ -125,9 +125,9 @@ def test_a_value_that_would_fail_later_is_refused_at_once(
 ) -> None:
     """Before an order is charged under it, or answered with a traceback."""
     monkeypatch.setenv(variable, value)
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error_info:
         Settings()
-    assert variable in explain(refused.value)
+    assert variable in explain(error_info.value)
 
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))

@@ -39,8 +39,8 @@ from contracts.stock import (
     StockRestoredEvent,
 )
 
-for found in pkgutil.iter_modules(contracts.__path__, "contracts."):
-    importlib.import_module(found.name)
+for module_info in pkgutil.iter_modules(contracts.__path__, "contracts."):
+    importlib.import_module(module_info.name)
 
 
 def leaves(base: type[Contract]) -> Iterator[type[Contract]]:
@@ -86,7 +86,8 @@ COMPENSATIONS = (
     ),
     Compensation(step="RegisterOrder", command="CancelOrderCommand", state="DONE"),
 )
-LINES, OTHER_LINES = (StockLine(sku="85123A", quantity=6),), (StockLine(sku="85123A", quantity=7),)
+LINES = (StockLine(sku="85123A", quantity=6),)
+OTHER_LINES = (StockLine(sku="85123A", quantity=7),)
 PAYMENT: dict[str, Any] = {"customer_id": "17850", "currency": "GBP", "amount_minor": 1530}
 OTHER_PAYMENT: dict[str, Any] = {"customer_id": "13047", "currency": "EUR", "amount_minor": 1531}
 
@@ -259,21 +260,25 @@ def test_a_cancel_that_holds_a_whole_order_arrives_with_the_same_order() -> None
 
     What was ordered, and the fingerprints of order and command, stay.
     """
-    sent = COMMANDS[2][0].model_copy(
+    cancel_command = COMMANDS[2][0].model_copy(
         update={"order": ORDER, "order_fingerprint": ORDER.fingerprint()}
     )
     converter = pydantic_data_converter.payload_converter
-    [came] = converter.from_payloads(converter.to_payloads([sent]), [CancelOrderCommand])
+    [came] = converter.from_payloads(converter.to_payloads([cancel_command]), [CancelOrderCommand])
     assert came.order == DraftOrder(
         customer_id=ORDER.customer_id, currency=ORDER.currency, lines=ORDER.lines
     )
-    assert (came.order_fingerprint, came.fingerprint()) == (ORDER.fingerprint(), sent.fingerprint())
+    assert (came.order_fingerprint, came.fingerprint()) == (
+        ORDER.fingerprint(),
+        cancel_command.fingerprint(),
+    )
 
 
 @every_event
 def test_an_event_carries_its_own_name(event: Event) -> None:
     """`event` is the name of the class, by default and always."""
-    name, field = type(event).__name__, type(event).model_fields["event"]
+    name = type(event).__name__
+    field = type(event).model_fields["event"]
     assert (event.event, field.default, get_args(field.annotation)) == (name, name, (name,))
     with pytest.raises(ValidationError):
         type(event).model_validate(event.model_dump() | {"event": "AnotherEvent"})
@@ -290,10 +295,10 @@ def test_a_fingerprint_is_of_what_is_asked(one: Command, other: Command) -> None
         assert getattr(one, field) != getattr(other, field), (
             f"{field} should differ in this example"
         )
-        changed = one.model_copy(update={field: getattr(other, field)})
-        assert (changed.fingerprint() == one.fingerprint()) == (field in one.not_fingerprinted), (
-            field
-        )
+        other_command = one.model_copy(update={field: getattr(other, field)})
+        assert (other_command.fingerprint() == one.fingerprint()) == (
+            field in one.not_fingerprinted
+        ), field
 
 
 @every_message
@@ -310,17 +315,17 @@ def test_an_order_that_repeats_its_id_is_the_same_order() -> None:
     """An order that repeats the id of its command asks for the same thing."""
     register = COMMANDS[0][0]
     assert isinstance(register, RegisterOrderCommand)
-    named = register.model_copy(
+    command_with_id = register.model_copy(
         update={"order": register.order.model_copy(update={"order_id": register.order_id})}
     )
-    assert named.fingerprint() == register.fingerprint()
+    assert command_with_id.fingerprint() == register.fingerprint()
 
 
 def test_an_orders_fingerprint_is_of_its_content() -> None:
     """Every field of an order counts, but for its id."""
     for field in PlaceOrder.model_fields:
-        changed = ORDER.model_copy(update={field: getattr(OTHER_ORDER, field)})
-        assert (changed.fingerprint() == ORDER.fingerprint()) == (field == "order_id"), field
+        other_order = ORDER.model_copy(update={field: getattr(OTHER_ORDER, field)})
+        assert (other_order.fingerprint() == ORDER.fingerprint()) == (field == "order_id"), field
 
 
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:

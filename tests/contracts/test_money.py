@@ -63,7 +63,7 @@ def test_a_currency_in_use_is_taken(door: str, currency: str) -> None:
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize(
-    ("currency", "told"),
+    ("currency", "sentence"),
     [
         ("GPB", "must be a currency in use, by its three letters (ISO 4217), like GBP"),
         ("gbp", "must be a currency in use, by its three letters (ISO 4217), like GBP"),
@@ -75,11 +75,11 @@ def test_a_currency_in_use_is_taken(door: str, currency: str) -> None:
         ("XXX", "must be money of a minor unit, which XXX is not"),
     ],
 )
-def test_what_is_no_currency_is_refused_in_words(door: str, currency: str, told: str) -> None:
+def test_what_is_no_currency_is_refused_in_words(door: str, currency: str, sentence: str) -> None:
     """At each door: a wallet's currency stays, so a typo would hold its money for ever."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error_info:
         DOORS[door](currency)
-    assert [message for _, message in problems(refused.value.errors())] == [told]
+    assert [message for _, message in problems(error_info.value.errors())] == [sentence]
 
 
 def test_an_old_order_stays_readable() -> None:

@@ -63,9 +63,9 @@ GOOD_IDS = ["7", "_", "-", "order-7", "2e9f0c1a-5b7d-4f6e-8a9b-0c1d2e3f4a5b", "x
 )
 def test_an_order_at_its_limits_is_taken(changes: dict[str, Any]) -> None:
     """Every limit itself is still allowed, and what was given is what is ordered."""
-    given = order(**changes)
-    taken = PlaceOrder.model_validate(given)
-    assert taken.model_dump(mode="json", exclude_unset=True) == given
+    body = order(**changes)
+    place_order = PlaceOrder.model_validate(body)
+    assert place_order.model_dump(mode="json", exclude_unset=True) == body
 
 
 NO_INTEGERS: list[Any] = [1.9, 1.0, "1", True, None, [1], 2**70, -1]
@@ -110,22 +110,29 @@ def test_an_order_past_a_limit_is_refused(
     changes: dict[str, Any], place: tuple[str | int, ...]
 ) -> None:
     """Just past a limit, or with a value of the wrong type, the one wrong field is named."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error_info:
         PlaceOrder.model_validate(order(**changes))
-    assert [where for where, _ in problems(refused.value.errors())] == [place]
+    assert [where for where, _ in problems(error_info.value.errors())] == [place]
 
 
 def test_an_order_has_defaults() -> None:
     """An order without a deadline has 900 seconds, and one without an id is given one later."""
-    taken = PlaceOrder.model_validate(order())
-    assert (taken.deadline_seconds, taken.order_id, taken.total_minor) == (900, None, 1530)
+    place_order = PlaceOrder.model_validate(order())
+    assert (place_order.deadline_seconds, place_order.order_id, place_order.total_minor) == (
+        900,
+        None,
+        1530,
+    )
 
 
 def test_a_sku_may_repeat() -> None:
     """Two lines of the same product are two lines, and both count."""
-    taken = PlaceOrder.model_validate(order(lines=[line(quantity=1), line(quantity=2)]))
-    assert [(each.sku, each.quantity) for each in taken.lines] == [("85123A", 1), ("85123A", 2)]
-    assert taken.total_minor == 3 * 255
+    place_order = PlaceOrder.model_validate(order(lines=[line(quantity=1), line(quantity=2)]))
+    assert [(each.sku, each.quantity) for each in place_order.lines] == [
+        ("85123A", 1),
+        ("85123A", 2),
+    ]
+    assert place_order.total_minor == 3 * 255
 
 
 def test_every_total_is_exact_to_the_penny() -> None:
@@ -176,10 +183,10 @@ def test_every_door_agrees_on_ids() -> None:
             path.validate_python(order_id)
 
 
-def salvaged(raw: Any) -> DraftOrder:
-    with pytest.raises(ValidationError) as refused:
+def draft_of(raw: Any) -> DraftOrder:
+    with pytest.raises(ValidationError) as error_info:
         PlaceOrder.model_validate(raw)
-    return salvage(raw, refused.value)
+    return salvage(raw, error_info.value)
 
 
 NO_ORDERS: list[Any] = [{}, [], [order()], None, "please", 7, True, float("nan"), b"\xff"]
@@ -205,7 +212,7 @@ LINES = (OrderLine(sku="85123A", quantity=6, unit_price_minor=255),)
 )
 def test_what_is_valid_by_itself_is_kept_of_an_invalid_start(raw: Any, draft: DraftOrder) -> None:
     """Of a start that is no order every field that is right is kept, and nothing else."""
-    assert salvaged(raw) == draft
+    assert draft_of(raw) == draft
 
 
 def test_a_draft_knows_its_total_when_it_knows_its_lines() -> None:
@@ -215,10 +222,10 @@ def test_a_draft_knows_its_total_when_it_knows_its_lines() -> None:
 
 def test_too_many_lines_are_one_problem() -> None:
     """Lines are counted before they are looked at, so that a huge body is refused at once."""
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(ValidationError) as error_info:
         PlaceOrder.model_validate(
             {"customer_id": "17850", "currency": "GBP", "lines": [{"sku": "!"}] * 300_000}
         )
-    assert [(error["loc"], error["type"]) for error in caught.value.errors()] == [
+    assert [(error["loc"], error["type"]) for error in error_info.value.errors()] == [
         (("lines",), "too_long")
     ]

@@ -11,7 +11,7 @@ ORDER = PlaceOrder(customer_id="17850", currency="GBP", lines=(LINE,))
 
 
 @pytest.mark.parametrize(
-    ("minor", "currency", "told"),
+    ("minor", "currency", "sentence"),
     [
         (1530, "GBP", "15.30 GBP"),
         (5, "EUR", "0.05 EUR"),
@@ -29,9 +29,11 @@ ORDER = PlaceOrder(customer_id="17850", currency="GBP", lines=(LINE,))
         (-1530, "CLF", "-0.1530 CLF"),
     ],
 )
-def test_an_amount_is_told_as_its_currency_is_divided(minor: int, currency: str, told: str) -> None:
+def test_an_amount_is_told_as_its_currency_is_divided(
+    minor: int, currency: str, sentence: str
+) -> None:
     """Amounts read as people write them: with as many digits as the currency's minor unit has."""
-    assert money(minor, currency) == told
+    assert money(minor, currency) == sentence
 
 
 def test_an_order_is_told_in_one_line() -> None:
@@ -41,7 +43,7 @@ def test_an_order_is_told_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "sentence"),
     [
         (1, "1 second"),
         (90, "90 seconds"),
@@ -51,9 +53,9 @@ def test_an_order_is_told_in_one_line() -> None:
         (86_400, "24 hours"),
     ],
 )
-def test_a_time_is_told_in_whole_units(seconds: int, told: str) -> None:
+def test_a_time_is_told_in_whole_units(seconds: int, sentence: str) -> None:
     """A time reads as people say it."""
-    assert lasting(seconds) == told
+    assert lasting(seconds) == sentence
 
 
 def test_a_cancel_is_told_with_who_and_why() -> None:
@@ -64,7 +66,7 @@ def test_a_cancel_is_told_with_who_and_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "kept"),
+    ("places", "innermost_places"),
     [
         ([], []),
         ([()], [()]),
@@ -80,21 +82,21 @@ def test_a_cancel_is_told_with_who_and_why() -> None:
     ],
 )
 def test_of_nested_problems_only_the_innermost_are_told(
-    places: list[tuple[str | int, ...]], kept: list[tuple[str | int, ...]]
+    places: list[tuple[str | int, ...]], innermost_places: list[tuple[str | int, ...]]
 ) -> None:
     """A problem that lies around another one is not told, and every other one is, in order."""
     assert [
         place for place, _ in problems([{"loc": place, "msg": "wrong"} for place in places])
-    ] == kept
+    ] == innermost_places
 
 
 def test_a_real_problem_is_told_with_its_place() -> None:
     """What pydantic finds wrong comes with where it is and a sentence."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error_info:
         PlaceOrder.model_validate(
             {"customer_id": "1", "currency": "GBP", "lines": [{"sku": "a", "quantity": 0}]}
         )
-    assert problems(refused.value.errors()) == [
+    assert problems(error_info.value.errors()) == [
         (("lines", 0, "quantity"), "must be at least 1"),
         (("lines", 0, "unit_price_minor"), "is missing"),
     ]

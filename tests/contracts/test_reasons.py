@@ -50,13 +50,13 @@ def database(tmp_path: Path) -> Iterator[sa.Engine]:
 def pay(engine: sa.Engine, customer: str, currency: str) -> Any:
     service = PaymentService.open(engine)
     service.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=100)])
-    told = {"customer_id": customer, "currency": currency, "amount_minor": ORDER.total_minor}
-    return service.process(ProcessPaymentCommand(idempotency_key="k", order_id="7", **told))
+    fields = {"customer_id": customer, "currency": currency, "amount_minor": ORDER.total_minor}
+    return service.process(ProcessPaymentCommand(idempotency_key="k", order_id="7", **fields))
 
 
-def take(engine: sa.Engine, *known: str) -> Any:
+def take(engine: sa.Engine, *skus: str) -> Any:
     service = StockService.open(engine)
-    service.add_products(StockView(sku=sku, name=sku, available=2) for sku in known)
+    service.add_products(StockView(sku=sku, name=sku, available=2) for sku in skus)
     lines = [line.model_dump(exclude={"unit_price_minor"}) for line in ORDER.lines]
     return service.decrease(
         DecreaseStockCommand.model_validate(
@@ -67,7 +67,8 @@ def take(engine: sa.Engine, *known: str) -> Any:
 
 def register_twice(engine: sa.Engine) -> Any:
     service = OrderService.open(engine)
-    first, second = ORDER, ORDER.model_copy(update={"customer_id": "bob"})
+    first = ORDER
+    second = ORDER.model_copy(update={"customer_id": "bob"})
     for order in (first, second):
         answer = service.register(
             RegisterOrderCommand(idempotency_key="k", order_id="7", placed_at=NOW, order=order)
@@ -197,12 +198,12 @@ def test_a_message_is_one_sentence(message: str) -> None:
 
 def test_every_reason_is_in_the_enumeration() -> None:
     """Every reason that a participant or the saga gives is in the OpenAPI document."""
-    given = {
+    reasons_given = {
         *REFUSED,
         *(failure.reason for failure, *_ in STOPPED),
         *("REJECTED", "REVIEW_EXPIRED", "INVALID_ORDER", "ALREADY_COMPENSATED"),
     }
-    assert given <= set(FailureReason)
+    assert reasons_given <= set(FailureReason)
 
 
 @pytest.mark.parametrize("reason", FailureReason)
@@ -211,12 +212,14 @@ def test_a_customer_is_told_why_in_a_sentence(reason: FailureReason) -> None:
 
     It holds no amount, no name and nothing of how the shop works.
     """
-    told = FailureView(
+    sentence = FailureView(
         reason=reason, message="ann said so: 1.00 GBP left", details={"by": "ann"}
     ).customer_message
-    assert told == FOR_CUSTOMERS[reason]
-    assert re.fullmatch(r"[A-Z][^\n]{20,180}\.", told)
-    assert not re.search(r"[0-9_{}]|[A-Z]{2}|saga|service|wallet|operator|Temporal|\bann\b", told)
+    assert sentence == FOR_CUSTOMERS[reason]
+    assert re.fullmatch(r"[A-Z][^\n]{20,180}\.", sentence)
+    assert not re.search(
+        r"[0-9_{}]|[A-Z]{2}|saga|service|wallet|operator|Temporal|\bann\b", sentence
+    )
     assert reason in (FailureReason.__doc__ or ""), (
         "the enumeration says what each of its values means"
     )
@@ -230,11 +233,11 @@ def test_a_reason_of_another_release_is_told_as_other() -> None:
     failure = Told(
         step="ProcessPayment", reason="CARD_LOST", message="the card was lost", details={"card": 7}
     )
-    shown = FailureView.model_validate(failure)
-    assert (shown.reason, shown.message, shown.step) == (
+    failure_view = FailureView.model_validate(failure)
+    assert (failure_view.reason, failure_view.message, failure_view.step) == (
         "OTHER",
         "the card was lost",
         "ProcessPayment",
     )
-    assert shown.details == {"reason": "CARD_LOST", "card": 7}
-    assert FailureView.model_validate_json(shown.model_dump_json()) == shown
+    assert failure_view.details == {"reason": "CARD_LOST", "card": 7}
+    assert FailureView.model_validate_json(failure_view.model_dump_json()) == failure_view

@@ -22,10 +22,10 @@ def test_the_legal_moves_are_those_of_the_design() -> None:
 
 def test_every_state_can_be_reached() -> None:
     """From the start there is a way into every state."""
-    reached: set[SagaState | None] = {None}
-    while further := {after for before in reached for after in LEGAL_MOVES[before]} - reached:
-        reached |= further
-    assert reached == {None, *SagaState}
+    reachable: set[SagaState | None] = {None}
+    while further := {after for before in reachable for after in LEGAL_MOVES[before]} - reachable:
+        reachable |= further
+    assert reachable == {None, *SagaState}
 
 
 def test_completed_and_failed_are_final() -> None:

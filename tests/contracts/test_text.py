@@ -98,11 +98,11 @@ def test_what_is_not_seen_is_refused(text: str) -> None:
     """As a name, a reason or evidence; with or without what can be seen beside it."""
     for kind in (Words, Name):
         assert not fits(kind, text)
-    told = {"by": "otto", "reason": "paid", "evidence": "transfer 4711", "step": "ProcessPayment"}
-    for field in told:
+    fields = {"by": "otto", "reason": "paid", "evidence": "transfer 4711", "step": "ProcessPayment"}
+    for field in fields:
         with pytest.raises(ValidationError):
-            StepEvidence.model_validate(told | {field: text})
-        assert StepEvidence.model_validate(told) == StepEvidence(**told)
+            StepEvidence.model_validate(fields | {field: text})
+        assert StepEvidence.model_validate(fields) == StepEvidence(**fields)
     for body in (DecisionBody, EvidenceBody):
         with pytest.raises(ValidationError):
             body.model_validate(
@@ -139,9 +139,9 @@ def test_a_reason_may_have_lines_and_a_name_may_not() -> None:
 
 def test_a_refusal_is_told_in_words() -> None:
     """It names the sign, or says that there is none to be seen; no pattern is told."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error_info:
         Decision.model_validate({"by": "\u200b", "reason": "\u0301"})
-    assert [error["msg"] for error in refused.value.errors()] == [
+    assert [error["msg"] for error in error_info.value.errors()] == [
         "must not hold U+200B, which acts or hides without being seen",
         "must have a visible sign",
     ]
@@ -153,12 +153,18 @@ def test_the_table_is_unicodes() -> None:
 
     What it knows to be seen is taken.
     """
-    known = [sign for sign in map(chr, range(0x110000)) if unicodedata.category(sign) != "Cn"]
-    unseen = {sign for sign in known if unicodedata.category(sign) in ACT_UNSEEN} | FORMLESS
-    refused = {
-        sign for sign in REFUSED.findall("".join(known)) if unicodedata.category(sign) != "Cn"
+    assigned_signs = [
+        sign for sign in map(chr, range(0x110000)) if unicodedata.category(sign) != "Cn"
+    ]
+    invisible_signs = {
+        sign for sign in assigned_signs if unicodedata.category(sign) in ACT_UNSEEN
+    } | FORMLESS
+    refused_signs = {
+        sign
+        for sign in REFUSED.findall("".join(assigned_signs))
+        if unicodedata.category(sign) != "Cn"
     }
-    assert refused | set("\t\n\r\u200c\u200d") == unseen | {"\u200c", "\u200d"}
+    assert refused_signs | set("\t\n\r\u200c\u200d") == invisible_signs | {"\u200c", "\u200d"}
 
 
 def test_what_was_taken_before_is_read_again() -> None:
@@ -168,17 +174,17 @@ def test_what_was_taken_before_is_read_again() -> None:
     """
     for kind in ACTS.values():
         texts = [name for name in kind.model_fields if name != "attempts"]
-        told = dict.fromkeys(texts, "\u200b")
-        read = kind.model_validate(told, context=ON_RECORD)
-        assert read.model_dump(exclude={"attempts"}) == told
+        fields = dict.fromkeys(texts, "\u200b")
+        read = kind.model_validate(fields, context=ON_RECORD)
+        assert read.model_dump(exclude={"attempts"}) == fields
         with pytest.raises(ValidationError):
-            kind.model_validate(told)
+            kind.model_validate(fields)
         with pytest.raises(ValidationError):
             kind.model_validate(dict.fromkeys(texts, ""), context=ON_RECORD)
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "spelling"),
     [
         ("\u200b", r"\u200b"),
         ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
@@ -192,10 +198,10 @@ def test_what_was_taken_before_is_read_again() -> None:
         ("", ""),
     ],
 )
-def test_what_acts_unseen_is_spelt_out(text: str, shown: str) -> None:
+def test_what_acts_unseen_is_spelt_out(text: str, spelling: str) -> None:
     """Old records may hold anything: a terminal, a log and a page show what is there."""
-    assert cleaned(text) == shown
-    assert cleaned(shown) == shown
+    assert cleaned(text) == spelling
+    assert cleaned(spelling) == spelling
 
 
 @pytest.mark.parametrize(

@@ -45,26 +45,26 @@ def parts(
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     yield (), schema
     for name, inner in schema.get("properties", {}).items():
-        yield from (((name, *place), found) for place, found in parts(inner, document))
+        yield from (((name, *place), part) for place, part in parts(inner, document))
     if "items" in schema:
-        yield from (((0, *place), found) for place, found in parts(schema["items"], document))
+        yield from (((0, *place), part) for place, part in parts(schema["items"], document))
 
 
 def example(schema: dict[str, Any], document: dict[str, Any]) -> Any:
     """Return the body that a call declares as its example."""
-    found = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return found["examples"][0]
+    component = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return component["examples"][0]
 
 
-def changed(value: Any, place: tuple[str | int, ...], to: Any) -> Any:
+def with_value(value: Any, place: tuple[str | int, ...], to: Any) -> Any:
     """Return a copy of a JSON value with another one at a place."""
     if not place:
         return to
     first, *rest = place
     if isinstance(value, dict):
-        return {**value, str(first): changed(value.get(str(first)), tuple(rest), to)}
+        return {**value, str(first): with_value(value.get(str(first)), tuple(rest), to)}
     entries = list(value) if isinstance(value, list) else [{}]
-    return [changed(entries[0] if entries else {}, tuple(rest), to), *entries[1:]]
+    return [with_value(entries[0] if entries else {}, tuple(rest), to), *entries[1:]]
 
 
 def without(value: Any, place: tuple[str | int, ...]) -> Any:
@@ -94,19 +94,22 @@ async def complaints() -> list[tuple[str, dict[str, Any]]]:
     app = create_app(Settings())
     document = app.openapi()
     app.state = Nobody()  # type: ignore[assignment]
-    found: list[tuple[str, dict[str, Any]]] = []
+    problems_by_request: list[tuple[str, dict[str, Any]]] = []
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url="http://localhost"
     ) as http:
         for path, calls in document["paths"].items():
             for method, call in calls.items():
-                before, asked = len(found), list(requests(path, call, document))
-                for name, request in asked:
+                before = len(problems_by_request)
+                wrong_requests = list(requests(path, call, document))
+                for name, request in wrong_requests:
                     answer = await http.send(http.build_request(method.upper(), **request))
                     if answer.status_code == 422:
-                        found.append((f"{method.upper()} {path} {name}", answer.json()))
-                assert len(found) > before or not asked, (method, path)
-    return found
+                        problems_by_request.append(
+                            (f"{method.upper()} {path} {name}", answer.json())
+                        )
+                assert len(problems_by_request) > before or not wrong_requests, (method, path)
+    return problems_by_request
 
 
 class Nobody:
@@ -119,7 +122,7 @@ class Nobody:
         """Have every part."""
         return self
 
-    def __call__(self, *_arguments: Any, **_named: Any) -> "Nobody":
+    def __call__(self, *_arguments: Any, **_keywords: Any) -> "Nobody":
         """Be asked."""
         return self
 
@@ -143,41 +146,42 @@ def requests(
     )
     if not parameters and schema is None:
         return
-    given: dict[str, Any] = {"url": path.format(**plain)}
-    given |= {} if schema is None else {"json": example(schema, document)}
+    request: dict[str, Any] = {"url": path.format(**plain)}
+    request |= {} if schema is None else {"json": example(schema, document)}
     for parameter in parameters:
-        name, where = parameter["name"], parameter["in"]
+        name = parameter["name"]
+        where = parameter["in"]
         for value in ("", "~" * 300, "-1", "1.5", "true", "0", "999999"):
             wrong: dict[str, dict[str, Any]] = {
                 "path": {"url": path.format(**plain | {name: value})},
                 "query": {"params": {name: value}},
                 "header": {"headers": {name: value}},
             }
-            yield f"{name}={value[:9]}", given | wrong[where]
-    yield "an unknown parameter", given | {"params": {"misspelt": "1"}}
+            yield f"{name}={value[:9]}", request | wrong[where]
+    yield "an unknown parameter", request | {"params": {"misspelt": "1"}}
     if schema is not None:
-        yield from bodies(schema, document, given)
+        yield from bodies(schema, document, request)
 
 
 def bodies(
-    schema: dict[str, Any], document: dict[str, Any], given: dict[str, Any]
+    schema: dict[str, Any], document: dict[str, Any], request: dict[str, Any]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield requests whose bodies are wrong in one place each."""
-    body = given["json"]
-    yield "no body", {"url": given["url"], "headers": {"Content-Type": "application/json"}}
+    body = request["json"]
+    yield "no body", {"url": request["url"], "headers": {"Content-Type": "application/json"}}
     for place, _ in parts(schema, document):
         for value in WRONG_VALUES:
-            yield f"{place}={value!r:.20}", given | {"json": changed(body, place, value)}
+            yield f"{place}={value!r:.20}", request | {"json": with_value(body, place, value)}
         if place and isinstance(place[-1], str) and is_reached(body, place):
-            yield f"no {place}", given | {"json": without(body, place)}
-    yield "an unknown field", given | {"json": body | {"misspelt": 1}}
+            yield f"no {place}", request | {"json": without(body, place)}
+    yield "an unknown field", request | {"json": body | {"misspelt": 1}}
 
 
 async def test_what_is_wrong_with_a_field_is_told_in_words() -> None:
     """Every field of every body, path, query and header, with every kind of wrong value."""
-    found = await complaints()
-    assert len(found) > 200
-    places = {name for name, _ in found}
+    problems_by_request = await complaints()
+    assert len(problems_by_request) > 200
+    places = {name for name, _ in problems_by_request}
     for looked_at in (
         "idempotency-key",
         "order_id=",
@@ -188,7 +192,7 @@ async def test_what_is_wrong_with_a_field_is_told_in_words() -> None:
         "step=",
     ):
         assert any(looked_at in place for place in places), looked_at
-    for name, document in found:
+    for name, document in problems_by_request:
         for wrong in document["errors"]:
             assert not JARGON.search(wrong["message"]), (name, wrong)
             longest = 300 if wrong["field"] == "reason" else 120  # it lists all that there are
@@ -213,27 +217,27 @@ def patterns(value: Any) -> Iterator[str]:
 
 def test_every_pattern_has_its_words() -> None:
     """A caller is never left with 'another form'; the rule of free text says what is wrong."""
-    asked = set(patterns(create_app(Settings()).openapi()["paths"])) | set(
+    patterns_asked = set(patterns(create_app(Settings()).openapi()["paths"])) | set(
         patterns(create_app(Settings()).openapi())
     )
-    assert asked - {PATTERN, LINE_PATTERN} <= IN_WORDS.keys()
+    assert patterns_asked - {PATTERN, LINE_PATTERN} <= IN_WORDS.keys()
 
 
 @pytest.mark.parametrize("kind", WRONG)
 def test_each_row_is_an_error_of_pydantic(kind: str) -> None:
     """No row is misspelt, and each can be told with what pydantic says of its error."""
-    [known] = [error for error in list_all_errors() if error["type"] == kind]
-    [(_, told)] = problems(
+    [error_row] = [error for error in list_all_errors() if error["type"] == kind]
+    [(_, sentence)] = problems(
         [
             {
                 "type": kind,
                 "loc": (),
-                "msg": known["message_template_python"],
-                "ctx": known.get("example_context") or {},
+                "msg": error_row["message_template_python"],
+                "ctx": error_row.get("example_context") or {},
             }
         ]
     )
-    assert "{" not in told
+    assert "{" not in sentence
 
 
 def test_what_pydantic_may_say_one_day_is_told_all_the_same() -> None:

@@ -61,7 +61,7 @@ async def place(
     )
 
 
-async def ended(handle: WorkflowHandle[Any, Any]) -> None:
+async def until_closed(handle: WorkflowHandle[Any, Any]) -> None:
     """Wait until a saga has closed, however."""
     try:
         await handle.result()

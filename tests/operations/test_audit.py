@@ -16,7 +16,7 @@ from operations.audit.invariants import CannotRead, snapshot
 from operations.audit.report import print_report
 from participants.payment.tables import WALLETS
 from tests.commands import pay
-from tests.operations.violations import violated
+from tests.operations.violations import violations_by_id
 from tests.shop import Shop
 from tests.stack import ROOT, free_port
 
@@ -28,7 +28,7 @@ async def test_an_honest_shop_holds(shop: Shop) -> None:
     """All invariants are looked at and hold; settlements are listed, and orders are counted."""
     report = await audit(shop.settings, None)
     assert [check.id for check in report.checks] == ALL
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.holds
     assert report.settlements == (
         f"order kept keeps 16.50 GBP of customer ann: Eve settled {SETTLED}",
@@ -47,7 +47,7 @@ async def test_without_temporal_the_audit_says_what_it_did_not_look_at(shop: Sho
 async def test_a_corrupted_participant_is_named(shop: Shop) -> None:
     """A violation of an invariant that several participants have names the participant."""
     shop.corrupt("stock", "DELETE FROM fence WHERE key = 'order-done/DecreaseStock'")
-    assert violated(await audit(shop.settings, None)) == {
+    assert violations_by_id(await audit(shop.settings, None)) == {
         "E1": (
             (
                 "stock: stock moved that no command moved: "
@@ -61,7 +61,7 @@ async def test_of_many_violations_the_first_are_told_and_the_rest_counted(shop: 
     """However much is wrong, a report stays readable."""
     for number in range(30):
         shop.payment.process(pay(f"ghost-{number:02}", 1))
-    lines = violated(await audit(shop.settings, None))["O2"]
+    lines = violations_by_id(await audit(shop.settings, None))["O2"]
     assert lines[0].startswith("order ghost-00 ")
     assert (len(lines), lines[-1]) == (11, "and 20 more")
 
@@ -125,7 +125,7 @@ async def test_a_report_is_shown_whole_in_a_file_and_wrapped_in_a_terminal(shop:
     """In a file every violation is one line; in a terminal no line is wider than the terminal."""
     shop.corrupt("payment", "UPDATE wallets SET balance_minor = 1 WHERE customer_id = 'bob'")
     report = await audit(shop.settings, None)
-    output = shown(report, width=60, terminal=False).splitlines()
+    output = report_text(report, width=60, terminal=False).splitlines()
     assert (
         "              - payment: a wallet is not what the ledger makes it: "
         "customer_id bob, currency GBP, " in output[1]
@@ -133,9 +133,9 @@ async def test_a_report_is_shown_whole_in_a_file_and_wrapped_in_a_terminal(shop:
     assert output[0].startswith("M1  VIOLATED  every ledger transaction sums to zero; ")
     assert output[-1] == "the invariants do not hold: M1"
     assert not [line for line in output if line.endswith(" ")]
-    wrapped = shown(report, width=60, terminal=True).splitlines()
-    assert max(map(len, wrapped)) <= 60
-    assert len(wrapped) > len(output)
+    lines = report_text(report, width=60, terminal=True).splitlines()
+    assert max(map(len, lines)) <= 60
+    assert len(lines) > len(output)
 
 
 async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
@@ -146,7 +146,7 @@ async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
         "evidence": "\u202eletter",
         "at": "2010-12-01T08:26:00Z",
     }
-    settled = [
+    compensations = [
         {
             "step": "ProcessPayment",
             "command": "RefundPaymentCommand",
@@ -154,11 +154,11 @@ async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
             "settled": word,
         }
     ]
-    text = json.dumps(settled).replace(":", "\\:")
+    text = json.dumps(compensations).replace(":", "\\:")
     shop.corrupt("order", f"UPDATE orders SET compensations = '{text}' WHERE order_id = 'kept'")
     report = await audit(shop.settings, None)
     for terminal in (True, False):
-        output = shown(report, width=400, terminal=terminal)
+        output = report_text(report, width=400, terminal=terminal)
         assert not set("\x1b\u202e") & set(output)
         line = (
             r"Eve\x1b[2J settled RefundPaymentCommand, 2010-12-01 08:26 UTC: "
@@ -167,7 +167,7 @@ async def test_a_report_does_nothing_in_a_terminal(shop: Shop) -> None:
         assert f"settled by hand: order kept keeps 16.50 GBP of customer ann: {line}\n" in output
 
 
-def shown(report: Report, *, width: int, terminal: bool) -> str:
+def report_text(report: Report, *, width: int, terminal: bool) -> str:
     console = Console(width=width, force_terminal=terminal, color_system=None)
     with console.capture() as capture:
         print_report(report, console)

@@ -9,7 +9,7 @@ from contracts.steps import ROLES
 from operations.up.configuration import configuration, write_configuration
 
 
-def parsed() -> RawConfigParser:
+def parse() -> RawConfigParser:
     """Return the configuration as supervisord reads it."""
     parser = RawConfigParser(inline_comment_prefixes=(" ;",))
     parser.read_string(configuration())
@@ -18,7 +18,7 @@ def parsed() -> RawConfigParser:
 
 def test_there_is_a_program_for_each_role() -> None:
     """Alike but for their names, which supervisord itself puts into command and log."""
-    parser = parsed()
+    parser = parse()
     names = {
         section.removeprefix("program:") for section in parser if section.startswith("program:")
     }

@@ -31,12 +31,12 @@ def make_database(data_dir: Path, participant: str) -> Identity:
 
 def write_list(data_dir: Path, *participants: str) -> None:
     """Make databases, and list them as a system that was up does."""
-    known = {name: make_database(data_dir, name).id for name in participants}
-    (data_dir / NAME).write_text(json.dumps(known))
+    identities = {name: make_database(data_dir, name).id for name in participants}
+    (data_dir / NAME).write_text(json.dumps(identities))
 
 
 @pytest.fixture
-async def registered(temporal: Client, tmp_path: Path) -> AsyncIterator[Settings]:
+async def registered_system(temporal: Client, tmp_path: Path) -> AsyncIterator[Settings]:
     """Make and register a database of each participant; give the settings of their system."""
     for name in PARTICIPANTS:
         identity = make_database(tmp_path, name)
@@ -113,32 +113,34 @@ def test_nothing_is_loaded_into_the_place_of_a_deleted_file(
     write_list(tmp_path, *PARTICIPANTS)
     (tmp_path / "stock.db").unlink()
     assert main() == 1
-    said = capsys.readouterr().err
-    assert said.startswith(f"cannot start: deleted or replaced: {tmp_path}/stock.db. ")
-    assert said.count("\n") == 1
+    error_text = capsys.readouterr().err
+    assert error_text.startswith(f"cannot start: deleted or replaced: {tmp_path}/stock.db. ")
+    assert error_text.count("\n") == 1
     assert not (tmp_path / "stock.db").exists()
 
 
 async def test_the_list_is_what_is_registered(
-    temporal: Client, registered: Settings, monkeypatch: pytest.MonkeyPatch
+    temporal: Client, registered_system: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A deleted file is told while the system runs, until another one is registered."""
     monkeypatch.setattr(known_databases, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(known_databases, "REPEAT_SECONDS", 0.01)
-    data_dir = registered.data_dir
-    said: list[str] = []
-    watching = asyncio.create_task(watch_databases(registered, said.append))
+    data_dir = registered_system.data_dir
+    sentences: list[str] = []
+    watching = asyncio.create_task(watch_databases(registered_system, sentences.append))
     await asyncio.to_thread(until, (data_dir / NAME).exists, "the list is written")
     assert set(json.loads((data_dir / NAME).read_text())) == set(PARTICIPANTS)
-    check_databases(registered)
-    assert said == []
+    check_databases(registered_system)
+    assert sentences == []
     (data_dir / "payment.db").unlink()
-    await asyncio.to_thread(until, lambda: said, "it is told")
-    assert f"deleted or replaced: {data_dir}/payment.db. " in said[0]
-    assert "workflow terminate --workflow-id participant-payment --namespace default" in said[0]
+    await asyncio.to_thread(until, lambda: sentences, "it is told")
+    assert f"deleted or replaced: {data_dir}/payment.db. " in sentences[0]
+    assert (
+        "workflow terminate --workflow-id participant-payment --namespace default" in sentences[0]
+    )
     new = make_database(data_dir, "payment")
     await temporal.get_workflow_handle("participant-payment").terminate()
     assert await Registration(temporal, "payment", new).check()
     await asyncio.to_thread(until, lambda: new.id in (data_dir / NAME).read_text(), "it is listed")
-    check_databases(registered)
+    check_databases(registered_system)
     watching.cancel()

@@ -6,8 +6,8 @@ import pytest
 
 from operations.audit.audit import audit
 from tests.commands import pay, take
-from tests.operations.violations import violated
-from tests.shop import CAP, MUG, Shop, settled
+from tests.operations.violations import violations_by_id
+from tests.shop import CAP, MUG, Shop, one_settled
 
 
 def overcharge(shop: Shop) -> None:
@@ -50,7 +50,7 @@ def cancel_and_keep_the_money(shop: Shop) -> None:
 def cancel_and_keep_the_stock(shop: Shop) -> None:
     shop.register("new", MUG)
     shop.take("new")
-    shop.close("new", *settled("ProcessPayment"))
+    shop.close("new", *one_settled("ProcessPayment"))
 
 
 def settle_by_nobody(shop: Shop) -> None:
@@ -63,9 +63,11 @@ def settle_by_nobody(shop: Shop) -> None:
 def settle_by_a_name_that_nobody_sees(shop: Shop) -> None:
     settlement = """{"by": "\\u200b", "reason": "paid", "evidence": "\\u2060",
         "at": "2010-12-01T08:26:00Z"}"""
-    unseen = f"""[{{"step": "ProcessPayment", "command": "RefundPaymentCommand",
+    compensations = f"""[{{"step": "ProcessPayment", "command": "RefundPaymentCommand",
         "state": "SETTLED", "settled": {settlement}}}]"""
-    shop.corrupt("order", f"UPDATE orders SET compensations = '{unseen}' WHERE order_id = 'kept'")
+    shop.corrupt(
+        "order", f"UPDATE orders SET compensations = '{compensations}' WHERE order_id = 'kept'"
+    )
 
 
 def settle_in_words_that_cannot_be_read(shop: Shop) -> None:
@@ -148,6 +150,6 @@ async def test_what_the_participants_disagree_on_is_told_by_o2(
     """When each participant is right and they contradict each other, O2 alone says so."""
     corrupt(shop)
     report = await audit(shop.settings, None)
-    by_id = {id_: set(violations) for id_, violations in violated(report).items()}
+    by_id = {id_: set(violations) for id_, violations in violations_by_id(report).items()}
     assert by_id == {"O2": set(lines)}
     assert not report.holds

@@ -14,7 +14,7 @@ AGAIN = {"Retry-After": "0"}
 Answer = Callable[[], httpx.Response]
 
 
-def shown(status: int, *, is_closed: bool = True) -> Answer:
+def answer_with(status: int, *, is_closed: bool = True) -> Answer:
     return lambda: httpx.Response(
         status, content=view(datetime.now(UTC), is_closed=is_closed).model_dump_json()
     )
@@ -24,11 +24,11 @@ def unavailable() -> httpx.Response:
     return httpx.Response(503, headers=AGAIN, json={"detail": "Temporal gives no answer"})
 
 
-def dropped() -> httpx.Response:
+def drop() -> httpx.Response:
     raise httpx.RemoteProtocolError("the connection broke")
 
 
-def reused() -> httpx.Response:
+def answer_reused() -> httpx.Response:
     return httpx.Response(422, json={"detail": "order 1 was placed before with another content"})
 
 
@@ -59,12 +59,12 @@ async def outcome_of(
 
 @pytest.mark.parametrize(
     "first",
-    [unavailable, dropped, shown(202, is_closed=False)],
+    [unavailable, drop, answer_with(202, is_closed=False)],
     ids=["503", "dropped", "not closed yet"],
 )
 async def test_what_is_no_end_is_asked_for_again_under_the_same_identity(first: Answer) -> None:
     """A 503, a broken connection or an open order: the request is repeated until it closes."""
-    outcome, bodies = await outcome_of([first, shown(200)])
+    outcome, bodies = await outcome_of([first, answer_with(200)])
     assert outcome.closed_view
     assert (outcome.requests, len(bodies), len(set(bodies))) == (2, 2, 1)
     assert b'"order_id":"1"' in bodies[0]
@@ -72,7 +72,7 @@ async def test_what_is_no_end_is_asked_for_again_under_the_same_identity(first: 
 
 async def test_a_no_is_taken_once_and_kept() -> None:
     """The API's final no is not asked for again, and is there to be shown."""
-    outcome, bodies = await outcome_of([reused])
+    outcome, bodies = await outcome_of([answer_reused])
     assert (outcome.refusal, len(bodies)) == (
         "422: order 1 was placed before with another content",
         1,
@@ -82,7 +82,7 @@ async def test_a_no_is_taken_once_and_kept() -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [unavailable, dropped, shown(202, is_closed=False)],
+    [unavailable, drop, answer_with(202, is_closed=False)],
     ids=["503", "dropped", "never closes"],
 )
 async def test_patience_ends(answer: Answer) -> None:

@@ -11,7 +11,7 @@ from operations.up.runner import LONGEST_PAUSE_SECONDS, Log, Part
 INFO = 20
 
 
-def written(log: Log, *lines: str) -> None:
+def write(log: Log, *lines: str) -> None:
     for line in lines:
         log.emit(loggers.LogRecord(INFO, f"{line}\n".encode()))
 
@@ -21,30 +21,30 @@ def test_a_log_goes_on_after_a_full_disk(tmp_path: Path) -> None:
     path = tmp_path / "api.log"
     log = Log(str(path), "a", 1000, 2)
     path.symlink_to("/dev/full")
-    written(log, "lost", "lost, too")
+    write(log, "lost", "lost, too")
     path.unlink()
-    written(log, "kept")
+    write(log, "kept")
     assert path.read_text() == "\n(2 lines are missing here: they could not be written)\nkept\n"
-    written(log, "and so on")
+    write(log, "and so on")
     assert path.read_text().endswith("kept\nand so on\n")
 
 
 def test_a_log_comes_back_when_its_folder_was_deleted(tmp_path: Path) -> None:
     """The folder is made again, but not the one above it: that is a deleted data directory."""
     log = Log(str(tmp_path / "var" / "log" / "api.log"), "a", 1000, 2)
-    written(log, "too early")
+    write(log, "too early")
     assert not (tmp_path / "var").exists()
     (tmp_path / "var").mkdir()
-    written(log, "first")
+    write(log, "first")
     shutil.rmtree(tmp_path / "var" / "log")
-    written(log, "second")
+    write(log, "second")
     assert (tmp_path / "var" / "log" / "api.log").read_text() == "second\n"
 
 
 def test_a_log_has_a_bound(tmp_path: Path) -> None:
     """A full file moves up, the oldest goes, and nothing is lost before that."""
     log = Log(str(tmp_path / "api.log"), "a", 10, 2)
-    written(log, *(f"line {number:4}" for number in range(5)))
+    write(log, *(f"line {number:4}" for number in range(5)))
     files = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert files == {"api.log.1": "line    4\n", "api.log.2": "line    3\n"}
 

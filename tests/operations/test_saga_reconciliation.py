@@ -17,8 +17,8 @@ from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent
 from operations.audit.audit import audit
 from process import connect
 from tests import temporal_server
-from tests.operations.order_sagas import ALL, at_work, ended, is_registered, place, until
-from tests.operations.violations import violated
+from tests.operations.order_sagas import ALL, at_work, is_registered, place, until, until_closed
+from tests.operations.violations import violations_by_id
 from tests.shop import CAP, MUG, Shop, order_of
 from tests.stack import free_port
 
@@ -33,13 +33,13 @@ async def temporal() -> AsyncIterator[Client]:
 async def test_sagas_and_records_of_honest_orders_agree(temporal: Client, empty_shop: Shop) -> None:
     """Orders that completed, failed or are under way are counted, and are no violation."""
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(await place(temporal, "done", MUG, CAP, MUG))
-        await ended(await place(temporal, "short", CAP.model_copy(update={"quantity": 21})))
-        await ended(await place(temporal, "poor", CAP, customer_id="zoe"))
+        await until_closed(await place(temporal, "done", MUG, CAP, MUG))
+        await until_closed(await place(temporal, "short", CAP.model_copy(update={"quantity": 21})))
+        await until_closed(await place(temporal, "poor", CAP, customer_id="zoe"))
     await place(temporal, "open", CAP)
     await place(temporal, "stuck", CAP, attention=True)
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert [check.skipped for check in report.checks] == [None] * 8
     assert report.orders == {"CONFIRMED": 1, "CANCELLED": 2, "open": 1, "needs attention": 1}
 
@@ -57,7 +57,7 @@ async def test_an_order_that_is_paid_and_under_way_is_left_in_peace(
 
         await until(is_paid, "the order is paid")
         report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.orders == {"open": 1}
 
 
@@ -71,7 +71,7 @@ async def test_closed_orders_that_temporal_forgot_are_left_in_peace(
     empty_shop.confirm("done")
     empty_shop.cancel("back")
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.orders == {"CONFIRMED": 1, "CANCELLED": 1}
 
 
@@ -80,10 +80,10 @@ async def test_a_saga_that_was_refused_the_id_of_another_order_is_no_orders(
 ) -> None:
     """A saga that failed because its id belongs to another order says nothing about that order."""
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(await place(temporal, "done", CAP))
-        await ended(await place(temporal, "done", MUG))
+        await until_closed(await place(temporal, "done", CAP))
+        await until_closed(await place(temporal, "done", MUG))
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.orders == {"CONFIRMED": 1}
 
 
@@ -92,9 +92,9 @@ async def test_a_workflow_whose_id_names_no_order_is_no_orders(
 ) -> None:
     """What was started by hand under a wrong id fails, and owes no record."""
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(await place(temporal, "no order", CAP))
+        await until_closed(await place(temporal, "no order", CAP))
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.orders == {}
 
 
@@ -103,13 +103,13 @@ async def test_an_order_that_was_reset_counts_as_its_last_run_stands(
 ) -> None:
     """While a saga runs anew its order is open, and then it is as the last run ended."""
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(await place(temporal, "again", CAP))
+        await until_closed(await place(temporal, "again", CAP))
     handle = await place(temporal, "again", CAP)
     assert (await audit(empty_shop.settings, temporal)).orders == {"open": 1}
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(handle)
+        await until_closed(handle)
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.orders == {"CONFIRMED": 1}
 
 
@@ -120,7 +120,7 @@ async def test_a_terminated_saga_is_told(temporal: Client, empty_shop: Shop) -> 
         await until(is_registered(empty_shop, "ended"), "the order is registered")
         await handle.terminate()
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.left_open == ("order ended is PENDING, and its saga TERMINATED",)
     assert report.orders == {"left open": 1}
 
@@ -134,7 +134,7 @@ async def test_a_terminated_saga_that_keeps_money_is_told_by_o2(
         await until(is_registered(empty_shop, "ended"), "the order is registered")
         await handle.terminate()
     empty_shop.pay("ended", CAP)
-    assert violated(await audit(empty_shop.settings, temporal)) == {
+    assert violations_by_id(await audit(empty_shop.settings, temporal)) == {
         "O2": (
             "order ended is PENDING: 0.00 GBP of customer ann due, 4.50 GBP of customer ann kept",
         ),
@@ -145,7 +145,7 @@ async def test_an_open_order_without_a_saga_is_told(temporal: Client, empty_shop
     """An open order that Temporal knows no saga of will never end."""
     empty_shop.register("lost", CAP)
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.left_open == ("order lost is open, and Temporal has no saga of it",)
     assert report.orders == {"left open": 1}
 
@@ -155,11 +155,11 @@ async def test_a_record_that_contradicts_its_saga_is_told(
 ) -> None:
     """An order that was cancelled behind the back of its completed saga is reported by O3 alone."""
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(await place(temporal, "done", CAP))
-    empty_shop.ordered["done"] = order_of(CAP)
+        await until_closed(await place(temporal, "done", CAP))
+    empty_shop.orders_placed["done"] = order_of(CAP)
     empty_shop.cancel("done")
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {"O3": ("order done is CANCELLED, and its saga COMPLETED",)}
+    assert violations_by_id(report) == {"O3": ("order done is CANCELLED, and its saga COMPLETED",)}
 
 
 async def test_an_order_whose_confirm_a_person_settled_is_listed(
@@ -173,11 +173,11 @@ async def test_an_order_whose_confirm_a_person_settled_is_listed(
         "evidence": "ticket 12",
     }
     service = OrderActivities(empty_shop.order)
-    broken = [True]
+    breakage = [True]
 
     @activity.defn(name="ConfirmOrder")
     def confirm(command: ConfirmOrderCommand) -> OrderConfirmedEvent:
-        if broken:
+        if breakage:
             raise ApplicationError("the order service is broken", non_retryable=True)
         return service.confirm(command)
 
@@ -197,11 +197,11 @@ async def test_an_order_whose_confirm_a_person_settled_is_listed(
 
                 await until(is_stuck, "the Confirm is stuck")
                 assert (await audit(empty_shop.settings, temporal)).settlements == ()
-                broken.clear()
+                breakage.clear()
                 await saga.execute_update("request_settle_step", settlement)
-                await ended(saga)
+                await until_closed(saga)
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {}
+    assert violations_by_id(report) == {}
     assert report.orders == {"CONFIRMED": 1}
     (line,) = report.settlements
     assert line.startswith("order settled was closed: otto settled ConfirmOrderCommand, ")
@@ -211,12 +211,12 @@ async def test_an_order_whose_confirm_a_person_settled_is_listed(
 async def test_a_saga_without_a_record_is_told(temporal: Client, empty_shop: Shop) -> None:
     """A saga that ended without a record, as after restoring an older backup, is reported."""
     async with at_work(temporal, empty_shop, *ALL):
-        await ended(await place(temporal, "poor", CAP, customer_id="zoe"))
+        await until_closed(await place(temporal, "poor", CAP, customer_id="zoe"))
     empty_shop.corrupt(
         "order", *(f"DELETE FROM {table}" for table in ("lines", "moves", "orders", "fence"))
     )
     report = await audit(empty_shop.settings, temporal)
-    assert violated(report) == {"O3": ("order poor is not on record, and its saga FAILED",)}
+    assert violations_by_id(report) == {"O3": ("order poor is not on record, and its saga FAILED",)}
 
 
 async def test_with_temporal_away_the_rest_is_looked_at(shop: Shop) -> None:
@@ -228,4 +228,4 @@ async def test_with_temporal_away_the_rest_is_looked_at(shop: Shop) -> None:
         "O3": "Temporal does not answer, so nothing is known of sagas"
     }
     shop.close("open")
-    assert violated(await audit(shop.settings, client)).keys() == {"O2"}
+    assert violations_by_id(await audit(shop.settings, client)).keys() == {"O2"}

@@ -31,15 +31,15 @@ def test_every_first_order_can_be_paid_and_served(days: ShopData, shop: Shop) ->
     """In any sequence each first order finds enough in its wallet, and all enough in stock."""
     balance = {wallet.customer_id: wallet.balance_minor for wallet in shop.wallets}
     available = {product.sku: product.available for product in shop.products}
-    met: set[str] = set()
+    customers: set[str] = set()
     quantities: Counter[str] = Counter()
     for order in days.orders:
-        if order.customer_id not in met:
-            met.add(order.customer_id)
+        if order.customer_id not in customers:
+            customers.add(order.customer_id)
             assert balance[order.customer_id] >= order.total_minor
             for line in order.lines:
                 quantities[line.sku] += line.quantity
-    assert met == balance.keys()
+    assert customers == balance.keys()
     assert all(available[sku] >= count for sku, count in quantities.items())
 
 

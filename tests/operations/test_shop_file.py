@@ -18,7 +18,7 @@ BREAD = ProductOffer(sku="B", name="bread, brown")
 SHOP = ShopFile(products=(APPLE, BREAD))
 
 
-def saved(tmp_path: Path, content: str | bytes) -> Path:
+def shop_csv(tmp_path: Path, content: str | bytes) -> Path:
     path = tmp_path / "shop.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
@@ -60,19 +60,19 @@ COMMAS = HEADER + 'A 1,apple,5,GBP,30\nB,"bread, brown",,,\n'
 )
 def test_products_are_read_however_they_are_saved(tmp_path: Path, content: str) -> None:
     """What spreadsheets make of a table is the same table."""
-    assert read_shop_file(saved(tmp_path, content)) == SHOP
+    assert read_shop_file(shop_csv(tmp_path, content)) == SHOP
 
 
 def test_columns_that_nobody_needs_may_be_left_out(tmp_path: Path) -> None:
     """A product is a SKU and a name; stock and prices may come later."""
-    shop = read_shop_file(saved(tmp_path, 'sku,name\nB,"bread, brown"\n'))
+    shop = read_shop_file(shop_csv(tmp_path, 'sku,name\nB,"bread, brown"\n'))
     assert shop == ShopFile(products=(BREAD,))
 
 
 def test_customers_are_read(tmp_path: Path) -> None:
     """The first line says that it is a file of customers."""
     content = "customer_id,currency,opening_balance_minor\nann,GBP,5000\nbob,EUR,\n"
-    assert read_shop_file(saved(tmp_path, content)) == ShopFile(
+    assert read_shop_file(shop_csv(tmp_path, content)) == ShopFile(
         customers=(
             WalletOpening(customer_id="ann", currency="GBP", opening_balance_minor=5000),
             WalletOpening(customer_id="bob", currency="EUR"),
@@ -120,10 +120,10 @@ def test_what_is_wrong_with_a_row_is_told_with_its_line(
     tmp_path: Path, row: str, message: str
 ) -> None:
     """The line, the column, and what would do; and nothing of the file is taken."""
-    path = saved(tmp_path, HEADER + "OK,fine,1,GBP,1\n\n" + row + "\n")
-    with pytest.raises(InvalidShopFile) as caught:
+    path = shop_csv(tmp_path, HEADER + "OK,fine,1,GBP,1\n\n" + row + "\n")
+    with pytest.raises(InvalidShopFile) as error_info:
         read_shop_file(path)
-    assert str(caught.value) == f"{path} is not taken, nothing of it:\n  line 4: {message}"
+    assert str(error_info.value) == f"{path} is not taken, nothing of it:\n  line 4: {message}"
 
 
 FILES = [
@@ -161,10 +161,10 @@ def test_a_file_that_is_no_shop_is_told_so(
     tmp_path: Path, content: str | bytes, message: str
 ) -> None:
     """In a sentence that says what to do."""
-    path = saved(tmp_path, content)
-    with pytest.raises(InvalidShopFile) as caught:
+    path = shop_csv(tmp_path, content)
+    with pytest.raises(InvalidShopFile) as error_info:
         read_shop_file(path)
-    assert message.format(path=path) in str(caught.value)
+    assert message.format(path=path) in str(error_info.value)
 
 
 def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:
@@ -176,10 +176,10 @@ def test_a_file_that_is_not_there_is_told_so(tmp_path: Path) -> None:
 
 def test_of_many_bad_lines_some_are_told(tmp_path: Path) -> None:
     """A file of another kind is not a screen that scrolls."""
-    path = saved(tmp_path, HEADER + "".join(f"S{n},x,y,,\n" for n in range(1_000)))
-    with pytest.raises(InvalidShopFile) as caught:
+    path = shop_csv(tmp_path, HEADER + "".join(f"S{n},x,y,,\n" for n in range(1_000)))
+    with pytest.raises(InvalidShopFile) as error_info:
         read_shop_file(path)
-    lines = str(caught.value).splitlines()
+    lines = str(error_info.value).splitlines()
     assert len(lines) == 22
     assert lines[-1] == "  and 980 more"
 
@@ -187,7 +187,9 @@ def test_of_many_bad_lines_some_are_told(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_a_large_shop_is_read_in_seconds(tmp_path: Path) -> None:
     """100,000 products, and batches that the API takes."""
-    path = saved(tmp_path, HEADER + "".join(f"S{n},käse {n},5,EUR,{n}\n" for n in range(100_000)))
+    path = shop_csv(
+        tmp_path, HEADER + "".join(f"S{n},käse {n},5,EUR,{n}\n" for n in range(100_000))
+    )
     began = time.monotonic()
     shop = read_shop_file(path)
     assert len(shop.products) == 100_000

@@ -36,16 +36,16 @@ def test_the_embedded_server_knows_our_search_attributes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("port", "flag", "hidden"),
+    ("port", "flag", "absent_flag"),
     [(8233, "--ui-port=8233", "--headless"), (None, "--headless", "--ui-port")],
 )
 def test_the_embedded_server_shows_the_web_ui_where_there_is_a_port(
-    port: int | None, flag: str, hidden: str
+    port: int | None, flag: str, absent_flag: str
 ) -> None:
     """With a port for it there is a Web UI, and without one there is none."""
     command = server_command(DATABASE, 7233, port)
     assert flag in command
-    assert not [flag for flag in command if flag.startswith(hidden)]
+    assert not [flag for flag in command if flag.startswith(absent_flag)]
 
 
 def test_the_temporal_command_is_the_one_beside_this_python(

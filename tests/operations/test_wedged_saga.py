@@ -13,7 +13,7 @@ from operations.audit.audit import audit
 from operations.audit.sagas import Sagas
 from tests import temporal_server
 from tests.operations.order_sagas import place, until
-from tests.operations.violations import violated
+from tests.operations.violations import violations_by_id
 from tests.shop import CAP, Shop
 
 
@@ -55,7 +55,7 @@ async def test_a_wedged_saga_is_told(temporal: Client, empty_shop: Shop) -> None
 
         await until(is_wedged, "the workflow task is tried for the third time")
         report = await audit(empty_shop.settings, temporal)
-    (line,) = violated(report)["O3"]
+    (line,) = violations_by_id(report)["O3"]
     assert line.startswith("order wedged has a workflow task at attempt ")
-    assert violated(report).keys() == {"O3"}
+    assert violations_by_id(report).keys() == {"O3"}
     assert report.orders == {"open": 1}

@@ -5,9 +5,13 @@ from typing import NamedTuple
 from tests.shop import without_constraints
 
 DONE, BACK, SHORT, DEAD = (f"order-{order_id}" for order_id in ("done", "back", "short", "dead"))
-PAID, REFUNDED = "/ProcessPayment", "/ProcessPayment/compensation"
-TAKEN, RESTORED = "/DecreaseStock", "/DecreaseStock/compensation"
-REGISTERED, CONFIRMED, CANCELLED = "/RegisterOrder", "/ConfirmOrder", "/RegisterOrder/compensation"
+PAID = "/ProcessPayment"
+REFUNDED = "/ProcessPayment/compensation"
+TAKEN = "/DecreaseStock"
+RESTORED = "/DecreaseStock/compensation"
+REGISTERED = "/RegisterOrder"
+CONFIRMED = "/ConfirmOrder"
+CANCELLED = "/RegisterOrder/compensation"
 
 
 def spend(customer: str, amount: int) -> str:
@@ -69,7 +73,7 @@ def reopen(order_id: str) -> tuple[str, str]:
     )
 
 
-class Planted(NamedTuple):
+class Corruption(NamedTuple):
     """A corruption: of whose database, what it must be told by and as what, and how it is done."""
 
     participant: str
@@ -78,8 +82,8 @@ class Planted(NamedTuple):
     statements: tuple[str, ...]
 
 
-def planted(participant: str, id_: str, problem: str, *statements: str) -> Planted:
-    return Planted(participant, id_, problem, statements)
+def corruption(participant: str, id_: str, problem: str, *statements: str) -> Corruption:
+    return Corruption(participant, id_, problem, statements)
 
 
 TWICE_IN_THE_FENCE = "a key stands more than once in the fence"
@@ -87,20 +91,20 @@ NO_COMPENSATION = "a command was compensated, and no compensation was applied"
 NOT_SHUT_OUT = "a compensation did not shut out its command"
 
 M1 = (
-    planted(
+    corruption(
         *("payment", "M1", "the legs of a transaction do not sum to zero"),
         (
             "UPDATE ledger SET amount_minor = amount_minor + 1 "
             f"WHERE transaction_id = '{DONE}{PAID}' AND account = 'shop'"
         ),
     ),
-    planted("payment", "M1", "a wallet is not what the ledger makes it", spend("ann", 1)),
-    planted(
+    corruption("payment", "M1", "a wallet is not what the ledger makes it", spend("ann", 1)),
+    corruption(
         *("payment", "M1", "a payment and the ledger tell different amounts"),
         change(f"{DONE}{PAID}", 100),
         spend("ann", 100),
     ),
-    planted(
+    corruption(
         *("payment", "M1", "wallets and shop do not hold what was deposited"),
         (
             "UPDATE ledger SET account = 'pocket' "
@@ -109,25 +113,25 @@ M1 = (
     ),
 )
 M2 = (
-    planted(
+    corruption(
         *("payment", "M2", "a refund gives back more than was charged"),
         post(f"{DEAD}{REFUNDED}", -100),
         spend("ann", -100),
     ),
-    planted(
+    corruption(
         *("payment", "M2", "a refund gives back more than was charged"),
         *without_constraints("payments"),
         "UPDATE payments SET refunded_minor = refunded_minor + 100 WHERE order_id = 'short'",
         change(f"{SHORT}{REFUNDED}", -100),
         spend("ann", -100),
     ),
-    planted(
+    corruption(
         "payment",
         "M2",
         "an order has more than one payment",
         *twice("payments", "order_id = 'done'"),
     ),
-    planted(
+    corruption(
         *("payment", "M2", "a wallet is below zero"),
         *without_constraints("wallets"),
         spend("bob", 1_001),
@@ -142,40 +146,40 @@ M2 = (
     ),
 )
 E1_OF_PAYMENT = (
-    planted("payment", "E1", TWICE_IN_THE_FENCE, *twice("fence", f"key = '{DONE}{PAID}'")),
-    planted(
+    corruption("payment", "E1", TWICE_IN_THE_FENCE, *twice("fence", f"key = '{DONE}{PAID}'")),
+    corruption(
         *("payment", "E1", "a movement of money has not exactly two legs"),
         f"DELETE FROM ledger WHERE transaction_id = 'order-free{PAID}' AND account = 'shop'",
     ),
-    planted("payment", "E1", "money moved that no command moved", forget(f"{DONE}{PAID}")),
-    planted(
+    corruption("payment", "E1", "money moved that no command moved", forget(f"{DONE}{PAID}")),
+    corruption(
         "payment", "E1", "money moved that no command moved", outcome(f"{DONE}{PAID}", "REFUSED")
     ),
-    planted("payment", "E1", "money moved that no command moved", forget(f"{SHORT}{REFUNDED}")),
-    planted("payment", "E1", "money moved that no command moved", forget("paid-in/bonus")),
-    planted("payment", "E1", "a payment stands that no command made", forget(f"{DONE}{PAID}")),
-    planted(
+    corruption("payment", "E1", "money moved that no command moved", forget(f"{SHORT}{REFUNDED}")),
+    corruption("payment", "E1", "money moved that no command moved", forget("paid-in/bonus")),
+    corruption("payment", "E1", "a payment stands that no command made", forget(f"{DONE}{PAID}")),
+    corruption(
         *("payment", "E1", "a command was applied, and there is no payment"),
         "DELETE FROM payments WHERE order_id = 'done'",
     ),
     *(
-        planted(
+        corruption(
             *("payment", "E1", "a command was applied, and no money moved"),
             f"DELETE FROM ledger WHERE transaction_id = '{key}'",
         )
         for key in (f"order-free{PAID}", f"order-free-back{REFUNDED}")
     ),
-    planted(
+    corruption(
         *("payment", "E1", "a command was applied, and no money moved"),
         "DELETE FROM ledger WHERE transaction_id = 'paid-in/bonus'",
         spend("ann", 500),
     ),
-    planted("payment", "E1", NO_COMPENSATION, forget(f"{DEAD}{REFUNDED}")),
+    corruption("payment", "E1", NO_COMPENSATION, forget(f"{DEAD}{REFUNDED}")),
 )
 E2_OF_PAYMENT = (
-    planted("payment", "E2", NOT_SHUT_OUT, outcome(f"{SHORT}{PAID}", "APPLIED")),
-    planted("payment", "E2", NOT_SHUT_OUT, forget(f"{DEAD}{PAID}")),
-    planted(
+    corruption("payment", "E2", NOT_SHUT_OUT, outcome(f"{SHORT}{PAID}", "APPLIED")),
+    corruption("payment", "E2", NOT_SHUT_OUT, forget(f"{DEAD}{PAID}")),
+    corruption(
         *("payment", "E2", "money is kept of a command that was compensated"),
         (
             "INSERT INTO payments SELECT 'dead', customer_id, currency, 450, 0 FROM payments "
@@ -184,7 +188,7 @@ E2_OF_PAYMENT = (
         post(f"{DEAD}{PAID}", 450),
         spend("ann", 450),
     ),
-    planted(
+    corruption(
         *("payment", "E2", "money is kept of a command that was compensated"),
         "UPDATE payments SET refunded_minor = refunded_minor - 100 WHERE order_id = 'short'",
         change(f"{SHORT}{REFUNDED}", 100),
@@ -192,20 +196,20 @@ E2_OF_PAYMENT = (
     ),
 )
 S1 = (
-    planted(
+    corruption(
         "stock", "S1", "what is available is not what the movements make it", in_stock("MUG", -1)
     ),
-    planted(
+    corruption(
         *("stock", "S1", "less than nothing is available"),
         *without_constraints("products"),
         "UPDATE products SET initial = initial - available - 1, available = -1 WHERE sku = 'MUG'",
     ),
-    planted(
+    corruption(
         *("stock", "S1", "something moved that is no product"),
         *without_constraints("products"),
         "DELETE FROM products WHERE sku = 'MUG'",
     ),
-    planted(
+    corruption(
         *("stock", "S1", "an order line restored more than it took"),
         (
             "UPDATE movements SET change = change + 1 "
@@ -215,61 +219,61 @@ S1 = (
     ),
 )
 E1_OF_STOCK = (
-    planted("stock", "E1", TWICE_IN_THE_FENCE, *twice("fence", f"key = '{DONE}{TAKEN}'")),
-    planted(
+    corruption("stock", "E1", TWICE_IN_THE_FENCE, *twice("fence", f"key = '{DONE}{TAKEN}'")),
+    corruption(
         *("stock", "E1", "a line of a command moved more than once"),
         *twice("movements", f"command_key = '{DONE}{TAKEN}' AND line = 2"),
         in_stock("MUG", -2),
     ),
-    planted("stock", "E1", "stock moved that no command moved", forget(f"{DONE}{TAKEN}")),
-    planted(
+    corruption("stock", "E1", "stock moved that no command moved", forget(f"{DONE}{TAKEN}")),
+    corruption(
         "stock", "E1", "stock moved that no command moved", outcome(f"{DONE}{TAKEN}", "REFUSED")
     ),
-    planted("stock", "E1", "stock moved that no command moved", forget("movement/delivery")),
-    planted(
+    corruption("stock", "E1", "stock moved that no command moved", forget("movement/delivery")),
+    corruption(
         *("stock", "E1", "a command was applied, and no stock moved"),
         "DELETE FROM movements WHERE command_key = 'movement/delivery'",
         in_stock("CAP", -5),
     ),
-    planted(
+    corruption(
         *("stock", "E1", "a command was applied, and no stock moved"),
         "DELETE FROM movements WHERE order_id = 'free'",
         in_stock("GIFT", 1),
     ),
-    planted("stock", "E1", NO_COMPENSATION, forget(f"{DEAD}{RESTORED}")),
+    corruption("stock", "E1", NO_COMPENSATION, forget(f"{DEAD}{RESTORED}")),
 )
 E2_OF_STOCK = (
-    planted("stock", "E2", NOT_SHUT_OUT, outcome(f"{BACK}{TAKEN}", "APPLIED")),
-    planted("stock", "E2", NOT_SHUT_OUT, forget(f"{DEAD}{TAKEN}")),
-    planted(
+    corruption("stock", "E2", NOT_SHUT_OUT, outcome(f"{BACK}{TAKEN}", "APPLIED")),
+    corruption("stock", "E2", NOT_SHUT_OUT, forget(f"{DEAD}{TAKEN}")),
+    corruption(
         *("stock", "E2", "stock is kept of a command that was compensated"),
         move(f"{DEAD}{TAKEN}", 0, "CAP", -1),
         in_stock("CAP", -1),
     ),
-    planted(
+    corruption(
         *("stock", "E2", "stock is kept of a command that was compensated"),
         f"DELETE FROM movements WHERE command_key = '{BACK}{RESTORED}' AND line = 1",
         in_stock("CAP", -1),
     ),
 )
 O1 = (
-    planted(
+    corruption(
         *("order", "O1", "a move is not legal"),
         "UPDATE moves SET state = 'AWAITING_REVIEW' WHERE order_id = 'done' AND number = 1",
     ),
-    planted(
+    corruption(
         "order",
         "O1",
         "the moves have a gap",
         "UPDATE moves SET number = 7 WHERE order_id = 'done' AND number = 2",
     ),
-    planted("order", "O1", "the moves have a gap", "DELETE FROM moves WHERE order_id = 'done'"),
-    planted(
+    corruption("order", "O1", "the moves have a gap", "DELETE FROM moves WHERE order_id = 'done'"),
+    corruption(
         *("order", "O1", "the moves do not end at the state of the order"),
         "UPDATE orders SET state = 'FAILED' WHERE order_id = 'done'",
     ),
     *(
-        planted(
+        corruption(
             *("order", "O1", "state, status and closing time of an order do not go together"),
             f"UPDATE orders SET closed_at = {closed_at} WHERE order_id = '{order_id}'",
         )
@@ -277,21 +281,21 @@ O1 = (
     ),
 )
 E1_OF_ORDER = (
-    planted("order", "E1", TWICE_IN_THE_FENCE, *twice("fence", f"key = '{DONE}{REGISTERED}'")),
+    corruption("order", "E1", TWICE_IN_THE_FENCE, *twice("fence", f"key = '{DONE}{REGISTERED}'")),
     *(
-        planted("order", "E1", "an order stands as no command left it", forget(key))
+        corruption("order", "E1", "an order stands as no command left it", forget(key))
         for key in (f"order-open{REGISTERED}", f"{DONE}{CONFIRMED}", f"{BACK}{CANCELLED}")
     ),
-    planted("order", "E1", "a command was applied, and no order tells of it", *reopen("done")),
-    planted(
+    corruption("order", "E1", "a command was applied, and no order tells of it", *reopen("done")),
+    corruption(
         *("order", "E1", "a command was applied, and no order tells of it"),
         *(f"DELETE FROM {table} WHERE order_id = 'open'" for table in ("lines", "moves", "orders")),
     ),
-    planted("order", "E1", NO_COMPENSATION, forget(f"{DEAD}{CANCELLED}")),
+    corruption("order", "E1", NO_COMPENSATION, forget(f"{DEAD}{CANCELLED}")),
 )
 E2_OF_ORDER = (
-    planted("order", "E2", NOT_SHUT_OUT, outcome(f"{BACK}{REGISTERED}", "APPLIED")),
-    planted(
+    corruption("order", "E2", NOT_SHUT_OUT, outcome(f"{BACK}{REGISTERED}", "APPLIED")),
+    corruption(
         "order",
         "E2",
         "an order is not cancelled though its registration was compensated",

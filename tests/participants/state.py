@@ -26,12 +26,12 @@ LATER = START + timedelta(days=1)
 
 def record(orders: OrderService, order_id: str = "7") -> OrderRecord:
     """Return an order's record, which must be there."""
-    found = orders.find(order_id)
-    assert found is not None
-    return found
+    order_record = orders.find(order_id)
+    assert order_record is not None
+    return order_record
 
 
-def remembered(
+def all_on_record(
     orders: OrderService,
 ) -> tuple[OrderRecord | None, tuple[StateMove, ...], tuple[str, str | None] | None]:
     """Return everything that the service tells of order 7."""
@@ -57,11 +57,11 @@ def balance(payment: PaymentService, customer_id: str = "ann") -> int:
 
 def legs(engine: sa.Engine, transaction_id: str) -> dict[str, int]:
     """Return the legs of one movement by account."""
-    wanted = sa.select(LEDGER.c.account, LEDGER.c.amount_minor).where(
+    legs_of_transaction = sa.select(LEDGER.c.account, LEDGER.c.amount_minor).where(
         LEDGER.c.transaction_id == transaction_id
     )
     with reading(engine) as connection:
-        return {row.account: row.amount_minor for row in connection.execute(wanted)}
+        return {row.account: row.amount_minor for row in connection.execute(legs_of_transaction)}
 
 
 def available(stock: StockService, sku: str = "A") -> int:

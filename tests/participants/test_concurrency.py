@@ -89,11 +89,12 @@ def test_crossing_carts_never_wait_in_a_circle(stock: StockService) -> None:
     """Carts A+B and B+A, taken and put back at the same time, deadlock nobody and lose nothing."""
     full = [StockView(sku=sku, name=sku, available=100) for sku in "AB"]
     stock.add_products(full)
-    ab, ba = (("A", 1), ("B", 2)), (("B", 1), ("A", 2))
+    ab = (("A", 1), ("B", 2))
+    ba = (("B", 1), ("A", 2))
     for number in range(ROUNDS):
         orders = [(f"{number}-{cart}", ab if cart % 2 else ba) for cart in range(4)]
-        taken = at_once([partial(stock.decrease, take(order, *lines)) for order, lines in orders])
-        assert all(isinstance(answer, StockDecreasedEvent) for answer in taken)
+        events = at_once([partial(stock.decrease, take(order, *lines)) for order, lines in orders])
+        assert all(isinstance(answer, StockDecreasedEvent) for answer in events)
         put = at_once([partial(stock.restore, put_back(order, *lines)) for order, lines in orders])
         assert all(answer.restored for answer in put)
     assert [stock.product(product.sku) for product in full] == full
@@ -151,7 +152,8 @@ def test_crossing_carts_of_which_one_is_served(stock: StockService) -> None:
     They name them in different order.
     """
     for number in range(ROUNDS):
-        a, b = f"A{number}", f"B{number}"
+        a = f"A{number}"
+        b = f"B{number}"
         stock.add_products([StockView(sku=sku, name=sku, available=1) for sku in (a, b)])
         carts = [take(f"{number}-ab", (a, 1), (b, 1)), take(f"{number}-ba", (b, 1), (a, 1))]
         answers = at_once([partial(stock.decrease, cart) for cart in carts])
@@ -169,12 +171,12 @@ def test_one_order_registered_and_cancelled_at_once_ends_cancelled(orders: Order
             partial(orders.register, register(number)),
             partial(orders.cancel, cancel(number)),
         ] * 2
-        registered, cancelled, *_ = at_once(acts)
-        assert cancelled == OrderCancelledEvent(order_id=number)
+        registration, cancellation, *_ = at_once(acts)
+        assert cancellation == OrderCancelledEvent(order_id=number)
         record = orders.find(number)
         assert record is not None
         assert record.status == OrderStatus.CANCELLED
-        assert registered.event in ("OrderRegisteredEvent", "OrderRejectedEvent")
+        assert registration.event in ("OrderRegisteredEvent", "OrderRejectedEvent")
 
 
 def test_one_order_confirmed_and_cancelled_at_once_ends_cancelled(orders: OrderService) -> None:
@@ -185,17 +187,17 @@ def test_one_order_confirmed_and_cancelled_at_once_ends_cancelled(orders: OrderS
     for number in map(str, range(ROUNDS)):
         orders.register(register(number))
         acts: list[Callable[[], Event | None]] = [
-            partial(confirmed, orders, number),
+            partial(confirm_unless_late, orders, number),
             partial(orders.cancel, cancel(number)),
         ]
-        _, cancelled = at_once(acts)
-        assert cancelled == OrderCancelledEvent(order_id=number)
+        _, cancellation = at_once(acts)
+        assert cancellation == OrderCancelledEvent(order_id=number)
         record = orders.find(number)
         assert record is not None
         assert record.status == OrderStatus.CANCELLED
 
 
-def confirmed(orders: OrderService, order_id: str) -> Event | None:
+def confirm_unless_late(orders: OrderService, order_id: str) -> Event | None:
     """Confirm an order, or return None when it is too late."""
     with suppress(LookupError):
         return orders.confirm(confirm(order_id))
@@ -226,13 +228,13 @@ SERVICES: list[Callable[[sa.Engine], object]] = [OrderService, PaymentService, S
 @pytest.mark.parametrize("service", SERVICES, ids=["order", "payment", "stock"])
 def test_services_that_start_at_once_share_an_empty_database(
     new_database: Callable[[], str],
-    opened: Callable[[str], sa.Engine],
+    open_engine: Callable[[str], sa.Engine],
     service: Callable[[sa.Engine], object],
 ) -> None:
     """However many start at once on a database without tables, each finds or makes them."""
     for _ in range(3):
         url = new_database()
-        engines = [opened(url) for _ in range(WORKERS)]
+        engines = [open_engine(url) for _ in range(WORKERS)]
         at_once([partial(service, engine) for engine in engines])
 
 

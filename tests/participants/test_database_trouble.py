@@ -124,8 +124,8 @@ def deadlock(trouble: Trouble, connection: sa.Connection) -> None:
     pool = trouble.aftermath.enter_context(ThreadPoolExecutor(1))
     waiting: Future[object] = pool.submit(rival.execute, claim)
     trouble.aftermath.callback(waiting.result)
-    blocked = sa.select(sa.func.cardinality(sa.func.pg_blocking_pids(number)))
-    until(lambda: connection.scalar(blocked), "the rival waits for the command")
+    blocking_count = sa.select(sa.func.cardinality(sa.func.pg_blocking_pids(number)))
+    until(lambda: connection.scalar(blocking_count), "the rival waits for the command")
 
 
 @pytest.fixture(scope="module")
@@ -181,5 +181,5 @@ async def test_a_command_in_trouble_is_tried_again_and_takes_effect_once(
         assert await process(temporal, payment) == PaymentCompletedEvent(
             order_id="1", currency="GBP", amount_minor=400
         )
-    assert [error in str(told) for told in trouble.errors] == [True], trouble.errors
+    assert [error in str(driver_error) for driver_error in trouble.errors] == [True], trouble.errors
     assert payment.wallet("ann") == ANN.model_copy(update={"balance_minor": 600})

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from contracts.states import LEGAL_MOVES
 from operations.audit.invariants import OF_THE_FENCE, PARTICIPANTS, broken, invariants_of
-from tests.participants.corruptions import PLANTED, Planted, spend
+from tests.participants.corruptions import PLANTED, Corruption, spend
 from tests.shop import Shop
 
 
-def name(plant: Planted) -> str:
+def name(plant: Corruption) -> str:
     return f"{plant.participant}-{plant.id}-{plant.problem}"
 
 
@@ -29,10 +29,10 @@ def test_an_honest_shop_breaks_no_invariant(shop: Shop) -> None:
 
 
 def test_participants_that_share_a_database_break_no_invariant(
-    database_url: str, opened: Callable[[str], sa.Engine]
+    database_url: str, open_engine: Callable[[str], sa.Engine]
 ) -> None:
     """In a fence that others use too, a participant's invariants look at its own commands alone."""
-    shop = Shop(lambda: database_url, opened)
+    shop = Shop(lambda: database_url, open_engine)
     shop.trade()
     assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {
         "order": {},
@@ -42,15 +42,17 @@ def test_participants_that_share_a_database_break_no_invariant(
 
 
 @pytest.mark.parametrize("plant", PLANTED, ids=name)
-def test_a_planted_corruption_is_told_by_its_own_invariant(shop: Shop, plant: Planted) -> None:
+def test_a_planted_corruption_is_told_by_its_own_invariant(shop: Shop, plant: Corruption) -> None:
     """What is corrupted, the query of its own invariant finds, and says what is wrong.
 
     All others still hold.
     """
     shop.corrupt(plant.participant, *plant.statements)
-    found = broken(shop.engines[plant.participant], plant.participant)
-    assert list(found) == [plant.id]
-    assert any(told.startswith(f"{plant.problem}: ") for told in found[plant.id]), found
+    broken_invariants = broken(shop.engines[plant.participant], plant.participant)
+    assert list(broken_invariants) == [plant.id]
+    assert any(
+        sentence.startswith(f"{plant.problem}: ") for sentence in broken_invariants[plant.id]
+    ), broken_invariants
 
 
 def test_every_query_is_proven() -> None:
@@ -76,8 +78,8 @@ def test_a_violation_tells_what_is_wrong_and_where(shop: Shop) -> None:
 
 def test_the_moves_of_o1_are_the_legal_moves() -> None:
     """O1's table of moves is that of the contract, word for word."""
-    told = (PARTICIPANTS / "order" / "invariants" / "O1.sql").read_text()
-    pairs = set(re.findall(r"^ +\('(\w+)', '(\w+)'\)", told, re.MULTILINE))
+    invariant = (PARTICIPANTS / "order" / "invariants" / "O1.sql").read_text()
+    pairs = set(re.findall(r"^ +\('(\w+)', '(\w+)'\)", invariant, re.MULTILINE))
     assert pairs == {
         (before or "start", after) for before, afters in LEGAL_MOVES.items() for after in afters
     }

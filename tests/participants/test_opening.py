@@ -17,22 +17,22 @@ Service = type[OrderService] | type[PaymentService] | type[StockService]
 @contextmanager
 def transactions(engine: sa.Engine) -> Iterator[list[None]]:
     """Give a list that grows by one with each transaction that begins."""
-    begun: list[None] = []
+    begins: list[None] = []
 
     def note(_connection: sa.Connection) -> None:
-        begun.append(None)
+        begins.append(None)
 
     sa.event.listen(engine, "begin", note)
-    yield begun
+    yield begins
     sa.event.remove(engine, "begin", note)
 
 
 @pytest.mark.parametrize("service", [OrderService, PaymentService, StockService])
 def test_a_service_is_constructed_without_its_database(engine: sa.Engine, service: Service) -> None:
     """Nothing is asked of the database until the service is opened; then it has its tables."""
-    with transactions(engine) as begun:
+    with transactions(engine) as begins:
         service(engine)
-    assert begun == []
+    assert begins == []
     assert sa.inspect(engine).get_table_names() == []
     service.open(engine)
     assert sa.inspect(engine).get_table_names() != []
@@ -48,15 +48,15 @@ def test_all_that_is_on_record_is_of_one_instant(
         orders.confirm(confirm("7"))
     if close is cancel:
         orders.cancel(cancel("7"))
-    with transactions(engine) as begun:
-        recorded = orders.recorded("7")
-    assert len(begun) == 1
-    assert recorded is not None
-    assert recorded.record == orders.find("7")
-    assert recorded.fingerprint == ORDER.fingerprint()
-    assert recorded.moves == orders.moves("7")
-    assert recorded.moves[-1].state == recorded.record.state
-    assert recorded.decisions == orders.decisions("7")
+    with transactions(engine) as begins:
+        order_on_record = orders.recorded("7")
+    assert len(begins) == 1
+    assert order_on_record is not None
+    assert order_on_record.record == orders.find("7")
+    assert order_on_record.fingerprint == ORDER.fingerprint()
+    assert order_on_record.moves == orders.moves("7")
+    assert order_on_record.moves[-1].state == order_on_record.record.state
+    assert order_on_record.decisions == orders.decisions("7")
 
 
 def test_another_customers_record_is_none(orders: OrderService) -> None:

@@ -22,7 +22,7 @@ from tests.commands import (
     register,
 )
 from tests.concurrency import at_once
-from tests.participants.state import record, remembered
+from tests.participants.state import all_on_record, record
 
 RIVALS = 8
 
@@ -31,10 +31,10 @@ def test_one_order_is_not_touched_by_the_end_of_another(orders: OrderService) ->
     """Closing an order changes no other order's record or moves."""
     for order_id in ("6", "7", "8"):
         orders.register(register(order_id))
-    before = remembered(orders)
+    before = all_on_record(orders)
     orders.confirm(confirm("6"))
     orders.cancel(cancel("8"))
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 @pytest.mark.parametrize("close", [confirm, cancel], ids=["confirm", "cancel"])
@@ -49,13 +49,18 @@ def test_times_come_back_in_utc(
     orders.register(register("7", start=elsewhere))
     command = close("7", start=elsewhere)
     (orders.cancel if isinstance(command, CancelOrderCommand) else orders.confirm)(command)
-    told = orders.moves("7")
-    assert [move.at for move in told[:3]] == [START + timedelta(seconds=n) for n in range(3)]
-    found = record(orders)
-    assert found.placed_at == START
-    assert found.closed_at is not None
+    state_moves = orders.moves("7")
+    assert [move.at for move in state_moves[:3]] == [START + timedelta(seconds=n) for n in range(3)]
+    order_record = record(orders)
+    assert order_record.placed_at == START
+    assert order_record.closed_at is not None
     assert {
-        at.tzinfo for at in (found.placed_at, found.closed_at, *(move.at for move in told))
+        at.tzinfo
+        for at in (
+            order_record.placed_at,
+            order_record.closed_at,
+            *(move.at for move in state_moves),
+        )
     } == {UTC}
 
 
@@ -74,11 +79,11 @@ def test_any_words_can_be_the_reason(orders: OrderService, words: str) -> None:
 def test_a_record_that_cannot_be_written_leaves_nothing(orders: OrderService) -> None:
     """A closing command that fails half-way leaves the order open and can be repeated."""
     orders.register(register("7"))
-    before = remembered(orders)
-    broken = confirm("7").moves[0].model_copy(update={"at": START.replace(tzinfo=None)})
+    before = all_on_record(orders)
+    move_without_zone = confirm("7").moves[0].model_copy(update={"at": START.replace(tzinfo=None)})
     with pytest.raises(sa.exc.StatementError):
-        orders.confirm(confirm("7").model_copy(update={"moves": (broken,)}))
-    assert remembered(orders) == before
+        orders.confirm(confirm("7").model_copy(update={"moves": (move_without_zone,)}))
+    assert all_on_record(orders) == before
     assert orders.confirm(confirm("7")) == OrderConfirmedEvent(order_id="7")
 
 
@@ -126,7 +131,7 @@ def test_of_many_who_claim_a_request_one_wins(orders: OrderService) -> None:
             partial(orders.claim, f"request {number}", f"{number}-{rival}")
             for rival in range(RIVALS)
         ]
-        told = set(at_once(claims))
-        assert len(told) == 1
-        assert told == {orders.claim(f"request {number}", "late")}
-        assert told < {f"{number}-{rival}" for rival in range(RIVALS)}
+        order_ids = set(at_once(claims))
+        assert len(order_ids) == 1
+        assert order_ids == {orders.claim(f"request {number}", "late")}
+        assert order_ids < {f"{number}-{rival}" for rival in range(RIVALS)}

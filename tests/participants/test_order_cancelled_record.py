@@ -26,27 +26,30 @@ from tests.commands import (
     moves,
     register,
 )
-from tests.participants.state import LATER, REUSED, record, remembered
+from tests.participants.state import LATER, REUSED, all_on_record, record
 
 
 def test_cancel_closes_the_order_with_the_whole_story(orders: OrderService) -> None:
     """A cancelled order is CANCELLED and FAILED, with failure, compensations, and all its moves."""
     orders.register(register("7"))
-    opened, before = record(orders), datetime.now(UTC)
+    open_record = record(orders)
+    before = datetime.now(UTC)
     assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
-    closed = record(orders)
-    assert closed.closed_at is not None
-    assert before <= closed.closed_at <= datetime.now(UTC)
-    assert closed == opened.model_copy(
+    closed_record = record(orders)
+    assert closed_record.closed_at is not None
+    assert before <= closed_record.closed_at <= datetime.now(UTC)
+    assert closed_record == open_record.model_copy(
         update={
             "state": SagaState.FAILED,
             "status": OrderStatus.CANCELLED,
-            "closed_at": closed.closed_at,
+            "closed_at": closed_record.closed_at,
             "failure": OUT_OF_STOCK,
             "compensations": TAKEN_BACK,
         }
     )
-    ending = StateMove(state=SagaState.FAILED, cause="OrderCancelledEvent", at=closed.closed_at)
+    ending = StateMove(
+        state=SagaState.FAILED, cause="OrderCancelledEvent", at=closed_record.closed_at
+    )
     assert orders.moves("7") == (*cancel("7").moves, ending)
 
 
@@ -58,20 +61,25 @@ def test_cancel_of_an_order_that_was_never_registered_records_it_closed(
     It says what was ordered and why it failed.
     """
     orders.cancel(cancel("7", request_key="key"))
-    closed = record(orders)
-    assert (closed.status, closed.state, closed.failure) == (
+    closed_record = record(orders)
+    assert (closed_record.status, closed_record.state, closed_record.failure) == (
         OrderStatus.CANCELLED,
         SagaState.FAILED,
         OUT_OF_STOCK,
     )
-    assert (closed.customer_id, closed.currency, closed.total_minor, closed.lines) == (
+    assert (
+        closed_record.customer_id,
+        closed_record.currency,
+        closed_record.total_minor,
+        closed_record.lines,
+    ) == (
         "17850",
         "GBP",
         2_369,
         ORDER.lines,
     )
-    assert closed.placed_at == START
-    assert closed.closed_at is not None
+    assert closed_record.placed_at == START
+    assert closed_record.closed_at is not None
     assert orders.identity("7") == (ORDER.fingerprint(), "key")
 
 
@@ -86,10 +94,14 @@ def test_cancel_records_an_order_of_which_nothing_is_known(
     )
     command = cancel("7", nothing, failure=invalid, compensations=())
     assert orders.cancel(command) == OrderCancelledEvent(order_id="7")
-    closed = record(orders)
-    assert (closed.customer_id, closed.currency, closed.lines) == (None, None, None)
-    assert closed.total_minor == nothing.total_minor
-    assert (closed.status, closed.failure, closed.compensations) == (
+    closed_record = record(orders)
+    assert (closed_record.customer_id, closed_record.currency, closed_record.lines) == (
+        None,
+        None,
+        None,
+    )
+    assert closed_record.total_minor == nothing.total_minor
+    assert (closed_record.status, closed_record.failure, closed_record.compensations) == (
         OrderStatus.CANCELLED,
         invalid,
         (),
@@ -104,13 +116,13 @@ def test_what_is_no_order_cancels_none_that_is_on_record(orders: OrderService) -
     That one may have been paid.
     """
     orders.register(register("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     invalid = Failure(
         reason="INVALID_ORDER",
         message="the order_id 'seven' and the workflow id 'order-7' name different orders",
     )
     assert orders.cancel(cancel("7", failure=invalid, compensations=())) == REUSED
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: OrderService) -> None:
@@ -118,10 +130,10 @@ def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: Or
 
     That the order failed is added when it is closed.
     """
-    told = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)
-    orders.cancel(cancel("7").model_copy(update={"moves": told}))
+    state_moves = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)
+    orders.cancel(cancel("7").model_copy(update={"moves": state_moves}))
     assert [move.state for move in orders.moves("7")] == [
-        *(move.state for move in told),
+        *(move.state for move in state_moves),
         SagaState.FAILED,
     ]
 
@@ -130,7 +142,7 @@ def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> Non
     """The same cancellation with another story, as after a workflow reset, changes nothing."""
     orders.register(register("7"))
     first = orders.cancel(cancel("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     other = Failure(reason="CANCELLED", message="cancelled by Eve: again")
     assert (
         orders.cancel(
@@ -138,14 +150,18 @@ def test_cancel_repeated_by_a_later_run_closes_once(orders: OrderService) -> Non
         )
         == first
     )
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_cancel_is_the_same_command_after_its_way_through_the_wire(orders: OrderService) -> None:
     """An order as it was placed and as it is read back from JSON are the same to the fence."""
     command = cancel("7")
-    received = CancelOrderCommand.model_validate_json(command.model_dump_json())
-    assert orders.cancel(command) == orders.cancel(received) == OrderCancelledEvent(order_id="7")
+    command_from_wire = CancelOrderCommand.model_validate_json(command.model_dump_json())
+    assert (
+        orders.cancel(command)
+        == orders.cancel(command_from_wire)
+        == OrderCancelledEvent(order_id="7")
+    )
 
 
 def test_cancel_of_another_order_under_the_same_id_leaves_that_one_alone(
@@ -157,10 +173,10 @@ def test_cancel_of_another_order_under_the_same_id_leaves_that_one_alone(
     """
     orders.register(register("7"))
     orders.register(register("7", OTHER_ORDER))
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.cancel(cancel("7", OTHER_ORDER)) == REUSED
     assert orders.cancel(cancel("7", OTHER_ORDER)) == REUSED
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
     assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
     assert record(orders).status == OrderStatus.CANCELLED
 
@@ -175,18 +191,18 @@ def test_cancel_of_another_order_does_not_keep_the_owner_from_being_confirmed(
         order_id="7", known=OrderStatus.PENDING
     )
     assert orders.confirm(confirm("7")) == OrderConfirmedEvent(order_id="7")
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.cancel(cancel("7", OTHER_ORDER)) == REUSED
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_cancel_of_another_order_leaves_a_cancelled_one_alone(orders: OrderService) -> None:
     """The owner's story stays as it is, also when another order of that id is cancelled later."""
     orders.register(register("7"))
     orders.cancel(cancel("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.cancel(cancel("7", OTHER_ORDER)) == REUSED
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_a_confirmed_order_is_only_cancelled_by_a_saga_that_took_something_back(
@@ -198,9 +214,9 @@ def test_a_confirmed_order_is_only_cancelled_by_a_saga_that_took_something_back(
     """
     orders.register(register("7"))
     orders.confirm(confirm("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.cancel(cancel("7", compensations=TAKEN_BACK[1:])) == REUSED
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
     assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
     assert record(orders).status == OrderStatus.CANCELLED
 
@@ -214,9 +230,9 @@ def test_register_after_cancel_is_refused(orders: OrderService, was_registered: 
     if was_registered:
         orders.register(register("7"))
     orders.cancel(cancel("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     late = orders.register(register("7"))
     assert isinstance(late, OrderRejectedEvent)
     assert late.reason == "ALREADY_COMPENSATED"
     assert "arrived after its compensation" in late.message
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before

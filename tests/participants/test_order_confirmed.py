@@ -21,22 +21,23 @@ from tests.commands import (
     register,
     settled_confirm,
 )
-from tests.participants.state import LATER, record, remembered
+from tests.participants.state import LATER, all_on_record, record
 
 
 def test_confirm_closes_the_order(orders: OrderService) -> None:
     """A confirmed order is CONFIRMED and COMPLETED, with the time and the saga's own moves."""
     orders.register(register("7"))
-    opened, before = record(orders), datetime.now(UTC)
+    open_record = record(orders)
+    before = datetime.now(UTC)
     assert orders.confirm(confirm("7")) == OrderConfirmedEvent(order_id="7")
-    closed = record(orders)
-    assert closed.closed_at is not None
-    assert before <= closed.closed_at <= datetime.now(UTC)
-    assert closed == opened.model_copy(
+    closed_record = record(orders)
+    assert closed_record.closed_at is not None
+    assert before <= closed_record.closed_at <= datetime.now(UTC)
+    assert closed_record == open_record.model_copy(
         update={
             "state": SagaState.COMPLETED,
             "status": OrderStatus.CONFIRMED,
-            "closed_at": closed.closed_at,
+            "closed_at": closed_record.closed_at,
         }
     )
     assert orders.moves("7") == confirm("7").moves
@@ -46,9 +47,9 @@ def test_confirm_repeated_by_a_later_run_closes_once(orders: OrderService) -> No
     """The same confirmation with other times, as after a workflow reset, changes nothing."""
     orders.register(register("7"))
     first = orders.confirm(confirm("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.confirm(confirm("7", start=LATER)) == first
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_confirm_of_an_unknown_order_fails_until_it_is_registered(orders: OrderService) -> None:
@@ -66,10 +67,10 @@ def test_confirm_of_a_cancelled_order_fails(orders: OrderService) -> None:
     """A cancelled order stays cancelled."""
     orders.register(register("7"))
     orders.cancel(cancel("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     with pytest.raises(LookupError, match="order 7 cannot be confirmed: it is CANCELLED"):
         orders.confirm(confirm("7"))
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_confirm_under_another_key_does_not_close_twice(orders: OrderService) -> None:
@@ -82,27 +83,27 @@ def test_confirm_under_another_key_does_not_close_twice(orders: OrderService) ->
         )
 
 
-@pytest.mark.parametrize("confirmed", [False, True], ids=["open", "confirmed"])
+@pytest.mark.parametrize("is_confirmed", [False, True], ids=["open", "confirmed"])
 def test_a_settled_confirm_closes_the_order_and_names_who_settled_it(
-    orders: OrderService, confirmed: bool
+    orders: OrderService, is_confirmed: bool
 ) -> None:
     """A person put it right: it is CONFIRMED like its saga, by their word.
 
     Also where only its answer was lost.
     """
     orders.register(register("7"))
-    if confirmed:
+    if is_confirmed:
         orders.confirm(confirm("7"))
     assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
-    closed = record(orders)
-    assert (closed.status, closed.state, closed.compensations) == (
+    closed_record = record(orders)
+    assert (closed_record.status, closed_record.state, closed_record.compensations) == (
         "CONFIRMED",
         "COMPLETED",
         settled_confirm("7").compensations,
     )
     assert orders.moves("7") == confirm("7").moves
     assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
-    assert record(orders) == closed
+    assert record(orders) == closed_record
 
 
 def test_a_settled_confirm_adds_its_word_to_what_was_closed_by_hand(
@@ -125,10 +126,10 @@ def test_no_word_confirms_a_cancelled_order(orders: OrderService) -> None:
     """
     orders.register(register("7"))
     orders.cancel(cancel("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     with pytest.raises(LookupError, match="it is CANCELLED"):
         orders.confirm(settled_confirm("7"))
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_a_settled_confirm_finds_no_order_where_there_is_none(orders: OrderService) -> None:
@@ -144,18 +145,19 @@ def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(
     orders.register(register("7"))
     plain = cancel("7", compensations=(TAKEN_BACK[0],))
     orders.cancel(plain)
-    before, moved = record(orders), orders.moves("7")
+    before = record(orders)
+    state_moves = orders.moves("7")
     assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
     assert record(orders) == before.model_copy(update={"compensations": TAKEN_BACK})
     assert orders.cancel(plain) == OrderCancelledEvent(order_id="7")
-    assert (record(orders).compensations, orders.moves("7")) == (TAKEN_BACK, moved)
+    assert (record(orders).compensations, orders.moves("7")) == (TAKEN_BACK, state_moves)
 
 
 @pytest.mark.parametrize(
-    "told", [TAKEN_BACK, TAKEN_BACK[:1]], ids=["settled before", "not settled before"]
+    "compensations", [TAKEN_BACK, TAKEN_BACK[:1]], ids=["settled before", "not settled before"]
 )
 def test_a_later_run_takes_nothing_from_the_record_that_somebody_settled(
-    orders: OrderService, told: tuple[Compensation, ...]
+    orders: OrderService, compensations: tuple[Compensation, ...]
 ) -> None:
     """A saga that was reset after its end tells less than the first one did.
 
@@ -168,17 +170,17 @@ def test_a_later_run_takes_nothing_from_the_record_that_somebody_settled(
         settled=TAKEN_BACK[1].settled,
     )
     orders.register(register("7"))
-    orders.cancel(cancel("7", compensations=(refund, *told[1:])))
+    orders.cancel(cancel("7", compensations=(refund, *compensations[1:])))
     later = TAKEN_BACK[1].settled
     assert later is not None
     again = TAKEN_BACK[1].model_copy(update={"settled": later.model_copy(update={"by": "Zoe"})})
     orders.cancel(cancel("7", compensations=(again,)))
-    assert record(orders).compensations == (refund, *(told[1:] or (again,)))
+    assert record(orders).compensations == (refund, *(compensations[1:] or (again,)))
 
 
 def test_a_settled_cancel_adds_no_word_to_an_order_of_somebody_else(orders: OrderService) -> None:
     """One that has only the id in common is left alone, settled or not."""
     orders.cancel(cancel("7", OTHER_ORDER, compensations=()))
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.cancel(cancel("7")).event == "OrderRejectedEvent"
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before

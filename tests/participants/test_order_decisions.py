@@ -13,15 +13,15 @@ from tests.commands import (
     OTHER_ORDER,
     cancel,
     confirm,
-    decided,
+    decision,
     register,
     settled_confirm,
 )
 
-APPROVED = decided(Act.APPROVE, "anna")
-RETRIED = decided(Act.RETRY, hours=2, step="ConfirmOrder")
-SETTLED = decided(Act.SETTLE, hours=3, step="ConfirmOrder", evidence="ticket 12")
-CANCELLED = decided(Act.CANCEL, "temporal", through=Through.TEMPORAL)
+APPROVED = decision(Act.APPROVE, "anna")
+RETRIED = decision(Act.RETRY, hours=2, step="ConfirmOrder")
+SETTLED = decision(Act.SETTLE, hours=3, step="ConfirmOrder", evidence="ticket 12")
+CANCELLED = decision(Act.CANCEL, "temporal", through=Through.TEMPORAL)
 
 
 def test_a_confirmed_order_remembers_who_approved_it(orders: OrderService) -> None:
@@ -60,7 +60,7 @@ def test_a_reset_that_says_a_decision_again_adds_none(orders: OrderService) -> N
     orders.register(register("7"))
     orders.cancel(cancel("7", decisions=(CANCELLED,)))
     again = CANCELLED.model_copy(update={"at": CANCELLED.at + timedelta(days=1)})
-    retry = decided(Act.RETRY, hours=30, step="ProcessPayment")
+    retry = decision(Act.RETRY, hours=30, step="ProcessPayment")
     orders.cancel(cancel("7", decisions=(again, retry)))
     assert orders.decisions("7").decisions == (CANCELLED, retry)
 

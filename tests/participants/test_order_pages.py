@@ -29,25 +29,25 @@ def place(orders: OrderService, *order_ids: str, seconds: int = 0) -> None:
         orders.register(register(order_id, start=START + timedelta(seconds=seconds)))
 
 
-def ids(orders: OrderService, wanted: OrderFilter = ALL, limit: int = 100) -> list[str]:
-    return [record.order_id for record in orders.page(wanted, limit)]
+def ids(orders: OrderService, order_filter: OrderFilter = ALL, limit: int = 100) -> list[str]:
+    return [record.order_id for record in orders.page(order_filter, limit)]
 
 
-def after(orders: OrderService, order_id: str, wanted: OrderFilter = ALL) -> OrderFilter:
+def after(orders: OrderService, order_id: str, order_filter: OrderFilter = ALL) -> OrderFilter:
     """Ask for what follows an order in the list."""
     record = orders.find(order_id)
     assert record is not None
-    return replace(wanted, before=Position.of(record))
+    return replace(order_filter, before=Position.of(record))
 
 
-def walk(orders: OrderService, wanted: OrderFilter, limit: int) -> list[str]:
+def walk(orders: OrderService, order_filter: OrderFilter, limit: int) -> list[str]:
     """Return the whole list, page by page."""
-    found: list[str] = []
-    while page := ids(orders, wanted, limit):
+    order_ids: list[str] = []
+    while page := ids(orders, order_filter, limit):
         assert len(page) <= limit
-        found += page
-        wanted = after(orders, page[-1], wanted)
-    return found
+        order_ids += page
+        order_filter = after(orders, page[-1], order_filter)
+    return order_ids
 
 
 def test_the_newest_come_first(orders: OrderService) -> None:
@@ -65,12 +65,12 @@ def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
     orders.confirm(confirm("1"))
     orders.cancel(cancel("2"))
     orders.cancel(cancel("5", NOBODY))
-    found = [orders.find(order_id) for order_id in ("5", "4", "3", "2", "1")]
+    records = [orders.find(order_id) for order_id in ("5", "4", "3", "2", "1")]
     entries = [
         OrderEntry(
             **record.model_dump(exclude={"lines"}), line_count=record.lines and len(record.lines)
         )
-        for record in found
+        for record in records
         if record
     ]
     assert orders.page(ALL, 100) == entries
@@ -90,9 +90,9 @@ def test_a_page_leaves_out_long_details(orders: OrderService) -> None:
     assert short is not None
     assert short.details
     assert cut == long_one.model_copy(update={"details": {}})
-    found = orders.find("1")
-    assert found is not None
-    assert found.failure == long_one
+    record = orders.find("1")
+    assert record is not None
+    assert record.failure == long_one
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 100])
@@ -123,24 +123,24 @@ def test_what_is_placed_between_two_pages_moves_nothing(orders: OrderService) ->
 def test_what_is_closed_between_two_pages_moves_nothing(orders: OrderService) -> None:
     """The list goes on after an order that meanwhile no longer fits the filter."""
     place(orders, "a", "b", "c", "d")
-    wanted = OrderFilter(status=OrderStatus.PENDING)
-    assert ids(orders, wanted, limit=2) == ["d", "c"]
+    order_filter = OrderFilter(status=OrderStatus.PENDING)
+    assert ids(orders, order_filter, limit=2) == ["d", "c"]
     orders.confirm(confirm("c"))
-    assert ids(orders, after(orders, "c", wanted)) == ["b", "a"]
-    assert ids(orders, wanted) == ["d", "b", "a"]
+    assert ids(orders, after(orders, "c", order_filter)) == ["b", "a"]
+    assert ids(orders, order_filter) == ["d", "b", "a"]
 
 
 def test_a_position_need_not_be_an_orders(orders: OrderService) -> None:
     """Any instant and id divide the list; beyond its end there is nothing."""
     place(orders, "a", "b")
-    for position, found in (
+    for position, order_ids in (
         (Position(START, "aa"), ["a"]),
         (Position(START + timedelta(microseconds=1), ""), ["b", "a"]),
         (Position(START, ""), []),
         (Position(START.replace(year=1), "z"), []),
         (Position(START.replace(year=9999), "a"), ["b", "a"]),
     ):
-        assert ids(orders, OrderFilter(before=position)) == found
+        assert ids(orders, OrderFilter(before=position)) == order_ids
 
 
 def test_filters_join(orders: OrderService) -> None:
@@ -149,7 +149,7 @@ def test_filters_join(orders: OrderService) -> None:
     orders.register(register("4", OTHER_ORDER))
     orders.confirm(confirm("1"))
     orders.cancel(cancel("2"))
-    for wanted, found in (
+    for order_filter, order_ids in (
         (OrderFilter(status=OrderStatus.CONFIRMED), ["1"]),
         (OrderFilter(status=OrderStatus.CANCELLED), ["2"]),
         (OrderFilter(status=OrderStatus.PENDING), ["4", "3"]),
@@ -163,8 +163,8 @@ def test_filters_join(orders: OrderService) -> None:
             ["1"],
         ),
     ):
-        assert ids(orders, wanted) == found
-        assert walk(orders, wanted, 1) == found
+        assert ids(orders, order_filter) == order_ids
+        assert walk(orders, order_filter, 1) == order_ids
 
 
 def test_an_order_of_nobody_is_listed_but_nobodys(orders: OrderService) -> None:
@@ -184,11 +184,11 @@ def test_failed_orders_are_found_by_why_they_failed(orders: OrderService) -> Non
     """
     place(orders, "a", "b", "c", "d")
     orders.cancel(cancel("b"))
-    said = {"by": "ann", "reason": "OUT_OF_STOCK"}
+    words = {"by": "ann", "reason": "OUT_OF_STOCK"}
     orders.cancel(
         cancel(
             "c",
-            failure=Failure(reason="CANCELLED", message='"reason": "OUT_OF_STOCK"', details=said),
+            failure=Failure(reason="CANCELLED", message='"reason": "OUT_OF_STOCK"', details=words),
         )
     )
     orders.cancel(
@@ -260,7 +260,7 @@ def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "index"),
+    ("order_filter", "index"),
     [
         (ALL, "orders_newest"),
         (OrderFilter(before=Position(START, "a")), "orders_newest"),
@@ -280,16 +280,16 @@ def test_many_ids_can_be_asked_for(orders: OrderService) -> None:
     ],
 )
 def test_a_page_is_read_along_an_index(
-    engine: sa.Engine, orders: OrderService, wanted: OrderFilter, index: str
+    engine: sa.Engine, orders: OrderService, order_filter: OrderFilter, index: str
 ) -> None:
     """No page sorts orders or looks at more than it holds, where the filter has an index."""
     place(orders, "a")
-    if wanted.reason and engine.dialect.name == "postgresql":
+    if order_filter.reason and engine.dialect.name == "postgresql":
         index = "orders_newest_by_status"
-    told = plan(engine, wanted)
-    assert index in told
-    assert "sort" not in told.lower()
-    assert "temp b-tree" not in told.lower()
+    query_plan = plan(engine, order_filter)
+    assert index in query_plan
+    assert "sort" not in query_plan.lower()
+    assert "temp b-tree" not in query_plan.lower()
 
 
 @pytest.mark.parametrize(
@@ -331,14 +331,16 @@ def indexes(engine: sa.Engine) -> set[str | None]:
         return set(connection.exec_driver_sql(catalogue[engine.dialect.name]).scalars())
 
 
-def plan(engine: sa.Engine, wanted: OrderFilter) -> str:
+def plan(engine: sa.Engine, order_filter: OrderFilter) -> str:
     """Return how the database would read a page of a table that is large."""
     with reading(engine) as connection:
         if connection.dialect.name == "postgresql":
             for cheap_on_few_rows in ("enable_seqscan", "enable_sort", "enable_bitmapscan"):
                 connection.exec_driver_sql(f"SET {cheap_on_few_rows} = off")
         text = str(
-            queries.newest(wanted, 20).compile(connection, compile_kwargs={"literal_binds": True})
+            queries.newest(order_filter, 20).compile(
+                connection, compile_kwargs={"literal_binds": True}
+            )
         )
         explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}"))

@@ -18,7 +18,7 @@ from tests.commands import (
     confirm,
     register,
 )
-from tests.participants.state import LATER, REUSED, record, remembered
+from tests.participants.state import LATER, REUSED, all_on_record, record
 
 
 def test_register_opens_the_order(orders: OrderService) -> None:
@@ -48,11 +48,11 @@ def test_register_repeated_opens_once(orders: OrderService) -> None:
     It is answered with how the order stands.
     """
     assert orders.register(register("7", request_key="first")) == OrderRegisteredEvent(order_id="7")
-    before = remembered(orders)
+    before = all_on_record(orders)
     again = OrderRegisteredEvent(order_id="7", known=OrderStatus.PENDING)
     assert orders.register(register("7", request_key="first")) == again
     assert orders.register(register("7", start=LATER, request_key="second")) == again
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
     orders.confirm(confirm("7"))
     assert orders.register(register("7")) == OrderRegisteredEvent(
         order_id="7", known=OrderStatus.CONFIRMED
@@ -75,9 +75,9 @@ def test_register_of_another_order_under_the_same_id_is_refused(
 ) -> None:
     """ORDER_ID_REUSED says that the id belongs to another order, and that order stays as it is."""
     orders.register(register("7"))
-    before = remembered(orders)
+    before = all_on_record(orders)
     assert orders.register(register("7", other)) == REUSED
-    assert remembered(orders) == before
+    assert all_on_record(orders) == before
 
 
 def test_register_under_another_key_does_not_open_twice(orders: OrderService) -> None:
@@ -113,4 +113,4 @@ def test_an_order_remembers_what_identifies_it(orders: OrderService) -> None:
 
 def test_an_order_that_is_not_there_is_none(orders: OrderService) -> None:
     """Asking for an unknown order is answered, not an error."""
-    assert remembered(orders) == (None, (), None)
+    assert all_on_record(orders) == (None, (), None)

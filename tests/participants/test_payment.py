@@ -110,9 +110,9 @@ def test_another_currency_is_refused_also_when_the_number_would_do(payment: Paym
 def test_a_refusal_stands_when_the_money_comes_later(payment: PaymentService) -> None:
     """A payment that was declined stays declined, though the wallet could pay by now."""
     payment.process(pay("1", 600))
-    declined = payment.process(pay("2", 600))
+    refusal = payment.process(pay("2", 600))
     payment.refund(refund("1", 600))
-    assert payment.process(pay("2", 600)) == declined
+    assert payment.process(pay("2", 600)) == refusal
     assert balance(payment) == 1_000
 
 
@@ -131,13 +131,13 @@ def test_a_refusal_is_true_when_money_comes_in_the_middle(
     elsewhere = PaymentService.open(
         sa.create_engine(engine.url, connect_args=impatient, poolclass=sa.pool.NullPool)
     )
-    looked = count(1)
+    look_count = count(1)
 
     @sa.event.listens_for(engine, "after_cursor_execute")
     def slip_in(
         _connection: sa.Connection, _cursor: object, statement: str, *_more: object
     ) -> None:
-        if "wallets" in statement and next(looked) == looks:
+        if "wallets" in statement and next(look_count) == looks:
             with suppress(sa.exc.OperationalError):  # locked out
                 elsewhere.refund(refund("1", 400))
 

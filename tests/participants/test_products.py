@@ -24,8 +24,8 @@ APPLE = ProductOffer(sku="A", name="apple", opening_stock=5, prices={"GBP": 30, 
 BREAD = ProductOffer(sku="B", name="bread")
 
 
-def counts(told: ProductsOfferedEvent) -> tuple[int, int, int]:
-    return told.added, told.changed, told.left
+def counts(event: ProductsOfferedEvent) -> tuple[int, int, int]:
+    return event.added, event.changed, event.left
 
 
 def test_a_product_is_added_with_its_stock_and_prices(stock: StockService) -> None:
@@ -50,9 +50,11 @@ def test_a_known_product_gets_its_name_and_prices(
 ) -> None:
     """Name and prices change as told; prices that are given replace those there were."""
     stock.offer(offer("1", APPLE, BREAD))
-    told = APPLE.model_copy(update=change)
-    assert counts(stock.offer(offer("2", told, BREAD))) == (0, 1, 1)
-    assert stock.product("A") == StockView(sku="A", name=told.name, available=5, prices=prices)
+    apple_offer = APPLE.model_copy(update=change)
+    assert counts(stock.offer(offer("2", apple_offer, BREAD))) == (0, 1, 1)
+    assert stock.product("A") == StockView(
+        sku="A", name=apple_offer.name, available=5, prices=prices
+    )
 
 
 def test_what_was_sold_stays_sold_when_the_same_is_offered_again(stock: StockService) -> None:
@@ -72,9 +74,9 @@ def test_an_offer_repeated_answers_as_it_did(stock: StockService) -> None:
     first = stock.offer(offer("1", APPLE))
     stock.offer(offer("2", APPLE.model_copy(update={"name": "green apple"})))
     assert stock.offer(offer("1", APPLE)) == first
-    found = stock.product("A")
-    assert found is not None
-    assert found.name == "green apple", "a late repetition does not undo what came after it"
+    product = stock.product("A")
+    assert product is not None
+    assert product.name == "green apple", "a late repetition does not undo what came after it"
     with pytest.raises(KeyReused):
         stock.offer(offer("1", BREAD))
 
@@ -86,9 +88,9 @@ def test_many_who_offer_the_same_at_once_add_it_once(stock: StockService) -> Non
         for number in range(20)
     ]
     orders = (products, products[::-1]) * 4
-    offers = [offer(str(number), *told) for number, told in enumerate(orders)]
-    told = at_once([partial(stock.offer, command) for command in offers])
-    assert sum(event.added for event in told) == 20
+    offers = [offer(str(number), *events) for number, events in enumerate(orders)]
+    events = at_once([partial(stock.offer, command) for command in offers])
+    assert sum(event.added for event in events) == 20
     assert {available(stock, product.sku) for product in products} == {7}
 
 

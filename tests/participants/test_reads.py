@@ -36,7 +36,8 @@ def test_a_look_sees_what_there_is(
     """Products with their prices, and wallets, as the services have them now."""
     stock.offer(offer("1", APPLE))
     payment.open_wallets([WalletView(customer_id="ann", currency="GBP", balance_minor=7)])
-    reads, wallets = StockReads(looking), PaymentReads(looking)
+    reads = StockReads(looking)
+    wallets = PaymentReads(looking)
     apple = StockView(sku="A", name="apple", available=5, prices={"GBP": 30})
     assert (reads.product("A"), reads.product("Z")) == (apple, None)
     assert reads.list_prices({"A", "Z"}, "GBP") == {"A": 30}
@@ -88,9 +89,9 @@ def test_a_file_that_took_anothers_place_is_seen(tmp_path: Path) -> None:
         engine = open_database(url)
         StockService.open(engine).add_products([StockView(sku="A", name="apple", available=count)])
         engine.dispose()
-        found = StockReads(looking).product("A")
-        assert found is not None
-        assert found.available == count
+        product = StockReads(looking).product("A")
+        assert product is not None
+        assert product.available == count
         path.unlink()
 
 
@@ -101,26 +102,27 @@ def test_a_look_waits_for_no_writer(
     stock.offer(offer("1", APPLE))
     with suppress(ZeroDivisionError), engine.begin() as connection:
         connection.execute(sa.update(PRODUCTS).values(available=0))
-        found = StockReads(looking).product("A")
+        product = StockReads(looking).product("A")
         raise ZeroDivisionError
-    assert found is not None
-    assert found.available == 5
+    assert product is not None
+    assert product.available == 5
 
 
 def test_the_right_to_select_is_enough(
-    postgresql: PostgreSQL, opened: Callable[[str], sa.Engine]
+    postgresql: PostgreSQL, open_engine: Callable[[str], sa.Engine]
 ) -> None:
     """On PostgreSQL a user who may only SELECT can look; one who may not gets no answer."""
     url = sa.make_url(postgresql.create_database())
-    StockService.open(opened(url.render_as_string())).offer(offer("1", APPLE))
-    schema, looker = url.username, f"looker_{url.username}"
+    StockService.open(open_engine(url.render_as_string())).offer(offer("1", APPLE))
+    schema = url.username
+    looker = f"looker_{url.username}"
     postgresql.execute(f"CREATE ROLE {looker} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {looker}")
     postgresql.execute(f"ALTER ROLE {looker} SET search_path TO {schema}")
     engine = open_database(url.set(username=looker).render_as_string(), only_reads=True)
     with pytest.raises(LOOK_FAILED):
         StockReads(engine).product("A")
     postgresql.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {looker}")
-    found = StockReads(engine).product("A")
-    assert found is not None
-    assert found.prices == {"GBP": 30}
+    product = StockReads(engine).product("A")
+    assert product is not None
+    assert product.prices == {"GBP": 30}
     engine.dispose()

@@ -56,11 +56,9 @@ ALL = [(sku, 1) for sku in SKUS]
 LONG_ORDER = ORDER.model_copy(
     update={"lines": tuple(OrderLine(sku=sku, quantity=1, unit_price_minor=1) for sku in SKUS)}
 )
-TWO, NONE_LEFT, UNKNOWN = (
-    [("SKU 1", 2), ("SKU 0", 1), ("SKU 1", 1)],
-    [("SKU 0", 11)],
-    [("unknown", 1)],
-)
+TWO = [("SKU 1", 2), ("SKU 0", 1), ("SKU 1", 1)]
+NONE_LEFT = [("SKU 0", 11)]
+UNKNOWN = [("unknown", 1)]
 
 ELSEWHERE = {"idempotency_key": "elsewhere/RegisterOrder"}
 FOREIGN_CANCEL = cancel("7", OTHER_ORDER).model_copy(
@@ -184,7 +182,7 @@ def obey(
 
 
 @contextmanager
-def counted(engine: sa.Engine) -> Iterator[tuple[list[sa.Connection], list[str]]]:
+def counting(engine: sa.Engine) -> Iterator[tuple[list[sa.Connection], list[str]]]:
     """Give the transactions that are begun and the statements that are sent meanwhile.
 
     One sent with many rows is one.
@@ -216,7 +214,7 @@ def test_a_command_is_one_transaction_of_at_most_four_statements(
     before, command, most = CASES[case]
     for earlier in before:
         obey(earlier)
-    with counted(engine) as (transactions, statements):
+    with counting(engine) as (transactions, statements):
         obey(command)
     assert len(transactions) == 1
     assert len(statements) == most, statements
@@ -231,7 +229,7 @@ def test_what_fills_the_shop_is_one_transaction_of_few_statements(
     before, command, most = SHOPS_OWN[case]
     for earlier in before:
         obey(earlier)
-    with counted(engine) as (transactions, statements):
+    with counting(engine) as (transactions, statements):
         obey(command)
     assert (len(transactions), len(statements)) == (1, most), statements
 
@@ -244,6 +242,6 @@ def test_a_refund_that_names_another_amount_costs_one_statement_more(
     The answer that was expected is not the one, and is written again.
     """
     obey(pay("7", 400))
-    with counted(engine) as (transactions, statements):
+    with counting(engine) as (transactions, statements):
         obey(refund("7", 399))
     assert (len(transactions), len(statements)) == (1, MOST_STATEMENTS + 1)

@@ -38,8 +38,8 @@ def test_a_delivery_comes_in_and_breakage_goes_out(stock: StockService, engine: 
         "available": 0,
     }
     with reading(engine) as connection:
-        told = connection.execute(sa.select(MOVEMENT_REASONS).order_by("command_key")).all()
-    assert [tuple(row) for row in told] == [
+        reason_rows = connection.execute(sa.select(MOVEMENT_REASONS).order_by("command_key")).all()
+    assert [tuple(row) for row in reason_rows] == [
         ("movement/1", "delivery", "till-7"),
         ("movement/2", "moths", "till-7"),
     ]
@@ -64,37 +64,37 @@ def test_another_movement_under_the_same_key_moves_nothing(
     """A key belongs to its product and its number of pieces."""
     stock.offer(offer("1", APPLE, BREAD))
     stock.move(move("1", 50))
-    refused = stock.move(other)
-    assert isinstance(refused, StockMovementRefusedEvent)
-    assert refused.reason == reason
+    refusal = stock.move(other)
+    assert isinstance(refusal, StockMovementRefusedEvent)
+    assert refusal.reason == reason
     assert (available(stock), available(stock, "B")) == (55, 0)
 
 
 def test_stock_never_goes_below_zero(stock: StockService) -> None:
     """It says what is left; and a refusal is no last word: it may be asked again."""
     stock.offer(offer("1", APPLE))
-    refused = StockMovementRefusedEvent(
+    refusal = StockMovementRefusedEvent(
         reason="OUT_OF_STOCK", message="A: 6 are to be taken out, 5 left"
     )
-    assert stock.move(move("1", -6)) == refused
+    assert stock.move(move("1", -6)) == refusal
     stock.move(move("2", 1))
     assert stock.move(move("1", -6)) == StockMovedEvent(sku="A", change=-6, available=0)
 
 
 def test_a_product_that_is_none_does_not_move(stock: StockService) -> None:
     """It is not added by a delivery, which has no name for it."""
-    refused = stock.move(move("1", 1, sku="Z"))
-    assert isinstance(refused, StockMovementRefusedEvent)
-    assert refused.reason == "UNKNOWN_SKU"
+    refusal = stock.move(move("1", 1, sku="Z"))
+    assert isinstance(refusal, StockMovementRefusedEvent)
+    assert refusal.reason == "UNKNOWN_SKU"
     assert stock.product("Z") is None
 
 
 def test_stock_is_counted_to_a_limit(stock: StockService) -> None:
     """No number of deliveries makes a number that a database cannot hold."""
     stock.add_products([StockView(sku="A", name="apple", available=1_000 * MAX_PIECES)])
-    refused = stock.move(move("1", 1))
-    assert isinstance(refused, StockMovementRefusedEvent)
-    assert refused.reason == "TOO_MUCH"
+    refusal = stock.move(move("1", 1))
+    assert isinstance(refusal, StockMovementRefusedEvent)
+    assert refusal.reason == "TOO_MUCH"
 
 
 def test_what_is_put_back_is_more_than_there_was(stock: StockService) -> None:
@@ -109,6 +109,6 @@ def test_what_is_put_back_is_more_than_there_was(stock: StockService) -> None:
 def test_many_take_the_last_pieces_once(stock: StockService) -> None:
     """Of many who take out at once only as many succeed as there is stock for."""
     stock.offer(offer("1", APPLE))
-    told = at_once([partial(stock.move, move(str(number), -1)) for number in range(12)])
-    assert sum(isinstance(event, StockMovedEvent) for event in told) == 5
+    events = at_once([partial(stock.move, move(str(number), -1)) for number in range(12)])
+    assert sum(isinstance(event, StockMovedEvent) for event in events) == 5
     assert available(stock) == 0

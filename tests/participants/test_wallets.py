@@ -31,8 +31,8 @@ def test_wallets_are_opened_with_what_they_hold(payment: PaymentService) -> None
     assert payment.open_new(first) == WalletsOpenedEvent(opened=2, left=0)
     payment.process(pay("1", 400))
     again = open_wallets("2", ("ann", "GBP", 9), ("bob", "GBP", 9), ("cy", "GBP", 9))
-    told = payment.open_new(again)
-    assert told == WalletsOpenedEvent(opened=1, left=1, in_other_currency={"bob": "EUR"})
+    event = payment.open_new(again)
+    assert event == WalletsOpenedEvent(opened=1, left=1, in_other_currency={"bob": "EUR"})
     assert (balance(payment), balance(payment, "bob"), balance(payment, "cy")) == (600, 0, 9)
     assert payment.open_new(first) == WalletsOpenedEvent(opened=2, left=0), "as it did"
 
@@ -48,8 +48,10 @@ def test_money_comes_in_and_goes_back(payment: PaymentService, engine: sa.Engine
     assert isinstance(back, MoneyDepositedEvent)
     assert back.balance_minor == balance(payment) == 0
     with reading(engine) as connection:
-        told = connection.execute(sa.select(DEPOSIT_REASONS).order_by("transaction_id")).all()
-    assert [tuple(row) for row in told] == [
+        reason_rows = connection.execute(
+            sa.select(DEPOSIT_REASONS).order_by("transaction_id")
+        ).all()
+    assert [tuple(row) for row in reason_rows] == [
         ("paid-in/1", "in", "till-7"),
         ("paid-in/2", "typed twice", "till-7"),
     ]
@@ -73,17 +75,17 @@ REFUSED: list[tuple[Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("command", "reason", "told"), REFUSED)
+@pytest.mark.parametrize(("command", "reason", "message"), REFUSED)
 def test_a_deposit_is_refused_with_its_reason(
-    payment: PaymentService, command: Any, reason: str, told: str
+    payment: PaymentService, command: Any, reason: str, message: str
 ) -> None:
     """No money moves, and the reason is said."""
     payment.open_new(open_wallets("1", ("ann", "GBP", 0), ("bob", "GBP", 0)))
     payment.deposit(deposit("1", 500))
-    refused = payment.deposit(command)
-    assert isinstance(refused, DepositRefusedEvent)
-    assert refused.reason == reason
-    assert told in refused.message
+    refusal = payment.deposit(command)
+    assert isinstance(refusal, DepositRefusedEvent)
+    assert refusal.reason == reason
+    assert message in refusal.message
     assert (balance(payment), balance(payment, "bob")) == (500, 0)
 
 
@@ -98,9 +100,9 @@ def test_a_wallet_is_filled_to_a_limit(payment: PaymentService) -> None:
     """No number of deposits makes an amount that is not exact; taking out is always possible."""
     rich = WalletView(customer_id="ann", currency="GBP", balance_minor=MAX_TOTAL_MINOR + 1)
     payment.open_wallets([rich])
-    refused = payment.deposit(deposit("1", 1))
-    assert isinstance(refused, DepositRefusedEvent)
-    assert refused.reason == "TOO_MUCH"
+    refusal = payment.deposit(deposit("1", 1))
+    assert isinstance(refusal, DepositRefusedEvent)
+    assert refusal.reason == "TOO_MUCH"
     assert isinstance(payment.deposit(deposit("2", -1)), MoneyDepositedEvent)
 
 
@@ -111,16 +113,16 @@ def test_many_who_take_the_last_money_out_at_once_get_it_once(payment: PaymentSe
         *(partial(payment.deposit, deposit(str(number), -100)) for number in range(4)),
         *(partial(payment.process, pay(str(number), 100)) for number in range(4)),
     ]
-    told = at_once(doings)
-    done = [
-        event for event in told if event.event in ("MoneyDepositedEvent", "PaymentCompletedEvent")
+    events = at_once(doings)
+    effects = [
+        event for event in events if event.event in ("MoneyDepositedEvent", "PaymentCompletedEvent")
     ]
-    assert (len(done), balance(payment)) == (5, 0)
+    assert (len(effects), balance(payment)) == (5, 0)
 
 
 def test_one_deposit_that_comes_many_times_at_once_comes_in_once(payment: PaymentService) -> None:
     """However often a command is delivered side by side, it takes effect once."""
     payment.open_new(open_wallets("1", ("ann", "GBP", 0)))
-    told = at_once([partial(payment.deposit, deposit("1", 100))] * 8)
-    assert told == told[:1] * 8
+    events = at_once([partial(payment.deposit, deposit("1", 100))] * 8)
+    assert events == events[:1] * 8
     assert balance(payment) == 100

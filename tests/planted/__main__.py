@@ -44,13 +44,13 @@ class Plant:
     def read(cls, patch: Path) -> Self:
         """Read a patch's first lines, `name: value` each, up to the diff."""
         lines = patch.read_text().partition("\n--- ")[0].splitlines()
-        said = [line.split(": ", 1) for line in lines if ": " in line]
-        tests = tuple(value for name, value in said if name == "caught by")
-        error = dict(said).get("fails with")
+        headers = [line.split(": ", 1) for line in lines if ": " in line]
+        tests = tuple(value for name, value in headers if name == "caught by")
+        error = dict(headers).get("fails with")
         return cls(
             patch,
-            dict(said)["promise"],
-            dict(said)["bug"],
+            dict(headers)["promise"],
+            dict(headers)["bug"],
             tests,
             (error,) if error else AN_ASSERTION,
         )
@@ -61,17 +61,19 @@ class Plant:
         Return how it gets away, or None when it is caught.
         """
         copy = copy_to(folder / self.patch.stem)
-        applied = run(copy, "git", "apply", str(self.patch))
-        if applied.returncode:
-            return f"no longer applies, make it anew: {applied.stderr.strip()}"
+        application = run(copy, "git", "apply", str(self.patch))
+        if application.returncode:
+            return f"no longer applies, make it anew: {application.stderr.strip()}"
         results = Results.of(copy, self.tests)
-        if results.broken:
-            return f"the tests did not run: {results.broken}"
+        if results.trouble:
+            return f"the tests did not run: {results.trouble}"
         for test in self.tests:
-            told = results.failures(test)
-            if not told:
-                return f"not caught: {test} {'is skipped' if test in results.skipped else 'passes'}"
-            if otherwise := [message for message in told if not message.startswith(self.errors)]:
+            error_messages = results.failures(test)
+            if not error_messages:
+                return f"not caught: {test} {'is skipped' if test in results.skips else 'passes'}"
+            if otherwise := [
+                message for message in error_messages if not message.startswith(self.errors)
+            ]:
                 return f"{test} fails by another error: {otherwise[0][:300]}"
         return None
 
@@ -83,15 +85,15 @@ class Results:
     The error of each that failed, those that were skipped, and why it did not run at all.
     """
 
-    told: dict[str, str]
-    broken: str | None
-    skipped: frozenset[str] = frozenset()
+    messages: dict[str, str]
+    trouble: str | None
+    skips: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, copy: Path, tests: Iterable[str]) -> Self:
         """Run tests in a copy of the project."""
         report = copy / "report.xml"
-        done = run(
+        process = run(
             copy,
             sys.executable,
             "-m",
@@ -102,35 +104,35 @@ class Results:
             f"--junitxml={report}",
             *tests,
         )
-        if done.returncode not in (0, 1):
-            return cls({}, (done.stdout + done.stderr)[-2_000:])
+        if process.returncode not in (0, 1):
+            return cls({}, (process.stdout + process.stderr)[-2_000:])
         cases = [(name(case), case) for case in ET.parse(report).iter("testcase")]
         failures = {
-            test: found.get("message", "")
+            test: element.get("message", "")
             for test, case in cases
-            if (found := case.find("failure")) is not None
+            if (element := case.find("failure")) is not None
         }
         errors = [
-            f"{test}: {found.get('message')}"
+            f"{test}: {element.get('message')}"
             for test, case in cases
-            if (found := case.find("error")) is not None
+            if (element := case.find("error")) is not None
         ]
         # What a failed test leaves behind may well make its teardown fail, too.
-        broken = (
+        trouble = (
             "; ".join(error for error in errors if error.partition(": ")[0] not in failures) or None
         )
         return cls(
             failures,
-            broken,
+            trouble,
             frozenset(test for test, case in cases if case.find("skipped") is not None),
         )
 
     def failures(self, test: str) -> list[str]:
         """Return the errors by which a test failed, in one of its cases or several."""
         return [
-            told
-            for failed, told in self.told.items()
-            if failed == test or failed.startswith(f"{test}[")
+            message
+            for failed_test, message in self.messages.items()
+            if failed_test == test or failed_test.startswith(f"{test}[")
         ]
 
 
@@ -155,11 +157,12 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
 
 def main(names: Sequence[str]) -> int:
     """Grow the named plants, or all; show what caught each; return the exit code."""
-    console, begun = Console(width=None if sys.stdout.isatty() else WIDE), time.monotonic()
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    start = time.monotonic()
     patches = {patch.stem: patch for patch in sorted(HERE.glob("*.patch"))}
-    if unknown := set(names) - patches.keys():
+    if unknown_names := set(names) - patches.keys():
         console.print(
-            f"there is no {', '.join(sorted(unknown))}; name some of: {', '.join(patches)}"
+            f"there is no {', '.join(sorted(unknown_names))}; name some of: {', '.join(patches)}"
         )
         return 2
     plants = [Plant.read(patches[name]) for name in names or patches]
@@ -172,17 +175,21 @@ def main(names: Sequence[str]) -> int:
     for plant, wrong in sorted(
         zip(plants, verdicts, strict=True), key=lambda pair: pair[0].promise
     ):
-        caught = "\n".join(test.rpartition("::")[2] for test in plant.tests)
+        test_names = "\n".join(test.rpartition("::")[2] for test in plant.tests)
         table.add_row(
-            plant.promise, f"{plant.patch.stem}: {plant.bug}", f"[red]{wrong}" if wrong else caught
+            plant.promise,
+            f"{plant.patch.stem}: {plant.bug}",
+            f"[red]{wrong}" if wrong else test_names,
         )
     console.print(table)
-    if healthy.told or healthy.broken:
-        console.print(f"[red]without any bug planted, tests fail: {healthy.told or healthy.broken}")
-    caught_all = not any(verdicts) and not healthy.told and not healthy.broken
+    if healthy.messages or healthy.trouble:
+        console.print(
+            f"[red]without any bug planted, tests fail: {healthy.messages or healthy.trouble}"
+        )
+    caught_all = not any(verdicts) and not healthy.messages and not healthy.trouble
     console.print(
         f"{verdicts.count(None)} of {len(plants)} planted bugs caught "
-        f"in {time.monotonic() - begun:.0f} s"
+        f"in {time.monotonic() - start:.0f} s"
     )
     return 0 if plants and caught_all else 1
 

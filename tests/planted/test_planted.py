@@ -23,14 +23,14 @@ each_plant = pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.pa
 @each_plant
 def test_a_plant_still_applies(plant: Plant) -> None:
     """Whoever changes the lines that a bug is planted in makes its patch anew."""
-    checked = subprocess.run(
+    check = subprocess.run(
         ["git", "apply", "--check", plant.patch],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert checked.returncode == 0, checked.stderr
+    assert check.returncode == 0, check.stderr
 
 
 @each_plant
@@ -49,22 +49,20 @@ def test_a_plant_names_tests_that_are_there(plant: Plant) -> None:
 @pytest.mark.parametrize("of", [Saga, Fence], ids=lambda of: of.__name__)
 def test_every_promise_is_broken_by_a_plant(of: type) -> None:
     """The promises are those that the docstring numbers."""
-    promised = re.findall(r"^(\d)\. ", inspect.getdoc(of) or "", re.MULTILINE)
-    assert len(promised) >= 6
-    assert set(promised) == {
-        found[1] for plant in PLANTS if (found := re.match(rf"{of.__name__} (\d): ", plant.promise))
+    promise_numbers = re.findall(r"^(\d)\. ", inspect.getdoc(of) or "", re.MULTILINE)
+    assert len(promise_numbers) >= 6
+    assert set(promise_numbers) == {
+        match[1] for plant in PLANTS if (match := re.match(rf"{of.__name__} (\d): ", plant.promise))
     }
 
 
-WORDS, TEST = (
-    "contracts/prose.py",
-    "tests/contracts/test_prose.py::test_a_cancel_is_told_with_who_and_why",
-)
+WORDS = "contracts/prose.py"
+TEST = "tests/contracts/test_prose.py::test_a_cancel_is_told_with_who_and_why"
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "sentence"),
     [
         ("MOST_LINES = 20", "MOST_LINES = 21", f"not caught: {TEST} passes"),
         ("MOST_LINES = 20", "raise ImportError", "the tests did not run"),
@@ -72,11 +70,11 @@ WORDS, TEST = (
         ("by {decision.by}", "by {decision.no}", f"{TEST} fails by another error: AttributeError"),
     ],
 )
-def test_what_gets_away_is_told(tmp_path: Path, old: str, new: str, told: str | None) -> None:
+def test_what_gets_away_is_told(tmp_path: Path, old: str, new: str, sentence: str | None) -> None:
     """A bug is only caught by an assertion of its own test."""
     before = (ROOT / WORDS).read_text()
     away = plant(tmp_path, before, before.replace(old, new)).grow(tmp_path)
-    assert (away is None) if told is None else away and away.startswith(told)
+    assert (away is None) if sentence is None else away and away.startswith(sentence)
 
 
 def test_a_plant_that_no_longer_applies_is_told(tmp_path: Path) -> None:

@@ -7,16 +7,16 @@ from logs import FORM, OneLine
 from routes.problems import problem_of
 
 
-def logged(message: str, *arguments: object, error: BaseException | None = None) -> str:
+def log_line(message: str, *arguments: object, error: BaseException | None = None) -> str:
     """Return what is written of a record."""
-    raised = (type(error), error, error.__traceback__) if error else None
-    record = logging.LogRecord("worker", logging.WARNING, __file__, 1, message, arguments, raised)
+    exc_info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("worker", logging.WARNING, __file__, 1, message, arguments, exc_info)
     return OneLine(FORM).format(record)
 
 
 def test_a_record_is_one_line_whoever_wrote_in_it() -> None:
     """No message forges another record, and none does anything in a terminal."""
-    line = logged(
+    line = log_line(
         "ignored the signal %s: %s",
         "cancel",
         "ann\n2026-01-01 00:00:00 INFO worker: ready: payment\x1b[2J\u202e",
@@ -30,7 +30,7 @@ def test_a_record_is_one_line_whoever_wrote_in_it() -> None:
 
 def test_a_traceback_is_told_beneath_its_record() -> None:
     """Each line of it is indented, also those of the error's own message."""
-    lines = logged("it failed", error=ValueError("no\nready: payment\x1b[2J")).splitlines()
+    lines = log_line("it failed", error=ValueError("no\nready: payment\x1b[2J")).splitlines()
     assert lines[0].endswith("WARNING worker: it failed")
     assert lines[1:] == ["  ValueError: no", r"  ready: payment\x1b[2J"]
 

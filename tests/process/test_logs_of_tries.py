@@ -13,7 +13,7 @@ LOCKED = sa.exc.OperationalError(
 )
 
 
-def written(error: Exception, **command: object) -> str:
+def log_text(error: Exception, **command: object) -> str:
     """Return what a log shows of an error, of a try of a command if one is given."""
     try:
         raise error
@@ -33,7 +33,7 @@ def a_try(attempt: int) -> dict[str, object]:
 @pytest.mark.parametrize("attempt", [1, 7])
 def test_trouble_with_a_database_is_one_line(attempt: int) -> None:
     """Whose command it was, the how many-th try, and what the database said."""
-    line = written(LOCKED, **a_try(attempt))
+    line = log_text(LOCKED, **a_try(attempt))
     assert line.endswith(
         f" WARNING a: order-o1 ProcessPayment, try {attempt} failed: "
         "OperationalError: database is locked (for long)"
@@ -43,7 +43,7 @@ def test_trouble_with_a_database_is_one_line(attempt: int) -> None:
 
 def test_a_defect_has_its_traceback_once() -> None:
     """What nobody expects is shown in full at the first try, and in one line at the others."""
-    first, second = (written(KeyError("sku"), **a_try(attempt)) for attempt in (1, 2))
+    first, second = (log_text(KeyError("sku"), **a_try(attempt)) for attempt in (1, 2))
     assert "order-o1 ProcessPayment, try 1 failed: KeyError: 'sku'\n" in first
     assert first.splitlines()[1].strip().startswith("Traceback")
     assert second.endswith("order-o1 ProcessPayment, try 2 failed: KeyError: 'sku'")
@@ -51,6 +51,6 @@ def test_a_defect_has_its_traceback_once() -> None:
 
 def test_other_records_stay_as_they_are() -> None:
     """What is no try of a command keeps its words and its traceback."""
-    head, traceback, *_ = written(LOCKED).splitlines()
+    head, traceback, *_ = log_text(LOCKED).splitlines()
     assert head.endswith("a: Completing activity as failed")
     assert traceback.strip().startswith("Traceback")

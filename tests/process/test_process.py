@@ -13,21 +13,21 @@ async def test_stopping_ends_the_wait() -> None:
     """Also while a probe hangs, as it may while Temporal starts; it is cancelled."""
     stop = asyncio.Event()
     probing = asyncio.Event()
-    cancelled = asyncio.Event()
+    cancel_event = asyncio.Event()
 
     async def probe() -> str:
         probing.set()
         try:
             await asyncio.Event().wait()
         finally:
-            cancelled.set()
+            cancel_event.set()
         return "never"
 
     waiting = asyncio.create_task(wait_until_ready("something", probe, stop))
     await probing.wait()
     stop.set()
     assert await asyncio.wait_for(waiting, 5) is None
-    await asyncio.wait_for(cancelled.wait(), 5)
+    await asyncio.wait_for(cancel_event.wait(), 5)
 
 
 async def test_the_result_of_the_probe_is_returned() -> None:

@@ -32,19 +32,19 @@ ALL = files("*.py")
 
 def imports(source: str) -> set[str]:
     """Return the full dotted names that a file imports, wherever in it and however."""
-    found = set()
+    module_names = set()
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Import(names=names):
-                found |= {alias.name for alias in names}
+                module_names |= {alias.name for alias in names}
             case ast.ImportFrom(module=module, names=names, level=level):
-                found |= {
+                module_names |= {
                     "." * level + f"{module or ''}.{alias.name}".removeprefix(".")
                     for alias in names
                 }
             case ast.Call(args=[ast.Constant(value=str(name)), *_]) if last(node) in IMPORTERS:
-                found.add(name)
-    return found
+                module_names.add(name)
+    return module_names
 
 
 def last(call: ast.Call) -> str:

@@ -21,13 +21,15 @@ PAGE = (Path(__file__).parents[2] / "docs" / "API.md").read_text()
 
 def table(first: str) -> list[list[str]]:
     """Return the rows of the table whose first column has this title, without its head."""
-    [found] = re.findall(
+    [rows_text] = re.findall(
         rf"^\| {re.escape(first)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", PAGE, re.MULTILINE
     )
-    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in found.splitlines()]
+    return [
+        [cell.strip() for cell in row.strip("|").split(" | ")] for row in rows_text.splitlines()
+    ]
 
 
-def named(rows: list[list[str]]) -> list[str]:
+def names_in_code(rows: list[list[str]]) -> list[str]:
     """Return what the first cells of a table name in code."""
     return [name for first, *_ in rows for name in re.findall("`([^`]+)`", first)]
 
@@ -45,19 +47,20 @@ def reasons() -> list[tuple[str, ...]]:
 
 def test_every_reason_is_listed_with_its_sentence() -> None:
     """In the order of the enumeration: when, what the customer reads, whether to order again."""
-    listed = reasons()
-    assert [reason for reason, *_ in listed] == list(FailureReason)
-    assert [sentence for _, _, sentence, _ in listed] == [
+    reason_rows = reasons()
+    assert [reason for reason, *_ in reason_rows] == list(FailureReason)
+    assert [sentence for _, _, sentence, _ in reason_rows] == [
         FOR_CUSTOMERS[reason] for reason in FailureReason
     ]
 
 
 def test_every_state_and_status_is_told_and_whether_it_is_final() -> None:
     """What a saga never leaves is final, and a record that is closed is."""
-    states, statuses = table("`state`"), table("`status`")
-    assert named(states) == list(SagaState)
+    states = table("`state`")
+    statuses = table("`status`")
+    assert names_in_code(states) == list(SagaState)
     assert {row[0].strip("`") for row in states if row[1] == "yes"} == CLOSED
-    assert named(statuses) == list(OrderStatus)
+    assert names_in_code(statuses) == list(OrderStatus)
     assert {row[0].strip("`") for row in statuses if row[1] == "yes"} == set(OrderStatus) - {
         "PENDING"
     }
@@ -67,8 +70,8 @@ def test_every_event_of_a_stream_is_told_with_its_data() -> None:
     """The page and the OpenAPI document name the same events, and every field that they carry."""
     entries, last = table("event")
     kinds = get_args(TimelineEntry.model_fields["kind"].annotation)
-    assert named([entries]) == list(kinds)
-    assert named([last]) == ["closed"]
+    assert names_in_code([entries]) == list(kinds)
+    assert names_in_code([last]) == ["closed"]
     for row, model in ((entries, TimelineEntry), (last, Closed)):
         assert set(model.model_fields) <= set(re.findall("`([^`]+)`", row[1])), row
     stream = create_app(Settings()).openapi()["paths"]["/orders/{order_id}/events"]["get"][
@@ -85,14 +88,15 @@ def test_every_act_is_told_with_its_body_and_its_route() -> None:
     document = create_app(Settings()).openapi()
     assert [row[0].strip("`") for row in rows] == list(Act)
     for act, step, fields, route in rows:
-        name, path = Act(act.strip("`")), route.strip("`").removeprefix("POST ")
+        name = Act(act.strip("`"))
+        path = route.strip("`").removeprefix("POST ")
         assert tuple(re.findall("`([^`]+)`", fields)) == FIELDS[name]
         assert (step != "null") is ("{step}" in path)
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
         assert set(schema["required"]) == set(FIELDS[name])
-    shown = document["components"]["schemas"]["ActView"]["properties"]
-    assert set(shown) == {"act", "step", "fields", "refusal"}
+    properties = document["components"]["schemas"]["ActView"]["properties"]
+    assert set(properties) == {"act", "step", "fields", "refusal"}
 
 
 def test_the_deadline_is_told_as_it_is() -> None:
@@ -131,9 +135,9 @@ def test_an_example_of_a_failed_order_is_what_the_api_answers() -> None:
     None is misspelt.
     """
     document = create_app(Settings()).openapi()
-    shown = document["components"]["schemas"]["OrderView"]
-    assert set(shown["properties"]) == examples.OUT_OF_STOCK.keys()
-    assert examples._FAILED.keys() <= shown["properties"].keys()
+    view_schema = document["components"]["schemas"]["OrderView"]
+    assert set(view_schema["properties"]) == examples.OUT_OF_STOCK.keys()
+    assert examples._FAILED.keys() <= view_schema["properties"].keys()
     assert (
         set(document["components"]["schemas"]["FailureView"]["properties"])
         == examples.OUT_OF_STOCK["failure"].keys()

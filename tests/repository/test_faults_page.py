@@ -12,20 +12,21 @@ CASES = range(1, 34)
 
 def named_tests() -> list[tuple[Path, str]]:
     """Return each file that the page names, and the test in it; "" for the whole file."""
-    named, file = [], ""
+    tests_on_page = []
+    file = ""
     for match in NAMED.finditer(PAGE):
         if match["file"] or match["test"]:
             file = match["file"] or file
-            named.append((ROOT / "tests" / file, match["test"] or ""))
-    return named
+            tests_on_page.append((ROOT / "tests" / file, match["test"] or ""))
+    return tests_on_page
 
 
 def test_each_test_that_the_page_names_is_there() -> None:
     """A reader who repeats a case finds what it names."""
-    named = named_tests()
-    assert len(named) > len(CASES)
+    tests_on_page = named_tests()
+    assert len(tests_on_page) > len(CASES)
     assert [
-        (path.name, test) for path, test in named if f"def {test}" not in path.read_text()
+        (path.name, test) for path, test in tests_on_page if f"def {test}" not in path.read_text()
     ] == []
 
 

@@ -45,11 +45,11 @@ WORK = {
 
 def done_on_import(source: str) -> set[str]:
     """Return the calls that a module makes while it is imported, and that do more than declare."""
-    calls = (node for node in _executed(ast.parse(source)) if isinstance(node, ast.Call))
+    calls = (node for node in _nodes_on_import(ast.parse(source)) if isinstance(node, ast.Call))
     return {ast.unparse(call.func) for call in calls if last(call) in WORK}
 
 
-def _executed(node: ast.AST) -> Iterator[ast.AST]:
+def _nodes_on_import(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes that run on import.
 
     No bodies of functions, and nothing under `if __name__ == "__main__"`.
@@ -65,7 +65,7 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
         case _:
             inner = list(ast.iter_child_nodes(node))
     for child in inner:
-        yield from _executed(child)
+        yield from _nodes_on_import(child)
 
 
 def test_work_on_import_is_seen() -> None:
@@ -102,8 +102,8 @@ if __name__ == "__main__":
 def test_importing_does_nothing() -> None:
     """No engine, client, setting, app, thread or logging is set up by an import."""
     modules = [path for path in ALL if path.name != "__main__.py"]
-    done = {name_of(path): done_on_import(path.read_text()) for path in modules}
-    assert {name: calls for name, calls in done.items() if calls} == {}
+    calls_on_import = {name_of(path): done_on_import(path.read_text()) for path in modules}
+    assert {name: calls for name, calls in calls_on_import.items() if calls} == {}
 
 
 # What runs in workflows.
@@ -192,14 +192,14 @@ CHANCE = {
 
 def chances(source: str) -> set[str]:
     """Return what a file uses that would differ in a replay, or that leaves the sandbox."""
-    found = {name for name in imports(source) if set(name.split(".")) & CHANCE}
+    chance_imports = {name for name in imports(source) if set(name.split(".")) & CHANCE}
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Attribute(value=owner, attr="now") if ast.unparse(owner) != "workflow":
-                found.add(ast.unparse(node))
+                chance_imports.add(ast.unparse(node))
             case ast.Attribute(attr=name) | ast.Name(id=name) if name in CHANCE:
-                found.add(ast.unparse(node))
-    return found
+                chance_imports.add(ast.unparse(node))
+    return chance_imports
 
 
 @pytest.mark.parametrize(

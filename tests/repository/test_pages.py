@@ -87,16 +87,16 @@ def test_each_path_that_a_page_names_is_there(page: Path) -> None:
     A page may announce files that its reader makes. Decisions may name tools' own files.
     """
     text = prose(page)
-    named = paths_in_code(text, bare_names=page.parent.name != "decisions")
-    made = {str(Path(path).parent) for path in NEW_FILE.findall(text)}
-    missing = [path for path in named if not is_there(path)]
-    assert [path for path in missing if str(Path(path).parent) not in made] == []
+    paths_on_page = paths_in_code(text, bare_names=page.parent.name != "decisions")
+    new_folders = {str(Path(path).parent) for path in NEW_FILE.findall(text)}
+    missing = [path for path in paths_on_page if not is_there(path)]
+    assert [path for path in missing if str(Path(path).parent) not in new_folders] == []
 
 
 @each_page
 def test_each_link_leads_somewhere(page: Path) -> None:
     """To a file of the repository, and to a heading of it where the link names one."""
-    broken = []
+    broken_links = []
     for link in LINK.findall(prose(page)):
         if link.startswith(("http://", "https://")):
             continue
@@ -104,8 +104,8 @@ def test_each_link_leads_somewhere(page: Path) -> None:
         target = page.parent / name if name else page
         headings = HEADING.findall(prose(target)) if target.suffix == ".md" else []
         if not target.exists() or (fragment and fragment not in map(anchor, headings)):
-            broken.append(link)
-    assert broken == []
+            broken_links.append(link)
+    assert broken_links == []
 
 
 # The story's lines.

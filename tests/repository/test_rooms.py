@@ -157,12 +157,12 @@ def row_of(name: str) -> str | None:
 
 def strangers(name: str, source: str) -> set[str]:
     """Return what a file of this name must not import."""
-    allowed = tuple(f"{module}." for module in ROOMS.get(row_of(name) or "", "").split())
+    allowed_modules = tuple(f"{module}." for module in ROOMS.get(row_of(name) or "", "").split())
     free = sys.stdlib_module_names
     return {
         module
         for module in imports(source)
-        if module.partition(".")[0] not in free and not f"{module}.".startswith(allowed)
+        if module.partition(".")[0] not in free and not f"{module}.".startswith(allowed_modules)
     }
 
 
@@ -243,14 +243,14 @@ def test_the_table_speaks_of_what_is_there() -> None:
     """Each row is some file's, each module of ours in it exists, and no row opens a front door."""
     assert {row_of(name_of(path)) for path in ALL} == ROOMS.keys()
     ours = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ALL}
-    named = {
+    modules_in_table = {
         module
         for row in ROOMS.values()
         for module in row.split()
         if module.partition(".")[0] in ours
     }
-    assert {module for module in named if not is_module(module)} == set()
-    assert not named & {"api", "worker"}
+    assert {module for module in modules_in_table if not is_module(module)} == set()
+    assert not modules_in_table & {"api", "worker"}
 
 
 def is_module(name: str) -> bool:
@@ -346,7 +346,7 @@ def test_only_the_settings_read_our_environment_variables() -> None:
         name: environment_reads(source, may_copy=name.startswith(("operations/", "bench/")))
         for name, source in others.items()
     }
-    assert {name: found for name, found in reads.items() if found} == {}
+    assert {name: names_read for name, names_read in reads.items() if names_read} == {}
     assert not {
         name
         for name, source in others.items()

@@ -13,20 +13,20 @@ GONE: Message = {"type": "http.disconnect"}
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
 
-async def asked(
-    app: Callable[[Receive, Send], Awaitable[None]], *said: Message, method: str = "GET"
+async def messages_sent(
+    app: Callable[[Receive, Send], Awaitable[None]], *messages: Message, method: str = "GET"
 ) -> list[Message]:
     """Return the messages sent to a caller who says this.
 
     Who was answered in full is gone, as far as uvicorn tells.
     """
     coming: asyncio.Queue[Message] = asyncio.Queue()
-    for message in said:
+    for message in messages:
         coming.put_nowait(message)
-    sent: list[Message] = []
+    answer_messages: list[Message] = []
 
     async def send(message: Message) -> None:
-        sent.append(message)
+        answer_messages.append(message)
         if message["type"] == "http.response.body" and not message["more_body"]:
             coming.put_nowait(GONE)
 
@@ -36,39 +36,42 @@ async def asked(
     layers: ASGIApp = Attended(Head(inner))
     async with asyncio.timeout(5):
         await layers({"type": "http", "method": method, "path": "/"}, coming.get, send)
-    return sent
+    return answer_messages
 
 
 async def test_the_work_for_who_hangs_up_stops() -> None:
     """A waiting handler stops when its caller is gone; nobody is answered, as our figures say."""
-    stopped = asyncio.Event()
+    stop = asyncio.Event()
 
     async def wait(_receive: Receive, _send: Send) -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            stopped.set()
+            stop.set()
 
-    assert await asked(wait, REQUEST, GONE) == [
+    assert await messages_sent(wait, REQUEST, GONE) == [
         {"type": "http.response.start", "status": LEFT, "headers": []}
     ]
-    assert stopped.is_set()
+    assert stop.is_set()
 
 
 async def test_the_work_for_who_waits_is_done() -> None:
     """A handler gets the body and its answer goes out; its work behind the answer is done too."""
-    heard: list[Message] = []
+    messages_heard: list[Message] = []
 
     async def reply(receive: Receive, send: Send) -> None:
-        heard.append(await receive())
+        messages_heard.append(await receive())
         await send(START)
         await send({"type": "http.response.body", "body": b"yes", "more_body": False})
         await asyncio.sleep(0.01)
-        heard.append(await receive())
+        messages_heard.append(await receive())
 
-    sent = await asked(reply, REQUEST)
-    assert sent == [START, {"type": "http.response.body", "body": b"yes", "more_body": False}]
-    assert heard == [REQUEST, GONE]
+    answer_messages = await messages_sent(reply, REQUEST)
+    assert answer_messages == [
+        START,
+        {"type": "http.response.body", "body": b"yes", "more_body": False},
+    ]
+    assert messages_heard == [REQUEST, GONE]
 
 
 async def test_what_fails_fails() -> None:
@@ -78,7 +81,7 @@ async def test_what_fails_fails() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await asked(fail, REQUEST)
+        await messages_sent(fail, REQUEST)
 
 
 async def test_what_fails_as_it_is_stopped_fails_nobody(caplog: pytest.LogCaptureFixture) -> None:
@@ -90,7 +93,7 @@ async def test_what_fails_as_it_is_stopped_fails_nobody(caplog: pytest.LogCaptur
         except asyncio.CancelledError:
             raise OSError("no") from None
 
-    await asked(stumble, REQUEST, GONE)
+    await messages_sent(stumble, REQUEST, GONE)
     assert caplog.messages == ["what was done for a caller who left ended with OSError('no')"]
 
 
@@ -102,7 +105,7 @@ async def test_a_large_answer_goes_out_in_pieces() -> None:
         await send(START)
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
-    _, *parts = await asked(reply, REQUEST)
+    _, *parts = await messages_sent(reply, REQUEST)
     assert b"".join(part["body"] for part in parts) == body
     assert max(len(part["body"]) for part in parts) == PIECE_BYTES
     assert [part["more_body"] for part in parts] == [True] * (len(parts) - 1) + [False]
@@ -111,7 +114,7 @@ async def test_a_large_answer_goes_out_in_pieces() -> None:
 
 async def test_head_is_get_without_its_body() -> None:
     """Status and headers are those of GET; a stream, which has no end, ends at its beginning."""
-    seen: list[Any] = []
+    requests_seen: list[Any] = []
 
     async def stream(receive: Receive, send: Send) -> None:
         await receive()
@@ -120,10 +123,10 @@ async def test_head_is_get_without_its_body() -> None:
         while not listening.done():
             await send({"type": "http.response.body", "body": b"on and on", "more_body": True})
             await asyncio.sleep(0)
-        seen.append(listening.result())
+        requests_seen.append(listening.result())
 
-    assert await asked(stream, REQUEST, method="HEAD") == [
+    assert await messages_sent(stream, REQUEST, method="HEAD") == [
         START,
         {"type": "http.response.body", "body": b"", "more_body": False},
     ]
-    assert seen == [GONE]
+    assert requests_seen == [GONE]

@@ -11,21 +11,21 @@ from routes.limits import MOST_DIGITS, Body
 JSON = {"Content-Type": "application/json"}
 
 
-async def _taken(_scope: Scope, _receive: Receive, send: Send) -> None:
+async def _accept(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-async def sent(
+async def send_body(
     content: bytes, method: str = "POST", headers: dict[str, str] | None = None
 ) -> httpx.Response:
     """Return the answer to a body of this content; 204 when it is let through."""
-    transport = httpx.ASGITransport(Body(_taken))
+    transport = httpx.ASGITransport(Body(_accept))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         return await http.request(method, "/", content=content, headers=JSON | (headers or {}))
 
 
-def told(answer: httpx.Response) -> tuple[int, Any]:
+def status_and_errors(answer: httpx.Response) -> tuple[int, Any]:
     return answer.status_code, answer.json()["detail"]
 
 
@@ -47,16 +47,16 @@ NO_JSON = [
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-@pytest.mark.parametrize(("content", "why"), NO_JSON, ids=lambda given: repr(given)[:30])
+@pytest.mark.parametrize(("content", "why"), NO_JSON, ids=lambda content: repr(content)[:30])
 async def test_what_is_no_plain_json_is_refused_in_our_words(
     method: str, content: bytes, why: str | None
 ) -> None:
     """Whatever the words are of what reads it here."""
-    answer = await sent(content, method)
+    answer = await send_body(content, method)
     if why is None:
         assert answer.status_code == 204
     else:
-        assert told(answer) == (400, f"the body is no JSON that can be read: {why}")
+        assert status_and_errors(answer) == (400, f"the body is no JSON that can be read: {why}")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_what_is_no_plain_json_is_refused_in_our_words(
 )
 async def test_json_is_taken(headers: dict[str, str]) -> None:
     """However its type is spelt."""
-    assert (await sent(b"{}", headers=headers)).status_code == 204
+    assert (await send_body(b"{}", headers=headers)).status_code == 204
 
 
 NOT_OURS = "send JSON in UTF-8, with Content-Type: application/json"
@@ -94,6 +94,6 @@ async def test_what_says_that_it_is_something_else_is_refused(
     method: str, headers: dict[str, str], why: str
 ) -> None:
     """Before it is looked at; and who compressed it is told what would do (RFC 9110, 15.5.16)."""
-    answer = await sent(b"\x1f\x8b\x08\x00", method, headers)
-    assert told(answer) == (415, why)
+    answer = await send_body(b"\x1f\x8b\x08\x00", method, headers)
+    assert status_and_errors(answer) == (415, why)
     assert answer.headers.get("Accept-Encoding") == ("identity" if why is ENCODED else None)

@@ -79,11 +79,11 @@ class Listener:
         for connection in tuple(self.state.connections):
             cast("Connection", connection).look(monotonic() + seconds)
 
-    async def line(self, said: bytes) -> Line:
+    async def line(self, request_bytes: bytes) -> Line:
         """Return a connection on which something was said, and heard."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         self.lines.append((reader, writer))
-        writer.write(said)
+        writer.write(request_bytes)
         await asyncio.sleep(0.01)
         return reader, writer
 
@@ -117,7 +117,7 @@ async def listener(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Listener]:
         yield listening
 
 
-async def heard(line: Line) -> bytes:
+async def next_line(line: Line) -> bytes:
     """Return the first line of what came; nothing after a hang-up, or of one who is silent."""
     try:
         return await asyncio.wait_for(line[0].readline(), 0.2)
@@ -129,14 +129,14 @@ def is_open(line: Line) -> bool:
     return not line[0].at_eof() and line[0].exception() is None
 
 
-@pytest.mark.parametrize("said", [b"", HALF_A_HEAD, HALF_A_BODY])
-async def test_who_owes_us_something_makes_room(listener: Listener, said: bytes) -> None:
+@pytest.mark.parametrize("request_bytes", [b"", HALF_A_HEAD, HALF_A_BODY])
+async def test_who_owes_us_something_makes_room(listener: Listener, request_bytes: bytes) -> None:
     """However many send half of something, the next is answered, and those that are served stay."""
-    served = [await listener.line(ASK), await listener.line(HEALTHY)]
-    assert await heard(served[1]) == b"HTTP/1.1 200 OK\r\n"
-    halves = [await listener.line(said) for _ in range(MOST)]
-    assert await heard(await listener.line(HEALTHY)) == b"HTTP/1.1 200 OK\r\n"
-    assert [is_open(line) for line in served] == [True, True]
+    lines_served = [await listener.line(ASK), await listener.line(HEALTHY)]
+    assert await next_line(lines_served[1]) == b"HTTP/1.1 200 OK\r\n"
+    halves = [await listener.line(request_bytes) for _ in range(MOST)]
+    assert await next_line(await listener.line(HEALTHY)) == b"HTTP/1.1 200 OK\r\n"
+    assert [is_open(line) for line in lines_served] == [True, True]
     assert sum(is_open(line) for line in halves) <= MOST // 2
     assert len(listener.state.connections) <= MOST // 2
 
@@ -146,12 +146,12 @@ async def test_who_is_served_is_not_hung_up_on(listener: Listener) -> None:
 
     Nobody who is served ends.
     """
-    served = [await listener.line(ASK) for _ in range(MOST // 2)]
+    lines_served = [await listener.line(ASK) for _ in range(MOST // 2)]
     for _ in range(MOST):
-        crowded = await listener.line(ASK)
-        assert await heard(crowded) == b"HTTP/1.1 429 Too Many Requests\r\n"
-        assert await heard(await listener.line(HEALTHY)) == b"HTTP/1.1 200 OK\r\n"
-    assert [is_open(line) for line in served] == [True] * len(served)
+        extra_line = await listener.line(ASK)
+        assert await next_line(extra_line) == b"HTTP/1.1 429 Too Many Requests\r\n"
+        assert await next_line(await listener.line(HEALTHY)) == b"HTTP/1.1 200 OK\r\n"
+    assert [is_open(line) for line in lines_served] == [True] * len(lines_served)
     assert len(listener.state.connections) <= MOST // 2 + 1
 
 
@@ -160,19 +160,21 @@ async def test_limits_hold_to_the_second(listener: Listener) -> None:
 
     Who is served, and who keeps a connection, is left alone.
     """
-    half, served, kept = [await listener.line(said) for said in (HALF_A_HEAD, ASK, HEALTHY)]
-    assert await heard(kept)
+    half, busy_line, idle_line = [
+        await listener.line(request_bytes) for request_bytes in (HALF_A_HEAD, ASK, HEALTHY)
+    ]
+    assert await next_line(idle_line)
     now = monotonic()
-    for seconds, ended in (
+    for seconds, is_half_ended in (
         (HEAD_SECONDS - 2, False),
         (HEAD_SECONDS + 1, True),
         (TAKEN_SECONDS + 1, True),
     ):
         listener.look(now + seconds - monotonic())
         await asyncio.sleep(0.01)
-        assert len(listener.state.connections) == (2 if ended else 3)
-        assert [is_open(line) for line in (served, kept)] == [True, True]
-    assert await heard(half) == b"HTTP/1.1 408 Request Timeout\r\n"
+        assert len(listener.state.connections) == (2 if is_half_ended else 3)
+        assert [is_open(line) for line in (busy_line, idle_line)] == [True, True]
+    assert await next_line(half) == b"HTTP/1.1 408 Request Timeout\r\n"
 
 
 async def until(ask: Callable[[], object]) -> None:
@@ -193,7 +195,7 @@ GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"),
+    ("request_bytes", "answer"),
     [
         (ASK, GO_ON + OK),
         (POST, GO_ON + OK),
@@ -204,13 +206,13 @@ GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
     ids=["GET", "POST", "two", "one and a half", "HTTP/1.0"],
 )
 async def test_who_sends_no_more_is_answered(
-    listener: Listener, said: bytes, answer: bytes
+    listener: Listener, request_bytes: bytes, answer: bytes
 ) -> None:
     """What was asked in full is answered in full, and then the connection ends (RFC 9112, 9.6)."""
     line = await listener.line(b"")
-    line[1].write(said)
+    line[1].write(request_bytes)
     line[1].write_eof()
-    await until(lambda: asked(listener))
+    await until(lambda: has_asked(listener))
     listener.look()
     listener.answers.set()
     assert await all_of(line) == answer
@@ -218,16 +220,16 @@ async def test_who_sends_no_more_is_answered(
     assert listener.left == 0
 
 
-def asked(listener: Listener) -> bool:
+def has_asked(listener: Listener) -> bool:
     """Tell whether a whole request has come, and that no more will."""
     connections = [cast("Connection", one) for one in listener.state.connections]
     return any(one.probed_at is not None for one in connections)
 
 
-@pytest.mark.parametrize("said", [ASK, POST, ASK + ASK, FOLLOW])
-async def test_who_hangs_up_is_noticed_at_once(listener: Listener, said: bytes) -> None:
+@pytest.mark.parametrize("request_bytes", [ASK, POST, ASK + ASK, FOLLOW])
+async def test_who_hangs_up_is_noticed_at_once(listener: Listener, request_bytes: bytes) -> None:
     """By what their system says to what they are sent, within a second."""
-    line = await listener.line(said)
+    line = await listener.line(request_bytes)
     await until(lambda: cast("Connection", next(iter(listener.state.connections))).cycle)
     line[1].close()
     async with asyncio.timeout(1):
@@ -239,8 +241,8 @@ async def test_who_sends_no_more_and_leaves_later_is_noticed(listener: Listener)
     """They are asked for now and then while they wait."""
     line = await listener.line(ASK)
     line[1].write_eof()
-    assert await heard(line) == b"HTTP/1.1 100 Continue\r\n"
-    assert await heard(line) == b"\r\n"
+    assert await next_line(line) == b"HTTP/1.1 100 Continue\r\n"
+    assert await next_line(line) == b"\r\n"
     line[1].close()
     await until(lambda: line[1].transport.get_extra_info("socket").fileno() == -1)
     listener.look()
@@ -254,12 +256,12 @@ async def test_who_sends_no_more_and_leaves_later_is_noticed(listener: Listener)
     await until(is_noticed)
 
 
-@pytest.mark.parametrize("said", [b"", HALF_A_HEAD, HALF_A_BODY])
+@pytest.mark.parametrize("request_bytes", [b"", HALF_A_HEAD, HALF_A_BODY])
 async def test_who_sends_no_more_and_has_not_asked_is_not_waited_for(
-    listener: Listener, said: bytes
+    listener: Listener, request_bytes: bytes
 ) -> None:
     """Half a request is none."""
-    line = await listener.line(said)
+    line = await listener.line(request_bytes)
     line[1].write_eof()
     assert await all_of(line) == b""
     assert not listener.state.connections

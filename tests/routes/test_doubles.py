@@ -24,7 +24,7 @@ def app() -> FastAPI:
     return create_app(Settings())
 
 
-async def asked(
+async def status_and_fields(
     method: str, path: str, headers: Any = None, content: bytes = b""
 ) -> tuple[int, list[dict[str, str]]]:
     """Return the status of an answer, and which fields it calls wrong."""
@@ -45,7 +45,7 @@ async def asked(
 async def test_a_parameter_that_is_given_twice_is_refused(query: str, names: list[str]) -> None:
     """Also when both say the same: it is given twice by mistake."""
     twice = [{"field": name, "message": "is given more than once"} for name in names]
-    assert await asked("GET", f"/orders?{query}") == (422, twice)
+    assert await status_and_fields("GET", f"/orders?{query}") == (422, twice)
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ async def test_two_keys_are_refused(path: str) -> None:
     """One key is one effect, so two would be none."""
     twice = [{"field": "Idempotency-Key", "message": "is given more than once"}]
     headers = [*JSON.items(), *KEYS]
-    assert await asked("POST", path, headers, b"{}") == (422, twice)
+    assert await status_and_fields("POST", path, headers, b"{}") == (422, twice)
 
 
 def test_a_reason_that_there_is_not_is_refused() -> None:
     """With all those that there are, as states are."""
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ValidationError) as error_info:
         ListQuery.model_validate({"reason": "NOPE"})
-    [(place, message)] = problems(refused.value.errors())
+    [(place, message)] = problems(error_info.value.errors())
     assert place == ("reason",)
     assert message.startswith("must be ORDER_ID_REUSED, INSUFFICIENT_FUNDS, ")
     assert all(reason in message for reason in FailureReason)

@@ -23,12 +23,15 @@ async def status(
     host: str, path: str = "/livez", settings: dict[str, str] | None = None, **headers: str
 ) -> int:
     """Return how a GET for this host is answered."""
-    built = app(tuple((settings or {}).items()))
-    sent = {"Host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    application = app(tuple((settings or {}).items()))
+    request_headers = {
+        "Host": host,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(built), base_url="http://localhost"
+        transport=httpx.ASGITransport(application), base_url="http://localhost"
     ) as http:
-        return (await http.get(path, headers=sent)).status_code
+        return (await http.get(path, headers=request_headers)).status_code
 
 
 OWN = [
@@ -114,10 +117,10 @@ async def test_no_path_is_for_strangers(path: str) -> None:
 )
 async def test_one_host_is_named(hosts: list[str]) -> None:
     """No host, or two, is none of ours."""
-    sent: list[Any] = []
+    answer_messages: list[Any] = []
 
     async def send(message: Any) -> None:
-        sent.append(message)
+        answer_messages.append(message)
 
     async def receive() -> Any:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -131,7 +134,7 @@ async def test_one_host_is_named(hosts: list[str]) -> None:
     }
     headers = [(b"host", host.encode()) for host in hosts]
     await app(())({**scope, "headers": headers}, receive, send)
-    assert sent[0]["status"] == 421
+    assert answer_messages[0]["status"] == 421
 
 
 @pytest.mark.parametrize(
@@ -236,11 +239,11 @@ async def crossing(
     method: str, path: str, headers: dict[str, str], **settings: str
 ) -> httpx.Response:
     """Ask for a page of another origin."""
-    given = {"API_CORS_ORIGINS": f"{SHOP},http://localhost:3000", **settings}
-    values = {name.lower(): value for name, value in given.items()}
-    built = create_app(Settings(**values))  # type: ignore[arg-type]
+    cors_settings = {"API_CORS_ORIGINS": f"{SHOP},http://localhost:3000", **settings}
+    values = {name.lower(): value for name, value in cors_settings.items()}
+    application = create_app(Settings(**values))  # type: ignore[arg-type]
 
-    transport = httpx.ASGITransport(built, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         for _ in range(3):
             answer = await http.request(method, path, headers={"Origin": SHOP, **headers})
@@ -316,9 +319,9 @@ async def test_a_page_can_read_an_error_of_ours() -> None:
 async def test_without_the_setting_no_page_is_told_anything() -> None:
     """Pages of other origins are served only when a setting names them."""
     values = {name.lower(): value for name, value in AUTHENTICATION.items()}
-    built = create_app(Settings(**values))  # type: ignore[arg-type]
+    application = create_app(Settings(**values))  # type: ignore[arg-type]
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(built), base_url="http://localhost"
+        transport=httpx.ASGITransport(application), base_url="http://localhost"
     ) as http:
         answer = await http.get("/nowhere", headers={"Origin": SHOP, **bearer()})
     assert not [name for name in answer.headers if name.startswith("access-control")]

@@ -13,7 +13,7 @@ from routes.key_set import MOST_KEYS
 from routes.keys import AGAIN_AFTER_SECONDS, FRESH_SECONDS, KEPT_SECONDS
 from routes.problems import Problem
 from routes.tokens import Tokens
-from tests.issuer import EC, RSA, RSA_NEXT, Issuer, nobody, published
+from tests.issuer import EC, RSA, RSA_NEXT, Issuer, jwk, nobody
 from tests.tokens import AUDIENCE, ISSUER, claims
 
 
@@ -37,7 +37,7 @@ def clock() -> Clock:
 def issuer() -> Iterator[Issuer]:
     """An issuer with one key, named `a`."""
     running = Issuer()
-    running.keys = {"keys": [published(RSA, "a")]}
+    running.keys = {"keys": [jwk(RSA, "a")]}
     yield running
     running.stop()
 
@@ -51,7 +51,7 @@ def token(key: Any = RSA, kid: str | None = "a") -> str:
     return jwt.encode(claims(), key, "RS256", {} if kid is None else {"kid": kid})
 
 
-async def asked(tokens: Tokens, token: str) -> tuple[int, str]:
+async def status_and_reason(tokens: Tokens, token: str) -> tuple[int, str]:
     """Return how a caller with this token fares, and why."""
     try:
         await tokens.caller(token)
@@ -61,7 +61,7 @@ async def asked(tokens: Tokens, token: str) -> tuple[int, str]:
 
 
 async def status(tokens: Tokens, token: str) -> int:
-    return (await asked(tokens, token))[0]
+    return (await status_and_reason(tokens, token))[0]
 
 
 async def test_who_names_a_known_key_does_not_wait_for_who_names_another(
@@ -105,7 +105,7 @@ async def test_a_new_key_is_believed_at_once(issuer: Issuer, clock: Clock) -> No
     """
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
-    issuer.keys = {"keys": [published(RSA_NEXT, "b")]}
+    issuer.keys = {"keys": [jwk(RSA_NEXT, "b")]}
     with pytest.raises(Problem) as problem:
         await tokens.caller(token(RSA_NEXT, "b"))
     assert (problem.value.document.status, problem.value.headers) == (
@@ -123,7 +123,7 @@ async def test_a_withdrawn_key_is_not_believed_for_long(issuer: Issuer, clock: C
     """Keys are read again while they serve; one no longer published stops being believed."""
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
-    issuer.keys = {"keys": [published(RSA_NEXT, "b")]}
+    issuer.keys = {"keys": [jwk(RSA_NEXT, "b")]}
     clock.now += FRESH_SECONDS + 1
     assert await status(tokens, token()) == 200
     await _until_asked(issuer, 2)
@@ -133,7 +133,7 @@ async def test_a_withdrawn_key_is_not_believed_for_long(issuer: Issuer, clock: C
 
 async def _until_asked(issuer: Issuer, times: int) -> None:
     async with asyncio.timeout(5):
-        while issuer.asked < times:  # noqa: ASYNC110  # it lives in a thread of its own
+        while issuer.requests_seen < times:  # noqa: ASYNC110  # it lives in a thread of its own
             await asyncio.sleep(0.01)
 
 
@@ -141,7 +141,7 @@ async def test_the_issuer_is_asked_by_one_at_a_time(issuer: Issuer, clock: Clock
     """A hundred callers who come at once, and know no key, ask once."""
     tokens = checks(clock, issuer.url)
     assert await asyncio.gather(*(status(tokens, token()) for _ in range(100))) == [200] * 100
-    assert issuer.asked == 1
+    assert issuer.requests_seen == 1
 
 
 GARBAGE: list[Any] = [
@@ -157,9 +157,9 @@ GARBAGE: list[Any] = [
     {"kty": "RSA", "kid": "e", "n": 7, "e": None},
     {"kty": "oct", "kid": "f", "k": "c2VjcmV0"},
     {"kty": "EC", "kid": "g", "crv": "P-999", "x": "", "y": ""},
-    {**published(RSA_NEXT, "h"), "use": "enc"},
-    {**published(RSA_NEXT, "i"), "alg": "RS512"},
-    published(EC, "j"),
+    {**jwk(RSA_NEXT, "h"), "use": "enc"},
+    {**jwk(RSA_NEXT, "i"), "alg": "RS512"},
+    jwk(EC, "j"),
 ]
 
 
@@ -168,26 +168,26 @@ async def test_bad_keys_do_not_cost_the_good_one(issuer: Issuer, clock: Clock) -
 
     Keys for something else sign no token of ours.
     """
-    issuer.keys = {"keys": [*GARBAGE, published(RSA, "a"), *GARBAGE]}
+    issuer.keys = {"keys": [*GARBAGE, jwk(RSA, "a"), *GARBAGE]}
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token()) == 200
     for kid in "hij":
-        assert await asked(tokens, token(RSA_NEXT, kid)) == (
+        assert await status_and_reason(tokens, token(RSA_NEXT, kid)) == (
             *(401, "the token was signed with a key that its issuer publishes for something else"),
         )
 
 
 async def test_hundreds_of_keys_are_read(issuer: Issuer, clock: Clock) -> None:
     """As many as 1,000 may be published."""
-    issuer.keys = {
-        "keys": [*(published(RSA_NEXT, f"k{n}") for n in range(MOST_KEYS - 1)), published(RSA, "a")]
-    }
+    issuer.keys = {"keys": [*(jwk(RSA_NEXT, f"k{n}") for n in range(MOST_KEYS - 1)), jwk(RSA, "a")]}
     tokens = checks(clock, issuer.url)
-    assert [await status(tokens, token(*named)) for named in ((RSA, "a"), (RSA_NEXT, "k700"))] == [
+    assert [
+        await status(tokens, token(*key_and_id)) for key_and_id in ((RSA, "a"), (RSA_NEXT, "k700"))
+    ] == [
         200,
         200,
     ]
-    issuer.keys["keys"].append(published(RSA, "b"))
+    issuer.keys["keys"].append(jwk(RSA, "b"))
     clock.now += FRESH_SECONDS + 1
     assert await status(tokens, token(kid="b")) == 503
 
@@ -260,20 +260,20 @@ async def test_an_issuer_may_be_huge_or_elsewhere(
 async def test_an_issuer_may_be_endless(issuer: Issuer, clock: Clock, answer: Any) -> None:
     """An endless answer is given up in seconds, its line closed; the next try is a new one."""
     tokens = checks(clock, issuer.url)
-    ended = asyncio.Event()
+    end = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def watched(handler: BaseHTTPRequestHandler) -> None:
+    def watch(handler: BaseHTTPRequestHandler) -> None:
         try:
             answer(handler)
         finally:
-            loop.call_soon_threadsafe(ended.set)
+            loop.call_soon_threadsafe(end.set)
 
-    issuer.answers = watched
+    issuer.answers = watch
     began = time.monotonic()
     assert await status(tokens, token()) == 503
     assert 2 < time.monotonic() - began < 5
-    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.wait_for(end.wait(), 5)
     issuer.answers = issuer.publish
     clock.now += AGAIN_AFTER_SECONDS
     assert await status(tokens, token()) == 200
@@ -294,43 +294,43 @@ async def test_the_world_is_asked_through_the_proxy(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An issuer elsewhere is asked as the environment says."""
-    connected: list[str] = []
+    targets: list[str] = []
 
     async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connected.append((await reader.readline()).decode())
+        targets.append((await reader.readline()).decode())
         writer.close()
 
     async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         assert await status(checks(clock, "https://issuer.example.org/keys"), token()) == 503
-    assert [line.split()[:2] for line in connected] == [["CONNECT", "issuer.example.org:443"]]
+    assert [line.split()[:2] for line in targets] == [["CONNECT", "issuer.example.org:443"]]
 
 
 @pytest.mark.parametrize(
-    ("keys", "named", "expected", "why"),
+    ("keys", "key_id", "expected", "why"),
     [
-        ([published(RSA, None)], None, 200, ""),
-        ([published(RSA, None)], "whatever", 200, ""),
-        ([published(RSA, "a")], None, 200, ""),
-        ([published(RSA, "a")], "b", 401, "does not publish"),
-        ([published(RSA, None), published(EC, None)], None, 200, ""),
+        ([jwk(RSA, None)], None, 200, ""),
+        ([jwk(RSA, None)], "whatever", 200, ""),
+        ([jwk(RSA, "a")], None, 200, ""),
+        ([jwk(RSA, "a")], "b", 401, "does not publish"),
+        ([jwk(RSA, None), jwk(EC, None)], None, 200, ""),
         (
-            [published(RSA, "a"), published(RSA_NEXT, "b")],
+            [jwk(RSA, "a"), jwk(RSA_NEXT, "b")],
             None,
             401,
             "names no key (kid), and its issuer publishes several",
         ),
-        ([published(RSA, None), published(RSA_NEXT, None)], None, 401, "publishes several"),
-        ([published(RSA, None), published(RSA_NEXT, "b")], "a", 401, "does not publish"),
+        ([jwk(RSA, None), jwk(RSA_NEXT, None)], None, 401, "publishes several"),
+        ([jwk(RSA, None), jwk(RSA_NEXT, "b")], "a", 401, "does not publish"),
     ],
 )
 async def test_keys_and_tokens_without_a_name(
-    issuer: Issuer, clock: Clock, keys: list[Any], named: str | None, expected: int, why: str
+    issuer: Issuer, clock: Clock, keys: list[Any], key_id: str | None, expected: int, why: str
 ) -> None:
     """The only key is tried; of several the token must say which, and is told so."""
     issuer.keys = {"keys": keys}
-    answer = await asked(checks(clock, issuer.url), token(RSA, named))
+    answer = await status_and_reason(checks(clock, issuer.url), token(RSA, key_id))
     assert (answer[0], why in answer[1]) == (expected, True)
 
 
@@ -339,10 +339,10 @@ async def test_the_only_key_may_be_followed_by_another(issuer: Issuer, clock: Cl
 
     A token that it did not sign is refused all the same.
     """
-    issuer.keys = {"keys": [published(RSA, None)]}
+    issuer.keys = {"keys": [jwk(RSA, None)]}
     tokens = checks(clock, issuer.url)
     assert await status(tokens, token(RSA, None)) == 200
-    issuer.keys = {"keys": [published(RSA_NEXT, None)]}
+    issuer.keys = {"keys": [jwk(RSA_NEXT, None)]}
     clock.now += AGAIN_AFTER_SECONDS
     assert await status(tokens, token(RSA_NEXT, None)) == 200
     clock.now += AGAIN_AFTER_SECONDS

@@ -56,11 +56,11 @@ def test_a_caller_costs_little(clock: Clock, rate: str) -> None:
     """
     item = parse(rate)
     callers = Callers(item, clock)
-    taken = 0
+    requests_let_in = 0
     for _ in range(2 * item.amount):
         clock.now += item.get_expiry() / item.amount / 4
-        taken += callers.seconds_to_wait("token", "ann") == 0
-    assert item.amount <= taken <= item.amount * (1 + 1 / MOST_MARKS)
+        requests_let_in += callers.seconds_to_wait("token", "ann") == 0
+    assert item.amount <= requests_let_in <= item.amount * (1 + 1 / MOST_MARKS)
     marks = next(iter(callers._marks.values()))
     assert len(marks) <= MOST_MARKS + 1
 
@@ -90,7 +90,7 @@ def test_the_table_is_bounded(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("client", "told"),
+    ("client", "address"),
     [
         (("10.1.2.3", 5), "10.1.2.3"),
         (("::ffff:10.1.2.3", 5), "10.1.2.3"),
@@ -102,6 +102,6 @@ def test_the_table_is_bounded(clock: Clock) -> None:
         (None, ""),
     ],
 )
-def test_where_a_request_comes_from(client: Any, told: str) -> None:
+def test_where_a_request_comes_from(client: Any, address: str) -> None:
     """An IPv4 address is one caller in either form; of IPv6, a whole subscriber network is."""
-    assert site({"type": "http", "client": client}) == told
+    assert site({"type": "http", "client": client}) == address

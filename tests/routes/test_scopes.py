@@ -22,10 +22,12 @@ def app(**settings: str) -> FastAPI:
 
 def calls(routes: list[BaseRoute]) -> set[str]:
     """Return every call that an app answers, like `GET /orders`; of mounted files, the place."""
-    found = set()
+    route_calls = set()
     for route in iter_route_contexts(routes):
-        found |= {f"{method} {route.path}" for method in getattr(route, "methods", None) or {"GET"}}
-    return found
+        route_calls |= {
+            f"{method} {route.path}" for method in getattr(route, "methods", None) or {"GET"}
+        }
+    return route_calls
 
 
 def test_every_route_declares_its_scope_or_is_public() -> None:
@@ -41,13 +43,13 @@ def test_every_route_declares_its_scope_or_is_public() -> None:
 @pytest.mark.parametrize("settings", [{}, AUTHENTICATION])
 async def test_a_route_that_declares_nothing_is_closed(settings: dict[str, str]) -> None:
     """A call that nobody declared is open to nobody, also where nobody is asked who they are."""
-    built = app(**settings)
+    application = app(**settings)
 
-    @built.get("/forgotten")
-    async def forgotten() -> None:
+    @application.get("/forgotten")
+    async def unguarded_route() -> None:
         """Answer."""
 
-    transport = httpx.ASGITransport(built)
+    transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         answer = await http.get("/forgotten", headers=bearer(*SCOPES))
         assert (answer.status_code, answer.json()["detail"]) == (
@@ -60,11 +62,11 @@ async def test_a_call_that_is_not_there_is_none() -> None:
     """What is no call of ours is told so, to whoever may be told anything."""
     transport = httpx.ASGITransport(app(**AUTHENTICATION))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        for method, path, known, stranger in (
+        for method, path, status, stranger in (
             ("GET", "/nowhere", 404, 401),
             ("DELETE", "/orders/a", 405, 401),
         ):
-            assert (await http.request(method, path, headers=bearer())).status_code == known
+            assert (await http.request(method, path, headers=bearer())).status_code == status
             assert (await http.request(method, path)).status_code == stranger
 
 
@@ -84,7 +86,7 @@ async def test_a_call_that_is_not_there_is_none() -> None:
 )
 async def test_what_looks_public_is_not(path: str) -> None:
     """Only the public paths themselves are, however others are written."""
-    sent: list[Any] = []
+    answer_messages: list[Any] = []
     name, _, query = path.partition("?")
     scope = {
         "type": "http",
@@ -94,18 +96,18 @@ async def test_what_looks_public_is_not(path: str) -> None:
         "headers": [],
     }
 
-    said: list[Any] = [{"type": "http.request"}]
+    request_messages: list[Any] = [{"type": "http.request"}]
 
     async def receive() -> Any:
-        if not said:
+        if not request_messages:
             await asyncio.Event().wait()
-        return said.pop()
+        return request_messages.pop()
 
     async def send(message: Any) -> None:
-        sent.append(message)
+        answer_messages.append(message)
 
     await app(**AUTHENTICATION)(scope, receive, send)
-    assert sent[0]["status"] in (401, 404)
+    assert answer_messages[0]["status"] in (401, 404)
 
 
 def test_everybody_may_do_everything_where_nobody_is_asked() -> None:

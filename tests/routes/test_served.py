@@ -16,7 +16,7 @@ from routes.server import configuration
 from tests.tokens import AUTHENTICATION, bearer
 
 
-def configured(settings: Settings) -> uvicorn.Config:
+def server_config(settings: Settings) -> uvicorn.Config:
     """Return how the API is served with these settings."""
     return configuration(create_app(settings), settings)
 
@@ -24,7 +24,7 @@ def configured(settings: Settings) -> uvicorn.Config:
 def caller(client: str = "127.0.0.1", **settings: str) -> httpx.AsyncClient:
     """Return a client of the API as uvicorn serves it, which comes from this address."""
     values = {name.lower(): value for name, value in settings.items()}
-    config = configured(Settings(**values))  # type: ignore[arg-type]
+    config = server_config(Settings(**values))  # type: ignore[arg-type]
     config.load()
     transport = httpx.ASGITransport(config.loaded_app, client=(client, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://localhost")
@@ -32,7 +32,10 @@ def caller(client: str = "127.0.0.1", **settings: str) -> httpx.AsyncClient:
 
 async def statuses(http: httpx.AsyncClient, *headers: dict[str, str]) -> list[int]:
     """Return how calls with these headers are answered, one after another."""
-    return [(await http.get("/nowhere", headers=sent)).status_code for sent in headers]
+    return [
+        (await http.get("/nowhere", headers=request_headers)).status_code
+        for request_headers in headers
+    ]
 
 
 FORWARDED = [{"X-Forwarded-For": f"10.1.2.{number}"} for number in range(20)]
@@ -46,13 +49,13 @@ async def test_what_a_caller_says_of_itself_does_not_count() -> None:
 
 async def test_what_a_proxy_says_counts_if_it_is_named() -> None:
     """A proxy named by a setting tells who asks; what callers put before that is ignored."""
-    named = {"API_RATE_LIMIT": "5/minute", "API_TRUSTED_PROXIES": "192.0.2.7, 10.9.0.0/16"}
+    trust_settings = {"API_RATE_LIMIT": "5/minute", "API_TRUSTED_PROXIES": "192.0.2.7, 10.9.0.0/16"}
     made_up = [{"X-Forwarded-For": f"10.1.2.{number}, 10.3.3.3, 10.9.1.1"} for number in range(20)]
     for proxy in ("192.0.2.7", "10.9.4.4"):
-        async with caller(proxy, **named) as http:
+        async with caller(proxy, **trust_settings) as http:
             assert await statuses(http, *FORWARDED) == [404] * 20
             assert await statuses(http, *made_up) == [404] * 5 + [429] * 15
-    async with caller("192.0.2.8", **named) as http:
+    async with caller("192.0.2.8", **trust_settings) as http:
         assert await statuses(http, *FORWARDED) == [404] * 5 + [429] * 15
 
 
@@ -71,13 +74,13 @@ def test_the_defaults_are_ours() -> None:
 
     Nothing of the environment changes who is believed.
     """
-    config = configured(Settings())
+    config = server_config(Settings())
     assert (config.timeout_keep_alive, config.proxy_headers, config.forwarded_allow_ips) == (
         75,
         False,
         [],
     )
-    assert configured(Settings(api_keep_alive_seconds=20)).timeout_keep_alive == 20
+    assert server_config(Settings(api_keep_alive_seconds=20)).timeout_keep_alive == 20
     assert (config.lifespan, config.ws, config.server_header) == ("on", "none", False)
 
 
@@ -100,7 +103,8 @@ def test_there_is_always_a_descriptor_left(
 
 async def test_trouble_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """That no connection can be taken is one line, not one per try; other trouble is as ever."""
-    loop, trouble = asyncio.get_running_loop(), Trouble()
+    loop = asyncio.get_running_loop()
+    trouble = Trouble()
     full: dict[str, Any] = {
         "message": "socket.accept() out of system resource",
         "exception": OSError(24, "Too many open files"),

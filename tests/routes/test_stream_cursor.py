@@ -21,7 +21,7 @@ RESET: Story = [
 ]
 
 
-def sent(cursor: StreamCursor, story: Story) -> list[str]:
+def entries_sent(cursor: StreamCursor, story: Story) -> list[str]:
     return [
         what
         for place, what in story
@@ -33,9 +33,9 @@ def test_nothing_is_told_twice() -> None:
     """A story that is read again, as after an outage, goes on where it was."""
     cursor = StreamCursor((0, 0))
     assert cursor.is_at_start
-    assert sent(cursor, STARTED) == ["PENDING", "RegisterOrderCommand"]
-    assert sent(cursor, STARTED + TERMINATED) == ["ProcessPaymentCommand", "terminated"]
-    assert sent(cursor, STARTED + TERMINATED) == []
+    assert entries_sent(cursor, STARTED) == ["PENDING", "RegisterOrderCommand"]
+    assert entries_sent(cursor, STARTED + TERMINATED) == ["ProcessPaymentCommand", "terminated"]
+    assert entries_sent(cursor, STARTED + TERMINATED) == []
     assert not cursor.is_at_start
 
 
@@ -43,14 +43,18 @@ def test_nothing_is_told_twice() -> None:
 def test_what_came_of_a_reset_is_told_in_full(last: Place) -> None:
     """Its events have the numbers of those they replace; what both runs share is told once."""
     cursor = StreamCursor(last)
-    sent(cursor, STARTED + TERMINATED)
-    assert sent(cursor, STARTED + RESET) == ["reset", "ProcessPaymentCommand", "PaymentFailedEvent"]
-    assert sent(cursor, STARTED + RESET) == []
+    entries_sent(cursor, STARTED + TERMINATED)
+    assert entries_sent(cursor, STARTED + RESET) == [
+        "reset",
+        "ProcessPaymentCommand",
+        "PaymentFailedEvent",
+    ]
+    assert entries_sent(cursor, STARTED + RESET) == []
 
 
 def test_a_listener_who_comes_back_hears_the_rest() -> None:
     """Behind the last entry it has seen."""
-    assert sent(StreamCursor((2, 0)), STARTED + TERMINATED) == [
+    assert entries_sent(StreamCursor((2, 0)), STARTED + TERMINATED) == [
         "ProcessPaymentCommand",
         "terminated",
     ]

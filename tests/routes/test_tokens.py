@@ -12,28 +12,28 @@ from application.caller import Caller
 from config import Settings
 from routes.problems import Problem
 from routes.tokens import Tokens
-from tests.issuer import EC, RSA, Issuer, published
+from tests.issuer import EC, RSA, Issuer, jwk
 from tests.tokens import AUDIENCE, AUTHENTICATION, ISSUER, SECRET, claims
 
 
 def tokens(**settings: str) -> Tokens:
     """Return what checks tokens under these settings."""
-    given = {name.lower(): value for name, value in (settings or AUTHENTICATION).items()}
-    return Tokens(Settings.model_validate(given))
+    values = {name.lower(): value for name, value in (settings or AUTHENTICATION).items()}
+    return Tokens(Settings.model_validate(values))
 
 
-def signed(
-    told: dict[str, Any], key: Any = SECRET, algorithm: str = "HS256", **headers: Any
+def sign(
+    token_claims: dict[str, Any], key: Any = SECRET, algorithm: str = "HS256", **headers: Any
 ) -> str:
-    return jwt.encode(told, key, algorithm, headers)
+    return jwt.encode(token_claims, key, algorithm, headers)
 
 
 async def refusal(checks: Tokens, token: str) -> Problem:
     """Return why a token is not believed."""
-    with pytest.raises(Problem) as refused:
+    with pytest.raises(Problem) as error_info:
         await checks.caller(token)
-    assert not token or token not in refused.value.document.detail
-    return refused.value
+    assert not token or token not in error_info.value.document.detail
+    return error_info.value
 
 
 async def test_a_token_names_its_caller() -> None:
@@ -41,34 +41,34 @@ async def test_a_token_names_its_caller() -> None:
 
     Without a scope there is none; without a customer it is everybody's.
     """
-    told = claims("orders:read", "orders:write", customer="ann", sub="till-7")
+    token_claims = claims("orders:read", "orders:write", customer="ann", sub="till-7")
     checks = tokens(**AUTHENTICATION, AUTH_CLOCK_SKEW_SECONDS="7")
-    until = told["exp"] + 7
-    assert await checks.caller(signed(told)) == Caller(
+    until = token_claims["exp"] + 7
+    assert await checks.caller(sign(token_claims)) == Caller(
         "till-7", frozenset({"orders:read", "orders:write"}), "ann", until
     )
-    bare = await tokens().caller(signed(claims(scope=None)))
+    bare = await tokens().caller(sign(claims(scope=None)))
     assert (bare.subject, bare.scopes, bare.customer_id) == ("tester", frozenset(), None)
 
 
 async def test_an_end_in_digits_is_read() -> None:
     """As the library that checks it reads it."""
-    told = claims("orders:read")
-    assert (await tokens().caller(signed(told | {"exp": str(told["exp"])}))).until == told[
-        "exp"
-    ] + 30
+    token_claims = claims("orders:read")
+    assert (
+        await tokens().caller(sign(token_claims | {"exp": str(token_claims["exp"])}))
+    ).until == token_claims["exp"] + 30
 
 
 async def test_the_customer_claim_has_a_name() -> None:
     """The claim that names a customer is a setting; under another name it is none."""
     checks = tokens(**AUTHENTICATION, AUTH_CUSTOMER_CLAIM="https://shop.example.org/customer")
     assert (
-        await checks.caller(signed(claims(**{"https://shop.example.org/customer": "ann"})))
+        await checks.caller(sign(claims(**{"https://shop.example.org/customer": "ann"})))
     ).customer_id == "ann"
-    assert (await checks.caller(signed(claims(customer="ann")))).customer_id is None
+    assert (await checks.caller(sign(claims(customer="ann")))).customer_id is None
 
 
-def forged(header: dict[str, Any]) -> str:
+def forge(header: dict[str, Any]) -> str:
     """Return a token with this header and no signature."""
     parts = (json.dumps(part).encode() for part in (header, claims("saga:operate")))
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
@@ -83,22 +83,22 @@ DISBELIEVED: list[tuple[str, str]] = [
     ("é", "one of ours"),
     ("." * 50_000, "one of ours"),
     (base64.urlsafe_b64encode(b"[" * 30_000).decode() + ".e30.e30", "one of ours"),
-    (forged({"alg": "none", "typ": "JWT"}), "one of ours"),
-    (forged({"alg": "HS256", "typ": "JWT"}), "one of ours"),
-    (signed(claims(), SECRET + "!"), "one of ours"),
-    (signed(claims(), SECRET, "HS384"), "one of ours"),
-    (signed(claims(exp=NOW - 60)), "expired"),
-    (signed(claims(nbf=NOW + 3600)), "not valid yet"),
-    (signed(claims(iat=NOW + 3600)), "not valid yet"),
-    (signed(claims(iss="https://elsewhere.example.org")), "issued by somebody else"),
-    (signed(claims(aud="another-service")), "issued for something else"),
-    *((signed(claims(**{name: None})), "lacks a claim") for name in ("exp", "iss", "aud", "sub")),
-    (signed(claims(sub="")), "sub"),
-    (signed(claims(sub="x" * 129)), "sub"),
-    (signed(claims(sub="a\nb")), "sub"),
-    (signed(claims(scope=["saga:operate"])), "scope"),
-    *((signed(claims(customer_id=value)), "customer_id") for value in NO_CUSTOMERS),
-    (signed(claims() | {"customer_id": None}), "customer_id"),
+    (forge({"alg": "none", "typ": "JWT"}), "one of ours"),
+    (forge({"alg": "HS256", "typ": "JWT"}), "one of ours"),
+    (sign(claims(), SECRET + "!"), "one of ours"),
+    (sign(claims(), SECRET, "HS384"), "one of ours"),
+    (sign(claims(exp=NOW - 60)), "expired"),
+    (sign(claims(nbf=NOW + 3600)), "not valid yet"),
+    (sign(claims(iat=NOW + 3600)), "not valid yet"),
+    (sign(claims(iss="https://elsewhere.example.org")), "issued by somebody else"),
+    (sign(claims(aud="another-service")), "issued for something else"),
+    *((sign(claims(**{name: None})), "lacks a claim") for name in ("exp", "iss", "aud", "sub")),
+    (sign(claims(sub="")), "sub"),
+    (sign(claims(sub="x" * 129)), "sub"),
+    (sign(claims(sub="a\nb")), "sub"),
+    (sign(claims(scope=["saga:operate"])), "scope"),
+    *((sign(claims(customer_id=value)), "customer_id") for value in NO_CUSTOMERS),
+    (sign(claims() | {"customer_id": None}), "customer_id"),
 ]
 
 
@@ -120,12 +120,12 @@ async def test_a_token_is_not_believed(token: str, why: str) -> None:
 async def test_clocks_may_differ_a_little() -> None:
     """A token that ran out, or will begin, within the skew is believed; beyond it is not."""
     now = int(time.time())
-    for told in (claims(exp=now - 20), claims(iat=now + 60)):
+    for token_claims in (claims(exp=now - 20), claims(iat=now + 60)):
         patient, strict = (
             tokens(**AUTHENTICATION, AUTH_CLOCK_SKEW_SECONDS=seconds) for seconds in ("120", "0")
         )
-        assert (await patient.caller(signed(told))).subject == "tester"
-        assert (await refusal(strict, signed(told))).document.status == 401
+        assert (await patient.caller(sign(token_claims))).subject == "tester"
+        assert (await refusal(strict, sign(token_claims))).document.status == 401
 
 
 def tokens_of(issuer: Issuer, **settings: str) -> Tokens:
@@ -153,32 +153,30 @@ async def test_published_keys_are_used(
     """
     issuer.keys = {
         "keys": [
-            published(RSA if key is EC else EC, "other"),
-            published(key, "mine"),
-            published(key, "too"),
+            jwk(RSA if key is EC else EC, "other"),
+            jwk(key, "mine"),
+            jwk(key, "too"),
         ]
     }
     checks = tokens_of(issuer, AUTH_ALGORITHM=algorithm)
     for _ in range(3):
-        assert (
-            await checks.caller(signed(claims(), key, algorithm, kid="mine"))
-        ).subject == "tester"
-    assert issuer.asked == 1
+        assert (await checks.caller(sign(claims(), key, algorithm, kid="mine"))).subject == "tester"
+    assert issuer.requests_seen == 1
     if key is RSA:
         assert (
-            await refusal(checks, signed(claims(), key, other, kid="mine"))
+            await refusal(checks, sign(claims(), key, other, kid="mine"))
         ).document.status == 401
     assert (
-        await refusal(checks, signed(claims(), key, algorithm, kid="other"))
+        await refusal(checks, sign(claims(), key, algorithm, kid="other"))
     ).document.status == 401
-    assert (await refusal(checks, signed(claims(), key, algorithm))).document.status == 401
+    assert (await refusal(checks, sign(claims(), key, algorithm))).document.status == 401
 
 
 async def test_a_public_key_is_no_secret(issuer: Issuer) -> None:
     """Who signs with the published key as if it were a shared secret is not believed."""
-    issuer.keys = {"keys": [published(RSA, "mine")]}
+    issuer.keys = {"keys": [jwk(RSA, "mine")]}
     text = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    head, body, _ = signed(claims(), "x" * 32, kid="mine").split(".")
+    head, body, _ = sign(claims(), "x" * 32, kid="mine").split(".")
     signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
         f"{head}.{body}".encode(), text
     )
@@ -188,14 +186,14 @@ async def test_a_public_key_is_no_secret(issuer: Issuer) -> None:
 
 async def test_an_unknown_key_costs_the_issuer_little(issuer: Issuer) -> None:
     """However many tokens name keys that are not there, the issuer is not asked for each."""
-    issuer.keys = {"keys": [published(RSA, "mine")]}
+    issuer.keys = {"keys": [jwk(RSA, "mine")]}
     checks = tokens_of(issuer)
     problems = [
-        await refusal(checks, signed(claims(), RSA, "RS256", kid=f"no-{number}"))
+        await refusal(checks, sign(claims(), RSA, "RS256", kid=f"no-{number}"))
         for number in range(20)
     ]
     assert [problem.document.status for problem in problems] == [401] + [503] * 19
-    assert issuer.asked == 1
+    assert issuer.requests_seen == 1
 
 
 @pytest.mark.parametrize("keys", [b"", b"<html>", {"keys": []}, {"keys": [{"kty": "?"}]}])
@@ -207,6 +205,6 @@ async def test_an_issuer_that_is_away_is_not_the_callers_fault(issuer: Issuer, k
     issuer.keys = keys
     checks = tokens_of(issuer)
     for _ in range(5):
-        problem = await refusal(checks, signed(claims(), RSA, "RS256", kid="mine"))
+        problem = await refusal(checks, sign(claims(), RSA, "RS256", kid="mine"))
         assert (problem.document.status, problem.headers) == (503, {"Retry-After": "5"})
-    assert issuer.asked == 1
+    assert issuer.requests_seen == 1

@@ -20,7 +20,7 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @functools.cache
-def served(**settings: Any) -> uvicorn.Config:
+def server_config(**settings: Any) -> uvicorn.Config:
     """Return how the API is served with these settings."""
     read = Settings(**settings)
     config = configuration(create_app(read), read)
@@ -28,19 +28,19 @@ def served(**settings: Any) -> uvicorn.Config:
     return config
 
 
-async def said(*requests: bytes, **settings: Any) -> bytes:
+async def answer_to(*requests: bytes, **settings: Any) -> bytes:
     """Return what the API answers who sends this and then waits until it hangs up."""
-    config = served(**settings)
+    config = server_config(**settings)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(config, ServerState(), {}), "127.0.0.1", 0)
     async with server, asyncio.timeout(5):
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"".join(requests))
-        heard = await reader.read()
+        answer = await reader.read()
         writer.close()
         await writer.wait_closed()
-    return heard
+    return answer
 
 
 def statuses(answers: bytes) -> list[int]:
@@ -59,7 +59,7 @@ def whole(target: str, host: str = "localhost") -> bytes:
 )
 async def test_a_whole_address_is_a_target_as_a_path_is(target: str) -> None:
     """RFC 9112, 3.2.2; and the next request on the connection is answered, too."""
-    assert statuses(await said(whole(target), LAST)) == [200, 200]
+    assert statuses(await answer_to(whole(target), LAST)) == [200, 200]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_the_host_of_a_whole_address_is_what_is_asked(
     target: str, host: str, status: int
 ) -> None:
     """Whatever the Host header says beside it: a page of another host gets no further this way."""
-    assert statuses(await said(whole(target, host), LAST)) == [status, 200]
+    assert statuses(await answer_to(whole(target, host), LAST)) == [status, 200]
 
 
 SIGNED = {name.lower(): value for name, value in AUTHENTICATION.items()}
@@ -92,7 +92,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 async def test_a_body_with_two_ends_is_refused(call: bytes, settings: dict[str, Any]) -> None:
     """By one of them something else would be the next request: the connection ends."""
     head = call + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    answers = await said(head, b"Content-Length: 12\r\n", CHUNKED, LAST, **settings)
+    answers = await answer_to(head, b"Content-Length: 12\r\n", CHUNKED, LAST, **settings)
     assert statuses(answers) == [400]
     top, _, body = answers.partition(b"\r\n\r\n")
     assert b"connection: close" in top.lower()
@@ -107,4 +107,4 @@ async def test_a_body_with_two_ends_is_refused(call: bytes, settings: dict[str, 
 async def test_a_body_in_chunks_is_a_body() -> None:
     """One end is enough."""
     head = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    assert statuses(await said(head, CHUNKED, LAST)) == [404, 200]
+    assert statuses(await answer_to(head, CHUNKED, LAST)) == [404, 200]

@@ -8,7 +8,6 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from examples.trip import Trip
 from temporal_saga.testing import Participants, Script
-from tests.temporal_saga.recorded_trip_steps import ARCHIVE_COMMANDS
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
 
@@ -17,7 +16,9 @@ pytest.register_assert_rewrite("tests.temporal_saga.composed.promises")
 Play = Callable[..., Script]
 
 RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules("examples.trip_steps")
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "examples.trip_steps", "examples.trip_record"
+    )
 )
 NUMBERS = count(1)
 
@@ -25,8 +26,7 @@ NUMBERS = count(1)
 @pytest.fixture(scope="session")
 async def travel(temporal: Client) -> AsyncIterator[Participants]:
     """Whoever a trip needs, for all tests."""
-    commands = COMMANDS | {"weather": [AskWeatherCommand]} | {"archive": [*ARCHIVE_COMMANDS]}
-    async with Participants(temporal, commands) as participants:
+    async with Participants(temporal, COMMANDS | {"weather": [AskWeatherCommand]}) as participants:
         yield participants
 
 

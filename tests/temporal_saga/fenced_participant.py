@@ -131,11 +131,9 @@ class Held:
         self._shelf = shelf
         self._ending = ending
         self._holder: int | None = None
-        self._at_work, self._another_asks, self._free = (
-            threading.Event(),
-            threading.Event(),
-            threading.Event(),
-        )
+        self._at_work = threading.Event()
+        self._another_asks = threading.Event()
+        self._free = threading.Event()
 
     def __enter__(self) -> Self:
         """Hold whatever effect comes next."""

@@ -65,14 +65,14 @@ async def test_composed_sagas_keep_their_promises(
     And every rare thing was seen.
     """
     loop = asyncio.get_running_loop()
-    seen = Counter[str]()
+    counts = Counter[str]()
 
     async def run_all(batch: Sequence[Plan]) -> None:
         runs = (_run(plan, temporal, ledgers, threads, tmp_path) for plan in batch)
         for rare in await asyncio.gather(*runs, return_exceptions=True):
             if isinstance(rare, BaseException):
                 raise rare
-            seen.update(rare)
+            counts.update(rare)
 
     @settings(
         PROFILES[PROFILE], deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -87,8 +87,8 @@ async def test_composed_sagas_keep_their_promises(
         print(f"HYPOTHESIS_SEED={SEED}")  # noqa: T201
     with ThreadPoolExecutor(100) as threads:
         await asyncio.to_thread(run)
-    print(f"seen: {dict(seen)}")  # noqa: T201
-    assert set(seen) == RARE, f"this run proves little: {seen}"
+    print(f"seen: {dict(counts)}")  # noqa: T201
+    assert set(counts) == RARE, f"this run proves little: {counts}"
 
 
 async def _run(

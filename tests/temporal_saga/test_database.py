@@ -58,22 +58,23 @@ def test_opening_connects_to_nothing() -> None:
 
 def test_a_lock_is_waited_for_within_a_named_limit(engine: sa.Engine) -> None:
     """No wait for a lock outlasts `LOCK_WAIT_SECONDS`."""
-    asked, answer = {
+    statement, answer = {
         "sqlite": ("PRAGMA busy_timeout", LOCK_WAIT_SECONDS * 1_000),
         "postgresql": ("SHOW lock_timeout", f"{LOCK_WAIT_SECONDS}s"),
     }[engine.dialect.name]
     with engine.connect() as connection:
-        assert connection.exec_driver_sql(asked).scalar_one() == answer
+        assert connection.exec_driver_sql(statement).scalar_one() == answer
 
 
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 def test_a_commit_on_sqlite_is_on_disk(engine: sa.Engine) -> None:
     """SQLite syncs every commit, lets readers work beside a writer, and enforces foreign keys."""
-    wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    pragmas = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     with engine.connect() as connection:
         assert {
-            pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() for pragma in wanted
-        } == wanted
+            pragma: connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one()
+            for pragma in pragmas
+        } == pragmas
 
 
 @pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
@@ -150,12 +151,12 @@ def test_a_server_that_does_not_answer_is_given_up(engine: sa.Engine) -> None:
             driver = connection.connection.driver_connection
             assert driver is not None
             with socket.socket(fileno=os.dup(driver.fileno())) as ours:
-                unanswered = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+                limit = ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             connecting = driver.info.get_parameters()["connect_timeout"]
         remote.dispose()
     assert connecting == str(CONNECT_SECONDS)
     assert limits == SERVER_LIMITS
-    assert unanswered == ANSWER_SECONDS * 1_000
+    assert limit == ANSWER_SECONDS * 1_000
 
 
 @pytest.mark.long
@@ -180,7 +181,7 @@ def test_a_server_that_hangs_keeps_no_thread(engine: sa.Engine, postgresql: Post
     for idle in in_pool:
         idle.close()
     connection = engine.connect()
-    with postgresql.frozen():
+    with postgresql.freeze():
         assert seconds_until_given_up(ask) < PING_SECONDS + 1, "a session of the pool"
         assert seconds_until_given_up(ask) < 1, "it was found hung a moment ago"
         assert (
@@ -233,8 +234,8 @@ def test_after_a_failover_all_sessions_are_on_the_second_server(
         return f"{server.directory}/.s.PGSQL.5432"
 
     def where(remote: sa.Engine) -> set[object]:
-        with ExitStack() as held:  # as many at once as the pool keeps
-            sessions = [held.enter_context(remote.connect()) for _ in range(10)]
+        with ExitStack() as stack:  # as many at once as the pool keeps
+            sessions = [stack.enter_context(remote.connect()) for _ in range(10)]
             return {
                 session.scalar(sa.select(sa.func.pg_postmaster_start_time()))
                 for session in sessions
@@ -270,8 +271,10 @@ def test_no_writer_fails_half_way(engine: sa.Engine) -> None:
 
     def read_and_write() -> None:
         with engine.begin() as connection:
-            found = len(connection.scalars(sa.select(INSTANTS.c.at)).all())
-            connection.execute(sa.insert(INSTANTS).values(at=start + timedelta(seconds=found)))
+            instant_count = len(connection.scalars(sa.select(INSTANTS.c.at)).all())
+            connection.execute(
+                sa.insert(INSTANTS).values(at=start + timedelta(seconds=instant_count))
+            )
 
     at_once([read_and_write] * 8)
     with reading(engine) as connection:
@@ -302,10 +305,10 @@ def test_an_instant_comes_back_in_utc(engine: sa.Engine, zone: timezone) -> None
     at = datetime(2010, 12, 1, 23, 30, 0, 123456, tzinfo=zone)
     with engine.begin() as connection:
         connection.execute(sa.insert(INSTANTS).values(at=at))
-        (stored,) = connection.scalars(sa.select(INSTANTS.c.at)).all()
-    assert stored == at
-    assert stored is not None
-    assert stored.tzinfo is UTC
+        (instant,) = connection.scalars(sa.select(INSTANTS.c.at)).all()
+    assert instant == at
+    assert instant is not None
+    assert instant.tzinfo is UTC
 
 
 def test_a_time_without_a_zone_is_no_instant(engine: sa.Engine) -> None:

@@ -14,9 +14,9 @@ WHERE = "here"
 def test_a_database_is_named_once(engine: sa.Engine) -> None:
     """It has no name before somebody names it, then the same name and owner for whoever asks."""
     assert find_identity(engine, WHERE) is None
-    named = identify(engine, "payment", WHERE)
-    assert (named.participant, named.where) == ("payment", WHERE)
-    assert identify(engine, "stock", WHERE) == find_identity(engine, WHERE) == named
+    identity = identify(engine, "payment", WHERE)
+    assert (identity.participant, identity.where) == ("payment", WHERE)
+    assert identify(engine, "stock", WHERE) == find_identity(engine, WHERE) == identity
 
 
 def test_of_many_who_name_a_database_at_once_one_does(engine: sa.Engine) -> None:
@@ -29,21 +29,22 @@ def test_of_many_who_name_a_database_at_once_one_does(engine: sa.Engine) -> None
 
 def test_a_database_is_not_replaced_by_what_is_written_into_it(engine: sa.Engine) -> None:
     """Neither a file nor a server's database is, as long as it stays where it is."""
-    named = identify(engine, "payment", WHERE)
-    assert not named.was_replaced()
+    identity = identify(engine, "payment", WHERE)
+    assert not identity.was_replaced()
 
 
 def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> None:
     """By who read it before; back at its place, it is the one that it was."""
-    path, elsewhere = tmp_path / "payment.db", tmp_path / "elsewhere"
+    path = tmp_path / "payment.db"
+    elsewhere = tmp_path / "elsewhere"
     engine = open_database(f"sqlite:///{path}")
-    named = identify(engine, "payment", WHERE)
+    identity = identify(engine, "payment", WHERE)
     path.rename(elsewhere)
-    assert named.was_replaced()
+    assert identity.was_replaced()
     path.touch()
-    assert named.was_replaced()
+    assert identity.was_replaced()
     elsewhere.rename(path)
-    assert not named.was_replaced()
+    assert not identity.was_replaced()
     engine.dispose()
 
 

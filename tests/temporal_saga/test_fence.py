@@ -52,10 +52,11 @@ def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
 
     Never to the first one, and never to a refusal.
     """
-    fence, heard = Fence(shelf.engine, FENCE), []
+    fence = Fence(shelf.engine, FENCE)
+    events = []
 
     def again(_connection: sa.Connection, event: Done) -> Done:
-        heard.append(event)
+        events.append(event)
         return Done(nonce="news")
 
     def put(key: str, refusal: No | None) -> Done | No:
@@ -68,9 +69,9 @@ def test_1_a_repeated_command_may_be_told_news(shelf: Shelf) -> None:
         Done(nonce="news"),
         Done(nonce="news"),
     ]
-    assert heard == [Done(nonce="old")] * 2
+    assert events == [Done(nonce="old")] * 2
     assert put("refused", No(nonce="no")) == put("refused", None) == No(nonce="no")
-    assert len(heard) == 2
+    assert len(events) == 2
 
 
 def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_effect(
@@ -93,14 +94,17 @@ def test_1_an_answer_that_was_foreseen_is_recorded_like_any_other(shelf: Shelf) 
 
 def test_1_what_an_earlier_release_recorded_is_still_understood(shelf: Shelf) -> None:
     """Rows as version 0.1 wrote them are answered from, and compensated, like new ones."""
-    done, no, asked, now = '{"nonce":"done"}', '{"nonce":"no"}', "count=7", datetime.now(UTC)
+    done_event = '{"nonce":"done"}'
+    no = '{"nonce":"no"}'
+    ask_parameters = "count=7"
+    now = datetime.now(UTC)
     rows = [
-        ("applied", "APPLIED", asked, done),
-        ("refused", "REFUSED", asked, no),
-        ("compensated", "COMPENSATED", asked, done),
-        ("compensated/compensation", "APPLIED", asked, done),
+        ("applied", "APPLIED", ask_parameters, done_event),
+        ("refused", "REFUSED", ask_parameters, no),
+        ("compensated", "COMPENSATED", ask_parameters, done_event),
+        ("compensated/compensation", "APPLIED", ask_parameters, done_event),
         ("never came", "TOMBSTONE", None, None),
-        ("never came/compensation", "APPLIED", asked, done),
+        ("never came/compensation", "APPLIED", ask_parameters, done_event),
     ]
     with shelf.engine.begin() as connection:
         connection.execute(
@@ -256,12 +260,13 @@ def test_6_a_refused_compensation_leaves_no_trace_and_may_be_asked_again(
     """A refused compensation did nothing, not even in the fence; asked again it may succeed."""
     if was_put:
         shelf.put(Ask())
-    outcomes, changes = shelf.outcomes, shelf.changes
+    outcomes = shelf.outcomes
+    changes = shelf.changes
     shelf.refuses = True
     for _ in range(2):
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Refused) as error_info:
             shelf.take_back(Ask().taken_back())
-        assert isinstance(refused.value.answer, No)
+        assert isinstance(error_info.value.answer, No)
     assert (shelf.outcomes, shelf.changes) == (outcomes, changes)
     shelf.refuses = False
     shelf.take_back(Ask().taken_back())

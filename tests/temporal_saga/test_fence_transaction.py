@@ -89,7 +89,8 @@ def test_an_effect_whose_answer_cannot_be_recorded_leaves_no_trace(shelf: Shelf)
     assert (shelf.outcomes, shelf.changes) == ({}, [])
 
 
-ONE, NONE = {"number": 1_000, "key": "here before", "change": 0}, EFFECTS.c.number == 0
+ONE = {"number": 1_000, "key": "here before", "change": 0}
+NONE = EFFECTS.c.number == 0
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from tests.temporal_saga.trips import (
     by_signal,
     by_temporal,
     by_update,
+    is_confirmed,
     pass_the_pivot,
     yes,
 )
@@ -36,7 +37,7 @@ async def test_a_cancel_between_two_answers_changes_nothing(
     await cancel(script)
     await cancel(script)
     script.answer(yes(sending[1 - number]))
-    assert await script.completed() == ALL_DONE
+    assert await is_confirmed(script) == ALL_DONE
 
 
 @each_command
@@ -50,7 +51,7 @@ async def test_a_cancel_in_one_workflow_task_with_a_success_changes_nothing(
         await script.recorded()
         await by_temporal(script)
     script.answer(yes(sending[1 - number]))
-    assert await script.completed() == ALL_DONE
+    assert await is_confirmed(script) == ALL_DONE
 
 
 @pytest.mark.parametrize("cache", [1000, 0], ids=["cached", "evicted"])
@@ -66,7 +67,7 @@ async def test_one_that_fails_is_tried_again_while_the_other_is_done(
         await script.recorded()
         script.fail(RuntimeError("the printer is still away"))
         script.answer(yes(await script.expect(SendTicketCommand, attempt=3)))
-        assert await script.completed() == ALL_DONE
+        assert await is_confirmed(script) == ALL_DONE
 
 
 async def test_one_that_is_stuck_is_settled_while_the_other_is_under_way(script: Script) -> None:
@@ -77,7 +78,7 @@ async def test_one_that_is_stuck_is_settled_while_the_other_is_under_way(script:
     assert await script.handle.query("closing"), "the saga has heard that it is stuck"
     await script.handle.signal("settle", args=["SendTicket", "otto", "handed over"])
     script.answer(yes(voucher))
-    assert await script.completed() == [*BOOKED, None, "SendVoucher"]
+    assert await is_confirmed(script) == [*BOOKED, None, "SendVoucher"]
 
 
 async def test_both_answered_in_one_workflow_task_are_both_recorded(script: Script) -> None:
@@ -86,4 +87,4 @@ async def test_both_answered_in_one_workflow_task_are_both_recorded(script: Scri
     async with script.orchestrator_away():
         all_succeed(script, voucher, ticket)
         await script.recorded()
-    assert await script.completed() == ALL_DONE
+    assert await is_confirmed(script) == ALL_DONE

@@ -193,7 +193,8 @@ def signal(number: int, name: str = "cancel") -> HistoryEvent:
 
 def memo(number: int, *outcomes: SignalOutcome, failure: Cause | None = None) -> HistoryEvent:
     """Return the event by which a saga writes what became of these signals, and why it fails."""
-    written = SagaMemo(failure=failure, signals=outcomes).to_json()
+    count = max((outcome.number for outcome in outcomes), default=0)
+    written = SagaMemo(failure=failure, signals=outcomes, signal_count=count).to_json()
     return event(
         number,
         "workflow_properties_modified",
@@ -361,9 +362,20 @@ def test_behind_a_gap_signals_are_numbered_by_the_next_memo() -> None:
     assert approved.name == "approve"
 
 
+def test_signals_are_numbered_although_the_last_is_left_out() -> None:
+    """A memo that tells of some of very many says how many there were."""
+    written = SagaMemo(signals=(SignalOutcome(2, "cancel"),), signal_count=3).to_json()
+    modified = event(
+        9, "workflow_properties_modified", upserted_memo={"fields": {"saga": payload(written)}}
+    )
+    told_of = decisions(signal(3, "dance"), signal(4), signal(5, "dance"), modified)
+    assert told_of == [("dance", "", True), ("cancel", None, True), ("dance", "", True)]
+
+
 def test_a_run_that_goes_on_knows_that_it_rolls_back() -> None:
     """The memo of the run before stands in the first event; its signals are none of this run."""
-    carried = SagaMemo(failure=BOOM, signals=(SignalOutcome(1, "approve"),)).to_json()
+    approved = SignalOutcome(1, "approve")
+    carried = SagaMemo(failure=BOOM, signals=(approved,), signal_count=1).to_json()
     started = event(1, "workflow_execution_started", memo={"fields": {"saga": payload(carried)}})
     assert decisions(started, CANCEL, memo(9, failure=BOOM)) == [("cancel", None, False)]
     assert decisions(started, signal(3)) == [("cancel", None, False)]

@@ -55,11 +55,11 @@ async def test_a_cancel_in_one_workflow_task_with_a_success_loses_neither(
 ) -> None:
     """The branch's result is recorded, and those still under way are awaited."""
     bookings = list(await begin_booking(script))
-    done = bookings.pop(branch)
+    booking_done = bookings.pop(branch)
     async with script.orchestrator_away():
         if cancel_first:
             await cancel(script)
-        all_succeed(script, done)
+        all_succeed(script, booking_done)
         await script.recorded()
         if not cancel_first:
             await cancel(script)

@@ -31,7 +31,8 @@ def test_a_default_is_that_of_the_design(limit: Any, value: Any) -> None:
 
 def test_each_limit_leaves_room_for_the_one_inside_it() -> None:
     """A lock gives up before the try, the try before the step, the step before the deadline."""
-    lock_wait, deadline = timedelta(seconds=LOCK_WAIT_SECONDS), timedelta(seconds=DEADLINE_SECONDS)
+    lock_wait = timedelta(seconds=LOCK_WAIT_SECONDS)
+    deadline = timedelta(seconds=DEADLINE_SECONDS)
     assert timedelta() < lock_wait < POLICY.start_to_close < POLICY.forward_step < deadline
 
 

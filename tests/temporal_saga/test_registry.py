@@ -34,13 +34,14 @@ async def test_of_two_who_come_first_at_once_one_is_let_in(
 
     Whoever has that one is let in at any time.
     """
-    first, second = database(participant, "A"), database(participant, "B")
+    first = database(participant, "A")
+    second = database(participant, "B")
     rivals = [Registration(temporal, participant, own) for own in (first, second)]
     answers = await asyncio.gather(*(rival.check() for rival in rivals), return_exceptions=True)
     assert [type(answer) for answer in answers if answer is not True] == [ForeignDatabase]
     winner, loser = (first, second) if answers[0] is True else (second, first)
     assert await Registration(temporal, participant, winner).check()
-    with pytest.raises(ForeignDatabase) as told:
+    with pytest.raises(ForeignDatabase) as error_info:
         await Registration(temporal, participant, loser).check()
     for words in (
         winner.id,
@@ -50,7 +51,7 @@ async def test_of_two_who_come_first_at_once_one_is_let_in(
         f"--workflow-id participant-{participant}",
         f"--address {temporal.service_client.config.target_host}",
     ):
-        assert words in str(told.value)
+        assert words in str(error_info.value)
 
 
 async def test_another_participants_database_is_never_registered(
@@ -65,10 +66,10 @@ async def test_another_participants_database_is_never_registered(
 async def test_no_worker_is_ever_asked_for_anything(temporal: Client, participant: str) -> None:
     """What is registered is one event of history, open for ever."""
     await Registration(temporal, participant, database(participant)).check()
-    described = await temporal.get_workflow_handle(f"participant-{participant}").describe()
-    assert described.history_length == 1
-    assert described.workflow_type == registry.WORKFLOW_TYPE
-    assert described.close_time is None
+    description = await temporal.get_workflow_handle(f"participant-{participant}").describe()
+    assert description.history_length == 1
+    assert description.workflow_type == registry.WORKFLOW_TYPE
+    assert description.close_time is None
 
 
 async def test_what_was_ended_is_registered_again_by_who_serves_and_later_by_who_was_turned_away(
@@ -99,9 +100,10 @@ async def test_a_new_file_in_the_place_of_the_registered_one_is_called_that(
     temporal: Client, participant: str
 ) -> None:
     """Two databases at one URL: no setting is wrong, and the file is to be put back."""
-    first, second = database(participant), database(participant)
+    first = database(participant)
+    second = database(participant)
     await Registration(temporal, participant, first).check()
-    with pytest.raises(ForeignDatabase) as told:
+    with pytest.raises(ForeignDatabase) as error_info:
         await Registration(temporal, participant, second).check()
     for words in (
         "this is not the database that",
@@ -110,8 +112,8 @@ async def test_a_new_file_in_the_place_of_the_registered_one_is_called_that(
         f"--workflow-id participant-{participant}",
         f"--address {temporal.service_client.config.target_host}",
     ):
-        assert words in str(told.value)
-    assert "DATABASE_URL" not in str(told.value)
+        assert words in str(error_info.value)
+    assert "DATABASE_URL" not in str(error_info.value)
 
 
 async def test_a_file_that_goes_while_it_is_served_from_is_noticed(

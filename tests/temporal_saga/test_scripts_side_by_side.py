@@ -14,13 +14,21 @@ from examples.trip_steps import (
     TakePaymentCommand,
 )
 from tests.temporal_saga.conftest import Play
-from tests.temporal_saga.trips import ORDER, all_succeed, begin_booking, begin_paying, yes
+from tests.temporal_saga.trips import (
+    ORDER,
+    all_succeed,
+    begin_booking,
+    begin_paying,
+    is_opened,
+    yes,
+)
 
 
 async def test_commands_are_given_in_the_order_asked(play: Play) -> None:
     """Whichever came first."""
     async with play() as script:
         await script.start(ORDER)
+        await is_opened(script)
         kinds = [BookCarCommand, BookHotelCommand, BookFlightCommand]
         bookings = await script.expect_all(*kinds)
     assert [type(command) for command in bookings] == kinds
@@ -54,6 +62,7 @@ async def test_another_command_than_the_expected_ones_is_named(play: Play) -> No
     """The error names one that is missing, and what came."""
     async with play() as script:
         await script.start(ORDER)
+        await is_opened(script)
         with pytest.raises(
             AssertionError,
             match=r"expected TakePaymentCommand\n.*\n.*Book\w+Command came to \w+, try 1",
@@ -83,6 +92,7 @@ async def test_what_was_put_back_comes_next(play: Play) -> None:
     """Once more, and once only; then what came after it."""
     async with play() as script:
         await script.start(ORDER)
+        await is_opened(script)
         first = await script.next()
         script.put_back(first)
         assert script.has_more

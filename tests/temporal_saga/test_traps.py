@@ -12,6 +12,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
 from examples.trip import Trip
+from examples.trip_record import CancelTripCommand, ConfirmTripCommand
 from examples.trip_steps import (
     CancelFlightCommand,
     CancelHotelCommand,
@@ -42,6 +43,8 @@ from tests.temporal_saga.trips import (
     by_temporal,
     failed_for,
     happened,
+    is_cancelled,
+    is_opened,
     papers_are_sent,
     take_back,
     until,
@@ -84,7 +87,7 @@ async def test_try_cancel_takes_a_step_back_before_it_lands(script: Script) -> N
     await cancel(script)
     script.answer(yes(payment))
     await take_back(script, *EVERYTHING_BACK)
-    await script.failed()
+    await is_cancelled(script)
     events = happened(script)
     assert events[events.index("TakePayment sent") :][:5] == [
         "TakePayment sent",
@@ -169,7 +172,7 @@ async def test_a_failing_branch_of_a_gather_leaves_the_others_running(script: Sc
     await script.handle.query("closing")
     all_succeed(script, hotel, flight)
     await take_back(script, CancelHotelCommand, CancelFlightCommand)
-    await script.failed()
+    await is_cancelled(script)
     events = happened(script)
     over = [events.index(f"{name} over") for name in BOOKED]
     assert events.index("BookCar over") == min(over)
@@ -178,6 +181,8 @@ async def test_a_failing_branch_of_a_gather_leaves_the_others_running(script: Sc
         "CancelHotel over",
         "CancelFlight sent",
         "CancelFlight over",
+        "CancelTrip sent",
+        "CancelTrip over",
     ]
 
 
@@ -198,12 +203,13 @@ async def test_an_unexpected_error_in_workflow_code_fails_the_saga_with_everythi
     """
     async with play(BrokenTrip) as script:
         await script.start(ORDER, task_timeout=timedelta(seconds=1))
+        await is_opened(script)
         all_succeed(script, *await script.expect_all(*BOOKINGS))
         await until(script, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
         async with script.orchestrator_away(back_as=Trip):
             await script.handle.cancel()
-        await take_back(script, *BOOKINGS_BACK)
+        await take_back(script, *BOOKINGS_BACK, CancelTripCommand)
         with pytest.raises(WorkflowFailureError) as failed:
             await script.handle.result()
         assert "TripFailed: cancelled by an operator" in str(failed.value.cause)
@@ -230,7 +236,7 @@ async def test_an_error_in_a_handler_ends_or_wedges_the_saga(script: Script) -> 
         await script.handle.signal("settle", args=["NoSuchStep", "otto", "no reason"])
         await script.handle.signal("cancel")
         script.answer(yes(compensation))
-    assert (await script.failed()).message.startswith("['we stay', 'we stay'")
+    assert (await is_cancelled(script)).message.startswith("['we stay', 'we stay'")
 
 
 async def test_a_timeout_error_of_wait_condition_fails_the_saga(script: Script) -> None:
@@ -272,7 +278,8 @@ async def test_a_return_loses_what_a_handler_is_about_to_do(play: Play) -> None:
         question = await script.expect(AskWeatherCommand)
         all_succeed(script, *papers)
         answered = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
-        await until(script, *[answered] * 6, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+        script.answer(yes(await script.expect(ConfirmTripCommand)))
+        await until(script, *[answered] * 8, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
         script.answer(Done(reference="sunny"), to=question)
         assert await update == "sunny"

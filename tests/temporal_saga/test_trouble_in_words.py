@@ -16,7 +16,7 @@ LONG = "\n".join([LOCKED, "[SQL: INSERT …]", "x" * 1_000])
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "sentence"),
     [
         ("activity ScheduleToStart timeout", "no worker took the command: is its worker running?"),
         (
@@ -37,9 +37,9 @@ LONG = "\n".join([LOCKED, "[SQL: INSERT …]", "x" * 1_000])
         ("canceling statement due to lock timeout", "its database is locked by somebody else"),
     ],
 )
-def test_what_the_machinery_says_is_told_in_plain_words(error: str, told: str) -> None:
+def test_what_the_machinery_says_is_told_in_plain_words(error: str, sentence: str) -> None:
     """First what it means, then what was said, by which logs and searches know it."""
-    assert in_words(error).startswith(told)
+    assert in_words(error).startswith(sentence)
     assert in_words(error).endswith(f"({error})")
 
 

@@ -3,9 +3,31 @@
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 from examples.trip import Trip
+from examples.trip_record import closing, opening
 from examples.trip_steps import Command, Done, TripOrder
+from temporal_saga.on_record import OnRecord
+
+
+class AskWeatherCommand(Command):
+    """Ask for the weather: no step of the saga, and nothing that is taken back."""
+
+
+async def ask_weather() -> str:
+    """Ask a participant once, as no step of the saga, and wait for the answer."""
+    key = f"{workflow.info().workflow_id}/AskWeather"
+    answer: Done = await workflow.execute_activity(
+        "AskWeather",
+        AskWeatherCommand(idempotency_key=key, traveller="ada"),
+        task_queue="weather",
+        result_type=Done,
+        start_to_close_timeout=timedelta(seconds=30),
+        retry_policy=RetryPolicy(maximum_attempts=1),
+    )
+    return answer.reference
 
 
 @workflow.defn(name="Trip")
@@ -21,10 +43,6 @@ class BrokenTrip(Trip):
         raise KeyError(trip)
 
 
-class AskWeatherCommand(Command):
-    """Ask for the weather: no step of the saga, but something that a message handler does."""
-
-
 @workflow.defn(name="Trip")
 class TripWithWeather(Trip):
     """One that is asked for something that takes time."""
@@ -37,12 +55,70 @@ class TripWithWeather(Trip):
     @workflow.update
     async def ask_weather(self) -> str:
         """Ask a participant, and wait for the answer."""
-        key = f"{workflow.info().workflow_id}/AskWeather"
-        answer: Done = await workflow.execute_activity(
-            "AskWeather",
-            AskWeatherCommand(idempotency_key=key, traveller="ada"),
-            task_queue="weather",
-            result_type=Done,
-            start_to_close_timeout=timedelta(seconds=30),
-        )
-        return answer.reference
+        return await ask_weather()
+
+
+@workflow.defn(name="Trip")
+class TripWithoutStep(Trip):
+    """One that asks for the weather on its way."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        return await super().run(trip)
+
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
+        await ask_weather()
+
+
+@workflow.defn(name="Trip")
+class TripWithSleep(Trip):
+    """One that waits as no pause of the saga."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        return await super().run(trip)
+
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
+        await workflow.sleep(3600)
+
+
+@workflow.defn(name="Trip")
+class TripWithTimeout(Trip):
+    """One that leaves the end of a wait to Temporal."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        return await super().run(trip)
+
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
+        await workflow.wait_condition(lambda: False, timeout=timedelta(milliseconds=50))
+
+
+@workflow.defn(name="Trip")
+class TripThatFails(Trip):
+    """One that fails as a plain workflow does."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        return await super().run(trip)
+
+    async def _let_the_traveller_think(self, _trip: TripOrder) -> None:
+        raise ApplicationError("the hotel has burnt down", type="HotelGone")
+
+
+@workflow.defn(name="Trip")
+class TripThatFailsLate(Trip):
+    """One that does so past its pivot."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=())
+            self._saga.pivot()
+            raise ApplicationError("no postcard was sent", type="NoPostcard")
+        return []

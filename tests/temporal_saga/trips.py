@@ -11,6 +11,14 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 from temporalio.exceptions import ApplicationError
 
+from examples.trip_record import (
+    CancelTripCommand,
+    ConfirmTripCommand,
+    OpenTripCommand,
+    TripOpened,
+    closing,
+    opening,
+)
 from examples.trip_steps import (
     BookCarCommand,
     BookFlightCommand,
@@ -33,6 +41,7 @@ from examples.trip_steps import (
     voucher,
 )
 from temporal_saga.call import Call
+from temporal_saga.saga import Branch
 from temporal_saga.testing import Script, command_name
 
 Cancel = Callable[[Script], Awaitable[Any]]
@@ -50,7 +59,8 @@ def command_of(call: Call[Any, Any]) -> type[Command]:
     return type(call.command(idempotency_key=""))
 
 
-STEPS = [step(ORDER) for step in (flight, hotel, car, payment)]
+RECORD = Branch(opening(ORDER).call, closing(ORDER).cancel)
+STEPS = [RECORD, *(step(ORDER) for step in (flight, hotel, car, payment))]
 TAKES_BACK = {command_of(back): command_of(call) for call, back in STEPS if back is not None}
 """Each compensation's command, with the command that it takes back."""
 
@@ -58,7 +68,7 @@ TAKEN_BACK_BY = {forward: back for back, forward in TAKES_BACK.items()}
 
 COMMANDS: dict[str, list[type]] = {}
 """The commands that each participant takes."""
-for call in chain(*STEPS, [ticket(ORDER), voucher(ORDER)]):
+for call in chain(*STEPS, [ticket(ORDER), voucher(ORDER), closing(ORDER).confirm]):
     if call is not None:
         COMMANDS.setdefault(call.participant, []).append(command_of(call))
 
@@ -66,7 +76,10 @@ BOOKINGS = (BookFlightCommand, BookHotelCommand, BookCarCommand)
 BOOKED = [command_name(kind) for kind in BOOKINGS]
 BOOKINGS_BACK = (CancelCarCommand, CancelHotelCommand, CancelFlightCommand)
 EVERYTHING_BACK = (RefundPaymentCommand, *BOOKINGS_BACK)
-"""What takes a trip back that was booked, and one that was paid, in the order in which it comes."""
+"""What takes a trip back that was booked, and one that was paid, in the order in which it comes.
+
+Its record is closed behind that.
+"""
 
 
 def yes(command: Command) -> Done:
@@ -74,9 +87,16 @@ def yes(command: Command) -> Done:
     return Done(reference=command_name(type(command)))
 
 
+async def is_opened(script: Script, earlier_run: str = "NONE") -> None:
+    """Let the archive open the record, and say how an earlier run stands there."""
+    await script.expect(OpenTripCommand)
+    script.answer(TripOpened(reference="7", earlier_run=earlier_run))
+
+
 async def begin_booking(script: Script, order: TripOrder = ORDER) -> Bookings:
-    """Start a trip; return the bookings, all under way."""
+    """Start a trip, and let its record be opened; return the bookings, all under way."""
     await script.start(order)
+    await is_opened(script)
     bookings = await script.expect_all(*BOOKINGS)
     return bookings[0], bookings[1], bookings[2]
 
@@ -103,7 +123,19 @@ async def papers_are_sent(script: Script) -> Any:
     """Let ticket and voucher be sent, the voucher first; return the trip's result."""
     letters = await script.expect_all(SendVoucherCommand, SendTicketCommand)
     all_succeed(script, *letters)
+    return await is_confirmed(script)
+
+
+async def is_confirmed(script: Script) -> Any:
+    """Expect that the record is closed and the trip completes; return its result."""
+    script.answer(yes(await script.expect(ConfirmTripCommand)))
     return await script.completed()
+
+
+async def is_cancelled(script: Script) -> ApplicationError:
+    """Expect that the record is closed and the trip fails; return its error."""
+    await take_back(script, CancelTripCommand)
+    return await script.failed()
 
 
 def all_succeed(script: Script, *commands: Command) -> None:
@@ -119,8 +151,8 @@ async def take_back(script: Script, *commands: type[Command]) -> None:
 
 
 async def failed_for(script: Script) -> tuple[str, str | None]:
-    """Expect that the trip fails; return the reason, and the step."""
-    failure = (await script.failed()).details[0]
+    """Expect that the record is closed and the trip fails; return the reason, and the step."""
+    failure = (await is_cancelled(script)).details[0]
     return failure["reason"], failure["step"]
 
 

@@ -23,7 +23,6 @@ from temporalio.common import RawValue
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
-from contracts.steps import TAKES_BACK
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.moment import Moment
 from temporal_saga.testing import ENDED, Script, Sent, command_name, fails_for_good
@@ -38,7 +37,7 @@ from tests.workflows.history_events import (
     tasks,
     under_way,
 )
-from tests.workflows.orders import DECISION, yes
+from tests.workflows.orders import DECISION, TAKES_BACK, yes
 
 Way = Literal["signal", "update", "temporal"]
 When = Literal["alone", "before what comes next", "after what comes next"]

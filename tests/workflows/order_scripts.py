@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from temporalio.client import Client
-from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer, WorkflowRunner
 
 import worker
 from activities.boundary import accepted
@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[type, ...]] = {
     stubs.STOCK_QUEUE: (DecreaseStockCommand, RestoreStockCommand),
 }
 
-RUNNER = SandboxedWorkflowRunner(restrictions=worker.PASSED_THROUGH)
+RUNNER = worker.workflow_runner("on")
 
 
 @asynccontextmanager
@@ -52,4 +52,11 @@ def script(
         runner=runner,
         policy=policy,
         max_cached_workflows=max_cached_workflows,
+    )
+
+
+def replayer(workflow: type = OrderSaga, runner: WorkflowRunner = RUNNER) -> Replayer:
+    """Return what replays histories with this release of the saga."""
+    return Replayer(
+        workflows=[workflow], workflow_runner=runner, data_converter=pydantic_data_converter
     )

@@ -26,7 +26,7 @@ from contracts.payment import (
     RefundPaymentCommand,
 )
 from contracts.states import OrderStatus
-from contracts.steps import STEPS, TAKES_BACK
+from contracts.steps import STEPS
 from contracts.stock import (
     DecreaseStockCommand,
     RestoreStockCommand,
@@ -57,6 +57,11 @@ SHOWN_FROM_THE_START = TypedSearchAttributes(
 
 BEFORE_PIVOT = tuple(step.forward.command_type for step in STEPS if not step.after_pivot)
 """The commands that can be taken back, in the order of the steps."""
+
+TAKES_BACK = {
+    step.compensation.command_type: step.forward.command_type for step in STEPS if step.compensation
+}
+"""By the type of a compensation's command: the type of the command whose effect it takes back."""
 
 ROLLBACK = tuple(reversed(TAKES_BACK))
 """Their compensations, in the order in which a rollback sends them."""

@@ -14,13 +14,14 @@ import sqlalchemy as sa
 from contracts.base import Command, Event
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand, WalletView
-from contracts.steps import PARTICIPANTS, TAKES_BACK
+from contracts.steps import PARTICIPANTS
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockView
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from temporal_saga.testing import Script
+from tests.workflows.orders import TAKES_BACK
 
 FUNDS = 10_000
 PIECES = 100

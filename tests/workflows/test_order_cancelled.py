@@ -7,7 +7,6 @@ from temporalio.client import WorkflowUpdateFailedError
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.orders import (
@@ -16,6 +15,7 @@ from tests.workflows.orders import (
     ORDER,
     ROLLBACK,
     ROLLBACK_FROM,
+    TAKES_BACK,
     declined,
     obey,
     short,

@@ -265,6 +265,8 @@ async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again
         "RegisterOrder": ("DONE", None),
     }
     assert told == expected
+    answers = {c.step: c.answer for c in closing[-1].compensations if c.answer}
+    assert answers == {"DecreaseStock": {"restored": True}}
     assert states(closing[-1].moves)[-1] == "ROLLING_BACK"
     assert [one["step"] for one in (await script.failed()).details[1]] == ["ProcessPayment"]
     assert len(script.runs) > 1

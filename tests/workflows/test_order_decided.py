@@ -1,5 +1,7 @@
 """What the saga decides is in its memo; each person's decision is in the closing command."""
 
+import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrd
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.call_state import Progress
+from temporal_saga.history import project
 from temporal_saga.memo import MOST_SIGNALS, TEMPORALS_CANCEL, SagaMemo
 from temporal_saga.testing import Script
 from tests.workflows.operators import RETRY, SETTLE, Say, each_way, until_stuck
@@ -187,12 +190,64 @@ async def test_a_burst_of_signals_is_told_by_one_event(script: Script) -> None:
             await script.handle.signal("no_such_act", number)
     await script.handle.query("status")
     found = await memo(script)
-    assert (len(found.signals), found.signals_left_out) == (MOST_SIGNALS, 10)
+    assert (len(found.signals), found.signal_count) == (MOST_SIGNALS, MOST_SIGNALS + 10)
     assert found.signals[-1].number == MOST_SIGNALS + 10
     assert await written(script) == 1
     script.answer(yes(payment))
     await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
+
+
+async def test_a_decision_is_told_as_taken_whatever_comes_behind_it(script: Script) -> None:
+    """Of a flood in one task, what was ignored is left out first."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    payment = await script.expect(ProcessPaymentCommand)
+    async with script.orchestrator_away():
+        await script.handle.signal("cancel", DECISION)
+        for number in range(MOST_SIGNALS + 10):
+            await script.handle.signal("no_such_act", "x" * 40 + str(number))
+    script.answer(yes(payment))
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    await script.failed()
+    assert script.history is not None
+    moments = project(script.history.events, lambda payload: json.loads(payload.data))
+    told = [(m.name, m.ignored) for m in moments if m.kind == "decision"]
+    assert told[0] == ("cancel", None)
+    assert Counter(told[1:]) == {
+        ("no_such_act", ""): 11,
+        ("no_such_act", "there is no such message"): MOST_SIGNALS - 1,
+    }
+
+
+async def test_a_memo_shows_nothing_as_stuck_that_is_done_while_something_else_is_stuck(
+    patient: Script,
+) -> None:
+    """So that readers know since when a person is needed; that costs one event."""
+    await patient.start(ORDER)
+    await obey(patient, RegisterOrderCommand, ProcessPaymentCommand)
+    stock = await patient.expect(DecreaseStockCommand)
+    await patient.handle.signal("cancel", DECISION)
+    patient.answer(yes(stock))
+    await patient.expect_compensation(RestoreStockCommand, of=DecreaseStockCommand)
+    patient.fail(REFUSED)
+    await patient.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
+    patient.fail(REFUSED)
+    await until_stuck(patient, "ProcessPayment")
+    both = await memo(patient)
+    before = await written(patient)
+    await patient.handle.execute_update("request_retry_step", RETRY | {"step": "DecreaseStock"})
+    await take_back(patient, RestoreStockCommand)
+    await patient.recorded()
+    await patient.handle.query("status")
+    restored, still_stuck, _ = (await memo(patient)).retriables
+    assert (restored.progress, restored.stuck_since) == (Progress.DONE, None)
+    assert still_stuck == both.retriables[1]
+    assert await written(patient) == before + 1
+    await patient.handle.execute_update("request_retry_step", RETRY)
+    await take_back(patient, RefundPaymentCommand, CancelOrderCommand)
+    await patient.failed()
+    assert await written(patient) == before + 1
 
 
 async def test_temporals_own_cancel_that_comes_too_late_is_told_as_number_0(

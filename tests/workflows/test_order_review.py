@@ -165,6 +165,35 @@ async def test_the_first_verdict_counts(script: Script) -> None:
     await script.failed()
 
 
+@each_way
+@pytest.mark.parametrize("review_seconds", [60, None], ids=["large", "small"])
+async def test_a_rejection_before_the_registration_is_answered_holds(
+    script: Script, say: Say, review_seconds: int | None
+) -> None:
+    """Whoever was told that it was taken finds the order rolled back, whatever its size."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    await say(script, "reject")
+    why = "anna decided already: reject, changed her mind"
+    assert (await refused(script, "approve")).endswith(why)
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=review_seconds))
+    await take_back(script, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "REJECTED"
+
+
+@each_way
+async def test_an_approval_before_the_registration_is_answered_holds(
+    script: Script, say: Say
+) -> None:
+    """Nobody need wait for an order service that hangs, and then say it again."""
+    await script.start(ORDER)
+    register = await script.expect(RegisterOrderCommand)
+    await say(script, "approve")
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=60))
+    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await script.completed()
+
+
 async def test_an_order_below_the_threshold_awaits_no_verdict(script: Script) -> None:
     """Approving it is refused in words, and a signal changes nothing."""
     await script.start(ORDER)

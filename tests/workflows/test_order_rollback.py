@@ -5,7 +5,6 @@ from temporalio.testing import TimeSkipper
 from contracts.base import Command
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.steps import TAKES_BACK
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
@@ -14,6 +13,7 @@ from tests.workflows.orders import (
     ORDER,
     REFUSED,
     ROLLBACK,
+    TAKES_BACK,
     TOTAL_MINOR,
     declined,
     obey,
@@ -32,7 +32,10 @@ async def begin_rollback(script: Script) -> None:
 
 
 async def test_a_rollback_runs_in_reverse_in_the_words_of_the_steps(script: Script) -> None:
-    """What was done last is undone first, for the same lines and the same amount."""
+    """What was done last is undone first, for the same lines and the same amount.
+
+    The record is told what each participant answered.
+    """
     await begin_rollback(script)
     lines = (StockLine(sku="85123A", quantity=6),)
     script.answer(
@@ -47,8 +50,12 @@ async def test_a_rollback_runs_in_reverse_in_the_words_of_the_steps(script: Scri
     )
     assert (refund.customer_id, refund.currency) == ("17850", "GBP")
     script.answer(yes(refund))
-    await take_back(script, CancelOrderCommand)
+    cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
+    script.answer(yes(cancel))
     await script.failed()
+    refunded = {"currency": "GBP", "refunded_minor": TOTAL_MINOR}
+    assert [c.answer for c in cancel.compensations] == [{"restored": True}, refunded, None]
+    assert all((c.answered_at is None) is (c.answer is None) for c in cancel.compensations)
 
 
 async def test_every_command_has_a_key_of_its_own(script: Script) -> None:

@@ -441,6 +441,25 @@ async def test_a_confirm_that_lands_together_with_its_settlement_is_sent_on_all_
     await patient.completed()
 
 
+@each_way
+@each_closing
+async def test_a_retry_that_waits_for_its_round_gets_on_record(
+    patient: Script, say: Say, begin: Begin, step: dict[str, str]
+) -> None:
+    """The command under way was sent before it: that one is answered, and one more tells of it."""
+    await begin(patient)
+    await say(patient, "retry_step", RETRY | step)
+    first = await closing(patient, step)
+    await say(patient, "retry_step", RETRY | step | {"by": "olga"})
+    await patient.handle.query("status")
+    patient.answer(yes(first))
+    second = await closing(patient, step)
+    assert [d.by for d in first.decisions if d.step] == ["otto"]
+    assert [d.by for d in second.decisions if d.step] == ["otto", "olga"]
+    patient.answer(yes(second))
+    await (patient.completed() if step is CONFIRM else patient.failed())
+
+
 async def test_a_stuck_cancel_closes_the_record_with_legal_moves(soon: Script) -> None:
     """The closing command itself may be stuck; the story that it tells when it lands is whole."""
     await soon.start(ORDER)

@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
 
 from temporal_saga.history import project
 from temporal_saga.moment import Moment
-from tests.workflows.order_scripts import RUNNER
+from tests.workflows.order_scripts import replayer
 from tests.workflows.orders import RECORDED
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
-from workflows.order import OrderSaga
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
 
@@ -185,10 +182,7 @@ def decode(payload: Payload) -> Any:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_stored_history_replays(path: Path) -> None:
     """Open sagas of its release go on when this code takes over."""
-    replayer = Replayer(
-        workflows=[OrderSaga], workflow_runner=RUNNER, data_converter=pydantic_data_converter
-    )
-    await replayer.replay_workflow(read(path))
+    await replayer().replay_workflow(read(path))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -21,9 +21,9 @@ async def browser() -> AsyncIterator[Browser]:
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
         absent(MISSING)
     async with async_playwright() as playwright:
-        opened = await launch(playwright, command)
-        yield opened
-        await opened.close()
+        chromium_browser = await launch(playwright, command)
+        yield chromium_browser
+        await chromium_browser.close()
 
 
 @pytest.fixture
@@ -34,24 +34,24 @@ async def page(browser: Browser, stack: Stack) -> AsyncIterator[Page]:
     """
     context = await browser.new_context(base_url=f"http://127.0.0.1:{stack.api_port}")
     context.set_default_timeout(PATIENCE_MS)
-    opened = await context.new_page()
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("dialog", lambda dialog: wrong.append(f"a dialogue: {dialog.message}"))
+    page = await context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: problems.append(f"a dialogue: {dialog.message}"))
     # The browser also reports an answer that is an error, and one that never comes. The tests look
     # at what the page makes of it.
-    opened.on(
+    page.on(
         "console",
-        lambda said: (
-            wrong.append(said.text)
-            if said.type in ("error", "warning")
-            and not said.text.startswith("Failed to load resource")
+        lambda message: (
+            problems.append(message.text)
+            if message.type in ("error", "warning")
+            and not message.text.startswith("Failed to load resource")
             else None
         ),
     )
-    yield opened
+    yield page
     await context.close()
-    assert not wrong
+    assert not problems
 
 
 @pytest.fixture(scope="module")

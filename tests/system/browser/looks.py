@@ -18,7 +18,7 @@ def sentence(page: Page) -> Locator:
 
 
 def step(page: Page, name: str) -> Locator:
-    """A step of the course, with what takes it back."""
+    """A step of the saga, with its compensation."""
     return page.locator(f".course [data-step={name}]")
 
 
@@ -27,29 +27,34 @@ def notice(page: Page) -> Locator:
     return page.locator("#notice")
 
 
-async def names(page: Page) -> list[str]:
-    """Return the names on the timeline."""
+def listed_ids(page: Page) -> Locator:
+    """The ids of the orders that are listed."""
+    return page.locator(".orders th.id")
+
+
+async def shown_names(page: Page) -> list[str]:
+    """Return the names on the timeline, as the page shows it."""
     return await page.locator(".timeline .name").all_inner_texts()
 
 
-def told(view: dict[str, Any]) -> list[str]:
-    """Return the names that an order's timeline tells."""
+def entry_names(view: dict[str, Any]) -> list[str]:
+    """Return the names of the entries of an order's timeline, as the API shows it."""
     return [entry["name"] for entry in view["timeline"]]
 
 
-async def act(page: Page, title: str, **said: str) -> Locator:
+async def act(page: Page, title: str, **fields: str) -> Locator:
     """Fill in the form of an act and send it; return the form."""
     form = page.locator(
         "details.act", has=page.get_by_role("button", name=title, exact=True, include_hidden=True)
     )
     await form.locator("summary").click()
-    for name, words in said.items():
-        await form.get_by_label(name.capitalize(), exact=True).fill(words)
+    for name, text in fields.items():
+        await form.get_by_label(name.capitalize(), exact=True).fill(text)
     await form.locator("form button").click()
     return form
 
 
-def stuck(stack: Stack, order_id: str) -> None:
+def make_stuck(stack: Stack, order_id: str) -> None:
     """Place an order that is paid and then out of stock, and wait until its refund is stuck.
 
     The payment service goes away meanwhile.
@@ -64,7 +69,7 @@ def stuck(stack: Stack, order_id: str) -> None:
     )
 
 
-async def is_open(page: Page, order_id: str, shown: str) -> None:
+async def open_order(page: Page, order_id: str, state_name: str) -> None:
     """Open an order's page, and wait until it shows a state."""
     await page.goto(f"/?order={order_id}")
-    await expect(state(page)).to_have_text(shown)
+    await expect(state(page)).to_have_text(state_name)

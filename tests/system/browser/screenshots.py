@@ -19,7 +19,7 @@ from playwright.async_api import (
 
 from tests.stack import ROOT, Stack, order, until
 from tests.system.browser.chromium import MISSING, chromium, launch
-from tests.system.browser.looks import is_open, step
+from tests.system.browser.looks import open_order, step
 
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 1120
@@ -82,11 +82,11 @@ async def take(browser: Browser, stack: Stack) -> None:
     page = await context.new_page()
     await asyncio.to_thread(fill, stack)
     await asyncio.to_thread(interrupt, stack, "cart-4711")
-    await is_open(page, "cart-4711", "ROLLING_BACK")
-    refund = step(page, "ProcessPayment").locator(".back")
-    await expect(refund).to_have_attribute("data-state", "running")
+    await open_order(page, "cart-4711", "ROLLING_BACK")
+    refund = step(page, "ProcessPayment").locator(".compensation")
+    await expect(refund).to_have_attribute("data-state", "RUNNING")
     await save(page, "rolling-back", page.locator(".course"))
-    await is_open(page, "cart-4711", "ROLLBACK_STUCK")
+    await open_order(page, "cart-4711", "ROLLBACK_STUCK")
     await expect(page.locator(".acts .act").first).to_be_visible()
     await save(page, "stuck", page.locator(".course"))
     await page.goto("/")

@@ -3,10 +3,10 @@
 import re
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order
-from tests.system.browser.looks import notice, state, stuck
+from tests.system.browser.looks import listed_ids, make_stuck, notice, state
 
 pytestmark = pytest.mark.long
 
@@ -26,11 +26,6 @@ def orders(stack: Stack) -> None:
         stack.place(order("other", quantity=number + 1, order_id=f"c-{number}"), Prefer="wait=20")
 
 
-def ids(page: Page) -> Locator:
-    """The ids of the orders that are listed."""
-    return page.locator(".orders th.id")
-
-
 async def test_orders_are_listed_newest_first_and_paged(page: Page) -> None:
     """A page leads to the older one, Back to the newer; rows show the order in words and money."""
     newest, older = (
@@ -38,7 +33,7 @@ async def test_orders_are_listed_newest_first_and_paged(page: Page) -> None:
         [f"c-{number}" for number in range(4, -1, -1)],
     )
     await page.goto("/")
-    await expect(ids(page)).to_have_text(newest)
+    await expect(listed_ids(page)).to_have_text(newest)
     first = page.locator(".orders tbody tr").first
     for column, text in (
         ("state", "COMPLETED"),
@@ -49,14 +44,14 @@ async def test_orders_are_listed_newest_first_and_paged(page: Page) -> None:
         await expect(first.locator(f"td.{column}")).to_have_text(text)
     await expect(first.locator("time")).to_have_attribute("title", re.compile(r"Z \(UTC\)$"))
     await page.get_by_role("link", name="Older").click()
-    await expect(ids(page)).to_have_text([*older, "failed", "first"])
+    await expect(listed_ids(page)).to_have_text([*older, "failed", "first"])
     await expect(page).to_have_url(re.compile("cursor="))
     await page.go_back()
-    await expect(ids(page)).to_have_text(newest)
+    await expect(listed_ids(page)).to_have_text(newest)
     await page.go_forward()
-    await expect(ids(page)).to_have_text([*older, "failed", "first"])
+    await expect(listed_ids(page)).to_have_text([*older, "failed", "first"])
     await page.get_by_role("link", name="Newest").click()
-    await expect(ids(page)).to_have_text(newest)
+    await expect(listed_ids(page)).to_have_text(newest)
 
 
 async def test_filters_stand_in_the_address(page: Page) -> None:
@@ -65,34 +60,34 @@ async def test_filters_stand_in_the_address(page: Page) -> None:
     await page.get_by_label("Status").select_option("CANCELLED")
     await page.get_by_label("Customer").press("Enter")
     await expect(page).to_have_url(re.compile(r"/\?status=CANCELLED$"))
-    await expect(ids(page)).to_have_text(["failed"])
+    await expect(listed_ids(page)).to_have_text(["failed"])
     await expect(page.locator(".orders td.why")).to_have_text(re.compile("^INSUFFICIENT_FUNDS: "))
     assert await page.evaluate("document.activeElement.id") == "customer"
     await page.get_by_label("Customer").fill("other")
     await page.keyboard.press("Enter")
-    await expect(page.locator(".nothing")).to_have_text("No order is like that.")
+    await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")
     await page.reload()
     assert await page.get_by_label("Customer").input_value() == "other"
     assert await page.get_by_label("Status").input_value() == "CANCELLED"
     await page.go_back()
-    await expect(ids(page)).to_have_text(["failed"])
+    await expect(listed_ids(page)).to_have_text(["failed"])
     assert await page.get_by_label("Customer").input_value() == ""
     await page.get_by_role("link", name="Clear").click()
-    await expect(ids(page)).to_have_count(ON_A_PAGE)
+    await expect(listed_ids(page)).to_have_count(ON_A_PAGE)
 
 
 async def test_a_new_order_appears_by_itself(page: Page, stack: Stack) -> None:
     """And takes nothing from who is at work: what has the keyboard keeps it."""
     await page.goto("/?customer_id=rich")
-    link = ids(page).get_by_role("link", name="first")
+    link = listed_ids(page).get_by_role("link", name="first")
     await link.focus()
     stack.place(order(order_id="new"), Prefer="wait=20")
-    await expect(ids(page)).to_have_text(["new", "first"])
+    await expect(listed_ids(page)).to_have_text(["new", "first"])
     assert await page.evaluate("document.activeElement.textContent") == "first"
 
 
 async def test_an_order_is_found_by_its_id(page: Page) -> None:
-    """Typed into the box above every page; it is asked of nobody when it can be no id."""
+    """Typed into the box above every page; text that is no id is not sent to the API."""
     await page.goto("/")
     box = page.get_by_label("Go to the order with this id")
     await box.fill("no body")
@@ -102,17 +97,17 @@ async def test_an_order_is_found_by_its_id(page: Page) -> None:
     await box.press("Enter")
     await expect(state(page)).to_have_text("COMPLETED")
     await page.go_back()
-    await expect(ids(page)).to_have_count(ON_A_PAGE)
+    await expect(listed_ids(page)).to_have_count(ON_A_PAGE)
 
 
-async def test_a_filter_that_cannot_be_is_told(page: Page) -> None:
+async def test_a_filter_that_cannot_be_is_explained(page: Page) -> None:
     """In the API's own words, and nothing is waited for."""
-    for asked in ("customer_id=no%20body", "cursor=nonsense"):
-        await page.goto(f"/?{asked}")
+    for query in ("customer_id=no%20body", "cursor=nonsense"):
+        await page.goto(f"/?{query}")
         await expect(notice(page)).to_contain_text(
-            f"The API does not take this: {asked.partition('=')[0]}"
+            f"The API rejects this request: {query.partition('=')[0]}"
         )
-        await expect(page.locator(".nothing")).to_have_text("Not loaded.")
+        await expect(page.locator(".placeholder")).to_have_text("Not loaded.")
 
 
 async def test_what_needs_attention_is_found_and_marked(page: Page, stack: Stack) -> None:
@@ -121,16 +116,16 @@ async def test_what_needs_attention_is_found_and_marked(page: Page, stack: Stack
     It leaves the list when all is well again.
     """
     await page.goto("/?needs_attention=true")
-    await expect(page.locator(".nothing")).to_have_text("No order is like that.")
-    stuck(stack, "stuck")
-    await expect(ids(page)).to_have_text(["stuck"])
-    await expect(page.locator(".orders tr.needy")).to_contain_text("Needs attention")
+    await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")
+    make_stuck(stack, "stuck")
+    await expect(listed_ids(page)).to_have_text(["stuck"])
+    await expect(page.locator(".orders tr.needs-attention")).to_contain_text("Needs attention")
     stack.start_worker("payment")
     stack.ready("payment")
-    await expect(page.locator(".nothing")).to_have_text("No order is like that.")
+    await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")
     await page.get_by_label("Needs attention").uncheck()
     await page.get_by_role("button", name="Filter").click()
     await expect(page).to_have_url(re.compile("/$"))
-    await expect(page.locator(".orders tr.needy")).to_have_count(0)
-    await ids(page).get_by_role("link").first.click()
+    await expect(page.locator(".orders tr.needs-attention")).to_have_count(0)
+    await listed_ids(page).get_by_role("link").first.click()
     await expect(page).to_have_url(re.compile(r"/\?order=stuck$"))

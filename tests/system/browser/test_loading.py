@@ -55,14 +55,14 @@ async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
 async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> None:
     """Pieces may have any size, and cut a letter or a line's end; U+2028 ends no line."""
     await page.goto("/")
-    said = 'data: {"a": "ü € \u2028 \u2029: \x85"}'
+    data_line = 'data: {"a": "ü € \u2028 \u2029: \x85"}'
     text = ending.join(
         [
             ": ping",
             "",
             "id: 1-0",
             "event: state",
-            said,
+            data_line,
             "",
             "data: x",
             "data:y",
@@ -78,15 +78,15 @@ async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> No
                 to.enqueue(new Uint8Array(bytes.slice(at, at + size)));
             to.close();
         } });
-        const told = [];
-        for await (const event of sse.events(cut)) told.push(event);
-        return told;
+        const all = [];
+        for await (const event of sse.events(cut)) all.push(event);
+        return all;
     }"""
     for size in (1, 2, 3, 1000):
-        told = await page.evaluate(read, [list(text.encode()), size])
-        assert told == [
+        events = await page.evaluate(read, [list(text.encode()), size])
+        assert events == [
             None,
-            {"id": "1-0", "event": "state", "data": said.removeprefix("data: ")},
+            {"id": "1-0", "event": "state", "data": data_line.removeprefix("data: ")},
             {"id": "", "event": "message", "data": "x\ny\n"},
         ]
 
@@ -98,5 +98,5 @@ async def test_the_page_fits(page: Page, width: int, scheme: str) -> None:
     await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     await page.set_viewport_size({"width": width, "height": 800})
     await page.goto("/")
-    await expect(page.locator(".nothing")).to_contain_text("no orders yet")
+    await expect(page.locator(".placeholder")).to_contain_text("no orders yet")
     assert await page.evaluate("document.documentElement.scrollWidth") <= width

@@ -7,24 +7,24 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.stack import Stack, order, until
-from tests.system.browser.looks import is_open, names, notice, state, told
+from tests.system.browser.looks import entry_names, notice, open_order, shown_names, state
 
 pytestmark = pytest.mark.long
 
 
 async def test_a_page_misses_nothing_while_the_api_is_away(page: Page, stack: Stack) -> None:
-    """It keeps what it shows, says as of when that is, and goes on by itself.
+    """It keeps what it open_order_as, says as of when that is, and goes on by itself.
 
     No entry of the timeline is lost or shown twice.
     """
     with stack.locked("payment"):
         stack.place(order(sku="scarce", quantity=9, order_id="watched"))
         until(lambda: stack.at_work("watched", "ProcessPayment"), "the payment is under way")
-        await is_open(page, "watched", "PENDING")
+        await open_order(page, "watched", "PENDING")
         await expect(page.locator(".live")).to_have_text("live")
         stack.kill("api")
         await expect(notice(page)).to_contain_text(
-            "The API does not answer. What is shown is as of "
+            "The API does not answer. The data shown is from "
         )
         await expect(page.locator(".live")).to_have_text("reconnecting …")
         await expect(state(page)).to_have_text("PENDING")
@@ -33,24 +33,24 @@ async def test_a_page_misses_nothing_while_the_api_is_away(page: Page, stack: St
     await expect(state(page)).to_have_text("FAILED")
     await expect(notice(page)).to_be_hidden()
     await expect(page.locator(".live")).to_have_text("complete")
-    assert await names(page) == told(stack.closed("watched"))
+    assert await shown_names(page) == entry_names(stack.closed("watched"))
 
 
 async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) -> None:
     """A connection that is lost is taken up with the last entry's id."""
-    asked: list[str | None] = []
+    requests: list[str | None] = []
     with stack.locked("payment"):
         stack.place(order(order_id="resumed"))
         until(lambda: stack.at_work("resumed", "ProcessPayment"), "the payment is under way")
         page.on(
             "request",
-            lambda sent: (
-                asked.append(sent.headers.get("last-event-id"))
-                if sent.url.endswith("/events")
+            lambda request: (
+                requests.append(request.headers.get("last-event-id"))
+                if request.url.endswith("/events")
                 else None
             ),
         )
-        await is_open(page, "resumed", "PENDING")
+        await open_order(page, "resumed", "PENDING")
         await expect(page.locator(".live")).to_have_text("live")
         stack.temporal("workflow", "signal", "--name", "nonsense", "--workflow-id", "order-resumed")
         await expect(page.locator(".timeline .name").last).to_have_text(
@@ -62,20 +62,20 @@ async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) 
         until(lambda: stack.status("/readyz") == 200, "the API is back")
         await expect(page.locator(".live")).to_have_text("live")
     await expect(state(page)).to_have_text("COMPLETED")
-    assert asked[0] is None
-    assert asked[-1]
-    assert await names(page) == told(stack.closed("resumed"))
+    assert requests[0] is None
+    assert requests[-1]
+    assert await shown_names(page) == entry_names(stack.closed("resumed"))
 
 
-async def test_temporal_away_is_told(page: Page, stack: Stack) -> None:
+async def test_temporal_away_is_reported(page: Page, stack: Stack) -> None:
     """An open order keeps what is shown of it, and a list says what it cannot tell.
 
     Both recover by themselves.
     """
     stack.place(order(price=100_000, order_id="reviewed"))
-    await is_open(page, "reviewed", "AWAITING_REVIEW")
+    await open_order(page, "reviewed", "AWAITING_REVIEW")
     stack.kill("temporal")
-    await expect(notice(page)).to_contain_text("Not now: Temporal gives no answer")
+    await expect(notice(page)).to_contain_text("Not available now: Temporal gives no answer")
     await expect(state(page)).to_have_text("AWAITING_REVIEW")
     await page.goto("/")
     await expect(page.locator(".warning")).to_contain_text(
@@ -83,7 +83,7 @@ async def test_temporal_away_is_told(page: Page, stack: Stack) -> None:
     )
     await page.get_by_label("Needs attention").check()
     await page.get_by_role("button", name="Filter").click()
-    await expect(notice(page)).to_contain_text("Not now: Temporal gives no answer")
+    await expect(notice(page)).to_contain_text("Not available now: Temporal gives no answer")
     stack.start_temporal()
     until(lambda: stack.status("/readyz") == 200, "Temporal is back")
     await expect(notice(page)).to_be_hidden()
@@ -94,20 +94,22 @@ async def test_temporal_away_is_told(page: Page, stack: Stack) -> None:
 
 async def test_a_page_that_nobody_looks_at_asks_nothing(page: Page, stack: Stack) -> None:
     """Neither the list nor an order, nor its stream; it goes on when it is looked at again."""
-    asked: list[str] = []
+    requests: list[str] = []
     stack.place(order(price=100_000, order_id="unseen"))
     page.on(
         "request",
-        lambda sent: asked.append(sent.url) if re.search("/orders|/overview", sent.url) else None,
+        lambda request: (
+            requests.append(request.url) if re.search("/orders|/overview", request.url) else None
+        ),
     )
     for address, shown in (("/", ".orders tbody tr"), ("/?order=unseen", ".live.on")):
         await page.goto(address)
         await expect(page.locator(shown).first).to_be_visible()
         await look(page, away=True)
         await page.wait_for_timeout(1_000)
-        asked.clear()
+        requests.clear()
         await page.wait_for_timeout(6_000)
-        assert asked == []
+        assert requests == []
         async with page.expect_request("**/orders*/**" if "order=" in address else "**/orders?*"):
             await look(page, away=False)
         await expect(page.locator(shown).first).to_be_visible()
@@ -126,63 +128,67 @@ async def look(page: Page, *, away: bool) -> None:
 
 async def test_news_cut_no_pause_short(page: Page, stack: Stack) -> None:
     """A Retry-After is kept, although the page is shown again and the stream brings news."""
-    asked: list[str] = []
+    requests: list[str] = []
     stack.place(order(price=100_000, order_id="paced"))
-    await is_open(page, "paced", "AWAITING_REVIEW")
+    await open_order(page, "paced", "AWAITING_REVIEW")
     await expect(page.locator(".live")).to_have_text("live")
     later = {"status": 503, "headers": {"Retry-After": "4"}, "json": None}
     await page.route("**/orders/paced", lambda route: route.fulfill(**later))
-    await expect(notice(page)).to_contain_text("Not now")
-    page.on("request", lambda sent: asked.append(sent.url) if sent.url.endswith("/paced") else None)
+    await expect(notice(page)).to_contain_text("Not available now")
+    page.on(
+        "request",
+        lambda request: requests.append(request.url) if request.url.endswith("/paced") else None,
+    )
     for _ in range(4):
         await page.wait_for_timeout(500)
         await look(page, away=False)
     stack.temporal("workflow", "signal", "--name", "nonsense", "--workflow-id", "order-paced")
     await expect(page.locator(".timeline .name").last).to_contain_text("nonsense was ignored")
-    assert asked == []
+    assert requests == []
     await page.unroute("**/orders/paced")
     await expect(notice(page)).to_be_hidden()
-    assert len(asked) == 1
+    assert len(requests) == 1
 
 
-async def test_a_stream_comes_again_when_it_is_told_and_hides_no_defect(page: Page) -> None:
+async def test_a_stream_comes_again_after_its_pause_and_hides_no_defect(page: Page) -> None:
     """A Retry-After is waited for, and a stream that ends is opened again.
 
     No listener is left over, and errors of our own code are shown.
     """
-    asked: list[float] = []
+    requests: list[float] = []
 
     async def answer(route: Route) -> None:
-        asked.append(time.monotonic())
-        event = f'id: {len(asked)}-0\nevent: state\ndata: {{"number": {len(asked)}}}\n\n'
-        if len(asked) == 1:
+        requests.append(time.monotonic())
+        event = f'id: {len(requests)}-0\nevent: state\ndata: {{"number": {len(requests)}}}\n\n'
+        if len(requests) == 1:
             await route.fulfill(status=429, json=None, headers={"Retry-After": "2"})
         else:
             await route.fulfill(body=event, content_type="text/event-stream")
 
     await page.goto("/")
     await page.route("**/orders/mocked/events", answer)
-    told = await page.evaluate("""async () => {
+    outcome = await page.evaluate("""async () => {
         const { follow } = await import("/console/stream.js");
         const { signal } = new AbortController();
         let listening = 0;
         const add = signal.addEventListener.bind(signal);
-        signal.addEventListener = (name, listener, given) => {
+        signal.addEventListener = (name, listener, options) => {
             listening += 1;
-            given.signal.addEventListener("abort", () => (listening -= 1));
-            add(name, listener, given);
+            options.signal.addEventListener("abort", () => (listening -= 1));
+            add(name, listener, options);
         };
-        const heard = ({ number }) => { if (number === 4) null.defect; };
-        const error = await follow("mocked", { heard, live() {} }, signal).catch((error) => error);
+        const onEntry = ({ number }) => { if (number === 4) null.defect; };
+        const callbacks = { onEntry, onConnection() {} };
+        const error = await follow("mocked", callbacks, signal).catch((error) => error);
         return [error.name, listening];
     }""")
-    assert told == ["TypeError", 0]
-    assert len(asked) == 4
-    assert asked[1] - asked[0] >= 2
+    assert outcome == ["TypeError", 0]
+    assert len(requests) == 4
+    assert requests[1] - requests[0] >= 2
 
 
-async def test_too_many_requests_are_told(page: Page) -> None:
-    """A page that is told to come later does so."""
+async def test_too_many_requests_are_reported(page: Page) -> None:
+    """A page that is asked to wait does so."""
     await page.goto("/")
     await expect(notice(page)).to_be_hidden()
     later = {

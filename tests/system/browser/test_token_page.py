@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from contracts.steps import ROLES
 from tests.stack import Stack, order, until
-from tests.system.browser.looks import act, names, notice, state, told
+from tests.system.browser.looks import act, entry_names, notice, shown_names, state
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 pytestmark = pytest.mark.long
@@ -72,7 +72,7 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     await act(page, "Approve", by="ann", reason="fine")
     await expect(state(page)).to_have_text("COMPLETED")
     await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
-    assert await names(page) == told(shown().json())
+    assert await shown_names(page) == entry_names(shown().json())
 
 
 async def test_a_token_that_runs_out_is_asked_for_again(page: Page, stack: Stack) -> None:
@@ -88,20 +88,20 @@ async def test_a_token_that_runs_out_is_asked_for_again(page: Page, stack: Stack
     await expect(notice(page)).to_be_hidden()
 
 
-async def test_a_token_that_does_not_read_is_told(page: Page) -> None:
-    """403 is told in words, and who wants no dialogue is not asked without end."""
+async def test_a_token_that_cannot_read_is_reported(page: Page) -> None:
+    """403 is explained, and after *Not now* the dialog does not open again by itself."""
     await page.goto("/")
     await give(page, token(WRITE))
     await expect(notice(page)).to_contain_text(
         "Your token does not allow this: GET /orders needs a token with the scope orders:read"
     )
-    await expect(page.locator(".nothing")).to_have_text("Not loaded.")
+    await expect(page.locator(".placeholder")).to_have_text("Not loaded.")
     await page.get_by_role("button", name="Forget token").click()
     await page.get_by_role("button", name="Not now").click()
     await expect(page.get_by_role("dialog")).to_be_hidden()
     await page.wait_for_timeout(1_500)
     await expect(page.get_by_role("dialog")).to_be_hidden()
-    await page.get_by_role("button", name="Give a token").click()
+    await page.get_by_role("button", name="Enter a token").click()
     await give(page, token(READ))
     await expect(notice(page)).to_be_hidden()
 
@@ -114,12 +114,14 @@ async def test_what_can_be_no_token_is_refused_at_once(page: Page, words: str) -
     await page.goto("/")
     dialog = page.get_by_role("dialog")
     await give(page, words)
-    await expect(dialog).to_contain_text("This can be no token")
+    await expect(dialog).to_contain_text("This is not a token")
     assert await page.get_by_label("Bearer token").input_value() == words
     assert await page.evaluate("sessionStorage.length") == 0
     await give(page, token(READ))
     await expect(dialog).to_be_hidden()
-    await expect(page.locator(".nothing, .orders tbody tr").first).not_to_have_text("Not loaded.")
+    await expect(page.locator(".placeholder, .orders tbody tr").first).not_to_have_text(
+        "Not loaded."
+    )
     await expect(notice(page)).to_be_hidden()
 
 
@@ -128,11 +130,11 @@ async def test_a_token_is_kept_for_the_tab_alone(page: Page) -> None:
     await page.goto("/")
     await give(page, token(READ))
     await expect(notice(page)).to_be_hidden()
-    kept = await page.evaluate(
+    storage = await page.evaluate(
         "[localStorage.length, document.cookie,"
         " location.href.includes('eyJ'), sessionStorage.length]"
     )
-    assert kept == [0, "", False, 1]
+    assert storage == [0, "", False, 1]
 
 
 async def test_a_customer_sees_the_figures_of_their_own_orders(page: Page, stack: Stack) -> None:
@@ -141,7 +143,7 @@ async def test_a_customer_sees_the_figures_of_their_own_orders(page: Page, stack
     assert sum(everybody.values()) > 0
     await page.goto("/")
     await give(page, token(READ, customer_id="nobody"))
-    await expect(page.locator(".need")).to_have_text("No order needs a person")
+    await expect(page.locator(".needs-person")).to_have_text("No order needs a person")
     await expect(page.locator(".figures b")).to_have_text(["0"] * len(everybody))
     await page.get_by_role("button", name="Forget token").click()
     await give(page, token(READ))

@@ -36,21 +36,21 @@ def in_state(stack: Stack, order_id: str, state: str) -> dict[str, Any]:
     """Wait until an order shows a state, and return it."""
 
     def view() -> dict[str, Any] | None:
-        found: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
-        return found if found["state"] == state else None
+        order_view: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
+        return order_view if order_view["state"] == state else None
 
-    found = until(view, f"order {order_id} is {state}")
-    assert found is not None
-    return found
+    order_in_state = until(view, f"order {order_id} is {state}")
+    assert order_in_state is not None
+    return order_in_state
 
 
-def say(stack: Stack, path: str, told: dict[str, str]) -> tuple[int, dict[str, Any]]:
+def say(stack: Stack, path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
     """Post an act; return the status and the body."""
-    answer = stack.http.post(path, json=told)
+    answer = stack.http.post(path, json=body)
     return answer.status_code, answer.json()
 
 
-def stuck(stack: Stack, order_id: str) -> dict[str, Any]:
+def place_stuck_order(stack: Stack, order_id: str) -> dict[str, Any]:
     """Place an order that is paid and then out of stock, and return it with its refund stuck.
 
     The payment service goes away meanwhile.
@@ -101,16 +101,16 @@ def test_a_word_that_nobody_sees_is_refused(stack: Stack, field: str, text: str,
 
 def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
     """A reason may have lines; no line of it stands in a log as if it were ours."""
-    forged = "fine\nready: payment"
+    by = "fine\nready: payment"
     stack.place(order(price=LARGE, order_id="forged"))
     in_state(stack, "forged", "AWAITING_REVIEW")
     with stack.locked("payment"):
-        assert say(stack, "/orders/forged/approve", ANN | {"reason": forged})[0] == 202
+        assert say(stack, "/orders/forged/approve", ANN | {"reason": by})[0] == 202
         until(lambda: stack.at_work("forged", "ProcessPayment"), "it goes on")
         status, problem = say(stack, "/orders/forged/approve", ANN | {"by": "bob"})
         assert status == 409
         assert problem["detail"] == "the order is not awaiting review, it is PENDING"
-        told = json.dumps(ANN | {"by": "bob"})
+        words = json.dumps(ANN | {"by": "bob"})
         stack.temporal(
             "workflow",
             "signal",
@@ -119,7 +119,7 @@ def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
             "--workflow-id",
             "order-forged",
             "--input",
-            told,
+            words,
         )
         until(
             lambda: "ignored the signal approve" in stack.said("orchestrator"),
@@ -133,9 +133,16 @@ def test_a_large_order_is_rejected_by_a_signal(stack: Stack) -> None:
     """The command line serves as well, and the failure names who said no."""
     stack.place(order(price=LARGE, order_id="rejected"))
     in_state(stack, "rejected", "AWAITING_REVIEW")
-    told = json.dumps({"by": "rita", "reason": "fraud"})
+    words = json.dumps({"by": "rita", "reason": "fraud"})
     stack.temporal(
-        "workflow", "signal", "--name", "reject", "--workflow-id", "order-rejected", "--input", told
+        "workflow",
+        "signal",
+        "--name",
+        "reject",
+        "--workflow-id",
+        "order-rejected",
+        "--input",
+        words,
     )
     failure = stack.closed("rejected")["failure"]
     assert (failure["reason"], failure["message"]) == ("REJECTED", "rejected by rita: fraud")
@@ -159,9 +166,9 @@ def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) ->
 
     When it is back, an operator need not wait for the next one.
     """
-    shown = stuck(stack, "stuck")
-    assert shown["needs_attention"] is True
-    assert [(c["step"], c["state"]) for c in shown["compensations"]] == [
+    view = place_stuck_order(stack, "stuck")
+    assert view["needs_attention"] is True
+    assert [(c["step"], c["state"]) for c in view["compensations"]] == [
         ("ProcessPayment", "STUCK"),
         ("RegisterOrder", "WAITING"),
     ]
@@ -170,23 +177,23 @@ def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) ->
     stack.start_worker("payment")
     stack.ready("payment")
     assert say(stack, "/orders/stuck/steps/ProcessPayment/retry", ANN)[0] == 202
-    closed = stack.closed("stuck")
-    assert (closed["state"], closed["needs_attention"]) == ("FAILED", False)
-    assert [c["state"] for c in closed["compensations"]] == ["DONE", "DONE"]
+    closed_order = stack.closed("stuck")
+    assert (closed_order["state"], closed_order["needs_attention"]) == ("FAILED", False)
+    assert [c["state"] for c in closed_order["compensations"]] == ["DONE", "DONE"]
     assert stack.http.get("/orders/stuck").json()["failure"]["reason"] == "OUT_OF_STOCK"
 
 
 @pytest.mark.long
 def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack) -> None:
     """Also when Temporal has forgotten the run; the returning service makes no second refund."""
-    stuck(stack, "settled")
+    place_stuck_order(stack, "settled")
     assert say(stack, "/orders/settled/steps/ProcessPayment/settle", ANN)[0] == 422
     before = stack.http.get("/orders/settled").json()
     assert [act["act"] for act in before["acts"] if act["refusal"] is None] == ["retry", "settle"]
-    status, shown = say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO)
-    assert (status, shown["compensations"][0]["state"]) == (202, "SETTLED")
-    closed = stack.closed("settled")
-    assert {name: closed["compensations"][0]["settled"][name] for name in OTTO} == OTTO
+    status, view = say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO)
+    assert (status, view["compensations"][0]["state"]) == (202, "SETTLED")
+    closed_order = stack.closed("settled")
+    assert {name: closed_order["compensations"][0]["settled"][name] for name in OTTO} == OTTO
     assert (
         say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO | {"by": "olga"})[0] == 409
     )
@@ -211,21 +218,21 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
         until(lambda: stack.at_work("confirmed", "DecreaseStock"), "the stock service is at work")
         stack.kill("order")
 
-    def called() -> dict[str, Any] | None:
-        found: dict[str, Any] = stack.http.get("/orders/confirmed").json()
-        return found if found["needs_attention"] else None
+    def view_in_need() -> dict[str, Any] | None:
+        order_view: dict[str, Any] = stack.http.get("/orders/confirmed").json()
+        return order_view if order_view["needs_attention"] else None
 
-    shown = until(called, "the Confirm is stuck")
-    assert shown is not None
-    assert [(c["step"], c["state"]) for c in shown["compensations"]] == [("ConfirmOrder", "STUCK")]
-    status, shown = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO)
-    assert (status, shown["state"], shown["status"], shown["needs_attention"]) == (
+    view = until(view_in_need, "the Confirm is stuck")
+    assert view is not None
+    assert [(c["step"], c["state"]) for c in view["compensations"]] == [("ConfirmOrder", "STUCK")]
+    status, view = say(stack, "/orders/confirmed/steps/ConfirmOrder/settle", OTTO)
+    assert (status, view["state"], view["status"], view["needs_attention"]) == (
         202,
         "COMPLETED",
         "PENDING",
         False,
     )
-    again = until(called, "nobody has written it down")
+    again = until(view_in_need, "nobody has written it down")
     assert again is not None
     assert [(c["state"], c["settled"]["by"]) for c in again["compensations"]] == [("STUCK", "otto")]
     status, problem = say(
@@ -238,8 +245,8 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
     stack.start_worker("order")
     stack.ready("order")
     assert say(stack, "/orders/confirmed/steps/ConfirmOrder/retry", ANN)[0] == 202
-    closed = stack.closed("confirmed")
-    assert (closed["state"], closed["status"], closed["needs_attention"]) == (
+    closed_order = stack.closed("confirmed")
+    assert (closed_order["state"], closed_order["status"], closed_order["needs_attention"]) == (
         "COMPLETED",
         "CONFIRMED",
         False,
@@ -249,14 +256,14 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
     )
     stack.temporal("workflow", "delete", "--yes", "--workflow-id", "order-confirmed")
 
-    def forgotten() -> dict[str, Any] | None:
-        found: dict[str, Any] = stack.http.get("/orders/confirmed").json()
-        kinds = {entry["kind"] for entry in found["timeline"]}
-        return found if kinds == {"state", "decision"} else None
+    def view_of_record() -> dict[str, Any] | None:
+        order_view: dict[str, Any] = stack.http.get("/orders/confirmed").json()
+        kinds = {entry["kind"] for entry in order_view["timeline"]}
+        return order_view if kinds == {"state", "decision"} else None
 
-    record = until(forgotten, "Temporal has forgotten it")
+    record = until(view_of_record, "Temporal has forgotten it")
     assert record is not None
-    assert decisions(record) == decisions(closed)
+    assert decisions(record) == decisions(closed_order)
     assert [(name, detail["by"]) for name, detail in decisions(record)] == [
         ("settle_step", "otto"),
         ("retry_step", "ann"),

@@ -17,7 +17,7 @@ import pytest
 
 from contracts.steps import ROLES
 from tests.stack import ROOT, order, until
-from tests.system.e2e.test_up import RUNNER, UP_SECONDS, Up
+from tests.system.e2e.up import RUNNER, UP_SECONDS, Up
 
 pytestmark = pytest.mark.long
 
@@ -54,11 +54,11 @@ CHECKS = (
 
 def blocks() -> list[tuple[str, str, str]]:
     """Return the page's blocks: whether each is a new file or a change, its path, its text."""
-    found = [
+    page_blocks = [
         (match["verb"].split()[0], match["path"], match["text"]) for match in BLOCK.finditer(PAGE)
     ]
-    assert len(found) == PAGE.count("\n```\n"), "a block names no file"
-    return found
+    assert len(page_blocks) == PAGE.count("\n```\n"), "a block names no file"
+    return page_blocks
 
 
 def change(text: str, block: str) -> str:
@@ -105,10 +105,10 @@ def up(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         system.kill()
 
 
-def place(up: Up, **given: Any) -> dict[str, Any]:
+def place(up: Up, **fields: Any) -> dict[str, Any]:
     """Place an order, and return it as it is closed."""
     answer = httpx.post(
-        f"{up.url}/orders", json=order(**given), headers={"Prefer": "wait=30"}, timeout=40
+        f"{up.url}/orders", json=order(**fields), headers={"Prefer": "wait=30"}, timeout=40
     )
     assert answer.status_code == 200, answer.text
     view: dict[str, Any] = answer.json()
@@ -137,17 +137,17 @@ SHIPMENT = ("ShipOrder", "CancelShipmentCommand", "DONE")
 
 def test_at_most_five_places_change() -> None:
     """And the page counts them; no other room knows of the step."""
-    changed = [name for verb, name, _ in blocks() if verb == "Change"]
-    assert len(changed) == len({*changed}) <= MOST_PLACES
-    assert re.findall(r"^\| \d \| `([^`]+)`", PAGE, re.MULTILINE) == changed
-    assert not [name for name in changed if name.startswith(OTHERS)]
+    changes = [name for verb, name, _ in blocks() if verb == "Change"]
+    assert len(changes) == len({*changes}) <= MOST_PLACES
+    assert re.findall(r"^\| \d \| `([^`]+)`", PAGE, re.MULTILINE) == changes
+    assert not [name for name in changes if name.startswith(OTHERS)]
 
 
 @pytest.mark.timeout(CHECK_SECONDS)
 def test_the_copy_passes_the_checks(copy: Path) -> None:
     """Format, lint, types and rooms are those of the project."""
     for tool, *arguments in CHECKS:
-        done = subprocess.run(
+        process = subprocess.run(
             [Path(sys.executable).with_name(tool), *arguments],
             cwd=copy,
             capture_output=True,
@@ -155,7 +155,7 @@ def test_the_copy_passes_the_checks(copy: Path) -> None:
             timeout=CHECK_SECONDS,
             check=False,
         )
-        assert done.returncode == 0, f"{tool}: {done.stdout}{done.stderr}"
+        assert process.returncode == 0, f"{tool}: {process.stdout}{process.stderr}"
 
 
 def test_the_step_is_in_the_table(up: Up) -> None:
@@ -177,6 +177,7 @@ def test_the_step_is_in_the_table(up: Up) -> None:
             "event": "ShipmentCancelledEvent",
         },
         "after_pivot": False,
+        "opens_record": False,
     }
 
 
@@ -186,9 +187,9 @@ def test_an_order_is_shipped_and_completes(up: Up) -> None:
     events = [entry["name"] for entry in view["timeline"] if entry["kind"] == "event"]
     assert (view["state"], view["compensations"]) == ("COMPLETED", [])
     assert events[-3:] == ["StockDecreasedEvent", "OrderShippedEvent", "OrderConfirmedEvent"]
-    [sent] = [entry for entry in view["timeline"] if entry["name"] == "ShipOrderCommand"]
-    [shipped] = [entry for entry in view["timeline"] if entry["name"] == "OrderShippedEvent"]
-    assert (sent["participant"], shipped["attempt"]) == ("shipping", 1)
+    [command_entry] = [entry for entry in view["timeline"] if entry["name"] == "ShipOrderCommand"]
+    [event_entry] = [entry for entry in view["timeline"] if entry["name"] == "OrderShippedEvent"]
+    assert (command_entry["participant"], event_entry["attempt"]) == ("shipping", 1)
 
 
 def test_a_refused_order_takes_back_the_earlier_steps(up: Up) -> None:
@@ -208,8 +209,8 @@ def test_a_refused_order_takes_back_the_earlier_steps(up: Up) -> None:
 def test_a_shipment_of_unknown_outcome_is_cancelled_first(up: Up) -> None:
     """With its worker down the step runs out of time; the rollback ends when it is back."""
     make(up, "stop")
-    placed = httpx.post(f"{up.url}/orders", json=order(quantity=1, order_id="late")).json()
-    assert placed["order_id"] == "late"
+    first_view = httpx.post(f"{up.url}/orders", json=order(quantity=1, order_id="late")).json()
+    assert first_view["order_id"] == "late"
 
     def now() -> dict[str, Any]:
         view: dict[str, Any] = httpx.get(f"{up.url}/orders/late").json()
@@ -225,7 +226,7 @@ def test_a_shipment_of_unknown_outcome_is_cancelled_first(up: Up) -> None:
 
 def test_the_audit_looks_at_the_new_participant_as_well(up: Up) -> None:
     """After all that every invariant holds, the new one included, and no old one is lost."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "operations.audit"],
         cwd=up.root,
         env=up.env,
@@ -233,7 +234,7 @@ def test_the_audit_looks_at_the_new_participant_as_well(up: Up) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "shipping.db" in done.stdout
-    assert re.search(r"^E3  holds", done.stdout, re.MULTILINE)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "shipping.db" in process.stdout
+    assert re.search(r"^E3  holds", process.stdout, re.MULTILINE)
     assert len(ROLES) == 4, "the project itself is what it was"

@@ -46,21 +46,21 @@ def path(tmp_path: Path) -> str:
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[-1][:60])
 def test_a_block_does_what_it_says(stack: Stack, path: str, tmp_path: Path, block: str) -> None:
     """Every call is answered with the status that stands above it."""
-    [told] = re.findall(r"^# → (.*)$", block, re.MULTILINE)
+    [exit_line] = re.findall(r"^# → (.*)$", block, re.MULTILINE)
     script = block.replace("/tmp/", f"{tmp_path}/").replace("make shop", "make -s -o install shop")
     script = script.replace("localhost:8000", f"127.0.0.1:{stack.api_port}").replace(
         ".venv/bin/python", sys.executable
     )
     env = stack.env | {"PATH": path}
-    done = subprocess.run(
+    process = subprocess.run(
         ["sh", "-eu", "-c", script], cwd=ROOT, env=env, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr.split()) == (0, told.split()), done.stdout
+    assert (process.returncode, process.stderr.split()) == (0, exit_line.split()), process.stdout
 
 
 def test_every_call_has_its_example() -> None:
     """The page leaves out no call that the API answers."""
-    asked = {path for block in BLOCKS for path in re.findall(r"localhost:8000(/[^\s'?]*)", block)}
+    paths = {path for block in BLOCKS for path in re.findall(r"localhost:8000(/[^\s'?]*)", block)}
     for route in NEEDED:
         path = re.sub(r"\{\w+\}", r"[^/]+", route.partition(" ")[2])
-        assert [found for found in asked if re.fullmatch(path, found)], route
+        assert [asked_path for asked_path in paths if re.fullmatch(path, asked_path)], route

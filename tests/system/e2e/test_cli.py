@@ -20,11 +20,11 @@ def start(stack: Stack, workflow_id: str, *payload: str, kind: str = "OrderSaga"
 
 def outcome(stack: Stack, workflow_id: str) -> dict[str, Any]:
     """Wait for a workflow to close, and return its result or the failure that closed it."""
-    shown = stack.temporal(
+    output = stack.temporal(
         "workflow", "result", "--workflow-id", workflow_id, "--output", "json", check=False
     )
-    found: dict[str, Any] = json.loads(shown[shown.index("{") : shown.rindex("}") + 1])
-    return found
+    result: dict[str, Any] = json.loads(output[output.index("{") : output.rindex("}") + 1])
+    return result
 
 
 def failure(stack: Stack, workflow_id: str) -> str:
@@ -35,14 +35,14 @@ def failure(stack: Stack, workflow_id: str) -> str:
     )
 
 
-def listed(stack: Stack, query: str) -> list[str]:
+def workflow_ids(stack: Stack, query: str) -> list[str]:
     """Return the ids of the workflows that visibility finds."""
     rows = json.loads(stack.temporal("workflow", "list", "--query", query, "--output", "json"))
     return [row["execution"]["workflowId"] for row in rows]
 
 
 def status(stack: Stack, workflow_id: str) -> dict[str, Any]:
-    shown = json.loads(
+    query_output = json.loads(
         stack.temporal(
             "workflow",
             "query",
@@ -54,8 +54,8 @@ def status(stack: Stack, workflow_id: str) -> dict[str, Any]:
             "json",
         )
     )
-    found: dict[str, Any] = shown["queryResult"][0]
-    return found
+    saga_status: dict[str, Any] = query_output["queryResult"][0]
+    return saga_status
 
 
 def history(stack: Stack, workflow_id: str) -> list[dict[str, Any]]:
@@ -76,12 +76,14 @@ def test_an_order_is_started_by_hand(stack: Stack) -> None:
         "state": "COMPLETED",
     }
     until(
-        lambda: "order-by-hand" in listed(stack, 'SagaState="COMPLETED" AND CustomerId="rich"'),
+        lambda: (
+            "order-by-hand" in workflow_ids(stack, 'SagaState="COMPLETED" AND CustomerId="rich"')
+        ),
         "it is listed",
     )
-    told = status(stack, "order-by-hand")
-    assert (told["state"], told["total_minor"]) == ("COMPLETED", 200)
-    assert [move["state"] for move in told["moves"]] == [
+    order_status = status(stack, "order-by-hand")
+    assert (order_status["state"], order_status["total_minor"]) == ("COMPLETED", 200)
+    assert [move["state"] for move in order_status["moves"]] == [
         "PENDING",
         "PAYMENT_COMPLETED",
         "COMPLETED",
@@ -98,13 +100,13 @@ def test_a_failed_order_is_found_by_its_state_and_reason(stack: Stack) -> None:
         'SagaState="FAILED" AND FailureReason="OUT_OF_STOCK"'
         " AND OrderTotalMinor=900 AND NeedsAttention=false"
     )
-    until(lambda: "order-short" in listed(stack, query), "it is listed")
-    told = [
+    until(lambda: "order-short" in workflow_ids(stack, query), "it is listed")
+    summaries = [
         event["userMetadata"]["summary"]["data"]
         for event in history(stack, "order-short")
         if "userMetadata" in event
     ]
-    assert [json.loads(base64.b64decode(summary)) for summary in told] == [
+    assert [json.loads(base64.b64decode(summary)) for summary in summaries] == [
         "Register the order of rich",
         "Charge rich 9.00 GBP",
         "Take 1 line from stock",
@@ -195,7 +197,7 @@ def test_signals_of_every_kind_leave_a_saga_well(stack: Stack) -> None:
         stack.temporal(
             "workflow", "signal", "--workflow-id", "order-pestered", "--name", name, *inputs
         )
-    asked = (
+    signal_command = (
         "workflow",
         "signal",
         "--workflow-id",
@@ -205,16 +207,16 @@ def test_signals_of_every_kind_leave_a_saga_well(stack: Stack) -> None:
         "--input",
         "bytes",
     )
-    stack.temporal(*asked, "--input-meta", "encoding=binary/plain")
+    stack.temporal(*signal_command, "--input-meta", "encoding=binary/plain")
     assert status(stack, "order-pestered")["state"] == "PENDING"
     assert stack.http.get("/orders/pestered").json()["state"] == "PENDING"
     metadata = stack.temporal(
         "workflow", "metadata", "--workflow-id", "order-pestered", "--output", "json"
     )
-    described = {
+    descriptions = {
         handler["name"]: handler.get("description") for handler in handlers(json.loads(metadata))
     }
-    assert all(described[name] for name in ("cancel", "request_cancel", "status"))
+    assert all(descriptions[name] for name in ("cancel", "request_cancel", "status"))
     stack.temporal(
         "workflow", "signal", "--workflow-id", "order-pestered", "--name", "cancel", "--input", wish
     )
@@ -227,11 +229,11 @@ def test_signals_of_every_kind_leave_a_saga_well(stack: Stack) -> None:
 def handlers(metadata: Any) -> list[dict[str, Any]]:
     """Return every handler definition in a workflow's metadata."""
     if isinstance(metadata, list):
-        return [found for part in metadata for found in handlers(part)]
+        return [handler for part in metadata for handler in handlers(part)]
     if not isinstance(metadata, dict):
         return []
     return ([metadata] if "name" in metadata else []) + [
-        found for part in metadata.values() for found in handlers(part)
+        handler for part in metadata.values() for handler in handlers(part)
     ]
 
 
@@ -245,7 +247,7 @@ def test_updates_are_refused_when_malformed_or_late(stack: Stack) -> None:
 
     def update(*payload: str) -> str:
         inputs = [part for text in payload for part in ("--input", text)]
-        asked = (
+        update_command = (
             "workflow",
             "update",
             "execute",
@@ -254,7 +256,7 @@ def test_updates_are_refused_when_malformed_or_late(stack: Stack) -> None:
             "--name",
             "request_cancel",
         )
-        return stack.temporal(*asked, *inputs, check=False)
+        return stack.temporal(*update_command, *inputs, check=False)
 
     assert "0 arguments came" in update()
     assert "reason: is missing (type" in update('{"by": "ann"}')
@@ -334,9 +336,9 @@ def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: St
     answer = stack.http.post(
         "/orders/terminated/cancel", json={"by": "ann", "reason": "changed my mind"}
     )
-    told = "its saga was ended from outside, and takes no act: the order is PAYMENT_COMPLETED"
+    message = "its saga was ended from outside, and takes no act: the order is PAYMENT_COMPLETED"
     assert answer.status_code == 409
-    assert answer.json()["detail"] == f"{told}; {view['attention']['message']}"
+    assert answer.json()["detail"] == f"{message}; {view['attention']['message']}"
 
 
 def test_a_reset_at_the_end_replays_and_fails_as_before(stack: Stack) -> None:
@@ -381,13 +383,13 @@ def test_a_reset_intruder_leaves_the_owner_of_the_id_alone(stack: Stack) -> None
 def test_an_order_placed_over_http_reads_like_the_business(stack: Stack) -> None:
     """Its run carries summary, lines and state for people, and fingerprint and key in its memo."""
     stack.place(order(order_id="shown", quantity=2), Idempotency_Key="k-7", Prefer="wait=20")
-    described = json.loads(
+    description = json.loads(
         stack.temporal("workflow", "describe", "--workflow-id", "order-shown", "--output", "json")
     )
-    memo = described["workflowExecutionInfo"]["memo"]["fields"]
+    memo = description["workflowExecutionInfo"]["memo"]["fields"]
     assert (memo["request_key"], len(memo["fingerprint"])) == ("k-7", 64)
-    told = json.dumps(described["executionConfig"]["userMetadata"], ensure_ascii=False)
-    assert "- 2 × plenty at 1.00 GBP" in told
-    assert "Customer rich: 1 line, 2.00 GBP" in told
+    user_metadata = json.dumps(description["executionConfig"]["userMetadata"], ensure_ascii=False)
+    assert "- 2 × plenty at 1.00 GBP" in user_metadata
+    assert "Customer rich: 1 line, 2.00 GBP" in user_metadata
     metadata = stack.temporal("workflow", "metadata", "--workflow-id", "order-shown")
     assert "**COMPLETED**" in metadata

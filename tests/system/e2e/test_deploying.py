@@ -48,22 +48,22 @@ def temporal_runs(stack: Stack) -> None:
 
 def everything_runs(stack: Stack) -> None:
     """Each worker with its own database, the API as in the compose file: it reads the others'."""
-    given = dict(stack.env)
+    whole_env = dict(stack.env)
     for role in ROLES:
         own = f"{role.upper()}_DATABASE_URL"
         stack.env = {
             name: value
-            for name, value in given.items()
+            for name, value in whole_env.items()
             if not name.endswith("_DATABASE_URL") or name == own
         }
         stack.start_worker(role)
-    stack.env = dict(given)
+    stack.env = dict(whole_env)
     for other in ("payment", "stock"):
-        stack.env[f"{other.upper()}_DATABASE_URL"] = given[f"{other.upper()}_DATABASE_URL"].replace(
-            f"//{other}:", "//reader:"
-        )
+        stack.env[f"{other.upper()}_DATABASE_URL"] = whole_env[
+            f"{other.upper()}_DATABASE_URL"
+        ].replace(f"//{other}:", "//reader:")
     stack.start("api", "api.py")
-    stack.env = given
+    stack.env = whole_env
     for role in ROLES:
         stack.ready(role)
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
@@ -74,9 +74,9 @@ STAGES = {"Temporal runs": temporal_runs, "everything runs": everything_runs}
 
 def run(stack: Stack, script: str) -> tuple[int, str]:
     """Run a block as a person would type it into one shell; return its exit code and output."""
-    kept = stack.data_dir / "environment"
-    done = subprocess.run(
-        ["sh", "-e", "-c", f"{script}\nenv -0 > {kept}"],
+    env_file = stack.data_dir / "environment"
+    process = subprocess.run(
+        ["sh", "-e", "-c", f"{script}\nenv -0 > {env_file}"],
         cwd=ROOT,
         env=stack.env,
         stdout=subprocess.PIPE,
@@ -85,9 +85,9 @@ def run(stack: Stack, script: str) -> tuple[int, str]:
         timeout=BLOCK_SECONDS,
         check=False,
     )
-    if done.returncode == 0:
-        stack.env = dict(entry.split("=", 1) for entry in kept.read_text().split("\0") if entry)
-    return done.returncode, done.stdout
+    if process.returncode == 0:
+        stack.env = dict(entry.split("=", 1) for entry in env_file.read_text().split("\0") if entry)
+    return process.returncode, process.stdout
 
 
 @pytest.mark.long
@@ -98,10 +98,10 @@ def test_the_page_on_deploying_tells_what_happens(stack: Stack) -> None:
         if part["stage"]:
             STAGES[part["stage"]](stack)
             continue
-        status, told = run(stack, part["script"])
-        shown = part["shown"] or ""
-        assert (status, shows(shown, told)) == (0, True), (
-            f"{part['script']}\nis to show:\n{shown}\nbut prints:\n{told}"
+        status, output = run(stack, part["script"])
+        output_on_page = part["shown"] or ""
+        assert (status, shows(output_on_page, output)) == (0, True), (
+            f"{part['script']}\nis to show:\n{output_on_page}\nbut prints:\n{output}"
         )
     assert {path.name for path in stack.data_dir.glob("*.db")} == {"temporal.db"}, (
         "nothing is kept in SQLite"
@@ -114,10 +114,10 @@ def test_what_the_page_says_of_compose_is_there() -> None:
     commands = [
         line.partition("#")[0].split() for line in block.splitlines() if "docker compose" in line
     ]
-    named = {word.partition("=")[0] for words in commands for word in words} & set(
+    services = {word.partition("=")[0] for words in commands for word in words} & set(
         COMPOSE["services"]
     )
-    assert named >= {"orchestrator", "stock", "audit", "payment", "api"}
+    assert services >= {"orchestrator", "stock", "audit", "payment", "api"}
     read = set(re.findall(r"\$\{(\w+):-", (ROOT / "docker-compose.yml").read_text()))
     assert set(re.findall(r"([A-Z_]+)=", block)) <= read
     assert {name for name in read if name.endswith("PASSWORD")} == set(

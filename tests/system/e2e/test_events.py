@@ -45,11 +45,11 @@ def test_a_stream_tells_live_what_the_order_tells_afterwards(stack: Stack) -> No
         telling = stream(stack, "live")
         first = [next(telling) for _ in range(4)]
     rest = list(telling)
-    closed = stack.closed("live")
-    *told, (_, name, ending) = first + rest
+    closed_order = stack.closed("live")
+    *entries, (_, name, ending) = first + rest
     assert (name, ending) == ("closed", COMPLETED)
-    assert [entry for _, _, entry in told] == closed["timeline"]
-    assert [kind for _, kind, _ in told] == [entry["kind"] for entry in closed["timeline"]]
+    assert [entry for _, _, entry in entries] == closed_order["timeline"]
+    assert [kind for _, kind, _ in entries] == [entry["kind"] for entry in closed_order["timeline"]]
 
 
 def test_a_stream_goes_on_behind_the_last_entry_seen(stack: Stack) -> None:
@@ -103,13 +103,13 @@ def test_a_stream_survives_temporal(stack: Stack) -> None:
         stack.place(order(order_id="survivor"))
         until(lambda: stack.at_work("survivor", "DecreaseStock"), "the stock service is at work")
         telling = stream(stack, "survivor")
-        told = [next(telling) for _ in range(7)]
+        entries = [next(telling) for _ in range(7)]
         stack.kill("temporal")
         until(lambda: stack.status("/readyz") == 503, "the API misses Temporal")
         stack.start_temporal()
         until(lambda: stack.status("/readyz") == 200, "Temporal is back")
-    told += list(telling)
-    assert [entry for _, _, entry in told[:-1]] == stack.closed("survivor")["timeline"]
+    entries += list(telling)
+    assert [entry for _, _, entry in entries[:-1]] == stack.closed("survivor")["timeline"]
 
 
 def test_a_stream_of_a_forgotten_run_tells_the_record(stack: Stack) -> None:
@@ -117,13 +117,13 @@ def test_a_stream_of_a_forgotten_run_tells_the_record(stack: Stack) -> None:
     stack.place(order(order_id="forgotten"), Prefer="wait=20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-forgotten", "--yes")
     until(lambda: len(stack.closed("forgotten")["timeline"]) == 3, "Temporal has deleted the run")
-    told = list(stream(stack, "forgotten"))
-    assert [entry["name"] for _, kind, entry in told if kind == "state"] == [
+    entries = list(stream(stack, "forgotten"))
+    assert [entry["name"] for _, kind, entry in entries if kind == "state"] == [
         "PENDING",
         "PAYMENT_COMPLETED",
         "COMPLETED",
     ]
-    assert told[-1][1:] == ("closed", COMPLETED)
+    assert entries[-1][1:] == ("closed", COMPLETED)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
         before = asyncio.all_tasks()
         for _ in range(2):
             following = runs.follow("left")
-            told = [moment.name for _, moment in [await anext(following) for _ in range(4)]]
-            assert told[-1] == "ProcessPaymentCommand"
+            names = [moment.name for _, moment in [await anext(following) for _ in range(4)]]
+            assert names[-1] == "ProcessPaymentCommand"
             waiting = asyncio.ensure_future(anext(following))
             await asyncio.sleep(0)
             waiting.cancel()
@@ -194,7 +194,7 @@ def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
         stack.place(order(order_id="begun-anew"))
         until(lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way")
         telling = stream(stack, "begun-anew")
-        told = [next(telling) for _ in range(4)]
+        entries_before = [next(telling) for _ in range(4)]
         at = (
             "--workflow-id",
             "order-begun-anew",
@@ -207,14 +207,14 @@ def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
         until(
             lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way again"
         )
-        last_before = told[-1][0]
-    entries = [entry for _, _, entry in [*told, *telling][:-1]]
+        last_before = entries_before[-1][0]
+    entries = [entry for _, _, entry in [*entries_before, *telling][:-1]]
     timeline = stack.closed("begun-anew")["timeline"]
     told_again = [entry for _, _, entry in list(stream(stack, "begun-anew", last_before))[:-1]]
     assert told_again == timeline, "an entry that the reset took away is nothing to go on behind"
     assert "reset from outside" in [entry["name"] for entry in timeline]
     assert [entry for entry in entries if entry in timeline] == timeline
-    gone = [entry["name"] for entry in entries if entry not in timeline]
-    assert gone[-1] == "terminated from outside: nothing more is compensated", (
+    entries_lost = [entry["name"] for entry in entries if entry not in timeline]
+    assert entries_lost[-1] == "terminated from outside: nothing more is compensated", (
         "what the first run came to was told, too"
     )

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.stack import ROOT, until
-from tests.system.e2e.test_up import MAKE, UP_SECONDS, Up
+from tests.system.e2e.up import MAKE, UP_SECONDS, Up
 
 pytestmark = pytest.mark.long
 
@@ -32,12 +32,12 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 def say(up: Up, command: str) -> str:
     """Run what a person types beside `make up`."""
-    typed = ["sh", "-eu", "-c", command.replace("make shop", "make -s -o install shop")]
-    done = subprocess.run(
-        typed, cwd=ROOT, env=up.env, capture_output=True, text=True, timeout=60, check=False
+    shell_command = ["sh", "-eu", "-c", command.replace("make shop", "make -s -o install shop")]
+    process = subprocess.run(
+        shell_command, cwd=ROOT, env=up.env, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
 def place(
@@ -52,8 +52,8 @@ def place(
     decision = {"by": "ann", "reason": "a good customer"}
     assert httpx.post(f"{path}/approve", json=decision).status_code == 202
     wait = {"Prefer": "wait=30"}
-    closed = httpx.post(f"{up.url}/orders", json=body, headers=wait, timeout=40)
-    order: dict[str, Any] = closed.json()
+    answer = httpx.post(f"{up.url}/orders", json=body, headers=wait, timeout=40)
+    order: dict[str, Any] = answer.json()
     return order
 
 
@@ -67,21 +67,21 @@ def test_an_empty_shop_is_filled_and_sells(up: Up, tmp_path: Path) -> None:
     assert "make shop FILE=products.csv" in up.said()
     assert "/orders -H" not in up.said(), "there is nothing to order yet"
     assert httpx.get(f"{up.url}/stock/85123A").status_code == 404
-    typed = TYPED.replace("localhost:8000", up.url.removeprefix("http://")).replace(
+    script = TYPED.replace("localhost:8000", up.url.removeprefix("http://")).replace(
         "\ncurl -s ", "\necho; curl -s "
     )
     for name in ("products.csv", "customers.csv"):
-        typed = typed.replace(name, str(tmp_path / name))
-    shop, answers = say(up, typed).split("\n\n", 1)
+        script = script.replace(name, str(tmp_path / name))
+    shop, answers = say(up, script).split("\n\n", 1)
     assert shop == (
         "products: 2 added, 0 changed, 0 left as they are\ncustomers: 1 added, 0 left as they are"
     )
-    lamps, lamp, ann, placed, approved, desks, delivery, deposit = map(
+    lamps, lamp, ann, waiting_order, approved_order, desks, delivery, deposit = map(
         json.loads, filter(None, answers.splitlines())
     )
     assert (lamps["state"], lamps["failure"]) == ("COMPLETED", None)
     assert (lamp["available"], ann["balance_minor"]) == (8, 490_200)
-    assert {order["state"] for order in (placed, approved)} <= {
+    assert {order["state"] for order in (waiting_order, approved_order)} <= {
         "PENDING",
         "AWAITING_REVIEW",
         "PAYMENT_COMPLETED",
@@ -97,8 +97,8 @@ def test_a_large_order_of_the_sample_shop_is_approved_and_completes(up: Up) -> N
     """With README's threshold, the customer gets the money first; the order ends COMPLETED."""
     up.start(*MAKE, REVIEW_THRESHOLD_MINOR="100000")
     up.until_up()
-    said = {"amount_minor": 200_000, "currency": "GBP", "reason": "bank transfer"}
+    body = {"amount_minor": 200_000, "currency": "GBP", "reason": "bank transfer"}
     key = {"Idempotency-Key": "transfer-1"}
-    paid = httpx.post(f"{up.url}/customers/17850/deposits", json=said, headers=key)
-    assert paid.status_code == 200, paid.text
+    answer = httpx.post(f"{up.url}/customers/17850/deposits", json=body, headers=key)
+    assert answer.status_code == 200, answer.text
     assert place(up, "17850", "85123A", 400, 255, "large")["state"] == "COMPLETED"

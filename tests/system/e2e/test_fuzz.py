@@ -57,9 +57,9 @@ def test_the_api_does_what_its_document_says(stack: Stack, tmp_path: Path) -> No
         "--header",
         f"Authorization: {token}",
     ]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, *checks, *HOW], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    sys.stdout.write(done.stdout)
-    assert done.returncode == 0, done.stderr
+    sys.stdout.write(process.stdout)
+    assert process.returncode == 0, process.stderr
     assert "Traceback" not in stack.said("api")

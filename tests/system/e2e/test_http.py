@@ -22,7 +22,8 @@ def timeline(view: dict[str, Any]) -> list[str]:
 
 def test_an_order_is_accepted_and_completes(stack: Stack) -> None:
     """An order gets its location at once, and ends paid, taken from stock and confirmed."""
-    money, pieces = balance(stack), available(stack)
+    money = balance(stack)
+    pieces = available(stack)
     answer = stack.place(order(quantity=3, price=250))
     assert answer.status_code == 202
     view = stack.closed(answer.headers["Location"].removeprefix("/orders/"))
@@ -66,7 +67,7 @@ def test_what_is_out_of_stock_is_refunded_in_reverse(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason", "step"),
+    ("body", "reason", "step"),
     [
         (order("poor", price=101), "INSUFFICIENT_FUNDS", "ProcessPayment"),
         (order("stranger"), "UNKNOWN_CUSTOMER", "ProcessPayment"),
@@ -74,10 +75,10 @@ def test_what_is_out_of_stock_is_refunded_in_reverse(stack: Stack) -> None:
         (order(sku="unheard of"), "UNKNOWN_SKU", "DecreaseStock"),
     ],
 )
-def test_a_refusal_rolls_back(stack: Stack, asked: dict[str, Any], reason: str, step: str) -> None:
+def test_a_refusal_rolls_back(stack: Stack, body: dict[str, Any], reason: str, step: str) -> None:
     """Whatever a participant refuses ends FAILED with its reason, and the wallet as it was."""
     money = balance(stack), balance(stack, "poor")
-    view = stack.place(asked, Prefer="wait=20").json()
+    view = stack.place(body, Prefer="wait=20").json()
     assert (view["state"], view["failure"]["reason"], view["failure"]["step"]) == (
         "FAILED",
         reason,
@@ -133,12 +134,12 @@ BROKEN: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("broken", "field"), BROKEN)
+@pytest.mark.parametrize(("changes", "field"), BROKEN)
 def test_a_field_out_of_its_limits_is_named(
-    stack: Stack, broken: dict[str, Any], field: str
+    stack: Stack, changes: dict[str, Any], field: str
 ) -> None:
     """A broken body gets a problem document that names the field, and starts nothing."""
-    answer = stack.place({"order_id": "never", **order(), **broken})
+    answer = stack.place({"order_id": "never", **order(), **changes})
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     assert field in [error["field"] for error in answer.json()["errors"]]
     assert stack.http.get("/orders/never").status_code == 404
@@ -180,8 +181,8 @@ def test_every_error_is_a_problem_document(
 def test_the_openapi_document_tells_of_problems(stack: Stack) -> None:
     """Each route declares its errors as problem documents, and none as the framework's own form."""
     document = stack.http.get("/openapi.json").json()
-    declared = document["paths"]["/orders"]["post"]["responses"]
-    assert declared.keys() == {
+    responses = document["paths"]["/orders"]["post"]["responses"]
+    assert responses.keys() == {
         "200",
         "202",
         "400",
@@ -194,7 +195,7 @@ def test_the_openapi_document_tells_of_problems(stack: Stack) -> None:
         "429",
         "503",
     }
-    assert declared["422"]["content"].keys() == {"application/problem+json"}
+    assert responses["422"]["content"].keys() == {"application/problem+json"}
     assert "ProblemDocument" in document["components"]["schemas"]
     assert "HTTPValidationError" not in str(document)
 
@@ -202,7 +203,7 @@ def test_the_openapi_document_tells_of_problems(stack: Stack) -> None:
 def test_the_documentation_needs_no_internet(stack: Stack) -> None:
     """All that the page of `/docs` loads is served from here."""
     page = stack.http.get("/docs").text
-    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
-    assert {path.rpartition(".")[2] for path in loaded} == {"js", "css", "png"}
-    assert [stack.http.get(path).status_code for path in loaded] == [200] * len(loaded), loaded
+    urls = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert {path.rpartition(".")[2] for path in urls} == {"js", "css", "png"}
+    assert [stack.http.get(path).status_code for path in urls] == [200] * len(urls), urls
     assert "://" not in page

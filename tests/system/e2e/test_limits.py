@@ -38,14 +38,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system.stop()
 
 
-def told(answer: httpx.Response) -> tuple[int, str]:
+def status_and_problem(answer: httpx.Response) -> tuple[int, str]:
     """Return the status of a problem, and what it is."""
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == answer.status_code
     return answer.status_code, answer.json()["type"].removeprefix("urn:problem:")
 
 
-def opened(stack: Stack, *headers: str) -> socket.socket:
+def begin_order(stack: Stack, *headers: str) -> socket.socket:
     """Begin to post an order, by hand."""
     line = socket.create_connection(("127.0.0.1", stack.api_port), timeout=WAIT_SECONDS)
     head = [
@@ -60,7 +60,7 @@ def opened(stack: Stack, *headers: str) -> socket.socket:
     return line
 
 
-def heard(line: socket.socket) -> tuple[int, str]:
+def last_answer(line: socket.socket) -> tuple[int, str]:
     """Read the answer, and that the connection is then at its end."""
     answer = HTTPResponse(line)
     answer.begin()
@@ -73,11 +73,14 @@ def heard(line: socket.socket) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("size", [MOST_BYTES + 1, 2_000_000, 4_000_000])
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_large_body_is_refused(alone: Stack, size: int, chunked: bool) -> None:
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_large_body_is_refused(alone: Stack, size: int, is_chunked: bool) -> None:
     """More than 256 KiB is answered 413, announced or not."""
-    body = (b" " * 1_000 for _ in range(-(-size // 1_000))) if chunked else b" " * size
-    assert told(alone.http.post("/orders", content=body, headers=JSON)) == (413, "too-large")
+    body = (b" " * 1_000 for _ in range(-(-size // 1_000))) if is_chunked else b" " * size
+    assert status_and_problem(alone.http.post("/orders", content=body, headers=JSON)) == (
+        413,
+        "too-large",
+    )
 
 
 def test_the_largest_body_is_read(alone: Stack) -> None:
@@ -86,7 +89,10 @@ def test_the_largest_body_is_read(alone: Stack) -> None:
     longest["lines"] *= 1_000
     assert len(json.dumps(longest)) < MOST_BYTES
     body = b"{}" + b" " * (MOST_BYTES - 2)
-    assert told(alone.http.post("/orders", content=body, headers=JSON)) == (422, "invalid")
+    assert status_and_problem(alone.http.post("/orders", content=body, headers=JSON)) == (
+        422,
+        "invalid",
+    )
 
 
 def send_for_ever(line: socket.socket, chunk: bytes) -> None:
@@ -96,25 +102,25 @@ def send_for_ever(line: socket.socket, chunk: bytes) -> None:
 
 def test_an_endless_body_is_not_read_to_its_end(alone: Stack) -> None:
     """Who sends without end is answered as soon as it is too much, and hung up on."""
-    with closing(opened(alone, "Transfer-Encoding: chunked")) as line:
+    with closing(begin_order(alone, "Transfer-Encoding: chunked")) as line:
         chunk = b"%x\r\n%s\r\n" % (4096, b" " * 4096)
         for _ in range(MOST_BYTES // 4096 + 1):
             line.sendall(chunk)
-        assert heard(line) == (413, f"a body has at most {MOST_BYTES} bytes")
+        assert last_answer(line) == (413, f"a body has at most {MOST_BYTES} bytes")
         with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
             send_for_ever(line, chunk)
 
 
 def test_an_announcement_is_enough(alone: Stack) -> None:
     """A body that is announced too large is refused before a byte of it came."""
-    with closing(opened(alone, f"Content-Length: {10**15}")) as line:
-        assert heard(line)[0] == 413
+    with closing(begin_order(alone, f"Content-Length: {10**15}")) as line:
+        assert last_answer(line)[0] == 413
 
 
 @pytest.mark.long
 def test_a_slow_body_is_not_waited_for(alone: Stack) -> None:
     """A body that comes byte by byte has its time, and no more; others are served meanwhile."""
-    with closing(opened(alone, "Content-Length: 1000")) as line:
+    with closing(begin_order(alone, "Content-Length: 1000")) as line:
         began = time.monotonic()
         line.settimeout(1)
         while True:
@@ -126,14 +132,14 @@ def test_a_slow_body_is_not_waited_for(alone: Stack) -> None:
             except TimeoutError:
                 continue
         line.settimeout(WAIT_SECONDS)
-        assert heard(line) == (408, f"the body did not arrive within {BODY_SECONDS} s")
+        assert last_answer(line) == (408, f"the body did not arrive within {BODY_SECONDS} s")
         assert time.monotonic() - began >= BODY_SECONDS - 1
 
 
 def test_who_hangs_up_does_no_harm(alone: Stack) -> None:
     """A caller that goes away in the middle of a body leaves nothing behind, and no error."""
     for _ in range(20):
-        opened(alone, "Content-Length: 1000").close()
+        begin_order(alone, "Content-Length: 1000").close()
     assert alone.status("/livez") == 200
     assert "Traceback" not in alone.said("api")
 
@@ -181,7 +187,10 @@ NO_ORDERS: list[bytes] = [
 @pytest.mark.parametrize("body", NO_JSON, ids=lambda body: repr(body[:30]))
 def test_what_is_no_plain_json_is_refused(alone: Stack, path: str, body: bytes) -> None:
     """JSON that two readers could understand differently, or one not at all, is answered 400."""
-    assert told(alone.http.post(path, content=body, headers=JSON)) == (400, "not-json")
+    assert status_and_problem(alone.http.post(path, content=body, headers=JSON)) == (
+        400,
+        "not-json",
+    )
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/a/cancel"])
@@ -189,7 +198,7 @@ def test_what_is_no_plain_json_is_refused(alone: Stack, path: str, body: bytes) 
 def test_json_of_any_other_kind_is_refused(alone: Stack, path: str, body: bytes) -> None:
     """Plain JSON that is not what is asked for is answered 422, in few words."""
     answer = alone.http.post(path, content=body, headers=JSON)
-    assert told(answer) == (422, "invalid")
+    assert status_and_problem(answer) == (422, "invalid")
     assert len(answer.content) < 2 * MOST_BYTES
 
 
@@ -202,20 +211,21 @@ def test_a_body_of_another_kind_is_refused(alone: Stack, kind: str) -> None:
     So no form of another site can post an order from somebody's browser.
     """
     answer = alone.http.post("/orders", content=json.dumps(order()), headers={"Content-Type": kind})
-    assert told(answer) == (415, "not-json")
+    assert status_and_problem(answer) == (415, "not-json")
 
 
 def test_so_many_requests_a_time(tmp_path: Path) -> None:
     """Beyond the rate a caller is told when to retry; other callers and health are unaffected."""
     stack = api(tmp_path, API_RATE_LIMIT="5/hour", **AUTHENTICATION)
     try:
-        ann, bob = bearer(sub="ann"), bearer(sub="bob")
+        ann = bearer(sub="ann")
+        bob = bearer(sub="bob")
         assert [stack.http.get("/nowhere", headers=ann).status_code for _ in range(6)] == [
             404
         ] * 5 + [429]
-        refused = stack.http.get("/nowhere", headers=bearer("orders:read", sub="ann"))
-        assert told(refused) == (429, "too-many-requests")
-        assert 3_000 < int(refused.headers["Retry-After"]) <= 3_600
+        answer = stack.http.get("/nowhere", headers=bearer("orders:read", sub="ann"))
+        assert status_and_problem(answer) == (429, "too-many-requests")
+        assert 3_000 < int(answer.headers["Retry-After"]) <= 3_600
         assert stack.http.get("/nowhere", headers=bob).status_code == 404
         assert [stack.status("/livez") for _ in range(10)] == [200] * 10
     finally:
@@ -231,12 +241,12 @@ def test_so_many_requests_at_one_time(tmp_path: Path) -> None:
     try:
         with ExitStack() as waiting:
             for _ in range(3):
-                waiting.enter_context(closing(opened(stack, "Content-Length: 10")))
+                waiting.enter_context(closing(begin_order(stack, "Content-Length: 10")))
             # The figure takes no place, as any other request would, and turn one of these away.
             until(lambda: stack.in_flight() == 3, "all places are taken")
-            refused = stack.http.get("/nowhere")
-            assert told(refused) == (429, "too-many-requests")
-            assert int(refused.headers["Retry-After"]) >= 1
+            answer = stack.http.get("/nowhere")
+            assert status_and_problem(answer) == (429, "too-many-requests")
+            assert int(answer.headers["Retry-After"]) >= 1
             assert stack.status("/livez") == 200
         until(lambda: stack.status("/nowhere") == 404, "the places are free again")
     finally:

@@ -27,12 +27,12 @@ def test_an_order_and_a_failed_try_are_one_line_each(stack: Stack) -> None:
             lambda line=line: re.search(f" INFO order: {line}\n", stack.said("orchestrator")),  # type: ignore[misc]
             "the order is told",
         )
-    told = stack.said("payment").splitlines()
-    tries = [line for line in told if "failed" in line]
+    log_lines = stack.said("payment").splitlines()
+    tries = [line for line in log_lines if "failed" in line]
     assert re.search(
         r" WARNING \S+: order-late ProcessPayment, try 1 failed:"
         r" OperationalError: database is locked$",
         tries[0],
     )
-    assert all(re.match(r"\d{4}-\d\d-\d\d ", line) for line in told), told
+    assert all(re.match(r"\d{4}-\d\d-\d\d ", line) for line in log_lines), log_lines
     assert len(re.findall(r"INFO order: ", stack.said("orchestrator"))) == 2

@@ -92,6 +92,6 @@ def test_a_wait_outlives_the_loss_of_the_news(stack: Stack, wire: Wire) -> None:
             )
             wire.swallows = True
         began = time.monotonic()
-        answered, ended = answer.result(40)
-    assert (answered.status_code, answered.json()["state"]) == (200, "COMPLETED")
-    assert ended - began < 10, "a look at the record, and 2 s for what Temporal might add"
+        response, end = answer.result(40)
+    assert (response.status_code, response.json()["state"]) == (200, "COMPLETED")
+    assert end - began < 10, "a look at the record, and 2 s for what Temporal might add"

@@ -46,7 +46,7 @@ async def begin(stack: Stack, *order_ids: str) -> None:
     """Put open orders on record, and start sagas of them that nobody takes up."""
     engine = open_database(f"sqlite:///{stack.data_dir}/order.db")
     orders = OrderService.open(engine)
-    shown = (
+    search_attributes = (
         SearchAttributePair(stubs.SAGA_STATE, "AWAITING_REVIEW"),
         SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
     )
@@ -57,7 +57,7 @@ async def begin(stack: Stack, *order_ids: str) -> None:
             ORDER.model_dump(mode="json"),
             id=f"order-{order_id}",
             task_queue=stubs.ORCHESTRATOR_QUEUE,
-            search_attributes=TypedSearchAttributes(shown),
+            search_attributes=TypedSearchAttributes(search_attributes),
         )
 
     for order_id in order_ids:

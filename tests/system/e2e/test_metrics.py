@@ -40,15 +40,15 @@ def figures(stack: Stack) -> Figures:
     }
 
 
-def figure(found: Figures, name: str, **labels: str) -> float | None:
+def figure(samples: Figures, name: str, **labels: str) -> float | None:
     """Return one figure, or None when there is none."""
-    return found.get((name, frozenset(labels.items())))
+    return samples.get((name, frozenset(labels.items())))
 
 
-def answered(found: Figures, method: str, route: str, status: int) -> float:
+def count_of_answers(samples: Figures, method: str, route: str, status: int) -> float:
     """Return how many requests were answered so."""
     name = "http_request_duration_seconds_count"
-    return figure(found, name, method=method, route=route, status=str(status)) or 0
+    return figure(samples, name, method=method, route=route, status=str(status)) or 0
 
 
 def test_orders_and_answers_are_counted(stack: Stack) -> None:
@@ -59,19 +59,21 @@ def test_orders_and_answers_are_counted(stack: Stack) -> None:
     stack.http.get("/orders/nobody")
 
     def waits() -> Figures | None:
-        found = figures(stack)
-        return found if figure(found, "order_sagas_open", state="AWAITING_REVIEW") == 1 else None
+        samples = figures(stack)
+        return (
+            samples if figure(samples, "order_sagas_open", state="AWAITING_REVIEW") == 1 else None
+        )
 
-    found = until(waits, "the figures tell of the review")
-    assert found is not None
-    assert figure(found, "order_sagas", status="Completed") == 1
-    assert figure(found, "order_sagas", status="Running") == 1
-    assert figure(found, "order_sagas_open", state="ROLLBACK_STUCK") == 0
-    assert figure(found, "orders_needing_attention") == 0
-    assert figure(found, "temporal_up") == 1
-    assert answered(found, "POST", "/orders", 202) == 2
-    assert answered(found, "GET", "/orders/{order_id}", 404) == 1
-    assert (figure(found, "process_resident_memory_bytes") or 0) > 10**7
+    final_samples = until(waits, "the figures tell of the review")
+    assert final_samples is not None
+    assert figure(final_samples, "order_sagas", status="Completed") == 1
+    assert figure(final_samples, "order_sagas", status="Running") == 1
+    assert figure(final_samples, "order_sagas_open", state="ROLLBACK_STUCK") == 0
+    assert figure(final_samples, "orders_needing_attention") == 0
+    assert figure(final_samples, "temporal_up") == 1
+    assert count_of_answers(final_samples, "POST", "/orders", 202) == 2
+    assert count_of_answers(final_samples, "GET", "/orders/{order_id}", 404) == 1
+    assert (figure(final_samples, "process_resident_memory_bytes") or 0) > 10**7
 
 
 def test_what_callers_make_up_has_no_figure_of_its_own(stack: Stack) -> None:
@@ -80,11 +82,11 @@ def test_what_callers_make_up_has_no_figure_of_its_own(stack: Stack) -> None:
         stack.http.request(f"DANCE{number}", "/orders")
         stack.http.get(f"/no-such-place-{number}")
         stack.http.get(f"/orders/no-such-place-{number}/")
-    found = figures(stack)
-    assert answered(found, "other", "/orders", 405) == 3
-    assert answered(found, "GET", "none", 404) == 6
-    assert "DANCE" not in str(found)
-    assert "no-such-place" not in str(found)
+    samples = figures(stack)
+    assert count_of_answers(samples, "other", "/orders", 405) == 3
+    assert count_of_answers(samples, "GET", "none", 404) == 6
+    assert "DANCE" not in str(samples)
+    assert "no-such-place" not in str(samples)
 
 
 def test_open_streams_are_counted_and_figures_are_told_when_nothing_else_is(stack: Stack) -> None:
@@ -94,14 +96,14 @@ def test_open_streams_are_counted_and_figures_are_told_when_nothing_else_is(stac
     """
     path = "/orders/waits/events"
     with stack.http.stream("GET", path) as first, stack.http.stream("GET", path) as second:
-        heard = [
+        stream_lines = [
             stream.iter_lines() for stream in (first, second)
         ]  # kept: one that is let go ends its stream
-        assert all(next(lines) for lines in heard)
-        found = figures(stack)
-        assert figure(found, "http_requests_in_flight") == 2
+        assert all(next(lines) for lines in stream_lines)
+        samples = figures(stack)
+        assert figure(samples, "http_requests_in_flight") == 2
         assert stack.http.get("/orders").status_code == 429
-    assert answered(figures(stack), "GET", "/orders", 429) == 1
+    assert count_of_answers(figures(stack), "GET", "/orders", 429) == 1
 
 
 @pytest.mark.long
@@ -144,9 +146,9 @@ def test_with_temporal_away_the_figures_say_so(stack: Stack) -> None:
         "Temporal is away",
         seconds=metrics.COUNT_SECONDS + 30,
     )
-    found = figures(stack)
-    assert figure(found, "order_sagas", status="Running") is None
-    attention = figure(found, "orders_needing_attention")
+    samples = figures(stack)
+    assert figure(samples, "order_sagas", status="Running") is None
+    attention = figure(samples, "orders_needing_attention")
     assert attention is not None
     assert isnan(attention)
     stack.start_temporal()

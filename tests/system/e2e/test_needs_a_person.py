@@ -85,8 +85,8 @@ def leave_open(stack: Stack) -> None:
 
 
 def view(stack: Stack, order_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
-    return found
+    order_view: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
+    return order_view
 
 
 def place_paid(stack: Stack, *order_ids: str, sku: str = "plenty") -> None:
@@ -102,14 +102,14 @@ def place_paid(stack: Stack, *order_ids: str, sku: str = "plenty") -> None:
 
 def causes(stack: Stack) -> dict[str, str]:
     """Return why orders need a person, by the list."""
-    listed = stack.http.get("/orders?needs_attention=true").json()["orders"]
-    return {order["order_id"]: order["attention"]["cause"] for order in listed}
+    orders = stack.http.get("/orders?needs_attention=true").json()["orders"]
+    return {order["order_id"]: order["attention"]["cause"] for order in orders}
 
 
 def message_in_list(stack: Stack) -> str:
     """Return what the list says of the one order that is stuck."""
-    [listed] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
-    return str(listed["attention"]["message"])
+    [listed_order] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
+    return str(listed_order["attention"]["message"])
 
 
 def figures(stack: Stack) -> dict[str, float]:
@@ -117,13 +117,13 @@ def figures(stack: Stack) -> dict[str, float]:
 
     First as the overview counts them, then as the metrics do.
     """
-    found = stack.http.get("/overview").json()["needs_attention"]
+    overview_figures = stack.http.get("/overview").json()["needs_attention"]
     name = "orders_needing_attention"
     lines = [line for line in stack.http.get("/metrics").text.splitlines() if line.startswith(name)]
-    told = {
+    metric_figures = {
         line.rpartition(" ")[0].removeprefix(name): float(line.rpartition(" ")[2]) for line in lines
     }
-    return {"overview": found["count"], **found["by_cause"], **told}
+    return {"overview": overview_figures["count"], **overview_figures["by_cause"], **metric_figures}
 
 
 def test_a_wedged_saga_needs_a_person_until_a_corrected_worker_runs(stack: Stack) -> None:
@@ -151,17 +151,17 @@ def test_a_wedged_saga_needs_a_person_until_a_corrected_worker_runs(stack: Stack
         "the overview says so",
         seconds=60 - (time.monotonic() - began),
     )
-    told = view(stack, "wedged")
-    assert (told["state"], told["needs_attention"], told["closed_at"]) == (
+    order_view = view(stack, "wedged")
+    assert (order_view["state"], order_view["needs_attention"], order_view["closed_at"]) == (
         "PAYMENT_COMPLETED",
         True,
         None,
     )
-    assert "a corrected worker" in told["attention"]["message"]
-    assert told["attention"]["since"] > told["placed_at"]
-    listed = stack.http.get("/orders?needs_attention=true").json()["orders"]
-    assert [order["attention"]["since"] for order in listed if order["order_id"] == "wedged"] == [
-        told["attention"]["since"]
+    assert "a corrected worker" in order_view["attention"]["message"]
+    assert order_view["attention"]["since"] > order_view["placed_at"]
+    orders = stack.http.get("/orders?needs_attention=true").json()["orders"]
+    assert [order["attention"]["since"] for order in orders if order["order_id"] == "wedged"] == [
+        order_view["attention"]["since"]
     ]
     until(lambda: figures(stack)['_by_cause{cause="WEDGED"}'] == 1, "the figure says so")
     stack.kill("faulty")
@@ -180,47 +180,54 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
         place_paid(stack, "stuck", sku="none")
         stack.processes["payment"].send_signal(signal.SIGSTOP)
     until(lambda: causes(stack).get("stuck") == "STUCK", "it is stuck")
-    told = view(stack, "stuck")
-    message = told["attention"]["message"]
+    order_view = view(stack, "stuck")
+    message = order_view["attention"]["message"]
     assert message.startswith(
         "RefundPaymentCommand keeps failing:"
         " a worker took the command and did not come back in time"
     )
-    assert told["attention"]["since"] > told["placed_at"]
-    [listed] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
-    assert listed["attention"]["since"] == told["attention"]["since"]
-    assert told["refund"] is None, "the money is not back yet"
+    assert order_view["attention"]["since"] > order_view["placed_at"]
+    [listed_order] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
+    assert listed_order["attention"]["since"] == order_view["attention"]["since"]
+    assert order_view["refund"] is None, "the money is not back yet"
     assert "did not come back in time" in stack.temporal(
         "workflow", "metadata", "--workflow-id", "order-stuck"
     )
 
     def pending() -> list[dict[str, Any]]:
-        shown = stack.temporal(
+        output = stack.temporal(
             "workflow", "describe", "--workflow-id", "order-stuck", "--output", "json"
         )
-        activities: list[dict[str, Any]] = json.loads(shown).get("pendingActivities", [])
+        activities: list[dict[str, Any]] = json.loads(output).get("pendingActivities", [])
         return activities
 
     activity_id = until(pending, "another round of tries has begun")[0]["activityId"]
     place = ("--workflow-id", "order-stuck", "--activity-id", activity_id)
     stack.temporal("activity", "pause", *place, "--reason", "the bank is closed")
-    paused = until(
-        lambda: (told := view(stack, "stuck"))["timeline"][-1]["detail"].get("paused") and told,
+    paused_order = until(
+        lambda: (
+            (order_view := view(stack, "stuck"))["timeline"][-1]["detail"].get("paused")
+            and order_view
+        ),
         "it is paused",
     )
-    assert paused["timeline"][-1]["detail"]["message"].startswith("paused by temporal-cli:")
-    assert "the bank is closed" in paused["attention"]["message"]
+    assert paused_order["timeline"][-1]["detail"]["message"].startswith("paused by temporal-cli:")
+    assert "the bank is closed" in paused_order["attention"]["message"]
     until(lambda: "An operator paused it" in message_in_list(stack), "the list says so, too")
     assert "still tried" not in message_in_list(stack)
-    stack.typed(paused["attention"]["message"], "activity unpause")
+    stack.typed(paused_order["attention"]["message"], "activity unpause")
     stack.processes["payment"].send_signal(signal.SIGCONT)
     refund = stack.closed("stuck")["refund"]
     assert (refund["amount_minor"], refund["currency"]) == (100, "GBP")
     assert refund["message"].startswith("1.00 GBP went back to the customer at 20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-stuck", "--yes")
-    until(lambda: "by 20" in view(stack, "stuck")["refund"]["message"], "the record tells it, too")
-    refused = stack.place(order(order_id="poor", customer="unknown"), Prefer="wait=20").json()
-    assert refused["refund"] == {
+    recorded_order = until(
+        lambda: (order := view(stack, "stuck"))["timeline"][-1]["detail"].get("cause") and order,
+        "Temporal has forgotten the run",
+    )
+    assert recorded_order["refund"] == refund, "the record tells the same"
+    poor_order = stack.place(order(order_id="poor", customer="unknown"), Prefer="wait=20").json()
+    assert poor_order["refund"] == {
         "amount_minor": 0,
         "currency": "GBP",
         "at": None,
@@ -234,24 +241,31 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
     The remedy that they name works.
     """
     until(lambda: view(stack, "gone")["state"] == "PENDING", "it is forgotten")
-    ended = view(stack, "ended")
-    assert (ended["state"], ended["status"], ended["closed_at"]) == (
+    ended_order = view(stack, "ended")
+    assert (ended_order["state"], ended_order["status"], ended_order["closed_at"]) == (
         "PAYMENT_COMPLETED",
         "PENDING",
         None,
     )
-    assert (ended["attention"]["cause"], ended["needs_attention"]) == ("LEFT_OPEN", True)
-    assert ended["attention"]["since"] >= ended["placed_at"]
+    assert (ended_order["attention"]["cause"], ended_order["needs_attention"]) == (
+        "LEFT_OPEN",
+        True,
+    )
+    assert ended_order["attention"]["since"] >= ended_order["placed_at"]
     assert (
         "temporal workflow reset --workflow-id order-ended --type LastWorkflowTask"
-        in ended["attention"]["message"]
+        in ended_order["attention"]["message"]
     )
-    gone = view(stack, "gone")
-    assert (gone["state"], gone["closed_at"], gone["attention"]["since"]) == ("PENDING", None, None)
-    assert "temporal workflow start" in gone["attention"]["message"]
+    gone_order = view(stack, "gone")
+    assert (gone_order["state"], gone_order["closed_at"], gone_order["attention"]["since"]) == (
+        "PENDING",
+        None,
+        None,
+    )
+    assert "temporal workflow start" in gone_order["attention"]["message"]
     began = time.monotonic()
-    waited = stack.place(order(order_id="ended"), Prefer="wait=20")
-    assert (waited.status_code, time.monotonic() - began < 10) == (202, True), (
+    answer = stack.place(order(order_id="ended"), Prefer="wait=20")
+    assert (answer.status_code, time.monotonic() - began < 10) == (202, True), (
         "nobody waits for what does not come"
     )
     until(
@@ -259,9 +273,9 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
         "both are listed",
         seconds=60,
     )
-    listed = stack.http.get("/orders?state=PAYMENT_COMPLETED").json()["orders"]
-    assert [order["order_id"] for order in listed] == ["ended"]
-    counted = {
+    orders = stack.http.get("/orders?state=PAYMENT_COMPLETED").json()["orders"]
+    assert [order["order_id"] for order in orders] == ["ended"]
+    expected = {
         "overview": 2,
         "LEFT_OPEN": 2,
         "STUCK": 0,
@@ -269,18 +283,18 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
         "": 2.0,
         '_by_cause{cause="LEFT_OPEN"}': 2.0,
     }
-    until(lambda: counted.items() <= figures(stack).items(), f"both are counted: {figures(stack)}")
+    until(lambda: expected.items() <= figures(stack).items(), f"both are counted: {figures(stack)}")
     assert stack.http.get("/overview").json()["needs_attention"]["at_stake_minor"] == {"GBP": 200}
 
     with ThreadPoolExecutor(1) as pool:
-        heard = pool.submit(lambda: stack.http.get("/orders/ended/events").text)
-        said = {"by": "ann", "reason": "a test"}
-        refused = stack.http.post("/orders/ended/cancel", json=said).json()
-        assert ended["attention"]["message"] in refused["detail"]
-        stack.typed(refused["detail"], "workflow reset")
+        stream_text = pool.submit(lambda: stack.http.get("/orders/ended/events").text)
+        words = {"by": "ann", "reason": "a test"}
+        problem = stack.http.post("/orders/ended/cancel", json=words).json()
+        assert ended_order["attention"]["message"] in problem["detail"]
+        stack.typed(problem["detail"], "workflow reset")
         assert stack.closed("ended")["state"] == "COMPLETED"
-        assert "event: closed" in heard.result(30), "who followed it hears how it ended"
-    given = json.dumps(order())
+        assert "event: closed" in stream_text.result(30), "who followed it hears how it ended"
+    start_input = json.dumps(order())
     place_again = (
         "--type",
         "OrderSaga",
@@ -289,7 +303,7 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
         "--workflow-id",
         "order-gone",
         "--input",
-        given,
+        start_input,
     )
     stack.temporal("workflow", "start", *place_again)
     assert stack.closed("gone")["state"] == "COMPLETED"

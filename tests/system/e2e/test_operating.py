@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack import ROOT, until
-from tests.system.e2e.test_up import RUNNER, Up
+from tests.system.e2e.up import RUNNER, Up
 
 PAGE = ROOT / "docs" / "OPERATING.md"
 PART = re.compile(
@@ -33,9 +33,9 @@ BLOCK_SECONDS = 60
 def up(tmp_path: Path) -> Iterator[Up]:
     """A fresh system, begun as the page says."""
     system = Up(tmp_path)
-    begun = BEGUN_WITH.search(PAGE.read_text())
-    assert begun
-    system.env |= dict(setting.split("=") for setting in begun["settings"].split())
+    settings_line = BEGUN_WITH.search(PAGE.read_text())
+    assert settings_line
+    system.env |= dict(setting.split("=") for setting in settings_line["settings"].split())
     try:
         system.start(*RUNNER)
         system.until_up()
@@ -44,14 +44,14 @@ def up(tmp_path: Path) -> Iterator[Up]:
         system.kill()
 
 
-def typed(up: Up, script: str) -> tuple[int, str]:
+def type_in(up: Up, script: str) -> tuple[int, str]:
     """Run a block as a person would type it, and return its exit code and all that it prints."""
     terminal = {
         "API": up.url,
         "TEMPORAL_ADDRESS": f"127.0.0.1:{up.ports['TEMPORAL_PORT']}",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    done = subprocess.run(
+    process = subprocess.run(
         ["sh", "-e", "-c", script],
         cwd=ROOT,
         env=up.env | terminal,
@@ -61,10 +61,10 @@ def typed(up: Up, script: str) -> tuple[int, str]:
         timeout=BLOCK_SECONDS,
         check=False,
     )
-    return done.returncode, done.stdout
+    return process.returncode, process.stdout
 
 
-def shows(page: str | None, printed: str) -> bool:
+def shows(page: str | None, output: str) -> bool:
     """Tell whether what was printed is what the page shows."""
     if page is None:
         return True
@@ -72,7 +72,7 @@ def shows(page: str | None, printed: str) -> bool:
     return (
         re.fullmatch(
             ".*?".join(part.replace("\\ ", " ?") for part in literally),
-            " ".join(printed.split()),
+            " ".join(output.split()),
             re.DOTALL,
         )
         is not None
@@ -88,17 +88,17 @@ def test_the_operators_page_tells_what_happens(up: Up) -> None:
         assert not part["stage"], "whoever reads the page cannot see what a test does beside it"
         script = "\n".join([*functions, part["script"]])
         functions += FUNCTION.findall(part["script"])
-        told = ""
+        output = ""
 
         def as_shown(part: re.Match[str] = part, script: str = script) -> bool:
-            nonlocal told
-            status, told = typed(up, script)
-            return status == 0 and shows(part["shown"], told)
+            nonlocal output
+            status, output = type_in(up, script)
+            return status == 0 and shows(part["shown"], output)
 
         try:
             until(as_shown, "the page shows it", BLOCK_SECONDS if part["again"] else 0)
         except AssertionError:
             pytest.fail(
                 f"the page has:\n{part['script']}\nand shows:\n{part['shown']}\n"
-                f"but it prints:\n{told}"
+                f"but it prints:\n{output}"
             )

@@ -101,11 +101,11 @@ def test_reads_need_no_worker(stack: Stack) -> None:
     assert stack.http.get("/orders/patient").json()["state"] == "PENDING"
     for path in ("/stock/plenty", "/customers/rich/wallet"):
         assert stack.http.get(path).status_code == 200
-    asked = (
+    answers = (
         stack.http.put("/stock/plenty", json={"name": "plenty"}),
         stack.http.post("/orders/patient/cancel", json={"by": "ann", "reason": "now"}),
     )
-    for answer in asked:
+    for answer in answers:
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         assert answer.headers["Content-Type"] == "application/problem+json"
     for worker in ROLES:
@@ -148,10 +148,10 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     stack.kill("temporal")
     answer = stack.http.get("/readyz")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    unanswered = stack.place(order())
-    assert (unanswered.status_code, stack.status("/livez")) == (503, 200)
-    order_id = unanswered.headers["Location"].removeprefix("/orders/")
-    assert f'"order_id": "{order_id}"' in unanswered.json()["detail"], (
+    answer_without_temporal = stack.place(order())
+    assert (answer_without_temporal.status_code, stack.status("/livez")) == (503, 200)
+    order_id = answer_without_temporal.headers["Location"].removeprefix("/orders/")
+    assert f'"order_id": "{order_id}"' in answer_without_temporal.json()["detail"], (
         "asking again need not be a second order"
     )
     assert stack.http.get("/orders/closed-before").json()["state"] == "COMPLETED", (
@@ -173,8 +173,8 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
 
 def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
     """An order whose run is gone from Temporal is shown, recognised, and not charged again."""
-    asked = order(order_id="kept", sku="scarce", quantity=5)
-    before = stack.place(asked, Prefer="wait=20").json()
+    body = order(order_id="kept", sku="scarce", quantity=5)
+    before = stack.place(body, Prefer="wait=20").json()
     money = stack.http.get("/customers/rich/wallet").json()
     stack.kill("temporal")
     for file in stack.data_dir.glob("temporal.db*"):
@@ -182,7 +182,7 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
     stack.start_temporal()
     until(lambda: stack.status("/readyz") == 200, "the API is ready again")
     after = stack.http.get("/orders/kept").json()
-    assert told(after) == told(before)
+    assert as_recorded(after) == as_recorded(before)
     assert [entry["name"] for entry in after["timeline"]] == [
         "PENDING",
         "PAYMENT_COMPLETED",
@@ -193,9 +193,9 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
         "RefundPaymentCommand",
         "CancelOrderCommand",
     ]
-    again = stack.place(asked)
+    again = stack.place(body)
     assert (again.status_code, again.json()) == (200, after)
-    assert stack.place(asked | {"currency": "EUR"}).status_code == 422
+    assert stack.place(body | {"currency": "EUR"}).status_code == 422
     by_hand = stack.http.post("/orders/kept/cancel", json={"by": "ann", "reason": "gone"})
     assert (by_hand.status_code, by_hand.json()["detail"]) == (409, "too late: the order is FAILED")
     assert (
@@ -204,10 +204,10 @@ def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:
     )
 
 
-def told(view: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what only Temporal knows: timeline, tries of compensations, times of refunds."""
+def as_recorded(view: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only Temporal knows: the timeline, and how often anything was tried."""
     return {
         key: value
         for key, value in view.items()
-        if key not in ("timeline", "compensations", "refund")
+        if key not in ("timeline", "compensations", "steps")
     }

@@ -42,19 +42,19 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def line(stack: Stack, said: str = "") -> socket.socket:
+def line(stack: Stack, request_text: str = "") -> socket.socket:
     """Return a connection to the API on which something was said."""
-    opened = socket.socket()
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    opened.settimeout(WAIT_SECONDS)
-    opened.connect(("127.0.0.1", stack.api_port))
-    opened.sendall(said.encode())
-    return opened
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.settimeout(WAIT_SECONDS)
+    connection.connect(("127.0.0.1", stack.api_port))
+    connection.sendall(request_text.encode())
+    return connection
 
 
-def answered(opened: socket.socket) -> tuple[int, dict[str, Any]]:
+def last_answer(connection: socket.socket) -> tuple[int, dict[str, Any]]:
     """Return the answer that comes, which is the last one."""
-    answer = HTTPResponse(opened)
+    answer = HTTPResponse(connection)
     answer.begin()
     assert (answer.headers["Content-Type"], answer.headers["Connection"]) == (
         "application/problem+json",
@@ -63,11 +63,11 @@ def answered(opened: socket.socket) -> tuple[int, dict[str, Any]]:
     return answer.status, json.loads(answer.read())
 
 
-def is_ended(opened: socket.socket) -> bool:
+def is_ended(connection: socket.socket) -> bool:
     """Tell whether the API has hung up."""
-    opened.setblocking(False)  # noqa: FBT003  # its only argument
+    connection.setblocking(False)  # noqa: FBT003  # its only argument
     try:
-        while opened.recv(65_536):
+        while connection.recv(65_536):
             pass
     except BlockingIOError:
         return False
@@ -89,7 +89,7 @@ def test_half_a_head_takes_nobodys_place(alone: Stack) -> None:
     lines_before = len(alone.said("api").splitlines())
     with ExitStack() as stack:
         stack.callback(regular.close)
-        opened = [
+        connections = [
             stack.enter_context(
                 closing(line(alone, "GET /livez HTTP/1.1\r\nHost: local" * (number % 2)))
             )
@@ -108,7 +108,7 @@ def test_half_a_head_takes_nobodys_place(alone: Stack) -> None:
         regular.request("GET", "/livez")
         assert regular.getresponse().read()
         assert regular.sock is own
-        until(lambda: all(map(is_ended, opened)), "all are hung up on", HEAD_SECONDS + 5)
+        until(lambda: all(map(is_ended, connections)), "all are hung up on", HEAD_SECONDS + 5)
     assert len(alone.said("api").splitlines()) - lines_before < 5
 
 
@@ -123,9 +123,9 @@ def test_half_a_head_is_told_so(alone: Stack) -> None:
         while time.monotonic() - began < HEAD_SECONDS - 3:
             second.sendall(b"x")
             time.sleep(0.5)
-        assert answered(first) == (408, _too_slow())
-        while b"408" not in (told := second.recv(4_096)):
-            assert told
+        assert last_answer(first) == (408, _too_slow())
+        while b"408" not in (received_bytes := second.recv(4_096)):
+            assert received_bytes
         assert HEAD_SECONDS - 1 < time.monotonic() - began < HEAD_SECONDS + 5
 
 
@@ -142,14 +142,14 @@ def _too_slow() -> dict[str, Any]:
 def test_what_is_no_request_is_a_problem(alone: Stack) -> None:
     """Nonsense gets 400, a protocol upgrade is ignored, and strangers do not write our log."""
     before = alone.said("api")
-    for said in (
+    for request_text in (
         "nonsense\r\n\r\n",
         "GET / HTTP/1.1\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
         f"GET /{'x' * 70_000}",
     ):
-        with closing(line(alone, said)) as opened:
-            assert answered(opened)[1]["type"] == "urn:problem:not-http"
+        with closing(line(alone, request_text)) as connection:
+            assert last_answer(connection)[1]["type"] == "urn:problem:not-http"
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -169,13 +169,13 @@ def test_an_answer_that_nobody_takes_is_given_up(alone: Stack) -> None:
     before = process.memory_info().rss
     ask = "GET /static-offline-docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with ExitStack() as stack:
-        opened = [stack.enter_context(closing(line(alone, ask * 10))) for _ in range(20)]
-        until(lambda: alone.in_flight() >= len(opened), "all count as under way")
+        connections = [stack.enter_context(closing(line(alone, ask * 10))) for _ in range(20)]
+        until(lambda: alone.in_flight() >= len(connections), "all count as under way")
         began = time.monotonic()
         assert process.memory_info().rss - before < 40_000_000
         until(lambda: alone.in_flight() == 0, "all are given up", TAKEN_SECONDS + 10)
         assert time.monotonic() - began > TAKEN_SECONDS - 5
-        assert all(map(is_ended, opened))
+        assert all(map(is_ended, connections))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,8 @@ def test_an_answer_that_nobody_takes_is_given_up(alone: Stack) -> None:
 )
 def test_head_is_get_without_a_body(alone: Stack, path: str) -> None:
     """HEAD is answered with status and headers of GET, wherever GET is."""
-    get, head = alone.http.get(path), alone.http.head(path)
+    get = alone.http.get(path)
+    head = alone.http.head(path)
     assert (head.status_code, head.headers["Content-Type"], head.content) == (
         get.status_code,
         get.headers["Content-Type"],
@@ -261,15 +262,15 @@ def test_who_sends_no_more_is_answered(waiting: Stack) -> None:
     body = json.dumps(order(order_id="half"))
     head = "Host: localhost\r\nContent-Type: application/json\r\nPrefer: wait=2\r\n"
     post = f"POST /orders HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
-    for said, status in (
+    for request_text, status in (
         (post, 202),
         (f"GET /orders/half HTTP/1.1\r\n{head}\r\n", 200),
         (f"GET /overview HTTP/1.0\r\n{head}\r\n", 200),
         (f"GET /orders/half/events HTTP/1.1\r\n{head}\r\n", 200),
     ):
-        with closing(line(waiting, said)) as opened:
-            opened.shutdown(socket.SHUT_WR)
-            answer = HTTPResponse(opened)
+        with closing(line(waiting, request_text)) as connection:
+            connection.shutdown(socket.SHUT_WR)
+            answer = HTTPResponse(connection)
             answer.begin()
             assert answer.status == status
             assert b"PENDING" in answer.readline() + answer.readline() + answer.readline()

@@ -21,29 +21,29 @@ STORIES: dict[str, dict[str, Any]] = {
 
 def events(stack: Stack, workflow_id: str) -> list[dict[str, Any]]:
     """Return the history of a workflow's last run."""
-    shown = stack.temporal("workflow", "show", "--workflow-id", workflow_id, "--output", "json")
-    told: list[dict[str, Any]] = json.loads(shown)["events"]
-    return told
+    output = stack.temporal("workflow", "show", "--workflow-id", workflow_id, "--output", "json")
+    history_events: list[dict[str, Any]] = json.loads(output)["events"]
+    return history_events
 
 
-def closed(stack: Stack, workflow_id: str) -> str:
+def how_it_closed(stack: Stack, workflow_id: str) -> str:
     """Wait until a workflow's last run has closed, and return how."""
 
-    def ended() -> str | None:
-        described = json.loads(
+    def status_once_closed() -> str | None:
+        description = json.loads(
             stack.temporal("workflow", "describe", "--workflow-id", workflow_id, "--output", "json")
         )
-        status: str = described["workflowExecutionInfo"]["status"].removeprefix(
+        status: str = description["workflowExecutionInfo"]["status"].removeprefix(
             "WORKFLOW_EXECUTION_STATUS_"
         )
         return None if status == "RUNNING" else status
 
-    found = until(ended, f"{workflow_id} has closed")
-    assert found is not None
-    return found
+    final_status = until(status_once_closed, f"{workflow_id} has closed")
+    assert final_status is not None
+    return final_status
 
 
-def kept(stack: Stack) -> list[Any]:
+def money_and_stock(stack: Stack) -> list[Any]:
     """Return what money and stock there is."""
     return [stack.http.get(path).json() for path in MONEY_AND_STOCK]
 
@@ -59,11 +59,13 @@ def test_a_reset_at_any_task_and_a_cancel_change_nothing_of_what_is_kept(
     """
     workflow_id = f"order-{story}"
     stack.place(STORIES[story] | {"order_id": story}, Prefer="wait=20")
-    ending, before, record = closed(stack, workflow_id), kept(stack), stack.closed(story)
-    described = json.loads(
+    ending = how_it_closed(stack, workflow_id)
+    before = money_and_stock(stack)
+    record = stack.closed(story)
+    description = json.loads(
         stack.temporal("workflow", "describe", "--workflow-id", workflow_id, "--output", "json")
     )
-    first_run = described["workflowExecutionInfo"]["execution"]["runId"]
+    first_run = description["workflowExecutionInfo"]["execution"]["runId"]
     tasks = [
         event["eventId"]
         for event in events(stack, workflow_id)
@@ -83,8 +85,8 @@ def test_a_reset_at_any_task_and_a_cancel_change_nothing_of_what_is_kept(
             WISH,
             check=False,
         )
-        assert (task, closed(stack, workflow_id)) == (task, ending)
-        assert (task, kept(stack)) == (task, before)
+        assert (task, how_it_closed(stack, workflow_id)) == (task, ending)
+        assert (task, money_and_stock(stack)) == (task, before)
         assert stack.closed(story)["status"] == record["status"]
 
 
@@ -101,7 +103,7 @@ def test_a_reset_of_what_is_no_order_fails_as_before(stack: Stack) -> None:
         '{"lines": 7}',
     )
     stack.temporal("workflow", "start", *bad)
-    assert closed(stack, "order-bad") == "FAILED"
+    assert how_it_closed(stack, "order-bad") == "FAILED"
     stack.temporal(
         "workflow",
         "reset",
@@ -112,7 +114,7 @@ def test_a_reset_of_what_is_no_order_fails_as_before(stack: Stack) -> None:
         "--reason",
         "a test",
     )
-    assert closed(stack, "order-bad") == "FAILED"
+    assert how_it_closed(stack, "order-bad") == "FAILED"
     stack.temporal(
         "workflow",
         "reset",
@@ -123,4 +125,4 @@ def test_a_reset_of_what_is_no_order_fails_as_before(stack: Stack) -> None:
         "--reason",
         "a test",
     )
-    assert closed(stack, "order-bad") == "FAILED"
+    assert how_it_closed(stack, "order-bad") == "FAILED"

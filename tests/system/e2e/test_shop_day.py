@@ -56,7 +56,7 @@ ANOTHER_SYSTEMS = {
 
 def demo(day: Path, data_dir: Path) -> tuple[int, str]:
     """Run the demo on a data directory, its output into a pipe; return exit code and output."""
-    done = subprocess.run(
+    process = subprocess.run(
         [*COMMAND, day],
         cwd=ROOT,
         env=os.environ | ANOTHER_SYSTEMS | {"DATA_DIR": str(data_dir)},
@@ -66,14 +66,14 @@ def demo(day: Path, data_dir: Path) -> tuple[int, str]:
         check=False,
         timeout=DEMO_SECONDS,
     )
-    return done.returncode, done.stdout
+    return process.returncode, process.stdout
 
 
-def table(said: str) -> dict[str, int]:
+def table(output: str) -> dict[str, int]:
     """Return the rows of the table of figures that count something."""
     rows = (
         line.strip("│").rsplit("│", 1)
-        for line in said.splitlines()
+        for line in output.splitlines()
         if line.startswith("│") and line.count("│") == 3
     )
     return {
@@ -101,31 +101,32 @@ def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path:
     """
     data_dir = tmp_path / "var"
 
-    def kept() -> list[object]:
+    def money_and_stock() -> list[object]:
         return [
             *rows(data_dir, "payment", "wallets", "payments", "ledger"),
             *rows(data_dir, "stock", "products", "movements"),
         ]
 
-    code, said = demo(small_day, data_dir)
-    assert code == 0, said
-    first, after_first = table(said), kept()
-    ended = [
+    code, output = demo(small_day, data_dir)
+    assert code == 0, output
+    first = table(output)
+    after_first = money_and_stock()
+    endings = [
         first[ending]
         for ending in ("completed", "failed: OUT_OF_STOCK", "failed: INSUFFICIENT_FUNDS")
     ]
-    assert all(ended)
-    assert (sum(ended), first["recognised, placed by an earlier run"]) == (ORDERS, 0)
+    assert all(endings)
+    assert (sum(endings), first["recognised, placed by an earlier run"]) == (ORDERS, 0)
     assert first["rows left out: cancellations"] > 0
-    assert "DecreaseStockCommand" in said
-    assert "why: OUT_OF_STOCK" in said
-    assert "\r" not in said
-    assert "\x1b" not in said
+    assert "DecreaseStockCommand" in output
+    assert "why: OUT_OF_STOCK" in output
+    assert "\r" not in output
+    assert "\x1b" not in output
 
-    code, said = demo(small_day, data_dir)
-    assert code == 0, said
-    assert table(said) == first | {"recognised, placed by an earlier run": ORDERS}
-    assert kept() == after_first
+    code, output = demo(small_day, data_dir)
+    assert code == 0, output
+    assert table(output) == first | {"recognised, placed by an earlier run": ORDERS}
+    assert money_and_stock() == after_first
 
 
 @pytest.mark.long
@@ -160,11 +161,11 @@ def test_what_is_no_day_is_said_in_one_line(
     if content is not None:
         (tmp_path / "day.csv").write_bytes(content)
     assert main([str(tmp_path / "day.csv")]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("no day to place: ")
-    assert f"{tmp_path}/day.csv" in said.err
-    assert said.err.count("\n") == 1
+    printed_text = capsys.readouterr()
+    assert printed_text.out == ""
+    assert printed_text.err.startswith("no day to place: ")
+    assert f"{tmp_path}/day.csv" in printed_text.err
+    assert printed_text.err.count("\n") == 1
     assert not (tmp_path / "var").exists()
 
 
@@ -178,7 +179,7 @@ def test_no_place_for_a_stack_of_its_own_is_said(
     monkeypatch.delenv("DATA_DIR", raising=False)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     assert main([str(small_day)]) == 1
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("cannot start: ")
-    assert said.err.count("\n") == 1
+    printed_text = capsys.readouterr()
+    assert printed_text.out == ""
+    assert printed_text.err.startswith("cannot start: ")
+    assert printed_text.err.count("\n") == 1

@@ -32,7 +32,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         system.stop()
 
 
-def reset(stack: Stack, workflow_id: str, _asked: dict[str, Any]) -> None:
+def reset(stack: Stack, workflow_id: str, _body: dict[str, Any]) -> None:
     """Begin anew from the first task."""
     stack.temporal(
         "workflow",
@@ -46,18 +46,18 @@ def reset(stack: Stack, workflow_id: str, _asked: dict[str, Any]) -> None:
     )
 
 
-def start_again(stack: Stack, workflow_id: str, asked: dict[str, Any]) -> None:
+def start_again(stack: Stack, workflow_id: str, body: dict[str, Any]) -> None:
     """Lose the run, and start another by hand."""
     stack.temporal("workflow", "terminate", "--workflow-id", workflow_id)
-    start(stack, workflow_id, asked)
+    start(stack, workflow_id, body)
 
 
-def start(stack: Stack, workflow_id: str, asked: dict[str, Any]) -> None:
+def start(stack: Stack, workflow_id: str, body: dict[str, Any]) -> None:
     place = ("--type", "OrderSaga", "--task-queue", "order-saga", "--workflow-id", workflow_id)
-    stack.temporal("workflow", "start", *place, "--input", json.dumps(asked))
+    stack.temporal("workflow", "start", *place, "--input", json.dumps(body))
 
 
-def kept(stack: Stack) -> tuple[int, int]:
+def money_and_stock(stack: Stack) -> tuple[int, int]:
     return stack.http.get("/customers/rich/wallet").json()["balance_minor"], stack.http.get(
         "/stock/plenty"
     ).json()["available"]
@@ -69,36 +69,37 @@ def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> 
 
     So the run never hears in time that the order is on record.
     """
-    asked = order(price=100, order_id="anew")
+    body = order(price=100, order_id="anew")
     with stack.locked("stock"):
-        stack.place(asked)
+        stack.place(body)
         until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
-        assert kept(stack)[0] == 900
+        assert money_and_stock(stack)[0] == 900
         stack.kill("order")
-        begin_anew(stack, "order-anew", asked)
+        begin_anew(stack, "order-anew", body)
         until(
             lambda: "RegisterOrderCommand unanswered" in stack.http.get("/orders/anew").text,
             "its first step is over time",
         )
     stack.start_worker("order")
-    closed = stack.closed("anew")
-    assert (closed["status"], closed["failure"]["reason"]) == ("CANCELLED", "STEP_UNAVAILABLE")
-    assert kept(stack) == (1_000, 10)
-    status, told = stack.audit()
-    assert status == 0, told
+    closed_order = stack.closed("anew")
+    assert (closed_order["status"], closed_order["failure"]["reason"]) == (
+        "CANCELLED",
+        "STEP_UNAVAILABLE",
+    )
+    assert money_and_stock(stack) == (1_000, 10)
+    status, report = stack.audit()
+    assert status == 0, report
 
 
 def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stack) -> None:
     """A mistyped start ends at once; the right one after it goes on with the open order."""
-    asked = order(price=100, order_id="anew")
+    body = order(price=100, order_id="anew")
     with stack.locked("stock"):
-        stack.place(asked)
+        stack.place(body)
         until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
-        start_again(stack, "order-anew", asked | {"order_id": "mistyped"})
+        start_again(stack, "order-anew", body | {"order_id": "mistyped"})
         view = until(
-            lambda: (
-                shown if (shown := stack.http.get("/orders/anew").json())["attention"] else None
-            ),
+            lambda: view if (view := stack.http.get("/orders/anew").json())["attention"] else None,
             "it is refused",
         )
         assert view is not None
@@ -107,8 +108,8 @@ def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stac
             "LEFT_OPEN",
         )
         assert (view["needs_attention"], view["closed_at"]) == (True, None)
-    start(stack, "order-anew", asked)
+    start(stack, "order-anew", body)
     assert stack.closed("anew")["status"] == "CONFIRMED"
-    assert kept(stack) == (900, 9)
-    status, told = stack.audit()
-    assert status == 0, told
+    assert money_and_stock(stack) == (900, 9)
+    status, report = stack.audit()
+    assert status == 0, report

@@ -135,9 +135,9 @@ def test_a_worker_waits_for_the_search_attributes(stack: Stack) -> None:
     """A worker says which are missing and how to create them; once they exist it takes work."""
     start_temporal(stack, "--search-attribute=SagaState=Keyword")
     stack.start_worker("orchestrator")
-    said = "waiting for search attributes: create them: temporal "
-    until_said(stack, "orchestrator", said)
-    create = stack.said("orchestrator").split(said)[1].splitlines()[0].split()
+    message = "waiting for search attributes: create them: temporal "
+    until_said(stack, "orchestrator", message)
+    create = stack.said("orchestrator").split(message)[1].splitlines()[0].split()
     missing = [
         "CustomerId=Keyword",
         "FailureReason=Keyword",

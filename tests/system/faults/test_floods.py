@@ -50,27 +50,31 @@ async def flood(address: str, workflow_id: str) -> tuple[int, list[int]]:
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     handle = client.get_workflow_handle(workflow_id)
     runs = [(await handle.describe()).run_id]
-    sent, give_up = 0, time.monotonic() + FLOOD_SECONDS
+    signals_sent = 0
+    give_up = time.monotonic() + FLOOD_SECONDS
     while len(runs) < 3 and time.monotonic() < give_up:
-        words = [RETRY | {"reason": f"once more, {sent + number}"} for number in range(AT_ONCE)]
+        words = [
+            RETRY | {"reason": f"once more, {signals_sent + number}"} for number in range(AT_ONCE)
+        ]
         answers = await asyncio.gather(
-            *(handle.signal("retry_step", told) for told in words), return_exceptions=True
+            *(handle.signal("retry_step", signal_words) for signal_words in words),
+            return_exceptions=True,
         )
         assert all(answer is None or "signal" in str(answer) for answer in answers), (
             answers
         )  # or the run takes no more
-        taken = sum(answer is None for answer in answers)
-        if not taken:
+        signals_taken = sum(answer is None for answer in answers)
+        if not signals_taken:
             await asyncio.sleep(
                 0.1
             )  # the run is full, and ends as soon as the orchestrator has read what came
-        sent += taken
+        signals_sent += signals_taken
         now = (await handle.describe()).run_id
         runs += [now] if now != runs[-1] else []
-    described = [
+    descriptions = [
         await client.get_workflow_handle(workflow_id, run_id=run).describe() for run in runs
     ]
-    return sent, [run.history_length for run in described]
+    return signals_sent, [run.history_length for run in descriptions]
 
 
 async def updates(address: str, workflow_id: str) -> int:
@@ -82,10 +86,10 @@ async def updates(address: str, workflow_id: str) -> int:
     )
 
 
-def seen(stack: Stack, order_id: str) -> dict[str, Any]:
+def order_view(stack: Stack, order_id: str) -> dict[str, Any]:
     """Return an order as the API shows it."""
-    found: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
-    return found
+    view: dict[str, Any] = stack.http.get(f"/orders/{order_id}").json()
+    return view
 
 
 def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) -> None:
@@ -104,17 +108,17 @@ def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) 
         stack.kill("payment")
     for order_id in orders:
         until(
-            lambda order_id=order_id: seen(stack, order_id)["state"] == "ROLLBACK_STUCK",  # type: ignore[misc]
+            lambda order_id=order_id: order_view(stack, order_id)["state"] == "ROLLBACK_STUCK",  # type: ignore[misc]
             f"{order_id} is stuck",
         )
-    before = seen(stack, "flooded")
+    before = order_view(stack, "flooded")
     address = stack.env["TEMPORAL_ADDRESS"]
 
-    sent, lengths = asyncio.run(flood(address, "order-flooded"))
-    assert len(lengths) == 3, f"{sent} signals: runs of {lengths} events"
+    signals_sent, lengths = asyncio.run(flood(address, "order-flooded"))
+    assert len(lengths) == 3, f"{signals_sent} signals: runs of {lengths} events"
     assert max(lengths) < MOST_EVENTS
     began = time.monotonic()
-    during = seen(stack, "flooded")
+    during = order_view(stack, "flooded")
     assert time.monotonic() - began < 5
     assert (during["state"], during["placed_at"], during["needs_attention"]) == (
         "ROLLBACK_STUCK",
@@ -124,10 +128,10 @@ def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) 
     assert during["failure"]["reason"] == "OUT_OF_STOCK"
     assert [c["state"] for c in during["compensations"]] == ["STUCK", "WAITING"]
 
-    told = [{"by": "ann", "reason": f"once more, {number}"} for number in range(300)]
+    bodies = [{"by": "ann", "reason": f"once more, {number}"} for number in range(300)]
     path = "/orders/settled/steps/ProcessPayment"
-    assert {stack.http.post(f"{path}/retry", json=words).status_code for words in told} == {202}
-    assert asyncio.run(updates(address, "order-settled")) < len(told) / 3
+    assert {stack.http.post(f"{path}/retry", json=words).status_code for words in bodies} == {202}
+    assert asyncio.run(updates(address, "order-settled")) < len(bodies) / 3
     assert stack.http.post(f"{path}/settle", json=OTTO).status_code == 202
     assert [
         c["settled"] and c["settled"]["by"] for c in stack.closed("settled")["compensations"]

@@ -39,14 +39,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 def start_elsewhere(stack: Stack, name: str, *command: str, **settings: str) -> None:
     """Start a process without naming its databases, in an empty folder of its own."""
-    given, stack.env = (
-        stack.env,
-        stack.env | {"DATA_DIR": str(stack.data_dir / "elsewhere")} | settings,
-    )
+    whole_env = stack.env
+    stack.env = stack.env | {"DATA_DIR": str(stack.data_dir / "elsewhere")} | settings
     try:
         stack.start(name, *command)
     finally:
-        stack.env = given
+        stack.env = whole_env
 
 
 def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
@@ -59,10 +57,10 @@ def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
         lambda: "waiting for the database of payment: " in stack.said("payment-2"),
         "the second worker says why it waits",
     )
-    told = stack.said("payment-2")
-    assert str(stack.data_dir / "payment.db") in told
-    assert str(stack.data_dir / "elsewhere" / "payment.db") in told
-    assert "temporal workflow terminate --workflow-id participant-payment" in told
+    log_text = stack.said("payment-2")
+    assert str(stack.data_dir / "payment.db") in log_text
+    assert str(stack.data_dir / "elsewhere" / "payment.db") in log_text
+    assert "temporal workflow terminate --workflow-id participant-payment" in log_text
     for number in range(5):
         assert (
             stack.place(order(order_id=f"{number}"), Prefer="wait=30").json()["state"]
@@ -76,13 +74,13 @@ def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
 def test_what_was_ended_by_mistake_is_registered_again_by_those_who_serve(stack: Stack) -> None:
     """Also when somebody with another database waits for the place."""
     stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
-    described = ("workflow", "describe", "--workflow-id", "participant-payment", "--output", "json")
+    describe = ("workflow", "describe", "--workflow-id", "participant-payment", "--output", "json")
     until(
-        lambda: "STATUS_RUNNING" in stack.temporal(*described),
+        lambda: "STATUS_RUNNING" in stack.temporal(*describe),
         "it is registered again",
         3 * CHECK_SECONDS,
     )
-    assert f"{stack.data_dir}/payment.db" in stack.temporal(*described[:-2])
+    assert f"{stack.data_dir}/payment.db" in stack.temporal(*describe[:-2])
     assert "ready: payment" not in stack.said("payment-2")
 
 
@@ -92,7 +90,7 @@ def test_an_api_with_another_database_is_not_ready(stack: Stack) -> None:
     start_elsewhere(stack, "api-2", "api.py", API_PORT=str(port))
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as api:
 
-        def told(path: str) -> bool:
+        def names_the_database(path: str) -> bool:
             with suppress(httpx.TransportError):
                 answer = api.get(path)
                 assert answer.status_code == 503
@@ -100,7 +98,7 @@ def test_an_api_with_another_database_is_not_ready(stack: Stack) -> None:
             return False
 
         for path in ("/readyz", "/orders/0", "/orders"):
-            until(partial(told, path), f"{path} is told")
+            until(partial(names_the_database, path), f"{path} is told")
     stack.kill("api-2", signal.SIGTERM)
 
 
@@ -196,7 +194,7 @@ def test_no_file_is_taken_for_a_database_where_temporal_is_on_another_machine() 
         (("api.py",), "ORDER_DATABASE_URL"),
     ):
         environment = {**os.environ, **away}
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, *command],
             cwd=ROOT,
             env=environment,
@@ -205,8 +203,8 @@ def test_no_file_is_taken_for_a_database_where_temporal_is_on_another_machine() 
             timeout=30,
             check=False,
         )
-        assert done.returncode == 1
-        assert done.stderr.startswith(
+        assert process.returncode == 1
+        assert process.stderr.startswith(
             f"cannot start: {variable} must be set where Temporal is on another machine"
         )
 
@@ -214,8 +212,8 @@ def test_no_file_is_taken_for_a_database_where_temporal_is_on_another_machine() 
 def test_nobody_serves_from_files_that_are_deleted_under_a_running_system(tmp_path: Path) -> None:
     """Workers leave, new files are not served from, and the old ones are, once they are back."""
     stack = Stack(tmp_path)
-    moved = tmp_path / "moved"
-    moved.mkdir()
+    data_elsewhere = tmp_path / "moved"
+    data_elsewhere.mkdir()
     try:
         stack.seed({"rich": 10**9}, {"plenty": 10**6})
         stack.start_all(*ROLES)
@@ -223,7 +221,7 @@ def test_nobody_serves_from_files_that_are_deleted_under_a_running_system(tmp_pa
         assert stack.status("/customers/rich/wallet") == 200
         for name in ("order", "payment"):
             for file in tmp_path.glob(f"{name}.db*"):
-                file.rename(moved / file.name)
+                file.rename(data_elsewhere / file.name)
         for name in ("order", "payment"):
             assert stack.processes[name].wait(3 * CHECK_SECONDS) == 1
             leaving = f"the file of sqlite:///{tmp_path}/{name}.db was deleted or replaced under"
@@ -236,7 +234,7 @@ def test_nobody_serves_from_files_that_are_deleted_under_a_running_system(tmp_pa
             stack.processes[name].send_signal(signal.SIGSTOP)
             for file in tmp_path.glob(f"{name}.db*"):
                 file.unlink()
-            for file in moved.glob(f"{name}.db*"):
+            for file in data_elsewhere.glob(f"{name}.db*"):
                 file.rename(tmp_path / file.name)
             stack.processes[name].send_signal(signal.SIGCONT)
         for name in ("order", "payment"):

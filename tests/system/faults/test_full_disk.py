@@ -13,7 +13,7 @@ import pytest
 
 from operations.up.processes import processes_of
 from tests.stack import ROOT, order, until
-from tests.system.e2e.test_up import RUNNER, UP_SECONDS, Up
+from tests.system.e2e.up import RUNNER, UP_SECONDS, Up
 
 PAGE_BYTES = 4096
 
@@ -57,7 +57,7 @@ def test_a_full_disk_is_outlived(disk: Path) -> None:
     up = Up(disk)
     up.output = disk.parent / "output"
 
-    def placed(order_id: str) -> int:
+    def status_of_order(order_id: str) -> int:
         body = order("17850", "85123A", order_id=order_id, price=1)
         with contextlib.suppress(httpx.TransportError):
             return httpx.post(
@@ -68,13 +68,13 @@ def test_a_full_disk_is_outlived(disk: Path) -> None:
     try:
         up.start(*RUNNER)
         up.until_up()
-        assert placed("before") == 200
+        assert status_of_order("before") == 200
         filling = fill(disk)
         meanwhile: list[int] = []
         while (
             len(meanwhile) < 10 and 503 not in meanwhile
         ):  # the first may be begun: the server's log has a page to spare
-            meanwhile.append(placed(f"meanwhile-{len(meanwhile)}"))
+            meanwhile.append(status_of_order(f"meanwhile-{len(meanwhile)}"))
         assert meanwhile[-1] == 503, meanwhile
         until(lambda: f"DATA_DIR={up.data_dir} is full" in up.said(), "the terminal is told")
         up.part("worker.py", "payment").kill()
@@ -89,7 +89,7 @@ def test_a_full_disk_is_outlived(disk: Path) -> None:
         ]
         for order_id in order_ids:
             until(
-                lambda order_id=order_id: placed(order_id) == 200,  # type: ignore[misc]
+                lambda order_id=order_id: status_of_order(order_id) == 200,  # type: ignore[misc]
                 f"{order_id} is closed",
                 UP_SECONDS,
             )

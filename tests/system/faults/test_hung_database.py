@@ -54,7 +54,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, postgresql: PostgreSQL) -> I
 
 def ask(stack: Stack, method: str, path: str, body: object = None) -> tuple[httpx.Response, float]:
     """Return the answer to a call of this thread's, and how long it took."""
-    client, start = stack.http, time.monotonic()
+    client = stack.http
+    start = time.monotonic()
     return client.request(method, path, json=body), time.monotonic() - start
 
 
@@ -71,22 +72,24 @@ def test_the_api_answers_in_time_while_its_database_hangs(
             return list(callers.map(lambda _: ask(stack, "GET", "/orders"), range(CALLERS)))
 
         assert {answer.status_code for answer, _ in all_ask()} == {200}, "the pool is warm"
-        with postgresql.frozen():
+        with postgresql.freeze():
             crowd = callers.submit(all_ask)
             ready = callers.submit(ask, stack, "GET", "/readyz")
-            placed = callers.submit(ask, stack, "POST", "/orders", order(order_id="meanwhile"))
+            order_answer = callers.submit(
+                ask, stack, "POST", "/orders", order(order_id="meanwhile")
+            )
             figures = callers.submit(ask, stack, "GET", "/metrics")
             alive, took = ask(stack, "GET", "/livez")
             assert (alive.status_code, took < 2) == (200, True)
-            for answer, took in [*crowd.result(), ready.result(), placed.result()]:
+            for answer, took in [*crowd.result(), ready.result(), order_answer.result()]:
                 assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
                 assert answer.json()["detail"].startswith(
                     "the order service's database gives no answer"
                 )
                 assert took < IN_TIME_SECONDS
-            told, took = figures.result()
-            assert (told.status_code, took < IN_TIME_SECONDS) == (200, True)
-            assert math.isnan(figure(told.text, "orders_needing_attention"))
+            metrics_answer, took = figures.result()
+            assert (metrics_answer.status_code, took < IN_TIME_SECONDS) == (200, True)
+            assert math.isnan(figure(metrics_answer.text, "orders_needing_attention"))
             assert all(took < IN_TIME_SECONDS for _, took in all_ask()), (
                 "who asks again is answered as well"
             )
@@ -125,7 +128,7 @@ def test_a_worker_gets_its_threads_back_and_the_order_goes_on(
 
     The order completes once.
     """
-    with postgresql.frozen():
+    with postgresql.freeze():
         stack.temporal(*starting("hung"))
         until(
             lambda: (
@@ -165,7 +168,7 @@ def test_a_stopping_worker_leaves_work_that_hangs(stack: Stack, postgresql: Post
         )  # so that the command is in the middle of its work when the server hangs
         stack.temporal(*starting("left"))
         until(lambda: stack.at_work("left", "RegisterOrder"), "a command is at work")
-        with postgresql.frozen():
+        with postgresql.freeze():
             process = stack.processes.pop("order")
             start = time.monotonic()
             process.send_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ PRICE = 100
 OK = ("COMPLETED", None)
 
 
-def mixed(number: int) -> dict[str, Any]:
+def order_of_the_mix(number: int) -> dict[str, Any]:
     """Return one of many orders: most complete, some fail for stock (1 in 5) or money (1 in 7)."""
     order_id = f"n-{number}"
     if number % 5 == 0:
@@ -43,14 +43,14 @@ def assert_all_ended_right(stack: Stack, count: int) -> None:
         assert (view["state"], view["failure"] and view["failure"]["reason"]) == expected(number), (
             view
         )
-    completed = sum(expected(number) == OK for number in range(count))
+    completed_count = sum(expected(number) == OK for number in range(count))
     wallet = stack.http.get("/customers/rich/wallet").json()
-    assert wallet["balance_minor"] == FUNDS - completed * PRICE
+    assert wallet["balance_minor"] == FUNDS - completed_count * PRICE
     assert stack.http.get("/customers/poor/wallet").json()["balance_minor"] == PRICE
-    assert stack.http.get("/stock/plenty").json()["available"] == PIECES - completed
+    assert stack.http.get("/stock/plenty").json()["available"] == PIECES - completed_count
     assert stack.http.get("/stock/scarce").json()["available"] == 1
-    status, told = stack.audit()
-    assert status == 0, told
+    status, report = stack.audit()
+    assert status == 0, report
 
 
 def place(stack: Stack, count: int, at_half: Callable[[], None]) -> list[int]:
@@ -59,15 +59,15 @@ def place(stack: Stack, count: int, at_half: Callable[[], None]) -> list[int]:
     Return the numbers of those that got no 202.
     """
 
-    def answered(number: int) -> bool:
+    def is_taken(number: int) -> bool:
         try:
-            return stack.place(mixed(number)).status_code == 202
+            return stack.place(order_of_the_mix(number)).status_code == 202
         except httpx.TransportError:
             return False
 
     with ThreadPoolExecutor(8) as clients:
-        first = list(clients.map(answered, range(count // 2)))
-        rest = [clients.submit(answered, number) for number in range(count // 2, count)]
+        first = list(clients.map(is_taken, range(count // 2)))
+        rest = [clients.submit(is_taken, number) for number in range(count // 2, count)]
         at_half()
         answers = first + [placing.result() for placing in rest]
     return [number for number, answer in enumerate(answers) if not answer]
@@ -96,10 +96,10 @@ def test_everything_killed_goes_on(stack: Stack) -> None:
         for name in list(stack.processes):
             stack.kill(name)
 
-    unanswered = place(stack, 50, kill_everything)
+    numbers_without_answer = place(stack, 50, kill_everything)
     stack.start_all(*ROLES)
     for number in (
-        unanswered
+        numbers_without_answer
     ):  # who got no answer asks again: the same order id is the same order, placed or not
-        assert stack.place(mixed(number)).status_code in (200, 202)
+        assert stack.place(order_of_the_mix(number)).status_code in (200, 202)
     assert_all_ended_right(stack, 50)

@@ -45,10 +45,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def before(stack: Stack) -> Iterator[Gate]:
     """A gate before it that the parts are started at."""
     with gate(stack.env["TEMPORAL_ADDRESS"]) as before:
-        direct, stack.env["TEMPORAL_ADDRESS"] = (
-            stack.env["TEMPORAL_ADDRESS"],
-            f"127.0.0.1:{before.port}",
-        )
+        direct = stack.env["TEMPORAL_ADDRESS"]
+        stack.env["TEMPORAL_ADDRESS"] = f"127.0.0.1:{before.port}"
         yield before
         stack.env["TEMPORAL_ADDRESS"] = direct
         for name in ("api", "workers"):
@@ -64,7 +62,8 @@ def detail(stack: Stack, path: str) -> str:
 
 def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: Gate) -> None:
     """Neither API nor worker is ready, both say what is missing; with another key they go on."""
-    before.status, before.closed = grpc.StatusCode.PERMISSION_DENIED, READ_ONLY
+    before.status = grpc.StatusCode.PERMISSION_DENIED
+    before.closed_methods = READ_ONLY
     stack.start_worker()
     stack.start("api", "api.py")
     until(
@@ -75,8 +74,8 @@ def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: 
     )
     until(lambda: stack.status("/livez") == 200, "the API lives")
     until(lambda: "TEMPORAL_API_KEY" in detail(stack, "/readyz"), "the API says so")
-    placed = stack.place(order(order_id="refused"))
-    assert (placed.status_code, placed.headers["Retry-After"]) == (503, "2")
+    answer = stack.place(order(order_id="refused"))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
     assert "ready: " not in stack.said("workers")
     assert "Traceback" not in stack.said("workers") + stack.said("api")
     before.status = None
@@ -116,12 +115,10 @@ def test_a_limit_that_is_met_is_not_away(stack: Stack, before: Gate) -> None:
     """Who is told to come again hears that Temporal is busy."""
     stack.start("api", "api.py")
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
-    before.status, before.closed = (
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        frozenset({"StartWorkflowExecution"}),
-    )
-    placed = stack.place(order(order_id="busy"))
-    assert (placed.status_code, "a limit" in placed.json()["detail"]) == (503, True)
+    before.status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    before.closed_methods = frozenset({"StartWorkflowExecution"})
+    answer = stack.place(order(order_id="busy"))
+    assert (answer.status_code, "a limit" in answer.json()["detail"]) == (503, True)
 
 
 def test_a_namespace_that_is_not_there_is_told(stack: Stack) -> None:
@@ -134,13 +131,13 @@ def test_a_namespace_that_is_not_there_is_told(stack: Stack) -> None:
     stack.start("api", "api.py")
     create = "temporal operator namespace create"
 
-    def told(path: str) -> bool:
+    def names_the_remedy(path: str) -> bool:
         return create in detail(stack, path)
 
     until(lambda: create in stack.said("workers"), "the worker says so")
     until(lambda: stack.status("/livez") == 200, "the API lives")
     for path in ("/readyz", "/orders/nothing"):
-        until(partial(told, path), f"{path} says so")
+        until(partial(names_the_remedy, path), f"{path} says so")
     assert stack.place(order()).status_code == 503
     assert "Traceback" not in stack.said("workers") + stack.said("api")
     stack.temporal("operator", "namespace", "create", "--namespace", "shop")

@@ -59,7 +59,7 @@ def test_a_certificate_that_was_renewed_is_read_again(
 
     No restart is needed.
     """
-    started = time.monotonic()
+    start = time.monotonic()
     certificate, key = authority.issue("client", timedelta(seconds=VALID_SECONDS))
     stack.env |= {
         "TEMPORAL_ADDRESS": f"127.0.0.1:{front.port}",
@@ -74,7 +74,7 @@ def test_a_certificate_that_was_renewed_is_read_again(
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
     processes = [stack.processes[name] for name in ("workers", "api")]
 
-    time.sleep(max(0.0, started + VALID_SECONDS + 1 - time.monotonic()))  # until it has run out
+    time.sleep(max(0.0, start + VALID_SECONDS + 1 - time.monotonic()))  # until it has run out
     front.cut()
     until(lambda: stack.status("/readyz") == 503, "the API is not ready", 10)
     until(lambda: "no work comes from Temporal: " in stack.said("workers"), "the worker says so")

@@ -28,7 +28,7 @@ class Ledger:
         self._engine = open_database(f"sqlite:///{path}")
         create_tables(self._engine, METADATA)
         self._fence = Fence(self._engine, FENCE)
-        self.absorbed = 0
+        self.absorptions = 0
         self.empty = 0
 
     def put(
@@ -48,11 +48,11 @@ class Ledger:
         Raises:
             AlreadyCompensated: the row was taken back before it came.
         """
-        called = False
+        is_called = False
 
         def effect(connection: sa.Connection) -> No | None:
-            nonlocal called
-            called = True
+            nonlocal is_called
+            is_called = True
             if refuse:
                 return No(reason="REFUSED")
             self._write(connection, command, +1)
@@ -60,23 +60,23 @@ class Ledger:
             return None
 
         answer = self._fence.forward(command, yes(command), effect, No)
-        self.absorbed += not called
+        self.absorptions += not is_called
         return answer
 
     def take(self, command: Command) -> Done:
         """Take the row back; nothing, if there is none."""
-        called = False
+        is_called = False
 
-        def effect(connection: sa.Connection, done: bool) -> Done:
-            nonlocal called
-            called = True
-            if done:
+        def effect(connection: sa.Connection, is_done: bool) -> Done:
+            nonlocal is_called
+            is_called = True
+            if is_done:
                 self._write(connection, command, -1)
-            self.empty += not done
+            self.empty += not is_done
             return yes(command)
 
         answer = self._fence.compensate(command, yes(command), effect)
-        self.absorbed += not called
+        self.absorptions += not is_called
         return answer
 
     @property

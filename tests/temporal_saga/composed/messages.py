@@ -37,7 +37,7 @@ class No(BaseModel):
     reason: str
 
 
-def accepted(answer: Done | No) -> Done:
+def done_or_raise(answer: Done | No) -> Done:
     """Return a yes, and raise a no as the door into a participant does."""
     if isinstance(answer, No):
         raise ApplicationError(answer.reason, answer.model_dump(), type="No", non_retryable=True)
@@ -59,8 +59,8 @@ def calls(participant: str, *commands: type[Command]) -> dict[type[Command], Cal
     return {kind: Call(participant, _stub(name_of(kind)), kind, name_of(kind)) for kind in commands}
 
 
-def _stub(named: str) -> Callable[[Command], Done]:
-    @activity.defn(name=named)
+def _stub(name: str) -> Callable[[Command], Done]:
+    @activity.defn(name=name)
     def stub(_command: Command) -> Done:
         raise NotImplementedError
 

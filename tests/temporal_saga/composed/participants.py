@@ -18,7 +18,7 @@ from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.testing import Script, Sent
 from tests.temporal_saga.composed.cancels import Cancels
 from tests.temporal_saga.composed.ledger import Ledger
-from tests.temporal_saga.composed.messages import Command, Done, No, accepted, name_of
+from tests.temporal_saga.composed.messages import Command, Done, No, done_or_raise, name_of
 from tests.temporal_saga.composed.plan import STUCK, Plan, number, put
 
 T = TypeVar("T")
@@ -42,9 +42,9 @@ class PlannedParticipants:
         self._over = asyncio.Event()
         numbers = {number(name) for name in plan.names}
         self._coming = {n: threading.Event() for n in numbers}
-        self._undone = {n: asyncio.Event() for n in numbers}
+        self._reversals = {n: asyncio.Event() for n in numbers}
         self._folder = folder
-        self._opened: dict[int, asyncio.Future[Ledger]] = {}
+        self._ledgers: dict[int, asyncio.Future[Ledger]] = {}
         self.saga_id = script.saga_id
         self.cancels = Cancels(plan, script)
         self.tries: Counter[str] = Counter()
@@ -55,7 +55,7 @@ class PlannedParticipants:
     @property
     def ledgers(self) -> dict[int, Ledger]:
         """The participants that were asked for anything, by the numbers of their steps."""
-        return {of: opened.result() for of, opened in self._opened.items()}
+        return {of: ledger.result() for of, ledger in self._ledgers.items()}
 
     async def run(self) -> dict[str, Any]:
         """Run the saga from its start until its last command has landed; return its result.
@@ -73,14 +73,14 @@ class PlannedParticipants:
                 result: dict[str, Any] = await self._script.completed()
                 self._let_all_land()
         except TimeoutError:
-            waited = f"{self.saga_id} did not end within {PATIENCE_SECONDS} s"
-            raise AssertionError(f"{waited}; what came: {self.tries}") from None
+            wait = f"{self.saga_id} did not end within {PATIENCE_SECONDS} s"
+            raise AssertionError(f"{wait}; what came: {self.tries}") from None
         return result
 
     def _let_all_land(self) -> None:
         self._over.set()
-        for undone in self._undone.values():
-            undone.set()
+        for reversal in self._reversals.values():
+            reversal.set()
         for coming in self._coming.values():
             coming.set()
 
@@ -90,12 +90,12 @@ class PlannedParticipants:
             await self._script.start(self._plan)
             await self.cancels.send(*early)
 
-    async def _serve(self, sent: Sent, tries: asyncio.TaskGroup) -> None:
+    async def _serve(self, attempt: Sent, tries: asyncio.TaskGroup) -> None:
         """Take one try of one command, and answer it as planned or at the saga's end."""
-        name = name_of(type(sent.command))
+        name = name_of(type(attempt.command))
         step = step_key(self._script.saga_id, put(number(name)))
         forward = name.startswith("Put")
-        assert sent.command.idempotency_key == (step if forward else compensation_key(step))
+        assert attempt.command.idempotency_key == (step if forward else compensation_key(step))
         self.tries[name] += 1
         first = self.tries[name] == 1
         if not forward:
@@ -105,54 +105,56 @@ class PlannedParticipants:
             tries.create_task(self._mend(name))
         take = self._take_forward if name in self._plan.steps else self._take_lasting
         try:
-            await take(sent, name, first=first)
+            await take(attempt, name, first=first)
         except DATABASE_AWAY as away:  # e.g. another try of the command holds it: an outage
-            _reply(sent, away)
-        if not sent.answer.done():
+            _reply(attempt, away)
+        if not attempt.answer.done():
             await self._over.wait()
-            _reply(sent, ApplicationError("too late", non_retryable=True))
+            _reply(attempt, ApplicationError("too late", non_retryable=True))
 
-    async def _take_forward(self, sent: Sent, name: str, *, first: bool) -> None:
+    async def _take_forward(self, attempt: Sent, name: str, *, first: bool) -> None:
         """Do as planned with a step before the pivot; leave it unanswered when it is to be."""
         match self._plan.steps[name].forward:
             case "refused":
-                await self._answer(sent, name, await self._put(sent.command, refuse=True))
+                await self._answer(attempt, name, await self._put(attempt.command, refuse=True))
             case "done, never answered":
-                await self._put(sent.command)
+                await self._put(attempt.command)
             case "never done":
                 pass
             case "done while compensated":
                 coming = self._coming[number(name)]
-                await self._put(sent.command, before_commit=lambda: coming.wait(PATIENCE_SECONDS))
+                await self._put(
+                    attempt.command, before_commit=lambda: coming.wait(PATIENCE_SECONDS)
+                )
             case "comes after its compensation":
-                await self._undone[number(name)].wait()
-                await self._put(sent.command)
+                await self._reversals[number(name)].wait()
+                await self._put(attempt.command)
             case "comes after the end":
                 await self._over.wait()
-                await self._put(sent.command)
+                await self._put(attempt.command)
             case harmless:
-                await self._take_harmless(sent, name, harmless, first=first)
+                await self._take_harmless(attempt, name, harmless, first=first)
 
-    async def _take_lasting(self, sent: Sent, name: str, *, first: bool) -> None:
+    async def _take_lasting(self, attempt: Sent, name: str, *, first: bool) -> None:
         """Do as planned with what must succeed in the end."""
         fares = self._plan.lasting[name]
         if fares not in STUCK or name in self._well:
-            await self._take_harmless(sent, name, fares, first=first)
+            await self._take_harmless(attempt, name, fares, first=first)
         elif fares == "stuck, then settled":
-            await self._answer(sent, name, No(reason="CLOSED_FOR_GOOD"))
+            await self._answer(attempt, name, No(reason="CLOSED_FOR_GOOD"))
         else:
-            _reply(sent, RuntimeError(AWAY))
+            _reply(attempt, RuntimeError(AWAY))
 
-    async def _take_harmless(self, sent: Sent, name: str, fares: str, *, first: bool) -> None:
+    async def _take_harmless(self, attempt: Sent, name: str, fares: str, *, first: bool) -> None:
         if first and fares == "done, after an outage":
-            _reply(sent, RuntimeError(AWAY))
+            _reply(attempt, RuntimeError(AWAY))
             return
         do = self._put if name.startswith("Put") else self._take_back
-        done = await do(sent.command)
+        answer = await do(attempt.command)
         if first and fares == "done, the answer lost once":
-            _reply(sent, RuntimeError(AWAY))
+            _reply(attempt, RuntimeError(AWAY))
         else:
-            await self._answer(sent, name, done)
+            await self._answer(attempt, name, answer)
 
     async def _mend(self, name: str) -> None:
         """Do what a person does about what is stuck, once it is."""
@@ -167,7 +169,7 @@ class PlannedParticipants:
         if fares == "stuck, then retried":
             await handle.signal("retry", step)
 
-    async def _answer(self, sent: Sent, name: str, answer: Done | No | None) -> None:
+    async def _answer(self, attempt: Sent, name: str, answer: Done | No | None) -> None:
         """Answer a command; together with a cancel, if that is planned.
 
         The saga then hears of both at once.
@@ -175,30 +177,30 @@ class PlannedParticipants:
         if answer is None:
             return
         try:
-            done = accepted(answer)
+            done = done_or_raise(answer)
         except ApplicationError as refusal:
-            _reply(sent, refusal)
+            _reply(attempt, refusal)
             return
         cancels = self.cancels.due(name, together=True)
         if not cancels:
-            _reply(sent, done)
+            _reply(attempt, done)
             return
         async with self.cancels.alone, self._script.orchestrator_away():
-            _reply(sent, done)
-            await self._recorded(name)
+            _reply(attempt, done)
+            await self._until_recorded(name)
             await self.cancels.send(*cancels)
 
-    async def _recorded(self, name: str) -> None:
+    async def _until_recorded(self, name: str) -> None:
         """Wait until the server has written down how a command ended."""
-        scheduled = set()
+        event_ids = set()
         async for event in self._script.handle.fetch_history_events(wait_new_event=True):
             if event.activity_task_scheduled_event_attributes.activity_type.name == name:
-                scheduled.add(event.event_id)
-            for ended in (
+                event_ids.add(event.event_id)
+            for attributes in (
                 event.activity_task_completed_event_attributes,
                 event.activity_task_timed_out_event_attributes,
             ):
-                if ended.scheduled_event_id in scheduled:
+                if attributes.scheduled_event_id in event_ids:
                     return
 
     async def _put(self, command: Command, **how: Any) -> Done | No | None:
@@ -214,25 +216,25 @@ class PlannedParticipants:
     async def _take_back(self, command: Command) -> Done:
         of = number(name_of(type(command)))
         ledger = await self._ledger(of)
-        done = await self._in_thread(partial(ledger.take, command))
-        self._undone[of].set()
-        return done
+        answer = await self._in_thread(partial(ledger.take, command))
+        self._reversals[of].set()
+        return answer
 
     def _ledger(self, of: int) -> "asyncio.Future[Ledger]":
-        if of not in self._opened:
+        if of not in self._ledgers:
             path = self._folder / f"{self.saga_id}-{of}.db"
-            self._opened[of] = self._in_thread(partial(Ledger, path))
-        return self._opened[of]
+            self._ledgers[of] = self._in_thread(partial(Ledger, path))
+        return self._ledgers[of]
 
     def _in_thread(self, work: Callable[[], T]) -> "asyncio.Future[T]":
         return asyncio.get_running_loop().run_in_executor(self._threads, work)
 
 
-def _reply(sent: Sent, answer: Done | Exception) -> None:
+def _reply(attempt: Sent, answer: Done | Exception) -> None:
     """Answer one try of a command, unless the server has given it up."""
-    if sent.answer.done():
+    if attempt.answer.done():
         return
     if isinstance(answer, Exception):
-        sent.answer.set_exception(answer)
+        attempt.answer.set_exception(answer)
     else:
-        sent.answer.set_result(answer)
+        attempt.answer.set_result(answer)

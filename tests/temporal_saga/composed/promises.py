@@ -57,17 +57,17 @@ class PromiseCheck:
         """Take the plan, what the participants saw, the saga's result and the server's history."""
         self._plan = plan
         self._participants = participants
-        self._recorded = Recorded.by(history)
+        self._record = Recorded.by(history)
         self._result = result
         self._moves = [(name, progress) for name, progress in result["moves"]]
         self._progress = {
             of: [progress for name, progress in self._moves if name == of] for of in plan.lasting
         }
-        self._stop, self._begun = self._story()
-        self._finished = (
+        self._stop, self._steps_begun = self._story()
+        self._finishes = (
             [] if self._stop else [put(step.number) for group in plan.finish for step in group]
         )
-        self._compensated = self._reverse() if self._stop else []
+        self._compensations = self._reverse() if self._stop else []
 
     def check(self) -> set[str]:
         """Check everything; return which rare things were seen."""
@@ -79,29 +79,34 @@ class PromiseCheck:
         self.what_comes_too_late_is_turned_away()
         for of, ledger in self._participants.ledgers.items():
             self.effects_are_right(of, ledger)
-        return {name for name, seen in self._seen().items() if seen}
+        return {name for name, is_seen in self._rare_things().items() if is_seen}
 
     def _story(self) -> tuple[tuple[str, str | None] | None, list[str]]:
         """Return why the saga must stop, and at which step, given how its steps ended.
 
         And the steps that it must have begun.
         """
-        begun: list[str] = []
-        cancelled = "start" in self._participants.cancels.accepted_at
+        steps_begun: list[str] = []
+        is_cancelled = "start" in self._participants.cancels.accepted_at
         for group in self._plan.groups:
-            if cancelled:
+            if is_cancelled:
                 break
             names = [put(step.number) for step in group]
-            begun += names
+            steps_begun += names
             for name in names:
-                if (outcome := self._recorded.outcomes.get(name)) != "done":
-                    return ("REFUSED" if outcome == "refused" else "STEP_UNAVAILABLE", name), begun
-            cancelled = not self._participants.cancels.accepted_at.isdisjoint(names)
-        return (("CANCELLED", None) if cancelled else None), begun
+                if (outcome := self._record.outcomes.get(name)) != "done":
+                    return (
+                        "REFUSED" if outcome == "refused" else "STEP_UNAVAILABLE",
+                        name,
+                    ), steps_begun
+            is_cancelled = not self._participants.cancels.accepted_at.isdisjoint(names)
+        return (("CANCELLED", None) if is_cancelled else None), steps_begun
 
     def _reverse(self) -> list[str]:
         may_be_done = [
-            number(name) for name in self._begun if self._recorded.outcomes.get(name) != "refused"
+            number(name)
+            for name in self._steps_begun
+            if self._record.outcomes.get(name) != "refused"
         ]
         return [*map(take, reversed(may_be_done)), *([take(CLOSING)] if self._plan.closing else [])]
 
@@ -111,12 +116,12 @@ class PromiseCheck:
         Where limits are short, others may be too slow.
         """
         for name, step in self._plan.steps.items():
-            planned = {"refused": "refused"}.get(
+            planned_outcome = {"refused": "refused"}.get(
                 step.forward, "unknown" if step.forward in UNANSWERED else "done"
             )
-            told = self._recorded.outcomes.get(name, planned)
-            too_slow = self._plan.leaves_commands_unanswered and told == "unknown"
-            assert told == planned or too_slow, f"{name} ended as {told}"
+            outcome = self._record.outcomes.get(name, planned_outcome)
+            too_slow = self._plan.leaves_commands_unanswered and outcome == "unknown"
+            assert outcome == planned_outcome or too_slow, f"{name} ended as {outcome}"
 
     def it_stops_where_it_must(self) -> None:
         """Every step before the stop began, in order, and none after it.
@@ -124,11 +129,11 @@ class PromiseCheck:
         The first who failed is the reason, or who cancelled.
         """
         assert (self._result["reason"], self._result["step"]) == (self._stop or (None, None))
-        assert [name for name in self._recorded.outcomes if name.startswith("Put")] == [
-            *self._begun,
-            *self._finished,
+        assert [name for name in self._record.outcomes if name.startswith("Put")] == [
+            *self._steps_begun,
+            *self._finishes,
         ]
-        assert [name for name, _ in self._result["finishing"]] == self._finished
+        assert [name for name, _ in self._result["finishing"]] == self._finishes
 
     def compensations_are_the_reverse_of_what_may_have_been_done(self) -> None:
         """What was refused, never began or comes after the pivot is not compensated.
@@ -136,36 +141,36 @@ class PromiseCheck:
         The books close last.
         """
         assert [
-            name for name in self._recorded.outcomes if name.startswith("Take")
-        ] == self._compensated
-        assert [name for name, _ in self._result["compensations"]] == self._compensated
+            name for name in self._record.outcomes if name.startswith("Take")
+        ] == self._compensations
+        assert [name for name, _ in self._result["compensations"]] == self._compensations
 
     def progress_is_right(self) -> None:
         """Whatever must happen is done, or settled when a person said so.
 
         It was stuck before exactly when a round failed.
         """
-        told = dict([*self._result["compensations"], *self._result["finishing"]])
+        final_progress = dict([*self._result["compensations"], *self._result["finishing"]])
         for name, fares in self._plan.lasting.items():
-            if name not in [*self._compensated, *self._finished]:
+            if name not in [*self._compensations, *self._finishes]:
                 assert self._progress[name] == []
-                assert told.get(name, "WAITING") == "WAITING"
+                assert final_progress.get(name, "WAITING") == "WAITING"
                 continue
-            running, *stuck, end = self._progress[name]
+            running, *between, end = self._progress[name]
             assert (running, end) == (
                 "RUNNING",
                 "SETTLED" if fares == "stuck, then settled" else "DONE",
             )
-            assert set(stuck) == ({"STUCK"} if name in self._recorded.failed_rounds else set())
-            assert stuck or fares not in STUCK
-            assert told[name] == end
+            assert set(between) == ({"STUCK"} if name in self._record.failed_rounds else set())
+            assert between or fares not in STUCK
+            assert final_progress[name] == end
 
     def each_waits_for_the_one_before(self) -> None:
         """A compensation begins when the one before is over or stuck.
 
         The last begins when all others are over.
         """
-        for before, after in pairwise(self._compensated):
+        for before, after in pairwise(self._compensations):
             so_far = self._moves[: self._moves.index((after, "RUNNING"))]
             assert {(before, progress) for progress in ("STUCK", *OVER)} & set(so_far), (
                 before,
@@ -174,7 +179,7 @@ class PromiseCheck:
         if self._plan.closing and self._stop:
             so_far = self._moves[: self._moves.index((take(CLOSING), "RUNNING"))]
             assert {name for name, progress in so_far if progress in OVER} == set(
-                self._compensated[:-1]
+                self._compensations[:-1]
             )
 
     def what_comes_too_late_is_turned_away(self) -> None:
@@ -190,17 +195,18 @@ class PromiseCheck:
         """
         forward = step_key(self._participants.saga_id, put(of))
         back = compensation_key(forward)
-        done, undone = (forward, +1), (back, -1)
-        if take(of) in self._compensated:
-            settled = not self._ends_done(take(of))
-            assert ledger.effects in ([], [done] if settled else [done, undone])
+        effect = (forward, +1)
+        reversal = (back, -1)
+        if take(of) in self._compensations:
+            is_settled = not self._ends_done(take(of))
+            assert ledger.effects in ([], [effect] if is_settled else [effect, reversal])
             shut = ("COMPENSATED",) if ledger.effects else ("TOMBSTONE", "REFUSED")
-            assert settled or (ledger.fence[forward] in shut and ledger.fence[back] == "APPLIED")
+            assert is_settled or (ledger.fence[forward] in shut and ledger.fence[back] == "APPLIED")
         elif (
-            put(of) in [*self._begun, *self._finished]
-            and self._recorded.outcomes[put(of)] != "refused"
+            put(of) in [*self._steps_begun, *self._finishes]
+            and self._record.outcomes[put(of)] != "refused"
         ):
-            assert ledger.effects == ([done] if self._recorded.outcomes[put(of)] == "done" else [])
+            assert ledger.effects == ([effect] if self._record.outcomes[put(of)] == "done" else [])
         else:
             assert ledger.effects == []
 
@@ -210,26 +216,29 @@ class PromiseCheck:
     def _is_undone(self, name: str) -> bool:
         return len(self._participants.ledgers[number(name)].effects) > 1
 
-    def _seen(self) -> dict[str, bool]:
-        ledgers, outcomes = self._participants.ledgers, self._recorded.outcomes
-        failed = [name for name in self._begun if outcomes[name] != "done"]
-        stuck = {name for name, progress in self._moves if progress == "STUCK"}
+    def _rare_things(self) -> dict[str, bool]:
+        ledgers = self._participants.ledgers
+        outcomes = self._record.outcomes
+        failed_steps = [name for name in self._steps_begun if outcomes[name] != "done"]
+        stuck_calls = {name for name, progress in self._moves if progress == "STUCK"}
         return {
             LATE: bool(self._participants.turned_away),
             EMPTY: any(ledger.empty for ledger in ledgers.values()),
-            ABSORBED: any(ledger.absorbed for ledger in ledgers.values()),
-            UNKNOWN: "unknown" in (outcomes[name] for name in self._begun),
+            ABSORBED: any(ledger.absorptions for ledger in ledgers.values()),
+            UNKNOWN: "unknown" in (outcomes[name] for name in self._steps_begun),
             OVERLAP: any(
                 self._plan.steps[name].forward == OVERLAPS and self._is_undone(name)
-                for name in self._begun
+                for name in self._steps_begun
             ),
-            TOGETHER: self._recorded.together,
-            BOTH: len(failed) > 1,
-            STUCK_AND_DONE: any(self._ends_done(name) for name in stuck & set(self._compensated)),
-            SETTLED: any((name, "SETTLED") in self._moves for name in self._compensated),
-            FINISH_STUCK: bool(stuck & set(self._finished)),
+            TOGETHER: self._record.together,
+            BOTH: len(failed_steps) > 1,
+            STUCK_AND_DONE: any(
+                self._ends_done(name) for name in stuck_calls & set(self._compensations)
+            ),
+            SETTLED: any((name, "SETTLED") in self._moves for name in self._compensations),
+            FINISH_STUCK: bool(stuck_calls & set(self._finishes)),
             TOO_LATE: bool(
-                self._participants.cancels.accepted_at & {*self._compensated, *self._finished}
+                self._participants.cancels.accepted_at & {*self._compensations, *self._finishes}
             ),
             COMPLETED: self._stop is None,
             ROLLED_BACK: self._stop is not None,

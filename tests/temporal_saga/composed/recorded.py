@@ -21,32 +21,32 @@ class Recorded:
     @classmethod
     def by(cls, history: Sequence[HistoryEvent]) -> "Recorded":
         """Read a history."""
-        recorded = cls()
+        record = cls()
         names: dict[int, str] = {}
-        heard: set[str] = set()
+        kinds_heard: set[str] = set()
         for event in history:
             attributes = getattr(event, str(event.WhichOneof("attributes")))
             match event.event_type:
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
                     names[event.event_id] = attributes.activity_type.name
-                    recorded.outcomes.setdefault(attributes.activity_type.name, "unknown")
+                    record.outcomes.setdefault(attributes.activity_type.name, "unknown")
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                    recorded.outcomes[names[attributes.scheduled_event_id]] = "done"
-                    heard.add("success")
+                    record.outcomes[names[attributes.scheduled_event_id]] = "done"
+                    kinds_heard.add("success")
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
                     name = names[attributes.scheduled_event_id]
-                    recorded.failed_rounds.add(name)
+                    record.failed_rounds.add(name)
                     if attributes.failure.application_failure_info.type == "No":
-                        recorded.outcomes[name] = "refused"
+                        record.outcomes[name] = "refused"
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-                    recorded.failed_rounds.add(names[attributes.scheduled_event_id])
+                    record.failed_rounds.add(names[attributes.scheduled_event_id])
                 case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED if (
                     attributes.signal_name == "stop"
                 ):
-                    heard.add("cancel")
+                    kinds_heard.add("cancel")
                 case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
-                    heard.add("cancel")
+                    kinds_heard.add("cancel")
                 case EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED:
-                    recorded.together |= len(heard) > 1
-                    heard.clear()
-        return recorded
+                    record.together |= len(kinds_heard) > 1
+                    kinds_heard.clear()
+        return record

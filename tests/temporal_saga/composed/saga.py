@@ -46,7 +46,7 @@ class Composed:
                 await saga.finish(*(CALLS[put(step.number)] for step in finish))
         except SagaStopped as stopped:
             failure = stopped.failure
-            await saga.roll_back()
+            await saga.roll_back(failure)
         await saga.close()
         return {
             "reason": failure and failure.reason,

@@ -1,0 +1,165 @@
+"""How far each step of an order has come, and what takes it back. Pure functions.
+
+Which compensations there are, and what is stuck or settled, the saga says in its memo. What was
+sent and answered, and how often it was tried, stands in the history.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from application.run import Run
+from contracts.record import Compensation, Failure, OrderRecord, Settlement
+from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
+from contracts.steps import OPENING, STEPS, Step, command_of
+from contracts.views import CommandProgress, StepProgress, StepState
+from temporal_saga.memo import RetriableState
+
+NEEDED_A_PERSON = (StepState.STUCK, StepState.SETTLED)
+ENDED_THE_SAGA = (StepState.REFUSED, StepState.UNKNOWN)
+IN_TROUBLE = (StepState.RUNNING, StepState.PAUSED, StepState.STUCK, StepState.UNKNOWN)
+"""States in which it is told what the last try ended with, if one has."""
+
+ROLLS_BACK = (SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED)
+
+
+def compensations_of(run: Run) -> tuple[Compensation, ...]:
+    """Return what a rollback takes back, in its order; else what is stuck or was settled."""
+    compensations = [_compensation(retriable, run) for retriable in run.memo.retriables]
+    if run.memo.failure is None:
+        compensations = [one for one in compensations if one.state in NEEDED_A_PERSON]
+    return tuple(compensations)
+
+
+def _compensation(retriable: RetriableState, run: Run) -> Compensation:
+    """Return how far a compensation has come; one that closes the record may be stuck when settled.
+
+    The memo does not say that something stuck was answered in the end: the history does.
+    """
+    command = command_of(retriable.command)
+    moments = run.moments_of(command)
+    event = moments[-1] if moments and moments[-1].kind == "event" else None
+    progress = StepState(retriable.progress)
+    if progress is StepState.STUCK and run.is_stuck and event is None:
+        state = StepState.STUCK
+    elif retriable.settlement is not None:
+        state = StepState.SETTLED
+    elif event or progress in (StepState.STUCK, StepState.DONE):
+        state = StepState.DONE
+    else:
+        state = StepState.RUNNING if moments else StepState.WAITING
+    answer = event if event and event.detail and state is StepState.DONE else None
+    return Compensation(
+        step=retriable.step,
+        command=command,
+        state=state.value,
+        attempts=tries_of(command, run),
+        settled=retriable.settlement and Settlement.model_validate(vars(retriable.settlement)),
+        answer=answer and answer.detail,
+        answered_at=answer and answer.at,
+    )
+
+
+def tries_of(command: str, run: Run) -> int | None:
+    """Return how often a command was tried: in every round of tries, and in the one under way.
+
+    The history says nothing of the tries of a round that ended with a settlement: the settlement
+    has their number. None when no try is known.
+    """
+    rounds = {moment.command_event: moment.attempt or 0 for moment in run.moments_of(command)}
+    retriables = [r for r in run.memo.retriables if command_of(r.command) == command]
+    for settlement in (retriable.settlement for retriable in retriables):
+        if settlement is None or not settlement.attempts:
+            continue
+        before = [m for m in run.moments if m.name == command and m.at <= settlement.at]
+        given_up = before[-1].command_event if before else None
+        rounds[given_up] = rounds.get(given_up) or settlement.attempts
+    return sum(rounds.values()) or None
+
+
+def steps_of(
+    run: Run, failure: Failure | None, compensations: Sequence[Compensation]
+) -> tuple[StepProgress, ...]:
+    """Return how far each step has come, by what was sent and answered."""
+    states = {step.name: _state(step, run) for step in STEPS}
+    return _steps(states, compensations, failure, run)
+
+
+def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[StepProgress, ...]:
+    """Return likewise what the record alone tells, once Temporal has forgotten the saga.
+
+    It names the step that failed, those that are taken back, and the events that moved the saga.
+    """
+    names = [step.name for step in STEPS]
+    failure = record.failure
+    failed = names.index(failure.step) if failure and failure.step in names else -1
+    events = {move.cause for move in moves}
+    if failure is None or failure.reason != FailureReason.INVALID_ORDER:
+        events.add(OPENING.event)  # no other order is on record without it
+    compensated = {compensation.step for compensation in record.compensations}
+
+    def state(place: int, step: Step) -> StepState:
+        if place == failed and failure is not None:
+            return StepState.REFUSED if failure.event else StepState.UNKNOWN
+        is_confirmed = record.status is OrderStatus.CONFIRMED
+        if is_confirmed or place < failed or step.event in events:
+            return StepState.DONE
+        if step.name in compensated and step is not OPENING:
+            return StepState.UNKNOWN
+        return StepState.SKIPPED if record.closed_at else StepState.AHEAD
+
+    states = {step.name: state(place, step) for place, step in enumerate(STEPS)}
+    return _steps(states, record.compensations, failure)
+
+
+def _state(step: Step, run: Run) -> StepState:
+    """Return how far a step has come by the last that was heard of its command."""
+    moments = run.moments_of(step.command)
+    if not moments:
+        if run.state is SagaState.COMPLETED and not step.after_pivot:
+            return StepState.DONE  # in an earlier run
+        is_over = run.closed_at is not None or run.state in ROLLS_BACK
+        return StepState.SKIPPED if is_over else StepState.AHEAD
+    if moments[-1].kind == "event":
+        return StepState.DONE if moments[-1].name == step.event else StepState.REFUSED
+    return StepState.RUNNING if moments[-1].kind == "command" else StepState.UNKNOWN
+
+
+def _steps(
+    states: Mapping[str, StepState],
+    compensations: Sequence[Compensation],
+    failure: Failure | None,
+    run: Run | None = None,
+) -> tuple[StepProgress, ...]:
+    """Return the steps in these states, with their compensations and what a run tells of both."""
+    entries = {compensation.command: compensation for compensation in compensations}
+    steps = []
+    for step in STEPS:
+        back = step.compensation and entries.get(step.compensation.command)
+        why = failure.message if failure and failure.step == step.name else None
+        progress = _progress(step.command, states[step.name], entries.get(step.command), run, why)
+        compensation = back and _progress(back.command, StepState(back.state), back, run)
+        steps.append(StepProgress(step=step.name, **vars(progress), compensation=compensation))
+    return tuple(steps)
+
+
+def _progress(
+    command: str,
+    state: StepState,
+    entry: Compensation | None,
+    run: Run | None,
+    why: str | None = None,
+) -> CommandProgress:
+    """Return how far a command has come; `why` it failed, where nothing nearer tells."""
+    paused = run and run.pause_of(command)
+    if entry is not None and entry.state in NEEDED_A_PERSON:
+        state = StepState(entry.state)
+    elif state is StepState.RUNNING and paused:
+        state = StepState.PAUSED
+    error = run and run.error_of(command) if state in IN_TROUBLE else None
+    return CommandProgress(
+        command=command,
+        state=state,
+        attempts=entry.attempts if entry else run and tries_of(command, run),
+        message=error or (why if state in ENDED_THE_SAGA else None),
+        paused=paused,
+        settled=entry and entry.settled,
+    )

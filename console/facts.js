@@ -1,0 +1,51 @@
+/**
+ * What was ordered: the customer, the total, the times and the lines of an order.
+ */
+import { toList } from "./address.js";
+import { el, linkOut } from "./dom.js";
+import { money } from "./money.js";
+import { duration, time } from "./times.js";
+
+/** Return an element with an order's own data. */
+export function facts(view) {
+  const rows = [
+    ["Customer", customer(view.customer_id)],
+    ["Total", money(view.total_minor, view.currency)],
+    ["Placed", time(view.placed_at)],
+    ["Closed", closing(view)],
+  ];
+  // A customer's token gets no link to Temporal.
+  if (view.links.temporal) rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
+  return el(
+    "div",
+    {},
+    el("h2", {}, "Order"),
+    el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
+    el("h2", {}, "Lines"),
+    view.lines ? lines(view) : el("p.placeholder", {}, "Not known: the order could not be read."),
+  );
+}
+
+function customer(id) {
+  return id ? el("a", { href: toList({ customer_id: id }) }, id) : "–";
+}
+
+function closing({ placed_at, closed_at }) {
+  if (!closed_at) return "–";
+  return el("span", {}, time(closed_at), ` after ${duration(placed_at, closed_at)}`);
+}
+
+function lines({ lines, currency }) {
+  const columns = ["SKU", "Quantity", "Unit price", "Price"];
+  const rows = lines.map(({ sku, quantity, unit_price_minor }) => {
+    const price = quantity * unit_price_minor;
+    const numbers = [quantity, money(unit_price_minor, currency), money(price, currency)];
+    return el("tr", {}, el("td", {}, sku), ...numbers.map((text) => el("td.number", {}, text)));
+  });
+  return el(
+    "table.lines",
+    {},
+    el("thead", {}, el("tr", {}, ...columns.map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, ...rows),
+  );
+}

@@ -1,0 +1,85 @@
+/**
+ * The form of an act: it asks who acts and why, sends that, and shows what the API answers.
+ */
+import { NO_ANSWER } from "./api.js";
+import { bdi, el } from "./dom.js";
+
+/** The name of the person who acts is kept in the browser under this key. */
+const NAME_KEY = "order-saga-by";
+
+/** By field of an act's body: its element. */
+const FIELDS = {
+  by: ["input", { maxlength: 200, placeholder: "your name" }],
+  reason: ["textarea", { maxlength: 1000, rows: 2 }],
+  evidence: [
+    "textarea",
+    { maxlength: 1000, rows: 2, placeholder: "e.g. the number of a bank transfer" },
+  ],
+};
+
+/**
+ * Return the form of an act, to unfold.
+ *
+ * @param {object} act its title, hint, path and fields
+ * @param {(body: object, onSuccess: () => void) => Promise<void>} send sends it
+ */
+export function actForm(act, send) {
+  const { inputs, labels } = fieldsOf(act);
+  const texts = act.fields.filter((name) => name !== "by").map((name) => inputs.get(name));
+  const button = el(act.isFinal ? "button.main.final" : "button.main", {}, act.title);
+  const answer = el("p.answer", { role: "alert" });
+  const late = el("p.late", { role: "status" });
+  const hint = el("p.hint", {}, act.hint);
+  const form = el("form", {}, hint, ...labels, late, el("div.row", {}, button), answer);
+  const summary = el("summary", {}, act.title);
+  const node = el("details.act", { name: "act", "data-act": act.path }, summary, form);
+
+  node.addEventListener("toggle", () => {
+    inputs.get("by").value ||= localStorage.getItem(NAME_KEY) ?? "";
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = Object.fromEntries(new FormData(form));
+    localStorage.setItem(NAME_KEY, body.by);
+    button.disabled = true;
+    answer.textContent = "Sending …";
+    try {
+      await send(body, () => {
+        for (const input of texts) input.value = "";
+        answer.textContent = "";
+        node.open = false;
+      });
+    } catch (problem) {
+      answer.replaceChildren(...explain(problem));
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return { node, late, hasText: () => texts.some((input) => input.value) };
+}
+
+function fieldsOf(act) {
+  const prefix = `act-${act.title.replaceAll(" ", "-")}`;
+  const inputs = new Map();
+  const labels = act.fields.flatMap((name) => {
+    const [kind, attributes] = FIELDS[name] ?? ["input", {}];
+    const id = `${prefix}-${name}`;
+    const input = el(kind, { id, name, required: true, autocomplete: "off", ...attributes });
+    inputs.set(name, input);
+    return [el("label", { for: id }, name[0].toUpperCase() + name.slice(1)), input];
+  });
+  return { inputs, labels };
+}
+
+/** Return why an act was not accepted, and whether it is safe to send it again. */
+function explain(problem) {
+  const delay = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
+  const isUnknown = problem.status === NO_ANSWER || problem.status >= 500;
+  let advice = "";
+  if (isUnknown) {
+    advice = ` It may or may not have been accepted: send it again${delay}; repeating it is safe.`;
+  } else if (problem.status === 429) {
+    advice = ` It was not accepted: send it again${delay || " later"}.`;
+  }
+  return [bdi(problem.message), `.${advice}`];
+}

@@ -1,0 +1,117 @@
+"""A name says what it holds, and a statement gives one value."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.repository.sources import ALL, ROOT, name_of
+
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+NOT_YET = (
+    "temporal_saga/",
+    "tests/examples/",
+    "tests/operations/",
+    "tests/stack.py",
+    "tests/system/browser/",
+    "tests/system/e2e/up.py",
+    "tests/temporal_saga/",
+    "tests/workflows/",
+)
+"""Where such names and assignments still stand."""
+
+PARTICIPLE = re.compile(
+    r"_*(?!(?:expected|need|seed)$)"
+    r"(?:[a-z]+ed|begun|caught|done|found|given|gone|heard|held|kept|known|lost|made|paid"
+    r"|said|seen|sent|shown|sold|stuck|taken|told|undone|unknown|won|written)"
+)
+"""What happened to a thing, not what it is; `expected` is what a test compares with."""
+
+
+def names_given(tree: ast.AST) -> Iterator[str]:
+    """Yield the names of variables, arguments, attributes and functions that a file gives."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.Name(id=name, ctx=ast.Store())
+                | ast.Attribute(attr=name, ctx=ast.Store())
+                | ast.arg(arg=name)
+                | ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ExceptHandler(name=str(name))
+                | ast.MatchAs(name=str(name))
+            ):
+                yield name
+
+
+def participles(source: str) -> list[str]:
+    """Return the names in a file that are a past participle and nothing more."""
+    return [name for name in names_given(ast.parse(source)) if PARTICIPLE.fullmatch(name)]
+
+
+def joint_assignments(source: str) -> list[str]:
+    """Return the assignments of several values at once that swap nothing."""
+    return [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign) and any(_gives_each_its_own(node, t) for t in node.targets)
+    ]
+
+
+def _gives_each_its_own(node: ast.Assign, target: ast.expr) -> bool:
+    match target, node.value:
+        case ((ast.Tuple(elts=names) | ast.List(elts=names)), ast.Tuple(elts=values)):
+            is_swap = sorted(map(ast.unparse, names)) == sorted(map(ast.unparse, values))
+            return not is_swap and not any(isinstance(value, ast.Starred) for value in values)
+    return False
+
+
+def test_no_variable_of_a_test_is_a_participle() -> None:
+    """Who reads `placed` or `told` has to look for what it holds: a response, an order, a text."""
+    ours = [path for path in TESTS if not name_of(path).startswith(NOT_YET)]
+    assert ours
+    assert {name_of(path): names for path in ours if (names := participles(path.read_text()))} == {}
+
+
+def test_a_statement_gives_one_value() -> None:
+    """Tuples are assigned where values are swapped, or where one value is unpacked."""
+    ours = [path for path in (*ALL, *TESTS) if not name_of(path).startswith(NOT_YET)]
+    assert {
+        name_of(path): lines for path in ours if (lines := joint_assignments(path.read_text()))
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("placed = 1", ["placed"]),
+        ("def told(_sent): ...", ["told", "_sent"]),
+        ("for seen in []: ...", ["seen"]),
+        ("self.asked = 0", ["asked"]),
+        ("try: ...\nexcept E as caught: ...", ["caught"]),
+        ("placed_order = expected = seed = need = 1", []),
+        ("order.closed", []),
+    ],
+)
+def test_a_participle_alone_is_found(source: str, names: list[str]) -> None:
+    """A noun beside it makes it a name."""
+    assert participles(source) == names
+
+
+@pytest.mark.parametrize(
+    ("source", "is_joint"),
+    [
+        ("a, b = 1, 2", True),
+        ("[a, b] = 1, 2", True),
+        ("a, b = b, 2", True),
+        ("a = b, c = 1, 2", True),
+        ("a, b = b, a", False),
+        ("a, b = pair", False),
+        ("a, *b = first, *others", False),
+        ("a = 1, 2", False),
+    ],
+)
+def test_a_joint_assignment_is_found(source: str, is_joint: bool) -> None:
+    """A swap is none, nor is what takes one value apart."""
+    assert bool(joint_assignments(source)) == is_joint

@@ -1,0 +1,107 @@
+"""Answers in the API's place, for what no stack of ours comes to by itself."""
+
+from typing import Any
+
+from playwright.async_api import Page
+
+from contracts.acts import FIELDS, Review, StuckStep, acts_on
+from contracts.states import SagaState
+from contracts.steps import STEPS
+from tests.stack import Stack, order
+from tests.system.browser.looks import open_order
+
+STATES = (
+    "PENDING",
+    "AWAITING_REVIEW",
+    "PAYMENT_COMPLETED",
+    "COMPLETED",
+    "ROLLING_BACK",
+    "ROLLBACK_STUCK",
+    "FAILED",
+)
+
+CALM: dict[str, Any] = {
+    "states": dict.fromkeys(STATES, 0),
+    "reasons": {},
+    "needs_attention": {
+        "count": 0,
+        "by_cause": {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 0},
+        "since": None,
+        "at_stake_minor": {},
+    },
+    "as_of": "2026-01-05T09:30:00Z",
+    "warning": None,
+}
+
+TROUBLE = CALM | {
+    "states": CALM["states"] | {"COMPLETED": 1_234_567, "ROLLBACK_STUCK": 40, "FAILED": 1_000},
+    "reasons": {"INSUFFICIENT_FUNDS": 900, "OUT_OF_STOCK": 60, "DEADLINE_EXCEEDED": 40},
+    "needs_attention": {
+        "count": 42,
+        "by_cause": {"STUCK": 40, "WEDGED": 0, "LEFT_OPEN": 2},
+        "since": "2026-01-05T07:25:00Z",
+        "at_stake_minor": {"GBP": 153_000, "JPY": 1_530, "CLF": 1_530},
+    },
+}
+
+NOT_KNOWN = CALM | {
+    "states": dict.fromkeys(STATES) | {"COMPLETED": 7, "FAILED": 2},
+    "needs_attention": {
+        "count": None,
+        "by_cause": dict.fromkeys(("STUCK", "WEDGED", "LEFT_OPEN")),
+        "since": None,
+        "at_stake_minor": {},
+    },
+    "warning": "Temporal gives no answer: how open orders stand is not known",
+}
+
+
+async def answer_with(
+    page: Page, path: str, body: Any, *, status: int = 200, after: str = "0"
+) -> None:
+    """Answer the page's requests at `path` in the API's place."""
+    await page.unroute(path)
+    headers = {"Retry-After": after}
+    await page.route(path, lambda route: route.fulfill(status=status, json=body, headers=headers))
+
+
+async def open_order_as(page: Page, stack: Stack, **fields: Any) -> None:
+    """Open the page of an order as the API might show it: open and in need of a person."""
+    view = stack.place(order(order_id="shown"), Prefer="wait=20").json()
+    nothing: dict[str, Any] = {
+        "failure": None,
+        "compensations": [],
+        "timeline": [],
+        "closed_at": None,
+        "needs_attention": True,
+        "acts": [],
+    }
+    await answer_with(page, "**/orders/shown", view | {"status": "PENDING"} | nothing | fields)
+    await answer_with(page, "**/orders/shown/events", {"detail": "none"}, status=404)
+    await open_order(page, "shown", fields["state"])
+
+
+def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, Any]]:
+    """Return the steps of an order as the API shows them: one command is in `state`.
+
+    It may have been settled. The saga has not come to any other command.
+    """
+    settled = settlement | {"at": "2026-01-01T00:00:00Z"} if settlement else None
+    progress = {"state": state, "attempts": 20, "message": None, "paused": None}
+    here = progress | {"command": command, "settled": settled}
+    ahead = progress | {"state": "AHEAD", "attempts": None, "settled": None}
+    steps = []
+    for step in STEPS:
+        own = here if step.command == command else ahead | {"command": step.command}
+        is_back = step.compensation is not None and step.compensation.command == command
+        steps.append(own | {"step": step.name, "compensation": here if is_back else None})
+    return steps
+
+
+def offers(state: str, step: str, **settlement: str) -> list[dict[str, Any]]:
+    """Return the acts on an order whose step is stuck, as the API shows them."""
+    stuck = [StuckStep(step, settlement.get("by"))]
+    acts = acts_on(SagaState(state), Review(is_over=True), stuck, fails=False)
+    return [
+        {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in acts
+    ]

@@ -1,0 +1,128 @@
+"""What people do to an order on the console, and what they see of it."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.stack import Stack, order, until
+from tests.system.browser.api_answers import answer_with
+from tests.system.browser.looks import act, entry_names, open_order, sentence, state, step
+
+pytestmark = pytest.mark.long
+
+LARGE = 100_000
+
+
+async def test_a_review_is_decided(page: Page, stack: Stack) -> None:
+    """One large order is approved and completes, another is rejected and says by whom.
+
+    A small one offers neither.
+    """
+    for name in ("good", "bad"):
+        stack.place(order(price=LARGE, order_id=name))
+    await open_order(page, "good", "AWAITING_REVIEW")
+    await act(page, "Approve", by="ann", reason="a known customer")
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(step(page, "Review")).to_contain_text("approved by ann")
+    await open_order(page, "bad", "AWAITING_REVIEW")
+    await act(page, "Reject", by="ann", reason="fraud")
+    await expect(state(page)).to_have_text("FAILED")
+    await expect(sentence(page)).to_have_text("rejected by ann: fraud")
+
+
+async def test_an_order_is_cancelled(page: Page, stack: Stack) -> None:
+    """The request is accepted at once, and repeating it is safe.
+
+    The rollback is shown when the step under way has ended.
+    """
+    with stack.locked("payment"):
+        stack.place(order(order_id="unwanted"))
+        until(lambda: stack.at_work("unwanted", "ProcessPayment"), "the payment is under way")
+        await open_order(page, "unwanted", "PENDING")
+        await act(page, "Cancel the order", by="ann", reason="found it cheaper")
+        await expect(page.locator(".success")).to_contain_text("Cancelled")
+    await expect(state(page)).to_have_text("FAILED")
+    await expect(sentence(page)).to_have_text("cancelled by ann: found it cheaper")
+    await expect(page.locator(".act")).to_have_count(0)
+
+
+async def test_an_act_that_comes_too_late_says_so_and_loses_nothing(
+    page: Page, stack: Stack
+) -> None:
+    """The typed text stays when the act is no longer offered, and when the API refuses it.
+
+    The refusal is shown in the API's words.
+    """
+    with stack.locked("payment"):
+        stack.place(order(order_id="gone"))
+        until(lambda: stack.at_work("gone", "ProcessPayment"), "the payment is under way")
+        await open_order(page, "gone", "PENDING")
+        form = page.locator("details.act", has_text="Cancel the order")
+        await form.locator("summary").click()
+        await form.get_by_label("By").fill("ann")
+        await form.get_by_label("Reason").fill("changed my mind")
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(form.locator(".late")).to_have_text("No longer possible: the order is COMPLETED.")
+    await form.locator("form button").click()
+    await expect(form.locator(".answer")).to_have_text(
+        "Not possible: too late: the order is COMPLETED."
+    )
+    assert await form.get_by_label("Reason").input_value() == "changed my mind"
+
+
+async def test_an_act_without_an_answer_is_sent_again(page: Page, stack: Stack) -> None:
+    """With the orchestrator away the form says when to repeat it and keeps the typed text.
+
+    Repeating it is one act.
+    """
+    stack.place(order(price=LARGE, order_id="slow"))
+    await open_order(page, "slow", "AWAITING_REVIEW")
+    stack.kill("orchestrator")
+    form = await act(page, "Approve", by="ann", reason="a known customer")
+    await expect(form.locator(".answer")).to_contain_text(
+        "send it again after 2 s; repeating it is safe"
+    )
+    assert await form.get_by_label("Reason").input_value() == "a known customer"
+    stack.start_worker("orchestrator")
+    stack.ready("orchestrator")
+    await form.locator("form button").click()
+    await expect(state(page)).to_have_text("COMPLETED")
+    assert entry_names(stack.closed("slow")).count("approve") == 1
+
+
+async def test_an_act_that_was_turned_away_is_known_not_to_be_taken(
+    page: Page, stack: Stack
+) -> None:
+    """After too many requests the form says that the act was not accepted.
+
+    The line that an act was accepted goes away when another is begun.
+    """
+    stack.place(order(price=LARGE, order_id="busy"))
+    await open_order(page, "busy", "AWAITING_REVIEW")
+    await answer_with(
+        page,
+        "**/orders/busy/approve",
+        {"detail": "more than 1 per 1 second from you"},
+        status=429,
+        after="3",
+    )
+    form = await act(page, "Approve", by="ann", reason="a known customer")
+    await expect(form.locator(".answer")).to_have_text(
+        "Too many requests: more than 1 per 1 second from you."
+        " It was not accepted: send it again after 3 s."
+    )
+    await answer_with(
+        page, "**/orders/busy/approve", stack.http.get("/orders/busy").json(), status=202
+    )
+    await form.locator("form button").click()
+    await expect(page.locator(".success")).to_have_text("Approved: the order continues.")
+    await page.locator("details.act summary", has_text="Cancel the order").click()
+    await expect(page.locator(".success")).to_have_text("")
+    await form.locator("summary").click()
+    await form.get_by_label("Reason").fill("again")
+    await form.locator("form button").click()
+    await expect(page.locator(".success")).to_have_text("Approved: the order continues.")
+    await page.unroute("**/orders/busy/approve")
+    answer = stack.http.post("/orders/busy/reject", json={"by": "rita", "reason": "fraud"})
+    assert answer.status_code == 202
+    await expect(state(page)).to_have_text("FAILED")
+    await expect(page.locator(".success")).to_have_text("")

@@ -1,0 +1,109 @@
+"""One order on the console, from its beginning to its end."""
+
+import json
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.stack import Stack, order, until
+from tests.system.browser.looks import entry_names, open_order, sentence, shown_names, state, step
+
+pytestmark = pytest.mark.long
+
+
+async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
+    """The page follows it to its end, then shows the whole timeline: money, steps and words."""
+    with stack.locked("payment"):
+        stack.place(order(quantity=3, price=255, order_id="live"))
+        until(lambda: stack.at_work("live", "ProcessPayment"), "the payment is under way")
+        await open_order(page, "live", "PENDING")
+        await expect(page.locator(".live")).to_have_text("live")
+        await expect(step(page, "ProcessPayment").locator(".step")).to_have_attribute(
+            "data-state", "RUNNING"
+        )
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(page.locator(".live")).to_have_text("complete")
+    await expect(step(page, "ConfirmOrder").locator(".step")).to_have_attribute(
+        "data-state", "DONE"
+    )
+    assert await shown_names(page) == entry_names(stack.closed("live"))
+    await expect(page.locator(".facts")).to_contain_text("7.65 GBP")
+    assert await page.title() == "COMPLETED · live · Order saga"
+    await expect(page.locator(".acts .act")).to_have_count(0)
+
+
+async def test_a_failed_order_says_why(page: Page, stack: Stack) -> None:
+    """In one sentence, with reason and step; the refused step and each compensation are marked."""
+    stack.place(order(sku="scarce", quantity=9, order_id="short"), Prefer="wait=20")
+    await open_order(page, "short", "FAILED")
+    await expect(sentence(page)).to_have_text("scarce: 9 asked, 1 left")
+    await expect(page.locator(".reason")).to_contain_text("OUT_OF_STOCK at DecreaseStock")
+    await expect(step(page, "DecreaseStock").locator(".step")).to_have_attribute(
+        "data-state", "REFUSED"
+    )
+    for name in ("RegisterOrder", "ProcessPayment"):
+        await expect(step(page, name).locator(".compensation")).to_have_attribute(
+            "data-state", "DONE"
+        )
+    await expect(step(page, "ProcessPayment").locator(".compensation")).to_contain_text("1 attempt")
+
+
+async def test_a_failed_order_says_that_the_money_is_back(page: Page, stack: Stack) -> None:
+    """And when, in the sentence that the API tells."""
+    stack.place(order(sku="scarce", quantity=9, order_id="returned"), Prefer="wait=20")
+    await open_order(page, "returned", "FAILED")
+    message = stack.closed("returned")["refund"]["message"]
+    assert message.startswith("9.00 GBP went back to the customer at ")
+    await expect(page.locator(".refund")).to_have_text(f"Refund: {message}.")
+
+
+async def test_the_record_is_drawn_when_temporal_has_forgotten(page: Page, stack: Stack) -> None:
+    """Of the moves alone it is still seen which steps were done, and which one was refused."""
+    stack.place(order(sku="scarce", quantity=9, order_id="old"), Prefer="wait=20")
+    stack.temporal("workflow", "delete", "--workflow-id", "order-old", "--yes")
+    until(lambda: len(stack.closed("old")["timeline"]) == 4, "Temporal has deleted the run")
+    await open_order(page, "old", "FAILED")
+    states = [
+        await card.get_attribute("data-state") for card in await page.locator(".course .step").all()
+    ]
+    assert states == ["DONE", "DONE", "REFUSED", "SKIPPED"]
+    assert await shown_names(page) == ["PENDING", "PAYMENT_COMPLETED", "ROLLING_BACK", "FAILED"]
+
+
+async def test_a_paused_command_is_shown_as_paused(page: Page, stack: Stack) -> None:
+    """With who paused it and why; it is not shown as in progress."""
+    with stack.locked("payment"):
+        stack.place(order(order_id="paused"))
+        until(lambda: stack.at_work("paused", "ProcessPayment"), "the payment is under way")
+        by = [
+            "--identity",
+            "olga",
+            "--reason",
+            "the bank asks us to wait",
+            "--activity-id",
+            pending(stack, "paused"),
+        ]
+        stack.temporal("activity", "pause", "--workflow-id", "order-paused", *by)
+        await open_order(page, "paused", "PENDING")
+        card = step(page, "ProcessPayment").locator(".step")
+        await expect(card).to_have_attribute("data-state", "PAUSED")
+        await expect(card).to_contain_text("olga: the bank asks us to wait")
+        await expect(page.locator(".stuck")).to_contain_text(
+            "ProcessPayment is paused: paused by olga: the bank asks us to wait"
+        )
+    unpause = ["--identity", "olga", "--activity-id", pending(stack, "paused")]
+    stack.temporal("activity", "unpause", "--workflow-id", "order-paused", *unpause, check=False)
+    await expect(state(page)).to_have_text("COMPLETED")
+    await expect(page.locator(".stuck")).to_have_count(0)
+
+
+def pending(stack: Stack, order_id: str) -> str:
+    """Return the id of the activity that an order waits for; "1" when there is none."""
+    description = json.loads(
+        stack.temporal(
+            "workflow", "describe", "--workflow-id", f"order-{order_id}", "--output", "json"
+        )
+    )
+    return str(
+        next((activity["activityId"] for activity in description.get("pendingActivities", [])), "1")
+    )

@@ -1,0 +1,77 @@
+"""Orders on the console that nobody works on any more, and ids that no order has."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.stack import Stack, order, until
+from tests.system.browser.api_answers import open_order_as
+from tests.system.browser.looks import notice, open_order
+
+pytestmark = pytest.mark.long
+
+
+async def test_an_order_that_is_not_there_is_reported(page: Page) -> None:
+    """And an id that none can have is refused in words, and leads to nothing else."""
+    await page.goto("/?order=nobody")
+    await expect(notice(page)).to_contain_text("Not found: there is no order nobody")
+    for address in ("/?order=..", "/?order=..%2Flivez", "/?order=no%20body"):
+        await page.goto(address)
+        await expect(notice(page)).to_contain_text(
+            "The API rejects this request: an order's id is 1 to 64 letters"
+        )
+
+
+async def test_an_order_that_was_left_open_is_not_closed(page: Page, stack: Stack) -> None:
+    """It says since when nobody works on it and what can be done.
+
+    It offers no act that nobody would hear of.
+    """
+    since = "2026-01-01T00:00:00Z"
+    need = {
+        "cause": "LEFT_OPEN",
+        "since": since,
+        "message": "its saga was ended from outside: temporal workflow reset …",
+    }
+    await open_order_as(page, stack, state="PAYMENT_COMPLETED", attention=need)
+    await expect(page.locator(".person")).to_contain_text("Needs a person: left open since ")
+    await expect(page.locator(".person")).to_contain_text(
+        "Its saga was ended from outside: temporal workflow reset …"
+    )
+    await expect(page.locator(".person time")).to_have_attribute("datetime", since)
+    await expect(page.locator(".chips")).to_contain_text("Needs attention: left open")
+    await expect(page.locator(".live")).to_have_text("saga ended early")
+    await expect(page.locator(".acts .act")).to_have_count(0)
+    await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
+
+
+async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None:
+    """It says that nobody works on it any more and what can be done.
+
+    After a reset the saga goes on, and the page with it.
+    """
+    with stack.locked("payment"):
+        stack.place(order(order_id="ended"))
+        until(lambda: stack.at_work("ended", "ProcessPayment"), "the payment is under way")
+        await open_order(page, "ended", "PENDING")
+        stack.temporal(
+            "workflow", "terminate", "--workflow-id", "order-ended", "--reason", "by mistake"
+        )
+        await expect(page.locator(".person")).to_contain_text("Needs a person: left open since ")
+        await expect(page.locator(".person")).to_contain_text(
+            "temporal workflow reset --workflow-id order-ended"
+        )
+        await expect(page.locator(".facts dd").nth(3)).to_have_text("–")
+        await expect(page.locator(".acts .act")).to_have_count(0)
+    stack.temporal(
+        "workflow",
+        "reset",
+        "--workflow-id",
+        "order-ended",
+        "--type",
+        "LastWorkflowTask",
+        "--reason",
+        "it goes on",
+    )
+    await expect(page.locator(".chips")).not_to_contain_text("Needs attention")
+    stack.closed("ended")
+    await expect(page.locator(".live")).to_have_text("complete")

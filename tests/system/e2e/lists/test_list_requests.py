@@ -1,0 +1,104 @@
+"""What a caller may ask a list for, and how rubbish is refused."""
+
+from base64 import urlsafe_b64encode
+
+import pytest
+
+from participants.order.service import OrderService
+from tests.commands import START
+from tests.stack import Stack
+from tests.system.e2e.lists.listing import ids, page, record
+
+pytestmark = pytest.mark.long
+
+
+def cursor(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+GOOD = f"{START.isoformat()} a"
+RUBBISH = [
+    *(("limit", text) for text in ("0", "-1", "101", "1.5", "many", "", "9" * 5_000)),
+    *(("status", text) for text in ("", "pending", "FAILED", "PENDING' OR '1'='1")),
+    *(
+        ("customer_id", text)
+        for text in ("", "a b", "é", "a\n", "a\x00", "x" * 65, '" OR NeedsAttention = true')
+    ),
+    *(("state", text) for text in ("", "pending", "CONFIRMED")),
+    *(("reason", text) for text in ("", "NOPE", "out of stock", "' OR '1'='1", "A" * 101)),
+    *(("needs_attention", text) for text in ("", "maybe", "2")),
+    *(
+        ("cursor", text)
+        for text in (
+            "",
+            "garbage",
+            "é",
+            "\x00",
+            "=",
+            "A" * 10_000,
+            cursor(GOOD) + "=",
+            cursor(GOOD) + "A",
+        )
+    ),
+    *(
+        ("cursor", cursor(text))
+        for text in (
+            "",
+            " ",
+            "a",
+            "null",
+            f"{GOOD}\x00",
+            f"{GOOD} b",
+            f"{GOOD}'--",
+            START.isoformat(),
+        )
+    ),
+    *(
+        ("cursor", cursor(f"{at} a"))
+        for at in (
+            "2010-12-01T08:26:00",
+            "2010-12-01T08:26:00+01:00",
+            "2010-12-01",
+            "20101201T0826Z",
+        )
+    ),
+    *(
+        ("cursor", cursor(f"{at} a"))
+        for at in ("0000-01-01T00:00:00+00:00", "10000-01-01T00:00:00+00:00", "9" * 4_000)
+    ),
+    *((name, "1") for name in ("custmer_id", "Status", "page", "offset", "needsAttention")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), RUBBISH, ids=lambda text: ascii(text)[:30])
+def test_rubbish_is_refused_by_name(stack: Stack, name: str, value: str) -> None:
+    """A parameter that is out of limits, or unknown, is named in a problem document."""
+    answer = stack.http.get("/orders", params={name: value})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    [error] = answer.json()["errors"]
+    assert error["field"] == name
+    assert not error["message"].startswith("Value error")
+
+
+def test_a_cursor_is_a_position_and_nothing_else(
+    stack: Stack, orders: OrderService, customer: str
+) -> None:
+    """A cursor serves under any filter and limit; the filters stand beside it in `next`."""
+    record(orders, customer, "c-1", "c-2", "c-3")
+    following = page(stack, customer_id=customer, limit=1)["next"]
+    cursor = following.partition("cursor=")[2]
+    assert ids(page(stack, cursor=cursor, customer_id=customer)) == ["c-2", "c-1"]
+    assert ids(page(stack, cursor=cursor, customer_id=customer, status="CONFIRMED")) == []
+    assert following == f"/orders?customer_id={customer}&limit=1&cursor={cursor}"
+
+
+def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
+    """The list declares its parameters, with their limits, and its answer."""
+    operation = stack.http.get("/openapi.json").json()["paths"]["/orders"]["get"]
+    assert [parameter["name"] for parameter in operation["parameters"]] == [
+        *("state", "status", "reason", "customer_id", "needs_attention", "limit", "cursor"),
+    ]
+    assert operation["responses"].keys() == {"200", "403", "421", "422", "429", "503"}
+    assert operation["responses"]["200"]["content"]["application/json"]["schema"] == {
+        "$ref": "#/components/schemas/OrderList"
+    }
