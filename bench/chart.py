@@ -14,17 +14,19 @@ LEFT = 190
 GAP = 24
 ROW = 20
 HEAD = 58
-BETWEEN = 56
+BETWEEN = 40
 FOOT = 40
 BAR = 12
 
 STYLE = """
   .page { fill: #ffffff } text { fill: #1f2328; font: 12px system-ui, sans-serif }
   .title { font-weight: 600; font-size: 14px } .small { fill: #59636e; font-size: 11px }
+  .note { paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
   .line { stroke: #d1d9e0 } .ours { fill: #0969da; stroke: #0969da }
   .other { fill: #818b98; stroke: #818b98 } .range { stroke-width: 2; fill: none }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } text { fill: #f0f6fc } .small { fill: #9198a1 }
+    .note { stroke: #0d1117 }
     .line { stroke: #3d444d } .ours { fill: #4493f8; stroke: #4493f8 }
     .other { fill: #9198a1; stroke: #9198a1 }
   }
@@ -76,8 +78,6 @@ def _panel(
     for index, row in enumerate(rows):
         y = top + HEAD + ROW * index
         yield _text(LEFT - 10, y + BAR, row.name, "name", anchor="end")
-        if row.note is not None:
-            yield _text(LEFT, y + BAR, shorten(row.note, MOST_NOTE, placeholder=" …"), "small")
     width = (WIDTH - LEFT - 16 - GAP * (len(in_flight) - 1)) / len(in_flight)
     for column, number in enumerate(in_flight):
         x = LEFT + column * (width + GAP)
@@ -86,6 +86,10 @@ def _panel(
         yield f'<path class="line" d="M{x:.1f} {top + HEAD - 4}V{bottom}"/>'
         draw = _ranges if latencies else _bars
         yield from draw(rows, number, ours, x, top + HEAD, width)
+    for index, row in enumerate(rows):
+        if row.note is not None:
+            note = shorten(row.note, MOST_NOTE, placeholder=" …")
+            yield _text(LEFT + 6, top + HEAD + ROW * index + BAR, note, "small note")
 
 
 def _bars(
