@@ -109,8 +109,8 @@ demo: install ## a real day of orders through a stack of its own; DAY=path for a
 audit: install ## do the invariants hold? asks the databases and Temporal, changes nothing
 	@exec $(BIN)/python -m operations.audit
 
-bench: install postgresql ## this system beside others, half an hour; SHORT=1 for three minutes; CONTESTANTS, IN_FLIGHT, ORDERS, ROUNDS: docs/PERFORMANCE.md
-	@exec $(BIN)/python -m bench $(if $(SHORT),--short) $(if $(CONTESTANTS),--contestants "$(CONTESTANTS)") \
+bench: install postgresql ## this system beside others, half an hour; SHORT=1 for three minutes; PROFILE=1, CONTESTANTS, IN_FLIGHT, ORDERS, ROUNDS: docs/PERFORMANCE.md
+	@exec $(BIN)/python -m bench $(if $(SHORT),--short) $(if $(PROFILE),--profile) $(if $(CONTESTANTS),--contestants "$(CONTESTANTS)") \
 		$(if $(IN_FLIGHT),--in-flight "$(IN_FLIGHT)") $(if $(ORDERS),--orders $(ORDERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock: install ## resolve the dependencies anew

@@ -1,22 +1,24 @@
 """`make bench`: its arguments, and where the results go.
 
-Exit codes: 0 when every contestant that took part was found in order, 1 when one was not, 2 when
-nobody takes part or an argument is wrong.
+Exit codes: 0 when every contestant that took part was found in order, 1 when one was not, 2 when an
+argument is wrong or a profile cannot be made.
 """
 
 import argparse
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.chart import chart
-from bench.contestants.contestant import Contestant
+from bench.contestants.contestant import Contestant, Unavailable
 from bench.contestants.table import BASE, CONTESTANTS
 from bench.contestants.this_system import ThisSystem
 from bench.machine import facts
 from bench.processes import ROOT
+from bench.profiler.profiler import Profiler
 from bench.report import document, row
 from bench.rounds import Plan, run
 from bench.text import tables
@@ -35,11 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     contestants = _chosen(options.contestants)
     output: Path = options.output.absolute()
+    try:
+        profiler = Profiler(output / "samples") if options.profile else None
+    except Unavailable as error:
+        print(f"no profile can be made: {error}", file=sys.stderr)
+        return 2
     plan = Plan(
         rounds=options.rounds or (SHORT_ROUNDS if options.short else ROUNDS),
         orders=options.orders or (SHORT_ORDERS if options.short else ORDERS),
         in_flight=options.in_flight or (SHORT_IN_FLIGHT if options.short else IN_FLIGHT),
         folder=output / "data",
+        profiler=profiler,
     )
     about = facts(plan.folder)
     results = asyncio.run(run(contestants, plan, _say))
@@ -53,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whole = document(results, rows, plan, about)
     (output / f"{name}.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     (output / f"{name}.svg").write_text(chart(rows, plan.in_flight, ours, caption))
+    if plan.profiler is not None:
+        (output / f"{name}-profiles.txt").write_text("\n".join(plan.profiler.sections))
     _say(f"\n{caption}\n\n{tables(rows, plan.in_flight, BASE)}\n\n{output / name}.json, .svg")
     return 1 if any(row.problems for row in rows) else 0
 
@@ -75,6 +85,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help=f"{SHORT_ROUNDS} round of {SHORT_ORDERS} orders at "
         f"{' and '.join(map(str, SHORT_IN_FLIGHT))} in flight, unless said otherwise",
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="look where the CPU of Python processes goes, which slows them down",
     )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where the results go")
     return parser

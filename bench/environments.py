@@ -1,4 +1,4 @@
-"""An environment for each peer under var/bench/: its requirements as they are pinned, no others."""
+"""An environment for each peer under var/bench/: what its requirements pin, and nothing else."""
 
 import hashlib
 import os
@@ -15,14 +15,17 @@ ENVIRONMENTS = ROOT / "var" / "bench" / "environments"
 INSTALL_SECONDS = 900
 
 
-def python_environment(peer: str) -> Path:
-    """Return the `python` of a peer's environment; it is made when its requirements are new.
+def python_environment(program: Path) -> Path:
+    """Return the `python` of a program's environment; it is made when its requirements are new.
+
+    Args:
+        program: the folder that has its requirements.txt.
 
     Raises:
         Unavailable: it cannot be made.
     """
-    requirements = PEERS / peer / "requirements.txt"
-    folder = ENVIRONMENTS / f"{peer}-{_digest(requirements)}"
+    requirements = program / "requirements.txt"
+    folder = ENVIRONMENTS / f"{program.name}-{_digest(requirements)}"
     python = folder / "bin" / "python"
     if not (folder / "complete").exists():
         uv = shutil.which("uv")
@@ -38,18 +41,18 @@ def python_environment(peer: str) -> Path:
     return python
 
 
-def node_modules(peer: str) -> Path:
-    """Return the folder of what a peer's package.json names; it is made when that is new.
+def node_modules(program: Path) -> Path:
+    """Return the folder of what a program's package.json names; it is made when that is new.
 
     Raises:
         Unavailable: it cannot be made.
     """
-    manifest = PEERS / peer / "package.json"
-    folder = ENVIRONMENTS / f"{peer}-node-{_digest(manifest)}"
+    manifest = program / "package.json"
+    folder = ENVIRONMENTS / f"{program.name}-node-{_digest(manifest)}"
     if not (folder / "complete").exists():
         npm = shutil.which("npm")
         if npm is None:
-            raise Unavailable(f"there is no `npm` here, which {peer} is installed with")
+            raise Unavailable(f"there is no `npm` here, which {program.name} is installed with")
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(manifest, folder)
         quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--no-package-lock")
@@ -58,9 +61,9 @@ def node_modules(peer: str) -> Path:
     return folder / "node_modules"
 
 
-def pinned(peer: str, *packages: str) -> dict[str, str]:
-    """Return the versions that a peer's requirements name for these packages."""
-    lines = (PEERS / peer / "requirements.txt").read_text().splitlines()
+def pinned(program: Path, *packages: str) -> dict[str, str]:
+    """Return the versions that a program's requirements name for these packages."""
+    lines = (program / "requirements.txt").read_text().splitlines()
     versions = dict(line.split("==") for line in lines if "==" in line)
     return {package: versions[package] for package in packages}
 

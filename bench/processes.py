@@ -63,11 +63,11 @@ class Program:
             last_lines = " ".join(self.printed().split("\n")[-6:]).strip()
             raise DidNotStart(f"{self._log.stem} ended with exit code {code}: {last_lines}")
 
-    async def stop(self) -> None:
-        """End it with SIGTERM, and by force what is left of it after `STOP_SECONDS`."""
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it with this signal, and by force what is left of it after `STOP_SECONDS`."""
         processes = tree([self.pid])
         with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_SECONDS):
                 await asyncio.to_thread(self._process.wait)

@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,7 @@ from bench.contestants.contestant import Contestant, Running, Unavailable
 from bench.figures import MIB, Measurement, Session, Use, measurement
 from bench.load import Load, place_all
 from bench.processes import DidNotStart, MemoryWatch
+from bench.profiler.profiler import Profiler
 from bench.verification import discrepancies
 from bench.workload import open_shop, orders
 from contracts.placing import PlaceOrder
@@ -41,12 +43,14 @@ class Plan:
         orders: placed at each number in flight, more where they are fewer than twice that number.
         in_flight: the numbers of orders in flight.
         folder: where each contestant keeps its data while it runs.
+        profiler: looks at the contestants' processes meanwhile, which slows them down.
     """
 
     rounds: int
     orders: int
     in_flight: tuple[int, ...]
     folder: Path
+    profiler: Profiler | None = None
 
     def count(self, in_flight: int) -> int:
         """Return how many orders are placed at this number in flight."""
@@ -124,9 +128,12 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
             for in_flight in plan.in_flight:
                 batch = orders(f"at-{in_flight}", plan.count(in_flight))
                 placed += batch
-                load, session.by_in_flight[in_flight] = await _measured(running, batch, in_flight)
+                title = f"{contestant.name}, {in_flight} in flight"
+                async with _profiled(plan.profiler, running, title):
+                    load, measured = await _measured(running, batch, in_flight)
+                session.by_in_flight[in_flight] = measured
                 loads.append(load)
-                say(f"  {in_flight:>3} in flight: {_line(session.by_in_flight[in_flight])}")
+                say(f"  {in_flight:>3} in flight: {_line(measured)}")
             after = processes.disk(folder)
             session.engine_bytes = (after.engine - before.engine) / len(placed)
             session.participant_bytes = (after.participants - before.participants) / len(placed)
@@ -141,6 +148,12 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
     if not session.problems:
         shutil.rmtree(folder)
     return session
+
+
+def _profiled(
+    profiler: Profiler | None, running: Running, title: str
+) -> AbstractAsyncContextManager[None]:
+    return nullcontext() if profiler is None else profiler.watch(running.roots, title)
 
 
 async def _measured(

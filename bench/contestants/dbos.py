@@ -9,10 +9,11 @@ from typing import Literal
 from bench import postgresql
 from bench.contestants.contestant import Programs, Running
 from bench.doors import HttpDoor
-from bench.environments import pinned, python_environment
+from bench.environments import PEERS, pinned, python_environment
 from bench.http_client import Answer, HttpClient
 from operations.demo.ephemeral_stack import free_ports
 
+PEER = PEERS / "dbos"
 APPLICATION = "bench.peers.dbos.app"
 
 
@@ -36,8 +37,8 @@ class Dbos:
         Raises:
             Unavailable: that fails.
         """
-        python_environment("dbos")
-        versions = pinned("dbos", "dbos", "fastapi")
+        python_environment(PEER)
+        versions = pinned(PEER, "dbos", "fastapi")
         if self.database == "postgresql":
             versions["postgresql"] = postgresql.version()
         return versions
@@ -55,7 +56,7 @@ class Dbos:
         with server as running:
             url = running.url if running else f"sqlite:///{folder}/dbos.sqlite"
             command = ("-m", APPLICATION, str(port), folder, url)
-            programs.start("dbos", python_environment("dbos"), *command)
+            programs.start("dbos", python_environment(PEER), *command)
             try:
                 await programs.until(lambda: is_ready(port), "the DBOS application")
                 door = HttpDoor(port, lambda _: "/orders", _completed)

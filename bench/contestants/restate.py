@@ -10,12 +10,13 @@ from pathlib import Path
 from bench.contestants.contestant import Programs, Running, Unavailable
 from bench.contestants.dbos import is_ready
 from bench.doors import HttpDoor
-from bench.environments import node_modules, pinned, python_environment
+from bench.environments import PEERS, node_modules, pinned, python_environment
 from bench.http_client import Answer, HttpClient
 from bench.processes import DidNotStart
 from contracts.placing import PlaceOrder
 from operations.demo.ephemeral_stack import free_ports
 
+PEER = PEERS / "restate"
 APPLICATION = "bench.peers.restate.app"
 NPM_NAMES = {"x86_64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 """What npm calls the processors that Restate is built for."""
@@ -34,10 +35,10 @@ class Restate:
         Raises:
             Unavailable: that fails, or there is no server for this machine.
         """
-        python_environment("restate")
+        python_environment(PEER)
         manifest = _server().parents[1] / "package.json"
         version = json.loads(manifest.read_text())["version"]
-        return {"restate-server": version, **pinned("restate", "restate-sdk")}
+        return {"restate-server": version, **pinned(PEER, "restate-sdk")}
 
     @asynccontextmanager
     async def run(self, folder: Path) -> AsyncIterator[Running]:
@@ -56,7 +57,7 @@ class Restate:
         try:
             programs.start("restate", _server(), *flags, env=settings)
             command = ("-m", APPLICATION, str(service_port), folder)
-            programs.start("service", python_environment("restate"), *command)
+            programs.start("service", python_environment(PEER), *command)
             await programs.until(lambda: is_ready(admin_port, "/health"), "Restate's server")
             await programs.until(
                 lambda: _is_registered(admin_port, service_port), "Restate's service"
@@ -74,7 +75,7 @@ def _server() -> Path:
     """
     processor = NPM_NAMES.get(platform.machine(), platform.machine())
     package = f"restate-server-{platform.system().lower()}-{processor}"
-    program = node_modules("restate") / "@restatedev" / package / "bin" / "restate-server"
+    program = node_modules(PEER) / "@restatedev" / package / "bin" / "restate-server"
     if not program.exists():
         raise Unavailable(f"npm has no {package}")
     return program
