@@ -119,10 +119,10 @@ def _ranges(
         for row in rows
         if row.summaries and (figures := row.summaries[number]).p50_ms
     }
-    known = [value for values in points.values() for value in values if value]
-    if not known:
+    durations = [value for values in points.values() for value in values if value]
+    if not durations:
         return
-    least, most = math.log(min(known)), math.log(max(known) * 1.01)
+    least, most = math.log(min(durations)), math.log(max(durations) * 1.01)
 
     def at(value: float) -> float:
         return x + 44 + (width - 52) * (math.log(value) - least) / max(most - least, 0.1)

@@ -112,8 +112,8 @@ def _counts(text: str) -> tuple[int, ...]:
 
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(text.replace(",", " ").split())
-    known = {one.name for one in CONTESTANTS}
-    if unknown := sorted(set(names) - known):
+    all_names = {one.name for one in CONTESTANTS}
+    if unknown := sorted(set(names) - all_names):
         raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}")
     return names
 

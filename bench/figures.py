@@ -65,7 +65,7 @@ class Use:
 
 def measurement(load: Load, use: Use) -> Measurement:
     """Return the figures of a load."""
-    count = len(load.completed)
+    count = len(load.completed_ids)
     per_order = 1000 / max(count, 1)
     others = use.machine_cpu - use.load_cpu - sum(use.cpu.values())
     return Measurement(
@@ -137,32 +137,31 @@ def summary(rounds: Sequence[Measurement]) -> Summary:
     """Return the medians of at least one round, and the sums of what was completed and was not."""
 
     def of(figure: Callable[[Measurement], float | None]) -> float | None:
-        known = [value for value in map(figure, rounds) if value is not None]
-        return median(known) if known else None
+        values = [value for value in map(figure, rounds) if value is not None]
+        return median(values) if values else None
 
-    names = {name for measured in rounds for name in measured.cpu_ms}
+    names = {name for one in rounds for name in one.cpu_ms}
     return Summary(
-        rates=tuple(measured.rate for measured in rounds),
-        p50_ms=of(lambda measured: measured.p50_ms),
-        p95_ms=of(lambda measured: measured.p95_ms),
-        p99_ms=of(lambda measured: measured.p99_ms),
+        rates=tuple(one.rate for one in rounds),
+        p50_ms=of(lambda one: one.p50_ms),
+        p95_ms=of(lambda one: one.p95_ms),
+        p99_ms=of(lambda one: one.p99_ms),
         cpu_ms={
-            name: median(measured.cpu_ms.get(name, 0.0) for measured in rounds)
-            for name in sorted(names)
+            name: median(one.cpu_ms.get(name, 0.0) for one in rounds) for name in sorted(names)
         },
-        all_cpu_ms=median(measured.all_cpu_ms for measured in rounds),
-        load_cpu_ms=median(measured.load_cpu_ms for measured in rounds),
-        peak_mib=median(measured.peak_mib for measured in rounds),
-        others_share=median(measured.others_share for measured in rounds),
-        completed=sum(measured.completed for measured in rounds),
-        errors=sum(len(measured.errors) for measured in rounds),
+        all_cpu_ms=median(one.all_cpu_ms for one in rounds),
+        load_cpu_ms=median(one.load_cpu_ms for one in rounds),
+        peak_mib=median(one.peak_mib for one in rounds),
+        others_share=median(one.others_share for one in rounds),
+        completed=sum(one.completed for one in rounds),
+        errors=sum(len(one.errors) for one in rounds),
     )
 
 
 def ratios(values: Mapping[str, float | None]) -> dict[str, dict[str, float]]:
     """Return each value as a share of each other: `ratios[of][to]`; those without a value, none."""
-    known = {name: value for name, value in values.items() if value}
-    return {of: {to: value / known[to] for to in known} for of, value in known.items()}
+    positive = {name: value for name, value in values.items() if value}
+    return {of: {to: value / positive[to] for to in positive} for of, value in positive.items()}
 
 
 def middle(values: Iterable[float]) -> float:

@@ -18,27 +18,27 @@ class Load:
 
     Args:
         latencies: of those that were completed, in seconds, from the request to the answer.
-        completed: their ids.
+        completed_ids: their ids.
         errors: what was said of each of the others.
         seconds: from the first request to the last answer.
     """
 
     latencies: tuple[float, ...]
-    completed: tuple[str, ...]
+    completed_ids: tuple[str, ...]
     errors: tuple[str, ...]
     seconds: float
 
     @property
     def rate(self) -> float:
         """How many were completed in a second."""
-        return len(self.completed) / self.seconds
+        return len(self.completed_ids) / self.seconds
 
 
 async def place_all(door: Door, orders: Sequence[PlaceOrder], in_flight: int) -> Load:
     """Place the orders, `in_flight` at once, and wait for the end of each."""
     waiting = iter(orders)
     latencies: list[float] = []
-    completed: list[str] = []
+    completed_ids: list[str] = []
     errors: list[str] = []
 
     async def call() -> None:
@@ -52,11 +52,11 @@ async def place_all(door: Door, orders: Sequence[PlaceOrder], in_flight: int) ->
                     errors.append(f"{order.order_id}: {error or 'no end within the limit'}")
                 else:
                     latencies.append(time.perf_counter() - start)
-                    completed.append(order.order_id or "")
+                    completed_ids.append(order.order_id or "")
 
     start = time.perf_counter()
     async with asyncio.TaskGroup() as callers:
         for _ in range(min(in_flight, len(orders))):
             callers.create_task(call())
     seconds = time.perf_counter() - start
-    return Load(tuple(latencies), tuple(completed), tuple(errors), seconds)
+    return Load(tuple(latencies), tuple(completed_ids), tuple(errors), seconds)

@@ -30,9 +30,9 @@ def programs() -> Path:
     Raises:
         Unavailable: there are none.
     """
-    found = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
-    if found:
-        return max(found, key=lambda folder: float(folder.parent.name))
+    folders = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
+    if folders:
+        return max(folders, key=lambda folder: float(folder.parent.name))
     if on_path := shutil.which("initdb"):
         return Path(on_path).resolve().parent
     raise Unavailable("PostgreSQL's server is not installed; on Debian: apt-get install postgresql")

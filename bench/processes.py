@@ -110,22 +110,22 @@ def name_of(command: Sequence[str]) -> str:
 
 def cpu_seconds(processes: Sequence[psutil.Process]) -> dict[tuple[int, str], float]:
     """Return the CPU time that each process has used, by id and name."""
-    used = {}
+    seconds = {}
     for process in processes:
         with suppress(psutil.Error):
             times = process.cpu_times()
-            used[process.pid, name_of(process.cmdline())] = times.user + times.system
-    return used
+            seconds[process.pid, name_of(process.cmdline())] = times.user + times.system
+    return seconds
 
 
 def cpu_by_name(
     before: Mapping[tuple[int, str], float], after: Mapping[tuple[int, str], float]
 ) -> dict[str, float]:
     """Return the CPU seconds used between two looks, by name; a new process began at 0."""
-    used: defaultdict[str, float] = defaultdict(float)
+    total: defaultdict[str, float] = defaultdict(float)
     for key, seconds in after.items():
-        used[key[1]] += seconds - before.get(key, 0.0)
-    return dict(used)
+        total[key[1]] += seconds - before.get(key, 0.0)
+    return dict(total)
 
 
 class Memory(NamedTuple):

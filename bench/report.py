@@ -89,11 +89,11 @@ def document(
         },
         "ratios": {
             number: {
-                "rate": ratios({row.name: row.summaries[number].rate for row in measured}),
-                "p50_ms": ratios({row.name: row.summaries[number].p50_ms for row in measured}),
-                "cpu_ms": ratios({row.name: row.summaries[number].all_cpu_ms for row in measured}),
+                "rate": ratios({row.name: row.summaries[number].rate for row in whole}),
+                "p50_ms": ratios({row.name: row.summaries[number].p50_ms for row in whole}),
+                "cpu_ms": ratios({row.name: row.summaries[number].all_cpu_ms for row in whole}),
             }
             for number in plan.in_flight
-            if (measured := [row for row in rows if number in row.summaries])
+            if (whole := [row for row in rows if number in row.summaries])
         },
     }

@@ -114,7 +114,7 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     open_shop(folder)
-    placed: list[PlaceOrder] = []
+    placed_orders: list[PlaceOrder] = []
     loads: list[Load] = []
     try:
         async with contestant.run(folder) as running:
@@ -123,24 +123,26 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
             session.idle_resident_mib = idle.resident / MIB
             before = processes.disk(folder)
             batch = orders("warm-up", WARM_UP_ORDERS)
-            placed += batch
+            placed_orders += batch
             loads.append(await place_all(running.door, batch, WARM_UP_IN_FLIGHT))
             for in_flight in plan.in_flight:
                 batch = orders(f"at-{in_flight}", plan.count(in_flight))
-                placed += batch
+                placed_orders += batch
                 title = f"{contestant.name}, {in_flight} in flight"
                 async with _profiled(plan.profiler, running, title):
-                    load, measured = await _measured(running, batch, in_flight)
-                session.by_in_flight[in_flight] = measured
+                    load, figures = await _measured(running, batch, in_flight)
+                session.by_in_flight[in_flight] = figures
                 loads.append(load)
-                say(f"  {in_flight:>3} in flight: {_line(measured)}")
+                say(f"  {in_flight:>3} in flight: {_line(figures)}")
             after = processes.disk(folder)
-            session.engine_bytes = (after.engine - before.engine) / len(placed)
-            session.participant_bytes = (after.participants - before.participants) / len(placed)
-            completed = {id_ for load in loads for id_ in load.completed}
-            session.problems += await running.problems(len(completed))
+            session.engine_bytes = (after.engine - before.engine) / len(placed_orders)
+            session.participant_bytes = (after.participants - before.participants) / len(
+                placed_orders
+            )
+            completed_ids = {id_ for load in loads for id_ in load.completed_ids}
+            session.problems += await running.problems(len(completed_ids))
             if running.uses_services:
-                session.problems += discrepancies(folder, placed, completed)
+                session.problems += discrepancies(folder, placed_orders, completed_ids)
     except DidNotStart as error:
         session.problems.append(str(error))
     for problem in session.problems:
@@ -189,12 +191,10 @@ def _machine_cpu() -> float:
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
-def _line(measured: Measurement) -> str:
-    p50 = f"{measured.p50_ms:.0f}" if measured.p50_ms is not None else "–"
-    errors = (
-        f", {len(measured.errors)} errors, like {measured.errors[0]}" if measured.errors else ""
-    )
+def _line(figures: Measurement) -> str:
+    p50 = f"{figures.p50_ms:.0f}" if figures.p50_ms is not None else "–"
+    errors = f", {len(figures.errors)} errors, like {figures.errors[0]}" if figures.errors else ""
     return (
-        f"{measured.rate:.1f} orders/s, p50 {p50} ms, {measured.all_cpu_ms:.0f} ms of CPU "
+        f"{figures.rate:.1f} orders/s, p50 {p50} ms, {figures.all_cpu_ms:.0f} ms of CPU "
         f"an order{errors}"
     )

@@ -17,24 +17,26 @@ from participants.stock.tables import PRODUCTS
 from temporal_saga.database import open_database, reading
 
 
-def discrepancies(folder: Path, placed: Iterable[PlaceOrder], completed: set[str]) -> list[str]:
+def discrepancies(
+    folder: Path, placed_orders: Iterable[PlaceOrder], completed_ids: set[str]
+) -> list[str]:
     """Return a sentence for everything that is not as it must be; none when all is well.
 
     Args:
         folder: has the databases of the three participants.
-        placed: every order that the contestant was given.
-        completed: the ids of those that it said are completed.
+        placed_orders: every order that the contestant was given.
+        completed_ids: the ids of those that it said are completed.
     """
-    by_id = {order.order_id or "": order for order in placed}
+    by_id = {order.order_id or "": order for order in placed_orders}
     engines = {
         name: open_database(database_url(folder, name), only_reads=True)
         for name in ("order", "payment", "stock")
     }
     try:
         statuses = _rows(engines["order"], sa.select(ORDERS.c.order_id, ORDERS.c.status))
-        confirmed = {id_ for id_, status in statuses.items() if status == OrderStatus.CONFIRMED}
-        problems = _of_records(by_id.keys(), completed, statuses, confirmed)
-        orders = [order for id_, order in by_id.items() if id_ in confirmed]
+        confirmed_ids = {id_ for id_, status in statuses.items() if status == OrderStatus.CONFIRMED}
+        problems = _of_records(by_id.keys(), completed_ids, statuses, confirmed_ids)
+        orders = [order for id_, order in by_id.items() if id_ in confirmed_ids]
         problems += _of_money(engines["payment"], orders)
         problems += _of_stock(engines["stock"], orders)
         for name, engine in engines.items():
@@ -50,16 +52,19 @@ def discrepancies(folder: Path, placed: Iterable[PlaceOrder], completed: set[str
 
 
 def _of_records(
-    placed: Iterable[str], completed: set[str], statuses: dict[str, str], confirmed: set[str]
+    placed_ids: Iterable[str],
+    completed_ids: set[str],
+    statuses: dict[str, str],
+    confirmed_ids: set[str],
 ) -> list[str]:
     """Compare what was answered with the order service's records."""
-    lost = sorted(completed - confirmed)
-    unknown = sorted(statuses.keys() - set(placed))
+    missing = sorted(completed_ids - confirmed_ids)
+    unknown = sorted(statuses.keys() - set(placed_ids))
     pending = sorted(id_ for id_, status in statuses.items() if status == OrderStatus.PENDING)
     return [
         f"{len(ids)} orders {what}, like {ids[0]}"
         for ids, what in (
-            (lost, "were answered as completed and are not CONFIRMED"),
+            (missing, "were answered as completed and are not CONFIRMED"),
             (unknown, "are on record that nobody placed"),
             (pending, "are still PENDING"),
         )
@@ -67,23 +72,23 @@ def _of_records(
     ]
 
 
-def _of_money(engine: sa.Engine, confirmed: list[PlaceOrder]) -> list[str]:
+def _of_money(engine: sa.Engine, orders: list[PlaceOrder]) -> list[str]:
     """Compare each wallet with the confirmed orders of its customer."""
-    spent: Counter[str] = Counter()
-    for order in confirmed:
-        spent[order.customer_id] += order.total_minor
+    totals: Counter[str] = Counter()
+    for order in orders:
+        totals[order.customer_id] += order.total_minor
     balances = _rows(engine, sa.select(WALLETS.c.customer_id, WALLETS.c.balance_minor))
-    return _differences("the wallet of", balances, OPENING_BALANCE_MINOR, spent)
+    return _differences("the wallet of", balances, OPENING_BALANCE_MINOR, totals)
 
 
-def _of_stock(engine: sa.Engine, confirmed: list[PlaceOrder]) -> list[str]:
+def _of_stock(engine: sa.Engine, orders: list[PlaceOrder]) -> list[str]:
     """Compare each product's stock with the confirmed orders' lines."""
-    taken: Counter[str] = Counter()
-    for order in confirmed:
+    quantities: Counter[str] = Counter()
+    for order in orders:
         for line in order.lines:
-            taken[line.sku] += line.quantity
+            quantities[line.sku] += line.quantity
     available = _rows(engine, sa.select(PRODUCTS.c.sku, PRODUCTS.c.available))
-    return _differences("the stock of", available, OPENING_STOCK, taken)
+    return _differences("the stock of", available, OPENING_STOCK, quantities)
 
 
 def _differences(what: str, held: dict[str, int], opening: int, gone: Counter[str]) -> list[str]:

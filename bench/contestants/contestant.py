@@ -19,7 +19,7 @@ class Unavailable(Exception):
     """A contestant cannot take part on this machine; the message says why."""
 
 
-async def nothing_more(_completed: int) -> list[str]:
+async def nothing_more(_count: int) -> list[str]:
     """Find nothing wrong: for contestants of whom the participants' databases say everything."""
     return []
 
@@ -80,14 +80,14 @@ class Programs:
     """The programs of one contestant, in the order of their start; they are stopped in reverse."""
 
     folder: Path
-    started: list[Program] = field(default_factory=list)
+    running: list[Program] = field(default_factory=list)
 
     def start(
         self, name: str, *command: str | Path, env: Mapping[str, str] | None = None
     ) -> Program:
         """Start a program whose log is named `name`."""
         program = Program(command, self.folder / "log" / f"{name}.log", env)
-        self.started.append(program)
+        self.running.append(program)
         return program
 
     async def until(self, is_ready: Callable[[], Awaitable[bool]], what: str) -> None:
@@ -98,7 +98,7 @@ class Programs:
         """
         end = time.monotonic() + START_SECONDS
         while not await is_ready():
-            for program in self.started:
+            for program in self.running:
                 program.check()
             if time.monotonic() > end:
                 raise DidNotStart(f"not within {START_SECONDS} s: {what}")
@@ -106,5 +106,5 @@ class Programs:
 
     async def stop(self) -> None:
         """Stop all of them."""
-        for program in reversed(self.started):
+        for program in reversed(self.running):
             await program.stop()

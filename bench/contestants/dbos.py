@@ -60,7 +60,7 @@ class Dbos:
             try:
                 await programs.until(lambda: is_ready(port), "the DBOS application")
                 door = HttpDoor(port, lambda _: "/orders", _completed)
-                yield Running(door, programs.started, pids=[running.pid] if running else [])
+                yield Running(door, programs.running, pids=[running.pid] if running else [])
             finally:
                 await programs.stop()
 

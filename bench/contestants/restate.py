@@ -62,7 +62,7 @@ class Restate:
             await programs.until(
                 lambda: _is_registered(admin_port, service_port), "Restate's service"
             )
-            yield Running(HttpDoor(ingress_port, _path, _completed), programs.started)
+            yield Running(HttpDoor(ingress_port, _path, _completed), programs.running)
         finally:
             await programs.stop()
 

@@ -72,10 +72,10 @@ class PlainTemporal:
             await programs.until(is_ready, "the worker")
             door = TemporalDoor(client, self.workflow, QUEUE)
 
-            async def problems(completed: int) -> list[str]:
-                return await _miscounted(client, completed)
+            async def problems(expected: int) -> list[str]:
+                return await _miscounted(client, expected)
 
-            yield Running(door, programs.started, self.uses_services, problems)
+            yield Running(door, programs.running, self.uses_services, problems)
         finally:
             await programs.stop()
 
@@ -95,13 +95,13 @@ async def _connect(programs: Programs, address: str) -> Client:
     return client
 
 
-async def _miscounted(client: Client, completed: int) -> list[str]:
+async def _miscounted(client: Client, expected: int) -> list[str]:
     """Return a sentence when the server does not count exactly so many completed workflows."""
     end = time.monotonic() + COUNT_SECONDS
     while True:
         count = (await client.count_workflows("ExecutionStatus = 'Completed'")).count
-        if count == completed:
+        if count == expected:
             return []
-        if count > completed or time.monotonic() > end:
-            return [f"Temporal counts {count} completed workflows, not {completed}"]
+        if count > expected or time.monotonic() > end:
+            return [f"Temporal counts {count} completed workflows, not {expected}"]
         await asyncio.sleep(PROBE_PAUSE_SECONDS)

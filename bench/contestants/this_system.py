@@ -63,7 +63,7 @@ class ThisSystem:
         )
         try:
             await programs.until(is_up, "every part of the system answers")
-            yield Running(door, programs.started)
+            yield Running(door, programs.running)
         finally:
             await programs.stop()
 

@@ -37,20 +37,20 @@ class Profiler:
     @asynccontextmanager
     async def watch(self, roots: Sequence[int], title: str) -> AsyncIterator[None]:
         """Look at these processes and all that they started until the context ends."""
-        watched = [
+        processes = [
             (process, name_of(process.cmdline()), self._folder / f"{process.pid}.samples")
             for process in tree(roots)
             if process.name().startswith("python")
         ]
-        programs = [self._look(process, samples) for process, _, samples in watched]
-        before = {process.pid: thread_times(process) for process, _, _ in watched}
+        programs = [self._look(process, samples) for process, _, samples in processes]
+        before = {process.pid: thread_times(process) for process, _, _ in processes}
         try:
             yield
         finally:
-            after = {process.pid: thread_times(process) for process, _, _ in watched}
+            after = {process.pid: thread_times(process) for process, _, _ in processes}
             for program in programs:
                 await program.stop(signal.SIGINT)
-        for process, name, samples in watched:
+        for process, name, samples in processes:
             threads = by_thread(before[process.pid], after[process.pid])
             self.sections.append(_section(f"{title}, {name}", threads, samples))
 
@@ -75,24 +75,26 @@ def thread_times(process: psutil.Process) -> ThreadTimes:
 
 def by_thread(before: ThreadTimes, after: ThreadTimes) -> list[str]:
     """Say how the CPU time between two looks is shared by threads, by their names."""
-    used: dict[str, float] = {}
+    seconds_by_name: dict[str, float] = {}
     for id_, (name, seconds) in after.items():
-        used[name] = used.get(name, 0.0) + seconds - before.get(id_, (name, 0.0))[1]
-    total = sum(used.values()) or 1.0
+        seconds_by_name[name] = (
+            seconds_by_name.get(name, 0.0) + seconds - before.get(id_, (name, 0.0))[1]
+        )
+    total = sum(seconds_by_name.values()) or 1.0
     return [
         f"{name} {100 * seconds / total:.0f} %"
-        for name, seconds in sorted(used.items(), key=lambda item: -item[1])
+        for name, seconds in sorted(seconds_by_name.items(), key=lambda item: -item[1])
         if seconds >= total / 100
     ]
 
 
 def _section(title: str, threads: Sequence[str], samples: Path) -> str:
     """Return what is known of one process."""
-    seen = read(samples.read_text()) if samples.exists() else []
-    functions = "\n".join(f"    {line}" for line in with_what_they_call(seen))
+    stacks = read(samples.read_text()) if samples.exists() else []
+    functions = "\n".join(f"    {line}" for line in with_what_they_call(stacks))
     return (
         f"{title}\n"
         f"  CPU by thread: {', '.join(threads) or 'none'}\n"
-        f"  of its Python, by package, own time: {', '.join(own_time(seen)) or 'nothing seen'}\n"
+        f"  of its Python, by package, own time: {', '.join(own_time(stacks)) or 'nothing seen'}\n"
         f"  by function of this repository, with what it calls:\n{functions}\n"
     )

@@ -24,9 +24,9 @@ WITH_SERVICES = [one for one in CONTESTANTS if one.name != "temporal-empty"]
 def test_the_smallest_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """This system, a saga by hand on an untuned server, and an empty workflow: all in order."""
     names = ("up", "temporal-plain", "temporal-empty")
-    chosen = ("--contestants", ",".join(names), "--output", str(tmp_path))
+    choice = ("--contestants", ",".join(names), "--output", str(tmp_path))
     size = ("--rounds", "1", "--orders", "8", "--in-flight", "1,2")
-    assert main([*chosen, *size]) == 0
+    assert main([*choice, *size]) == 0
     [results] = tmp_path.glob("*.json")
     [picture] = tmp_path.glob("*.svg")
     whole = json.loads(results.read_text())
@@ -38,8 +38,8 @@ def test_the_smallest_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert contestant["medians"]["2"]["cpu_ms"]["temporal"] > 0
         assert contestant["idle_mib"] > 50
         assert name in picture.read_text()
-    shown = capsys.readouterr().out
-    assert [name for name in names if shown.count(f"\n{name} ") != len(("1", "2"))] == []
+    text = capsys.readouterr().out
+    assert [name for name in names if text.count(f"\n{name} ") != len(("1", "2"))] == []
     assert whole["ratios"]["2"]["rate"]["up"]["temporal-plain"] > 0
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -58,9 +58,9 @@ async def test_a_refused_order_is_taken_back(contestant: Contestant, tmp_path: P
     unknown = bad.lines[0].model_copy(update={"sku": "no such product"})
     bad = bad.model_copy(update={"lines": (*bad.lines, unknown)})
     async with contestant.run(tmp_path) as running:
-        await placed(running, good)
+        await place(running, good)
         with pytest.raises(NotCompleted):
-            await placed(running, bad)
+            await place(running, bad)
     assert discrepancies(tmp_path, [good, bad], {"x-0"}) == []
     engine = open_database(database_url(tmp_path, "order"))
     records = [OrderReads(engine).find(order_id) for order_id in ("x-0", "x-1")]
@@ -71,10 +71,10 @@ async def test_a_refused_order_is_taken_back(contestant: Contestant, tmp_path: P
     ]
 
 
-async def placed(running: Running, order: PlaceOrder) -> None:
+async def place(running: Running, order: PlaceOrder) -> None:
     """Place an order."""
-    async with running.door.enter() as place:
-        await place(order)
+    async with running.door.enter() as way_in:
+        await way_in(order)
 
 
 def test_contestants_have_names_of_their_own() -> None:

@@ -9,26 +9,26 @@ NOTHING_USED = Use(cpu={}, load_cpu=0.0, machine_cpu=0.0, capacity=1.0, peak_byt
 
 
 def load(latencies: list[float], errors: tuple[str, ...] = (), seconds: float = 10.0) -> Load:
-    completed = tuple(f"order-{number}" for number in range(len(latencies)))
-    return Load(tuple(latencies), completed, errors, seconds)
+    ids = tuple(f"order-{number}" for number in range(len(latencies)))
+    return Load(tuple(latencies), ids, errors, seconds)
 
 
 def test_percentiles_are_those_of_completed_orders() -> None:
     """Each is a latency that was seen, by the nearest rank."""
-    measured = measurement(load([number / 1000 for number in range(1, 101)]), NOTHING_USED)
-    assert (measured.p50_ms, measured.p95_ms, measured.p99_ms) == (50.0, 95.0, 99.0)
+    one = measurement(load([number / 1000 for number in range(1, 101)]), NOTHING_USED)
+    assert (one.p50_ms, one.p95_ms, one.p99_ms) == (50.0, 95.0, 99.0)
 
 
 def test_an_error_is_no_completed_order() -> None:
     """It adds nothing to the rate, and no latency."""
-    measured = measurement(load([0.1, 0.3], errors=("order-9: 503",) * 8), NOTHING_USED)
-    assert (measured.completed, len(measured.errors), measured.rate) == (2, 8, 0.2)
+    one = measurement(load([0.1, 0.3], errors=("order-9: 503",) * 8), NOTHING_USED)
+    assert (one.completed, len(one.errors), one.rate) == (2, 8, 0.2)
 
 
 def test_where_nothing_is_completed_there_is_no_latency() -> None:
     """A contestant that fails every order is not a fast one."""
-    measured = measurement(load([], errors=("no",)), NOTHING_USED)
-    assert (measured.rate, measured.p50_ms, measured.p99_ms) == (0.0, None, None)
+    one = measurement(load([], errors=("no",)), NOTHING_USED)
+    assert (one.rate, one.p50_ms, one.p99_ms) == (0.0, None, None)
 
 
 def test_cpu_is_split_by_process_and_what_is_left_is_others() -> None:
@@ -40,12 +40,12 @@ def test_cpu_is_split_by_process_and_what_is_left_is_others() -> None:
         capacity=20.0,
         peak_bytes=3 * 2**20,
     )
-    measured = measurement(load([0.1] * 10), use)
-    assert measured.cpu_ms == {"server": 200.0, "worker": 100.0}
-    assert measured.all_cpu_ms == 300.0
-    assert measured.load_cpu_ms == 100.0
-    assert measured.others_share == pytest.approx(0.2)
-    assert measured.peak_mib == 3.0
+    one = measurement(load([0.1] * 10), use)
+    assert one.cpu_ms == {"server": 200.0, "worker": 100.0}
+    assert one.all_cpu_ms == 300.0
+    assert one.load_cpu_ms == 100.0
+    assert one.others_share == pytest.approx(0.2)
+    assert one.peak_mib == 3.0
 
 
 def test_a_summary_has_the_medians_and_the_sums() -> None:

@@ -15,7 +15,7 @@ class CountingDoor:
 
     def __init__(self) -> None:
         self.ways_in = self.at_once = self.most_at_once = 0
-        self.placed: list[str | None] = []
+        self.order_ids: list[str | None] = []
 
     @asynccontextmanager
     async def enter(self) -> AsyncIterator[Place]:
@@ -25,7 +25,7 @@ class CountingDoor:
         async def place(order: PlaceOrder) -> None:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-            self.placed.append(order.order_id)
+            self.order_ids.append(order.order_id)
             await asyncio.sleep(0)
             self.at_once -= 1
             if order.customer_id == "customer-1":
@@ -39,15 +39,15 @@ async def test_so_many_orders_are_in_flight_and_each_is_placed_once() -> None:
     door = CountingDoor()
     load = await place_all(door, orders("x", 40), in_flight=7)
     assert (door.ways_in, door.most_at_once) == (7, 7)
-    assert sorted(map(str, door.placed)) == sorted(f"x-{number}" for number in range(40))
-    assert len(load.completed) == len(load.latencies) == 39
+    assert sorted(map(str, door.order_ids)) == sorted(f"x-{number}" for number in range(40))
+    assert len(load.completed_ids) == len(load.latencies) == 39
 
 
 async def test_what_is_not_completed_is_an_error_with_its_reason() -> None:
     """The order's id and what was said stand in it; it has no latency."""
     load = await place_all(CountingDoor(), orders("x", 3), in_flight=1)
     assert load.errors == ("x-1: 409: no",)
-    assert load.completed == ("x-0", "x-2")
+    assert load.completed_ids == ("x-0", "x-2")
     assert len(load.latencies) == 2
 
 

@@ -42,5 +42,5 @@ def test_the_disk_is_split_between_participants_and_engine(tmp_path: Path) -> No
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x" * 100_000)
-    taken = disk(tmp_path)
-    assert (taken.participants, taken.engine) == (200_000, 200_000)
+    sizes = disk(tmp_path)
+    assert (sizes.participants, sizes.engine) == (200_000, 200_000)

@@ -123,14 +123,14 @@ async def results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, list[
 def test_who_is_in_order_has_figures(results: tuple[Plan, list[Result]]) -> None:
     """Two rounds, and an order fewer where they are placed one at a time."""
     plan, (honest, *_) = results
-    found = row(honest, plan.in_flight)
-    assert found.note is None
-    assert {number: figures.completed for number, figures in found.summaries.items()} == {
+    line = row(honest, plan.in_flight)
+    assert line.note is None
+    assert {number: figures.completed for number, figures in line.summaries.items()} == {
         1: 2,
         2: 8,
     }
-    assert len(found.summaries[2].rates) == 2
-    assert found.summaries[1].rate > 0
+    assert len(line.summaries[2].rates) == 2
+    assert line.summaries[1].rate > 0
 
 
 def test_who_says_what_the_databases_do_not_hold_has_none(
@@ -138,9 +138,9 @@ def test_who_says_what_the_databases_do_not_hold_has_none(
 ) -> None:
     """However fast it was, its answers are not counted."""
     plan, (_, liar, *_) = results
-    found = row(liar, plan.in_flight)
-    assert "not CONFIRMED" in str(found.note)
-    assert found.summaries == {}
+    line = row(liar, plan.in_flight)
+    assert "not CONFIRMED" in str(line.note)
+    assert line.summaries == {}
 
 
 def test_an_order_that_failed_counts_as_an_error(results: tuple[Plan, list[Result]]) -> None:

@@ -85,17 +85,17 @@ class Steps:
 @DBOS.workflow()
 def order_workflow(order: PlaceOrder) -> str:
     """Register, charge, take from stock and confirm; or take all of it back."""
-    taken_back: list[Callable[[], None]] = []
+    compensations: list[Callable[[], None]] = []
     try:
-        taken_back.append(lambda: Steps.cancel(order, "a step failed"))
+        compensations.append(lambda: Steps.cancel(order, "a step failed"))
         Steps.register(order)
-        taken_back.append(lambda: Steps.refund(order))
+        compensations.append(lambda: Steps.refund(order))
         Steps.charge(order)
-        taken_back.append(lambda: Steps.put_back(order))
+        compensations.append(lambda: Steps.put_back(order))
         Steps.take(order)
     except Exception:
-        for take_back in reversed(taken_back):
-            take_back()
+        for compensation in reversed(compensations):
+            compensation()
         raise
     Steps.confirm(order)
     return "COMPLETED"

@@ -42,23 +42,23 @@ def order_workflow(services: Services) -> restate.Workflow:
     @workflow.main()
     async def run(ctx: restate.WorkflowContext, order: PlaceOrder) -> str:
         """Register, charge, take from stock and confirm; or take all of it back."""
-        taken_back: list[Callable[[], Awaitable[None]]] = []
+        compensations: list[Callable[[], Awaitable[None]]] = []
 
         def step(name: str, action: Callable[[PlaceOrder], None]) -> Awaitable[None]:
             return ctx.run_typed(name, terminal(action), order=order)
 
         try:
-            taken_back.append(
+            compensations.append(
                 lambda: step("cancel", lambda order: services.cancel(order, "failed"))
             )
             await step("register", services.register)
-            taken_back.append(lambda: step("refund", services.refund))
+            compensations.append(lambda: step("refund", services.refund))
             await step("charge", services.charge)
-            taken_back.append(lambda: step("put back", services.put_back))
+            compensations.append(lambda: step("put back", services.put_back))
             await step("take", services.take)
         except TerminalError:
-            for take_back in reversed(taken_back):
-                await take_back()
+            for compensation in reversed(compensations):
+                await compensation()
             raise
         await step("confirm", services.confirm)
         return "COMPLETED"

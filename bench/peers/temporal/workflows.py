@@ -24,16 +24,16 @@ class HandwrittenOrder:
     async def run(self, order: PlaceOrder) -> str:
         """Return the state that the order ended in."""
         at = workflow.info().workflow_start_time
-        taken_back: list[tuple[Callable[..., Any], Any]] = []
+        compensations: list[tuple[Callable[..., Any], Any]] = []
         try:
-            taken_back.append((stubs.cancel_order, commands.cancel(order, at, "a step failed")))
+            compensations.append((stubs.cancel_order, commands.cancel(order, at, "a step failed")))
             await _step(stubs.register_order, commands.register(order, at))
-            taken_back.append((stubs.refund_payment, commands.refund(order)))
+            compensations.append((stubs.refund_payment, commands.refund(order)))
             await _step(stubs.process_payment, commands.charge(order))
-            taken_back.append((stubs.restore_stock, commands.put_back(order)))
+            compensations.append((stubs.restore_stock, commands.put_back(order)))
             await _step(stubs.decrease_stock, commands.take(order))
         except ActivityError as error:
-            for activity, command in reversed(taken_back):
+            for activity, command in reversed(compensations):
                 await workflow.execute_activity(
                     activity, command, start_to_close_timeout=START_TO_CLOSE
                 )
