@@ -114,35 +114,12 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     open_shop(folder)
-    placed_orders: list[PlaceOrder] = []
-    loads: list[Load] = []
     try:
         async with contestant.run(folder) as running:
             idle = processes.memory(processes.tree(running.roots))
             session.idle_mib = idle.proportional / MIB
             session.idle_resident_mib = idle.resident / MIB
-            before = processes.disk(folder)
-            batch = orders("warm-up", WARM_UP_ORDERS)
-            placed_orders += batch
-            loads.append(await place_all(running.door, batch, WARM_UP_IN_FLIGHT))
-            for in_flight in plan.in_flight:
-                batch = orders(f"at-{in_flight}", plan.count(in_flight))
-                placed_orders += batch
-                title = f"{contestant.name}, {in_flight} in flight"
-                async with _profiled(plan.profiler, running, title):
-                    load, figures = await _measured(running, batch, in_flight)
-                session.by_in_flight[in_flight] = figures
-                loads.append(load)
-                say(f"  {in_flight:>3} in flight: {_line(figures)}")
-            after = processes.disk(folder)
-            session.engine_bytes = (after.engine - before.engine) / len(placed_orders)
-            session.participant_bytes = (after.participants - before.participants) / len(
-                placed_orders
-            )
-            completed_ids = {id_ for load in loads for id_ in load.completed_ids}
-            session.problems += await running.problems(len(completed_ids))
-            if running.uses_services:
-                session.problems += discrepancies(folder, placed_orders, completed_ids)
+            await _measure(session, running, contestant.name, plan, say)
     except DidNotStart as error:
         session.problems.append(str(error))
     for problem in session.problems:
@@ -150,6 +127,30 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
     if not session.problems:
         shutil.rmtree(folder)
     return session
+
+
+async def _measure(session: Session, running: Running, name: str, plan: Plan, say: Say) -> None:
+    """Place all orders of a session, and find whether the databases hold what was answered."""
+    folder = plan.folder / name
+    before = processes.disk(folder)
+    all_orders = orders("warm-up", WARM_UP_ORDERS)
+    loads = [await place_all(running.door, all_orders, WARM_UP_IN_FLIGHT)]
+    for in_flight in plan.in_flight:
+        batch = orders(f"at-{in_flight}", plan.count(in_flight))
+        all_orders += batch
+        async with _profiled(plan.profiler, running, f"{name}, {in_flight} in flight"):
+            load, figures = await _measured(running, batch, in_flight)
+        loads.append(load)
+        session.by_in_flight[in_flight] = figures
+        say(f"  {in_flight:>3} in flight: {_line(figures)}")
+    after = processes.disk(folder)
+    count = len(all_orders)
+    session.engine_bytes = (after.engine - before.engine) / count
+    session.participant_bytes = (after.participants - before.participants) / count
+    completed_ids = {id_ for load in loads for id_ in load.completed_ids}
+    session.problems += await running.problems(len(completed_ids))
+    if running.uses_services:
+        session.problems += discrepancies(folder, all_orders, completed_ids)
 
 
 def _profiled(
