@@ -3,7 +3,9 @@
 import os
 import pwd
 import shutil
+import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +19,15 @@ SUPERUSER = DATABASE = "postgres"
 SECONDS = 60
 
 
+ON_DISK = "/var/tmp"  # noqa: S108  # everybody may enter it, and unlike /tmp it is on a disk
+
+
 class Server(NamedTuple):
-    """A server that runs: the URL of its database, and the id of its first process."""
+    """A server that runs: its database's URL, the id of its first process, where its files are."""
 
     url: str
     pid: int
+    folder: Path
 
 
 def programs() -> Path:
@@ -44,20 +50,39 @@ def version() -> str:
 
 
 @contextmanager
-def running(folder: Path, port: int) -> Iterator[Server]:
-    """Run a server on this port of this machine, with its data in a folder of its own."""
-    folder.mkdir()
-    if os.geteuid() == 0:
+def running(parent: Path, port: int) -> Iterator[Server]:
+    """Run a server on this port of this machine, with its files in a new folder in `parent`.
+
+    Root runs it as another user. Where that one may not enter `parent`, the folder is elsewhere.
+    """
+    is_root = os.geteuid() == 0
+    place = parent if not is_root or _everybody_enters(parent) else ON_DISK
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=place))
+    if is_root:
         os.chown(folder, *_unprivileged())
+    try:
+        with _started(folder, port) as pid:
+            url = f"postgresql://{SUPERUSER}@127.0.0.1:{port}/{DATABASE}"
+            yield Server(url, pid, folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _started(folder: Path, port: int) -> Iterator[int]:
+    """Make a database and run its server; give the id of its first process."""
     data, control = folder / "data", programs() / "pg_ctl"
     sockets = f"-c unix_socket_directories={folder} -p {port}"
     _run(programs() / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8")
     _run(control, "start", "-w", "-D", data, "-l", folder / "postgresql.log", "-o", sockets)
     try:
-        pid = int((data / "postmaster.pid").read_text().split()[0])
-        yield Server(f"postgresql://{SUPERUSER}@127.0.0.1:{port}/{DATABASE}", pid)
+        yield int((data / "postmaster.pid").read_text().split()[0])
     finally:
         _run(control, "stop", "-w", "-m", "fast", "-D", data)
+
+
+def _everybody_enters(folder: Path) -> bool:
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
 def _unprivileged() -> tuple[int, int]:

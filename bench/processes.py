@@ -187,15 +187,19 @@ class Disk(NamedTuple):
     engine: int
 
 
-def disk(folder: Path) -> Disk:
-    """Return the sizes of the files in a contestant's folder, its logs left out.
+def disk(*folders: Path) -> Disk:
+    """Return the sizes of the files in a contestant's folders, its logs left out.
 
     Sizes, not blocks: RocksDB takes blocks before it needs them.
     """
+    paths = {  # a set: one folder may be in another
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if not LOGS & set(path.relative_to(folder).parts)
+    }
     sizes = {True: 0, False: 0}
-    for path in folder.rglob("*"):
-        if LOGS & set(path.relative_to(folder).parts):
-            continue
+    for path in paths:
         with suppress(FileNotFoundError):
             if path.is_file():
                 sizes[path.name.startswith(PARTICIPANTS)] += path.stat().st_size

@@ -132,7 +132,7 @@ async def _session(contestant: Contestant, plan: Plan, say: Say) -> Session:
 async def _measure(session: Session, running: Running, name: str, plan: Plan, say: Say) -> None:
     """Place all orders of a session, and find whether the databases hold what was answered."""
     folder = plan.folder / name
-    before = processes.disk(folder)
+    before = processes.disk(folder, *running.folders)
     all_orders = orders("warm-up", WARM_UP_ORDERS)
     loads = [await place_all(running.door, all_orders, WARM_UP_IN_FLIGHT)]
     for in_flight in plan.in_flight:
@@ -143,7 +143,7 @@ async def _measure(session: Session, running: Running, name: str, plan: Plan, sa
         loads.append(load)
         session.by_in_flight[in_flight] = figures
         say(f"  {in_flight:>3} in flight: {_line(figures)}")
-    after = processes.disk(folder)
+    after = processes.disk(folder, *running.folders)
     count = len(all_orders)
     session.engine_bytes = (after.engine - before.engine) / count
     session.participant_bytes = (after.participants - before.participants) / count

@@ -35,6 +35,7 @@ class Running:
         problems: is given how many orders it completed; returns a sentence for everything that
             its own records say otherwise.
         pids: of processes that are no program's children.
+        folders: with files that are not in its data directory.
     """
 
     door: Door
@@ -42,6 +43,7 @@ class Running:
     uses_services: bool = True
     problems: Callable[[int], Awaitable[list[str]]] = nothing_more
     pids: Sequence[int] = ()
+    folders: Sequence[Path] = ()
 
     @property
     def roots(self) -> list[int]:

@@ -49,7 +49,7 @@ class Dbos:
         port, database_port = free_ports(2)
         programs = Programs(folder)
         server = (
-            postgresql.running(folder / "postgresql", database_port)
+            postgresql.running(folder, database_port)
             if self.database == "postgresql"
             else nullcontext()
         )
@@ -60,7 +60,8 @@ class Dbos:
             try:
                 await programs.until(lambda: is_ready(port), "the DBOS application")
                 door = HttpDoor(port, lambda _: "/orders", _completed)
-                yield Running(door, programs.running, pids=[running.pid] if running else [])
+                pids, folders = ([running.pid], [running.folder]) if running else ([], [])
+                yield Running(door, programs.running, pids=pids, folders=folders)
             finally:
                 await programs.stop()
 

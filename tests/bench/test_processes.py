@@ -37,10 +37,10 @@ def test_cpu_is_added_up_by_name_and_a_new_process_counts_whole() -> None:
 
 
 def test_the_disk_is_split_between_participants_and_engine(tmp_path: Path) -> None:
-    """A journal belongs to its database; logs belong to nobody."""
+    """A journal belongs to its database; logs belong to nobody; nothing counts twice."""
     for name in ("order.db", "order.db-wal", "temporal.db", "restate/000001.log", "log/up.log"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x" * 100_000)
-    sizes = disk(tmp_path)
+    sizes = disk(tmp_path, tmp_path / "restate")
     assert (sizes.participants, sizes.engine) == (200_000, 200_000)
