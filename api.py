@@ -126,7 +126,7 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     app.state.door = door
     keeping = asyncio.create_task(door.keep())
     with suppress(TimeoutError):
-        await asyncio.wait_for(door.looked.wait(), FIRST_LOOK_SECONDS)
+        await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
     yield
     keeping.cancel()
     shop.close()

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from application.command_line import temporal_command
+from application.command_line import WHERE, temporal_command
 from application.run import Run
 from contracts.ids import saga_id
 from contracts.record import Compensation
@@ -58,14 +58,14 @@ def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:
             f"{what}. It is still tried, and nothing more is needed once that is put right; "
             "retry tries it now, "
         )
-    message += "settle ends it by your word"
+    message += f"settle ends it by your word{f' ({WHERE})' if _paused_ids(run) else ''}"
     return Attention(cause=AttentionCause.STUCK, since=run.stuck_since, message=message)
 
 
 def _unpause(order_id: str, run: Run) -> str:
     """Return that somebody paused a command, and how it goes on."""
     paused = "An operator paused it, so it is not tried"
-    ids = [moment.detail["activity_id"] for moment in run.moments if moment.detail.get("paused")]
+    ids = _paused_ids(run)
     if not ids:
         return f"{paused}: the order by itself says with which command it goes on"
     commands = [
@@ -75,13 +75,18 @@ def _unpause(order_id: str, run: Run) -> str:
     return f"{paused}: {' and '.join(commands)} lets it go on"
 
 
+def _paused_ids(run: Run) -> list[str]:
+    """Return the activities that an operator paused, as far as the story tells."""
+    return [moment.detail["activity_id"] for moment in run.moments if moment.detail.get("paused")]
+
+
 def wedged(order_id: str, since: datetime | None = None) -> Attention:
     """Return that the saga's own code fails again and again."""
     message = (
         "the orchestrator does not get past a task of this order, so it stands still: its code "
         "fails on it, or it hangs. Nothing is lost: look at the orchestrator's log; once a "
         "corrected worker runs, the order goes on by itself. "
-        f"Where no worker can read what was answered: {_reset(order_id)}"
+        f"Where no worker can read what was answered: {_reset(order_id)} ({WHERE})"
     )
     return Attention(cause=AttentionCause.WEDGED, since=since, message=message)
 
@@ -104,7 +109,7 @@ def left_open(order_id: str, since: datetime | None, *, forgotten: bool) -> Atte
     message = (
         f"{what}, and it was not through: what was charged or taken from stock until then is kept, "
         "and nothing takes it back or completes it by itself. "
-        f"{again if forgotten else reset}; then cancel it if it is not wanted"
+        f"{again if forgotten else reset}; then cancel it if it is not wanted ({WHERE})"
     )
     return Attention(cause=AttentionCause.LEFT_OPEN, since=since, message=message)
 

@@ -15,8 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application import run_history
 from application.payloads import Decode
-from application.run_history import RunHistories, RunHistory
-from contracts.steps import is_event
+from application.run_history import RunHistory, read_history
+from contracts.steps import PARTICIPANT_OF, is_event
 from temporal_saga.history import Reader
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try
@@ -36,7 +36,7 @@ LEFT_OUT = (
 )
 FORGOTTEN = "Temporal has forgotten what happened before, but for the states"
 
-Placed = tuple[tuple[int, int], Moment]
+PlacedMoment = tuple[tuple[int, int], Moment]
 """A moment with its place: the number of the event, and which of that event's moments it is."""
 
 
@@ -49,7 +49,7 @@ class Before:
         started_at: when the first of them began.
     """
 
-    moments: Sequence[Placed] = ()
+    moments: Sequence[PlacedMoment] = ()
     started_at: datetime | None = None
 
 
@@ -62,26 +62,26 @@ class RunStory:
         self._last = offset
         self.offset = offset
 
-    def read(self, event: HistoryEvent) -> Iterator[Placed]:
+    def read(self, event: HistoryEvent) -> Iterator[PlacedMoment]:
         """Yield the moments of the next event, and those that waited for it.
 
         With what a run was told when it began nothing happened.
         """
         self._last = self.offset + event.event_id
-        yield from self._placed(self._reader.read(event))
+        yield from self._with_places(self._reader.read(event))
 
-    def skip(self) -> Iterator[Placed]:
+    def skip(self) -> Iterator[PlacedMoment]:
         """Go on behind a gap in the run's history; yield what was kept back."""
-        yield from self._placed(self._reader.signals.release())
+        yield from self._with_places(self._reader.signals.release())
         self._reader.signals.skip()
 
-    def rest(self) -> Iterator[Placed]:
+    def rest(self) -> Iterator[PlacedMoment]:
         """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
-        yield from self._placed(self._reader.signals.release())
+        yield from self._with_places(self._reader.signals.release())
         for number, moment in enumerate(self._reader.signals.unheard()):
             yield (self._last + 1, number), moment
 
-    def _placed(self, moments: Iterable[Moment]) -> Iterator[Placed]:
+    def _with_places(self, moments: Iterable[Moment]) -> Iterator[PlacedMoment]:
         for event, of_event in groupby(moments, key=lambda moment: moment.event):
             for number, moment in enumerate(of_event):
                 command_event = (
@@ -108,7 +108,6 @@ class Chain:
         self._client = client
         self._decode = decode
         self._limit = limit
-        self._histories = RunHistories(client, limit)
 
     async def read(self, description: WorkflowExecutionDescription) -> tuple[RunHistory, Before]:
         """Return the last run, which was described so, and what was before it.
@@ -116,14 +115,14 @@ class Chain:
         Raises:
             RPCError: Temporal did not answer.
         """
-        last = run = await self._histories.read(description, MOST_EVENTS, MOST_BYTES)
+        last = run = await self._read_run(description, MOST_EVENTS)
         handover = self.handover_of(last.first[0])
         if handover is None:
             return last, Before()
-        moments: list[Placed] = []
+        moments: list[PlacedMoment] = []
         events = len(last.events)
         size = last.size
-        while (before := _continued(run.first[0])) and events < MOST_EVENTS and size < MOST_BYTES:
+        while (before := _run_before(run.first[0])) and events < MOST_EVENTS and size < MOST_BYTES:
             if (
                 history := await self._earlier(description.id, before, MOST_EVENTS - events)
             ) is None:
@@ -142,21 +141,21 @@ class Chain:
     def handover_of(self, started: HistoryEvent) -> Any:
         """Return what the run before handed to this one, as JSON; None for a saga's first run."""
         payloads = started.workflow_execution_started_event_attributes.input.payloads
-        if not _continued(started) or not payloads:
+        if not _run_before(started) or not payloads:
             return None
         handover = self._decode(payloads[-1])
         return handover if isinstance(handover, dict) and "record" in handover else None
 
-    def moments(self, history: RunHistory) -> list[Placed]:
+    def moments(self, history: RunHistory) -> list[PlacedMoment]:
         """Return the story of a run that another one followed."""
         return list(self._moments(history, self.begin(history.first[0])))
 
-    def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[Placed]:
+    def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[PlacedMoment]:
         """Return the story of the last run, with what is under way."""
         story = self.begin(history.first[0], under_way)
         return [*self._moments(history, story), *story.rest()]
 
-    def _moments(self, history: RunHistory, story: RunStory) -> Iterator[Placed]:
+    def _moments(self, history: RunHistory, story: RunStory) -> Iterator[PlacedMoment]:
         """Yield the story of one run, with a note where something of it is left out."""
         for event in history.first:
             yield from story.read(event)
@@ -171,11 +170,14 @@ class Chain:
         """Begin to tell a run whose first event this is."""
         handover = self.handover_of(started)
         offset = int(handover["saga"]["events"]) if handover else 0
-        return RunStory(Reader(self._decode, is_event=is_event, under_way=under_way), offset)
+        reader = Reader(
+            self._decode, is_event=is_event, under_way=under_way, participant_of=PARTICIPANT_OF
+        )
+        return RunStory(reader, offset)
 
     async def _beginning(
         self, description: WorkflowExecutionDescription, handover: Any
-    ) -> list[Placed]:
+    ) -> list[PlacedMoment]:
         """Return the first run's beginning.
 
         When Temporal has forgotten it: the states that were handed over to the first run read.
@@ -198,6 +200,13 @@ class Chain:
         ]
         return [((1, number), moment) for number, moment in enumerate(states)]
 
+    async def _read_run(
+        self, description: WorkflowExecutionDescription, most: int, *, gap: bool = True
+    ) -> RunHistory:
+        return await read_history(
+            self._client, description, self._limit, most=most, most_bytes=MOST_BYTES, gap=gap
+        )
+
     async def _earlier(
         self, workflow_id: str, run_id: str, most: int, *, gap: bool = True
     ) -> RunHistory | None:
@@ -205,12 +214,12 @@ class Chain:
         try:
             handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
             description = await handle.describe(rpc_timeout=self._limit)
-            return await self._histories.read(description, most, MOST_BYTES, gap=gap)
+            return await self._read_run(description, most, gap=gap)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise
 
 
-def _continued(started: HistoryEvent) -> str:
+def _run_before(started: HistoryEvent) -> str:
     return started.workflow_execution_started_event_attributes.continued_execution_run_id

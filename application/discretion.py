@@ -16,7 +16,7 @@ from contracts.views import (
     TimelineEntry,
 )
 
-Shown = TypeVar("Shown", OrderView, ListedOrder)
+AnyOrder = TypeVar("AnyOrder", OrderView, ListedOrder)
 
 AS_THEY_ARE = frozenset(
     {
@@ -27,16 +27,16 @@ AS_THEY_ARE = frozenset(
 """Fields of an order that customers see; of any other, but for those below, they see its
 default."""
 
-TOLD = frozenset({"state", "command", "event"})
+KINDS_FOR_CUSTOMERS = frozenset({"state", "command", "event"})
 """Kinds of entries that customers are told; decisions and notes are words of those who run the
 shop."""
 
 
-SETTLED = "what had been charged was put right by hand"
+SETTLED_BY_HAND = "what had been charged was put right by hand"
 """Of a refund that a person settled, without their name and words."""
 
 
-def for_customer(order: Shown) -> Shown:
+def for_customer(order: AnyOrder) -> AnyOrder:
     """Return an order without operators' words, balances, stock levels and internal links."""
     fields: dict[str, Any] = {
         name: field.get_default(call_default_factory=True)
@@ -57,7 +57,7 @@ def for_customer(order: Shown) -> Shown:
 
 def entry_for_customer(entry: TimelineEntry) -> TimelineEntry | None:
     """Return an entry of a timeline without its details; None when it is not for customers."""
-    return entry.model_copy(update={"detail": {}}) if entry.kind in TOLD else None
+    return entry.model_copy(update={"detail": {}}) if entry.kind in KINDS_FOR_CUSTOMERS else None
 
 
 def _failure(failure: FailureView) -> FailureView:
@@ -68,20 +68,22 @@ def _refund(refund: Refund, compensations: Iterable[Compensation]) -> Refund:
     is_settled = any(
         compensation.step == PAYMENT.name and compensation.settled for compensation in compensations
     )
-    return refund.model_copy(update={"message": SETTLED}) if is_settled else refund
+    return refund.model_copy(update={"message": SETTLED_BY_HAND}) if is_settled else refund
 
 
 def _compensation(compensation: Compensation) -> Compensation:
-    hidden = dict.fromkeys(("attempts", "settled", "answer", "answered_at"))
-    return compensation.model_copy(update=hidden)
+    blanks = dict.fromkeys(("attempts", "settled", "answer", "answered_at"))
+    return compensation.model_copy(update=blanks)
 
 
 def _step(step: StepProgress) -> StepProgress:
-    back = step.compensation and step.compensation.model_copy(update=_hidden(step.compensation))
-    return step.model_copy(update=_hidden(step) | {"compensation": back})
+    back = step.compensation and step.compensation.model_copy(
+        update=_for_customer(step.compensation)
+    )
+    return step.model_copy(update=_for_customer(step) | {"compensation": back})
 
 
-def _hidden(progress: CommandProgress) -> dict[str, Any]:
+def _for_customer(progress: CommandProgress) -> dict[str, Any]:
     """Return what a customer sees of a command's progress in place of what is not for them."""
     state = StepState.RUNNING if progress.state is StepState.PAUSED else progress.state
     return dict.fromkeys(("attempts", "message", "paused", "settled")) | {"state": state}

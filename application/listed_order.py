@@ -12,7 +12,9 @@ MOST_LISTED = 200
 """Characters that a list shows of what others wrote; the order itself shows all."""
 
 
-def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Links) -> ListedOrder:
+def list_entry(
+    entry: OrderEntry, run: Run | None, need: Attention | None, links: Links
+) -> ListedOrder:
     """Return an order for a list: an open one as its run shows it, a closed one as on record.
 
     `need` is what is known of its need of a person from elsewhere: that a run that visibility does
@@ -21,7 +23,7 @@ def listed(entry: OrderEntry, run: Run | None, need: Attention | None, links: Li
     fields = dict(entry) | {
         "failure": entry.failure
         and entry.failure.model_copy(update={"message": _short(entry.failure.message)}),
-        "compensations": tuple(map(_cut, entry.compensations)),
+        "compensations": tuple(map(_shorter, entry.compensations)),
     }
     if entry.closed_at is None:
         now = need
@@ -47,7 +49,7 @@ def entry_to_come(order_id: str, run: Run) -> OrderEntry:
     )
 
 
-def _cut(compensation: Compensation) -> Compensation:
+def _shorter(compensation: Compensation) -> Compensation:
     compensation = compensation.model_copy(update={"answer": None, "answered_at": None})
     if (settlement := compensation.settled) is None:
         return compensation

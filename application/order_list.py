@@ -7,7 +7,7 @@ from heapq import merge
 
 from application.discretion import for_customer
 from application.errors import Busy, NotNow
-from application.listed_order import entry_to_come, listed
+from application.listed_order import entry_to_come, list_entry
 from application.needs import Need
 from application.order_query import ListQuery
 from application.order_view import STATUS
@@ -77,7 +77,7 @@ class OrderLists:
         orders = [
             order
             for entry in entries
-            if _is_asked_for(order := self._listed(entry, additions), query)
+            if _is_asked_for(order := self._list_entry(entry, additions), query)
         ]
         if owner is not None:
             orders = [for_customer(order) for order in orders]
@@ -112,13 +112,13 @@ class OrderLists:
         ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
         return (await self._visibility.runs(f"WorkflowId IN ({ids})", ADDITION_LIMIT)).by_order
 
-    def _listed(self, entry: OrderEntry, additions: _Additions) -> ListedOrder:
+    def _list_entry(self, entry: OrderEntry, additions: _Additions) -> ListedOrder:
         run = additions.runs.get(entry.order_id)
         need = additions.needs.get(entry.order_id)
         links = self._links(entry.order_id)
         if need is None:
-            return listed(entry, run, None, links)
-        return listed(entry, run or need.run, need.attention, links)
+            return list_entry(entry, run, None, links)
+        return list_entry(entry, run or need.run, need.attention, links)
 
     async def _find(self, query: ListQuery, owner: str | None) -> list[OrderEntry]:
         """Return the orders of a page, and one more when there are more."""
@@ -141,8 +141,8 @@ class OrderLists:
         status = STATUS.get(query.state)
         if status is None or query.status not in (None, status):
             return open_ones
-        closed = await self._on_record(replace(order_filter, status=status), query.limit)
-        return _joined(open_ones, closed)[: query.limit + 1]
+        closed_orders = await self._on_record(replace(order_filter, status=status), query.limit)
+        return _merge_newest(open_ones, closed_orders)[: query.limit + 1]
 
     async def _in_state(
         self, state: SagaState, order_filter: OrderFilter, limit: int
@@ -178,7 +178,7 @@ class OrderLists:
             and _fits(entry := entry_to_come(order_id, run), order_filter)
         ]
         provisional.sort(key=Position.of, reverse=True)
-        return _joined(await self._on_record(order_filter, limit), provisional)[: limit + 1]
+        return _merge_newest(await self._on_record(order_filter, limit), provisional)[: limit + 1]
 
     async def _read_again(
         self, entries: Sequence[OrderEntry], order_ids: Collection[str], owner: str | None
@@ -203,7 +203,7 @@ def _is_asked_for(order: ListedOrder, query: ListQuery) -> bool:
     )
 
 
-def _joined(*lists: Sequence[OrderEntry]) -> list[OrderEntry]:
+def _merge_newest(*lists: Sequence[OrderEntry]) -> list[OrderEntry]:
     """Return lists as one, newest first; an order that was recorded just now may be in two."""
     entries = {entry.order_id: entry for entry in merge(*lists, key=Position.of, reverse=True)}
     return list(entries.values())

@@ -42,7 +42,7 @@ def read_cursor(cursor: str) -> Position:
     return position
 
 
-def _checked(cursor: str) -> str:
+def _check(cursor: str) -> str:
     read_cursor(cursor)
     return cursor
 
@@ -72,7 +72,7 @@ class ListQuery(BaseModel):
         le=MOST_ON_A_PAGE,
         description="the most orders on a page; a page may hold fewer",
     )
-    cursor: Annotated[str, AfterValidator(_checked)] | None = Field(
+    cursor: Annotated[str, AfterValidator(_check)] | None = Field(
         default=None, description="where the page begins: take it from `next`"
     )
 

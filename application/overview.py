@@ -35,7 +35,7 @@ NOT_KNOWN = AttentionFigures(
 
 
 @dataclass(frozen=True)
-class _Recorded:
+class _RecordFigures:
     """What the order service has on record."""
 
     statuses: Mapping[OrderStatus, int]
@@ -66,7 +66,7 @@ class Overviews:
         self._watch = watch
         self._records = records
         self._lists = lists
-        self._figures: _Recorded | None = None
+        self._figures: _RecordFigures | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
 
@@ -76,7 +76,7 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
-        recorded = await self._on_record()
+        on_record = await self._record_figures()
         try:
             needs = await self._watch.needs()
             running: dict[SagaState, int] = {
@@ -84,12 +84,12 @@ class Overviews:
                 for state in OPEN_STATES
             }
         except NotNow as error:
-            return _overview(recorded, None, NOT_KNOWN, _why(error))
+            return _overview(on_record, None, NOT_KNOWN, _why(error))
         at_stake = await asyncio.to_thread(self._records.totals, needs.by_order.keys())
         attention = AttentionFigures(
             count=needs.count, by_cause=needs.counts, since=needs.since, at_stake_minor=at_stake
         )
-        return _overview(recorded, running, attention, needs.warning(), needs.at)
+        return _overview(on_record, running, attention, needs.warning(), needs.at)
 
     async def read_of(self, customer_id: str) -> Overview:
         """Return the figures of one customer's orders, from the lists that they see.
@@ -98,7 +98,7 @@ class Overviews:
             Exception: as in `read`.
         """
         statuses, reasons = await asyncio.to_thread(self._records.figures, customer_id)
-        recorded = _Recorded.of(statuses, reasons)
+        on_record = _RecordFigures.of(statuses, reasons)
         try:
             open_orders = await self._lists.page(
                 ListQuery(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE), customer_id
@@ -109,9 +109,9 @@ class Overviews:
             # The list tells a customer which they are, and not why they need somebody.
             needs = await self._watch.needs()
         except NotNow as error:
-            return _overview(recorded, None, NOT_KNOWN, _why(error))
+            return _overview(on_record, None, NOT_KNOWN, _why(error))
         if open_orders.next or needing.next:
-            return _overview(recorded, None, NOT_KNOWN, MANY)
+            return _overview(on_record, None, NOT_KNOWN, MANY)
         order_ids = [order.order_id for order in needing.orders]
         own = [need for order_id in order_ids if (need := needs.by_order.get(order_id))]
         causes = Counter(need.attention.cause for need in own)
@@ -124,7 +124,7 @@ class Overviews:
         )
         running = Counter(order.state for order in open_orders.orders)
         return _overview(
-            recorded, None if open_orders.warning else running, attention, open_orders.warning
+            on_record, None if open_orders.warning else running, attention, open_orders.warning
         )
 
     async def _running(self, state: SagaState) -> int:
@@ -133,12 +133,12 @@ class Overviews:
         )
         return counts.get(RUNNING, 0)
 
-    async def _on_record(self) -> _Recorded:
+    async def _record_figures(self) -> _RecordFigures:
         """Return what was read a moment ago, or read it, once for all who ask."""
         async with self._reading:
             if self._figures is None or monotonic() - self._read_at >= FRESH_SECONDS:
                 began = monotonic()
-                self._figures = _Recorded.of(*await asyncio.to_thread(self._records.figures))
+                self._figures = _RecordFigures.of(*await asyncio.to_thread(self._records.figures))
                 self._read_at = began
             return self._figures
 
@@ -149,14 +149,14 @@ def _why(error: NotNow) -> str:
 
 
 def _overview(
-    recorded: _Recorded,
+    on_record: _RecordFigures,
     running: Mapping[SagaState, int] | None,
     attention: AttentionFigures,
     warning: str | None,
     at: datetime | None = None,
 ) -> Overview:
     """Put figures together; `running` are the open orders by state, None when it is not known."""
-    closed = {state: recorded.statuses[status] for state, status in STATUS.items()}
+    closed = {state: on_record.statuses[status] for state, status in STATUS.items()}
     states = {
         state: None
         if running is None and state not in closed
@@ -165,7 +165,7 @@ def _overview(
     }
     return Overview(
         states=states,
-        reasons=recorded.reasons,
+        reasons=on_record.reasons,
         needs_attention=attention,
         as_of=at or datetime.now(UTC),
         warning=warning,

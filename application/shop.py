@@ -208,11 +208,11 @@ class Shop:
         except (ActivityFailureError, TimeoutError) as error:
             raise Away(f"the {participant} service") from error
         if isinstance(event, Refusal):
-            raise _refused(event)
+            raise _refusal(event)
         return event
 
 
-def _refused(refusal: Refusal) -> ServiceError:
+def _refusal(refusal: Refusal) -> ServiceError:
     """Return the error of what a participant refuses."""
     if refusal.reason in NO_SUCH_THING:
         return NotFound(refusal.message)

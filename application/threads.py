@@ -48,18 +48,18 @@ class Threads(ThreadPoolExecutor):
             self._seconds, _tell, answer, None, NoAnswerInTime(f"no answer in {self._seconds:g} s")
         )
 
-        def done(work: "Future[T]") -> None:
+        def on_work_done(work: "Future[T]") -> None:
             if not work.cancelled():
                 error = work.exception()
                 _tell(answer, None if error else work.result(), error)
 
-        def answered(_answer: "Future[T]") -> None:
+        def on_answer(_answer: "Future[T]") -> None:
             work.cancel()  # nobody waits for it: if it has not begun, it never will
             with suppress(RuntimeError):  # the loop is closed: it was the last answer of all
                 loop.call_soon_threadsafe(limit.cancel)
 
-        answer.add_done_callback(answered)
-        work.add_done_callback(done)
+        answer.add_done_callback(on_answer)
+        work.add_done_callback(on_work_done)
         return answer
 
     def shutdown(

@@ -85,7 +85,7 @@ def timeline_of_record(
 
     Of a decision and the move that it caused the decision comes first.
     """
-    entries = [_recorded(decision) for decision in decisions.decisions]
+    entries = [_entry_on_record(decision) for decision in decisions.decisions]
     entries += [
         TimelineEntry(at=move.at, kind="state", name=move.state, detail={"cause": move.cause})
         for move in moves
@@ -97,7 +97,7 @@ def timeline_of_record(
     return tuple(entries)
 
 
-def _recorded(decision: TakenDecision) -> TimelineEntry:
+def _entry_on_record(decision: TakenDecision) -> TimelineEntry:
     """Return a decision on record as it was told while Temporal had the run."""
     name = MESSAGES[decision.act]
     words = decision.model_dump(include={"by", "reason", "step", "evidence"}, exclude_none=True)

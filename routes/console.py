@@ -43,7 +43,7 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
-MADE = {
+TABLE_MODULES = {
     "currencies.js": f"""/**
  * How currencies are divided, by the table of contracts/money.py.
  */
@@ -56,7 +56,7 @@ export const MOST_CURRENCIES_HAVE = {MOST_CURRENCIES_HAVE};
 export const REFUSED = new RegExp({json.dumps(REFUSED.pattern)}, "gu");
 """,
 }
-"""Modules that are made out of what the services know, so that there is no second table of it."""
+"""Modules made out of what the services know, so that there is no second table of it."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -79,8 +79,8 @@ def _read(name: str) -> bytes:
     Raises:
         HTTPException: 404, there is no such file.
     """
-    if name in MADE:
-        return MADE[name].encode()
+    if name in TABLE_MODULES:
+        return TABLE_MODULES[name].encode()
     try:
         if NAME.fullmatch(name):
             return (FOLDER / name).read_bytes()

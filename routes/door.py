@@ -69,7 +69,7 @@ class Door:
         self._is_open = False
         self._registration: Registration | None = None
         self._had_a_name = False
-        self.looked = asyncio.Event()
+        self.first_look = asyncio.Event()
         """Set once it was looked for the first time."""
         self._why = str(Away(ORDER_DATABASE))
         self._last_line = ""
@@ -88,7 +88,7 @@ class Door:
         """Look again and again."""
         while True:
             await self.look()
-            self.looked.set()
+            self.first_look.set()
             await asyncio.sleep(OPEN_SECONDS if self._is_open else SHUT_SECONDS)
 
     async def look(self) -> None:

@@ -137,7 +137,7 @@ async def order_events(
             view = await orders.view(view.order_id, caller)
             if view.closed_at is not None:
                 if cursor.is_at_start:  # Temporal is away, and the record knows the order's end
-                    for _, event in _recorded(view):
+                    for _, event in _entries_on_record(view):
                         yield event
                 yield ServerSentEvent(
                     id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json()
@@ -203,11 +203,11 @@ async def _timeline(
         async for place, entry in orders.follow(view.order_id, caller):
             yield place, _event(place, entry)
     elif cursor.is_at_start:  # forgotten, or another customer's who took the id
-        for place, event in _recorded(view):
+        for place, event in _entries_on_record(view):
             yield place, event
 
 
-def _recorded(view: OrderView) -> Iterator[Entry]:
+def _entries_on_record(view: OrderView) -> Iterator[Entry]:
     """Yield the entries of an order's timeline by their numbers."""
     for number, entry in enumerate(view.timeline, start=1):
         yield (number, 0), _event((number, 0), entry)

@@ -34,8 +34,8 @@ from routes.problems import documented
 
 router = APIRouter(tags=["shop"], dependencies=[Depends(refuse_doubles)])
 
-TOLD = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-MOVED = TOLD | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+PROBLEMS = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+MOVEMENT_PROBLEMS = PROBLEMS | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 Key = Annotated[
     RequestKey, Header(description="names what is moved: the same key again moves nothing more")
@@ -117,7 +117,7 @@ class DepositBody(Body):
     reason: Name
 
 
-@router.post("/stock", responses=TOLD)
+@router.post("/stock", responses=PROBLEMS)
 async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEvent:
     """Offer up to 500 products: add the new ones, and give the others their names and prices.
 
@@ -126,14 +126,14 @@ async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEven
     return await shop.offer(body.products)
 
 
-@router.put("/stock/{sku}", responses=TOLD)
+@router.put("/stock/{sku}", responses=PROBLEMS)
 async def offer_product(sku: OneSku, body: ProductBody, shop: AppShop) -> StockView:
     """Offer a product: add it if it is new, else give it this name and, if told, these prices."""
     await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
     return await shop.product(sku)
 
 
-@router.post("/stock/{sku}/movements", responses=MOVED)
+@router.post("/stock/{sku}/movements", responses=MOVEMENT_PROBLEMS)
 async def move_stock(
     sku: OneSku, body: MovementBody, idempotency_key: Key, shop: AppShop, caller: RequestCaller
 ) -> StockMovedEvent:
@@ -141,7 +141,7 @@ async def move_stock(
     return await shop.move(caller, idempotency_key, sku=sku, **body.model_dump())
 
 
-@router.post("/customers", responses=TOLD)
+@router.post("/customers", responses=PROBLEMS)
 async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent:
     """Open the wallets of up to 500 customers, with what they hold at first.
 
@@ -150,13 +150,13 @@ async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent
     return await shop.open_wallets(body.customers)
 
 
-@router.put("/customers/{customer_id}/wallet", responses=TOLD | documented(HTTPStatus.CONFLICT))
+@router.put("/customers/{customer_id}/wallet", responses=PROBLEMS | documented(HTTPStatus.CONFLICT))
 async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
     return await shop.open_wallet(customer_id, body.currency)
 
 
-@router.post("/customers/{customer_id}/deposits", responses=MOVED)
+@router.post("/customers/{customer_id}/deposits", responses=MOVEMENT_PROBLEMS)
 async def deposit_money(
     customer_id: OneCustomer,
     body: DepositBody,

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowExecutionStatus
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from operations.audit.invariants import snapshot
-from operations.audit.sagas import Run, Sagas, order_id_or_none
+from operations.audit.sagas import Sagas, SagaStatus, order_id_or_none
 from participants.order.tables import ORDERS
 
 CLAIM = (
@@ -35,7 +35,7 @@ class SagaReconciliation:
     """
 
     discrepancies: list[str]
-    open: dict[str, Run]
+    open: dict[str, SagaStatus]
     left_open: dict[str, str]
 
 
@@ -72,7 +72,7 @@ async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation
     return SagaReconciliation(discrepancies, open_sagas, left_open)
 
 
-def discrepancy(status: str | None, run: Run | None) -> str | None:
+def discrepancy(status: str | None, run: SagaStatus | None) -> str | None:
     """Return how an order's record and the last run of its saga contradict each other.
 
     Args:
@@ -89,7 +89,7 @@ def discrepancy(status: str | None, run: Run | None) -> str | None:
     return None
 
 
-def why_left_open(status: str | None, run: Run | None) -> str | None:
+def why_left_open(status: str | None, run: SagaStatus | None) -> str | None:
     """Return why nobody works on an order that is open: it needs a person wherever it is shown.
 
     The arguments are those of `discrepancy`.
@@ -102,7 +102,7 @@ def why_left_open(status: str | None, run: Run | None) -> str | None:
     return f"is {status or 'not on record'}, and its saga {run.status.name}"
 
 
-def _is_doubtful(status: str | None, run: Run | None) -> bool:
+def _is_doubtful(status: str | None, run: SagaStatus | None) -> bool:
     if run is not None and run.is_open:
         return True
     return bool(discrepancy(status, run) or why_left_open(status, run))

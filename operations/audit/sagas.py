@@ -23,7 +23,7 @@ class CannotAsk(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
+class SagaStatus:
     """The last run of a saga; `attempt` is its pending workflow task's, 0 when there is none."""
 
     status: WorkflowExecutionStatus
@@ -43,7 +43,7 @@ class Sagas:
         """Ask through `client`."""
         self._client = client
 
-    async def listed(self) -> dict[str, Run]:
+    async def listed(self) -> dict[str, SagaStatus]:
         """Return the last run of every saga as visibility has it, which may be a little behind."""
         listing = self._client.list_workflows(QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT)
         async with _temporal_errors():
@@ -51,7 +51,7 @@ class Sagas:
         last = last_runs(executions, lambda execution: execution.close_time)
         return {id_: run for id_, execution in last.items() if (run := _run(execution))}
 
-    async def run(self, saga_id: str) -> Run | None:
+    async def run(self, saga_id: str) -> SagaStatus | None:
         """Return a saga's last run as it stands at this moment, or None when Temporal has none."""
         async with _temporal_errors():
             try:
@@ -64,25 +64,25 @@ class Sagas:
                 raise
         return _run(description, description.raw_description.pending_workflow_task.attempt)
 
-    async def runs(self, saga_ids: Iterable[str]) -> dict[str, Run | None]:
+    async def runs(self, saga_ids: Iterable[str]) -> dict[str, SagaStatus | None]:
         """Return the last runs of these sagas as they stand at this moment."""
         slots = asyncio.Semaphore(AT_ONCE)
 
-        async def describe(saga_id: str) -> tuple[str, Run | None]:
+        async def describe(saga_id: str) -> tuple[str, SagaStatus | None]:
             async with slots:
                 return saga_id, await self.run(saga_id)
 
         return dict(await asyncio.gather(*(describe(saga_id) for saga_id in saga_ids)))
 
 
-def _run(execution: WorkflowExecution, attempt: int = 0) -> Run | None:
+def _run(execution: WorkflowExecution, attempt: int = 0) -> SagaStatus | None:
     """Return a run, unless it is no order's and has ended.
 
     It is none when its id names no order, or an order that another request placed first.
     """
     assert execution.status is not None, "both list and describe tell it"
     attributes = execution.typed_search_attributes
-    run = Run(execution.status, bool(attributes.get(stubs.NEEDS_ATTENTION)), attempt)
+    run = SagaStatus(execution.status, bool(attributes.get(stubs.NEEDS_ATTENTION)), attempt)
     is_reused = attributes.get(stubs.FAILURE_REASON) == "ORDER_ID_REUSED"
     is_foreign = is_reused or order_id_or_none(execution.id) is None
     if execution.workflow_type != stubs.WORKFLOW_TYPE or (is_foreign and not run.is_open):

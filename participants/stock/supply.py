@@ -46,9 +46,9 @@ def offer(connection: sa.Connection, products: tuple[ProductOffer, ...]) -> Prod
     """Add the products that are new, and give the others their names and prices."""
     new_skus = add(connection, [_at_first(product) for product in products])
     others = {product.sku: product for product in products if product.sku not in new_skus}
-    changed = _change(connection, others) if others else set()
-    unchanged = len(others) - len(changed)
-    return ProductsOfferedEvent(added=len(new_skus), changed=len(changed), left=unchanged)
+    changed_skus = _change(connection, others) if others else set()
+    left_count = len(others) - len(changed_skus)
+    return ProductsOfferedEvent(added=len(new_skus), changed=len(changed_skus), left=left_count)
 
 
 def _change(connection: sa.Connection, offers: Mapping[str, ProductOffer]) -> set[str]:
@@ -58,18 +58,22 @@ def _change(connection: sa.Connection, offers: Mapping[str, ProductOffer]) -> se
     """
     names = sa.select(PRODUCTS.c.sku, PRODUCTS.c.name).where(PRODUCTS.c.sku.in_(offers))
     in_order = connection.execute(names.order_by(PRODUCTS.c.sku).with_for_update())
-    renamed = [sku for sku, name in in_order if name != offers[sku].name]
-    if renamed:
+    renamed_skus = [sku for sku, name in in_order if name != offers[sku].name]
+    if renamed_skus:
         rename = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
-        new_names = [{"of": sku, "new_name": offers[sku].name} for sku in renamed]
+        new_names = [{"of": sku, "new_name": offers[sku].name} for sku in renamed_skus]
         connection.execute(rename.values(name=sa.bindparam("new_name")), new_names)
-    priced = {sku: product.prices for sku, product in offers.items() if product.prices is not None}
-    before = _prices(connection, priced)
-    repriced = {sku: prices for sku, prices in priced.items() if prices != before.get(sku, {})}
-    if repriced:
-        connection.execute(sa.delete(PRICES).where(PRICES.c.sku.in_(repriced)))
-        _price(connection, repriced)
-    return repriced.keys() | renamed
+    prices_by_sku = {
+        sku: product.prices for sku, product in offers.items() if product.prices is not None
+    }
+    before = _prices(connection, prices_by_sku)
+    new_prices = {
+        sku: prices for sku, prices in prices_by_sku.items() if prices != before.get(sku, {})
+    }
+    if new_prices:
+        connection.execute(sa.delete(PRICES).where(PRICES.c.sku.in_(new_prices)))
+        _price(connection, new_prices)
+    return new_prices.keys() | renamed_skus
 
 
 def move(connection: sa.Connection, command: MoveStockCommand) -> StockMovedEvent:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from application.discretion import AS_THEY_ARE, SETTLED, entry_for_customer, for_customer
+from application.discretion import AS_THEY_ARE, SETTLED_BY_HAND, entry_for_customer, for_customer
 from contracts.placing import OrderLine
 from contracts.record import Compensation, Settlement
 from contracts.states import OrderStatus, SagaState
@@ -99,7 +99,7 @@ def test_a_customer_is_told_that_the_money_is_back() -> None:
         assert refund_view is not None
         assert order.refund is not None
         assert (refund_view.amount_minor, refund_view.at) == (order.refund.amount_minor, AT)
-        assert refund_view.message == (SETTLED if compensations else order.refund.message)
+        assert refund_view.message == (SETTLED_BY_HAND if compensations else order.refund.message)
 
 
 def test_a_customer_is_told_states_commands_and_events() -> None:

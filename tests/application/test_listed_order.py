@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from application import attention
-from application.listed_order import entry_to_come, listed
+from application.listed_order import entry_to_come, list_entry
 from contracts.record import Compensation, OrderEntry, Settlement
 from contracts.views import FailureView
 from tests.application.order_runs import (
@@ -23,14 +23,14 @@ def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
     """With its state; one whose saga has ended needs attention, and a closed one does not."""
     going = run("PAYMENT_COMPLETED", *PAID)
     entry = entry_to_come("7", going)
-    listed_order = listed(entry.model_copy(update={"state": "PENDING"}), going, None, LINKS)
+    listed_order = list_entry(entry.model_copy(update={"state": "PENDING"}), going, None, LINKS)
     assert (listed_order.state, listed_order.needs_attention) == ("PAYMENT_COMPLETED", False)
     assert (listed_order.customer_id, listed_order.placed_at) == ("17850", STARTED)
     ended_run = replace(going, closed_at=CLOSED_AT)
-    left = listed(entry, ended_run, None, LINKS)
+    left = list_entry(entry, ended_run, None, LINKS)
     assert left.attention == attention.left_open("7", CLOSED_AT, forgotten=False)
     closed_entry = entry.model_copy(update={"closed_at": CLOSED_AT})
-    assert listed(closed_entry, ended_run, None, LINKS).needs_attention is False
+    assert list_entry(closed_entry, ended_run, None, LINKS).needs_attention is False
 
 
 def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
@@ -38,14 +38,14 @@ def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
     reported_run = replace(run("PENDING"), attributes={"TemporalReportedProblems": ["cause=…"]})
     need = attention.wedged("7", CLOSED_AT)
     entry = entry_to_come("7", reported_run)
-    need_in_list = listed(entry, reported_run, None, LINKS).attention
+    need_in_list = list_entry(entry, reported_run, None, LINKS).attention
     assert (need_in_list and need_in_list.cause, need_in_list and need_in_list.since) == (
         "WEDGED",
         None,
     )
-    assert listed(entry, reported_run, need, LINKS).attention == need
+    assert list_entry(entry, reported_run, need, LINKS).attention == need
     assert (
-        listed(entry, reported_run, attention.stuck("7", reported_run), LINKS).attention
+        list_entry(entry, reported_run, attention.stuck("7", reported_run), LINKS).attention
         == need_in_list
     )
 
@@ -58,8 +58,8 @@ def test_a_list_shows_as_much_of_what_others_wrote_as_it_has_room_for() -> None:
         step="ProcessPayment", command="RefundPaymentCommand", state="SETTLED", settled=word
     )
     large = ENTRY.model_copy(update={"failure": long_one, "compensations": (settled_refund,) * 4})
-    listed_order = listed(large, None, None, LINKS)
+    listed_order = list_entry(large, None, None, LINKS)
     assert len(listed_order.model_dump_json()) < 5_000
     assert listed_order.failure is not None
     assert listed_order.failure.message == f"{'x' * 200} …"
-    assert listed(ENTRY, None, None, LINKS).failure == OUT_OF_STOCK
+    assert list_entry(ENTRY, None, None, LINKS).failure == OUT_OF_STOCK

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from application import attention
+from application.command_line import WHERE
 from application.course import compensations_of
 from application.run import Run
 from contracts.views import Attention
@@ -63,10 +64,10 @@ def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) 
     need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, pause)))
     assert f"keeps failing: away; it is {why}" in need.message
     unpause = (
-        ".venv/bin/temporal activity unpause --workflow-id order-7 --activity-id 5 "
-        "--address 127.0.0.1:7300"
+        "temporal activity unpause --workflow-id order-7 --activity-id 5 --address 127.0.0.1:7300"
     )
     assert f"it is not tried: {unpause} lets it go on, or retry begins" in need.message
+    assert need.message.endswith(f"({WHERE})")
     assert "still tried" not in need.message
     assert "…" not in need.message
 
@@ -89,7 +90,8 @@ def test_who_left_an_order_open_can_type_what_helps(monkeypatch: pytest.MonkeyPa
     message = attention.left_open("7", None, forgotten=False).message
     reset = "workflow reset --workflow-id order-7 --type LastWorkflowTask"
     server = "--address 127.0.0.1:7300 --namespace shop"
-    assert f'.venv/bin/temporal {reset} --reason "by an operator" {server} takes' in message
+    assert f'temporal {reset} --reason "by an operator" {server} takes' in message
+    assert message.endswith(f"({WHERE})")
     assert "…" not in message + attention.left_open("7", None, forgotten=True).message
 
 

@@ -5,7 +5,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from contracts.states import OrderStatus
 from operations.audit.saga_reconciliation import STATUS_OF, discrepancy, why_left_open
-from operations.audit.sagas import Run
+from operations.audit.sagas import SagaStatus
 
 RUNNING = WorkflowExecutionStatus.RUNNING
 
@@ -27,7 +27,7 @@ def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
     ended_early = saga not in (None, RUNNING, *STATUS_OF)
     is_left_open = (saga is None and status is OrderStatus.PENDING) or (is_open and ended_early)
     agree = saga in (None, RUNNING) or (status, saga) in ends_alike or is_left_open
-    run = Run(saga) if saga else None
+    run = SagaStatus(saga) if saga else None
     assert (discrepancy(status, run) is None) == agree
     assert (why_left_open(status, run) is not None) == is_left_open
 
@@ -37,4 +37,4 @@ def test_a_record_and_a_saga_agree_only_when_both_are_open_or_ended_alike(
 )
 def test_a_workflow_task_may_be_tried_twice(attempt: int, problem: str | None) -> None:
     """A task may fail once, with its worker; at the third attempt something is wrong."""
-    assert discrepancy(None, Run(RUNNING, attempt=attempt)) == problem
+    assert discrepancy(None, SagaStatus(RUNNING, attempt=attempt)) == problem

@@ -13,7 +13,7 @@ from contracts.money import UNUSUAL
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import STEPS
 from contracts.views import AttentionCause
-from routes.console import FOLDER, MADE, POLICY
+from routes.console import FOLDER, POLICY, TABLE_MODULES
 from tests.tokens import AUTHENTICATION
 
 FILES = sorted(path.name for path in FOLDER.iterdir())
@@ -27,7 +27,7 @@ def client(**settings: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *MADE])])
+@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *TABLE_MODULES])])
 async def test_a_file_is_served_to_everybody(path: str) -> None:
     """With or without a token; as what it is, under the policy, and again only if changed."""
     kinds = {
@@ -42,7 +42,7 @@ async def test_a_file_is_served_to_everybody(path: str) -> None:
         name = path[9:] or "index.html"
         assert (answer.status_code, answer.text) == (
             200,
-            MADE.get(name) or (FOLDER / name).read_text(),
+            TABLE_MODULES.get(name) or (FOLDER / name).read_text(),
         )
         headers = answer.headers
         assert (
@@ -111,7 +111,7 @@ async def test_the_files_count_among_requests() -> None:
 
 def test_there_is_one_table_of_currencies() -> None:
     """The console is served what the services reckon with, and has no list of its own."""
-    constants = re.findall(r"export const (\w+) = (.*);", MADE["currencies.js"])
+    constants = re.findall(r"export const (\w+) = (.*);", TABLE_MODULES["currencies.js"])
     assert {name: json.loads(value) for name, value in constants} == {
         "UNUSUAL": dict(UNUSUAL),
         "MOST_CURRENCIES_HAVE": 2,
@@ -130,7 +130,7 @@ def test_the_page_loads_its_own_files_alone() -> None:
     for module in MODULES:
         file_names += re.findall(r'from "\./([^"]+)"', module.read_text())
         assert not re.findall(r'from "(?!\./)', module.read_text()), module.name
-    assert {*file_names, "index.html"} == {*FILES, *MADE}
+    assert {*file_names, "index.html"} == {*FILES, *TABLE_MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
