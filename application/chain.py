@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from application import run_history
 from application.payloads import Decode
 from application.run_history import RunHistories, RunHistory
-from contracts.steps import is_event
+from contracts.steps import PARTICIPANT_OF, is_event
 from temporal_saga.history import Reader
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try
@@ -171,7 +171,10 @@ class Chain:
         """Begin to tell a run whose first event this is."""
         handover = self.handover_of(started)
         offset = int(handover["saga"]["events"]) if handover else 0
-        return RunStory(Reader(self._decode, is_event=is_event, under_way=under_way), offset)
+        reader = Reader(
+            self._decode, is_event=is_event, under_way=under_way, participants=PARTICIPANT_OF
+        )
+        return RunStory(reader, offset)
 
     async def _beginning(
         self, description: WorkflowExecutionDescription, handover: Any

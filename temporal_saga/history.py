@@ -77,13 +77,19 @@ class Reader:
         is_event: IsEvent = names_itself,
         under_way: Mapping[str, Try] | None = None,
         state_attribute: str = "SagaState",
+        participants: Mapping[str, str] | None = None,
     ) -> None:
-        """Begin at the first event; for the arguments see `project`."""
+        """Begin at the first event; for the arguments see `project`.
+
+        Of activities of the types in `participants`, that is who takes them; of others it is the
+        name of their task queue.
+        """
         self.signals = Signals()
         self._decode = decode
         self._is_event = is_event
         self._under_way = under_way or {}
         self._state_attribute = state_attribute
+        self._participants = participants or {}
         self._participant: dict[int, str] = {}
         self._command: dict[int, str] = {}
         self._attempt: dict[int, int] = {}
@@ -138,8 +144,9 @@ class Reader:
                 yield replace(signal, event=event.event_id)
 
     def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Iterator[Moment]:
-        self._participant[event.event_id] = scheduled.task_queue.name
-        self._command[event.event_id] = f"{scheduled.activity_type.name}Command"
+        name = scheduled.activity_type.name
+        self._participant[event.event_id] = self._participants.get(name, scheduled.task_queue.name)
+        self._command[event.event_id] = f"{name}Command"
         summary = event.user_metadata.summary
         detail = {"summary": self._decode(summary)} if summary.data else {}
         if trying := self._under_way.get(scheduled.activity_id):

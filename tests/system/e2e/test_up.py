@@ -1,4 +1,7 @@
-"""`make up` as people use it: a program in a terminal that is started, killed and stopped."""
+"""`make up` as people use it: a program in a terminal that is started, killed and stopped.
+
+Here with a process for each role; `test_one_process.py` has it as it comes.
+"""
 
 import asyncio
 import contextlib
@@ -20,12 +23,13 @@ import httpx
 import psutil
 import pytest
 
+from config import Settings
 from operations.up import data_directory
 from operations.up.command import main
 from operations.up.control import main as control
 from operations.up.data_directory import lock_data_dir, watch_data_dir
+from operations.up.parts import parts
 from operations.up.processes import processes_of
-from operations.up.reports import PARTS as NAMES
 from operations.up.reports import report
 from operations.up.supervision import SHORTEST_RUN_SECONDS
 from tests.stack import ROOT, free_port, until
@@ -35,7 +39,11 @@ pytestmark = pytest.mark.long
 UP_SECONDS = 60
 STOP_SECONDS = 45
 PARTS = 7  # supervisord, Temporal, four workers, the API
-PARTS_BY_NAME = sorted(NAMES)
+NO_SYSTEM = (
+    "no `make up` runs on DATA_DIR={data_dir}: start it, or name the one that runs with DATA_DIR\n"
+)
+PER_ROLE = {"WORKER_PROCESSES": "per_role"}
+PARTS_BY_NAME = sorted(parts(Settings.model_validate({"worker_processes": "per_role"})))
 RUNNER = (sys.executable, "-m", "operations.up")
 MAKE = ("make", "-o", "install", "up")  # nothing is installed in the middle of a test
 
@@ -153,6 +161,7 @@ class Up:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up = Up(tmp_path_factory.mktemp("up"))
+    up.env |= PER_ROLE
     try:
         yield up
     finally:
@@ -305,49 +314,46 @@ def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "answer"),
     [
-        (
-            ("stop", "PART=warehouse"),
-            f"no part is called warehouse: there are {', '.join(PARTS_BY_NAME)}\n",
-        ),
-        (
-            ("start",),
-            (
-                "which part? make start PART=stock, for example;"
-                f" there are {', '.join(PARTS_BY_NAME)}\n"
-            ),
-        ),
-        (
-            ("ps",),
-            (
-                "no `make up` runs on DATA_DIR={data_dir}:"
-                " start it, or name the one that runs with DATA_DIR\n"
-            ),
-        ),
-        (
-            ("stop", "PART=api"),
-            (
-                "no `make up` runs on DATA_DIR={data_dir}:"
-                " start it, or name the one that runs with DATA_DIR\n"
-            ),
-        ),
-        (("logs",), "there is no log in {data_dir}/log: DATA_DIR says where to look\n"),
+        (("stop", "PART=warehouse"), "no part is called warehouse: there are {parts}\n"),
+        (("logs", "PART=warehouse"), "no part is called warehouse: there are {parts}\n"),
+        (("start",), "which part? make start PART=temporal, for example; there are {parts}\n"),
     ],
 )
-def test_what_is_not_there_is_said(
+def test_a_part_that_there_is_not_is_said(up: Up, words: tuple[str, ...], answer: str) -> None:
+    """With those that there are, which the running system knows: this shell has other settings."""
+    up_here = {name: value for name, value in up.env.items() if name not in PER_ROLE}
+    done = subprocess.run(
+        ("make", "-s", "-o", "install", *words),
+        cwd=ROOT,
+        env=up_here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(answer.format(parts=", ".join(PARTS_BY_NAME)))
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [(words, NO_SYSTEM) for words in (("ps",), ("stop", "api"), ("start",))]
+    + [(("logs",), "there is no log in {data_dir}/log: DATA_DIR says where to look\n")],
+)
+def test_a_system_that_does_not_run_is_said(
     words: tuple[str, ...],
-    told: str,
+    answer: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A part that there is not, and a system that does not run, are one sentence and no success."""
+    """In one sentence, and with no success."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path))
     monkeypatch.chdir(ROOT)
-    assert control([word.removeprefix("PART=") for word in words]) != 0
-    said = capsys.readouterr()
-    assert (said.out, said.err) == ("", told.format(data_dir=tmp_path))
+    assert control(words) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", answer.format(data_dir=tmp_path))
 
 
 def test_a_second_one_on_the_same_data_is_refused(up: Up) -> None:
