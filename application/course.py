@@ -157,7 +157,6 @@ def _progress(
         state = StepState.PAUSED
     error = run and run.error_of(command) if state in IN_TROUBLE else None
     return CommandProgress(
-        command=command,
         state=state,
         attempts=entry.attempts if entry else run and tries_of(command, run),
         message=error or (why if state in ENDED_THE_SAGA else None),
