@@ -7,7 +7,7 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
 
 .PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
-	up ps stop start restart logs shop demo audit lock clean
+	up ps stop start restart logs shop demo audit bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -108,6 +108,10 @@ demo: install ## a real day of orders through a stack of its own; DAY=path for a
 
 audit: install ## do the invariants hold? asks the databases and Temporal, changes nothing
 	@exec $(BIN)/python -m operations.audit
+
+bench: install postgresql ## this system beside others, half an hour; SHORT=1 for three minutes; PROFILE=1, CONTESTANTS, IN_FLIGHT, ORDERS, ROUNDS: docs/PERFORMANCE.md
+	@exec $(BIN)/python -m bench $(if $(SHORT),--short) $(if $(PROFILE),--profile) $(if $(CONTESTANTS),--contestants "$(CONTESTANTS)") \
+		$(if $(IN_FLIGHT),--in-flight "$(IN_FLIGHT)") $(if $(ORDERS),--orders $(ORDERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 lock: install ## resolve the dependencies anew
 	@UV=$$(command -v uv || echo $(BIN)/uv); for group in "" dev; do \

@@ -15,8 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application import run_history
 from application.payloads import Decode
-from application.run_history import RunHistories, RunHistory
-from contracts.steps import is_event
+from application.run_history import RunHistory, read_history
+from contracts.steps import PARTICIPANT_OF, is_event
 from temporal_saga.history import Reader
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try
@@ -108,7 +108,6 @@ class Chain:
         self._client = client
         self._decode = decode
         self._limit = limit
-        self._histories = RunHistories(client, limit)
 
     async def read(self, description: WorkflowExecutionDescription) -> tuple[RunHistory, Before]:
         """Return the last run, which was described so, and what was before it.
@@ -116,7 +115,7 @@ class Chain:
         Raises:
             RPCError: Temporal did not answer.
         """
-        last = run = await self._histories.read(description, MOST_EVENTS, MOST_BYTES)
+        last = run = await self._read_run(description, MOST_EVENTS)
         handover = self.handover_of(last.first[0])
         if handover is None:
             return last, Before()
@@ -137,7 +136,9 @@ class Chain:
                 *await self._beginning(description, self.handover_of(run.first[0])),
                 *moments,
             ]
-        return last, Before(moments, datetime.fromisoformat(handover["record"]["placed_at"]))
+        return last, Before(
+            moments, datetime.fromisoformat(handover["parts"]["record"]["placed_at"])
+        )
 
     def handover_of(self, started: HistoryEvent) -> Any:
         """Return what the run before handed to this one, as JSON; None for a saga's first run."""
@@ -145,7 +146,7 @@ class Chain:
         if not _run_before(started) or not payloads:
             return None
         handover = self._decode(payloads[-1])
-        return handover if isinstance(handover, dict) and "record" in handover else None
+        return handover if isinstance(handover, dict) and "parts" in handover else None
 
     def moments(self, history: RunHistory) -> list[PlacedMoment]:
         """Return the story of a run that another one followed."""
@@ -171,7 +172,10 @@ class Chain:
         """Begin to tell a run whose first event this is."""
         handover = self.handover_of(started)
         offset = int(handover["saga"]["events"]) if handover else 0
-        return RunStory(Reader(self._decode, is_event=is_event, under_way=under_way), offset)
+        reader = Reader(
+            self._decode, is_event=is_event, under_way=under_way, participant_of=PARTICIPANT_OF
+        )
+        return RunStory(reader, offset)
 
     async def _beginning(
         self, description: WorkflowExecutionDescription, handover: Any
@@ -190,13 +194,20 @@ class Chain:
             return [*moments, ((place, number + 1), Moment(last.at, "note", LEFT_OUT))]
         moves = [
             (datetime.fromisoformat(move["at"]), move["state"])
-            for move in handover["record"]["moves"]
+            for move in handover["parts"]["record"]["moves"]
         ]
         states = [
             Moment(moves[0][0], "note", FORGOTTEN),
             *(Moment(at, "state", state) for at, state in moves),
         ]
         return [((1, number), moment) for number, moment in enumerate(states)]
+
+    async def _read_run(
+        self, description: WorkflowExecutionDescription, most: int, *, gap: bool = True
+    ) -> RunHistory:
+        return await read_history(
+            self._client, description, self._limit, most=most, most_bytes=MOST_BYTES, gap=gap
+        )
 
     async def _earlier(
         self, workflow_id: str, run_id: str, most: int, *, gap: bool = True
@@ -205,7 +216,7 @@ class Chain:
         try:
             handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
             description = await handle.describe(rpc_timeout=self._limit)
-            return await self._histories.read(description, most, MOST_BYTES, gap=gap)
+            return await self._read_run(description, most, gap=gap)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None

@@ -21,7 +21,7 @@ class Run:
     Args:
         closed_at: None while it runs.
         attributes: the search attributes by name.
-        moments: the story so far.
+        moments: the story so far; empty where only visibility or describe was asked.
         input: what it was started with, as JSON.
         memo: what the saga has decided.
         wedged_since: since when it has not got past its task under way, if that fails again and
@@ -31,8 +31,8 @@ class Run:
     started_at: datetime
     closed_at: datetime | None
     attributes: Mapping[str, Any]
-    moments: Sequence[Moment]
-    input: Any
+    moments: Sequence[Moment] = ()
+    input: Any = None
     memo: SagaMemo = field(default_factory=SagaMemo)
     wedged_since: datetime | None = None
 

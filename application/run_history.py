@@ -44,67 +44,63 @@ class RunHistory:
                 yield event
 
 
-class RunHistories:
-    """Reads runs, of each so many events and bytes at most."""
+async def read_history(
+    client: Client,
+    description: WorkflowExecutionDescription,
+    limit: timedelta,
+    *,
+    most: int,
+    most_bytes: int,
+    gap: bool = True,
+) -> RunHistory:
+    """Return the run that was described so.
 
-    def __init__(self, client: Client, limit: timedelta) -> None:
-        """Ask Temporal through `client`, each question for so long at most."""
-        self._client = client
-        self._limit = limit
+    Args:
+        client: asks Temporal.
+        description: as Temporal describes it.
+        limit: how long to wait for each answer.
+        most: so many events at most.
+        most_bytes: so many bytes at most, and one page more.
+        gap: of a run that is longer, its end as well.
 
-    async def read(
-        self,
-        description: WorkflowExecutionDescription,
-        most: int,
-        most_bytes: int,
-        *,
-        gap: bool = True,
-    ) -> RunHistory:
-        """Return the run that was described so.
+    Raises:
+        RPCError: Temporal did not answer.
+    """
+    info = description.raw_description.workflow_execution_info
+    is_whole = info.history_length <= most and info.history_size_bytes <= most_bytes
+    page = max(1, min(1_000, PAGE_BYTES * info.history_length // max(1, info.history_size_bytes)))
+    handle = client.get_workflow_handle(description.id, run_id=description.run_id)
+    coming = handle.fetch_history_events(page_size=page, rpc_timeout=limit)
+    limits = (most, most_bytes) if is_whole else (min(most, FIRST_EVENTS), most_bytes // 2)
+    first = await _up_to(coming, *limits, page=page)
+    if is_whole or not gap:
+        return RunHistory(first)
+    rest = GetWorkflowExecutionHistoryReverseRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
+        maximum_page_size=page,
+    )
+    last = await _end(client, rest, limit, max(1, most - len(first)), most_bytes // 2)
+    return RunHistory(first, [event for event in last if event.event_id > first[-1].event_id])
 
-        Args:
-            description: as Temporal describes it.
-            most: so many events at most.
-            most_bytes: so many bytes at most, and one page more.
-            gap: of a run that is longer, its end as well.
 
-        Raises:
-            RPCError: Temporal did not answer.
-        """
-        info = description.raw_description.workflow_execution_info
-        whole = info.history_length <= most and info.history_size_bytes <= most_bytes
-        page = max(
-            1, min(1_000, PAGE_BYTES * info.history_length // max(1, info.history_size_bytes))
-        )
-        handle = self._client.get_workflow_handle(description.id, run_id=description.run_id)
-        coming = handle.fetch_history_events(page_size=page, rpc_timeout=self._limit)
-        limits = (most, most_bytes) if whole else (min(most, FIRST_EVENTS), most_bytes // 2)
-        first = await _up_to(coming, *limits, page=page)
-        if whole or not gap:
-            return RunHistory(first)
-        last = await self._end(description, max(1, most - len(first)), most_bytes // 2, page)
-        return RunHistory(first, [event for event in last if event.event_id > first[-1].event_id])
-
-    async def _end(
-        self, description: WorkflowExecutionDescription, most: int, size: int, page: int
-    ) -> list[HistoryEvent]:
-        """Return a run's last events, oldest first."""
-        last: list[HistoryEvent] = []
-        token = b""
-        while len(last) < most and sum(event.ByteSize() for event in last) < size:
-            request = GetWorkflowExecutionHistoryReverseRequest(
-                namespace=self._client.namespace,
-                execution=WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
-                maximum_page_size=page,
-                next_page_token=token,
-            )
-            ask = self._client.workflow_service.get_workflow_execution_history_reverse
-            answer = await ask(request, retry=True, timeout=self._limit)
-            last += answer.history.events
-            token = answer.next_page_token
-            if not token:
-                break
-        return last[::-1]
+async def _end(
+    client: Client,
+    request: GetWorkflowExecutionHistoryReverseRequest,
+    limit: timedelta,
+    most: int,
+    most_bytes: int,
+) -> list[HistoryEvent]:
+    """Return a run's last events, oldest first."""
+    last: list[HistoryEvent] = []
+    ask = client.workflow_service.get_workflow_execution_history_reverse
+    while len(last) < most and sum(event.ByteSize() for event in last) < most_bytes:
+        answer = await ask(request, retry=True, timeout=limit)
+        last += answer.history.events
+        request.next_page_token = answer.next_page_token
+        if not answer.next_page_token:
+            break
+    return last[::-1]
 
 
 async def _up_to(

@@ -177,8 +177,6 @@ class Runs:
             started_at=description.start_time,
             closed_at=None if is_open else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
-            moments=(),
-            input=None,
             memo=memo_of(description.raw_description.workflow_execution_info.memo, self._decode),
             wedged_since=_wedged_since(description),
         )

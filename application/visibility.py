@@ -144,8 +144,6 @@ class Visibility:
             attributes={
                 name: json.loads(value.data) for name, value in attributes.items() if value.data
             },
-            moments=(),
-            input=None,
             memo=memo_of(info.memo, self._decode),
         )
 

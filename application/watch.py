@@ -8,10 +8,11 @@ saga, and however long ago.
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import TypeVar
 
 from temporalio.client import WorkflowExecutionStatus
 
@@ -24,6 +25,8 @@ from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
 from participants.order.reads import OrderReads
+
+T = TypeVar("T")
 
 GRACE = timedelta(seconds=30)
 """An order that was placed just now may be on record before visibility knows its saga."""
@@ -178,18 +181,11 @@ class Watch:
 
         Some are asked for, the others next time.
         """
-        turns = asyncio.Semaphore(AT_ONCE)
-
-        async def ask(order_id: str) -> tuple[str, Attention | None]:
-            async with turns:
-                return order_id, await self._ended(order_id)
-
-        new = [order_id for order_id in doubtful if order_id not in self._doubts][:MOST_IN_DOUBT]
-        answers = await asyncio.gather(*(ask(order_id) for order_id in new))
-        doubts = self._doubts | {
-            order_id: attention for order_id, attention in answers if attention
+        new = [order_id for order_id in doubtful if order_id not in self._doubts]
+        doubts = self._doubts | await _of_each(new[:MOST_IN_DOUBT], self._ended)
+        self._doubts = {
+            order_id: attention for order_id in doubtful if (attention := doubts.get(order_id))
         }
-        self._doubts = {order_id: doubts[order_id] for order_id in doubtful if order_id in doubts}
         return {order_id: Need(attention, None) for order_id, attention in self._doubts.items()}
 
     async def _ended(self, order_id: str) -> Attention | None:
@@ -206,18 +202,23 @@ class Watch:
 
         Each time is asked for once.
         """
-        turns = asyncio.Semaphore(AT_ONCE)
-
-        async def ask(order_id: str) -> tuple[str, datetime | None]:
-            async with turns:
-                return order_id, await self._runs.wedged_since(order_id)
-
         wedged_ones = [
             order_id
             for order_id, need in needs.items()
             if need.attention.cause is AttentionCause.WEDGED
         ]
         new = [order_id for order_id in wedged_ones if order_id not in self._times]
-        times = self._times | dict(await asyncio.gather(*map(ask, new[:MOST_IN_DOUBT])))
+        times = self._times | await _of_each(new[:MOST_IN_DOUBT], self._runs.wedged_since)
         self._times = {order_id: times[order_id] for order_id in wedged_ones if order_id in times}
         return {order_id: need.since(self._times.get(order_id)) for order_id, need in needs.items()}
+
+
+async def _of_each(order_ids: Sequence[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:
+    """Return what is answered for each order, asked for so many at a time."""
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(order_id: str) -> T:
+        async with turns:
+            return await ask(order_id)
+
+    return dict(zip(order_ids, await asyncio.gather(*map(in_turn, order_ids)), strict=True))

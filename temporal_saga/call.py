@@ -89,6 +89,18 @@ class Call(Generic[C, T]):
             result_type=RawValue,
         )
 
+    def try_locally(self, key: str, *, limit: timedelta) -> ActivityHandle[RawValue]:
+        """Let the orchestrator's own worker take the command; one try, for so long at most."""
+        return workflow.start_local_activity(
+            self.name,
+            self.command(idempotency_key=key),
+            start_to_close_timeout=limit,
+            retry_policy=RetryPolicy(maximum_attempts=1),
+            cancellation_type=ActivityCancellationType.TRY_CANCEL,
+            summary=self.summary,
+            result_type=RawValue,
+        )
+
     def read(self, answer: RawValue) -> T:
         """Return the participant's event.
 

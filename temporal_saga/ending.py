@@ -13,6 +13,7 @@ from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
 from temporal_saga.failure import Failure, SagaStopped, refused
 from temporal_saga.forward import refusal_in
+from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import Policy
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot, all_ended
@@ -37,6 +38,7 @@ class Ending(Steering):
         )
         super().__init__(retriables, before, is_continued=start.is_continued)
         self._refusals = frozenset(refusals)
+        self._local_calls = LocalCalls()
         self._journal = Journal(before)
         self._continuation = Continuation(start, self._journal, self._carry_over)
         self._on_change: Callable[[Snapshot], None] = _nobody_watches
@@ -140,7 +142,8 @@ class Ending(Steering):
 
     async def _finish(self, finishing: RetriableCall) -> Any:
         def complete(_began: datetime) -> Awaitable[Any]:
-            return self._retriables.complete(finishing)
+            locally_first = self._local_calls.tries(finishing.call.name)
+            return self._retriables.complete(finishing, locally_first=locally_first)
 
         return await self._journal.once(finishing.call.name, complete, finishing.call.read)
 

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from temporal_saga.call import Call, UndecodableResult, shielded
 from temporal_saga.failure import SagaStopped, overdue, refused, unavailable
 from temporal_saga.keys import step_key
+from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import LATE, Policy
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ class Forward:
         refusals: Collection[str],
         deadline: datetime | None,
         is_asked_to_stop: Callable[[], bool],
+        local_calls: LocalCalls,
     ) -> None:
         """Begin.
 
@@ -34,11 +36,13 @@ class Forward:
             refusals: the types of `ApplicationError` by which a participant refuses.
             deadline: by when every step must have its outcome (UTC); None for no limit.
             is_asked_to_stop: tells whether the saga is to stop before its next step.
+            local_calls: tells which calls are tried locally first.
         """
         self._saga_id = saga_id
         self._policy = policy
         self._refusals = refusals
         self._is_asked_to_stop = is_asked_to_stop
+        self._local_calls = local_calls
         self.deadline = deadline
 
     async def take(self, call: Call[Any, T], began: datetime) -> T:
@@ -48,11 +52,32 @@ class Forward:
             SagaStopped: the participant refused, or no answer came in time that can be read.
         """
         try:
+            if self._local_calls.tries(call.name):
+                answer = await self._try_locally(call, began)
+                if answer is not None:
+                    return answer
             return await self._take_once(call, began)
         except SagaStopped as stop:
             if stop.failure.event is not None or not self._was_away(began):
                 raise
         return await self._take_once(call, workflow.now())
+
+    async def _try_locally(self, call: Call[Any, T], began: datetime) -> T | None:
+        """Return the participant's event; None where the call is to be sent as it always is.
+
+        Raises:
+            SagaStopped: the participant refused.
+        """
+        limit = min(self._policy.local_try, self._policy.start_to_close, self._limit(began))
+        try:
+            handle = call.try_locally(step_key(self._saga_id, call.name), limit=limit)
+            return call.read(await shielded(handle))
+        except FailureError as error:
+            if refusal := refusal_in(error, self._refusals):
+                raise SagaStopped(refused(call.name, refusal)) from error
+        except UndecodableResult:
+            pass
+        return None
 
     async def _take_once(self, call: Call[Any, T], began: datetime) -> T:
         limit = self._limit(began)
@@ -93,7 +118,10 @@ class Forward:
         return began < self.deadline <= workflow.now() - LATE
 
 
-def refusal_in(error: ActivityError, refusals: Collection[str]) -> ApplicationError | None:
-    """Return the participant's business "no" behind an error; None when it is an outage."""
-    cause = error.cause
+def refusal_in(error: FailureError, refusals: Collection[str]) -> ApplicationError | None:
+    """Return the participant's business "no" in an error; None when it is an outage.
+
+    An ordinary activity's error has it as its cause, a local activity's is it.
+    """
+    cause = error.cause if isinstance(error, ActivityError) else error
     return cause if isinstance(cause, ApplicationError) and cause.type in refusals else None

@@ -5,32 +5,24 @@ as afterwards. Activities are commands, their results events that carry their ow
 and a search attribute holds the state. What became of a signal the saga itself says in its memo.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
-from temporalio.api.common.v1 import Memo, Payload, SearchAttributes
+from temporalio.api.common.v1 import Memo, SearchAttributes
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
+from temporal_saga.command_history import CommandReader, Decode, IsEvent, names_itself
 from temporal_saga.memo import MEMO_KEY, SagaMemo
-from temporal_saga.moment import Kind, Moment
+from temporal_saga.moment import Moment
 from temporal_saga.signals import Signals
-from temporal_saga.tries import Try, error_of, first_cause
+from temporal_saga.tries import Try, first_cause
 
 RESET = "reset from outside"
 """The note where an operator reset the workflow."""
 
 RESET_CAUSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
-
-Decode = Callable[[Payload], Any]
-IsEvent = Callable[[str, Any], bool]
-
-
-def names_itself(_command: str, answer: Any) -> bool:
-    """Tell whether an answer, to whatever command, looks like an event."""
-    return isinstance(answer, dict) and "event" in answer
 
 
 def memo_of(memo: Memo, decode: Decode) -> SagaMemo:
@@ -46,6 +38,7 @@ def project(
     *,
     is_event: IsEvent = names_itself,
     under_way: Mapping[str, Try] | None = None,
+    participant_of: Mapping[str, str] | None = None,
     state_attribute: str = "SagaState",
 ) -> list[Moment]:
     """Return the story that a history tells, oldest first; at its end signals not heard yet.
@@ -56,18 +49,24 @@ def project(
         is_event: tells whether an answer is an event of a command, as the saga reads it; the
             outcome is unknown otherwise.
         under_way: the tries under way by activity id, of a workflow that is open.
+        participant_of: by activity, who takes its command; of others it is the task queue's name.
         state_attribute: the search attribute whose values are the saga's states.
     """
-    reader = Reader(decode, is_event=is_event, under_way=under_way, state_attribute=state_attribute)
+    reader = Reader(
+        decode,
+        is_event=is_event,
+        under_way=under_way,
+        participant_of=participant_of,
+        state_attribute=state_attribute,
+    )
     moments = [moment for event in history for moment in reader.read(event)]
     return [*moments, *reader.signals.release(), *reader.signals.unheard()]
 
 
-class Reader:
+class Reader(CommandReader):
     """Reads a run's events in order, as they come.
 
-    It remembers which command each answer belongs to, and in `signals` those that wait for the
-    memo that says what became of them.
+    It remembers in `signals` those that wait for the memo that says what became of them.
     """
 
     def __init__(
@@ -76,17 +75,13 @@ class Reader:
         *,
         is_event: IsEvent = names_itself,
         under_way: Mapping[str, Try] | None = None,
+        participant_of: Mapping[str, str] | None = None,
         state_attribute: str = "SagaState",
     ) -> None:
         """Begin at the first event; for the arguments see `project`."""
+        super().__init__(decode, is_event, under_way or {}, participant_of or {})
         self.signals = Signals()
-        self._decode = decode
-        self._is_event = is_event
-        self._under_way = under_way or {}
         self._state_attribute = state_attribute
-        self._participant: dict[int, str] = {}
-        self._command: dict[int, str] = {}
-        self._attempt: dict[int, int] = {}
         self._update_requests: dict[str, Any] = {}
 
     def read(self, event: HistoryEvent) -> Iterator[Moment]:
@@ -95,25 +90,6 @@ class Reader:
         read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
         moments = [] if read is None else list(read(getattr(event, name), event))
         yield from self.signals.arrange(event, moments)
-
-    def _moment(
-        self, event: HistoryEvent, kind: Kind, name: str, detail: dict[str, Any] | None = None
-    ) -> Moment:
-        """Return a moment of an event, with the command that the event is about, if it is."""
-        attributes = getattr(event, event.WhichOneof("attributes") or "")
-        command_event = getattr(attributes, "scheduled_event_id", event.event_id)
-        command = self._command.get(command_event)
-        return Moment(
-            event.event_time.ToDatetime(tzinfo=UTC),
-            kind,
-            name,
-            self._participant.get(command_event),
-            command,
-            self._attempt.get(command_event),
-            detail or {},
-            command_event if command else None,
-            event.event_id,
-        )
 
     def _workflow_execution_started(self, started: Any, event: HistoryEvent) -> Iterator[Moment]:
         yield from self._memo(started.memo, event)
@@ -136,53 +112,6 @@ class Reader:
         if MEMO_KEY in memo.fields:
             for signal in self.signals.hear(memo_of(memo, self._decode)):
                 yield replace(signal, event=event.event_id)
-
-    def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Iterator[Moment]:
-        self._participant[event.event_id] = scheduled.task_queue.name
-        self._command[event.event_id] = f"{scheduled.activity_type.name}Command"
-        summary = event.user_metadata.summary
-        detail = {"summary": self._decode(summary)} if summary.data else {}
-        if trying := self._under_way.get(scheduled.activity_id):
-            self._attempt[event.event_id] = trying.attempt
-            detail |= {"error": trying.error} if trying.error else {}
-            if trying.paused:
-                id_ = scheduled.activity_id
-                detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
-        yield self._moment(event, "command", self._command[event.event_id], detail)
-
-    def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Iterator[Moment]:
-        self._attempt[started.scheduled_event_id] = started.attempt
-        yield from ()
-
-    def _activity_task_completed(self, completed: Any, event: HistoryEvent) -> Iterator[Moment]:
-        answer: Any = (
-            self._decode(completed.result.payloads[0]) if completed.result.payloads else None
-        )
-        command = self._command[completed.scheduled_event_id]
-        if self._is_event(command, answer):
-            yield self._answer(answer, event)
-        else:
-            name = f"{command} got an answer that is no event of its own: its outcome is unknown"
-            yield self._moment(event, "note", name)
-
-    def _activity_task_failed(self, failed: Any, event: HistoryEvent) -> Iterator[Moment]:
-        refusal = failed.failure.application_failure_info
-        answer = self._decode(refusal.details.payloads[0]) if refusal.details.payloads else None
-        if isinstance(answer, dict) and answer.get("event") == refusal.type:
-            yield self._answer(answer, event)
-        else:
-            name = f"{self._command[failed.scheduled_event_id]} failed"
-            yield self._moment(event, "note", name, {"error": error_of(failed.failure)})
-
-    def _activity_task_timed_out(self, timed_out: Any, event: HistoryEvent) -> Iterator[Moment]:
-        name = f"{self._command[timed_out.scheduled_event_id]} unanswered: its outcome is unknown"
-        yield self._moment(event, "note", name, {"error": error_of(timed_out.failure)})
-
-    def _answer(self, answer: Mapping[str, Any], event: HistoryEvent) -> Moment:
-        detail = {
-            name: value for name, value in answer.items() if name not in ("event", "order_id")
-        }
-        return self._moment(event, "event", str(answer["event"]), detail)
 
     def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> Iterator[Moment]:
         arguments = [self._decode(payload) for payload in signal.input.payloads]

@@ -136,8 +136,8 @@ class OnRecord:
         self._steps = then
         event = await self._saga.begin(opening.call)
         earlier = opening.earlier_run(event)
-        self._is_first = earlier is EarlierRun.NONE
-        if earlier is EarlierRun.COMPLETED:
+        self._is_first = earlier == EarlierRun.NONE
+        if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
         return event
 
@@ -181,10 +181,10 @@ class OnRecord:
         """Roll back, unless an earlier run turns out to have completed."""
         failure = self._saga.fail(failure)
         earlier = await self._earlier_run(failure)
-        if earlier is EarlierRun.COMPLETED:
+        if earlier == EarlierRun.COMPLETED:
             await self._complete_again()
             return
-        if earlier is EarlierRun.OPEN:
+        if earlier == EarlierRun.OPEN:
             for step in self._steps:
                 if step.compensation is not None:
                     self._saga.compensate_always(step.call.name, step.compensation)

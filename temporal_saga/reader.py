@@ -89,10 +89,8 @@ class ReaderCheck:
         own = identity.id if identity else "without an identity"
         if self._registration is None or self._registration.get(MEMO_IDENTITY) == own:
             return None
-        where, registered = (
-            self._registration.get(MEMO_DATABASE),
-            self._registration.get(MEMO_IDENTITY),
-        )
+        where = self._registration.get(MEMO_DATABASE)
+        registered = self._registration.get(MEMO_IDENTITY)
         begin = (
             f"the database that is read here is not the one that {self._participant} serves from "
             "in this namespace: "

@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import TypeAdapter
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.workflow import ActivityHandle
 
-from temporal_saga.call import Call, UndecodableResult
+from temporal_saga.call import Call, UndecodableResult, shielded
 from temporal_saga.call_state import CallState, Progress, Settlement
 from temporal_saga.failure import cut, root
 from temporal_saga.policy import Policy
@@ -81,12 +81,19 @@ class RetriableCall:
         """How far it has come."""
         return self.state.progress
 
-    async def complete(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
+    async def complete(
+        self,
+        policy: Policy,
+        changed: Callable[["RetriableCall"], None],
+        *,
+        locally_first: bool = False,
+    ) -> Any:
         """Try until there is an answer; return it, or None when the call was settled by hand.
 
         Args:
             policy: bounds the first round and spaces the tries.
             changed: called whenever `progress` has changed.
+            locally_first: whether the orchestrator's own worker tries it once before the rounds.
 
         Raises:
             ActivityError: the answer is one of the refusals.
@@ -97,12 +104,26 @@ class RetriableCall:
             changed(self)
         else:
             self._enter(Progress.RUNNING, changed)
-        answer = None if self.state.settlement else await self._try(policy, changed)
+        answer = None
+        if locally_first and not (self.state.settlement or self.state.began):
+            answer = await self._try_locally(policy, changed)
+        if answer is None and not self.state.settlement:
+            answer = await self._try(policy, changed)
         if self.progress is not Progress.DONE:
             self._enter(Progress.SETTLED, changed)
             if self.call.closes_record:
                 await self._try(policy, changed)
         self._update(over=True)
+        return answer
+
+    async def _try_locally(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
+        """Try once in the orchestrator's own worker; None where there was no answer."""
+        limit = min(policy.local_try, policy.start_to_close)
+        try:
+            answer = self.call.read(await shielded(self.call.try_locally(self.key, limit=limit)))
+        except (FailureError, UndecodableResult):
+            return None
+        self._succeed(changed)
         return answer
 
     async def _try(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:

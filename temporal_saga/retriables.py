@@ -108,9 +108,9 @@ class Retriables:
         finally:
             self._asking = []
 
-    async def complete(self, call: RetriableCall) -> Any:
+    async def complete(self, call: RetriableCall, *, locally_first: bool = False) -> Any:
         """Try one until it is answered; return the answer, None if it was settled."""
-        return await call.complete(self._policy, self._changed)
+        return await call.complete(self._policy, self._changed, locally_first=locally_first)
 
     async def unwind(self) -> None:
         """Run every compensation in reverse; each begins when those before it are over or stuck."""

@@ -91,7 +91,12 @@ class Saga(Ending):
         limits = policy or Policy()
         super().__init__(saga_id, refusals, limits, start)
         self._forward = Forward(
-            saga_id, limits, self._refusals, start.carry_over.deadline, self._is_asked_to_stop
+            saga_id,
+            limits,
+            self._refusals,
+            start.carry_over.deadline,
+            self._is_asked_to_stop,
+            self._local_calls,
         )
         self.arguments: Sequence[RawValue] = start.arguments or ()
         """What the first of the saga's runs was started with."""

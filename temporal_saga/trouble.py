@@ -5,7 +5,7 @@ Pure functions of the error of Temporal or a participant.
 
 import re
 
-MOST_TOLD = 300
+MOST_OF_ERROR = 300
 """Characters that are repeated of what a participant said; its log has the rest."""
 
 TIMEOUTS = {
@@ -44,4 +44,4 @@ def in_words(error: str) -> str:
 
 def _first_line(text: str) -> str:
     line = text.strip().partition("\n")[0]
-    return line if len(line) <= MOST_TOLD else f"{line[:MOST_TOLD]} …"
+    return line if len(line) <= MOST_OF_ERROR else f"{line[:MOST_OF_ERROR]} …"

@@ -139,12 +139,12 @@ class Stack:
         roles = ROLES if worker == "workers" else [worker.partition("-")[0]]
 
         def is_ready() -> bool:
-            assert process.poll() is None, self.said(worker)
-            return all(f"ready: {role}\n" in self.said(worker) for role in roles)
+            assert process.poll() is None, self.log_text(worker)
+            return all(f"ready: {role}\n" in self.log_text(worker) for role in roles)
 
         until(is_ready, f"{worker} is ready")
 
-    def said(self, name: str) -> str:
+    def log_text(self, name: str) -> str:
         """Return what the process last started under this name has logged."""
         return self.log(name).read_text()[self._read[name] :]
 
@@ -209,7 +209,7 @@ class Stack:
             "/orders", json=order, headers={k.replace("_", "-"): v for k, v in headers.items()}
         )
 
-    def closed(self, order_id: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
+    def closed_order(self, order_id: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         """Wait until an order is closed, and return it."""
 
         def view() -> dict[str, Any] | None:
@@ -245,7 +245,7 @@ class Stack:
         return process.returncode, process.stdout + process.stderr
 
     @contextmanager
-    def locked(self, participant: str) -> Iterator[None]:
+    def hold_database(self, participant: str) -> Iterator[None]:
         """Hold a participant's database, so that whoever wants to write has to wait."""
         with closing(
             sqlite3.connect(self.data_dir / f"{participant}.db", isolation_level=None)
@@ -267,7 +267,7 @@ class Stack:
         assert process.returncode == 0 or not check, process.stderr
         return process.stdout + process.stderr
 
-    def typed(self, sentence: str, what: str) -> str:
+    def run_command_in(self, sentence: str, what: str) -> str:
         """Type the command for Temporal's `what` that stands in a sentence, and return its output.
 
         It is typed in the project's folder, in a terminal in which nothing was set.

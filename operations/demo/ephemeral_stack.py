@@ -44,7 +44,7 @@ def ephemeral_settings(base: Settings) -> Iterator[Settings]:
             folder = Path(tempfile.mkdtemp(prefix="order-saga-"))
             cleanup.callback(shutil.rmtree, folder)
         names = ("temporal_port", "temporal_ui_port", "api_port")
-        ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         try:
             yield base.model_copy(update={"data_dir": folder.absolute(), **ports})
         except DidNotStart:
@@ -114,7 +114,7 @@ async def _listen(
             )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return ports that nobody listens on."""
     with ExitStack() as listeners:
         sockets = [

@@ -9,7 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from temporal_saga.testing.histories import ENDED
+from temporal_saga.testing.histories import ends_a_command
 from temporal_saga.testing.orchestrator import Orchestrator
 from temporal_saga.testing.participants import Closed, Participants, Sent
 
@@ -128,7 +128,7 @@ class Conversation:
     def _go_back_to(self, events: Sequence[HistoryEvent]) -> None:
         """Hold nothing, and count the answers that these events, the saga's first ones, record."""
         self._held.clear()
-        self._ended_commands = sum(event.event_type in ENDED for event in events)
+        self._ended_commands = sum(map(ends_a_command, events))
 
     def _hold(
         self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]
@@ -156,7 +156,7 @@ class Conversation:
     async def _until_answers_are_recorded(self) -> None:
         recorded = 0
         async for event in self.handle.fetch_history_events(wait_new_event=True):
-            recorded += event.event_type in ENDED
+            recorded += ends_a_command(event)
             if recorded >= self._ended_commands:
                 return
 

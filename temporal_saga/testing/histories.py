@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
+from temporal_saga.local_marker import MARKER
 from temporal_saga.testing.participants import command_name
 
 SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
@@ -27,6 +28,15 @@ def fails_for_good(event: HistoryEvent) -> bool:
     """Tell whether an event is a workflow task that failed by a defect, so that each try fails."""
     failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     return failed and event.workflow_task_failed_event_attributes.cause not in HARMLESS
+
+
+def ends_a_command(event: HistoryEvent) -> bool:
+    """Tell whether an event ends a command; a local try without an answer does not."""
+    marker = event.marker_recorded_event_attributes
+    if marker.marker_name == MARKER:
+        failure = marker.failure
+        return not marker.HasField("failure") or failure.application_failure_info.non_retryable
+    return event.event_type in ENDED
 
 
 def task_that_sent(events: Sequence[HistoryEvent], command: type | None) -> int:

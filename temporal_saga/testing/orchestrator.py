@@ -14,15 +14,16 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 from temporalio.service import RPCError
 from temporalio.worker import Replayer, Worker, WorkflowRunner
 
+from temporal_saga.local_activities import RunLocally
 from temporal_saga.policy import Apply, Policy
 from temporal_saga.testing.histories import fails_for_good, task_that_sent
-from temporal_saga.testing.participants import Closed
+from temporal_saga.testing.participants import Closed, Participants
 
 
 class Orchestrator:
     """Serves one saga on a task queue of its own; used with `async with`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what its worker needs to know, each by its name
         self,
         client: Client,
         workflow: type,
@@ -31,18 +32,22 @@ class Orchestrator:
         runner: WorkflowRunner,
         policy: Policy | None,
         max_cached_workflows: int,
+        participants: Participants,
+        locally: bool,
     ) -> None:
         """Prepare the worker; see `Script`."""
         self._client = client
         self._workflow = workflow
         self.saga_id = saga_id
         self._task_queue = f"orchestrator-of-{saga_id}"
+        self._participants = participants
+        self._locally = locally
+        self._policy = policy or Policy()
         self._new_worker = partial(
             Worker,
             client,
             task_queue=self._task_queue,
             workflow_runner=runner,
-            interceptors=[Apply(policy or Policy())],
             max_cached_workflows=max_cached_workflows,
         )
         # With the default policy: whatever the limits were, the same code replays.
@@ -105,10 +110,11 @@ class Orchestrator:
                 await self.handle.terminate("the script is over")
 
     @asynccontextmanager
-    async def away(self, workflow: type | None) -> AsyncIterator[None]:
-        """Stop the worker, and start one of this release at the end; None for the same release."""
+    async def away(self, workflow: type | None, locally: bool | None) -> AsyncIterator[None]:
+        """Stop the worker, and start another at the end; see `Script.orchestrator_away`."""
         await self._worker.aclose()
         self._workflow = workflow or self._workflow
+        self._locally = self._locally if locally is None else locally
         yield
         await self._start_worker()
 
@@ -139,7 +145,14 @@ class Orchestrator:
         return None
 
     async def _start_worker(self) -> None:
-        await self._worker.enter_async_context(self._new_worker(workflows=[self._workflow]))
+        local = self._participants.activities if self._locally else ()
+        worker = self._new_worker(
+            workflows=[self._workflow],
+            activities=[self._participants.take],  # for replays also where nothing is tried locally
+            no_remote_activities=True,
+            interceptors=[Apply(self._policy), RunLocally(local)],
+        )
+        await self._worker.enter_async_context(worker)
 
     def _follow(self, handle: WorkflowHandle[Any, Any], on_end: Callable[[Closed], None]) -> None:
         self._handle = handle

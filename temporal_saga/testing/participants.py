@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 from temporalio import activity
@@ -20,7 +21,7 @@ class Sent:
     Args:
         command: the command.
         participant: the task queue that it came to.
-        attempt: which try of it this is, from 1.
+        attempt: which try of it this is, from 1; a local activity's try counts.
         answer: takes the participant's answer, or the error by which it fails.
     """
 
@@ -87,7 +88,9 @@ class Participants:
             for queue in commands
             for command in commands[queue]
         }
+        self._queue_of = {name: queue for queue, name in self._commands}
         self._inboxes: dict[str, Inbox] = {}
+        self._local_tries = LocalTries()
         self._workers = AsyncExitStack()
         self.boundary = boundary
 
@@ -95,7 +98,7 @@ class Participants:
         """Start the workers."""
         for queue in self._queues:
             await self._workers.enter_async_context(
-                Worker(self._client, task_queue=queue, activities=[self._take])
+                Worker(self._client, task_queue=queue, activities=[self.take])
             )
         return self
 
@@ -107,26 +110,81 @@ class Participants:
         """Return the queue in which a saga's commands will arrive, in order."""
         return self._inboxes.setdefault(saga_id, asyncio.Queue())
 
+    def answer_locally(self, saga_id: str, within: timedelta) -> None:
+        """Give a saga's script so long to answer a local activity."""
+        self._local_tries.patience[saga_id] = within
+
     def forget(self, saga_id: str) -> None:
         """Take no more commands of a saga."""
         self._inboxes.pop(saga_id, None)
 
+    @property
+    def activities(self) -> Collection[str]:
+        """The names of the activities that take the commands."""
+        return self._queue_of.keys()
+
     @activity.defn(dynamic=True)
-    async def _take(self, arguments: Sequence[RawValue]) -> Any:
+    async def take(self, arguments: Sequence[RawValue]) -> Any:
         """Hold a command until its saga's script answers it.
 
         Raises:
             ApplicationError: the participant takes no such command, or no script plays this saga.
         """
         info = activity.info()
-        kind = self._commands.get((info.task_queue, info.activity_type))
+        queue = self._queue_of.get(info.activity_type) if info.is_local else info.task_queue
+        kind = self._commands.get((queue or "", info.activity_type))
         inbox = self._inboxes.get(info.workflow_id or "")
-        if kind is None or inbox is None:
+        if kind is None or inbox is None or queue is None:
             raise ApplicationError(
-                f"{info.task_queue} takes no {info.activity_type} of {info.workflow_id}",
+                f"{queue} takes no {info.activity_type} of {info.workflow_id}",
                 non_retryable=True,
             )
         command: Any = activity.payload_converter().from_payload(arguments[0].payload, kind)
-        answer = asyncio.get_running_loop().create_future()
-        inbox.put_nowait(Sent(command, info.task_queue, info.attempt, answer))
-        return await answer
+        saga = info.workflow_id or ""
+        sent = None if info.is_local else self._local_tries.hand_over(saga, info)
+        if sent is None:
+            attempt = info.attempt + (not info.is_local and self._local_tries.counts(saga, info))
+            answer = asyncio.get_running_loop().create_future()
+            sent = Sent(command, queue, attempt, answer)
+            inbox.put_nowait(sent)
+        if info.is_local:
+            return await self._local_tries.answer(saga, info, sent)
+        return await sent.answer
+
+
+class LocalTries:
+    """Lets a script answer a local activity, which it cannot hold: messages wait until it ends.
+
+    One that is not answered in time fails, and the ordinary activity that follows is its try.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.patience: dict[str, timedelta] = {}
+        self._unanswered: dict[tuple[str, str], Sent] = {}
+        self._failed: dict[tuple[str, str], str | None] = {}
+
+    async def answer(self, saga: str, info: activity.Info, sent: Sent) -> Any:
+        """Return the script's answer to a local try, if it comes at once."""
+        place = saga, info.activity_type
+        patience = self.patience.get(saga, timedelta()).total_seconds()
+        done, _ = await asyncio.wait([sent.answer], timeout=patience)
+        if not done:
+            self._unanswered[place] = sent
+            raise ApplicationError("the script holds this command", type="Unanswered")
+        error = sent.answer.exception()
+        if error is not None and not (isinstance(error, ApplicationError) and error.non_retryable):
+            self._failed[place] = None
+        return sent.answer.result()
+
+    def hand_over(self, saga: str, info: activity.Info) -> Sent | None:
+        """Return the local try that this one goes on with; None if there is none."""
+        return self._unanswered.pop((saga, info.activity_type), None)
+
+    def counts(self, saga: str, info: activity.Info) -> bool:
+        """Tell whether a local try failed before this activity, which counts as its first."""
+        place = saga, info.activity_type
+        if place not in self._failed:
+            return False
+        self._failed[place] = self._failed[place] or info.activity_id
+        return self._failed[place] == info.activity_id

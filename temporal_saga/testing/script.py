@@ -46,6 +46,7 @@ class Script(Conversation):
         runner: WorkflowRunner,
         policy: Policy | None = None,
         max_cached_workflows: int = 1000,
+        locally: timedelta | None = None,
         patience: timedelta = PATIENCE,
     ) -> None:
         """Prepare the story of one saga.
@@ -59,6 +60,9 @@ class Script(Conversation):
             runner: the sandbox, as in production.
             policy: the saga's limits; None for the default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
+            locally: given, calls are tried as local activities first, each of which waits so long
+                for its answer: what is sent to the saga meanwhile waits, too. A command that is not
+                answered by then goes on as an ordinary activity, without the test's noticing.
             patience: how long it waits for what it expects.
         """
         orchestrator = Orchestrator(
@@ -68,8 +72,11 @@ class Script(Conversation):
             runner=runner,
             policy=policy,
             max_cached_workflows=max_cached_workflows,
+            participants=participants,
+            locally=locally is not None,
         )
         super().__init__(participants, orchestrator, patience)
+        participants.answer_locally(saga_id, locally or timedelta())
         self._workflow_type = workflow_type
         self.client = client
         self.history: WorkflowHistory | None = None
@@ -121,15 +128,18 @@ class Script(Conversation):
         self._go_back_to(before[: task - 1])
 
     @asynccontextmanager
-    async def orchestrator_away(self, *, back_as: type | None = None) -> AsyncIterator[None]:
+    async def orchestrator_away(
+        self, *, back_as: type | None = None, locally: bool | None = None
+    ) -> AsyncIterator[None]:
         """Stop the orchestrator's worker, and start another at the end.
 
         What happens meanwhile reaches the saga all at once.
 
         Args:
             back_as: the workflow's class that the other one serves; None for the same.
+            locally: whether it tries calls as local activities first; None for as before.
         """
-        async with self._orchestrator.away(back_as):
+        async with self._orchestrator.away(back_as, locally):
             yield
 
     # What the test expects next.

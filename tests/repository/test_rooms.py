@@ -75,6 +75,7 @@ APPLICATION = (
     "temporal_saga.last_run temporal_saga.memo temporal_saga.moment temporal_saga.tries "
     "pydantic pydantic_core temporalio"
 )
+SERVICES = "participants temporal_saga.database sqlalchemy"
 ROOMS = {
     "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
     "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} contracts.acts pydantic",
@@ -130,6 +131,14 @@ ROOMS = {
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
     "temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
+    "bench/peers/commands.py": "contracts",
+    "bench/peers/services.py": "bench.peers.commands contracts participants "
+    "temporal_saga.database",
+    "bench/peers/temporal/*": "activities bench.peers contracts participants "
+    "temporal_saga.database temporalio",
+    "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",
+    "bench/peers/restate/*": "bench.peers contracts hypercorn restate",
+    "bench/*": f"bench config contracts operations {SERVICES} h11 psutil temporalio",
     "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy "
     "pydantic pydantic_settings temporalio.envconfig",
 }
@@ -208,6 +217,10 @@ def late():
         ("operations/up/supervision.py", "import worker"),
         ("operations/new/deep.py", "from api import create_app"),
         ("operations/shop/seed.py", "import requests"),
+        ("bench/rounds.py", "from bench.peers.temporal import workflows; import worker"),
+        ("bench/contestants/dbos.py", "import dbos"),
+        ("bench/peers/dbos/app.py", "from temporal_saga.saga import Saga"),
+        ("bench/peers/restate/app.py", "from bench.load import place_all"),
         ("api.py", "from workflows.order import OrderSaga"),
         ("worker.py", "from . import config"),
         ("config/settings.py", "from contracts import views"),
@@ -330,7 +343,7 @@ def test_only_the_settings_read_our_environment_variables() -> None:
         name_of(path): path.read_text() for path in ALL if ROOT / "config" not in path.parents
     }
     reads = {
-        name: environment_reads(source, may_copy=name.startswith("operations/"))
+        name: environment_reads(source, may_copy=name.startswith(("operations/", "bench/")))
         for name, source in others.items()
     }
     assert {name: names_read for name, names_read in reads.items() if names_read} == {}

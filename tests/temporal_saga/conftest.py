@@ -54,7 +54,7 @@ async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Sc
     failed_before = request.session.testsfailed
     async with play() as story:
         yield story
-        passed = request.session.testsfailed == failed_before
-        assert story.history or not passed, (
+        has_passed = request.session.testsfailed == failed_before
+        assert story.history or not has_passed, (
             "the story has no end: let the test await completed() or failed()"
         )

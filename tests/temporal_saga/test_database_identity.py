@@ -1,12 +1,14 @@
 """Who a database is: named once, whoever asks first and however many at once."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from temporal_saga.database import open_database
 from temporal_saga.identity import find_identity, identify
 from tests.concurrency import at_once
+
+Open = Callable[[str], sa.Engine]
 
 WHERE = "here"
 
@@ -33,11 +35,11 @@ def test_a_database_is_not_replaced_by_what_is_written_into_it(engine: sa.Engine
     assert not identity.was_replaced()
 
 
-def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> None:
+def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path: Path, open_engine: Open) -> None:
     """By who read it before; back at its place, it is the one that it was."""
     path = tmp_path / "payment.db"
     elsewhere = tmp_path / "elsewhere"
-    engine = open_database(f"sqlite:///{path}")
+    engine = open_engine(f"sqlite:///{path}")
     identity = identify(engine, "payment", WHERE)
     path.rename(elsewhere)
     assert identity.was_replaced()
@@ -45,18 +47,17 @@ def test_a_file_that_is_deleted_or_replaced_is_noticed(tmp_path: Path) -> None:
     assert identity.was_replaced()
     elsewhere.rename(path)
     assert not identity.was_replaced()
-    engine.dispose()
 
 
-def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path, open_engine: Open) -> None:
     """Who asks which database it is changes nothing."""
     path = tmp_path / "payment.db"
-    engine = open_database(f"sqlite:///{path}")
+    engine = open_engine(f"sqlite:///{path}")
     assert find_identity(engine, WHERE) is None
     assert not path.exists()
 
 
-def test_what_is_in_memory_is_never_replaced() -> None:
+def test_what_is_in_memory_is_never_replaced(open_engine: Open) -> None:
     """It has no file."""
-    engine = open_database("sqlite://")
+    engine = open_engine("sqlite://")
     assert not identify(engine, "payment", WHERE).was_replaced()

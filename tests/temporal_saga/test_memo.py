@@ -15,12 +15,12 @@ FAILURE = Failure("OUT_OF_STOCK", "none left", details={"short": "x" * MOST_BYTE
 SIGNALS = tuple(SignalOutcome(number, "cancel", LONG) for number in range(1, 51))
 
 
-def stuck(step: str) -> RetriableState:
+def stuck_state(step: str) -> RetriableState:
     settlement = Settlement(by="otto", reason=LONG, evidence=LONG, at=NOW)
     return RetriableState(step, "Undo", Progress.STUCK, LONG, settlement, NOW)
 
 
-def written(memo: SagaMemo) -> SagaMemo:
+def rewrite(memo: SagaMemo) -> SagaMemo:
     document = memo.to_json()
     assert len(json.dumps(document)) <= MOST_BYTES
     return SagaMemo.of({MEMO_KEY: document})
@@ -28,13 +28,13 @@ def written(memo: SagaMemo) -> SagaMemo:
 
 def test_what_fits_is_written_whole() -> None:
     """Nothing is left out, and nothing says so."""
-    memo = SagaMemo(Failure("CANCELLED", "by ann"), (stuck("Pay"),), SIGNALS[:2])
-    assert written(memo) == memo
+    memo = SagaMemo(Failure("CANCELLED", "by ann"), (stuck_state("Pay"),), SIGNALS[:2])
+    assert rewrite(memo) == memo
 
 
 def test_large_details_are_left_out_first() -> None:
     """They stand in the record."""
-    memo = written(SagaMemo(FAILURE, (stuck("Pay"),), SIGNALS[:2]))
+    memo = rewrite(SagaMemo(FAILURE, (stuck_state("Pay"),), SIGNALS[:2]))
     assert memo.failure is not None
     assert (memo.failure.reason, memo.failure.details, memo.was_cut) == ("OUT_OF_STOCK", {}, True)
     assert memo.signals == SIGNALS[:2]
@@ -43,13 +43,13 @@ def test_large_details_are_left_out_first() -> None:
 def test_then_signals_that_were_ignored() -> None:
     """What was taken is told as long as there is room."""
     many = tuple(SignalOutcome(number, "cancel", LONG) for number in range(1, 50))
-    memo = written(SagaMemo(FAILURE, signals=(*many, SignalOutcome(50, "retry_step"))))
+    memo = rewrite(SagaMemo(FAILURE, signals=(*many, SignalOutcome(50, "retry_step"))))
     assert (memo.signals, memo.was_cut) == ((SignalOutcome(50, "retry_step"),), True)
 
 
 def test_then_signals_and_sentences_are_left_out() -> None:
     """Which compensations there are, and how far each is, is left."""
-    memo = written(SagaMemo(FAILURE, tuple(stuck(f"Step{n}") for n in range(300)), SIGNALS))
+    memo = rewrite(SagaMemo(FAILURE, tuple(stuck_state(f"Step{n}") for n in range(300)), SIGNALS))
     assert (memo.signals, memo.was_cut) == ((), True)
     assert [state.step for state in memo.retriables] == [f"Step{n}" for n in range(300)]
     assert {state.progress for state in memo.retriables} == {Progress.STUCK}
@@ -57,7 +57,9 @@ def test_then_signals_and_sentences_are_left_out() -> None:
 
 def test_no_number_of_compensations_is_too_large() -> None:
     """A memo that the server refuses would wedge the saga."""
-    memo = written(SagaMemo(FAILURE, tuple(stuck(f"Step{n}") for n in range(20_000)), SIGNALS))
+    memo = rewrite(
+        SagaMemo(FAILURE, tuple(stuck_state(f"Step{n}") for n in range(20_000)), SIGNALS)
+    )
     assert 0 < len(memo.retriables) < 20_000
     assert memo.was_cut
 
@@ -65,8 +67,8 @@ def test_no_number_of_compensations_is_too_large() -> None:
 def test_no_sentence_is_too_long() -> None:
     """However the failure was worded, and whatever a step is called."""
     long = "é" * MOST_BYTES
-    retriables = (stuck(long),)
-    memo = written(SagaMemo(Failure(long, long, step=long, event=long), retriables, SIGNALS))
+    retriables = (stuck_state(long),)
+    memo = rewrite(SagaMemo(Failure(long, long, step=long, event=long), retriables, SIGNALS))
     assert memo.failure is not None
     assert memo.failure.reason == f"{'é' * 99}…"
     assert memo.failure.reason == memo.failure.message == memo.failure.step == memo.failure.event
@@ -84,13 +86,13 @@ def test_no_sentence_is_too_long() -> None:
 )
 def test_details_that_are_no_json_are_left_out(failure: Failure) -> None:
     """A workflow may put in what it likes: it is no reason to tell nothing."""
-    memo = written(SagaMemo(failure, (stuck("Pay"),), SIGNALS[:2]))
+    memo = rewrite(SagaMemo(failure, (stuck_state("Pay"),), SIGNALS[:2]))
     assert memo == SagaMemo(
-        Failure("CANCELLED", "by ann"), (stuck("Pay"),), SIGNALS[:2], was_cut=True
+        Failure("CANCELLED", "by ann"), (stuck_state("Pay"),), SIGNALS[:2], was_cut=True
     )
 
 
 def test_sentences_that_are_no_text_are_spelt_out() -> None:
     """At last only what can be written of them."""
-    memo = written(SagaMemo(Failure("CANCELLED", "by \ud800")))
+    memo = rewrite(SagaMemo(Failure("CANCELLED", "by \ud800")))
     assert (memo.failure, memo.was_cut) == (Failure("CANCELLED", "by ?"), True)

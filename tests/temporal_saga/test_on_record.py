@@ -212,19 +212,21 @@ async def test_an_archive_that_refuses_has_nothing_to_close_but_the_record(scrip
     assert await failed_for(script) == ("TripRejected", "OpenTrip")
 
 
-@pytest.mark.parametrize("known", ["NONE", "OPEN", "COMPLETED"])
-async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play, known: str) -> None:
+@pytest.mark.parametrize("earlier_run", ["NONE", "OPEN", "COMPLETED"])
+async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(
+    play: Play, earlier_run: str
+) -> None:
     """Nothing is taken back, and nothing completed, on a guess."""
     async with play(policy=SOON) as script:
         await script.start(ORDER)
         for _ in range(3):
             await script.expect(OpenTripCommand)
             script.fail(BROKEN)
-        await is_opened(script, known)
-        if known == "COMPLETED":
+        await is_opened(script, earlier_run)
+        if earlier_run == "COMPLETED":
             assert await is_confirmed(script) == []
             return
-        await take_back(script, *(EVERYTHING_BACK if known == "OPEN" else ()))
+        await take_back(script, *(EVERYTHING_BACK if earlier_run == "OPEN" else ()))
         assert await failed_for(script) == ("STEP_UNAVAILABLE", "OpenTrip")
 
 
@@ -253,10 +255,10 @@ async def test_what_was_settled_stays_settled_after_a_reset(script: Script) -> N
     await is_opened(script, "OPEN")
     await take_back(script, RefundPaymentCommand, *BOOKINGS_BACK[:2])
     closing = await script.expect_compensation(CancelTripCommand, of=OpenTripCommand)
-    decided = await memo(script)
-    settled = {r.step: r.settlement.by for r in decided.retriables if r.settlement}
-    assert settled == {"BookFlight": "otto"}
-    assert [(s.name, s.ignored) for s in decided.signals] == [("settle", None)]
+    saga_memo = await memo(script)
+    settled_by = {r.step: r.settlement.by for r in saga_memo.retriables if r.settlement}
+    assert settled_by == {"BookFlight": "otto"}
+    assert [(s.name, s.ignored) for s in saga_memo.signals] == [("settle", None)]
     script.answer(yes(closing))
     await script.failed()
 

@@ -64,14 +64,14 @@ async def test_a_refused_branch_waits_for_its_siblings_which_are_taken_back(
 ) -> None:
     """The refused did nothing; the others are not cut in half, and are taken back once done."""
     bookings = list(await begin_booking(script))
-    refused = bookings.pop(branch)
-    script.fail(SOLD_OUT, to=refused)
+    refused_booking = bookings.pop(branch)
+    script.fail(SOLD_OUT, to=refused_booking)
     await goes_on(script)
     all_succeed(script, bookings[0])
     await goes_on(script)
     all_succeed(script, bookings[1])
-    await take_back(script, *(TAKEN_BACK_BY[type(done)] for done in reversed(bookings)))
-    assert await failed_for(script) == ("SoldOut", command_name(type(refused)))
+    await take_back(script, *(TAKEN_BACK_BY[type(booking)] for booking in reversed(bookings)))
+    assert await failed_for(script) == ("SoldOut", command_name(type(refused_booking)))
 
 
 @each_branch
@@ -80,12 +80,12 @@ async def test_a_branch_that_was_done_is_taken_back_when_its_siblings_are_refuse
 ) -> None:
     """The siblings' failure does not lose its result."""
     bookings = list(await begin_booking(script))
-    done = bookings.pop(branch)
-    all_succeed(script, done)
+    booking_done = bookings.pop(branch)
+    all_succeed(script, booking_done)
     await goes_on(script)
-    for refused in bookings:
-        script.fail(SOLD_OUT, to=refused)
-    await take_back(script, TAKEN_BACK_BY[type(done)])
+    for refused_booking in bookings:
+        script.fail(SOLD_OUT, to=refused_booking)
+    await take_back(script, TAKEN_BACK_BY[type(booking_done)])
     assert await failed_for(script) == ("SoldOut", command_name(type(bookings[0])))
 
 
@@ -95,12 +95,12 @@ async def test_an_unknown_branch_is_taken_back_with_its_siblings(
 ) -> None:
     """What may have been done is compensated, in the reverse order of the branches."""
     bookings = list(await begin_booking(script))
-    unknown = bookings.pop(branch)
-    script.fail(BROKEN, to=unknown)
+    unknown_booking = bookings.pop(branch)
+    script.fail(BROKEN, to=unknown_booking)
     await goes_on(script)
     all_succeed(script, *bookings)
     await take_back(script, *BOOKINGS_BACK)
-    assert await failed_for(script) == ("STEP_UNAVAILABLE", command_name(type(unknown)))
+    assert await failed_for(script) == ("STEP_UNAVAILABLE", command_name(type(unknown_booking)))
 
 
 async def test_a_branch_that_fails_after_its_sibling_was_refused_is_tried_to_its_end(
@@ -124,8 +124,8 @@ async def test_when_all_are_refused_the_first_in_order_is_the_reason(
     bookings = list(await begin_booking(script))
     script.fail(SOLD_OUT, to=bookings.pop(branch))
     await goes_on(script)
-    for refused in bookings:
-        script.fail(SOLD_OUT, to=refused)
+    for refused_booking in bookings:
+        script.fail(SOLD_OUT, to=refused_booking)
     assert await failed_for(script) == ("SoldOut", "BookFlight")
 
 
@@ -135,11 +135,11 @@ async def test_of_refused_and_unknown_branches_the_first_in_order_is_the_reason(
 ) -> None:
     """And the unknown one alone is compensated."""
     bookings = list(await begin_booking(script))
-    unknown = bookings.pop(branch)
-    for refused in bookings:
-        script.fail(SOLD_OUT, to=refused)
-    script.fail(BROKEN, to=unknown)
-    await take_back(script, TAKEN_BACK_BY[type(unknown)])
+    unknown_booking = bookings.pop(branch)
+    for refused_booking in bookings:
+        script.fail(SOLD_OUT, to=refused_booking)
+    script.fail(BROKEN, to=unknown_booking)
+    await take_back(script, TAKEN_BACK_BY[type(unknown_booking)])
     reason = "STEP_UNAVAILABLE" if branch == 0 else "SoldOut"
     assert await failed_for(script) == (reason, "BookFlight")
 

@@ -42,10 +42,10 @@ from tests.temporal_saga.trips import (
     book,
     by_temporal,
     failed_for,
-    happened,
     is_cancelled,
     is_opened,
     papers_are_sent,
+    story_of,
     take_back,
     until,
     yes,
@@ -88,7 +88,7 @@ async def test_try_cancel_takes_a_step_back_before_it_lands(script: Script) -> N
     script.answer(yes(payment))
     await take_back(script, *EVERYTHING_BACK)
     await is_cancelled(script)
-    events = happened(script)
+    events = story_of(script)
     assert events[events.index("TakePayment sent") :][:5] == [
         "TakePayment sent",
         "cancelled",
@@ -173,7 +173,7 @@ async def test_a_failing_branch_of_a_gather_leaves_the_others_running(script: Sc
     all_succeed(script, hotel, flight)
     await take_back(script, CancelHotelCommand, CancelFlightCommand)
     await is_cancelled(script)
-    events = happened(script)
+    events = story_of(script)
     over = [events.index(f"{name} over") for name in BOOKED]
     assert events.index("BookCar over") == min(over)
     assert events[max(over) + 1 :] == [
@@ -210,9 +210,9 @@ async def test_an_unexpected_error_in_workflow_code_fails_the_saga_with_everythi
         async with script.orchestrator_away(back_as=Trip):
             await script.handle.cancel()
         await take_back(script, *BOOKINGS_BACK, CancelTripCommand)
-        with pytest.raises(WorkflowFailureError) as failed:
+        with pytest.raises(WorkflowFailureError) as error_info:
             await script.handle.result()
-        assert "TripFailed: cancelled by an operator" in str(failed.value.cause)
+        assert "TripFailed: cancelled by an operator" in str(error_info.value.cause)
 
 
 async def test_an_error_in_a_handler_ends_or_wedges_the_saga(script: Script) -> None:
@@ -277,9 +277,9 @@ async def test_a_return_loses_what_a_handler_is_about_to_do(play: Play) -> None:
         update = asyncio.create_task(script.handle.execute_update("ask_weather"))
         question = await script.expect(AskWeatherCommand)
         all_succeed(script, *papers)
-        answered = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
-        script.answer(yes(await script.expect(ConfirmTripCommand)))
-        await until(script, *[answered] * 8, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
+        answer_event = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
+        all_succeed(script, await script.expect(ConfirmTripCommand))
+        await until(script, *[answer_event] * 8, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
         script.answer(Done(reference="sunny"), to=question)
         assert await update == "sunny"

@@ -192,7 +192,7 @@ async def _until(script: Script, *kinds: Any) -> None:
             return
 
 
-def happened(script: Script) -> list[str]:
+def story_of(script: Script) -> list[str]:
     """Return what happened in order.
 
     Commands sent and over, cancels, and commands asked to stop.
@@ -203,15 +203,15 @@ def happened(script: Script) -> list[str]:
     for event in script.history.events:
         match event.event_type:
             case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                sent = event.activity_task_scheduled_event_attributes
-                names[event.event_id] = sent.activity_type.name
+                attributes = event.activity_task_scheduled_event_attributes
+                names[event.event_id] = attributes.activity_type.name
                 lines.append(f"{names[event.event_id]} sent")
             case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-                completed = event.activity_task_completed_event_attributes
-                lines.append(f"{names[completed.scheduled_event_id]} over")
+                completion = event.activity_task_completed_event_attributes
+                lines.append(f"{names[completion.scheduled_event_id]} over")
             case EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-                failed = event.activity_task_failed_event_attributes
-                lines.append(f"{names[failed.scheduled_event_id]} over")
+                failure = event.activity_task_failed_event_attributes
+                lines.append(f"{names[failure.scheduled_event_id]} over")
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
                 lines.append("cancelled")
             case EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:

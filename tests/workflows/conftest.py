@@ -8,7 +8,7 @@ from temporalio.testing import TimeSkipper
 
 from temporal_saga.testing import Participants, Script
 from tests.workflows import order_scripts
-from tests.workflows.operators import PATIENT
+from tests.workflows.operators import PATIENT, SOON
 
 Play = Callable[..., Script]
 
@@ -41,8 +41,8 @@ async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Sc
     failed_before = request.session.testsfailed
     async with play() as story:
         yield story
-        passed = request.session.testsfailed == failed_before
-        assert story.history or not passed, (
+        has_passed = request.session.testsfailed == failed_before
+        assert story.history or not has_passed, (
             "the story has no end: let the test await completed() or failed()"
         )
 
@@ -58,4 +58,11 @@ async def skipping_script(play: Play) -> AsyncIterator[Script]:
 async def patient(play: Play) -> AsyncIterator[Script]:
     """One order's story under the policy `PATIENT`."""
     async with play(policy=PATIENT) as script:
+        yield script
+
+
+@pytest.fixture
+async def soon(play: Play) -> AsyncIterator[Script]:
+    """One order's story under the policy `SOON`."""
+    async with play(policy=SOON) as script:
         yield script

@@ -54,7 +54,7 @@ def moments(events: History) -> list[Moment]:
     return project(events, lambda payload: json.loads(payload.data))
 
 
-def heard(events: History) -> Iterator[Heard]:
+def what_it_heard(events: History) -> Iterator[Heard]:
     """Yield what a saga heard from outside, in order."""
     names = {
         e.event_id: e.activity_task_scheduled_event_attributes.activity_type.name for e in events
@@ -69,21 +69,23 @@ def heard(events: History) -> Iterator[Heard]:
 
 def under_way(events: History) -> str | None:
     """Return the command that waits for an answer, if one does."""
-    asked = {
+    commands = {
         e.event_id: e.activity_task_scheduled_event_attributes.activity_type.name
         for e in events
         if e.event_type == ASKED
     }
     for event in events:
         if event.event_type in OVER:
-            del asked[getattr(event, event.WhichOneof("attributes") or "").scheduled_event_id]
-    return next(iter(asked.values()), None)
+            del commands[getattr(event, event.WhichOneof("attributes") or "").scheduled_event_id]
+    return next(iter(commands.values()), None)
 
 
 def _until(event: HistoryEvent, events: History) -> timedelta | None:
     """Return how long after the start the orchestrator heard an event, if it was away meanwhile."""
-    told = next(
+    task_start = next(
         (later for later in events[event.event_id :] if later.event_type == TASK_STARTED), event
     )
-    start, said, back = (which.event_time.ToDatetime() for which in (events[0], event, told))
-    return back - start if back - said > LONG_AWAY else None
+    start, event_time, back = (
+        which.event_time.ToDatetime() for which in (events[0], event, task_start)
+    )
+    return back - start if back - event_time > LONG_AWAY else None

@@ -32,10 +32,10 @@ from tests.workflows.history_events import (
     TASK_COMPLETED,
     Heard,
     History,
-    heard,
     moments,
     tasks,
     under_way,
+    what_it_heard,
 )
 from tests.workflows.orders import DECISION, TAKES_BACK, yes
 
@@ -72,41 +72,43 @@ class Replay:
     """The command that was under way then."""
     beside_words: bool = False
     """Whether the cancel was in one workflow task with what a person said."""
-    refused: list[bool] = field(default_factory=list)
+    refusals: list[bool] = field(default_factory=list)
     """Of each update that cancelled, whether it was refused."""
-    _held: Sent | None = None
-    _answered: int = 0
-    _fired: int = 0
+    _attempt: Sent | None = None
+    _answers: int = 0
+    _timers_fired: int = 0
 
     async def tell(self, cancel: Cancel | None = None) -> History:
         """Tell the story until it is closed, and return its history.
 
         Where the cancel leads it another way, all say yes.
         """
-        rest = deque(heard(self.story))
+        rest = deque(what_it_heard(self.story))
         if cancel is not None and cancel.point == 0:
             async with self.script.orchestrator_away():
                 await self._start()
-                asked = await self._cancel(cancel)
-            self.refused = await asyncio.gather(*asked)
+                updates = await self._cancel(cancel)
+            self.refusals = await asyncio.gather(*updates)
             cancel = None
         else:
             await self._start()
         while (events := await waiting(self.script))[-1].event_type not in CLOSED:
             command = under_way(events)
-            if command is not None and self._held is None:
-                self._held = await self._expect(command)
+            if command is not None and self._attempt is None:
+                self._attempt = await self._expect(command)
                 command = command_name(
-                    type(self._held.command)
+                    type(self._attempt.command)
                 )  # while it was on its way, the clock may have ended the one before
-            following, self._fired = _next(rest, command), _timers(events)
+            following = _next(rest, command)
+            self._timers_fired = _timers(events)
             if cancel is None or cancel.point != tasks(events):
                 await self._hear(following)
                 continue
-            self.before, self.under_way = moments(events), command
+            self.before = moments(events)
+            self.under_way = command
             if cancel.when == "alone":
                 rest.appendleft(following)
-                self.refused = await asyncio.gather(*await self._cancel(cancel))
+                self.refusals = await asyncio.gather(*await self._cancel(cancel))
             else:
                 self.beside_words = following.event is not None and following.command is None
                 await self._hear(following, cancel)
@@ -114,11 +116,11 @@ class Replay:
         return events
 
     async def _start(self) -> None:
-        started = self.story[0].workflow_execution_started_event_attributes
+        start = self.story[0].workflow_execution_started_event_attributes
         await self.script.start(
-            *map(RawValue, started.input.payloads),
-            memo={name: RawValue(payload) for name, payload in started.memo.fields.items()},
-            search_attributes=decode_typed_search_attributes(started.search_attributes),
+            *map(RawValue, start.input.payloads),
+            memo={name: RawValue(payload) for name, payload in start.memo.fields.items()},
+            search_attributes=decode_typed_search_attributes(start.search_attributes),
         )
 
     async def _expect(self, command: str) -> Sent:
@@ -145,9 +147,9 @@ class Replay:
             if cancel is not None and cancel.when == "after what comes next":
                 cancels = await self._cancel(cancel)
             if following.until is not None:
-                started = (await self.script.handle.describe()).start_time
-                await asyncio.sleep((started + following.until - datetime.now(UTC)).total_seconds())
-        self.refused = await asyncio.gather(*cancels)
+                start = (await self.script.handle.describe()).start_time
+                await asyncio.sleep((start + following.until - datetime.now(UTC)).total_seconds())
+        self.refusals = await asyncio.gather(*cancels)
         await asyncio.gather(*others)
 
     async def _tell(self, following: Heard) -> Asked:
@@ -159,7 +161,7 @@ class Replay:
             return await self._say(following.event)
         else:
             await self.script.within_patience(
-                _time_passes(self.script, self._fired), "time to pass"
+                _time_passes(self.script, self._timers_fired), "time to pass"
             )
         return []
 
@@ -168,33 +170,34 @@ class Replay:
 
         It ends when the server has written an answer down.
         """
-        assert self._held is not None
-        held, self._held = self._held, None
-        await self._give(held, event)
-        self._answered += 1
+        assert self._attempt is not None
+        attempt = self._attempt
+        self._attempt = None
+        await self._give(attempt, event)
+        self._answers += 1
         while True:
             another_try = (
                 self.script.has_more
             )  # looked at first: what comes after the answer is the next command
             events = (await self.script.handle.fetch_history()).events
-            if sum(said.event_type in ENDED for said in events) >= self._answered:
+            if sum(event_seen.event_type in ENDED for event_seen in events) >= self._answers:
                 return
             if another_try:
-                await self._give(await self._expect(command_name(type(held.command))), event)
+                await self._give(await self._expect(command_name(type(attempt.command))), event)
             await asyncio.sleep(A_WHILE)
 
-    async def _give(self, held: Sent, event: HistoryEvent | None) -> None:
-        if held.answer.done():
+    async def _give(self, attempt: Sent, event: HistoryEvent | None) -> None:
+        if attempt.answer.done():
             return  # this try has run out of time, and another will come
         if event is None:
-            held.answer.set_result(yes(held.command))
+            attempt.answer.set_result(yes(attempt.command))
         elif event.HasField("activity_task_completed_event_attributes"):
-            held.answer.set_result(
+            attempt.answer.set_result(
                 RawValue(event.activity_task_completed_event_attributes.result.payloads[0])
             )
         else:
             failure = event.activity_task_failed_event_attributes.failure
-            held.answer.set_exception(
+            attempt.answer.set_exception(
                 await self.script.client.data_converter.decode_failure(failure)
             )
 
@@ -214,15 +217,15 @@ class Replay:
         return []
 
     async def _cancel(self, cancel: Cancel) -> Asked:
-        asked: Asked = []
+        updates: Asked = []
         for _ in range(cancel.times):
             if cancel.way == "signal":
                 await self.script.handle.signal("cancel", DECISION)
             elif cancel.way == "update":
-                asked.append(await self._update("request_cancel", DECISION))
+                updates.append(await self._update("request_cancel", DECISION))
             else:
                 await self.script.handle.cancel()
-        return asked
+        return updates
 
     async def _update(self, name: str, *arguments: Any) -> asyncio.Task[bool]:
         """Send an update, and go on as soon as the server has it.
@@ -230,18 +233,18 @@ class Replay:
         There may be no orchestrator to hear it.
         """
         update_id = str(uuid4())
-        asked = asyncio.create_task(
+        update = asyncio.create_task(
             _is_refused(self.script.handle.execute_update(name, args=arguments, id=update_id))
         )
         execution = WorkflowExecution(workflow_id=self.script.saga_id)
         reference = UpdateRef(workflow_execution=execution, update_id=update_id)
         client = self.script.client
         poll = PollWorkflowExecutionUpdateRequest(namespace=client.namespace, update_ref=reference)
-        while not asked.done():
+        while not update.done():
             with suppress(RPCError):  # the server does not have it yet
                 await client.workflow_service.poll_workflow_execution_update(poll)
                 break
-        return asked
+        return update
 
 
 async def waiting(script: Script) -> History:
@@ -278,9 +281,9 @@ def _timers(events: History) -> int:
     return sum(event.event_type == TIMER_FIRED for event in events)
 
 
-async def _time_passes(script: Script, fired: int) -> None:
+async def _time_passes(script: Script, timers_before: int) -> None:
     while True:
-        if _timers((await script.handle.fetch_history()).events) > fired:
+        if _timers((await script.handle.fetch_history()).events) > timers_before:
             return
         await asyncio.sleep(A_WHILE)
 

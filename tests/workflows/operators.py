@@ -23,14 +23,14 @@ SETTLE = RETRY | {"reason": "paid by hand", "evidence": "transfer 4711"}
 Say = Callable[[Script, str, dict[str, Any]], Awaitable[Any]]
 
 
-async def by_signal(script: Script, act: str, told: dict[str, Any]) -> None:
+async def by_signal(script: Script, act: str, words: dict[str, Any]) -> None:
     """Say it as the command line does."""
-    await script.handle.signal(act, told)
+    await script.handle.signal(act, words)
 
 
-async def by_update(script: Script, act: str, told: dict[str, Any]) -> None:
+async def by_update(script: Script, act: str, words: dict[str, Any]) -> None:
     """Say it as the HTTP front door does."""
-    await script.handle.execute_update(f"request_{act}", told)
+    await script.handle.execute_update(f"request_{act}", words)
 
 
 each_way = pytest.mark.parametrize("say", [by_signal, by_update], ids=lambda way: way.__name__)
@@ -44,13 +44,13 @@ async def until_stuck(script: Script, step: str | None = None) -> None:
     async with asyncio.timeout(15):
         while True:
             status = await script.handle.query("status")
-            stuck = [c["step"] for c in status["compensations"] if c["state"] == "STUCK"]
-            if status["needs_attention"] if step is None else step in stuck:
+            stuck_steps = [c["step"] for c in status["compensations"] if c["state"] == "STUCK"]
+            if status["needs_attention"] if step is None else step in stuck_steps:
                 return
 
 
-async def refused(script: Script, act: str, told: dict[str, Any]) -> str:
+async def refusal_of(script: Script, act: str, words: dict[str, Any]) -> str:
     """Return why the saga refuses an act."""
     with pytest.raises(WorkflowUpdateFailedError) as why:
-        await by_update(script, act, told)
+        await by_update(script, act, words)
     return str(why.value.cause)

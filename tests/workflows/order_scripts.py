@@ -1,7 +1,15 @@
-"""The order saga's scripts: the orchestrator in its sandbox, and its participants' task queues."""
+"""The order saga's scripts: the orchestrator in its sandbox, and its participants' task queues.
 
+With `LOCAL_ACTIVITIES=1` in the environment each call is tried as a local activity first, and fails
+there: what is sent to a saga waits for a local activity, so that a test could not say what happens
+while a participant is at work.
+"""
+
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -10,19 +18,22 @@ from temporalio.worker import Replayer, WorkflowRunner
 import worker
 from activities.boundary import accepted
 from contracts import stubs
-from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand
-from temporal_saga.policy import Policy
+from contracts.steps import PARTICIPANTS, STEPS
 from temporal_saga.testing import Participants, Script
 from workflows.order import OrderSaga
 
 COMMANDS: dict[str, tuple[type, ...]] = {
-    stubs.ORDER_QUEUE: (RegisterOrderCommand, ConfirmOrderCommand, CancelOrderCommand),
-    stubs.PAYMENT_QUEUE: (ProcessPaymentCommand, RefundPaymentCommand),
-    stubs.STOCK_QUEUE: (DecreaseStockCommand, RestoreStockCommand),
+    participant: tuple(
+        activity.command_type
+        for step in STEPS
+        if step.participant == participant
+        for activity in step.activities
+    )
+    for participant in PARTICIPANTS
 }
+"""By a participant's task queue: the commands that come there."""
 
+LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "1" else None
 RUNNER = worker.workflow_runner("on")
 
 
@@ -33,25 +44,12 @@ async def participants(client: Client) -> AsyncIterator[Participants]:
         yield players
 
 
-def script(
-    client: Client,
-    players: Participants,
-    saga_id: str,
-    *,
-    policy: Policy | None = None,
-    max_cached_workflows: int = 1000,
-    runner: WorkflowRunner = RUNNER,
-) -> Script:
-    """Prepare the story of one order."""
+def script(client: Client, players: Participants, saga_id: str, **how: Any) -> Script:
+    """Prepare the story of one order; `how` is what else a `Script` takes."""
+    options: dict[str, Any] = {"runner": RUNNER, "locally": LOCALLY} | how
+    workflow_type = stubs.WORKFLOW_TYPE
     return Script(
-        client,
-        players,
-        OrderSaga,
-        saga_id=saga_id,
-        workflow_type=stubs.WORKFLOW_TYPE,
-        runner=runner,
-        policy=policy,
-        max_cached_workflows=max_cached_workflows,
+        client, players, OrderSaga, saga_id=saga_id, workflow_type=workflow_type, **options
     )
 
 

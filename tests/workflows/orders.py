@@ -13,8 +13,6 @@ from contracts.base import Command, Event
 from contracts.order import (
     CancelOrderCommand,
     ConfirmOrderCommand,
-    OrderCancelledEvent,
-    OrderConfirmedEvent,
     OrderRegisteredEvent,
     RegisterOrderCommand,
 )
@@ -30,7 +28,6 @@ from contracts.steps import STEPS
 from contracts.stock import (
     DecreaseStockCommand,
     RestoreStockCommand,
-    StockDecreasedEvent,
     StockDecreaseFailedEvent,
     StockRestoredEvent,
 )
@@ -69,12 +66,10 @@ ROLLBACK = tuple(reversed(TAKES_BACK))
 ROLLBACK_FROM = {command: ROLLBACK[ROLLBACK.index(back) :] for back, command in TAKES_BACK.items()}
 """By the last command that was sent: what a rollback sends."""
 
-PLAIN_YES: dict[type[Command], Callable[..., Event]] = {
-    RegisterOrderCommand: OrderRegisteredEvent,
-    DecreaseStockCommand: StockDecreasedEvent,
-    ConfirmOrderCommand: OrderConfirmedEvent,
-    CancelOrderCommand: OrderCancelledEvent,
+EVENTS: dict[type[Command], Callable[..., Event]] = {
+    activity.command_type: activity.event_type for step in STEPS for activity in step.activities
 }
+"""By the type of a command: the event that says that it took effect."""
 
 
 def yes(command: Command) -> Event:
@@ -92,7 +87,7 @@ def yes(command: Command) -> Event:
         case RestoreStockCommand():
             return StockRestoredEvent(order_id=order_id, restored=True)
         case _:
-            return PLAIN_YES[type(command)](order_id=order_id)
+            return EVENTS[type(command)](order_id=order_id)
 
 
 async def obey(script: Script, *commands: type[Command]) -> None:
@@ -107,7 +102,7 @@ async def take_back(script: Script, *commands: type[Command]) -> None:
         script.answer(yes(await script.expect_compensation(kind, of=TAKES_BACK[kind])))
 
 
-def declined(
+def decline(
     command: ProcessPaymentCommand, reason: Any = "INSUFFICIENT_FUNDS"
 ) -> PaymentFailedEvent:
     """Return the payment service's no."""
@@ -126,8 +121,8 @@ def short(command: DecreaseStockCommand, reason: Any = "OUT_OF_STOCK") -> StockD
 
 async def deadline_passes(script: Script, seconds: float) -> None:
     """Wait until so long after a saga was started."""
-    started = (await script.handle.describe()).start_time
-    await asyncio.sleep(seconds - (datetime.now(UTC) - started).total_seconds() + 0.05)
+    start = (await script.handle.describe()).start_time
+    await asyncio.sleep(seconds - (datetime.now(UTC) - start).total_seconds() + 0.05)
 
 
 async def cancelled_while_it_is_paid(script: Script) -> None:
@@ -165,7 +160,7 @@ async def payment_refused(script: Script) -> None:
     """The wallet is too small."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.answer(decline(await script.expect(ProcessPaymentCommand)))
     await take_back(script, CancelOrderCommand)
     await script.failed()
 
@@ -242,13 +237,13 @@ async def review_expired(script: Script) -> None:
 async def settled(script: Script) -> None:
     """The refund does not get through, and a person does it by hand."""
     await refund_refused(script)
-    told = {
+    words = {
         "step": "ProcessPayment",
         "by": "otto",
         "reason": "paid by hand",
         "evidence": "transfer 4711",
     }
-    await script.handle.execute_update("request_settle_step", told)
+    await script.handle.execute_update("request_settle_step", words)
     await take_back(script, CancelOrderCommand)
     await script.failed()
 
@@ -303,8 +298,8 @@ async def in_state(script: Script, state: str) -> None:
     """Wait until the saga shows this state."""
     async for event in script.handle.fetch_history_events(wait_new_event=True):
         upsert = event.upsert_workflow_search_attributes_event_attributes
-        shown = upsert.search_attributes.indexed_fields
-        if "SagaState" in shown and shown["SagaState"].data == f'"{state}"'.encode():
+        fields = upsert.search_attributes.indexed_fields
+        if "SagaState" in fields and fields["SagaState"].data == f'"{state}"'.encode():
             return
 
 
@@ -355,13 +350,13 @@ async def earlier_run_found(script: Script) -> None:
 async def settled_before_a_reset(script: Script) -> None:
     """A person settles the refund; before the cancel the saga is reset to its first task."""
     await refund_refused(script)
-    told = {
+    words = {
         "step": "ProcessPayment",
         "by": "otto",
         "reason": "paid by hand",
         "evidence": "transfer 4711",
     }
-    await script.handle.execute_update("request_settle_step", told)
+    await script.handle.execute_update("request_settle_step", words)
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     await script.reset()
     await found_on_record(script, times=2)

@@ -77,18 +77,20 @@ class RealParticipants:
         Returns:
             What tells that it has come so far, and what lets it go on.
         """
-        done, go_on = threading.Event(), threading.Event()
+        is_done = threading.Event()
+        go_on = threading.Event()
 
         def wait(_connection: sa.Connection) -> None:
-            done.set()
+            is_done.set()
             assert go_on.wait(WAIT_SECONDS)
 
         sa.event.listen(self._databases[participant], "commit", wait, once=True)
-        return done, go_on
+        return is_done, go_on
 
     def left(self) -> tuple[int, int]:
         """Return the customer's money and the product's pieces."""
-        wallet, product = self._payment.wallet("17850"), self._stock.product("85123A")
+        wallet = self._payment.wallet("17850")
+        product = self._stock.product("85123A")
         assert wallet is not None
         assert product is not None
         return wallet.balance_minor, product.available

@@ -27,9 +27,9 @@ async def record(folder: Path) -> None:
             async with order_scripts.script(client, players, f"order-{story.__name__}") as script:
                 await story(script)
             assert script.history is not None
-            told = portable(script.history.to_json_dict())
+            history = portable(script.history.to_json_dict())
             path = folder / f"{story.__name__}.json"
-            path.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n")
+            path.write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
             print(path.relative_to(ROOT))  # noqa: T201  # a command talks
 
 

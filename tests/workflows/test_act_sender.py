@@ -70,20 +70,20 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     for number in range(MOST_UPDATES):
         await sender.act("request_cancel", why(number), f"cancel-{number}")
     await sender.act("request_cancel", why(7), "cancel-7")
-    with pytest.raises(NotPossible) as refused:
+    with pytest.raises(NotPossible) as error_info:
         await sender.act("request_settle_step", StepEvidence.model_validate(SETTLE), "settle")
     assert (
-        str(refused.value)
+        str(error_info.value)
         == "ProcessPayment is not stuck: nothing of it is to be taken back or completed"
     )
     story = await Runs(sparing, asyncio.Event()).find(script.saga_id.removeprefix("order-"))
     assert story is not None
-    said = [
+    names = [
         moment.detail["by"]
         for moment in story.moments
         if moment.name in ("cancel", "request_cancel")
     ]
-    assert said == ["update"] * MOST_UPDATES + ["signal"]
+    assert names == ["update"] * MOST_UPDATES + ["signal"]
     script.answer(yes(register))
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["details"] == why(0).model_dump()
@@ -105,9 +105,9 @@ async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
                 await handle.describe()
             ).raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
                 pass
-        with pytest.raises(SagaWedged) as refused:
+        with pytest.raises(SagaWedged) as error_info:
             await ActSender(handle, Runs(sparing, asyncio.Event())).act(
                 "request_cancel", why(1), "cancel-1"
             )
         await handle.terminate()
-    assert "goes on by itself once a corrected orchestrator runs" in str(refused.value)
+    assert "goes on by itself once a corrected orchestrator runs" in str(error_info.value)

@@ -79,19 +79,19 @@ async def test_a_cancel_at_every_point(play: Play, story: Story, points: int) ->
 
     Afterwards a cancel changes nothing.
     """
-    recorded = await record(play, story)
+    history = await record(play, story)
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def tell(cancel: Cancel | None) -> int:
         async with turns, play(runner=UnsandboxedWorkflowRunner()) as script:
             try:
-                return await tell_again(script, recorded, cancel)
+                return await tell_again(script, history, cancel)
             except Exception as error:
                 error.add_note(f"{story.__name__}, {cancel}")
                 raise
 
-    waited, *_ = await asyncio.gather(*map(tell, [None, *cancels(points)]))
-    assert waited == points
+    points_without_cancel, *_ = await asyncio.gather(*map(tell, [None, *cancels(points)]))
+    assert points_without_cancel == points
 
 
 def test_every_story_is_cancelled() -> None:
@@ -107,77 +107,80 @@ async def record(play: Play, story: Story) -> History:
         return script.history.events
 
 
-async def tell_again(script: Script, recorded: History, cancel: Cancel | None) -> int:
+async def tell_again(script: Script, history: History, cancel: Cancel | None) -> int:
     """Tell a story with a cancel in it, and see that it ends as it must.
 
     Return at how many points it waited.
     """
-    replay = Replay(script, recorded)
+    replay = Replay(script, history)
     events = await replay.tell(cancel)
-    told = moments(events)
-    await (script.completed() if named(told, "state")[-1] == "COMPLETED" else script.failed())
-    assert_whole(told)
+    story = moments(events)
+    await (script.completed() if names_of(story, "state")[-1] == "COMPLETED" else script.failed())
+    assert_whole(story)
     compensations = (await script.handle.query("status"))["compensations"]
     assert {compensation["state"] for compensation in compensations} <= {"DONE", "SETTLED"}
-    if cancel is not None and {*named(replay.before, "state")[-1:]} <= OPEN:
-        assert_stopped(replay, told, cancel, failure(events), failure(recorded))
+    if cancel is not None and {*names_of(replay.before, "state")[-1:]} <= OPEN:
+        assert_stopped(replay, story, cancel, failure(events), failure(history))
     else:
-        assert plot(told) == plot(moments(recorded))
-        assert all(replay.refused), "a cancel that comes too late is refused"
+        assert plot(story) == plot(moments(history))
+        assert all(replay.refusals), "a cancel that comes too late is refused"
     return tasks(events)
 
 
-def assert_whole(told: list[Moment]) -> None:
+def assert_whole(story: list[Moment]) -> None:
     """Check that every move is legal, and that in the end all is kept, or undone in reverse."""
-    states = named(told, "state")
+    states = names_of(story, "state")
     assert all(
         SagaState(after) in LEGAL_MOVES[before]
         for before, after in zip([None, *map(SagaState, states)], states, strict=False)
     )
-    commands = list(dict.fromkeys(named(told, "command")))
-    undone = [command for command in commands if command in UNDOING]
-    done = [command for command in commands if command not in UNDOING]
+    commands = list(dict.fromkeys(names_of(story, "command")))
+    compensations = [command for command in commands if command in UNDOING]
+    steps = [command for command in commands if command not in UNDOING]
     if states[-1] == "COMPLETED":
-        assert (done, undone) == ([step.command for step in STEPS], [])
+        assert (steps, compensations) == ([step.command for step in STEPS], [])
         return
     if any(
         moment.name == "OrderRegisteredEvent" and moment.detail["known"] == "PENDING"
-        for moment in told
+        for moment in story
     ):
-        done = [
+        steps = [
             step.command for step in STEPS if step.compensation
         ]  # or may have been, by an earlier run
-    refused = {moment.command for moment in told if moment.name in REFUSALS}
+    refused_commands = {moment.command for moment in story if moment.name in REFUSALS}
     expected = [
         COMPENSATION[command]
-        for command in reversed(done)
-        if command not in {*refused, CLOSED_BY[0]}
+        for command in reversed(steps)
+        if command not in {*refused_commands, CLOSED_BY[0]}
     ]
-    assert (states[-1], undone) == ("FAILED", [*expected, CLOSED_BY[1]])
+    assert (states[-1], compensations) == ("FAILED", [*expected, CLOSED_BY[1]])
 
 
 def assert_stopped(
-    replay: Replay, told: list[Moment], cancel: Cancel, why: Any, otherwise: Any
+    replay: Replay, story: list[Moment], cancel: Cancel, why: Any, otherwise: Any
 ) -> None:
     """Check that no step began after the cancel, and what the saga failed for.
 
     It is the cancel, or what the step under way came to.
     """
-    allowed, before = {"CANCELLED"}, {*named(replay.before, "command"), CLOSED_BY[0]}
-    begun = {command for command in named(told, "command") if command not in {*UNDOING, *before}}
+    reasons = {"CANCELLED"}
+    before = {*names_of(replay.before, "command"), CLOSED_BY[0]}
+    steps = {
+        command for command in names_of(story, "command") if command not in {*UNDOING, *before}
+    }
     first_heard = (
         cancel.way == "temporal" and replay.beside_words
     )  # Temporal tells a saga what people said before its cancel
-    assert len(begun) <= first_heard
+    assert len(steps) <= first_heard
     if otherwise and said_by(otherwise) in (
         replay.under_way,
         STEPS[0].name,
     ):  # the first step is taken in any case
-        allowed = {otherwise["reason"]}
+        reasons = {otherwise["reason"]}
     elif otherwise and (first_heard or otherwise["reason"] in OF_THE_CLOCK):
-        allowed |= {otherwise["reason"]}
-    assert why["reason"] in allowed
-    assert why["reason"] in OF_THE_CLOCK or not any(replay.refused[:1]), (
+        reasons |= {otherwise["reason"]}
+    assert why["reason"] in reasons
+    assert why["reason"] in OF_THE_CLOCK or not any(replay.refusals[:1]), (
         "a cancel in time is accepted"
     )
 
@@ -195,15 +198,15 @@ def failure(events: History) -> Any:
     return json.loads(details[0].data) if details else None
 
 
-def named(told: list[Moment], kind: str) -> list[str]:
+def names_of(story: list[Moment], kind: str) -> list[str]:
     """Return the names of the moments of one kind, in order."""
-    return [moment.name for moment in told if moment.kind == kind]
+    return [moment.name for moment in story if moment.kind == kind]
 
 
-def plot(told: list[Moment]) -> list[tuple[str, str]]:
+def plot(story: list[Moment]) -> list[tuple[str, str]]:
     """Return what happened, without what people said and what is noted about it."""
     return [
         (moment.kind, moment.name)
-        for moment in told
+        for moment in story
         if moment.kind in ("state", "command", "event")
     ]

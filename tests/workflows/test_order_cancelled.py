@@ -16,7 +16,7 @@ from tests.workflows.orders import (
     ROLLBACK,
     ROLLBACK_FROM,
     TAKES_BACK,
-    declined,
+    decline,
     obey,
     short,
     take_back,
@@ -124,7 +124,7 @@ async def test_a_step_that_is_refused_after_a_cancel_is_the_reason_of_the_failur
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
     await cancel(script)
-    script.answer(declined(payment))
+    script.answer(decline(payment))
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INSUFFICIENT_FUNDS"
 
@@ -151,8 +151,8 @@ async def test_whoever_cancels_is_recorded(script: Script, cancel: Cancel) -> No
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     script.answer(yes(closing))
     await script.failed()
-    told = (closing.failure.message, closing.failure.details)
-    assert told == (
+    message_and_details = (closing.failure.message, closing.failure.details)
+    assert message_and_details == (
         ("cancelled by an operator", {"by": "temporal", "reason": ""})
         if cancel is by_temporal
         else ("cancelled by anna: changed her mind", DECISION)
@@ -264,11 +264,11 @@ async def test_an_update_after_the_pivot_is_refused(script: Script) -> None:
     await script.start(ORDER)
     await obey(script, *BEFORE_PIVOT)
     confirm = await script.expect(ConfirmOrderCommand)
-    with pytest.raises(WorkflowUpdateFailedError) as refused:
+    with pytest.raises(WorkflowUpdateFailedError) as error_info:
         await by_update(script)
     script.answer(yes(confirm))
     await script.completed()
-    assert str(refused.value.cause).endswith("too late to cancel: the order is COMPLETED")
+    assert str(error_info.value.cause).endswith("too late to cancel: the order is COMPLETED")
     assert not [
         e
         for e in _history(script)
@@ -280,13 +280,13 @@ async def test_an_update_during_the_rollback_is_refused(script: Script) -> None:
     """It is told that the order is rolling back already."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.answer(decline(await script.expect(ProcessPaymentCommand)))
     cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    with pytest.raises(WorkflowUpdateFailedError) as refused:
+    with pytest.raises(WorkflowUpdateFailedError) as error_info:
         await by_update(script)
     script.answer(yes(cancel))
     await script.failed()
-    assert str(refused.value.cause).endswith("too late to cancel: the order is ROLLING_BACK")
+    assert str(error_info.value.cause).endswith("too late to cancel: the order is ROLLING_BACK")
 
 
 def _history(script: Script) -> Any:

@@ -17,10 +17,17 @@ from contracts.stock import DecreaseStockCommand, StockDecreasedEvent, StockLine
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.orders import ORDER, TOTAL_MINOR, completed, obey, out_of_stock, yes
+from tests.workflows.orders import (
+    BEFORE_PIVOT,
+    ORDER,
+    TOTAL_MINOR,
+    completed,
+    obey,
+    out_of_stock,
+    yes,
+)
 
 POLICY = Policy()
-FORWARD = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
 
 
 async def test_an_order_that_everybody_accepts_is_registered_paid_taken_from_stock_and_confirmed(
@@ -77,14 +84,14 @@ async def test_the_request_key_of_the_memo_reaches_the_order_service(script: Scr
 async def test_an_order_may_name_itself(script: Script) -> None:
     """An `order_id` in the start that agrees with the workflow id is no contradiction."""
     await script.start(ORDER | {"order_id": order_id_of(script.saga_id)})
-    await obey(script, *FORWARD, ConfirmOrderCommand)
+    await obey(script, *BEFORE_PIVOT, ConfirmOrderCommand)
     await script.completed()
 
 
 async def test_a_confirm_that_fails_is_tried_until_it_is_done(script: Script) -> None:
     """After the pivot only patience: the order stays COMPLETED and is confirmed in the end."""
     await script.start(ORDER)
-    await obey(script, *FORWARD)
+    await obey(script, *BEFORE_PIVOT)
     await script.expect(ConfirmOrderCommand)
     script.fail(RuntimeError("the order service is down"))
     script.answer(yes(await script.expect(ConfirmOrderCommand, attempt=2)))
@@ -95,7 +102,7 @@ async def test_a_confirm_that_is_refused_is_asked_again(skipping_script: Script)
     """Even an error that Temporal may not retry does not end the asking."""
     script = skipping_script
     await script.start(ORDER)
-    await obey(script, *FORWARD)
+    await obey(script, *BEFORE_PIVOT)
     await script.expect(ConfirmOrderCommand)
     script.fail(
         ApplicationError("no such order here", type="OrderRejectedEvent", non_retryable=True)
@@ -134,7 +141,7 @@ async def test_a_worker_can_be_given_other_limits(play: Play) -> None:
 def _limits(script: Script) -> dict[str, tuple[float, float]]:
     """Return each activity's schedule-to-close and start-to-close in seconds, 0 for none."""
     assert script.history is not None
-    scheduled = [
+    attributes = [
         event.activity_task_scheduled_event_attributes
         for event in script.history.events
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
@@ -144,7 +151,7 @@ def _limits(script: Script) -> dict[str, tuple[float, float]]:
             _seconds(s.schedule_to_close_timeout),
             _seconds(s.start_to_close_timeout),
         )
-        for s in scheduled
+        for s in attributes
     }
 
 

@@ -45,13 +45,13 @@ async def memo(script: Script) -> SagaMemo:
     return SagaMemo.of(await (await script.handle.describe()).memo())
 
 
-async def written(script: Script) -> int:
+async def memo_writes(script: Script) -> int:
     """Return how often the saga has written its memo."""
     events = (await script.handle.fetch_history()).events
     return sum(event.event_type == WRITTEN for event in events)
 
 
-def taken(decisions: tuple[TakenDecision, ...]) -> list[tuple[Any, ...]]:
+def rows_of(decisions: tuple[TakenDecision, ...]) -> list[tuple[Any, ...]]:
     """Return what was decided by whom and how, without the times."""
     return [(d.act, d.by, d.step, d.evidence, d.through) for d in decisions]
 
@@ -62,7 +62,7 @@ async def test_a_saga_that_completes_writes_no_memo(
 ) -> None:
     """Not even when a person approved it by an update, which stands in the history."""
     await story(script)
-    assert await written(script) == 0
+    assert await memo_writes(script) == 0
 
 
 async def test_a_rollback_says_once_why_and_what_it_takes_back(script: Script) -> None:
@@ -74,19 +74,19 @@ async def test_a_rollback_says_once_why_and_what_it_takes_back(script: Script) -
     script.answer(yes(payment))
     refund = await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
     async with script.orchestrator_away():
-        found = await memo(script)
-    assert found.failure is not None
-    assert (found.failure.reason, found.failure.details) == ("CANCELLED", DECISION)
-    assert [(r.step, r.command, r.settlement) for r in found.retriables] == [
+        saga_memo = await memo(script)
+    assert saga_memo.failure is not None
+    assert (saga_memo.failure.reason, saga_memo.failure.details) == ("CANCELLED", DECISION)
+    assert [(r.step, r.command, r.settlement) for r in saga_memo.retriables] == [
         ("ProcessPayment", "RefundPayment", None),
         ("RegisterOrder", "CancelOrder", None),
     ]
-    assert found.signals == ()
+    assert saga_memo.signals == ()
     script.answer(yes(refund))
     await take_back(script, CancelOrderCommand)
     await script.failed()
-    assert await written(script) == 1
-    assert await memo(script) == found, "the memo outlives the saga"
+    assert await memo_writes(script) == 1
+    assert await memo(script) == saga_memo, "the memo outlives the saga"
 
 
 @pytest.mark.parametrize("story", [payment_refused, out_of_stock])
@@ -95,28 +95,31 @@ async def test_a_rollback_costs_one_event_more(
 ) -> None:
     """Whatever it takes back."""
     await story(script)
-    assert await written(script) == 1
+    assert await memo_writes(script) == 1
 
 
 @each_way
 async def test_what_is_stuck_and_settled_is_told(patient: Script, say: Say) -> None:
     """With the trouble while it is stuck, and then with the person's word; one event for each."""
     await refund_refused(patient)
-    stuck = (await memo(patient)).retriables[0]
-    assert (stuck.progress, stuck.trouble) == (Progress.STUCK, "PaymentFailedEvent: no")
-    assert stuck.stuck_since is not None
-    before = await written(patient)
+    stuck_refund = (await memo(patient)).retriables[0]
+    assert (stuck_refund.progress, stuck_refund.trouble) == (
+        Progress.STUCK,
+        "PaymentFailedEvent: no",
+    )
+    assert stuck_refund.stuck_since is not None
+    before = await memo_writes(patient)
     await say(patient, "settle_step", SETTLE | {"attempts": 3})
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    settled = (await memo(patient)).retriables[0]
-    assert (settled.progress, settled.trouble, settled.stuck_since) == (
+    settled_refund = (await memo(patient)).retriables[0]
+    assert (settled_refund.progress, settled_refund.trouble, settled_refund.stuck_since) == (
         Progress.SETTLED,
         None,
         None,
     )
-    assert settled.settlement is not None
-    assert (settled.settlement.by, settled.settlement.attempts) == ("otto", 3)
-    assert await written(patient) == before + 1
+    assert settled_refund.settlement is not None
+    assert (settled_refund.settlement.by, settled_refund.settlement.attempts) == ("otto", 3)
+    assert await memo_writes(patient) == before + 1
     assert closing.compensations[0].settled is not None
     assert closing.compensations[0].settled.attempts == 3
     patient.answer(yes(closing))
@@ -130,15 +133,15 @@ async def test_a_stuck_confirm_is_told_without_a_failure(patient: Script) -> Non
     await patient.expect(ConfirmOrderCommand)
     patient.fail(REFUSED)
     await until_stuck(patient)
-    found = await memo(patient)
-    assert found.failure is None
-    assert [(r.step, r.command, r.progress) for r in found.retriables] == [
+    saga_memo = await memo(patient)
+    assert saga_memo.failure is None
+    assert [(r.step, r.command, r.progress) for r in saga_memo.retriables] == [
         ("ConfirmOrder", "ConfirmOrder", Progress.STUCK)
     ]
     await patient.handle.execute_update("request_retry_step", RETRY | {"step": "ConfirmOrder"})
     await obey(patient, ConfirmOrderCommand)
     await patient.completed()
-    assert await written(patient) == 1
+    assert await memo_writes(patient) == 1
 
 
 async def test_every_signal_is_told_with_what_became_of_it(script: Script) -> None:
@@ -189,10 +192,10 @@ async def test_a_burst_of_signals_is_told_by_one_event(script: Script) -> None:
         for number in range(MOST_SIGNALS + 10):
             await script.handle.signal("no_such_act", number)
     await script.handle.query("status")
-    found = await memo(script)
-    assert (len(found.signals), found.signal_count) == (MOST_SIGNALS, MOST_SIGNALS + 10)
-    assert found.signals[-1].number == MOST_SIGNALS + 10
-    assert await written(script) == 1
+    saga_memo = await memo(script)
+    assert (len(saga_memo.signals), saga_memo.signal_count) == (MOST_SIGNALS, MOST_SIGNALS + 10)
+    assert saga_memo.signals[-1].number == MOST_SIGNALS + 10
+    assert await memo_writes(script) == 1
     script.answer(yes(payment))
     await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
@@ -212,9 +215,9 @@ async def test_a_decision_is_told_as_taken_whatever_comes_behind_it(script: Scri
     await script.failed()
     assert script.history is not None
     moments = project(script.history.events, lambda payload: json.loads(payload.data))
-    told = [(m.name, m.ignored) for m in moments if m.kind == "decision"]
-    assert told[0] == ("cancel", None)
-    assert Counter(told[1:]) == {
+    decisions = [(m.name, m.ignored) for m in moments if m.kind == "decision"]
+    assert decisions[0] == ("cancel", None)
+    assert Counter(decisions[1:]) == {
         ("no_such_act", ""): 11,
         ("no_such_act", "there is no such message"): MOST_SIGNALS - 1,
     }
@@ -235,19 +238,19 @@ async def test_a_memo_shows_nothing_as_stuck_that_is_done_while_something_else_i
     patient.fail(REFUSED)
     await until_stuck(patient, "ProcessPayment")
     both = await memo(patient)
-    before = await written(patient)
+    before = await memo_writes(patient)
     await patient.handle.execute_update("request_retry_step", RETRY | {"step": "DecreaseStock"})
     await take_back(patient, RestoreStockCommand)
     await patient.recorded()
     await patient.handle.query("status")
-    restored, still_stuck, _ = (await memo(patient)).retriables
-    assert (restored.progress, restored.stuck_since) == (Progress.DONE, None)
+    restoration, still_stuck, _ = (await memo(patient)).retriables
+    assert (restoration.progress, restoration.stuck_since) == (Progress.DONE, None)
     assert still_stuck == both.retriables[1]
-    assert await written(patient) == before + 1
+    assert await memo_writes(patient) == before + 1
     await patient.handle.execute_update("request_retry_step", RETRY)
     await take_back(patient, RefundPaymentCommand, CancelOrderCommand)
     await patient.failed()
-    assert await written(patient) == before + 1
+    assert await memo_writes(patient) == before + 1
 
 
 async def test_temporals_own_cancel_that_comes_too_late_is_told_as_number_0(
@@ -263,7 +266,7 @@ async def test_temporals_own_cancel_that_comes_too_late_is_told_as_number_0(
     assert late.ignored is not None
     script.answer(yes(refund))
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert taken(closing.decisions) == [(Act.CANCEL, "anna", None, None, Through.SIGNAL)]
+    assert rows_of(closing.decisions) == [(Act.CANCEL, "anna", None, None, Through.SIGNAL)]
     script.answer(yes(closing))
     await script.failed()
 
@@ -292,7 +295,7 @@ async def test_the_closing_command_tells_every_decision(patient: Script) -> None
     await patient.handle.signal("settle_step", SETTLE)
     await patient.handle.signal("settle_step", SETTLE | {"by": "olga"})
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert taken(closing.decisions) == [
+    assert rows_of(closing.decisions) == [
         (Act.CANCEL, "anna", None, None, Through.SIGNAL),
         (Act.RETRY, "otto", "ProcessPayment", None, Through.UPDATE),
         (Act.SETTLE, "otto", "ProcessPayment", "transfer 4711", Through.SIGNAL),
@@ -313,7 +316,7 @@ async def test_the_confirmation_tells_who_approved(script: Script) -> None:
     await script.handle.execute_update("request_approve", DECISION)
     await obey(script, ProcessPaymentCommand, DecreaseStockCommand)
     confirm = await script.expect(ConfirmOrderCommand)
-    assert taken(confirm.decisions) == [(Act.APPROVE, "anna", None, None, Through.UPDATE)]
+    assert rows_of(confirm.decisions) == [(Act.APPROVE, "anna", None, None, Through.UPDATE)]
     script.answer(yes(confirm))
     await script.completed()
 

@@ -162,12 +162,12 @@ async def test_cancel_signals_that_cannot_be_read_change_nothing(script: Script)
     await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
     assert script.history is not None
-    signalled = [
+    signals = [
         e
         for e in script.history.events
         if e.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
     ]
-    assert len(signalled) == len(CANCELS)
+    assert len(signals) == len(CANCELS)
 
 
 async def test_an_unknown_signal_changes_nothing(script: Script) -> None:

@@ -186,10 +186,10 @@ async def test_an_answer_without_words_is_no_event(
 
 
 @pytest.mark.parametrize(
-    "told", [{}, {"details": None}, {"details": "short"}, {"reason": None}], ids=str
+    "details", [{}, {"details": None}, {"details": "short"}, {"reason": None}], ids=str
 )
 async def test_a_refusal_that_is_no_refusal_of_ours_still_rolls_back(
-    script: Script, told: dict[str, object]
+    script: Script, details: dict[str, object]
 ) -> None:
     """The type of the error says that the participant refused.
 
@@ -198,7 +198,9 @@ async def test_a_refusal_that_is_no_refusal_of_ours_still_rolls_back(
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     await script.expect(ProcessPaymentCommand)
-    script.fail(ApplicationError("no money", told, type="PaymentFailedEvent", non_retryable=True))
+    script.fail(
+        ApplicationError("no money", details, type="PaymentFailedEvent", non_retryable=True)
+    )
     await take_back(script, CancelOrderCommand)
     failure = (await script.failed()).details[0]
     assert (failure["event"], failure["message"]) == ("PaymentFailedEvent", "no money")

@@ -7,7 +7,7 @@ from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.placing import PlaceOrder
 from contracts.stock import DecreaseStockCommand, StockLine
 from temporal_saga.testing import Script
-from tests.workflows.orders import ORDER, TOTAL_MINOR, declined, obey, short, take_back, yes
+from tests.workflows.orders import ORDER, TOTAL_MINOR, decline, obey, short, take_back, yes
 
 
 async def test_an_order_id_that_is_taken_is_refused_and_only_cancelled(script: Script) -> None:
@@ -36,7 +36,7 @@ async def test_a_payment_that_is_declined_is_not_refunded(script: Script, reason
     """The payment service refused, so no money moved: a cancel, and no refund is asked for."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
-    script.answer(declined(await script.expect(ProcessPaymentCommand), reason))
+    script.answer(decline(await script.expect(ProcessPaymentCommand), reason))
     await take_back(script, CancelOrderCommand)
     failure = (await script.failed()).details[0]
     assert (failure["step"], failure["event"], failure["reason"]) == (
@@ -114,7 +114,7 @@ async def test_a_refused_order_fails_as_business_as_usual(script: Script) -> Non
     """The workflow closes as Failed, red with its reason, but benign: nobody has to be woken up."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.answer(decline(await script.expect(ProcessPaymentCommand)))
     await take_back(script, CancelOrderCommand)
     error = await script.failed()
     assert (error.type, error.message) == (

@@ -26,14 +26,14 @@ from tests.workflows.operators import (
     by_signal,
     by_update,
     each_way,
-    refused,
+    refusal_of,
     until_stuck,
 )
 from tests.workflows.orders import (
     DECISION,
     ORDER,
     REFUSED,
-    declined,
+    decline,
     found_on_record,
     obey,
     short,
@@ -50,7 +50,7 @@ async def test_a_run_that_finds_its_order_registered_takes_everything_back(scrip
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.answer(decline(await script.expect(ProcessPaymentCommand)))
     await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
     await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
@@ -64,12 +64,12 @@ async def test_what_this_run_did_itself_is_taken_back_once(script: Script) -> No
     """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    known = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING)
-    script.answer(known)
+    pending_order = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING)
+    script.answer(pending_order)
     await obey(script, ProcessPaymentCommand)
     script.answer(short(await script.expect(DecreaseStockCommand)))
     await script.expect(RegisterOrderCommand)
-    script.answer(known)
+    script.answer(pending_order)
     await take_back(script, RestoreStockCommand, RefundPaymentCommand)
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     assert [c.step for c in closing.compensations] == [
@@ -87,8 +87,8 @@ async def test_an_order_that_had_completed_is_past_its_pivot(script: Script) -> 
     register = await script.expect(RegisterOrderCommand)
     await script.handle.signal("cancel", DECISION)
     await script.handle.cancel()
-    confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
-    script.answer(confirmed)
+    answer = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
+    script.answer(answer)
     await obey(script, ConfirmOrderCommand)
     assert (await script.completed())["state"] == "COMPLETED"
 
@@ -103,8 +103,8 @@ async def test_an_order_that_had_completed_is_not_reviewed_again(script: Script)
         )
     )
     confirm = await script.expect(ConfirmOrderCommand)
-    assert "is COMPLETED" in await refused(script, "approve", DECISION)
-    assert "is COMPLETED" in await refused(script, "cancel", DECISION)
+    assert "is COMPLETED" in await refusal_of(script, "approve", DECISION)
+    assert "is COMPLETED" in await refusal_of(script, "cancel", DECISION)
     script.answer(yes(confirm))
     await script.completed()
 
@@ -114,21 +114,21 @@ async def test_how_an_earlier_run_ended_is_asked_until_it_is_known(play: Play) -
     async with play(policy=SOON) as script:
         await script.start(ORDER)
         register = await script.expect(RegisterOrderCommand)
-        confirmed = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
-        script.answer(confirmed.model_copy(update={"known": OrderStatus.PENDING}))
-        script.answer(declined(await script.expect(ProcessPaymentCommand)))
+        answer = OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.CONFIRMED)
+        script.answer(answer.model_copy(update={"known": OrderStatus.PENDING}))
+        script.answer(decline(await script.expect(ProcessPaymentCommand)))
         for _ in range(2):
             await script.expect(RegisterOrderCommand)
             script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
         await script.expect(RegisterOrderCommand)
-        script.answer(confirmed)
+        script.answer(answer)
         await obey(script, ConfirmOrderCommand)
         await script.completed()
 
 
-@pytest.mark.parametrize("known", [OrderStatus.PENDING, OrderStatus.CONFIRMED, None])
+@pytest.mark.parametrize("pending_order", [OrderStatus.PENDING, OrderStatus.CONFIRMED, None])
 async def test_a_run_that_cannot_register_finds_out_first_whether_there_was_another(
-    script: Script, known: OrderStatus | None
+    script: Script, pending_order: OrderStatus | None
 ) -> None:
     """Without an answer to its first step it knows of no earlier run.
 
@@ -138,17 +138,17 @@ async def test_a_run_that_cannot_register_finds_out_first_whether_there_was_anot
     register = await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
     await script.expect(RegisterOrderCommand)
-    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=known))
-    if known is OrderStatus.CONFIRMED:
+    script.answer(OrderRegisteredEvent(order_id=register.order_id, known=pending_order))
+    if pending_order is OrderStatus.CONFIRMED:
         await obey(script, ConfirmOrderCommand)
         await script.completed()
         return
-    earlier = (RestoreStockCommand, RefundPaymentCommand) if known else ()
+    earlier = (RestoreStockCommand, RefundPaymentCommand) if pending_order else ()
     await take_back(script, *earlier, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "STEP_UNAVAILABLE"
 
 
-async def unanswered(script: Script) -> None:
+async def nobody_answers(script: Script) -> None:
     """Nobody knows whether the order is on record, and the order service keeps failing."""
     await script.start(ORDER)
     for _ in range(2):
@@ -164,7 +164,7 @@ async def test_who_waits_for_the_order_service_calls_a_person_who_has_it_asked_a
     patient: Script, say: Say
 ) -> None:
     """It is stuck like a compensation, and tried on like one."""
-    await unanswered(patient)
+    await nobody_answers(patient)
     await say(patient, "retry_step", RETRY | {"step": "RegisterOrder"})
     await obey(patient, RegisterOrderCommand)
     await take_back(patient, CancelOrderCommand)
@@ -177,7 +177,7 @@ async def test_a_person_may_know_instead_of_the_order_service(patient: Script, s
 
     The record is closed by that person's word.
     """
-    await unanswered(patient)
+    await nobody_answers(patient)
     await say(patient, "settle_step", SETTLE | {"step": "RegisterOrder"})
     await take_back(patient, RestoreStockCommand, RefundPaymentCommand)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
@@ -186,7 +186,9 @@ async def test_a_person_may_know_instead_of_the_order_service(patient: Script, s
         "otto",
     )
     patient.answer(yes(closing))
-    assert [settled["step"] for settled in (await patient.failed()).details[1]] == ["RegisterOrder"]
+    assert [settlement["step"] for settlement in (await patient.failed()).details[1]] == [
+        "RegisterOrder"
+    ]
 
 
 async def test_a_run_whose_order_was_taken_back_before_takes_back_what_it_did(
@@ -258,11 +260,11 @@ async def test_what_was_settled_stays_settled_after_a_reset(
     await found_on_record(patient, times=2)
     await take_back(patient, RestoreStockCommand)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    told = {c.step: (c.state, c.settled and c.settled.by) for c in closing.compensations}
-    assert told["ProcessPayment"] == ("SETTLED", "otto")
-    assert told["DecreaseStock"] == ("DONE", None)
+    outcomes = {c.step: (c.state, c.settled and c.settled.by) for c in closing.compensations}
+    assert outcomes["ProcessPayment"] == ("SETTLED", "otto")
+    assert outcomes["DecreaseStock"] == ("DONE", None)
     patient.answer(yes(closing))
-    assert [settled["step"] for settled in (await patient.failed()).details[1]] == [
+    assert [settlement["step"] for settlement in (await patient.failed()).details[1]] == [
         "ProcessPayment"
     ]
 
@@ -293,10 +295,10 @@ async def test_after_a_reset_too_nobody_settles_what_is_done_or_settled(patient:
     await found_on_record(patient, times=2)
     await take_back(patient, RestoreStockCommand)
     closing = await patient.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert "otto settled it already" in await refused(
+    assert "otto settled it already" in await refusal_of(
         patient, "settle_step", SETTLE | {"by": "olga"}
     )
-    assert "RestoreStock is DONE" in await refused(
+    assert "RestoreStock is DONE" in await refusal_of(
         patient, "settle_step", SETTLE | {"step": "DecreaseStock"}
     )
     patient.answer(yes(closing))
@@ -319,9 +321,9 @@ async def test_after_a_reset_nobody_settles_what_is_not_stuck(
         await found_on_record(patient)
     payment = await patient.expect(ProcessPaymentCommand)
     for step in ("ProcessPayment", "ConfirmOrder", "Rubbish"):
-        assert "is not stuck" in await refused(patient, "settle_step", SETTLE | {"step": step})
+        assert "is not stuck" in await refusal_of(patient, "settle_step", SETTLE | {"step": step})
         await by_signal(patient, "settle_step", SETTLE | {"step": step})
-    patient.answer(declined(payment))
+    patient.answer(decline(payment))
     await found_on_record(patient)
     await take_back(patient, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
     await patient.failed()
@@ -346,6 +348,6 @@ async def test_what_was_taken_back_by_hand_does_not_complete_after_a_reset(
     await patient.reset()
     await found_on_record(patient, times=2)
     await take_back(patient, RestoreStockCommand, CancelOrderCommand)
-    failure, settled = (await patient.failed()).details
+    failure, settlements = (await patient.failed()).details
     assert failure["message"] == "otto had taken back ProcessPayment by hand: paid by hand"
-    assert [one["step"] for one in settled] == ["ProcessPayment"]
+    assert [one["step"] for one in settlements] == ["ProcessPayment"]

@@ -50,7 +50,7 @@ async def by_update(script: Script, act: str) -> None:
 each_way = pytest.mark.parametrize("say", [by_signal, by_update], ids=lambda way: way.__name__)
 
 
-async def refused(script: Script, act: str) -> str:
+async def refusal_of(script: Script, act: str) -> str:
     """Return why the saga refuses a verdict."""
     with pytest.raises(WorkflowUpdateFailedError) as why:
         await by_update(script, act)
@@ -115,14 +115,14 @@ async def test_the_clock_of_the_deadline_stands_still_during_a_review(
     await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
     assert script.history is not None
-    sent = [
+    attributes = [
         event.activity_task_scheduled_event_attributes
         for event in script.history.events
         if event.event_type == SCHEDULED
     ]
     limits = [
         a.schedule_to_close_timeout.ToTimedelta()
-        for a in sent
+        for a in attributes
         if a.activity_type.name == "ProcessPayment"
     ]
     assert limits == [Policy().forward_step]
@@ -159,8 +159,8 @@ async def test_the_first_verdict_counts(script: Script) -> None:
         await by_signal(script, "reject")
         await by_signal(script, "approve")
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    told = "the order is not awaiting review, it is ROLLING_BACK"
-    assert (await refused(script, "approve")).endswith(told)
+    message = "the order is not awaiting review, it is ROLLING_BACK"
+    assert (await refusal_of(script, "approve")).endswith(message)
     script.answer(yes(closing))
     await script.failed()
 
@@ -175,7 +175,7 @@ async def test_a_rejection_before_the_registration_is_answered_holds(
     register = await script.expect(RegisterOrderCommand)
     await say(script, "reject")
     why = "anna decided already: reject, changed her mind"
-    assert (await refused(script, "approve")).endswith(why)
+    assert (await refusal_of(script, "approve")).endswith(why)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=review_seconds))
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "REJECTED"
@@ -199,8 +199,8 @@ async def test_an_order_below_the_threshold_awaits_no_verdict(script: Script) ->
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     payment = await script.expect(ProcessPaymentCommand)
-    told = "the order is not awaiting review, it is PENDING"
-    assert (await refused(script, "approve")).endswith(told)
+    message = "the order is not awaiting review, it is PENDING"
+    assert (await refusal_of(script, "approve")).endswith(message)
     await by_signal(script, "reject")
     script.answer(yes(payment))
     await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
@@ -211,7 +211,7 @@ async def test_a_verdict_after_the_review_ran_out_is_refused(script: Script) -> 
     """The answer says how the order stands instead."""
     await begin_review(script, seconds=1)
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    assert "it is ROLLING_BACK" in await refused(script, "approve")
+    assert "it is ROLLING_BACK" in await refusal_of(script, "approve")
     await by_signal(script, "approve")
     script.answer(yes(closing))
     assert (await script.failed()).details[0]["reason"] == "REVIEW_EXPIRED"
@@ -223,10 +223,10 @@ async def test_an_order_that_had_completed_before_a_reset_is_not_reviewed_again(
     """It was let through once: nothing is sent again but what closes its record."""
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    known = OrderRegisteredEvent(
+    answer = OrderRegisteredEvent(
         order_id=register.order_id, review_seconds=60, known=OrderStatus.CONFIRMED
     )
-    script.answer(known)
+    script.answer(answer)
     await obey(script, ConfirmOrderCommand)
     await script.completed()
 

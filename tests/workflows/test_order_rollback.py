@@ -15,7 +15,7 @@ from tests.workflows.orders import (
     ROLLBACK,
     TAKES_BACK,
     TOTAL_MINOR,
-    declined,
+    decline,
     obey,
     take_back,
     yes,
@@ -53,8 +53,8 @@ async def test_a_rollback_runs_in_reverse_in_the_words_of_the_steps(script: Scri
     cancel = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     script.answer(yes(cancel))
     await script.failed()
-    refunded = {"currency": "GBP", "refunded_minor": TOTAL_MINOR}
-    assert [c.answer for c in cancel.compensations] == [{"restored": True}, refunded, None]
+    refund_answer = {"currency": "GBP", "refunded_minor": TOTAL_MINOR}
+    assert [c.answer for c in cancel.compensations] == [{"restored": True}, refund_answer, None]
     assert all((c.answered_at is None) is (c.answer is None) for c in cancel.compensations)
 
 
@@ -130,7 +130,7 @@ async def test_a_cancel_together_with_a_refused_compensation_stops_nothing(
     script = skipping_script
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.answer(decline(await script.expect(ProcessPaymentCommand)))
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     async with script.orchestrator_away():
         script.fail(REFUSED)
@@ -146,7 +146,7 @@ async def test_a_cancel_in_the_pause_of_a_rollback_stops_nothing(
     """While only time stands between two rounds of a compensation, a cancel changes nothing."""
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
-    script.answer(declined(await script.expect(ProcessPaymentCommand)))
+    script.answer(decline(await script.expect(ProcessPaymentCommand)))
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     script.fail(REFUSED)
     await cancel_in_the_pause(temporal, script)

@@ -23,7 +23,7 @@ from tests.workflows.orders import (
 )
 
 
-async def shown(script: Script) -> dict[str, Any]:
+async def search_attributes(script: Script) -> dict[str, Any]:
     """Return the search attributes as describe has them, whether or not a worker runs."""
     attributes = (await script.handle.describe()).typed_search_attributes
     ours = {key.name for key in stubs.SEARCH_ATTRIBUTES}
@@ -35,19 +35,19 @@ async def test_searches_find_a_completing_order_by_its_state(script: Script) -> 
     always = {"CustomerId": "17850", "OrderTotalMinor": 1530, "NeedsAttention": False}
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    assert await shown(script) == always | {"SagaState": "PENDING"}
+    assert await search_attributes(script) == always | {"SagaState": "PENDING"}
     script.answer(yes(register))
     payment = await script.expect(ProcessPaymentCommand)
-    assert await shown(script) == always | {"SagaState": "PENDING"}
+    assert await search_attributes(script) == always | {"SagaState": "PENDING"}
     script.answer(yes(payment))
     stock = await script.expect(DecreaseStockCommand)
-    assert await shown(script) == always | {"SagaState": "PAYMENT_COMPLETED"}
+    assert await search_attributes(script) == always | {"SagaState": "PAYMENT_COMPLETED"}
     script.answer(yes(stock))
     confirm = await script.expect(ConfirmOrderCommand)
-    assert await shown(script) == always | {"SagaState": "COMPLETED"}
+    assert await search_attributes(script) == always | {"SagaState": "COMPLETED"}
     script.answer(yes(confirm))
     await script.completed()
-    assert await shown(script) == always | {"SagaState": "COMPLETED"}
+    assert await search_attributes(script) == always | {"SagaState": "COMPLETED"}
 
 
 async def test_searches_find_a_failing_order_by_its_state_and_reason(script: Script) -> None:
@@ -62,11 +62,11 @@ async def test_searches_find_a_failing_order_by_its_state_and_reason(script: Scr
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     script.answer(short(await script.expect(DecreaseStockCommand)))
     refund = await script.expect_compensation(RefundPaymentCommand, of=ProcessPaymentCommand)
-    assert await shown(script) == always | {"SagaState": "ROLLING_BACK"}
+    assert await search_attributes(script) == always | {"SagaState": "ROLLING_BACK"}
     script.answer(yes(refund))
     await take_back(script, CancelOrderCommand)
     await script.failed()
-    assert await shown(script) == always | {"SagaState": "FAILED"}
+    assert await search_attributes(script) == always | {"SagaState": "FAILED"}
 
 
 async def test_an_invalid_start_is_found_by_what_it_did_give(script: Script) -> None:
@@ -74,7 +74,7 @@ async def test_an_invalid_start_is_found_by_what_it_did_give(script: Script) -> 
     await script.start({"customer_id": "17850"})
     await take_back(script, CancelOrderCommand)
     await script.failed()
-    assert await shown(script) == {
+    assert await search_attributes(script) == {
         "CustomerId": "17850",
         "NeedsAttention": False,
         "SagaState": "FAILED",
@@ -144,14 +144,18 @@ async def test_a_query_with_arguments_is_answered_all_the_same(script: Script) -
 async def test_the_web_ui_lists_the_handlers_with_what_they_do(script: Script) -> None:
     """Whoever looks for a button finds its name and the body it wants."""
     await completed(script)
-    listed = (
+    definition = (
         await script.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     ).definition
-    handlers = (*listed.signal_definitions, *listed.update_definitions, *listed.query_definitions)
-    described = {handler.name: handler.description for handler in handlers}
-    assert set(described) >= {"cancel", "request_cancel", "status"}
-    assert '{"by": "…", "reason": "…"}' in described["cancel"]
-    assert '{"by": "…", "reason": "…"}' in described["request_cancel"]
+    handlers = (
+        *definition.signal_definitions,
+        *definition.update_definitions,
+        *definition.query_definitions,
+    )
+    descriptions = {handler.name: handler.description for handler in handlers}
+    assert set(descriptions) >= {"cancel", "request_cancel", "status"}
+    assert '{"by": "…", "reason": "…"}' in descriptions["cancel"]
+    assert '{"by": "…", "reason": "…"}' in descriptions["request_cancel"]
 
 
 async def test_the_web_ui_shows_what_others_write_as_text(script: Script) -> None:
@@ -172,11 +176,11 @@ async def test_the_web_ui_shows_what_others_write_as_text(script: Script) -> Non
     script.answer(yes(refund))
     await take_back(script, CancelOrderCommand)
     await script.failed()
-    shown = (
+    details = (
         "cancelled by an**na**: [pay](javascript:alert(1))  "
         "# Settled ![](https://evil.example/x.png)"
     )
-    assert f"Failed: **`CANCELLED`**, `{shown}`" in metadata.current_details.split("\n\n")
+    assert f"Failed: **`CANCELLED`**, `{details}`" in metadata.current_details.split("\n\n")
 
 
 async def test_every_command_is_summed_up_for_the_web_ui(script: Script) -> None:
@@ -210,9 +214,10 @@ async def test_a_completed_order_costs_31_events_when_its_attributes_are_given_a
     async with play() as over_http, play() as by_hand:
         await completed_over_http(over_http)
         await completed(by_hand)
-    given, not_given = _events(over_http), _events(by_hand)
-    assert sum(given.values()) == 31
-    assert given == {
+    events_over_http = _events(over_http)
+    events_by_hand = _events(by_hand)
+    assert sum(events_over_http.values()) == 31
+    assert events_over_http == {
         "WORKFLOW_EXECUTION_STARTED": 1,
         **dict.fromkeys(
             ("WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED", "WORKFLOW_TASK_COMPLETED"), 5
@@ -223,7 +228,7 @@ async def test_a_completed_order_costs_31_events_when_its_attributes_are_given_a
         "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES": 2,
         "WORKFLOW_EXECUTION_COMPLETED": 1,
     }
-    assert not_given == given + Counter({"UPSERT_WORKFLOW_SEARCH_ATTRIBUTES": 1})
+    assert events_by_hand == events_over_http + Counter({"UPSERT_WORKFLOW_SEARCH_ATTRIBUTES": 1})
 
 
 async def test_an_order_that_is_out_of_stock_costs_40_events(script: Script) -> None:

@@ -21,7 +21,6 @@ from contracts.payment import (
 )
 from contracts.stock import (
     DecreaseStockCommand,
-    RestoreStockCommand,
     StockDecreasedEvent,
     StockDecreaseFailedEvent,
     StockRestoredEvent,
@@ -29,7 +28,7 @@ from contracts.stock import (
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.orders import ORDER, TOTAL_MINOR
+from tests.workflows.orders import ORDER, TAKES_BACK, TOTAL_MINOR
 from tests.workflows.real_participants import FUNDS, PIECES, WAIT_SECONDS, RealParticipants
 
 pytestmark = pytest.mark.long
@@ -37,10 +36,7 @@ pytestmark = pytest.mark.long
 SHORT = Policy(start_to_close=timedelta(seconds=2), forward_step=timedelta(seconds=2))
 """One try, and then its outcome is unknown."""
 
-UNDOES: dict[type[Command], type[Command]] = {
-    ProcessPaymentCommand: RefundPaymentCommand,
-    DecreaseStockCommand: RestoreStockCommand,
-}
+UNDOES = {command: compensation for compensation, command in TAKES_BACK.items()}
 DONE = (PaymentCompletedEvent, StockDecreasedEvent)
 ALL = (TOTAL_MINOR, True)
 """What a compensation takes back when there is something."""
@@ -87,10 +83,12 @@ async def fail(script: Script, services: RealParticipants, step: type[Command]) 
     assert (await script.failed()).details[0]["reason"] == "STEP_UNAVAILABLE"
 
 
-def effect(undone: Event) -> bool | int:
+def effect(reversal: Event) -> bool | int:
     """Return what a compensation took back."""
-    assert isinstance(undone, PaymentRefundedEvent | StockRestoredEvent)
-    return undone.refunded_minor if isinstance(undone, PaymentRefundedEvent) else undone.restored
+    assert isinstance(reversal, PaymentRefundedEvent | StockRestoredEvent)
+    return (
+        reversal.refunded_minor if isinstance(reversal, PaymentRefundedEvent) else reversal.restored
+    )
 
 
 async def test_done_and_the_answer_lost(
@@ -118,15 +116,15 @@ async def test_executing_while_it_is_compensated(
     """Between its effect and its commit: the compensation waits for it and takes it back."""
     async with play(policy=SHORT) as script:
         command = await begin(script, services, step)
-        done, go_on = services.hold("payment" if step is ProcessPaymentCommand else "stock")
+        step_is_done, go_on = services.hold("payment" if step is ProcessPaymentCommand else "stock")
         doing = asyncio.create_task(services.do(command))
-        assert await asyncio.to_thread(done.wait, WAIT_SECONDS)
+        assert await asyncio.to_thread(step_is_done.wait, WAIT_SECONDS)
         compensation = await script.expect_compensation(UNDOES[step], of=step)
         undoing = asyncio.create_task(services.do(compensation))
         go_on.set()
         assert isinstance(await doing, DONE)
-        script.answer(undone := await undoing)
-        assert effect(undone) in ALL
+        script.answer(reversal := await undoing)
+        assert effect(reversal) in ALL
         await fail(script, services, step)
 
 

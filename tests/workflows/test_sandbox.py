@@ -26,6 +26,7 @@ REFUSAL = "Cannot access time.time"
 OUTSIDE = {
     "tests/operations/test_wedged_saga.py": "a workflow of the test's own that wedges",
     "tests/system/e2e/test_needs_a_person.py": "likewise",
+    "tests/temporal_saga/test_continued.py": "a workflow of the test's own",
     "tests/temporal_saga/test_scripts.py": "a workflow that breaks the rules of replay",
     "tests/workflows/test_cancel_everywhere.py": "tells stories many hundred times over",
     "tests/workflows/test_sandbox.py": "this file",

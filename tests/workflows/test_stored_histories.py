@@ -168,9 +168,9 @@ TIMELINES = {
 
 def read(path: Path) -> WorkflowHistory:
     """Return a stored history."""
-    told = json.loads(path.read_text())
+    history = json.loads(path.read_text())
     return WorkflowHistory.from_json(
-        told["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"], told
+        history["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"], history
     )
 
 
@@ -201,7 +201,8 @@ def test_every_story_is_stored() -> None:
 def test_a_story_says_who_took_what_and_in_how_many_tries() -> None:
     """A command names its participant and its summary, an answer its tries and what it said."""
     moments = {moment.name: moment for moment in story(HISTORIES / "0.1" / "out_of_stock.json")}
-    command, refusal = moments["DecreaseStockCommand"], moments["StockDecreaseFailedEvent"]
+    command = moments["DecreaseStockCommand"]
+    refusal = moments["StockDecreaseFailedEvent"]
     assert (command.participant, command.detail) == ("stock", {"summary": "Take 1 line from stock"})
     assert (refusal.participant, refusal.attempt, refusal.detail["reason"]) == (
         "stock",
@@ -230,7 +231,11 @@ def test_a_stored_history_tells_nothing_of_the_machine_it_was_recorded_on(path: 
         if '"data"' in line
     ]
     assert not [word for word in OF_THIS_MACHINE if f'"{word}"' in text]
-    assert not [told for told in [text, *payloads] if str(Path(__file__).parents[2]) in told]
+    assert not [
+        text_on_record
+        for text_on_record in [text, *payloads]
+        if str(Path(__file__).parents[2]) in text_on_record
+    ]
 
 
 def story(path: Path) -> list[Moment]:

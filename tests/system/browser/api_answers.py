@@ -86,9 +86,9 @@ def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, An
 
     It may have been settled. The saga has not come to any other command.
     """
-    settled = settlement | {"at": "2026-01-01T00:00:00Z"} if settlement else None
+    settlement_on_record = settlement | {"at": "2026-01-01T00:00:00Z"} if settlement else None
     progress = {"state": state, "attempts": 20, "message": None, "paused": None}
-    here = progress | {"command": command, "settled": settled}
+    here = progress | {"command": command, "settled": settlement_on_record}
     ahead = progress | {"state": "AHEAD", "attempts": None, "settled": None}
     steps = []
     for step in STEPS:
@@ -100,8 +100,8 @@ def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, An
 
 def offers(state: str, step: str, **settlement: str) -> list[dict[str, Any]]:
     """Return the acts on an order whose step is stuck, as the API shows them."""
-    stuck = [StuckStep(step, settlement.get("by"))]
-    acts = acts_on(SagaState(state), Review(is_over=True), stuck, fails=False)
+    stuck_steps = [StuckStep(step, settlement.get("by"))]
+    acts = acts_on(SagaState(state), Review(is_over=True), stuck_steps, fails=False)
     return [
         {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in acts
     ]

@@ -59,7 +59,7 @@ def make_stuck(stack: Stack, order_id: str) -> None:
 
     The payment service goes away meanwhile.
     """
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order(sku="scarce", quantity=2, order_id=order_id))
         until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
         stack.kill("payment")

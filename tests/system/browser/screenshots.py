@@ -32,7 +32,9 @@ LIMITS = {
     "STUCK_ATTEMPTS": "1000",
     "COMPENSATION_PAUSE_SECONDS": "2",
 }
-HEART, LANTERN, BOTTLE = "85123A", "71053", "84029E"
+HEART = "85123A"
+LANTERN = "71053"
+BOTTLE = "84029E"
 SCARCE = "22752"
 
 
@@ -51,7 +53,7 @@ def fill(stack: Stack) -> None:
 
 def interrupt(stack: Stack, order_id: str) -> None:
     """Place an order that is paid and then refused by stock, and stop the payment service."""
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order("17850", SCARCE, 12, 765, order_id=order_id))
         until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
         stack.kill("payment")

@@ -104,11 +104,11 @@ async def test_no_text_acts_on_what_stands_around_it(page: Page, stack: Stack) -
         closed_at=word["at"],
     )
     await expect(sentence(page)).to_have_text("👩‍💻 می‌خواهم")
-    isolated = await page.evaluate(
+    isolations = await page.evaluate(
         "[...document.querySelectorAll('span, b, code, bdi, a')]"
         ".map(e => getComputedStyle(e).unicodeBidi)"
     )
-    assert set(isolated) == {"isolate"}
+    assert set(isolations) == {"isolate"}
 
 
 async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> None:
@@ -142,14 +142,14 @@ async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> 
             "participant": evil,
             "detail": {"error": evil, "reason": evil, evil: evil},
         }
-    listed = {"orders": [view], "next": None, "warning": evil}
+    order_list = {"orders": [view], "next": None, "warning": evil}
     await page.route(
         "**/orders/deceived",
         lambda route: route.fulfill(body=json.dumps(view), content_type="application/json"),
     )
     await page.route(
         "**/orders?*",
-        lambda route: route.fulfill(body=json.dumps(listed), content_type="application/json"),
+        lambda route: route.fulfill(body=json.dumps(order_list), content_type="application/json"),
     )
     await page.goto("/?order=deceived")
     await expect(sentence(page)).to_have_text(evil)

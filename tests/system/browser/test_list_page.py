@@ -28,10 +28,8 @@ def orders(stack: Stack) -> None:
 
 async def test_orders_are_listed_newest_first_and_paged(page: Page) -> None:
     """A page leads to the older one, Back to the newer; rows show the order in words and money."""
-    newest, older = (
-        [f"c-{number}" for number in range(29, 4, -1)],
-        [f"c-{number}" for number in range(4, -1, -1)],
-    )
+    newest = [f"c-{number}" for number in range(29, 4, -1)]
+    older = [f"c-{number}" for number in range(4, -1, -1)]
     await page.goto("/")
     await expect(listed_ids(page)).to_have_text(newest)
     first = page.locator(".orders tbody tr").first

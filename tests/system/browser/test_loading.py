@@ -40,15 +40,15 @@ async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
         for currency in currencies
         for minor in (0, 1, 99, 100, 1_530, 123_456_789, 2**53)
     ]
-    shown = await page.evaluate(
+    texts = await page.evaluate(
         "async all => { const m = await import('/console/money.js');"
         " return all.map(a => m.money(...a)); }",
         amounts,
     )
-    assert [text.replace(",", "") for text in shown] == [
+    assert [text.replace(",", "") for text in texts] == [
         money(minor, currency) for minor, currency in amounts
     ]
-    assert shown[-1].startswith("90,071,992,547,409")
+    assert texts[-1].startswith("90,071,992,547,409")
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

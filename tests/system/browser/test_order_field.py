@@ -16,12 +16,12 @@ async def test_an_order_is_opened_however_its_id_was_copied(page: Page, stack: S
     stack.place(order(order_id="clf"), Prefer="wait=20")
     await page.goto("/?status=CONFIRMED")
     box = page.get_by_label("Go to the order with this id")
-    for pasted in (
+    for text in (
         " clf ",
         "order-clf",
         "https://ui.example.org/t/namespaces/default/workflows/order-clf/0199/history",
     ):
-        await box.fill(pasted)
+        await box.fill(text)
         await box.press("Enter")
         await expect(page).to_have_url(re.compile(r"/\?order=clf$"))
         await expect(state(page)).to_have_text("COMPLETED")
@@ -35,7 +35,7 @@ async def test_an_id_is_found_in_what_came_along(page: Page) -> None:
 
     What holds no id is left as it is, and the page says so.
     """
-    meant = {
+    ids_by_text = {
         "\tclf\n": "clf",
         "\u200bclf\ufeff": "clf",
         "“Clf”,": "Clf",
@@ -56,7 +56,10 @@ async def test_an_id_is_found_in_what_came_along(page: Page) -> None:
     }
     await page.goto("/")
     read = "async all => { const a = await import('/console/address.js'); return all.map(a.idIn); }"
-    assert dict(zip(meant, await page.evaluate(read, list(meant)), strict=True)) == meant
+    assert (
+        dict(zip(ids_by_text, await page.evaluate(read, list(ids_by_text)), strict=True))
+        == ids_by_text
+    )
 
 
 async def test_an_id_that_begins_like_a_workflows_is_an_id(page: Page, stack: Stack) -> None:
@@ -68,14 +71,14 @@ async def test_an_id_that_begins_like_a_workflows_is_an_id(page: Page, stack: St
     stack.place(order(order_id="Clf"), Prefer="wait=20")
     await page.goto("/")
     box = page.get_by_label("Go to the order with this id")
-    for typed, opened in (
+    for text, order_id in (
         ("order-Clf", "order-Clf"),
         ("order-order-Clf", "order-Clf"),
         ("Clf", "Clf"),
     ):
-        await box.fill(typed)
+        await box.fill(text)
         await box.press("Enter")
-        await expect(page.locator("h1")).to_have_text(f"Order {opened}")
+        await expect(page.locator("h1")).to_have_text(f"Order {order_id}")
         await expect(state(page)).to_have_text("COMPLETED")
     await box.fill("nobody")
     await box.press("Enter")

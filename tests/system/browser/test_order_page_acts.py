@@ -34,7 +34,7 @@ async def test_an_order_is_cancelled(page: Page, stack: Stack) -> None:
 
     The rollback is shown when the step under way has ended.
     """
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="unwanted"))
         until(lambda: stack.at_work("unwanted", "ProcessPayment"), "the payment is under way")
         await open_order(page, "unwanted", "PENDING")
@@ -52,7 +52,7 @@ async def test_an_act_that_comes_too_late_says_so_and_loses_nothing(
 
     The refusal is shown in the API's words.
     """
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="gone"))
         until(lambda: stack.at_work("gone", "ProcessPayment"), "the payment is under way")
         await open_order(page, "gone", "PENDING")
@@ -86,7 +86,7 @@ async def test_an_act_without_an_answer_is_sent_again(page: Page, stack: Stack) 
     stack.ready("orchestrator")
     await form.locator("form button").click()
     await expect(state(page)).to_have_text("COMPLETED")
-    assert entry_names(stack.closed("slow")).count("approve") == 1
+    assert entry_names(stack.closed_order("slow")).count("approve") == 1
 
 
 async def test_an_act_that_was_turned_away_is_known_not_to_be_taken(

@@ -16,7 +16,7 @@ CANCEL = "Cancel the order"
 
 async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
     """The page follows it to its end, then shows the whole timeline: money, steps and words."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(quantity=3, price=255, order_id="live"))
         until(lambda: stack.at_work("live", "ProcessPayment"), "the payment is under way")
         await open_order(page, "live", "PENDING")
@@ -29,7 +29,7 @@ async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
     await expect(step(page, "ConfirmOrder").locator(".step")).to_have_attribute(
         "data-state", "DONE"
     )
-    assert await shown_names(page) == entry_names(stack.closed("live"))
+    assert await shown_names(page) == entry_names(stack.closed_order("live"))
     await expect(page.locator(".facts")).to_contain_text("7.65 GBP")
     assert await page.title() == "COMPLETED · live · Order saga"
     await expect(page.locator(".acts .act")).to_have_count(0)
@@ -55,7 +55,7 @@ async def test_a_failed_order_says_that_the_money_is_back(page: Page, stack: Sta
     """And when, in the sentence that the API tells."""
     stack.place(order(sku="scarce", quantity=9, order_id="returned"), Prefer="wait=20")
     await open_order(page, "returned", "FAILED")
-    message = stack.closed("returned")["refund"]["message"]
+    message = stack.closed_order("returned")["refund"]["message"]
     assert message.startswith("9.00 GBP went back to the customer at ")
     await expect(page.locator(".refund")).to_have_text(f"Refund: {message}.")
 
@@ -64,7 +64,7 @@ async def test_the_record_is_drawn_when_temporal_has_forgotten(page: Page, stack
     """Of the moves alone it is still seen which steps were done, and which one was refused."""
     stack.place(order(sku="scarce", quantity=9, order_id="old"), Prefer="wait=20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-old", "--yes")
-    until(lambda: len(stack.closed("old")["timeline"]) == 4, "Temporal has deleted the run")
+    until(lambda: len(stack.closed_order("old")["timeline"]) == 4, "Temporal has deleted the run")
     await open_order(page, "old", "FAILED")
     states = [
         await card.get_attribute("data-state") for card in await page.locator(".course .step").all()
@@ -104,7 +104,7 @@ async def test_a_page_from_before_a_release_gets_its_steps(page: Page, stack: St
 
 async def test_a_paused_command_is_shown_as_paused(page: Page, stack: Stack) -> None:
     """With who paused it and why; it is not shown as in progress."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="paused"))
         until(lambda: stack.at_work("paused", "ProcessPayment"), "the payment is under way")
         by = [

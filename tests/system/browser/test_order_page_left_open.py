@@ -49,7 +49,7 @@ async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None
 
     After a reset the saga goes on, and the page with it.
     """
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="ended"))
         until(lambda: stack.at_work("ended", "ProcessPayment"), "the payment is under way")
         await open_order(page, "ended", "PENDING")
@@ -73,5 +73,5 @@ async def test_a_terminated_saga_is_not_closed(page: Page, stack: Stack) -> None
         "it goes on",
     )
     await expect(page.locator(".chips")).not_to_contain_text("Needs attention")
-    stack.closed("ended")
+    stack.closed_order("ended")
     await expect(page.locator(".live")).to_have_text("complete")

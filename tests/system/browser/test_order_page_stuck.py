@@ -37,8 +37,8 @@ async def test_a_stuck_refund_is_settled_and_the_page_names_who_did_it(
     await expect(state(page)).to_have_text("FAILED")
     for word in OTTO.values():
         await expect(step(page, "ProcessPayment").locator(".settlement")).to_contain_text(word)
-    settled = stack.closed("owed")["compensations"][0]["settled"]
-    assert {name: settled[name] for name in OTTO} == OTTO
+    settlement = stack.closed_order("owed")["compensations"][0]["settled"]
+    assert {name: settlement[name] for name in OTTO} == OTTO
     stack.start_worker("payment")
     stack.ready("payment")
 
@@ -47,7 +47,7 @@ async def test_a_stuck_confirm_is_settled_and_the_page_names_who_did_it(
     page: Page, stack: Stack
 ) -> None:
     """After the pivot nothing is taken back: the step is stuck, and settled like a compensation."""
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order(order_id="unconfirmed"))
         until(lambda: stack.at_work("unconfirmed", "DecreaseStock"), "the stock service is at work")
         stack.kill("order")
@@ -111,22 +111,22 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
 
 
 @pytest.mark.parametrize(
-    ("name", "command", "card", "shown"),
+    ("name", "command", "card", "state"),
     [
         ("ConfirmOrder", "ConfirmOrder", ".step", "COMPLETED"),
         ("RegisterOrder", "CancelOrder", ".compensation", "ROLLBACK_STUCK"),
     ],
 )
 async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
-    page: Page, stack: Stack, name: str, command: str, card: str, shown: str
+    page: Page, stack: Stack, name: str, command: str, card: str, state: str
 ) -> None:
     """Settled and stuck again, it names who settled it, and offers only a retry.
 
     Once the record has heard of it, it is settled.
     """
     steps = steps_with(f"{command}Command", "STUCK", **OTTO)
-    acts = offers(shown, name, **OTTO)
-    await open_order_as(page, stack, state=shown, steps=steps, acts=acts)
+    acts = offers(state, name, **OTTO)
+    await open_order_as(page, stack, state=state, steps=steps, acts=acts)
     drawing = step(page, name).locator(card)
     await expect(page.locator(".stuck").first).to_contain_text(
         f"{command} was settled by otto, but the order's record does not have it yet"
@@ -136,16 +136,16 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
     await expect(page.locator("details.act summary")).to_have_text([f"Retry {command} now"])
     await expect(page.locator(".not-possible li")).to_have_text(
         [
-            f"Not possible: Approve, Reject – the order is not awaiting review, it is {shown}.",
+            f"Not possible: Approve, Reject – the order is not awaiting review, it is {state}.",
             (
                 f"Not possible: Settle {command} by hand – otto settled {name} already:"
                 " what keeps failing is to put that on record."
             ),
-            f"Not possible: Cancel the order – too late to cancel: the order is {shown}.",
+            f"Not possible: Cancel the order – too late to cancel: the order is {state}.",
         ]
     )
     steps = steps_with(f"{command}Command", "SETTLED", **OTTO)
-    await open_order_as(page, stack, state=shown, steps=steps)
+    await open_order_as(page, stack, state=state, steps=steps)
     await expect(drawing).to_have_attribute("data-state", "SETTLED")
     await expect(drawing).to_contain_text("transfer 4711")
     await expect(page.locator(".stuck")).to_have_count(0)

@@ -61,7 +61,7 @@ async def test_trouble_is_one_click_away_and_back_keeps_the_filter(
         ("PAYMENT_COMPLETED", "0"),
     ):
         await expect(figure(page, name).locator("b")).to_have_text(count)
-    for name, listed in (
+    for name, order_id in (
         ("AWAITING_REVIEW", "large"),
         ("ROLLBACK_STUCK", "owed"),
         ("FAILED", "poor"),
@@ -69,7 +69,7 @@ async def test_trouble_is_one_click_away_and_back_keeps_the_filter(
         ("COMPLETED", "fine"),
     ):
         await figure(page, name).click()
-        await expect(listed_ids(page)).to_have_text([listed])
+        await expect(listed_ids(page)).to_have_text([order_id])
         await expect(figure(page, name)).to_have_attribute("aria-current", "true")
         await expect(page.locator(".figures [aria-current]")).to_have_count(1)
     await page.get_by_role("link", name="1 order needs a person").click()
@@ -90,7 +90,7 @@ async def test_trouble_is_one_click_away_and_back_keeps_the_filter(
     await expect(page.get_by_label("Needs attention")).to_be_checked()
     stack.start_worker("payment")
     stack.ready("payment")
-    stack.closed("owed")
+    stack.closed_order("owed")
 
 
 async def test_filters_of_state_and_reason_are_set_in_the_form_too(page: Page) -> None:

@@ -17,7 +17,7 @@ async def test_a_page_misses_nothing_while_the_api_is_away(page: Page, stack: St
 
     No entry of the timeline is lost or shown twice.
     """
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(sku="scarce", quantity=9, order_id="watched"))
         until(lambda: stack.at_work("watched", "ProcessPayment"), "the payment is under way")
         await open_order(page, "watched", "PENDING")
@@ -33,13 +33,13 @@ async def test_a_page_misses_nothing_while_the_api_is_away(page: Page, stack: St
     await expect(state(page)).to_have_text("FAILED")
     await expect(notice(page)).to_be_hidden()
     await expect(page.locator(".live")).to_have_text("complete")
-    assert await shown_names(page) == entry_names(stack.closed("watched"))
+    assert await shown_names(page) == entry_names(stack.closed_order("watched"))
 
 
 async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) -> None:
     """A connection that is lost is taken up with the last entry's id."""
     requests: list[str | None] = []
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="resumed"))
         until(lambda: stack.at_work("resumed", "ProcessPayment"), "the payment is under way")
         page.on(
@@ -64,7 +64,7 @@ async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) 
     await expect(state(page)).to_have_text("COMPLETED")
     assert requests[0] is None
     assert requests[-1]
-    assert await shown_names(page) == entry_names(stack.closed("resumed"))
+    assert await shown_names(page) == entry_names(stack.closed_order("resumed"))
 
 
 async def test_temporal_away_is_reported(page: Page, stack: Stack) -> None:
@@ -102,9 +102,9 @@ async def test_a_page_that_nobody_looks_at_asks_nothing(page: Page, stack: Stack
             requests.append(request.url) if re.search("/orders|/overview", request.url) else None
         ),
     )
-    for address, shown in (("/", ".orders tbody tr"), ("/?order=unseen", ".live.on")):
+    for address, selector in (("/", ".orders tbody tr"), ("/?order=unseen", ".live.on")):
         await page.goto(address)
-        await expect(page.locator(shown).first).to_be_visible()
+        await expect(page.locator(selector).first).to_be_visible()
         await look(page, away=True)
         await page.wait_for_timeout(1_000)
         requests.clear()
@@ -112,7 +112,7 @@ async def test_a_page_that_nobody_looks_at_asks_nothing(page: Page, stack: Stack
         assert requests == []
         async with page.expect_request("**/orders*/**" if "order=" in address else "**/orders?*"):
             await look(page, away=False)
-        await expect(page.locator(shown).first).to_be_visible()
+        await expect(page.locator(selector).first).to_be_visible()
 
 
 async def look(page: Page, *, away: bool) -> None:

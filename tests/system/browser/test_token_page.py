@@ -52,8 +52,8 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     """
     system = bearer(*SCOPES)
     stack.http.post("/orders", json=order(price=100_000, order_id="large"), headers=system)
-    shown = partial(stack.http.get, "/orders/large", headers=system)
-    until(lambda: "AWAITING_REVIEW" in shown().text, "it awaits review")
+    get_order = partial(stack.http.get, "/orders/large", headers=system)
+    until(lambda: "AWAITING_REVIEW" in get_order().text, "it awaits review")
     await page.goto("/?order=large")
     dialog = page.get_by_role("dialog")
     await expect(dialog).to_contain_text("say who you are")
@@ -72,7 +72,7 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     await act(page, "Approve", by="ann", reason="fine")
     await expect(state(page)).to_have_text("COMPLETED")
     await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
-    assert await shown_names(page) == entry_names(shown().json())
+    assert await shown_names(page) == entry_names(get_order().json())
 
 
 async def test_a_token_that_runs_out_is_asked_for_again(page: Page, stack: Stack) -> None:

@@ -55,7 +55,7 @@ def place_stuck_order(stack: Stack, order_id: str) -> dict[str, Any]:
 
     The payment service goes away meanwhile.
     """
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order(sku="scarce", quantity=2, order_id=order_id))
         until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
         stack.kill("payment")
@@ -68,7 +68,7 @@ def test_a_large_order_waits_until_it_is_approved(stack: Stack) -> None:
     assert in_state(stack, "large", "AWAITING_REVIEW")["needs_attention"] is False
     before = stack.http.get("/customers/rich/wallet").json()["balance_minor"]
     assert say(stack, "/orders/large/approve", ANN)[0] == 202
-    assert stack.closed("large")["state"] == "COMPLETED"
+    assert stack.closed_order("large")["state"] == "COMPLETED"
     assert stack.http.get("/customers/rich/wallet").json()["balance_minor"] == before - LARGE
     assert say(stack, "/orders/large/approve", ANN)[0] == 202, "the same word again is the same act"
     assert say(stack, "/orders/large/approve", ANN | {"by": "bob"})[0] == 409
@@ -104,7 +104,7 @@ def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
     by = "fine\nready: payment"
     stack.place(order(price=LARGE, order_id="forged"))
     in_state(stack, "forged", "AWAITING_REVIEW")
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         assert say(stack, "/orders/forged/approve", ANN | {"reason": by})[0] == 202
         until(lambda: stack.at_work("forged", "ProcessPayment"), "it goes on")
         status, problem = say(stack, "/orders/forged/approve", ANN | {"by": "bob"})
@@ -122,11 +122,11 @@ def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
             words,
         )
         until(
-            lambda: "ignored the signal approve" in stack.said("orchestrator"),
+            lambda: "ignored the signal approve" in stack.log_text("orchestrator"),
             "the signal is ignored",
         )
-    assert "\nready: payment" not in stack.said("orchestrator")
-    assert stack.closed("forged")["state"] == "COMPLETED"
+    assert "\nready: payment" not in stack.log_text("orchestrator")
+    assert stack.closed_order("forged")["state"] == "COMPLETED"
 
 
 def test_a_large_order_is_rejected_by_a_signal(stack: Stack) -> None:
@@ -144,13 +144,13 @@ def test_a_large_order_is_rejected_by_a_signal(stack: Stack) -> None:
         "--input",
         words,
     )
-    failure = stack.closed("rejected")["failure"]
+    failure = stack.closed_order("rejected")["failure"]
     assert (failure["reason"], failure["message"]) == ("REJECTED", "rejected by rita: fraud")
 
 
 def test_a_small_order_awaits_no_review(stack: Stack) -> None:
     """Approving it is a conflict that says why."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="small"))
         until(lambda: stack.at_work("small", "ProcessPayment"), "the payment is under way")
         status, problem = say(stack, "/orders/small/approve", ANN)
@@ -158,7 +158,7 @@ def test_a_small_order_awaits_no_review(stack: Stack) -> None:
         409,
         "the order is not awaiting review, it is PENDING",
     )
-    assert stack.closed("small")["state"] == "COMPLETED"
+    assert stack.closed_order("small")["state"] == "COMPLETED"
 
 
 def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) -> None:
@@ -177,7 +177,7 @@ def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) ->
     stack.start_worker("payment")
     stack.ready("payment")
     assert say(stack, "/orders/stuck/steps/ProcessPayment/retry", ANN)[0] == 202
-    closed_order = stack.closed("stuck")
+    closed_order = stack.closed_order("stuck")
     assert (closed_order["state"], closed_order["needs_attention"]) == ("FAILED", False)
     assert [c["state"] for c in closed_order["compensations"]] == ["DONE", "DONE"]
     assert stack.http.get("/orders/stuck").json()["failure"]["reason"] == "OUT_OF_STOCK"
@@ -192,7 +192,7 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     assert [act["act"] for act in before["acts"] if act["refusal"] is None] == ["retry", "settle"]
     status, view = say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO)
     assert (status, view["compensations"][0]["state"]) == (202, "SETTLED")
-    closed_order = stack.closed("settled")
+    closed_order = stack.closed_order("settled")
     assert {name: closed_order["compensations"][0]["settled"][name] for name in OTTO} == OTTO
     assert (
         say(stack, "/orders/settled/steps/ProcessPayment/settle", OTTO | {"by": "olga"})[0] == 409
@@ -201,7 +201,7 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     stack.ready("payment")
     before = stack.http.get("/customers/rich/wallet").json()
     stack.place(order(order_id="next", price=0))
-    stack.closed("next")
+    stack.closed_order("next")
     assert stack.http.get("/customers/rich/wallet").json() == before
 
 
@@ -213,7 +213,7 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
 
     Lists, the audit and the order after retention then show it.
     """
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order(order_id="confirmed"))
         until(lambda: stack.at_work("confirmed", "DecreaseStock"), "the stock service is at work")
         stack.kill("order")
@@ -245,7 +245,7 @@ def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_
     stack.start_worker("order")
     stack.ready("order")
     assert say(stack, "/orders/confirmed/steps/ConfirmOrder/retry", ANN)[0] == 202
-    closed_order = stack.closed("confirmed")
+    closed_order = stack.closed_order("confirmed")
     assert (closed_order["state"], closed_order["status"], closed_order["needs_attention"]) == (
         "COMPLETED",
         "CONFIRMED",

@@ -148,7 +148,7 @@ def test_a_bad_start_closes_with_a_readable_error(
     """A start that is no order fails at once, says what is wrong, and is on record."""
     start(stack, f"order-{name}", *payload)
     assert failure(stack, f"order-{name}").startswith(message)
-    view = stack.closed(name)
+    view = stack.closed_order(name)
     assert (view["status"], view["failure"]["reason"]) == ("CANCELLED", "INVALID_ORDER")
     assert all(
         event["eventType"] != "EVENT_TYPE_WORKFLOW_TASK_FAILED"
@@ -277,7 +277,7 @@ def test_temporals_own_cancel_is_heeded(stack: Stack) -> None:
     stack.temporal("workflow", "cancel", "--workflow-id", "order-cancelled")
     stack.processes["payment"].send_signal(signal.SIGCONT)
     assert failure(stack, "order-cancelled").startswith("CANCELLED: ")
-    view = stack.closed("cancelled")
+    view = stack.closed_order("cancelled")
     assert [(c["command"], c["state"]) for c in view["compensations"]] == [
         ("RefundPaymentCommand", "DONE"),
         ("CancelOrderCommand", "DONE"),
@@ -306,7 +306,7 @@ def test_a_reset_neither_charges_nor_refunds_again(stack: Stack) -> None:
     assert outcome(stack, "order-right")["result"]["state"] == "COMPLETED"
     assert failure(stack, "order-wrong").startswith("ALREADY_COMPENSATED: ")
     assert stack.http.get("/customers/rich/wallet").json() == money
-    assert stack.closed("wrong")["failure"]["reason"] == "OUT_OF_STOCK", (
+    assert stack.closed_order("wrong")["failure"]["reason"] == "OUT_OF_STOCK", (
         "the record tells how the order ended, once"
     )
 

@@ -39,13 +39,13 @@ def stream(stack: Stack, order_id: str, last: str | None = None) -> Iterator[Tol
 
 def test_a_stream_tells_live_what_the_order_tells_afterwards(stack: Stack) -> None:
     """First entry to last, word for word, although the saga was running; then the stream ends."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="live"))
         until(lambda: stack.at_work("live", "ProcessPayment"), "the payment is under way")
         telling = stream(stack, "live")
         first = [next(telling) for _ in range(4)]
     rest = list(telling)
-    closed_order = stack.closed("live")
+    closed_order = stack.closed_order("live")
     *entries, (_, name, ending) = first + rest
     assert (name, ending) == ("closed", COMPLETED)
     assert [entry for _, _, entry in entries] == closed_order["timeline"]
@@ -86,7 +86,7 @@ def test_whoever_has_heard_the_end_is_told_that_there_is_no_more(stack: Stack) -
     A client that returns after it gets 204, which makes an EventSource stop.
     """
     stack.place(order(sku="scarce", quantity=9, order_id="ended"), Prefer="wait=20")
-    failure = stack.closed("ended")["failure"]
+    failure = stack.closed_order("ended")["failure"]
     last, name, ending = list(stream(stack, "ended"))[-1]
     assert (name, ending["reason"], ending["customer_message"]) == (
         "closed",
@@ -99,7 +99,7 @@ def test_whoever_has_heard_the_end_is_told_that_there_is_no_more(stack: Stack) -
 
 def test_a_stream_survives_temporal(stack: Stack) -> None:
     """While Temporal is down the stream stays open; then it goes on, nothing lost or twice."""
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order(order_id="survivor"))
         until(lambda: stack.at_work("survivor", "DecreaseStock"), "the stock service is at work")
         telling = stream(stack, "survivor")
@@ -109,14 +109,17 @@ def test_a_stream_survives_temporal(stack: Stack) -> None:
         stack.start_temporal()
         until(lambda: stack.status("/readyz") == 200, "Temporal is back")
     entries += list(telling)
-    assert [entry for _, _, entry in entries[:-1]] == stack.closed("survivor")["timeline"]
+    assert [entry for _, _, entry in entries[:-1]] == stack.closed_order("survivor")["timeline"]
 
 
 def test_a_stream_of_a_forgotten_run_tells_the_record(stack: Stack) -> None:
     """When Temporal has deleted the run, the state moves are the timeline."""
     stack.place(order(order_id="forgotten"), Prefer="wait=20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-forgotten", "--yes")
-    until(lambda: len(stack.closed("forgotten")["timeline"]) == 3, "Temporal has deleted the run")
+    until(
+        lambda: len(stack.closed_order("forgotten")["timeline"]) == 3,
+        "Temporal has deleted the run",
+    )
     entries = list(stream(stack, "forgotten"))
     assert [entry["name"] for _, kind, entry in entries if kind == "state"] == [
         "PENDING",
@@ -140,7 +143,7 @@ def test_a_stream_of_no_order_is_a_problem(stack: Stack, path: str, status: int)
 
 def test_a_stopping_api_ends_its_streams(stack: Stack) -> None:
     """Streams are ended, so that the API stops at once; the next API can resume them."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="cut"))
         until(lambda: stack.at_work("cut", "ProcessPayment"), "the payment is under way")
         telling = stream(stack, "cut")
@@ -153,7 +156,7 @@ def test_a_stopping_api_ends_its_streams(stack: Stack) -> None:
         until(lambda: stack.status("/readyz") == 200, "the API is back")
     rest = list(stream(stack, "cut", last))
     assert rest[-1][1] == "closed"
-    assert [entry for _, _, entry in rest[:-1]] == stack.closed("cut")["timeline"][4:]
+    assert [entry for _, _, entry in rest[:-1]] == stack.closed_order("cut")["timeline"][4:]
 
 
 def test_the_order_links_to_its_stream(stack: Stack) -> None:
@@ -169,7 +172,7 @@ async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
     """
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"])
     runs = Runs(client, asyncio.Event())
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="left"))
         until(lambda: stack.at_work("left", "ProcessPayment"), "the payment is under way")
         before = asyncio.all_tasks()
@@ -190,7 +193,7 @@ def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
 
     They are the whole story of the last run.
     """
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="begun-anew"))
         until(lambda: stack.at_work("begun-anew", "ProcessPayment"), "the payment is under way")
         telling = stream(stack, "begun-anew")
@@ -209,7 +212,7 @@ def test_a_stream_tells_what_came_of_a_reset(stack: Stack) -> None:
         )
         last_before = entries_before[-1][0]
     entries = [entry for _, _, entry in [*entries_before, *telling][:-1]]
-    timeline = stack.closed("begun-anew")["timeline"]
+    timeline = stack.closed_order("begun-anew")["timeline"]
     told_again = [entry for _, _, entry in list(stream(stack, "begun-anew", last_before))[:-1]]
     assert told_again == timeline, "an entry that the reset took away is nothing to go on behind"
     assert "reset from outside" in [entry["name"] for entry in timeline]

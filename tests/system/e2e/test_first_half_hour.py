@@ -64,8 +64,8 @@ def test_an_empty_shop_is_filled_and_sells(up: Up, tmp_path: Path) -> None:
     assert settings == {"SHOP": "none", "REVIEW_THRESHOLD_MINOR": "100000"}
     up.start(*MAKE, **settings)
     up.until_up()
-    assert "make shop FILE=products.csv" in up.said()
-    assert "/orders -H" not in up.said(), "there is nothing to order yet"
+    assert "make shop FILE=products.csv" in up.log_text()
+    assert "/orders -H" not in up.log_text(), "there is nothing to order yet"
     assert httpx.get(f"{up.url}/stock/85123A").status_code == 404
     script = TYPED.replace("localhost:8000", up.url.removeprefix("http://")).replace(
         "\ncurl -s ", "\necho; curl -s "

@@ -62,4 +62,4 @@ def test_the_api_does_what_its_document_says(stack: Stack, tmp_path: Path) -> No
     )
     sys.stdout.write(process.stdout)
     assert process.returncode == 0, process.stderr
-    assert "Traceback" not in stack.said("api")
+    assert "Traceback" not in stack.log_text("api")

@@ -26,7 +26,7 @@ def test_an_order_is_accepted_and_completes(stack: Stack) -> None:
     pieces = available(stack)
     answer = stack.place(order(quantity=3, price=250))
     assert answer.status_code == 202
-    view = stack.closed(answer.headers["Location"].removeprefix("/orders/"))
+    view = stack.closed_order(answer.headers["Location"].removeprefix("/orders/"))
     assert (view["state"], view["status"], view["failure"], view["compensations"]) == (
         "COMPLETED",
         "CONFIRMED",

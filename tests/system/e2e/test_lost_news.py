@@ -82,7 +82,7 @@ def test_a_wait_outlives_the_loss_of_the_news(stack: Stack, wire: Wire) -> None:
     The record answers a few seconds later, and not after 25.
     """
     with ThreadPoolExecutor(1) as pool:
-        with stack.locked("stock"):
+        with stack.hold_database("stock"):
             answer = pool.submit(
                 lambda: (stack.place(order(order_id="lost"), Prefer="wait=25"), time.monotonic())
             )

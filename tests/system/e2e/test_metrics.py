@@ -55,7 +55,7 @@ def test_orders_and_answers_are_counted(stack: Stack) -> None:
     """Requests by route and status, sagas as they ended or wait, and the process itself."""
     stack.place(order(order_id="done"))
     stack.place(order(order_id="waits", price=100_000))
-    stack.closed("done")
+    stack.closed_order("done")
     stack.http.get("/orders/nobody")
 
     def waits() -> Figures | None:
@@ -113,7 +113,7 @@ def test_an_order_that_calls_for_a_person_is_counted_until_it_is_well_again(stac
     def calls(number: int) -> Callable[[], bool]:
         return lambda: figure(figures(stack), "orders_needing_attention") == number
 
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(order(order_id="stuck"))
         until(lambda: stack.at_work("stuck", "DecreaseStock"), "the stock service is at work")
         stack.temporal(
@@ -130,7 +130,7 @@ def test_an_order_that_calls_for_a_person_is_counted_until_it_is_well_again(stac
         "--reason",
         "a test",
     )
-    stack.closed("stuck")
+    stack.closed_order("stuck")
     until(calls(0), "nobody is called", seconds=60)
     assert (figure(figures(stack), "order_sagas", status="Terminated") or 0) >= 1
     assert figure(figures(stack), "order_sagas_wedged") == 0

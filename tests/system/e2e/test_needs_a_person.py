@@ -167,7 +167,7 @@ def test_a_wedged_saga_needs_a_person_until_a_corrected_worker_runs(stack: Stack
     stack.kill("faulty")
     stack.start_worker("orchestrator")
     stack.ready("orchestrator")
-    assert stack.closed("wedged", 60)["state"] == "COMPLETED"
+    assert stack.closed_order("wedged", 60)["state"] == "COMPLETED"
     until(lambda: "wedged" not in causes(stack), "nobody is called any more")
 
 
@@ -215,9 +215,9 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     assert "the bank is closed" in paused_order["attention"]["message"]
     until(lambda: "An operator paused it" in message_in_list(stack), "the list says so, too")
     assert "still tried" not in message_in_list(stack)
-    stack.typed(paused_order["attention"]["message"], "activity unpause")
+    stack.run_command_in(paused_order["attention"]["message"], "activity unpause")
     stack.processes["payment"].send_signal(signal.SIGCONT)
-    refund = stack.closed("stuck")["refund"]
+    refund = stack.closed_order("stuck")["refund"]
     assert (refund["amount_minor"], refund["currency"]) == (100, "GBP")
     assert refund["message"].startswith("1.00 GBP went back to the customer at 20")
     stack.temporal("workflow", "delete", "--workflow-id", "order-stuck", "--yes")
@@ -291,8 +291,8 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
         words = {"by": "ann", "reason": "a test"}
         problem = stack.http.post("/orders/ended/cancel", json=words).json()
         assert ended_order["attention"]["message"] in problem["detail"]
-        stack.typed(problem["detail"], "workflow reset")
-        assert stack.closed("ended")["state"] == "COMPLETED"
+        stack.run_command_in(problem["detail"], "workflow reset")
+        assert stack.closed_order("ended")["state"] == "COMPLETED"
         assert "event: closed" in stream_text.result(30), "who followed it hears how it ended"
     start_input = json.dumps(order())
     place_again = (
@@ -306,5 +306,5 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
         start_input,
     )
     stack.temporal("workflow", "start", *place_again)
-    assert stack.closed("gone")["state"] == "COMPLETED"
+    assert stack.closed_order("gone")["state"] == "COMPLETED"
     until(lambda: causes(stack) == {}, "nobody is called any more")

@@ -36,7 +36,7 @@ def test_a_cancel_waits_for_the_step_under_way_and_takes_it_back(stack: Stack) -
     )
     assert events.count("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED") == 1
     stack.processes["payment"].send_signal(signal.SIGCONT)
-    view = stack.closed("cancelled")
+    view = stack.closed_order("cancelled")
     assert (view["state"], view["failure"]["reason"]) == ("FAILED", "CANCELLED")
     assert view["failure"]["message"] == "cancelled by ann: found it cheaper"
     assert view["failure"]["details"] == wish
@@ -71,16 +71,18 @@ def test_a_stopping_worker_finishes_its_work(stack: Stack) -> None:
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         order_id = f"drained-{number.name}"
-        with stack.locked("payment"):
+        with stack.hold_database("payment"):
             assert stack.place(order(order_id=order_id)).status_code == 202
             until(partial(stack.at_work, order_id, "ProcessPayment"), "the payment is at work")
             process = stack.processes.pop("payment")
             process.send_signal(number)
-            until(lambda: "stopping: payment" in stack.said("payment"), "the worker is stopping")
+            until(
+                lambda: "stopping: payment" in stack.log_text("payment"), "the worker is stopping"
+            )
         assert process.wait(30) == 0
         stack.start_worker("payment")
         stack.ready("payment")
-        view = stack.closed(order_id)
+        view = stack.closed_order(order_id)
         assert view["state"] == "COMPLETED"
         assert [
             entry["attempt"]
@@ -110,7 +112,7 @@ def test_reads_need_no_worker(stack: Stack) -> None:
         assert answer.headers["Content-Type"] == "application/problem+json"
     for worker in ROLES:
         stack.start_worker(worker)
-    assert stack.closed("patient")["state"] in ("COMPLETED", "FAILED"), (
+    assert stack.closed_order("patient")["state"] in ("COMPLETED", "FAILED"), (
         "the unanswered cancel may have come through"
     )
 
@@ -134,7 +136,7 @@ def test_a_stopping_api_answers_whoever_waits(stack: Stack) -> None:
     stack.processes["payment"].send_signal(signal.SIGCONT)
     stack.start("api", "api.py")
     until(lambda: stack.status("/readyz") == 200, "the API is ready again")
-    assert stack.closed("waited-for")["state"] == "COMPLETED"
+    assert stack.closed_order("waited-for")["state"] == "COMPLETED"
 
 
 @pytest.mark.long
@@ -168,7 +170,7 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
     stack.start_temporal()
     stack.processes["payment"].send_signal(signal.SIGCONT)
     assert until(lambda: stack.status("/readyz") == 200, "the API is ready again")
-    assert stack.closed("survivor")["state"] == "COMPLETED"
+    assert stack.closed_order("survivor")["state"] == "COMPLETED"
 
 
 def test_the_record_tells_what_temporal_has_forgotten(stack: Stack) -> None:

@@ -86,7 +86,7 @@ def test_half_a_head_takes_nobodys_place(alone: Stack) -> None:
     regular = HTTPConnection("127.0.0.1", alone.api_port, timeout=5)
     regular.request("GET", "/livez")
     regular.getresponse().read()
-    lines_before = len(alone.said("api").splitlines())
+    lines_before = len(alone.log_text("api").splitlines())
     with ExitStack() as stack:
         stack.callback(regular.close)
         connections = [
@@ -109,7 +109,7 @@ def test_half_a_head_takes_nobodys_place(alone: Stack) -> None:
         assert regular.getresponse().read()
         assert regular.sock is own
         until(lambda: all(map(is_ended, connections)), "all are hung up on", HEAD_SECONDS + 5)
-    assert len(alone.said("api").splitlines()) - lines_before < 5
+    assert len(alone.log_text("api").splitlines()) - lines_before < 5
 
 
 def test_half_a_head_is_told_so(alone: Stack) -> None:
@@ -141,7 +141,7 @@ def _too_slow() -> dict[str, Any]:
 
 def test_what_is_no_request_is_a_problem(alone: Stack) -> None:
     """Nonsense gets 400, a protocol upgrade is ignored, and strangers do not write our log."""
-    before = alone.said("api")
+    before = alone.log_text("api")
     for request_text in (
         "nonsense\r\n\r\n",
         "GET / HTTP/1.1\r\n\r\n",
@@ -159,7 +159,7 @@ def test_what_is_no_request_is_a_problem(alone: Stack) -> None:
     assert alone.http.get("/livez", headers=upgrade).json() == {"status": "alive"}
     strangers = {"Host": "shop.attacker.example"}
     assert alone.http.get("/livez", headers=upgrade | strangers).status_code == 421
-    assert alone.said("api") == before
+    assert alone.log_text("api") == before
 
 
 @pytest.mark.timeout(120)
@@ -254,7 +254,7 @@ def test_who_hangs_up_gives_the_place_back(waiting: Stack) -> None:
     assert waiting.in_flight() == 0
     figures = waiting.http.get("/metrics").text
     assert 'status="499"' in figures
-    assert "Traceback" not in waiting.said("api")
+    assert "Traceback" not in waiting.log_text("api")
 
 
 def test_who_sends_no_more_is_answered(waiting: Stack) -> None:
@@ -294,4 +294,4 @@ def test_who_leaves_a_stream_gives_the_place_back(waiting: Stack) -> None:
         until(lambda: waiting.in_flight() == 5, "all places are taken")
         assert waiting.status("/orders/heard") == 429
     until(lambda: waiting.status("/orders/heard") == 200, "a place is free", 2)
-    assert "Traceback" not in waiting.said("api")
+    assert "Traceback" not in waiting.log_text("api")

@@ -61,7 +61,7 @@ def test_a_reset_at_any_task_and_a_cancel_change_nothing_of_what_is_kept(
     stack.place(STORIES[story] | {"order_id": story}, Prefer="wait=20")
     ending = how_it_closed(stack, workflow_id)
     before = money_and_stock(stack)
-    record = stack.closed(story)
+    record = stack.closed_order(story)
     description = json.loads(
         stack.temporal("workflow", "describe", "--workflow-id", workflow_id, "--output", "json")
     )
@@ -87,7 +87,7 @@ def test_a_reset_at_any_task_and_a_cancel_change_nothing_of_what_is_kept(
         )
         assert (task, how_it_closed(stack, workflow_id)) == (task, ending)
         assert (task, money_and_stock(stack)) == (task, before)
-        assert stack.closed(story)["status"] == record["status"]
+        assert stack.closed_order(story)["status"] == record["status"]
 
 
 def test_a_reset_of_what_is_no_order_fails_as_before(stack: Stack) -> None:

@@ -70,7 +70,7 @@ def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> 
     So the run never hears in time that the order is on record.
     """
     body = order(price=100, order_id="anew")
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(body)
         until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
         assert money_and_stock(stack)[0] == 900
@@ -81,7 +81,7 @@ def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> 
             "its first step is over time",
         )
     stack.start_worker("order")
-    closed_order = stack.closed("anew")
+    closed_order = stack.closed_order("anew")
     assert (closed_order["status"], closed_order["failure"]["reason"]) == (
         "CANCELLED",
         "STEP_UNAVAILABLE",
@@ -94,7 +94,7 @@ def test_what_the_first_run_did_is_taken_back(stack: Stack, begin_anew: Any) -> 
 def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stack) -> None:
     """A mistyped start ends at once; the right one after it goes on with the open order."""
     body = order(price=100, order_id="anew")
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         stack.place(body)
         until(lambda: stack.at_work("anew", "DecreaseStock"), "the stock service is at work")
         start_again(stack, "order-anew", body | {"order_id": "mistyped"})
@@ -109,7 +109,7 @@ def test_a_start_that_is_no_order_leaves_the_first_runs_record_alone(stack: Stac
         )
         assert (view["needs_attention"], view["closed_at"]) == (True, None)
     start(stack, "order-anew", body)
-    assert stack.closed("anew")["status"] == "CONFIRMED"
+    assert stack.closed_order("anew")["status"] == "CONFIRMED"
     assert money_and_stock(stack) == (900, 9)
     status, report = stack.audit()
     assert status == 0, report

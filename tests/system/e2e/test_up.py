@@ -84,7 +84,7 @@ def test_what_it_says_to_try_works(up: Up) -> None:
 
     until(is_listed, "the order is listed as completed")
     for address in (f"{up.url}/docs", f"http://127.0.0.1:{up.ports['TEMPORAL_UI_PORT']}"):
-        assert address.split(":")[-1] in up.said()
+        assert address.split(":")[-1] in up.log_text()
         assert httpx.get(address, follow_redirects=True).is_success
 
 
@@ -96,8 +96,8 @@ def test_a_part_that_dies_is_started_again(up: Up) -> None:
     """
     process = up.part("worker.py", "payment")
     process.kill()
-    until(lambda: "payment runs again" in up.said(), "payment runs again")
-    assert "payment died (terminated by SIGKILL)" in up.said()
+    until(lambda: "payment runs again" in up.log_text(), "payment runs again")
+    assert "payment died (terminated by SIGKILL)" in up.log_text()
     assert up.part("worker.py", "payment") != process
     assert up.place_the_example()["state"] == "COMPLETED"
 
@@ -117,12 +117,12 @@ def test_parts_are_stopped_started_and_looked_at(up: Up) -> None:
     standing = {words[0]: words[1] for words in map(str.split, output.splitlines())}
     assert standing == dict.fromkeys(PARTS_BY_NAME, "runs") | dict.fromkeys(parts, "stopped")
     for part in parts:
-        assert f"{part} was stopped; `make start PART={part}` starts it again\n" in up.said()
-        assert f"{part} died" not in up.said()
+        assert f"{part} was stopped; `make start PART={part}` starts it again\n" in up.log_text()
+        assert f"{part} died" not in up.log_text()
     assert make(up, "start", part_argument) == (0, "".join(f"{part} runs\n" for part in parts))
     assert make(up, "start", "PART=stock") == (0, "stock runs already\n")
     for part in parts:
-        until(lambda part=part: f"{part} runs again" in up.said(), "its return is told")  # type: ignore[misc]
+        until(lambda part=part: f"{part} runs again" in up.log_text(), "its return is told")  # type: ignore[misc]
     until(lambda: answers(up), "all answer")
     assert up.place_the_example()["state"] == "COMPLETED"
     log = (up.data_dir / "log" / "stock.log").read_text().splitlines(keepends=True)
@@ -154,7 +154,7 @@ def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
     up.part(str(up.data_dir / "supervisord.conf")).kill()
     sentence = "the process runner died (exit code -9), and is started again with all parts"
     until(
-        lambda: up.said().partition(sentence)[2].count("runs again") == len(PARTS_BY_NAME),
+        lambda: up.log_text().partition(sentence)[2].count("runs again") == len(PARTS_BY_NAME),
         "all parts run again",
         UP_SECONDS,
     )
@@ -187,7 +187,7 @@ def test_what_a_killed_runner_left_behind_is_ended(up: Up) -> None:
     assert len(left) == PARTS
     up.start(*RUNNER)
     up.until_up()
-    assert f"ended {PARTS} processes that an earlier run left behind" in up.said()
+    assert f"ended {PARTS} processes that an earlier run left behind" in up.log_text()
     assert not any(
         process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left
     )
@@ -217,7 +217,7 @@ def test_sigterm_stops_everything(up: Up) -> None:
     assert up.program is not None
     up.program.send_signal(signal.SIGTERM)
     assert up.program.wait(STOP_SECONDS) == 0
-    assert up.said().endswith("stopped\n")
+    assert up.log_text().endswith("stopped\n")
     assert up.nothing_is_left()
 
 
@@ -242,6 +242,6 @@ def test_what_ends_make_ends_everything_first(
         send(make.pid, number)
         assert make.wait(STOP_SECONDS) in {-number, 2}  # as make reports an interrupted recipe
         assert other.nothing_is_left()
-        assert "stopped\n" in other.said()
+        assert "stopped\n" in other.log_text()
     finally:
         other.kill()

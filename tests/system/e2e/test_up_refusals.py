@@ -78,7 +78,7 @@ def test_a_taken_port_is_named(variable: str, tmp_path: Path) -> None:
     other = Up(tmp_path)
     with socket.create_server(("127.0.0.1", other.ports[variable])):
         assert other.start(*RUNNER).wait(UP_SECONDS) == 1
-    assert other.said() == (
+    assert other.log_text() == (
         f"cannot start: port {other.ports[variable]} on 127.0.0.1 is taken:"
         f" free it, or choose another port with {variable}\n"
     )
@@ -232,13 +232,13 @@ def test_a_deleted_database_is_told_and_can_be_done_without(tmp_path: Path) -> N
         for file in other.data_dir.glob("payment.db*"):
             file.unlink()
         assert other.start(*RUNNER).wait(UP_SECONDS) == 1
-        refusal = other.said()
+        refusal = other.log_text()
         assert refusal.startswith("cannot start: deleted or replaced: ")
         assert not list(other.data_dir.glob("payment.db*"))
         remove, terminate = re.findall(r"type: (.*?)(?:;|\n)", refusal)
         subprocess.run(shlex.split(remove), check=True)
         other.start(*RUNNER)
-        until(lambda: terminate in other.said(), "it is told again", UP_SECONDS)
+        until(lambda: terminate in other.log_text(), "it is told again", UP_SECONDS)
         before = databases.read_text()
         subprocess.run(
             shlex.split(terminate), cwd=ROOT, env=other.env, check=True, capture_output=True

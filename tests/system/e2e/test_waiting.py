@@ -77,7 +77,7 @@ def start_temporal(stack: Stack, *flags: str) -> None:
 
 def until_said(stack: Stack, part: str, words: str) -> None:
     """Wait until a process has logged these words."""
-    until(lambda: words in stack.said(part), f"{part} says {words!r}")
+    until(lambda: words in stack.log_text(part), f"{part} says {words!r}")
 
 
 @pytest.mark.long
@@ -99,7 +99,7 @@ def test_a_role_waits_for_its_own_database_alone(stack: Stack, postgresql: Postg
     )
     postgresql.start()
     stack.ready("workers")
-    assert stack.closed("patient")["failure"]["reason"] == "UNKNOWN_SKU", (
+    assert stack.closed_order("patient")["failure"]["reason"] == "UNKNOWN_SKU", (
         "the stock service has answered"
     )
     assert stack.kill("workers", signal.SIGTERM) == 0
@@ -116,7 +116,7 @@ def test_a_waiting_worker_stops_when_told(stack: Stack, number: signal.Signals) 
     stack.start_worker("payment")
     until_said(stack, "payment", "waiting for payment's database ")
     assert stack.kill("payment", number) == 0
-    assert "Traceback" not in stack.said("payment")
+    assert "Traceback" not in stack.log_text("payment")
 
 
 def test_a_sqlite_file_may_come_later(stack: Stack) -> None:
@@ -137,7 +137,7 @@ def test_a_worker_waits_for_the_search_attributes(stack: Stack) -> None:
     stack.start_worker("orchestrator")
     message = "waiting for search attributes: create them: temporal "
     until_said(stack, "orchestrator", message)
-    create = stack.said("orchestrator").split(message)[1].splitlines()[0].split()
+    create = stack.log_text("orchestrator").split(message)[1].splitlines()[0].split()
     missing = [
         "CustomerId=Keyword",
         "FailureReason=Keyword",
@@ -147,7 +147,7 @@ def test_a_worker_waits_for_the_search_attributes(stack: Stack) -> None:
     assert [
         f"{name}={kind}" for name, kind in zip(create[4::4], create[6::4], strict=True)
     ] == missing
-    assert "ready: " not in stack.said("orchestrator")
+    assert "ready: " not in stack.log_text("orchestrator")
     stack.temporal(*create)
     stack.ready("orchestrator")
 

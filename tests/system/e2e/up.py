@@ -62,17 +62,17 @@ class Up:
     def until_up(self) -> None:
         """Wait until it says that all is up."""
         until(
-            lambda: "the order saga is up" in self.said() or not self.running(),
+            lambda: "the order saga is up" in self.log_text() or not self.running(),
             "the system is up",
             UP_SECONDS,
         )
-        assert self.running(), self.said()
+        assert self.running(), self.log_text()
 
     def running(self) -> bool:
         """Say whether the program in the foreground runs."""
         return self.program is not None and self.program.poll() is None
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Return what the program has said so far."""
         return self.output.read_text()
 
@@ -81,7 +81,7 @@ class Up:
         return shlex.split(
             next(
                 line
-                for line in self.said().splitlines()
+                for line in self.log_text().splitlines()
                 if line.startswith("  ") and f"{command} " in line
             )
         )

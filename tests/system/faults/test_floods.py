@@ -98,7 +98,7 @@ def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) 
     A person's act still counts, and the money comes back.
     """
     orders = ("flooded", "settled")
-    with stack.locked("stock"):
+    with stack.hold_database("stock"):
         for order_id in orders:
             stack.place(order(sku="scarce", quantity=2, order_id=order_id))
         until(
@@ -134,11 +134,11 @@ def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) 
     assert asyncio.run(updates(address, "order-settled")) < len(bodies) / 3
     assert stack.http.post(f"{path}/settle", json=OTTO).status_code == 202
     assert [
-        c["settled"] and c["settled"]["by"] for c in stack.closed("settled")["compensations"]
+        c["settled"] and c["settled"]["by"] for c in stack.closed_order("settled")["compensations"]
     ] == ["otto", None]
 
     stack.start_worker("payment")
-    view = stack.closed("flooded", 60)
+    view = stack.closed_order("flooded", 60)
     assert (view["state"], view["placed_at"]) == ("FAILED", before["placed_at"])
     assert [(c["step"], c["state"]) for c in view["compensations"]] == [
         ("ProcessPayment", "DONE"),
@@ -158,7 +158,7 @@ def test_a_stuck_order_is_refunded_whatever_it_was_sent_meanwhile(stack: Stack) 
 
 def test_an_orchestrator_that_was_away_is_no_ones_deadline(stack: Stack) -> None:
     """Orders placed meanwhile, or in the middle of a step that ended well, complete."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="begun", deadline_seconds=6))
         until(lambda: stack.at_work("begun", "ProcessPayment"), "the payment is at work")
         stack.processes["orchestrator"].send_signal(signal.SIGSTOP)
@@ -166,18 +166,18 @@ def test_an_orchestrator_that_was_away_is_no_ones_deadline(stack: Stack) -> None
     time.sleep(7)
     stack.processes["orchestrator"].send_signal(signal.SIGCONT)
     for order_id in ("begun", "placed"):
-        assert stack.closed(order_id)["state"] == "COMPLETED"
+        assert stack.closed_order(order_id)["state"] == "COMPLETED"
 
 
 def test_everything_killed_is_no_ones_deadline(stack: Stack) -> None:
     """Killed in a payment until long after the deadline: one more try, and the order completes."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.place(order(order_id="killed", deadline_seconds=5))
         until(partial(stack.at_work, "killed", "ProcessPayment"), "the payment is at work")
         for name in [*stack.processes]:
             stack.kill(name)
     time.sleep(8)
     stack.start_all(*ROLES)
-    view = stack.closed("killed")
+    view = stack.closed_order("killed")
     assert view["state"] == "COMPLETED"
     assert [entry["name"] for entry in view["timeline"]].count("ProcessPaymentCommand") == 2

@@ -54,10 +54,10 @@ def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
     """
     start_elsewhere(stack, "payment-2", "worker.py", "payment")
     until(
-        lambda: "waiting for the database of payment: " in stack.said("payment-2"),
+        lambda: "waiting for the database of payment: " in stack.log_text("payment-2"),
         "the second worker says why it waits",
     )
-    log_text = stack.said("payment-2")
+    log_text = stack.log_text("payment-2")
     assert str(stack.data_dir / "payment.db") in log_text
     assert str(stack.data_dir / "elsewhere" / "payment.db") in log_text
     assert "temporal workflow terminate --workflow-id participant-payment" in log_text
@@ -66,8 +66,8 @@ def test_a_worker_with_another_database_is_not_let_in(stack: Stack) -> None:
             stack.place(order(order_id=f"{number}"), Prefer="wait=30").json()["state"]
             == "COMPLETED"
         )
-    assert "ready: payment" not in stack.said("payment-2")
-    assert "Traceback" not in stack.said("payment-2")
+    assert "ready: payment" not in stack.log_text("payment-2")
+    assert "Traceback" not in stack.log_text("payment-2")
     assert stack.audit()[0] == 0
 
 
@@ -81,7 +81,7 @@ def test_what_was_ended_by_mistake_is_registered_again_by_those_who_serve(stack:
         3 * CHECK_SECONDS,
     )
     assert f"{stack.data_dir}/payment.db" in stack.temporal(*describe[:-2])
-    assert "ready: payment" not in stack.said("payment-2")
+    assert "ready: payment" not in stack.log_text("payment-2")
 
 
 def test_an_api_with_another_database_is_not_ready(stack: Stack) -> None:
@@ -149,7 +149,7 @@ def test_a_database_is_adopted_on_purpose_and_the_other_is_shut_out(stack: Stack
     )
     stack.start_worker("payment")
     until(
-        lambda: "waiting for the database of payment: " in stack.said("payment"),
+        lambda: "waiting for the database of payment: " in stack.log_text("payment"),
         "the first one is shut out",
     )
     stack.temporal("workflow", "terminate", "--workflow-id", "participant-payment")
@@ -180,9 +180,9 @@ def test_who_serves_and_is_not_the_right_one_any_more_ends(stack: Stack) -> None
     assert process.wait(60) == 1
     assert (
         "leaving with exit code 1: this is not the database that payment serves from"
-        in stack.said("payment")
+        in stack.log_text("payment")
     )
-    assert "Traceback" not in stack.said("payment")
+    assert "Traceback" not in stack.log_text("payment")
     stack.processes.pop("payment")
 
 
@@ -225,7 +225,7 @@ def test_nobody_serves_from_files_that_are_deleted_under_a_running_system(tmp_pa
         for name in ("order", "payment"):
             assert stack.processes[name].wait(3 * CHECK_SECONDS) == 1
             leaving = f"the file of sqlite:///{tmp_path}/{name}.db was deleted or replaced under"
-            assert f"leaving with exit code 1: {leaving}" in stack.said(name)
+            assert f"leaving with exit code 1: {leaving}" in stack.log_text(name)
             stack.start_worker(name)
             until(partial(says_replaced, stack, name), f"{name} says why it waits")
         for path in ("/readyz", "/orders/1", "/customers/rich/wallet"):
@@ -251,7 +251,7 @@ def says_replaced(stack: Stack, participant: str) -> bool:
     """Tell whether a worker that waits says that its database was deleted."""
     was = f"what was at sqlite:///{stack.data_dir}/{participant}.db was deleted or replaced"
     return (
-        f"waiting for the database of {participant}: " in (log := stack.said(participant))
+        f"waiting for the database of {participant}: " in (log := stack.log_text(participant))
         and was in log
     )
 

@@ -76,12 +76,14 @@ def test_a_full_disk_is_outlived(disk: Path) -> None:
         ):  # the first may be begun: the server's log has a page to spare
             meanwhile.append(status_of_order(f"meanwhile-{len(meanwhile)}"))
         assert meanwhile[-1] == 503, meanwhile
-        until(lambda: f"DATA_DIR={up.data_dir} is full" in up.said(), "the terminal is told")
+        until(lambda: f"DATA_DIR={up.data_dir} is full" in up.log_text(), "the terminal is told")
         up.part("worker.py", "payment").kill()
-        until(lambda: "payment runs again" in up.said(), "a part that dies meanwhile runs again")
+        until(
+            lambda: "payment runs again" in up.log_text(), "a part that dies meanwhile runs again"
+        )
         assert up.running()
         filling.unlink()
-        until(lambda: "has room again" in up.said(), "the terminal is told")
+        until(lambda: "has room again" in up.log_text(), "the terminal is told")
         order_ids = [
             "before",
             *(f"meanwhile-{number}" for number, _ in enumerate(meanwhile)),
@@ -124,7 +126,7 @@ def test_a_disk_that_is_full_at_the_start_is_said(disk: Path, is_new: bool) -> N
         (up.data_dir / "up.lock").write_text("1")
     fill(disk)
     assert up.start(*RUNNER).wait(UP_SECONDS) == 1
-    assert up.said() == (
+    assert up.log_text() == (
         f"cannot start: DATA_DIR={up.data_dir} is full:"
         " make room on that disk, or choose another with DATA_DIR\n"
     )

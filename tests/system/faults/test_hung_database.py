@@ -138,7 +138,7 @@ def test_a_worker_gets_its_threads_back_and_the_order_goes_on(
             "a try has failed",
             15,
         )
-    assert stack.closed("hung")["state"] == "COMPLETED"
+    assert stack.closed_order("hung")["state"] == "COMPLETED"
     assert stack.audit()[0] == 0
 
 
@@ -174,7 +174,7 @@ def test_a_stopping_worker_leaves_work_that_hangs(stack: Stack, postgresql: Post
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == os.EX_TEMPFAIL
         assert time.monotonic() - start < 1 + LEAVE_SECONDS + 3
-    assert "leaving with exit code 75: work is still in hand" in stack.said("order")
+    assert "leaving with exit code 75: work is still in hand" in stack.log_text("order")
     stack.start_worker("order")
-    assert stack.closed("left")["state"] == "COMPLETED"
+    assert stack.closed_order("left")["state"] == "COMPLETED"
     assert stack.audit()[0] == 0

@@ -39,7 +39,7 @@ def assert_all_ended_right(stack: Stack, count: int) -> None:
     The invariants hold as well.
     """
     for number in range(count):
-        view = stack.closed(f"n-{number}", seconds=80)
+        view = stack.closed_order(f"n-{number}", seconds=80)
         assert (view["state"], view["failure"] and view["failure"]["reason"]) == expected(number), (
             view
         )

@@ -68,7 +68,8 @@ def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: 
     stack.start("api", "api.py")
     until(
         lambda: (
-            "waiting for Temporal: Temporal does not let us do our work" in stack.said("workers")
+            "waiting for Temporal: Temporal does not let us do our work"
+            in stack.log_text("workers")
         ),
         "the worker says so",
     )
@@ -76,8 +77,8 @@ def test_a_key_that_opens_too_little_is_told_at_the_start(stack: Stack, before: 
     until(lambda: "TEMPORAL_API_KEY" in detail(stack, "/readyz"), "the API says so")
     answer = stack.place(order(order_id="refused"))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    assert "ready: " not in stack.said("workers")
-    assert "Traceback" not in stack.said("workers") + stack.said("api")
+    assert "ready: " not in stack.log_text("workers")
+    assert "Traceback" not in stack.log_text("workers") + stack.log_text("api")
     before.status = None
     stack.ready("workers")
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
@@ -99,7 +100,9 @@ def test_a_key_that_runs_out_is_told(stack: Stack, before: Gate, status: grpc.St
     stack.ready("workers")
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
     before.status = status
-    until(lambda: "no work comes from Temporal: " in stack.said("workers"), "the worker says so")
+    until(
+        lambda: "no work comes from Temporal: " in stack.log_text("workers"), "the worker says so"
+    )
     assert "TEMPORAL_API_KEY" in detail(stack, "/readyz")
     assert stack.place(order(order_id=f"run-out-{status.name}")).status_code == 503
     before.status = None
@@ -108,7 +111,7 @@ def test_a_key_that_runs_out_is_told(stack: Stack, before: Gate, status: grpc.St
         stack.place(order(order_id=f"again-{status.name}"), Prefer="wait=30").json()["state"]
         == "COMPLETED"
     )
-    assert "Traceback" not in stack.said("api")
+    assert "Traceback" not in stack.log_text("api")
 
 
 def test_a_limit_that_is_met_is_not_away(stack: Stack, before: Gate) -> None:
@@ -134,11 +137,11 @@ def test_a_namespace_that_is_not_there_is_told(stack: Stack) -> None:
     def names_the_remedy(path: str) -> bool:
         return create in detail(stack, path)
 
-    until(lambda: create in stack.said("workers"), "the worker says so")
+    until(lambda: create in stack.log_text("workers"), "the worker says so")
     until(lambda: stack.status("/livez") == 200, "the API lives")
     for path in ("/readyz", "/orders/nothing"):
         until(partial(names_the_remedy, path), f"{path} says so")
     assert stack.place(order()).status_code == 503
-    assert "Traceback" not in stack.said("workers") + stack.said("api")
+    assert "Traceback" not in stack.log_text("workers") + stack.log_text("api")
     stack.temporal("operator", "namespace", "create", "--namespace", "shop")
     until(lambda: stack.http.get("/readyz").status_code == 200, "the API is ready")

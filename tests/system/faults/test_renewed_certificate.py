@@ -77,11 +77,13 @@ def test_a_certificate_that_was_renewed_is_read_again(
     time.sleep(max(0.0, start + VALID_SECONDS + 1 - time.monotonic()))  # until it has run out
     front.cut()
     until(lambda: stack.status("/readyz") == 503, "the API is not ready", 10)
-    until(lambda: "no work comes from Temporal: " in stack.said("workers"), "the worker says so")
+    until(
+        lambda: "no work comes from Temporal: " in stack.log_text("workers"), "the worker says so"
+    )
     assert stack.place(order(order_id="run-out")).status_code == 503
 
     authority.issue("client")
     until(lambda: stack.status("/readyz") == 200, "the API is ready again")
     assert stack.place(order(order_id="renewed"), Prefer="wait=30").json()["state"] == "COMPLETED"
     assert [process.poll() for process in processes] == [None, None]
-    assert "Traceback" not in stack.said("workers") + stack.said("api")
+    assert "Traceback" not in stack.log_text("workers") + stack.log_text("api")

@@ -20,14 +20,14 @@ def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> No
     What it does on waking has no effect.
     """
     stack.start_all(*ROLES)
-    with stack.locked("payment"):  # the payment is begun and has to wait
+    with stack.hold_database("payment"):  # the payment is begun and has to wait
         assert stack.place(order(order_id="late", deadline_seconds=3)).status_code == 202
         until(partial(stack.at_work, "late", "ProcessPayment"), "the payment is at work")
         zombie = stack.processes["payment"]
         zombie.send_signal(
             signal.SIGTERM
         )  # it takes nothing new, and waits for what it has in hand
-        until(lambda: "stopping: payment" in stack.said("payment"), "the worker is stopping")
+        until(lambda: "stopping: payment" in stack.log_text("payment"), "the worker is stopping")
         zombie.send_signal(signal.SIGSTOP)
     # Only then: a try that found the database locked for too long must not be taken up by the other
     # worker in time.
@@ -36,7 +36,7 @@ def test_a_payment_that_wakes_after_its_refund_takes_nothing(stack: Stack) -> No
         "the deadline has passed",
     )
     stack.start_worker("payment-2")
-    view = stack.closed("late")
+    view = stack.closed_order("late")
     assert (view["state"], view["failure"]["reason"]) == ("FAILED", "DEADLINE_EXCEEDED")
     assert [c["command"] for c in view["compensations"]] == [
         "RefundPaymentCommand",

@@ -177,16 +177,16 @@ class PlannedParticipants:
         if answer is None:
             return
         try:
-            done = done_or_raise(answer)
+            yes_event = done_or_raise(answer)
         except ApplicationError as refusal:
             _reply(attempt, refusal)
             return
         cancels = self.cancels.due(name, together=True)
         if not cancels:
-            _reply(attempt, done)
+            _reply(attempt, yes_event)
             return
         async with self.cancels.alone, self._script.orchestrator_away():
-            _reply(attempt, done)
+            _reply(attempt, yes_event)
             await self._until_recorded(name)
             await self.cancels.send(*cancels)
 

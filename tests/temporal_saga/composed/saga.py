@@ -22,7 +22,7 @@ class Composed:
     def __init__(self) -> None:
         """Begin with nothing done."""
         self._saga = Saga(workflow.info().workflow_id, refusals=["No"], policy=policy.current())
-        self._saga.watch(self._changed)
+        self._saga.watch(self._note)
         self._moves: list[tuple[str, str]] = []
         self._finishing: tuple[tuple[str, str], ...] = ()
         self._compensations: tuple[tuple[str, str], ...] = ()
@@ -44,8 +44,8 @@ class Composed:
             saga.pivot()
             for finish in plan.finish:
                 await saga.finish(*(CALLS[put(step.number)] for step in finish))
-        except SagaStopped as stopped:
-            failure = stopped.failure
+        except SagaStopped as stop:
+            failure = stop.failure
             await saga.roll_back(failure)
         await saga.close()
         return {
@@ -56,7 +56,7 @@ class Composed:
             "moves": self._moves,
         }
 
-    def _changed(self, snapshot: Snapshot) -> None:
+    def _note(self, snapshot: Snapshot) -> None:
         calls = tuple((call.name, call.progress) for call in snapshot.calls)
         if snapshot.rolls_back:
             self._compensations = calls

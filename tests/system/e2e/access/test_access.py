@@ -178,14 +178,14 @@ def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
 
 def test_no_log_tells_a_secret(stack: Stack) -> None:
     """Neither the secret nor a token stands in what a process says."""
-    logs = "".join(stack.said(name) for name in stack.processes)
+    logs = "".join(stack.log_text(name) for name in stack.processes)
     assert AUTHENTICATION["AUTH_SECRET"] not in logs
     assert "eyJ" not in logs
 
 
 def test_a_stream_ends_with_its_token(stack: Stack) -> None:
     """Whoever goes on listening has to show that they still may."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.http.post(
             "/orders", json=order("ann", order_id="slow"), headers=bearer(WRITE)
         ).raise_for_status()

@@ -135,7 +135,7 @@ def test_lists_are_the_customers_own(stack: Stack) -> None:
 
 def test_a_customer_is_told_no_words_of_operators(stack: Stack) -> None:
     """The order, its list and its stream leave them out alike; who runs the shop sees all."""
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         ask(
             stack, "POST", "/orders", order("ann", order_id="stopped"), **bearer(WRITE)
         ).raise_for_status()
@@ -198,7 +198,7 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
 def test_a_customers_overview_says_why_their_orders_need_a_person(stack: Stack) -> None:
     """By cause, since when and at what cost, as for everybody's; and nothing of it to others."""
     body = order("ann", order_id="left")
-    with stack.locked("payment"):
+    with stack.hold_database("payment"):
         stack.http.post("/orders", json=body, headers=bearer(*SCOPES))
         query = "/orders?status=PENDING"
         headers = bearer(READ, customer_id="ann")

@@ -45,7 +45,7 @@ def test_one_key_from_a_hundred_clients_is_one_order(stack: Stack) -> None:
     assert Counter(answer.status_code in (200, 202) for answer in answers) == {True: CLIENTS}
     [order_id] = {answer.json()["order_id"] for answer in answers}
     assert {answer.headers["Location"] for answer in answers} == {f"/orders/{order_id}"}
-    assert stack.closed(order_id)["state"] == "COMPLETED"
+    assert stack.closed_order(order_id)["state"] == "COMPLETED"
     assert balance(stack) == money - 100
     assert len(until(lambda: runs(stack, order_id), "it is listed")) == 1
 
@@ -72,7 +72,7 @@ def test_of_many_bodies_under_one_identity_one_wins(stack: Stack, identity: str)
     assert {answer.json()["type"] for answer in refusals} == {"urn:problem:order-id-reused"}
     assert winners[0][0] == winners[1][0]
     [order_id] = {answer.json()["order_id"] for _, answer in winners}
-    view = stack.closed(order_id)
+    view = stack.closed_order(order_id)
     assert (view["state"], view["lines"]) == ("COMPLETED", winners[0][0]["lines"])
     assert balance(stack) == money - view["total_minor"]
 
@@ -131,7 +131,7 @@ def test_of_many_ids_under_one_key_one_wins(stack: Stack) -> None:
     ]
     assert len(set(winning_ids)) == 1
     assert Counter(answer.status_code for answer in answers)[422] == CLIENTS - len(winning_ids)
-    assert stack.closed(winning_ids[0])["state"] == "COMPLETED"
+    assert stack.closed_order(winning_ids[0])["state"] == "COMPLETED"
     assert balance(stack) == money - 100
 
 
@@ -149,7 +149,7 @@ def test_a_key_that_cannot_be_taken_down_places_nothing(stack: Stack) -> None:
 
     Repeating it is one order.
     """
-    with stack.locked("order"):
+    with stack.hold_database("order"):
         away = stack.place(order(order_id="waits"), Idempotency_Key="waits")
         assert (away.status_code, away.headers["Retry-After"]) == (503, "2")
         assert stack.status("/orders/waits") == 404

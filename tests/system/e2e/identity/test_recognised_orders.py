@@ -63,7 +63,7 @@ def test_an_order_started_by_hand_is_recognised(stack: Stack) -> None:
     stack.temporal("workflow", "start", *place, "--input", json.dumps(body))
     assert stack.place(body | {"order_id": "by-hand"}).status_code in (200, 202)
     assert stack.place(order(order_id="by-hand", quantity=8)).status_code == 422
-    assert stack.closed("by-hand")["total_minor"] == 700
+    assert stack.closed_order("by-hand")["total_minor"] == 700
     assert memo(stack, "by-hand") == {}
 
 

@@ -143,7 +143,7 @@ def test_an_api_without_the_participants_databases_says_so_and_makes_none(
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
             assert "the database that is read here is not the one" in answer.json()["detail"]
     assert list(tmp_path.iterdir()) == []
-    log = stack.said("other-api").splitlines()
+    log = stack.log_text("other-api").splitlines()
     assert len([line for line in log if "the database that is read here" in line]) == 2
 
 
@@ -184,7 +184,7 @@ def killed_in_the_middle(
 ) -> None:
     """Send a request, kill -9 the worker during it, start it again, and repeat the request."""
     with ThreadPoolExecutor(1) as caller:
-        with stack.locked(participant):
+        with stack.hold_database(participant):
             saying = caller.submit(say)
             until(lambda: at_work(stack, activity), "the worker is at it")
             stack.kill(participant)

@@ -1,23 +1,13 @@
 """Floods: whatever is sent to a saga, its histories stay short, and it ends as without them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import count, pairwise
-from typing import Any
+from itertools import pairwise
 
 import pytest
-from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
-from application import chain, run_history
-from application.order_view import view_of_run
-from application.run import Run
-from application.runs import Runs
 from contracts import stubs
-from contracts.base import Command
 from contracts.order import (
     CancelOrderCommand,
     ConfirmOrderCommand,
@@ -27,138 +17,20 @@ from contracts.order import (
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.states import LEGAL_MOVES, OrderStatus, SagaState, StateMove
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
-from contracts.views import Links
 from operations.up.temporal_server import MOST_SIGNALS
 from temporal_saga.memo import MEMO_KEY, SagaMemo
-from temporal_saga.policy import Policy
-from temporal_saga.testing import ENDED, Participants, Script
-from tests import temporal_server
-from tests.workflows import order_scripts
+from temporal_saga.testing import ENDED, Script
+from tests.workflows.continued.floods import (
+    AWAY,
+    away,
+    first_start,
+    flood,
+    flood_into_next_run,
+    stuck_refund,
+    until_next_run,
+)
 from tests.workflows.operators import RETRY, SETTLE, until_stuck
 from tests.workflows.orders import DECISION, ORDER, obey, short, take_back, yes
-
-SHORT = 60
-"""Events after which this server suggests to continue as new."""
-
-MOST = 400
-"""Events that one run may have: those of one burst are in its history before it hears any."""
-
-NUMBERS = count(1)
-LINKS = Links(self="/orders/1", events="/orders/1/events", temporal="http://localhost")
-AWAY = RuntimeError("away")
-SOON = Policy(
-    stuck_attempts=2, longest_pause=timedelta(milliseconds=50), start_to_close=timedelta(seconds=1)
-)
-
-Play = Callable[..., Script]
-
-
-@pytest.fixture(scope="module")
-async def short_histories() -> AsyncIterator[Client]:
-    """A server of its own, which calls a history long soon."""
-    async with temporal_server.running(
-        f"limit.historyCount.suggestContinueAsNew={SHORT}"
-    ) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-async def players(short_histories: Client) -> AsyncIterator[Participants]:
-    """Order, payment and stock, on that server."""
-    async with order_scripts.participants(short_histories) as playing:
-        yield playing
-
-
-@pytest.fixture
-async def patient_script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
-    """One order's story, under the default policy."""
-    async with order_scripts.script(short_histories, players, f"order-{next(NUMBERS)}") as story:
-        yield story
-
-
-@pytest.fixture
-async def script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
-    """One order's story, which is stuck soon."""
-    async with order_scripts.script(
-        short_histories, players, f"order-{next(NUMBERS)}", policy=SOON
-    ) as story:
-        yield story
-        assert all(len(run.events) < MOST for run in story.runs)
-
-
-async def flood(script: Script, rounds: int = 3) -> None:
-    """Send whatever anybody may send, known and unknown, as signals and updates."""
-    for number in range(rounds):
-        told = RETRY | {"reason": f"again {number}"}
-        await asyncio.gather(
-            *(
-                script.handle.signal("retry_step", told | {"reason": f"{number} {n}"})
-                for n in range(10)
-            ),
-            *(script.handle.signal("no_such_act", {"anything": n}) for n in range(5)),
-            *(script.handle.signal("approve", n) for n in range(5)),
-            *(
-                update(script, "request_retry_step", told | {"reason": f"{number}, by update {n}"})
-                for n in range(5)
-            ),
-        )
-
-
-async def flood_into_next_run(script: Script) -> None:
-    """Send as much as it takes: messages that come together are read by one task.
-
-    So they make a shorter history.
-    """
-    for _ in range(10):
-        await flood(script)
-        if (await script.handle.describe()).run_id != script.handle.first_execution_run_id:
-            return
-
-
-async def update(script: Script, name: str, told: Any) -> None:
-    try:
-        await script.handle.execute_update(name, told)
-    except WorkflowUpdateFailedError:
-        pass  # there is nothing to retry
-    except RPCError as error:
-        if (
-            error.status is not RPCStatusCode.FAILED_PRECONDITION
-        ):  # it came in the very task in which a run ended
-            raise
-
-
-@asynccontextmanager
-async def away(
-    script: Script, *kinds: type[Command], known: OrderStatus | None = None
-) -> AsyncIterator[None]:
-    """Let the tries of these commands fail meanwhile, however often; then let them be done.
-
-    `known` is what the order service says of an order that it has on record.
-    """
-    back = asyncio.Event()
-
-    async def serve() -> None:
-        async for command in script.commands(*kinds):
-            if not back.is_set():
-                script.fail(AWAY, to=command)
-            elif isinstance(command, RegisterOrderCommand):
-                script.answer(
-                    OrderRegisteredEvent(order_id=command.order_id, known=known), to=command
-                )
-            else:
-                script.answer(yes(command), to=command)
-
-    serving = asyncio.create_task(serve())
-    yield
-    back.set()
-    await serving
-
-
-async def until_next_run(script: Script) -> None:
-    """Wait until the saga's first run has ended, and another goes on."""
-    async with asyncio.timeout(30):
-        while (await script.handle.describe()).run_id == script.handle.first_execution_run_id:
-            pass
 
 
 def states(moves: tuple[StateMove, ...]) -> list[str]:
@@ -169,20 +41,6 @@ def states(moves: tuple[StateMove, ...]) -> list[str]:
     return [str(move.state) for move in moves]
 
 
-async def begun(script: Script) -> Any:
-    """Return when the saga's first run began."""
-    return (await script.handle.describe()).start_time
-
-
-async def stuck_refund(script: Script) -> None:
-    """The customer cancels while it is paid; the story goes on with the refund."""
-    await script.start(ORDER, memo={"fingerprint": "f", "request_key": "key-7"})
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    await script.handle.signal("cancel", DECISION)
-    script.answer(yes(payment))
-
-
 @pytest.mark.long
 async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
     """The refund is made when payment is back.
@@ -190,21 +48,21 @@ async def test_a_stuck_rollback_goes_on_to_its_end(script: Script) -> None:
     The record's story has no gap, and knows who cancelled and when it was placed.
     """
     await stuck_refund(script)
-    placed_at = await begun(script)
+    placed_at = await first_start(script)
     async with away(script, RefundPaymentCommand):
         await until_stuck(script)
         await flood_into_next_run(script)
-        described = await script.handle.describe()
-        assert described.typed_search_attributes[stubs.SAGA_STATE] == "ROLLBACK_STUCK"
-        assert described.typed_search_attributes[stubs.NEEDS_ATTENTION] is True
-        memo = dict(await described.memo())
-        decided = SagaMemo.of(memo)
-        assert [(r.step, r.progress) for r in decided.retriables] == [
+        description = await script.handle.describe()
+        assert description.typed_search_attributes[stubs.SAGA_STATE] == "ROLLBACK_STUCK"
+        assert description.typed_search_attributes[stubs.NEEDS_ATTENTION] is True
+        memo = dict(await description.memo())
+        saga_memo = SagaMemo.of(memo)
+        assert [(r.step, r.progress) for r in saga_memo.retriables] == [
             ("ProcessPayment", "STUCK"),
             ("RegisterOrder", "WAITING"),
         ]
-        assert decided.failure is not None
-        assert all(signal.number > 0 for signal in decided.signals)
+        assert saga_memo.failure is not None
+        assert all(signal.number > 0 for signal in saga_memo.signals)
         del memo[MEMO_KEY]
         assert memo == {"fingerprint": "f", "request_key": "key-7"}
     closing = await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
@@ -258,13 +116,13 @@ async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again
     await flood(script)
     back.set()
     await books
-    told = {c.step: (c.state, c.settled and c.settled.by) for c in closing[-1].compensations}
+    outcomes = {c.step: (c.state, c.settled and c.settled.by) for c in closing[-1].compensations}
     expected = {
         "DecreaseStock": ("DONE", None),
         "ProcessPayment": ("SETTLED", "otto"),
         "RegisterOrder": ("DONE", None),
     }
-    assert told == expected
+    assert outcomes == expected
     answers = {c.step: c.answer for c in closing[-1].compensations if c.answer}
     assert answers == {"DecreaseStock": {"restored": True}}
     assert states(closing[-1].moves)[-1] == "ROLLING_BACK"
@@ -276,7 +134,7 @@ async def test_what_was_settled_stays_settled_and_what_is_done_is_not_done_again
 async def test_a_review_goes_on_with_the_time_that_is_left(script: Script) -> None:
     """Nobody decides; the order closes when its own review time is over, not its last run's."""
     await script.start(ORDER)
-    began = await begun(script)
+    began = await first_start(script)
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=5))
     await flood_into_next_run(script)
@@ -329,7 +187,7 @@ async def test_the_first_step_is_asked_on(script: Script) -> None:
     await script.start(ORDER)
     await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
-    async with away(script, RegisterOrderCommand, known=OrderStatus.CONFIRMED):
+    async with away(script, RegisterOrderCommand, known_status=OrderStatus.CONFIRMED):
         await until_stuck(script)
         await flood_into_next_run(script)
     await obey(script, ConfirmOrderCommand)
@@ -411,7 +269,7 @@ async def test_a_reset_of_a_later_run_keeps_what_was_settled_in_an_earlier_one(
     await script.handle.signal("cancel", DECISION)
     script.answer(yes(stock))
     kinds = (RegisterOrderCommand, RestoreStockCommand, RefundPaymentCommand)
-    async with away(script, *kinds, known=OrderStatus.PENDING):
+    async with away(script, *kinds, known_status=OrderStatus.PENDING):
         await until_stuck(script, "ProcessPayment")
         await script.handle.execute_update("request_settle_step", SETTLE)
         await flood_into_next_run(script)
@@ -429,89 +287,13 @@ async def test_a_reset_of_a_later_run_keeps_what_was_settled_in_an_earlier_one(
 async def test_nobody_tells_a_saga_by_hand_what_a_run_before_it_did(script: Script) -> None:
     """A second argument is an invalid start, unless another run gave it."""
     moves = [{"state": SagaState.COMPLETED, "cause": "me", "at": "2026-01-01T00:00:00Z"}]
-    told = {
+    carried_state = {
         "saga": {"closing": True},
         "record": {"placed_at": "2026-01-01T00:00:00Z", "moves": moves, "failure": None},
     }
-    await script.start(ORDER, told)
+    await script.start(ORDER, carried_state)
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "INVALID_ORDER"
-
-
-@pytest.mark.long
-async def test_a_look_tells_the_story_of_all_runs(
-    short_histories: Client, script: Script, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From the first to the last, each moment once.
-
-    Of a story that is too long a part is left out, which is said.
-    """
-    await stuck_refund(script)
-    placed_at = await begun(script)
-    async with away(script, RefundPaymentCommand):
-        await until_stuck(script)
-        await flood_into_next_run(script)
-        open_run = await look(short_histories, script)
-        assert open_run.memo.failure is not None
-        assert (open_run.memo.failure.reason, open_run.started_at, open_run.state) == (
-            "CANCELLED",
-            placed_at,
-            "ROLLBACK_STUCK",
-        )
-        view = view_of_run(script.saga_id, open_run, LINKS)
-        assert [(c.step, c.state) for c in view.compensations] == [
-            ("ProcessPayment", "STUCK"),
-            ("RegisterOrder", "WAITING"),
-        ]
-    await take_back(script, CancelOrderCommand)
-    await script.failed()
-    assert len(script.runs) > 1
-    whole = await look(short_histories, script)
-    assert whole.memo.failure is not None
-    assert (whole.started_at, whole.input, whole.memo.failure.reason) == (
-        placed_at,
-        ORDER,
-        "CANCELLED",
-    )
-    told = [moment.name for moment in whole.moments if moment.kind == "state"]
-    assert told == [
-        "PENDING",
-        "PAYMENT_COMPLETED",
-        "ROLLING_BACK",
-        "ROLLBACK_STUCK",
-        "ROLLING_BACK",
-        "FAILED",
-    ]
-    assert [m.name for m in whole.moments if m.kind == "event"][-2:] == [
-        "PaymentRefundedEvent",
-        "OrderCancelledEvent",
-    ]
-    assert len([m for m in whole.moments if m.name == "no_such_act"]) == 15
-    followed = [
-        placed async for placed in Runs(short_histories, asyncio.Event()).follow(order_of(script))
-    ]
-    assert [moment.name for _, moment in followed] == [moment.name for moment in whole.moments]
-    assert sorted({place for place, _ in followed}) == [place for place, _ in followed]
-    monkeypatch.setattr(chain, "MOST_EVENTS", 20)
-    monkeypatch.setattr(run_history, "FIRST_EVENTS", 15)
-    short = await look(short_histories, script)
-    assert 1 <= [moment.name for moment in short.moments].count(chain.LEFT_OUT) <= 2
-    assert short.moments[0].name == "PENDING"
-    assert short.moments[-1].name == "FAILED"
-    assert len(short.moments) < len(whole.moments)
-    assert (short.memo, short.started_at) == (whole.memo, placed_at)
-
-
-async def look(client: Client, script: Script) -> Run:
-    """Return what the API sees of an order's saga."""
-    found = await Runs(client, asyncio.Event()).find(order_of(script))
-    assert found is not None
-    return found
-
-
-def order_of(script: Script) -> str:
-    """Return the order's id."""
-    return script.saga_id.removeprefix("order-")
 
 
 @pytest.mark.long
@@ -529,8 +311,8 @@ async def test_what_comes_while_nobody_is_there_is_read_in_one_task(patient: Scr
     await until_stuck(patient)
     async with patient.orchestrator_away():
         words = (RETRY | {"reason": f"once more, {number}"} for number in range(MOST_SIGNALS + 10))
-        sent = [patient.handle.signal("retry_step", told) for told in words]
-        answers = await asyncio.gather(*sent, return_exceptions=True)
+        signals = [patient.handle.signal("retry_step", word) for word in words]
+        answers = await asyncio.gather(*signals, return_exceptions=True)
     assert 1 <= len([answer for answer in answers if answer is not None]) < 20
     async with away(patient, RefundPaymentCommand):
         await until_next_run(patient)

@@ -1,0 +1,1 @@
+"""`make bench`: this system and others beside it, in one run, with the same orders and services."""

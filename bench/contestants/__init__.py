@@ -1,0 +1,1 @@
+"""How each contestant is installed, started, asked and stopped; `table.py` lists them."""

@@ -1,0 +1,1 @@
+"""What others would have written: the same order, with the same services, on another engine."""

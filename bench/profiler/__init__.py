@@ -1,0 +1,1 @@
+"""Where the CPU of a contestant's Python processes goes, by thread, package and function."""

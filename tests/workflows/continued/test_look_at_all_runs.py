@@ -1,0 +1,103 @@
+"""A look tells the story of all runs of a saga."""
+
+import asyncio
+
+import pytest
+from temporalio.client import Client
+
+from application import chain, run_history
+from application.order_view import view_of_run
+from application.run import Run
+from application.runs import Runs
+from contracts.order import (
+    CancelOrderCommand,
+)
+from contracts.payment import RefundPaymentCommand
+from contracts.views import Links
+from temporal_saga.testing import Script
+from tests.workflows.continued.floods import (
+    away,
+    first_start,
+    flood_into_next_run,
+    stuck_refund,
+)
+from tests.workflows.operators import until_stuck
+from tests.workflows.orders import ORDER, take_back
+
+LINKS = Links(self="/orders/1", events="/orders/1/events", temporal="http://localhost")
+
+
+@pytest.mark.long
+async def test_a_look_tells_the_story_of_all_runs(
+    short_histories: Client, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first to the last, each moment once.
+
+    Of a story that is too long a part is left out, which is said.
+    """
+    await stuck_refund(script)
+    placed_at = await first_start(script)
+    async with away(script, RefundPaymentCommand):
+        await until_stuck(script)
+        await flood_into_next_run(script)
+        open_run = await look(short_histories, script)
+        assert open_run.memo.failure is not None
+        assert (open_run.memo.failure.reason, open_run.started_at, open_run.state) == (
+            "CANCELLED",
+            placed_at,
+            "ROLLBACK_STUCK",
+        )
+        view = view_of_run(script.saga_id, open_run, LINKS)
+        assert [(c.step, c.state) for c in view.compensations] == [
+            ("ProcessPayment", "STUCK"),
+            ("RegisterOrder", "WAITING"),
+        ]
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+    assert len(script.runs) > 1
+    whole = await look(short_histories, script)
+    assert whole.memo.failure is not None
+    assert (whole.started_at, whole.input, whole.memo.failure.reason) == (
+        placed_at,
+        ORDER,
+        "CANCELLED",
+    )
+    states = [moment.name for moment in whole.moments if moment.kind == "state"]
+    assert states == [
+        "PENDING",
+        "PAYMENT_COMPLETED",
+        "ROLLING_BACK",
+        "ROLLBACK_STUCK",
+        "ROLLING_BACK",
+        "FAILED",
+    ]
+    assert [m.name for m in whole.moments if m.kind == "event"][-2:] == [
+        "PaymentRefundedEvent",
+        "OrderCancelledEvent",
+    ]
+    assert len([m for m in whole.moments if m.name == "no_such_act"]) == 15
+    stories = [
+        story async for story in Runs(short_histories, asyncio.Event()).follow(order_of(script))
+    ]
+    assert [moment.name for _, moment in stories] == [moment.name for moment in whole.moments]
+    assert sorted({place for place, _ in stories}) == [place for place, _ in stories]
+    monkeypatch.setattr(chain, "MOST_EVENTS", 20)
+    monkeypatch.setattr(run_history, "FIRST_EVENTS", 15)
+    short = await look(short_histories, script)
+    assert 1 <= [moment.name for moment in short.moments].count(chain.LEFT_OUT) <= 2
+    assert short.moments[0].name == "PENDING"
+    assert short.moments[-1].name == "FAILED"
+    assert len(short.moments) < len(whole.moments)
+    assert (short.memo, short.started_at) == (whole.memo, placed_at)
+
+
+async def look(client: Client, script: Script) -> Run:
+    """Return what the API sees of an order's saga."""
+    run = await Runs(client, asyncio.Event()).find(order_of(script))
+    assert run is not None
+    return run
+
+
+def order_of(script: Script) -> str:
+    """Return the order's id."""
+    return script.saga_id.removeprefix("order-")
