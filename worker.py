@@ -5,10 +5,11 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -17,18 +18,20 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import logs
+from activities.forwarding import forward
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import Settings, read_settings
 from contracts import stubs
-from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
+from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES, STEPS
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from process import ANSWER_LIMIT, Connection, Watch, leave, wait_until_ready
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
+from temporal_saga.eager import Eager
 from temporal_saga.identity import Identity, identify
 from temporal_saga.policy import Apply
 from temporal_saga.registry import ForeignDatabase, Registration
@@ -38,10 +41,15 @@ from workflows.order import OrderSaga
 LOG = logging.getLogger("worker")
 LEAVE_SECONDS = 3
 """After the grace period, work that hangs is waited for this long; then the process ends."""
+LOCAL_SECONDS = 5
+"""The orchestrator waits so long for the participants of its own process."""
+
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
 """The sandbox imports every other module of ours anew for each run of a saga."""
 
 Activities = Sequence[Callable[..., Any]]
+Local = Mapping[str, asyncio.Future[Activities]]
+"""By participant of this process: its activities, once it can be served."""
 
 ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
@@ -72,14 +80,31 @@ def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:
     return UnsandboxedWorkflowRunner()
 
 
-def orchestrator(client: Client, settings: Settings) -> Worker:
-    """Return the worker that runs the sagas."""
+def orchestrator(
+    client: Client, settings: Settings, local: Mapping[str, Activities] | None = None
+) -> Worker:
+    """Return the worker that runs the sagas.
+
+    Args:
+        client: of Temporal.
+        settings: the sagas' limits, and this worker's.
+        local: by participant in this process: its activities. This worker takes their steps, too,
+            and is handed each with the answer to the workflow task that scheduled it.
+    """
+    local = local or {}
+    threads = settings.worker_threads * max(1, len(local))
     return Worker(
         client,
         task_queue=stubs.ORCHESTRATOR_QUEUE,
         workflows=[OrderSaga],
         workflow_runner=workflow_runner(settings.workflow_sandbox),
-        interceptors=[Apply(settings.policy)],
+        activities=[*chain(*local.values()), forward],
+        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
+        max_concurrent_activities=threads,
+        interceptors=[
+            Apply(settings.policy),
+            Eager(step.name for step in STEPS if step.participant in local),
+        ],
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
     )
 
@@ -118,24 +143,28 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     if not await wait_until_ready("search attributes", check, stop):
         return
     watch = Watch(connection, client)
-    tasks = [asyncio.create_task(run_role(role, watch, settings, stop)) for role in roles]
+    local: Local = {role: asyncio.Future() for role in roles if role != ORCHESTRATOR}
+    tasks = [asyncio.create_task(run_role(role, watch, settings, stop, local)) for role in roles]
     tasks.append(asyncio.create_task(watch.keep(stop)))
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())  # a role that fails stops the others
     await stop.wait()
+    for activities in local.values():
+        activities.cancel()  # as nobody needs to wait for these
     _, pending = await asyncio.wait(tasks, timeout=settings.worker_grace_seconds + LEAVE_SECONDS)
     if pending:
         raise StillAtWork
     await asyncio.gather(*tasks)
 
 
-async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> None:
+async def run_role(
+    role: str, watch: Watch, settings: Settings, stop: asyncio.Event, local: Local
+) -> None:
     """Run one role once its database answers, until `stop` is set."""
-    worker = (
-        orchestrator(watch.client, settings)
-        if role == ORCHESTRATOR
-        else await serve(role, watch, settings, stop)
-    )
+    if role == ORCHESTRATOR:
+        worker: Worker | None = orchestrator(watch.client, settings, await served(local))
+    else:
+        worker = await serve(role, watch, settings, stop, local[role])
     if worker is None:
         return
     async with worker:
@@ -146,8 +175,28 @@ async def run_role(role: str, watch: Watch, settings: Settings, stop: asyncio.Ev
     LOG.info("stopped: %s", role)
 
 
-async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event) -> Worker | None:
-    """Return a participant's worker once its database is ready; None when stopped before."""
+async def served(local: Local) -> dict[str, Activities]:
+    """Wait for the participants of this process, but not long; return those that can be served."""
+    if local:
+        await asyncio.wait(local.values(), timeout=LOCAL_SECONDS)
+    return {
+        participant: activities.result()
+        for participant, activities in local.items()
+        if activities.done() and not activities.cancelled()
+    }
+
+
+async def serve(
+    role: str,
+    watch: Watch,
+    settings: Settings,
+    stop: asyncio.Event,
+    served: asyncio.Future[Activities],
+) -> Worker | None:
+    """Return a participant's worker once its database is ready; None when stopped before.
+
+    The participant's activities are the result of `served` then.
+    """
     engine = open_database(settings.shared_database_url(role), pool_size=settings.worker_threads)
     database = engine.url.render_as_string(hide_password=True)
 
@@ -172,6 +221,7 @@ async def serve(role: str, watch: Watch, settings: Settings, stop: asyncio.Event
     if not await wait_until_ready(f"the database of {role}", is_ours, stop):
         return None
     watch.registrations.append(registration)
+    served.set_result(activities)
     LOG.info("%s keeps its data in %s (%s)", role, database, registration.database.id)
     return participant(watch.client, settings, role, activities)
 

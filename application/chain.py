@@ -136,7 +136,9 @@ class Chain:
                 *await self._beginning(description, self.handover_of(run.first[0])),
                 *moments,
             ]
-        return last, Before(moments, datetime.fromisoformat(handover["record"]["placed_at"]))
+        return last, Before(
+            moments, datetime.fromisoformat(handover["parts"]["record"]["placed_at"])
+        )
 
     def handover_of(self, started: HistoryEvent) -> Any:
         """Return what the run before handed to this one, as JSON; None for a saga's first run."""
@@ -144,7 +146,7 @@ class Chain:
         if not _run_before(started) or not payloads:
             return None
         handover = self._decode(payloads[-1])
-        return handover if isinstance(handover, dict) and "record" in handover else None
+        return handover if isinstance(handover, dict) and "parts" in handover else None
 
     def moments(self, history: RunHistory) -> list[PlacedMoment]:
         """Return the story of a run that another one followed."""
@@ -192,7 +194,7 @@ class Chain:
             return [*moments, ((place, number + 1), Moment(last.at, "note", LEFT_OUT))]
         moves = [
             (datetime.fromisoformat(move["at"]), move["state"])
-            for move in handover["record"]["moves"]
+            for move in handover["parts"]["record"]["moves"]
         ]
         states = [
             Moment(moves[0][0], "note", FORGOTTEN),

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from application.run import Run
 from contracts.record import Compensation, Failure, OrderRecord, Settlement
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
+from contracts.step_views import CommandProgress, StepProgress, StepState
 from contracts.steps import OPENING, STEPS, Step, command_of
-from contracts.views import CommandProgress, StepProgress, StepState
 from temporal_saga.memo import RetriableState
 
 NEEDED_A_PERSON = (StepState.STUCK, StepState.SETTLED)

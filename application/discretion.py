@@ -4,17 +4,9 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from contracts.record import Compensation
+from contracts.step_views import CommandProgress, StepProgress, StepState
 from contracts.steps import PAYMENT
-from contracts.views import (
-    CommandProgress,
-    FailureView,
-    ListedOrder,
-    OrderView,
-    Refund,
-    StepProgress,
-    StepState,
-    TimelineEntry,
-)
+from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
 
 AnyOrder = TypeVar("AnyOrder", OrderView, ListedOrder)
 

@@ -135,6 +135,9 @@ class Settings(DatabaseSettings):
     workflow_sandbox: Literal["off", "on"] = Field(
         default="off", description="run the sagas' code in Temporal's sandbox, as the tests do"
     )
+    worker_processes: Literal["one", "per_role"] = Field(
+        default="one", description="in how many processes `make up` runs the workers"
+    )
     worker_threads: int = Field(
         default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
     )

@@ -46,7 +46,7 @@ const RANK = ["approve", "reject", "retry", "settle", "cancel"];
 /** Return what a person states by settling a command, and what follows. */
 function settleHint(command, participant, opensRecord) {
   const check =
-    `An attempt in flight may still succeed: check the database of ${participant} first. ` +
+    `An attempt in flight may still succeed: check the ${participant} service's database first. ` +
     "The order's record keeps your name and cannot be changed later.";
   if (opensRecord) {
     return (
@@ -56,7 +56,7 @@ function settleHint(command, participant, opensRecord) {
   }
   return (
     `You state that you did by hand what ${command} should do: no money or stock is moved by ` +
-    `this. A command that closes the order's record is still sent, with your settlement. ${check}`
+    `this. ${check}`
   );
 }
 

@@ -93,7 +93,8 @@ function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
     .map(([cause, orders]) => `${orders} ${CAUSES[cause]?.[0] ?? cause}`)
     .join(", ");
   const duration = since && age(since);
-  const longest = () => el("span", {}, "the longest since ", time(since), ` (${duration})`);
+  const prefix = count === 1 ? "since " : "the longest since ";
+  const longest = () => el("span", {}, prefix, time(since), ` (for ${duration})`);
   const amounts = () => el("span", {}, "at stake: ", el("b", {}, stake.join(", ")));
   return [
     link,

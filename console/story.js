@@ -29,6 +29,7 @@ function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
     {},
     failure ? reasonOf(failure) : sentence,
     refund && el("p.refund", {}, "Refund: ", bdi(refund), "."),
+    jsonToUnfold("details", failure?.details),
     ...troubles.map(troubleText),
     ...pauses.map(pauseText),
   );
@@ -43,7 +44,7 @@ function toneOf(failure, state, isBad) {
 /** Return why a person is needed and since when; and what to do, unless the story says it. */
 function attentionBox({ attention: { cause, since, message }, duration, isExplained }) {
   const [word, meaning] = CAUSES[cause] ?? [cause, null];
-  const start = since ? [" since ", time(since), ` (${duration})`] : [];
+  const start = since ? [" since ", time(since), ` (for ${duration})`] : [];
   return el(
     "div.person",
     {},
@@ -52,7 +53,7 @@ function attentionBox({ attention: { cause, since, message }, duration, isExplai
   );
 }
 
-function reasonOf({ message, customer_message, reason, step, event, details }) {
+function reasonOf({ message, customer_message, reason, step, event }) {
   const at = step ? [" at ", el("b", {}, step)] : [];
   const answer = event ? [", which answered ", el("b", {}, event)] : [];
   const toCustomer = ["Message to the customer: “", bdi(customer_message), "”"];
@@ -62,7 +63,6 @@ function reasonOf({ message, customer_message, reason, step, event, details }) {
     el("p.sentence", {}, message),
     el("p.reason", {}, "Reason: ", el("b", {}, reason), ...at, ...answer, "."),
     customer_message && el("p.for-customer", {}, ...toCustomer),
-    jsonToUnfold("details", details),
   );
 }
 
@@ -102,12 +102,12 @@ function whatFollows(opensRecord) {
 
 /** Return what to look at by an attempt's error; docs/OPERATING.md has more. */
 function adviceOn(error, participant) {
-  if (error?.includes("ScheduleToStart timeout")) return `Start the worker of ${participant}.`;
+  if (error?.includes("ScheduleToStart timeout")) return `Start the ${participant} worker.`;
   if (error?.includes("StartToClose timeout")) {
     return (
       "A worker took the command and did not answer in time: " +
-      `look at the worker of ${participant} and its database.`
+      `look at the ${participant} worker and its database.`
     );
   }
-  return `Look at the worker of ${participant} and its database.`;
+  return `Look at the ${participant} worker and its database.`;
 }

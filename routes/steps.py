@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
+from contracts.step_views import ActivityView, StepList, StepView
 from contracts.steps import OPENING, STEPS, Activity, Step
-from contracts.views import ActivityView, StepList, StepView
 
 router = APIRouter(tags=["orders"])
 

@@ -15,8 +15,6 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SQLiteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from temporal_saga import postgresql
-
 LOCK_WAIT_SECONDS = 5
 """How long a lock is waited for: less than an activity's start-to-close timeout, so that the
 attempt fails and Temporal retries it."""
@@ -83,6 +81,8 @@ def open_database(
     """
     lock_wait = min(LOCK_WAIT_SECONDS, answer_seconds)
     if not url.startswith("sqlite"):
+        from temporal_saga import postgresql  # noqa: PLC0415  # 10 MB that SQLite does not need
+
         # A server that is cut off must not keep a thread longer than a try of a command may take.
         limits = {"lock_timeout": lock_wait, "statement_timeout": answer_seconds}
         engine = sa.create_engine(

@@ -1,34 +1,42 @@
-"""supervisord's configuration: supervisord.conf, with a worker for each role."""
+"""supervisord's configuration: supervisord.conf, with a section for each worker."""
 
 import re
 from pathlib import Path
 
-from contracts.steps import ROLES
+from config import Settings
+from operations.up.parts import worker_parts
 
 TEMPLATE = Path(__file__).with_name("supervisord.conf")
 WORKER = re.compile(r"^\[program:worker\]\n(?:.+\n)+", re.MULTILINE)
 PROGRAMS = "programs=worker"
+COMMAND = "command=python worker.py"
 
 
-def configuration() -> str:
-    """Return supervisord.conf, in which the section of the worker is repeated for each role."""
+def configuration(settings: Settings) -> str:
+    """Return supervisord.conf, in which the worker's section is repeated for each worker."""
     template = TEMPLATE.read_text()
     [section] = WORKER.findall(template)
-    sections = [section.replace("[program:worker]", f"[program:{role}]") for role in ROLES]
+    workers = worker_parts(settings)
+    sections = [
+        section.replace("[program:worker]", f"[program:{name}]").replace(
+            COMMAND, f"{COMMAND} {' '.join(roles)}"
+        )
+        for name, roles in workers.items()
+    ]
     complete = template.replace(section, "\n".join(sections))
-    return complete.replace(PROGRAMS, f"programs={','.join(ROLES)}")
+    return complete.replace(PROGRAMS, f"programs={','.join(workers)}")
 
 
-def write_configuration(folder: Path) -> Path:
-    """Write the configuration to a folder, unless it is there already; return its absolute path.
+def write_configuration(settings: Settings) -> Path:
+    """Write it to the data directory, unless it is there already; return its absolute path.
 
     So a supervisord can be started again on a full disk.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = folder.absolute() / "supervisord.conf"
-    text = configuration()
+    path = settings.data_dir.absolute() / "supervisord.conf"
+    text = configuration(settings)
     if not path.exists() or path.read_text() != text:
         path.write_text(text)
     return path

@@ -1,7 +1,8 @@
 """`make ps`, `stop`, `start`, `restart`, `logs`: control of the parts that `make up` runs.
 
-They ask supervisord, through its socket in DATA_DIR. Exit codes: 0 when it is done, 1 when it
-cannot be, 2 when there is no part of that name.
+They ask supervisord, through its socket in DATA_DIR, and know the parts from it: which there are
+depends on how the system was started. Exit codes: 0 when it is done, 1 when it cannot be, 2 when
+there is no part of that name.
 """
 
 import argparse
@@ -12,14 +13,14 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from config import Settings
 from operations.up.preflight import CannotStart, read_settings
-from operations.up.reports import PARTS
 
 SOCKET = "supervisord.sock"
+RUNNER_LOG = "supervisord.log"
 ADDRESS = "http://order-saga:order-saga@supervisord"
 """Name and password of supervisord.conf; the host is unused: the connection is a local socket."""
 
@@ -42,6 +43,10 @@ ALREADY_SO = {"start": "ALREADY_STARTED", "stop": "NOT_RUNNING"}
 
 class CannotDo(Exception):
     """There is no system, or it does not do what is asked; the message says why."""
+
+
+class NoSuchPart(Exception):
+    """What is named is no part; the message says which there are."""
 
 
 class _Transport(xmlrpc.client.Transport):
@@ -70,19 +75,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parts", metavar="part", nargs="*")
     parser.add_argument("--follow", action="store_true", help="of logs: show also what comes")
     options = parser.parse_args(arguments)
-    if problem := _problem(options.act, options.parts):
-        print(problem, file=sys.stderr)
-        return 2
     try:
         settings = read_settings()
         if options.act == "logs":
-            logs(settings, options.parts or sorted(PARTS), follow=options.follow)
+            logs(settings.data_dir, options.parts, follow=options.follow)
         supervisord = connect(settings.data_dir)
         if options.act == "ps":
             print("\n".join(describe(supervisord.getAllProcessInfo())))
         else:
+            check_parts(options.act, options.parts, running_parts(supervisord))
             for part in options.parts:
                 print(change(supervisord, options.act, part))
+    except NoSuchPart as reason:
+        print(reason, file=sys.stderr)
+        return 2
     except CannotStart as reason:
         print(f"cannot look: {reason}", file=sys.stderr)
     except CannotDo as reason:
@@ -97,14 +103,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _problem(act: str, parts: Sequence[str]) -> str | None:
-    """Return what is wrong with the parts that are named."""
-    there_are = f"there are {', '.join(sorted(PARTS))}"
-    if unknown := [part for part in parts if part not in PARTS]:
-        return f"no part is called {', '.join(unknown)}: {there_are}"
-    if not parts and act not in {"ps", "logs"}:
-        return f"which part? make {act} PART=stock, for example; {there_are}"
-    return None
+def running_parts(supervisord: Any) -> list[str]:
+    """Return the names of the parts that the running system has, whatever is set here."""
+    return sorted(info["name"] for info in supervisord.getAllProcessInfo())
+
+
+def check_parts(act: str, names: Sequence[str], parts: Sequence[str]) -> None:
+    """Find that parts are named, and that there are parts of these names.
+
+    Raises:
+        NoSuchPart: there are none.
+    """
+    there_are = f"there are {', '.join(parts)}"
+    if unknown := [name for name in names if name not in parts]:
+        raise NoSuchPart(f"no part is called {', '.join(unknown)}: {there_are}")
+    if not names and act != "logs":
+        raise NoSuchPart(f"which part? make {act} PART={parts[-1]}, for example; {there_are}")
 
 
 def connect(data_dir: Path) -> Any:
@@ -171,18 +185,24 @@ def change(supervisord: Any, act: str, part: str) -> str:
     return result
 
 
-def logs(settings: Settings, parts: Sequence[str], *, follow: bool) -> None:
-    """Become `tail` of the parts' logs.
+def logs(data_dir: Path, names: Sequence[str], *, follow: bool) -> None:
+    """Become `tail` of the logs of these parts; of all, when none is named.
+
+    The parts are those of the running system; where none runs, those that have left a log.
 
     Raises:
-        CannotDo: there are none.
+        CannotDo: there are no logs.
+        NoSuchPart: there is no part of that name.
     """
-    files = [settings.data_dir / "log" / f"{part}.log" for part in parts]
-    if not any(file.exists() for file in files):
-        raise CannotDo(
-            f"there is no log in {settings.data_dir / 'log'}: DATA_DIR says where to look"
-        )
-    command = ["tail", "-n", "50", *(["-F"] if follow else []), *map(str, files)]
+    folder = data_dir.absolute() / "log"
+    parts = sorted(path.stem for path in folder.glob("*.log") if path.name != RUNNER_LOG)
+    if not parts:
+        raise CannotDo(f"there is no log in {data_dir / 'log'}: DATA_DIR says where to look")
+    with suppress(CannotDo):
+        parts = running_parts(connect(data_dir))
+    check_parts("logs", names, parts)
+    files = [str(folder / f"{name}.log") for name in names or parts]
+    command = ["tail", "-n", "50", *(["-F"] if follow else []), *files]
     os.execvp(command[0], command)  # noqa: S606  # no shell is needed
 
 

@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 from config import Settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS
+from operations.up.parts import API, TEMPORAL, part_of
 
 LATE_SECONDS = 60
 PROBE_PAUSE_SECONDS = 0.2
@@ -39,14 +40,16 @@ async def wait_for_all_parts(settings: Settings, on_late: Callable[[str], None])
     late_at: float | None = clock() + LATE_SECONDS
     async with httpx.AsyncClient(timeout=PROBE_LIMIT.total_seconds(), trust_env=False) as http:
         probes: dict[str, Callable[[], Awaitable[bool]]] = {
-            "temporal": partial(_is_ok, http, web_ui),
+            TEMPORAL: partial(_is_ok, http, web_ui),
             **{role: partial(_is_polling, client, *queue) for role, queue in WORKERS.items()},
-            "api": partial(_is_ok, http, f"{api_url(settings)}/readyz"),
+            API: partial(_is_ok, http, f"{api_url(settings)}/readyz"),
         }
         while probes := {part: probe for part, probe in probes.items() if not await probe()}:
             if late_at is not None and clock() > late_at:
                 late_at = None
-                for part in probes:
+                for part in {
+                    part_of(name, settings) if name in WORKERS else name for name in probes
+                }:
                     on_late(part)
             await asyncio.sleep(PROBE_PAUSE_SECONDS)
 

@@ -6,10 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from contracts.steps import ROLES
 from operations.up.terminal import clock_time
-
-PARTS = frozenset({"temporal", *ROLES, "api"})
 
 DIED = re.compile(r"exited: (?P<part>\S+) \((?P<how>.*?)(; (not )?expected)?\)$")
 STOPPED = re.compile(r"stopped: (?P<part>\S+) ")

@@ -19,8 +19,9 @@ from operations.up.configuration import write_configuration
 from operations.up.data_directory import watch_data_dir
 from operations.up.greeting import greet_when_ready
 from operations.up.known_databases import watch_databases
+from operations.up.parts import parts
 from operations.up.processes import MARK, end_leftovers
-from operations.up.reports import PARTS, report
+from operations.up.reports import report
 from operations.up.terminal import clock_time
 
 HERE = Path(__file__).resolve().parent
@@ -93,7 +94,7 @@ class Supervision:
                     break
                 if not self._was_up:
                     return 1
-                self._down |= PARTS
+                self._down |= parts(self._settings)
                 await asyncio.to_thread(end_leftovers, self._settings.data_dir)
             await asyncio.wait([stopping], timeout=RESTART_SECONDS)
         self._say("stopped")
@@ -143,7 +144,7 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
     user = ["-u", str(os.geteuid())] if os.geteuid() == 0 else []
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-P", str(HERE / "runner.py"), "-c", str(write_configuration(settings.data_dir)), *user),
+        *("-P", str(HERE / "runner.py"), "-c", str(write_configuration(settings)), *user),
         cwd=settings.data_dir,
         env=environment(settings),
         stdin=asyncio.subprocess.DEVNULL,

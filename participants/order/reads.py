@@ -100,13 +100,3 @@ class OrderReads:
         with reading(self._engine) as connection:
             row = queries.find_row(connection, order_id)
         return None if row is None else (row.fingerprint, row.request_key)
-
-    def decisions(self, order_id: str) -> RecordedDecisions:
-        """Return what people decided about an order; all once it is closed."""
-        with reading(self._engine) as connection:
-            return decisions.read(connection, order_id)
-
-    def moves(self, order_id: str) -> tuple[StateMove, ...]:
-        """Return the saga's moves: the first while the order is open, all once it is closed."""
-        with reading(self._engine) as connection:
-            return queries.moves(connection, order_id)

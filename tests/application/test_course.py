@@ -10,8 +10,9 @@ from application.order_view import view_of_record, view_of_run
 from application.run import Run
 from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState, StateMove
+from contracts.step_views import StepProgress
 from contracts.steps import STEPS
-from contracts.views import OrderView, StepProgress
+from contracts.views import OrderView
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import (

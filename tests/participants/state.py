@@ -8,6 +8,7 @@ from contracts.order import OrderRejectedEvent
 from contracts.payment import WalletView
 from contracts.record import OrderRecord
 from contracts.states import StateMove
+from participants.order.decisions import RecordedDecisions
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.payment.tables import LEDGER
@@ -31,11 +32,24 @@ def record(orders: OrderService, order_id: str = "7") -> OrderRecord:
     return order_record
 
 
+def moves_on_record(orders: OrderService, order_id: str = "7") -> tuple[StateMove, ...]:
+    """Return the moves of an order's saga; none where there is no such order."""
+    on_record = orders.recorded(order_id)
+    return on_record.moves if on_record is not None else ()
+
+
+def decisions(orders: OrderService, order_id: str = "7") -> RecordedDecisions:
+    """Return what people decided about an order, which must be there."""
+    on_record = orders.recorded(order_id)
+    assert on_record is not None
+    return on_record.decisions
+
+
 def all_on_record(
     orders: OrderService,
 ) -> tuple[OrderRecord | None, tuple[StateMove, ...], tuple[str, str | None] | None]:
     """Return everything that the service tells of order 7."""
-    return orders.find("7"), orders.moves("7"), orders.identity("7")
+    return orders.find("7"), moves_on_record(orders), orders.identity("7")
 
 
 def open_two_wallets(payment: PaymentService) -> None:

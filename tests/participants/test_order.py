@@ -22,7 +22,7 @@ from tests.commands import (
     register,
 )
 from tests.concurrency import at_once
-from tests.participants.state import all_on_record, record
+from tests.participants.state import all_on_record, moves_on_record, record
 
 RIVALS = 8
 
@@ -49,7 +49,7 @@ def test_times_come_back_in_utc(
     orders.register(register("7", start=elsewhere))
     command = close("7", start=elsewhere)
     (orders.cancel if isinstance(command, CancelOrderCommand) else orders.confirm)(command)
-    state_moves = orders.moves("7")
+    state_moves = moves_on_record(orders)
     assert [move.at for move in state_moves[:3]] == [START + timedelta(seconds=n) for n in range(3)]
     order_record = record(orders)
     assert order_record.placed_at == START

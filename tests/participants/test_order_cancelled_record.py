@@ -26,7 +26,7 @@ from tests.commands import (
     moves,
     register,
 )
-from tests.participants.state import LATER, REUSED, all_on_record, record
+from tests.participants.state import LATER, REUSED, all_on_record, moves_on_record, record
 
 
 def test_cancel_closes_the_order_with_the_whole_story(orders: OrderService) -> None:
@@ -50,7 +50,7 @@ def test_cancel_closes_the_order_with_the_whole_story(orders: OrderService) -> N
     ending = StateMove(
         state=SagaState.FAILED, cause="OrderCancelledEvent", at=closed_record.closed_at
     )
-    assert orders.moves("7") == (*cancel("7").moves, ending)
+    assert moves_on_record(orders) == (*cancel("7").moves, ending)
 
 
 def test_cancel_of_an_order_that_was_never_registered_records_it_closed(
@@ -132,7 +132,7 @@ def test_the_last_move_of_a_cancelled_order_is_the_order_services_own(orders: Or
     """
     state_moves = moves(START, SagaState.PENDING, SagaState.ROLLING_BACK)
     orders.cancel(cancel("7").model_copy(update={"moves": state_moves}))
-    assert [move.state for move in orders.moves("7")] == [
+    assert [move.state for move in moves_on_record(orders)] == [
         *(move.state for move in state_moves),
         SagaState.FAILED,
     ]

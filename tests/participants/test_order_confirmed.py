@@ -21,7 +21,7 @@ from tests.commands import (
     register,
     settled_confirm,
 )
-from tests.participants.state import LATER, all_on_record, record
+from tests.participants.state import LATER, all_on_record, moves_on_record, record
 
 
 def test_confirm_closes_the_order(orders: OrderService) -> None:
@@ -40,7 +40,7 @@ def test_confirm_closes_the_order(orders: OrderService) -> None:
             "closed_at": closed_record.closed_at,
         }
     )
-    assert orders.moves("7") == confirm("7").moves
+    assert moves_on_record(orders) == confirm("7").moves
 
 
 def test_confirm_repeated_by_a_later_run_closes_once(orders: OrderService) -> None:
@@ -101,7 +101,7 @@ def test_a_settled_confirm_closes_the_order_and_names_who_settled_it(
         "COMPLETED",
         settled_confirm("7").compensations,
     )
-    assert orders.moves("7") == confirm("7").moves
+    assert moves_on_record(orders) == confirm("7").moves
     assert orders.confirm(settled_confirm("7")) == OrderConfirmedEvent(order_id="7")
     assert record(orders) == closed_record
 
@@ -146,11 +146,11 @@ def test_a_settled_cancel_adds_its_word_to_a_record_that_was_closed_before(
     plain = cancel("7", compensations=(TAKEN_BACK[0],))
     orders.cancel(plain)
     before = record(orders)
-    state_moves = orders.moves("7")
+    state_moves = moves_on_record(orders)
     assert orders.cancel(cancel("7")) == OrderCancelledEvent(order_id="7")
     assert record(orders) == before.model_copy(update={"compensations": TAKEN_BACK})
     assert orders.cancel(plain) == OrderCancelledEvent(order_id="7")
-    assert (record(orders).compensations, orders.moves("7")) == (TAKEN_BACK, state_moves)
+    assert (record(orders).compensations, moves_on_record(orders)) == (TAKEN_BACK, state_moves)
 
 
 @pytest.mark.parametrize(

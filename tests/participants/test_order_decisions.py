@@ -17,6 +17,7 @@ from tests.commands import (
     register,
     settled_confirm,
 )
+from tests.participants.state import decisions
 
 APPROVED = decision(Act.APPROVE, "anna")
 RETRIED = decision(Act.RETRY, hours=2, step="ConfirmOrder")
@@ -27,15 +28,15 @@ CANCELLED = decision(Act.CANCEL, "temporal", through=Through.TEMPORAL)
 def test_a_confirmed_order_remembers_who_approved_it(orders: OrderService) -> None:
     """With when and why, and how it was said."""
     orders.register(register("7"))
-    assert orders.decisions("7") == RecordedDecisions((), 0)
+    assert decisions(orders) == RecordedDecisions((), 0)
     orders.confirm(confirm("7").model_copy(update={"decisions": (APPROVED,)}))
-    assert orders.decisions("7") == RecordedDecisions((APPROVED,), 0)
+    assert decisions(orders) == RecordedDecisions((APPROVED,), 0)
 
 
 def test_a_cancelled_order_remembers_who_cancelled_it(orders: OrderService) -> None:
     """Also one that was never registered."""
     orders.cancel(cancel("7", decisions=(CANCELLED,)))
-    assert orders.decisions("7").decisions == (CANCELLED,)
+    assert decisions(orders).decisions == (CANCELLED,)
 
 
 def test_a_closing_command_that_is_repeated_adds_what_came_since(orders: OrderService) -> None:
@@ -47,12 +48,12 @@ def test_a_closing_command_that_is_repeated_adds_what_came_since(orders: OrderSe
     )
     orders.confirm(first)
     orders.confirm(first)
-    assert orders.decisions("7").decisions == (APPROVED, RETRIED)
+    assert decisions(orders).decisions == (APPROVED, RETRIED)
     for _ in range(2):
         orders.confirm(later)
-        assert orders.decisions("7").decisions == (APPROVED, RETRIED, RETRIED, SETTLED)
+        assert decisions(orders).decisions == (APPROVED, RETRIED, RETRIED, SETTLED)
     orders.confirm(first)
-    assert orders.decisions("7").decisions == (APPROVED, RETRIED, RETRIED, SETTLED)
+    assert decisions(orders).decisions == (APPROVED, RETRIED, RETRIED, SETTLED)
 
 
 def test_a_reset_that_says_a_decision_again_adds_none(orders: OrderService) -> None:
@@ -62,14 +63,14 @@ def test_a_reset_that_says_a_decision_again_adds_none(orders: OrderService) -> N
     again = CANCELLED.model_copy(update={"at": CANCELLED.at + timedelta(days=1)})
     retry = decision(Act.RETRY, hours=30, step="ProcessPayment")
     orders.cancel(cancel("7", decisions=(again, retry)))
-    assert orders.decisions("7").decisions == (CANCELLED, retry)
+    assert decisions(orders).decisions == (CANCELLED, retry)
 
 
 def test_what_was_left_out_is_counted(orders: OrderService) -> None:
     """Of very many decisions the saga tells the last ones."""
     orders.register(register("7"))
     orders.cancel(cancel("7", decisions=(CANCELLED,), decisions_left_out=20))
-    assert orders.decisions("7") == RecordedDecisions((CANCELLED,), 20)
+    assert decisions(orders) == RecordedDecisions((CANCELLED,), 20)
 
 
 def test_the_decisions_about_another_order_of_that_id_are_not_recorded(

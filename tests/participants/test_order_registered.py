@@ -18,7 +18,7 @@ from tests.commands import (
     confirm,
     register,
 )
-from tests.participants.state import LATER, REUSED, all_on_record, record
+from tests.participants.state import LATER, REUSED, all_on_record, moves_on_record, record
 
 
 def test_register_opens_the_order(orders: OrderService) -> None:
@@ -39,7 +39,7 @@ def test_register_opens_the_order(orders: OrderService) -> None:
 def test_register_makes_the_first_move(orders: OrderService) -> None:
     """An open order's moves are the one into PENDING, at the time when it was placed."""
     orders.register(register("7"))
-    assert orders.moves("7") == (StateMove(state=SagaState.PENDING, cause="start", at=START),)
+    assert moves_on_record(orders) == (StateMove(state=SagaState.PENDING, cause="start", at=START),)
 
 
 def test_register_repeated_opens_once(orders: OrderService) -> None:

@@ -126,14 +126,14 @@ ROOMS = {
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
     "limits prometheus_fastapi_instrumentator",
     "worker.py": "activities config contracts logs participants temporal_saga.access "
-    "temporal_saga.database temporal_saga.identity temporal_saga.policy temporal_saga.registry "
-    "temporal_saga.search_attributes process workflows sqlalchemy temporalio",
+    "temporal_saga.database temporal_saga.eager temporal_saga.identity temporal_saga.policy "
+    "temporal_saga.registry temporal_saga.search_attributes process workflows sqlalchemy "
+    "temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
     "temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
     "bench/peers/commands.py": "contracts",
-    "bench/peers/services.py": "bench.peers.commands contracts participants "
-    "temporal_saga.database",
+    "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
     "temporal_saga.database temporalio",
     "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",

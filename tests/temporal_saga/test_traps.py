@@ -278,7 +278,7 @@ async def test_a_return_loses_what_a_handler_is_about_to_do(play: Play) -> None:
         question = await script.expect(AskWeatherCommand)
         all_succeed(script, *papers)
         answer_event = EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED
-        script.answer(yes(await script.expect(ConfirmTripCommand)))
+        all_succeed(script, await script.expect(ConfirmTripCommand))
         await until(script, *[answer_event] * 8, EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
         script.answer(Done(reference="sunny"), to=question)

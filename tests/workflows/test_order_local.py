@@ -34,7 +34,7 @@ async def local_script(play: Play) -> AsyncIterator[Script]:
         yield script
 
 
-def sent(script: Script) -> list[str]:
+def ordinary_activities(script: Script) -> list[str]:
     """Return the ordinary activities of its history, in their order."""
     assert script.history is not None
     return [
@@ -66,14 +66,14 @@ async def test_a_completed_order_costs_few_events_and_tells_the_same_story(
         await completed_over_http(ordinary)
     assert local_script.history is not None
     assert len(local_script.history.events) == 13 <= MOST_EVENTS
-    assert sent(local_script) == []
+    assert ordinary_activities(local_script) == []
     assert story(local_script) == story(ordinary)
 
 
 async def test_a_refusal_rolls_back_by_ordinary_activities(local_script: Script) -> None:
     """What must happen is tried by the server, whatever becomes of this worker."""
     await out_of_stock(local_script)
-    assert sent(local_script) == ["RefundPayment", "CancelOrder"]
+    assert ordinary_activities(local_script) == ["RefundPayment", "CancelOrder"]
     assert ("event", "StockDecreaseFailedEvent") in story(local_script)
 
 
@@ -93,7 +93,7 @@ async def test_a_step_that_fails_here_is_sent_again_under_its_key(
     await obey(script, *steps[steps.index(failing) + 1 :])
     await script.completed()
     name = failing.__name__
-    assert sent(script) == [name.removesuffix("Command")]
+    assert ordinary_activities(script) == [name.removesuffix("Command")]
     assert ("note", f"{name} failed") in story(script)
     assert story(script).count(("command", name)) == 2
 
@@ -109,7 +109,7 @@ async def test_a_confirm_that_fails_here_is_tried_until_it_is_done(play: Play) -
         script.fail(AWAY)
         script.answer(yes(await script.expect(ConfirmOrderCommand, attempt=3)))
         await script.completed()
-        assert sent(script) == ["ConfirmOrder"]
+        assert ordinary_activities(script) == ["ConfirmOrder"]
 
 
 async def test_a_cancel_is_heard_while_a_step_has_no_answer(local_script: Script) -> None:
@@ -123,7 +123,7 @@ async def test_a_cancel_is_heard_while_a_step_has_no_answer(local_script: Script
     await take_back(script, RefundPaymentCommand, CancelOrderCommand)
     failure = await script.failed()
     assert failure.message.startswith("CANCELLED")
-    assert sent(script) == ["ProcessPayment", "RefundPayment", "CancelOrder"]
+    assert ordinary_activities(script) == ["ProcessPayment", "RefundPayment", "CancelOrder"]
 
 
 async def test_a_saga_goes_on_under_a_worker_that_has_no_participants(
@@ -139,7 +139,7 @@ async def test_a_saga_goes_on_under_a_worker_that_has_no_participants(
         script.answer(yes(payment))
     await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
-    assert sent(script)[-2:] == ["DecreaseStock", "ConfirmOrder"]
+    assert ordinary_activities(script)[-2:] == ["DecreaseStock", "ConfirmOrder"]
 
 
 async def test_a_saga_that_began_without_stays_without(play: Play) -> None:
@@ -152,7 +152,7 @@ async def test_a_saga_that_began_without_stays_without(play: Play) -> None:
             script.answer(yes(payment))
         await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
         await script.completed()
-        assert len(sent(script)) == 4
+        assert len(ordinary_activities(script)) == 4
 
 
 async def test_a_refusal_of_the_workflow_service_is_no_answer(local_script: Script) -> None:
@@ -164,4 +164,4 @@ async def test_a_refusal_of_the_workflow_service_is_no_answer(local_script: Scri
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
     await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
     await script.completed()
-    assert sent(script) == ["RegisterOrder"]
+    assert ordinary_activities(script) == ["RegisterOrder"]

@@ -23,7 +23,7 @@ async def test_a_stuck_refund_is_settled_and_the_page_names_who_did_it(
     await open_order(page, "owed", "ROLLBACK_STUCK")
     await expect(page.locator(".chips")).to_contain_text("Needs attention")
     await expect(page.locator(".stuck").first).to_contain_text("RefundPayment is stuck")
-    await expect(page.locator(".stuck").first).to_contain_text("Start the worker of payment.")
+    await expect(page.locator(".stuck").first).to_contain_text("Start the payment worker.")
     await expect(step(page, "ProcessPayment").locator(".compensation")).to_have_attribute(
         "data-state", "STUCK"
     )
@@ -104,7 +104,6 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
         "not sent again",
     ):
         await expect(hint).to_contain_text(words)
-    await expect(hint).not_to_contain_text("is still sent")
     await expect(step(page, "RegisterOrder").locator(".step")).to_have_attribute(
         "data-state", "STUCK"
     )

@@ -198,11 +198,12 @@ async def test_a_number_that_changes_takes_no_focus(page: Page) -> None:
     assert await page.evaluate("document.activeElement.textContent") == "1,001 FAILED"
 
 
+@pytest.mark.parametrize("width", [360, 760])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_figures_fit_a_phone(page: Page, scheme: str) -> None:
-    """Nothing is wider than it, also where an order that needs a person is listed."""
+async def test_the_list_fits_a_narrow_window(page: Page, scheme: str, width: int) -> None:
+    """Nothing is wider than a phone or half a desk, with an order that needs a person as well."""
     await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-    await page.set_viewport_size({"width": 360, "height": 800})
+    await page.set_viewport_size({"width": width, "height": 800})
     await answer_overview(page, TROUBLE)
     need = {
         "cause": "LEFT_OPEN",
@@ -229,4 +230,4 @@ async def test_the_figures_fit_a_phone(page: Page, scheme: str) -> None:
     )
     await page.goto("/")
     await expect(page.locator(".orders .attention")).to_have_text("⚠ Needs attention: left open")
-    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width

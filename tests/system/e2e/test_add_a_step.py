@@ -91,7 +91,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def up(copy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """The copy as `make up` runs it, with a customer and a product of its own shop."""
     system = Up(tmp_path_factory.mktemp("up"), copy)
-    system.env |= {"SHOP": "none", "FORWARD_STEP_SECONDS": str(STEP_SECONDS)}
+    system.env |= {
+        "SHOP": "none",
+        "FORWARD_STEP_SECONDS": str(STEP_SECONDS),
+        "WORKER_PROCESSES": "per_role",  # a test stops the new participant alone
+    }
     wallet = {"customer_id": "rich", "currency": "GBP", "opening_balance_minor": 10**6}
     product = {"sku": "plenty", "name": "plenty", "opening_stock": 1_000}
     try:

@@ -25,7 +25,7 @@ PART = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 FUNCTION = re.compile(r"^\w+\(\) \{.*?\}$", re.MULTILINE | re.DOTALL)
-BEGUN_WITH = re.compile(r"^(?P<settings>(?:\w+=\w+ )+)make up$", re.MULTILINE)
+BEGUN_WITH = re.compile(r"^(?P<settings>(?:\w+=\w+ (?:\\\n +)?)+)make up$", re.MULTILINE)
 BLOCK_SECONDS = 60
 
 
@@ -35,7 +35,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
     system = Up(tmp_path)
     settings_line = BEGUN_WITH.search(PAGE.read_text())
     assert settings_line
-    system.env |= dict(setting.split("=") for setting in settings_line["settings"].split())
+    system.env |= dict(re.findall(r"(\w+)=(\w+)", settings_line["settings"]))
     try:
         system.start(*RUNNER)
         system.until_up()

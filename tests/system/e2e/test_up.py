@@ -1,4 +1,7 @@
-"""`make up` as people use it: a program in a terminal that is started, killed and stopped."""
+"""`make up` as people use it: a program in a terminal that is started, killed and stopped.
+
+Here with a process for each role; `test_one_process.py` has it as it comes.
+"""
 
 import os
 import re
@@ -18,6 +21,7 @@ from tests.stack import ROOT, until
 from tests.system.e2e.up import (
     MAKE,
     PARTS_BY_NAME,
+    PER_ROLE,
     RUNNER,
     STOP_SECONDS,
     UP_SECONDS,
@@ -34,6 +38,7 @@ PARTS = 7  # supervisord, Temporal, four workers, the API
 @pytest.fixture(scope="module")
 def shared_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up = Up(tmp_path_factory.mktemp("up"))
+    up.env |= PER_ROLE
     try:
         yield up
     finally:
@@ -161,6 +166,29 @@ def test_a_process_runner_that_dies_is_started_again(up: Up) -> None:
     assert not any(process.is_running() for process in left)
     until(lambda: answers(up), "all answer")
     assert up.place_the_example()["state"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("stop", "PART=warehouse"), "no part is called warehouse: there are {parts}\n"),
+        (("logs", "PART=warehouse"), "no part is called warehouse: there are {parts}\n"),
+        (("start",), "which part? make start PART=temporal, for example; there are {parts}\n"),
+    ],
+)
+def test_a_part_that_there_is_not_is_said(up: Up, words: tuple[str, ...], answer: str) -> None:
+    """With those that there are, which the running system knows: this shell has other settings."""
+    up_here = {name: value for name, value in up.env.items() if name not in PER_ROLE}
+    command = subprocess.run(
+        ("make", "-s", "-o", "install", *words),
+        cwd=ROOT,
+        env=up_here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (command.returncode, command.stdout) == (2, "")
+    assert command.stderr.startswith(answer.format(parts=", ".join(PARTS_BY_NAME)))
 
 
 def test_a_second_one_on_the_same_data_is_refused(up: Up) -> None:

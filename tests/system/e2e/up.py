@@ -14,13 +14,15 @@ from typing import Any
 import httpx
 import psutil
 
+from config import Settings
+from operations.up.parts import parts
 from operations.up.processes import processes_of
-from operations.up.reports import PARTS
 from tests.stack import ROOT, free_port, until
 
 UP_SECONDS = 60
 STOP_SECONDS = 45
-PARTS_BY_NAME = sorted(PARTS)
+PER_ROLE = {"WORKER_PROCESSES": "per_role"}
+PARTS_BY_NAME = sorted(parts(Settings.model_validate({"worker_processes": "per_role"})))
 RUNNER = (sys.executable, "-m", "operations.up")
 MAKE = ("make", "-o", "install", "up")  # nothing is installed in the middle of a test
 

@@ -13,7 +13,7 @@ import pytest
 
 from operations.up.processes import processes_of
 from tests.stack import ROOT, order, until
-from tests.system.e2e.up import RUNNER, UP_SECONDS, Up
+from tests.system.e2e.up import PER_ROLE, RUNNER, UP_SECONDS, Up
 
 PAGE_BYTES = 4096
 
@@ -56,6 +56,7 @@ def test_a_full_disk_is_outlived(disk: Path) -> None:
     """
     up = Up(disk)
     up.output = disk.parent / "output"
+    up.env |= PER_ROLE
 
     def status_of_order(order_id: str) -> int:
         body = order("17850", "85123A", order_id=order_id, price=1)

@@ -1,0 +1,189 @@
+"""Steps of participants in the orchestrator's own process, and of those in processes of their own.
+
+A worker with participants sends itself their steps on its own task queue, where the server hands
+them over at once; without, they wait on the participants' queues. Sagas go on in either.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
+from typing import Any
+
+import pytest
+from temporalio import activity
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+
+from activities.order import OrderActivities
+from activities.payment import PaymentActivities
+from activities.stock import StockActivities
+from contracts import stubs
+from contracts.placing import OrderLine
+from contracts.steps import PARTICIPANTS, STEPS
+from contracts.stock import DecreaseStockCommand, StockDecreasedEvent
+from tests.operations.order_sagas import place, until
+from tests.shop import CAP, Shop
+from worker import orchestrator, participant
+
+pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
+
+Activities = Mapping[str, Sequence[Callable[..., Any]]]
+TOO_MANY = OrderLine(sku="CAP", quantity=21, unit_price_minor=1)
+NUMBERS = count(1)
+
+
+def served(shop: Shop) -> dict[str, Sequence[Callable[..., Any]]]:
+    """Return by participant its activities."""
+    return {
+        stubs.ORDER_QUEUE: OrderActivities(shop.order).all,
+        stubs.PAYMENT_QUEUE: PaymentActivities(shop.payment).all,
+        stubs.STOCK_QUEUE: StockActivities(shop.stock).all,
+    }
+
+
+class Down:
+    """A stock service that fails whenever it is asked to take lines."""
+
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    @activity.defn(name="DecreaseStock")
+    async def decrease(self, _command: DecreaseStockCommand) -> StockDecreasedEvent:
+        """Fail, so that the step is tried again later."""
+        self.attempts += 1
+        raise RuntimeError("down")
+
+    async def was_asked(self) -> bool:
+        """Tell whether it was asked at all."""
+        return self.attempts > 0
+
+
+@asynccontextmanager
+async def one_process(client: Client, shop: Shop, local: Activities) -> AsyncIterator[None]:
+    """Run the workers of a process with all roles."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(orchestrator(client, shop.settings, local))
+        for name, activities in local.items():
+            await stack.enter_async_context(participant(client, shop.settings, name, activities))
+        yield
+
+
+@asynccontextmanager
+async def a_process_each(client: Client, shop: Shop, *names: str) -> AsyncIterator[None]:
+    """Run the workers of a process of the orchestrator and of one for each of these."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(orchestrator(client, shop.settings))
+        for name in names:
+            activities = served(shop)[name]
+            await stack.enter_async_context(participant(client, shop.settings, name, activities))
+        yield
+
+
+async def queues(saga: WorkflowHandle[Any, Any]) -> dict[str, str]:
+    """Return by activity of a saga the task queue that it waited on."""
+    scheduled = [
+        event.activity_task_scheduled_event_attributes
+        for event in (await saga.fetch_history()).events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    return {each.activity_type.name: each.task_queue.name for each in scheduled}
+
+
+async def tasks_added(client: Client) -> float:
+    """Return how often of late an activity had to be matched with a poller of the orchestrator."""
+    answer = await client.workflow_service.describe_task_queue(
+        DescribeTaskQueueRequest(
+            namespace=client.namespace,
+            task_queue=TaskQueue(name=stubs.ORCHESTRATOR_QUEUE),
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+            report_stats=True,
+        )
+    )
+    return answer.stats.tasks_add_rate
+
+
+async def test_own_steps_are_handed_over_at_once(temporal: Client, empty_shop: Shop) -> None:
+    """Every step, while compensations wait on their participants' queues."""
+    async with one_process(temporal, empty_shop, served(empty_shop)):
+        done = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
+        assert (await done.result())["state"] == "COMPLETED"
+        assert await tasks_added(temporal) == 0
+        short = await place(temporal, f"eager-{next(NUMBERS)}", TOO_MANY)
+        with pytest.raises(WorkflowFailureError):
+            await short.result()
+    assert await queues(done) == {step.name: stubs.ORCHESTRATOR_QUEUE for step in STEPS}
+    assert await queues(short) == {
+        "RegisterOrder": stubs.ORCHESTRATOR_QUEUE,
+        "ProcessPayment": stubs.ORCHESTRATOR_QUEUE,
+        "DecreaseStock": stubs.ORCHESTRATOR_QUEUE,
+        "RefundPayment": stubs.PAYMENT_QUEUE,
+        "CancelOrder": stubs.ORDER_QUEUE,
+    }
+
+
+async def test_steps_of_other_processes_wait_on_their_queues(
+    temporal: Client, empty_shop: Shop
+) -> None:
+    """None is sent to the orchestrator's."""
+    async with a_process_each(temporal, empty_shop, *PARTICIPANTS):
+        saga = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
+        assert (await saga.result())["state"] == "COMPLETED"
+    assert await queues(saga) == {step.name: step.participant for step in STEPS}
+
+
+@pytest.mark.parametrize("line", [CAP, TOO_MANY], ids=["event", "refusal"])
+async def test_an_order_of_one_process_ends_in_several(
+    temporal: Client, empty_shop: Shop, line: OrderLine
+) -> None:
+    """What waits on the orchestrator's queue for another try is forwarded, and so is its answer."""
+    down = Down()
+    local = served(empty_shop) | {stubs.STOCK_QUEUE: [down.decrease]}
+    async with one_process(temporal, empty_shop, local):
+        saga = await place(temporal, f"eager-{next(NUMBERS)}", line)
+        await until(down.was_asked, "the step is tried")
+    async with a_process_each(temporal, empty_shop, *PARTICIPANTS):
+        if line is CAP:
+            assert (await saga.result())["state"] == "COMPLETED"
+        else:
+            with pytest.raises(WorkflowFailureError) as failed:
+                await saga.result()
+            assert "OUT_OF_STOCK" in str(failed.value.cause)
+    assert (await queues(saga))["DecreaseStock"] == stubs.ORCHESTRATOR_QUEUE
+
+
+async def test_an_order_of_several_processes_ends_in_one(
+    temporal: Client, empty_shop: Shop
+) -> None:
+    """What waits on its participant's queue is taken there."""
+    async with a_process_each(temporal, empty_shop, stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE):
+        saga = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
+
+        async def is_paid() -> bool:
+            return "DecreaseStock" in await queues(saga)
+
+        await until(is_paid, "the step waits for stock")
+    async with one_process(temporal, empty_shop, served(empty_shop)):
+        assert (await saga.result())["state"] == "COMPLETED"
+    assert await queues(saga) == {
+        "RegisterOrder": stubs.ORDER_QUEUE,
+        "ProcessPayment": stubs.PAYMENT_QUEUE,
+        "DecreaseStock": stubs.STOCK_QUEUE,
+        "ConfirmOrder": stubs.ORCHESTRATOR_QUEUE,
+    }
+
+
+async def test_a_participant_that_cannot_be_served_is_left_out(
+    temporal: Client, empty_shop: Shop
+) -> None:
+    """The orchestrator of its process runs all the same; that one's steps wait on its queue."""
+    local = served(empty_shop)
+    stock = local.pop(stubs.STOCK_QUEUE)
+    async with (
+        one_process(temporal, empty_shop, local),
+        participant(temporal, empty_shop.settings, stubs.STOCK_QUEUE, stock),
+    ):
+        saga = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
+        assert (await saga.result())["state"] == "COMPLETED"
+    assert (await queues(saga))["DecreaseStock"] == stubs.STOCK_QUEUE
