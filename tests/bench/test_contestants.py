@@ -8,6 +8,7 @@ import pytest
 from bench.command import main
 from bench.contestants.contestant import Contestant, Running, Unavailable
 from bench.contestants.table import BASE, CONTESTANTS
+from bench.contestants.this_system import ThisSystem
 from bench.doors import NotCompleted
 from bench.verification import discrepancies
 from bench.workload import database_url, open_shop, orders
@@ -75,6 +76,12 @@ async def place(running: Running, order: PlaceOrder) -> None:
     """Place an order."""
     async with running.door.enter() as way_in:
         await way_in(order)
+
+
+def test_a_setting_that_there_is_not_is_said() -> None:
+    """A layout that this release does not have is not measured under its name."""
+    with pytest.raises(Unavailable, match="no setting NO_SUCH_SETTING"):
+        ThisSystem("x", "x", {"SHOP": "none", "NO_SUCH_SETTING": "1"}).prepare()
 
 
 def test_contestants_have_names_of_their_own() -> None:
