@@ -56,8 +56,8 @@ async def test_a_refused_order_is_taken_back(contestant: Contestant, tmp_path: P
         pytest.skip(str(reason))
     open_shop(tmp_path)
     [good, bad] = orders("x", 2)
-    unknown = bad.lines[0].model_copy(update={"sku": "no such product"})
-    bad = bad.model_copy(update={"lines": (*bad.lines, unknown)})
+    unknown_line = bad.lines[0].model_copy(update={"sku": "no such product"})
+    bad = bad.model_copy(update={"lines": (*bad.lines, unknown_line)})
     async with contestant.run(tmp_path) as running:
         await place(running, good)
         with pytest.raises(NotCompleted):
@@ -102,7 +102,7 @@ def test_contestants_have_names_of_their_own() -> None:
 )
 def test_a_wrong_argument_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is started."""
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error_info:
         main(arguments)
-    assert ended.value.code == 2
+    assert error_info.value.code == 2
     assert arguments[0] in capsys.readouterr().err

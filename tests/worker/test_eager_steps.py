@@ -83,12 +83,12 @@ async def a_process_each(client: Client, shop: Shop, *names: str) -> AsyncIterat
 
 async def queues(saga: WorkflowHandle[Any, Any]) -> dict[str, str]:
     """Return by activity of a saga the task queue that it waited on."""
-    commands = [
+    attributes = [
         event.activity_task_scheduled_event_attributes
         for event in (await saga.fetch_history()).events
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
-    return {each.activity_type.name: each.task_queue.name for each in commands}
+    return {each.activity_type.name: each.task_queue.name for each in attributes}
 
 
 async def tasks_added(client: Client) -> float:
@@ -107,13 +107,13 @@ async def tasks_added(client: Client) -> float:
 async def test_own_steps_are_handed_over_at_once(temporal: Client, empty_shop: Shop) -> None:
     """Every step, while compensations wait on their participants' queues."""
     async with one_process(temporal, empty_shop, activities_of(empty_shop)):
-        complete = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
-        assert (await complete.result())["state"] == "COMPLETED"
+        completing_saga = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
+        assert (await completing_saga.result())["state"] == "COMPLETED"
         assert await tasks_added(temporal) == 0
         short = await place(temporal, f"eager-{next(NUMBERS)}", TOO_MANY)
         with pytest.raises(WorkflowFailureError):
             await short.result()
-    assert await queues(complete) == {step.name: stubs.ORCHESTRATOR_QUEUE for step in STEPS}
+    assert await queues(completing_saga) == {step.name: stubs.ORCHESTRATOR_QUEUE for step in STEPS}
     assert await queues(short) == {
         "RegisterOrder": stubs.ORCHESTRATOR_QUEUE,
         "ProcessPayment": stubs.ORCHESTRATOR_QUEUE,
