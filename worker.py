@@ -33,6 +33,7 @@ from temporal_saga.access import may_work
 from temporal_saga.database import open_database
 from temporal_saga.eager import Eager
 from temporal_saga.identity import Identity, identify
+from temporal_saga.local_activities import RunLocally
 from temporal_saga.policy import Apply
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import check_search_attributes
@@ -89,10 +90,12 @@ def orchestrator(
         client: of Temporal.
         settings: the sagas' limits, and this worker's.
         local: by participant in this process: its activities. This worker takes their steps, too,
-            and is handed each with the answer to the workflow task that scheduled it.
+            and is handed each with the answer to the workflow task that scheduled it. With
+            LOCAL_ACTIVITIES it tries them itself first.
     """
     local = local or {}
     threads = settings.worker_threads * max(1, len(local))
+    steps = [step.name for step in STEPS if step.participant in local]
     return Worker(
         client,
         task_queue=stubs.ORCHESTRATOR_QUEUE,
@@ -101,9 +104,11 @@ def orchestrator(
         activities=[*chain(*local.values()), forward],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
         max_concurrent_activities=threads,
+        max_concurrent_local_activities=threads,
         interceptors=[
             Apply(settings.policy),
-            Eager(step.name for step in STEPS if step.participant in local),
+            Eager(steps),
+            RunLocally(steps if settings.local_activities == "on" else ()),
         ],
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
     )
@@ -249,6 +254,18 @@ async def main(roles: Sequence[str], settings: Settings) -> None:
     leave()
 
 
+def why_not_local(roles: Sequence[str], settings: Settings) -> str | None:
+    """Return why these roles cannot run with LOCAL_ACTIVITIES; None when they can, or need not."""
+    missing = [participant for participant in PARTICIPANTS if participant not in roles]
+    if settings.local_activities == "off" or ORCHESTRATOR not in roles or not missing:
+        return None
+    return (
+        f"LOCAL_ACTIVITIES=on needs every participant in the {ORCHESTRATOR}'s own process, and "
+        f"{', '.join(missing)} would be missing: run `python worker.py` with all roles, or set "
+        "LOCAL_ACTIVITIES=off"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -261,4 +278,7 @@ if __name__ == "__main__":
     if unknown := [role for role in roles if role not in ROLES]:
         parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
     logs.begin()
-    asyncio.run(main(roles, read_settings("worker.py")))
+    settings = read_settings("worker.py")
+    if problem := why_not_local(roles, settings):
+        parser.error(problem)
+    asyncio.run(main(roles, settings))

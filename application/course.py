@@ -120,7 +120,8 @@ def _state(step: Step, run: Run) -> StepState:
         return StepState.SKIPPED if is_over else StepState.AHEAD
     if moments[-1].kind == "event":
         return StepState.DONE if moments[-1].name == step.event else StepState.REFUSED
-    return StepState.RUNNING if moments[-1].kind == "command" else StepState.UNKNOWN
+    is_under_way = moments[-1].kind == "command" and run.closed_at is None
+    return StepState.RUNNING if is_under_way else StepState.UNKNOWN
 
 
 def _steps(
@@ -156,7 +157,6 @@ def _progress(
         state = StepState.PAUSED
     error = run and run.error_of(command) if state in IN_TROUBLE else None
     return CommandProgress(
-        command=command,
         state=state,
         attempts=entry.attempts if entry else run and tries_of(command, run),
         message=error or (why if state in ENDED_THE_SAGA else None),

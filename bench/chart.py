@@ -122,7 +122,8 @@ def _ranges(
     durations = [value for values in points.values() for value in values if value]
     if not durations:
         return
-    least, most = math.log(min(durations)), math.log(max(durations) * 1.01)
+    least = math.log(min(durations))
+    most = math.log(max(durations) * 1.01)
 
     def at(value: float) -> float:
         return x + 44 + (width - 52) * (math.log(value) - least) / max(most - least, 0.1)

@@ -19,7 +19,7 @@ from bench.contestants.this_system import ThisSystem
 from bench.machine import facts
 from bench.processes import ROOT
 from bench.profiler.profiler import Profiler
-from bench.report import document, row
+from bench.report import document, others_share, row
 from bench.rounds import Plan, run
 from bench.text import tables
 
@@ -30,6 +30,9 @@ SHORT_ROUNDS = 1
 SHORT_ORDERS = 60
 SHORT_IN_FLIGHT = (1, 10)
 OUTPUT = ROOT / "var" / "bench"
+
+QUIET_SHARE = 0.05
+"""Of the machine's CPU: where others take more, the figures say little."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{about['cores']} cores, {about['processor']}; {about['at'][:10]}, {about['commit']}; "
         f"medians of {plan.rounds} rounds"
     )
+    if (others := others_share(rows)) > QUIET_SHARE:
+        caption += f"; NOT QUIET: others took up to {100 * others:.0f} % of the CPU"
     ours = frozenset(one.name for one in contestants if isinstance(one, ThisSystem))
     whole = document(results, rows, plan, about)
     (output / f"{name}.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")

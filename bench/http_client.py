@@ -73,7 +73,8 @@ class HttpClient:
         for event in (*events, h11.EndOfMessage()):
             writer.write(self._state.send(event) or b"")
         await writer.drain()
-        status, content = 0, b""
+        status = 0
+        content = b""
         while not isinstance(event := await self._next_event(), h11.EndOfMessage):
             if isinstance(event, h11.Response):
                 status = event.status_code

@@ -71,7 +71,8 @@ def running(parent: Path, port: int) -> Iterator[Server]:
 @contextmanager
 def _started(folder: Path, port: int) -> Iterator[int]:
     """Make a database and run its server; give the id of its first process."""
-    data, control = folder / "data", programs() / "pg_ctl"
+    data = folder / "data"
+    control = programs() / "pg_ctl"
     sockets = f"-c unix_socket_directories={folder} -p {port}"
     _run(programs() / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8")
     _run(control, "start", "-w", "-D", data, "-l", folder / "postgresql.log", "-o", sockets)

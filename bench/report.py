@@ -40,6 +40,13 @@ class Row:
         return f"WRONG: {self.problems[0]}" if self.problems else None
 
 
+def others_share(rows: Sequence[Row]) -> float:
+    """Return the greatest share of the machine's CPU that others had while one was measured."""
+    return max(
+        (figures.others_share for row in rows for figures in row.summaries.values()), default=0.0
+    )
+
+
 def row(result: Result, in_flight: Sequence[int]) -> Row:
     """Return what several rounds say of a contestant."""
     problems = tuple(problem for session in result.sessions for problem in session.problems)

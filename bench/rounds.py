@@ -166,7 +166,8 @@ async def _measured(
     ourselves = psutil.Process(os.getpid())
     cores = psutil.cpu_count() or 1
     cpu_before = processes.cpu_seconds(processes.tree(running.roots))
-    load_before, machine_before = _own_cpu(ourselves), _machine_cpu()
+    load_before = _own_cpu(ourselves)
+    machine_before = _machine_cpu()
     start = time.monotonic()
     with MemoryWatch(running.roots) as memory:
         load = await place_all(running.door, batch, in_flight)

@@ -15,6 +15,7 @@ COLUMNS = (
     ("CPU ms", 7),
     ("MiB", 6),
     ("errors", 7),
+    ("others", 7),
 )
 KIB = 1024
 MOST_NOTE = 120
@@ -50,6 +51,7 @@ def _table(rows: Sequence[Row], number: int, base: str) -> Iterator[str]:
             _whole(figures.all_cpu_ms),
             _whole(figures.peak_mib),
             str(figures.errors),
+            f"{100 * figures.others_share:.0f} %",
         )
         cells = zip(values, COLUMNS, strict=True)
         yield f"{row.name:<{width}}" + "".join(f"{text:>{size}}" for text, (_, size) in cells)

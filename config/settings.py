@@ -138,6 +138,10 @@ class Settings(DatabaseSettings):
     worker_processes: Literal["one", "per_role"] = Field(
         default="one", description="in how many processes `make up` runs the workers"
     )
+    local_activities: Literal["off", "on"] = Field(
+        default="off",
+        description="try each step in the orchestrator's own process first, as a local activity",
+    )
     worker_threads: int = Field(
         default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
     )

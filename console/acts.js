@@ -62,11 +62,13 @@ function settleHint(command, participant, opensRecord) {
 
 /** Return the acts of an order with their texts and paths, in the order of `RANK`. */
 function withTexts(view, steps) {
-  const acts = view.acts.map((act) => ({
-    ...act,
-    ...TEXTS[act.act](act.step === null ? {} : stuckAt(act.step, view, steps)),
-    path: act.step === null ? act.act : `steps/${encodeURIComponent(act.step)}/${act.act}`,
-  }));
+  const acts = view.acts.flatMap((act) => {
+    if (act.step === null) return [{ ...act, ...TEXTS[act.act](), path: act.act }];
+    const trouble = stuckAt(act.step, view, steps);
+    if (!trouble) return []; // until the table has the step
+    const path = `steps/${encodeURIComponent(act.step)}/${act.act}`;
+    return [{ ...act, ...TEXTS[act.act](trouble), path }];
+  });
   return acts.sort((one, other) => RANK.indexOf(one.act) - RANK.indexOf(other.act));
 }
 

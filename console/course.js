@@ -29,8 +29,7 @@
 export function placesOf(view, steps) {
   const pivot = steps.find((step) => step.after_pivot);
   const review = reviewOf(view);
-  return steps.flatMap((step) => {
-    const progress = progressOf(view, step);
+  return rowsOf(view, steps).flatMap(([step, progress]) => {
     const compensation = progress.compensation;
     const place = {
       ...part(step, step.participant, progress),
@@ -47,7 +46,7 @@ export function placesOf(view, steps) {
  * @returns {Trouble[]}
  */
 export function stuckCommands(view, steps) {
-  return steps.flatMap((step) => commandsOf(view, step)).filter(({ state }) => state === "STUCK");
+  return commandsOf(view, steps).filter(({ state }) => state === "STUCK");
 }
 
 /**
@@ -56,21 +55,24 @@ export function stuckCommands(view, steps) {
  * @returns {Trouble[]}
  */
 export function pausedCommands(view, steps) {
-  return steps.flatMap((step) => commandsOf(view, step)).filter(({ pause }) => pause !== null);
+  return commandsOf(view, steps).filter(({ pause }) => pause !== null);
 }
 
 /**
- * Return the command that is stuck at a step: its own, or its compensation's.
+ * Return the command that is stuck at a step, its own or its compensation's; undefined for a step
+ * that the table does not have.
  *
- * @returns {Trouble}
+ * @returns {Trouble|undefined}
  */
 export function stuckAt(name, view, steps) {
-  const step = steps.find((one) => one.name === name);
-  return stuckCommands(view, [step])[0];
+  const step = steps.filter((one) => one.name === name);
+  return stuckCommands(view, step)[0];
 }
 
-function progressOf(view, step) {
-  return view.steps.find((progress) => progress.step === step.name);
+/** Return each step with its progress; while a release is replaced, one may have no partner. */
+function rowsOf(view, steps) {
+  const progressOf = (step) => view.steps.find((progress) => progress.step === step.name);
+  return steps.map((step) => [step, progressOf(step)]).filter(([, progress]) => progress);
 }
 
 function part({ name, label }, participant, { state, attempts, message, paused, settled }) {
@@ -80,14 +82,15 @@ function part({ name, label }, participant, { state, attempts, message, paused, 
   };
 }
 
-/** Return the commands that a step has come to: its own, and its compensation's if there is one. */
-function commandsOf(view, step) {
-  const progress = progressOf(view, step);
-  const { participant } = step;
-  const own = { ...command(step, progress), participant, opensRecord: step.opens_record };
-  if (!progress.compensation) return [own];
-  const compensation = command(step.compensation, progress.compensation);
-  return [own, { ...compensation, participant, opensRecord: false }];
+/** Return the command of each step, and of each compensation that there is. */
+function commandsOf(view, steps) {
+  return rowsOf(view, steps).flatMap(([step, progress]) => {
+    const { participant } = step;
+    const own = { ...command(step, progress), participant, opensRecord: step.opens_record };
+    if (!progress.compensation) return [own];
+    const compensation = command(step.compensation, progress.compensation);
+    return [own, { ...compensation, participant, opensRecord: false }];
+  });
 }
 
 function command({ name }, { state, message, paused, settled }) {

@@ -8,7 +8,7 @@ import { get, orderPath } from "./api.js";
 import { el, printable, show } from "./dom.js";
 import { facts } from "./facts.js";
 import { announce, clearNotice, showProblem } from "./notice.js";
-import { sagaSteps, showSteps } from "./steps.js";
+import { showSteps, tableOf } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
 import { Timeline } from "./timeline.js";
@@ -67,8 +67,8 @@ export function orderPage(page, id, signal) {
 
   const load = async () => {
     const mark = timeline.mark;
-    const [view, table] = await Promise.all([get(orderPath(id)), sagaSteps()]);
-    steps = table;
+    const view = await get(orderPath(id));
+    steps = await tableOf(view);
     if (!signal.aborted) draw(view, mark);
     return view.closed_at ? null : REFRESH_MS;
   };

@@ -22,15 +22,17 @@ const LOOKS = {
 
 const PIVOT = "pivot: no rollback from here on";
 
-let table = null;
+let table = [];
 
 /**
- * Return the steps of the saga, in order. They are the same for every order, and loaded once.
+ * Return the saga's table of steps, in order. It is the same for every order, and loaded again only
+ * when an order has other steps: a newer release answers.
  *
  * @throws {Problem}
  */
-export async function sagaSteps() {
-  table ??= (await get("/steps")).steps;
+export async function tableOf(view) {
+  const names = view.steps.map(({ step }) => step).join();
+  if (table.map(({ name }) => name).join() !== names) table = (await get("/steps")).steps;
   return table;
 }
 

@@ -67,7 +67,6 @@ class StepState(StrEnum):
 class CommandProgress(Contract):
     """How far one command has come, which is a step's own or its compensation's."""
 
-    command: str
     state: StepState
     attempts: int | None = Field(description="how often it was tried; null when that is not known")
     message: str | None = Field(

@@ -99,7 +99,8 @@ class Stack:
             process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=ROOT,
-                env=self.env,
+                # Asked for by the environment of the tests, only a worker with all roles can do it.
+                env=self.env | ({} if name == "workers" else {"LOCAL_ACTIVITIES": "off"}),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

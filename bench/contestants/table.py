@@ -11,6 +11,11 @@ BASE = "temporal-tuned"
 
 CONTESTANTS: tuple[Contestant, ...] = (
     ThisSystem("up", "this system, as `make up` starts it"),
+    ThisSystem(
+        "up-separate",
+        "this system, each service in a process of its own",
+        {"WORKER_PROCESSES": "per_role"},
+    ),
     PlainTemporal(
         "temporal-plain",
         "saga written by hand on Temporal's development server as it comes",

@@ -56,7 +56,8 @@ class Profiler:
 
     def _look(self, process: psutil.Process, samples: Path) -> Program:
         samples.parent.mkdir(parents=True, exist_ok=True)
-        what = ("--pid", str(process.pid), "--rate", RATE, "--function")
+        # Only threads that hold the interpreter: a thread that waits in C looks busy from outside.
+        what = ("--pid", str(process.pid), "--rate", RATE, "--function", "--gil")
         where = ("--format", "raw", "--output", samples)
         return Program((self._program, "record", *what, *where), samples.with_suffix(".log"))
 

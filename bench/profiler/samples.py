@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-FRAME = re.compile(r"^.+ \(([^()]+)\)$")
-"""A function, and its file below the folder that it was imported from."""
+FRAME = re.compile(r"^.+ \(([^():]+)(?::\d+)?\)$")
+"""A function, its file below the folder that it was imported from, and its line."""
 
 OURS = {
     *("activities", "api", "application", "config", "contracts", "logs", "participants"),

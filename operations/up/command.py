@@ -19,7 +19,7 @@ from operations.shop.seed import SHOP_DAYS, seed, shop_of
 from operations.shop.shop_days import read_days
 from operations.up.data_directory import lock_data_dir
 from operations.up.known_databases import check_databases
-from operations.up.preflight import CannotStart, check_ports, read_settings
+from operations.up.preflight import CannotStart, check_layout, check_ports, read_settings
 from operations.up.processes import end_leftovers
 from operations.up.supervision import run
 from operations.up.terminal import Terminal
@@ -34,6 +34,7 @@ def main(*days: Path) -> int:
     terminal = Terminal()
     try:
         settings = read_settings()
+        check_layout(settings)
         with lock_data_dir(settings.data_dir) as lock:
             if count := end_leftovers(settings.data_dir):
                 terminal.say(f"ended {count} processes that an earlier run left behind")

@@ -30,6 +30,19 @@ def read_settings(kind: type[Settings] = Settings) -> Settings:
     return settings
 
 
+def check_layout(settings: Settings) -> None:
+    """Find that the workers can run as they are to.
+
+    Raises:
+        CannotStart: steps are to be tried in the orchestrator's process, and are in others.
+    """
+    if settings.local_activities == "on" and settings.worker_processes != "one":
+        raise CannotStart(
+            "LOCAL_ACTIVITIES=on needs the participants in the orchestrator's own process: "
+            "set WORKER_PROCESSES=one, or LOCAL_ACTIVITIES=off"
+        )
+
+
 def check_ports(settings: Settings) -> None:
     """Find every port free.
 

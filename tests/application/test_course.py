@@ -69,6 +69,10 @@ def payment(order_view: OrderView) -> StepProgress:
     [
         (run("PENDING", *REGISTERED[:2]), "RUNNING AHEAD AHEAD AHEAD"),
         (run("PENDING", *REGISTERED, PAUSED), "DONE PAUSED AHEAD AHEAD"),
+        (
+            replace(run("PENDING", *REGISTERED, PAYS), closed_at=CLOSED_AT),
+            "DONE UNKNOWN SKIPPED SKIPPED",
+        ),
         (run("PAYMENT_COMPLETED", *PAID), "DONE DONE AHEAD AHEAD"),
         (run("COMPLETED"), "DONE DONE DONE AHEAD"),
         (
@@ -87,7 +91,10 @@ def payment(order_view: OrderView) -> StepProgress:
     ],
 )
 def test_a_run_tells_how_far_each_step_has_come(order_run: Run, course: str) -> None:
-    """By what was sent and answered; what an earlier run completed is done."""
+    """By what was sent and answered; what an earlier run completed is done.
+
+    Where the saga was ended from outside, nobody waits for an answer any more.
+    """
     assert states(view(order_run)) == course
     assert [step.step for step in view(order_run).steps] == [step.name for step in STEPS]
 
@@ -111,7 +118,7 @@ def test_what_is_stuck_or_settled_is_so_in_the_course() -> None:
     memo = SagaMemo(failure=FAILURE, retriables=(STUCK, CANCEL))
     back = payment(view(run("ROLLBACK_STUCK", *REFUSED, is_stuck=True, memo=memo))).compensation
     assert back is not None
-    assert (back.state, back.command, back.message) == ("STUCK", "RefundPaymentCommand", "away")
+    assert (back.state, back.message) == ("STUCK", "away")
     confirm = retriable("ConfirmOrder", "ConfirmOrder", "SETTLED", settlement=settlement(7))
     last = view(run("COMPLETED", *PAID, memo=SagaMemo(retriables=(confirm,)))).steps[-1]
     assert (last.state, last.attempts, last.settled and last.settled.by) == ("SETTLED", 7, "otto")

@@ -8,6 +8,7 @@ import pytest
 from bench.command import main
 from bench.contestants.contestant import Contestant, Running, Unavailable
 from bench.contestants.table import BASE, CONTESTANTS
+from bench.contestants.this_system import ThisSystem
 from bench.doors import NotCompleted
 from bench.verification import discrepancies
 from bench.workload import database_url, open_shop, orders
@@ -55,8 +56,8 @@ async def test_a_refused_order_is_taken_back(contestant: Contestant, tmp_path: P
         pytest.skip(str(reason))
     open_shop(tmp_path)
     [good, bad] = orders("x", 2)
-    unknown = bad.lines[0].model_copy(update={"sku": "no such product"})
-    bad = bad.model_copy(update={"lines": (*bad.lines, unknown)})
+    unknown_line = bad.lines[0].model_copy(update={"sku": "no such product"})
+    bad = bad.model_copy(update={"lines": (*bad.lines, unknown_line)})
     async with contestant.run(tmp_path) as running:
         await place(running, good)
         with pytest.raises(NotCompleted):
@@ -77,6 +78,12 @@ async def place(running: Running, order: PlaceOrder) -> None:
         await way_in(order)
 
 
+def test_a_setting_that_there_is_not_is_said() -> None:
+    """A layout that this release does not have is not measured under its name."""
+    with pytest.raises(Unavailable, match="no setting NO_SUCH_SETTING"):
+        ThisSystem("x", "x", {"SHOP": "none", "NO_SUCH_SETTING": "1"}).prepare()
+
+
 def test_contestants_have_names_of_their_own() -> None:
     """The others are compared with one of them."""
     names = [one.name for one in CONTESTANTS]
@@ -95,7 +102,7 @@ def test_contestants_have_names_of_their_own() -> None:
 )
 def test_a_wrong_argument_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Before anything is started."""
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as error_info:
         main(arguments)
-    assert ended.value.code == 2
+    assert error_info.value.code == 2
     assert arguments[0] in capsys.readouterr().err

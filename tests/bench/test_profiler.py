@@ -4,9 +4,9 @@ from bench.profiler.profiler import by_thread
 from bench.profiler.samples import own_time, read, with_what_they_call
 
 RAW = """\
-process 7:"python worker.py";main (worker.py);run (asyncio/runners.py);dumps (json/encoder.py) 60
-process 7:"python worker.py";main (worker.py);pay (workflows/order.py);call (temporalio/w.py) 30
-process 7:"python worker.py";main (worker.py);pay (workflows/order.py);pay (workflows/order.py) 10
+process 7:"python worker.py";main (worker.py:9);run (asyncio/runners.py:1);dumps (json.py:5) 60
+process 7:"python worker.py";main (worker.py:9);pay (workflows/order.py);call (temporalio/w.py) 30
+process 7:"python worker.py";main (worker.py:9);pay (workflows/order.py);pay (workflows/order.py) 10
 process 7:"python worker.py" 99
 """
 
@@ -19,7 +19,7 @@ def test_own_time_is_the_innermost_frames() -> None:
 def test_a_function_of_ours_has_the_time_of_what_it_calls() -> None:
     """Once for each sample, also where it calls itself; libraries' functions are left out."""
     assert with_what_they_call(read(RAW)) == [
-        "main (worker.py) 100 %",
+        "main (worker.py:9) 100 %",
         "pay (workflows/order.py) 40 %",
     ]
 

@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def changed(folder: Path, participant: str, statement: str) -> list[str]:
+def findings_after(folder: Path, participant: str, statement: str) -> list[str]:
     """Return what is found after a statement behind the participant's back."""
     engine = open_database(database_url(folder, participant))
     with engine.begin() as connection:
@@ -82,7 +82,7 @@ def test_each_difference_is_found(
     folder: Path, participant: str, statement: str, expected: str
 ) -> None:
     """Whatever one service holds beside what it must hold is said."""
-    assert any(expected in problem for problem in changed(folder, participant, statement))
+    assert any(expected in problem for problem in findings_after(folder, participant, statement))
 
 
 def test_what_a_peer_takes_back_leaves_nothing(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from tests.repository.sources import ALL, ROOT, name_of
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PARTICIPLE = re.compile(
     r"_*(?!(?:expected|need|seed)$)"
-    r"(?:[a-z]+ed|begun|caught|done|found|given|gone|heard|held|kept|known|lost|made|paid"
-    r"|said|seen|sent|shown|sold|stuck|taken|told|undone|unknown|won|written)"
+    r"(?:[a-z]+ed|begun|broken|built|caught|chosen|done|drawn|forgotten|found|given|gone|heard"
+    r"|held|hidden|kept|known|lost|made|met|paid|said|seen|sent|shown|sold|stuck|taken|told"
+    r"|undone|unknown|won|written)"
 )
 """What happened to a thing, not what it is; `expected` is what a test compares with."""
 

@@ -126,7 +126,8 @@ ROOMS = {
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
     "limits prometheus_fastapi_instrumentator",
     "worker.py": "activities config contracts logs participants temporal_saga.access "
-    "temporal_saga.database temporal_saga.eager temporal_saga.identity temporal_saga.policy "
+    "temporal_saga.database temporal_saga.eager temporal_saga.identity "
+    "temporal_saga.local_activities temporal_saga.policy "
     "temporal_saga.registry temporal_saga.search_attributes process workflows sqlalchemy "
     "temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "

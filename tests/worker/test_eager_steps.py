@@ -34,7 +34,7 @@ TOO_MANY = OrderLine(sku="CAP", quantity=21, unit_price_minor=1)
 NUMBERS = count(1)
 
 
-def served(shop: Shop) -> dict[str, Sequence[Callable[..., Any]]]:
+def activities_of(shop: Shop) -> dict[str, Sequence[Callable[..., Any]]]:
     """Return by participant its activities."""
     return {
         stubs.ORDER_QUEUE: OrderActivities(shop.order).all,
@@ -76,19 +76,19 @@ async def a_process_each(client: Client, shop: Shop, *names: str) -> AsyncIterat
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(orchestrator(client, shop.settings))
         for name in names:
-            activities = served(shop)[name]
+            activities = activities_of(shop)[name]
             await stack.enter_async_context(participant(client, shop.settings, name, activities))
         yield
 
 
 async def queues(saga: WorkflowHandle[Any, Any]) -> dict[str, str]:
     """Return by activity of a saga the task queue that it waited on."""
-    scheduled = [
+    attributes = [
         event.activity_task_scheduled_event_attributes
         for event in (await saga.fetch_history()).events
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
-    return {each.activity_type.name: each.task_queue.name for each in scheduled}
+    return {each.activity_type.name: each.task_queue.name for each in attributes}
 
 
 async def tasks_added(client: Client) -> float:
@@ -106,14 +106,14 @@ async def tasks_added(client: Client) -> float:
 
 async def test_own_steps_are_handed_over_at_once(temporal: Client, empty_shop: Shop) -> None:
     """Every step, while compensations wait on their participants' queues."""
-    async with one_process(temporal, empty_shop, served(empty_shop)):
-        done = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
-        assert (await done.result())["state"] == "COMPLETED"
+    async with one_process(temporal, empty_shop, activities_of(empty_shop)):
+        completing_saga = await place(temporal, f"eager-{next(NUMBERS)}", CAP)
+        assert (await completing_saga.result())["state"] == "COMPLETED"
         assert await tasks_added(temporal) == 0
         short = await place(temporal, f"eager-{next(NUMBERS)}", TOO_MANY)
         with pytest.raises(WorkflowFailureError):
             await short.result()
-    assert await queues(done) == {step.name: stubs.ORCHESTRATOR_QUEUE for step in STEPS}
+    assert await queues(completing_saga) == {step.name: stubs.ORCHESTRATOR_QUEUE for step in STEPS}
     assert await queues(short) == {
         "RegisterOrder": stubs.ORCHESTRATOR_QUEUE,
         "ProcessPayment": stubs.ORCHESTRATOR_QUEUE,
@@ -139,7 +139,7 @@ async def test_an_order_of_one_process_ends_in_several(
 ) -> None:
     """What waits on the orchestrator's queue for another try is forwarded, and so is its answer."""
     down = Down()
-    local = served(empty_shop) | {stubs.STOCK_QUEUE: [down.decrease]}
+    local = activities_of(empty_shop) | {stubs.STOCK_QUEUE: [down.decrease]}
     async with one_process(temporal, empty_shop, local):
         saga = await place(temporal, f"eager-{next(NUMBERS)}", line)
         await until(down.was_asked, "the step is tried")
@@ -147,9 +147,9 @@ async def test_an_order_of_one_process_ends_in_several(
         if line is CAP:
             assert (await saga.result())["state"] == "COMPLETED"
         else:
-            with pytest.raises(WorkflowFailureError) as failed:
+            with pytest.raises(WorkflowFailureError) as error_info:
                 await saga.result()
-            assert "OUT_OF_STOCK" in str(failed.value.cause)
+            assert "OUT_OF_STOCK" in str(error_info.value.cause)
     assert (await queues(saga))["DecreaseStock"] == stubs.ORCHESTRATOR_QUEUE
 
 
@@ -164,7 +164,7 @@ async def test_an_order_of_several_processes_ends_in_one(
             return "DecreaseStock" in await queues(saga)
 
         await until(is_paid, "the step waits for stock")
-    async with one_process(temporal, empty_shop, served(empty_shop)):
+    async with one_process(temporal, empty_shop, activities_of(empty_shop)):
         assert (await saga.result())["state"] == "COMPLETED"
     assert await queues(saga) == {
         "RegisterOrder": stubs.ORDER_QUEUE,
@@ -178,7 +178,7 @@ async def test_a_participant_that_cannot_be_served_is_left_out(
     temporal: Client, empty_shop: Shop
 ) -> None:
     """The orchestrator of its process runs all the same; that one's steps wait on its queue."""
-    local = served(empty_shop)
+    local = activities_of(empty_shop)
     stock = local.pop(stubs.STOCK_QUEUE)
     async with (
         one_process(temporal, empty_shop, local),

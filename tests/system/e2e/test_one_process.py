@@ -44,7 +44,7 @@ def end(up: Up) -> None:
 
 
 @contextmanager
-def locked(up: Up, participant: str) -> Iterator[None]:
+def hold_database(up: Up, participant: str) -> Iterator[None]:
     """Hold a participant's database, so that its command has to wait."""
     file = up.data_dir / f"{participant}.db"
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
@@ -108,10 +108,11 @@ def test_the_parts_are_three(up: Up) -> None:
     assert not (up.data_dir / "log" / "stock.log").exists()
 
 
-def test_killed_in_mid_order_it_goes_on(up: Up) -> None:
+@pytest.mark.parametrize("local_activities", ["off", "on"])
+def test_killed_in_mid_order_it_goes_on(up: Up, local_activities: str) -> None:
     """The one process is killed with -9 with a step in hand; it restarts, the order completes."""
-    begin(up)
-    with locked(up, "stock"):
+    begin(up, LOCAL_ACTIVITIES=local_activities)
+    with hold_database(up, "stock"):
         address = place(up)
         until(lambda: is_paid(address), "the order is paid")
         up.part("worker.py").send_signal(signal.SIGKILL)
@@ -136,7 +137,7 @@ def test_an_order_of_one_layout_ends_in_the_other(
 ) -> None:
     """Killed with a step in hand, the system is started in the other layout."""
     begin(up, **before)
-    with locked(up, "stock"):
+    with hold_database(up, "stock"):
         address = place(up)
         until(lambda: is_paid(address), "the order is paid")
         up.kill()
@@ -149,7 +150,7 @@ def test_an_order_of_one_layout_ends_in_the_other(
 def test_what_a_signal_to_the_process_ends_is_finished_first(up: Up) -> None:
     """Stopped with a step in hand, the one process ends it; the order goes on after a start."""
     begin(up)
-    with locked(up, "stock"):
+    with hold_database(up, "stock"):
         address = place(up)
         until(lambda: is_paid(address), "the order is paid")
         process: psutil.Process = up.part("worker.py")
