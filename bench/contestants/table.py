@@ -16,6 +16,11 @@ CONTESTANTS: tuple[Contestant, ...] = (
         "this system, each service in a process of its own",
         {"WORKER_PROCESSES": "per_role"},
     ),
+    ThisSystem(
+        "up-local",
+        "this system, with its steps as local activities: the fast way",
+        {"LOCAL_ACTIVITIES": "on"},
+    ),
     PlainTemporal(
         "temporal-plain",
         "saga written by hand on Temporal's development server as it comes",

@@ -84,6 +84,13 @@ def test_a_setting_that_there_is_not_is_said() -> None:
         ThisSystem("x", "x", {"SHOP": "none", "NO_SUCH_SETTING": "1"}).prepare()
 
 
+def test_this_release_has_every_setting_of_the_table() -> None:
+    """None of the layouts is left out for a setting that was renamed."""
+    for contestant in CONTESTANTS:
+        if isinstance(contestant, ThisSystem):
+            contestant.prepare()
+
+
 def test_contestants_have_names_of_their_own() -> None:
     """The others are compared with one of them."""
     names = [one.name for one in CONTESTANTS]
