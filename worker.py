@@ -9,44 +9,35 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import Worker
 
 import logs
-from activities.forwarding import forward
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import Settings, read_settings
 from contracts import stubs
-from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES, STEPS
+from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
+from orchestrator import orchestrator
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from process import ANSWER_LIMIT, Connection, Watch, leave, wait_until_ready
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
-from temporal_saga.eager import Eager
 from temporal_saga.identity import Identity, identify
-from temporal_saga.local_activities import RunLocally
-from temporal_saga.policy import Apply
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import check_search_attributes
-from workflows.order import OrderSaga
 
 LOG = logging.getLogger("worker")
 LEAVE_SECONDS = 3
 """After the grace period, work that hangs is waited for this long; then the process ends."""
 COLOCATED_SECONDS = 5
 """The orchestrator waits so long for the participants of its own process."""
-
-PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
-"""The sandbox imports every other module of ours anew for each run of a saga."""
 
 Activities = Sequence[Callable[..., Any]]
 Colocated = Mapping[str, asyncio.Future[Activities]]
@@ -72,43 +63,6 @@ ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
 
 class StillAtWork(Exception):
     """The grace period is over, and some work does not end."""
-
-
-def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:
-    """Return what runs the sagas' code; the sandbox refuses code that would not replay."""
-    if sandbox == "on":
-        return SandboxedWorkflowRunner(restrictions=PASSED_THROUGH)
-    return UnsandboxedWorkflowRunner()
-
-
-def orchestrator(
-    client: Client, settings: Settings, colocated: Mapping[str, Activities] | None = None
-) -> Worker:
-    """Return the worker that runs the sagas.
-
-    It takes the steps of the participants in its process, whose activities `colocated` has, and is
-    handed each with the answer to the workflow task that scheduled it. With LOCAL_ACTIVITIES it
-    tries them itself first.
-    """
-    colocated = colocated or {}
-    threads = settings.worker_threads * max(1, len(colocated))
-    steps = [step.name for step in STEPS if step.participant in colocated]
-    return Worker(
-        client,
-        task_queue=stubs.ORCHESTRATOR_QUEUE,
-        workflows=[OrderSaga],
-        workflow_runner=workflow_runner(settings.workflow_sandbox),
-        activities=[*chain(*colocated.values()), forward],
-        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
-        max_concurrent_activities=threads,
-        max_concurrent_local_activities=threads,
-        interceptors=[
-            Apply(settings.policy),
-            Eager(steps),
-            RunLocally(steps if settings.local_activities == "on" else ()),
-        ],
-        graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
-    )
 
 
 def participant(client: Client, settings: Settings, queue: str, activities: Activities) -> Worker:
