@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
+# Tests that run a second time with every step tried as a local activity first.
+ALSO_LOCALLY := $(addprefix tests/workflows/test_order_,cancelled.py outage.py rollback.py stuck.py) \
+	tests/system/e2e/test_reset.py tests/system/faults/test_kills.py
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
 
 .PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
@@ -53,6 +56,7 @@ verify: install postgresql chromium planted ## what takes longer: kills, whole d
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
 	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 2 --dist load -m long --timeout 600 \
 		tests/workflows/test_cancel_everywhere.py tests/workflows/test_order_unknown.py
+	@LOCAL_ACTIVITIES=on $(BIN)/pytest -q -n 2 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
 	@$(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
 		--ignore tests/workflows/test_cancel_everywhere.py --ignore tests/workflows/test_order_unknown.py \
 		--ignore tests/temporal_saga/test_composed.py

@@ -1,6 +1,6 @@
 """The order saga's scripts: the orchestrator in its sandbox, and its participants' task queues.
 
-With `LOCAL_ACTIVITIES=1` in the environment each call is tried as a local activity first, and fails
+With `LOCAL_ACTIVITIES=on` in the environment each call is tried as a local activity first, and fails
 there: what is sent to a saga waits for a local activity, so that a test could not say what happens
 while a participant is at work.
 """
@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[type, ...]] = {
 }
 """By a participant's task queue: the commands that come there."""
 
-LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "1" else None
+LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "on" else None
 RUNNER = orchestrator.workflow_runner("on")
 
 
