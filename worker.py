@@ -9,47 +9,38 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
-from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import Worker
 
 import logs
-from activities.forwarding import forward
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from config import Settings, read_settings
 from contracts import stubs
-from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES, STEPS
+from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
+from orchestrator import orchestrator
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from process import ANSWER_LIMIT, Connection, Watch, leave, wait_until_ready
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
-from temporal_saga.eager import Eager
 from temporal_saga.identity import Identity, identify
-from temporal_saga.local_activities import RunLocally
-from temporal_saga.policy import Apply
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import check_search_attributes
-from workflows.order import OrderSaga
 
 LOG = logging.getLogger("worker")
 LEAVE_SECONDS = 3
 """After the grace period, work that hangs is waited for this long; then the process ends."""
-LOCAL_SECONDS = 5
+COLOCATED_SECONDS = 5
 """The orchestrator waits so long for the participants of its own process."""
 
-PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
-"""The sandbox imports every other module of ours anew for each run of a saga."""
-
 Activities = Sequence[Callable[..., Any]]
-Local = Mapping[str, asyncio.Future[Activities]]
+Colocated = Mapping[str, asyncio.Future[Activities]]
 """By participant of this process: its activities, once it can be served."""
 
 ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
@@ -72,46 +63,6 @@ ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
 
 class StillAtWork(Exception):
     """The grace period is over, and some work does not end."""
-
-
-def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:
-    """Return what runs the sagas' code; the sandbox refuses code that would not replay."""
-    if sandbox == "on":
-        return SandboxedWorkflowRunner(restrictions=PASSED_THROUGH)
-    return UnsandboxedWorkflowRunner()
-
-
-def orchestrator(
-    client: Client, settings: Settings, local: Mapping[str, Activities] | None = None
-) -> Worker:
-    """Return the worker that runs the sagas.
-
-    Args:
-        client: of Temporal.
-        settings: the sagas' limits, and this worker's.
-        local: by participant in this process: its activities. This worker takes their steps, too,
-            and is handed each with the answer to the workflow task that scheduled it. With
-            LOCAL_ACTIVITIES it tries them itself first.
-    """
-    local = local or {}
-    threads = settings.worker_threads * max(1, len(local))
-    steps = [step.name for step in STEPS if step.participant in local]
-    return Worker(
-        client,
-        task_queue=stubs.ORCHESTRATOR_QUEUE,
-        workflows=[OrderSaga],
-        workflow_runner=workflow_runner(settings.workflow_sandbox),
-        activities=[*chain(*local.values()), forward],
-        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
-        max_concurrent_activities=threads,
-        max_concurrent_local_activities=threads,
-        interceptors=[
-            Apply(settings.policy),
-            Eager(steps),
-            RunLocally(steps if settings.local_activities == "on" else ()),
-        ],
-        graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
-    )
 
 
 def participant(client: Client, settings: Settings, queue: str, activities: Activities) -> Worker:
@@ -148,14 +99,14 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     if not await wait_until_ready("search attributes", check, stop):
         return
     watch = Watch(connection, client)
-    local: Local = {role: asyncio.Future() for role in roles if role != ORCHESTRATOR}
-    tasks = [asyncio.create_task(run_role(role, watch, settings, stop, local)) for role in roles]
+    colocated: Colocated = {role: asyncio.Future() for role in roles if role != ORCHESTRATOR}
+    tasks = [
+        asyncio.create_task(run_role(role, watch, settings, stop, colocated)) for role in roles
+    ]
     tasks.append(asyncio.create_task(watch.keep(stop)))
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())  # a role that fails stops the others
     await stop.wait()
-    for activities in local.values():
-        activities.cancel()  # as nobody needs to wait for these
     _, pending = await asyncio.wait(tasks, timeout=settings.worker_grace_seconds + LEAVE_SECONDS)
     if pending:
         raise StillAtWork
@@ -163,14 +114,15 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
 
 
 async def run_role(
-    role: str, watch: Watch, settings: Settings, stop: asyncio.Event, local: Local
+    role: str, watch: Watch, settings: Settings, stop: asyncio.Event, colocated: Colocated
 ) -> None:
     """Run one role once its database answers, until `stop` is set."""
     if role == ORCHESTRATOR:
-        worker: Worker | None = orchestrator(watch.client, settings, await served(local))
+        worker = orchestrator(watch.client, settings, await served(colocated))
+    elif service := await serve(role, watch, settings, stop):
+        worker, activities = service
+        colocated[role].set_result(activities)
     else:
-        worker = await serve(role, watch, settings, stop, local[role])
-    if worker is None:
         return
     async with worker:
         watch.workers.append(worker)
@@ -180,27 +132,21 @@ async def run_role(
     LOG.info("stopped: %s", role)
 
 
-async def served(local: Local) -> dict[str, Activities]:
+async def served(colocated: Colocated) -> dict[str, Activities]:
     """Wait for the participants of this process, but not long; return those that can be served."""
-    if local:
-        await asyncio.wait(local.values(), timeout=LOCAL_SECONDS)
+    if colocated:
+        await asyncio.wait(colocated.values(), timeout=COLOCATED_SECONDS)
     return {
-        participant: activities.result()
-        for participant, activities in local.items()
-        if activities.done() and not activities.cancelled()
+        name: activities.result() for name, activities in colocated.items() if activities.done()
     }
 
 
 async def serve(
-    role: str,
-    watch: Watch,
-    settings: Settings,
-    stop: asyncio.Event,
-    served: asyncio.Future[Activities],
-) -> Worker | None:
-    """Return a participant's worker once its database is ready; None when stopped before.
+    role: str, watch: Watch, settings: Settings, stop: asyncio.Event
+) -> tuple[Worker, Activities] | None:
+    """Return a participant's worker, with its activities, once its database is ready.
 
-    The participant's activities are the result of `served` then.
+    None when stopped before.
     """
     engine = open_database(settings.shared_database_url(role), pool_size=settings.worker_threads)
     database = engine.url.render_as_string(hide_password=True)
@@ -226,9 +172,8 @@ async def serve(
     if not await wait_until_ready(f"the database of {role}", is_ours, stop):
         return None
     watch.registrations.append(registration)
-    served.set_result(activities)
     LOG.info("%s keeps its data in %s (%s)", role, database, registration.database.id)
-    return participant(watch.client, settings, role, activities)
+    return participant(watch.client, settings, role, activities), activities
 
 
 async def main(roles: Sequence[str], settings: Settings) -> None:

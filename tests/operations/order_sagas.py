@@ -15,8 +15,8 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from contracts import stubs
 from contracts.placing import OrderLine
+from orchestrator import orchestrator
 from tests.shop import Shop
-from worker import orchestrator
 
 UNTIL_SECONDS = 60
 ALL = (stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE)

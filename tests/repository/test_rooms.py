@@ -125,11 +125,11 @@ ROOMS = {
     "pydantic sqlalchemy temporalio httpx psutil rich",
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
     "limits prometheus_fastapi_instrumentator",
-    "worker.py": "activities config contracts logs participants temporal_saga.access "
-    "temporal_saga.database temporal_saga.eager temporal_saga.identity "
-    "temporal_saga.local_activities temporal_saga.policy "
-    "temporal_saga.registry temporal_saga.search_attributes process workflows sqlalchemy "
-    "temporalio",
+    "orchestrator.py": "activities.forwarding config contracts temporal_saga.eager "
+    "temporal_saga.local_activities temporal_saga.policy workflows temporalio",
+    "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
+    "temporal_saga.database temporal_saga.identity temporal_saga.registry "
+    "temporal_saga.search_attributes process sqlalchemy temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
     "temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",

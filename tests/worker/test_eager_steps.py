@@ -23,9 +23,10 @@ from contracts import stubs
 from contracts.placing import OrderLine
 from contracts.steps import PARTICIPANTS, STEPS
 from contracts.stock import DecreaseStockCommand, StockDecreasedEvent
+from orchestrator import orchestrator
 from tests.operations.order_sagas import place, until
 from tests.shop import CAP, Shop
-from worker import orchestrator, participant
+from worker import participant
 
 pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, WorkflowRunner
 
-import worker
+import orchestrator
 from activities.boundary import accepted
 from contracts import stubs
 from contracts.steps import PARTICIPANTS, STEPS
@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[type, ...]] = {
 """By a participant's task queue: the commands that come there."""
 
 LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "1" else None
-RUNNER = worker.workflow_runner("on")
+RUNNER = orchestrator.workflow_runner("on")
 
 
 @asynccontextmanager

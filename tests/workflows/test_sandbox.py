@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.worker import UnsandboxedWorkflowRunner
 
-import worker
+import orchestrator
 from config import Settings
 from contracts.order import RegisterOrderCommand
 from tests.repository.sources import ROOT
@@ -26,7 +26,6 @@ REFUSAL = "Cannot access time.time"
 OUTSIDE = {
     "tests/operations/test_wedged_saga.py": "a workflow of the test's own that wedges",
     "tests/system/e2e/test_needs_a_person.py": "likewise",
-    "tests/temporal_saga/test_continued.py": "a workflow of the test's own",
     "tests/temporal_saga/test_scripts.py": "a workflow that breaks the rules of replay",
     "tests/workflows/test_cancel_everywhere.py": "tells stories many hundred times over",
     "tests/workflows/test_sandbox.py": "this file",
@@ -53,7 +52,7 @@ async def test_the_replay_of_stored_histories_refuses_a_clock() -> None:
 
 async def test_what_the_sandbox_refuses_is_run_without_it() -> None:
     """The same release replays outside, so nothing but the sandbox holds it back."""
-    outside = replayer(ClockSaga, runner=worker.workflow_runner("off"))
+    outside = replayer(ClockSaga, runner=orchestrator.workflow_runner("off"))
     await outside.replay_workflow(read(FILES[0]))
 
 
@@ -63,7 +62,7 @@ def test_the_runner_of_the_tests_is_that_of_the_setting(
     """Production is off by default; a stack of the tests is on."""
     assert Settings().workflow_sandbox == "off"
     monkeypatch.setenv("WORKFLOW_SANDBOX", Stack(tmp_path).env["WORKFLOW_SANDBOX"])
-    assert type(worker.workflow_runner(Settings().workflow_sandbox)) is type(RUNNER)
+    assert type(orchestrator.workflow_runner(Settings().workflow_sandbox)) is type(RUNNER)
 
 
 def test_few_tests_run_outside_of_the_sandbox() -> None:

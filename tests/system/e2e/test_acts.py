@@ -109,7 +109,7 @@ def test_a_word_of_several_lines_stays_one_line_of_a_log(stack: Stack) -> None:
         until(lambda: stack.at_work("forged", "ProcessPayment"), "it goes on")
         status, problem = say(stack, "/orders/forged/approve", ANN | {"by": "bob"})
         assert status == 409
-        assert problem["detail"] == "the order is not awaiting review, it is PENDING"
+        assert problem["detail"] == r"ann decided already: approve, fine\nready: payment"
         words = json.dumps(ANN | {"by": "bob"})
         stack.temporal(
             "workflow",

@@ -1,0 +1,62 @@
+"""The worker that runs the sagas, and what it runs their code with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import chain
+from typing import Any, Literal
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.forwarding import forward
+from config import Settings
+from contracts import stubs
+from contracts.steps import STEPS
+from temporal_saga.eager import Eager
+from temporal_saga.local_activities import RunLocally
+from temporal_saga.policy import Apply
+from workflows.order import OrderSaga
+
+Activities = Sequence[Callable[..., Any]]
+
+PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
+"""The sandbox imports every other module of ours anew for each run of a saga."""
+
+
+def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:
+    """Return what runs the sagas' code; the sandbox refuses code that would not replay."""
+    if sandbox == "on":
+        return SandboxedWorkflowRunner(restrictions=PASSED_THROUGH)
+    return UnsandboxedWorkflowRunner()
+
+
+def orchestrator(
+    client: Client, settings: Settings, colocated: Mapping[str, Activities] | None = None
+) -> Worker:
+    """Return the worker that runs the sagas.
+
+    It takes the steps of the participants in its process, whose activities `colocated` has, and is
+    handed each with the answer to the workflow task that scheduled it. With LOCAL_ACTIVITIES it
+    tries them itself first.
+    """
+    colocated = colocated or {}
+    threads = settings.worker_threads * max(1, len(colocated))
+    steps = [step.name for step in STEPS if step.participant in colocated]
+    return Worker(
+        client,
+        task_queue=stubs.ORCHESTRATOR_QUEUE,
+        workflows=[OrderSaga],
+        workflow_runner=workflow_runner(settings.workflow_sandbox),
+        activities=[*chain(*colocated.values()), forward],
+        activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
+        max_concurrent_activities=threads,
+        max_concurrent_local_activities=threads,
+        interceptors=[
+            Apply(settings.policy),
+            Eager(steps),
+            RunLocally(steps if settings.local_activities == "on" else ()),
+        ],
+        graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
+    )
