@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
     caption = (
         f"{about['cores']} cores, {about['processor']}; {about['at'][:10]}, {about['commit']}; "
-        f"medians of {plan.rounds} rounds"
+        f"{'one round' if plan.rounds == 1 else f'medians of {plan.rounds} rounds'}"
     )
     if (others := others_share(rows)) > QUIET_SHARE:
         caption += f"; NOT QUIET: others took up to {100 * others:.0f} % of the CPU"

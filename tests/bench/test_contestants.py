@@ -1,6 +1,7 @@
 """The contestants on this machine: the smallest bench, and what each takes back."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from bench.command import main
 from bench.contestants.contestant import Contestant, Running, Unavailable
 from bench.contestants.table import BASE, CONTESTANTS
+from bench.contestants.temporal import PlainTemporal
 from bench.contestants.this_system import ThisSystem
 from bench.doors import NotCompleted
 from bench.verification import discrepancies
@@ -17,7 +19,14 @@ from contracts.states import OrderStatus
 from participants.order.reads import OrderReads
 from temporal_saga.database import open_database
 
-WITH_SERVICES = [one for one in CONTESTANTS if one.name != "temporal-empty"]
+OWN_ENVIRONMENT = pytest.mark.skipif(
+    os.environ.get("BENCH_PEERS") != "1", reason="BENCH_PEERS=1 installs DBOS and Restate for it"
+)
+PEERS = [
+    pytest.param(one, marks=() if isinstance(one, PlainTemporal) else OWN_ENVIRONMENT)
+    for one in CONTESTANTS
+    if not isinstance(one, ThisSystem) and one.name != "temporal-empty"
+]
 
 
 @pytest.mark.long
@@ -47,7 +56,7 @@ def test_the_smallest_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("contestant", WITH_SERVICES, ids=lambda one: one.name)
+@pytest.mark.parametrize("contestant", PEERS, ids=lambda one: one.name)
 async def test_a_refused_order_is_taken_back(contestant: Contestant, tmp_path: Path) -> None:
     """A peer is a whole saga: a product that is not there costs nobody anything."""
     try:

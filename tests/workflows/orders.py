@@ -385,3 +385,6 @@ STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
 
 RECORDED = (*STORIES, settled_before_a_reset)
 """What later releases must replay: the stories of one run, and of several."""
+
+RECORDED_LOCALLY = (completed, out_of_stock)
+"""Likewise, where the orchestrator's worker tries each step first, as a local activity."""

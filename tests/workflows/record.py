@@ -10,12 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from temporal_saga.testing import PATIENCE
 from tests import temporal_server
 from tests.workflows import order_scripts
-from tests.workflows.orders import RECORDED
+from tests.workflows.orders import RECORDED, RECORDED_LOCALLY
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).with_name("histories")
+
+LOCALLY = "_locally"
 
 OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 
@@ -23,12 +26,16 @@ OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 async def record(folder: Path) -> None:
     """Play every story on a real server, and write its history into `folder`."""
     async with temporal_server.running() as client, order_scripts.participants(client) as players:
-        for story in RECORDED:
-            async with order_scripts.script(client, players, f"order-{story.__name__}") as script:
+        names = {story.__name__: story for story in RECORDED}
+        names |= {f"{story.__name__}{LOCALLY}": story for story in RECORDED_LOCALLY}
+        for name, story in names.items():
+            locally = PATIENCE if name.endswith(LOCALLY) else None
+            script = order_scripts.script(client, players, f"order-{name}", locally=locally)
+            async with script:
                 await story(script)
             assert script.history is not None
             history = portable(script.history.to_json_dict())
-            path = folder / f"{story.__name__}.json"
+            path = folder / f"{name}.json"
             path.write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
             print(path.relative_to(ROOT))  # noqa: T201  # a command talks
 
