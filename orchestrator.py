@@ -7,7 +7,12 @@ from itertools import chain
 from typing import Any, Literal
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import (
+    PollerBehaviorSimpleMaximum,
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkflowRunner,
+)
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.forwarding import forward
@@ -52,6 +57,9 @@ def orchestrator(
         activities=[*chain(*colocated.values()), forward],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
         max_concurrent_activities=threads,
+        max_cached_workflows=settings.workflow_cache,
+        workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.worker_pollers),
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.worker_pollers),
         max_concurrent_local_activities=threads,
         interceptors=[
             Apply(settings.policy),

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 import logs
 from activities.order import OrderActivities
@@ -73,6 +73,7 @@ def participant(client: Client, settings: Settings, queue: str, activities: Acti
         activities=activities,
         activity_executor=ThreadPoolExecutor(settings.worker_threads, thread_name_prefix=queue),
         max_concurrent_activities=settings.worker_threads,
+        activity_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.worker_pollers),
         graceful_shutdown_timeout=timedelta(seconds=settings.worker_grace_seconds),
     )
 

@@ -145,6 +145,12 @@ class Settings(DatabaseSettings):
     worker_threads: int = Field(
         default=10, ge=1, le=200, description="commands that one participant's worker takes at once"
     )
+    worker_pollers: int = Field(
+        default=5, ge=2, le=100, description="polls of one worker for each kind of task"
+    )
+    workflow_cache: int = Field(
+        default=1_000, ge=0, le=100_000, description="sagas that an orchestrator keeps in memory"
+    )
     worker_grace_seconds: Seconds = Field(
         default=30, description="how long a stopping worker lets its work finish"
     )

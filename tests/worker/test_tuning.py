@@ -1,0 +1,34 @@
+"""What is set for workers reaches them."""
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import PollerBehaviorSimpleMaximum
+
+from config import Settings
+from contracts import stubs
+from orchestrator import orchestrator
+from worker import participant
+
+TUNED = Settings.model_validate({"worker_threads": 3, "worker_pollers": 4, "workflow_cache": 7})
+FOUR = PollerBehaviorSimpleMaximum(4)
+
+
+async def test_the_orchestrator_is_as_set(temporal: Client) -> None:
+    """Polls and cache, and threads for each participant of its process."""
+    worker = orchestrator(temporal, TUNED, {stubs.ORDER_QUEUE: (), stubs.STOCK_QUEUE: ()}).config()
+    assert worker["max_concurrent_activities"] == 2 * 3
+    assert worker["max_cached_workflows"] == 7
+    assert worker["workflow_task_poller_behavior"] == FOUR
+    assert worker["activity_task_poller_behavior"] == FOUR
+
+
+async def test_a_participants_worker_is_as_set(temporal: Client) -> None:
+    """Threads and polls."""
+    worker = participant(temporal, TUNED, stubs.ORDER_QUEUE, [_nothing]).config()
+    assert worker["max_concurrent_activities"] == 3
+    assert worker["activity_task_poller_behavior"] == FOUR
+
+
+@activity.defn
+def _nothing() -> None:
+    """Do nothing: a worker needs an activity."""
