@@ -1,8 +1,8 @@
 """The order saga's scripts: the orchestrator in its sandbox, and its participants' task queues.
 
-With `LOCAL_ACTIVITIES=on` in the environment each call is tried as a local activity first, and fails
-there: what is sent to a saga waits for a local activity, so that a test could not say what happens
-while a participant is at work.
+With `LOCAL_ACTIVITIES=on` in the environment each call is tried as a local activity first, and
+fails there: what is sent to a saga waits for a local activity, so that a test could not say what
+happens while a participant is at work.
 """
 
 import os
