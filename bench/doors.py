@@ -1,5 +1,6 @@
 """How an order is given to a contestant and its end awaited: over HTTP, or by a Temporal client."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ class HttpDoor:
     Args:
         port: of a server on this machine.
         path: of an order's request.
-        completed: tells by the answer whether the order is completed, and None while it goes on:
-            then the same request is made again.
+        completed: tells by the answer whether the order is completed, and None when that is not
+            known yet: then the same request is made again, after the answer's Retry-After.
         headers: of every request.
     """
 
@@ -69,6 +70,7 @@ class HttpDoor:
                     outcome = self.completed(answer)
                     if outcome is not None:
                         break
+                    await asyncio.sleep(answer.retry_after)
                 if not outcome:
                     raise NotCompleted(f"{answer.status}: {answer.body}")
 

@@ -11,10 +11,11 @@ MOST_BYTES = 2**16
 
 
 class Answer(NamedTuple):
-    """A response's status, and its body as JSON; None when it has none."""
+    """A response's status, its body as JSON (None without one), and its Retry-After in seconds."""
 
     status: int
     body: Any
+    retry_after: float = 0.0
 
 
 class HttpClient:
@@ -22,7 +23,7 @@ class HttpClient:
 
     def __init__(self, port: int) -> None:
         """Talk to the server on this port."""
-        self._port = port
+        self.port = port
         self._state = h11.Connection(h11.CLIENT)
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -60,11 +61,11 @@ class HttpClient:
         self, method: str, path: str, body: bytes, headers: tuple[tuple[str, str], ...]
     ) -> Answer:
         if self._streams is None:
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+            self._streams = await asyncio.open_connection("127.0.0.1", self.port)
             self._state = h11.Connection(h11.CLIENT)
         _, writer = self._streams
         head = [
-            ("Host", f"127.0.0.1:{self._port}"),
+            ("Host", f"127.0.0.1:{self.port}"),
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             *headers,
@@ -74,17 +75,19 @@ class HttpClient:
             writer.write(self._state.send(event) or b"")
         await writer.drain()
         status = 0
+        retry_after = 0.0
         content = b""
         while not isinstance(event := await self._next_event(), h11.EndOfMessage):
             if isinstance(event, h11.Response):
                 status = event.status_code
+                retry_after = float(dict(event.headers).get(b"retry-after", 0))
             elif isinstance(event, h11.Data):
                 content += event.data
         if self._state.our_state is h11.DONE and self._state.their_state is h11.DONE:
             self._state.start_next_cycle()
         else:
             self._disconnect()
-        return Answer(status, json.loads(content) if content else None)
+        return Answer(status, json.loads(content) if content else None, retry_after)
 
     async def _next_event(self) -> Any:
         assert self._streams is not None

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from sys import executable
@@ -69,7 +70,9 @@ class ThisSystem:
 
 
 def _completed(answer: Answer) -> bool | None:
-    """Tell by the order's view whether its saga is over, and how."""
+    """Tell by the order's view whether its saga is over, and how; None where to ask again."""
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after:
+        return None
     state = answer.body.get("state") if isinstance(answer.body, dict) else None
     if state == SagaState.COMPLETED and answer.body["closed_at"]:
         return True

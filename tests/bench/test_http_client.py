@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from bench.doors import HttpDoor
 from bench.http_client import Answer, HttpClient
+from bench.workload import orders
 
 
 class Server:
@@ -63,6 +65,24 @@ async def test_a_closed_connection_is_opened_again() -> None:
         server.head = b"HTTP/1.1 503 Busy\r\nConnection: close\r\n"
         assert await client.request("GET", "/") == Answer(503, {"connection": 1})
         assert await client.request("GET", "/") == Answer(503, {"connection": 2})
+
+
+async def test_an_order_is_placed_again_where_the_answer_says_so() -> None:
+    """After the Retry-After, until its end is known; then no more."""
+    async with serving() as (server, client):
+        server.head = b"HTTP/1.1 503 Busy\r\nRetry-After: 1\r\n"
+
+        def completed(answer: Answer) -> bool | None:
+            server.head = b"HTTP/1.1 200 OK\r\n"
+            return True if answer.status == 200 else None
+
+        door = HttpDoor(client.port, lambda _: "/orders", completed)
+        async with door.enter() as place:
+            start = asyncio.get_running_loop().time()
+            await place(orders("x", 1)[0])
+    assert len(server.requests) == 2
+    assert server.requests[0] == server.requests[1]
+    assert asyncio.get_running_loop().time() - start >= 1
 
 
 async def test_a_broken_connection_is_an_error_and_not_repeated() -> None:
