@@ -15,7 +15,8 @@ FOUR = PollerBehaviorSimpleMaximum(4)
 
 async def test_the_orchestrator_is_as_set(temporal: Client) -> None:
     """Polls and cache, and threads for each participant of its process."""
-    worker = orchestrator(temporal, TUNED, {stubs.ORDER_QUEUE: (), stubs.STOCK_QUEUE: ()}).config()
+    async with orchestrator(temporal, TUNED, {stubs.ORDER_QUEUE: (), stubs.STOCK_QUEUE: ()}) as run:
+        worker = run.config()
     assert worker["max_concurrent_activities"] == 2 * 3
     assert worker["max_cached_workflows"] == 7
     assert worker["workflow_task_poller_behavior"] == FOUR
@@ -24,7 +25,8 @@ async def test_the_orchestrator_is_as_set(temporal: Client) -> None:
 
 async def test_a_participants_worker_is_as_set(temporal: Client) -> None:
     """Threads and polls."""
-    worker = participant(temporal, TUNED, stubs.ORDER_QUEUE, [_nothing]).config()
+    async with participant(temporal, TUNED, stubs.ORDER_QUEUE, [_nothing]) as run:
+        worker = run.config()
     assert worker["max_concurrent_activities"] == 3
     assert worker["activity_task_poller_behavior"] == FOUR
 

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,9 @@ def test_killed_in_mid_order_it_goes_on(up: Up, local_activities: str) -> None:
         "OrderConfirmedEvent",
     ]
     commands = [moment for moment in order["timeline"] if moment["kind"] == "command"]
-    assert [moment["participant"] for moment in commands] == ["order", "payment", "stock", "order"]
+    # A local try that found the database held is a command more.
+    participants = [name for name, _ in groupby(moment["participant"] for moment in commands)]
+    assert participants == ["order", "payment", "stock", "order"]
     assert_the_books_balance(up)
 
 
