@@ -60,9 +60,8 @@ class Script(Conversation):
             runner: the sandbox, as in production.
             policy: the saga's limits; None for the default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
-            locally: given, calls are tried as local activities first, each of which waits so long
-                for its answer: what is sent to the saga meanwhile waits, too. A command that is not
-                answered by then goes on as an ordinary activity, without the test's noticing.
+            locally: how long a local activity waits for its answer, and with it whatever is sent to
+                the saga; unanswered, it goes on as an ordinary one. None for no local activities.
             patience: how long it waits for what it expects.
         """
         orchestrator = Orchestrator(
