@@ -205,7 +205,10 @@ def test_a_deleted_database_is_told_and_can_be_done_without(tmp_path: Path) -> N
         other.start(*RUNNER)
         other.until_up()
         databases = other.data_dir / "databases.json"
-        until(databases.exists, "the databases are listed")
+        until(
+            lambda: databases.exists() and "payment" in databases.read_text(),
+            "the database is listed",
+        )
         other.kill()
         for file in other.data_dir.glob("payment.db*"):
             file.unlink()
