@@ -53,9 +53,11 @@ class Forward:
         """
         try:
             if self._local_calls.tries(call.name):
+                before = workflow.now()
                 answer = await self._try_locally(call, began)
                 if answer is not None:
                     return answer
+                began += workflow.now() - before  # the step's limit does not count the local try
             return await self._take_once(call, began)
         except SagaStopped as stop:
             if stop.failure.event is not None or not self._was_away(began):

@@ -24,7 +24,7 @@ from rich.table import Table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-NOT_COPIED = shutil.ignore_patterns(".*", "var", "__pycache__", "node_modules")
+NOT_COPIED = shutil.ignore_patterns(".*", "var", "node_modules")
 AN_ASSERTION = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
 AT_ONCE = 2
 WIDE = 150
@@ -150,7 +150,6 @@ def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a copy of the project, with no way back into the project or a repository."""
     env = os.environ | {
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
