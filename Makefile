@@ -51,16 +51,16 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		else echo "Python $$version is not here"; fi; done
 
 verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 300 tests/system/browser
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
+	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 300 tests/system/browser
+	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
-	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 2 --dist load -m long --timeout 600 \
+	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 3 --dist load -m long --timeout 600 \
 		tests/workflows/test_cancel_everywhere.py tests/workflows/test_order_unknown.py
-	@LOCAL_ACTIVITIES=on $(BIN)/pytest -q -n 2 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
+	@LOCAL_ACTIVITIES=on $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
 	@$(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
 		--ignore tests/workflows/test_cancel_everywhere.py --ignore tests/workflows/test_order_unknown.py \
 		--ignore tests/temporal_saga/test_composed.py
-	@HYPOTHESIS_PROFILE=long $(BIN)/pytest -q tests/temporal_saga/test_composed.py
+	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=16 $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted

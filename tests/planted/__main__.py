@@ -148,9 +148,8 @@ def copy_to(folder: Path) -> Path:
 
 def run(folder: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command in a copy of the project, with no way back into the project or a repository."""
-    env = os.environ | {
-        "GIT_CEILING_DIRECTORIES": str(folder.parent),
-    }
+    env = os.environ | {"GIT_CEILING_DIRECTORIES": str(folder.parent)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # what is not kept is compiled for each run of a saga
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
