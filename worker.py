@@ -137,6 +137,12 @@ async def served(colocated: Colocated) -> dict[str, Activities]:
     """Wait for the participants of this process, but not long; return those that can be served."""
     if colocated:
         await asyncio.wait(colocated.values(), timeout=COLOCATED_SECONDS)
+    if missing := [name for name, activities in colocated.items() if not activities.done()]:
+        LOG.warning(
+            "%s cannot be served yet: until the next start the orchestrator sends these steps to "
+            "their own task queues",
+            ", ".join(missing),
+        )
     return {
         name: activities.result() for name, activities in colocated.items() if activities.done()
     }

@@ -188,8 +188,8 @@ class Chain:
         history = await self._earlier(
             description.id, first_run, run_history.FIRST_EVENTS, gap=False
         )
-        if history is not None:
-            moments = self.moments(history)
+        moments = [] if history is None else self.moments(history)
+        if moments:  # a first run that only heard signals tells nothing
             (place, number), last = moments[-1]
             return [*moments, ((place, number + 1), Moment(last.at, "note", LEFT_OUT))]
         moves = [

@@ -95,6 +95,7 @@ class Call(Generic[C, T]):
             self.name,
             self.command(idempotency_key=key),
             start_to_close_timeout=limit,
+            schedule_to_close_timeout=limit,  # the wait for a slot of the worker counts
             retry_policy=RetryPolicy(maximum_attempts=1),
             cancellation_type=ActivityCancellationType.TRY_CANCEL,
             summary=self.summary,

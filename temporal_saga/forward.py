@@ -68,8 +68,9 @@ class Forward:
         """Return the participant's event; None where the call is to be sent as it always is.
 
         Raises:
-            SagaStopped: the participant refused.
+            SagaStopped: the participant refused, or the deadline has passed meanwhile.
         """
+        before = workflow.now()
         limit = min(self._policy.local_try, self._policy.start_to_close, self._limit(began))
         try:
             handle = call.try_locally(step_key(self._saga_id, call.name), limit=limit)
@@ -79,6 +80,8 @@ class Forward:
                 raise SagaStopped(refused(call.name, refusal)) from error
         except UndecodableResult:
             pass
+        if self.deadline is not None and before < self.deadline <= workflow.now():
+            raise SagaStopped(overdue(self.deadline, call.name))
         return None
 
     async def _take_once(self, call: Call[Any, T], began: datetime) -> T:
@@ -105,13 +108,14 @@ class Forward:
     def _limit(self, began: datetime) -> timedelta:
         """Return how long a step may take, of which some is spent if another run began it."""
         limit = self._policy.forward_step
-        elapsed = workflow.now() - began
+        if elapsed := workflow.now() - began:
+            limit = max(limit - elapsed, self._policy.start_to_close)
         if self.deadline is not None:
             remaining = self.deadline - workflow.now()
             limit = (
                 min(limit, remaining) if remaining > timedelta() else self._policy.start_to_close
             )
-        return max(limit - elapsed, self._policy.start_to_close) if elapsed else limit
+        return limit
 
     def _was_away(self, began: datetime) -> bool:
         """Tell whether the deadline passed during a step while nobody was there to hear of it."""

@@ -155,6 +155,18 @@ async def test_a_saga_that_began_without_stays_without(play: Play) -> None:
         assert len(ordinary_activities(script)) == 4
 
 
+async def test_a_local_try_that_lasts_until_the_deadline_is_the_last(play: Play) -> None:
+    """Nothing is sent once the deadline has passed; what may have been done is taken back."""
+    async with play(locally=timedelta(seconds=10)) as script:
+        await script.start(ORDER | {"deadline_seconds": 1})
+        await obey(script, RegisterOrderCommand)
+        await script.expect(ProcessPaymentCommand)
+        script.ignore()
+        await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+        assert (await script.failed()).message.startswith("DEADLINE_EXCEEDED")
+        assert ordinary_activities(script) == ["RefundPayment", "CancelOrder"]
+
+
 async def test_a_refusal_of_the_workflow_service_is_no_answer(local_script: Script) -> None:
     """A local try may fail for good without refusing: that is an outage like any other."""
     script = local_script
