@@ -107,7 +107,7 @@ class RetriableCall:
         answer = None
         if locally_first and not (self.state.settlement or self.state.began):
             answer = await self._try_locally(policy, changed)
-        if answer is None and not self.state.settlement:
+        if self.progress is not Progress.DONE and not self.state.settlement:
             answer = await self._try(policy, changed)
         if self.progress is not Progress.DONE:
             self._enter(Progress.SETTLED, changed)
@@ -123,7 +123,7 @@ class RetriableCall:
             answer = self.call.read(await shielded(self.call.try_locally(self.key, limit=limit)))
         except (FailureError, UndecodableResult):
             return None
-        self._succeed(changed)
+        self._answer(answer, changed)
         return answer
 
     async def _try(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
@@ -145,10 +145,7 @@ class RetriableCall:
                 else:
                     if self.call.closes_record and self.state.retry_requested:
                         continue
-                    self._update(
-                        answer=ANY.dump_python(answer, mode="json"), answered_at=workflow.now()
-                    )
-                    self._succeed(changed)
+                    self._answer(answer, changed)
                     return answer
         return None
 
@@ -201,6 +198,11 @@ class RetriableCall:
         """Tell whether a person wants another round now, or has settled it since `before`."""
         may_begin = self.state.retry_requested and self._spacing is None
         return self.state.settlement is not before or may_begin
+
+    def _answer(self, answer: Any, changed: Callable[["RetriableCall"], None]) -> None:
+        """Keep what the participant answered, and end the tries."""
+        self._update(answer=ANY.dump_python(answer, mode="json"), answered_at=workflow.now())
+        self._succeed(changed)
 
     def _succeed(self, changed: Callable[["RetriableCall"], None]) -> None:
         self._update(trouble=None, stuck_since=None)
