@@ -164,7 +164,7 @@ class Fence:
         with self._engine.begin() as connection:
             # The forward key first, as the forward command does: two that meet never deadlock.
             rows = connection.execute(self._claim_both, [tombstone, row])
-            outcomes = {changed.key: changed.outcome for changed in rows}
+            outcomes = {changed_row.key: changed_row.outcome for changed_row in rows}
             if command.idempotency_key not in outcomes:
                 return again(
                     connection,

@@ -58,12 +58,12 @@ class MemoWriter:
         """Write the memo when everything of this task is decided."""
         self._is_due = True
 
-    def hear(self, signal: str, ignored: str | None = None) -> int:
+    def hear(self, signal: str, why_ignored: str | None = None) -> int:
         """Tell that a signal was heard; to be called once for each, in their order.
 
         Args:
             signal: its name.
-            ignored: why it changes nothing; None when it is taken.
+            why_ignored: why it changes nothing; None when it is taken.
 
         Returns:
             Its number among this run's signals, for `ignore` and `take`.
@@ -71,7 +71,7 @@ class MemoWriter:
         self._signal_count += 1
         number = self._signal_count
         name = self._cut(signal, MOST_NAME)
-        self._signals[number] = SignalOutcome(number, name, self._reason(ignored))
+        self._signals[number] = SignalOutcome(number, name, self._reason(why_ignored))
         self.note()
         return number
 
@@ -121,9 +121,9 @@ class MemoWriter:
             was_cut=self._was_cut,
         )
 
-    def _replace(self, number: int, ignored: str | None) -> None:
+    def _replace(self, number: int, why_ignored: str | None) -> None:
         if number in self._signals:
-            self._signals[number] = replace(self._signals[number], ignored=ignored)
+            self._signals[number] = replace(self._signals[number], ignored=why_ignored)
             self.note()
 
     def _leave_signals_out(self) -> None:
@@ -139,8 +139,8 @@ class MemoWriter:
         for signal in sorted(signals, key=rank)[:excess]:
             del self._signals[signal.number]
 
-    def _reason(self, ignored: str | None) -> str | None:
-        return None if ignored is None else self._cut(ignored, MOST_SENTENCE)
+    def _reason(self, why_ignored: str | None) -> str | None:
+        return None if why_ignored is None else self._cut(why_ignored, MOST_SENTENCE)
 
     def _cut(self, text: str, most: int) -> str:
         self._was_cut = self._was_cut or len(text) > most

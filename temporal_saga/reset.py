@@ -21,7 +21,7 @@ class Resets:
         """Begin a run; `was_reset` is what the run before it knew."""
         self._began_in = workflow.info().get_current_history_length()
         self._reset_in: int | None = None
-        self._buffered: dict[int, list[Callable[[], None]]] = {}
+        self._messages: dict[int, list[Callable[[], None]]] = {}
         self._loop = asyncio.get_running_loop()
         self.was_reset = was_reset
         """Whether it is known that the workflow was reset, so that an earlier run may have gone
@@ -50,7 +50,7 @@ class Resets:
     def buffer(self, apply: Callable[[], None]) -> None:
         """Apply a message later in this task, if a reset is heard of in it; else never."""
         task = workflow.info().get_current_history_length()
-        self._buffered = {task: [*self._buffered.get(task, []), apply]}
+        self._messages = {task: [*self._messages.get(task, []), apply]}
 
     def _note_reset(self, _seed: int) -> None:
         self.was_reset = True
@@ -59,5 +59,5 @@ class Resets:
 
     def _apply_buffered(self) -> None:
         self._reset_in = workflow.info().get_current_history_length()
-        for apply in self._buffered.get(self._reset_in, []):
+        for apply in self._messages.get(self._reset_in, []):
             apply()

@@ -47,19 +47,19 @@ class Signals:
         Those that it leaves out, as too many came at once, are ignored without a reason. Of
         Temporal's own cancel no memo says that it was taken, only that it was too late.
         """
-        ignored = {outcome.number: outcome.ignored for outcome in memo.signals}
+        reasons = {outcome.number: outcome.ignored for outcome in memo.signals}
         last = memo.signal_count
         began_to_roll_back = memo.failure is not None and not self._rolls_back
         number = last - sum(not _is_cancel(signal) for signal in self._pending)
         pending = []
         for signal in self._pending:
-            if _is_cancel(signal) and (TEMPORALS_CANCEL in ignored or began_to_roll_back):
-                yield replace(signal, ignored=ignored.get(TEMPORALS_CANCEL))
+            if _is_cancel(signal) and (TEMPORALS_CANCEL in reasons or began_to_roll_back):
+                yield replace(signal, ignored=reasons.get(TEMPORALS_CANCEL))
             elif _is_cancel(signal) or not last:
                 pending.append(signal)
             else:
                 number += 1
-                yield replace(signal, ignored=ignored.get(number, ""))
+                yield replace(signal, ignored=reasons.get(number, ""))
         self._pending = pending
         self._rolls_back = memo.failure is not None
 

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from temporal_saga.call_state import CallState, Settlement
 from temporal_saga.carry_over import CarryOver
-from temporal_saga.failure import Failure, SagaStopped, cancelled
+from temporal_saga.failure import Failure, SagaStopped, cancelled_by_temporal
 from temporal_saga.memo_writer import MemoWriter
 from temporal_saga.reset import Resets
 from temporal_saga.retriables import Retriables
@@ -29,7 +29,7 @@ class Steering:
         self._heard_temporals_cancel = False
         self._on_cancel: Callable[[str], None] = _nobody_hears
         self._memo = MemoWriter(
-            lambda: retriables.snapshot().shown, before.failure, is_continued=is_continued
+            lambda: retriables.snapshot().shown_calls, before.failure, is_continued=is_continued
         )
         self._listening = asyncio.create_task(self._listen_to_temporal())
 
@@ -49,27 +49,27 @@ class Steering:
         return self._resets.was_reset
 
     @property
-    def stuck(self) -> list[CallState]:
+    def stuck_calls(self) -> list[CallState]:
         """What keeps failing and waits for a person, though it is still tried.
 
         Compensations, and steps after the pivot. Also a command that closes the record and was
         settled, as long as the record does not hear of it.
         """
-        return self._retriables.stuck
+        return self._retriables.stuck_calls
 
-    def hear(self, signal: str, ignored: str | None = None) -> int:
+    def hear(self, signal: str, why_ignored: str | None = None) -> int:
         """Tell in the memo that a signal came; to be called once for each, in their order.
 
         Every signal counts, also one that nobody knows: readers number them as the history does.
 
         Args:
             signal: its name.
-            ignored: why it changes nothing; None when it is taken.
+            why_ignored: why it changes nothing; None when it is taken.
 
         Returns:
             Its number among this run's signals, for `ignore` and `take`.
         """
-        return self._memo.hear(signal, ignored)
+        return self._memo.hear(signal, why_ignored)
 
     def ignore(self, number: int, why: str) -> None:
         """Tell in the memo why a signal changed nothing."""
@@ -197,7 +197,7 @@ class Steering:
         if reason is None or self._heard_temporals_cancel:
             return
         self._heard_temporals_cancel = True
-        if self.stop(cancelled(reason)):
+        if self.stop(cancelled_by_temporal(reason)):
             self._on_cancel(reason)
         else:
             self._memo.ignore_temporals_cancel(TOO_LATE)

@@ -41,15 +41,15 @@ class Acts:
         return self._record.status()
 
     @workflow.signal(dynamic=True)
-    def unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
+    def take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
         """Take what is no act, so that the saga looks how long its history has become."""
         self._saga.hear(name, "there is no such message")
 
-    def hear(self, signal: str, ignored: str | None = None) -> int:
+    def hear(self, signal: str, why_ignored: str | None = None) -> int:
         """Note that a signal came, and why it changes nothing if so; return its number."""
-        if ignored is not None:
-            self.log_ignored(signal, ignored)
-        return self._saga.hear(signal, ignored)
+        if why_ignored is not None:
+            self.log_ignored(signal, why_ignored)
+        return self._saga.hear(signal, why_ignored)
 
     def ignore(self, number: int, why: str) -> None:
         """Note why a signal changed nothing."""

@@ -57,7 +57,7 @@ class Act(Generic[D]):
 
     def handlers(self) -> tuple[Any, Any]:
         """Return the handlers of the signal and of the update, for a class of `Acts`."""
-        form = "{" + ", ".join(f'"{name}": "…"' for name in self._needed()) + "}"
+        form = "{" + ", ".join(f'"{name}": "…"' for name in self._required_fields()) + "}"
 
         @workflow.signal(name=self.name, description=f"{self.purpose}: {form}")
         @_takes_one_raw_value
@@ -88,12 +88,12 @@ class Act(Generic[D]):
 
         return signal, update
 
-    def _needed(self) -> list[str]:
+    def _required_fields(self) -> list[str]:
         return [name for name, field in self.body.model_fields.items() if field.is_required()]
 
     def _on_signal(self, saga: Any, arguments: Sequence[Any]) -> None:
         try:
-            decision = self._read([_decoded(argument) for argument in arguments])
+            decision = self._read([_decode(argument) for argument in arguments])
         except ValueError as error:
             saga.hear(self.name, f"it cannot be read: {error}")
             return
@@ -113,7 +113,7 @@ class Act(Generic[D]):
 
     def _read(self, arguments: Sequence[Any], context: str | None = None) -> D:
         if len(arguments) != 1:
-            fields = ", ".join(self._needed())
+            fields = ", ".join(self._required_fields())
             raise ValueError(f"send one JSON object with {fields}; {len(arguments)} arguments came")
         try:
             return self.body.model_validate(arguments[0], context=context)
@@ -134,7 +134,7 @@ def _takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
     return handler
 
 
-def _decoded(argument: Any) -> Any:
+def _decode(argument: Any) -> Any:
     if not isinstance(argument, RawValue):
         return argument
     try:
