@@ -13,7 +13,7 @@ from contracts.views import OrderView
 from routes import examples
 from routes.dependencies import AppOrders, RequestCaller
 from routes.orders import OrderId
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter(tags=["acts"])
 
@@ -28,7 +28,7 @@ StepName = Annotated[
 
 ACT: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
-    "responses": documented(
+    "responses": problem_responses(
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
         HTTPStatus.UNPROCESSABLE_ENTITY,

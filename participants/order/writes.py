@@ -65,8 +65,8 @@ def add_since(
     settlement = [row for row in compensations_of(command) if _is_settled(row, name)]
     if not settlement and not command.decisions:
         return
-    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
-    row = connection.execute(closed).one_or_none()
+    query = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
+    row = connection.execute(query).one_or_none()
     if row is None:
         return
     decisions.add(connection, command)

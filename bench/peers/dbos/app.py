@@ -119,8 +119,8 @@ def application() -> FastAPI:
         try:
             with SetWorkflowID(f"order-{order.order_id}"):
                 return {"state": order_workflow(order)}
-        except Refused as refused:
-            raise HTTPException(409, str(refused)) from refused
+        except Refused as refusal:
+            raise HTTPException(409, str(refusal)) from refusal
 
     @app.get("/readyz")
     def ready() -> dict[str, str]:

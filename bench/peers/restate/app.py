@@ -29,8 +29,8 @@ def terminal(action: Callable[P, T]) -> Callable[P, T]:
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return action(*args, **kwargs)
-        except Refused as refused:
-            raise TerminalError(str(refused), status_code=409) from refused
+        except Refused as refusal:
+            raise TerminalError(str(refusal), status_code=409) from refusal
 
     return call
 
