@@ -31,9 +31,19 @@ class Services:
         def database(name: str) -> str:
             return f"sqlite:///{data_dir.absolute()}/{name}.db"
 
-        self._order = OrderService.open(open_database(database("order"), pool_size=threads))
-        self._payment = PaymentService.open(open_database(database("payment"), pool_size=threads))
-        self._stock = StockService.open(open_database(database("stock"), pool_size=threads))
+        self._engines = [
+            open_database(database(name), pool_size=threads)
+            for name in ("order", "payment", "stock")
+        ]
+        order, payment, stock = self._engines
+        self._order = OrderService.open(order)
+        self._payment = PaymentService.open(payment)
+        self._stock = StockService.open(stock)
+
+    def close(self) -> None:
+        """Close the connections to the databases."""
+        for engine in self._engines:
+            engine.dispose()
 
     def register(self, order: PlaceOrder) -> None:
         """Open the order's record."""

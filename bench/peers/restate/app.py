@@ -6,6 +6,7 @@ Restate's server calls it over HTTP/2 and keeps its journal; its settings are as
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -70,8 +71,9 @@ def main(port: int, data_dir: Path) -> None:
     """Serve until SIGTERM."""
     config = hypercorn.Config()
     config.bind = [f"127.0.0.1:{port}"]
-    app = restate.app(services=[order_workflow(Services(data_dir, THREADS))])
-    asyncio.run(hypercorn.asyncio.serve(app, config))
+    with closing(Services(data_dir, THREADS)) as services:
+        app = restate.app(services=[order_workflow(services)])
+        asyncio.run(hypercorn.asyncio.serve(app, config))
 
 
 if __name__ == "__main__":
