@@ -67,7 +67,7 @@ DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
 
 RETRIES = RetryConfig(max_elapsed_time_millis=1_500)
-"""Shorter than any limit of ours on an answer of Temporal's: so a caller hears why there is none,
+"""Shorter than any limit of ours on an answer of Temporal's: so a caller learns why there is none,
 and not only that."""
 
 

@@ -17,7 +17,7 @@ WAIT_SECONDS = 30
 
 
 class NotCompleted(Exception):
-    """The order ended otherwise, or its end was not heard of; the message says how."""
+    """The order ended otherwise, or its end is not known; the message says how."""
 
 
 class Place(Protocol):

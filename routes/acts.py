@@ -105,8 +105,8 @@ async def settle_step(
 
     It is not tried any more, and the order's record names you.
 
-    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record
-    has it.
+    What closes that record, Confirm or Cancel, is sent on with your settlement in it, until the
+    record has it.
     """
     settlement = StepEvidence(step=step, **evidence.model_dump())
     return await orders.act(order_id, "request_settle_step", settlement, caller)

@@ -42,7 +42,7 @@ LAST = {"Connection": "close"}
 
 
 class InFlight:
-    """Serves so many requests at one time; one more is told to come again."""
+    """Serves so many requests at one time; one more is asked to come again."""
 
     def __init__(self, app: ASGIApp, most: int | None, gauge: Gauge) -> None:
         """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""

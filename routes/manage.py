@@ -128,7 +128,7 @@ async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEven
 
 @router.put("/stock/{sku}", responses=PROBLEMS)
 async def offer_product(sku: OneSku, body: ProductBody, shop: AppShop) -> StockView:
-    """Offer a product: add it if it is new, else give it this name and, if told, these prices."""
+    """Offer a product: add it if it is new, else give it this name and these prices, if any."""
     await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
     return await shop.product(sku)
 

@@ -100,7 +100,7 @@ class Metrics:
         What cannot be counted, as Temporal or the order database is away, is left out or NaN.
 
         While Temporal only says that it is asked too often, it is there, and what was counted last
-        is told for a while.
+        is given for a while.
         """
         async with self._counting:
             if self._counted_at is None or time.monotonic() - self._counted_at >= COUNT_SECONDS:

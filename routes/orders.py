@@ -147,7 +147,7 @@ async def read_order(order_id: OrderId, orders: AppOrders, caller: RequestCaller
 
 
 def _invalid_prices(error: PricesWrong) -> RequestValidationError:
-    """Return the error as pydantic tells of fields, with their places in the body."""
+    """Return the error as pydantic names fields, with their places in the body."""
     return RequestValidationError(
         [
             {"loc": ("body", "lines", number, "unit_price_minor"), "msg": why, "type": "price"}

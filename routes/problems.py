@@ -43,7 +43,7 @@ class ProblemDocument(BaseModel):
 
 
 class Problem(Exception):
-    """An error that a caller is told of."""
+    """An error that a caller gets as an answer."""
 
     def __init__(
         self,

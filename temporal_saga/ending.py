@@ -50,7 +50,7 @@ class Ending(Steering):
         on_change: Callable[[Snapshot], None],
         on_cancel: Callable[[str], None] | None = None,
     ) -> None:
-        """Tell somebody what becomes of this saga.
+        """Call somebody back with what becomes of this saga.
 
         Args:
             on_change: called at once, and whenever a retriable call has come further, is stuck or
@@ -128,7 +128,7 @@ class Ending(Steering):
     async def close(self) -> None:
         """Wait until no message handler is at work, so that the workflow may return."""
         await shielded(workflow.wait_condition(workflow.all_handlers_finished))
-        self._hear_temporals_cancel()
+        self._note_temporals_cancel()
         self._memo.write()
 
     async def _ask(self, call: Call[Any, T]) -> T | None:
@@ -150,7 +150,7 @@ class Ending(Steering):
     def _show(self, snapshot: Snapshot) -> None:
         """Show how far everything has come; what history does not show goes into the memo.
 
-        That something is stuck no more is told as long as something else is.
+        That something is stuck no more is written as long as something else is.
         """
         self._on_change(snapshot)
         call = snapshot.changed_call
@@ -161,8 +161,8 @@ class Ending(Steering):
         self._stuck_steps = stuck_steps
 
     def _carry_over(self) -> CarryOver:
-        """Return what the next run is told of this one."""
-        self._hear_temporals_cancel()
+        """Return what the next run is given of this one."""
+        self._note_temporals_cancel()
         self._memo.write()
         return CarryOver(
             retriables=self._retriables.carry_over(),

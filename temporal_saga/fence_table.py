@@ -34,7 +34,7 @@ class Answer(Protocol):
 
 
 class Command(Protocol):
-    """What a participant is told to do, under a key that names the effect."""
+    """What a participant is to do, under a key that names the effect."""
 
     @property
     def idempotency_key(self) -> str:

@@ -118,7 +118,7 @@ class Forward:
         return limit
 
     def _was_away(self, began: datetime) -> bool:
-        """Tell whether the deadline passed during a step while nobody was there to hear of it."""
+        """Tell whether the deadline passed during a step while no worker was there to notice."""
         if self.deadline is None or self._is_asked_to_stop():
             return False
         return began < self.deadline <= workflow.now() - LATE

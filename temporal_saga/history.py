@@ -41,7 +41,7 @@ def project(
     participant_of: Mapping[str, str] | None = None,
     state_attribute: str = "SagaState",
 ) -> list[Moment]:
-    """Return the story that a history tells, oldest first; at its end signals not heard yet.
+    """Return the story that a history tells, oldest first; at its end signals not received.
 
     Args:
         history: the workflow's events, from the first one.
@@ -60,7 +60,7 @@ def project(
         state_attribute=state_attribute,
     )
     moments = [moment for event in history for moment in reader.read(event)]
-    return [*moments, *reader.signals.release(), *reader.signals.unheard()]
+    return [*moments, *reader.signals.release(), *reader.signals.still_pending()]
 
 
 class Reader(CommandReader):
@@ -112,7 +112,7 @@ class Reader(CommandReader):
 
     def _memo(self, memo: Memo, event: HistoryEvent) -> Iterator[Moment]:
         if MEMO_KEY in memo.fields:
-            for signal in self.signals.hear(memo_of(memo, self._decode)):
+            for signal in self.signals.read_memo(memo_of(memo, self._decode)):
                 yield replace(signal, event=event.event_id)
 
     def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> Iterator[Moment]:

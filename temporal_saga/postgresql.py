@@ -105,7 +105,7 @@ def _within_patience(gen: PQGen[T], patience: float) -> PQGen[T]:
                 raise NoAnswer(f"{NO_ANSWER} for {patience:g} s")
             wait = gen.send(ready)
     except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]  # the generator's own word
+        return end.value  # type: ignore[no-any-return]  # the generator's own result
 
 
 def guard(engine: sa.Engine, *, patience: float) -> None:

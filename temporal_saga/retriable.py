@@ -40,7 +40,7 @@ class RetriableCall:
     A command that closes the saga's record is sent on when it is settled, with the settlement in
     it, and its rounds begin anew: the record outlives the saga, so that is where it belongs. For
     the same reason it is sent once more if it is answered while a request waits for its round: the
-    command that was answered cannot tell of that request.
+    command that was answered does not contain that request.
     """
 
     def __init__(  # each by its name
@@ -100,9 +100,7 @@ class RetriableCall:
         """
         if self.state.over:
             return None
-        if (
-            self.state.is_stuck
-        ):  # since an earlier run, and whoever watches this one has to hear of it
+        if self.state.is_stuck:  # since an earlier run; whoever watches this one does not know yet
             on_change(self)
         else:
             self._enter(Progress.RUNNING, on_change)

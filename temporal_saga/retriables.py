@@ -132,8 +132,8 @@ class Retriables:
     def stuck_calls(self) -> list[CallState]:
         """What keeps failing and waits for a person, though it is still tried.
 
-        Also a command that closes the record and was settled, as long as the record does not hear
-        of it.
+        Also a command that closes the record and was settled, as long as the record does not have
+        the settlement.
         """
         return [state for state in self._states if state.is_stuck]
 

@@ -50,7 +50,7 @@ class Saga(Ending):
     2. A forward step is never cut in half: cancellation is looked at between steps.
     3. Forward steps are bounded in time, each by a limit and all by the deadline; compensations,
        and steps after the pivot, are not. A step that ended well is not taken back because the
-       saga heard of it late.
+       saga noticed it late.
     4. A rollback runs as one task that no cancel, first or second, can stop; it never ends early,
        whatever one compensation does.
     5. Each branch of a parallel step records its own result; a failing sibling cannot lose it, and
@@ -191,7 +191,7 @@ class Saga(Ending):
         if isinstance(error, SagaStopped):
             return error.failure
         if is_cancelled_exception(error):
-            self._hear_temporals_cancel()
+            self._note_temporals_cancel()
             return self._stop_failure or uncaught(error)
         ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
         return uncaught(error) if ends_workflow else None

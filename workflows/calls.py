@@ -1,4 +1,4 @@
-"""What the order saga asks of whom: one function per command.
+"""What the order saga sends to whom: one function per command.
 
 Each stands beside the one that takes it back.
 """
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def opening(record: Record) -> Opening[RegisterOrderCommand, OrderRegisteredEvent]:
-    """Open the order's record, and hear how an earlier run stands there."""
+    """Open the order's record, and learn how an earlier run stands there."""
     return Opening(register_order(record), _earlier_run)
 
 

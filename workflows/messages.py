@@ -41,7 +41,7 @@ class Act(Generic[D]):
 
     Args:
         name: the signal's name; the update's is `request_{name}`.
-        purpose: what it is for, as people are told.
+        purpose: what it is for, as people read it.
         body: what is sent with it.
         refusal: given the workflow and the body, why it cannot be done now; None when it can.
         do: given the same, does it and returns None, or returns why it changed nothing. It rests on
@@ -95,9 +95,9 @@ class Act(Generic[D]):
         try:
             decision = self._read([_decode(argument) for argument in arguments])
         except ValueError as error:
-            saga.hear(self.name, f"it cannot be read: {error}")
+            saga.note_signal(self.name, f"it cannot be read: {error}")
             return
-        number = saga.hear(self.name)
+        number = saga.note_signal(self.name)
 
         def accept() -> None:
             saga.take(number)
@@ -124,7 +124,7 @@ class Act(Generic[D]):
 def _takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
     """Let a signal's argument come undecoded, so that one which nobody can decode comes, too.
 
-    Temporal's SDK drops what it cannot decode before any handler hears of it; then the saga would
+    Temporal's SDK drops what it cannot decode before any handler gets it; then the saga would
     count fewer signals than the history has. It reads the types from the signature.
     """
     argument = inspect.Parameter("argument", inspect.Parameter.POSITIONAL_ONLY, annotation=RawValue)

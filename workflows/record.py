@@ -1,4 +1,4 @@
-"""What the saga knows of its order, and tells the order service at the end."""
+"""What the saga knows of its order, and sends to the order service at the end."""
 
 from datetime import datetime
 from typing import Any

@@ -17,7 +17,7 @@ MOVES = (
     (SagaState.PAYMENT_COMPLETED, "PaymentCompletedEvent"),
     (SagaState.COMPLETED, "StockDecreasedEvent"),
 )
-"""What the order service is told of a completed order, which it writes row by row."""
+"""What the order service gets of a completed order, which it writes row by row."""
 
 MOVES_BACK = ((SagaState.PENDING, "start"), (SagaState.ROLLING_BACK, "a step failed"))
 

@@ -12,7 +12,7 @@ from participants.order.filters import OrderFilter
 from participants.order.tables import FAILED, FAILURE_REASON, LINES, MOVES, ORDERS
 
 MOST_DETAILS = 500
-"""Characters of a failure's details (as JSON) that are told of an order among many."""
+"""Characters of a failure's details (as JSON) that are shown of an order among many."""
 
 NAMED_REASONS = [reason.value for reason in FailureReason if reason is not FailureReason.OTHER]
 """Whatever else is on record, readers know as OTHER."""

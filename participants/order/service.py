@@ -191,7 +191,7 @@ class OrderService(OrderReads):
     def claim(self, request: str, order_id: str) -> str:
         """Return the order that a request names: the one it was first claimed for, and for ever.
 
-        Of several that claim it at one time, one wins, and all are told that one's order.
+        Of several that claim it at one time, one wins, and all get that one's order.
 
         Args:
             request: a digest of who asks and of their idempotency key.

@@ -82,7 +82,7 @@ def _is_settled(compensation: Mapping[str, Any], command: str) -> bool:
 
 
 def compensations_of(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
-    """Return what a closing command tells of compensations, and of who settled them."""
+    """Return the compensations in a closing command, and who settled them."""
     return [compensation.model_dump(mode="json") for compensation in command.compensations]
 
 

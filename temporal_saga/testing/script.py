@@ -220,9 +220,9 @@ class Script(Conversation):
             AssertionError: it failed, a command came, a workflow task had failed, or the history
                 does not replay.
         """
-        closed = await self._expect_end()
-        assert closed.error is None, self._explain("expected that the saga completes")
-        return closed.result
+        end = await self._expect_end()
+        assert end.error is None, self._explain("expected that the saga completes")
+        return end.result
 
     async def failed(self) -> ApplicationError:
         """Expect that the saga fails, with no further command.
