@@ -43,7 +43,7 @@ class RetriableState:
         step: the step that it takes back or completes.
         command: the activity's name, the command's without `Command`.
         progress: STUCK as long as it keeps failing, also when it was settled and its record does
-            not hear of that. WAITING and RUNNING are left to the history, which knows better.
+            not have that yet. WAITING and RUNNING are left to the history, which knows better.
         trouble: what the last round of tries ended with; None unless stuck.
         settlement: that a person put it right by hand, and who.
         stuck_since: when it got stuck (UTC); None unless stuck.

@@ -60,8 +60,8 @@ class Saga(Ending):
        they survive a workflow reset.
     8. A message only records a fact, with `stop`, `retry` or `settle`; none can wedge or end a
        saga, nor can any number of them, if it is given its `arguments`: when a history gets long,
-       it goes on in another run. That one tells the story from its start, with the same steps in
-       the same order, and hears again what was answered before: it sends no command again but what
+       it goes on in another run. That one runs the code from its start, with the same steps in
+       the same order, and is given what was answered before: it sends no command again but what
        is under way. Lasting waits end for it: a `pause`, a rollback, steps after the pivot, and
        in-doubt resolution; and it is looked at between steps. A forward step under way is waited
        for as long as the history has room. Not covered: a flood that fills the history while no

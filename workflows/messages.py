@@ -66,7 +66,7 @@ class Act(Generic[D]):
             self._on_signal(saga, arguments)
 
         @workflow.update(
-            name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}"
+            name=f"request_{self.name}", description=f"{self.purpose}, or learn why not: {form}"
         )
         def update(saga: Any, *arguments: Any) -> Any:
             """Do it, and answer with the status."""

@@ -80,7 +80,7 @@ def _trouble(call: CallState) -> str:
     way_out = "`settle_step` says that it was put right by hand"
     if (settlement := call.settlement) is not None:
         who = as_code(settlement.by)
-        way_out = f"and when it gets through, the record hears that {who} settled it"
+        way_out = f"and when it gets through, the record says that {who} settled it"
     return (
         f"**{call.step} is stuck**: {call.name} keeps failing ({as_code(str(call.trouble))}). "
         f"It is still tried; `retry_step` tries it now, {way_out}."
