@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.growth.stack import Stack, run_stack
 from bench.growth.verification import problems_of_audit
-from bench.rounds import measured
+from bench.rounds import place_and_measure
 from bench.workload import OPENING_STOCK, customer, database_url
 from contracts.ids import saga_id
 from contracts.placing import OrderLine, PlaceOrder
@@ -53,8 +53,8 @@ async def measure_large_order(folder: Path, settings: Mapping[str, str]) -> dict
         for number in range(ORDERS)
     ]
     async with run_stack(folder, settings) as stack:
-        await measured(stack.running, batch[:2], 1)
-        _, figures = await measured(stack.running, batch[2:], 1)
+        await place_and_measure(stack.running, batch[:2], 1)
+        _, figures = await place_and_measure(stack.running, batch[2:], 1)
         sizes = await _sizes(stack, batch[-1])
         problems, _ = await problems_of_audit(stack)
     return {"lines": len(lines), "problems": problems, "placing": asdict(figures), **sizes}

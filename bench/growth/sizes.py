@@ -12,12 +12,12 @@ from bench.growth.reads import deep_page, requests, time_reads
 from bench.growth.stack import Stack, file_sizes, run_stack
 from bench.growth.verification import count_closed, problems_of_audit, problems_of_copies
 from bench.load import place_all
-from bench.rounds import measured
+from bench.rounds import place_and_measure
 from bench.workload import open_shop, orders
 
 BASE_IN_FLIGHT = 10
 PLACED = {1: 60, 10: 120}
-"""How many orders are measured, by how many are in flight."""
+"""How many orders are place_and_measure, by how many are in flight."""
 
 WARM_UP_ORDERS = 30
 DEEP_PAGES = 20
@@ -68,7 +68,7 @@ async def measure_size(
         placing = {}
         for in_flight, number in PLACED.items():
             batch = orders(f"{name}-{in_flight}", number)
-            _, figures = await measured(stack.running, batch, in_flight)
+            _, figures = await place_and_measure(stack.running, batch, in_flight)
             problems += figures.errors
             placing[in_flight] = asdict(figures)
         reads = await _reads(stack)
