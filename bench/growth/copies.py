@@ -61,7 +61,7 @@ def copy_orders(folder: Path, generations: Sequence[int]) -> None:
                 names = columns(connection, table)
                 rows = [row for row in read(connection, table, names) if _is_marked(row)]
                 copies = (
-                    replaced(row, [(mark(0), mark(generation))])
+                    replace_in(row, [(mark(0), mark(generation))])
                     for generation in generations
                     for row in rows
                 )
@@ -102,7 +102,7 @@ def insert(
     )
 
 
-def replaced(row: Row, pairs: Sequence[tuple[str, str]], *more: tuple[bytes, bytes]) -> Row:
+def replace_in(row: Row, pairs: Sequence[tuple[str, str]], *more: tuple[bytes, bytes]) -> Row:
     """Return a row in whose texts and bytes the first of each pair is replaced by the second.
 
     Both must be of one length: then what is protobuf remains so. `more` are bytes that stand for

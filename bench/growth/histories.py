@@ -20,7 +20,7 @@ from bench.growth.copies import (
     insert,
     mark,
     read,
-    replaced,
+    replace_in,
     tables,
 )
 
@@ -66,9 +66,9 @@ def _tables_of_runs(connection: sqlite3.Connection) -> list[str]:
 
 def _runs(connection: sqlite3.Connection, names: dict[str, list[str]]) -> Iterator[Run]:
     """Read the runs that are to be copied."""
-    marked = f"workflow_id LIKE 'order-{mark(0)}%'"
+    condition = f"workflow_id LIKE 'order-{mark(0)}%'"
     timers = _timers_to_come(connection, names["timer_tasks"])
-    for (raw,) in connection.execute(f"SELECT run_id FROM executions WHERE {marked}").fetchall():  # noqa: S608
+    for (raw,) in connection.execute(f"SELECT run_id FROM executions WHERE {condition}").fetchall():  # noqa: S608
         run_id = UUID(bytes=raw)
         rows = {}
         for table, columns_ in names.items():
@@ -114,10 +114,10 @@ def _copies(
 ) -> Iterator[Row]:
     for run in runs:
         for generation in generations:
-            run_id = copied_id(run.run_id, generation)
+            run_id = id_of_copy(run.run_id, generation)
             pairs = [(mark(0), mark(generation)), (str(run.run_id), str(run_id))]
             for row in run.rows[table]:
-                copy = replaced(row, pairs, (run.run_id.bytes, run_id.bytes))
+                copy = replace_in(row, pairs, (run.run_id.bytes, run_id.bytes))
                 if table == "timer_tasks":
                     at = names.index("task_id")
                     number = copy[at] + (generation << GENERATION_BITS)
@@ -125,7 +125,7 @@ def _copies(
                 yield copy
 
 
-def copied_id(run_id: UUID, generation: int) -> UUID:
+def id_of_copy(run_id: UUID, generation: int) -> UUID:
     """Return the run id of a copy: its last bits are others for each generation."""
     assert 0 < generation < MOST_GENERATIONS
     return UUID(int=run_id.int ^ generation)

@@ -76,7 +76,7 @@ async def _sizes(stack: Stack, order: PlaceOrder) -> dict[str, Any]:
     description = await handle.describe()
     times = [await stack.get(f"/orders/{order.order_id}") for _ in range(READS)]
     answer = times[-1][0]
-    listed, _ = await stack.get("/orders?limit=1")
+    newest, _ = await stack.get("/orders?limit=1")
     return {
         "request_bytes": len(order.model_dump_json(exclude_none=True)),
         "events": len(events),
@@ -85,5 +85,5 @@ async def _sizes(stack: Stack, order: PlaceOrder) -> dict[str, Any]:
         "view_ms": median(milliseconds for _, milliseconds in times),
         "view_lines": len(answer.body["lines"]),
         "view_state": answer.body["state"],
-        "list_line_count": listed.body["orders"][0]["line_count"],
+        "list_line_count": newest.body["orders"][0]["line_count"],
     }

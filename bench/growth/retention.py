@@ -47,12 +47,12 @@ def expire(folder: Path, now: float) -> int:
         ]
         connection.executemany(
             "UPDATE timer_tasks SET visibility_timestamp = ?, data = ? WHERE rowid = ?",
-            [(column, moved(data, due), rowid) for rowid, _, data in timers],
+            [(column, move(data, due), rowid) for rowid, _, data in timers],
         )
     return len(timers)
 
 
-def moved(task: bytes, at: int) -> bytes:
+def move(task: bytes, at: int) -> bytes:
     """Return a timer task in protobuf with another time, in seconds."""
     for place in range(len(task) - 8):
         if task[place : place + 1] == TIME_TAG and task[place + 2 : place + 3] == SECONDS_TAG:
@@ -105,9 +105,9 @@ async def measure_retention(
         expire(folder, time.time())
         async with run_stack(folder, settings) as stack:
             start = time.monotonic()
-            left = await until_deleted(folder)
+            remaining = await until_deleted(folder)
             seconds = time.monotonic() - start
-            problems += [f"{left} runs are still there"] if left else []
+            problems += [f"{remaining} runs are still there"] if remaining else []
             problems += (await problems_of_audit(stack))[0]
         figures[f"deleted before {name}"] = file_figures(folder) | {"seconds": int(seconds)}
         async with run_stack(folder, settings) as stack:
@@ -119,15 +119,15 @@ async def measure_retention(
 
 async def until_deleted(folder: Path) -> int:
     """Wait until all runs are gone, or no more go; return how many are left."""
-    left = count_runs(folder)
+    remaining = count_runs(folder)
     changed_at = time.monotonic()
-    while left and time.monotonic() - changed_at < PATIENCE_SECONDS:
+    while remaining and time.monotonic() - changed_at < PATIENCE_SECONDS:
         await asyncio.sleep(LOOK_SECONDS)
         now = count_runs(folder)
-        if now != left:
+        if now != remaining:
             changed_at = time.monotonic()
-        left = now
-    return left
+        remaining = now
+    return remaining
 
 
 def contents(folder: Path) -> dict[str, tuple[int, str]]:

@@ -53,20 +53,25 @@ async def approve_all(folder: Path, size: int, settings: Mapping[str, str]) -> d
         start = time.monotonic()
         with MemoryWatch(stack.running.roots) as memory:
             await _signal_batch(stack)
-            left = await _until(stack, RUNNING, 0)
+            remaining = await _until(stack, RUNNING, 0)
         seconds = time.monotonic() - start
-        used = stack.cpu_since(cpu)
+        cpu_seconds = stack.cpu_since(cpu)
         problems, audit_seconds = await problems_of_audit(stack)
-        confirmed = (await stack.get("/overview"))[0].body["states"]["COMPLETED"]
+        completed_count = (await stack.get("/overview"))[0].body["states"]["COMPLETED"]
         after = stack.memory_mib()
-    problems += [f"{left} sagas are still open"] if left else []
+    problems += [f"{remaining} sagas are still open"] if remaining else []
     problems += [f"{waiting} sagas waited, not {size}"] if waiting != size else []
-    problems += [f"{confirmed} orders are completed, not {size}"] if confirmed != size else []
+    problems += (
+        [f"{completed_count} orders are completed, not {size}"] if completed_count != size else []
+    )
     return {
         "size": size,
         "problems": problems,
         "seconds": seconds,
-        "cpu_ms": {name: 1000 * used_seconds / size for name, used_seconds in used.items()},
+        "cpu_ms": {
+            name: 1000 * seconds_of_process / size
+            for name, seconds_of_process in cpu_seconds.items()
+        },
         "mib_waiting": before,
         "mib_after": after,
         "peak_mib": memory.peak.proportional / 2**20,
@@ -93,15 +98,15 @@ async def _signal_batch(stack: Stack) -> None:
 
 async def _until(stack: Stack, query: str, count: int) -> int:
     """Wait until a query finds so many sagas, or as many for long; return how many it finds."""
-    found = await _count(stack, query)
+    last = await _count(stack, query)
     changed_at = time.monotonic()
-    while found != count and time.monotonic() - changed_at < PATIENCE_SECONDS:
+    while last != count and time.monotonic() - changed_at < PATIENCE_SECONDS:
         await asyncio.sleep(LOOK_SECONDS)
         now = await _count(stack, query)
-        if now != found:
+        if now != last:
             changed_at = time.monotonic()
-        found = now
-    return found
+        last = now
+    return last
 
 
 async def _count(stack: Stack, query: str) -> int:

@@ -17,7 +17,7 @@ from bench.workload import open_shop, orders
 
 BASE_IN_FLIGHT = 10
 PLACED = {1: 60, 10: 120}
-"""How many orders are place_and_measure, by how many are in flight."""
+"""How many orders are measured, by how many are in flight."""
 
 WARM_UP_ORDERS = 30
 DEEP_PAGES = 20
@@ -59,8 +59,10 @@ async def measure_size(
     at_start = file_sizes(folder)
     async with run_stack(folder, settings) as stack:
         idle = stack.memory_mib()
-        closed = await count_closed(stack.client)
-        problems = [] if closed >= size else [f"Temporal counts {closed} completed sagas"]
+        closed_count = await count_closed(stack.client)
+        problems = (
+            [] if closed_count >= size else [f"Temporal counts {closed_count} completed sagas"]
+        )
         if size > count:
             last = size // count - 1
             problems += await problems_of_copies(stack, sorted({1, last}), [0, count - 1])

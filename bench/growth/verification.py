@@ -37,8 +37,8 @@ async def _story(stack: Stack, order_id: str) -> tuple[object, ...]:
     handle = stack.client.get_workflow_handle(saga_id(order_id))
     description = await handle.describe()
     history = await handle.fetch_history()
-    [started, *_] = history.events
-    attributes = started.workflow_execution_started_event_attributes
+    [first_event, *_] = history.events
+    attributes = first_event.workflow_execution_started_event_attributes
     answer, _ = await stack.get(f"/orders/{order_id}")
     return (
         description.status,
