@@ -23,10 +23,9 @@ from bench.growth.copies import (
     replace_in,
     tables,
 )
+from bench.growth.timers import at_time, column_of, milliseconds_of
 
 FILE = "temporal.db"
-GENERATION_BITS = 40
-"""A task's number of a later generation begins so high: beyond what any server has counted to."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,19 @@ def _copies(
             for row in run.rows[table]:
                 copy = replace_in(row, pairs, (run.run_id.bytes, run_id.bytes))
                 if table == "timer_tasks":
-                    at = names.index("task_id")
-                    number = copy[at] + (generation << GENERATION_BITS)
-                    copy = (*copy[:at], number, *copy[at + 1 :])
+                    copy = _later(copy, names, generation)
                 yield copy
+
+
+def _later(timer: Row, names: Sequence[str], milliseconds: int) -> Row:
+    """Return a timer so much later, so that no two have the same time and number.
+
+    The number stays: with one that it never gave, a server was seen to lose its shard for ever.
+    """
+    fields = dict(zip(names, timer, strict=True))
+    at = milliseconds_of(fields["visibility_timestamp"]) + milliseconds
+    fields |= {"visibility_timestamp": column_of(at), "data": at_time(fields["data"], at)}
+    return tuple(fields.values())
 
 
 def id_of_copy(run_id: UUID, generation: int) -> UUID:

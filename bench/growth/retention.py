@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-import struct
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -15,6 +14,7 @@ from bench.growth.histories import FILE
 from bench.growth.reads import requests
 from bench.growth.sizes import BASE_IN_FLIGHT
 from bench.growth.stack import Stack, run_stack
+from bench.growth.timers import at_time, column_of
 from bench.growth.verification import problems_of_audit
 from bench.load import place_all
 from bench.workload import orders
@@ -26,47 +26,28 @@ LOOK_SECONDS = 1
 PATIENCE_SECONDS = 120
 """When so long no run is deleted, none will be."""
 
-SECONDS_TAG = b"\x08"
-TIME_TAG = b"Z"
-"""Of a timer task's time, in the server's protobuf: the message, and its seconds."""
-
 
 def expire(folder: Path, now: float) -> int:
     """Let the retention of all closed runs of a stopped system end; return how many there are.
 
-    The namespace's retention may be no shorter than an hour. So their timers are moved, in the
-    column and in the protobuf, where a time in seconds is as long as any other.
+    The namespace's retention may be no shorter than an hour, so their timers are moved, each to a
+    millisecond of its own.
     """
-    due = int(now) + DUE_SECONDS
-    column = time.strftime("%Y-%m-%d %H:%M:%S.000+00:00", time.gmtime(due))
     with fast_writes(folder / FILE) as connection:
-        names = ["rowid", "visibility_timestamp", "data"]
+        names = ["rowid", "data"]
         later = "visibility_timestamp > datetime('now', '+20 minutes')"
         timers = [
-            row for row in read(connection, "timer_tasks", names, later) if b"order-" in row[2]
+            row for row in read(connection, "timer_tasks", names, later) if b"order-" in row[1]
         ]
+        first = 1000 * (int(now) + DUE_SECONDS)
         connection.executemany(
             "UPDATE timer_tasks SET visibility_timestamp = ?, data = ? WHERE rowid = ?",
-            [(column, move(data, due), rowid) for rowid, _, data in timers],
+            [
+                (column_of(first + number), at_time(data, first + number), rowid)
+                for number, (rowid, data) in enumerate(timers)
+            ],
         )
     return len(timers)
-
-
-def move(task: bytes, at: int) -> bytes:
-    """Return a timer task in protobuf with another time, in seconds."""
-    for place in range(len(task) - 8):
-        if task[place : place + 1] == TIME_TAG and task[place + 2 : place + 3] == SECONDS_TAG:
-            return task[: place + 3] + varint(at) + task[place + 3 + len(varint(at)) :]
-    raise ValueError("it is no timer task")
-
-
-def varint(number: int) -> bytes:
-    """Return a number as protobuf writes it."""
-    result = b""
-    while number > 0x7F:  # noqa: PLR2004
-        result += struct.pack("B", number & 0x7F | 0x80)
-        number >>= 7
-    return result + struct.pack("B", number)
 
 
 def file_figures(folder: Path) -> dict[str, int]:

@@ -4,10 +4,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from bench.growth.copies import copy_orders, prefix, replace_in
 from bench.growth.histories import id_of_copy
-from bench.growth.retention import move, varint
+from bench.growth.timers import at_time, column_of, milliseconds_of
 from bench.peers.services import Services
 from bench.verification import discrepancies
 from bench.workload import open_shop, orders
@@ -58,10 +59,17 @@ def test_each_copy_has_a_run_id_of_its_own() -> None:
     assert len({RUN_ID, *(id_of_copy(RUN_ID, generation) for generation in range(1, 1000))}) == 1000
 
 
-def test_a_timer_is_moved_and_stays_as_long() -> None:
-    """Only the seconds of its time are others."""
-    before, after = 1_796_000_000, 1_795_900_000
-    task = b"\n\x01n\x12\x01w\x1a\x01r \x10P\xdf\x85@Z\x0c\x08%b\x10\xc0\x8e\xf7\xab\x02bL"
-    assert move(task % varint(before), after) == task % varint(after)
+@pytest.mark.parametrize("milliseconds", [1_796_000_000_000, 1_795_900_000_650, 1_795_900_000_007])
+def test_a_timer_is_moved_in_column_and_protobuf(milliseconds: int) -> None:
+    """Only its time is another; the fields around it stay."""
+    begin = b"\n\x01n\x12\x01w\x1a\x01r \x10P\xdf\x85@"
+    end = b"b\x02xy"
+    task = begin + b"Z\x0c\x08\xb9\xc3\xb1\xd8\x06\x10\xc0\x8e\xf7\xab\x02" + end
+    task_then = at_time(task, milliseconds)
+    time = Timestamp.FromString(task_then[len(begin) + 2 : -len(end)])
+    assert task_then.startswith(begin + b"Z")
+    assert task_then.endswith(end)
+    assert time.ToMilliseconds() == milliseconds
+    assert milliseconds_of(column_of(milliseconds)) == milliseconds
     with pytest.raises(ValueError, match="no timer"):
-        move(b"\n\x01n", after)
+        at_time(b"\n\x01n", milliseconds)
