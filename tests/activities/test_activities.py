@@ -33,7 +33,7 @@ def test_no_cancel_cuts_a_transaction_in_half(participant: str, tmp_path: Path) 
 
 
 async def test_a_command_of_another_release_is_forwarded_to_nobody() -> None:
-    """The sentence says which command it is and what to do; a newer worker may take its next try."""
+    """The sentence says which one and what to do; a newer worker may take its next try."""
     environment = ActivityEnvironment(await Client.connect("nobody:1", lazy=True))
     environment.info = replace(environment.info, activity_type="ShipOrder")
     with pytest.raises(ApplicationError) as raised:

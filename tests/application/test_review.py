@@ -41,7 +41,7 @@ def verdict(act: str, **words: Any) -> Moment:
 
 def progress(order_view: OrderView) -> tuple[str, str | None] | None:
     review = order_view.review
-    return review and (review.state, review.message)
+    return None if review is None else (review.state, review.message)
 
 
 def of_run(state: str, *moments: Moment) -> OrderView:
