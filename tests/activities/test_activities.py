@@ -36,9 +36,9 @@ async def test_a_command_of_another_release_is_forwarded_to_nobody() -> None:
     """The sentence says which one and what to do; a newer worker may take its next try."""
     environment = ActivityEnvironment(await Client.connect("nobody:1", lazy=True))
     environment.info = replace(environment.info, activity_type="ShipOrder")
-    with pytest.raises(ApplicationError) as raised:
+    with pytest.raises(ApplicationError) as refusal:
         await environment.run(forward, [])
-    assert raised.value.type == "UnknownCommand"
-    assert "ShipOrder" in raised.value.message
-    assert "start the orchestrator of the release that sent it" in raised.value.message
-    assert not raised.value.non_retryable
+    assert refusal.value.type == "UnknownCommand"
+    assert "ShipOrder" in refusal.value.message
+    assert "start the orchestrator of the release that sent it" in refusal.value.message
+    assert not refusal.value.non_retryable

@@ -48,7 +48,7 @@ def of_run(state: str, *moments: Moment) -> OrderView:
     return view_of_run("7", run(state, *moments), LINKS)
 
 
-def failed(failure: dict[str, str], *moments: Moment) -> OrderView:
+def of_failed_run(failure: dict[str, str], *moments: Moment) -> OrderView:
     memo = SagaMemo(core.Failure(failure["reason"], failure["message"]))
     return view_of_run("7", failed_run(*moments, ROLLS_BACK, memo=memo), LINKS)
 
@@ -57,7 +57,7 @@ APPROVED = ("DONE", "approved by anna: a known customer")
 
 
 @pytest.mark.parametrize(
-    ("order_view", "expected"),
+    ("order_view", "review"),
     [
         (of_run("PENDING", *REGISTERED), None),
         (of_run("PAYMENT_COMPLETED", *PAID), None),
@@ -72,8 +72,8 @@ APPROVED = ("DONE", "approved by anna: a known customer")
             APPROVED,
         ),
         (of_run("PENDING", *AWAITS, at("state", "PENDING")), ("DONE", None)),
-        (failed(REJECTION, *AWAITS, verdict("reject")), ("REFUSED", REJECTION["message"])),
-        (failed(EXPIRY, *AWAITS), ("SKIPPED", EXPIRY["message"])),
+        (of_failed_run(REJECTION, *AWAITS, verdict("reject")), ("REFUSED", REJECTION["message"])),
+        (of_failed_run(EXPIRY, *AWAITS), ("SKIPPED", EXPIRY["message"])),
     ],
     ids=[
         "registered",
@@ -88,14 +88,14 @@ APPROVED = ("DONE", "approved by anna: a known customer")
     ],
 )
 def test_a_run_tells_how_far_its_review_has_come(
-    order_view: OrderView, expected: tuple[str, str] | None
+    order_view: OrderView, review: tuple[str, str] | None
 ) -> None:
     """Who let the order through or did not, or that nobody decided."""
-    assert progress(order_view) == expected
+    assert progress(order_view) == review
 
 
 @pytest.mark.parametrize(
-    ("states", "act", "failure", "expected"),
+    ("states", "act", "failure", "review"),
     [
         (("PENDING", "FAILED"), None, None, None),
         (("PENDING", "AWAITING_REVIEW", "PENDING", "COMPLETED"), Act.APPROVE, None, APPROVED),
@@ -115,17 +115,17 @@ def test_a_run_tells_how_far_its_review_has_come(
     ids=["none", "approved", "rejected", "expired"],
 )
 def test_a_record_tells_the_same_after_retention(
-    states: tuple[str, ...], act: Act | None, failure: dict[str, str] | None, expected: Any
+    states: tuple[str, ...], act: Act | None, failure: dict[str, str] | None, review: Any
 ) -> None:
     """Its moves and its decisions say what Temporal's history had said."""
     moves = [StateMove(state=SagaState(state), cause="-", at=STARTED) for state in states]
     words = {"by": "anna", "reason": "a known customer", "at": STARTED, "through": Through.UPDATE}
     decisions = (TakenDecision(act=act, **words),) if act else ()
     record = RECORD.model_copy(update={"failure": failure and Failure.model_validate(failure)})
-    recorded = RECORDED._replace(
+    order_on_record = RECORDED._replace(
         record=record, moves=tuple(moves), decisions=RecordedDecisions(decisions, 0)
     )
-    assert progress(view_of_record(recorded, LINKS)) == expected
+    assert progress(view_of_record(order_on_record, LINKS)) == review
 
 
 def test_a_review_that_nobody_can_end_is_still_told() -> None:
@@ -136,6 +136,6 @@ def test_a_review_that_nobody_can_end_is_still_told() -> None:
 
 def test_a_customer_sees_the_review_without_its_words() -> None:
     """How far it is, and neither who decided nor why."""
-    review = for_customer(failed(REJECTION, *AWAITS, verdict("reject"))).review
+    review = for_customer(of_failed_run(REJECTION, *AWAITS, verdict("reject"))).review
     assert review is not None
     assert (review.state, review.message) == ("REFUSED", None)
