@@ -100,11 +100,7 @@ class Run:
         Details that were too large for the memo stand in the record once the order has closed.
         """
         failure = self.memo.failure
-        if failure is None:
-            return None
-        is_cut = self.memo.was_cut and not failure.details
-        details = {"left_out": "too large"} if is_cut else failure.details
-        return Failure.model_validate(vars(failure) | {"details": details})
+        return None if failure is None else Failure.model_validate(vars(failure))
 
     @property
     def order(self) -> DraftOrder:

@@ -151,7 +151,7 @@ class Watch:
         if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
         limit = timedelta(seconds=LOOK_SECONDS)
-        running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
+        running = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
