@@ -102,7 +102,9 @@ def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, An
 
 def offers(state: str, step: str, **settlement: str) -> list[dict[str, Any]]:
     """Return the acts on an order whose step is stuck, as the API shows them."""
-    word = Settlement(**settlement, at=STARTED) if settlement else None
+    word = None
+    if settlement:
+        word = Settlement(settlement["by"], settlement["reason"], settlement["evidence"], STARTED)
     stuck_step = retriable(step, step, "STUCK", settlement=word)
     failure = None if state == "COMPLETED" else FAILURE
     stuck_run = run(state, is_stuck=True, memo=SagaMemo(failure, (stuck_step,)))

@@ -103,6 +103,9 @@ async def test_what_temporal_forgot_of_an_order_its_last_run_was_told(
     register = await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=600))
     await flood_into_next_run(script)
+    await script.handle.execute_update("request_reject", DECISION)
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
     await forget_first_run(short_histories, script)
     run = await look(short_histories, script)
     assert run.started_at == placed_at
@@ -110,12 +113,11 @@ async def test_what_temporal_forgot_of_an_order_its_last_run_was_told(
         ("note", chain.FORGOTTEN),
         ("state", "PENDING"),
         ("state", "AWAITING_REVIEW"),
+        ("state", "ROLLING_BACK"),
+        ("state", "FAILED"),
     ]
     review = view_of_run(script.saga_id, run, LINKS).review
-    assert (review and review.state) == "WAITING"
-    await script.handle.execute_update("request_reject", DECISION)
-    await take_back(script, CancelOrderCommand)
-    await script.failed()
+    assert (review and review.state) == "REFUSED"
 
 
 async def forget_first_run(client: Client, script: Script) -> None:
