@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import activity, workflow
-from temporalio.exceptions import ActivityError, TimeoutError  # noqa: A004  # the SDK's name
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError  # noqa: A004  # the SDK's name
 
 from temporal_saga.call import Call, shielded
 from temporal_saga.forward import Forward
@@ -33,13 +33,15 @@ class LocalTry:
 
     @workflow.run
     async def run(self, key: str, limit_seconds: float) -> str:
-        """Return which limit the try has met, if it has."""
+        """Return how the try ended."""
         try:
             await NOTE.try_locally(key, limit=timedelta(seconds=limit_seconds))
         except ActivityError as error:
             is_late = isinstance(error.cause, TimeoutError) and error.cause.type
-            return is_late.name if is_late else "none"
-        return "none"
+            return is_late.name if is_late else "failed"
+        except ApplicationError as error:
+            return str(error.type)
+        return "answered"
 
 
 @workflow.defn

@@ -12,8 +12,11 @@ import pytest
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from temporal_saga.local_activities import RunLocally
+from temporal_saga.local_answers import TOO_LARGE
 from temporal_saga.testing import SCHEDULED
 from tests.temporal_saga.lone_calls import (
     QUEUE,
@@ -26,6 +29,8 @@ NUMBERS = count(1)
 SOON = 15
 """Seconds for what takes less than one."""
 
+LARGE = 5_000_000
+
 
 def worker(client: Client, workflow: type, *activities: Callable[..., Any]) -> Worker:
     """Return a worker with a queue of its own and one thread."""
@@ -35,6 +40,7 @@ def worker(client: Client, workflow: type, *activities: Callable[..., Any]) -> W
         workflows=[workflow],
         activities=activities,
         activity_executor=ThreadPoolExecutor(1),
+        interceptors=[RunLocally(["Note"] if activities else ())],
     )
 
 
@@ -70,7 +76,35 @@ async def test_the_wait_for_a_thread_is_part_of_a_local_try(temporal: Client) ->
             assert tries == ["first"]
         finally:
             may_end.set()
-        assert await first.result() == "none"
+        assert await first.result() == "answered"
+
+
+def large_answer() -> str:
+    return "x" * LARGE
+
+
+def large_error() -> str:
+    raise RuntimeError("x" * LARGE)
+
+
+def large_refusal() -> str:
+    raise ApplicationError("no", "x" * LARGE, type="Refused", non_retryable=True)
+
+
+@pytest.mark.parametrize("answer", [large_answer, large_error, large_refusal])
+async def test_what_no_workflow_task_can_carry_is_no_answer(
+    temporal: Client, answer: Callable[[], str]
+) -> None:
+    """The server would refuse the task, each time: a local try fails before that."""
+
+    @activity.defn(name="Note")
+    def note(_key: str) -> str:
+        return answer()
+
+    async with worker(temporal, LocalTry, note):
+        handle = await start(temporal, LocalTry, "key", 5)
+        async with asyncio.timeout(SOON):
+            assert await handle.result() == TOO_LARGE
 
 
 @pytest.mark.parametrize(
