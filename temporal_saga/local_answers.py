@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from google.protobuf.message import Message
 from temporalio import activity
 from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter
@@ -39,13 +38,13 @@ class BoundedAnswers(ActivityInboundInterceptor):
         except Exception as error:
             failure = Failure()
             DefaultFailureConverter().to_failure(error, converter, failure)
-            _check(failure)
+            _check(failure.ByteSize())
             raise
-        _check(converter.to_payload(answer))
+        _check(converter.to_payload(answer).ByteSize())
         return answer
 
 
-def _check(message: Message) -> None:
-    if (size := message.ByteSize()) > MOST_BYTES:
-        problem = f"what a local activity came to has {size} bytes, and may have {MOST_BYTES}"
+def _check(size: int) -> None:
+    if size > MOST_BYTES:
+        problem = f"a local activity's answer or error has {size} bytes, {MOST_BYTES} are allowed"
         raise ApplicationError(problem, type=TOO_LARGE) from None

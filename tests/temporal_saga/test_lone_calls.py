@@ -129,8 +129,8 @@ async def test_the_time_of_a_continued_step_counts_once(
             async for event in handle.fetch_history_events(wait_new_event=True):
                 if event.event_type == SCHEDULED:
                     break
-        sent = event.activity_task_scheduled_event_attributes
-        assert sent.schedule_to_close_timeout.ToTimedelta() == timedelta(seconds=limit_seconds)
+        limit = event.activity_task_scheduled_event_attributes.schedule_to_close_timeout
+        assert limit.ToTimedelta() == timedelta(seconds=limit_seconds)
         await handle.terminate()
 
 

@@ -66,8 +66,11 @@ def test_stored_histories_hold_what_only_local_activities_leave() -> None:
         ]
         for path in FILES
     }
-    gone = [RUN_IS_LOCAL, *(f"{NOT_HERE}{name}" for name in ("DecreaseStock", "ConfirmOrder"))]
-    assert patches["participants_gone_locally"] == gone
+    without_participants = [
+        RUN_IS_LOCAL,
+        *(f"{NOT_HERE}{name}" for name in ("DecreaseStock", "ConfirmOrder")),
+    ]
+    assert patches["participants_gone_locally"] == without_participants
     assert patches["payment_away_locally"] == [RUN_IS_LOCAL]
 
 

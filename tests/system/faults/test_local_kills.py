@@ -53,7 +53,7 @@ def local_activities(stack: Stack) -> int:
     return len([marker for marker in markers if marker and marker["markerName"] == MARKER])
 
 
-def ended(view: dict[str, Any]) -> tuple[str, str | None]:
+def end_of(view: dict[str, Any]) -> tuple[str, str | None]:
     """Return how an order ended, and why it failed."""
     return view["state"], view["failure"] and view["failure"]["reason"]
 
@@ -77,7 +77,7 @@ def test_a_worker_is_killed_in_the_middle_of_a_local_try(local_stack: Stack) -> 
         stack.kill("workers")
     assert local_activities(stack) == 0
     stack.start_worker()
-    assert ended(stack.closed_order("7", seconds=60)) == COMPLETED
+    assert end_of(stack.closed_order("7", seconds=60)) == COMPLETED
     assert local_activities(stack) == 4
     assert_taken_once(stack, is_taken=True)
 
@@ -104,5 +104,5 @@ def test_a_worker_is_killed_when_all_is_done_and_nothing_is_recorded(
     stack.processes["temporal"].send_signal(signal.SIGCONT)
     assert local_activities(stack) == 0
     stack.start_worker()
-    assert ended(stack.closed_order("7", seconds=60)) == end
+    assert end_of(stack.closed_order("7", seconds=60)) == end
     assert_taken_once(stack, is_taken=end == COMPLETED)
