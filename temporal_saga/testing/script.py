@@ -122,9 +122,9 @@ class Script(Conversation):
         Args:
             at: the command that the task sent, for the first time; None for the first task.
         """
-        before = (await self.handle.fetch_history()).events
-        task = await self._orchestrator.reset(at, self._inbox.put_nowait)
-        self._go_back_to(before[: task - 1])
+        resetting = self._orchestrator.reset(at, self._inbox.put_nowait)
+        task = await self.within_patience(resetting, f"the task that sends {at or 'anything'}")
+        self._go_back_to((await self.handle.fetch_history()).events[: task - 1])
 
     @asynccontextmanager
     async def orchestrator_away(
