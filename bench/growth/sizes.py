@@ -1,6 +1,7 @@
 """What an order and a look at orders cost, after so many closed orders."""
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,7 @@ async def measure_size(
     folder: Path, count: int, size: int, settings: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the figures of a system with so many closed orders."""
-    name = f"at{size}"
+    name = f"at{size}-{int(time.time())}"  # new orders, also when it is measured again
     at_start = file_sizes(folder)
     async with run_stack(folder, settings) as stack:
         idle = stack.memory_mib()
