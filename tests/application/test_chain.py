@@ -10,21 +10,22 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.chain import FORGOTTEN, LEFT_OUT, Chain
+from contracts.carry_over import CarriedDecisions, CarriedRecord
+from contracts.states import SagaState, StateMove
+from temporal_saga.carry_over import CarryOver, Handover
 from tests.temporal_saga.server_events import NOW, decode, event, payloads, state
 
 PLACED_AT = NOW - timedelta(hours=1)
-HANDOVER = {
-    "saga": {"events": 40},
-    "parts": {
-        "record": {
-            "placed_at": PLACED_AT.isoformat(),
-            "moves": [
-                {"at": PLACED_AT.isoformat(), "state": "PENDING"},
-                {"at": NOW.isoformat(), "state": "AWAITING_REVIEW"},
-            ],
-        }
-    },
-}
+RECORD = CarriedRecord(
+    placed_at=PLACED_AT,
+    moves=(
+        StateMove(state=SagaState.PENDING, cause="start", at=PLACED_AT),
+        StateMove(state=SagaState.AWAITING_REVIEW, cause="OrderRegisteredEvent", at=NOW),
+    ),
+    failure=None,
+    decisions=CarriedDecisions(decisions=(), left_out=0),
+)
+HANDOVER = Handover(CarryOver(events=40), {"record": RECORD.model_dump(mode="json")}).to_json()
 STATES = ["PENDING", "AWAITING_REVIEW"]
 
 SIGNALS_ALONE = [
