@@ -22,6 +22,8 @@ MOST_SIGNALS = 2_000
 
 DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=100",
+    "history.visibilityProcessorMaxPollRPS=1",
+    "history.visibilityTaskBatchSize=1000",
     "frontend.namespaceCount=20000",
     "frontend.namespaceRPS.visibility=100",
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=3",
@@ -29,6 +31,13 @@ DYNAMIC_CONFIG = (
     f"limit.historyCount.suggestContinueAsNew={MOST_SIGNALS}",
 )
 """As deploy/temporal-dynamic-config.yaml, which has the reasons."""
+
+DEFAULTS_OF_A_SERVER = ("system.forceSearchAttributesCacheRefreshOnRead=false",)
+"""What the development server sets otherwise than a server that is installed.
+
+It reads the search attributes and the namespace from the database for each start, upsert and view,
+so that a search attribute is known at once that is created while it runs. Ours are there before.
+"""
 
 
 def temporal_binary() -> str:
@@ -70,7 +79,7 @@ def server_command(database: Path, port: int, ui_port: int | None) -> list[str]:
         f"--port={port}",
         f"--db-filename={database}",
         *(f"--sqlite-pragma={pragma}" for pragma in SQLITE_PRAGMAS),
-        *(f"--dynamic-config-value={value}" for value in DYNAMIC_CONFIG),
+        *(f"--dynamic-config-value={value}" for value in (*DYNAMIC_CONFIG, *DEFAULTS_OF_A_SERVER)),
         *search_attribute_flags(),
         *([f"--ui-port={ui_port}", "--ui-disable-news-fetch"] if ui_port else ["--headless"]),
     ]

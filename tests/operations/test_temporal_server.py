@@ -19,6 +19,19 @@ def test_the_embedded_server_keeps_its_state_safely() -> None:
     assert "--dynamic-config-value=history.transferProcessorMaxPollRPS=100" in command
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "history.visibilityProcessorMaxPollRPS=1",
+        "history.visibilityTaskBatchSize=1000",
+        "system.forceSearchAttributesCacheRefreshOnRead=false",
+    ],
+)
+def test_the_embedded_server_writes_and_reads_no_more_than_it_must(value: str) -> None:
+    """What saves most of its CPU is set; docs/PERFORMANCE.md says how much each of it does."""
+    assert f"--dynamic-config-value={value}" in server_command(DATABASE, 7233, None)
+
+
 def test_the_embedded_server_knows_our_search_attributes() -> None:
     """Every search attribute is registered with its type: a saga that sets another stands still."""
     flags = [
