@@ -1,11 +1,12 @@
 """The embedded Temporal server: its command line, and which `temporal` it runs."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from operations.up.temporal_server import server_command, temporal_binary
+from operations.up.temporal_server import main, server_command, temporal_binary
 
 DATABASE = Path("/data/temporal.db")
 
@@ -59,6 +60,25 @@ def test_the_embedded_server_shows_the_web_ui_where_there_is_a_port(
     command = server_command(DATABASE, 7233, port)
     assert flag in command
     assert not [flag for flag in command if flag.startswith(absent_flag)]
+
+
+@pytest.mark.parametrize(
+    ("shell", "value"), [({}, "200"), ({"GOGC": "100"}, "100")], ids=["default", "of-the-shell"]
+)
+def test_the_embedded_server_collects_garbage_less_often(
+    shell: dict[str, str], value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The process becomes the server, with a GOGC of its own unless the shell has one."""
+    monkeypatch.delenv("GOGC", raising=False)
+    for name, setting in (shell | {"DATA_DIR": str(tmp_path)}).items():
+        monkeypatch.setenv(name, setting)
+    server = []
+    monkeypatch.setattr(os, "execve", lambda *call: server.append(call))
+    main()
+    ((path, command, environment),) = server
+    assert (path, command[0]) == (temporal_binary(), temporal_binary())
+    assert environment["GOGC"] == value
+    assert environment["DATA_DIR"] == str(tmp_path)
 
 
 def test_the_temporal_command_is_the_one_beside_this_python(
