@@ -12,9 +12,12 @@ from operations.up import temporal_server
 
 DYNAMIC_CONFIG = (
     *temporal_server.DYNAMIC_CONFIG,
+    *temporal_server.DEFAULTS_OF_A_SERVER,
     "frontend.WorkflowTimeSkippingEnabled=true",
     # By default every timer and every retry may come a second late.
     'history.timerProcessorMaxTimeShift="10ms"',
+    # Ours lets searches wait for a second, so that fewer changes are written.
+    "history.visibilityProcessorMaxPollRPS=20",
 )
 
 
