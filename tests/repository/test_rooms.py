@@ -130,8 +130,8 @@ ROOMS = {
     "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
     "temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",
-    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
-    "temporal_saga.search_attributes sqlalchemy temporalio",
+    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
+    "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
