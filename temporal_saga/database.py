@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -200,8 +201,14 @@ def insert_into(
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert the row, after waiting for another writer of its key; False for a duplicate."""
-    new = insert_into(table, connection).on_conflict_do_nothing()
+    new = _insert_of_new(table, connection.engine)
     return connection.execute(new, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+@lru_cache(maxsize=100)
+def _insert_of_new(table: sa.Table, engine: sa.Engine) -> sa.Executable:
+    """Return the statement, which is built once: each command executes it."""
+    return insert_into(table, engine).on_conflict_do_nothing()
 
 
 def insert_missing(

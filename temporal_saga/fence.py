@@ -89,6 +89,8 @@ class Fence:
         self._engine = engine
         self._table = table
         self._claim_both = claim_both(engine, table)
+        if not sa.event.contains(engine, "after_cursor_execute", _collect):
+            sa.event.listen(engine, "after_cursor_execute", _collect)
 
     def forward(
         self,
@@ -219,6 +221,10 @@ class Fence:
         connection.execute(row.values(outcome=outcome, answer=answer.model_dump_json()))
 
 
+WRITES = "the fence's writes"
+"""In a connection's `info`: the statements that are collected, while an effect runs."""
+
+
 @contextmanager
 def _writes(connection: sa.Connection) -> Iterator[list[str]]:
     """Give the statements sent meanwhile that changed rows, or may have.
@@ -226,21 +232,25 @@ def _writes(connection: sa.Connection) -> Iterator[list[str]]:
     Those that return rows count as writes: whether they changed any cannot be told yet.
     """
     writes: list[str] = []
-
-    def hear(
-        _connection: sa.Connection,
-        cursor: Any,
-        statement: str,
-        _parameters: Any,
-        context: Any,
-        _many: bool,
-    ) -> None:
-        reads = context.invoked_statement is not None and context.invoked_statement.is_select
-        if not reads and (cursor.rowcount != 0 or cursor.description):
-            writes.append(statement)
-
-    sa.event.listen(connection, "after_cursor_execute", hear)
+    connection.info[WRITES] = writes
     try:
         yield writes
     finally:
-        sa.event.remove(connection, "after_cursor_execute", hear)
+        del connection.info[WRITES]
+
+
+def _collect(
+    connection: sa.Connection,
+    cursor: Any,
+    statement: str,
+    _parameters: Any,
+    context: Any,
+    _many: bool,
+) -> None:
+    """Collect a statement for `_writes`; on each engine once, as a listener is dear to add."""
+    writes = connection.info.get(WRITES)
+    if writes is None:
+        return
+    reads = context.invoked_statement is not None and context.invoked_statement.is_select
+    if not reads and (cursor.rowcount != 0 or cursor.description):
+        writes.append(statement)
