@@ -107,7 +107,7 @@ class Orders:
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
         recorded = await asyncio.to_thread(
-            self._order_service.recorded, order_id, caller.customer_id
+            self._order_service.recorded_order, order_id, caller.customer_id
         )
         if recorded is None or recorded.record.closed_at is None:
             run = await self.run(order_id, caller)

@@ -3,12 +3,13 @@
 Delivery is at least once, so the fence deduplicates by one table, one row per idempotency key
 (`fence_table.py`), written in the same database transaction as the business rows. The idea is dtm's
 barrier (github.com/dtm-labs/dtm, `barrier.go`): a unique key decides duplicates, null compensations
-and late arrivals. Unlike there, a forward command that arrives after its compensation is told so,
+and late arrivals. Unlike there, a forward command that comes after its compensation is an error,
 and nobody can mistake the fence's "no" for success.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -166,7 +167,7 @@ class Fence:
         with self._engine.begin() as connection:
             # The forward key first, as the forward command does: two that meet never deadlock.
             rows = connection.execute(self._claim_both, [tombstone, row])
-            outcomes = {changed.key: changed.outcome for changed in rows}
+            outcomes = {changed_row.key: changed_row.outcome for changed_row in rows}
             if command.idempotency_key not in outcomes:
                 return again(
                     connection,
@@ -221,34 +222,34 @@ class Fence:
         connection.execute(row.values(outcome=outcome, answer=answer.model_dump_json()))
 
 
-WRITES = "the fence's writes"
-"""In a connection's `info`: the statements that are collected, while an effect runs."""
+_statements: ContextVar[list[str] | None] = ContextVar("statements", default=None)
+"""Where `_collect` puts the statements of an effect; None where none is under way."""
 
 
 @contextmanager
 def _writes(connection: sa.Connection) -> Iterator[list[str]]:
     """Give the statements sent meanwhile that changed rows, or may have.
 
-    Those that return rows count as writes: whether they changed any cannot be told yet.
+    Those that return rows count as writes: whether they changed any is not known yet.
     """
     writes: list[str] = []
-    connection.info[WRITES] = writes
+    before = _statements.set(writes)
     try:
         yield writes
     finally:
-        del connection.info[WRITES]
+        _statements.reset(before)
 
 
 def _collect(
-    connection: sa.Connection,
+    _connection: sa.Connection,
     cursor: Any,
     statement: str,
     _parameters: Any,
     context: Any,
     _many: bool,
 ) -> None:
-    """Collect a statement for `_writes`; on each engine once, as a listener is dear to add."""
-    writes = connection.info.get(WRITES)
+    """Collect a statement for `_writes`. Listens to an engine for good: it is dear to add."""
+    writes = _statements.get()
     if writes is None:
         return
     reads = context.invoked_statement is not None and context.invoked_statement.is_select
