@@ -125,7 +125,7 @@ class Fence:
                 if row.outcome == REFUSED:
                     return refusal.model_validate_json(row.answer)
                 return again(connection, type(answer).model_validate_json(row.answer))
-            with _writes(connection) as writes:
+            with _writes() as writes:
                 rejection = effect(connection)
             if rejection is None:
                 return answer
@@ -227,7 +227,7 @@ _statements: ContextVar[list[str] | None] = ContextVar("statements", default=Non
 
 
 @contextmanager
-def _writes(connection: sa.Connection) -> Iterator[list[str]]:
+def _writes() -> Iterator[list[str]]:
     """Give the statements sent meanwhile that changed rows, or may have.
 
     Those that return rows count as writes: whether they changed any is not known yet.
