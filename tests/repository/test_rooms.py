@@ -58,6 +58,7 @@ SAGA = " ".join(
         "reader",
         "registry",
         "search_attributes",
+        "sqlite",
         "timeline",
     }
 )
@@ -85,8 +86,8 @@ ROOMS = {
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
-    "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
-    "temporal_saga/database_file.py": "sqlalchemy",
+    "temporal_saga/database.py": "temporal_saga.postgresql temporal_saga.sqlite sqlalchemy",
+    "temporal_saga/database_file.py temporal_saga/sqlite.py": "sqlalchemy",
     "temporal_saga/fence.py": f"{FENCE} temporal_saga.fence_table",
     "temporal_saga/fence_table.py": FENCE,
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
