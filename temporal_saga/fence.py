@@ -7,14 +7,13 @@ and late arrivals. Unlike there, a forward command that comes after its compensa
 and nobody can mistake the fence's "no" for success.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from temporal_saga.database import insert_new
+from temporal_saga.effect_writes import listen_for_writes, writes_of
 from temporal_saga.fence_table import (
     APPLIED,
     COMPENSATED,
@@ -90,8 +89,7 @@ class Fence:
         self._engine = engine
         self._table = table
         self._claim_both = claim_both(engine, table)
-        if not sa.event.contains(engine, "after_cursor_execute", _collect):
-            sa.event.listen(engine, "after_cursor_execute", _collect)
+        listen_for_writes(engine)
 
     def forward(
         self,
@@ -125,7 +123,7 @@ class Fence:
                 if row.outcome == REFUSED:
                     return refusal.model_validate_json(row.answer)
                 return again(connection, type(answer).model_validate_json(row.answer))
-            with _writes() as writes:
+            with writes_of(connection) as writes:
                 rejection = effect(connection)
             if rejection is None:
                 return answer
@@ -220,38 +218,3 @@ class Fence:
     def _record(self, connection: sa.Connection, key: str, outcome: str, answer: Answer) -> None:
         row = sa.update(self._table).where(self._table.c.key == key)
         connection.execute(row.values(outcome=outcome, answer=answer.model_dump_json()))
-
-
-_statements: ContextVar[list[str] | None] = ContextVar("statements", default=None)
-"""Where `_collect` puts the statements of an effect; None where none is under way."""
-
-
-@contextmanager
-def _writes() -> Iterator[list[str]]:
-    """Give the statements sent meanwhile that changed rows, or may have.
-
-    Those that return rows count as writes: whether they changed any is not known yet.
-    """
-    writes: list[str] = []
-    before = _statements.set(writes)
-    try:
-        yield writes
-    finally:
-        _statements.reset(before)
-
-
-def _collect(
-    _connection: sa.Connection,
-    cursor: Any,
-    statement: str,
-    _parameters: Any,
-    context: Any,
-    _many: bool,
-) -> None:
-    """Collect a statement for `_writes`. Listens to an engine for good: it is dear to add."""
-    writes = _statements.get()
-    if writes is None:
-        return
-    reads = context.invoked_statement is not None and context.invoked_statement.is_select
-    if not reads and (cursor.rowcount != 0 or cursor.description):
-        writes.append(statement)

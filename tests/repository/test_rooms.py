@@ -51,6 +51,7 @@ SAGA = " ".join(
         "__init__",
         "access",
         "database",
+        "effect_writes",
         "fence",
         "fence_table",
         "identity",
@@ -87,8 +88,9 @@ ROOMS = {
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql temporal_saga.sqlite sqlalchemy",
-    "temporal_saga/database_file.py temporal_saga/sqlite.py": "sqlalchemy",
-    "temporal_saga/fence.py": f"{FENCE} temporal_saga.fence_table",
+    "temporal_saga/database_file.py temporal_saga/effect_writes.py "
+    "temporal_saga/sqlite.py": "sqlalchemy",
+    "temporal_saga/fence.py": f"{FENCE} temporal_saga.effect_writes temporal_saga.fence_table",
     "temporal_saga/fence_table.py": FENCE,
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
     "temporal_saga/access.py temporal_saga/registry.py "
