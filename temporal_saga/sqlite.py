@@ -9,6 +9,10 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+TURN_SECONDS = 4
+"""How long a thread waits for the one connection: less, together with the lock that comes then,
+than an activity's start-to-close timeout."""
+
 
 def open_file(url: str, lock_wait: int, pool_size: int, *, only_writes: bool) -> sa.Engine:
     """Return an engine whose writers take the lock when they begin; as `open_database` has it."""
@@ -16,13 +20,11 @@ def open_file(url: str, lock_wait: int, pool_size: int, *, only_writes: bool) ->
     waiting: dict[str, Any] = (
         {} if in_memory else {"pool_timeout": lock_wait}
     )  # where each thread has a database of its own, none waits
-    file_wait: float = lock_wait
     if only_writes and not in_memory:
-        file_wait = lock_wait / 2  # the other half is for the connection
         pool_size = 1
-        waiting = {"pool_timeout": lock_wait / 2, "max_overflow": 0}
+        waiting = {"pool_timeout": TURN_SECONDS, "max_overflow": 0}
     engine = sa.create_engine(
-        url, pool_size=pool_size, connect_args={"timeout": file_wait}, **waiting
+        url, pool_size=pool_size, connect_args={"timeout": lock_wait}, **waiting
     )
 
     @sa.event.listens_for(engine, "do_connect")
