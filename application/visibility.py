@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -20,7 +20,7 @@ from application.payloads import decoder
 from application.run import Run
 from application.runs import temporal
 from application.shared_answers import SharedAnswers
-from contracts.ids import order_id_of
+from contracts.ids import order_id_of, saga_id
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
 from temporal_saga.history import memo_of
@@ -179,6 +179,16 @@ def in_state(state: SagaState) -> str:
     if state is SagaState.PENDING:
         shows = f"({shows} OR SagaState IS NULL)"
     return f'ExecutionStatus = "Running" AND {shows}'
+
+
+def running_of(order_ids: Collection[str]) -> str:
+    """Return the query for those of these orders' sagas that run.
+
+    Those alone: Temporal looks for them among all that runs. By their ids alone it would look at
+    every run that there is.
+    """
+    ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
+    return f'ExecutionStatus = "Running" AND WorkflowId IN ({ids})'
 
 
 async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: float) -> Any:
