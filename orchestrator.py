@@ -69,6 +69,9 @@ def orchestrator(
         activity_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.worker_pollers),
         max_concurrent_workflow_tasks=TASKS_AT_ONCE,
         max_concurrent_local_activities=TASKS_AT_ONCE,
+        # No payload of ours is stored elsewhere; with the default of 3 the SDK looks for that in a
+        # task of its own for each payload, a twentieth of a workflow task's CPU.
+        max_workflow_task_external_storage_concurrency=1,
         interceptors=[
             Apply(settings.policy),
             Eager(steps),

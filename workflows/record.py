@@ -25,6 +25,7 @@ class Record:
         self._snapshot = Snapshot()
         self._moves: list[StateMove] = []
         self._moves_of_this_run = 0
+        self._last_details: Shown | None = None
         self.order_id = order_id
         self.order: DraftOrder = DraftOrder()
         self.request_key: str | None = None
@@ -185,7 +186,10 @@ class Record:
         return self.order_id
 
     def _show(self) -> None:
-        show(*self._details)
+        """Show how the order stands, where that differs from what was shown last."""
+        if (details := self._details) != self._last_details:
+            self._last_details = details
+            show(*details)
 
     @property
     def _details(self) -> Shown:
