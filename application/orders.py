@@ -106,38 +106,47 @@ class Orders:
 
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
-        recorded = await asyncio.to_thread(
-            self._order_service.recorded, order_id, caller.customer_id
+        on_record = await asyncio.to_thread(
+            self._order_service.find_with_fingerprint, order_id, caller.customer_id
         )
-        if recorded is None or recorded.record.closed_at is None:
+        if on_record is None or on_record[0].closed_at is None:
             run = await self.run(order_id, caller)
             if run is not None:
                 left_open = run.closed_at is not None and await self._is_open(order_id)
                 return view_of_run(order_id, run, links, left_open=left_open)
         else:
+            record, fingerprint = on_record
             run = await self._run_of_closed(order_id, caller)
+            if run is not None and run.order.fingerprint() == fingerprint:
+                return view_of_closed(record, run, links)
+        recorded = await asyncio.to_thread(
+            self._order_service.recorded, order_id, caller.customer_id
+        )
         if recorded is None:
             raise NotFound.of(f"order {order_id}")
-        if run is not None and run.order.fingerprint() == recorded.fingerprint:
-            return view_of_closed(recorded.record, run, links)
         return view_of_record(recorded, links)
 
     async def _run_of_closed(self, order_id: str, caller: Caller) -> Run | None:
         """Return the last run of a closed order; None also while Temporal is away."""
         try:
-            return await self.run(order_id, caller, ADDITION_LIMIT)
+            return await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
         except NotNow:
             return None
 
     async def run(
-        self, order_id: str, caller: Caller, limit: timedelta = ANSWER_LIMIT
+        self,
+        order_id: str,
+        caller: Caller,
+        limit: timedelta = ANSWER_LIMIT,
+        *,
+        has_closed: bool = False,
     ) -> Run | None:
         """Return the last run of the order's saga, if Temporal has it, and the caller may see it.
 
         Raises:
             NotNow: Temporal is away.
         """
-        run = await self._runs.find(order_id, limit)
+        run = await self._runs.find(order_id, limit, has_closed=has_closed)
         return run if run is not None and caller.acts_for(run.order.customer_id) else None
 
     async def follow(

@@ -1,7 +1,7 @@
 """Reading one saga's runs from Temporal, with its history."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.attention import WEDGED_AFTER
 from application.broadcast import Shared
 from application.chain import Before, Chain
+from application.closed_run import read_whole, run_of
 from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
 from application.run import Run
@@ -22,7 +23,7 @@ from contracts.ids import saga_id
 from temporal_saga.access import refusal
 from temporal_saga.history import memo_of
 from temporal_saga.moment import Moment
-from temporal_saga.tries import tries_under_way
+from temporal_saga.tries import Try, tries_under_way
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
@@ -52,7 +53,9 @@ class Runs:
         self._stopping = stopping
         self._stories = Shared(self._story)
 
-    async def find(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
+    async def find(
+        self, order_id: str, limit: timedelta = ANSWER_LIMIT, *, has_closed: bool = False
+    ) -> Run | None:
         """Return the order's saga with its story from first run to last; None if there is none.
 
         Of a long story a part is left out, and a note says so: at most `MOST_EVENTS` of all its
@@ -61,6 +64,7 @@ class Runs:
         Args:
             order_id: whose saga.
             limit: how long to wait for Temporal.
+            has_closed: the saga is likely to have closed; then one request is enough as a rule.
 
         Raises:
             NotNow: Temporal is away.
@@ -68,13 +72,16 @@ class Runs:
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
             async with temporal(limit):
+                if has_closed and (events := await read_whole(self._client, handle.id, limit)):
+                    return self._read(run_of(events, self._decode), RunHistory(events), Before())
                 description = await handle.describe(rpc_timeout=limit)
                 last, before = await Chain(self._client, self._decode, limit).read(description)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise
-        return self._read(description, last, before)
+        under_way = tries_under_way(description.raw_description)
+        return self._read(self._run(description), last, before, under_way)
 
     def follow(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
         """Yield the story of an order's saga as it is written, until its run closes.
@@ -156,15 +163,19 @@ class Runs:
         return sum(trying.attempt for trying in tries if trying.command in commands) or None
 
     def _read(
-        self, description: WorkflowExecutionDescription, last: RunHistory, before: Before
+        self,
+        run: Run,
+        last: RunHistory,
+        before: Before,
+        under_way: Mapping[str, Try] | None = None,
     ) -> Run:
+        """Return a run with its story, and that of the runs before it."""
         start = last.first[0].workflow_execution_started_event_attributes
         arguments = start.input.payloads[:-1] if before.started_at else start.input.payloads
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
-        under_way = tries_under_way(description.raw_description)
-        story = [*before.moments, *chain.last_moments(last, under_way)]
+        story = [*before.moments, *chain.last_moments(last, under_way or {})]
         return replace(
-            self._run(description),
+            run,
             started_at=before.started_at or last.first[0].event_time.ToDatetime(tzinfo=UTC),
             moments=[moment for _, moment in story],
             input=self._decode(arguments[0]) if len(arguments) == 1 else None,
