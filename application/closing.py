@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
+from application.pulse import Pulse
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from participants.order.reads import OrderReads
@@ -18,18 +19,20 @@ LOOK_SECONDS = 2.5
 class Closing:
     """Waits for orders to close, by Temporal's news and by their records, whichever is first."""
 
-    def __init__(self, client: Client, records: OrderReads, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, client: Client, records: OrderReads, stopping: asyncio.Event, pulse: Pulse
+    ) -> None:
         """Hear of sagas through `client`, read `records`; stop waiting once `stopping` is set."""
         self._client = client
         self._records = Records(records)
         self._stopping = stopping
+        self._pulse = pulse
 
     async def wait(self, order_id: str, seconds: float) -> None:
         """Wait until the order has closed, at most so long, and only while Temporal can tell."""
-        handle = self._client.get_workflow_handle(saga_id(order_id))
         with self._records.expect_closing(order_id) as closed_on_record:
             waits: tuple[asyncio.Future[object], ...] = (
-                asyncio.ensure_future(handle.result()),
+                asyncio.ensure_future(self._news(order_id)),
                 closed_on_record,
                 asyncio.ensure_future(self._stopping.wait()),
             )
@@ -39,11 +42,17 @@ class Closing:
                 )
                 for wait in finished_tasks:
                     await wait
-            except (WorkflowFailureError, RPCError, RuntimeError):
-                return  # it failed, or Temporal is away or busy: the next look says so
+            except (RPCError, RuntimeError):
+                return  # Temporal is away or busy: the next look says so
             finally:
                 for wait in waits:
                     wait.cancel()
+
+    async def _news(self, order_id: str) -> None:
+        """Wait until Temporal says that an order's saga has ended, well or not."""
+        with suppress(WorkflowFailureError):
+            await self._client.get_workflow_handle(saga_id(order_id)).result()
+        self._pulse.hear()
 
 
 class Records:

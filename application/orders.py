@@ -1,6 +1,7 @@
 """What callers can ask of orders: place, view, act, list, follow; each as far as the caller may."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -22,7 +23,7 @@ from application.placement import Placement
 from application.possible_acts import why_ended
 from application.prices import PriceRule
 from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
+from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
 from application.timeline import entry_of
 from application.visibility import Visibility
 from application.watch import Watch
@@ -61,7 +62,7 @@ class Orders:
         self._links = links
         self._runs = Runs(client, stopping)
         self._placement = Placement(client, order_service, self._runs)
-        self._closing = Closing(client, order_service, stopping)
+        self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         self.watch = Watch(self._runs, visibility, order_service)
         self._lists = OrderLists(visibility, self.watch, order_service, links)
         self._overviews = Overviews(visibility, self.watch, order_service, self._lists)
@@ -82,10 +83,12 @@ class Orders:
         """
         order_id = await self._placement.order_id_of(order, request_key, caller)
         await self._prices.check(order, partial(self._placement.is_placed, order_id))
+        began = time.monotonic()
         try:
             await self._placement.start(order_id, order, request_key)
-            if wait_seconds:
-                await self._closing.wait(order_id, wait_seconds)
+            remaining = wait_seconds - (time.monotonic() - began)
+            if remaining > 0:
+                await self._closing.wait(order_id, remaining)
             return await self.view(order_id, caller)
         except NotNow as error:
             raise PerhapsPlaced(order_id, error) from error
@@ -137,7 +140,7 @@ class Orders:
         self,
         order_id: str,
         caller: Caller,
-        limit: timedelta = ANSWER_LIMIT,
+        limit: timedelta = PATIENCE,
         *,
         has_closed: bool = False,
     ) -> Run | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +11,13 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.attention import WEDGED_AFTER
+from application.attention import wedged_since
 from application.broadcast import Shared
 from application.chain import Before, Chain
 from application.closed_run import read_whole, run_of
 from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
+from application.pulse import Pulse
 from application.run import Run
 from application.run_history import RunHistory
 from contracts.ids import saga_id
@@ -27,6 +28,10 @@ from temporal_saga.tries import Try, tries_under_way
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
+
+PATIENCE = timedelta(seconds=15)
+"""A Temporal that answers others is given so much time under load, for all that one look or start
+takes."""
 
 ADDITION_LIMIT = timedelta(seconds=2)
 """What the order service can answer is held up by what Temporal adds no longer than this."""
@@ -49,12 +54,13 @@ class Runs:
     def __init__(self, client: Client, stopping: asyncio.Event) -> None:
         """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
         self._client = client
+        self.pulse = Pulse()
         self._decode = decoder(client)
         self._stopping = stopping
         self._stories = Shared(self._story)
 
     async def find(
-        self, order_id: str, limit: timedelta = ANSWER_LIMIT, *, has_closed: bool = False
+        self, order_id: str, limit: timedelta = PATIENCE, *, has_closed: bool = False
     ) -> Run | None:
         """Return the order's saga with its story from first run to last; None if there is none.
 
@@ -63,7 +69,7 @@ class Runs:
 
         Args:
             order_id: whose saga.
-            limit: how long to wait for Temporal.
+            limit: how long to wait for a Temporal that answers others.
             has_closed: the saga is likely to have closed; then one request is enough as a rule.
 
         Raises:
@@ -71,7 +77,7 @@ class Runs:
         """
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
-            async with temporal(limit):
+            async with temporal(limit, self.pulse):
                 if has_closed and (events := await read_whole(self._client, handle.id, limit)):
                     return self._read(run_of(events, self._decode), RunHistory(events), Before())
                 description = await handle.describe(rpc_timeout=limit)
@@ -144,7 +150,9 @@ class Runs:
             NotNow: Temporal is away.
         """
         description = await self.describe(order_id)
-        return None if description is None else _wedged_since(description)
+        if description is None:
+            return None
+        return wedged_since(description.raw_description.pending_workflow_task)
 
     async def tries_at(self, order_id: str, step: str) -> int | None:
         """Return how many tries of what is stuck at a step the server has begun in this round.
@@ -189,7 +197,7 @@ class Runs:
             closed_at=None if is_open else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
             memo=memo_of(description.raw_description.workflow_execution_info.memo, self._decode),
-            wedged_since=_wedged_since(description),
+            wedged_since=wedged_since(description.raw_description.pending_workflow_task),
         )
 
 
@@ -207,7 +215,9 @@ async def _next(
 
 
 @asynccontextmanager
-async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
+async def temporal(
+    limit: timedelta | None = None, pulse: Pulse | None = None
+) -> AsyncIterator[None]:
     """Raise NotNow where Temporal is away, busy, or does not let us in; errors about the call pass.
 
     A lazy client raises RuntimeError while it cannot connect.
@@ -215,11 +225,15 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
     Args:
         limit: how long to wait in all: the client retries a call for longer than the call's own
             limit.
+        pulse: give up sooner where Temporal answers nobody; an answer here is one for all.
     """
     patience = asyncio.timeout(limit.total_seconds() if limit else None)
     try:
         async with patience:
-            yield
+            with pulse.watch(patience) if pulse else nullcontext():
+                yield
+        if pulse:
+            pulse.hear()
     except RPCError as error:
         if error.status in AWAY:
             raise Away("Temporal") from error
@@ -234,15 +248,3 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
         if patience.expired():
             raise Away("Temporal") from error
         raise
-
-
-def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
-    """Return since when a saga is wedged: its pending workflow task has failed too often.
-
-    None before `WEDGED_AFTER`.
-    """
-    task = description.raw_description.pending_workflow_task
-    if task.attempt < WEDGED_AFTER:
-        return None
-    since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
-    return since
