@@ -3,7 +3,6 @@
 Each is as low as it can be; docs/PERFORMANCE.md explains them one by one.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -16,19 +15,13 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import MetricBuffer, Runtime, TelemetryConfig
 
 from application.caller import Caller
-from application.links import OrderLinks
 from application.orders import Orders
-from application.prices import PriceRule
-from application.shop import Shop as ShopReads
-from application.visibility import Visibility
 from contracts.placing import OrderLine, PlaceOrder
 from contracts.states import SagaState
 from contracts.steps import PARTICIPANTS
 from contracts.views import OrderView
-from participants.order.service import OrderService
-from participants.payment.reads import PaymentReads
-from participants.stock.reads import StockReads
 from tests.shop import CAP, Shop
+from tests.worker.api_orders import order_of_ann, orders_of
 from tests.worker.test_eager_steps import activities_of, one_process
 
 pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
@@ -84,21 +77,8 @@ async def orders(
     temporal: Client, api_client: Client, empty_shop: Shop, api_engine: sa.Engine
 ) -> AsyncIterator[Orders]:
     """The orders of an API, and workers that take them."""
-    shop = ShopReads(
-        api_client,
-        StockReads(empty_shop.engines["stock"]),
-        PaymentReads(empty_shop.engines["payment"]),
-        (),
-    )
     async with one_process(temporal, empty_shop, activities_of(empty_shop)):
-        yield Orders(
-            api_client,
-            OrderService(api_engine),
-            Visibility(api_client),
-            PriceRule("caller", shop),
-            OrderLinks("", "default"),
-            asyncio.Event(),
-        )
+        yield orders_of(api_client, api_engine, empty_shop)
 
 
 @contextmanager
@@ -116,9 +96,7 @@ def counting(engine: sa.Engine) -> Iterator[Counter[str]]:
 
 async def placed(orders: Orders, line: OrderLine, wait_seconds: int = WAIT_SECONDS) -> OrderView:
     """Place an order of ann's of one line, and wait so long for its end."""
-    order = PlaceOrder(
-        order_id=f"cost-{next(NUMBERS)}", customer_id="ann", currency="GBP", lines=(line,)
-    )
+    order = order_of_ann(f"cost-{next(NUMBERS)}", line)
     return await orders.place(order, None, Caller(), wait_seconds)
 
 
