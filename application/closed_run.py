@@ -15,10 +15,8 @@ from temporalio.client import Client
 
 from application.payloads import Decode
 from application.run import Run
+from application.run_history import PAGE_EVENTS
 from temporal_saga.history import memo_of
-
-PAGE_EVENTS = 250
-"""A run with more events than this is read as a long one is."""
 
 ENDS = frozenset(
     {
@@ -35,7 +33,7 @@ ENDS = frozenset(
 async def read_whole(
     client: Client, workflow_id: str, limit: timedelta
 ) -> Sequence[HistoryEvent] | None:
-    """Return all events of a workflow that closed within one short run; None of any other.
+    """Return all events of a workflow that closed within one run, and one page; None of any other.
 
     Raises:
         RPCError: Temporal did not answer, or does not know the workflow.

@@ -2,11 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 SILENCE_SECONDS = 5
 """A Temporal that has answered nobody for so long is away."""
+
+MOST_AT_ONCE = 30
+"""So many ask at one time, and the others wait here. A server with more to do than it can answers
+nobody in time, and still works on what was given up and is asked again."""
 
 
 class Pulse:
@@ -15,18 +19,21 @@ class Pulse:
     So that under load a caller is given time, and none while nobody would get an answer.
     """
 
-    def __init__(self, silence_seconds: float = SILENCE_SECONDS) -> None:
-        """Take Temporal for away after `silence_seconds` without an answer."""
+    def __init__(
+        self, silence_seconds: float = SILENCE_SECONDS, most_at_once: int = MOST_AT_ONCE
+    ) -> None:
+        """Take Temporal for away after so long without an answer; let so many ask at one time."""
         self._silence_seconds = silence_seconds
         self._heard_at = time.monotonic()
+        self._turns = asyncio.Semaphore(most_at_once)
 
     def hear(self) -> None:
         """Note that Temporal has answered just now."""
         self._heard_at = time.monotonic()
 
-    @contextmanager
-    def watch(self, patience: asyncio.Timeout) -> Iterator[None]:
-        """Wait for an answer meanwhile; end `patience` early once Temporal is silent for long.
+    @asynccontextmanager
+    async def turn(self, patience: asyncio.Timeout) -> AsyncIterator[None]:
+        """Wait for a turn, and for an answer; end `patience` once Temporal is silent for long.
 
         The silence counts from the beginning of this wait.
         """
@@ -42,6 +49,8 @@ class Pulse:
 
         timers = [loop.call_later(self._silence_seconds, look)]
         try:
-            yield
+            async with self._turns:
+                yield
+            self.hear()
         finally:
             timers[-1].cancel()

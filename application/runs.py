@@ -225,15 +225,12 @@ async def temporal(
     Args:
         limit: how long to wait in all: the client retries a call for longer than the call's own
             limit.
-        pulse: give up sooner where Temporal answers nobody; an answer here is one for all.
+        pulse: wait for a turn, and give up sooner where Temporal answers nobody.
     """
     patience = asyncio.timeout(limit.total_seconds() if limit else None)
     try:
-        async with patience:
-            with pulse.watch(patience) if pulse else nullcontext():
-                yield
-        if pulse:
-            pulse.hear()
+        async with patience, pulse.turn(patience) if pulse else nullcontext():
+            yield
     except RPCError as error:
         if error.status in AWAY:
             raise Away("Temporal") from error

@@ -79,3 +79,41 @@ async def test_an_error_is_no_answer() -> None:
     assert await wait_in_vain(LONG, pulse) < 10
     assert not failing.done()
     failing.cancel()
+
+
+async def test_so_many_ask_at_one_time_and_all_are_answered() -> None:
+    """The others wait here, where they cost the server nothing."""
+    pulse = Pulse(SILENCE_SECONDS, most_at_once=3)
+    under_way = 0
+    most = 0
+
+    async def ask() -> None:
+        nonlocal under_way, most
+        async with temporal(LONG, pulse):
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+
+    await asyncio.gather(*(ask() for _ in range(20)))
+    assert most == 3
+
+
+async def test_who_waits_for_a_turn_hears_of_a_silence_as_soon() -> None:
+    """The turns are taken by calls that hang: nobody waits for those before to be given up."""
+    pulse = Pulse(SILENCE_SECONDS, most_at_once=1)
+    began = time.monotonic()
+    await asyncio.gather(*(wait_in_vain(LONG, pulse) for _ in range(50)))
+    assert time.monotonic() - began < 5
+
+
+async def test_who_leaves_gives_the_turn_back() -> None:
+    """Whether they had it, or waited for it."""
+    pulse = Pulse(SILENCE_SECONDS * 1_000, most_at_once=1)
+    leaving = [asyncio.create_task(wait_in_vain(LONG, pulse)) for _ in range(3)]
+    await asyncio.sleep(0)
+    for task in leaving:
+        task.cancel()
+    await asyncio.wait(leaving)
+    async with asyncio.timeout(5), temporal(LONG, pulse):
+        pass
