@@ -67,7 +67,7 @@ DATABASE_SECONDS = 5
 """People wait less long for the order database than workers do."""
 
 RETRIES = RetryConfig(max_elapsed_time_millis=1_500)
-"""Shorter than any limit of ours on an answer of Temporal's: so a caller hears why there is none,
+"""Shorter than any limit of ours on an answer of Temporal's: so a caller learns why there is none,
 and not only that."""
 
 
@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
     for subject in (orders, overview, steps, events, acts, lookups, health, manage, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
-    if settings.authenticated:
+    if settings.asks_for_tokens:
         additions.append(access.add_to_openapi)
     if settings.checks_hosts:
         additions.append(hosts.add_to_openapi)
@@ -157,7 +157,7 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     """
     callers = Callers(parse(settings.api_rate_limit)) if settings.api_rate_limit else None
 
-    def counted(answer: ASGIApp) -> ASGIApp:
+    def limit_rate(answer: ASGIApp) -> ASGIApp:
         return Rate(answer, callers)
 
     app.add_middleware(Head)
@@ -165,7 +165,7 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     app.add_middleware(Body)
     app.add_middleware(Rate, callers)
     app.add_middleware(
-        Authentication, Tokens(settings).caller if settings.authenticated else None, counted
+        Authentication, Tokens(settings).caller if settings.asks_for_tokens else None, limit_rate
     )
     app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
     # Here as well as outermost, where Starlette has one: so a page of another origin can read

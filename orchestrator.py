@@ -38,23 +38,23 @@ def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:
 
 
 def orchestrator(
-    client: Client, settings: Settings, colocated: Mapping[str, Activities] | None = None
+    client: Client, settings: Settings, colocated_activities: Mapping[str, Activities] | None = None
 ) -> Worker:
     """Return the worker that runs the sagas.
 
-    It takes the steps of the participants in its process, whose activities `colocated` has, and is
-    handed each with the answer to the workflow task that scheduled it. With LOCAL_ACTIVITIES it
-    tries them itself first.
+    It takes the steps of the participants in its process, whose activities `colocated_activities`
+    has, and is handed each with the answer to the workflow task that scheduled it. With
+    LOCAL_ACTIVITIES it tries them itself first.
     """
-    colocated = colocated or {}
-    threads = settings.worker_threads * max(1, len(colocated))
-    steps = [step.name for step in STEPS if step.participant in colocated]
+    colocated_activities = colocated_activities or {}
+    threads = settings.worker_threads * max(1, len(colocated_activities))
+    steps = [step.name for step in STEPS if step.participant in colocated_activities]
     return Worker(
         client,
         task_queue=stubs.ORCHESTRATOR_QUEUE,
         workflows=[OrderSaga],
         workflow_runner=workflow_runner(settings.workflow_sandbox),
-        activities=[*chain(*colocated.values()), forward],
+        activities=[*chain(*colocated_activities.values()), forward],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
         max_concurrent_activities=threads,
         max_cached_workflows=settings.workflow_cache,

@@ -93,7 +93,7 @@ class Connection:
         except ValueError as error:
             sys.exit(f"cannot start: TEMPORAL_ADDRESS={address} is invalid: {error}")
 
-    async def renewed(self) -> Client | None:
+    async def renew(self) -> Client | None:
         """Return a new client, connected, when what it is made of has changed.
 
         None when nothing has, and when it does not connect (yet): a file may be half written, or a
@@ -199,7 +199,7 @@ class Watch:
             await _pause(stop, CHECK_SECONDS)
 
     async def _check(self) -> None:
-        if client := await self._connection.renewed():
+        if client := await self._connection.renew():
             LOG.info("connected anew to Temporal, with what was renewed")
             self.client = client
             for worker in self.workers:

@@ -100,9 +100,9 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
     if not await wait_until_ready("search attributes", check, stop):
         return
     watch = Watch(connection, client)
-    colocated: Colocated = {role: asyncio.Future() for role in roles if role != ORCHESTRATOR}
+    participants: Colocated = {role: asyncio.Future() for role in roles if role != ORCHESTRATOR}
     tasks = [
-        asyncio.create_task(run_role(role, watch, settings, stop, colocated)) for role in roles
+        asyncio.create_task(run_role(role, watch, settings, stop, participants)) for role in roles
     ]
     tasks.append(asyncio.create_task(watch.keep(stop)))
     for task in tasks:
@@ -115,14 +115,14 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
 
 
 async def run_role(
-    role: str, watch: Watch, settings: Settings, stop: asyncio.Event, colocated: Colocated
+    role: str, watch: Watch, settings: Settings, stop: asyncio.Event, participants: Colocated
 ) -> None:
     """Run one role once its database answers, until `stop` is set."""
     if role == ORCHESTRATOR:
-        worker = orchestrator(watch.client, settings, await served(colocated))
+        worker = orchestrator(watch.client, settings, await colocated_activities(participants))
     elif service := await serve(role, watch, settings, stop):
         worker, activities = service
-        colocated[role].set_result(activities)
+        participants[role].set_result(activities)
     else:
         return
     async with worker:
@@ -133,18 +133,18 @@ async def run_role(
     LOG.info("stopped: %s", role)
 
 
-async def served(colocated: Colocated) -> dict[str, Activities]:
+async def colocated_activities(participants: Colocated) -> dict[str, Activities]:
     """Wait for the participants of this process, but not long; return those that can be served."""
-    if colocated:
-        await asyncio.wait(colocated.values(), timeout=COLOCATED_SECONDS)
-    if missing := [name for name, activities in colocated.items() if not activities.done()]:
+    if participants:
+        await asyncio.wait(participants.values(), timeout=COLOCATED_SECONDS)
+    if missing := [name for name, activities in participants.items() if not activities.done()]:
         LOG.warning(
             "%s cannot be served yet: until the next start the orchestrator sends these steps to "
             "their own task queues",
             ", ".join(missing),
         )
     return {
-        name: activities.result() for name, activities in colocated.items() if activities.done()
+        name: activities.result() for name, activities in participants.items() if activities.done()
     }
 
 
@@ -227,8 +227,8 @@ if __name__ == "__main__":
         help=f"any of {', '.join(ROLES)}; all when none is given",
     )
     roles = parser.parse_args().roles or list(ROLES)
-    if unknown := [role for role in roles if role not in ROLES]:
-        parser.error(f"unknown role: {', '.join(unknown)}; choose from {', '.join(ROLES)}")
+    if unknown_roles := [role for role in roles if role not in ROLES]:
+        parser.error(f"unknown role: {', '.join(unknown_roles)}; choose from {', '.join(ROLES)}")
     logs.begin()
     settings = read_settings("worker.py")
     if problem := why_not_local(roles, settings):

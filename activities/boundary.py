@@ -9,7 +9,7 @@ from contracts.base import Event, Refusal
 E = TypeVar("E", bound=Event)
 
 
-def accepted(answer: E | Refusal) -> E:
+def event_of(answer: E | Refusal) -> E:
     """Return a participant's event.
 
     Raises:

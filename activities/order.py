@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import accepted
+from activities.boundary import event_of
 from contracts.order import (
     CancelOrderCommand,
     ConfirmOrderCommand,
@@ -33,12 +33,12 @@ class OrderActivities:
     @activity.defn(name="RegisterOrder", no_thread_cancel_exception=True)
     def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent:
         """Open the order."""
-        return accepted(self._service.register(command))
+        return event_of(self._service.register(command))
 
     @activity.defn(name="ConfirmOrder", no_thread_cancel_exception=True)
     def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent:
         """Close the order as CONFIRMED."""
-        return accepted(self._service.confirm(command))
+        return event_of(self._service.confirm(command))
 
     @activity.defn(name="CancelOrder", no_thread_cancel_exception=True)
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:

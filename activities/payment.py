@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import accepted
+from activities.boundary import event_of
 from contracts.payment import (
     DepositMoneyCommand,
     DepositRefusedEvent,
@@ -35,7 +35,7 @@ class PaymentActivities:
     @activity.defn(name="ProcessPayment", no_thread_cancel_exception=True)
     def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent:
         """Charge the customer."""
-        return accepted(self._service.process(command))
+        return event_of(self._service.process(command))
 
     @activity.defn(name="RefundPayment", no_thread_cancel_exception=True)
     def refund(self, command: RefundPaymentCommand) -> PaymentRefundedEvent:

@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import accepted
+from activities.boundary import event_of
 from contracts.stock import (
     DecreaseStockCommand,
     MoveStockCommand,
@@ -35,7 +35,7 @@ class StockActivities:
     @activity.defn(name="DecreaseStock", no_thread_cancel_exception=True)
     def decrease(self, command: DecreaseStockCommand) -> StockDecreasedEvent:
         """Take the lines from stock."""
-        return accepted(self._service.decrease(command))
+        return event_of(self._service.decrease(command))
 
     @activity.defn(name="RestoreStock", no_thread_cancel_exception=True)
     def restore(self, command: RestoreStockCommand) -> StockRestoredEvent:

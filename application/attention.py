@@ -66,15 +66,15 @@ def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:
 
 def _unpause(order_id: str, run: Run) -> str:
     """Return that somebody paused a command, and how it goes on."""
-    paused = "An operator paused it, so it is not tried"
+    pause = "An operator paused it, so it is not tried"
     ids = _paused_ids(run)
     if not ids:
-        return f"{paused}: the order by itself says with which command it goes on"
+        return f"{pause}: the order by itself says with which command it goes on"
     commands = [
         temporal_command(f"activity unpause --workflow-id {saga_id(order_id)} --activity-id {id_}")
         for id_ in ids
     ]
-    return f"{paused}: {' and '.join(commands)} lets it go on"
+    return f"{pause}: {' and '.join(commands)} lets it go on"
 
 
 def _paused_ids(run: Run) -> list[str]:

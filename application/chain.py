@@ -78,7 +78,7 @@ class RunStory:
     def rest(self) -> Iterator[PlacedMoment]:
         """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
         yield from self._with_places(self._reader.signals.release())
-        for number, moment in enumerate(self._reader.signals.unheard()):
+        for number, moment in enumerate(self._reader.signals.still_pending()):
             yield (self._last + 1, number), moment
 
     def _with_places(self, moments: Iterable[Moment]) -> Iterator[PlacedMoment]:

@@ -30,10 +30,10 @@ class Closing:
 
     async def wait(self, order_id: str, seconds: float) -> None:
         """Wait until the order has closed, at most so long, and only while Temporal can tell."""
-        with self._records.expect_closing(order_id) as closed_on_record:
+        with self._records.expect_closing(order_id) as record_news:
             waits: tuple[asyncio.Future[object], ...] = (
                 asyncio.ensure_future(self._news(order_id)),
-                closed_on_record,
+                record_news,
                 asyncio.ensure_future(self._stopping.wait()),
             )
             try:
@@ -61,33 +61,33 @@ class Records:
     def __init__(self, records: OrderReads) -> None:
         """Read `records`."""
         self._records = records
-        self._expected: dict[asyncio.Future[object], str] = {}
+        self._waiters: dict[asyncio.Future[object], str] = {}
         """By who waits: which order for."""
         self._looking: asyncio.Task[None] | None = None
 
     @contextmanager
     def expect_closing(self, order_id: str) -> Iterator["asyncio.Future[object]"]:
         """Give what is done once the order is found closed."""
-        closed = asyncio.get_running_loop().create_future()
-        self._expected[closed] = order_id
+        news: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiters[news] = order_id
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            yield closed
+            yield news
         finally:
-            del self._expected[closed]
-            closed.cancel()
+            del self._waiters[news]
+            news.cancel()
 
     async def _look(self) -> None:
         """Look again and again while anybody waits; a look that fails is made again."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if not self._expected:
+            if not self._waiters:
                 return
             with suppress(Exception):  # the next look at the order says what is wrong
-                order_ids = set(self._expected.values())
+                order_ids = set(self._waiters.values())
                 statuses = await asyncio.to_thread(self._records.statuses, order_ids)
-                for waiting, order_id in self._expected.items():
+                for news, order_id in self._waiters.items():
                     status = statuses.get(order_id, OrderStatus.PENDING)
-                    if status is not OrderStatus.PENDING and not waiting.done():
-                        waiting.set_result(None)
+                    if status is not OrderStatus.PENDING and not news.done():
+                        news.set_result(None)

@@ -90,19 +90,19 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
     """
     names = [step.name for step in STEPS]
     failure = record.failure
-    failed = names.index(failure.step) if failure and failure.step in names else -1
+    failed_place = names.index(failure.step) if failure and failure.step in names else -1
     events = {move.cause for move in moves}
     if failure is None or failure.reason != FailureReason.INVALID_ORDER:
         events.add(OPENING.event)  # no other order is on record without it
-    compensated = {compensation.step for compensation in record.compensations}
+    compensated_steps = {compensation.step for compensation in record.compensations}
 
     def state(place: int, step: Step) -> StepState:
-        if place == failed and failure is not None:
+        if place == failed_place and failure is not None:
             return StepState.REFUSED if failure.event else StepState.UNKNOWN
         is_confirmed = record.status is OrderStatus.CONFIRMED
-        if is_confirmed or place < failed or step.event in events:
+        if is_confirmed or place < failed_place or step.event in events:
             return StepState.DONE
-        if step.name in compensated and step is not OPENING:
+        if step.name in compensated_steps and step is not OPENING:
             return StepState.UNKNOWN
         return StepState.SKIPPED if record.closed_at else StepState.AHEAD
 
@@ -150,16 +150,16 @@ def _progress(
     why: str | None = None,
 ) -> CommandProgress:
     """Return how far a command has come; `why` it failed, where nothing nearer tells."""
-    paused = run and run.pause_of(command)
+    pause = run and run.pause_of(command)
     if entry is not None and entry.state in NEEDED_A_PERSON:
         state = StepState(entry.state)
-    elif state is StepState.RUNNING and paused:
+    elif state is StepState.RUNNING and pause:
         state = StepState.PAUSED
     error = run and run.error_of(command) if state in IN_TROUBLE else None
     return CommandProgress(
         state=state,
         attempts=entry.attempts if entry else run and tries_of(command, run),
         message=error or (why if state in ENDED_THE_SAGA else None),
-        paused=paused,
+        paused=pause,
         settled=entry and entry.settled,
     )

@@ -117,13 +117,15 @@ class Orders:
             if run is not None:
                 left_open = run.closed_at is not None and await self._is_open(order_id)
                 return view_of_run(order_id, run, links, left_open=left_open)
+            if on_record is None:
+                raise NotFound.of(f"order {order_id}")
         else:
             record, fingerprint = on_record
             run = await self._run_of_closed(order_id, caller)
             if run is not None and run.order.fingerprint() == fingerprint:
                 return view_of_closed(record, run, links)
         recorded = await asyncio.to_thread(
-            self._order_service.recorded, order_id, caller.customer_id
+            self._order_service.recorded_order, order_id, caller.customer_id
         )
         if recorded is None:
             raise NotFound.of(f"order {order_id}")

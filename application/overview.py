@@ -156,11 +156,11 @@ def _overview(
     at: datetime | None = None,
 ) -> Overview:
     """Put figures together; `running` are the open orders by state, None when it is not known."""
-    closed = {state: on_record.statuses[status] for state, status in STATUS.items()}
+    closed_counts = {state: on_record.statuses[status] for state, status in STATUS.items()}
     states = {
         state: None
-        if running is None and state not in closed
-        else closed.get(state, 0) + (running or {}).get(state, 0)
+        if running is None and state not in closed_counts
+        else closed_counts.get(state, 0) + (running or {}).get(state, 0)
         for state in SagaState
     }
     return Overview(

@@ -46,7 +46,7 @@ class SharedAnswers:
         if answer is None or not answer.serves(fresh_seconds):
             self._forget()
             task = asyncio.ensure_future(ask())
-            task.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
+            task.add_done_callback(lambda done_task: done_task.cancelled() or done_task.exception())
             answer = self._answers[question] = _Answer(task, monotonic())
         result: T = await asyncio.shield(answer.task)  # whoever goes away leaves it to the others
         return result

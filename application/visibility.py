@@ -194,7 +194,7 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
 
     Not left to the SDK, which pauses for seconds, and then tells the one no longer from the other.
     """
-    lost = False
+    was_away = False
     while True:
         try:
             return await ask(
@@ -206,10 +206,10 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
             )
         except RPCError as error:
             busy = error.status == RPCStatusCode.RESOURCE_EXHAUSTED
-            again = busy or (error.status == RPCStatusCode.UNAVAILABLE and not lost)
+            again = busy or (error.status == RPCStatusCode.UNAVAILABLE and not was_away)
             if not again or monotonic() + AGAIN_SECONDS * 2 >= give_up:
                 raise
-            lost = not busy
+            was_away = not busy
         await asyncio.sleep(AGAIN_SECONDS)
 
 

@@ -38,7 +38,7 @@ QUIET_SHARE = 0.05
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the bench; return the exit code."""
     options = _parser().parse_args(arguments)
-    contestants = _chosen(options.contestants)
+    contestants = _contestants(options.contestants)
     output: Path = options.output.absolute()
     try:
         profiler = Profiler(output / "samples") if options.profile else None
@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _chosen(names: Sequence[str]) -> list[Contestant]:
+def _contestants(names: Sequence[str]) -> list[Contestant]:
     return [one for one in CONTESTANTS if one.name in names or not names]
 
 
@@ -118,8 +118,8 @@ def _counts(text: str) -> tuple[int, ...]:
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(text.replace(",", " ").split())
     all_names = {one.name for one in CONTESTANTS}
-    if unknown := sorted(set(names) - all_names):
-        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}")
+    if unknown_names := sorted(set(names) - all_names):
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown_names)}")
     return names
 
 

@@ -17,7 +17,7 @@ WAIT_SECONDS = 30
 
 
 class NotCompleted(Exception):
-    """The order ended otherwise, or its end was not heard of; the message says how."""
+    """The order ended otherwise, or its end is not known; the message says how."""
 
 
 class Place(Protocol):
@@ -45,14 +45,14 @@ class HttpDoor:
     Args:
         port: of a server on this machine.
         path: of an order's request.
-        completed: tells by the answer whether the order is completed, and None when that is not
+        is_completed: tells by the answer whether the order is completed, and None when that is not
             known yet: then the same request is made again, after the answer's Retry-After.
         headers: of every request.
     """
 
     port: int
     path: Callable[[PlaceOrder], str]
-    completed: Callable[[Answer], bool | None]
+    is_completed: Callable[[Answer], bool | None]
     headers: tuple[tuple[str, str], ...] = ()
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ class HttpDoor:
                         answer = await client.request("POST", self.path(order), body, self.headers)
                     except OSError as error:
                         raise NotCompleted(f"no answer: {error!r}") from error
-                    outcome = self.completed(answer)
+                    outcome = self.is_completed(answer)
                     if outcome is not None:
                         break
                     await asyncio.sleep(answer.retry_after)

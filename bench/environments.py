@@ -61,7 +61,7 @@ def node_modules(program: Path) -> Path:
     return folder / "node_modules"
 
 
-def pinned(program: Path, *packages: str) -> dict[str, str]:
+def pinned_versions(program: Path, *packages: str) -> dict[str, str]:
     """Return the versions that a program's requirements name for these packages."""
     lines = (program / "requirements.txt").read_text().splitlines()
     versions = dict(line.split("==") for line in lines if "==" in line)
@@ -82,7 +82,7 @@ def _install(*command: str | Path) -> None:
     # Without what this shell sets for our own environment: this is another one.
     env = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command,
             env=env,
             capture_output=True,
@@ -92,6 +92,6 @@ def _install(*command: str | Path) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{name}: {error}") from error
-    if done.returncode:
-        last_line = (done.stderr or done.stdout).strip().rpartition("\n")[2]
+    if result.returncode:
+        last_line = (result.stderr or result.stdout).strip().rpartition("\n")[2]
         raise Unavailable(f"{name} failed: {last_line}")

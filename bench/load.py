@@ -9,7 +9,7 @@ from bench.doors import Door, NotCompleted
 from contracts.placing import PlaceOrder
 
 PATIENCE_SECONDS = 120
-"""An order whose end is not heard of within this counts as an error."""
+"""An order whose end is not known within this counts as an error."""
 
 
 @dataclass(frozen=True)

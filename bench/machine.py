@@ -67,11 +67,11 @@ def _processor() -> str:
 
 def _commit() -> str:
     """Return the commit that is measured, with a + when files differ from it."""
-    done = subprocess.run(
+    result = subprocess.run(
         ["git", "describe", "--always", "--dirty=+"],  # noqa: S607  # the one on the PATH
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.stdout.strip() or "unknown"
+    return result.stdout.strip() or "unknown"

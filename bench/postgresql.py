@@ -59,9 +59,9 @@ def running(parent: Path, port: int) -> Iterator[Server]:
     place = parent if not is_root or _everybody_enters(parent) else ON_DISK
     folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=place))
     if is_root:
-        os.chown(folder, *_unprivileged())
+        os.chown(folder, *_server_user())
     try:
-        with _started(folder, port) as pid:
+        with _run_server(folder, port) as pid:
             url = f"postgresql://{SUPERUSER}@127.0.0.1:{port}/{DATABASE}"
             yield Server(url, pid, folder)
     finally:
@@ -69,7 +69,7 @@ def running(parent: Path, port: int) -> Iterator[Server]:
 
 
 @contextmanager
-def _started(folder: Path, port: int) -> Iterator[int]:
+def _run_server(folder: Path, port: int) -> Iterator[int]:
     """Make a database and run its server; give the id of its first process."""
     data = folder / "data"
     control = programs() / "pg_ctl"
@@ -86,7 +86,7 @@ def _everybody_enters(folder: Path) -> bool:
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
-def _unprivileged() -> tuple[int, int]:
+def _server_user() -> tuple[int, int]:
     """Return the user and group that the server runs as when we are root, whom it refuses."""
     user = pwd.getpwnam("postgres")
     return user.pw_uid, user.pw_gid
@@ -98,8 +98,8 @@ def _run(program: Path, *arguments: str | Path) -> str:
     Raises:
         DidNotStart: it fails; with what it said.
     """
-    user, group = _unprivileged() if os.geteuid() == 0 else (None, None)
-    done = subprocess.run(
+    user, group = _server_user() if os.geteuid() == 0 else (None, None)
+    result = subprocess.run(
         [program, *arguments],
         check=False,
         capture_output=True,
@@ -110,6 +110,6 @@ def _run(program: Path, *arguments: str | Path) -> str:
         group=group,
         extra_groups=None if user is None else [],
     )
-    if done.returncode:
-        raise DidNotStart(f"{program.name} failed: {done.stdout}{done.stderr}".strip())
-    return done.stdout
+    if result.returncode:
+        raise DidNotStart(f"{program.name} failed: {result.stdout}{result.stderr}".strip())
+    return result.stdout

@@ -49,7 +49,7 @@ class Program:
         """The process id."""
         return self._process.pid
 
-    def printed(self) -> str:
+    def output(self) -> str:
         """Return what it has printed so far."""
         return self._log.read_text(errors="replace")
 
@@ -60,7 +60,7 @@ class Program:
             DidNotStart: it has ended.
         """
         if (code := self._process.poll()) is not None:
-            last_lines = " ".join(self.printed().split("\n")[-6:]).strip()
+            last_lines = " ".join(self.output().split("\n")[-6:]).strip()
             raise DidNotStart(f"{self._log.stem} ended with exit code {code}: {last_lines}")
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -158,7 +158,7 @@ class MemoryWatch:
     def __init__(self, roots: Sequence[int]) -> None:
         """Look at these processes and all that they started."""
         self._roots = roots
-        self._ended = threading.Event()
+        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="memory")
         self.peak = Memory(0, 0)
 
@@ -169,14 +169,14 @@ class MemoryWatch:
 
     def __exit__(self, *_: object) -> None:
         """End, with a last look."""
-        self._ended.set()
+        self._stop.set()
         self._thread.join()
 
     def _look(self) -> None:
         while True:
             now = memory(tree(self._roots))
             self.peak = Memory(*map(max, self.peak, now))
-            if self._ended.wait(SAMPLE_SECONDS):
+            if self._stop.wait(SAMPLE_SECONDS):
                 return
 
 

@@ -78,11 +78,11 @@ class Result:
 
 async def run(contestants: Sequence[Contestant], plan: Plan, say: Say) -> list[Result]:
     """Measure the contestants: in each round all of them, each round beginning with another."""
-    results = [_prepared(contestant, say) for contestant in contestants]
+    results = [_prepare(contestant, say) for contestant in contestants]
     present = [result for result in results if result.unavailable is None]
     for number in range(plan.rounds):
         for result in turn(present, number):
-            say(f"round {number + 1} of {plan.rounds}: {_named(result.contestant)}")
+            say(f"round {number + 1} of {plan.rounds}: {_title(result.contestant)}")
             result.sessions.append(await _session(result.contestant, plan, say))
     return results
 
@@ -93,13 +93,13 @@ def turn(all_: Sequence[T], number: int) -> Sequence[T]:
     return (*all_[shift:], *all_[:shift])
 
 
-def _named(contestant: Contestant) -> str:
+def _title(contestant: Contestant) -> str:
     return f"{contestant.name}, {contestant.title}"
 
 
-def _prepared(contestant: Contestant, say: Say) -> Result:
+def _prepare(contestant: Contestant, say: Say) -> Result:
     """Install what a contestant needs."""
-    say(f"preparing {_named(contestant)}")
+    say(f"preparing {_title(contestant)}")
     try:
         return Result(contestant, versions=contestant.prepare())
     except Unavailable as error:
@@ -138,8 +138,8 @@ async def _measure(session: Session, running: Running, name: str, plan: Plan, sa
     for in_flight in plan.in_flight:
         batch = orders(f"at-{in_flight}", plan.count(in_flight))
         all_orders += batch
-        async with _profiled(plan.profiler, running, f"{name}, {in_flight} in flight"):
-            load, figures = await _measured(running, batch, in_flight)
+        async with _profile(plan.profiler, running, f"{name}, {in_flight} in flight"):
+            load, figures = await _place_and_measure(running, batch, in_flight)
         loads.append(load)
         session.by_in_flight[in_flight] = figures
         say(f"  {in_flight:>3} in flight: {_line(figures)}")
@@ -153,13 +153,13 @@ async def _measure(session: Session, running: Running, name: str, plan: Plan, sa
         session.problems += discrepancies(folder, all_orders, completed_ids)
 
 
-def _profiled(
+def _profile(
     profiler: Profiler | None, running: Running, title: str
 ) -> AbstractAsyncContextManager[None]:
     return nullcontext() if profiler is None else profiler.watch(running.roots, title)
 
 
-async def _measured(
+async def _place_and_measure(
     running: Running, batch: Sequence[PlaceOrder], in_flight: int
 ) -> tuple[Load, Measurement]:
     """Place orders, and look at the contestant's processes meanwhile."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bench.workload import OPENING_BALANCE_MINOR, OPENING_STOCK, database_url
 from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus
-from operations.audit.invariants import broken
+from operations.audit.invariants import violations_by_id
 from participants.order.tables import ORDERS
 from participants.payment.tables import WALLETS
 from participants.stock.tables import PRODUCTS
@@ -42,7 +42,7 @@ def discrepancies(
         for name, engine in engines.items():
             problems += [
                 f"{name}: invariant {id_}: {line}"
-                for id_, lines in broken(engine, name).items()
+                for id_, lines in violations_by_id(engine, name).items()
                 for line in lines[:3]
             ]
         return problems
@@ -59,13 +59,13 @@ def _of_records(
 ) -> list[str]:
     """Compare what was answered with the order service's records."""
     missing = sorted(completed_ids - confirmed_ids)
-    unknown = sorted(statuses.keys() - set(placed_ids))
+    unknown_ids = sorted(statuses.keys() - set(placed_ids))
     pending = sorted(id_ for id_, status in statuses.items() if status == OrderStatus.PENDING)
     return [
         f"{len(ids)} orders {what}, like {ids[0]}"
         for ids, what in (
             (missing, "were answered as completed and are not CONFIRMED"),
-            (unknown, "are on record that nobody placed"),
+            (unknown_ids, "are on record that nobody placed"),
             (pending, "are still PENDING"),
         )
         if ids
@@ -91,11 +91,13 @@ def _of_stock(engine: sa.Engine, orders: list[PlaceOrder]) -> list[str]:
     return _differences("the stock of", available, OPENING_STOCK, quantities)
 
 
-def _differences(what: str, held: dict[str, int], opening: int, gone: Counter[str]) -> list[str]:
+def _differences(
+    what: str, amounts: dict[str, int], opening: int, totals: Counter[str]
+) -> list[str]:
     return [
-        f"{what} {name} holds {amount}, not {opening - gone[name]}"
-        for name, amount in held.items()
-        if amount != opening - gone[name]
+        f"{what} {name} holds {amount}, not {opening - totals[name]}"
+        for name, amount in amounts.items()
+        if amount != opening - totals[name]
     ]
 
 

@@ -21,7 +21,7 @@ class Authentication(Protocol):
     auth_audience: str
 
     @property
-    def authenticated(self) -> bool:
+    def asks_for_tokens(self) -> bool:
         """Whether callers must bring a token."""
         ...
 
@@ -33,7 +33,7 @@ class Authentication(Protocol):
 
 def problems(settings: Authentication) -> Iterator[str]:
     """Yield why tokens cannot be checked, or not safely, with these settings."""
-    return _with_a_key(settings) if settings.authenticated else _without_a_key(settings)
+    return _with_a_key(settings) if settings.asks_for_tokens else _without_a_key(settings)
 
 
 def _without_a_key(settings: Authentication) -> Iterator[str]:

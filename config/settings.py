@@ -163,7 +163,7 @@ class Settings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _only_loopback_without_authentication(self) -> Self:
-        is_open = not self.authenticated and not self.api_trusted_network
+        is_open = not self.asks_for_tokens and not self.api_trusted_network
         if not is_loopback(self.api_host) and is_open:
             raise ValueError(
                 f"API_HOST={self.api_host} would let anybody who reaches this machine place and "
@@ -174,7 +174,7 @@ class Settings(DatabaseSettings):
         return self
 
     @property
-    def authenticated(self) -> bool:
+    def asks_for_tokens(self) -> bool:
         """Whether callers must bring a token."""
         return bool(self.auth_secret.get_secret_value() or self.auth_jwks_url)
 
@@ -184,7 +184,7 @@ class Settings(DatabaseSettings):
 
         Where each must bring a token they need not: no browser sends one unasked.
         """
-        return bool(self.api_hosts) or not self.authenticated
+        return bool(self.api_hosts) or not self.asks_for_tokens
 
     @property
     def token_algorithm(self) -> str:

@@ -69,7 +69,7 @@ class Trip:
             await saga.step(*pay)
             saga.pivot()
             papers = await saga.finish(ticket(trip), voucher(trip))
-            references = [done and done.reference for done in (*answers, *papers)]
+            references = [event and event.reference for event in (*answers, *papers)]
         if (failure := saga.failure) is not None:
             raise ApplicationError(failure.message, vars(failure), type="TripFailed")
         return references
@@ -80,20 +80,20 @@ class Trip:
             await self._saga.pause(lambda: self._is_confirmed, limit)
 
     # What people may say meanwhile. A handler only records a fact, on which the saga acts. It takes
-    # whatever is sent and never raises, as that would wedge the trip. Each signal is heard, so that
+    # whatever is sent and never raises, as that would wedge the trip. Each signal is noted, so that
     # the workflow's memo tells what became of it.
 
     @workflow.signal
     def confirm(self, *_: Any) -> None:
         """Pay now, without further thought."""
         self._is_confirmed = True
-        self._saga.hear("confirm")
+        self._saga.note_signal("confirm")
 
     @workflow.signal
     def cancel(self, *words: Any) -> None:
         """Cancel the trip, unless it is too late: the reason."""
         is_in_time = self._saga.stop(Failure("CANCELLED", _text(words, 0)))
-        self._saga.hear("cancel", ignored=None if is_in_time else TOO_LATE)
+        self._saga.note_signal("cancel", why_ignored=None if is_in_time else TOO_LATE)
 
     @workflow.update
     def request_cancel(self, *words: Any) -> bool:
@@ -103,7 +103,7 @@ class Trip:
     @workflow.signal
     def retry(self, *words: Any) -> None:
         """Try what is stuck now: its step."""
-        self._saga.hear("retry", ignored=self._saga.retry(_text(words, 0)))
+        self._saga.note_signal("retry", why_ignored=self._saga.retry(_text(words, 0)))
 
     @workflow.signal
     def settle(self, *words: Any) -> None:
@@ -111,7 +111,7 @@ class Trip:
         saga = self._saga
         step, by, reason, evidence = (_text(words, place) for place in range(4))
         cancellation = Failure("CANCELLED", f"{by} has taken {step} back: {reason}")
-        number = saga.hear("settle")
+        number = saga.note_signal("settle")
         why = saga.settle(
             step,
             Settlement(by, reason, evidence, workflow.now()),
@@ -122,9 +122,9 @@ class Trip:
             saga.ignore(number, why)
 
     @workflow.signal(dynamic=True)
-    def unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
+    def take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
         """Hear what nobody knows as well: the memo numbers every signal."""
-        self._saga.hear(name, ignored="there is no such message")
+        self._saga.note_signal(name, why_ignored="there is no such message")
 
     @workflow.query
     def closing(self) -> bool:
@@ -134,7 +134,7 @@ class Trip:
     @workflow.query
     def stuck(self) -> list[str]:
         """Return the steps that need a person."""
-        return [call.step for call in self._saga.stuck]
+        return [call.step for call in self._saga.stuck_calls]
 
 
 def _text(words: Sequence[Any], place: int) -> str:

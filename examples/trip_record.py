@@ -53,7 +53,7 @@ def cancel_trip(command: CancelTripCommand) -> Done:
 
 
 def opening(trip: TripOrder) -> Opening[OpenTripCommand, TripOpened]:
-    """Open the record, and hear how an earlier run stands there."""
+    """Open the record, and learn how an earlier run stands there."""
     call = _call(open_trip, OpenTripCommand, trip)
     return Opening(call, lambda event: EarlierRun(event.earlier_run))
 

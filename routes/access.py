@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from application.caller import Caller, Scope
-from routes.problems import Problem, answer, documented
+from routes.problems import Problem, answer, problem_responses
 
 PUBLIC = frozenset(
     {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
@@ -72,11 +72,11 @@ def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Non
         raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")
     scopes = scopes_of(route, customer=caller.customer_id is not None)
     if not caller.scopes.intersection(scopes):
-        needed = (
+        requirement = (
             f"needs a token with the scope {' or '.join(scopes)}" if scopes else "is open to nobody"
         )
         raise forbidden(
-            f"{route} {needed}",
+            f"{route} {requirement}",
             challenge=f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"',
         )
 
@@ -152,7 +152,7 @@ def add_to_openapi(document: dict[str, Any]) -> None:
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
-    refusals = documented(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+    refusals = problem_responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if scopes := scopes_of(f"{method.upper()} {path}", customer=True):

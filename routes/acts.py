@@ -13,7 +13,7 @@ from contracts.views import OrderView
 from routes import examples
 from routes.dependencies import AppOrders, RequestCaller
 from routes.orders import OrderId
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter(tags=["acts"])
 
@@ -28,7 +28,7 @@ StepName = Annotated[
 
 ACT: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
-    "responses": documented(
+    "responses": problem_responses(
         HTTPStatus.NOT_FOUND,
         HTTPStatus.CONFLICT,
         HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -105,8 +105,8 @@ async def settle_step(
 
     It is not tried any more, and the order's record names you.
 
-    What closes that record, Confirm or Cancel, is sent on with your word in it, until the record
-    has it.
+    What closes that record, Confirm or Cancel, is sent on with your settlement in it, until the
+    record has it.
     """
     settlement = StepEvidence(step=step, **evidence.model_dump())
     return await orders.act(order_id, "request_settle_step", settlement, caller)

@@ -22,7 +22,7 @@ class Attended:
 
     It is done with a request when the caller has taken the answer.
 
-    What was told to Temporal or to a database by then is told, and no more: whoever comes again
+    What was sent to Temporal or to a database by then is sent, and no more: whoever comes again
     finds an order placed, or not.
     """
 

@@ -72,7 +72,7 @@ class Connection(HalfClosed):
         if (line := transport.get_extra_info("socket")) is not None and hasattr(
             socket, "TCP_USER_TIMEOUT"
         ):
-            # What the system took from us counts as little as a peer gone without a word.
+            # What the system took from us counts as little as a peer that is gone without a FIN.
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKEN_SECONDS * 1_000)
         self.site = site({"client": self.client})
         self.idle_since = monotonic()

@@ -95,7 +95,7 @@ class Door:
         """Open the door or shut it."""
         try:
             await self._renew()
-            registration = await self._registered()
+            registration = await self._ready_registration()
             await self._compare(registration)
         except self._database_away as error:
             cause = error.__cause__ or error
@@ -109,14 +109,14 @@ class Door:
                 LOG.info("ready: orders are kept in %s", registration.database.where)
 
     async def _renew(self) -> None:
-        if client := await self._connection.renewed():
+        if client := await self._connection.renew():
             LOG.info("connected anew to Temporal, with what was renewed")
             self._client = client
             self._orders = self._use(client)
             if self._registration is not None:
                 self._registration.client = client
 
-    async def _registered(self) -> Registration:
+    async def _ready_registration(self) -> Registration:
         """Return the registration of the database, made ready once, and when it was replaced."""
         if self._registration is None:
             self._had_a_name = self._had_a_name or await asyncio.to_thread(self._find) is not None

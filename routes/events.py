@@ -24,7 +24,7 @@ from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppOrders, RequestCaller
 from routes.half_closed import STREAM
 from routes.orders import OrderId
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter(tags=["orders"])
 
@@ -78,7 +78,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
         "description": "The order is closed, and `Last-Event-ID` says that you were told: "
         "there is no more to come."
     },
-    **documented(
+    **problem_responses(
         HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 }
@@ -91,10 +91,10 @@ async def order_to_follow(
     caller: RequestCaller,
     last_event_id: LastEventId = None,
 ) -> OrderView:
-    """Return the order as it stands, before the stream begins: errors are told as problems.
+    """Return the order as it stands, before the stream begins: errors are answered as problems.
 
     Raises:
-        HTTPException: 204, the caller has been told the end.
+        HTTPException: 204, the caller has received the end.
     """
     request.scope["state"][STREAM] = True
     view = await orders.view(order_id, caller)
@@ -223,7 +223,7 @@ def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
 def _mark(entry: TimelineEntry) -> str:
     """Return what tells an entry from other orders', and from the one in its place after a reset.
 
-    A try under way changes what is told of its command, so an entry is known by when and what it
+    A try under way changes what is shown of its command, so an entry is known by when and what it
     is.
     """
     return digest([entry.at.isoformat(), entry.kind, entry.name])[:MARK_LENGTH]

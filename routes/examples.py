@@ -85,7 +85,7 @@ OUT_OF_STOCK: dict[str, Any] = OrderView.model_validate(_FAILED).model_dump(mode
 """As the API answers it: with every field, whatever is added."""
 
 
-def shown(example: Any) -> dict[str, Any]:
+def example_content(example: Any) -> dict[str, Any]:
     """Return the example of an answer's body, as a route declares it."""
     return {"content": {"application/json": {"example": example}}}
 

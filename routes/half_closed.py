@@ -8,7 +8,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 STREAM = "stream"
-"""In a request's state: its answer is a stream, which lasts as long as its caller is heard of."""
+"""In a request's state: its answer is a stream, which lasts as long as its caller is there."""
 
 SOON_SECONDS = 0.1
 PROBE_SECONDS = 10
@@ -30,7 +30,7 @@ class HalfClosed(H11Protocol):
         super().connection_made(transport)
         self.probed_at: float | None = None
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio hears what is returned
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio uses what is returned
         """Return whether to stay, as there is something to answer."""
         if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
             return False

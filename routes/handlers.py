@@ -43,7 +43,7 @@ def install(
     app.exception_handler(Problem)(_problem)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(HTTPException)(_http)
-    app.exception_handler(Exception)(_unexpected)
+    app.exception_handler(Exception)(_defect)
     _describe_in_openapi(app, additions)
 
 
@@ -91,13 +91,13 @@ async def _http(request: Request, error: HTTPException) -> Response:
     if status == HTTPStatus.NOT_FOUND:
         return answer(Problem(status, "not-found", f"there is nothing at {path}"))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = _methods(request.app, path)
-        detail = f"{path} is not for {request.method}, but for {allowed}"
-        return answer(Problem(status, "method-not-allowed", detail, headers={"Allow": allowed}))
+        methods = _methods(request.app, path)
+        detail = f"{path} is not for {request.method}, but for {methods}"
+        return answer(Problem(status, "method-not-allowed", detail, headers={"Allow": methods}))
     return answer(Problem(status, "not-possible", str(error.detail), headers=error.headers))
 
 
-async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+async def _defect(_request: Request, _error: Exception) -> JSONResponse:
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     return answer(Problem(status, "internal", "an error of ours; the log of the API has it"))
 

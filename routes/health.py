@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from routes.dependencies import AppOrders
 from routes.metrics import Metrics
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter(tags=["health"])
 
@@ -24,7 +24,7 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("/readyz", responses=problem_responses(HTTPStatus.SERVICE_UNAVAILABLE))
 async def readyz(orders: AppOrders) -> dict[str, str]:
     """Say that orders can be taken: Temporal and the order service's database answer."""
     await orders.check()

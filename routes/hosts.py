@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import LOOPBACK
 from routes.access import forbidden
-from routes.problems import Problem, answer, documented
+from routes.problems import Problem, answer, problem_responses
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer")
@@ -143,7 +143,7 @@ def _is_fetched_by_another_site(headers: Headers) -> bool:
 
 def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document how requests for other hosts, or by their pages, are answered."""
-    refusals = documented(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
+    refusals = problem_responses(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     for calls in document["paths"].values():
         for call in calls.values():
             call["responses"] |= {str(status): response for status, response in refusals.items()}

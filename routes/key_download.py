@@ -107,7 +107,7 @@ class _Http(HTTPHandler):
         self._sockets = sockets
 
     def http_open(self, request: Request) -> HTTPResponse:
-        return self.do_open(partial(_opened, HTTPConnection, self._sockets), request)
+        return self.do_open(partial(_open, HTTPConnection, self._sockets), request)
 
 
 class _Https(HTTPSHandler):
@@ -118,7 +118,7 @@ class _Https(HTTPSHandler):
         self._sockets = sockets
 
     def https_open(self, request: Request) -> HTTPResponse:
-        connect = partial(_opened, HTTPSConnection, self._sockets)
+        connect = partial(_open, HTTPSConnection, self._sockets)
         return self.do_open(connect, request, context=ssl.create_default_context())
 
 
@@ -129,7 +129,7 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def _opened(
+def _open(
     kind: type[HTTPConnection], sockets: list[socket.socket], *place: Any, **how: Any
 ) -> HTTPConnection:
     """Return a connection whose socket is added to `sockets` once it is made."""

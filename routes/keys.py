@@ -64,7 +64,7 @@ class Keys:
         key = self._find(key_id)
         is_fresh = self._clock() - self._read_at <= FRESH_SECONDS
         if key is None and is_fresh and (why := self._key_set.cannot_be(key_id)):
-            raise _refused(why)
+            raise _refusal(why)
         is_news = False
         if key is None or key is instead_of:
             is_news = await self._read_now()
@@ -74,8 +74,8 @@ class Keys:
         if key is not None and key is not instead_of:
             return key
         if not is_news:
-            raise self._unknown()
-        raise _refused(
+            raise self._issuer_away()
+        raise _refusal(
             self._key_set.cannot_be(key_id)
             or "was signed with a key that its issuer does not publish"
         )
@@ -141,7 +141,7 @@ class Keys:
             )
         self._is_away = True
 
-    def _unknown(self) -> Problem:
+    def _issuer_away(self) -> Problem:
         wait = max(1, math.ceil(self._requested_at + AGAIN_AFTER_SECONDS - self._clock()))
         why = (
             "the issuer of tokens gives no answer about the key of this one; "
@@ -152,5 +152,5 @@ class Keys:
         )
 
 
-def _refused(why: str) -> Problem:
+def _refusal(why: str) -> Problem:
     return unauthorized(f"the token {why}", challenge=INVALID)

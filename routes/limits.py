@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from routes.attended import note_left
-from routes.problems import RETRY_AFTER_SECONDS, Problem, answer, documented
+from routes.problems import RETRY_AFTER_SECONDS, Problem, answer, problem_responses
 from routes.rate import HEALTH, too_many
 
 MOST_BYTES = 256 * 1024
@@ -42,7 +42,7 @@ LAST = {"Connection": "close"}
 
 
 class InFlight:
-    """Serves so many requests at one time; one more is told to come again."""
+    """Serves so many requests at one time; one more is asked to come again."""
 
     def __init__(self, app: ASGIApp, most: int | None, gauge: Gauge) -> None:
         """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""
@@ -98,7 +98,7 @@ def add_to_openapi(document: dict[str, Any]) -> None:
     for path, calls in document["paths"].items():
         for call in calls.values():
             crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
-            refusals = documented(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
+            refusals = problem_responses(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
             call["responses"] |= {str(status): response for status, response in refusals.items()}
 
 
@@ -112,7 +112,7 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
     if (content_length := headers.get("content-length", "")).isdigit() and int(
         content_length
     ) > MOST_BYTES:
-        raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
+        raise _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
     body = bytearray()
     more = True
     try:
@@ -124,9 +124,9 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
                 body += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(body) > MOST_BYTES:
-                    raise _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
+                    raise _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", too_large)
     except TimeoutError as error:
-        raise _refused(
+        raise _refusal(
             HTTPStatus.REQUEST_TIMEOUT,
             "too-slow",
             f"the body did not arrive within {BODY_SECONDS} s",
@@ -158,13 +158,13 @@ def _check_type(headers: Headers) -> None:
     is_json = media_type.strip() == "application/json"
     charsets = [one.partition("=")[2] for one in parameters if one.strip().startswith("charset")]
     if not is_json or any(charset.strip(' "') not in UTF_8 for charset in charsets):
-        raise _unsupported("send JSON in UTF-8, with Content-Type: application/json")
+        raise _unsupported_type("send JSON in UTF-8, with Content-Type: application/json")
     if headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
         why = "send the body as it is, without a Content-Encoding"
-        raise _unsupported(why, {"Accept-Encoding": "identity"})
+        raise _unsupported_type(why, {"Accept-Encoding": "identity"})
 
 
-def _unsupported(why: str, headers: Mapping[str, str] | None = None) -> Problem:
+def _unsupported_type(why: str, headers: Mapping[str, str] | None = None) -> Problem:
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", why, headers=headers)
 
 
@@ -232,5 +232,5 @@ def _no_number(name: str) -> Any:
     raise _NoPlainJson(f"{name} is no number")
 
 
-def _refused(status: HTTPStatus, slug: str, why: str) -> Problem:
+def _refusal(status: HTTPStatus, slug: str, why: str) -> Problem:
     return Problem(status, slug, why, headers=LAST)

@@ -11,11 +11,11 @@ from contracts.payment import WalletView
 from contracts.stock import StockView
 from routes import examples
 from routes.dependencies import AppShop, RequestCaller
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter()
 
-ABSENT = documented(
+ABSENT = problem_responses(
     HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
 )
 

@@ -30,12 +30,12 @@ from contracts.text import Name
 from routes import examples
 from routes.dependencies import AppShop, RequestCaller, refuse_doubles
 from routes.orders import RequestKey
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter(tags=["shop"], dependencies=[Depends(refuse_doubles)])
 
-PROBLEMS = documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-MOVEMENT_PROBLEMS = PROBLEMS | documented(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+PROBLEMS = problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+MOVEMENT_PROBLEMS = PROBLEMS | problem_responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 Key = Annotated[
     RequestKey, Header(description="names what is moved: the same key again moves nothing more")
@@ -128,7 +128,7 @@ async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEven
 
 @router.put("/stock/{sku}", responses=PROBLEMS)
 async def offer_product(sku: OneSku, body: ProductBody, shop: AppShop) -> StockView:
-    """Offer a product: add it if it is new, else give it this name and, if told, these prices."""
+    """Offer a product: add it if it is new, else give it this name and these prices, if any."""
     await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
     return await shop.product(sku)
 
@@ -150,7 +150,9 @@ async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent
     return await shop.open_wallets(body.customers)
 
 
-@router.put("/customers/{customer_id}/wallet", responses=PROBLEMS | documented(HTTPStatus.CONFLICT))
+@router.put(
+    "/customers/{customer_id}/wallet", responses=PROBLEMS | problem_responses(HTTPStatus.CONFLICT)
+)
 async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
     return await shop.open_wallet(customer_id, body.currency)

@@ -68,7 +68,7 @@ class Metrics:
         self._open = gauge(
             "order_sagas_open", "Sagas that are open, in states that may last", ["state"]
         )
-        self._wedged = gauge(
+        self._wedged_sagas = gauge(
             "order_sagas_wedged", "Sagas that are open, and whose code fails again and again"
         )
         self._needs = gauge(
@@ -100,7 +100,7 @@ class Metrics:
         What cannot be counted, as Temporal or the order database is away, is left out or NaN.
 
         While Temporal only says that it is asked too often, it is there, and what was counted last
-        is told for a while.
+        is given for a while.
         """
         async with self._counting:
             if self._counted_at is None or time.monotonic() - self._counted_at >= COUNT_SECONDS:
@@ -124,7 +124,7 @@ class Metrics:
             if not busy or time.monotonic() - self._known_at > OLDEST_SECONDS:
                 self._sagas.clear()
                 self._open.clear()
-                self._wedged.set(UNKNOWN)
+                self._wedged_sagas.set(UNKNOWN)
             return
         self._temporal.set(1)
         self._sagas.clear()
@@ -132,7 +132,7 @@ class Metrics:
             self._sagas.labels(status).set(count)
         for state, counts in lasting.items():
             self._open.labels(state).set(counts.get(RUNNING, 0))
-        self._wedged.set(wedged_counts.get(RUNNING, 0))
+        self._wedged_sagas.set(wedged_counts.get(RUNNING, 0))
         self._known_at = time.monotonic()
 
     async def _count_needs(self, orders: Callable[[], Orders]) -> None:

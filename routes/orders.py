@@ -19,7 +19,7 @@ from contracts.views import OrderList, OrderView
 from routes import examples
 from routes.access import forbidden
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
-from routes.problems import Problem, documented, problem_of
+from routes.problems import Problem, problem_of, problem_responses
 
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
@@ -71,13 +71,13 @@ class OrderBody(PlaceOrder):
     "/orders",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        **documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        **problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
         HTTPStatus.OK: {
             "model": OrderView,
             "description": "The order is closed: COMPLETED, or FAILED. "
             "Look at `state`; a failed order is a 200, too.",
             **PLACED,
-            **examples.shown(examples.OUT_OF_STOCK),
+            **examples.example_content(examples.OUT_OF_STOCK),
         },
         HTTPStatus.ACCEPTED: {"description": "The order is placed, and not closed yet.", **PLACED},
     },
@@ -119,7 +119,8 @@ async def place_order(
 
 
 @router.get(
-    "/orders", responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+    "/orders",
+    responses=problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def list_orders(
     query: Annotated[ListQuery, Query()], orders: AppOrders, caller: RequestCaller
@@ -136,7 +137,7 @@ async def list_orders(
 
 @router.get(
     "/orders/{order_id}",
-    responses=documented(
+    responses=problem_responses(
         HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
     ),
 )
@@ -146,7 +147,7 @@ async def read_order(order_id: OrderId, orders: AppOrders, caller: RequestCaller
 
 
 def _invalid_prices(error: PricesWrong) -> RequestValidationError:
-    """Return the error as pydantic tells of fields, with their places in the body."""
+    """Return the error as pydantic names fields, with their places in the body."""
     return RequestValidationError(
         [
             {"loc": ("body", "lines", number, "unit_price_minor"), "msg": why, "type": "price"}

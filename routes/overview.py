@@ -6,12 +6,12 @@ from fastapi import APIRouter
 
 from contracts.views import Overview
 from routes.dependencies import AppOrders, RequestCaller
-from routes.problems import documented
+from routes.problems import problem_responses
 
 router = APIRouter(tags=["orders"])
 
 
-@router.get("/overview", responses=documented(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("/overview", responses=problem_responses(HTTPStatus.SERVICE_UNAVAILABLE))
 async def read_overview(orders: AppOrders, caller: RequestCaller) -> Overview:
     """Return how many orders are in each state, why orders failed, and what needs a person.
 

@@ -43,7 +43,7 @@ class ProblemDocument(BaseModel):
 
 
 class Problem(Exception):
-    """An error that a caller is told of."""
+    """An error that a caller gets as an answer."""
 
     def __init__(
         self,
@@ -107,7 +107,7 @@ def respond(document: ProblemDocument, headers: Mapping[str, str] | None = None)
     return JSONResponse(body, document.status, dict(headers) if headers else None, MEDIA_TYPE)
 
 
-def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what a route declares in the OpenAPI document about the problems it answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
     retry = {

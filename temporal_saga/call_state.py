@@ -73,14 +73,14 @@ class CallState:
     retry_requested: bool = False
 
     @property
-    def stuck(self) -> bool:
+    def is_stuck(self) -> bool:
         """Whether it keeps failing, and waits for a person."""
         return self.trouble is not None
 
     @property
     def shown_progress(self) -> Progress:
         """What is shown: one that was settled and does not get on record is stuck as well."""
-        return Progress.STUCK if self.stuck else self.progress
+        return Progress.STUCK if self.is_stuck else self.progress
 
     def with_retry(self) -> "CallState":
         """Return it with a round requested: now instead of after the pause."""

@@ -59,18 +59,18 @@ class CommandReader:
             event.event_id,
         )
 
-    def _activity_task_scheduled(self, scheduled: Any, event: HistoryEvent) -> Iterator[Moment]:
-        task_queue = scheduled.task_queue.name
-        participant = self._participant_of.get(scheduled.activity_type.name, task_queue)
+    def _activity_task_scheduled(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
+        task_queue = attributes.task_queue.name
+        participant = self._participant_of.get(attributes.activity_type.name, task_queue)
         self._participant[event.event_id] = participant
         detail: dict[str, Any] = {}
-        if trying := self._under_way.get(scheduled.activity_id):
+        if trying := self._under_way.get(attributes.activity_id):
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
             if trying.paused:
-                id_ = scheduled.activity_id
+                id_ = attributes.activity_id
                 detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
-        yield self._command_sent(event, scheduled.activity_type.name, detail)
+        yield self._command_sent(event, attributes.activity_type.name, detail)
 
     def _command_sent(self, event: HistoryEvent, activity: str, detail: dict[str, Any]) -> Moment:
         command = self._command[event.event_id] = f"{activity}Command"
@@ -78,15 +78,15 @@ class CommandReader:
         summed_up = {"summary": self._decode(summary)} if summary.data else {}
         return self._moment(event, "command", command, summed_up | detail)
 
-    def _activity_task_started(self, started: Any, _event: HistoryEvent) -> Iterator[Moment]:
-        self._attempt[started.scheduled_event_id] = started.attempt
+    def _activity_task_started(self, attributes: Any, _event: HistoryEvent) -> Iterator[Moment]:
+        self._attempt[attributes.scheduled_event_id] = attributes.attempt
         yield from ()
 
-    def _activity_task_completed(self, completed: Any, event: HistoryEvent) -> Iterator[Moment]:
-        yield self._answered(event, completed.scheduled_event_id, completed.result)
+    def _activity_task_completed(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
+        yield self._result_moment(event, attributes.scheduled_event_id, attributes.result)
 
-    def _activity_task_failed(self, failed: Any, event: HistoryEvent) -> Iterator[Moment]:
-        yield self._failed(event, failed.scheduled_event_id, failed.failure)
+    def _activity_task_failed(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
+        yield self._failure_moment(event, attributes.scheduled_event_id, attributes.failure)
 
     def _marker_recorded(self, marker: Any, event: HistoryEvent) -> Iterator[Moment]:
         """Read a local activity: its command and its answer stand in one event."""
@@ -98,19 +98,19 @@ class CommandReader:
         yield self._command_sent(event, local.name, {})
         self._attempt[event.event_id] = 1
         if local.failure is None:
-            yield self._answered(event, event.event_id, local.result)
+            yield self._result_moment(event, event.event_id, local.result)
         else:
-            yield self._failed(event, event.event_id, local.failure)
+            yield self._failure_moment(event, event.event_id, local.failure)
 
-    def _answered(self, event: HistoryEvent, command_event: int, result: Payloads) -> Moment:
+    def _result_moment(self, event: HistoryEvent, command_event: int, result: Payloads) -> Moment:
         answer: Any = self._decode(result.payloads[0]) if result.payloads else None
         command = self._command[command_event]
         if self._is_event(command, answer):
             return self._answer(answer, event)
-        unknown = f"{command} got an answer that is no event of its own: its outcome is unknown"
-        return self._moment(event, "note", unknown)
+        name = f"{command} got an answer that is no event of its own: its outcome is unknown"
+        return self._moment(event, "note", name)
 
-    def _failed(self, event: HistoryEvent, command_event: int, failure: Failure) -> Moment:
+    def _failure_moment(self, event: HistoryEvent, command_event: int, failure: Failure) -> Moment:
         refusal = failure.application_failure_info
         answer = self._decode(refusal.details.payloads[0]) if refusal.details.payloads else None
         if isinstance(answer, dict) and answer.get("event") == refusal.type:
@@ -118,9 +118,9 @@ class CommandReader:
         name = f"{self._command[command_event]} failed"
         return self._moment(event, "note", name, {"error": error_of(failure)})
 
-    def _activity_task_timed_out(self, timed_out: Any, event: HistoryEvent) -> Iterator[Moment]:
-        name = f"{self._command[timed_out.scheduled_event_id]} unanswered: its outcome is unknown"
-        yield self._moment(event, "note", name, {"error": error_of(timed_out.failure)})
+    def _activity_task_timed_out(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
+        name = f"{self._command[attributes.scheduled_event_id]} unanswered: its outcome is unknown"
+        yield self._moment(event, "note", name, {"error": error_of(attributes.failure)})
 
     def _answer(self, answer: Mapping[str, Any], event: HistoryEvent) -> Moment:
         detail = {

@@ -2,7 +2,7 @@
 
 Whoever may write to a saga makes its history grow, and Temporal ends a workflow whose history is
 too long, with nothing taken back. So the run ends itself in time (continue-as-new), and the next
-one begins anew, which is what a saga survives anyway: its story is told from the start again, and
+one begins anew, which is what a saga survives anyway: its code runs from the start again, and
 what was answered before is not asked again.
 """
 
@@ -133,7 +133,7 @@ class Continuation:
         Args:
             start: what it was started with; without arguments, the saga stays in this run.
             journal: what it has asked.
-            carry_over: returns what the next run is told beside the journal and the parts.
+            carry_over: returns what the next run is given beside the journal and the parts.
         """
         self._start = start
         self._journal = journal

@@ -25,7 +25,7 @@ session is given up. So a thread is free before an activity's start-to-close tim
 
 RECYCLE_SECONDS = 45
 """The greatest age of a PostgreSQL session: within it all are on the new server after a failover
-that nothing else tells of."""
+that nothing else shows."""
 
 DRIVERS = frozenset({"sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg"})
 

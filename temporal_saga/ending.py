@@ -11,7 +11,7 @@ from temporal_saga.call import Call, shielded
 from temporal_saga.call_state import Progress
 from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
-from temporal_saga.failure import Failure, SagaStopped, refused
+from temporal_saga.failure import Failure, SagaStopped, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import Policy
@@ -50,7 +50,7 @@ class Ending(Steering):
         on_change: Callable[[Snapshot], None],
         on_cancel: Callable[[str], None] | None = None,
     ) -> None:
-        """Tell somebody what becomes of this saga.
+        """Call somebody back with what becomes of this saga.
 
         Args:
             on_change: called at once, and whenever a retriable call has come further, is stuck or
@@ -128,7 +128,7 @@ class Ending(Steering):
     async def close(self) -> None:
         """Wait until no message handler is at work, so that the workflow may return."""
         await shielded(workflow.wait_condition(workflow.all_handlers_finished))
-        self._hear_temporals_cancel()
+        self._note_temporals_cancel()
         self._memo.write()
 
     async def _ask(self, call: Call[Any, T]) -> T | None:
@@ -137,7 +137,7 @@ class Ending(Steering):
         except ActivityError as error:
             refusal = refusal_in(error, self._refusals)
             assert refusal is not None, "every other error is tried again"
-            raise SagaStopped(refused(call.name, refusal)) from error
+            raise SagaStopped(refused_step(call.name, refusal)) from error
         return answer
 
     async def _finish(self, finishing: RetriableCall) -> Any:
@@ -150,19 +150,19 @@ class Ending(Steering):
     def _show(self, snapshot: Snapshot) -> None:
         """Show how far everything has come; what history does not show goes into the memo.
 
-        That something is stuck no more is told as long as something else is.
+        That something is stuck no more is written as long as something else is.
         """
         self._on_change(snapshot)
-        changed = snapshot.changed
-        is_news = changed is not None and changed.progress in (Progress.STUCK, Progress.SETTLED)
-        stuck = {call.step for call in snapshot.stuck}
-        if is_news or (stuck and self._stuck_steps - stuck):
+        call = snapshot.changed_call
+        is_news = call is not None and call.progress in (Progress.STUCK, Progress.SETTLED)
+        stuck_steps = {stuck_call.step for stuck_call in snapshot.stuck_calls}
+        if is_news or (stuck_steps and self._stuck_steps - stuck_steps):
             self._memo.note()
-        self._stuck_steps = stuck
+        self._stuck_steps = stuck_steps
 
     def _carry_over(self) -> CarryOver:
-        """Return what the next run is told of this one."""
-        self._hear_temporals_cancel()
+        """Return what the next run is given of this one."""
+        self._note_temporals_cancel()
         self._memo.write()
         return CarryOver(
             retriables=self._retriables.carry_over(),

@@ -39,7 +39,7 @@ class SagaStopped(Exception):
         self.failure = failure
 
 
-def refused(step: str, refusal: ApplicationError) -> Failure:
+def refused_step(step: str, refusal: ApplicationError) -> Failure:
     """Read a refusal, within limits: what is too large for Temporal would end or wedge the saga."""
     event = refusal.details[0] if refusal.details and isinstance(refusal.details[0], dict) else {}
     reason = event.get("reason")
@@ -81,7 +81,7 @@ def overdue(deadline: datetime, step: str) -> Failure:
     )
 
 
-def cancelled(reason: str) -> Failure:
+def cancelled_by_temporal(reason: str) -> Failure:
     """Tell that the saga was cancelled by Temporal's own cancel; who did that is not known."""
     message = f"cancelled by an operator{': ' if reason else ''}{reason}"
     return Failure("CANCELLED", cut(message), details={"by": "temporal", "reason": cut(reason)})

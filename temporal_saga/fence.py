@@ -3,7 +3,7 @@
 Delivery is at least once, so the fence deduplicates by one table, one row per idempotency key
 (`fence_table.py`), written in the same database transaction as the business rows. The idea is dtm's
 barrier (github.com/dtm-labs/dtm, `barrier.go`): a unique key decides duplicates, null compensations
-and late arrivals. Unlike there, a forward command that arrives after its compensation is told so,
+and late arrivals. Unlike there, a forward command that comes after its compensation is an error,
 and nobody can mistake the fence's "no" for success.
 """
 
@@ -164,7 +164,7 @@ class Fence:
         with self._engine.begin() as connection:
             # The forward key first, as the forward command does: two that meet never deadlock.
             rows = connection.execute(self._claim_both, [tombstone, row])
-            outcomes = {changed.key: changed.outcome for changed in rows}
+            outcomes = {changed_row.key: changed_row.outcome for changed_row in rows}
             if command.idempotency_key not in outcomes:
                 return again(
                     connection,
@@ -223,11 +223,11 @@ class Fence:
 def _writes(connection: sa.Connection) -> Iterator[list[str]]:
     """Give the statements sent meanwhile that changed rows, or may have.
 
-    Those that return rows count as writes: whether they changed any cannot be told yet.
+    Those that return rows count as writes: whether they changed any is not known yet.
     """
     writes: list[str] = []
 
-    def hear(
+    def collect(
         _connection: sa.Connection,
         cursor: Any,
         statement: str,
@@ -239,8 +239,8 @@ def _writes(connection: sa.Connection) -> Iterator[list[str]]:
         if not reads and (cursor.rowcount != 0 or cursor.description):
             writes.append(statement)
 
-    sa.event.listen(connection, "after_cursor_execute", hear)
+    sa.event.listen(connection, "after_cursor_execute", collect)
     try:
         yield writes
     finally:
-        sa.event.remove(connection, "after_cursor_execute", hear)
+        sa.event.remove(connection, "after_cursor_execute", collect)

@@ -34,7 +34,7 @@ class Answer(Protocol):
 
 
 class Command(Protocol):
-    """What a participant is told to do, under a key that names the effect."""
+    """What a participant is to do, under a key that names the effect."""
 
     @property
     def idempotency_key(self) -> str:
@@ -77,8 +77,8 @@ def claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
     compensated; any other row that is there stays as it is.
     """
     claim = insert_into(table, engine)
-    applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
-    marked = claim.on_conflict_do_update(
-        index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=applied
+    is_applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
+    upsert = claim.on_conflict_do_update(
+        index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=is_applied
     )
-    return marked.returning(table.c.key, table.c.outcome)
+    return upsert.returning(table.c.key, table.c.outcome)

@@ -8,7 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from temporal_saga.call import Call, UndecodableResult, shielded
-from temporal_saga.failure import SagaStopped, overdue, refused, unavailable
+from temporal_saga.failure import SagaStopped, overdue, refused_step, unavailable
 from temporal_saga.keys import step_key
 from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import LATE, Policy
@@ -77,7 +77,7 @@ class Forward:
             return call.read(await shielded(handle))
         except FailureError as error:
             if refusal := refusal_in(error, self._refusals):
-                raise SagaStopped(refused(call.name, refusal)) from error
+                raise SagaStopped(refused_step(call.name, refusal)) from error
         except UndecodableResult:
             pass
         if self.deadline is not None and before < self.deadline <= workflow.now():
@@ -96,7 +96,7 @@ class Forward:
             return call.read(await shielded(handle))
         except ActivityError as error:
             if refusal := refusal_in(error, self._refusals):
-                raise SagaStopped(refused(call.name, refusal)) from error
+                raise SagaStopped(refused_step(call.name, refusal)) from error
             deadline = self.deadline
             cut_short = limit < self._policy.forward_step
             if deadline is not None and cut_short and workflow.now() >= deadline:
@@ -108,8 +108,8 @@ class Forward:
     def _limit(self, began: datetime) -> timedelta:
         """Return how long a step may take, of which some is spent if another run began it."""
         limit = self._policy.forward_step
-        if elapsed := workflow.now() - began:
-            limit = max(limit - elapsed, self._policy.start_to_close)
+        if elapsed_time := workflow.now() - began:
+            limit = max(limit - elapsed_time, self._policy.start_to_close)
         if self.deadline is not None:
             remaining = self.deadline - workflow.now()
             limit = (
@@ -118,7 +118,7 @@ class Forward:
         return limit
 
     def _was_away(self, began: datetime) -> bool:
-        """Tell whether the deadline passed during a step while nobody was there to hear of it."""
+        """Tell whether the deadline passed during a step while no worker was there to notice."""
         if self.deadline is None or self._is_asked_to_stop():
             return False
         return began < self.deadline <= workflow.now() - LATE

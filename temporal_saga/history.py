@@ -41,7 +41,7 @@ def project(
     participant_of: Mapping[str, str] | None = None,
     state_attribute: str = "SagaState",
 ) -> list[Moment]:
-    """Return the story that a history tells, oldest first; at its end signals not heard yet.
+    """Return the story that a history tells, oldest first; at its end signals not received.
 
     Args:
         history: the workflow's events, from the first one.
@@ -60,7 +60,7 @@ def project(
         state_attribute=state_attribute,
     )
     moments = [moment for event in history for moment in reader.read(event)]
-    return [*moments, *reader.signals.release(), *reader.signals.unheard()]
+    return [*moments, *reader.signals.release(), *reader.signals.still_pending()]
 
 
 class Reader(CommandReader):
@@ -91,9 +91,9 @@ class Reader(CommandReader):
         moments = [] if read is None else list(read(getattr(event, name), event))
         yield from self.signals.arrange(event, moments)
 
-    def _workflow_execution_started(self, started: Any, event: HistoryEvent) -> Iterator[Moment]:
-        yield from self._memo(started.memo, event)
-        yield from self._state(started.search_attributes, event)
+    def _workflow_execution_started(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
+        yield from self._memo(attributes.memo, event)
+        yield from self._state(attributes.search_attributes, event)
 
     def _upsert_workflow_search_attributes(
         self, upsert: Any, event: HistoryEvent
@@ -105,12 +105,14 @@ class Reader(CommandReader):
             state = self._decode(attributes.indexed_fields[self._state_attribute])
             yield self._moment(event, "state", str(state))
 
-    def _workflow_properties_modified(self, modified: Any, event: HistoryEvent) -> Iterator[Moment]:
-        yield from self._memo(modified.upserted_memo, event)
+    def _workflow_properties_modified(
+        self, attributes: Any, event: HistoryEvent
+    ) -> Iterator[Moment]:
+        yield from self._memo(attributes.upserted_memo, event)
 
     def _memo(self, memo: Memo, event: HistoryEvent) -> Iterator[Moment]:
         if MEMO_KEY in memo.fields:
-            for signal in self.signals.hear(memo_of(memo, self._decode)):
+            for signal in self.signals.read_memo(memo_of(memo, self._decode)):
                 yield replace(signal, event=event.event_id)
 
     def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> Iterator[Moment]:
@@ -144,10 +146,10 @@ class Reader(CommandReader):
             event, "decision", request.name, {"arguments": arguments, "by": "update"}
         )
 
-    def _workflow_task_failed(self, failed: Any, event: HistoryEvent) -> Iterator[Moment]:
-        is_reset = failed.cause == RESET_CAUSE
+    def _workflow_task_failed(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
+        is_reset = attributes.cause == RESET_CAUSE
         name = RESET if is_reset else "the orchestrator failed here, and tries again"
-        detail = {"error": first_cause(failed.failure)} if failed.failure.message else {}
+        detail = {"error": first_cause(attributes.failure)} if attributes.failure.message else {}
         yield self._moment(event, "note", name, detail)
 
     def _workflow_execution_completed(self, _end: Any, event: HistoryEvent) -> Iterator[Moment]:
@@ -158,10 +160,10 @@ class Reader(CommandReader):
     _workflow_execution_continued_as_new = _workflow_execution_completed
 
     def _workflow_execution_terminated(
-        self, terminated: Any, event: HistoryEvent
+        self, attributes: Any, event: HistoryEvent
     ) -> Iterator[Moment]:
         name = "terminated from outside: nothing more is compensated"
-        yield self._moment(event, "note", name, {"reason": terminated.reason})
+        yield self._moment(event, "note", name, {"reason": attributes.reason})
 
     def _workflow_execution_timed_out(
         self, _timed_out: Any, event: HistoryEvent

@@ -31,7 +31,7 @@ IDENTITY = sa.Table(
 
 @dataclass(frozen=True)
 class Identity:
-    """Which database it is, and whose; where it lies is told for people alone."""
+    """Which database it is, and whose; where it lies is for people alone."""
 
     id: str
     participant: str

@@ -59,11 +59,11 @@ class LocalCalls:
 
     def tries(self, name: str) -> bool:
         """Tell whether the call of this activity is tried locally first."""
-        if not self._chosen(RUN_IS_LOCAL, here=bool(self._here)):
+        if not self._choice(RUN_IS_LOCAL, here=bool(self._here)):
             return False
-        return not self._chosen(f"{NOT_HERE}{name}", here=name not in self._here)
+        return not self._choice(f"{NOT_HERE}{name}", here=name not in self._here)
 
-    def _chosen(self, patch: str, *, here: bool) -> bool:
+    def _choice(self, patch: str, *, here: bool) -> bool:
         """Return what was chosen when the saga first came here; `here` if that is now."""
         if patch not in self._choices:
             asks_history = workflow.unsafe.is_replaying() or here

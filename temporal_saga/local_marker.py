@@ -36,8 +36,8 @@ def local_activity(
     if it were not there.
     """
     data = marker.details["data"].payloads if marker.marker_name == MARKER else ()
-    described = decode(data[0]) if data else None
-    if not isinstance(described, dict) or "activity_type" not in described:
+    description = decode(data[0]) if data else None
+    if not isinstance(description, dict) or "activity_type" not in description:
         return None
     failure = marker.failure if marker.HasField("failure") else None
-    return LocalActivity(str(described["activity_type"]), marker.details["result"], failure)
+    return LocalActivity(str(description["activity_type"]), marker.details["result"], failure)

@@ -24,7 +24,7 @@ MOST_BYTES = 100_000
 """Of one memo as JSON; Temporal takes up to 2 MiB, and wedges the saga that writes more."""
 
 MOST_SIGNALS = 50
-"""Signals that a memo tells of; a run may be sent thousands."""
+"""Signals that a memo lists; a run may be sent thousands."""
 
 MOST_NAME = 100
 """Characters of a name, wherever it is cut."""
@@ -43,9 +43,9 @@ class RetriableState:
         step: the step that it takes back or completes.
         command: the activity's name, the command's without `Command`.
         progress: STUCK as long as it keeps failing, also when it was settled and its record does
-            not hear of that. WAITING and RUNNING are left to the history, which knows better.
+            not have that yet. WAITING and RUNNING are left to the history, which knows better.
         trouble: what the last round of tries ended with; None unless stuck.
-        settlement: a person's word that it was put right by hand.
+        settlement: that a person put it right by hand, and who.
         stuck_since: when it got stuck (UTC); None unless stuck.
     """
 
@@ -81,9 +81,9 @@ class SagaMemo:
         failure: why it rolls back, or has rolled back; None when it does not.
         retriables: of a rollback every compensation, in the order in which they run; without one,
             what else is stuck or was settled.
-        signals: signals that were heard in this run, in their order. Of very many, those that were
+        signals: signals that this run received, in their order. Of very many, those that were
             ignored are left out first, the oldest first, and those that were taken last.
-        signal_count: so many were heard in this run, those included that are left out.
+        signal_count: so many did this run receive, those included that are left out.
         was_cut: whether something was left out for its size, or because it cannot be written. Of a
             sentence that was cut the rest is "…".
     """

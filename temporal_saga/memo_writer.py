@@ -26,7 +26,7 @@ MOST_SENTENCE = 500
 class MemoWriter:
     """Writes the memo when everything of a workflow task is decided: once in a task that goes on.
 
-    A task may read thousands of signals; one memo tells of them. What cannot be written does not
+    A task may read thousands of signals; one memo lists them. What cannot be written does not
     stop a saga: then the memo says only why it fails.
     """
 
@@ -40,7 +40,7 @@ class MemoWriter:
         """Begin with nothing decided, or with what the run before has decided.
 
         Args:
-            retriables: returns what the memo tells of, in order; asked whenever it is written.
+            retriables: returns what the memo lists, in order; called whenever it is written.
             failure: why the saga fails.
             is_continued: whether another run went before. Its memo counts other signals, and is
                 replaced in this run's first task.
@@ -58,12 +58,12 @@ class MemoWriter:
         """Write the memo when everything of this task is decided."""
         self._is_due = True
 
-    def hear(self, signal: str, ignored: str | None = None) -> int:
-        """Tell that a signal was heard; to be called once for each, in their order.
+    def note_signal(self, signal: str, why_ignored: str | None = None) -> int:
+        """Note that a signal was received; to be called once for each, in their order.
 
         Args:
             signal: its name.
-            ignored: why it changes nothing; None when it is taken.
+            why_ignored: why it changes nothing; None when it is taken.
 
         Returns:
             Its number among this run's signals, for `ignore` and `take`.
@@ -71,20 +71,20 @@ class MemoWriter:
         self._signal_count += 1
         number = self._signal_count
         name = self._cut(signal, MOST_NAME)
-        self._signals[number] = SignalOutcome(number, name, self._reason(ignored))
+        self._signals[number] = SignalOutcome(number, name, self._reason(why_ignored))
         self.note()
         return number
 
     def ignore(self, number: int, why: str) -> None:
-        """Tell why a signal changed nothing."""
+        """Note why a signal changed nothing."""
         self._replace(number, self._reason(why))
 
     def take(self, number: int) -> None:
-        """Tell that a signal which had seemed to change nothing was taken after all."""
+        """Note that a signal which had seemed to change nothing was taken after all."""
         self._replace(number, None)
 
     def ignore_temporals_cancel(self, why: str) -> None:
-        """Tell why Temporal's own cancel changed nothing."""
+        """Note why Temporal's own cancel changed nothing."""
         outcome = SignalOutcome(TEMPORALS_CANCEL, "cancel", self._reason(why))
         self._signals = {TEMPORALS_CANCEL: outcome, **self._signals}
         self.note()
@@ -106,8 +106,8 @@ class MemoWriter:
     async def _write_when_due(self) -> None:
         while True:
             await workflow.wait_condition(lambda: self._is_due)
-            # Once more, behind all that waited for the same news: a settlement is told of together
-            # with what comes of it.
+            # Once more, behind all that waited for the same change: a settlement is written
+            # together with what follows from it.
             await workflow.wait_condition(lambda: True)
             self.write()
 
@@ -121,26 +121,26 @@ class MemoWriter:
             was_cut=self._was_cut,
         )
 
-    def _replace(self, number: int, ignored: str | None) -> None:
+    def _replace(self, number: int, why_ignored: str | None) -> None:
         if number in self._signals:
-            self._signals[number] = replace(self._signals[number], ignored=ignored)
+            self._signals[number] = replace(self._signals[number], ignored=why_ignored)
             self.note()
 
     def _leave_signals_out(self) -> None:
-        """Leave out the signals that tell least, where there are too many; the oldest first."""
+        """Leave out the signals that explain least, where there are too many; the oldest first."""
         signals = [s for s in self._signals.values() if s.number != TEMPORALS_CANCEL]
         first = {s.name: s.number for s in reversed(signals) if s.ignored is None}
 
         def rank(signal: SignalOutcome) -> int:
-            """Of what was taken, the first of each name is what the saga went by."""
+            """Of what was taken, the first of each name is what the saga acted on."""
             return 0 if signal.ignored is not None else 1 + (signal.number == first[signal.name])
 
         excess = max(0, len(signals) - MOST_SIGNALS)
         for signal in sorted(signals, key=rank)[:excess]:
             del self._signals[signal.number]
 
-    def _reason(self, ignored: str | None) -> str | None:
-        return None if ignored is None else self._cut(ignored, MOST_SENTENCE)
+    def _reason(self, why_ignored: str | None) -> str | None:
+        return None if why_ignored is None else self._cut(why_ignored, MOST_SENTENCE)
 
     def _cut(self, text: str, most: int) -> str:
         self._was_cut = self._was_cut or len(text) > most

@@ -18,9 +18,9 @@ class Moment:
         command_event: the number of the event that scheduled the command: a command that is sent
             again has another one.
         event: the number of the history's event behind which it stands.
-        ignored: of a decision, why the saga took no notice; "" when that is told no more, None
+        ignored: of a decision, why the saga took no notice; "" when the reason was left out, None
             when it was taken.
-        is_heard: of a decision, whether the saga has heard it.
+        is_heard: of a decision, whether the saga has received it.
     """
 
     at: datetime

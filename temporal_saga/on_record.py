@@ -68,18 +68,18 @@ class Closing:
 
 
 class Story(Protocol):
-    """What a saga's own moves are called; told as they happen, from the history alone."""
+    """What a saga calls at its own moves, as they happen, from the history alone."""
 
     def rolling_back(self, failure: Failure) -> None:
-        """Tell that the rollback begins, and why."""
+        """The rollback begins, for this reason."""
         ...
 
     def rolled_back(self) -> None:
-        """Tell that everything is taken back, and the record is closed."""
+        """Everything is taken back, and the record is closed."""
         ...
 
     def completed(self) -> None:
-        """Tell that everything is done but to close the record, perhaps by an earlier run alone."""
+        """Everything is done but to close the record, perhaps by an earlier run alone."""
         ...
 
 
@@ -109,7 +109,7 @@ class OnRecord:
             saga: takes the steps; behind the block, its `failure` says whether and why it failed.
             closing: how the record is closed; None where there is nothing to keep a record of. Such
                 a saga must stop before it opens one.
-            story: told how the saga ends, while it does.
+            story: called while the saga ends, with how it does.
         """
         self._saga = saga
         self._story = story or _UntoldStory()
@@ -217,7 +217,7 @@ class OnRecord:
 
 
 class _UntoldStory:
-    """What nobody listens to."""
+    """Does nothing."""
 
     def rolling_back(self, failure: Failure) -> None:
         """Do nothing."""

@@ -32,7 +32,7 @@ With more to carry over, a saga stays in its run.
 """
 
 LATE = timedelta(seconds=2)
-"""A deadline that the saga hears of so much later has passed while nobody was there."""
+"""A deadline that the saga notices so much later has passed while no worker was there."""
 
 _EXTERN_FUNCTION = "temporal_saga.policy"
 

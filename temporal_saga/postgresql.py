@@ -59,11 +59,11 @@ class Doubt:
                 raise NoAnswer(f"{NO_ANSWER}; it is asked again in a moment")
             self._spared_until = now + CONNECT_SECONDS + 1
 
-    def silent(self) -> None:
+    def note_silence(self) -> None:
         """Note that it gave no answer."""
         self._spared_until = time.monotonic() + SPARED_SECONDS
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """Note that it answers."""
         self._spared_until = None
 
@@ -81,31 +81,31 @@ class Session(psycopg.Connection[Any]):
             NoAnswer: nothing came in time; the session is closed.
         """
         try:
-            return super().wait(_heard(gen, self.patience), *args, **kwargs)
+            return super().wait(_within_patience(gen, self.patience), *args, **kwargs)
         except NoAnswer:
-            self.doubt.silent()
+            self.doubt.note_silence()
             self.close()
             raise
 
 
-def _heard(gen: PQGen[T], patience: float) -> PQGen[T]:
+def _within_patience(gen: PQGen[T], patience: float) -> PQGen[T]:
     """Do what `gen` does, but give up when nothing is received for `patience` seconds.
 
     Every 0.1 s psycopg tells when nothing was.
     """
-    heard_at = time.monotonic()
+    received_at = time.monotonic()
     try:
         wait = next(gen)
         while True:
             ready = yield wait
             now = time.monotonic()
             if ready:
-                heard_at = now
-            elif now - heard_at > patience:
+                received_at = now
+            elif now - received_at > patience:
                 raise NoAnswer(f"{NO_ANSWER} for {patience:g} s")
             wait = gen.send(ready)
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]  # the generator's own word
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]  # the generator's own result
 
 
 def guard(engine: sa.Engine, *, patience: float) -> None:
@@ -123,11 +123,11 @@ def guard(engine: sa.Engine, *, patience: float) -> None:
         try:
             session = Session.connect(*arguments, **options)
         except psycopg.errors.ConnectionTimeout:
-            doubt.silent()
+            doubt.note_silence()
             raise
         session.patience = patience
         session.doubt = doubt
-        doubt.answered()
+        doubt.note_answer()
         record.info["new"] = True
         return session
 

@@ -90,17 +90,17 @@ class ReaderCheck:
         if self._registration is None or self._registration.get(MEMO_IDENTITY) == own:
             return None
         where = self._registration.get(MEMO_DATABASE)
-        registered = self._registration.get(MEMO_IDENTITY)
+        registered_id = self._registration.get(MEMO_IDENTITY)
         begin = (
             f"the database that is read here is not the one that {self._participant} serves from "
             "in this namespace: "
         )
         if where == self._where:
             return (
-                f"{begin}{was_replaced(where, registered, own)}. Stop what uses it, and put it "
+                f"{begin}{was_replaced(where, registered_id, own)}. Stop what uses it, and put it "
                 "back from a backup"
             )
         return (
-            f"{begin}that one is {where} ({registered}), this one {self._where} ({own}). "
+            f"{begin}that one is {where} ({registered_id}), this one {self._where} ({own}). "
             f"Set {setting} of this process to that one, and start it again"
         )

@@ -195,10 +195,10 @@ def setting_of(participant: str) -> str:
     return f"{participant.upper()}_DATABASE_URL"
 
 
-def was_replaced(where: Any, registered: Any, own: str) -> str:
+def was_replaced(where: Any, registered_id: Any, own: str) -> str:
     """Say of two databases at one URL what became of the one that is registered."""
     return (
-        f"what was at {where} was deleted or replaced (it was {registered}, and is {own} now), "
+        f"what was at {where} was deleted or replaced (it was {registered_id}, and is {own} now), "
         "or is on another machine"
     )
 

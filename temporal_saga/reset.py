@@ -21,7 +21,7 @@ class Resets:
         """Begin a run; `was_reset` is what the run before it knew."""
         self._began_in = workflow.info().get_current_history_length()
         self._reset_in: int | None = None
-        self._buffered: dict[int, list[Callable[[], None]]] = {}
+        self._messages: dict[int, list[Callable[[], None]]] = {}
         self._loop = asyncio.get_running_loop()
         self.was_reset = was_reset
         """Whether it is known that the workflow was reset, so that an earlier run may have gone
@@ -29,28 +29,28 @@ class Resets:
         workflow.register_random_seed_callback(self._note_reset)
 
     def under_way(self) -> bool:
-        """Tell whether the task under way is the one in which a reset was heard of."""
+        """Tell whether the task under way is the one in which the reset callback fired."""
         return workflow.info().get_current_history_length() == self._reset_in
 
     def may_be_under_way(self) -> bool:
-        """Tell whether the task under way may be that one, before the reset is heard of.
+        """Tell whether the task under way may be that one, before the reset callback fires.
 
         For validators and answers to people: ids of runs do not replay, so nothing that the saga
         does may rest on it.
         """
         if self._reset_in is not None:
             return self.under_way()
-        # A run that was reset has not the id it began with; one that began with a plain task hears
-        # of its reset later.
+        # A run that was reset has not the id it began with; one that began with a plain task gets
+        # its reset callback later.
         info = workflow.info()
         began_elsewhere = info.run_id != info.original_execution_run_id
         task = info.get_current_history_length()
         return began_elsewhere and self._began_in in (task, FIRST_TASK_HISTORY_LENGTH)
 
     def buffer(self, apply: Callable[[], None]) -> None:
-        """Apply a message later in this task, if a reset is heard of in it; else never."""
+        """Apply a message later in this task, if the reset callback fires in it; else never."""
         task = workflow.info().get_current_history_length()
-        self._buffered = {task: [*self._buffered.get(task, []), apply]}
+        self._messages = {task: [*self._messages.get(task, []), apply]}
 
     def _note_reset(self, _seed: int) -> None:
         self.was_reset = True
@@ -59,5 +59,5 @@ class Resets:
 
     def _apply_buffered(self) -> None:
         self._reset_in = workflow.info().get_current_history_length()
-        for apply in self._buffered.get(self._reset_in, []):
+        for apply in self._messages.get(self._reset_in, []):
             apply()

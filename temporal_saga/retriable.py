@@ -40,7 +40,7 @@ class RetriableCall:
     A command that closes the saga's record is sent on when it is settled, with the settlement in
     it, and its rounds begin anew: the record outlives the saga, so that is where it belongs. For
     the same reason it is sent once more if it is answered while a request waits for its round: the
-    command that was answered cannot tell of that request.
+    command that was answered does not contain that request.
     """
 
     def __init__(  # each by its name
@@ -84,7 +84,7 @@ class RetriableCall:
     async def complete(
         self,
         policy: Policy,
-        changed: Callable[["RetriableCall"], None],
+        on_change: Callable[["RetriableCall"], None],
         *,
         locally_first: bool = False,
     ) -> Any:
@@ -92,7 +92,7 @@ class RetriableCall:
 
         Args:
             policy: bounds the first round and spaces the tries.
-            changed: called whenever `progress` has changed.
+            on_change: called whenever `progress` has changed.
             locally_first: whether the orchestrator's own worker tries it once before the rounds.
 
         Raises:
@@ -100,33 +100,35 @@ class RetriableCall:
         """
         if self.state.over:
             return None
-        if self.state.stuck:  # since an earlier run, and whoever watches this one has to hear of it
-            changed(self)
+        if self.state.is_stuck:  # since an earlier run; whoever watches this one does not know yet
+            on_change(self)
         else:
-            self._enter(Progress.RUNNING, changed)
+            self._enter(Progress.RUNNING, on_change)
         answer = None
         if locally_first and not (self.state.settlement or self.state.began):
-            answer = await self._try_locally(policy, changed)
+            answer = await self._try_locally(policy, on_change)
         if self.progress is not Progress.DONE and not self.state.settlement:
-            answer = await self._try(policy, changed)
+            answer = await self._try(policy, on_change)
         if self.progress is not Progress.DONE:
-            self._enter(Progress.SETTLED, changed)
+            self._enter(Progress.SETTLED, on_change)
             if self.call.closes_record:
-                await self._try(policy, changed)
+                await self._try(policy, on_change)
         self._update(over=True)
         return answer
 
-    async def _try_locally(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
+    async def _try_locally(
+        self, policy: Policy, on_change: Callable[["RetriableCall"], None]
+    ) -> Any:
         """Try once in the orchestrator's own worker; None where there was no answer."""
         limit = min(policy.local_try, policy.start_to_close)
         try:
             answer = self.call.read(await shielded(self.call.try_locally(self.key, limit=limit)))
         except (FailureError, UndecodableResult):
             return None
-        self._answer(answer, changed)
+        self._answer(answer, on_change)
         return answer
 
-    async def _try(self, policy: Policy, changed: Callable[["RetriableCall"], None]) -> Any:
+    async def _try(self, policy: Policy, on_change: Callable[["RetriableCall"], None]) -> Any:
         """Try until there is an answer; return it, or None once it was settled meanwhile."""
         before = self.state.settlement
         while self.state.settlement is before:
@@ -141,11 +143,11 @@ class RetriableCall:
                 try:
                     answer = self.call.read(handle.result())
                 except (ActivityError, UndecodableResult) as error:
-                    await self._fail(error, policy, changed)
+                    await self._fail(error, policy, on_change)
                 else:
                     if self.call.closes_record and self.state.retry_requested:
                         continue
-                    self._answer(answer, changed)
+                    self._answer(answer, on_change)
                     return answer
         return None
 
@@ -155,11 +157,11 @@ class RetriableCall:
         await workflow.wait_condition(lambda: handle.done() or self._is_interrupted(before))
 
     async def _fail(
-        self, error: Exception, policy: Policy, changed: Callable[["RetriableCall"], None]
+        self, error: Exception, policy: Policy, on_change: Callable[["RetriableCall"], None]
     ) -> None:
         """End a round that the server gave up, and pause; a refusal is an answer, and raised."""
         if self._is_refusal(error):
-            self._succeed(changed)
+            self._succeed(on_change)
             raise error
         before = self.state.settlement
         self._update(
@@ -167,7 +169,7 @@ class RetriableCall:
             trouble=cut(in_words(str(root(error)))),
             stuck_since=self.state.stuck_since or workflow.now(),
         )
-        self._enter(Progress.STUCK, changed)
+        self._enter(Progress.STUCK, on_change)
         with suppress(TimeoutError):
             await workflow.wait_condition(
                 partial(self._is_interrupted, before),
@@ -199,24 +201,24 @@ class RetriableCall:
         may_begin = self.state.retry_requested and self._spacing is None
         return self.state.settlement is not before or may_begin
 
-    def _answer(self, answer: Any, changed: Callable[["RetriableCall"], None]) -> None:
+    def _answer(self, answer: Any, on_change: Callable[["RetriableCall"], None]) -> None:
         """Keep what the participant answered, and end the tries."""
         self._update(answer=ANY.dump_python(answer, mode="json"), answered_at=workflow.now())
-        self._succeed(changed)
+        self._succeed(on_change)
 
-    def _succeed(self, changed: Callable[["RetriableCall"], None]) -> None:
+    def _succeed(self, on_change: Callable[["RetriableCall"], None]) -> None:
         self._update(trouble=None, stuck_since=None)
         if self._spacing is not None:
             self._spacing.cancel()
-        self._enter(Progress.DONE, changed)
+        self._enter(Progress.DONE, on_change)
 
     def _is_refusal(self, error: Exception) -> bool:
         cause = error.__cause__
         return isinstance(cause, ApplicationError) and cause.type in self._refusals
 
-    def _enter(self, progress: Progress, changed: Callable[["RetriableCall"], None]) -> None:
+    def _enter(self, progress: Progress, on_change: Callable[["RetriableCall"], None]) -> None:
         self._update(progress=Progress.SETTLED if self.state.settlement else progress)
-        changed(self)
+        on_change(self)
 
     def _update(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
@@ -226,4 +228,4 @@ def _give_up(handle: ActivityHandle[RawValue]) -> None:
     """Stop the server's tries; one that is in flight meets the fence."""
     handle.cancel()
     # Looked at, so that nobody logs it as lost.
-    handle.add_done_callback(lambda finished: finished.cancelled() or finished.exception())
+    handle.add_done_callback(lambda task: task.cancelled() or task.exception())

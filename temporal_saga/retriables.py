@@ -23,25 +23,25 @@ class Snapshot:
         rolls_back: whether the saga rolls back, and has come so far in this run.
         calls: in a rollback every compensation, in the order in which they run; without one, the
             steps after the pivot, and the question how an earlier run ended.
-        changed: the call that has just come further, or got stuck; None when it was settled or the
-            rollback was begun.
+        changed_call: the call that has just come further, or got stuck; None when it was settled or
+            the rollback was begun.
     """
 
     rolls_back: bool = False
     calls: tuple[CallState, ...] = ()
-    changed: CallState | None = None
+    changed_call: CallState | None = None
 
     @property
-    def stuck(self) -> list[CallState]:
+    def stuck_calls(self) -> list[CallState]:
         """What keeps failing and waits for a person."""
-        return [call for call in self.calls if call.stuck]
+        return [call for call in self.calls if call.is_stuck]
 
     @property
-    def shown(self) -> tuple[CallState, ...]:
+    def shown_calls(self) -> tuple[CallState, ...]:
         """The whole of a rollback, or else what is stuck or was settled."""
         if self.rolls_back:
             return self.calls
-        return tuple(call for call in self.calls if call.stuck or call.settlement)
+        return tuple(call for call in self.calls if call.is_stuck or call.settlement)
 
 
 class Retriables:
@@ -110,7 +110,7 @@ class Retriables:
 
     async def complete(self, call: RetriableCall, *, locally_first: bool = False) -> Any:
         """Try one until it is answered; return the answer, None if it was settled."""
-        return await call.complete(self._policy, self._changed, locally_first=locally_first)
+        return await call.complete(self._policy, self._on_change, locally_first=locally_first)
 
     async def unwind(self) -> None:
         """Run every compensation in reverse; each begins when those before it are over or stuck."""
@@ -120,7 +120,7 @@ class Retriables:
 
         def may_begin(call: RetriableCall) -> bool:
             return all(
-                task.done() or (earlier.state.stuck and not call.last) for earlier, task in tasks
+                task.done() or (earlier.state.is_stuck and not call.last) for earlier, task in tasks
             )
 
         for call in reversed(self.compensations):
@@ -129,17 +129,17 @@ class Retriables:
         await all_ended(task for _, task in tasks)
 
     @property
-    def stuck(self) -> list[CallState]:
+    def stuck_calls(self) -> list[CallState]:
         """What keeps failing and waits for a person, though it is still tried.
 
-        Also a command that closes the record and was settled, as long as the record does not hear
-        of it.
+        Also a command that closes the record and was settled, as long as the record does not have
+        the settlement.
         """
-        return [state for state in self._states if state.stuck]
+        return [state for state in self._states if state.is_stuck]
 
     def stuck_at(self, step: str) -> list[CallState]:
         """Return what is stuck at one step."""
-        return [state for state in self.stuck if state.step == step]
+        return [state for state in self.stuck_calls if state.step == step]
 
     def is_over(self, step: str) -> bool:
         """Tell whether what was to be done at a step is done, or settled."""
@@ -160,7 +160,7 @@ class Retriables:
     def retry(self, step: str) -> None:
         """Begin another round of what is stuck at a step."""
         self._replace(
-            lambda state: state.with_retry() if state.stuck and state.step == step else state
+            lambda state: state.with_retry() if state.is_stuck and state.step == step else state
         )
 
     def settle(self, step: str, settlement: Settlement) -> None:
@@ -178,17 +178,17 @@ class Retriables:
         }
         return self._began_before | states
 
-    def snapshot(self, changed: CallState | None = None) -> Snapshot:
+    def snapshot(self, changed_call: CallState | None = None) -> Snapshot:
         """Return how everything stands now."""
         if self.rolls_back:
             states = tuple(call.state for call in reversed(self.compensations))
-            return Snapshot(self.rolls_back, states, changed)
+            return Snapshot(self.rolls_back, states, changed_call)
         # Compensations have begun, too, while another run's rollback is not come to again.
         compensations = [
             call for call in self.compensations if call.progress is not Progress.WAITING
         ]
         live = (call.state for call in (*self._asking, *self._finishing, *compensations))
-        return Snapshot(self.rolls_back, (*live, *self._began_before.values()), changed)
+        return Snapshot(self.rolls_back, (*live, *self._began_before.values()), changed_call)
 
     @property
     def _all(self) -> Iterable[RetriableCall]:
@@ -211,11 +211,11 @@ class Retriables:
             call.state = call.state.with_settlement(settlement)
         return call
 
-    def _changed(self, call: RetriableCall) -> None:
+    def _on_change(self, call: RetriableCall) -> None:
         self._notify(call.state)
 
-    def _notify(self, changed: CallState | None = None) -> None:
-        self.watch(self.snapshot(changed))
+    def _notify(self, changed_call: CallState | None = None) -> None:
+        self.watch(self.snapshot(changed_call))
 
 
 async def all_ended(works: Iterable[Awaitable[Any]]) -> list[Any]:

@@ -50,7 +50,7 @@ class Saga(Ending):
     2. A forward step is never cut in half: cancellation is looked at between steps.
     3. Forward steps are bounded in time, each by a limit and all by the deadline; compensations,
        and steps after the pivot, are not. A step that ended well is not taken back because the
-       saga heard of it late.
+       saga noticed it late.
     4. A rollback runs as one task that no cancel, first or second, can stop; it never ends early,
        whatever one compensation does.
     5. Each branch of a parallel step records its own result; a failing sibling cannot lose it, and
@@ -60,8 +60,8 @@ class Saga(Ending):
        they survive a workflow reset.
     8. A message only records a fact, with `stop`, `retry` or `settle`; none can wedge or end a
        saga, nor can any number of them, if it is given its `arguments`: when a history gets long,
-       it goes on in another run. That one tells the story from its start, with the same steps in
-       the same order, and hears again what was answered before: it sends no command again but what
+       it goes on in another run. That one runs the code from its start, with the same steps in
+       the same order, and is given what was answered before: it sends no command again but what
        is under way. Lasting waits end for it: a `pause`, a rollback, steps after the pivot, and
        in-doubt resolution; and it is looked at between steps. A forward step under way is waited
        for as long as the history has room. Not covered: a flood that fills the history while no
@@ -191,7 +191,7 @@ class Saga(Ending):
         if isinstance(error, SagaStopped):
             return error.failure
         if is_cancelled_exception(error):
-            self._hear_temporals_cancel()
+            self._note_temporals_cancel()
             return self._stop_failure or uncaught(error)
         ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
         return uncaught(error) if ends_workflow else None

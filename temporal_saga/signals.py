@@ -21,9 +21,9 @@ OF_UPDATES = frozenset(
 class Signals:
     """Keeps each signal until the memo says what became of it; Temporal's own cancel is one, too.
 
-    Whatever stands in the history before a workflow task was delivered to it. So a signal is heard
-    by the first task behind it, and of those that a task heard the last is the last that its memo
-    tells: that numbers them, whatever of the history was not read.
+    Whatever stands in the history before a workflow task was delivered to it. So the first task
+    behind a signal receives it, and the last one that a task received is the last in its memo: that
+    numbers them, whatever of the history was not read.
     """
 
     def __init__(self) -> None:
@@ -41,25 +41,25 @@ class Signals:
         """Go on behind a gap in the history."""
         self._pending.clear()
 
-    def hear(self, memo: SagaMemo) -> Iterator[Moment]:
-        """Yield the signals of which the memo speaks for the first time, in their order.
+    def read_memo(self, memo: SagaMemo) -> Iterator[Moment]:
+        """Yield the signals that no memo before this one lists, in their order.
 
         Those that it leaves out, as too many came at once, are ignored without a reason. Of
         Temporal's own cancel no memo says that it was taken, only that it was too late.
         """
-        ignored = {outcome.number: outcome.ignored for outcome in memo.signals}
+        reasons = {outcome.number: outcome.ignored for outcome in memo.signals}
         last = memo.signal_count
         began_to_roll_back = memo.failure is not None and not self._rolls_back
         number = last - sum(not _is_cancel(signal) for signal in self._pending)
         pending = []
         for signal in self._pending:
-            if _is_cancel(signal) and (TEMPORALS_CANCEL in ignored or began_to_roll_back):
-                yield replace(signal, ignored=ignored.get(TEMPORALS_CANCEL))
+            if _is_cancel(signal) and (TEMPORALS_CANCEL in reasons or began_to_roll_back):
+                yield replace(signal, ignored=reasons.get(TEMPORALS_CANCEL))
             elif _is_cancel(signal) or not last:
                 pending.append(signal)
             else:
                 number += 1
-                yield replace(signal, ignored=ignored.get(number, ""))
+                yield replace(signal, ignored=reasons.get(number, ""))
         self._pending = pending
         self._rolls_back = memo.failure is not None
 
@@ -69,7 +69,7 @@ class Signals:
         self._pending = [signal for signal in self._pending if not _is_cancel(signal)]
 
     def arrange(self, event: HistoryEvent, moments: Iterable[Moment]) -> Iterator[Moment]:
-        """Yield the moments of the next event; what a task did, behind the signals that it heard.
+        """Yield the moments of the next event; what a task did, behind the signals it received.
 
         A task's memo is the last thing that it writes. So what stands before it is kept back, where
         signals wait for it, and these get their places at the task's beginning.
@@ -93,8 +93,8 @@ class Signals:
         self._done_in_task = []
         self._task = None
 
-    def unheard(self) -> Iterator[Moment]:
-        """Yield the signals that no finished task has heard yet."""
+    def still_pending(self) -> Iterator[Moment]:
+        """Yield the signals that no finished task has received yet."""
         for signal in self._pending:
             yield replace(signal, is_heard=False)
 

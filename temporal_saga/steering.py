@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from temporal_saga.call_state import CallState, Settlement
 from temporal_saga.carry_over import CarryOver
-from temporal_saga.failure import Failure, SagaStopped, cancelled
+from temporal_saga.failure import Failure, SagaStopped, cancelled_by_temporal
 from temporal_saga.memo_writer import MemoWriter
 from temporal_saga.reset import Resets
 from temporal_saga.retriables import Retriables
@@ -17,21 +17,21 @@ TOO_LATE = "it was too late"
 
 
 class Steering:
-    """The part of a `Saga` that listens. A message only records a fact, on which the saga acts."""
+    """The part of a `Saga` that takes messages. Each records a fact, on which the saga acts."""
 
     def __init__(self, retriables: Retriables, before: CarryOver, *, is_continued: bool) -> None:
-        """Listen, and go on from what the run before was told."""
+        """Take messages, and go on from those that the run before received."""
         self._retriables = retriables
         self._resets = Resets(was_reset=before.was_reset)
         self._stop_failure = before.stop_failure
         self._failure = before.failure
         self._closing = before.closing
-        self._heard_temporals_cancel = False
-        self._on_cancel: Callable[[str], None] = _nobody_hears
+        self._noted_temporals_cancel = False
+        self._on_cancel: Callable[[str], None] = _nobody_is_called
         self._memo = MemoWriter(
-            lambda: retriables.snapshot().shown, before.failure, is_continued=is_continued
+            lambda: retriables.snapshot().shown_calls, before.failure, is_continued=is_continued
         )
-        self._listening = asyncio.create_task(self._listen_to_temporal())
+        self._waiting_for_cancel = asyncio.create_task(self._wait_for_temporals_cancel())
 
     @property
     def closing(self) -> bool:
@@ -49,34 +49,34 @@ class Steering:
         return self._resets.was_reset
 
     @property
-    def stuck(self) -> list[CallState]:
+    def stuck_calls(self) -> list[CallState]:
         """What keeps failing and waits for a person, though it is still tried.
 
         Compensations, and steps after the pivot. Also a command that closes the record and was
-        settled, as long as the record does not hear of it.
+        settled, as long as the record does not have the settlement.
         """
-        return self._retriables.stuck
+        return self._retriables.stuck_calls
 
-    def hear(self, signal: str, ignored: str | None = None) -> int:
-        """Tell in the memo that a signal came; to be called once for each, in their order.
+    def note_signal(self, signal: str, why_ignored: str | None = None) -> int:
+        """Note in the memo that a signal came; to be called once for each, in their order.
 
         Every signal counts, also one that nobody knows: readers number them as the history does.
 
         Args:
             signal: its name.
-            ignored: why it changes nothing; None when it is taken.
+            why_ignored: why it changes nothing; None when it is taken.
 
         Returns:
             Its number among this run's signals, for `ignore` and `take`.
         """
-        return self._memo.hear(signal, ignored)
+        return self._memo.note_signal(signal, why_ignored)
 
     def ignore(self, number: int, why: str) -> None:
-        """Tell in the memo why a signal changed nothing."""
+        """Note in the memo why a signal changed nothing."""
         self._memo.ignore(number, why)
 
     def take(self, number: int) -> None:
-        """Tell in the memo that a signal which had seemed to change nothing was taken after all."""
+        """Note in the memo that a signal which had seemed to change nothing was taken after all."""
         self._memo.take(number)
 
     def stop(self, failure: Failure) -> bool:
@@ -93,7 +93,7 @@ class Steering:
     def fail(self, failure: Failure) -> Failure:
         """Let the saga fail for this reason, whoever asks for something else from now on.
 
-        The memo tells the reason at once. If an earlier run turns out to have passed the pivot, the
+        The memo has the reason at once. If an earlier run turns out to have passed the pivot, the
         saga does not fail: see `pivot`.
 
         Returns:
@@ -187,24 +187,24 @@ class Steering:
             f"{settlement.by} settled {step} already: what keeps failing is to put that on record"
         )
 
-    async def _listen_to_temporal(self) -> None:
+    async def _wait_for_temporals_cancel(self) -> None:
         await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)
-        self._hear_temporals_cancel()
+        self._note_temporals_cancel()
 
-    def _hear_temporals_cancel(self) -> None:
+    def _note_temporals_cancel(self) -> None:
         """Take Temporal's own cancel, if there was one, or note that it was too late; once."""
         reason = workflow.cancellation_reason()
-        if reason is None or self._heard_temporals_cancel:
+        if reason is None or self._noted_temporals_cancel:
             return
-        self._heard_temporals_cancel = True
-        if self.stop(cancelled(reason)):
+        self._noted_temporals_cancel = True
+        if self.stop(cancelled_by_temporal(reason)):
             self._on_cancel(reason)
         else:
             self._memo.ignore_temporals_cancel(TOO_LATE)
 
     def _stop_if_asked(self) -> None:
         """Raise when the saga was asked to stop, or has failed in the run before."""
-        self._hear_temporals_cancel()
+        self._note_temporals_cancel()
         if failure := self._failure or self._stop_failure:
             raise SagaStopped(failure)
 
@@ -213,11 +213,11 @@ class Steering:
         return failure is not None or workflow.cancellation_reason() is not None
 
     def _set_failure(self, failure: Failure | None) -> None:
-        """Set why the saga fails, or that it does not, and tell so in the memo."""
+        """Set why the saga fails, or that it does not, and note it in the memo."""
         if failure != self._failure or failure != self._memo.failure:
             self._failure = self._memo.failure = failure
             self._memo.note()
 
 
-def _nobody_hears(_reason: str) -> None:
+def _nobody_is_called(_reason: str) -> None:
     """Do nothing."""

@@ -11,7 +11,7 @@ from temporal_saga.trouble import in_words
 
 @dataclass(frozen=True)
 class Try:
-    """A try under way, as describe knows it: the history tells of it once its activity has ended.
+    """A try under way, as describe knows it: the history has it once its activity has ended.
 
     Args:
         command: the activity's name, the command's without `Command`.

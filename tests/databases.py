@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from operations.audit.invariants import broken
+from operations.audit.invariants import violations_by_id
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -77,21 +77,21 @@ def shelf(engine: sa.Engine) -> Shelf:
 def payment(engine: sa.Engine) -> Iterator[PaymentService]:
     """Give a payment service; whatever the test did to it, its invariants hold at the end."""
     yield PaymentService.open(engine)
-    assert broken(engine, "payment") == {}
+    assert violations_by_id(engine, "payment") == {}
 
 
 @pytest.fixture
 def stock(engine: sa.Engine) -> Iterator[StockService]:
     """Give a stock service; whatever the test did to it, its invariants hold at the end."""
     yield StockService.open(engine)
-    assert broken(engine, "stock") == {}
+    assert violations_by_id(engine, "stock") == {}
 
 
 @pytest.fixture
 def orders(engine: sa.Engine) -> Iterator[OrderService]:
     """Give an order service; whatever the test did to it, its invariants hold at the end."""
     yield OrderService.open(engine)
-    assert broken(engine, "order") == {}
+    assert violations_by_id(engine, "order") == {}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What people may tell an order's saga."""
+"""What people may send to an order's saga."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ class Acts:
     """The acts of people on one order's saga: why each may be refused, and what it does."""
 
     def __init__(self, saga: Saga, record: Record) -> None:
-        """Act on the saga of one order, and tell of the same order's record."""
+        """Act on the saga of one order, and keep the same order's record."""
         saga.watch(record.follow, self._take_temporals_cancel)
         self._saga = saga
         self._record = record
@@ -41,15 +41,15 @@ class Acts:
         return self._record.status()
 
     @workflow.signal(dynamic=True)
-    def unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
+    def take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
         """Take what is no act, so that the saga looks how long its history has become."""
-        self._saga.hear(name, "there is no such message")
+        self._saga.note_signal(name, "there is no such message")
 
-    def hear(self, signal: str, ignored: str | None = None) -> int:
+    def note_signal(self, signal: str, why_ignored: str | None = None) -> int:
         """Note that a signal came, and why it changes nothing if so; return its number."""
-        if ignored is not None:
-            self.log_ignored(signal, ignored)
-        return self._saga.hear(signal, ignored)
+        if why_ignored is not None:
+            self.log_ignored(signal, why_ignored)
+        return self._saga.note_signal(signal, why_ignored)
 
     def ignore(self, number: int, why: str) -> None:
         """Note why a signal changed nothing."""

@@ -1,4 +1,4 @@
-"""What the order saga asks of whom: one function per command.
+"""What the order saga sends to whom: one function per command.
 
 Each stands beside the one that takes it back.
 """
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def opening(record: Record) -> Opening[RegisterOrderCommand, OrderRegisteredEvent]:
-    """Open the order's record, and hear how an earlier run stands there."""
+    """Open the order's record, and learn how an earlier run stands there."""
     return Opening(register_order(record), _earlier_run)
 
 
@@ -39,17 +39,17 @@ def closing(record: Record) -> Closing | None:
 
 def payment(record: Record) -> Branch:
     """Charge the customer."""
-    return Branch(process_payment(*record.placed), refund_payment(*record.placed))
+    return Branch(process_payment(*record.id_and_order), refund_payment(*record.id_and_order))
 
 
 def stock(record: Record) -> Branch:
     """Take the lines from stock."""
-    return Branch(decrease_stock(*record.placed), restore_stock(*record.placed))
+    return Branch(decrease_stock(*record.id_and_order), restore_stock(*record.id_and_order))
 
 
 def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegisteredEvent]:
     """Open the order's record."""
-    order_id, order = record.placed
+    order_id, order = record.id_and_order
     command = partial(
         RegisterOrderCommand,
         order_id=order_id,
@@ -109,8 +109,8 @@ def _call(
 def _earlier_run(event: OrderRegisteredEvent) -> EarlierRun:
     if event.known is None:
         return EarlierRun.NONE
-    confirmed = event.known is OrderStatus.CONFIRMED
-    return EarlierRun.COMPLETED if confirmed else EarlierRun.OPEN
+    is_confirmed = event.known is OrderStatus.CONFIRMED
+    return EarlierRun.COMPLETED if is_confirmed else EarlierRun.OPEN
 
 
 def _payment(order: PlaceOrder) -> dict[str, Any]:

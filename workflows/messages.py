@@ -41,7 +41,7 @@ class Act(Generic[D]):
 
     Args:
         name: the signal's name; the update's is `request_{name}`.
-        purpose: what it is for, as people are told.
+        purpose: what it is for, as people read it.
         body: what is sent with it.
         refusal: given the workflow and the body, why it cannot be done now; None when it can.
         do: given the same, does it and returns None, or returns why it changed nothing. It rests on
@@ -57,7 +57,7 @@ class Act(Generic[D]):
 
     def handlers(self) -> tuple[Any, Any]:
         """Return the handlers of the signal and of the update, for a class of `Acts`."""
-        form = "{" + ", ".join(f'"{name}": "…"' for name in self._needed()) + "}"
+        form = "{" + ", ".join(f'"{name}": "…"' for name in self._required_fields()) + "}"
 
         @workflow.signal(name=self.name, description=f"{self.purpose}: {form}")
         @_takes_one_raw_value
@@ -66,7 +66,7 @@ class Act(Generic[D]):
             self._on_signal(saga, arguments)
 
         @workflow.update(
-            name=f"request_{self.name}", description=f"{self.purpose}, or hear why not: {form}"
+            name=f"request_{self.name}", description=f"{self.purpose}, or learn why not: {form}"
         )
         def update(saga: Any, *arguments: Any) -> Any:
             """Do it, and answer with the status."""
@@ -88,16 +88,16 @@ class Act(Generic[D]):
 
         return signal, update
 
-    def _needed(self) -> list[str]:
+    def _required_fields(self) -> list[str]:
         return [name for name, field in self.body.model_fields.items() if field.is_required()]
 
     def _on_signal(self, saga: Any, arguments: Sequence[Any]) -> None:
         try:
-            decision = self._read([_decoded(argument) for argument in arguments])
+            decision = self._read([_decode(argument) for argument in arguments])
         except ValueError as error:
-            saga.hear(self.name, f"it cannot be read: {error}")
+            saga.note_signal(self.name, f"it cannot be read: {error}")
             return
-        number = saga.hear(self.name)
+        number = saga.note_signal(self.name)
 
         def accept() -> None:
             saga.take(number)
@@ -113,7 +113,7 @@ class Act(Generic[D]):
 
     def _read(self, arguments: Sequence[Any], context: str | None = None) -> D:
         if len(arguments) != 1:
-            fields = ", ".join(self._needed())
+            fields = ", ".join(self._required_fields())
             raise ValueError(f"send one JSON object with {fields}; {len(arguments)} arguments came")
         try:
             return self.body.model_validate(arguments[0], context=context)
@@ -124,7 +124,7 @@ class Act(Generic[D]):
 def _takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
     """Let a signal's argument come undecoded, so that one which nobody can decode comes, too.
 
-    Temporal's SDK drops what it cannot decode before any handler hears of it; then the saga would
+    Temporal's SDK drops what it cannot decode before any handler gets it; then the saga would
     count fewer signals than the history has. It reads the types from the signature.
     """
     argument = inspect.Parameter("argument", inspect.Parameter.POSITIONAL_ONLY, annotation=RawValue)
@@ -134,7 +134,7 @@ def _takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
     return handler
 
 
-def _decoded(argument: Any) -> Any:
+def _decode(argument: Any) -> Any:
     if not isinstance(argument, RawValue):
         return argument
     try:

@@ -51,9 +51,9 @@ class OrderSaga(Acts):
             self._receive()
             payment = calls.payment(record)
             stock = calls.stock(record)
-            registered = await order_record.open(calls.opening(record), then=(payment, stock))
+            registration = await order_record.open(calls.opening(record), then=(payment, stock))
 
-            await self._pass_review(registered)
+            await self._pass_review(registration)
 
             await saga.step(*payment)
             record.move(SagaState.PAYMENT_COMPLETED, PAYMENT.event)
@@ -76,23 +76,23 @@ class OrderSaga(Acts):
         self._record.open(order, read_request_key())
         self._saga.set_deadline(workflow.now() + timedelta(seconds=order.deadline_seconds))
 
-    async def _pass_review(self, registered: OrderRegisteredEvent) -> None:
+    async def _pass_review(self, registration: OrderRegisteredEvent) -> None:
         """Wait until a person lets the order through, if it needs that; each verdict holds."""
         record = self._record
-        if registered.review_seconds is not None:
+        if registration.review_seconds is not None:
             record.move(SagaState.AWAITING_REVIEW, OPENING.event)
-            limit = timedelta(seconds=registered.review_seconds)
+            limit = timedelta(seconds=registration.review_seconds)
             await self._saga.pause(lambda: self._review.progress.verdict is not None, limit)
         self._review.end()
         review = self._review.progress
         if review.verdict is Act.REJECT and review.decision is not None:
             details = review.decision.model_dump()
             raise SagaStopped(Failure("REJECTED", rejected(review.decision), details=details))
-        if registered.review_seconds is None:
+        if registration.review_seconds is None:
             return
         if review.verdict is None:
-            message = f"nobody approved the order within {lasting(registered.review_seconds)}"
-            details = {"review_seconds": registered.review_seconds}
+            message = f"nobody approved the order within {lasting(registration.review_seconds)}"
+            details = {"review_seconds": registration.review_seconds}
             raise SagaStopped(Failure("REVIEW_EXPIRED", message, details=details))
         record.move(SagaState.PENDING, "approve")
 

@@ -1,4 +1,4 @@
-"""What the saga knows of its order, and tells the order service at the end."""
+"""What the saga knows of its order, and sends to the order service at the end."""
 
 from datetime import datetime
 from typing import Any
@@ -97,14 +97,14 @@ class Record:
     def follow(self, snapshot: Snapshot) -> None:
         """Show what the saga's calls have come to; a rollback is stuck as long as any of it is."""
         self._snapshot = snapshot
-        if snapshot.changed is None:
+        if snapshot.changed_call is None:
             show_details(*self._details)
             return
-        cause = f"{command_of(snapshot.changed.name)} {snapshot.changed.shown_progress}"
-        stuck = snapshot.rolls_back and bool(snapshot.stuck)
-        if stuck and self.state is SagaState.ROLLING_BACK:
+        cause = f"{command_of(snapshot.changed_call.name)} {snapshot.changed_call.shown_progress}"
+        is_stuck = snapshot.rolls_back and bool(snapshot.stuck_calls)
+        if is_stuck and self.state is SagaState.ROLLING_BACK:
             self.move(SagaState.ROLLBACK_STUCK, cause)
-        elif not stuck and self.state is SagaState.ROLLBACK_STUCK:
+        elif not is_stuck and self.state is SagaState.ROLLBACK_STUCK:
             self.move(SagaState.ROLLING_BACK, cause)
         else:
             self._show()
@@ -147,7 +147,7 @@ class Record:
 
     def compensations(self) -> tuple[Compensation, ...]:
         """Return what is taken back, in order; without a rollback, what is stuck or was settled."""
-        return tuple(map(_compensation, self._snapshot.shown))
+        return tuple(map(_compensation, self._snapshot.shown_calls))
 
     def settlements(self) -> list[dict[str, Any]]:
         """Return as JSON what persons settled by hand, and at which step."""
@@ -166,14 +166,14 @@ class Record:
             "customer_id": self.order.customer_id,
             "currency": self.order.currency,
             "total_minor": self.order.total_minor,
-            "needs_attention": bool(self._snapshot.stuck),
+            "needs_attention": bool(self._snapshot.stuck_calls),
             "failure": self.failure and self.failure.model_dump(mode="json"),
             "compensations": [c.model_dump(mode="json") for c in self.compensations()],
             "moves": [move.model_dump(mode="json") for move in self._moves],
         }
 
     @property
-    def placed(self) -> tuple[str, PlaceOrder]:
+    def id_and_order(self) -> tuple[str, PlaceOrder]:
         """The order's id, and the order that was placed under it."""
         assert isinstance(self.order, PlaceOrder), "an unparsable order has no steps"
         return self._id, self.order
@@ -189,7 +189,7 @@ class Record:
     @property
     def _details(self) -> Shown:
         compensations = self.compensations()
-        return self.state, self.order, self.failure, compensations, self._snapshot.stuck
+        return self.state, self.order, self.failure, compensations, self._snapshot.stuck_calls
 
 
 def _compensation(call: CallState) -> Compensation:

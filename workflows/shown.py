@@ -25,7 +25,7 @@ def show(
     order: DraftOrder,
     failure: Failure | None,
     compensations: tuple[Compensation, ...],
-    stuck: list[CallState],
+    stuck_calls: list[CallState],
 ) -> None:
     """Set the search attributes that differ from what they are, and the Web UI's details."""
     attributes = workflow.info().typed_search_attributes
@@ -37,14 +37,14 @@ def show(
             (stubs.CUSTOMER_ID, order.customer_id),
             (stubs.ORDER_TOTAL_MINOR, order.total_minor),
             (stubs.FAILURE_REASON, failure.reason if failure else None),
-            (stubs.NEEDS_ATTENTION, bool(stuck)),
+            (stubs.NEEDS_ATTENTION, bool(stuck_calls)),
         ),
     ):
         if value is not None and attributes.get(key) != value:
             updates.append(key.value_set(value))
     if updates:
         workflow.upsert_search_attributes(updates)
-    show_details(state, order, failure, compensations, stuck)
+    show_details(state, order, failure, compensations, stuck_calls)
 
 
 def show_details(
@@ -52,11 +52,11 @@ def show_details(
     order: DraftOrder,
     failure: Failure | None,
     compensations: tuple[Compensation, ...],
-    stuck: list[CallState],
+    stuck_calls: list[CallState],
 ) -> None:
     """Set the Web UI's details alone, which cost no event."""
     paragraphs = [f"**{state}**", *_about(state, order), *_why(failure, compensations)]
-    workflow.set_current_details("\n\n".join([*paragraphs, *map(_trouble, stuck)]))
+    workflow.set_current_details("\n\n".join([*paragraphs, *map(_trouble, stuck_calls)]))
 
 
 def _about(state: SagaState | None, order: DraftOrder) -> list[str]:
@@ -80,7 +80,7 @@ def _trouble(call: CallState) -> str:
     way_out = "`settle_step` says that it was put right by hand"
     if (settlement := call.settlement) is not None:
         who = as_code(settlement.by)
-        way_out = f"and when it gets through, the record hears that {who} settled it"
+        way_out = f"and when it gets through, the record says that {who} settled it"
     return (
         f"**{call.step} is stuck**: {call.name} keeps failing ({as_code(str(call.trouble))}). "
         f"It is still tried; `retry_step` tries it now, {way_out}."

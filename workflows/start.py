@@ -76,7 +76,7 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
         order = PlaceOrder.model_validate(raw)
     except ValidationError as error:
         raise InvalidStart(
-            explain(error), salvage(raw, error), {"problems": itemised(error)}
+            explain(error), salvage(raw, error), {"problems": wrong_fields(error)}
         ) from error
     if order.order_id not in (None, order_id):
         message = (
@@ -87,7 +87,7 @@ def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:
     return order
 
 
-def itemised(error: ValidationError) -> list[dict[str, str]]:
+def wrong_fields(error: ValidationError) -> list[dict[str, str]]:
     """Return the first fields that are wrong, and how, for programs."""
     errors = problems(error.errors())[:MOST_PROBLEMS]
     return [

@@ -9,7 +9,7 @@ from typing import Literal
 from bench import postgresql
 from bench.contestants.contestant import Programs, Running
 from bench.doors import HttpDoor
-from bench.environments import PEERS, pinned, python_environment
+from bench.environments import PEERS, pinned_versions, python_environment
 from bench.http_client import Answer, HttpClient
 from operations.demo.ephemeral_stack import free_ports
 
@@ -38,7 +38,7 @@ class Dbos:
             Unavailable: that fails.
         """
         python_environment(PEER)
-        versions = pinned(PEER, "dbos", "fastapi")
+        versions = pinned_versions(PEER, "dbos", "fastapi")
         if self.database == "postgresql":
             versions["postgresql"] = postgresql.version()
         return versions
@@ -59,7 +59,7 @@ class Dbos:
             programs.start("dbos", python_environment(PEER), *command)
             try:
                 await programs.until(lambda: is_ready(port), "the DBOS application")
-                door = HttpDoor(port, lambda _: "/orders", _completed)
+                door = HttpDoor(port, lambda _: "/orders", _is_completed)
                 pids, folders = ([running.pid], [running.folder]) if running else ([], [])
                 yield Running(door, programs.running, pids=pids, folders=folders)
             finally:
@@ -75,5 +75,5 @@ async def is_ready(port: int, path: str = "/readyz") -> bool:
             return False
 
 
-def _completed(answer: Answer) -> bool:
+def _is_completed(answer: Answer) -> bool:
     return bool(answer.body == {"state": "COMPLETED"})

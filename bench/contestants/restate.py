@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.contestants.contestant import Programs, Running, Unavailable
 from bench.contestants.dbos import is_ready
 from bench.doors import HttpDoor
-from bench.environments import PEERS, node_modules, pinned, python_environment
+from bench.environments import PEERS, node_modules, pinned_versions, python_environment
 from bench.http_client import Answer, HttpClient
 from bench.processes import DidNotStart
 from contracts.placing import PlaceOrder
@@ -38,7 +38,7 @@ class Restate:
         python_environment(PEER)
         manifest = _server().parents[1] / "package.json"
         version = json.loads(manifest.read_text())["version"]
-        return {"restate-server": version, **pinned(PEER, "restate-sdk")}
+        return {"restate-server": version, **pinned_versions(PEER, "restate-sdk")}
 
     @asynccontextmanager
     async def run(self, folder: Path) -> AsyncIterator[Running]:
@@ -62,7 +62,7 @@ class Restate:
             await programs.until(
                 lambda: _is_registered(admin_port, service_port), "Restate's service"
             )
-            yield Running(HttpDoor(ingress_port, _path, _completed), programs.running)
+            yield Running(HttpDoor(ingress_port, _path, _is_completed), programs.running)
         finally:
             await programs.stop()
 
@@ -96,5 +96,5 @@ def _path(order: PlaceOrder) -> str:
     return f"/OrderSaga/{order.order_id}/run"
 
 
-def _completed(answer: Answer) -> bool:
+def _is_completed(answer: Answer) -> bool:
     return bool(answer.body == "COMPLETED")

@@ -67,13 +67,13 @@ class PlainTemporal:
             worker = programs.start("worker", executable, "-m", WORKER, address, folder)
 
             async def is_ready() -> bool:
-                return "ready" in worker.printed()
+                return "ready" in worker.output()
 
             await programs.until(is_ready, "the worker")
             door = TemporalDoor(client, self.workflow, QUEUE)
 
             async def problems(expected: int) -> list[str]:
-                return await _miscounted(client, expected)
+                return await _miscount(client, expected)
 
             yield Running(door, programs.running, self.uses_services, problems)
         finally:
@@ -95,7 +95,7 @@ async def _connect(programs: Programs, address: str) -> Client:
     return client
 
 
-async def _miscounted(client: Client, expected: int) -> list[str]:
+async def _miscount(client: Client, expected: int) -> list[str]:
     """Return a sentence when the server does not count exactly so many completed workflows."""
     end = time.monotonic() + COUNT_SECONDS
     while True:

@@ -57,10 +57,13 @@ class ThisSystem:
         )
 
         async def is_up() -> bool:
-            return UP in up.printed()
+            return UP in up.output()
 
         door = HttpDoor(
-            place.api_port, lambda _: "/orders", _completed, (("Prefer", f"wait={WAIT_SECONDS}"),)
+            place.api_port,
+            lambda _: "/orders",
+            _is_completed,
+            (("Prefer", f"wait={WAIT_SECONDS}"),),
         )
         try:
             await programs.until(is_up, "every part of the system answers")
@@ -69,7 +72,7 @@ class ThisSystem:
             await programs.stop()
 
 
-def _completed(answer: Answer) -> bool | None:
+def _is_completed(answer: Answer) -> bool | None:
     """Tell by the order's view whether its saga is over, and how; None where to ask again."""
     if answer.status == HTTPStatus.SERVICE_UNAVAILABLE and answer.retry_after:
         return None

@@ -17,20 +17,20 @@ MOVES = (
     (SagaState.PAYMENT_COMPLETED, "PaymentCompletedEvent"),
     (SagaState.COMPLETED, "StockDecreasedEvent"),
 )
-"""What the order service is told of a completed order, which it writes row by row."""
+"""What the order service gets of a completed order, which it writes row by row."""
 
 MOVES_BACK = ((SagaState.PENDING, "start"), (SagaState.ROLLING_BACK, "a step failed"))
 
 
 def register(order: PlaceOrder, at: datetime) -> RegisterOrderCommand:
     """Open the order's record."""
-    return RegisterOrderCommand(**_named(order, "RegisterOrder"), placed_at=at, order=order)
+    return RegisterOrderCommand(**_identity(order, "RegisterOrder"), placed_at=at, order=order)
 
 
 def cancel(order: PlaceOrder, at: datetime, reason: str) -> CancelOrderCommand:
     """Close the order's record as CANCELLED."""
     return CancelOrderCommand(
-        **_named(order, "RegisterOrder/compensation"),
+        **_identity(order, "RegisterOrder/compensation"),
         placed_at=at,
         order=order,
         order_fingerprint=order.fingerprint(),
@@ -42,30 +42,32 @@ def cancel(order: PlaceOrder, at: datetime, reason: str) -> CancelOrderCommand:
 
 def charge(order: PlaceOrder) -> ProcessPaymentCommand:
     """Take the price from the customer's wallet."""
-    return ProcessPaymentCommand(**_named(order, "ProcessPayment"), **_price(order))
+    return ProcessPaymentCommand(**_identity(order, "ProcessPayment"), **_price(order))
 
 
 def refund(order: PlaceOrder) -> RefundPaymentCommand:
     """Give the price back."""
-    return RefundPaymentCommand(**_named(order, "ProcessPayment/compensation"), **_price(order))
+    return RefundPaymentCommand(**_identity(order, "ProcessPayment/compensation"), **_price(order))
 
 
 def take(order: PlaceOrder) -> DecreaseStockCommand:
     """Take the lines from stock."""
-    return DecreaseStockCommand(**_named(order, "DecreaseStock"), lines=_lines(order))
+    return DecreaseStockCommand(**_identity(order, "DecreaseStock"), lines=_lines(order))
 
 
 def put_back(order: PlaceOrder) -> RestoreStockCommand:
     """Put the lines back into stock."""
-    return RestoreStockCommand(**_named(order, "DecreaseStock/compensation"), lines=_lines(order))
+    return RestoreStockCommand(
+        **_identity(order, "DecreaseStock/compensation"), lines=_lines(order)
+    )
 
 
 def confirm(order: PlaceOrder, at: datetime) -> ConfirmOrderCommand:
     """Close the order's record as CONFIRMED."""
-    return ConfirmOrderCommand(**_named(order, "ConfirmOrder"), moves=_moves(MOVES, at))
+    return ConfirmOrderCommand(**_identity(order, "ConfirmOrder"), moves=_moves(MOVES, at))
 
 
-def _named(order: PlaceOrder, step: str) -> dict[str, Any]:
+def _identity(order: PlaceOrder, step: str) -> dict[str, Any]:
     assert order.order_id is not None, "the bench names its orders"
     return {
         "order_id": order.order_id,

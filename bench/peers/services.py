@@ -31,13 +31,23 @@ class Services:
         def database(name: str) -> str:
             return f"sqlite:///{data_dir.absolute()}/{name}.db"
 
-        self._order = OrderService.open(open_database(database("order"), pool_size=threads))
-        self._payment = PaymentService.open(open_database(database("payment"), pool_size=threads))
-        self._stock = StockService.open(open_database(database("stock"), pool_size=threads))
+        self._engines = [
+            open_database(database(name), pool_size=threads)
+            for name in ("order", "payment", "stock")
+        ]
+        order, payment, stock = self._engines
+        self._order = OrderService.open(order)
+        self._payment = PaymentService.open(payment)
+        self._stock = StockService.open(stock)
+
+    def close(self) -> None:
+        """Close the connections to the databases."""
+        for engine in self._engines:
+            engine.dispose()
 
     def register(self, order: PlaceOrder) -> None:
         """Open the order's record."""
-        _accepted(self._order.register(commands.register(order, datetime.now(UTC))))
+        _event_of(self._order.register(commands.register(order, datetime.now(UTC))))
 
     def cancel(self, order: PlaceOrder, reason: str) -> None:
         """Close the order's record as CANCELLED."""
@@ -45,7 +55,7 @@ class Services:
 
     def charge(self, order: PlaceOrder) -> None:
         """Take the price from the customer's wallet."""
-        _accepted(self._payment.process(commands.charge(order)))
+        _event_of(self._payment.process(commands.charge(order)))
 
     def refund(self, order: PlaceOrder) -> None:
         """Give the price back."""
@@ -53,7 +63,7 @@ class Services:
 
     def take(self, order: PlaceOrder) -> None:
         """Take the lines from stock."""
-        _accepted(self._stock.decrease(commands.take(order)))
+        _event_of(self._stock.decrease(commands.take(order)))
 
     def put_back(self, order: PlaceOrder) -> None:
         """Put the lines back into stock."""
@@ -61,10 +71,10 @@ class Services:
 
     def confirm(self, order: PlaceOrder) -> None:
         """Close the order's record as CONFIRMED."""
-        _accepted(self._order.confirm(commands.confirm(order, datetime.now(UTC))))
+        _event_of(self._order.confirm(commands.confirm(order, datetime.now(UTC))))
 
 
-def _accepted(answer: E | Refusal) -> E:
+def _event_of(answer: E | Refusal) -> E:
     if isinstance(answer, Refusal):
         raise Refused(f"{answer.reason}: {answer.message}")
     return answer

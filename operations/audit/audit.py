@@ -15,7 +15,7 @@ from config import Settings
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from contracts.steps import PARTICIPANTS
-from operations.audit.invariants import CannotRead, broken, invariants_of, snapshot
+from operations.audit.invariants import CannotRead, invariants_of, snapshot, violations_by_id
 from operations.audit.ledger_reconciliation import CLAIM as LEDGER_CLAIM
 from operations.audit.ledger_reconciliation import OrderAccount, read_accounts
 from operations.audit.saga_reconciliation import CLAIM as SAGAS_CLAIM
@@ -37,7 +37,7 @@ class Check:
     id: str
     claim: str
     violations: tuple[str, ...] = ()
-    skipped: str | None = None
+    skip_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
     claims: dict[str, str] = {}
     lines: defaultdict[str, list[str]] = defaultdict(list)
     for participant, engine in databases.items():
-        violations = broken(engine, participant)
+        violations = violations_by_id(engine, participant)
         for invariant in invariants_of(participant):
             claims[invariant.id] = invariant.claim
             lines[invariant.id] += [
@@ -118,7 +118,7 @@ async def _check_across(
             for order_id, account in accounts.items()
             if account.status == OrderStatus.PENDING
         }
-        sagas_check = Check("O3", SAGAS_CLAIM, skipped=f"{why}, so nothing is known of sagas")
+        sagas_check = Check("O3", SAGAS_CLAIM, skip_reason=f"{why}, so nothing is known of sagas")
     else:
         result = await reconcile_sagas(sagas, databases["order"])
         open_orders = {

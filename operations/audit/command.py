@@ -50,4 +50,4 @@ def exit_code(report: Report) -> int:
     """Return 1 when an invariant does not hold, 2 when one could not be looked at, else 0."""
     if not report.holds:
         return VIOLATED
-    return INCOMPLETE if any(check.skipped for check in report.checks) else HOLDS
+    return INCOMPLETE if any(check.skip_reason for check in report.checks) else HOLDS

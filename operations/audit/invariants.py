@@ -55,7 +55,7 @@ def violations(connection: sa.Connection, invariant: Invariant) -> list[str]:
     ]
 
 
-def broken(engine: sa.Engine, participant: str) -> dict[str, list[str]]:
+def violations_by_id(engine: sa.Engine, participant: str) -> dict[str, list[str]]:
     """Return the violations of a participant's invariants by id; empty when all of them hold."""
     with snapshot(engine) as connection:
         lines_by_id = {

@@ -56,7 +56,7 @@ class OrderAccount:
 
     status: str | None = None
     total_minor: int | None = None
-    ordered: Counter[Asset] = field(default_factory=Counter)
+    contents: Counter[Asset] = field(default_factory=Counter)
     balance: Counter[Asset] = field(default_factory=Counter)
     settlements: dict[str, Compensation] = field(default_factory=dict)
 
@@ -68,15 +68,15 @@ class OrderAccount:
                 for asset, amount in self.balance.items()
             ]
         is_confirmed = self.status == OrderStatus.CONFIRMED
-        due = self.ordered if is_confirmed else Counter[Asset]()
-        excused = self.settlements if self.status == OrderStatus.CANCELLED else {}
+        due = self.contents if is_confirmed else Counter[Asset]()
+        settled_participants = self.settlements if self.status == OrderStatus.CANCELLED else {}
         lines = [
             f"is {self.status}: {asset.describe(due[asset])} due, "
             f"{asset.describe(self.balance[asset])} kept"
             for asset in {**due, **self.balance}
-            if due[asset] != self.balance[asset] and asset.participant not in excused
+            if due[asset] != self.balance[asset] and asset.participant not in settled_participants
         ]
-        price = sum(amount for asset, amount in self.ordered.items() if asset.currency)
+        price = sum(amount for asset, amount in self.contents.items() if asset.currency)
         if is_confirmed and self.total_minor != price:
             lines.append(
                 f"is {self.status}: its total is {self.total_minor}, the price of its lines {price}"
@@ -137,9 +137,9 @@ def _add_orders(
         money_of[row.order_id] = Asset("payment", str(row.customer_id), str(row.currency))
     for line in connection.execute(_select(order_id, *LINES.c)):
         if line.order_id in accounts:  # else the order was placed meanwhile
-            ordered = accounts[line.order_id].ordered
-            ordered[Asset("stock", line.sku)] += line.quantity
-            ordered[money_of[line.order_id]] += line.quantity * line.unit_price_minor
+            contents = accounts[line.order_id].contents
+            contents[Asset("stock", line.sku)] += line.quantity
+            contents[money_of[line.order_id]] += line.quantity * line.unit_price_minor
 
 
 def _add_payments(

@@ -25,7 +25,7 @@ def print_report(report: Report, console: Console) -> None:
     counts = [f"{count} {state}" for state, count in sorted(report.orders.items())]
     print_line(console, "orders: ", ", ".join(counts) or "none")
     if report.holds:
-        is_incomplete = any(check.skipped for check in report.checks)
+        is_incomplete = any(check.skip_reason for check in report.checks)
         limit = ", as far as they could be looked at" if is_incomplete else ""
         print_line(console, "", f"the invariants hold{limit}", COLOURS["holds"])
     else:
@@ -34,12 +34,12 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _print_check(check: Check, console: Console) -> None:
-    verdict = "VIOLATED" if check.violations else "in part" if check.skipped else "holds"
+    verdict = "VIOLATED" if check.violations else "in part" if check.skip_reason else "holds"
     print_line(console, f"{check.id}  {verdict:8}  ", check.claim, COLOURS[verdict])
     for line in check.violations:
         print_line(console, INDENT, f"- {line}", COLOURS["VIOLATED"])
-    if check.skipped:
-        print_line(console, INDENT, check.skipped, COLOURS["in part"])
+    if check.skip_reason:
+        print_line(console, INDENT, check.skip_reason, COLOURS["in part"])
 
 
 def print_line(console: Console, head: str, text: str, style: str = "") -> None:

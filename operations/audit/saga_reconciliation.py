@@ -45,7 +45,7 @@ async def reconcile_sagas(sagas: Sagas, orders: sa.Engine) -> SagaReconciliation
     What visibility calls open or wrong is asked for again, and then the record is read again: a
     saga closes the record before it closes itself.
     """
-    visible_runs = await sagas.listed()
+    visible_runs = await sagas.visible_runs()
     statuses = await asyncio.to_thread(_read_statuses, orders)
     doubtful = [
         id_

@@ -43,7 +43,7 @@ class Sagas:
         """Ask through `client`."""
         self._client = client
 
-    async def listed(self) -> dict[str, SagaStatus]:
+    async def visible_runs(self) -> dict[str, SagaStatus]:
         """Return the last run of every saga as visibility has it, which may be a little behind."""
         listing = self._client.list_workflows(QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT)
         async with _temporal_errors():

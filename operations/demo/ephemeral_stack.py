@@ -90,12 +90,12 @@ async def run_stack(settings: Settings, day: Path, console: Console) -> AsyncIte
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return the stack's environment: this shell's, but of our settings only where the stack is."""
-    inherited = {
+    shell_environment = {
         name: value
         for name, value in os.environ.items()
         if name.lower() not in Settings.model_fields
     }
-    return inherited | {name.upper(): str(getattr(settings, name)) for name in PLACE}
+    return shell_environment | {name.upper(): str(getattr(settings, name)) for name in PLACE}
 
 
 async def _listen(

@@ -70,7 +70,7 @@ class LoadResult:
     seconds: float
 
     @property
-    def known(self) -> tuple[Outcome, ...]:
+    def earlier(self) -> tuple[Outcome, ...]:
         """Those that an earlier run had placed already."""
         return tuple(o for o in self.outcomes if o.view and o.view.placed_at < self.start)
 

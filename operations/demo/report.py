@@ -104,7 +104,7 @@ def figures(day: Path, data: ShopData, result: LoadResult) -> Table:
     if result.refusals:
         table.add_row("refused by the API", f"{len(result.refusals):,}", style="red")
     table.add_section()
-    table.add_row("recognised, placed by an earlier run", f"{len(result.known):,}")
+    table.add_row("recognised, placed by an earlier run", f"{len(result.earlier):,}")
     if result.retries:
         table.add_row("requests repeated for want of an answer", f"{result.retries:,}")
     table.add_section()
@@ -113,6 +113,6 @@ def figures(day: Path, data: ShopData, result: LoadResult) -> Table:
         table.add_row("from POST to closed, p50", f"{result.milliseconds(0.50):,} ms")
         table.add_row("from POST to closed, p95", f"{result.milliseconds(0.95):,} ms")
     table.add_section()
-    for reason, count in data.skipped.items():
+    for reason, count in data.skip_counts.items():
         table.add_row(f"rows left out: {reason}", f"{count:,}", style="dim")
     return table

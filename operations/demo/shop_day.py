@@ -69,7 +69,7 @@ def is_sound(result: LoadResult, report: Report) -> bool:
     invariant was looked at and holds.
     """
     expected = result.completed_count + sum(result.failures[reason] for reason in EXPECTED_REASONS)
-    is_whole = bool(report.checks) and not any(check.skipped for check in report.checks)
+    is_whole = bool(report.checks) and not any(check.skip_reason for check in report.checks)
     ended_well = result.completed_count > 0 and expected == len(result.outcomes)
     return ended_well and report.holds and is_whole
 

@@ -100,10 +100,10 @@ def main() -> None:
         seed(settings, shop)
     except (OSError, ValueError, ValidationError, SQLAlchemyError) as error:
         sys.exit(f"the shop could not be loaded: {error}")
-    skipped = ", ".join(f"{count} {reason}" for reason, count in data.skipped.items())
+    counts = ", ".join(f"{count} {reason}" for reason, count in data.skip_counts.items())
     print(
         f"the shop has {len(shop.products)} products and {len(shop.wallets)} customers; "
-        f"rows left out: {skipped}"
+        f"rows left out: {counts}"
     )
 
 

@@ -32,13 +32,13 @@ class ShopData:
         orders: in the sequence of their files.
         products: their names, by SKU.
         prices: the first price that somebody paid, in minor units, by SKU.
-        skipped: how many rows were left out, by why.
+        skip_counts: how many rows were left out, by why.
     """
 
     orders: tuple[PlaceOrder, ...]
     products: Mapping[str, str]
     prices: Mapping[str, int]
-    skipped: Mapping[str, int]
+    skip_counts: Mapping[str, int]
 
 
 def read_days(paths: Sequence[Path]) -> ShopData:
@@ -56,16 +56,16 @@ def read_days(paths: Sequence[Path]) -> ShopData:
     invoices: dict[str, tuple[str, list[OrderLine]]] = {}
     products: dict[str, str] = {}
     prices: dict[str, int] = {}
-    skipped: Counter[str] = Counter()
+    skip_counts: Counter[str] = Counter()
     for row in (row for path in paths for row in _rows(path)):
         if row["InvoiceNo"].startswith("C"):
-            skipped["cancellations"] += 1
+            skip_counts["cancellations"] += 1
         elif not row["CustomerID"]:
-            skipped["without customer"] += 1
+            skip_counts["without customer"] += 1
         elif (price := minor_units(row["UnitPrice"]) or 0) < 1:
-            skipped["without price"] += 1
+            skip_counts["without price"] += 1
         elif (line := _line(row, price)) is None:
-            skipped["SKU or quantity"] += 1
+            skip_counts["SKU or quantity"] += 1
         else:
             customer_id = row["CustomerID"].removesuffix(".0")
             _, lines = invoices.setdefault(row["InvoiceNo"], (customer_id, []))
@@ -74,10 +74,12 @@ def read_days(paths: Sequence[Path]) -> ShopData:
             products[line.sku] = products.get(line.sku) or row["Description"].strip()[:NAME_LENGTH]
     valid = (_order(invoice, customer, lines) for invoice, (customer, lines) in invoices.items())
     orders = tuple(order for order in valid if order is not None)
-    skipped["whole invoices"] = len(invoices) - len(orders)
+    skip_counts["whole invoices"] = len(invoices) - len(orders)
     if not orders:
         raise ValueError(f"there is no order in {', '.join(map(str, paths))}")
-    return ShopData(orders, {sku: name or sku for sku, name in products.items()}, prices, +skipped)
+    return ShopData(
+        orders, {sku: name or sku for sku, name in products.items()}, prices, +skip_counts
+    )
 
 
 def minor_units(price: str) -> int | None:

@@ -121,7 +121,7 @@ def _problem(kind: tuple[str, ...], header: list[str]) -> str | None:
         return f"a file is of products or of customers, and its first line says which: {forms}"
     problems = [
         *(f"it lacks the column {name}" for name in kind[:2] if name not in header),
-        *(f"there is no column {_shown(name)}" for name in header if name not in kind),
+        *(f"there is no column {_printable(name)}" for name in header if name not in kind),
         *(f"the column {name} stands there twice" for name in kind if header.count(name) > 1),
     ]
     return f"{'; '.join(problems)}; the columns are {','.join(kind)}" if problems else None
@@ -141,7 +141,7 @@ def _row(kind: tuple[str, ...], header: list[str], row: list[str]) -> Row | str:
             fields[name] = int(cell)
         else:
             what = "pieces" if name == "opening_stock" else "minor units, like 255 for 2.55"
-            return f"{name}: {_shown(cell)} is no whole number of {what}"
+            return f"{name}: {_printable(cell)} is no whole number of {what}"
     return _product(fields) if kind is PRODUCTS else _valid(WalletOpening, fields)
 
 
@@ -178,7 +178,7 @@ def _name(row: Row) -> str:
     return row.sku if isinstance(row, ProductOffer) else row.customer_id
 
 
-def _shown(cell: str) -> str:
+def _printable(cell: str) -> str:
     """Return a cell's text as a terminal can show it."""
     return cell[:MOST_CHARACTERS] if cell and cell.isprintable() else ascii(cell[:MOST_CHARACTERS])
 

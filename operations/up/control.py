@@ -115,8 +115,8 @@ def check_parts(act: str, names: Sequence[str], parts: Sequence[str]) -> None:
         NoSuchPart: there are none.
     """
     there_are = f"there are {', '.join(parts)}"
-    if unknown := [name for name in names if name not in parts]:
-        raise NoSuchPart(f"no part is called {', '.join(unknown)}: {there_are}")
+    if unknown_parts := [name for name in names if name not in parts]:
+        raise NoSuchPart(f"no part is called {', '.join(unknown_parts)}: {there_are}")
     if not names and act != "logs":
         raise NoSuchPart(f"which part? make {act} PART={parts[-1]}, for example; {there_are}")
 

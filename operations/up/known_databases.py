@@ -44,10 +44,10 @@ def check_databases(settings: Settings) -> None:
         CannotStart: one was deleted or replaced, or cannot be read.
     """
     path = settings.data_dir.absolute() / NAME
-    if lost := _lost(settings, _read(path)):
+    if lost_files := _lost_files(settings, _read(path)):
         raise CannotStart(
-            f"{_what_is_lost(lost)}, type: rm {shlex.quote(str(path))}; then start again, and "
-            f"while the workers wait type: {_commands(settings, lost)}"
+            f"{_what_is_lost(lost_files)}, type: rm {shlex.quote(str(path))}; then start again, "
+            f"and while the workers wait type: {_commands(settings, lost_files)}"
         )
 
 
@@ -59,22 +59,23 @@ async def watch_databases(settings: Settings, say: Callable[[str], None]) -> Non
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         try:
-            known = await _registered(settings, client)
-            lost = await asyncio.to_thread(_update, settings, known)
+            identities = await _registered_identities(settings, client)
+            lost_files = await asyncio.to_thread(_update, settings, identities)
         except (RPCError, RuntimeError, CannotStart, OSError):
             continue  # Temporal or the disk is away, which is said elsewhere
-        if lost and clock() >= quiet_until:
-            say(f"{clock_time()} {_what_is_lost(lost)}, type: {_commands(settings, lost)}")
+        if lost_files and clock() >= quiet_until:
+            way_out = f"type: {_commands(settings, lost_files)}"
+            say(f"{clock_time()} {_what_is_lost(lost_files)}, {way_out}")
             quiet_until = clock() + REPEAT_SECONDS
 
 
-async def _registered(settings: Settings, client: Client) -> dict[str, str]:
+async def _registered_identities(settings: Settings, client: Client) -> dict[str, str]:
     """Return by participant with a file which database is registered, where one is."""
     memos = {name: await find_registered(client, name) for name in _files(settings)}
     return {name: str(memo[MEMO_IDENTITY]) for name, memo in memos.items() if memo}
 
 
-def _update(settings: Settings, known: dict[str, str]) -> dict[str, Path]:
+def _update(settings: Settings, identities: dict[str, str]) -> dict[str, Path]:
     """Put what is known into the list; return the files that are not these databases.
 
     Raises:
@@ -82,11 +83,11 @@ def _update(settings: Settings, known: dict[str, str]) -> dict[str, Path]:
     """
     path = settings.data_dir / NAME
     before = _read(path)
-    if before | known != before:
+    if before | identities != before:
         new = path.with_suffix(".new")
-        new.write_text(json.dumps(before | known, indent=2) + "\n")
+        new.write_text(json.dumps(before | identities, indent=2) + "\n")
         new.replace(path)
-    return _lost(settings, known)
+    return _lost_files(settings, identities)
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -96,23 +97,23 @@ def _read(path: Path) -> dict[str, str]:
         CannotStart: it is no such list.
     """
     try:
-        known: dict[str, str] = dict(json.loads(path.read_text()))
+        identities: dict[str, str] = dict(json.loads(path.read_text()))
     except FileNotFoundError:
         return {}
     except (TypeError, ValueError) as error:
         raise CannotStart(
             f"{path} is damaged: delete it, it is made again from what Temporal knows"
         ) from error
-    return known
+    return identities
 
 
-def _lost(settings: Settings, known: Mapping[str, str]) -> dict[str, Path]:
+def _lost_files(settings: Settings, identities: Mapping[str, str]) -> dict[str, Path]:
     """Return by participant the files that are not the databases that are known."""
     files = _files(settings)
     return {
         name: path
         for name, path in files.items()
-        if name in known and _identity(path) != known[name]
+        if name in identities and _identity(path) != identities[name]
     }
 
 
@@ -143,18 +144,19 @@ def _identity(path: Path) -> str | None:
     return identity.id if identity else None
 
 
-def _what_is_lost(lost: Mapping[str, Path]) -> str:
+def _what_is_lost(lost_files: Mapping[str, Path]) -> str:
     """Say which files are other databases than before, and begin to say how to go on without."""
-    contents = ", ".join(CONTENTS.get(name, f"what {name} held") for name in lost)
+    contents = ", ".join(CONTENTS.get(name, f"what {name} held") for name in lost_files)
+    paths = ", ".join(map(str, lost_files.values()))
     return (
-        f"deleted or replaced: {', '.join(map(str, lost.values()))}. Stop the system, and put back "
-        f"from a backup what was there. Or, to go on without what it held ({contents})"
+        f"deleted or replaced: {paths}. Stop the system, and put back from a backup what was "
+        f"there. Or, to go on without what it held ({contents})"
     )
 
 
-def _commands(settings: Settings, lost: Mapping[str, Path]) -> str:
+def _commands(settings: Settings, lost_files: Mapping[str, Path]) -> str:
     """Return what ends the registrations of the databases that are lost."""
     address = f"127.0.0.1:{settings.temporal_port}"
     return "; ".join(
-        terminate_command(name, "default", address, temporal_command()) for name in lost
+        terminate_command(name, "default", address, temporal_command()) for name in lost_files
     )

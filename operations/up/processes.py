@@ -20,7 +20,7 @@ def end_leftovers(data_dir: Path) -> int:
 
     Only those whose parent is none of them get SIGTERM: supervisord then stops its own, in order.
     """
-    signalled: set[psutil.Process] = set()
+    ending: set[psutil.Process] = set()
     all_processes: set[psutil.Process] = set()
     start = time.monotonic()
     while processes := processes_of(data_dir):
@@ -30,9 +30,9 @@ def end_leftovers(data_dir: Path) -> int:
             with suppress(psutil.NoSuchProcess):
                 if is_overdue:
                     process.kill()
-                elif process.parent() not in processes and process not in signalled:
+                elif process.parent() not in processes and process not in ending:
                     process.terminate()
-                    signalled.add(process)
+                    ending.add(process)
         time.sleep(POLL_SECONDS)
     return len(all_processes)
 

@@ -158,10 +158,10 @@ async def start_supervisord(settings: Settings) -> asyncio.subprocess.Process:
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment of the parts: this shell's, with the embedded server as Temporal."""
     data_dir = str(settings.data_dir.resolve())
-    inherited = {
+    shell_environment = {
         name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")
     }
-    return inherited | {
+    return shell_environment | {
         MARK: data_dir,
         "ORDER_SAGA_ROOT": str(ROOT),
         "DATA_DIR": data_dir,

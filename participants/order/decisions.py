@@ -19,9 +19,9 @@ class RecordedDecisions(NamedTuple):
 
 
 def add(connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCommand) -> None:
-    """Add what a closing command tells of decisions to those on record; nothing is added twice.
+    """Add the decisions in a closing command to those on record; nothing is added twice.
 
-    A command that is sent again tells of more, and after a workflow reset of the same ones at other
+    A command that is sent again may have more, and after a workflow reset the same ones at other
     times: those on record stay.
     """
     if not command.decisions:

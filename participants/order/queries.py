@@ -12,13 +12,13 @@ from participants.order.filters import OrderFilter
 from participants.order.tables import FAILED, FAILURE_REASON, LINES, MOVES, ORDERS
 
 MOST_DETAILS = 500
-"""Characters of a failure's details (as JSON) that are told of an order among many."""
+"""Characters of a failure's details (as JSON) that are shown of an order among many."""
 
 NAMED_REASONS = [reason.value for reason in FailureReason if reason is not FailureReason.OTHER]
 """Whatever else is on record, readers know as OTHER."""
 
 
-def owned(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
+def of_owner(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
     """Narrow a query to one customer's orders; None leaves it everybody's."""
     return orders if owner is None else orders.where(ORDERS.c.customer_id == owner)
 
@@ -26,7 +26,7 @@ def owned(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
 def newest(order_filter: OrderFilter, limit: int) -> sa.Select[Any]:
     """Return the query for the newest of the orders wanted, at most so many."""
     orders = (
-        owned(sa.select(ORDERS), order_filter.owner)
+        of_owner(sa.select(ORDERS), order_filter.owner)
         .order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc())
         .limit(limit)
     )
@@ -50,7 +50,7 @@ def newest(order_filter: OrderFilter, limit: int) -> sa.Select[Any]:
 
 def still_open(limit: int, owner: str | None) -> sa.Select[Any]:
     """Return the query for open orders' ids and when they were placed, the oldest first."""
-    orders = owned(sa.select(ORDERS.c.order_id, ORDERS.c.placed_at), owner)
+    orders = of_owner(sa.select(ORDERS.c.order_id, ORDERS.c.placed_at), owner)
     return (
         orders.where(ORDERS.c.status == OrderStatus.PENDING)
         .order_by(ORDERS.c.placed_at, ORDERS.c.order_id)
@@ -61,13 +61,13 @@ def still_open(limit: int, owner: str | None) -> sa.Select[Any]:
 def by_status(owner: str | None) -> sa.Select[Any]:
     """Return the query that counts orders by their status."""
     counts: Any = sa.select(ORDERS.c.status, sa.func.count())
-    return owned(counts, owner).group_by(ORDERS.c.status)
+    return of_owner(counts, owner).group_by(ORDERS.c.status)
 
 
 def by_reason(owner: str | None) -> sa.Select[Any]:
     """Return the query that counts failed orders by why they failed."""
     counts: Any = sa.select(FAILURE_REASON, sa.func.count())
-    return owned(counts, owner).where(FAILED).group_by(FAILURE_REASON)
+    return of_owner(counts, owner).where(FAILED).group_by(FAILURE_REASON)
 
 
 def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
@@ -78,7 +78,7 @@ def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
         ORDERS.c.order_id.in_(order_ids),
     )
     return (
-        owned(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner)
+        of_owner(sa.select(ORDERS.c.currency, sa.func.sum(ORDERS.c.total_minor)), owner)
         .where(*conditions)
         .group_by(ORDERS.c.currency)
     )
@@ -126,5 +126,5 @@ def find_row(
     connection: sa.Connection, order_id: str, owner: str | None = None
 ) -> sa.Row[Any] | None:
     """Return an order's row; None when there is none, or it is not the customer `owner`'s."""
-    orders = owned(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
+    orders = of_owner(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
     return connection.execute(orders).one_or_none()

@@ -38,7 +38,7 @@ class OrderReads:
         """Read from the database behind `engine`."""
         self._engine = engine
 
-    def recorded(self, order_id: str, owner: str | None = None) -> RecordedOrder | None:
+    def recorded_order(self, order_id: str, owner: str | None = None) -> RecordedOrder | None:
         """Return all that is on record of an order, as it was at one instant.
 
         None when there is no such order; for the customer `owner`, when there is none of their own.
@@ -55,14 +55,14 @@ class OrderReads:
             )
 
     def find(self, order_id: str, owner: str | None = None) -> OrderRecord | None:
-        """Return an order's record alone; None as in `recorded`."""
+        """Return an order's record alone; None as in `recorded_order`."""
         on_record = self.find_with_fingerprint(order_id, owner)
         return None if on_record is None else on_record[0]
 
     def find_with_fingerprint(
         self, order_id: str, owner: str | None = None
     ) -> tuple[OrderRecord, str] | None:
-        """Return an order's record and the digest of what was ordered; None as in `recorded`."""
+        """Return an order's record and fingerprint; None as in `recorded_order`."""
         with reading(self._engine) as connection:
             row = queries.find_row(connection, order_id, owner)
             return None if row is None else (queries.record(connection, row), row.fingerprint)

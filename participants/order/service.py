@@ -76,7 +76,7 @@ class OrderService(OrderReads):
 
         def open_record(connection: sa.Connection) -> OrderRejectedEvent | None:
             if not writes.insert(connection, command, command.order.fingerprint(), OPEN):
-                return _reused(command.order_id)
+                return _reuse_rejection(command.order_id)
             writes.insert_moves(
                 connection,
                 command.order_id,
@@ -102,7 +102,7 @@ class OrderService(OrderReads):
                 command, answer, open_record, OrderRejectedEvent, again=standing
             )
         except KeyReused:
-            return _reused(command.order_id)
+            return _reuse_rejection(command.order_id)
         except AlreadyCompensated as late:
             return OrderRejectedEvent(
                 order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late)
@@ -161,7 +161,7 @@ class OrderService(OrderReads):
 
         def close(connection: sa.Connection, is_registered: bool) -> OrderCancelledEvent:
             now = datetime.now(UTC)
-            ending = _cancelled(command, now)
+            ending = _cancelled_columns(command, now)
             last = StateMove(state=SagaState.FAILED, cause=OrderCancelledEvent.__name__, at=now)
             moves = [*command.moves, last]
             if not is_registered and writes.insert(
@@ -171,9 +171,9 @@ class OrderService(OrderReads):
             elif writes.update(connection, command.order_id, _may_cancel(command), ending):
                 writes.replace_moves(connection, command.order_id, moves)
             else:
-                raise Refused(_reused(command.order_id))
+                raise Refused(_reuse_rejection(command.order_id))
             decisions.add(connection, command)
-            return cancelled
+            return answer
 
         def add_since(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:
             mine = (ORDERS.c.status == OrderStatus.CANCELLED) & (
@@ -182,16 +182,16 @@ class OrderService(OrderReads):
             writes.add_since(connection, command, mine)
             return event
 
-        cancelled = OrderCancelledEvent(order_id=command.order_id)
+        answer = OrderCancelledEvent(order_id=command.order_id)
         try:
-            return self._fence.compensate(command, cancelled, close, again=add_since)
+            return self._fence.compensate(command, answer, close, again=add_since)
         except (KeyReused, Refused):
-            return _reused(command.order_id)
+            return _reuse_rejection(command.order_id)
 
     def claim(self, request: str, order_id: str) -> str:
         """Return the order that a request names: the one it was first claimed for, and for ever.
 
-        Of several that claim it at one time, one wins, and all are told that one's order.
+        Of several that claim it at one time, one wins, and all get that one's order.
 
         Args:
             request: a digest of who asks and of their idempotency key.
@@ -207,7 +207,7 @@ class OrderService(OrderReads):
             return str(connection.execute(query).scalar_one())
 
 
-def _cancelled(command: CancelOrderCommand, now: datetime) -> dict[str, Any]:
+def _cancelled_columns(command: CancelOrderCommand, now: datetime) -> dict[str, Any]:
     """Return how an order stands once it is cancelled."""
     return {
         "status": OrderStatus.CANCELLED,
@@ -231,7 +231,7 @@ def _may_cancel(command: CancelOrderCommand) -> sa.ColumnElement[bool]:
     return own if took_back else own & (ORDERS.c.status != OrderStatus.CONFIRMED)
 
 
-def _reused(order_id: str) -> OrderRejectedEvent:
+def _reuse_rejection(order_id: str) -> OrderRejectedEvent:
     message = f"the order id {order_id} belongs to another order; choose another id"
     return OrderRejectedEvent(
         order_id=order_id, reason="ORDER_ID_REUSED", message=message, details={"order_id": order_id}

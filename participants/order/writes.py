@@ -65,8 +65,8 @@ def add_since(
     settlement = [row for row in compensations_of(command) if _is_settled(row, name)]
     if not settlement and not command.decisions:
         return
-    closed = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
-    row = connection.execute(closed).one_or_none()
+    query = sa.select(ORDERS).where(ORDERS.c.order_id == command.order_id, condition)
+    row = connection.execute(query).one_or_none()
     if row is None:
         return
     decisions.add(connection, command)
@@ -82,7 +82,7 @@ def _is_settled(compensation: Mapping[str, Any], command: str) -> bool:
 
 
 def compensations_of(command: ConfirmOrderCommand | CancelOrderCommand) -> list[dict[str, Any]]:
-    """Return what a closing command tells of compensations, and of who settled them."""
+    """Return the compensations in a closing command, and who settled them."""
     return [compensation.model_dump(mode="json") for compensation in command.compensations]
 
 

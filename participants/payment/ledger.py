@@ -33,8 +33,12 @@ def legs(
     transaction_id: str, debit: str, credit: str, amount: int, currency: str
 ) -> list[dict[str, Any]]:
     """Return both legs of one movement of money, as rows of the ledger."""
-    shared = {"transaction_id": transaction_id, "currency": currency, "at": datetime.now(UTC)}
+    common_columns = {
+        "transaction_id": transaction_id,
+        "currency": currency,
+        "at": datetime.now(UTC),
+    }
     return [
-        shared | {"account": debit, "amount_minor": -amount},
-        shared | {"account": credit, "amount_minor": amount},
+        common_columns | {"account": debit, "amount_minor": -amount},
+        common_columns | {"account": credit, "amount_minor": amount},
     ]

@@ -95,7 +95,7 @@ class PaymentService:
 
         def give_back(connection: sa.Connection, was_charged: bool) -> PaymentRefundedEvent:
             if not was_charged:
-                return refunded(command.currency, 0)
+                return refund_event(command.currency, 0)
             # The payment's own record says what was taken and from whom, whatever the refund names.
             payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
             payment_row = connection.execute(
@@ -114,15 +114,15 @@ class PaymentService:
                 payment_row.amount_minor,
                 payment_row.currency,
             )
-            return refunded(payment_row.currency, payment_row.amount_minor)
+            return refund_event(payment_row.currency, payment_row.amount_minor)
 
-        def refunded(currency: str, amount_minor: int) -> PaymentRefundedEvent:
+        def refund_event(currency: str, amount_minor: int) -> PaymentRefundedEvent:
             return PaymentRefundedEvent(
                 order_id=command.order_id, currency=currency, refunded_minor=amount_minor
             )
 
         return self._fence.compensate(
-            command, refunded(command.currency, command.amount_minor), give_back
+            command, refund_event(command.currency, command.amount_minor), give_back
         )
 
     def open_new(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
@@ -159,8 +159,8 @@ class PaymentService:
             return self._fence.once(command, foreseen, partial(deposit, command=command))
         except KeyReused:
             return DepositRefusedEvent(reason="KEY_REUSED", message=KEY_OF_ANOTHER)
-        except Refused as refused:
-            return DepositRefusedEvent.model_validate(refused.answer)
+        except Refused as refusal:
+            return DepositRefusedEvent.model_validate(refusal.answer)
 
     def open_wallets(self, wallets: Iterable[WalletView]) -> None:
         """Open each wallet with its first deposit; one that is open already stays as it is."""

@@ -18,9 +18,9 @@ class StockReads(DatabaseReads):
 
         None when it is unknown.
         """
-        priced = sa.outerjoin(PRODUCTS, PRICES)
+        products_with_prices = sa.outerjoin(PRODUCTS, PRICES)
         columns = (*PRODUCTS.c, PRICES.c.currency, PRICES.c.unit_price_minor)
-        query = sa.select(*columns).select_from(priced).where(PRODUCTS.c.sku == sku)
+        query = sa.select(*columns).select_from(products_with_prices).where(PRODUCTS.c.sku == sku)
         with reading(self._engine) as connection:
             rows = connection.execute(query.order_by(PRICES.c.currency)).all()
         if not rows:

@@ -118,8 +118,8 @@ class StockService:
             return self._fence.once(command, foreseen, partial(move, command=command))
         except KeyReused:
             return StockMovementRefusedEvent(reason="KEY_REUSED", message=KEY_OF_ANOTHER)
-        except Refused as refused:
-            return StockMovementRefusedEvent.model_validate(refused.answer)
+        except Refused as refusal:
+            return StockMovementRefusedEvent.model_validate(refusal.answer)
 
     def add_products(self, products: Iterable[StockView]) -> None:
         """Add each product with what is available of it.
@@ -159,12 +159,12 @@ def _shortage(
     order_id: str, quantities: Counter[str], available: dict[str, int]
 ) -> StockDecreaseFailedEvent | None:
     """Say which lines cannot be served, or None when all can."""
-    if unknown := sorted(quantities.keys() - available.keys()):
+    if unknown_skus := sorted(quantities.keys() - available.keys()):
         return StockDecreaseFailedEvent(
             order_id=order_id,
             reason="UNKNOWN_SKU",
-            message=f"not a product of this shop: {', '.join(unknown)}",
-            details={"skus": list(unknown)},
+            message=f"not a product of this shop: {', '.join(unknown_skus)}",
+            details={"skus": list(unknown_skus)},
         )
     short = [
         (sku, count, available[sku])
@@ -214,13 +214,13 @@ def _move(
     changes = [{"of": sku, "by": sign * count} for sku, count in sorted(_per_sku(lines).items())]
     product = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
     connection.execute(product.values(available=PRODUCTS.c.available + sa.bindparam("by")), changes)
-    shared = {
+    common_columns = {
         "command_key": command.idempotency_key,
         "order_id": command.order_id,
         "at": datetime.now(UTC),
     }
     moves = [
-        shared | {"line": number, "sku": line.sku, "change": sign * line.quantity}
+        common_columns | {"line": number, "sku": line.sku, "change": sign * line.quantity}
         for number, line in enumerate(lines)
     ]
     connection.execute(sa.insert(MOVEMENTS), moves)

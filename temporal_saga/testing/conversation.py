@@ -67,22 +67,24 @@ class Conversation:
         """Whether something has come already that the test has not taken yet."""
         return self._put_back is not None or not self._inbox.empty()
 
-    async def within_patience(self, awaited: Awaitable[T], expected: str) -> T:
-        """Return what `awaited` comes to.
+    async def within_patience(self, work: Awaitable[T], expected: str) -> T:
+        """Return what `work` comes to.
 
         Args:
-            awaited: any wait of the test's own.
+            work: any wait of the test's own.
             expected: what the error says the test has waited for.
 
         Raises:
             AssertionError: it takes longer than `patience`; the error shows where the saga stands.
         """
         try:
-            return await asyncio.wait_for(awaited, self.patience.total_seconds())
+            return await asyncio.wait_for(work, self.patience.total_seconds())
         except TimeoutError:
             last = [event async for event in self.handle.fetch_history_events()][-3:]
-            waited = f"waited {self.patience.total_seconds()} s for {expected}"
-            problem = f"{waited}; the history ends with {last}"
+            problem = (
+                f"waited {self.patience.total_seconds()} s for {expected}"
+                f"; the history ends with {last}"
+            )
             raise AssertionError(self._explain(problem)) from None
 
     def answer(self, answer: Any, *, to: Any = None) -> None:
@@ -145,7 +147,7 @@ class Conversation:
         return came.command
 
     def _release(self, command: Any) -> "asyncio.Future[Any]":
-        matches = [held for held in self._held if command is None or held.command is command]
+        matches = [one for one in self._held if command is None or one.command is command]
         assert matches, self._explain("no command is held: expect one first")
         assert len(matches) == 1, self._explain(
             "several commands are held: name the one that is meant by to="
@@ -154,10 +156,10 @@ class Conversation:
         return matches[0].answer
 
     async def _until_answers_are_recorded(self) -> None:
-        recorded = 0
+        count = 0
         async for event in self.handle.fetch_history_events(wait_new_event=True):
-            recorded += ends_a_command(event)
-            if recorded >= self._ended_commands:
+            count += ends_a_command(event)
+            if count >= self._ended_commands:
                 return
 
     def _explain(self, problem: str) -> str:

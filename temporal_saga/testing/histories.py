@@ -26,8 +26,8 @@ HARMLESS = (
 
 def fails_for_good(event: HistoryEvent) -> bool:
     """Tell whether an event is a workflow task that failed by a defect, so that each try fails."""
-    failed = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-    return failed and event.workflow_task_failed_event_attributes.cause not in HARMLESS
+    is_failure = event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    return is_failure and event.workflow_task_failed_event_attributes.cause not in HARMLESS
 
 
 def ends_a_command(event: HistoryEvent) -> bool:

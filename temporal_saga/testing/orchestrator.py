@@ -139,9 +139,9 @@ class Orchestrator:
             replayer = self._new_replayer(
                 workflows=[self._workflow], workflow_task_executor=executor
             )
-            replayed = await replayer.replay_workflow(run, raise_on_replay_failure=False)
-        if replayed.replay_failure is not None:
-            return "its own history does not replay", replayed.replay_failure
+            result = await replayer.replay_workflow(run, raise_on_replay_failure=False)
+        if result.replay_failure is not None:
+            return "its own history does not replay", result.replay_failure
         return None
 
     async def _start_worker(self) -> None:
@@ -161,12 +161,12 @@ class Orchestrator:
 
 async def _await_the_end(saga: WorkflowHandle[Any, Any], on_end: Callable[[Closed], None]) -> None:
     try:
-        closed = Closed(await saga.result())
+        end = Closed(await saga.result())
     except WorkflowFailureError as failure:
-        closed = Closed(None, failure.cause)
-    on_end(closed)
+        end = Closed(None, failure.cause)
+    on_end(end)
 
 
 def _continued_run(run: WorkflowHistory) -> str:
-    started = run.events[0].workflow_execution_started_event_attributes
-    return started.continued_execution_run_id
+    attributes = run.events[0].workflow_execution_started_event_attributes
+    return attributes.continued_execution_run_id

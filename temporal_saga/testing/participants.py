@@ -141,15 +141,15 @@ class Participants:
             )
         command: Any = activity.payload_converter().from_payload(arguments[0].payload, kind)
         saga = info.workflow_id or ""
-        sent = None if info.is_local else self._local_tries.hand_over(saga, info)
-        if sent is None:
+        delivery = None if info.is_local else self._local_tries.hand_over(saga, info)
+        if delivery is None:
             attempt = info.attempt + (not info.is_local and self._local_tries.counts(saga, info))
             answer = asyncio.get_running_loop().create_future()
-            sent = Sent(command, queue, attempt, answer)
-            inbox.put_nowait(sent)
+            delivery = Sent(command, queue, attempt, answer)
+            inbox.put_nowait(delivery)
         if info.is_local:
-            return await self._local_tries.answer(saga, info, sent)
-        return await sent.answer
+            return await self._local_tries.answer(saga, info, delivery)
+        return await delivery.answer
 
 
 class LocalTries:
@@ -161,30 +161,30 @@ class LocalTries:
     def __init__(self) -> None:
         """Begin without any."""
         self.patience: dict[str, timedelta] = {}
-        self._unanswered: dict[tuple[str, str], Sent] = {}
-        self._failed: dict[tuple[str, str], str | None] = {}
+        self._open_tries: dict[tuple[str, str], Sent] = {}
+        self._failures: dict[tuple[str, str], str | None] = {}
 
-    async def answer(self, saga: str, info: activity.Info, sent: Sent) -> Any:
+    async def answer(self, saga: str, info: activity.Info, delivery: Sent) -> Any:
         """Return the script's answer to a local try, if it comes at once."""
         place = saga, info.activity_type
         patience = self.patience.get(saga, timedelta()).total_seconds()
-        done, _ = await asyncio.wait([sent.answer], timeout=patience)
-        if not done:
-            self._unanswered[place] = sent
+        await asyncio.wait([delivery.answer], timeout=patience)
+        if not delivery.answer.done():
+            self._open_tries[place] = delivery
             raise ApplicationError("the script holds this command", type="Unanswered")
-        error = sent.answer.exception()
+        error = delivery.answer.exception()
         if error is not None and not (isinstance(error, ApplicationError) and error.non_retryable):
-            self._failed[place] = None
-        return sent.answer.result()
+            self._failures[place] = None
+        return delivery.answer.result()
 
     def hand_over(self, saga: str, info: activity.Info) -> Sent | None:
         """Return the local try that this one goes on with; None if there is none."""
-        return self._unanswered.pop((saga, info.activity_type), None)
+        return self._open_tries.pop((saga, info.activity_type), None)
 
     def counts(self, saga: str, info: activity.Info) -> bool:
         """Tell whether a local try failed before this activity, which counts as its first."""
         place = saga, info.activity_type
-        if place not in self._failed:
+        if place not in self._failures:
             return False
-        self._failed[place] = self._failed[place] or info.activity_id
-        return self._failed[place] == info.activity_id
+        self._failures[place] = self._failures[place] or info.activity_id
+        return self._failures[place] == info.activity_id

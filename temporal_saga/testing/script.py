@@ -22,12 +22,12 @@ PATIENCE = timedelta(seconds=15)
 
 
 class Script(Conversation):
-    """One saga, told by a test from its start to its end; used with `async with`.
+    """One saga, which a test leads from its start to its end; used with `async with`.
 
     Promises:
 
-    1. Commands come in the order that the test tells, each under its idempotency key; anything else
-       is an AssertionError that says what happened instead.
+    1. Commands come in the order that the test expects, each under its idempotency key; anything
+       else is an AssertionError that says what happened instead.
     2. A command is held until it is answered, so that the test decides what happens meanwhile.
     3. Nothing hangs: what does not come within `patience` is an AssertionError that shows where the
        saga stands.
@@ -53,7 +53,7 @@ class Script(Conversation):
 
         Args:
             client: where to start the saga.
-            participants: who hears its commands.
+            participants: who gets its commands.
             workflow: the workflow's class.
             saga_id: the workflow's id, the root of its idempotency keys.
             workflow_type: the name to start it by.
@@ -117,7 +117,7 @@ class Script(Conversation):
     async def reset(self, at: type | None = None) -> None:
         """Reset the open saga, as an operator does: a new run goes on from one of its tasks.
 
-        The new run hears again what was said after that task.
+        The new run receives again the messages that came after that task.
 
         Args:
             at: the command that the task sent, for the first time; None for the first task.
@@ -220,9 +220,9 @@ class Script(Conversation):
             AssertionError: it failed, a command came, a workflow task had failed, or the history
                 does not replay.
         """
-        closed = await self._expect_end()
-        assert closed.error is None, self._explain("expected that the saga completes")
-        return closed.result
+        end = await self._expect_end()
+        assert end.error is None, self._explain("expected that the saga completes")
+        return end.result
 
     async def failed(self) -> ApplicationError:
         """Expect that the saga fails, with no further command.

@@ -3,7 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,16 +37,16 @@ class Honest:
     @asynccontextmanager
     async def run(self, folder: Path) -> AsyncIterator[Running]:
         """Serve in this process."""
-        services = Services(folder, threads=1)
+        with closing(Services(folder, threads=1)) as services:
 
-        @asynccontextmanager
-        async def enter() -> AsyncIterator[Place]:
-            async def place(order: PlaceOrder) -> None:
-                await self.place(services, order)
+            @asynccontextmanager
+            async def enter() -> AsyncIterator[Place]:
+                async def place(order: PlaceOrder) -> None:
+                    await self.place(services, order)
 
-            yield place
+                yield place
 
-        yield Running(_Door(enter), [])
+            yield Running(_Door(enter), [])
 
     async def place(self, services: Services, order: PlaceOrder) -> None:
         """Complete the order."""

@@ -1,5 +1,6 @@
 """The databases are compared with what a contestant said: each kind of difference is found."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,12 @@ COMPLETED = {order.order_id or "" for order in ORDERS}
 def folder(tmp_path: Path) -> Path:
     """Give the folder of a shop in which the orders were completed."""
     open_shop(tmp_path)
-    services = Services(tmp_path, threads=1)
-    for order in ORDERS:
-        services.register(order)
-        services.charge(order)
-        services.take(order)
-        services.confirm(order)
+    with closing(Services(tmp_path, threads=1)) as services:
+        for order in ORDERS:
+            services.register(order)
+            services.charge(order)
+            services.take(order)
+            services.confirm(order)
     return tmp_path
 
 
@@ -88,28 +89,28 @@ def test_each_difference_is_found(
 def test_what_a_peer_takes_back_leaves_nothing(tmp_path: Path) -> None:
     """Every compensation of the peers' services undoes its command; a refusal is an error."""
     open_shop(tmp_path)
-    services = Services(tmp_path, threads=1)
     [order] = orders("x", 1)
-    services.register(order)
-    services.charge(order)
-    services.take(order)
-    services.put_back(order)
-    services.refund(order)
-    services.cancel(order, "a step failed")
-    assert discrepancies(tmp_path, [order], set()) == []
-    poor = order.model_copy(update={"order_id": "x-1", "customer_id": "nobody"})
-    services.register(poor)
-    with pytest.raises(Refused, match="UNKNOWN_CUSTOMER"):
-        services.charge(poor)
+    with closing(Services(tmp_path, threads=1)) as services:
+        services.register(order)
+        services.charge(order)
+        services.take(order)
+        services.put_back(order)
+        services.refund(order)
+        services.cancel(order, "a step failed")
+        assert discrepancies(tmp_path, [order], set()) == []
+        poor = order.model_copy(update={"order_id": "x-1", "customer_id": "nobody"})
+        services.register(poor)
+        with pytest.raises(Refused, match="UNKNOWN_CUSTOMER"):
+            services.charge(poor)
 
 
 def test_every_customer_and_product_is_in_the_shop(tmp_path: Path) -> None:
     """Orders of any number find their wallet and their stock."""
     open_shop(tmp_path)
-    services = Services(tmp_path, threads=1)
-    for order in _far_apart():
-        services.charge(order)
-        services.take(order)
+    with closing(Services(tmp_path, threads=1)) as services:
+        for order in _far_apart():
+            services.charge(order)
+            services.take(order)
 
 
 def _far_apart() -> list[PlaceOrder]:

@@ -51,7 +51,7 @@ def test_authentication_opens_the_api_to_the_network(
     """With tokens to check, the API may listen anywhere, and believes one algorithm."""
     for name, value in {"API_HOST": "0.0.0.0", **settings}.items():
         monkeypatch.setenv(name, value)
-    assert (Settings().authenticated, Settings().token_algorithm) == (True, algorithm)
+    assert (Settings().asks_for_tokens, Settings().token_algorithm) == (True, algorithm)
 
 
 @pytest.mark.parametrize(

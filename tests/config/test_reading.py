@@ -31,7 +31,7 @@ def test_a_worker_does_not_ask_how_callers_are_known(monkeypatch: pytest.MonkeyP
     """What is wrong with the API's settings taken together is the API's trouble."""
     monkeypatch.setenv("API_HOST", "0.0.0.0")
     monkeypatch.setenv("AUTH_ISSUER", "somebody")
-    assert not read_settings("worker.py").authenticated
+    assert not read_settings("worker.py").asks_for_tokens
     with pytest.raises(SystemExit, match="cannot start: "):
         read_settings("api.py")
 

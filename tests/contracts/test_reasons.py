@@ -23,7 +23,7 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
-from temporal_saga.failure import Failure, cancelled, overdue, unavailable
+from temporal_saga.failure import Failure, cancelled_by_temporal, overdue, unavailable
 from workflows import calls
 
 NOW = datetime(2026, 1, 5, 9, 45, tzinfo=UTC)
@@ -167,9 +167,9 @@ STOPPED: list[tuple[Failure, str, dict[str, Any]]] = [
         ),
         {"deadline": "2026-01-05T09:45:00+00:00"},
     ),
-    (cancelled(""), "cancelled by an operator", {"by": "temporal", "reason": ""}),
+    (cancelled_by_temporal(""), "cancelled by an operator", {"by": "temporal", "reason": ""}),
     (
-        cancelled("wrong shop"),
+        cancelled_by_temporal("wrong shop"),
         "cancelled by an operator: wrong shop",
         {"by": "temporal", "reason": "wrong shop"},
     ),

@@ -31,7 +31,7 @@ from tests.operations.outcomes import NOW, ORDER, view
         ),
         (
             Outcome(ORDER, view(NOW), None, 1, 1),
-            Check("O3", "all end", skipped="Temporal does not answer"),
+            Check("O3", "all end", skip_reason="Temporal does not answer"),
             False,
         ),
     ],

@@ -111,7 +111,7 @@ def test_a_day_in_figures() -> None:
     ]
     day = LoadResult(tuple(outcomes), NOW, seconds=2)
     assert (day.completed_count, day.failures) == (4, {"OUT_OF_STOCK": 2})
-    assert (len(day.new), len(day.known), len(day.open), len(day.refusals), day.retries) == (
+    assert (len(day.new), len(day.earlier), len(day.open), len(day.refusals), day.retries) == (
         4,
         3,
         2,

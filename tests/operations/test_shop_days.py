@@ -70,7 +70,7 @@ def test_an_invoice_becomes_an_order(tmp_path: Path) -> None:
     assert (other.order_id, other.customer_id) == ("536366", "12583")
     assert data.products == {"85123A": "WHITE HEART", "POST": "POST", "85123a": "LANTERN"}
     assert data.prices == {"85123A": 255, "POST": 1800, "85123a": 339}
-    assert data.skipped == {}
+    assert data.skip_counts == {}
 
 
 def test_what_is_no_order_is_counted(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_what_is_no_order_is_counted(tmp_path: Path) -> None:
         "SKU or quantity": 3,
         "whole invoices": 1,
     }
-    assert data.skipped == reasons
+    assert data.skip_counts == reasons
 
 
 @pytest.mark.parametrize(
@@ -136,9 +136,11 @@ def test_the_days_in_the_repository_are_read_whole(days: ShopData) -> None:
     """Of the two days every row is a line of an order or counted; no order is cut or left out."""
     rows = sum(len(path.read_text(encoding="utf-8-sig").splitlines()) - 1 for path in DAYS)
     assert (
-        sum(len(order.lines) for order in days.orders) + sum(days.skipped.values()) == rows == 5217
+        sum(len(order.lines) for order in days.orders) + sum(days.skip_counts.values())
+        == rows
+        == 5217
     )
-    assert (len(days.orders), len(days.products), dict(days.skipped)) == (
+    assert (len(days.orders), len(days.products), dict(days.skip_counts)) == (
         258,
         1309,
         {"without customer": 1205, "cancellations": 70},

@@ -34,13 +34,13 @@ def record(orders: OrderService, order_id: str = "7") -> OrderRecord:
 
 def moves_on_record(orders: OrderService, order_id: str = "7") -> tuple[StateMove, ...]:
     """Return the moves of an order's saga; none where there is no such order."""
-    on_record = orders.recorded(order_id)
+    on_record = orders.recorded_order(order_id)
     return on_record.moves if on_record is not None else ()
 
 
 def decisions(orders: OrderService, order_id: str = "7") -> RecordedDecisions:
     """Return what people decided about an order, which must be there."""
-    on_record = orders.recorded(order_id)
+    on_record = orders.recorded_order(order_id)
     assert on_record is not None
     return on_record.decisions
 

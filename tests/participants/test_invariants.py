@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from contracts.states import LEGAL_MOVES
-from operations.audit.invariants import OF_THE_FENCE, PARTICIPANTS, broken, invariants_of
+from operations.audit.invariants import OF_THE_FENCE, PARTICIPANTS, invariants_of, violations_by_id
 from tests.participants.corruptions import PLANTED, Corruption, spend
 from tests.shop import Shop
 
@@ -21,7 +21,7 @@ def name(plant: Corruption) -> str:
 
 def test_an_honest_shop_breaks_no_invariant(shop: Shop) -> None:
     """Orders of every kind leave every invariant of every participant true."""
-    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {
+    assert {name: violations_by_id(engine, name) for name, engine in shop.engines.items()} == {
         "order": {},
         "payment": {},
         "stock": {},
@@ -34,7 +34,7 @@ def test_participants_that_share_a_database_break_no_invariant(
     """In a fence that others use too, a participant's invariants look at its own commands alone."""
     shop = Shop(lambda: database_url, open_engine)
     shop.trade()
-    assert {name: broken(engine, name) for name, engine in shop.engines.items()} == {
+    assert {name: violations_by_id(engine, name) for name, engine in shop.engines.items()} == {
         "order": {},
         "payment": {},
         "stock": {},
@@ -48,7 +48,7 @@ def test_a_planted_corruption_is_told_by_its_own_invariant(shop: Shop, plant: Co
     All others still hold.
     """
     shop.corrupt(plant.participant, *plant.statements)
-    broken_invariants = broken(shop.engines[plant.participant], plant.participant)
+    broken_invariants = violations_by_id(shop.engines[plant.participant], plant.participant)
     assert list(broken_invariants) == [plant.id]
     assert any(
         sentence.startswith(f"{plant.problem}: ") for sentence in broken_invariants[plant.id]
@@ -70,7 +70,7 @@ def test_every_query_is_proven() -> None:
 def test_a_violation_tells_what_is_wrong_and_where(shop: Shop) -> None:
     """A violation is a sentence and the values that show it."""
     shop.corrupt("payment", spend("ann", 1))
-    assert broken(shop.engines["payment"], "payment")["M1"][0] == (
+    assert violations_by_id(shop.engines["payment"], "payment")["M1"][0] == (
         "a wallet is not what the ledger makes it: "
         "customer_id ann, currency GBP, balance_minor 5449, ledger_minor 5450"
     )

@@ -50,7 +50,7 @@ def test_all_that_is_on_record_is_of_one_instant(
     if close is cancel:
         orders.cancel(cancel("7"))
     with transactions(engine) as begins:
-        order_on_record = orders.recorded("7")
+        order_on_record = orders.recorded_order("7")
     assert len(begins) == 1
     assert order_on_record is not None
     assert order_on_record.record == orders.find("7")
@@ -62,6 +62,6 @@ def test_all_that_is_on_record_is_of_one_instant(
 def test_another_customers_record_is_none(orders: OrderService) -> None:
     """A customer is told as much of another's order as of one that never was."""
     orders.register(register("7"))
-    assert orders.recorded("7", ORDER.customer_id) is not None
-    assert orders.recorded("7", "somebody else") is None
-    assert orders.recorded("9") is None
+    assert orders.recorded_order("7", ORDER.customer_id) is not None
+    assert orders.recorded_order("7", "somebody else") is None
+    assert orders.recorded_order("9") is None

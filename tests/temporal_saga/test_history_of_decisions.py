@@ -68,11 +68,11 @@ def test_a_signal_stands_where_the_saga_says_what_became_of_it() -> None:
     """
     reader = Reader(decode)
     assert list(reader.read(signal(3))) == []
-    assert [moment.name for moment in reader.signals.unheard()] == ["cancel"]
+    assert [moment.name for moment in reader.signals.still_pending()] == ["cancel"]
     [moment] = reader.read(memo(9, SignalOutcome(1, "cancel", LATE)))
     assert (moment.name, moment.ignored, moment.is_heard, moment.at) == ("cancel", LATE, True, NOW)
     assert list(reader.read(memo(10, SignalOutcome(1, "cancel", LATE)))) == []
-    assert list(reader.signals.unheard()) == []
+    assert list(reader.signals.still_pending()) == []
 
 
 def of_task(number: int, kind: str, **attributes: Any) -> HistoryEvent:

@@ -94,7 +94,9 @@ def counting(engine: sa.Engine) -> Iterator[Counter[str]]:
     sa.event.remove(engine, "before_cursor_execute", hear)
 
 
-async def placed(orders: Orders, line: OrderLine, wait_seconds: int = WAIT_SECONDS) -> OrderView:
+async def place_order(
+    orders: Orders, line: OrderLine, wait_seconds: int = WAIT_SECONDS
+) -> OrderView:
     """Place an order of ann's of one line, and wait so long for its end."""
     order = order_of_ann(f"cost-{next(NUMBERS)}", line)
     return await orders.place(order, None, Caller(), wait_seconds)
@@ -107,7 +109,7 @@ async def test_an_order_that_is_waited_for_takes_three_requests_to_temporal(
     """Start it, hear of its end, read its story; and look at its record before and after."""
     requests()
     with counting(api_engine) as reads:
-        view = await placed(orders, line)
+        view = await place_order(orders, line)
     assert view.closed_at is not None
     assert requests() == {START: 1, HISTORY: 2}
     assert reads == {"transactions": 2, "statements": 3}
@@ -117,7 +119,7 @@ async def test_a_closed_order_is_read_with_one_request_and_one_transaction(
     orders: Orders, requests: Requests, api_engine: sa.Engine
 ) -> None:
     """Its record, its lines and its history: it says what it said when it was placed."""
-    view = await placed(orders, CAP)
+    view = await place_order(orders, CAP)
     requests()
     with counting(api_engine) as reads:
         assert await orders.view(view.order_id, Caller()) == view
@@ -130,7 +132,7 @@ async def test_an_open_order_is_read_with_two_requests_and_one_transaction(
 ) -> None:
     """What is tried just now only describe tells."""
     with empty_shop.engines["stock"].begin():
-        view = await placed(orders, CAP, wait_seconds=0)
+        view = await place_order(orders, CAP, wait_seconds=0)
         while view.state is not SagaState.PAYMENT_COMPLETED:
             requests()
             with counting(api_engine) as reads:
@@ -151,7 +153,7 @@ async def test_a_completed_order_is_one_transaction_for_each_command(
         counting(empty_shop.engines["payment"]) as counts["payment"],
         counting(empty_shop.engines["stock"]) as counts["stock"],
     ):
-        await placed(orders, CAP)
+        await place_order(orders, CAP)
     assert counts == {
         "order": {"transactions": 2, "statements": 8},
         "payment": {"transactions": 1, "statements": 4},

@@ -16,7 +16,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, WorkflowRunner
 
 import orchestrator
-from activities.boundary import accepted
+from activities.boundary import event_of
 from contracts import stubs
 from contracts.steps import PARTICIPANTS, STEPS
 from temporal_saga.testing import Participants, Script
@@ -40,7 +40,7 @@ RUNNER = orchestrator.workflow_runner("on")
 @asynccontextmanager
 async def participants(client: Client) -> AsyncIterator[Participants]:
     """Run the workers that play order, payment and stock."""
-    async with Participants(client, COMMANDS, boundary=accepted) as players:
+    async with Participants(client, COMMANDS, boundary=event_of) as players:
         yield players
 
 

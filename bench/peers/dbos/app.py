@@ -5,7 +5,7 @@ As DBOS's starter: one process, in which FastAPI calls the workflow. Its setting
 
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import uvicorn
@@ -119,8 +119,8 @@ def application() -> FastAPI:
         try:
             with SetWorkflowID(f"order-{order.order_id}"):
                 return {"state": order_workflow(order)}
-        except Refused as refused:
-            raise HTTPException(409, str(refused)) from refused
+        except Refused as refusal:
+            raise HTTPException(409, str(refusal)) from refusal
 
     @app.get("/readyz")
     def ready() -> dict[str, str]:
@@ -132,10 +132,11 @@ def application() -> FastAPI:
 
 def main(port: int, data_dir: Path, system_database_url: str) -> None:
     """Serve until SIGTERM."""
-    Steps.services = Services(data_dir, THREADS)
-    config: DBOSConfig = {"name": "bench", "system_database_url": system_database_url}
-    DBOS(config=config)
-    uvicorn.run(application(), host="127.0.0.1", port=port, log_level="warning")
+    with closing(Services(data_dir, THREADS)) as services:
+        Steps.services = services
+        config: DBOSConfig = {"name": "bench", "system_database_url": system_database_url}
+        DBOS(config=config)
+        uvicorn.run(application(), host="127.0.0.1", port=port, log_level="warning")
 
 
 if __name__ == "__main__":

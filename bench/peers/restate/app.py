@@ -6,6 +6,7 @@ Restate's server calls it over HTTP/2 and keeps its journal; its settings are as
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -29,8 +30,8 @@ def terminal(action: Callable[P, T]) -> Callable[P, T]:
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return action(*args, **kwargs)
-        except Refused as refused:
-            raise TerminalError(str(refused), status_code=409) from refused
+        except Refused as refusal:
+            raise TerminalError(str(refusal), status_code=409) from refusal
 
     return call
 
@@ -70,8 +71,9 @@ def main(port: int, data_dir: Path) -> None:
     """Serve until SIGTERM."""
     config = hypercorn.Config()
     config.bind = [f"127.0.0.1:{port}"]
-    app = restate.app(services=[order_workflow(Services(data_dir, THREADS))])
-    asyncio.run(hypercorn.asyncio.serve(app, config))
+    with closing(Services(data_dir, THREADS)) as services:
+        app = restate.app(services=[order_workflow(services)])
+        asyncio.run(hypercorn.asyncio.serve(app, config))
 
 
 if __name__ == "__main__":

@@ -62,8 +62,8 @@ class Composed:
             self._compensations = calls
         else:
             self._finishing = calls
-        if snapshot.changed is not None:
-            self._moves.append((snapshot.changed.name, snapshot.changed.progress))
+        if snapshot.changed_call is not None:
+            self._moves.append((snapshot.changed_call.name, snapshot.changed_call.progress))
 
     @workflow.signal
     def stop(self) -> None:
