@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
-from temporalio.api.common.v1 import Memo, Payload, WorkflowExecution
+from temporalio.api.common.v1 import Memo, Payload, SearchAttributes, WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
@@ -57,16 +57,24 @@ def run_of(events: Sequence[HistoryEvent], decode: Decode) -> Run:
     attributes: dict[str, Any] = {}
     memo: dict[str, Payload] = {}
     for event in events:
-        started = event.workflow_execution_started_event_attributes
-        upsert = event.upsert_workflow_search_attributes_event_attributes
-        modified = event.workflow_properties_modified_event_attributes
-        for shown in (started.search_attributes, upsert.search_attributes):
-            attributes |= {name: decode(value) for name, value in shown.indexed_fields.items()}
-        for written in (started.memo, modified.upserted_memo):
-            memo |= written.fields
+        match event.event_type:
+            case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+                start = event.workflow_execution_started_event_attributes
+                attributes |= _values(start.search_attributes, decode)
+                memo |= start.memo.fields
+            case EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+                upsert = event.upsert_workflow_search_attributes_event_attributes
+                attributes |= _values(upsert.search_attributes, decode)
+            case EventType.EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+                memo |= event.workflow_properties_modified_event_attributes.upserted_memo.fields
     return Run(
         started_at=events[0].event_time.ToDatetime(tzinfo=UTC),
         closed_at=events[-1].event_time.ToDatetime(tzinfo=UTC),
         attributes=attributes,
         memo=memo_of(Memo(fields=memo), decode),
     )
+
+
+def _values(attributes: SearchAttributes, decode: Decode) -> dict[str, Any]:
+    """Return search attributes by name."""
+    return {name: decode(payload) for name, payload in attributes.indexed_fields.items()}
