@@ -13,9 +13,8 @@ from application.order_query import ListQuery
 from application.order_view import STATUS
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
-from application.visibility import Visibility, in_state
+from application.visibility import Visibility, in_state, running_of
 from application.watch import Watch
-from contracts.ids import saga_id
 from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, ListedOrder, OrderList
@@ -90,7 +89,7 @@ class OrderLists:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         try:
-            runs = await self._last_runs(order_ids)
+            runs = await self._running(order_ids)
             needs = await self._watch.needs()
         except NotNow as error:
             if query.needs_attention is not None or query.state is not None:
@@ -101,16 +100,16 @@ class OrderLists:
             )
         return _Additions(runs, needs.by_order, needs.warning())
 
-    async def _last_runs(self, order_ids: Collection[str]) -> Mapping[str, Run]:
-        """Return the last runs of these orders' sagas as visibility knows them.
+    async def _running(self, order_ids: Collection[str]) -> Mapping[str, Run]:
+        """Return the runs of these orders' sagas that visibility knows to go on.
 
-        The ids must be those of orders on record.
+        Where an open order's run has ended, the watch knows it. The ids must be those of orders on
+        record.
 
         Raises:
             NotNow: Temporal is away.
         """
-        ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
-        return (await self._visibility.runs(f"WorkflowId IN ({ids})", ADDITION_LIMIT)).by_order
+        return (await self._visibility.runs(running_of(order_ids), ADDITION_LIMIT)).by_order
 
     def _list_entry(self, entry: OrderEntry, additions: _Additions) -> ListedOrder:
         run = additions.runs.get(entry.order_id)

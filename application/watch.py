@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from temporalio.client import WorkflowExecutionStatus
 
-from application.attention import left_open, stuck, wedged
+from application.attention import left_open, of_run
 from application.errors import Away, Busy
 from application.needs import Need, Needs
 from application.run import Run
@@ -25,6 +25,7 @@ from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
 from participants.order.reads import OrderReads
+from temporal_saga.last_run import last_runs
 
 T = TypeVar("T")
 
@@ -56,10 +57,18 @@ the rest in the next."""
 STUCK = 'NeedsAttention = true AND ExecutionStatus = "Running"'
 WEDGED = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
 RUNNING = 'ExecutionStatus = "Running"'
-ENDED_EARLY = (
-    'ExecutionStatus != "Running" AND ExecutionStatus != "ContinuedAsNew" AND '
-    f'(SagaState IS NULL OR SagaState NOT IN ("{SagaState.COMPLETED}", "{SagaState.FAILED}"))'
+
+LAST_STATES = frozenset({SagaState.COMPLETED, SagaState.FAILED})
+"""What a saga shows that went to its end."""
+ENDED_EARLY = tuple(
+    f'ExecutionStatus != "Running" AND ExecutionStatus != "ContinuedAsNew" AND {shows}'
+    for shows in (
+        *(f'SagaState = "{state}"' for state in SagaState if state not in LAST_STATES),
+        "SagaState IS NULL",
+    )
 )
+"""A question for each state: only for an equality does Temporal look into an index, and for one
+question about all of them it would look at every run that there is."""
 
 
 class Watch:
@@ -112,22 +121,14 @@ class Watch:
         limit = timedelta(seconds=LOOK_SECONDS)
         stuck_ones = await self._visibility.runs(STUCK, limit)
         wedged_ones = await self._visibility.runs(WEDGED, limit)
-        ended_ones = await self._visibility.runs(ENDED_EARLY, limit)
-        closed = await self._closed(stuck_ones.by_order.keys() | wedged_ones.by_order.keys())
-        left_ones = await self._left_open(ended_ones.by_order)
+        ended_ones = await self._ended_early(limit)
+        running_ones = stuck_ones.by_order | wedged_ones.by_order
+        closed = await self._closed(running_ones)
         needs = {
-            **{
-                order_id: Need(stuck(order_id, run), run)
-                for order_id, run in stuck_ones.by_order.items()
-            },
-            **{
-                order_id: Need(wedged(order_id), run)
-                for order_id, run in wedged_ones.by_order.items()
-            },
-        }
-        needs = {
-            order_id: need for order_id, need in needs.items() if order_id not in closed
-        } | left_ones
+            order_id: Need(need, run)
+            for order_id, run in running_ones.items()
+            if order_id not in closed and (need := of_run(order_id, run, is_left_open=False))
+        } | await self._left_open(ended_ones)
         needs = await self._since(needs)
         causes = Counter(need.attention.cause for need in needs.values())
         counts = {cause: causes[cause] for cause in AttentionCause}
@@ -138,6 +139,15 @@ class Watch:
             if not runs.complete:
                 counts[cause] = sum((await self._visibility.count(which, limit)).values())
         return Needs(needs, counts, datetime.now(UTC), began)
+
+    async def _ended_early(self, limit: timedelta) -> dict[str, Run]:
+        """Return each saga's last run of those that are closed and did not go to their end."""
+        runs = [
+            run
+            for which in ENDED_EARLY
+            for run in (await self._visibility.runs(which, limit)).by_order.items()
+        ]
+        return last_runs(runs, lambda run: run.closed_at)
 
     async def _closed(self, order_ids: Collection[str]) -> set[str]:
         """Return the orders that are closed on record, whatever their sagas still do."""
@@ -151,29 +161,22 @@ class Watch:
         if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
         limit = timedelta(seconds=LOOK_SECONDS)
-        running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
+        running = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
-        needs: dict[str, Need] = {}
-        doubtful: list[str] = []
-        for order_id, placed_at in open_orders.items():
-            if order_id in running:
-                continue
-            if run := ended_runs.get(order_id):
-                needs[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
-            elif placed_at < latest:
-                doubtful.append(order_id)
-        others = [
+        ended = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
+        closed = await self._closed(ended)
+        needs = {
+            order_id: Need(left_open(order_id, run.closed_at, forgotten=False), run)
+            for order_id, run in ended.items()
+            if order_id not in closed
+        }
+        doubtful = [
             order_id
-            for order_id in ended_runs
-            if order_id not in running and order_id not in open_orders
+            for order_id, placed_at in open_orders.items()
+            if order_id not in running and order_id not in ended and placed_at < latest
         ]
-        statuses = await asyncio.to_thread(self._records.statuses, others)
-        for order_id in others:
-            if statuses.get(order_id, OrderStatus.PENDING) is OrderStatus.PENDING:
-                run = ended_runs[order_id]
-                needs[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
         return needs | await self._ask_for(doubtful)
 
     async def _ask_for(self, doubtful: Sequence[str]) -> dict[str, Need]:

@@ -32,6 +32,7 @@ class Program:
     ) -> None:
         """Start it in the repository's root, in a session of its own, printing to `log`."""
         log.parent.mkdir(parents=True, exist_ok=True)
+        log.unlink(missing_ok=True)  # what an earlier run printed would be taken for this one's
         self._log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(

@@ -139,7 +139,7 @@ async def _measure(session: Session, running: Running, name: str, plan: Plan, sa
         batch = orders(f"at-{in_flight}", plan.count(in_flight))
         all_orders += batch
         async with _profile(plan.profiler, running, f"{name}, {in_flight} in flight"):
-            load, figures = await _place_and_measure(running, batch, in_flight)
+            load, figures = await place_and_measure(running, batch, in_flight)
         loads.append(load)
         session.by_in_flight[in_flight] = figures
         say(f"  {in_flight:>3} in flight: {_line(figures)}")
@@ -159,7 +159,7 @@ def _profile(
     return nullcontext() if profiler is None else profiler.watch(running.roots, title)
 
 
-async def _place_and_measure(
+async def place_and_measure(
     running: Running, batch: Sequence[PlaceOrder], in_flight: int
 ) -> tuple[Load, Measurement]:
     """Place orders, and look at the contestant's processes meanwhile."""

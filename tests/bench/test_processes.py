@@ -1,10 +1,11 @@
 """What a contestant's processes are called, and how what they use is added up."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from bench.processes import cpu_by_name, disk, name_of
+from bench.processes import Program, cpu_by_name, disk, name_of
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,13 @@ def test_the_disk_is_split_between_participants_and_engine(tmp_path: Path) -> No
         path.write_bytes(b"x" * 100_000)
     sizes = disk(tmp_path, tmp_path / "restate")
     assert (sizes.participants, sizes.engine) == (200_000, 200_000)
+
+
+async def test_what_an_earlier_run_printed_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    """A program that is started again with the same log is not up before it says so."""
+    log = tmp_path / "program.log"
+    log.write_text("it is up")
+    program = Program((sys.executable, "-c", "import time; time.sleep(60)"), log)
+    printed = program.output()
+    await program.stop()
+    assert "it is up" not in printed

@@ -71,9 +71,9 @@ API = (
     "pydantic pydantic_core temporalio"
 )
 APPLICATION = (
-    "application contracts participants.order temporal_saga.access temporal_saga.history "
-    "temporal_saga.last_run temporal_saga.memo temporal_saga.moment temporal_saga.tries "
-    "pydantic pydantic_core temporalio"
+    "application contracts participants.order temporal_saga.access temporal_saga.carry_over "
+    "temporal_saga.history temporal_saga.last_run temporal_saga.memo temporal_saga.moment "
+    "temporal_saga.tries pydantic pydantic_core temporalio"
 )
 SERVICES = "participants temporal_saga.database sqlalchemy"
 ROOMS = {

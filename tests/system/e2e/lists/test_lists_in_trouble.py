@@ -13,7 +13,7 @@ from temporalio.client import Client
 from application.order_list import OrderLists
 from application.order_query import ListQuery
 from application.runs import Runs
-from application.visibility import MOST_RUNS, SagaRuns, Visibility
+from application.visibility import SagaRuns, Visibility
 from application.watch import Watch
 from contracts.base import MAX_LINES
 from contracts.record import Failure
@@ -71,10 +71,10 @@ class ClosesMeanwhile(Visibility):
         super().__init__(client)
         self._close = partial(orders.confirm, confirm(order_id))
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
+    async def runs(self, which: str, limit: timedelta) -> SagaRuns:
         """Confirm, and ask."""
         self._close()
-        return await super().runs(which, limit, most=most)
+        return await super().runs(which, limit)
 
 
 @pytest.mark.parametrize(
