@@ -19,7 +19,7 @@ from tests import temporal_server
 from tests.shop import CAP, Shop
 from tests.stack import free_port
 from tests.worker.api_orders import order_of_ann, orders_of
-from tests.worker.test_eager_steps import TOO_MANY, activities_of, one_process
+from tests.worker.layouts import TOO_MANY, activities_of, one_process
 
 pytestmark = [
     pytest.mark.long,

@@ -22,11 +22,10 @@ from contracts.steps import PARTICIPANTS
 from contracts.views import OrderView
 from tests.shop import CAP, Shop
 from tests.worker.api_orders import order_of_ann, orders_of
-from tests.worker.test_eager_steps import activities_of, one_process
+from tests.worker.layouts import TOO_MANY, activities_of, one_process
 
 pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 
-TOO_MANY = OrderLine(sku="CAP", quantity=21, unit_price_minor=1)
 WAIT_SECONDS = 30
 NUMBERS = count(1)
 START = "StartWorkflowExecution"

@@ -22,7 +22,7 @@ from application.pulse import SILENCE_SECONDS
 from contracts.states import SagaState
 from tests.shop import CAP, Shop
 from tests.worker.api_orders import order_of_ann, orders_of
-from tests.worker.test_eager_steps import activities_of, one_process
+from tests.worker.layouts import activities_of, one_process
 
 pytestmark = [
     pytest.mark.long,
