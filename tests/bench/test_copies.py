@@ -60,7 +60,8 @@ def test_each_copy_has_a_run_id_of_its_own() -> None:
 
 def test_a_timer_is_moved_and_stays_as_long() -> None:
     """Only the seconds of its time are others."""
-    before, after = 1_796_000_000, 1_795_900_000
+    before = 1_796_000_000
+    after = 1_795_900_000
     task = b"\n\x01n\x12\x01w\x1a\x01r \x10P\xdf\x85@Z\x0c\x08%b\x10\xc0\x8e\xf7\xab\x02bL"
     assert move(task % varint(before), after) == task % varint(after)
     with pytest.raises(ValueError, match="no timer"):
