@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -134,33 +134,29 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def insert_into(
-    table: sa.Table, database: sa.Engine | sa.Connection
-) -> PostgreSQLInsert | SQLiteInsert:
-    """Return an INSERT that may say what happens ON CONFLICT."""
-    return (
-        postgresql_insert(table) if database.dialect.name == "postgresql" else sqlite_insert(table)
-    )
+def insert_into(table: sa.Table, dialect: str) -> PostgreSQLInsert | SQLiteInsert:
+    """Return an INSERT that may say what happens ON CONFLICT, in the dialect of this name."""
+    return postgresql_insert(table) if dialect == "postgresql" else sqlite_insert(table)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert the row, after waiting for another writer of its key; False for a duplicate."""
-    new = _insert_of_new(table, connection.engine)
+    new = _insert_of_new(table, connection.dialect.name)
     return connection.execute(new, row, execution_options={"preserve_rowcount": True}).rowcount == 1
 
 
-@lru_cache(maxsize=100)
-def _insert_of_new(table: sa.Table, engine: sa.Engine) -> sa.Executable:
+@cache
+def _insert_of_new(table: sa.Table, dialect: str) -> PostgreSQLInsert | SQLiteInsert:
     """Return the statement, which is built once: each command executes it."""
-    return insert_into(table, engine).on_conflict_do_nothing()
+    return insert_into(table, dialect).on_conflict_do_nothing()
 
 
 def insert_missing(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
 ) -> set[Any]:
     """Insert the rows whose key is missing, after waiting for its writers; return these keys."""
-    missing = insert_into(table, connection).on_conflict_do_nothing().returning(*table.primary_key)
-    return set(connection.scalars(missing, rows)) if rows else set()
+    new = _insert_of_new(table, connection.dialect.name).returning(*table.primary_key)
+    return set(connection.scalars(new, rows)) if rows else set()
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
