@@ -5,12 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13 3.14
 # Tests that run a second time with every step tried as a local activity first.
-ALSO_LOCALLY := $(addprefix tests/workflows/test_order_,cancelled.py outage.py rollback.py stuck.py) \
-	tests/system/e2e/test_reset.py tests/system/faults/test_kills.py
+ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test_cancel_everywhere.py \
+	tests/system/e2e/test_reset.py
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
 
 .PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
-	up ps stop start restart logs shop demo audit bench lock clean
+	up ps stop start restart logs shop demo audit bench growth lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,10 @@ audit: install ## do the invariants hold? asks the databases and Temporal, chang
 bench: install postgresql ## this system beside others, half an hour; SHORT=1 for three minutes; PROFILE=1, CONTESTANTS, IN_FLIGHT, ORDERS, ROUNDS: docs/PERFORMANCE.md
 	@exec $(BIN)/python -m bench $(if $(SHORT),--short) $(if $(PROFILE),--profile) $(if $(CONTESTANTS),--contestants "$(CONTESTANTS)") \
 		$(if $(IN_FLIGHT),--in-flight "$(IN_FLIGHT)") $(if $(ORDERS),--orders $(ORDERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+growth: install ## what becomes of its speed when much is on record or open; an hour; PARTS="sizes reviews large retention", SIZES, REAL, REVIEWS: docs/PERFORMANCE.md
+	@exec $(BIN)/python -m bench.growth $(if $(PARTS),--parts $(PARTS)) $(if $(SIZES),--sizes $(SIZES)) $(if $(REAL),--real $(REAL)) \
+		$(if $(REVIEWS),--reviews $(REVIEWS))
 
 lock: install ## resolve the dependencies anew
 	@UV=$$(command -v uv || echo $(BIN)/uv); for group in "" dev; do \

@@ -26,6 +26,13 @@ from workflows.order import OrderSaga
 
 Activities = Sequence[Callable[..., Any]]
 
+TASKS_AT_ONCE = 100
+"""Workflow tasks of one worker, each with one local activity at most.
+
+The SDK times no local activity that waits for a slot of its own, so each has one; it times one
+that waits for a thread.
+"""
+
 PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
 """The sandbox imports every other module of ours anew for each run of a saga."""
 
@@ -60,7 +67,11 @@ def orchestrator(
         max_cached_workflows=settings.workflow_cache,
         workflow_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.worker_pollers),
         activity_task_poller_behavior=PollerBehaviorSimpleMaximum(settings.worker_pollers),
-        max_concurrent_local_activities=threads,
+        max_concurrent_workflow_tasks=TASKS_AT_ONCE,
+        max_concurrent_local_activities=TASKS_AT_ONCE,
+        # No payload of ours is stored elsewhere; with the default of 3 the SDK looks for that in a
+        # task of its own for each payload, a twentieth of a workflow task's CPU.
+        max_workflow_task_external_storage_concurrency=1,
         interceptors=[
             Apply(settings.policy),
             Eager(steps),

@@ -10,7 +10,6 @@ from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RetryConfig, RPCError
 from temporalio.worker import Worker
@@ -18,6 +17,7 @@ from temporalio.worker import Worker
 from config import client_options, temporal_address
 from temporal_saga.access import may_work, refusal
 from temporal_saga.database import DATABASE_AWAY, plainly
+from temporal_saga.payloads import data_converter
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import SearchAttributesMissing
 
@@ -79,7 +79,7 @@ class Connection:
         """
         self._port = port
         self._fixed_options: dict[str, Any] = {
-            "data_converter": pydantic_data_converter,
+            "data_converter": data_converter,
             "retry_config": retries,
         }
         self._options: ClientConnectConfig = {}

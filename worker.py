@@ -155,7 +155,9 @@ async def serve(
 
     None when stopped before.
     """
-    engine = open_database(settings.shared_database_url(role), pool_size=settings.worker_threads)
+    engine = open_database(
+        settings.shared_database_url(role), pool_size=settings.worker_threads, only_writes=True
+    )
     database = engine.url.render_as_string(hide_password=True)
 
     def open_service() -> tuple[Activities, Identity]:

@@ -6,6 +6,7 @@ from uuid import uuid4
 from temporalio import activity
 from temporalio.client import ActivityFailureError
 from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ApplicationError
 
 from contracts.steps import PARTICIPANT_OF
 
@@ -19,16 +20,25 @@ async def forward(command: Sequence[RawValue]) -> RawValue:
     idempotency key with it.
 
     Raises:
+        ApplicationError: no participant of this release takes the command. It is tried again: a
+            worker of the release that sent it may take the next try.
         BaseException: the participant's own error, as if it had been raised here.
     """
     attempt = activity.info()
+    participant = PARTICIPANT_OF.get(attempt.activity_type)
+    if participant is None:
+        message = (
+            f"no participant of this release takes {attempt.activity_type}: start the orchestrator "
+            "of the release that sent it, or give the command its row in contracts/steps.py"
+        )
+        raise ApplicationError(message, type="UnknownCommand")
     limit = attempt.start_to_close_timeout
     try:
         answer: RawValue = await activity.client().execute_activity(
             attempt.activity_type,
             args=command,
             id=f"{attempt.workflow_id}-{attempt.activity_type}-{uuid4().hex}",
-            task_queue=PARTICIPANT_OF[attempt.activity_type],
+            task_queue=participant,
             result_type=RawValue,
             schedule_to_close_timeout=limit,
             start_to_close_timeout=limit,

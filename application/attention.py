@@ -1,7 +1,9 @@
 """What needs a person: why, and what can be done about it. Pure functions."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+
+from temporalio.api.workflow.v1 import PendingWorkflowTaskInfo
 
 from application.command_line import WHERE, temporal_command
 from application.run import Run
@@ -119,3 +121,14 @@ def _reset(order_id: str) -> str:
         f"workflow reset --workflow-id {saga_id(order_id)} --type LastWorkflowTask "
         '--reason "by an operator"'
     )
+
+
+def wedged_since(task: PendingWorkflowTaskInfo) -> datetime | None:
+    """Return since when a saga is wedged: its pending workflow task has failed too often.
+
+    None before `WEDGED_AFTER`.
+    """
+    if task.attempt < WEDGED_AFTER:
+        return None
+    since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
+    return since

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import NamedTuple
 
+from pydantic import ValidationError
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
@@ -16,7 +17,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from application import run_history
 from application.payloads import Decode
 from application.run_history import RunHistory, read_history
+from contracts.carry_over import CarriedParts, CarriedRecord
 from contracts.steps import PARTICIPANT_OF, is_event
+from temporal_saga.carry_over import Handover
 from temporal_saga.history import Reader
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try
@@ -116,8 +119,7 @@ class Chain:
             RPCError: Temporal did not answer.
         """
         last = run = await self._read_run(description, MOST_EVENTS)
-        handover = self.handover_of(last.first[0])
-        if handover is None:
+        if (handover := self._handover(last.first[0])) is None:
             return last, Before()
         moments: list[PlacedMoment] = []
         events = len(last.events)
@@ -132,21 +134,20 @@ class Chain:
             events += len(history.events)
             size += history.size
         if before:
-            moments = [
-                *await self._beginning(description, self.handover_of(run.first[0])),
-                *moments,
-            ]
-        return last, Before(
-            moments, datetime.fromisoformat(handover["parts"]["record"]["placed_at"])
-        )
+            moments = [*await self._beginning(description, run.first[0]), *moments]
+        return last, Before(moments, handover.record.placed_at)
 
-    def handover_of(self, started: HistoryEvent) -> Any:
-        """Return what the run before handed to this one, as JSON; None for a saga's first run."""
+    def _handover(self, started: HistoryEvent) -> "_Handover | None":
+        """Return what the run before told the one that began so; None for a saga's first run."""
         payloads = started.workflow_execution_started_event_attributes.input.payloads
         if not _run_before(started) or not payloads:
             return None
-        handover = self._decode(payloads[-1])
-        return handover if isinstance(handover, dict) and "parts" in handover else None
+        try:
+            handover = Handover.of(self._decode(payloads[-1]))
+            parts = CarriedParts.model_validate(handover.parts)
+        except ValidationError:
+            return None
+        return _Handover(handover.saga.events, parts.record)
 
     def moments(self, history: RunHistory) -> list[PlacedMoment]:
         """Return the story of a run that another one followed."""
@@ -170,19 +171,18 @@ class Chain:
 
     def begin(self, started: HistoryEvent, under_way: Mapping[str, Try] | None = None) -> RunStory:
         """Begin to tell a run whose first event this is."""
-        handover = self.handover_of(started)
-        offset = int(handover["saga"]["events"]) if handover else 0
+        handover = self._handover(started)
         reader = Reader(
             self._decode, is_event=is_event, under_way=under_way, participant_of=PARTICIPANT_OF
         )
-        return RunStory(reader, offset)
+        return RunStory(reader, handover.events if handover else 0)
 
     async def _beginning(
-        self, description: WorkflowExecutionDescription, handover: Any
+        self, description: WorkflowExecutionDescription, started: HistoryEvent
     ) -> list[PlacedMoment]:
         """Return the first run's beginning.
 
-        When Temporal has forgotten it: the states that were handed over to the first run read.
+        When Temporal has forgotten it: the states that were handed over to the run that `started`.
         """
         first_run = description.raw_description.workflow_execution_info.first_run_id
         history = await self._earlier(
@@ -192,13 +192,12 @@ class Chain:
         if moments:  # a first run that only heard signals tells nothing
             (place, number), last = moments[-1]
             return [*moments, ((place, number + 1), Moment(last.at, "note", LEFT_OUT))]
-        moves = [
-            (datetime.fromisoformat(move["at"]), move["state"])
-            for move in handover["parts"]["record"]["moves"]
-        ]
+        if (handover := self._handover(started)) is None:
+            return []
+        record = handover.record
         states = [
-            Moment(moves[0][0], "note", FORGOTTEN),
-            *(Moment(at, "state", state) for at, state in moves),
+            Moment(record.placed_at, "note", FORGOTTEN),
+            *(Moment(move.at, "state", move.state) for move in record.moves),
         ]
         return [((1, number), moment) for number, moment in enumerate(states)]
 
@@ -221,6 +220,13 @@ class Chain:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise
+
+
+class _Handover(NamedTuple):
+    """How many events the runs before had at most, and the order's record so far."""
+
+    events: int
+    record: CarriedRecord
 
 
 def _run_before(started: HistoryEvent) -> str:

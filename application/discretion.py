@@ -43,6 +43,7 @@ def for_customer(order: AnyOrder) -> AnyOrder:
         fields["refund"] = order.refund and _refund(order.refund, order.compensations)
         fields["acts"] = tuple(act for act in order.acts if act.refusal is None)
         fields["steps"] = tuple(map(_step, order.steps))
+        fields["review"] = order.review and order.review.model_copy(update={"message": None})
         fields["timeline"] = tuple(entry for entry in entries if entry is not None)
     return order.model_copy(update=fields)
 

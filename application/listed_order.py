@@ -1,12 +1,14 @@
 """An order as a list shows it, which has little room. Pure functions."""
 
+import json
 from typing import Any
 
 from application import attention
 from application.run import Run
-from contracts.record import Compensation, OrderEntry
+from contracts.record import Compensation, Failure, OrderEntry
 from contracts.states import OrderStatus
 from contracts.views import Attention, Links, ListedOrder
+from participants.order.queries import MOST_DETAILS
 
 MOST_LISTED = 200
 """Characters that a list shows of what others wrote; the order itself shows all."""
@@ -20,18 +22,15 @@ def list_entry(
     `need` is what is known of its need of a person from elsewhere: that a run that visibility does
     not know is gone, and of others, since when.
     """
-    fields = dict(entry) | {
-        "failure": entry.failure
-        and entry.failure.model_copy(update={"message": _short(entry.failure.message)}),
-        "compensations": tuple(map(_shorter, entry.compensations)),
-    }
+    fields = dict(entry) | {"compensations": tuple(map(_shorter, entry.compensations))}
     if entry.closed_at is None:
         now = need
         if run is not None:
             now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
             now = need if now and need and now.cause is need.cause else now
-            fields["state"] = run.state
+            fields |= {"state": run.state, "failure": run.failure}
         fields |= {"attention": now, "needs_attention": now is not None}
+    fields["failure"] = fields["failure"] and _brief(fields["failure"])
     return ListedOrder(**fields, links=links)
 
 
@@ -47,6 +46,13 @@ def entry_to_come(order_id: str, run: Run) -> OrderEntry:
         line_count=None,
         placed_at=run.started_at,
     )
+
+
+def _brief(failure: Failure) -> Failure:
+    """Return why an order fails, with its details where they are short."""
+    is_short = len(json.dumps(failure.details)) <= MOST_DETAILS
+    details = failure.details if is_short else {}
+    return failure.model_copy(update={"details": details, "message": _short(failure.message)})
 
 
 def _shorter(compensation: Compensation) -> Compensation:

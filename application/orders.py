@@ -1,6 +1,7 @@
 """What callers can ask of orders: place, view, act, list, follow; each as far as the caller may."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
@@ -22,7 +23,7 @@ from application.placement import Placement
 from application.possible_acts import why_ended
 from application.prices import PriceRule
 from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, Runs, temporal
+from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
 from application.timeline import entry_of
 from application.visibility import Visibility
 from application.watch import Watch
@@ -61,7 +62,7 @@ class Orders:
         self._links = links
         self._runs = Runs(client, stopping)
         self._placement = Placement(client, order_service, self._runs)
-        self._closing = Closing(client, order_service, stopping)
+        self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         self.watch = Watch(self._runs, visibility, order_service)
         self._lists = OrderLists(visibility, self.watch, order_service, links)
         self._overviews = Overviews(visibility, self.watch, order_service, self._lists)
@@ -82,10 +83,12 @@ class Orders:
         """
         order_id = await self._placement.order_id_of(order, request_key, caller)
         await self._prices.check(order, partial(self._placement.is_placed, order_id))
+        began = time.monotonic()
         try:
             await self._placement.start(order_id, order, request_key)
-            if wait_seconds:
-                await self._closing.wait(order_id, wait_seconds)
+            remaining = wait_seconds - (time.monotonic() - began)
+            if remaining > 0:
+                await self._closing.wait(order_id, remaining)
             return await self.view(order_id, caller)
         except NotNow as error:
             raise PerhapsPlaced(order_id, error) from error
@@ -106,38 +109,49 @@ class Orders:
 
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
-        recorded = await asyncio.to_thread(
-            self._order_service.recorded_order, order_id, caller.customer_id
+        on_record = await asyncio.to_thread(
+            self._order_service.find_with_fingerprint, order_id, caller.customer_id
         )
-        if recorded is None or recorded.record.closed_at is None:
+        if on_record is None or on_record[0].closed_at is None:
             run = await self.run(order_id, caller)
             if run is not None:
                 left_open = run.closed_at is not None and await self._is_open(order_id)
                 return view_of_run(order_id, run, links, left_open=left_open)
+            if on_record is None:
+                raise NotFound.of(f"order {order_id}")
         else:
+            record, fingerprint = on_record
             run = await self._run_of_closed(order_id, caller)
+            if run is not None and run.order.fingerprint() == fingerprint:
+                return view_of_closed(record, run, links)
+        recorded = await asyncio.to_thread(
+            self._order_service.recorded_order, order_id, caller.customer_id
+        )
         if recorded is None:
             raise NotFound.of(f"order {order_id}")
-        if run is not None and run.order.fingerprint() == recorded.fingerprint:
-            return view_of_closed(recorded.record, run, links)
         return view_of_record(recorded, links)
 
     async def _run_of_closed(self, order_id: str, caller: Caller) -> Run | None:
         """Return the last run of a closed order; None also while Temporal is away."""
         try:
-            return await self.run(order_id, caller, ADDITION_LIMIT)
+            return await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
         except NotNow:
             return None
 
     async def run(
-        self, order_id: str, caller: Caller, limit: timedelta = ANSWER_LIMIT
+        self,
+        order_id: str,
+        caller: Caller,
+        limit: timedelta = PATIENCE,
+        *,
+        has_closed: bool = False,
     ) -> Run | None:
         """Return the last run of the order's saga, if Temporal has it, and the caller may see it.
 
         Raises:
             NotNow: Temporal is away.
         """
-        run = await self._runs.find(order_id, limit)
+        run = await self._runs.find(order_id, limit, has_closed=has_closed)
         return run if run is not None and caller.acts_for(run.order.customer_id) else None
 
     async def follow(

@@ -3,16 +3,15 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import monotonic
-from typing import Self
+from typing import NamedTuple
 
 from application.errors import Busy, NotNow
 from application.order_list import OrderLists
 from application.order_query import MOST_ON_A_PAGE, ListQuery
 from application.order_view import STATUS
 from application.runs import ADDITION_LIMIT
+from application.shared_answers import SharedAnswers
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
 from contracts.states import FailureReason, OrderStatus, SagaState
@@ -34,22 +33,11 @@ NOT_KNOWN = AttentionFigures(
 )
 
 
-@dataclass(frozen=True)
-class _RecordFigures:
-    """What the order service has on record."""
+class _RecordFigures(NamedTuple):
+    """How many orders are on record by their status, and of those that failed by why."""
 
     statuses: Mapping[OrderStatus, int]
     reasons: Mapping[FailureReason, int]
-
-    @classmethod
-    def of(cls, statuses: Mapping[OrderStatus, int], reasons: Mapping[str, int]) -> Self:
-        """Return it; reasons unknown to this release count as OTHER, as orders show them."""
-        counts: Counter[FailureReason] = Counter()
-        for reason, count in reasons.items():
-            counts[FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER] += (
-                count
-            )
-        return cls(statuses, counts)
 
 
 class Overviews:
@@ -66,9 +54,7 @@ class Overviews:
         self._watch = watch
         self._records = records
         self._lists = lists
-        self._figures: _RecordFigures | None = None
-        self._read_at = 0.0
-        self._reading = asyncio.Lock()
+        self._answers = SharedAnswers()
 
     async def read(self) -> Overview:
         """Return the figures of all orders; what Temporal alone knows is null while it is away.
@@ -76,7 +62,7 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
-        on_record = await self._record_figures()
+        on_record = await self._answers.get("figures", self._figures, FRESH_SECONDS)
         try:
             needs = await self._watch.needs()
             running: dict[SagaState, int] = {
@@ -97,8 +83,7 @@ class Overviews:
         Raises:
             Exception: as in `read`.
         """
-        statuses, reasons = await asyncio.to_thread(self._records.figures, customer_id)
-        on_record = _RecordFigures.of(statuses, reasons)
+        on_record = await self._figures(customer_id)
         try:
             open_orders = await self._lists.page(
                 ListQuery(status=OrderStatus.PENDING, limit=MOST_ON_A_PAGE), customer_id
@@ -133,14 +118,14 @@ class Overviews:
         )
         return counts.get(RUNNING, 0)
 
-    async def _record_figures(self) -> _RecordFigures:
-        """Return what was read a moment ago, or read it, once for all who ask."""
-        async with self._reading:
-            if self._figures is None or monotonic() - self._read_at >= FRESH_SECONDS:
-                began = monotonic()
-                self._figures = _RecordFigures.of(*await asyncio.to_thread(self._records.figures))
-                self._read_at = began
-            return self._figures
+    async def _figures(self, owner: str | None = None) -> _RecordFigures:
+        """Return what is on record; reasons unknown to this release are OTHER, as in orders."""
+        statuses, counts = await asyncio.to_thread(self._records.figures, owner)
+        reasons: Counter[FailureReason] = Counter()
+        for reason, count in counts.items():
+            known = FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER
+            reasons[known] += count
+        return _RecordFigures(statuses, reasons)
 
 
 def _why(error: NotNow) -> str:

@@ -9,7 +9,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from application.caller import Caller
 from application.errors import Away, OrderIdTaken, RequestKeyReused
-from application.runs import ANSWER_LIMIT, Runs, temporal
+from application.runs import PATIENCE, Runs, temporal
 from contracts import stubs
 from contracts.base import digest
 from contracts.ids import saga_id
@@ -91,7 +91,7 @@ class Placement:
             SearchAttributePair(stubs.NEEDS_ATTENTION, value=False),
         )
         try:
-            async with temporal(ANSWER_LIMIT):
+            async with temporal(PATIENCE, self._runs.pulse):
                 await self._client.start_workflow(
                     stubs.WORKFLOW_TYPE,
                     order.model_copy(update={"order_id": order_id}),
@@ -102,7 +102,7 @@ class Placement:
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=describe(order),
                     static_details=itemise(order),
-                    rpc_timeout=ANSWER_LIMIT,
+                    rpc_timeout=PATIENCE,
                 )
         except WorkflowAlreadyStartedError as error:
             run = await self._runs.find(order_id)

@@ -3,30 +3,43 @@
 from collections.abc import Sequence
 
 from application.errors import EndedFromOutside, NotPossible, SagaWedged, TooLate
+from application.review import verdict_of
 from application.run import Run
-from contracts.acts import FIELDS, Act, Review, StuckStep, acts_on
-from contracts.decisions import Decision
+from contracts.acts import FIELDS, Act, Review, cannot_cancel, cannot_review
 from contracts.record import Compensation
 from contracts.states import SagaState
+from contracts.step_views import StepProgress, StepState
 from contracts.steps import OPENING
-from contracts.text import ON_RECORD
 from contracts.views import ActView, TimelineEntry
 
 
 def acts_of(
-    run: Run, compensations: Sequence[Compensation], timeline: Sequence[TimelineEntry]
+    run: Run,
+    compensations: Sequence[Compensation],
+    steps: Sequence[StepProgress],
+    timeline: Sequence[TimelineEntry],
 ) -> tuple[ActView, ...]:
     """Return every act on an order whose saga runs; where its code fails, it takes none of them."""
-    stuck_steps = [
-        StuckStep(stuck.step, stuck.settled.by if stuck.settled else None)
-        for stuck in compensations
-        if stuck.state == "STUCK"
-    ]
-    wedged = str(SagaWedged()) if run.is_wedged else None
     fails = run.memo.failure is not None
+    verdict, decision = verdict_of(timeline) or (None, None)
+    # Once its record is open it is known whether the order needs a review.
+    is_over = {step.step: step.state for step in steps}[OPENING.name] is StepState.DONE
+    review = Review(is_over=is_over, verdict=verdict, decision=decision)
+    not_to_review = cannot_review(run.state, review, fails=fails)
+    acts: list[tuple[Act, str | None, str | None]] = [
+        (Act.CANCEL, None, cannot_cancel(run.state, fails=fails)),
+        (Act.APPROVE, None, not_to_review),
+        (Act.REJECT, None, not_to_review),
+    ]
+    settlements = {r.step: r.settlement for r in run.memo.retriables if r.settlement}
+    for step in (stuck.step for stuck in compensations if stuck.state == StepState.STUCK):
+        word = settlements.get(step)
+        acts.append((Act.RETRY, step, None))
+        acts.append((Act.SETTLE, step, word.refusal_of_another(step) if word else None))
+    wedged = str(SagaWedged()) if run.is_wedged else None
     return tuple(
         ActView(act=act, step=step, fields=FIELDS[act], refusal=wedged or refusal)
-        for act, step, refusal in acts_on(run.state, _review(timeline), stuck_steps, fails=fails)
+        for act, step, refusal in acts
     )
 
 
@@ -45,14 +58,3 @@ def acts_of_ended(state: SagaState, *, is_closed: bool) -> tuple[ActView, ...]:
 def why_ended(state: SagaState, *, is_closed: bool, what_helps: str = "") -> NotPossible:
     """Return why nobody takes an act on such an order, and what helps if its saga was ended."""
     return TooLate(state) if is_closed else EndedFromOutside(state, what_helps)
-
-
-def _review(timeline: Sequence[TimelineEntry]) -> Review:
-    """Return how far an order's review has come; of verdicts that were taken the first stands."""
-    is_over = any(entry.name == OPENING.event for entry in timeline)
-    for entry in timeline:
-        is_verdict = entry.kind == "decision" and entry.name in (Act.APPROVE, Act.REJECT)
-        if is_verdict and "under_way" not in entry.detail and "reason" in entry.detail:
-            decision = Decision.model_validate(entry.detail, context=ON_RECORD)
-            return Review(is_over=is_over, verdict=Act(entry.name), decision=decision)
-    return Review(is_over=is_over)

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from contracts.placing import DraftOrder, PlaceOrder, salvage
+from contracts.record import Failure
 from contracts.states import CLOSED, SagaState
 from contracts.steps import command_of
 from temporal_saga.memo import SagaMemo
@@ -91,6 +92,15 @@ class Run:
     def ended_early(self) -> bool:
         """The saga was ended from outside before it was through."""
         return self.closed_at is not None and self.state not in CLOSED
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the saga fails, in its own words; None when it does not.
+
+        Details that were too large for the memo stand in the record once the order has closed.
+        """
+        failure = self.memo.failure
+        return None if failure is None else Failure.model_validate(vars(failure))
 
     @property
     def order(self) -> DraftOrder:

@@ -14,6 +14,9 @@ FIRST_EVENTS = 1_000
 """So many are read of a run's first ones, where it has more than are read in all."""
 
 PAGE_BYTES = 2**20
+PAGE_EVENTS = 256
+"""Temporal gives no more in one answer, and logs a warning where more are asked for."""
+
 SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 
 
@@ -68,7 +71,8 @@ async def read_history(
     """
     info = description.raw_description.workflow_execution_info
     is_whole = info.history_length <= most and info.history_size_bytes <= most_bytes
-    page = max(1, min(1_000, PAGE_BYTES * info.history_length // max(1, info.history_size_bytes)))
+    bytes_per_event = max(1, info.history_size_bytes) / max(1, info.history_length)
+    page = max(1, min(PAGE_EVENTS, int(PAGE_BYTES / bytes_per_event)))
     handle = client.get_workflow_handle(description.id, run_id=description.run_id)
     coming = handle.fetch_history_events(page_size=page, rpc_timeout=limit)
     limits = (most, most_bytes) if is_whole else (min(most, FIRST_EVENTS), most_bytes // 2)

@@ -1,8 +1,8 @@
 """Reading one saga's runs from Temporal, with its history."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,21 +11,27 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.attention import WEDGED_AFTER
+from application.attention import wedged_since
 from application.broadcast import Shared
 from application.chain import Before, Chain
+from application.closed_run import read_whole, run_of
 from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
+from application.pulse import Pulse
 from application.run import Run
 from application.run_history import RunHistory
 from contracts.ids import saga_id
 from temporal_saga.access import refusal
 from temporal_saga.history import memo_of
 from temporal_saga.moment import Moment
-from temporal_saga.tries import tries_under_way
+from temporal_saga.tries import Try, tries_under_way
 
 ANSWER_LIMIT = timedelta(seconds=5)
 """Whatever a caller asks of a worker or of Temporal is answered within this, or with 503."""
+
+PATIENCE = timedelta(seconds=15)
+"""A Temporal that answers others is given so much time under load, for all that one look or start
+takes."""
 
 ADDITION_LIMIT = timedelta(seconds=2)
 """What the order service can answer is held up by what Temporal adds no longer than this."""
@@ -48,11 +54,14 @@ class Runs:
     def __init__(self, client: Client, stopping: asyncio.Event) -> None:
         """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
         self._client = client
+        self.pulse = Pulse()
         self._decode = decoder(client)
         self._stopping = stopping
         self._stories = Shared(self._story)
 
-    async def find(self, order_id: str, limit: timedelta = ANSWER_LIMIT) -> Run | None:
+    async def find(
+        self, order_id: str, limit: timedelta = PATIENCE, *, has_closed: bool = False
+    ) -> Run | None:
         """Return the order's saga with its story from first run to last; None if there is none.
 
         Of a long story a part is left out, and a note says so: at most `MOST_EVENTS` of all its
@@ -60,21 +69,25 @@ class Runs:
 
         Args:
             order_id: whose saga.
-            limit: how long to wait for Temporal.
+            limit: how long to wait for a Temporal that answers others.
+            has_closed: the saga is likely to have closed; then one request is enough as a rule.
 
         Raises:
             NotNow: Temporal is away.
         """
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
-            async with temporal(limit):
+            async with temporal(limit, self.pulse):
+                if has_closed and (events := await read_whole(self._client, handle.id, limit)):
+                    return self._read(run_of(events, self._decode), RunHistory(events), Before())
                 description = await handle.describe(rpc_timeout=limit)
                 last, before = await Chain(self._client, self._decode, limit).read(description)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 return None
             raise
-        return self._read(description, last, before)
+        under_way = tries_under_way(description.raw_description)
+        return self._read(self._run(description), last, before, under_way)
 
     def follow(self, order_id: str) -> AsyncIterator[tuple[tuple[int, int], Moment]]:
         """Yield the story of an order's saga as it is written, until its run closes.
@@ -137,7 +150,9 @@ class Runs:
             NotNow: Temporal is away.
         """
         description = await self.describe(order_id)
-        return None if description is None else _wedged_since(description)
+        if description is None:
+            return None
+        return wedged_since(description.raw_description.pending_workflow_task)
 
     async def tries_at(self, order_id: str, step: str) -> int | None:
         """Return how many tries of what is stuck at a step the server has begun in this round.
@@ -156,15 +171,19 @@ class Runs:
         return sum(trying.attempt for trying in tries if trying.command in commands) or None
 
     def _read(
-        self, description: WorkflowExecutionDescription, last: RunHistory, before: Before
+        self,
+        run: Run,
+        last: RunHistory,
+        before: Before,
+        under_way: Mapping[str, Try] | None = None,
     ) -> Run:
+        """Return a run with its story, and that of the runs before it."""
         start = last.first[0].workflow_execution_started_event_attributes
         arguments = start.input.payloads[:-1] if before.started_at else start.input.payloads
         chain = Chain(self._client, self._decode, ANSWER_LIMIT)
-        under_way = tries_under_way(description.raw_description)
-        story = [*before.moments, *chain.last_moments(last, under_way)]
+        story = [*before.moments, *chain.last_moments(last, under_way or {})]
         return replace(
-            self._run(description),
+            run,
             started_at=before.started_at or last.first[0].event_time.ToDatetime(tzinfo=UTC),
             moments=[moment for _, moment in story],
             input=self._decode(arguments[0]) if len(arguments) == 1 else None,
@@ -178,7 +197,7 @@ class Runs:
             closed_at=None if is_open else description.close_time,
             attributes={pair.key.name: pair.value for pair in description.typed_search_attributes},
             memo=memo_of(description.raw_description.workflow_execution_info.memo, self._decode),
-            wedged_since=_wedged_since(description),
+            wedged_since=wedged_since(description.raw_description.pending_workflow_task),
         )
 
 
@@ -196,7 +215,9 @@ async def _next(
 
 
 @asynccontextmanager
-async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
+async def temporal(
+    limit: timedelta | None = None, pulse: Pulse | None = None
+) -> AsyncIterator[None]:
     """Raise NotNow where Temporal is away, busy, or does not let us in; errors about the call pass.
 
     A lazy client raises RuntimeError while it cannot connect.
@@ -204,10 +225,11 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
     Args:
         limit: how long to wait in all: the client retries a call for longer than the call's own
             limit.
+        pulse: wait for a turn, and give up sooner where Temporal answers nobody.
     """
     patience = asyncio.timeout(limit.total_seconds() if limit else None)
     try:
-        async with patience:
+        async with patience, pulse.turn(patience) if pulse else nullcontext():
             yield
     except RPCError as error:
         if error.status in AWAY:
@@ -223,15 +245,3 @@ async def temporal(limit: timedelta | None = None) -> AsyncIterator[None]:
         if patience.expired():
             raise Away("Temporal") from error
         raise
-
-
-def _wedged_since(description: WorkflowExecutionDescription) -> datetime | None:
-    """Return since when a saga is wedged: its pending workflow task has failed too often.
-
-    None before `WEDGED_AFTER`.
-    """
-    task = description.raw_description.pending_workflow_task
-    if task.attempt < WEDGED_AFTER:
-        return None
-    since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
-    return since

@@ -70,48 +70,33 @@ class Visibility:
         self._decode = decoder(client)
         self._answers = SharedAnswers()
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
+    async def runs(self, which: str, limit: timedelta) -> SagaRuns:
         """Return the last of each order's runs that a query finds, without their stories.
 
         Args:
             which: the query; the workflow's type is added.
             limit: how long to wait in all.
-            most: read no more runs than that.
 
         Raises:
             NotNow: Temporal is away, or has no time for it.
         """
 
         async def read() -> SagaRuns:
-            runs: list[tuple[str, Run]] = []
-            complete = True
-            async for page in self._pages(which, monotonic() + limit.total_seconds()):
-                runs.extend(
-                    (order_id, self._run(info)) for info in page if (order_id := _order_id(info))
-                )
-                complete = len(runs) < most
-                if not complete:
-                    break
-            return SagaRuns(last_runs(runs, lambda run: run.closed_at), complete)
+            runs, is_complete = await self._read(which, limit, MOST_RUNS, self._run)
+            return SagaRuns(last_runs(runs, lambda run: run.closed_at), is_complete)
 
         return await self._once(f"runs {which}", limit, read)
 
-    async def order_ids(
-        self, which: str, limit: timedelta, *, most: int
-    ) -> tuple[frozenset[str], bool]:
-        """Return the orders alone whose runs a query finds, and whether these are all.
+    async def order_ids(self, which: str, limit: timedelta, *, most: int) -> frozenset[str]:
+        """Return the orders alone whose runs a query finds; of more than `most` some.
 
         Raises:
             NotNow: as in `runs`.
         """
 
-        async def read() -> tuple[frozenset[str], bool]:
-            order_ids: set[str] = set()
-            async for page in self._pages(which, monotonic() + limit.total_seconds()):
-                order_ids.update(order_id for info in page if (order_id := _order_id(info)))
-                if len(order_ids) >= most:
-                    return frozenset(order_ids), False
-            return frozenset(order_ids), True
+        async def read() -> frozenset[str]:
+            runs, _ = await self._read(which, limit, most, lambda _: None)
+            return frozenset(order_id for order_id, _ in runs)
 
         return await self._once(f"ids {which}", limit, read)
 
@@ -147,18 +132,27 @@ class Visibility:
             memo=memo_of(info.memo, self._decode),
         )
 
-    async def _pages(self, which: str, give_up: float) -> Any:
+    async def _read(
+        self, which: str, limit: timedelta, most: int, read: Callable[[WorkflowExecutionInfo], T]
+    ) -> tuple[list[tuple[str, T]], bool]:
+        """Return what is read of the runs that a query finds, by order, and whether that is all.
+
+        After `most` no further page is read.
+        """
+        give_up = monotonic() + limit.total_seconds()
+        ask = self._client.workflow_service.list_workflow_executions
         request = ListWorkflowExecutionsRequest(
             namespace=self._client.namespace, page_size=PAGE_SIZE, query=_of_sagas(which)
         )
+        runs: list[tuple[str, T]] = []
         while True:
-            page = await _patiently(
-                self._client.workflow_service.list_workflow_executions, request, give_up
-            )
-            yield page.executions
-            if not page.next_page_token:
-                return
+            page = await _patiently(ask, request, give_up)
+            runs += [
+                (order_id, read(info)) for info in page.executions if (order_id := _order_id(info))
+            ]
             request.next_page_token = page.next_page_token
+            if not page.next_page_token or len(runs) >= most:
+                return runs, not page.next_page_token
 
     async def _once(
         self,

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from temporalio.client import WorkflowExecutionStatus
 
-from application.attention import left_open, stuck, wedged
+from application.attention import left_open, of_run
 from application.errors import Away, Busy
 from application.needs import Need, Needs
 from application.run import Run
@@ -121,21 +121,14 @@ class Watch:
         limit = timedelta(seconds=LOOK_SECONDS)
         stuck_ones = await self._visibility.runs(STUCK, limit)
         wedged_ones = await self._visibility.runs(WEDGED, limit)
-        closed = await self._closed(stuck_ones.by_order.keys() | wedged_ones.by_order.keys())
-        left_ones = await self._left_open(await self._ended_early(limit))
+        ended_ones = await self._ended_early(limit)
+        running_ones = stuck_ones.by_order | wedged_ones.by_order
+        closed = await self._closed(running_ones)
         needs = {
-            **{
-                order_id: Need(stuck(order_id, run), run)
-                for order_id, run in stuck_ones.by_order.items()
-            },
-            **{
-                order_id: Need(wedged(order_id), run)
-                for order_id, run in wedged_ones.by_order.items()
-            },
-        }
-        needs = {
-            order_id: need for order_id, need in needs.items() if order_id not in closed
-        } | left_ones
+            order_id: Need(need, run)
+            for order_id, run in running_ones.items()
+            if order_id not in closed and (need := of_run(order_id, run, is_left_open=False))
+        } | await self._left_open(ended_ones)
         needs = await self._since(needs)
         causes = Counter(need.attention.cause for need in needs.values())
         counts = {cause: causes[cause] for cause in AttentionCause}
@@ -168,29 +161,22 @@ class Watch:
         if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
         limit = timedelta(seconds=LOOK_SECONDS)
-        running, _ = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
+        running = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
-        needs: dict[str, Need] = {}
-        doubtful: list[str] = []
-        for order_id, placed_at in open_orders.items():
-            if order_id in running:
-                continue
-            if run := ended_runs.get(order_id):
-                needs[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
-            elif placed_at < latest:
-                doubtful.append(order_id)
-        others = [
+        ended = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
+        closed = await self._closed(ended)
+        needs = {
+            order_id: Need(left_open(order_id, run.closed_at, forgotten=False), run)
+            for order_id, run in ended.items()
+            if order_id not in closed
+        }
+        doubtful = [
             order_id
-            for order_id in ended_runs
-            if order_id not in running and order_id not in open_orders
+            for order_id, placed_at in open_orders.items()
+            if order_id not in running and order_id not in ended and placed_at < latest
         ]
-        statuses = await asyncio.to_thread(self._records.statuses, others)
-        for order_id in others:
-            if statuses.get(order_id, OrderStatus.PENDING) is OrderStatus.PENDING:
-                run = ended_runs[order_id]
-                needs[order_id] = Need(left_open(order_id, run.closed_at, forgotten=False), run)
         return needs | await self._ask_for(doubtful)
 
     async def _ask_for(self, doubtful: Sequence[str]) -> dict[str, Need]:

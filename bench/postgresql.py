@@ -46,7 +46,7 @@ def programs() -> Path:
 
 def version() -> str:
     """Return the server's version."""
-    return _run(programs() / "initdb", "--version").split()[2]
+    return run(programs() / "initdb", "--version").split()[2]
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def running(parent: Path, port: int) -> Iterator[Server]:
     place = parent if not is_root or _everybody_enters(parent) else ON_DISK
     folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=place))
     if is_root:
-        os.chown(folder, *_server_user())
+        os.chown(folder, *server_user())
     try:
         with _run_server(folder, port) as pid:
             url = f"postgresql://{SUPERUSER}@127.0.0.1:{port}/{DATABASE}"
@@ -74,31 +74,31 @@ def _run_server(folder: Path, port: int) -> Iterator[int]:
     data = folder / "data"
     control = programs() / "pg_ctl"
     sockets = f"-c unix_socket_directories={folder} -p {port}"
-    _run(programs() / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8")
-    _run(control, "start", "-w", "-D", data, "-l", folder / "postgresql.log", "-o", sockets)
+    run(programs() / "initdb", "-D", data, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8")
+    run(control, "start", "-w", "-D", data, "-l", folder / "postgresql.log", "-o", sockets)
     try:
         yield int((data / "postmaster.pid").read_text().split()[0])
     finally:
-        _run(control, "stop", "-w", "-m", "fast", "-D", data)
+        run(control, "stop", "-w", "-m", "fast", "-D", data)
 
 
 def _everybody_enters(folder: Path) -> bool:
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
-def _server_user() -> tuple[int, int]:
+def server_user() -> tuple[int, int]:
     """Return the user and group that the server runs as when we are root, whom it refuses."""
     user = pwd.getpwnam("postgres")
     return user.pw_uid, user.pw_gid
 
 
-def _run(program: Path, *arguments: str | Path) -> str:
+def run(program: Path, *arguments: str | Path) -> str:
     """Run one of PostgreSQL's programs to its end, never as root; return what it prints.
 
     Raises:
         DidNotStart: it fails; with what it said.
     """
-    user, group = _server_user() if os.geteuid() == 0 else (None, None)
+    user, group = server_user() if os.geteuid() == 0 else (None, None)
     result = subprocess.run(
         [program, *arguments],
         check=False,

@@ -25,17 +25,17 @@ const TEXTS = {
     success: "Cancelled: the order is rolled back once the current step has ended.",
     isFinal: true,
   }),
-  retry: ({ command }) => ({
-    title: `Retry ${command} now`,
-    hint: `${command} is retried anyway; this starts the next attempt at once.`,
-    success: `${command} is being retried.`,
+  retry: ({ name }) => ({
+    title: `Retry ${name} now`,
+    hint: `${name} is retried anyway; this starts the next attempt at once.`,
+    success: `${name} is being retried.`,
   }),
-  settle: ({ command, participant, opensRecord }) => ({
-    title: `Settle ${command} by hand`,
-    hint: settleHint(command, participant, opensRecord),
+  settle: ({ name, participant, opensRecord }) => ({
+    title: `Settle ${name} by hand`,
+    hint: settleHint(name, participant, opensRecord),
     success: opensRecord
       ? "Settled: no earlier run completed the order, and it is rolled back."
-      : `Settled: ${command} counts as put right by hand, in your name.`,
+      : `Settled: ${name} counts as put right by hand, in your name.`,
     isFinal: true,
   }),
 };

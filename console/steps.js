@@ -54,6 +54,7 @@ function place(step) {
 function card(part, kind) {
   const isCompensation = kind === "compensation";
   const [tone, sign, word] = LOOKS[part.state] ?? ["quiet", "", part.state];
+  const message = part.paused ?? part.message;
   const isCounted = part.attempts > 1 || (isCompensation && part.attempts);
   return el(
     `div.card.${kind}.${tone}`,
@@ -65,8 +66,8 @@ function card(part, kind) {
       isCompensation ? `↩ ${part.label}` : part.label,
     ),
     el("p.state", {}, el("b", {}, word), isCounted ? ` · ${attemptsText(part.attempts)}` : ""),
-    el("p.code", {}, [part.command, part.participant].filter(Boolean).join(" · ")),
-    part.message && el("p.message", {}, part.message),
+    el("p.code", {}, [part.isCommand && part.name, part.participant].filter(Boolean).join(" · ")),
+    message && el("p.message", {}, message),
     part.settled && settlement(part.settled),
   );
 }

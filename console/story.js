@@ -66,29 +66,29 @@ function reasonOf({ message, customer_message, reason, step, event }) {
   );
 }
 
-function pauseText({ command, pause }) {
+function pauseText({ name, paused }) {
   const advice =
     "It is not retried until somebody unpauses it, in the Temporal Web UI or with " +
     "temporal activity unpause.";
   return el(
     "div.stuck",
     {},
-    el("p", {}, el("b", {}, command, " is paused"), ": ", bdi(pause), ". ", advice),
+    el("p", {}, el("b", {}, name, " is paused"), ": ", bdi(paused), ". ", advice),
   );
 }
 
-function troubleText({ command, participant, opensRecord, error, settledBy, pause }) {
-  const state = settledBy
-    ? [" was settled by ", bdi(settledBy), ", but the order's record does not have it yet"]
+function troubleText({ name, participant, opensRecord, message, settled, paused }) {
+  const state = settled
+    ? [" was settled by ", bdi(settled.by), ", but the order's record does not have it yet"]
     : [" is stuck"];
-  const failing = settledBy ? ": writing that to the record keeps failing" : ": it keeps failing";
-  const lastError = error ? [" with “", bdi(error), "”"] : [];
-  const retry = `${adviceOn(error, participant)} It is retried until it succeeds. `;
+  const failing = settled ? ": writing that to the record keeps failing" : ": it keeps failing";
+  const lastError = message ? [" with “", bdi(message), "”"] : [];
+  const retry = `${adviceOn(message, participant)} It is retried until it succeeds. `;
   return el(
     "div.stuck",
     {},
-    el("p", {}, el("b", {}, command, ...state), failing, ...lastError, "."),
-    el("p", {}, pause ? "" : retry, whatFollows(opensRecord)),
+    el("p", {}, el("b", {}, name, ...state), failing, ...lastError, "."),
+    el("p", {}, paused ? "" : retry, whatFollows(opensRecord)),
   );
 }
 

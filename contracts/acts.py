@@ -1,12 +1,11 @@
 """What a person may do to an order's saga, and why not.
 
-One rule for the saga, which refuses with these sentences, and for those who show an order.
+One rule for the saga, which refuses with these sentences, and for those who show an order. What is
+stuck may be retried and settled: of that the saga core has the rule (`temporal_saga.call_state`).
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
 
 from contracts.base import Contract
 from contracts.decisions import ACTS, Decision
@@ -101,21 +100,6 @@ class Review(Contract):
     decision: Decision | None = None
 
 
-class StuckStep(NamedTuple):
-    """A step whose command or compensation keeps failing; and who settled it, if somebody did."""
-
-    step: str
-    settled_by: str | None = None
-
-
-class PossibleAct(NamedTuple):
-    """One act on one order: at which step, and why it cannot be done now; None when it can."""
-
-    act: Act
-    step: str | None
-    refusal: str | None
-
-
 def cannot_cancel(state: SagaState, *, fails: bool) -> str | None:
     """Return why an order cannot be cancelled; None when it can.
 
@@ -149,36 +133,3 @@ def cannot_review(state: SagaState, review: Review, *, fails: bool) -> str | Non
     if is_awaited or (state is SagaState.PENDING and not review.is_over):
         return None
     return f"the order is not awaiting review, it is {state}"
-
-
-def cannot_settle(stuck: StuckStep) -> str | None:
-    """Return why a stuck step cannot be settled; None when it can."""
-    if stuck.settled_by is None:
-        return None
-    return (
-        f"{stuck.settled_by} settled {stuck.step} already: what keeps failing is to put that on "
-        "record"
-    )
-
-
-def acts_on(
-    state: SagaState, review: Review, stuck: Iterable[StuckStep], *, fails: bool
-) -> list[PossibleAct]:
-    """Return every act on an order, and of those that cannot be done why not.
-
-    Args:
-        state: where its saga stands.
-        review: how far its review has come.
-        stuck: the steps that are stuck.
-        fails: as in `cannot_cancel`.
-    """
-    not_to_review = cannot_review(state, review, fails=fails)
-    acts = [
-        PossibleAct(Act.CANCEL, None, cannot_cancel(state, fails=fails)),
-        PossibleAct(Act.APPROVE, None, not_to_review),
-        PossibleAct(Act.REJECT, None, not_to_review),
-    ]
-    for step in stuck:
-        acts.append(PossibleAct(Act.RETRY, step.step, None))
-        acts.append(PossibleAct(Act.SETTLE, step.step, cannot_settle(step)))
-    return acts

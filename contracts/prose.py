@@ -97,6 +97,11 @@ def settled_before(decision: StepDecision) -> str:
     return f"{decision.by} had taken back {decision.step} by hand: {decision.reason}"
 
 
+def approved(decision: Decision) -> str:
+    """Return who approved and why, in one sentence."""
+    return f"approved by {decision.by}: {decision.reason}"
+
+
 def rejected(decision: Decision) -> str:
     """Return who rejected and why, in one sentence."""
     return f"rejected by {decision.by}: {decision.reason}"

@@ -83,3 +83,14 @@ class StepProgress(CommandProgress):
     compensation: CommandProgress | None = Field(
         description="what takes it back in this order; null when nothing does, so far"
     )
+
+
+class ReviewProgress(Contract):
+    """How far a person's review of an order has come.
+
+    WAITING for somebody to decide, DONE when it was approved, REFUSED when it was rejected, SKIPPED
+    when it ended without a verdict.
+    """
+
+    state: StepState
+    message: str | None = Field(description="who approved or rejected it, or why it ended")

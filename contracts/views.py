@@ -12,7 +12,7 @@ from contracts.base import Contract
 from contracts.prose import FOR_CUSTOMERS
 from contracts.record import Failure, OrderEntry, OrderRecord
 from contracts.states import FailureReason, OrderStatus, SagaState
-from contracts.step_views import StepProgress
+from contracts.step_views import ReviewProgress, StepProgress
 
 KNOWN_REASONS = frozenset(FailureReason)
 
@@ -127,6 +127,9 @@ class OrderView(OrderRecord):
     )
     steps: tuple[StepProgress, ...] = Field(
         default=(), description="how far each step has come, in the order of `GET /steps`"
+    )
+    review: ReviewProgress | None = Field(
+        default=None, description="of an order that a person had to look at: how far that has come"
     )
     timeline: tuple[TimelineEntry, ...] = ()
     links: Links

@@ -47,7 +47,7 @@ NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
 above serves as well."""
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """Return who makes this request."""
     caller: Caller = request.state.caller
     return caller
@@ -59,7 +59,7 @@ def scopes_of(route: str, *, customer: bool) -> list[Scope]:
     return [table[route] for table in tables if route in table]
 
 
-def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
+async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
     """Let a caller through to a route.
 
     Raises:

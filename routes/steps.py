@@ -30,9 +30,4 @@ def _step(step: Step) -> StepView:
 
 
 def _activity(activity: Activity) -> ActivityView:
-    return ActivityView(
-        name=activity.name,
-        label=activity.label,
-        command=activity.command,
-        event=activity.event,
-    )
+    return ActivityView.model_validate(activity, from_attributes=True)

@@ -90,12 +90,15 @@ class Call(Generic[C, T]):
         )
 
     def try_locally(self, key: str, *, limit: timedelta) -> ActivityHandle[RawValue]:
-        """Let the orchestrator's own worker take the command; one try, for so long at most."""
+        """Let the orchestrator's own worker take the command; one try, for so long at most.
+
+        The wait for a thread counts. That for a slot of the worker does not, so it should have as
+        many (`max_concurrent_local_activities`) as there may be such tries.
+        """
         return workflow.start_local_activity(
             self.name,
             self.command(idempotency_key=key),
             start_to_close_timeout=limit,
-            schedule_to_close_timeout=limit,  # the wait for a slot of the worker counts
             retry_policy=RetryPolicy(maximum_attempts=1),
             cancellation_type=ActivityCancellationType.TRY_CANCEL,
             summary=self.summary,

@@ -40,6 +40,10 @@ class Settlement:
     at: datetime
     attempts: int | None = None
 
+    def refusal_of_another(self, step: str) -> str:
+        """Return why nobody settles `step` once more, though it is stuck again."""
+        return f"{self.by} settled {step} already: what keeps failing is to put that on record"
+
 
 @dataclass(frozen=True)
 class CallState:

@@ -45,13 +45,30 @@ class CarryOver:
     deadline: datetime | None = None
     events: int = 0
 
+
+@dataclass(frozen=True)
+class Handover:
+    """The last argument of a run that another one goes before: all that it is told by that one.
+
+    Args:
+        saga: what the saga core tells.
+        parts: by name, what each part that the workflow keeps tells, as JSON (`Saga.keep`).
+    """
+
+    saga: CarryOver
+    parts: dict[str, Any]
+
     def to_json(self) -> Any:
         """Return it as JSON."""
-        return TypeAdapter(CarryOver).dump_python(self, mode="json")
+        return TypeAdapter(Handover).dump_python(self, mode="json")
 
     @classmethod
-    def of(cls, document: Any) -> "CarryOver":
-        """Read what `to_json` returned."""
+    def of(cls, document: Any) -> "Handover":
+        """Read what `to_json` returned.
+
+        Raises:
+            ValidationError: it is something else.
+        """
         return TypeAdapter(cls).validate_python(document)
 
 
@@ -88,7 +105,7 @@ class Start:
         if info.cron_schedule or info.attempt > 1:
             self.arguments = arguments[:1]
             return
-        document = workflow.payload_converter().from_payload(arguments[-1].payload)
+        handover = Handover.of(workflow.payload_converter().from_payload(arguments[-1].payload))
         self.is_continued = True
-        self.carry_over = CarryOver.of(document["saga"])
-        self.parts = document["parts"]
+        self.carry_over = handover.saga
+        self.parts = handover.parts

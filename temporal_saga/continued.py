@@ -19,7 +19,7 @@ from temporalio.common import RawValue
 
 from temporal_saga import policy
 from temporal_saga.call import shielded
-from temporal_saga.carry_over import CarryOver, Part, Start
+from temporal_saga.carry_over import CarryOver, Handover, Part, Start
 from temporal_saga.failure import SagaStopped
 
 T = TypeVar("T")
@@ -173,7 +173,7 @@ class Continuation:
         carry_over = self._carry_over()
         self._journal.write(carry_over)
         parts = {name: part.carry_over() for name, part in self._parts.items()}
-        document = {"saga": carry_over.to_json(), "parts": parts}
+        document = Handover(carry_over, parts).to_json()
         own_bytes = sum(len(argument.payload.data) for argument in arguments)
         if self._length.may_end(own_bytes + len(json.dumps(document))):
             workflow.continue_as_new(args=[*arguments, document], memo=_memo())

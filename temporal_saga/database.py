@@ -1,19 +1,18 @@
 """Databases in the mode that the fence's promises rest on, SQLite and PostgreSQL alike."""
 
-import sqlite3
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import cache
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import Insert as PostgreSQLInsert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import Insert as SQLiteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from temporal_saga import sqlite
 
 LOCK_WAIT_SECONDS = 5
 """How long a lock is waited for: less than an activity's start-to-close timeout, so that the
@@ -64,7 +63,12 @@ def check_file(url: str) -> None:
 
 
 def open_database(
-    url: str, *, pool_size: int = 10, answer_seconds: int = ANSWER_SECONDS, only_reads: bool = False
+    url: str,
+    *,
+    pool_size: int = 10,
+    answer_seconds: int = ANSWER_SECONDS,
+    only_reads: bool = False,
+    only_writes: bool = False,
 ) -> sa.Engine:
     """Return an engine; nothing is connected until it is used.
 
@@ -78,6 +82,9 @@ def open_database(
         answer_seconds: how long one statement may take, and a lock at most: less for the API.
         only_reads: open somebody else's database to look into it: nothing can be written, no file
             and no table is made, and the right to SELECT is enough.
+        only_writes: of a SQLite file keep one connection, for which threads wait in turn. With one
+            each they would wait for the file's lock, which SQLite only looks at now and then: the
+            pauses grow to 100 ms, and whoever came last may be next.
     """
     lock_wait = min(LOCK_WAIT_SECONDS, answer_seconds)
     if not url.startswith("sqlite"):
@@ -104,70 +111,8 @@ def open_database(
         postgresql.guard(engine, patience=answer_seconds + 1)
         return engine
     if only_reads:
-        return _sqlite_to_look_into(url, lock_wait)
-    in_memory = sa.make_url(url).database in (None, "", ":memory:")
-    waiting = (
-        {} if in_memory else {"pool_timeout": lock_wait}
-    )  # where each thread has a database of its own, none waits
-    engine = sa.create_engine(
-        url, pool_size=pool_size, connect_args={"timeout": lock_wait}, **waiting
-    )
-
-    @sa.event.listens_for(engine, "do_connect")
-    def make_room(_dialect: Any, _record: Any, _arguments: Any, _options: Any) -> None:
-        if (path := engine.url.database) and path != ":memory:":
-            with suppress(OSError):  # connecting says next that there is no such place
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver must not begin transactions behind our back
-        _write_ahead(connection)
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        only_reads = connection.get_execution_options().get("only_reads", False)
-        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _sqlite_to_look_into(url: str, lock_wait: int) -> sa.Engine:
-    """Return an engine that opens the file for each read, so that a replaced one is noticed."""
-    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args={"timeout": lock_wait})
-
-    @sa.event.listens_for(engine, "do_connect")
-    def only_what_is_there(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
-        # Not `ro`: beside a file in WAL mode even a reader keeps its place in the files of the log.
-        arguments[0] = f"file:{quote(engine.url.database or '')}?mode=rw"
-        options["uri"] = True
-
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.execute("PRAGMA query_only=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
-    return engine
-
-
-def _write_ahead(connection: Any) -> None:
-    """Turn on WAL, and wait for its lock on a file's first use, as SQLite itself does not."""
-    give_up = time.monotonic() + LOCK_WAIT_SECONDS
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+        return sqlite.look_into(url, lock_wait)
+    return sqlite.open_file(url, lock_wait, pool_size, only_writes=only_writes)
 
 
 DATABASE_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
@@ -189,27 +134,29 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         yield connection
 
 
-def insert_into(
-    table: sa.Table, database: sa.Engine | sa.Connection
-) -> PostgreSQLInsert | SQLiteInsert:
-    """Return an INSERT that may say what happens ON CONFLICT."""
-    return (
-        postgresql_insert(table) if database.dialect.name == "postgresql" else sqlite_insert(table)
-    )
+def insert_into(table: sa.Table, dialect: str) -> PostgreSQLInsert | SQLiteInsert:
+    """Return an INSERT that may say what happens ON CONFLICT, in the dialect of this name."""
+    return postgresql_insert(table) if dialect == "postgresql" else sqlite_insert(table)
 
 
 def insert_new(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
     """Insert the row, after waiting for another writer of its key; False for a duplicate."""
-    new = insert_into(table, connection).on_conflict_do_nothing()
+    new = _insert_of_new(table, connection.dialect.name)
     return connection.execute(new, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+
+
+@cache
+def _insert_of_new(table: sa.Table, dialect: str) -> PostgreSQLInsert | SQLiteInsert:
+    """Return the statement, which is built once: each command executes it."""
+    return insert_into(table, dialect).on_conflict_do_nothing()
 
 
 def insert_missing(
     connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, Any]]
 ) -> set[Any]:
     """Insert the rows whose key is missing, after waiting for its writers; return these keys."""
-    missing = insert_into(table, connection).on_conflict_do_nothing().returning(*table.primary_key)
-    return set(connection.scalars(missing, rows)) if rows else set()
+    new = _insert_of_new(table, connection.dialect.name).returning(*table.primary_key)
+    return set(connection.scalars(new, rows)) if rows else set()
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):

@@ -7,13 +7,13 @@ and late arrivals. Unlike there, a forward command that comes after its compensa
 and nobody can mistake the fence's "no" for success.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from temporal_saga.database import insert_new
+from temporal_saga.effect_writes import listen_for_writes, writes_of
 from temporal_saga.fence_table import (
     APPLIED,
     COMPENSATED,
@@ -89,6 +89,7 @@ class Fence:
         self._engine = engine
         self._table = table
         self._claim_both = claim_both(engine, table)
+        listen_for_writes(engine)
 
     def forward(
         self,
@@ -122,7 +123,7 @@ class Fence:
                 if row.outcome == REFUSED:
                     return refusal.model_validate_json(row.answer)
                 return again(connection, type(answer).model_validate_json(row.answer))
-            with _writes(connection) as writes:
+            with writes_of(connection) as writes:
                 rejection = effect(connection)
             if rejection is None:
                 return answer
@@ -217,30 +218,3 @@ class Fence:
     def _record(self, connection: sa.Connection, key: str, outcome: str, answer: Answer) -> None:
         row = sa.update(self._table).where(self._table.c.key == key)
         connection.execute(row.values(outcome=outcome, answer=answer.model_dump_json()))
-
-
-@contextmanager
-def _writes(connection: sa.Connection) -> Iterator[list[str]]:
-    """Give the statements sent meanwhile that changed rows, or may have.
-
-    Those that return rows count as writes: whether they changed any is not known yet.
-    """
-    writes: list[str] = []
-
-    def collect(
-        _connection: sa.Connection,
-        cursor: Any,
-        statement: str,
-        _parameters: Any,
-        context: Any,
-        _many: bool,
-    ) -> None:
-        reads = context.invoked_statement is not None and context.invoked_statement.is_select
-        if not reads and (cursor.rowcount != 0 or cursor.description):
-            writes.append(statement)
-
-    sa.event.listen(connection, "after_cursor_execute", collect)
-    try:
-        yield writes
-    finally:
-        sa.event.remove(connection, "after_cursor_execute", collect)

@@ -76,7 +76,7 @@ def claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:
     With each key comes its outcome. A tombstone that finds its forward command applied marks it as
     compensated; any other row that is there stays as it is.
     """
-    claim = insert_into(table, engine)
+    claim = insert_into(table, engine.dialect.name)
     is_applied = (claim.excluded.outcome == TOMBSTONE) & (table.c.outcome == APPLIED)
     upsert = claim.on_conflict_do_update(
         index_elements=[table.c.key], set_={"outcome": COMPENSATED}, where=is_applied

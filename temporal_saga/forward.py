@@ -1,6 +1,7 @@
 """Forward steps: one command to its outcome, within limits."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -54,9 +55,8 @@ class Forward:
         try:
             if self._local_calls.tries(call.name):
                 before = workflow.now()
-                answer = await self._try_locally(call, began)
-                if answer is not None:
-                    return answer
+                with suppress(_NoAnswer):
+                    return await self._try_locally(call, began)
                 began += workflow.now() - before  # the step's limit does not count the local try
             return await self._take_once(call, began)
         except SagaStopped as stop:
@@ -64,10 +64,11 @@ class Forward:
                 raise
         return await self._take_once(call, workflow.now())
 
-    async def _try_locally(self, call: Call[Any, T], began: datetime) -> T | None:
-        """Return the participant's event; None where the call is to be sent as it always is.
+    async def _try_locally(self, call: Call[Any, T], began: datetime) -> T:
+        """Return the participant's event.
 
         Raises:
+            _NoAnswer: the call is to be sent as it always is.
             SagaStopped: the participant refused, or the deadline has passed meanwhile.
         """
         before = workflow.now()
@@ -82,7 +83,7 @@ class Forward:
             pass
         if self.deadline is not None and before < self.deadline <= workflow.now():
             raise SagaStopped(overdue(self.deadline, call.name))
-        return None
+        raise _NoAnswer
 
     async def _take_once(self, call: Call[Any, T], began: datetime) -> T:
         limit = self._limit(began)
@@ -131,3 +132,7 @@ def refusal_in(error: FailureError, refusals: Collection[str]) -> ApplicationErr
     """
     cause = error.cause if isinstance(error, ActivityError) else error
     return cause if isinstance(cause, ApplicationError) and cause.type in refusals else None
+
+
+class _NoAnswer(Exception):
+    """Ends a local try that came to nothing."""

@@ -10,7 +10,13 @@ under the same key, so that the fence keeps both to one effect.
 from collections.abc import Callable, Collection
 
 from temporalio import workflow
-from temporalio.worker import Interceptor, WorkflowInterceptorClassInput
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    Interceptor,
+    WorkflowInterceptorClassInput,
+)
+
+from temporal_saga.local_answers import BoundedAnswers
 
 _OFFER = "temporal_saga.local_activities"
 
@@ -32,6 +38,13 @@ class RunLocally(Interceptor):
     def __init__(self, activities: Collection[str]) -> None:
         """Offer the activities of these names."""
         self._activities = frozenset(activities)
+
+    def intercept_activity(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002  # the SDK's name
+    ) -> ActivityInboundInterceptor:
+        """Bound what its local activities answer."""
+        return BoundedAnswers(next)
 
     def workflow_interceptor_class(
         self,

@@ -29,6 +29,9 @@ MOST_SIGNALS = 50
 MOST_NAME = 100
 """Characters of a name, wherever it is cut."""
 
+LEFT_OUT = {"left_out": "too large"}
+"""Stands for a failure's details that a memo cannot hold."""
+
 TEMPORALS_CANCEL = 0
 """The number, among a run's signals, of Temporal's own cancel."""
 
@@ -119,7 +122,7 @@ class SagaMemo:
 
     def _shorter(self) -> Iterator["SagaMemo"]:
         """Yield it with less and less in it."""
-        failure = self.failure and replace(self.failure, details={})
+        failure = self.failure and replace(self.failure, details=_cut_details(self.failure))
         memo = replace(self, failure=failure, was_cut=True)
         yield memo
         memo = replace(memo, signals=tuple(s for s in memo.signals if s.ignored is None))
@@ -172,7 +175,12 @@ def _bare(failure: Failure) -> Failure:
         message=_writable(failure.message),
         step=failure.step and _writable(failure.step),
         event=failure.event and _writable(failure.event),
+        details=_cut_details(failure),
     )
+
+
+def _cut_details(failure: Failure) -> dict[str, Any]:
+    return LEFT_OUT if failure.details else {}
 
 
 def _writable(text: str) -> str:

@@ -47,7 +47,7 @@ class Policy:
         start_to_close: one try of one command. A participant that is still at work after this is
             tried again; the fence keeps it to one effect.
         local_try: the one try of a command that the orchestrator's own worker takes, its wait for
-            a slot included. What is sent to the saga waits for all that follow one another.
+            a thread included. What is sent to the saga waits for all that follow one another.
         forward_step: a forward step with all its tries. Past it the outcome is unknown, and unknown
             is compensated.
         longest_pause: between two tries of a retriable call, which is never given up.

@@ -183,9 +183,7 @@ class Steering:
         settlement = self._retriables.settlement_at(step)
         if settlement is None or not self._retriables.stuck_at(step):
             return None
-        return (
-            f"{settlement.by} settled {step} already: what keeps failing is to put that on record"
-        )
+        return settlement.refusal_of_another(step)
 
     async def _wait_for_temporals_cancel(self) -> None:
         await workflow.wait_condition(lambda: workflow.cancellation_reason() is not None)

@@ -15,6 +15,7 @@ TIMEOUTS = {
     "Heartbeat": "a worker took the command and gave no sign of life in time",
 }
 LOCKED = "its database is locked by somebody else"
+IN_USE = "all connections to its database were in use: it is slow, or locked by somebody else"
 NO_TIME_LEFT = "no time was left for another try"
 
 _TIMEOUT = re.compile(r"activity (\w+) timeout")
@@ -30,6 +31,8 @@ def meaning(error: str) -> str | None:
         return NO_TIME_LEFT
     if match := _TIMEOUT.search(error):
         return TIMEOUTS.get(match[1], "the command was not answered in time")
+    if "QueuePool limit" in error:
+        return IN_USE
     return LOCKED if _LOCKED.search(error) else None
 
 

@@ -1,9 +1,7 @@
 """A PostgreSQL server of a test's own, from the programs that this machine has."""
 
 import os
-import pwd
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,8 +15,9 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-DEBIAN_PROGRAMS = Path("/usr/lib/postgresql")
-SUPERUSER = DATABASE = "postgres"
+from bench.contestants.contestant import Unavailable
+from bench.postgresql import DATABASE, SUPERUSER, programs, run, server_user
+
 # Words are in another order than in Python, as on most servers: nobody may count on the two
 # being the same.
 LINGUISTIC = ("--locale=C", "--locale-provider=icu", "--icu-locale=en")
@@ -108,21 +107,21 @@ class PostgreSQL:
             return str(row[0])  # type: ignore[index]  # there is always one
 
     def _control(self, act: str, *options: str | Path) -> None:
-        _run(_programs() / "pg_ctl", act, "-w", "-D", self.directory / "data", *options)
+        run(_programs() / "pg_ctl", act, "-w", "-D", self.directory / "data", *options)
 
 
 @contextmanager
 def running() -> Iterator[PostgreSQL]:
     """Run a server that nobody else can reach; stopped or not, it is gone at the end."""
-    programs = _programs()
+    folder = _programs()
     directory = Path(tempfile.mkdtemp(prefix="postgresql-"))
     server = PostgreSQL(directory)
     try:
         if os.geteuid() == 0:
-            os.chown(directory, *_server_user())
+            os.chown(directory, *server_user())
         data = directory / "data"
-        _run(
-            programs / "initdb",
+        run(
+            folder / "initdb",
             "-D",
             data,
             "-U",
@@ -149,43 +148,9 @@ def _programs() -> Path:
 
     Skip the test when there is none.
     """
-    folders = [path.parent for path in DEBIAN_PROGRAMS.glob("*/bin/initdb")]
-    if folders:
-        return max(folders, key=lambda programs: float(programs.parent.name))
-    if on_path := shutil.which("initdb"):
-        return Path(on_path).resolve().parent
-    missing = (
-        "PostgreSQL's server is not installed, so only SQLite is tested; "
-        "on Debian: apt-get install postgresql"
-    )
-    if "CI" in os.environ:
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
-def _server_user() -> tuple[int, int]:
-    """Return the user and group that the server runs as when we are root: it refuses root."""
-    user = pwd.getpwnam("postgres")
-    return user.pw_uid, user.pw_gid
-
-
-def _run(program: Path, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's programs to its end, never as root.
-
-    Raises:
-        RuntimeError: it failed; with what it said.
-    """
-    user, group = _server_user() if os.geteuid() == 0 else (None, None)
-    process = subprocess.run(
-        [program, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd="/",
-        timeout=60,
-        user=user,
-        group=group,
-        extra_groups=None if user is None else [],
-    )
-    if process.returncode != 0:
-        raise RuntimeError(f"{program.name} failed: {process.stdout}{process.stderr}")
+    try:
+        return programs()
+    except Unavailable as missing:
+        if "CI" in os.environ:
+            pytest.fail(str(missing))
+        pytest.skip(f"only SQLite is tested: {missing}")

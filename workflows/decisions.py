@@ -1,8 +1,7 @@
 """The decisions that one order's saga took, for the order's record."""
 
-from typing import Any
-
 from contracts.acts import Act, TakenDecision
+from contracts.carry_over import CarriedDecisions
 
 MOST_DECISIONS = 100
 
@@ -28,12 +27,11 @@ class DecisionLog:
             del self._decisions[next(retries, 0)]
             self.left_out += 1
 
-    def carry_over(self) -> dict[str, Any]:
-        """Return as JSON what the saga's next run needs to know."""
-        decisions = [decision.model_dump(mode="json") for decision in self._decisions]
-        return {"decisions": decisions, "left_out": self.left_out}
+    def carry_over(self) -> CarriedDecisions:
+        """Return what the saga's next run needs to know."""
+        return CarriedDecisions(decisions=self.decisions, left_out=self.left_out)
 
-    def go_on_from(self, carry_over: dict[str, Any]) -> None:
+    def go_on_from(self, before: CarriedDecisions) -> None:
         """Go on from where the run before had come."""
-        self._decisions = [TakenDecision.model_validate(one) for one in carry_over["decisions"]]
-        self.left_out = carry_over["left_out"]
+        self._decisions = list(before.decisions)
+        self.left_out = before.left_out

@@ -1,10 +1,10 @@
 """What the saga knows of its order, and sends to the order service at the end."""
 
-from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
 
+from contracts.carry_over import CarriedRecord
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, OrderCancelledEvent
 from contracts.placing import DraftOrder, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
@@ -25,6 +25,7 @@ class Record:
         self._snapshot = Snapshot()
         self._moves: list[StateMove] = []
         self._moves_of_this_run = 0
+        self._last_details: Shown | None = None
         self.order_id = order_id
         self.order: DraftOrder = DraftOrder()
         self.request_key: str | None = None
@@ -34,19 +35,20 @@ class Record:
 
     def carry_over(self) -> dict[str, Any]:
         """Return as JSON what the saga's next run needs to know."""
-        return {
-            "placed_at": self.placed_at.isoformat(),
-            "moves": [move.model_dump(mode="json") for move in self._moves],
-            "failure": self.failure and self.failure.model_dump(mode="json"),
-            "decisions": self.decisions.carry_over(),
-        }
+        return CarriedRecord(
+            placed_at=self.placed_at,
+            moves=tuple(self._moves),
+            failure=self.failure,
+            decisions=self.decisions.carry_over(),
+        ).model_dump(mode="json")
 
     def go_on_from(self, carry_over: dict[str, Any]) -> None:
         """Go on from where the run before had come; its moves are not made again."""
-        self.placed_at = datetime.fromisoformat(carry_over["placed_at"])
-        self._moves = [StateMove.model_validate(move) for move in carry_over["moves"]]
-        self.failure = carry_over["failure"] and Failure.model_validate(carry_over["failure"])
-        self.decisions.go_on_from(carry_over["decisions"])
+        before = CarriedRecord.model_validate(carry_over)
+        self.placed_at = before.placed_at
+        self._moves = list(before.moves)
+        self.failure = before.failure
+        self.decisions.go_on_from(before.decisions)
 
     @property
     def state(self) -> SagaState | None:
@@ -184,7 +186,10 @@ class Record:
         return self.order_id
 
     def _show(self) -> None:
-        show(*self._details)
+        """Show how the order stands, where that differs from what was shown last."""
+        if (details := self._details) != self._last_details:
+            self._last_details = details
+            show(*details)
 
     @property
     def _details(self) -> Shown:

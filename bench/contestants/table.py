@@ -26,6 +26,7 @@ CONTESTANTS: tuple[Contestant, ...] = (
         "saga written by hand on Temporal's development server as it comes",
         "HandwrittenOrder",
         server=untuned_server,
+        environment={},
     ),
     PlainTemporal(BASE, "saga written by hand on this system's tuned server", "HandwrittenOrder"),
     PlainTemporal(

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from sys import executable
@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from bench.contestants.contestant import PROBE_PAUSE_SECONDS, Programs, Running
 from bench.doors import TemporalDoor
 from operations.demo.ephemeral_stack import free_ports
-from operations.up.temporal_server import server_command, temporal_binary
+from operations.up.temporal_server import GARBAGE_COLLECTION, server_command, temporal_binary
 
 WORKER = "bench.peers.temporal.worker"
 QUEUE = "bench"
@@ -42,6 +42,7 @@ class PlainTemporal:
         title: what it is.
         workflow: the type of the workflow that is started for each order.
         server: returns the command line of a server, given its database and two ports.
+        environment: of that server, besides the shell's.
         uses_services: whether the workflow calls order, payment and stock.
     """
 
@@ -49,6 +50,7 @@ class PlainTemporal:
     title: str
     workflow: str
     server: Callable[[Path, int, int], Sequence[str]] = server_command
+    environment: Mapping[str, str] = field(default_factory=lambda: GARBAGE_COLLECTION)
     uses_services: bool = True
 
     def prepare(self) -> Mapping[str, str]:
@@ -61,7 +63,8 @@ class PlainTemporal:
         port, ui_port = free_ports(2)
         address = f"127.0.0.1:{port}"
         programs = Programs(folder)
-        programs.start("temporal", *self.server(folder / "temporal.db", port, ui_port))
+        command = self.server(folder / "temporal.db", port, ui_port)
+        programs.start("temporal", *command, env=self.environment)
         try:
             client = await _connect(programs, address)
             worker = programs.start("worker", executable, "-m", WORKER, address, folder)

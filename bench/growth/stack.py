@@ -74,7 +74,7 @@ class Stack:
     def _audit(self) -> tuple[int, float, str]:
         where = {"DATA_DIR": str(self.folder), "TEMPORAL_PORT": str(self.temporal_port)}
         start = time.perf_counter()
-        done = subprocess.run(
+        run = subprocess.run(
             [sys.executable, "-m", "operations.audit"],
             cwd=ROOT,
             env=os.environ | where,
@@ -82,7 +82,7 @@ class Stack:
             text=True,
             check=False,
         )
-        return done.returncode, time.perf_counter() - start, done.stdout + done.stderr
+        return run.returncode, time.perf_counter() - start, run.stdout + run.stderr
 
 
 @asynccontextmanager

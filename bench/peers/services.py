@@ -32,7 +32,7 @@ class Services:
             return f"sqlite:///{data_dir.absolute()}/{name}.db"
 
         self._engines = [
-            open_database(database(name), pool_size=threads)
+            open_database(database(name), pool_size=threads, only_writes=True)
             for name in ("order", "payment", "stock")
         ]
         order, payment, stock = self._engines

@@ -22,6 +22,8 @@ MOST_SIGNALS = 2_000
 
 DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=100",
+    "history.visibilityProcessorMaxPollRPS=1",
+    "history.visibilityTaskBatchSize=1000",
     "frontend.namespaceCount=20000",
     "frontend.namespaceRPS.visibility=100",
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=3",
@@ -29,6 +31,18 @@ DYNAMIC_CONFIG = (
     f"limit.historyCount.suggestContinueAsNew={MOST_SIGNALS}",
 )
 """As deploy/temporal-dynamic-config.yaml, which has the reasons."""
+
+DEFAULTS_OF_A_SERVER = ("system.forceSearchAttributesCacheRefreshOnRead=false",)
+"""What every server but the development server has by default.
+
+That one reads the search attributes and the namespace from the database for each start, upsert and
+view, some 37 times for an order, so that an attribute created while it runs is known at once. Ours
+are there before it starts.
+"""
+
+GARBAGE_COLLECTION = {"GOGC": "200"}
+"""The server collects garbage when what it keeps has trebled, not doubled: some 5 % less CPU, and
+50 MiB more under load, none when it is idle. A GOGC of the shell goes first."""
 
 
 def temporal_binary() -> str:
@@ -70,7 +84,7 @@ def server_command(database: Path, port: int, ui_port: int | None) -> list[str]:
         f"--port={port}",
         f"--db-filename={database}",
         *(f"--sqlite-pragma={pragma}" for pragma in SQLITE_PRAGMAS),
-        *(f"--dynamic-config-value={value}" for value in DYNAMIC_CONFIG),
+        *(f"--dynamic-config-value={value}" for value in (*DYNAMIC_CONFIG, *DEFAULTS_OF_A_SERVER)),
         *search_attribute_flags(),
         *([f"--ui-port={ui_port}", "--ui-disable-news-fetch"] if ui_port else ["--headless"]),
     ]
@@ -83,7 +97,8 @@ def main() -> None:
     command = server_command(
         settings.data_dir / "temporal.db", settings.temporal_port, settings.temporal_ui_port
     )
-    os.execv(command[0], command)  # noqa: S606  # our own command line, without a shell
+    # Our own command line, without a shell.
+    os.execve(command[0], command, GARBAGE_COLLECTION | os.environ)  # noqa: S606
 
 
 if __name__ == "__main__":

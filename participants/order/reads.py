@@ -56,9 +56,16 @@ class OrderReads:
 
     def find(self, order_id: str, owner: str | None = None) -> OrderRecord | None:
         """Return an order's record alone; None as in `recorded_order`."""
+        on_record = self.find_with_fingerprint(order_id, owner)
+        return None if on_record is None else on_record[0]
+
+    def find_with_fingerprint(
+        self, order_id: str, owner: str | None = None
+    ) -> tuple[OrderRecord, str] | None:
+        """Return an order's record and fingerprint; None as in `recorded_order`."""
         with reading(self._engine) as connection:
             row = queries.find_row(connection, order_id, owner)
-            return None if row is None else queries.record(connection, row)
+            return None if row is None else (queries.record(connection, row), row.fingerprint)
 
     def page(self, order_filter: OrderFilter, limit: int) -> list[OrderEntry]:
         """Return the orders that pass a filter, newest first, at most so many, without lines."""
@@ -97,6 +104,9 @@ class OrderReads:
 
     def identity(self, order_id: str) -> tuple[str, str | None] | None:
         """Return the fingerprint of what was ordered and the request's key; None for no order."""
+        identity = sa.select(ORDERS.c.fingerprint, ORDERS.c.request_key).where(
+            ORDERS.c.order_id == order_id
+        )
         with reading(self._engine) as connection:
-            row = queries.find_row(connection, order_id)
+            row = connection.execute(identity).one_or_none()
         return None if row is None else (row.fingerprint, row.request_key)

@@ -134,9 +134,7 @@ class OrderService(OrderReads):
             closable = (
                 (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
             )
-            if not writes.update(
-                connection, command.order_id, ORDERS.c.status.in_(closable), closing | by_hand
-            ):
+            if not writes.confirm(connection, command.order_id, closable, closing | by_hand):
                 row = find_row(connection, command.order_id)
                 state = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {state}")

@@ -6,10 +6,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
-from contracts.states import StateMove
+from contracts.states import OrderStatus, StateMove
 from participants.order import decisions
 from participants.order.tables import LINES, MOVES, ORDERS
 from temporal_saga.database import insert_new
+
+# Statements of each order are built once: that costs as much as sending them.
+
+_NEW_LINES = sa.insert(LINES)
+_NEW_MOVES = sa.insert(MOVES)
+_ORDER_CLOSED = sa.update(ORDERS).where(
+    ORDERS.c.order_id == sa.bindparam("of"),
+    ORDERS.c.status.in_(sa.bindparam("closable", expanding=True)),
+)
+_MOVES_OF_ORDER_DELETED = sa.delete(MOVES).where(MOVES.c.order_id == sa.bindparam("of"))
 
 
 def insert(
@@ -37,8 +47,19 @@ def insert(
         for n, line in enumerate(order.lines or ())
     ]
     if lines:
-        connection.execute(sa.insert(LINES), lines)
+        connection.execute(_NEW_LINES, lines)
     return True
+
+
+def confirm(
+    connection: sa.Connection,
+    order_id: str,
+    closable: Sequence[OrderStatus],
+    standing: Mapping[str, Any],
+) -> bool:
+    """Close an order; False when there is none of that id whose status is closable."""
+    which = {"of": order_id, "closable": closable}
+    return connection.execute(_ORDER_CLOSED, {**which, **standing}).rowcount == 1
 
 
 def update(
@@ -92,10 +113,10 @@ def insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[State
         {"order_id": order_id, "number": number, **move.model_dump()}
         for number, move in enumerate(moves)
     ]
-    connection.execute(sa.insert(MOVES), rows)
+    connection.execute(_NEW_MOVES, rows)
 
 
 def replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
     """Replace the record of moves: the saga's own telling is the whole one."""
-    connection.execute(sa.delete(MOVES).where(MOVES.c.order_id == order_id))
+    connection.execute(_MOVES_OF_ORDER_DELETED, {"of": order_id})
     insert_moves(connection, order_id, moves)

@@ -10,6 +10,8 @@ from participants.payment.tables import LEDGER
 SHOP = "shop"
 DEPOSITS = "deposits"
 
+_NEW_LEGS = sa.insert(LEDGER)
+
 
 def wallet_account(customer_id: str) -> str:
     """Return the account of a customer's wallet."""
@@ -26,7 +28,7 @@ def post(
 ) -> None:
     """Write both legs of one movement of money."""
     movement = legs(transaction_id, debit, credit, amount, currency)
-    connection.execute(sa.insert(LEDGER), movement)
+    connection.execute(_NEW_LEGS, movement)
 
 
 def legs(

@@ -31,6 +31,20 @@ from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
 KEY_OF_ANOTHER = "this Idempotency-Key belongs to another deposit"
 
 
+# Statements of each order are built once: that costs as much as sending them.
+
+_NEW_PAYMENT = sa.insert(PAYMENTS)
+_PAYMENT_FROM_WALLET = (
+    sa.update(WALLETS)
+    .where(
+        WALLETS.c.customer_id == sa.bindparam("customer"),
+        WALLETS.c.currency == sa.bindparam("price_currency"),
+        WALLETS.c.balance_minor >= sa.bindparam("price_minor"),
+    )
+    .values(balance_minor=WALLETS.c.balance_minor - sa.bindparam("price_minor"))
+)
+
+
 class PaymentService:
     """Keeps customers' wallets and the double-entry ledger of every movement."""
 
@@ -64,7 +78,7 @@ class PaymentService:
             payment = command.model_dump(
                 include={"order_id", "customer_id", "currency", "amount_minor"}
             )
-            connection.execute(sa.insert(PAYMENTS).values(**payment))
+            connection.execute(_NEW_PAYMENT, payment)
             customer = wallet_account(command.customer_id)
             post(
                 connection,
@@ -180,17 +194,12 @@ def _at_first(wallet: WalletOpening) -> WalletView:
 
 def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
     """Take the price from the wallet; False when it cannot pay, or is not there."""
-    wallet = sa.update(WALLETS).where(
-        WALLETS.c.customer_id == command.customer_id,
-        WALLETS.c.currency == command.currency,
-        WALLETS.c.balance_minor >= command.amount_minor,
-    )
-    return (
-        connection.execute(
-            wallet.values(balance_minor=WALLETS.c.balance_minor - command.amount_minor)
-        ).rowcount
-        == 1
-    )
+    price = {
+        "customer": command.customer_id,
+        "price_currency": command.currency,
+        "price_minor": command.amount_minor,
+    }
+    return connection.execute(_PAYMENT_FROM_WALLET, price).rowcount == 1
 
 
 def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:

@@ -32,6 +32,22 @@ from temporal_saga.keys import compensated_key
 KEY_OF_ANOTHER = "this Idempotency-Key belongs to another movement"
 
 
+# Statements of each order are built once: that costs as much as sending them.
+
+_LOCKED_PRODUCTS = (
+    sa.select(PRODUCTS.c.sku, PRODUCTS.c.available)
+    .where(PRODUCTS.c.sku.in_(sa.bindparam("skus", expanding=True)))
+    .order_by(PRODUCTS.c.sku)
+    .with_for_update()
+)
+_CHANGE_OF_PRODUCT = (
+    sa.update(PRODUCTS)
+    .where(PRODUCTS.c.sku == sa.bindparam("of"))
+    .values(available=PRODUCTS.c.available + sa.bindparam("by"))
+)
+_NEW_MOVEMENTS = sa.insert(MOVEMENTS)
+
+
 class StockService:
     """Keeps products and the log of their movements; what is available is never negative."""
 
@@ -147,12 +163,8 @@ def _lock(connection: sa.Connection, quantities: Counter[str]) -> dict[str, int]
 
     Return what is available.
     """
-    rows = (
-        sa.select(PRODUCTS.c.sku, PRODUCTS.c.available)
-        .where(PRODUCTS.c.sku.in_(quantities))
-        .order_by(PRODUCTS.c.sku)
-    )
-    return {row.sku: row.available for row in connection.execute(rows.with_for_update())}
+    rows = connection.execute(_LOCKED_PRODUCTS, {"skus": list(quantities)})
+    return {row.sku: row.available for row in rows}
 
 
 def _shortage(
@@ -212,8 +224,7 @@ def _move(
 ) -> None:
     """Change what is available, and log it line by line."""
     changes = [{"of": sku, "by": sign * count} for sku, count in sorted(_per_sku(lines).items())]
-    product = sa.update(PRODUCTS).where(PRODUCTS.c.sku == sa.bindparam("of"))
-    connection.execute(product.values(available=PRODUCTS.c.available + sa.bindparam("by")), changes)
+    connection.execute(_CHANGE_OF_PRODUCT, changes)
     common_columns = {
         "command_key": command.idempotency_key,
         "order_id": command.order_id,
@@ -223,4 +234,4 @@ def _move(
         common_columns | {"line": number, "sku": line.sku, "change": sign * line.quantity}
         for number, line in enumerate(lines)
     ]
-    connection.execute(sa.insert(MOVEMENTS), moves)
+    connection.execute(_NEW_MOVEMENTS, moves)

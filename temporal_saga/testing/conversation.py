@@ -1,7 +1,7 @@
 """The conversation with one saga under test: the commands that come, and their answers."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError
 
 from temporal_saga.testing.histories import ends_a_command
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, Sent
+from temporal_saga.testing.participants import Closed, Participants, Sent, is_command
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -55,6 +55,24 @@ class Conversation:
             came = await self.within_patience(self._inbox.get(), expected)
         self._came.append(came)
         return came
+
+    async def commands(self, *kinds: type) -> AsyncIterator[Any]:
+        """Yield commands of these classes and hold them, until something else happens.
+
+        They may be of any attempt. What else happens is for `expect` or the end. As several
+        commands may be held, `answer`, `fail` and `ignore` need to be told which is meant.
+
+        Raises:
+            AssertionError: nothing came, in time.
+        """
+        while True:
+            came = await self.next(" or ".join(kind.__name__ for kind in kinds))
+            if not is_command(came, *kinds):
+                self.put_back(came)
+                return
+            assert isinstance(came, Sent)
+            self._held.append(came)
+            yield came.command
 
     def put_back(self, came: Sent | Closed) -> None:
         """Let what `next` has just returned be the next that comes once more."""

@@ -85,12 +85,14 @@ class Orchestrator:
     async def reset(self, at: type | None, on_end: Callable[[Closed], None]) -> int:
         """Reset the saga to the workflow task that first sent the command `at`, or to its first.
 
+        Waits until there is one: a local activity's command comes before its task has ended.
+
         Returns:
             The event's id at which the new run goes its own way.
         """
         assert self._end is not None, "the saga was not started: call start() first"
+        task = await self._task_that_sent(at)
         self._end.cancel()
-        task = task_that_sent((await self.handle.fetch_history()).events, at)
         request = ResetWorkflowExecutionRequest(
             namespace=self._client.namespace,
             workflow_execution=WorkflowExecution(workflow_id=self.saga_id),
@@ -101,6 +103,14 @@ class Orchestrator:
         run = await self._client.workflow_service.reset_workflow_execution(request)
         self._follow(self._client.get_workflow_handle(self.saga_id, run_id=run.run_id), on_end)
         return task
+
+    async def _task_that_sent(self, command: type | None) -> int:
+        events = []
+        async for event in self.handle.fetch_history_events(wait_new_event=True):
+            events.append(event)
+            if task := task_that_sent(events, command):
+                return task
+        raise AssertionError(f"no workflow task has sent {command}")
 
     async def terminate(self) -> None:
         """Terminate the saga if it is open."""

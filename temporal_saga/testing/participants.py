@@ -58,6 +58,11 @@ def command_name(command: type) -> str:
     return command.__name__.removesuffix("Command")
 
 
+def is_command(came: Sent | Closed, *kinds: type) -> bool:
+    """Tell whether what came is a command of one of these classes."""
+    return isinstance(came, Sent) and isinstance(came.command, kinds)
+
+
 class Participants:
     """Everybody whom sagas send commands to, on one Temporal server; used with `async with`.
 

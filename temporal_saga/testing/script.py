@@ -13,7 +13,7 @@ from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, Sent, command_name
+from temporal_saga.testing.participants import Closed, Participants, command_name, is_command
 
 C = TypeVar("C")
 
@@ -122,9 +122,9 @@ class Script(Conversation):
         Args:
             at: the command that the task sent, for the first time; None for the first task.
         """
-        before = (await self.handle.fetch_history()).events
-        task = await self._orchestrator.reset(at, self._inbox.put_nowait)
-        self._go_back_to(before[: task - 1])
+        resetting = self._orchestrator.reset(at, self._inbox.put_nowait)
+        task = await self.within_patience(resetting, f"the task that sends {at or 'anything'}")
+        self._go_back_to((await self.handle.fetch_history()).events[: task - 1])
 
     @asynccontextmanager
     async def orchestrator_away(
@@ -185,28 +185,10 @@ class Script(Conversation):
         by_kind: dict[type, Any] = {}
         while missing:
             came = await self.next(" and ".join(kind.__name__ for kind in missing))
-            kind = next((k for k in missing if _is_command(came, k)), missing[0])
+            kind = next((k for k in missing if is_command(came, k)), missing[0])
             missing.remove(kind)
             by_kind[kind] = self._hold(came, kind, self._key(kind), 1, {})
         return [by_kind[kind] for kind in commands]
-
-    async def commands(self, *kinds: type) -> AsyncIterator[Any]:
-        """Yield commands of these classes and hold them, until something else happens.
-
-        They may be of any attempt. What else happens is for `expect` or the end. As several
-        commands may be held, `answer`, `fail` and `ignore` need to be told which is meant.
-
-        Raises:
-            AssertionError: nothing came, in time.
-        """
-        while True:
-            came = await self.next(" or ".join(kind.__name__ for kind in kinds))
-            if not _is_command(came, *kinds):
-                self.put_back(came)
-                return
-            assert isinstance(came, Sent)
-            self._held.append(came)
-            yield came.command
 
     # How the saga ends.
 
@@ -251,7 +233,3 @@ class Script(Conversation):
 
     def _key(self, command: type) -> str:
         return step_key(self.saga_id, command_name(command))
-
-
-def _is_command(came: Sent | Closed, *kinds: type) -> bool:
-    return isinstance(came, Sent) and isinstance(came.command, kinds)

@@ -1,8 +1,13 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 
+from activities.forwarding import forward
 from config import Settings
 from contracts.steps import PARTICIPANT_OF, PARTICIPANTS
 from temporal_saga.database import open_database
@@ -25,3 +30,15 @@ def test_no_cancel_cuts_a_transaction_in_half(participant: str, tmp_path: Path) 
         (definition.name, definition.no_thread_cancel_exception, definition.is_async)
         for definition in definitions
     ] == [(definition.name, True, False) for definition in definitions]
+
+
+async def test_a_command_of_another_release_is_forwarded_to_nobody() -> None:
+    """The sentence says which one and what to do; a newer worker may take its next try."""
+    environment = ActivityEnvironment(await Client.connect("nobody:1", lazy=True))
+    environment.info = replace(environment.info, activity_type="ShipOrder")
+    with pytest.raises(ApplicationError) as refusal:
+        await environment.run(forward, [])
+    assert refusal.value.type == "UnknownCommand"
+    assert "ShipOrder" in refusal.value.message
+    assert "start the orchestrator of the release that sent it" in refusal.value.message
+    assert not refusal.value.non_retryable

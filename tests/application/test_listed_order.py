@@ -3,15 +3,20 @@
 from dataclasses import replace
 
 from application import attention
+from application.discretion import for_customer
 from application.listed_order import entry_to_come, list_entry
+from contracts.prose import FOR_CUSTOMERS
 from contracts.record import Compensation, OrderEntry, Settlement
 from contracts.views import FailureView
+from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import (
     CLOSED_AT,
+    FAILURE,
     LINKS,
     OUT_OF_STOCK,
     PAID,
     RECORD,
+    ROLLS_BACK,
     STARTED,
     run,
 )
@@ -31,6 +36,23 @@ def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
     assert left.attention == attention.left_open("7", CLOSED_AT, forgotten=False)
     closed_entry = entry.model_copy(update={"closed_at": CLOSED_AT})
     assert list_entry(closed_entry, ended_run, None, LINKS).needs_attention is False
+
+
+def test_an_order_that_rolls_back_says_why() -> None:
+    """Its record has the reason when it is closed; until then its saga's memo has it."""
+    open_order = entry_to_come("7", run("PENDING"))
+    for state in ("ROLLING_BACK", "ROLLBACK_STUCK"):
+        listed_order = list_entry(open_order, run(state, memo=ROLLS_BACK), None, LINKS)
+        assert listed_order.failure == OUT_OF_STOCK
+    long = replace(FAILURE, message="x" * 2_000, details={"short": "y" * 600})
+    long_order = list_entry(
+        open_order, run("ROLLING_BACK", memo=SagaMemo(failure=long)), None, LINKS
+    )
+    assert long_order.failure is not None
+    assert (long_order.failure.message, long_order.failure.details) == (f"{'x' * 200} …", {})
+    customer_view = for_customer(long_order).failure
+    assert customer_view is not None
+    assert customer_view.message == FOR_CUSTOMERS[customer_view.reason]
 
 
 def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:

@@ -135,6 +135,14 @@ def test_details_that_were_too_large_for_the_memo_are_marked() -> None:
     assert (failure.message, failure.details) == (OUT_OF_STOCK.message, {"left_out": "too large"})
 
 
+def test_a_failure_without_details_has_none_left_out() -> None:
+    """Whatever else of the memo was cut, e.g. why a signal was ignored."""
+    memo = SagaMemo(failure=Failure("CANCELLED", "cancelled by ann"), was_cut=True)
+    failure = view(run("ROLLING_BACK", memo=memo)).failure
+    assert failure is not None
+    assert failure.details == {}
+
+
 def test_an_order_of_an_unknown_reason_is_told() -> None:
     """A newer saga may give a reason that this release does not know."""
     memo = SagaMemo(failure=Failure("CARD_LOST", "the card was lost", "ProcessPayment"))

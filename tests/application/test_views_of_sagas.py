@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
 from typing import Any
 
 import pytest
@@ -14,39 +13,35 @@ from contracts.ids import order_id_of
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.views import Links, OrderView, TimelineEntry
-from temporal_saga.testing import Participants, Script
-from tests import temporal_server
+from temporal_saga.testing import Script
 from tests.workflows import order_scripts
 from tests.workflows.operators import SETTLE, SOON, until_stuck
+from tests.workflows.order_scripts import Stage
 from tests.workflows.orders import DECISION, ORDER, obey, take_back, yes
 
 pytestmark = pytest.mark.long
 
-NUMBERS = count(1)
 LINKS = Links(self="/", events="/", temporal=None)
 AWAY = RuntimeError("the payment provider is away")
 
 
 @pytest.fixture(scope="module")
-async def client() -> AsyncIterator[Client]:
+async def stage() -> AsyncIterator[Stage]:
     """A server of this file's own."""
-    async with temporal_server.running() as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-async def players(client: Client) -> AsyncIterator[Participants]:
-    """Order, payment and stock, there."""
-    async with order_scripts.participants(client) as playing:
-        yield playing
+    async with order_scripts.stage() as own:
+        yield own
 
 
 @pytest.fixture
-async def script(client: Client, players: Participants) -> AsyncIterator[Script]:
+def client(stage: Stage) -> Client:
+    """Return a client of that server."""
+    return stage.client
+
+
+@pytest.fixture
+async def script(stage: Stage) -> AsyncIterator[Script]:
     """One order's story, which is stuck soon."""
-    async with order_scripts.script(
-        client, players, f"order-{next(NUMBERS)}", policy=SOON
-    ) as story:
+    async with stage.script(policy=SOON) as story:
         yield story
 
 

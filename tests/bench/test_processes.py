@@ -52,6 +52,6 @@ async def test_what_an_earlier_run_printed_is_not_taken_for_this_ones(tmp_path: 
     log = tmp_path / "program.log"
     log.write_text("it is up")
     program = Program((sys.executable, "-c", "import time; time.sleep(60)"), log)
-    printed = program.output()
+    output = program.output()
     await program.stop()
-    assert "it is up" not in printed
+    assert "it is up" not in output

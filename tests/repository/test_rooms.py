@@ -51,6 +51,7 @@ SAGA = " ".join(
         "__init__",
         "access",
         "database",
+        "effect_writes",
         "fence",
         "fence_table",
         "identity",
@@ -58,6 +59,7 @@ SAGA = " ".join(
         "reader",
         "registry",
         "search_attributes",
+        "sqlite",
         "timeline",
     }
 )
@@ -71,9 +73,9 @@ API = (
     "pydantic pydantic_core temporalio"
 )
 APPLICATION = (
-    "application contracts participants.order temporal_saga.access temporal_saga.history "
-    "temporal_saga.last_run temporal_saga.memo temporal_saga.moment temporal_saga.tries "
-    "pydantic pydantic_core temporalio"
+    "application contracts participants.order temporal_saga.access temporal_saga.carry_over "
+    "temporal_saga.history temporal_saga.last_run temporal_saga.memo temporal_saga.moment "
+    "temporal_saga.tries pydantic pydantic_core temporalio"
 )
 SERVICES = "participants temporal_saga.database sqlalchemy"
 ROOMS = {
@@ -85,9 +87,10 @@ ROOMS = {
     "contracts/*": f"{WORDS} pydantic",
     "temporal_saga/__init__.py temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
-    "temporal_saga/database.py": "temporal_saga.postgresql sqlalchemy",
-    "temporal_saga/database_file.py": "sqlalchemy",
-    "temporal_saga/fence.py": f"{FENCE} temporal_saga.fence_table",
+    "temporal_saga/database.py": "temporal_saga.postgresql temporal_saga.sqlite sqlalchemy",
+    "temporal_saga/database_file.py temporal_saga/effect_writes.py "
+    "temporal_saga/sqlite.py": "sqlalchemy",
+    "temporal_saga/fence.py": f"{FENCE} temporal_saga.effect_writes temporal_saga.fence_table",
     "temporal_saga/fence_table.py": FENCE,
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
     "temporal_saga/access.py temporal_saga/registry.py "
@@ -130,8 +133,8 @@ ROOMS = {
     "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
     "temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",
-    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.registry "
-    "temporal_saga.search_attributes sqlalchemy temporalio",
+    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
+    "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporalio",
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",

@@ -11,7 +11,7 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Worker
 
 from temporal_saga import policy
-from temporal_saga.carry_over import CarryOver
+from temporal_saga.carry_over import CarryOver, Handover
 from temporal_saga.continued import Journal, decode, encode
 from tests import temporal_server
 from tests.temporal_saga.diary import QUEUE, Diary, write
@@ -31,7 +31,8 @@ def test_a_protobuf_answer_is_carried_over_with_its_type() -> None:
 async def test_what_was_answered_in_a_run_before_is_read_and_not_asked_again() -> None:
     """Whatever the participant answers with."""
     payload = DataConverter.default.payload_converter.to_payload(WorkflowType(name="Trip"))
-    before = CarryOver.of(CarryOver(outcomes={"BookFlight": encode(payload)}).to_json())
+    carry_over = CarryOver(outcomes={"BookFlight": encode(payload)})
+    before = Handover.of(Handover(carry_over, {}).to_json()).saga
 
     async def ask(_began: Any) -> WorkflowType:
         raise AssertionError("it was answered before")

@@ -3,7 +3,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,6 +20,7 @@ from temporal_saga.database import (
     open_database,
     reading,
 )
+from temporal_saga.policy import Policy
 from temporal_saga.postgresql import CONNECT_SECONDS, PING_SECONDS, SPARED_SECONDS
 from tests.concurrency import at_once
 from tests.postgresql import PostgreSQL, running
@@ -92,6 +93,40 @@ def test_a_new_file_that_somebody_is_writing_to_is_waited_for(engine: sa.Engine)
         somebody.execute("COMMIT")
         assert opening.exception() is None
     somebody.close()
+
+
+def test_writers_of_a_file_take_turns(tmp_path: Path) -> None:
+    """Threads wait for the one connection, and not for the lock of a file that all have open."""
+    engine = open_database(f"sqlite:///{tmp_path}/shop.db", only_writes=True)
+    connections: list[object] = []
+    sa.event.listen(engine, "connect", lambda connection, _: connections.append(connection))
+
+    def write() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO sold VALUES (1)")
+
+    with ThreadPoolExecutor() as pool:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE sold (pieces INTEGER)")
+            others = [pool.submit(write) for _ in range(5)]
+            assert not wait(others, timeout=0.3).done
+        for other in others:
+            other.result()
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM sold").scalar_one() == 5
+    assert len(connections) == 1
+    engine.dispose()
+
+
+def test_a_writers_turn_and_its_lock_are_waited_for_within_one_try(tmp_path: Path) -> None:
+    """For the connection and for the file together: less than a try of a command has."""
+    engine = open_database(f"sqlite:///{tmp_path}/shop.db", only_writes=True)
+    assert isinstance(engine.pool, sa.pool.QueuePool)
+    with engine.begin() as connection:
+        file_wait = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() / 1_000
+    waits = timedelta(seconds=engine.pool.timeout() + file_wait)
+    assert timedelta(seconds=LOCK_WAIT_SECONDS) < waits < Policy().start_to_close
+    engine.dispose()
 
 
 @pytest.mark.parametrize("new_database", ["postgresql"], indirect=True)

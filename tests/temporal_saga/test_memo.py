@@ -7,7 +7,14 @@ import pytest
 
 from temporal_saga.call_state import Progress, Settlement
 from temporal_saga.failure import Failure
-from temporal_saga.memo import MEMO_KEY, MOST_BYTES, RetriableState, SagaMemo, SignalOutcome
+from temporal_saga.memo import (
+    LEFT_OUT,
+    MEMO_KEY,
+    MOST_BYTES,
+    RetriableState,
+    SagaMemo,
+    SignalOutcome,
+)
 
 LONG = "é" * 2_000
 NOW = datetime(2026, 3, 14, tzinfo=UTC)
@@ -33,10 +40,11 @@ def test_what_fits_is_written_whole() -> None:
 
 
 def test_large_details_are_left_out_first() -> None:
-    """They stand in the record."""
+    """They stand in the record, and a mark in their place."""
     memo = rewrite(SagaMemo(FAILURE, (stuck_state("Pay"),), SIGNALS[:2]))
     assert memo.failure is not None
-    assert (memo.failure.reason, memo.failure.details, memo.was_cut) == ("OUT_OF_STOCK", {}, True)
+    assert (memo.failure.reason, memo.failure.details) == ("OUT_OF_STOCK", LEFT_OUT)
+    assert memo.was_cut
     assert memo.signals == SIGNALS[:2]
 
 
@@ -88,7 +96,10 @@ def test_details_that_are_no_json_are_left_out(failure: Failure) -> None:
     """A workflow may put in what it likes: it is no reason to tell nothing."""
     memo = rewrite(SagaMemo(failure, (stuck_state("Pay"),), SIGNALS[:2]))
     assert memo == SagaMemo(
-        Failure("CANCELLED", "by ann"), (stuck_state("Pay"),), SIGNALS[:2], was_cut=True
+        Failure("CANCELLED", "by ann", details=LEFT_OUT),
+        (stuck_state("Pay"),),
+        SIGNALS[:2],
+        was_cut=True,
     )
 
 

@@ -33,6 +33,10 @@ LONG = "\n".join([LOCKED, "[SQL: INSERT …]", "x" * 1_000])
         ),
         ("activity Unheard timeout", "the command was not answered in time"),
         (NO_TIME, "no time was left for another try"),
+        (
+            "QueuePool limit of size 1 overflow 0 reached, connection timed out, timeout 4.00",
+            "all connections to its database were in use: it is slow, or locked by somebody else",
+        ),
         ("database is locked", "its database is locked by somebody else"),
         ("canceling statement due to lock timeout", "its database is locked by somebody else"),
     ],

@@ -4,9 +4,6 @@ A worker with participants sends itself their steps on its own task queue, where
 them over at once; without, they wait on the participants' queues. Sagas go on in either.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import count
 from typing import Any
 
 import pytest
@@ -16,32 +13,22 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
-from activities.order import OrderActivities
-from activities.payment import PaymentActivities
-from activities.stock import StockActivities
 from contracts import stubs
 from contracts.placing import OrderLine
 from contracts.steps import PARTICIPANTS, STEPS
 from contracts.stock import DecreaseStockCommand, StockDecreasedEvent
-from orchestrator import orchestrator
 from tests.operations.order_sagas import place, until
 from tests.shop import CAP, Shop
+from tests.worker.layouts import (
+    NUMBERS,
+    TOO_MANY,
+    a_process_each,
+    activities_of,
+    one_process,
+)
 from worker import participant
 
 pytestmark = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
-
-Activities = Mapping[str, Sequence[Callable[..., Any]]]
-TOO_MANY = OrderLine(sku="CAP", quantity=21, unit_price_minor=1)
-NUMBERS = count(1)
-
-
-def activities_of(shop: Shop) -> dict[str, Sequence[Callable[..., Any]]]:
-    """Return by participant its activities."""
-    return {
-        stubs.ORDER_QUEUE: OrderActivities(shop.order).all,
-        stubs.PAYMENT_QUEUE: PaymentActivities(shop.payment).all,
-        stubs.STOCK_QUEUE: StockActivities(shop.stock).all,
-    }
 
 
 class Down:
@@ -59,27 +46,6 @@ class Down:
     async def was_asked(self) -> bool:
         """Tell whether it was asked at all."""
         return self.attempts > 0
-
-
-@asynccontextmanager
-async def one_process(client: Client, shop: Shop, local: Activities) -> AsyncIterator[None]:
-    """Run the workers of a process with all roles."""
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(orchestrator(client, shop.settings, local))
-        for name, activities in local.items():
-            await stack.enter_async_context(participant(client, shop.settings, name, activities))
-        yield
-
-
-@asynccontextmanager
-async def a_process_each(client: Client, shop: Shop, *names: str) -> AsyncIterator[None]:
-    """Run the workers of a process of the orchestrator and of one for each of these."""
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(orchestrator(client, shop.settings))
-        for name in names:
-            activities = activities_of(shop)[name]
-            await stack.enter_async_context(participant(client, shop.settings, name, activities))
-        yield
 
 
 async def queues(saga: WorkflowHandle[Any, Any]) -> dict[str, str]:

@@ -17,7 +17,7 @@ from contracts.stock import DecreaseStockCommand, StockDecreasedEvent
 from temporal_saga.local_marker import MARKER
 from tests.operations.order_sagas import place
 from tests.shop import CAP, Shop
-from tests.worker.test_eager_steps import NUMBERS, TOO_MANY, activities_of, one_process
+from tests.worker.layouts import NUMBERS, TOO_MANY, activities_of, one_process
 from worker import participant, why_not_local
 
 on_sqlite = pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)

@@ -19,6 +19,8 @@ async def test_the_orchestrator_is_as_set(temporal: Client) -> None:
         worker = run.config()
     assert worker["max_concurrent_activities"] == 2 * 3
     assert worker["max_cached_workflows"] == 7
+    tasks = worker["max_concurrent_workflow_tasks"]
+    assert worker["max_concurrent_local_activities"] == tasks  # nothing times the wait for a slot
     assert worker["workflow_task_poller_behavior"] == FOUR
     assert worker["activity_task_poller_behavior"] == FOUR
 

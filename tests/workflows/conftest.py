@@ -48,6 +48,13 @@ async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Sc
 
 
 @pytest.fixture
+async def ordinary_script(play: Play) -> AsyncIterator[Script]:
+    """The same, without local activities, whatever the environment says."""
+    async with play(locally=None) as story:
+        yield story
+
+
+@pytest.fixture
 async def skipping_script(play: Play) -> AsyncIterator[Script]:
     """The same, where the server skips the time in which nothing but pauses happens."""
     async with play(skip_time=True) as story:

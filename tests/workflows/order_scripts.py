@@ -9,7 +9,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -20,6 +21,7 @@ from activities.boundary import event_of
 from contracts import stubs
 from contracts.steps import PARTICIPANTS, STEPS
 from temporal_saga.testing import Participants, Script
+from tests import temporal_server
 from workflows.order import OrderSaga
 
 COMMANDS: dict[str, tuple[type, ...]] = {
@@ -35,6 +37,7 @@ COMMANDS: dict[str, tuple[type, ...]] = {
 
 LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "on" else None
 RUNNER = orchestrator.workflow_runner("on")
+NUMBERS = count(1)
 
 
 @asynccontextmanager
@@ -51,6 +54,24 @@ def script(client: Client, players: Participants, saga_id: str, **how: Any) -> S
     return Script(
         client, players, OrderSaga, saga_id=saga_id, workflow_type=workflow_type, **options
     )
+
+
+class Stage(NamedTuple):
+    """A server of a test file's own, with order, payment and stock on it."""
+
+    client: Client
+    players: Participants
+
+    def script(self, **how: Any) -> Script:
+        """Prepare the story of one more order."""
+        return script(self.client, self.players, f"order-{next(NUMBERS)}", **how)
+
+
+@asynccontextmanager
+async def stage(*settings: str) -> AsyncIterator[Stage]:
+    """Run a server with these settings, and the participants there."""
+    async with temporal_server.running(*settings) as client, participants(client) as players:
+        yield Stage(client, players)
 
 
 def replayer(workflow: type = OrderSaga, runner: WorkflowRunner = RUNNER) -> Replayer:

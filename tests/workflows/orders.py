@@ -347,23 +347,6 @@ async def earlier_run_found(script: Script) -> None:
     await script.failed()
 
 
-async def settled_before_a_reset(script: Script) -> None:
-    """A person settles the refund; before the cancel the saga is reset to its first task."""
-    await refund_refused(script)
-    words = {
-        "step": "ProcessPayment",
-        "by": "otto",
-        "reason": "paid by hand",
-        "evidence": "transfer 4711",
-    }
-    await script.handle.execute_update("request_settle_step", words)
-    await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
-    await script.reset()
-    await found_on_record(script, times=2)
-    await take_back(script, RestoreStockCommand, CancelOrderCommand)
-    await script.failed()
-
-
 STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     completed,
     completed_over_http,
@@ -382,9 +365,3 @@ STORIES: tuple[Callable[[Script], Awaitable[None]], ...] = (
     cancel_stuck_and_settled,
     earlier_run_found,
 )
-
-RECORDED = (*STORIES, settled_before_a_reset)
-"""What later releases must replay: the stories of one run, and of several."""
-
-RECORDED_LOCALLY = (completed, out_of_stock)
-"""Likewise, where the orchestrator's worker tries each step first, as a local activity."""

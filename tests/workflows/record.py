@@ -7,37 +7,38 @@ Each release keeps a folder of its own; those of earlier releases stay as they a
 import asyncio
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from temporal_saga.testing import PATIENCE
-from tests import temporal_server
 from tests.workflows import order_scripts
-from tests.workflows.orders import RECORDED, RECORDED_LOCALLY
+from tests.workflows.stored_stories import CONTINUED, RECORDED, SHORT, Recording
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = Path(__file__).with_name("histories")
-
-LOCALLY = "_locally"
 
 OF_THIS_MACHINE = ("stackTrace", "identity", "workerInstanceKey")
 
 
 async def record(folder: Path) -> None:
     """Play every story on a real server, and write its history into `folder`."""
-    async with temporal_server.running() as client, order_scripts.participants(client) as players:
-        names = {story.__name__: story for story in RECORDED}
-        names |= {f"{story.__name__}{LOCALLY}": story for story in RECORDED_LOCALLY}
-        for name, story in names.items():
-            locally = PATIENCE if name.endswith(LOCALLY) else None
-            script = order_scripts.script(client, players, f"order-{name}", locally=locally)
+    await record_all(RECORDED, folder)
+    await record_all(CONTINUED, folder, f"limit.historyCount.suggestContinueAsNew={SHORT}")
+
+
+async def record_all(recordings: Mapping[str, Recording], folder: Path, *settings: str) -> None:
+    """Play stories on a server with these settings; write a file for each run of each."""
+    async with order_scripts.stage(*settings) as stage:
+        for name, (story, locally) in recordings.items():
+            script = order_scripts.script(*stage, f"order-{name}", locally=locally)
             async with script:
                 await story(script)
-            assert script.history is not None
-            history = portable(script.history.to_json_dict())
-            path = folder / f"{name}.json"
-            path.write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
-            print(path.relative_to(ROOT))  # noqa: T201  # a command talks
+            for number, run in enumerate(script.runs, 1):
+                file_name = name if len(script.runs) == 1 else f"{name}_{number}"
+                path = folder / f"{file_name}.json"
+                history = portable(run.to_json_dict())
+                path.write_text(json.dumps(history, indent=1, sort_keys=True) + "\n")
+                print(path.relative_to(ROOT))  # noqa: T201  # a command talks
 
 
 def portable(history: Any) -> Any:

@@ -5,7 +5,6 @@ What is heard, and what is said of it.
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import count
 
 import pytest
 from temporalio.client import Client
@@ -18,37 +17,35 @@ from application.runs import Runs
 from contracts import stubs
 from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
-from temporal_saga.testing import Participants, Script
-from tests import temporal_server
+from temporal_saga.testing import Script
 from tests.workflows import order_scripts
 from tests.workflows.defective_saga import DefectiveSaga
 from tests.workflows.operators import SETTLE
+from tests.workflows.order_scripts import Stage
 from tests.workflows.orders import ORDER, take_back, yes
 
 pytestmark = pytest.mark.long
 
 MOST_UPDATES = 3
-NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
-async def sparing() -> AsyncIterator[Client]:
+async def stage() -> AsyncIterator[Stage]:
     """A server that takes few updates."""
-    async with temporal_server.running(f"history.maxTotalUpdates={MOST_UPDATES}") as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-async def players(sparing: Client) -> AsyncIterator[Participants]:
-    """Order, payment and stock, there."""
-    async with order_scripts.participants(sparing) as playing:
-        yield playing
+    async with order_scripts.stage(f"history.maxTotalUpdates={MOST_UPDATES}") as own:
+        yield own
 
 
 @pytest.fixture
-async def script(sparing: Client, players: Participants) -> AsyncIterator[Script]:
+def sparing(stage: Stage) -> Client:
+    """Return a client of that server."""
+    return stage.client
+
+
+@pytest.fixture
+async def script(stage: Stage) -> AsyncIterator[Script]:
     """One order's story, there."""
-    async with order_scripts.script(sparing, players, f"order-{next(NUMBERS)}") as story:
+    async with stage.script() as story:
         yield story
 
 

@@ -21,10 +21,10 @@ from tests.workflows.orders import (
     take_back,
     yes,
 )
+from tests.workflows.stored_stories import AT_ONCE, participants_gone
 
 AWAY = RuntimeError("away")
 MOST_EVENTS = 16
-AT_ONCE = timedelta(seconds=0.3)
 
 
 @pytest.fixture
@@ -42,13 +42,6 @@ def ordinary_activities(script: Script) -> list[str]:
         for event in script.history.events
         if event.event_type == SCHEDULED
     ]
-
-
-async def until_sent(script: Script) -> None:
-    """Wait until its history has an ordinary activity."""
-    async for event in script.handle.fetch_history_events(wait_new_event=True):
-        if event.event_type == SCHEDULED:
-            return
 
 
 def story(script: Script) -> list[tuple[str, str]]:
@@ -131,14 +124,7 @@ async def test_a_saga_goes_on_under_a_worker_that_has_no_participants(
 ) -> None:
     """Its history says how it began; what is left goes by ordinary activities."""
     script = local_script
-    await script.start(ORDER)
-    await obey(script, RegisterOrderCommand)
-    payment = await script.expect(ProcessPaymentCommand)
-    await script.within_patience(until_sent(script), "an ordinary activity")
-    async with script.orchestrator_away(locally=False):
-        script.answer(yes(payment))
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
-    await script.completed()
+    await participants_gone(script)
     assert ordinary_activities(script)[-2:] == ["DecreaseStock", "ConfirmOrder"]
 
 

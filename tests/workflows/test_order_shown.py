@@ -30,8 +30,9 @@ async def search_attributes(script: Script) -> dict[str, Any]:
     return {pair.key.name: pair.value for pair in attributes if pair.key.name in ours}
 
 
-async def test_searches_find_a_completing_order_by_its_state(script: Script) -> None:
+async def test_searches_find_a_completing_order_by_its_state(ordinary_script: Script) -> None:
     """Each state is set before the command that follows from it is sent; the rest never changes."""
+    script = ordinary_script
     always = {"CustomerId": "17850", "OrderTotalMinor": 1530, "NeedsAttention": False}
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
@@ -211,7 +212,7 @@ async def test_a_completed_order_costs_31_events_when_its_attributes_are_given_a
 
     A start without attributes needs one upsert more.
     """
-    async with play() as over_http, play() as by_hand:
+    async with play(locally=None) as over_http, play(locally=None) as by_hand:
         await completed_over_http(over_http)
         await completed(by_hand)
     events_over_http = _events(over_http)
@@ -231,10 +232,10 @@ async def test_a_completed_order_costs_31_events_when_its_attributes_are_given_a
     assert events_by_hand == events_over_http + Counter({"UPSERT_WORKFLOW_SEARCH_ATTRIBUTES": 1})
 
 
-async def test_an_order_that_is_out_of_stock_costs_40_events(script: Script) -> None:
+async def test_an_order_that_is_out_of_stock_costs_40_events(ordinary_script: Script) -> None:
     """Five commands instead of four, four states, and one memo that says why it rolls back."""
-    await out_of_stock(script)
-    events = _events(script)
+    await out_of_stock(ordinary_script)
+    events = _events(ordinary_script)
     assert sum(events.values()) == 40
     assert events["ACTIVITY_TASK_SCHEDULED"] == 5
     assert events["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == 4

@@ -24,6 +24,7 @@ from tests.workflows.test_stored_histories import FILES, read
 REFUSAL = "Cannot access time.time"
 
 OUTSIDE = {
+    "tests/operations/test_temporal_server_requests.py": "counts what a server does",
     "tests/operations/test_wedged_saga.py": "a workflow of the test's own that wedges",
     "tests/system/e2e/test_needs_a_person.py": "likewise",
     "tests/temporal_saga/test_scripts.py": "a workflow that breaks the rules of replay",

@@ -13,158 +13,14 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHistory
 
 from temporal_saga.history import project
+from temporal_saga.local_activities import NOT_HERE, RUN_IS_LOCAL
 from temporal_saga.moment import Moment
 from tests.workflows.order_scripts import replayer
-from tests.workflows.orders import RECORDED, RECORDED_LOCALLY
 from tests.workflows.record import HISTORIES, OF_THIS_MACHINE
+from tests.workflows.stored_stories import CONTINUED, RECORDED
+from tests.workflows.stored_timelines import TIMELINES
 
 FILES = sorted(HISTORIES.glob("*/*.json"))
-
-REGISTERED = ["state PENDING", "command RegisterOrderCommand", "event OrderRegisteredEvent"]
-PAID = [
-    *REGISTERED,
-    "command ProcessPaymentCommand",
-    "event PaymentCompletedEvent",
-    "state PAYMENT_COMPLETED",
-]
-TAKEN = [*PAID, "command DecreaseStockCommand", "event StockDecreasedEvent", "state COMPLETED"]
-CONFIRMED = [*TAKEN, "command ConfirmOrderCommand", "event OrderConfirmedEvent"]
-REFUNDED = ["command RefundPaymentCommand", "event PaymentRefundedEvent"]
-CANCELLED = ["command CancelOrderCommand", "event OrderCancelledEvent", "state FAILED"]
-STUCK = [
-    *REGISTERED,
-    "command ProcessPaymentCommand",
-    "decision cancel",
-    "event PaymentCompletedEvent",
-    "state PAYMENT_COMPLETED",
-    "state ROLLING_BACK",
-    "command RefundPaymentCommand",
-    "note RefundPaymentCommand failed",
-    "state ROLLBACK_STUCK",
-]
-
-TIMELINES = {
-    "completed": CONFIRMED,
-    "completed_over_http": CONFIRMED,
-    "payment_refused": [
-        *REGISTERED,
-        "command ProcessPaymentCommand",
-        "event PaymentFailedEvent",
-        "state ROLLING_BACK",
-        *CANCELLED,
-    ],
-    "out_of_stock": [
-        *PAID,
-        "command DecreaseStockCommand",
-        "event StockDecreaseFailedEvent",
-        "state ROLLING_BACK",
-        *REFUNDED,
-        *CANCELLED,
-    ],
-    "cancelled_by_signal": [
-        *REGISTERED,
-        "command ProcessPaymentCommand",
-        "decision cancel",
-        "event PaymentCompletedEvent",
-        "state PAYMENT_COMPLETED",
-        "state ROLLING_BACK",
-        *REFUNDED,
-        *CANCELLED,
-    ],
-    "cancelled_by_temporal": [
-        *REGISTERED,
-        "command ProcessPaymentCommand",
-        "event PaymentCompletedEvent",
-        "decision cancel",
-        "state PAYMENT_COMPLETED",
-        "state ROLLING_BACK",
-        "command RefundPaymentCommand",
-        "event PaymentRefundedEvent",
-        *CANCELLED,
-    ],
-    "invalid_start": ["state PENDING", "state ROLLING_BACK", *CANCELLED],
-    "step_unavailable": [
-        *PAID,
-        "command DecreaseStockCommand",
-        "note DecreaseStockCommand failed",
-        "state ROLLING_BACK",
-        "command RestoreStockCommand",
-        "event StockRestoredEvent",
-        *REFUNDED,
-        *CANCELLED,
-    ],
-    "approved": [
-        *REGISTERED,
-        "state AWAITING_REVIEW",
-        "decision request_approve",
-        "state PENDING",
-        *CONFIRMED[3:],
-    ],
-    "rejected": [
-        *REGISTERED,
-        "state AWAITING_REVIEW",
-        "decision reject",
-        "state ROLLING_BACK",
-        *CANCELLED,
-    ],
-    "review_expired": [*REGISTERED, "state AWAITING_REVIEW", "state ROLLING_BACK", *CANCELLED],
-    "settled": [*STUCK, "decision request_settle_step", "state ROLLING_BACK", *CANCELLED],
-    "stuck_and_retried": [
-        *STUCK,
-        "decision retry_step",
-        "command RefundPaymentCommand",
-        "event PaymentRefundedEvent",
-        "state ROLLING_BACK",
-        *CANCELLED,
-    ],
-    "confirm_stuck_and_settled": [
-        *TAKEN,
-        "command ConfirmOrderCommand",
-        "note ConfirmOrderCommand failed",
-        "decision request_settle_step",
-        *CONFIRMED[-2:],
-    ],
-    "cancel_stuck_and_settled": [
-        *REGISTERED,
-        "command ProcessPaymentCommand",
-        "decision cancel",
-        "event PaymentCompletedEvent",
-        "state PAYMENT_COMPLETED",
-        "state ROLLING_BACK",
-        *REFUNDED,
-        "command CancelOrderCommand",
-        "note CancelOrderCommand failed",
-        "state ROLLBACK_STUCK",
-        "decision settle_step",
-        "state ROLLING_BACK",
-        *CANCELLED,
-    ],
-    "earlier_run_found": [
-        "state PENDING",
-        "command RegisterOrderCommand",
-        "note RegisterOrderCommand failed",
-        "command RegisterOrderCommand",
-        "event OrderRegisteredEvent",
-        "state ROLLING_BACK",
-        "command RestoreStockCommand",
-        "event StockRestoredEvent",
-        *REFUNDED,
-        *CANCELLED,
-    ],
-    "settled_before_a_reset": [
-        "note reset from outside",
-        "decision cancel",
-        "decision request_settle_step",
-        *REGISTERED,
-        "command RegisterOrderCommand",
-        "event OrderRegisteredEvent",
-        "state ROLLING_BACK",
-        "command RestoreStockCommand",
-        "event StockRestoredEvent",
-        *CANCELLED,
-    ],
-}
-TIMELINES |= {f"{name}_locally": TIMELINES[name] for name in ("completed", "out_of_stock")}
 
 
 def read(path: Path) -> WorkflowHistory:
@@ -195,9 +51,27 @@ def test_a_stored_history_tells_its_story(path: Path) -> None:
 def test_every_story_is_stored() -> None:
     """The first release recorded each of them."""
     assert {path.stem for path in FILES if path.parent.name == "0.1"} >= {
-        *(story.__name__ for story in RECORDED),
-        *(f"{story.__name__}_locally" for story in RECORDED_LOCALLY),
+        *RECORDED,
+        *(f"{name}_{number}" for name in CONTINUED for number in (1, 2)),
     }
+
+
+def test_stored_histories_hold_what_only_local_activities_leave() -> None:
+    """One that failed before its command was sent on, and a worker that could run none."""
+    patches = {
+        path.stem: [
+            decode(event.marker_recorded_event_attributes.details["patch-data"].payloads[0])["id"]
+            for event in read(path).events
+            if event.marker_recorded_event_attributes.marker_name == "core_patch"
+        ]
+        for path in FILES
+    }
+    without_participants = [
+        RUN_IS_LOCAL,
+        *(f"{NOT_HERE}{name}" for name in ("DecreaseStock", "ConfirmOrder")),
+    ]
+    assert patches["participants_gone_locally"] == without_participants
+    assert patches["payment_away_locally"] == [RUN_IS_LOCAL]
 
 
 def test_a_story_says_who_took_what_and_in_how_many_tries() -> None:

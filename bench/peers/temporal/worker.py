@@ -36,7 +36,7 @@ async def main(address: str, data_dir: Path) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     client = await Client.connect(address, data_converter=pydantic_data_converter)
     engines = {
-        name: open_database(f"sqlite:///{data_dir}/{name}.db", pool_size=THREADS)
+        name: open_database(f"sqlite:///{data_dir}/{name}.db", only_writes=True)
         for name in ("order", "payment", "stock")
     }
     with ThreadPoolExecutor(THREADS) as threads:

@@ -4,9 +4,11 @@ from typing import Any
 
 from playwright.async_api import Page
 
-from contracts.acts import FIELDS, Review, StuckStep, acts_on
-from contracts.states import SagaState
+from application.order_view import view_of_run
 from contracts.steps import STEPS
+from temporal_saga.call_state import Settlement
+from temporal_saga.memo import SagaMemo
+from tests.application.order_runs import FAILURE, LINKS, STARTED, retriable, run
 from tests.stack import Stack, order
 from tests.system.browser.looks import open_order
 
@@ -100,8 +102,10 @@ def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, An
 
 def offers(state: str, step: str, **settlement: str) -> list[dict[str, Any]]:
     """Return the acts on an order whose step is stuck, as the API shows them."""
-    stuck_steps = [StuckStep(step, settlement.get("by"))]
-    acts = acts_on(SagaState(state), Review(is_over=True), stuck_steps, fails=False)
-    return [
-        {"act": act, "step": at, "fields": FIELDS[act], "refusal": why} for act, at, why in acts
-    ]
+    word = None
+    if settlement:
+        word = Settlement(settlement["by"], settlement["reason"], settlement["evidence"], STARTED)
+    stuck_step = retriable(step, step, "STUCK", settlement=word)
+    failure = None if state == "COMPLETED" else FAILURE
+    stuck_run = run(state, is_stuck=True, memo=SagaMemo(failure, (stuck_step,)))
+    return [act.model_dump(mode="json") for act in view_of_run("7", stuck_run, LINKS).acts]

@@ -118,6 +118,7 @@ async def test_what_needs_attention_is_found_and_marked(page: Page, stack: Stack
     make_stuck(stack, "stuck")
     await expect(listed_ids(page)).to_have_text(["stuck"])
     await expect(page.locator(".orders tr.needs-attention")).to_contain_text("Needs attention")
+    await expect(page.locator(".orders tr.needs-attention .why")).to_contain_text("OUT_OF_STOCK")
     stack.start_worker("payment")
     stack.ready("payment")
     await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")

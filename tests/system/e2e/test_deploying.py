@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bench.postgresql import SUPERUSER
 from contracts.steps import ROLES
 from tests import postgresql
 from tests.stack import ROOT, Stack, until
@@ -26,7 +27,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         system = Stack(tmp_path)
         system.env |= {
             "PGHOST": str(server.directory),
-            "PGUSER": postgresql.SUPERUSER,
+            "PGUSER": SUPERUSER,
             "BACKUPS": str(tmp_path),
             "API": f"http://127.0.0.1:{system.api_port}",
             "PATH": f"{Path(sys.executable).parent}:{system.env['PATH']}",

@@ -1,4 +1,7 @@
-"""Whoever waits for an order hears of its end although Temporal's news of it is lost on the way."""
+"""What callers hear while Temporal's answers are lost on the way.
+
+Whoever waits for an order hears of its end; whoever places one hears that it cannot be told.
+"""
 
 import socket
 import threading
@@ -8,9 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from application.pulse import MOST_AT_ONCE, SILENCE_SECONDS
 from tests.stack import Stack, free_port, order, until
 
 pytestmark = pytest.mark.long
+
+CALLERS = MOST_AT_ONCE + 10
 
 
 class Wire:
@@ -95,3 +101,22 @@ def test_a_wait_outlives_the_loss_of_the_news(stack: Stack, wire: Wire) -> None:
         response, end = answer.result(40)
     assert (response.status_code, response.json()["state"]) == (200, "COMPLETED")
     assert end - began < 10, "a look at the record, and 2 s for what Temporal might add"
+
+
+def test_a_temporal_that_hangs_is_told_to_all_who_ask_soon(stack: Stack, wire: Wire) -> None:
+    """However long they would wait, and however many they are; what is closed is still shown."""
+    stack.place(order(order_id="closed"), Prefer="wait=20")
+    wire.swallows = True
+    began = time.monotonic()
+    with ThreadPoolExecutor(CALLERS) as pool:
+        responses = list(
+            pool.map(
+                lambda n: stack.place(order(order_id=f"hung-{n}"), Prefer="wait=25"), range(CALLERS)
+            )
+        )
+    assert time.monotonic() - began < SILENCE_SECONDS + 5
+    assert {response.status_code for response in responses} == {503}
+    assert [response.headers["Location"] for response in responses] == [
+        f"/orders/hung-{n}" for n in range(CALLERS)
+    ]
+    assert stack.http.get("/orders/closed").json()["state"] == "COMPLETED"

@@ -189,6 +189,7 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     assert order_view["attention"]["since"] > order_view["placed_at"]
     [listed_order] = stack.http.get("/orders?state=ROLLBACK_STUCK").json()["orders"]
     assert listed_order["attention"]["since"] == order_view["attention"]["since"]
+    assert listed_order["failure"] == order_view["failure"], "why it rolls back"
     assert order_view["refund"] is None, "the money is not back yet"
     assert "did not come back in time" in stack.temporal(
         "workflow", "metadata", "--workflow-id", "order-stuck"

@@ -88,16 +88,22 @@ def test_no_worker_is_a_single_point_of_failure(stack: Stack) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(150)
-def test_everything_killed_goes_on(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    ("workers", "local_activities"), [(ROLES, "off"), ((), "on")], ids=["per_role", "one_locally"]
+)
+def test_everything_killed_goes_on(
+    stack: Stack, workers: tuple[str, ...], local_activities: str
+) -> None:
     """After kill -9 of every process amid fifty orders, a new start finishes each once."""
-    stack.start_all(*ROLES)
+    stack.env["LOCAL_ACTIVITIES"] = local_activities
+    stack.start_all(*workers)
 
     def kill_everything() -> None:
         for name in list(stack.processes):
             stack.kill(name)
 
     numbers_without_answer = place(stack, 50, kill_everything)
-    stack.start_all(*ROLES)
+    stack.start_all(*workers)
     for number in (
         numbers_without_answer
     ):  # who got no answer asks again: the same order id is the same order, placed or not

@@ -2,15 +2,14 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from itertools import count
 
 import pytest
 from temporalio.client import Client
 
 from temporal_saga.policy import Policy
-from temporal_saga.testing import Participants, Script
-from tests import temporal_server
+from temporal_saga.testing import Script
 from tests.workflows import order_scripts
+from tests.workflows.order_scripts import Stage
 
 SHORT = 60
 """Events after which this server suggests to continue as new."""
@@ -18,40 +17,34 @@ SHORT = 60
 MOST = 400
 """Events that one run may have: those of one burst are in its history before it hears any."""
 
-NUMBERS = count(1)
 SOON = Policy(
     stuck_attempts=2, longest_pause=timedelta(milliseconds=50), start_to_close=timedelta(seconds=1)
 )
 
 
 @pytest.fixture(scope="module")
-async def short_histories() -> AsyncIterator[Client]:
+async def stage() -> AsyncIterator[Stage]:
     """A server of its own, which calls a history long soon."""
-    async with temporal_server.running(
-        f"limit.historyCount.suggestContinueAsNew={SHORT}"
-    ) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-async def players(short_histories: Client) -> AsyncIterator[Participants]:
-    """Order, payment and stock, on that server."""
-    async with order_scripts.participants(short_histories) as playing:
-        yield playing
+    async with order_scripts.stage(f"limit.historyCount.suggestContinueAsNew={SHORT}") as own:
+        yield own
 
 
 @pytest.fixture
-async def patient_script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
+def short_histories(stage: Stage) -> Client:
+    """Return a client of that server."""
+    return stage.client
+
+
+@pytest.fixture
+async def patient_script(stage: Stage) -> AsyncIterator[Script]:
     """One order's story, under the default policy."""
-    async with order_scripts.script(short_histories, players, f"order-{next(NUMBERS)}") as story:
+    async with stage.script() as story:
         yield story
 
 
 @pytest.fixture
-async def script(short_histories: Client, players: Participants) -> AsyncIterator[Script]:
+async def script(stage: Stage) -> AsyncIterator[Script]:
     """One order's story, which is stuck soon."""
-    async with order_scripts.script(
-        short_histories, players, f"order-{next(NUMBERS)}", policy=SOON
-    ) as story:
+    async with stage.script(policy=SOON) as story:
         yield story
         assert all(len(run.events) < MOST for run in story.runs)

@@ -35,7 +35,7 @@ def as_recorded(view: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in view.items()
-        if key not in ("timeline", "compensations", "refund", "acts", "steps")
+        if key not in ("timeline", "compensations", "refund", "acts", "steps", "review")
     }
 
 

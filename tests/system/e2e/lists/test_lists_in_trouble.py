@@ -1,19 +1,17 @@
 """A list that is large, of orders that close meanwhile, or without Temporal."""
 
 import asyncio
-import time
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import httpx
 import pytest
 from temporalio.client import Client
 
 from application.order_list import OrderLists
 from application.order_query import ListQuery
 from application.runs import Runs
-from application.visibility import MOST_RUNS, SagaRuns, Visibility
+from application.visibility import SagaRuns, Visibility
 from application.watch import Watch
 from contracts.base import MAX_LINES
 from contracts.record import Failure
@@ -27,10 +25,8 @@ pytestmark = pytest.mark.long
 
 
 @pytest.mark.long
-def test_the_largest_page_is_small_and_quick(
-    stack: Stack, orders: OrderService, customer: str
-) -> None:
-    """A hundred failed orders of the greatest size: under 1 MB, in under 0.3 s.
+def test_the_largest_page_is_small(stack: Stack, orders: OrderService, customer: str) -> None:
+    """A hundred failed orders of the greatest size: under 1 MB.
 
     Each has as many lines as are allowed, and the longest failure.
     """
@@ -47,19 +43,11 @@ def test_the_largest_page_is_small_and_quick(
         orders.register(register(order_id, order, start=SOON))
         orders.cancel(cancel(order_id, order, start=SOON, failure=failure))
 
-    def timed_answer() -> tuple[float, httpx.Response]:
-        began = time.perf_counter()
-        answer = stack.http.get("/orders", params={"customer_id": customer, "limit": 100})
-        return time.perf_counter() - began, answer
-
-    seconds, answer = min(
-        (timed_answer() for _ in range(10)), key=lambda seconds_and_answer: seconds_and_answer[0]
-    )
+    answer = stack.http.get("/orders", params={"customer_id": customer, "limit": 100})
     orders_on_page = answer.json()["orders"]
     assert {order["line_count"] for order in orders_on_page} == {MAX_LINES}
     assert len(orders_on_page) == 100
     assert len(answer.content) < 1_000_000
-    assert seconds < 0.3
     whole = stack.http.get(f"/orders/{orders_on_page[0]['order_id']}").json()
     assert (whole["failure"]["details"], len(whole["lines"])) == (details, MAX_LINES)
 
@@ -71,10 +59,10 @@ class ClosesMeanwhile(Visibility):
         super().__init__(client)
         self._close = partial(orders.confirm, confirm(order_id))
 
-    async def runs(self, which: str, limit: timedelta, *, most: int = MOST_RUNS) -> SagaRuns:
+    async def runs(self, which: str, limit: timedelta) -> SagaRuns:
         """Confirm, and ask."""
         self._close()
-        return await super().runs(which, limit, most=most)
+        return await super().runs(which, limit)
 
 
 @pytest.mark.parametrize(

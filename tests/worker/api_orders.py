@@ -1,0 +1,38 @@
+"""The orders of an API in a test's own process, beside the workers that take them."""
+
+import asyncio
+
+import sqlalchemy as sa
+from temporalio.client import Client
+
+from application.links import OrderLinks
+from application.orders import Orders
+from application.prices import PriceRule
+from application.shop import Shop as ShopReads
+from application.visibility import Visibility
+from contracts.placing import OrderLine, PlaceOrder
+from participants.order.service import OrderService
+from participants.payment.reads import PaymentReads
+from participants.stock.reads import StockReads
+from tests.shop import Shop
+
+
+def orders_of(client: Client, engine: sa.Engine, shop: Shop) -> Orders:
+    """Return the orders of an API that asks Temporal through `client`.
+
+    It reads the shop's order database through `engine`.
+    """
+    reads = (StockReads(shop.engines["stock"]), PaymentReads(shop.engines["payment"]))
+    return Orders(
+        client,
+        OrderService(engine),
+        Visibility(client),
+        PriceRule("caller", ShopReads(client, *reads, ())),
+        OrderLinks("", client.namespace),
+        asyncio.Event(),
+    )
+
+
+def order_of_ann(order_id: str, line: OrderLine) -> PlaceOrder:
+    """Return an order of one line."""
+    return PlaceOrder(order_id=order_id, customer_id="ann", currency="GBP", lines=(line,))
