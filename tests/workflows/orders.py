@@ -32,6 +32,7 @@ from contracts.stock import (
     StockRestoredEvent,
 )
 from temporal_saga.testing import Script
+from tests.workflows.operators import SETTLE
 
 ORDER: dict[str, Any] = {
     "customer_id": "17850",
@@ -237,13 +238,7 @@ async def review_expired(script: Script) -> None:
 async def settled(script: Script) -> None:
     """The refund does not get through, and a person does it by hand."""
     await refund_refused(script)
-    words = {
-        "step": "ProcessPayment",
-        "by": "otto",
-        "reason": "paid by hand",
-        "evidence": "transfer 4711",
-    }
-    await script.handle.execute_update("request_settle_step", words)
+    await script.handle.execute_update("request_settle_step", SETTLE)
     await take_back(script, CancelOrderCommand)
     await script.failed()
 

@@ -9,6 +9,7 @@ from contracts.payment import ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import PATIENCE, SCHEDULED, Script
 from tests.workflows.continued.floods import AWAY, until_next_run
+from tests.workflows.operators import SETTLE
 from tests.workflows.orders import (
     DECISION,
     ORDER,
@@ -39,13 +40,7 @@ class Recording(NamedTuple):
 async def settled_before_a_reset(script: Script) -> None:
     """A person settles the refund; before the cancel the saga is reset to its first task."""
     await refund_refused(script)
-    words = {
-        "step": "ProcessPayment",
-        "by": "otto",
-        "reason": "paid by hand",
-        "evidence": "transfer 4711",
-    }
-    await script.handle.execute_update("request_settle_step", words)
+    await script.handle.execute_update("request_settle_step", SETTLE)
     await script.expect_compensation(CancelOrderCommand, of=RegisterOrderCommand)
     await script.reset()
     await found_on_record(script, times=2)
