@@ -1,7 +1,6 @@
 """An issuer of tokens that publishes its keys over HTTP, as well or as badly as a test wants."""
 
 import json
-import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +8,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from tests.stack import free_port
 
 RSA = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
 RSA_NEXT = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
@@ -64,6 +65,4 @@ class Issuer:
 
 def nobody() -> str:
     """Return the URL of keys that nobody serves."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/keys"
+    return f"http://127.0.0.1:{free_port()}/keys"

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,6 +19,7 @@ import httpx
 from contracts.payment import WalletView
 from contracts.steps import ROLES
 from contracts.stock import StockView
+from operations.demo.ephemeral_stack import START_SECONDS, free_ports
 from operations.up.temporal_server import server_command, temporal_binary
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -35,9 +35,8 @@ T = TypeVar("T")
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    [port] = free_ports(1)
+    return port
 
 
 def until(ask: Callable[[], T], what: str, seconds: float = WAIT_SECONDS) -> T:
@@ -124,7 +123,14 @@ class Stack:
         self.start("api", "api.py")
         for name in names:
             self.ready(name)
-        until(lambda: self.status("/readyz") == 200, "the API is ready")
+        try:
+            until(self._serves, "the API is ready", START_SECONDS)
+        except AssertionError as error:
+            raise AssertionError(self.log_text("api")) from error
+
+    def _serves(self) -> bool:
+        assert self.processes["api"].poll() is None, self.log_text("api")
+        return self.status("/readyz") == 200
 
     def ready(self, worker: str) -> None:
         """Wait until the worker last started under this name takes work in all its roles."""
@@ -135,7 +141,7 @@ class Stack:
             assert process.poll() is None, self.log_text(worker)
             return all(f"ready: {role}\n" in self.log_text(worker) for role in roles)
 
-        until(is_ready, f"{worker} is ready")
+        until(is_ready, f"{worker} is ready", START_SECONDS)
 
     def log_text(self, name: str) -> str:
         """Return what the process last started under this name has logged."""

@@ -7,6 +7,7 @@ prices or reviews of another system.
 
 import asyncio
 import os
+import random
 import shutil
 import socket
 import sys
@@ -26,6 +27,10 @@ START_SECONDS = 90
 
 PLACE = ("data_dir", "temporal_port", "temporal_ui_port", "api_port")
 """The settings that say where a stack is."""
+
+NOT_EPHEMERAL = range(10_000, 32_768)
+"""Ports below those that Linux gives to outgoing connections (`ip_local_port_range`). A port of
+those, free when it was chosen, may be a connection's by the time that a server takes it."""
 
 
 class DidNotStart(Exception):
@@ -115,9 +120,17 @@ async def _listen(
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on."""
+    """Return ports that nobody listens on, and that become no connection's meanwhile.
+
+    Raises:
+        OSError: fewer are free.
+    """
+    ports = list[int]()
     with ExitStack() as listeners:
-        sockets = [
-            listeners.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [listener.getsockname()[1] for listener in sockets]
+        for port in random.sample(NOT_EPHEMERAL, len(NOT_EPHEMERAL)):
+            if len(ports) == count:
+                return ports
+            with suppress(OSError):
+                listeners.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    raise OSError(f"there are no {count} free ports from {NOT_EPHEMERAL[0]} to {NOT_EPHEMERAL[-1]}")
