@@ -15,6 +15,9 @@ from temporal_saga.last_run import last_runs
 
 AT_ONCE = 10
 ANSWER_LIMIT = timedelta(seconds=10)
+PAGE_SIZE = 1_000
+"""So many runs are read in one call: the most that Temporal gives."""
+
 QUERY = f"WorkflowType = '{stubs.WORKFLOW_TYPE}'"
 
 
@@ -45,11 +48,36 @@ class Sagas:
 
     async def visible_runs(self) -> dict[str, SagaStatus]:
         """Return the last run of every saga as visibility has it, which may be a little behind."""
-        listing = self._client.list_workflows(QUERY, page_size=1_000, rpc_timeout=ANSWER_LIMIT)
         async with _temporal_errors():
-            executions = [(execution.id, execution) async for execution in listing]
+            executions = [(execution.id, execution) async for execution in self._executions()]
         last = last_runs(executions, lambda execution: execution.close_time)
         return {id_: run for id_, execution in last.items() if (run := _run(execution))}
+
+    async def _executions(self) -> AsyncIterator[WorkflowExecution]:
+        """Yield every run, some of them twice.
+
+        Temporal lists what runs, and then what closed, the last first. By its token a database
+        reads all earlier pages again. So the next page is asked for by the time at which the last
+        of this one closed, which an index finds; what closed at that same time is listed again. The
+        token goes on within what runs, and where a whole page closed at one time.
+        """
+        query = QUERY
+        token: bytes | None = None
+        while True:
+            listing = self._client.list_workflows(
+                query, page_size=PAGE_SIZE, next_page_token=token, rpc_timeout=ANSWER_LIMIT
+            )
+            await listing.fetch_next_page()
+            page = listing.current_page or ()
+            for execution in page:
+                yield execution
+            token = listing.next_page_token
+            if not token:
+                return
+            if page and page[-1].close_time is not None:
+                from_there = closed_until(page[-1].raw_info.close_time.ToJsonString())
+                token = token if from_there == query else None
+                query = from_there
 
     async def run(self, saga_id: str) -> SagaStatus | None:
         """Return a saga's last run as it stands at this moment, or None when Temporal has none."""
@@ -88,6 +116,11 @@ def _run(execution: WorkflowExecution, attempt: int = 0) -> SagaStatus | None:
     if execution.workflow_type != stubs.WORKFLOW_TYPE or (is_foreign and not run.is_open):
         return None
     return run
+
+
+def closed_until(time: str) -> str:
+    """Return the query for the runs that closed at this time (ISO 8601) or before."""
+    return f"{QUERY} AND CloseTime <= '{time}'"
 
 
 def order_id_or_none(saga_id: str) -> str | None:

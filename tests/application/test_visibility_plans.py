@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -13,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from application.visibility import in_state, running_of
 from application.watch import ENDED_EARLY, RUNNING, STUCK, WEDGED
 from contracts.states import SagaState
+from operations.audit.sagas import closed_until
 from operations.up import temporal_server
 
 QUERIES = (
@@ -26,15 +28,36 @@ QUERIES = (
 NOT_SELECTIVE = {"namespace_id", "TemporalNamespaceDivision", "workflow_type_name"}
 """Columns that have one value in all of our runs: an index on them alone is a scan."""
 
-COLUMNS = {"ExecutionStatus": "status", "WorkflowId": "workflow_id"}
+CLOSE_TIME = "coalesce(close_time, '9999-12-31 23:59:59+00:00')"
+COLUMNS = {
+    "ExecutionStatus": "status",
+    "WorkflowId": "workflow_id",
+    "WorkflowType": "workflow_type_name",
+    "CloseTime": CLOSE_TIME,
+}
 STATUSES = {'"Running"': "1", '"ContinuedAsNew"': "6"}
 """Temporal's schema, as of server 1.32: https://github.com/temporalio/temporal."""
 
+BEFORE_A_TOKEN = (
+    f"(({CLOSE_TIME} = ? AND start_time = ? AND run_id > ?) "
+    f"OR ({CLOSE_TIME} = ? AND start_time < ?) OR {CLOSE_TIME} < ?)"
+)
+"""How the server asks for what follows a page."""
 
-@pytest.mark.long
-async def test_no_question_looks_at_every_run(tmp_path: Path) -> None:
-    """Each finds its rows in an index by what it asks for, however many runs are closed."""
-    file = tmp_path / "temporal.db"
+pytestmark = pytest.mark.long
+
+
+class Schema(NamedTuple):
+    """A database with visibility's schema, and its columns by attributes."""
+
+    file: Path
+    columns: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+async def schema(tmp_path_factory: pytest.TempPathFactory) -> Schema:
+    """The database of a real server."""
+    file = tmp_path_factory.mktemp("schema") / "temporal.db"
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=temporal_server.temporal_binary(),
         dev_server_database_filename=str(file),
@@ -43,11 +66,24 @@ async def test_no_question_looks_at_every_run(tmp_path: Path) -> None:
         request = DescribeNamespaceRequest(namespace=server.client.namespace)
         namespace = await server.client.workflow_service.describe_namespace(request)
     aliases = namespace.config.custom_search_attribute_aliases
-    columns = COLUMNS | {name: column for column, name in aliases.items()}
-    plans = {query: plan(file, sql(query, columns)) for query in QUERIES}
+    return Schema(file, COLUMNS | {name: column for column, name in aliases.items()})
+
+
+async def test_no_question_looks_at_every_run(schema: Schema) -> None:
+    """Each finds its rows in an index by what it asks for, however many runs are closed."""
+    plans = {query: plan(schema, query) for query in QUERIES}
     assert {query: how for query, how in plans.items() if not selective_columns(how)} == {}
-    by_id_alone = plan(file, sql('WorkflowId IN ("order-a", "order-b")', columns))
+    by_id_alone = plan(schema, 'WorkflowId IN ("order-a", "order-b")')
     assert selective_columns(by_id_alone) == set()  # else running_of could do without the status
+
+
+async def test_a_page_of_the_audit_is_found_in_an_index_by_its_time(schema: Schema) -> None:
+    """It begins there and is in order; by a token each page before it would be read again."""
+    by_time = plan(schema, closed_until("2026-11-28T17:37:13.515780Z"))
+    assert re.search(r"SEARCH .*<expr>[<>]\?", by_time), by_time
+    assert "ORDER BY" not in by_time  # which it would need a temporary table for
+    by_token = plan(schema, f"WorkflowType = 'OrderSaga' AND {BEFORE_A_TOKEN}")
+    assert not re.search(r"<expr>[<>]\?", by_token), by_token
 
 
 def sql(query: str, columns: Mapping[str, str]) -> str:
@@ -59,15 +95,17 @@ def sql(query: str, columns: Mapping[str, str]) -> str:
         "SELECT run_id, memo FROM executions_visibility "
         f"WHERE (workflow_type_name = 'OrderSaga' AND ({query})) "
         "AND TemporalNamespaceDivision IS NULL AND namespace_id = ? "
-        "ORDER BY coalesce(close_time, '9999-12-31 23:59:59+00:00') DESC, start_time DESC, run_id "
+        f"ORDER BY {CLOSE_TIME} DESC, start_time DESC, run_id "
         "LIMIT 1000"
     )
 
 
-def plan(file: Path, statement: str) -> str:
+def plan(schema: Schema, query: str) -> str:
     """Return how the database would find the rows."""
-    with closing(sqlite3.connect(file)) as connection:
-        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", ("a namespace",))
+    statement = sql(query, schema.columns)
+    with closing(sqlite3.connect(schema.file)) as connection:
+        values = [None] * statement.count("?")
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
         return "; ".join(row[3] for row in rows)
 
 
