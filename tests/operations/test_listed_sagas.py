@@ -83,8 +83,9 @@ async def test_a_page_is_asked_for_by_time(server: Client, monkeypatch: pytest.M
     """
     monkeypatch.setattr(sagas, "PAGE_SIZE", 3)
     listings = Listings()
-    client = Client(**{**server.config(), "interceptors": [listings]})
-    await Sagas(client).visible_runs()
+    config = server.config()
+    config["interceptors"] = [listings]
+    await Sagas(Client(**config)).visible_runs()
     assert [input_.next_page_token for input_ in listings.inputs] == [None] * 5
     [first_query, *queries] = [input_.query or "" for input_ in listings.inputs]
     assert first_query == QUERY
