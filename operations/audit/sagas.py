@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -19,6 +19,13 @@ PAGE_SIZE = 1_000
 """So many runs are read in one call: the most that Temporal gives."""
 
 QUERY = f"WorkflowType = '{stubs.WORKFLOW_TYPE}'"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+END = datetime(9999, 12, 31, tzinfo=UTC)
+FIRST_WINDOW = timedelta(minutes=1)
+NARROWEST_WINDOW = timedelta(milliseconds=1)
+STEP = 4
+"""The next window is so many times wider where one held a part of a page at most, and so many times
+narrower where it held more than one."""
 
 
 class CannotAsk(Exception):
@@ -54,30 +61,29 @@ class Sagas:
         return {id_: run for id_, execution in last.items() if (run := _run(execution))}
 
     async def _executions(self) -> AsyncIterator[WorkflowExecution]:
-        """Yield every run, some of them twice.
+        """Yield every run, by windows of the time at which it began, from now back to 1970.
 
-        Temporal lists what runs, and then what closed, the last first. By its token a database
-        reads all earlier pages again. So the next page is asked for by the time at which the last
-        of this one closed, which an index finds; what closed at that same time is listed again. The
-        token goes on within what runs, and where a whole page closed at one time.
+        To go on behind a page of all runs a database reads all pages before it again. A window's
+        runs it finds by an index, and a window is made so narrow that a page holds them.
         """
-        query = QUERY
-        token: bytes | None = None
-        while True:
+        end = END
+        width = FIRST_WINDOW
+        while end > BEGINNING:
+            begin = max(min(end, datetime.now(UTC)) - width, BEGINNING)
             listing = self._client.list_workflows(
-                query, page_size=PAGE_SIZE, next_page_token=token, rpc_timeout=ANSWER_LIMIT
+                began_between(begin, end), page_size=PAGE_SIZE, rpc_timeout=ANSWER_LIMIT
             )
             await listing.fetch_next_page()
-            page = listing.current_page or ()
-            for execution in page:
+            if listing.next_page_token and width > NARROWEST_WINDOW:
+                width /= STEP
+                continue
+            count = 0
+            async for execution in listing:
+                count += 1
                 yield execution
-            token = listing.next_page_token
-            if not token:
-                return
-            if page and page[-1].close_time is not None:
-                from_there = closed_until(page[-1].raw_info.close_time.ToJsonString())
-                token = token if from_there == query else None
-                query = from_there
+            end = begin
+            if count * STEP <= PAGE_SIZE:
+                width *= STEP
 
     async def run(self, saga_id: str) -> SagaStatus | None:
         """Return a saga's last run as it stands at this moment, or None when Temporal has none."""
@@ -118,9 +124,10 @@ def _run(execution: WorkflowExecution, attempt: int = 0) -> SagaStatus | None:
     return run
 
 
-def closed_until(time: str) -> str:
-    """Return the query for the runs that closed at this time (ISO 8601) or before."""
-    return f"{QUERY} AND CloseTime <= '{time}'"
+def began_between(begin: datetime, end: datetime) -> str:
+    """Return the query for the runs that began at `begin` or later, and before `end` (UTC)."""
+    window = f"ExecutionTime >= '{begin.isoformat()}' AND ExecutionTime < '{end.isoformat()}'"
+    return f"{QUERY} AND {window}"
 
 
 def order_id_or_none(saga_id: str) -> str | None:

@@ -1,6 +1,8 @@
-"""Which runs the audit finds in Temporal, and what it asks for from page to page."""
+"""Which runs the audit finds in Temporal, and what it asks for."""
 
+import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from temporalio.client import (
@@ -13,7 +15,7 @@ from temporalio.client import (
 )
 
 from operations.audit import sagas
-from operations.audit.sagas import QUERY, Sagas
+from operations.audit.sagas import BEGINNING, END, Sagas
 from tests import temporal_server
 from tests.operations.order_sagas import place, until
 from tests.shop import CAP
@@ -25,21 +27,21 @@ OPEN = ["open-0", "open-1"]
 
 
 class Listings(Interceptor):
-    """Keeps what is listed."""
+    """Keeps what is asked for."""
 
     def __init__(self) -> None:
-        self.inputs: list[ListWorkflowsInput] = []
+        self.queries: list[str] = []
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002  # temporalio's name
         """Stand before the client's calls."""
-        inputs = self.inputs
+        queries = self.queries
 
         class Outbound(OutboundInterceptor):
             def list_workflows(
                 self,
                 input: ListWorkflowsInput,  # noqa: A002  # likewise
             ) -> WorkflowExecutionAsyncIterator:
-                inputs.append(input)
+                queries.append(input.query or "")
                 return super().list_workflows(input)
 
         return Outbound(next)
@@ -67,7 +69,7 @@ async def server() -> AsyncIterator[Client]:
 async def test_every_run_is_found_whatever_a_page_holds(
     server: Client, page_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where all runs on a page closed at one time, as those on a page of one do."""
+    """Also where more runs began in one window than a page holds."""
     monkeypatch.setattr(sagas, "PAGE_SIZE", page_size)
     runs = await Sagas(server).visible_runs()
     assert {id_: run.status for id_, run in runs.items()} == {
@@ -76,24 +78,26 @@ async def test_every_run_is_found_whatever_a_page_holds(
     }
 
 
-async def test_a_page_is_asked_for_by_time(server: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its token a database would read all pages before it again.
+async def test_more_runs_than_a_page_holds_are_found_where_all_began_at_once(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The narrowest window is read page by page."""
+    monkeypatch.setattr(sagas, "PAGE_SIZE", 2)
+    monkeypatch.setattr(sagas, "NARROWEST_WINDOW", timedelta(days=1))
+    assert len(await Sagas(server).visible_runs()) == len(CLOSED) + len(OPEN)
 
-    How it finds one by time: tests/application/test_visibility_plans.py.
+
+async def test_few_runs_are_found_by_few_questions(server: Client) -> None:
+    """Each is for the runs of a window, which an index finds, and the windows widen to 1970.
+
+    How a database finds them: tests/application/test_visibility_plans.py.
     """
-    monkeypatch.setattr(sagas, "PAGE_SIZE", 3)
     listings = Listings()
     config = server.config()
     config["interceptors"] = [listings]
     await Sagas(Client(**config)).visible_runs()
-    assert [input_.next_page_token for input_ in listings.inputs] == [None] * 5
-    [first_query, *queries] = [input_.query or "" for input_ in listings.inputs]
-    assert first_query == QUERY
-    assert len(set(queries)) == 4
-    assert [query for query in queries if "CloseTime <= " not in query] == []
-
-
-async def test_the_server_compares_what_runs_as_closed_long_after(server: Client) -> None:
-    """So it compares the very expression that its indexes hold: the time itself is in none."""
-    count = await server.count_workflows(f"{QUERY} AND CloseTime > '9000-01-01T00:00:00Z'")
-    assert count.count == len(OPEN)
+    bounds = [re.findall(r"ExecutionTime [<>]=? '(\S+)'", query) for query in listings.queries]
+    assert [begin for begin, _ in bounds[:-1]] == [end for _, end in bounds[1:]]
+    assert bounds[0][1] == END.isoformat()
+    assert bounds[-1][0] == BEGINNING.isoformat()
+    assert len(bounds) <= 15
