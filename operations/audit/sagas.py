@@ -20,7 +20,9 @@ PAGE_SIZE = 1_000
 
 QUERY = f"WorkflowType = '{stubs.WORKFLOW_TYPE}'"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-END = datetime(9999, 12, 31, tzinfo=UTC)
+END = datetime(2200, 1, 1, tzinfo=UTC)
+"""Elasticsearch knows no time after 2262."""
+
 FIRST_WINDOW = timedelta(minutes=1)
 NARROWEST_WINDOW = timedelta(milliseconds=1)
 STEP = 4
