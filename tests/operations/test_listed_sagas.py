@@ -3,16 +3,14 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from temporalio.client import (
-    Client,
-    Interceptor,
-    ListWorkflowsInput,
-    OutboundInterceptor,
-    WorkflowExecutionAsyncIterator,
-    WorkflowExecutionStatus,
+from temporalio.api.workflowservice.v1 import (
+    ListWorkflowExecutionsRequest,
+    ListWorkflowExecutionsResponse,
 )
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from operations.audit import sagas
 from operations.audit.sagas import BEGINNING, END, Sagas
@@ -24,27 +22,6 @@ pytestmark = pytest.mark.long
 
 CLOSED = [f"closed-{number}" for number in range(7)]
 OPEN = ["open-0", "open-1"]
-
-
-class Listings(Interceptor):
-    """Keeps what is asked for."""
-
-    def __init__(self) -> None:
-        self.queries: list[str] = []
-
-    def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002  # temporalio's name
-        """Stand before the client's calls."""
-        queries = self.queries
-
-        class Outbound(OutboundInterceptor):
-            def list_workflows(
-                self,
-                input: ListWorkflowsInput,  # noqa: A002  # likewise
-            ) -> WorkflowExecutionAsyncIterator:
-                queries.append(input.query or "")
-                return super().list_workflows(input)
-
-        return Outbound(next)
 
 
 @pytest.fixture(scope="module")
@@ -87,16 +64,25 @@ async def test_more_runs_than_a_page_holds_are_found_where_all_began_at_once(
     assert len(await Sagas(server).visible_runs()) == len(CLOSED) + len(OPEN)
 
 
-async def test_few_runs_are_found_by_few_questions(server: Client) -> None:
+async def test_few_runs_are_found_by_few_questions(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each is for the runs of a window, which an index finds, and the windows widen to 1970.
 
     How a database finds them: tests/application/test_visibility_plans.py.
     """
-    listings = Listings()
-    config = server.config()
-    config["interceptors"] = [listings]
-    await Sagas(Client(**config)).visible_runs()
-    bounds = [re.findall(r"ExecutionTime [<>]=? '(\S+)'", query) for query in listings.queries]
+    queries = []
+    ask = server.workflow_service.list_workflow_executions
+
+    async def ask_and_note(
+        request: ListWorkflowExecutionsRequest, **how: Any
+    ) -> ListWorkflowExecutionsResponse:
+        queries.append(request.query)
+        return await ask(request, **how)
+
+    monkeypatch.setattr(server.workflow_service, "list_workflow_executions", ask_and_note)
+    await Sagas(server).visible_runs()
+    bounds = [re.findall(r"ExecutionTime [<>]=? '(\S+)'", query) for query in queries]
     assert [begin for begin, _ in bounds[:-1]] == [end for _, end in bounds[1:]]
     assert bounds[0][1] == END.isoformat()
     assert bounds[-1][0] == BEGINNING.isoformat()
