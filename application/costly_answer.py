@@ -45,5 +45,5 @@ class CostlyAnswer(Generic[T]):
         try:
             self.last = await ask()
         finally:
-            ended = self._clock()
-            self._again_at = ended + REST * (ended - began)
+            now = self._clock()
+            self._again_at = now + REST * (now - began)

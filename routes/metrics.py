@@ -105,7 +105,7 @@ class Metrics:
         self._known_at = float("-inf")
         self._counting = asyncio.Lock()
         self._counted_at: float | None = None
-        self._closed: CostlyAnswer[ClosedRuns] = CostlyAnswer()
+        self._closed_answer: CostlyAnswer[ClosedRuns] = CostlyAnswer()
 
     def observe(self, request: Info) -> None:
         """Count a request that was answered.
@@ -151,12 +151,12 @@ class Metrics:
                 self._open.clear()
                 self._wedged_sagas.set(UNKNOWN)
             return
-        closed = await self._closed_runs(visibility)
+        closed_runs = await self._closed_runs(visibility)
         self._temporal.set(1)
         self._sagas.clear()
-        for status, count in {RUNNING: open_counts.get(RUNNING, 0), **closed.counts}.items():
+        for status, count in {RUNNING: open_counts.get(RUNNING, 0), **closed_runs.counts}.items():
             self._sagas.labels(status).set(count)
-        self._closed_time.set(closed.at)
+        self._closed_time.set(closed_runs.at)
         for state, counts in lasting.items():
             self._open.labels(state).set(counts.get(RUNNING, 0))
         self._wedged_sagas.set(wedged_counts.get(RUNNING, 0))
@@ -173,8 +173,8 @@ class Metrics:
             return ClosedRuns(await visibility.count(CLOSED, CLOSED_LIMIT), at)
 
         with suppress(NotNow, RPCError):
-            await self._closed.renew(count, CLOSED_WAIT_SECONDS)
-        return self._closed.last or ClosedRuns({}, UNKNOWN)
+            await self._closed_answer.renew(count, CLOSED_WAIT_SECONDS)
+        return self._closed_answer.last or ClosedRuns({}, UNKNOWN)
 
     async def _count_needs(self, orders: Callable[[], Orders]) -> None:
         """Count the orders that need a person, as the list shows them."""

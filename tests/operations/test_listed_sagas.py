@@ -34,9 +34,9 @@ async def server() -> AsyncIterator[Client]:
             await place(client, order_id, CAP)
 
         async def are_visible() -> bool:
-            ended = await client.count_workflows("ExecutionStatus = 'Terminated'")
-            running = await client.count_workflows("ExecutionStatus = 'Running'")
-            return (ended.count, running.count) == (len(CLOSED), len(OPEN))
+            terminated_ones = await client.count_workflows("ExecutionStatus = 'Terminated'")
+            open_ones = await client.count_workflows("ExecutionStatus = 'Running'")
+            return (terminated_ones.count, open_ones.count) == (len(CLOSED), len(OPEN))
 
         await until(are_visible, "all are visible")
         yield client

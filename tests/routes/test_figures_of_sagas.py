@@ -31,7 +31,7 @@ class Temporal:
     def __init__(self) -> None:
         self.workflow_service = self
         self.queries: list[str] = []
-        self.closed: Mapping[str, int] | None = {"Completed": 300_000, "Failed": 7}
+        self.closed_counts: Mapping[str, int] | None = {"Completed": 300_000, "Failed": 7}
         self.is_away = False
 
     async def count_workflow_executions(
@@ -45,7 +45,7 @@ class Temporal:
         assert not retry
         assert timeout <= timedelta(seconds=2)
         self.queries.append(request.query)
-        counts = self.closed if CLOSED in request.query else {"Running": 3}
+        counts = self.closed_counts if CLOSED in request.query else {"Running": 3}
         if self.is_away or counts is None:
             raise RPCError("it took too long", RPCStatusCode.DEADLINE_EXCEEDED, b"")
         answer = CountWorkflowExecutionsResponse()
@@ -100,7 +100,7 @@ async def test_what_is_over_is_not_counted_at_each_look(
 async def test_more_closed_runs_than_can_be_counted_are_no_outage(temporal: Temporal) -> None:
     """Temporal is there, what runs is known, and what was counted last stays with its time."""
     figures = Metrics(())
-    temporal.closed = None
+    temporal.closed_counts = None
     samples = await read(figures, temporal)
     assert samples["temporal_up"] == 1
     assert samples["order_sagas Running"] == 3
@@ -115,7 +115,7 @@ async def test_what_was_counted_last_stays_when_a_count_fails(
     monkeypatch.setattr(costly_answer, "REST", 0)
     figures = Metrics(())
     before = await read(figures, temporal)
-    temporal.closed = None
+    temporal.closed_counts = None
     after = await read(figures, temporal)
     assert len([query for query in temporal.queries if CLOSED in query]) == 2
     assert after["order_sagas Completed"] == 300_000
