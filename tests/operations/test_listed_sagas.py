@@ -42,6 +42,26 @@ async def server() -> AsyncIterator[Client]:
         yield client
 
 
+@pytest.fixture
+def requests(
+    server: Client, monkeypatch: pytest.MonkeyPatch
+) -> list[ListWorkflowExecutionsRequest]:
+    """What the server is asked to list."""
+    notes = []
+    ask = server.workflow_service.list_workflow_executions
+
+    async def ask_and_note(
+        request: ListWorkflowExecutionsRequest, **how: Any
+    ) -> ListWorkflowExecutionsResponse:
+        note = ListWorkflowExecutionsRequest()
+        note.CopyFrom(request)  # the next page is asked for by the same message
+        notes.append(note)
+        return await ask(request, **how)
+
+    monkeypatch.setattr(server.workflow_service, "list_workflow_executions", ask_and_note)
+    return notes
+
+
 @pytest.mark.parametrize("page_size", [1, 2, 3, 1_000])
 async def test_every_run_is_found_whatever_a_page_holds(
     server: Client, page_size: int, monkeypatch: pytest.MonkeyPatch
@@ -64,25 +84,25 @@ async def test_more_runs_than_a_page_holds_are_found_where_all_began_at_once(
     assert len(await Sagas(server).visible_runs()) == len(CLOSED) + len(OPEN)
 
 
-async def test_few_runs_are_found_by_few_questions(
-    server: Client, monkeypatch: pytest.MonkeyPatch
+async def test_no_page_is_asked_for_behind_another(
+    server: Client, requests: list[ListWorkflowExecutionsRequest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is for the runs of a window, which an index finds, and the windows widen to 1970.
+    """A window that holds more than a page is made narrower: a database would read that page again.
 
-    How a database finds them: tests/application/test_visibility_plans.py.
+    How it finds a window: tests/application/test_visibility_plans.py.
     """
-    queries = []
-    ask = server.workflow_service.list_workflow_executions
+    monkeypatch.setattr(sagas, "PAGE_SIZE", 3)
+    assert len(await Sagas(server).visible_runs()) == len(CLOSED) + len(OPEN)
+    assert len(requests) > (len(CLOSED) + len(OPEN)) / 3
+    assert [request for request in requests if request.next_page_token] == []
 
-    async def ask_and_note(
-        request: ListWorkflowExecutionsRequest, **how: Any
-    ) -> ListWorkflowExecutionsResponse:
-        queries.append(request.query)
-        return await ask(request, **how)
 
-    monkeypatch.setattr(server.workflow_service, "list_workflow_executions", ask_and_note)
+async def test_few_runs_are_found_by_few_questions(
+    server: Client, requests: list[ListWorkflowExecutionsRequest]
+) -> None:
+    """The windows widen, and follow one another from the future to 1970."""
     await Sagas(server).visible_runs()
-    bounds = [re.findall(r"ExecutionTime [<>]=? '(\S+)'", query) for query in queries]
+    bounds = [re.findall(r"ExecutionTime [<>]=? '(\S+)'", request.query) for request in requests]
     assert [begin for begin, _ in bounds[:-1]] == [end for _, end in bounds[1:]]
     assert bounds[0][1] == END.isoformat()
     assert bounds[-1][0] == BEGINNING.isoformat()
