@@ -26,6 +26,7 @@ DYNAMIC_CONFIG = (
     "history.visibilityTaskBatchSize=1000",
     "frontend.namespaceCount=20000",
     "frontend.namespaceRPS.visibility=100",
+    "worker.batcherRPS=10",
     "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=3",
     f"history.maximumSignalsPerExecution={MOST_SIGNALS}",
     f"limit.historyCount.suggestContinueAsNew={MOST_SIGNALS}",

@@ -33,6 +33,11 @@ def test_the_embedded_server_writes_and_reads_no_more_than_it_must(value: str) -
     assert f"--dynamic-config-value={value}" in server_command(DATABASE, 7233, None)
 
 
+def test_a_batch_of_the_embedded_server_leaves_room_for_new_orders() -> None:
+    """By default it wakes more sagas in a second than two cores finish."""
+    assert "--dynamic-config-value=worker.batcherRPS=10" in server_command(DATABASE, 7233, None)
+
+
 def test_the_embedded_server_knows_our_search_attributes() -> None:
     """Every search attribute is registered with its type: a saga that sets another stands still."""
     flags = [
