@@ -9,7 +9,6 @@ from temporalio.client import RPCTimeoutOrCancelledError, WorkflowHandle, Workfl
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.attention import WEDGED_AFTER
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from contracts.decisions import Decision, act_of
@@ -105,8 +104,5 @@ class ActSender:
 
     async def _silence(self) -> NotNow | NotPossible:
         """Return why a saga gives no answer."""
-        async with temporal(ANSWER_LIMIT):
-            description = await self._handle.describe(rpc_timeout=ANSWER_LIMIT)
-        if description.raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
-            return NoWorkerAnswered()
-        return SagaWedged()
+        run = await self._runs.describe(order_id_of(self._handle.id))
+        return SagaWedged() if run and run.wedged_since else NoWorkerAnswered()

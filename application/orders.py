@@ -162,7 +162,9 @@ class Orders:
         Raises:
             NotNow: Temporal is away.
         """
-        async for place, moment in self._runs.follow(order_id):
+        place = (0, 0)
+        async for moment in self._runs.follow(order_id):
+            place = (moment.event, place[1] + 1 if moment.event == place[0] else 0)
             entry = entry_of(moment)
             visible = entry if caller.customer_id is None else entry_for_customer(entry)
             if visible is not None:
@@ -195,7 +197,8 @@ class Orders:
             raise await self._too_late(order_id, caller)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
         if isinstance(decision, StepEvidence):
-            attempts = await self._runs.tries_at(order_id, decision.step)
+            run = await self._runs.describe(order_id)
+            attempts = run and run.tries_at(decision.step)
             decision = decision.model_copy(update={"attempts": attempts})
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:

@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -23,7 +24,6 @@ from application.shared_answers import SharedAnswers
 from contracts.ids import order_id_of, saga_id
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
-from temporal_saga.history import memo_of
 from temporal_saga.last_run import last_runs
 
 FRESH_SECONDS = 1
@@ -82,7 +82,9 @@ class Visibility:
         """
 
         async def read() -> SagaRuns:
-            runs, is_complete = await self._read(which, limit, MOST_RUNS, self._run)
+            runs, is_complete = await self._read(
+                which, limit, MOST_RUNS, partial(Run.of, decode=self._decode)
+            )
             return SagaRuns(last_runs(runs, lambda run: run.closed_at), is_complete)
 
         return await self._once(f"runs {which}", limit, read)
@@ -119,18 +121,6 @@ class Visibility:
             return {json.loads(group.group_values[0].data): group.count for group in answer.groups}
 
         return await self._once(f"count {which}", limit, read, fresh_seconds)
-
-    def _run(self, info: WorkflowExecutionInfo) -> Run:
-        """Return what visibility tells of a run."""
-        attributes = info.search_attributes.indexed_fields
-        return Run(
-            started_at=_time(info.start_time),
-            closed_at=_time(info.close_time) if info.HasField("close_time") else None,
-            attributes={
-                name: json.loads(value.data) for name, value in attributes.items() if value.data
-            },
-            memo=memo_of(info.memo, self._decode),
-        )
 
     async def _read(
         self, which: str, limit: timedelta, most: int, read: Callable[[WorkflowExecutionInfo], T]
@@ -219,12 +209,6 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
 
 def _of_sagas(which: str) -> str:
     return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
-
-
-def _time(timestamp: Any) -> datetime:
-    """Return a protobuf timestamp as a time."""
-    at: datetime = timestamp.ToDatetime(tzinfo=UTC)
-    return at
 
 
 def _order_id(info: WorkflowExecutionInfo) -> str | None:

@@ -14,8 +14,6 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import TypeVar
 
-from temporalio.client import WorkflowExecutionStatus
-
 from application.attention import left_open, of_run
 from application.errors import Away, Busy
 from application.needs import Need, Needs
@@ -193,12 +191,12 @@ class Watch:
 
     async def _ended(self, order_id: str) -> Attention | None:
         """Return that an order was left open, if its record is open and its saga is not."""
-        description = await self._runs.describe(order_id)
-        if description is None:
+        run = await self._runs.describe(order_id)
+        if run is None:
             return left_open(order_id, None, forgotten=True)
-        if description.status is WorkflowExecutionStatus.RUNNING or await self._closed([order_id]):
+        if run.closed_at is None or await self._closed([order_id]):
             return None
-        return left_open(order_id, description.close_time, forgotten=False)
+        return left_open(order_id, run.closed_at, forgotten=False)
 
     async def _since(self, needs: Mapping[str, Need]) -> dict[str, Need]:
         """Return needs with since when sagas are wedged, which visibility does not tell.
