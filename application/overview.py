@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from application.errors import Busy, NotNow
+from application.errors import NotNow, no_answer
 from application.needs import Needs
 from application.order_list import OrderLists
 from application.order_query import MOST_ON_A_PAGE, ListQuery
@@ -25,11 +25,10 @@ FRESH_SECONDS = 5
 OPEN_STATES = tuple(state for state in SagaState if state is not SagaState.FAILED)
 """States in which a saga may run; in COMPLETED, until the order's record is closed."""
 
-AWAY = "Temporal gives no answer: how open orders stand, and what needs attention, is not known"
-BUSY = "Temporal is asked too often: how open orders stand, and what needs attention, is not known"
+NOT_KNOWN = "how open orders stand, and what needs attention, is not known"
 MANY = f"more than {MOST_ON_A_PAGE} of your orders are open: how they stand is not counted"
 
-NOT_KNOWN = AttentionFigures(
+NO_FIGURES = AttentionFigures(
     count=None, by_cause=dict.fromkeys(AttentionCause), since=None, at_stake_minor={}
 )
 
@@ -74,7 +73,7 @@ class Overviews:
         try:
             open_orders = await (self._all() if owner is None else self._own(owner))
         except NotNow as error:
-            open_orders = _OpenOrders(None, None, BUSY if isinstance(error, Busy) else AWAY)
+            open_orders = _OpenOrders(None, None, f"{no_answer(error)}: {NOT_KNOWN}")
         closed_counts = {state: statuses[status] for state, status in STATUS.items()}
         running = open_orders.states
         return Overview(
@@ -118,7 +117,7 @@ class Overviews:
 
     async def _attention(self, needs: Needs | None, owner: str | None) -> AttentionFigures:
         if needs is None:
-            return NOT_KNOWN
+            return NO_FIGURES
         return AttentionFigures(
             count=needs.count,
             by_cause=needs.counts,
