@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
@@ -67,13 +66,8 @@ class ActSender:
         except (TimeoutError, RPCTimeoutOrCancelledError) as error:
             raise await self._silence() from error
         except WorkflowUpdateFailedError as error:
-            cause = error.cause
-            kind, message = (
-                (cause.type, cause.message)
-                if isinstance(cause, ApplicationError)
-                else (None, str(cause))
-            )
-            if kind != ALREADY:
+            if getattr(error.cause, "type", None) != ALREADY:
+                message = getattr(error.cause, "message", str(error.cause))
                 raise NotPossible(message.removeprefix("ValueError: ")) from error
 
     async def _signal(self, act: str, decision: Decision, end: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -117,26 +118,18 @@ class Orders:
             if run is not None:
                 left_open = run.closed_at is not None and await self._is_open(order_id)
                 return view_of_run(order_id, run, links, left_open=left_open)
-            if on_record is None:
-                raise NotFound.of(f"order {order_id}")
         else:
             record, fingerprint = on_record
-            run = await self._run_of_closed(order_id, caller)
-            if run is not None and run.order.fingerprint() == fingerprint:
-                return view_of_closed(record, run, links)
+            with suppress(NotNow):
+                run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
+                if run is not None and run.order.fingerprint() == fingerprint:
+                    return view_of_closed(record, run, links)
         recorded = await asyncio.to_thread(
             self._order_service.recorded_order, order_id, caller.customer_id
         )
         if recorded is None:
             raise NotFound.of(f"order {order_id}")
         return view_of_record(recorded, links)
-
-    async def _run_of_closed(self, order_id: str, caller: Caller) -> Run | None:
-        """Return the last run of a closed order; None also while Temporal is away."""
-        try:
-            return await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
-        except NotNow:
-            return None
 
     async def run(
         self,
