@@ -21,7 +21,7 @@ from application.payloads import decoder
 from application.run import Run
 from application.runs import temporal
 from application.shared_answers import SharedAnswers
-from contracts.ids import order_id_of, saga_id
+from contracts.ids import order_id_or_none, saga_id
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
 from temporal_saga.last_run import last_runs
@@ -138,7 +138,9 @@ class Visibility:
         while True:
             page = await _patiently(ask, request, give_up)
             runs += [
-                (order_id, read(info)) for info in page.executions if (order_id := _order_id(info))
+                (order_id, read(info))
+                for info in page.executions
+                if (order_id := order_id_or_none(info.execution.workflow_id))
             ]
             request.next_page_token = page.next_page_token
             if not page.next_page_token or len(runs) >= most:
@@ -209,14 +211,3 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
 
 def _of_sagas(which: str) -> str:
     return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
-
-
-def _order_id(info: WorkflowExecutionInfo) -> str | None:
-    """Return the order that a run is about.
-
-    None when somebody started it under an id that names none.
-    """
-    try:
-        return order_id_of(info.execution.workflow_id)
-    except ValueError:
-        return None

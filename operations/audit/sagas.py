@@ -10,7 +10,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
-from contracts.ids import order_id_of
+from contracts.ids import order_id_or_none
 from temporal_saga.last_run import last_runs
 
 AT_ONCE = 10
@@ -88,14 +88,6 @@ def _run(execution: WorkflowExecution, attempt: int = 0) -> SagaStatus | None:
     if execution.workflow_type != stubs.WORKFLOW_TYPE or (is_foreign and not run.is_open):
         return None
     return run
-
-
-def order_id_or_none(saga_id: str) -> str | None:
-    """Return the order that a workflow's id names, or None when it names none."""
-    try:
-        return order_id_of(saga_id)
-    except ValueError:
-        return None
 
 
 @asynccontextmanager
