@@ -60,7 +60,7 @@ verify: install postgresql chromium planted ## what takes longer: kills, whole d
 	@$(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
 		--ignore tests/workflows/test_cancel_everywhere.py --ignore tests/workflows/test_order_unknown.py \
 		--ignore tests/temporal_saga/test_composed.py
-	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=16 $(BIN)/pytest -q tests/temporal_saga/test_composed.py
+	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted
