@@ -13,7 +13,7 @@ from temporalio.client import Client, WorkflowExecutionDescription
 
 from application import run_history
 from application.payloads import Decode
-from application.run_history import RunHistory, if_known, read_history
+from application.run_history import MOST_BYTES, RunHistory, if_known, read_history
 from contracts.carry_over import CarriedParts, CarriedRecord
 from contracts.steps import PARTICIPANT_OF, is_event
 from temporal_saga.carry_over import Handover
@@ -26,9 +26,6 @@ MOST_EVENTS = 8_000
 
 A run continues as new after some 4,000.
 """
-
-MOST_BYTES = 8 * 2**20
-"""And of so many bytes, one page more at most."""
 
 LEFT_OUT = (
     "a part of the story is left out here: it is longer than one look reads; "
@@ -71,7 +68,7 @@ class Chain:
         Raises:
             RPCError: Temporal did not answer.
         """
-        last = await self._read_run(description, MOST_EVENTS)
+        last = await read_history(self._client, description, self._limit, MOST_EVENTS)
         _, record = _handover(last.start, self._decode)
         if record is None:
             return last, Before()
@@ -110,13 +107,6 @@ class Chain:
         states = [Moment(move.at, "state", move.state, event=1) for move in record.moves]
         return [Moment(record.placed_at, "note", FORGOTTEN, event=1), *states]
 
-    async def _read_run(
-        self, description: WorkflowExecutionDescription, most: int, *, gap: bool = True
-    ) -> RunHistory:
-        return await read_history(
-            self._client, description, self._limit, most=most, most_bytes=MOST_BYTES, gap=gap
-        )
-
     async def _earlier(
         self, workflow_id: str, run_id: str, most: int, *, gap: bool = True
     ) -> RunHistory | None:
@@ -125,7 +115,7 @@ class Chain:
 
         async def read() -> RunHistory:
             description = await handle.describe(rpc_timeout=self._limit)
-            return await self._read_run(description, most, gap=gap)
+            return await read_history(self._client, description, self._limit, most, gap=gap)
 
         return await if_known(read())
 

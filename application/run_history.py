@@ -1,10 +1,10 @@
 """The history of one run, read from Temporal: all of it, or its beginning and its end."""
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
-from typing import TypeVar
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
@@ -17,6 +17,9 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
+MOST_BYTES = 8 * 2**20
+"""So much is read of a run at most, and one page more."""
+
 FIRST_EVENTS = 1_000
 """So many are read of a run's first ones, where it has more than are read in all."""
 
@@ -26,13 +29,8 @@ PAGE_EVENTS = 256
 
 SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 ENDS = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
-    }
+    f"workflow_execution_{end}_event_attributes"
+    for end in ("completed", "failed", "canceled", "terminated", "timed_out")
 )
 """The events behind which no other run of the saga follows."""
 
@@ -122,18 +120,18 @@ async def read_whole(client: Client, workflow_id: str, limit: timedelta) -> RunH
     ask = client.workflow_service.get_workflow_execution_history
     answer = await ask(request, retry=True, timeout=limit)
     history = RunHistory(answer.history.events)
-    if answer.next_page_token or not history.first or history.first[-1].event_type not in ENDS:
+    if answer.next_page_token or not history.first:
         return None
-    return None if history.run_before else history
+    has_closed = history.first[-1].WhichOneof("attributes") in ENDS
+    return history if has_closed and not history.run_before else None
 
 
 async def read_history(
     client: Client,
     description: WorkflowExecutionDescription,
     limit: timedelta,
-    *,
     most: int,
-    most_bytes: int,
+    *,
     gap: bool = True,
 ) -> RunHistory:
     """Return the run that was described so.
@@ -143,59 +141,43 @@ async def read_history(
         description: as Temporal describes it.
         limit: how long to wait for each answer.
         most: so many events at most.
-        most_bytes: so many bytes at most, and one page more.
         gap: of a run that is longer, its end as well.
 
     Raises:
         RPCError: Temporal did not answer.
     """
     info = description.raw_description.workflow_execution_info
-    is_whole = info.history_length <= most and info.history_size_bytes <= most_bytes
     bytes_per_event = max(1, info.history_size_bytes) / max(1, info.history_length)
-    page = max(1, min(PAGE_EVENTS, int(PAGE_BYTES / bytes_per_event)))
-    handle = client.get_workflow_handle(description.id, run_id=description.run_id)
-    coming = handle.fetch_history_events(page_size=page, rpc_timeout=limit)
-    limits = (most, most_bytes) if is_whole else (min(most, FIRST_EVENTS), most_bytes // 2)
-    first = await _up_to(coming, *limits, page=page)
-    if is_whole or not gap:
-        return RunHistory(first)
-    rest = GetWorkflowExecutionHistoryReverseRequest(
-        namespace=client.namespace,
-        execution=WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
-        maximum_page_size=page,
+    run: dict[str, Any] = {
+        "namespace": client.namespace,
+        "execution": WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
+        "maximum_page_size": max(1, min(PAGE_EVENTS, int(PAGE_BYTES / bytes_per_event))),
+    }
+    service = client.workflow_service
+    forwards = partial(
+        _read, service.get_workflow_execution_history, GetWorkflowExecutionHistoryRequest(**run)
     )
-    last = await _end(client, rest, limit, max(1, most - len(first)), most_bytes // 2)
-    return RunHistory(first, [event for event in last if event.event_id > first[-1].event_id])
+    if info.history_length <= most and info.history_size_bytes <= MOST_BYTES:
+        return RunHistory(await forwards(limit, most, MOST_BYTES))
+    first = await forwards(limit, min(most, FIRST_EVENTS), MOST_BYTES // 2)
+    if not gap:
+        return RunHistory(first)
+    backwards = GetWorkflowExecutionHistoryReverseRequest(**run)
+    ask = service.get_workflow_execution_history_reverse
+    last = await _read(ask, backwards, limit, max(1, most - len(first)), MOST_BYTES // 2)
+    return RunHistory(first, [e for e in reversed(last) if e.event_id > first[-1].event_id])
 
 
-async def _end(
-    client: Client,
-    request: GetWorkflowExecutionHistoryReverseRequest,
-    limit: timedelta,
-    most: int,
-    most_bytes: int,
+async def _read(
+    ask: Callable[..., Awaitable[Any]], request: Any, limit: timedelta, most: int, most_bytes: int
 ) -> list[HistoryEvent]:
-    """Return a run's last events, oldest first."""
-    last: list[HistoryEvent] = []
-    ask = client.workflow_service.get_workflow_execution_history_reverse
-    while len(last) < most and sum(event.ByteSize() for event in last) < most_bytes:
-        answer = await ask(request, retry=True, timeout=limit)
-        last += answer.history.events
-        request.next_page_token = answer.next_page_token
-        if not answer.next_page_token:
-            break
-    return last[::-1]
-
-
-async def _up_to(
-    coming: AsyncIterator[HistoryEvent], most: int, most_bytes: int, *, page: int
-) -> list[HistoryEvent]:
-    """Return the first events: `most` at most, and no further page beyond `most_bytes`."""
+    """Return events page by page: `most` at most, and no further page beyond `most_bytes`."""
     events: list[HistoryEvent] = []
     size = 0
-    async for event in coming:
-        events.append(event)
-        size += event.ByteSize()
-        if len(events) >= most or (size >= most_bytes and len(events) % page == 0):
-            break
-    return events
+    while True:
+        answer = await ask(request, retry=True, timeout=limit)
+        events += answer.history.events
+        size += answer.history.ByteSize()
+        request.next_page_token = answer.next_page_token
+        if not answer.next_page_token or len(events) >= most or size >= most_bytes:
+            return events[:most]

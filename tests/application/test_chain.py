@@ -1,11 +1,15 @@
 """A saga of several runs, read where Temporal has not all of them, or one look does not."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Self, cast
 
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import History, HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
+)
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -51,10 +55,13 @@ LAST = [
 class Temporal:
     """Temporal as a reader sees it: the runs of one saga that it has not forgotten."""
 
+    namespace = "default"
+
     def __init__(self, runs: Mapping[str, Sequence[HistoryEvent]]) -> None:
         """Keep runs by their ids."""
         self._runs = runs
         self._run_id = ""
+        self.workflow_service = self
 
     def get_workflow_handle(self, _workflow_id: str, *, run_id: str) -> Self:
         """Return what knows one run."""
@@ -72,10 +79,12 @@ class Temporal:
         raw = SimpleNamespace(workflow_execution_info=SimpleNamespace(**info))
         return SimpleNamespace(id="order-7", run_id=self._run_id, raw_description=raw)
 
-    async def fetch_history_events(self, **_limits: Any) -> AsyncIterator[HistoryEvent]:
-        """Yield the run's events."""
-        for each in self._runs[self._run_id]:
-            yield each
+    async def get_workflow_execution_history(
+        self, request: GetWorkflowExecutionHistoryRequest, **_limits: Any
+    ) -> GetWorkflowExecutionHistoryResponse:
+        """Return a run's events."""
+        events = self._runs[request.execution.run_id]
+        return GetWorkflowExecutionHistoryResponse(history=History(events=events))
 
 
 async def story_before(**runs: Sequence[HistoryEvent]) -> list[str]:
