@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, timedelta
-from typing import Any
 
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.broadcast import Shared
+from application.broadcast import Shared, until
 from application.chain import Before, Chain, begin, story_of
 from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
@@ -110,7 +108,7 @@ class Runs:
                 reader = begin(last.start, self._decode)
                 run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
                 events = run.fetch_history_events(wait_new_event=True)
-                while (event := await _next(events, stop)) is not None:
+                async for event in until(stop, events):
                     for moment in reader.read(event):
                         yield moment
         except RPCError as error:
@@ -143,19 +141,6 @@ class Runs:
             moments=[*before.moments, *story_of(last, reader), *reader.rest()],
             input=self._decode(arguments[0]) if len(arguments) == 1 else None,
         )
-
-
-async def _next(
-    events: AsyncIterator[HistoryEvent], stop: "asyncio.Future[Any]"
-) -> HistoryEvent | None:
-    """Return the next event once it is written; None after the last one, or once `stop` is done."""
-    coming = asyncio.ensure_future(anext(events, None))
-    try:
-        await asyncio.wait([coming, stop], return_when=asyncio.FIRST_COMPLETED)
-        return coming.result() if coming.done() else None
-    finally:
-        # Also when nobody follows any more: it would wait for as long as the order is open.
-        coming.cancel()
 
 
 @asynccontextmanager
