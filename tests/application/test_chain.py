@@ -14,7 +14,8 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.chain import FORGOTTEN, LEFT_OUT, Chain
-from contracts.carry_over import CarriedDecisions, CarriedRecord
+from contracts.acts import TakenDecisions
+from contracts.carry_over import CarriedRecord
 from contracts.states import SagaState, StateMove
 from temporal_saga.carry_over import CarryOver, Handover
 from tests.temporal_saga.server_events import NOW, decode, event, payloads, state
@@ -27,7 +28,7 @@ RECORD = CarriedRecord(
         StateMove(state=SagaState.AWAITING_REVIEW, cause="OrderRegisteredEvent", at=NOW),
     ),
     failure=None,
-    decisions=CarriedDecisions(decisions=(), left_out=0),
+    decisions=TakenDecisions(decisions=(), left_out=0),
 )
 HANDOVER = Handover(CarryOver(events=40), {"record": RECORD.model_dump(mode="json")}).to_json()
 STATES = ["PENDING", "AWAITING_REVIEW"]
