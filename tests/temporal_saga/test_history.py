@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 
-from temporal_saga.history import project
+from temporal_saga.history import Reader, project
 from temporal_saga.moment import Moment
 from tests.temporal_saga.server_events import (
     NOW,
@@ -159,3 +159,15 @@ def test_an_end_from_outside_is_told() -> None:
     assert rows_of(timed_out) == [
         ("note", "timed out from outside: nothing more is compensated", {})
     ]
+
+
+def test_a_later_run_counts_on_from_the_events_of_those_before() -> None:
+    """With what it was told when it began nothing happened: that was told already."""
+    reader = Reader(decode, events_before=40)
+    start = event(1, "workflow_execution_started", search_attributes=state("PENDING"))
+    assert list(reader.read(start)) == []
+    [command] = reader.read(PAY)
+    assert (command.event, command.command_event) == (45, 45)
+    signal = event(6, "workflow_execution_signaled", signal_name="cancel")
+    assert list(reader.read(signal)) == []
+    assert [(moment.name, moment.event) for moment in reader.rest()] == [("cancel", 46)]
