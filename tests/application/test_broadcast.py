@@ -112,4 +112,5 @@ async def test_a_stream_is_cut_short(source: Source) -> None:
     async for item in until(stop, source.read("one")):
         items.append(item)
         asyncio.get_running_loop().call_soon(stop.set_result, None)
+    await asyncio.sleep(0)
     assert (items, source.closings) == ([1], 1)
