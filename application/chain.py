@@ -141,7 +141,7 @@ def story_of(history: RunHistory, reader: Reader) -> Iterator[Moment]:
         at = history.last[0].event_time.ToDatetime(tzinfo=UTC)
         number = reader.events_before + history.last[0].event_id
         yield Moment(at, "note", LEFT_OUT, event=number)
-        for event in history.behind_gap():
+        for event in history.last:
             yield from reader.read(event)
 
 

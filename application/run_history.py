@@ -1,13 +1,12 @@
 """The history of one run, read from Temporal: all of it, or its beginning and its end."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.api.workflowservice.v1 import (
@@ -27,7 +26,6 @@ PAGE_BYTES = 2**20
 PAGE_EVENTS = 256
 """Temporal gives no more in one answer, and logs a warning where more are asked for."""
 
-SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 ENDS = frozenset(
     f"workflow_execution_{end}_event_attributes"
     for end in ("completed", "failed", "canceled", "terminated", "timed_out")
@@ -64,15 +62,6 @@ class RunHistory:
     def size(self) -> int:
         """The bytes that were read."""
         return sum(event.ByteSize() for event in self.events)
-
-    def behind_gap(self) -> Iterable[HistoryEvent]:
-        """Yield the events behind the gap, but for answers to commands that were sent in it."""
-        command_events = {event.event_id for event in self.events if event.event_type == SCHEDULED}
-        for event in self.last:
-            attributes = getattr(event, event.WhichOneof("attributes") or "", None)
-            command_event = getattr(attributes, "scheduled_event_id", 0)
-            if not command_event or command_event in command_events:
-                yield event
 
     def info(self) -> WorkflowExecutionInfo:
         """Return what describe would say of a run that has closed, of which all was read."""

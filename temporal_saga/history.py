@@ -94,7 +94,8 @@ class Reader(CommandReader):
         """Yield what one event says about the business, and what was kept back for it."""
         name = event.WhichOneof("attributes") or ""
         read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
-        moments = [] if read is None else list(read(getattr(event, name), event))
+        is_told = read is not None and self._knows_command(getattr(event, name), name)
+        moments = list(read(getattr(event, name), event)) if is_told else []
         yield from self._numbered(self.signals.arrange(event, moments))
 
     def skip(self) -> Iterator[Moment]:

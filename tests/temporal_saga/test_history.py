@@ -171,3 +171,18 @@ def test_a_later_run_counts_on_from_the_events_of_those_before() -> None:
     signal = event(6, "workflow_execution_signaled", signal_name="cancel")
     assert list(reader.read(signal)) == []
     assert [(moment.name, moment.event) for moment in reader.rest()] == [("cancel", 46)]
+
+
+def test_behind_a_gap_an_answer_to_what_stands_in_it_is_left_out() -> None:
+    """Nobody knows its command; what else happened is told."""
+    reader = Reader(decode)
+    assert list(reader.skip()) == []
+    answer = payloads({"event": "PaymentCompletedEvent", "order_id": "7"})
+    events = [
+        event(906, "activity_task_started", scheduled_event_id=900, attempt=1),
+        event(907, "activity_task_completed", scheduled_event_id=900, result=answer),
+        event(908, "activity_task_timed_out", scheduled_event_id=901),
+        event(911, "workflow_task_failed", scheduled_event_id=909, failure={"message": "boom"}),
+    ]
+    names = [moment.name for each in events for moment in reader.read(each)]
+    assert names == ["the orchestrator failed here, and tries again"]
