@@ -24,7 +24,9 @@ def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Lin
     fields = dict(entry) | {"compensations": tuple(map(_shorter, entry.compensations))}
     if entry.closed_at is None:
         now = need and need.attention
-        if run := run or (need and need.run):
+        if run is None and need is not None:
+            run = need.run
+        if run is not None:
             now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
             if now and need and now.cause is need.attention.cause:
                 now = need.attention

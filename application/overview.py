@@ -91,7 +91,7 @@ class Overviews:
 
     async def _all(self) -> _OpenOrders:
         needs = await self._watch.needs()
-        states = {
+        states: dict[SagaState, int] = {
             state: await self._running(state) + len(needs.left_open(state)) for state in OPEN_STATES
         }
         return _OpenOrders(states, needs, needs.warning())

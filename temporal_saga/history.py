@@ -94,21 +94,22 @@ class Reader(CommandReader):
         """Yield what one event says about the business, and what was kept back for it."""
         name = event.WhichOneof("attributes") or ""
         read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
-        is_told = read is not None and self._knows_command(getattr(event, name), name)
-        moments = list(read(getattr(event, name), event)) if is_told else []
-        yield from self._numbered(self.signals.arrange(event, moments))
+        moments: list[Moment] = []
+        if read is not None and self._knows_command(getattr(event, name), name):
+            moments = list(read(getattr(event, name), event))
+        yield from self._with_numbers(self.signals.arrange(event, moments))
 
     def skip(self) -> Iterator[Moment]:
         """Go on behind a gap in the history; yield what was kept back."""
-        yield from self._numbered(self.signals.release())
+        yield from self._with_numbers(self.signals.release())
         self.signals.skip()
 
     def rest(self) -> Iterator[Moment]:
         """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
-        yield from self._numbered(self.signals.release())
-        yield from self._numbered(self.signals.still_pending())
+        yield from self._with_numbers(self.signals.release())
+        yield from self._with_numbers(self.signals.still_pending())
 
-    def _numbered(self, moments: Iterable[Moment]) -> Iterator[Moment]:
+    def _with_numbers(self, moments: Iterable[Moment]) -> Iterator[Moment]:
         before = self.events_before
         for moment in moments:
             if not before:

@@ -139,7 +139,8 @@ async def test_an_order_reads_the_same_after_a_reset(client: Client, script: Scr
 async def settle(client: Client, script: Script) -> int | None:
     """Settle the refund as the API does; return how many tries its round had by then."""
     run = await Runs(client, asyncio.Event()).describe(order_id_of(script.saga_id))
-    tries = run and run.tries_at(SETTLE["step"])
+    assert run is not None
+    tries = run.tries_at(SETTLE["step"])
     body: dict[str, Any] = SETTLE | {"attempts": tries}
     await script.handle.execute_update("request_settle_step", body)
     return tries
