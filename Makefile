@@ -54,12 +54,10 @@ verify: install postgresql chromium planted ## what takes longer: kills, whole d
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 300 tests/system/browser
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
-	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 3 --dist load -m long --timeout 600 \
-		tests/workflows/test_cancel_everywhere.py tests/workflows/test_order_unknown.py
-	@LOCAL_ACTIVITIES=on $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
-	@$(BIN)/pytest -q -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults tests/workflows tests/temporal_saga \
-		--ignore tests/workflows/test_cancel_everywhere.py --ignore tests/workflows/test_order_unknown.py \
+	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 3 --dist load -m long --timeout 600 tests/workflows tests/temporal_saga \
 		--ignore tests/temporal_saga/test_composed.py
+	@LOCAL_ACTIVITIES=on $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults
 	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them

@@ -6,6 +6,7 @@ Nobody waits before it.
 import asyncio
 import logging
 from collections.abc import Callable
+from time import monotonic
 
 from temporalio.client import Client
 
@@ -19,6 +20,9 @@ from temporal_saga.registry import ForeignDatabase, Registration
 LOG = logging.getLogger("api")
 
 PARTICIPANT = "order"
+
+START_SECONDS = 10
+"""A start may take so long: what is missing until then is no warning yet."""
 
 FIRST_LOOK_SECONDS = 1
 """The API's start waits so long for the door to open, so that its first caller finds it open."""
@@ -72,7 +76,8 @@ class Door:
         self.first_look = asyncio.Event()
         """Set once it was looked for the first time."""
         self._why = str(Away(ORDER_DATABASE))
-        self._last_line = ""
+        self._last_words = (logging.NOTSET, "")
+        self._starts_until = monotonic() + START_SECONDS
 
     def orders(self) -> Orders:
         """Return the orders.
@@ -104,6 +109,7 @@ class Door:
             self._shut(str(error), str(error))
             self._forget_replaced()
         else:
+            self._starts_until = 0
             if not self._is_open:
                 self._is_open = True
                 LOG.info("ready: orders are kept in %s", registration.database.where)
@@ -146,9 +152,10 @@ class Door:
             self._had_a_name = False
 
     def _shut(self, why: str, line: str) -> None:
-        """Keep the door shut from now on, and write `line` to the log once."""
-        if line != self._last_line:
-            LOG.warning("not ready: %s", line)
+        """Keep the door shut from now on, and write `line` to the log, once as a warning."""
+        level = logging.INFO if monotonic() < self._starts_until else logging.WARNING
+        if (level, line) != self._last_words:
+            LOG.log(level, "not ready: %s", line)
         self._is_open = False
         self._why = why
-        self._last_line = line
+        self._last_words = (level, line)

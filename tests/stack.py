@@ -24,17 +24,9 @@ from operations.up.temporal_server import server_command, temporal_binary
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
+from tests.temporal_server import QUICK_DELETE, flags
 
 BECOME = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
-QUICK_DELETE = [
-    f'--dynamic-config-value=history.{queue}ProcessorUpdateAckInterval="100ms"'
-    for queue in ("visibility", "transfer")
-]
-"""A deleted run is gone once these queues have said how far they are.
-
-By default they do so every 30 s.
-"""
-
 ROOT = Path(__file__).parent.parent
 WAIT_SECONDS = 30
 
@@ -111,7 +103,7 @@ class Stack:
     def start_temporal(self) -> None:
         """Start the server of `make up`, without what keeps a deleted run for half a minute."""
         command = server_command(self.data_dir / "temporal.db", self.temporal_port, self.ui_port)
-        self.start("temporal", "-c", BECOME, *command, *QUICK_DELETE)
+        self.start("temporal", "-c", BECOME, *command, *flags(QUICK_DELETE))
 
     def start_worker(self, name: str = "workers") -> None:
         """Start a worker.

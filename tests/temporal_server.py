@@ -1,6 +1,6 @@
 """A real Temporal server of a test's own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,19 @@ DYNAMIC_CONFIG = (
     "history.visibilityProcessorMaxPollRPS=20",
 )
 
+QUICK_DELETE = tuple(
+    f'history.{queue}ProcessorUpdateAckInterval="100ms"' for queue in ("visibility", "transfer")
+)
+"""A deleted run is gone once these queues have said how far they are.
+
+By default they do so every 30 s.
+"""
+
+
+def flags(settings: Iterable[str]) -> list[str]:
+    """Return the server's flags for dynamic configuration."""
+    return [f"--dynamic-config-value={setting}" for setting in settings]
+
 
 @asynccontextmanager
 async def running(*settings: str, metrics_port: int | None = None) -> AsyncIterator[Client]:
@@ -30,19 +43,19 @@ async def running(*settings: str, metrics_port: int | None = None) -> AsyncItera
         metrics_port: where it tells its own figures.
     """
     settings_by_name = dict(setting.split("=", 1) for setting in (*DYNAMIC_CONFIG, *settings))
-    flags = [
+    arguments = [
         *temporal_server.search_attribute_flags(),
-        *(f"--dynamic-config-value={name}={value}" for name, value in settings_by_name.items()),
+        *flags(f"{name}={value}" for name, value in settings_by_name.items()),
+        *(f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")),
+        *([f"--metrics-port={metrics_port}"] if metrics_port else []),
     ]
-    flags += [f"--sqlite-pragma={pragma}" for pragma in ("journal_mode=WAL", "synchronous=OFF")]
-    flags += [f"--metrics-port={metrics_port}"] if metrics_port else []
     with TemporaryDirectory(prefix="temporal-") as folder:
         # A file: under load the server was seen to lose answers, and its namespace, when it kept
         # everything in memory.
         async with await WorkflowEnvironment.start_local(
             dev_server_existing_path=temporal_server.temporal_binary(),
             dev_server_database_filename=f"{folder}/temporal.db",
-            dev_server_extra_args=flags,
+            dev_server_extra_args=arguments,
         ) as server:
             # A client of our own: the server's turns an assert that fails in a workflow into a
             # failed saga, production does not.

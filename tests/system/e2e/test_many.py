@@ -15,7 +15,8 @@ from operations.up.temporal_server import server_command
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from tests.commands import ORDER, register
-from tests.stack import BECOME, QUICK_DELETE, Stack, until
+from tests.stack import BECOME, Stack, until
+from tests.temporal_server import QUICK_DELETE, flags
 
 pytestmark = pytest.mark.long
 
@@ -34,7 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             system.data_dir / "temporal.db", system.temporal_port, system.ui_port
         )
         limit = f"--dynamic-config-value=frontend.namespaceRPS.visibility={CALLS_A_SECOND}"
-        system.start("temporal", "-c", BECOME, *command, *QUICK_DELETE, limit)
+        system.start("temporal", "-c", BECOME, *command, *flags(QUICK_DELETE), limit)
         system.start("api", "api.py")
         until(lambda: system.status("/readyz") == 200, "the API is ready")
         yield system

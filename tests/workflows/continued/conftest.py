@@ -8,6 +8,7 @@ from temporalio.client import Client
 
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
+from tests.temporal_server import QUICK_DELETE
 from tests.workflows import order_scripts
 from tests.workflows.order_scripts import Stage
 
@@ -25,7 +26,8 @@ SOON = Policy(
 @pytest.fixture(scope="module")
 async def stage() -> AsyncIterator[Stage]:
     """A server of its own, which calls a history long soon."""
-    async with order_scripts.stage(f"limit.historyCount.suggestContinueAsNew={SHORT}") as own:
+    short = f"limit.historyCount.suggestContinueAsNew={SHORT}"
+    async with order_scripts.stage(short, *QUICK_DELETE) as own:
         yield own
 
 
