@@ -13,7 +13,7 @@ from routes.door import Door
 from temporal_saga.identity import Identity
 
 
-def locked() -> Identity:
+def no_answer() -> Identity:
     """Answer as a database that is locked."""
     raise OperationalError("SELECT 1", {}, Exception("database is locked"))
 
@@ -27,15 +27,15 @@ async def test_what_is_missing_at_the_start_is_no_warning_yet(
     caplog.set_level(logging.INFO, logger="api")
     for seconds in (door.START_SECONDS, 0):
         monkeypatch.setattr(door, "START_SECONDS", seconds)
-        shut = Door(
+        closed_door = Door(
             connection,
             client,
-            locked,
-            locked,
+            no_answer,
+            no_answer,
             lambda _client: cast("Orders", None),
             (OperationalError,),
         )
-        await shut.look()
-        await shut.look()
+        await closed_door.look()
+        await closed_door.look()
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
     assert all("not ready" in record.message for record in caplog.records)
