@@ -6,10 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import RPCTimeoutOrCancelledError, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.attention import WEDGED_AFTER
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
 from contracts.decisions import Decision, act_of
@@ -68,13 +66,8 @@ class ActSender:
         except (TimeoutError, RPCTimeoutOrCancelledError) as error:
             raise await self._silence() from error
         except WorkflowUpdateFailedError as error:
-            cause = error.cause
-            kind, message = (
-                (cause.type, cause.message)
-                if isinstance(cause, ApplicationError)
-                else (None, str(cause))
-            )
-            if kind != ALREADY:
+            if getattr(error.cause, "type", None) != ALREADY:
+                message = getattr(error.cause, "message", str(error.cause))
                 raise NotPossible(message.removeprefix("ValueError: ")) from error
 
     async def _signal(self, act: str, decision: Decision, end: float) -> None:
@@ -105,8 +98,5 @@ class ActSender:
 
     async def _silence(self) -> NotNow | NotPossible:
         """Return why a saga gives no answer."""
-        async with temporal(ANSWER_LIMIT):
-            description = await self._handle.describe(rpc_timeout=ANSWER_LIMIT)
-        if description.raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
-            return NoWorkerAnswered()
-        return SagaWedged()
+        run = await self._runs.describe(order_id_of(self._handle.id))
+        return SagaWedged() if run and run.wedged_since else NoWorkerAnswered()

@@ -1,9 +1,7 @@
 """What needs a person: why, and what can be done about it. Pure functions."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from temporalio.api.workflow.v1 import PendingWorkflowTaskInfo
+from datetime import datetime
 
 from application.command_line import WHERE, temporal_command
 from application.run import Run
@@ -11,10 +9,6 @@ from contracts.ids import saga_id
 from contracts.record import Compensation
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
-
-WEDGED_AFTER = 3
-"""From this attempt of its workflow task on, a saga counts as wedged; a task may fail once when its
-worker is shut down."""
 
 
 def of_run(
@@ -121,14 +115,3 @@ def _reset(order_id: str) -> str:
         f"workflow reset --workflow-id {saga_id(order_id)} --type LastWorkflowTask "
         '--reason "by an operator"'
     )
-
-
-def wedged_since(task: PendingWorkflowTaskInfo) -> datetime | None:
-    """Return since when a saga is wedged: its pending workflow task has failed too often.
-
-    None before `WEDGED_AFTER`.
-    """
-    if task.attempt < WEDGED_AFTER:
-        return None
-    since: datetime = task.original_scheduled_time.ToDatetime(tzinfo=UTC)
-    return since

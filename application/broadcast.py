@@ -1,10 +1,25 @@
-"""A stream that is read once, however many listen to it."""
+"""Streams that last: one is read once, however many listen to it, and no longer than it must."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+
+
+async def until(stop: "asyncio.Future[Any]", stream: AsyncIterator[T]) -> AsyncIterator[T]:
+    """Yield what a stream has until `stop` is done."""
+    while not stop.done():
+        coming = asyncio.ensure_future(anext(stream, None))
+        try:
+            await asyncio.wait([coming, stop], return_when=asyncio.FIRST_COMPLETED)
+            item = coming.result() if coming.done() else None
+        finally:
+            # Also when nobody listens any more: it would wait for as long as the stream is open.
+            coming.cancel()
+        if item is None:
+            return
+        yield item
 
 
 class Shared(Generic[T]):

@@ -3,20 +3,17 @@
 A look reads so much of it and no more.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from typing import NamedTuple
 
 from pydantic import ValidationError
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription
-from temporalio.service import RPCError, RPCStatusCode
 
 from application import run_history
 from application.payloads import Decode
-from application.run_history import RunHistory, read_history
+from application.run_history import MOST_BYTES, RunHistory, if_known, read_history
 from contracts.carry_over import CarriedParts, CarriedRecord
 from contracts.steps import PARTICIPANT_OF, is_event
 from temporal_saga.carry_over import Handover
@@ -30,17 +27,11 @@ MOST_EVENTS = 8_000
 A run continues as new after some 4,000.
 """
 
-MOST_BYTES = 8 * 2**20
-"""And of so many bytes, one page more at most."""
-
 LEFT_OUT = (
     "a part of the story is left out here: it is longer than one look reads; "
     "the Temporal Web UI has it"
 )
 FORGOTTEN = "Temporal has forgotten what happened before, but for the states"
-
-PlacedMoment = tuple[tuple[int, int], Moment]
-"""A moment with its place: the number of the event, and which of that event's moments it is."""
 
 
 @dataclass(frozen=True)
@@ -52,53 +43,12 @@ class Before:
         started_at: when the first of them began.
     """
 
-    moments: Sequence[PlacedMoment] = ()
+    moments: Sequence[Moment] = ()
     started_at: datetime | None = None
 
 
-class RunStory:
-    """One run while it is told: its moments with places that grow from run to run."""
-
-    def __init__(self, reader: Reader, offset: int) -> None:
-        """Tell what `reader` reads, and count its events from `offset`: 0 in a saga's first run."""
-        self._reader = reader
-        self._last = offset
-        self.offset = offset
-
-    def read(self, event: HistoryEvent) -> Iterator[PlacedMoment]:
-        """Yield the moments of the next event, and those that waited for it.
-
-        With what a run was told when it began nothing happened.
-        """
-        self._last = self.offset + event.event_id
-        yield from self._with_places(self._reader.read(event))
-
-    def skip(self) -> Iterator[PlacedMoment]:
-        """Go on behind a gap in the run's history; yield what was kept back."""
-        yield from self._with_places(self._reader.signals.release())
-        self._reader.signals.skip()
-
-    def rest(self) -> Iterator[PlacedMoment]:
-        """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
-        yield from self._with_places(self._reader.signals.release())
-        for number, moment in enumerate(self._reader.signals.still_pending()):
-            yield (self._last + 1, number), moment
-
-    def _with_places(self, moments: Iterable[Moment]) -> Iterator[PlacedMoment]:
-        for event, of_event in groupby(moments, key=lambda moment: moment.event):
-            for number, moment in enumerate(of_event):
-                command_event = (
-                    None if moment.command_event is None else moment.command_event + self.offset
-                )
-                if not self.offset or event > 1:
-                    yield (
-                        (self.offset + event, number),
-                        replace(moment, command_event=command_event),
-                    )
-
-
 class Chain:
-    """The runs of one saga, the last one first."""
+    """The runs of one saga, the last one first; their events are counted from run to run."""
 
     def __init__(self, client: Client, decode: Decode, limit: timedelta) -> None:
         """Ask Temporal through `client`.
@@ -118,116 +68,93 @@ class Chain:
         Raises:
             RPCError: Temporal did not answer.
         """
-        last = run = await self._read_run(description, MOST_EVENTS)
-        if (handover := self._handover(last.first[0])) is None:
+        last = await read_history(self._client, description, self._limit, MOST_EVENTS)
+        _, record = _handover(last.start, self._decode)
+        if record is None:
             return last, Before()
-        moments: list[PlacedMoment] = []
-        events = len(last.events)
-        size = last.size
-        while (before := _run_before(run.first[0])) and events < MOST_EVENTS and size < MOST_BYTES:
-            if (
-                history := await self._earlier(description.id, before, MOST_EVENTS - events)
-            ) is None:
+        runs = [last]
+        while run_before := runs[-1].run_before:
+            events = sum(len(run.events) for run in runs)
+            if events >= MOST_EVENTS or sum(run.size for run in runs) >= MOST_BYTES:
                 break
-            run = history
-            moments = [*self.moments(history), *moments]
-            events += len(history.events)
-            size += history.size
-        if before:
-            moments = [*await self._beginning(description, run.first[0]), *moments]
-        return last, Before(moments, handover.record.placed_at)
-
-    def _handover(self, started: HistoryEvent) -> "_Handover | None":
-        """Return what the run before told the one that began so; None for a saga's first run."""
-        payloads = started.workflow_execution_started_event_attributes.input.payloads
-        if not _run_before(started) or not payloads:
-            return None
-        try:
-            handover = Handover.of(self._decode(payloads[-1]))
-            parts = CarriedParts.model_validate(handover.parts)
-        except ValidationError:
-            return None
-        return _Handover(handover.saga.events, parts.record)
-
-    def moments(self, history: RunHistory) -> list[PlacedMoment]:
-        """Return the story of a run that another one followed."""
-        return list(self._moments(history, self.begin(history.first[0])))
-
-    def last_moments(self, history: RunHistory, under_way: Mapping[str, Try]) -> list[PlacedMoment]:
-        """Return the story of the last run, with what is under way."""
-        story = self.begin(history.first[0], under_way)
-        return [*self._moments(history, story), *story.rest()]
-
-    def _moments(self, history: RunHistory, story: RunStory) -> Iterator[PlacedMoment]:
-        """Yield the story of one run, with a note where something of it is left out."""
-        for event in history.first:
-            yield from story.read(event)
-        if history.last:
-            at = history.last[0].event_time.ToDatetime(tzinfo=UTC)
-            yield (story.offset + history.last[0].event_id, 0), Moment(at, "note", LEFT_OUT)
-            yield from story.skip()
-            for event in history.behind_gap():
-                yield from story.read(event)
-
-    def begin(self, started: HistoryEvent, under_way: Mapping[str, Try] | None = None) -> RunStory:
-        """Begin to tell a run whose first event this is."""
-        handover = self._handover(started)
-        reader = Reader(
-            self._decode, is_event=is_event, under_way=under_way, participant_of=PARTICIPANT_OF
-        )
-        return RunStory(reader, handover.events if handover else 0)
+            earlier = await self._earlier(description.id, run_before, MOST_EVENTS - events)
+            if earlier is None:
+                break
+            runs.append(earlier)
+        moments = await self._beginning(description, runs[-1]) if run_before else []
+        for run in runs[:0:-1]:
+            moments += story_of(run, begin(run.start, self._decode))
+        return last, Before(moments, record.placed_at)
 
     async def _beginning(
-        self, description: WorkflowExecutionDescription, started: HistoryEvent
-    ) -> list[PlacedMoment]:
+        self, description: WorkflowExecutionDescription, follower: RunHistory
+    ) -> list[Moment]:
         """Return the first run's beginning.
 
-        When Temporal has forgotten it: the states that were handed over to the run that `started`.
+        When Temporal has forgotten it: the states that were handed over to the run `follower`.
         """
         first_run = description.raw_description.workflow_execution_info.first_run_id
         history = await self._earlier(
             description.id, first_run, run_history.FIRST_EVENTS, gap=False
         )
-        moments = [] if history is None else self.moments(history)
+        moments = history and [*story_of(history, begin(history.start, self._decode))]
         if moments:  # a first run that only heard signals tells nothing
-            (place, number), last = moments[-1]
-            return [*moments, ((place, number + 1), Moment(last.at, "note", LEFT_OUT))]
-        if (handover := self._handover(started)) is None:
+            last = moments[-1]
+            return [*moments, Moment(last.at, "note", LEFT_OUT, event=last.event)]
+        _, record = _handover(follower.start, self._decode)
+        if record is None:
             return []
-        record = handover.record
-        states = [
-            Moment(record.placed_at, "note", FORGOTTEN),
-            *(Moment(move.at, "state", move.state) for move in record.moves),
-        ]
-        return [((1, number), moment) for number, moment in enumerate(states)]
-
-    async def _read_run(
-        self, description: WorkflowExecutionDescription, most: int, *, gap: bool = True
-    ) -> RunHistory:
-        return await read_history(
-            self._client, description, self._limit, most=most, most_bytes=MOST_BYTES, gap=gap
-        )
+        states = [Moment(move.at, "state", move.state, event=1) for move in record.moves]
+        return [Moment(record.placed_at, "note", FORGOTTEN, event=1), *states]
 
     async def _earlier(
         self, workflow_id: str, run_id: str, most: int, *, gap: bool = True
     ) -> RunHistory | None:
         """Return an earlier run, or None when Temporal has forgotten it."""
-        try:
-            handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+
+        async def read() -> RunHistory:
             description = await handle.describe(rpc_timeout=self._limit)
-            return await self._read_run(description, most, gap=gap)
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return None
-            raise
+            return await read_history(self._client, description, self._limit, most, gap=gap)
+
+        return await if_known(read())
 
 
-class _Handover(NamedTuple):
-    """How many events the runs before had at most, and the order's record so far."""
+def begin(start: HistoryEvent, decode: Decode, tries: Mapping[str, Try] | None = None) -> Reader:
+    """Begin to read a run whose first event this is; `tries` are under way, by activity id."""
+    events_before, _ = _handover(start, decode)
+    return Reader(
+        decode,
+        is_event=is_event,
+        under_way=tries,
+        participant_of=PARTICIPANT_OF,
+        events_before=events_before,
+    )
 
-    events: int
-    record: CarriedRecord
+
+def story_of(history: RunHistory, reader: Reader) -> Iterator[Moment]:
+    """Yield the story of one run, with a note where something of it is left out."""
+    for event in history.first:
+        yield from reader.read(event)
+    if history.last:
+        yield from reader.skip()
+        at = history.last[0].event_time.ToDatetime(tzinfo=UTC)
+        number = reader.events_before + history.last[0].event_id
+        yield Moment(at, "note", LEFT_OUT, event=number)
+        for event in history.last:
+            yield from reader.read(event)
 
 
-def _run_before(started: HistoryEvent) -> str:
-    return started.workflow_execution_started_event_attributes.continued_execution_run_id
+def _handover(start: HistoryEvent, decode: Decode) -> tuple[int, CarriedRecord | None]:
+    """Return what a run was told that began so: how many events those before had, and the record.
+
+    Of a saga's first run 0 and None.
+    """
+    attributes = start.workflow_execution_started_event_attributes
+    if not attributes.continued_execution_run_id or not attributes.input.payloads:
+        return 0, None
+    try:
+        handover = Handover.of(decode(attributes.input.payloads[-1]))
+        return handover.saga.events, CarriedParts.model_validate(handover.parts).record
+    except ValidationError:
+        return 0, None

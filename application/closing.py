@@ -1,19 +1,20 @@
 """Waiting for an order to close."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.service import RPCError
 
 from application.pulse import Pulse
+from application.shared_answers import SharedAnswers
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from participants.order.reads import OrderReads
 
 LOOK_SECONDS = 2.5
-"""The records are read this often while somebody waits, should Temporal's news be lost."""
+"""Whoever waits has the records read this often, should Temporal's news be lost; all who wait
+together, at most twice as often."""
 
 
 class Closing:
@@ -24,29 +25,28 @@ class Closing:
     ) -> None:
         """Hear of sagas through `client`, read `records`; stop waiting once `stopping` is set."""
         self._client = client
-        self._records = Records(records)
+        self._records = records
         self._stopping = stopping
         self._pulse = pulse
+        self._order_ids: list[str] = []
+        """The orders that are waited for, once for each who waits."""
+        self._answers = SharedAnswers()
 
     async def wait(self, order_id: str, seconds: float) -> None:
         """Wait until the order has closed, at most so long, and only while Temporal can tell."""
-        with self._records.expect_closing(order_id) as record_news:
-            waits: tuple[asyncio.Future[object], ...] = (
-                asyncio.ensure_future(self._news(order_id)),
-                record_news,
-                asyncio.ensure_future(self._stopping.wait()),
+        news = (self._news(order_id), self._news_on_record(order_id), self._stopping.wait())
+        waits = [asyncio.ensure_future(wait) for wait in news]
+        try:
+            finished_tasks, _ = await asyncio.wait(
+                waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
             )
-            try:
-                finished_tasks, _ = await asyncio.wait(
-                    waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-                )
-                for wait in finished_tasks:
-                    await wait
-            except (RPCError, RuntimeError):
-                return  # Temporal is away or busy: the next look says so
-            finally:
-                for wait in waits:
-                    wait.cancel()
+            for wait in finished_tasks:
+                await wait
+        except (RPCError, RuntimeError):
+            return  # Temporal is away or busy: the next look says so
+        finally:
+            for wait in waits:
+                wait.cancel()
 
     async def _news(self, order_id: str) -> None:
         """Wait until Temporal says that an order's saga has ended, well or not."""
@@ -54,40 +54,19 @@ class Closing:
             await self._client.get_workflow_handle(saga_id(order_id)).result()
         self._pulse.hear()
 
-
-class Records:
-    """Looks at the records of all orders that are waited for, with one query."""
-
-    def __init__(self, records: OrderReads) -> None:
-        """Read `records`."""
-        self._records = records
-        self._waiters: dict[asyncio.Future[object], str] = {}
-        """By who waits: which order for."""
-        self._looking: asyncio.Task[None] | None = None
-
-    @contextmanager
-    def expect_closing(self, order_id: str) -> Iterator["asyncio.Future[object]"]:
-        """Give what is done once the order is found closed."""
-        news: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._waiters[news] = order_id
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
+    async def _news_on_record(self, order_id: str) -> None:
+        """Wait until an order is closed on record; a look that fails is made again."""
+        self._order_ids.append(order_id)
+        status = OrderStatus.PENDING
         try:
-            yield news
-        finally:
-            del self._waiters[news]
-            news.cancel()
-
-    async def _look(self) -> None:
-        """Look again and again while anybody waits; a look that fails is made again."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            if not self._waiters:
-                return
-            with suppress(Exception):  # the next look at the order says what is wrong
-                order_ids = set(self._waiters.values())
-                statuses = await asyncio.to_thread(self._records.statuses, order_ids)
-                for news, order_id in self._waiters.items():
+            while status is OrderStatus.PENDING:
+                await asyncio.sleep(LOOK_SECONDS)
+                with suppress(Exception):  # the next look at the order says what is wrong
+                    statuses = await self._answers.get("statuses", self._statuses, LOOK_SECONDS / 2)
                     status = statuses.get(order_id, OrderStatus.PENDING)
-                    if status is not OrderStatus.PENDING and not news.done():
-                        news.set_result(None)
+        finally:
+            self._order_ids.remove(order_id)
+
+    async def _statuses(self) -> dict[str, OrderStatus]:
+        """Read with one query how all orders stand that are waited for."""
+        return await asyncio.to_thread(self._records.statuses, set(self._order_ids))

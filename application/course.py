@@ -7,7 +7,7 @@ sent and answered, and how often it was tried, stands in the history.
 from collections.abc import Mapping, Sequence
 
 from application.run import Run
-from contracts.record import Compensation, Failure, OrderRecord, Settlement
+from contracts.record import Compensation, OrderRecord, Settlement
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
 from contracts.step_views import CommandProgress, StepProgress, StepState
 from contracts.steps import OPENING, STEPS, Step, command_of
@@ -75,12 +75,9 @@ def tries_of(command: str, run: Run) -> int | None:
     return sum(rounds.values()) or None
 
 
-def steps_of(
-    run: Run, failure: Failure | None, compensations: Sequence[Compensation]
-) -> tuple[StepProgress, ...]:
+def steps_of(run: Run, record: OrderRecord) -> tuple[StepProgress, ...]:
     """Return how far each step has come, by what was sent and answered."""
-    states = {step.name: _state(step, run) for step in STEPS}
-    return _steps(states, compensations, failure, run)
+    return _steps({step.name: _state(step, run) for step in STEPS}, record, run)
 
 
 def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[StepProgress, ...]:
@@ -107,7 +104,7 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
         return StepState.SKIPPED if record.closed_at else StepState.AHEAD
 
     states = {step.name: state(place, step) for place, step in enumerate(STEPS)}
-    return _steps(states, record.compensations, failure)
+    return _steps(states, record)
 
 
 def _state(step: Step, run: Run) -> StepState:
@@ -125,13 +122,11 @@ def _state(step: Step, run: Run) -> StepState:
 
 
 def _steps(
-    states: Mapping[str, StepState],
-    compensations: Sequence[Compensation],
-    failure: Failure | None,
-    run: Run | None = None,
+    states: Mapping[str, StepState], record: OrderRecord, run: Run | None = None
 ) -> tuple[StepProgress, ...]:
     """Return the steps in these states, with their compensations and what a run tells of both."""
-    entries = {compensation.command: compensation for compensation in compensations}
+    entries = {compensation.command: compensation for compensation in record.compensations}
+    failure = record.failure
     steps = []
     for step in STEPS:
         back = step.compensation and entries.get(step.compensation.command)

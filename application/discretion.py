@@ -9,6 +9,7 @@ from contracts.steps import PAYMENT
 from contracts.views import FailureView, ListedOrder, OrderView, Refund, TimelineEntry
 
 AnyOrder = TypeVar("AnyOrder", OrderView, ListedOrder)
+AnyProgress = TypeVar("AnyProgress", bound=CommandProgress)
 
 AS_THEY_ARE = frozenset(
     {
@@ -42,7 +43,7 @@ def for_customer(order: AnyOrder) -> AnyOrder:
         entries = map(entry_for_customer, order.timeline)
         fields["refund"] = order.refund and _refund(order.refund, order.compensations)
         fields["acts"] = tuple(act for act in order.acts if act.refusal is None)
-        fields["steps"] = tuple(map(_step, order.steps))
+        fields["steps"] = tuple(map(_progress, order.steps))
         fields["review"] = order.review and order.review.model_copy(update={"message": None})
         fields["timeline"] = tuple(entry for entry in entries if entry is not None)
     return order.model_copy(update=fields)
@@ -69,14 +70,11 @@ def _compensation(compensation: Compensation) -> Compensation:
     return compensation.model_copy(update=blanks)
 
 
-def _step(step: StepProgress) -> StepProgress:
-    back = step.compensation and step.compensation.model_copy(
-        update=_for_customer(step.compensation)
-    )
-    return step.model_copy(update=_for_customer(step) | {"compensation": back})
-
-
-def _for_customer(progress: CommandProgress) -> dict[str, Any]:
-    """Return what a customer sees of a command's progress in place of what is not for them."""
-    state = StepState.RUNNING if progress.state is StepState.PAUSED else progress.state
-    return dict.fromkeys(("attempts", "message", "paused", "settled")) | {"state": state}
+def _progress(progress: AnyProgress) -> AnyProgress:
+    """Return how far a command has come, and what takes it back, without who paused it or why."""
+    fields: dict[str, Any] = dict.fromkeys(("attempts", "message", "paused", "settled"))
+    if progress.state is StepState.PAUSED:
+        fields["state"] = StepState.RUNNING
+    if isinstance(progress, StepProgress) and progress.compensation:
+        fields["compensation"] = _progress(progress.compensation)
+    return progress.model_copy(update=fields)

@@ -143,3 +143,9 @@ class PerhapsPlaced(NotNow):
         """Keep the id that the order would have: placing it again shall be no other order."""
         super().__init__(f"{cause}; the order may have been placed")
         self.order_id = order_id
+
+
+def no_answer(error: NotNow) -> str:
+    """Return in words why Temporal does not tell what it alone knows."""
+    is_busy = isinstance(error, Busy)
+    return "Temporal is asked too often" if is_busy else "Temporal gives no answer"

@@ -4,30 +4,32 @@ import json
 from typing import Any
 
 from application import attention
+from application.needs import Need
 from application.run import Run
 from contracts.record import Compensation, Failure, OrderEntry
 from contracts.states import OrderStatus
-from contracts.views import Attention, Links, ListedOrder
+from contracts.views import Links, ListedOrder
 from participants.order.queries import MOST_DETAILS
 
 MOST_LISTED = 200
 """Characters that a list shows of what others wrote; the order itself shows all."""
 
 
-def list_entry(
-    entry: OrderEntry, run: Run | None, need: Attention | None, links: Links
-) -> ListedOrder:
+def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Links) -> ListedOrder:
     """Return an order for a list: an open one as its run shows it, a closed one as on record.
 
-    `need` is what is known of its need of a person from elsewhere: that a run that visibility does
-    not know is gone, and of others, since when.
+    `need` is what the watch knows: that a run that visibility does not know is gone, and of others,
+    since when they need a person.
     """
     fields = dict(entry) | {"compensations": tuple(map(_shorter, entry.compensations))}
     if entry.closed_at is None:
-        now = need
+        now = need and need.attention
+        if run is None and need is not None:
+            run = need.run
         if run is not None:
             now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
-            now = need if now and need and now.cause is need.cause else now
+            if now and need and now.cause is need.attention.cause:
+                now = need.attention
             fields |= {"state": run.state, "failure": run.failure}
         fields |= {"attention": now, "needs_attention": now is not None}
     fields["failure"] = fields["failure"] and _brief(fields["failure"])

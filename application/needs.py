@@ -1,6 +1,7 @@
 """Which orders need a person, as one look found them."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from time import monotonic
@@ -20,12 +21,6 @@ class Need:
     attention: Attention
     run: Run | None
 
-    def since(self, at: datetime | None) -> "Need":
-        """Return the same need with the time since when, if that is known."""
-        if at is None:
-            return self
-        return replace(self, attention=self.attention.model_copy(update={"since": at}))
-
 
 @dataclass(frozen=True)
 class Needs:
@@ -42,6 +37,13 @@ class Needs:
     counts: Mapping[AttentionCause, int]
     at: datetime
     looked_at: float
+
+    def among(self, order_ids: Collection[str]) -> "Needs":
+        """Return what was found of these orders alone."""
+        by_order = {
+            order_id: need for order_id, need in self.by_order.items() if order_id in order_ids
+        }
+        return replace(self, by_order=by_order, counts=count_causes(by_order))
 
     @property
     def count(self) -> int:
@@ -76,3 +78,9 @@ class Needs:
             "Temporal is slow to answer: "
             f"what needs attention is as it was {self.age_seconds:.0f} s ago"
         )
+
+
+def count_causes(by_order: Mapping[str, Need]) -> dict[AttentionCause, int]:
+    """Return how many needs there are of each cause."""
+    causes = Counter(need.attention.cause for need in by_order.values())
+    return {cause: causes[cause] for cause in AttentionCause}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from heapq import merge
 
 from application.discretion import for_customer
-from application.errors import Busy, NotNow
+from application.errors import NotNow, no_answer
 from application.listed_order import entry_to_come, list_entry
 from application.needs import Need
 from application.order_query import ListQuery
@@ -21,14 +21,7 @@ from contracts.views import Links, ListedOrder, OrderList
 from participants.order.filters import OrderFilter, Position
 from participants.order.reads import OrderReads
 
-AS_ON_RECORD = (
-    "Temporal gives no answer: orders that are still open are shown "
-    "as the order service has them on record"
-)
-AS_ON_RECORD_BUSY = (
-    "Temporal is asked too often: orders that are still open are shown "
-    "as the order service has them on record"
-)
+AS_ON_RECORD = "orders that are still open are shown as the order service has them on record"
 
 
 @dataclass(frozen=True)
@@ -74,10 +67,15 @@ class OrderLists:
             additions = await self._additions(query, still_open)
             entries = await self._read_again(entries, still_open, owner)
         orders = [
-            order
+            list_entry(
+                entry,
+                additions.runs.get(entry.order_id),
+                additions.needs.get(entry.order_id),
+                self._links(entry.order_id),
+            )
             for entry in entries
-            if _is_asked_for(order := self._list_entry(entry, additions), query)
         ]
+        orders = [order for order in orders if _is_asked_for(order, query)]
         if owner is not None:
             orders = [for_customer(order) for order in orders]
         return OrderList(orders=tuple(orders), next=following, warning=additions.warning)
@@ -89,35 +87,14 @@ class OrderLists:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         try:
-            runs = await self._running(order_ids)
+            runs = await self._visibility.runs(running_of(order_ids), ADDITION_LIMIT)
             needs = await self._watch.needs()
         except NotNow as error:
             if query.needs_attention is not None or query.state is not None:
                 raise
             # All of them as they are on record, or the warning would be wrong.
-            return _Additions(
-                {}, {}, AS_ON_RECORD_BUSY if isinstance(error, Busy) else AS_ON_RECORD
-            )
-        return _Additions(runs, needs.by_order, needs.warning())
-
-    async def _running(self, order_ids: Collection[str]) -> Mapping[str, Run]:
-        """Return the runs of these orders' sagas that visibility knows to go on.
-
-        Where an open order's run has ended, the watch knows it. The ids must be those of orders on
-        record.
-
-        Raises:
-            NotNow: Temporal is away.
-        """
-        return (await self._visibility.runs(running_of(order_ids), ADDITION_LIMIT)).by_order
-
-    def _list_entry(self, entry: OrderEntry, additions: _Additions) -> ListedOrder:
-        run = additions.runs.get(entry.order_id)
-        need = additions.needs.get(entry.order_id)
-        links = self._links(entry.order_id)
-        if need is None:
-            return list_entry(entry, run, None, links)
-        return list_entry(entry, run or need.run, need.attention, links)
+            return _Additions({}, {}, f"{no_answer(error)}: {AS_ON_RECORD}")
+        return _Additions(runs.by_order, needs.by_order, needs.warning())
 
     async def _find(self, query: ListQuery, owner: str | None) -> list[OrderEntry]:
         """Return the orders of a page, and one more when there are more."""

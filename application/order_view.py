@@ -27,14 +27,11 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     left_open = left_open or run.ended_early
     is_closed = run.closed_at is not None and not left_open
     record = _record_of(order_id, run, is_closed=is_closed)
-    steps = steps_of(run, record.failure, record.compensations)
+    steps = steps_of(run, record)
     timeline = timeline_of(run.moments)
     need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open)
-    if run.closed_at is None:
-        acts = acts_of(run, record.compensations, steps, timeline)
-    else:
-        acts = acts_of_ended(run.state, is_closed=is_closed)
-    return _view(record, steps, acts, timeline, links, need)
+    acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
+    return _view(record, steps, timeline, links, need, acts)
 
 
 def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
@@ -46,10 +43,8 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
         compensation.model_copy(update={"attempts": tries_of(compensation.command, run)})
         for compensation in record.compensations
     )
-    steps = steps_of(run, record.failure, compensations)
     record = record.model_copy(update={"compensations": compensations})
-    acts = acts_of_ended(record.state, is_closed=True)
-    return _view(record, steps, acts, timeline_of(run.moments), links)
+    return _view(record, steps_of(run, record), timeline_of(run.moments), links)
 
 
 def view_of_record(recorded: RecordedOrder, links: Links) -> OrderView:
@@ -60,10 +55,8 @@ def view_of_record(recorded: RecordedOrder, links: Links) -> OrderView:
     record = recorded.record
     is_closed = record.closed_at is not None
     need = None if is_closed else attention.left_open(record.order_id, None, forgotten=True)
-    steps = steps_on_record(record, recorded.moves)
-    acts = acts_of_ended(record.state, is_closed=is_closed)
     timeline = timeline_of_record(recorded.moves, recorded.decisions)
-    return _view(record, steps, acts, timeline, links, need)
+    return _view(record, steps_on_record(record, recorded.moves), timeline, links, need)
 
 
 def _record_of(order_id: str, run: Run, *, is_closed: bool) -> OrderRecord:
@@ -87,13 +80,18 @@ def _record_of(order_id: str, run: Run, *, is_closed: bool) -> OrderRecord:
 def _view(
     record: OrderRecord,
     steps: Sequence[StepProgress],
-    acts: Sequence[ActView],
     timeline: Sequence[TimelineEntry],
     links: Links,
     need: Attention | None = None,
+    acts: Sequence[ActView] | None = None,
 ) -> OrderView:
-    """Return an order as people see it; `need` is why it needs a person."""
+    """Return an order as people see it.
+
+    `need` is why it needs a person, `acts` what can be done while its saga runs.
+    """
     fields = dict(record) | {"needs_attention": need is not None, "attention": need}
+    if acts is None:
+        acts = acts_of_ended(record.state, is_closed=record.closed_at is not None)
     return OrderView(
         **fields,
         refund=refund_of(record.state, record.compensations, record.currency),

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -117,26 +118,18 @@ class Orders:
             if run is not None:
                 left_open = run.closed_at is not None and await self._is_open(order_id)
                 return view_of_run(order_id, run, links, left_open=left_open)
-            if on_record is None:
-                raise NotFound.of(f"order {order_id}")
         else:
             record, fingerprint = on_record
-            run = await self._run_of_closed(order_id, caller)
-            if run is not None and run.order.fingerprint() == fingerprint:
-                return view_of_closed(record, run, links)
+            with suppress(NotNow):
+                run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
+                if run is not None and run.order.fingerprint() == fingerprint:
+                    return view_of_closed(record, run, links)
         recorded = await asyncio.to_thread(
             self._order_service.recorded_order, order_id, caller.customer_id
         )
         if recorded is None:
             raise NotFound.of(f"order {order_id}")
         return view_of_record(recorded, links)
-
-    async def _run_of_closed(self, order_id: str, caller: Caller) -> Run | None:
-        """Return the last run of a closed order; None also while Temporal is away."""
-        try:
-            return await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
-        except NotNow:
-            return None
 
     async def run(
         self,
@@ -162,7 +155,9 @@ class Orders:
         Raises:
             NotNow: Temporal is away.
         """
-        async for place, moment in self._runs.follow(order_id):
+        place = (0, 0)
+        async for moment in self._runs.follow(order_id):
+            place = (moment.event, place[1] + 1 if moment.event == place[0] else 0)
             entry = entry_of(moment)
             visible = entry if caller.customer_id is None else entry_for_customer(entry)
             if visible is not None:
@@ -195,7 +190,8 @@ class Orders:
             raise await self._too_late(order_id, caller)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
         if isinstance(decision, StepEvidence):
-            attempts = await self._runs.tries_at(order_id, decision.step)
+            run = await self._runs.describe(order_id)
+            attempts = run and run.tries_at(decision.step)
             decision = decision.model_copy(update={"attempts": attempts})
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
@@ -216,9 +212,7 @@ class Orders:
 
     async def overview(self, caller: Caller) -> Overview:
         """Return how all orders stand that the caller may see."""
-        if caller.customer_id is None:
-            return await self._overviews.read()
-        return await self._overviews.read_of(caller.customer_id)
+        return await self._overviews.read(caller.customer_id)
 
     async def check(self) -> None:
         """Find that orders can be taken.

@@ -1,18 +1,28 @@
 """What Temporal knows of an order's saga."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.client import WorkflowExecutionDescription
 
+from application.payloads import Decode
 from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.record import Failure
 from contracts.states import CLOSED, SagaState
 from contracts.steps import command_of
+from temporal_saga.history import memo_of
 from temporal_saga.memo import SagaMemo
 from temporal_saga.moment import Moment
+from temporal_saga.tries import Try, tries_under_way
+
+WEDGED_AFTER = 3
+"""From this attempt of its workflow task on, a saga counts as wedged; a task may fail once when its
+worker is shut down."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,8 @@ class Run:
         input: what it was started with, as JSON.
         memo: what the saga has decided.
         wedged_since: since when it has not got past its task under way, if that fails again and
-            again.
+            again; visibility does not tell.
+        tries: what is under way, by activity id, where describe was asked.
     """
 
     started_at: datetime
@@ -36,6 +47,42 @@ class Run:
     input: Any = None
     memo: SagaMemo = field(default_factory=SagaMemo)
     wedged_since: datetime | None = None
+    tries: Mapping[str, Try] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, info: WorkflowExecutionInfo, decode: Decode) -> "Run":
+        """Return a run without its story, as describe, visibility or its history has it."""
+        fields = info.search_attributes.indexed_fields
+        is_open = not info.HasField("close_time")
+        return cls(
+            started_at=info.start_time.ToDatetime(tzinfo=UTC),
+            closed_at=None if is_open else info.close_time.ToDatetime(tzinfo=UTC),
+            attributes={
+                name: json.loads(fields[name].data) for name in fields if fields[name].data
+            },
+            memo=memo_of(info.memo, decode),
+        )
+
+    @classmethod
+    def described(cls, description: WorkflowExecutionDescription, decode: Decode) -> "Run":
+        """Return a run without its story, with what is under way."""
+        raw = description.raw_description
+        task = raw.pending_workflow_task
+        is_wedged = task.attempt >= WEDGED_AFTER
+        return replace(
+            cls.of(raw.workflow_execution_info, decode),
+            wedged_since=task.original_scheduled_time.ToDatetime(tzinfo=UTC) if is_wedged else None,
+            tries=tries_under_way(raw),
+        )
+
+    def tries_at(self, step: str) -> int | None:
+        """Return how many tries of what is stuck at a step the server has begun in this round.
+
+        None when it tries nothing of that step.
+        """
+        commands = {r.command for r in self.memo.retriables if r.step == step}
+        tries = [trying.attempt for trying in self.tries.values() if trying.command in commands]
+        return sum(tries) or None
 
     def moments_of(self, command: str) -> list[Moment]:
         """Return the moments when a command was sent, answered, or given up."""

@@ -1,14 +1,23 @@
 """The history of one run, read from Temporal: all of it, or its beginning and its end."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+from temporalio.api.workflow.v1 import WorkflowExecutionInfo
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
+)
 from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.service import RPCError, RPCStatusCode
+
+MOST_BYTES = 8 * 2**20
+"""So much is read of a run at most, and one page more."""
 
 FIRST_EVENTS = 1_000
 """So many are read of a run's first ones, where it has more than are read in all."""
@@ -17,7 +26,13 @@ PAGE_BYTES = 2**20
 PAGE_EVENTS = 256
 """Temporal gives no more in one answer, and logs a warning where more are asked for."""
 
-SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+ENDS = frozenset(
+    f"workflow_execution_{end}_event_attributes"
+    for end in ("completed", "failed", "canceled", "terminated", "timed_out")
+)
+"""The events behind which no other run of the saga follows."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,32 +43,84 @@ class RunHistory:
     last: Sequence[HistoryEvent] = ()
 
     @property
+    def start(self) -> HistoryEvent:
+        """Its first event, which has what it was started with."""
+        return self.first[0]
+
+    @property
+    def run_before(self) -> str:
+        """The run of the same saga that it follows; "" for the first."""
+        start = self.start.workflow_execution_started_event_attributes
+        return start.continued_execution_run_id
+
+    @property
     def events(self) -> list[HistoryEvent]:
         """All that was read."""
         return [*self.first, *self.last]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The bytes that were read."""
         return sum(event.ByteSize() for event in self.events)
 
-    def behind_gap(self) -> Iterable[HistoryEvent]:
-        """Yield the events behind the gap, but for answers to commands that were sent in it."""
-        command_events = {event.event_id for event in self.events if event.event_type == SCHEDULED}
-        for event in self.last:
-            attributes = getattr(event, event.WhichOneof("attributes") or "", None)
-            command_event = getattr(attributes, "scheduled_event_id", 0)
-            if not command_event or command_event in command_events:
-                yield event
+    def info(self) -> WorkflowExecutionInfo:
+        """Return what describe would say of a run that has closed, of which all was read."""
+        info = WorkflowExecutionInfo(
+            start_time=self.start.event_time, close_time=self.first[-1].event_time
+        )
+        for event in self.first:
+            start = event.workflow_execution_started_event_attributes
+            upsert = event.upsert_workflow_search_attributes_event_attributes
+            change = event.workflow_properties_modified_event_attributes
+            for attributes in (start.search_attributes, upsert.search_attributes):
+                info.search_attributes.MergeFrom(attributes)
+            for memo in (start.memo, change.upserted_memo):
+                info.memo.MergeFrom(memo)
+        return info
+
+
+async def if_known(ask: Awaitable[T]) -> T | None:
+    """Return what Temporal answers about a run; None when it does not know the run.
+
+    Raises:
+        RPCError: Temporal did not answer.
+    """
+    try:
+        return await ask
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+async def read_whole(client: Client, workflow_id: str, limit: timedelta) -> RunHistory | None:
+    """Return a workflow that closed within one run, and one page; None of any other.
+
+    What describe would add stands in the history, too: so it takes one request, not two.
+
+    Raises:
+        RPCError: Temporal did not answer, or does not know the workflow.
+    """
+    request = GetWorkflowExecutionHistoryRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=workflow_id),
+        maximum_page_size=PAGE_EVENTS,
+    )
+    ask = client.workflow_service.get_workflow_execution_history
+    answer = await ask(request, retry=True, timeout=limit)
+    history = RunHistory(answer.history.events)
+    if answer.next_page_token or not history.first:
+        return None
+    has_closed = history.first[-1].WhichOneof("attributes") in ENDS
+    return history if has_closed and not history.run_before else None
 
 
 async def read_history(
     client: Client,
     description: WorkflowExecutionDescription,
     limit: timedelta,
-    *,
     most: int,
-    most_bytes: int,
+    *,
     gap: bool = True,
 ) -> RunHistory:
     """Return the run that was described so.
@@ -63,59 +130,43 @@ async def read_history(
         description: as Temporal describes it.
         limit: how long to wait for each answer.
         most: so many events at most.
-        most_bytes: so many bytes at most, and one page more.
         gap: of a run that is longer, its end as well.
 
     Raises:
         RPCError: Temporal did not answer.
     """
     info = description.raw_description.workflow_execution_info
-    is_whole = info.history_length <= most and info.history_size_bytes <= most_bytes
     bytes_per_event = max(1, info.history_size_bytes) / max(1, info.history_length)
-    page = max(1, min(PAGE_EVENTS, int(PAGE_BYTES / bytes_per_event)))
-    handle = client.get_workflow_handle(description.id, run_id=description.run_id)
-    coming = handle.fetch_history_events(page_size=page, rpc_timeout=limit)
-    limits = (most, most_bytes) if is_whole else (min(most, FIRST_EVENTS), most_bytes // 2)
-    first = await _up_to(coming, *limits, page=page)
-    if is_whole or not gap:
-        return RunHistory(first)
-    rest = GetWorkflowExecutionHistoryReverseRequest(
-        namespace=client.namespace,
-        execution=WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
-        maximum_page_size=page,
+    run: dict[str, Any] = {
+        "namespace": client.namespace,
+        "execution": WorkflowExecution(workflow_id=description.id, run_id=description.run_id),
+        "maximum_page_size": max(1, min(PAGE_EVENTS, int(PAGE_BYTES / bytes_per_event))),
+    }
+    service = client.workflow_service
+    forwards = partial(
+        _read, service.get_workflow_execution_history, GetWorkflowExecutionHistoryRequest(**run)
     )
-    last = await _end(client, rest, limit, max(1, most - len(first)), most_bytes // 2)
-    return RunHistory(first, [event for event in last if event.event_id > first[-1].event_id])
+    if info.history_length <= most and info.history_size_bytes <= MOST_BYTES:
+        return RunHistory(await forwards(limit, most, MOST_BYTES))
+    first = await forwards(limit, min(most, FIRST_EVENTS), MOST_BYTES // 2)
+    if not gap:
+        return RunHistory(first)
+    backwards = GetWorkflowExecutionHistoryReverseRequest(**run)
+    ask = service.get_workflow_execution_history_reverse
+    last = await _read(ask, backwards, limit, max(1, most - len(first)), MOST_BYTES // 2)
+    return RunHistory(first, [e for e in reversed(last) if e.event_id > first[-1].event_id])
 
 
-async def _end(
-    client: Client,
-    request: GetWorkflowExecutionHistoryReverseRequest,
-    limit: timedelta,
-    most: int,
-    most_bytes: int,
+async def _read(
+    ask: Callable[..., Awaitable[Any]], request: Any, limit: timedelta, most: int, most_bytes: int
 ) -> list[HistoryEvent]:
-    """Return a run's last events, oldest first."""
-    last: list[HistoryEvent] = []
-    ask = client.workflow_service.get_workflow_execution_history_reverse
-    while len(last) < most and sum(event.ByteSize() for event in last) < most_bytes:
-        answer = await ask(request, retry=True, timeout=limit)
-        last += answer.history.events
-        request.next_page_token = answer.next_page_token
-        if not answer.next_page_token:
-            break
-    return last[::-1]
-
-
-async def _up_to(
-    coming: AsyncIterator[HistoryEvent], most: int, most_bytes: int, *, page: int
-) -> list[HistoryEvent]:
-    """Return the first events: `most` at most, and no further page beyond `most_bytes`."""
+    """Return events page by page: `most` at most, and no further page beyond `most_bytes`."""
     events: list[HistoryEvent] = []
     size = 0
-    async for event in coming:
-        events.append(event)
-        size += event.ByteSize()
-        if len(events) >= most or (size >= most_bytes and len(events) % page == 0):
-            break
-    return events
+    while True:
+        answer = await ask(request, retry=True, timeout=limit)
+        events += answer.history.events
+        size += answer.history.ByteSize()
+        request.next_page_token = answer.next_page_token
+        if not answer.next_page_token or len(events) >= most or size >= most_bytes:
+            return events[:most]

@@ -6,9 +6,9 @@ Temporal, and its fence takes once.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from temporalio.client import ActivityFailureError, Client
@@ -19,7 +19,7 @@ from application.errors import Away, KeyReused, NotFound, NotPossible, ServiceEr
 from application.lookups import Lookups, Reads
 from application.runs import ANSWER_LIMIT, temporal
 from contracts import stubs
-from contracts.base import digest
+from contracts.base import KeyedCommand, digest
 from contracts.payment import (
     DepositMoneyCommand,
     DepositRefusedEvent,
@@ -42,6 +42,7 @@ from contracts.stock import (
 FIRST_PAUSE = timedelta(milliseconds=100)
 
 Refusal = StockMovementRefusedEvent | DepositRefusedEvent
+E = TypeVar("E")
 NO_SUCH_THING = frozenset({"UNKNOWN_SKU", "UNKNOWN_CUSTOMER"})
 
 
@@ -103,10 +104,7 @@ class Shop:
         Raises:
             NotNow: the stock service's database gives no answer.
         """
-        distinct = set(skus)
-        return await self._stock.read(
-            self.client, lambda reads: reads.list_prices(distinct, currency)
-        )
+        return await self._stock.read(self.client, lambda reads: reads.list_prices(skus, currency))
 
     async def wallet(self, customer_id: str) -> WalletView:
         """Return a customer's wallet.
@@ -127,10 +125,7 @@ class Shop:
             NotNow: the stock service gives no answer; it may have heard, and repeating is safe.
         """
         command = OfferProductsCommand(idempotency_key=f"offer/{uuid4().hex}", products=products)
-        event: ProductsOfferedEvent = await self._send(
-            stubs.STOCK_QUEUE, stubs.offer_products, command
-        )
-        return event
+        return await self._send(stubs.STOCK_QUEUE, stubs.offer_products, command)
 
     async def move(self, caller: Caller, key: str, **movement: Any) -> StockMovedEvent:
         """Move stock that no order moves; what one caller says again under the same key moves once.
@@ -143,8 +138,7 @@ class Shop:
         command = MoveStockCommand(
             idempotency_key=f"movement/{name}", by=caller.subject, **movement
         )
-        event: StockMovedEvent = await self._send(stubs.STOCK_QUEUE, stubs.move_stock, command)
-        return event
+        return await self._send(stubs.STOCK_QUEUE, stubs.move_stock, command)
 
     async def open_wallets(self, wallets: tuple[WalletOpening, ...]) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet.
@@ -153,10 +147,7 @@ class Shop:
             NotNow: the payment service gives no answer; it may have heard, and repeating is safe.
         """
         command = OpenWalletsCommand(idempotency_key=f"opening/{uuid4().hex}", wallets=wallets)
-        event: WalletsOpenedEvent = await self._send(
-            stubs.PAYMENT_QUEUE, stubs.open_wallets, command
-        )
-        return event
+        return await self._send(stubs.PAYMENT_QUEUE, stubs.open_wallets, command)
 
     async def open_wallet(self, customer_id: str, currency: str) -> WalletView:
         """Open one wallet, and return it; one that is open in this currency stays as it is.
@@ -182,12 +173,11 @@ class Shop:
         command = DepositMoneyCommand(
             idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
         )
-        event: MoneyDepositedEvent = await self._send(
-            stubs.PAYMENT_QUEUE, stubs.deposit_money, command
-        )
-        return event
+        return await self._send(stubs.PAYMENT_QUEUE, stubs.deposit_money, command)
 
-    async def _send(self, participant: str, activity: Any, command: Any) -> Any:
+    async def _send(
+        self, participant: str, activity: Callable[[Any], E | Refusal], command: KeyedCommand
+    ) -> E:
         """Send a participant's worker a command, as a standalone activity; return its event.
 
         Raises:
@@ -196,7 +186,7 @@ class Shop:
         """
         try:
             async with temporal(), asyncio.timeout(ANSWER_LIMIT.total_seconds()):
-                event = await self.client.execute_activity(
+                event: E | Refusal = await self.client.execute_activity(
                     activity,
                     command,
                     id=f"{command.idempotency_key.replace('/', '-')}-{uuid4().hex}",

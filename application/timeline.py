@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from contracts.acts import MESSAGES, TakenDecision, Through
+from contracts.acts import MESSAGES, TakenDecision, TakenDecisions, Through
 from contracts.decisions import ACTS, Decision, act_of
 from contracts.states import StateMove
 from contracts.text import ON_RECORD
 from contracts.views import TimelineEntry
-from participants.order.decisions import RecordedDecisions
 from temporal_saga.moment import Moment
 
 MOST_REPEATED = 1_000
@@ -79,7 +78,7 @@ def entry_of(moment: Moment) -> TimelineEntry:
 
 
 def timeline_of_record(
-    moves: Iterable[StateMove], decisions: RecordedDecisions
+    moves: Iterable[StateMove], decisions: TakenDecisions
 ) -> tuple[TimelineEntry, ...]:
     """Return as much of the timeline as the order's record has: its moves, and who decided what.
 

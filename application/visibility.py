@@ -4,7 +4,8 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -20,10 +21,9 @@ from application.payloads import decoder
 from application.run import Run
 from application.runs import temporal
 from application.shared_answers import SharedAnswers
-from contracts.ids import order_id_of, saga_id
+from contracts.ids import order_id_or_none, saga_id
 from contracts.states import SagaState
 from contracts.stubs import WORKFLOW_TYPE
-from temporal_saga.history import memo_of
 from temporal_saga.last_run import last_runs
 
 FRESH_SECONDS = 1
@@ -82,7 +82,9 @@ class Visibility:
         """
 
         async def read() -> SagaRuns:
-            runs, is_complete = await self._read(which, limit, MOST_RUNS, self._run)
+            runs, is_complete = await self._read(
+                which, limit, MOST_RUNS, partial(Run.of, decode=self._decode)
+            )
             return SagaRuns(last_runs(runs, lambda run: run.closed_at), is_complete)
 
         return await self._once(f"runs {which}", limit, read)
@@ -120,18 +122,6 @@ class Visibility:
 
         return await self._once(f"count {which}", limit, read, fresh_seconds)
 
-    def _run(self, info: WorkflowExecutionInfo) -> Run:
-        """Return what visibility tells of a run."""
-        attributes = info.search_attributes.indexed_fields
-        return Run(
-            started_at=_time(info.start_time),
-            closed_at=_time(info.close_time) if info.HasField("close_time") else None,
-            attributes={
-                name: json.loads(value.data) for name, value in attributes.items() if value.data
-            },
-            memo=memo_of(info.memo, self._decode),
-        )
-
     async def _read(
         self, which: str, limit: timedelta, most: int, read: Callable[[WorkflowExecutionInfo], T]
     ) -> tuple[list[tuple[str, T]], bool]:
@@ -148,7 +138,9 @@ class Visibility:
         while True:
             page = await _patiently(ask, request, give_up)
             runs += [
-                (order_id, read(info)) for info in page.executions if (order_id := _order_id(info))
+                (order_id, read(info))
+                for info in page.executions
+                if (order_id := order_id_or_none(info.execution.workflow_id))
             ]
             request.next_page_token = page.next_page_token
             if not page.next_page_token or len(runs) >= most:
@@ -219,20 +211,3 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
 
 def _of_sagas(which: str) -> str:
     return f'WorkflowType = "{WORKFLOW_TYPE}"{which and f" AND ({which})"}'
-
-
-def _time(timestamp: Any) -> datetime:
-    """Return a protobuf timestamp as a time."""
-    at: datetime = timestamp.ToDatetime(tzinfo=UTC)
-    return at
-
-
-def _order_id(info: WorkflowExecutionInfo) -> str | None:
-    """Return the order that a run is about.
-
-    None when somebody started it under an id that names none.
-    """
-    try:
-        return order_id_of(info.execution.workflow_id)
-    except ValueError:
-        return None

@@ -7,18 +7,15 @@ saga, and however long ago.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TypeVar
-
-from temporalio.client import WorkflowExecutionStatus
+from typing import Generic, TypeVar
 
 from application.attention import left_open, of_run
 from application.errors import Away, Busy
-from application.needs import Need, Needs
+from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
 from application.visibility import Visibility
@@ -32,7 +29,7 @@ T = TypeVar("T")
 GRACE = timedelta(seconds=30)
 """An order that was placed just now may be on record before visibility knows its saga."""
 
-LOOK_SECONDS = 60
+LOOK_LIMIT = timedelta(seconds=60)
 """A look that takes longer than this is given up."""
 
 EVERY_SECONDS = 2
@@ -85,10 +82,9 @@ class Watch:
         self._last: Needs | None = None
         self._looking: asyncio.Task[Needs] | None = None
         self._again_at = 0.0
-        self._doubts: dict[str, Attention] = {}
+        self._left_open_ones = _Memory(self._ended)
         """Orders that visibility says nothing of, and whose runs say that they were left open."""
-        self._times: dict[str, datetime | None] = {}
-        """By order: since when its saga is wedged, for as long as it is."""
+        self._wedged_runs = _Memory(self._wedged)
 
     async def needs(self) -> Needs:
         """Return which orders need a person, by a look now, or the last one where that takes long.
@@ -112,40 +108,38 @@ class Watch:
 
     async def _look(self) -> Needs:
         began = monotonic()
-        async with temporal(timedelta(seconds=LOOK_SECONDS)):
+        async with temporal(LOOK_LIMIT):
             self._last = await self._compare(began)
         self._again_at = monotonic() + max(EVERY_SECONDS, 9 * (monotonic() - began))
         return self._last
 
     async def _compare(self, began: float) -> Needs:
-        limit = timedelta(seconds=LOOK_SECONDS)
-        stuck_ones = await self._visibility.runs(STUCK, limit)
-        wedged_ones = await self._visibility.runs(WEDGED, limit)
-        ended_ones = await self._ended_early(limit)
+        stuck_ones = await self._visibility.runs(STUCK, LOOK_LIMIT)
+        wedged_ones = await self._visibility.runs(WEDGED, LOOK_LIMIT)
+        ended_ones = await self._ended_early()
         running_ones = stuck_ones.by_order | wedged_ones.by_order
         closed = await self._closed(running_ones)
+        running_ones |= await self._wedged_runs.of(wedged_ones.by_order.keys() - closed)
         needs = {
             order_id: Need(need, run)
             for order_id, run in running_ones.items()
             if order_id not in closed and (need := of_run(order_id, run, is_left_open=False))
         } | await self._left_open(ended_ones)
-        needs = await self._since(needs)
-        causes = Counter(need.attention.cause for need in needs.values())
-        counts = {cause: causes[cause] for cause in AttentionCause}
+        counts = count_causes(needs)
         for cause, runs, which in (
             (AttentionCause.STUCK, stuck_ones, STUCK),
             (AttentionCause.WEDGED, wedged_ones, WEDGED),
         ):
             if not runs.complete:
-                counts[cause] = sum((await self._visibility.count(which, limit)).values())
+                counts[cause] = sum((await self._visibility.count(which, LOOK_LIMIT)).values())
         return Needs(needs, counts, datetime.now(UTC), began)
 
-    async def _ended_early(self, limit: timedelta) -> dict[str, Run]:
+    async def _ended_early(self) -> dict[str, Run]:
         """Return each saga's last run of those that are closed and did not go to their end."""
         runs = [
             run
             for which in ENDED_EARLY
-            for run in (await self._visibility.runs(which, limit)).by_order.items()
+            for run in (await self._visibility.runs(which, LOOK_LIMIT)).by_order.items()
         ]
         return last_runs(runs, lambda run: run.closed_at)
 
@@ -160,8 +154,7 @@ class Watch:
         """Return the orders on which nobody works, though they are open or not on record."""
         if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
             return {}
-        limit = timedelta(seconds=LOOK_SECONDS)
-        running = await self._visibility.order_ids(RUNNING, limit, most=MOST_RUNNING)
+        running = await self._visibility.order_ids(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
@@ -177,51 +170,47 @@ class Watch:
             for order_id, placed_at in open_orders.items()
             if order_id not in running and order_id not in ended and placed_at < latest
         ]
-        return needs | await self._ask_for(doubtful)
-
-    async def _ask_for(self, doubtful: Sequence[str]) -> dict[str, Need]:
-        """Return those left open of orders of which visibility says nothing.
-
-        Some are asked for, the others next time.
-        """
-        new = [order_id for order_id in doubtful if order_id not in self._doubts]
-        doubts = self._doubts | await _of_each(new[:MOST_IN_DOUBT], self._ended)
-        self._doubts = {
-            order_id: attention for order_id in doubtful if (attention := doubts.get(order_id))
+        attentions = await self._left_open_ones.of(doubtful)
+        return needs | {
+            order_id: Need(attention, None) for order_id, attention in attentions.items()
         }
-        return {order_id: Need(attention, None) for order_id, attention in self._doubts.items()}
 
     async def _ended(self, order_id: str) -> Attention | None:
         """Return that an order was left open, if its record is open and its saga is not."""
-        description = await self._runs.describe(order_id)
-        if description is None:
+        run = await self._runs.describe(order_id)
+        if run is None:
             return left_open(order_id, None, forgotten=True)
-        if description.status is WorkflowExecutionStatus.RUNNING or await self._closed([order_id]):
+        if run.closed_at is None or await self._closed([order_id]):
             return None
-        return left_open(order_id, description.close_time, forgotten=False)
+        return left_open(order_id, run.closed_at, forgotten=False)
 
-    async def _since(self, needs: Mapping[str, Need]) -> dict[str, Need]:
-        """Return needs with since when sagas are wedged, which visibility does not tell.
-
-        Each time is asked for once.
-        """
-        wedged_ones = [
-            order_id
-            for order_id, need in needs.items()
-            if need.attention.cause is AttentionCause.WEDGED
-        ]
-        new = [order_id for order_id in wedged_ones if order_id not in self._times]
-        times = self._times | await _of_each(new[:MOST_IN_DOUBT], self._runs.wedged_since)
-        self._times = {order_id: times[order_id] for order_id in wedged_ones if order_id in times}
-        return {order_id: need.since(self._times.get(order_id)) for order_id, need in needs.items()}
+    async def _wedged(self, order_id: str) -> Run | None:
+        """Return a wedged saga's run with since when it is so, which visibility does not tell."""
+        run = await self._runs.describe(order_id)
+        return run if run and run.closed_at is None and run.is_wedged else None
 
 
-async def _of_each(order_ids: Sequence[str], ask: Callable[[str], Awaitable[T]]) -> dict[str, T]:
-    """Return what is answered for each order, asked for so many at a time."""
-    turns = asyncio.Semaphore(AT_ONCE)
+class _Memory(Generic[T]):
+    """What was answered for orders, each asked for once, for as long as they are in question."""
 
-    async def in_turn(order_id: str) -> T:
-        async with turns:
-            return await ask(order_id)
+    def __init__(self, ask: Callable[[str], Awaitable[T | None]]) -> None:
+        """Have `ask` called; what is None is asked for again the next time."""
+        self._ask = ask
+        self._answers: dict[str, T] = {}
 
-    return dict(zip(order_ids, await asyncio.gather(*map(in_turn, order_ids)), strict=True))
+    async def of(self, order_ids: Collection[str]) -> dict[str, T]:
+        """Return the answers for these orders: of many some are asked for, the others next time."""
+        new = [order_id for order_id in order_ids if order_id not in self._answers]
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def in_turn(order_id: str) -> tuple[str, T | None]:
+            async with turns:
+                return order_id, await self._ask(order_id)
+
+        answers = self._answers | dict(await asyncio.gather(*map(in_turn, new[:MOST_IN_DOUBT])))
+        self._answers = {
+            order_id: answer
+            for order_id in order_ids
+            if (answer := answers.get(order_id)) is not None
+        }
+        return self._answers

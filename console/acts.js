@@ -3,7 +3,7 @@
  */
 import { actForm } from "./form.js";
 import { orderPath, post } from "./api.js";
-import { stuckAt } from "./course.js";
+import { commandsOf } from "./course.js";
 import { bdi, el, show } from "./dom.js";
 
 /** By act: its title, its hint, and the sentence shown when the saga has accepted it. */
@@ -64,7 +64,8 @@ function settleHint(command, participant, opensRecord) {
 function withTexts(view, steps) {
   const acts = view.acts.flatMap((act) => {
     if (act.step === null) return [{ ...act, ...TEXTS[act.act](), path: act.act }];
-    const trouble = stuckAt(act.step, view, steps);
+    const step = steps.filter(({ name }) => name === act.step);
+    const trouble = commandsOf(view, step).find(({ state }) => state === "STUCK");
     if (!trouble) return []; // until the table has the step
     const path = `steps/${encodeURIComponent(act.step)}/${act.act}`;
     return [{ ...act, ...TEXTS[act.act](trouble), path }];

@@ -37,33 +37,14 @@ export function placesOf(view, steps) {
 }
 
 /**
- * Return the commands that are stuck. One that closes the order's record stays stuck after it was
- * settled, until the record has the settlement.
+ * Return the command of each step, and of each compensation that there is. One that closes the
+ * order's record stays `STUCK` after it was settled, until the record has the settlement.
  *
  * @returns {Part[]}
  */
-export function stuckCommands(view, steps) {
-  return commandsOf(view, steps).filter(({ state }) => state === "STUCK");
-}
-
-/**
- * Return the commands that an operator paused at Temporal.
- *
- * @returns {Part[]}
- */
-export function pausedCommands(view, steps) {
-  return commandsOf(view, steps).filter(({ paused }) => paused !== null);
-}
-
-/**
- * Return the command that is stuck at a step, its own or its compensation's; undefined for a step
- * that the table does not have.
- *
- * @returns {Part|undefined}
- */
-export function stuckAt(name, view, steps) {
-  const step = steps.filter((one) => one.name === name);
-  return stuckCommands(view, step)[0];
+export function commandsOf(view, steps) {
+  const parts = placesOf(view, steps).flatMap((place) => [place, place.compensation]);
+  return parts.filter((one) => one?.isCommand);
 }
 
 function part(activity, step, { state, attempts, message, paused, settled }) {
@@ -79,10 +60,4 @@ function reviewPlace({ state, message }) {
   const place = { name: "Review", label: "Review", participant: "a person", isCommand: false };
   const rest = { opensRecord: false, attempts: null, paused: null, settled: null };
   return { ...place, ...rest, state, message, isPivot: false, compensation: null };
-}
-
-/** Return the command of each step, and of each compensation that there is. */
-function commandsOf(view, steps) {
-  const parts = placesOf(view, steps).flatMap((place) => [place, place.compensation]);
-  return parts.filter((one) => one?.isCommand);
 }

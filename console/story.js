@@ -2,7 +2,7 @@
  * How an order stands, in sentences: why it failed, what it waits for, what is stuck and what a
  * person can do about it.
  */
-import { pausedCommands, stuckCommands } from "./course.js";
+import { commandsOf } from "./course.js";
 import { bdi, el, jsonToUnfold, show } from "./dom.js";
 import { age, time } from "./times.js";
 import { capital, CAUSES, meaningOf } from "./words.js";
@@ -10,10 +10,11 @@ import { capital, CAUSES, meaningOf } from "./words.js";
 /** Show how an order stands in `section`. */
 export function showStory(section, view, steps) {
   const { failure, state } = view;
-  const troubles = stuckCommands(view, steps);
+  const commands = commandsOf(view, steps);
+  const troubles = commands.filter((command) => command.state === "STUCK");
   const attention = view.needs_attention && view.attention;
   const story = {
-    ...{ failure, state, troubles, pauses: pausedCommands(view, steps) },
+    ...{ failure, state, troubles, pauses: commands.filter(({ paused }) => paused !== null) },
     ...{ refund: view.refund?.message ?? null, isBad: Boolean(attention) },
   };
   const duration = attention?.since && age(attention.since);

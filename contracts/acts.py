@@ -86,6 +86,13 @@ class TakenDecision(Contract):
     through: Through
 
 
+class TakenDecisions(Contract):
+    """The decisions that a saga took, in order, and how many more are left out."""
+
+    decisions: tuple[TakenDecision, ...]
+    left_out: int
+
+
 class Review(Contract):
     """How far the review of an order has come.
 

@@ -5,17 +5,10 @@ Readers go by it where Temporal has forgotten the runs before.
 
 from datetime import datetime
 
-from contracts.acts import TakenDecision
+from contracts.acts import TakenDecisions
 from contracts.base import Contract
 from contracts.record import Failure
 from contracts.states import StateMove
-
-
-class CarriedDecisions(Contract):
-    """The decisions that the saga took so far, and how many more are left out."""
-
-    decisions: tuple[TakenDecision, ...]
-    left_out: int
 
 
 class CarriedRecord(Contract):
@@ -24,7 +17,7 @@ class CarriedRecord(Contract):
     placed_at: datetime
     moves: tuple[StateMove, ...]
     failure: Failure | None
-    decisions: CarriedDecisions
+    decisions: TakenDecisions
 
 
 class CarriedParts(Contract):

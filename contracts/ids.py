@@ -25,3 +25,11 @@ def order_id_of(saga_id: str) -> str:
             "with an order id of 1 to 64 letters, digits, _ or -"
         )
     return order_id
+
+
+def order_id_or_none(saga_id: str) -> str | None:
+    """Return the order whose saga has this id; None when somebody chose one that names none."""
+    try:
+        return order_id_of(saga_id)
+    except ValueError:
+        return None

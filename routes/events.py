@@ -4,7 +4,6 @@ They are specified in https://html.spec.whatwg.org/multipage/server-sent-events.
 """
 
 import asyncio
-import math
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +15,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 
+from application.broadcast import until
 from application.caller import Caller
 from application.errors import ServiceError
 from application.orders import Orders, Place
@@ -150,18 +150,12 @@ async def order_events(
 
 async def _before(end: float, entries: AsyncIterator[Entry]) -> AsyncIterator[Entry]:
     """Yield entries as they come, up to a time in seconds since 1970."""
-    while time.time() < end:
-        coming = asyncio.ensure_future(anext(entries, None))
-        try:
-            await asyncio.wait(
-                [coming], timeout=None if math.isinf(end) else max(0, end - time.time())
-            )
-            entry = coming.result() if coming.done() else None
-        finally:
-            coming.cancel()
-        if entry is None:
-            return
-        yield entry
+    stop = asyncio.ensure_future(asyncio.sleep(end - time.time()))
+    try:
+        async for entry in until(stop, entries):
+            yield entry
+    finally:
+        stop.cancel()
 
 
 class StreamCursor:

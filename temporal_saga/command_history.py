@@ -40,6 +40,11 @@ class CommandReader:
         self._command: dict[int, str] = {}
         self._attempt: dict[int, int] = {}
 
+    def _knows_command(self, attributes: Any, name: str) -> bool:
+        """Tell whether the command that an answer belongs to was read: it may stand in a gap."""
+        is_answer = name.startswith("activity_task_") and hasattr(attributes, "scheduled_event_id")
+        return not is_answer or attributes.scheduled_event_id in self._command
+
     def _moment(
         self, event: HistoryEvent, kind: Kind, name: str, detail: dict[str, Any] | None = None
     ) -> Moment:

@@ -60,7 +60,7 @@ def project(
         state_attribute=state_attribute,
     )
     moments = [moment for event in history for moment in reader.read(event)]
-    return [*moments, *reader.signals.release(), *reader.signals.still_pending()]
+    return [*moments, *reader.rest()]
 
 
 class Reader(CommandReader):
@@ -77,10 +77,16 @@ class Reader(CommandReader):
         under_way: Mapping[str, Try] | None = None,
         participant_of: Mapping[str, str] | None = None,
         state_attribute: str = "SagaState",
+        events_before: int = 0,
     ) -> None:
-        """Begin at the first event; for the arguments see `project`."""
+        """Begin at the first event; for the other arguments see `project`.
+
+        Of a saga's later run, `events_before` is how many events the runs before had at most: its
+        own are counted from there, and with what it was told when it began nothing happened.
+        """
         super().__init__(decode, is_event, under_way or {}, participant_of or {})
         self.signals = Signals()
+        self.events_before = events_before
         self._state_attribute = state_attribute
         self._update_requests: dict[str, Any] = {}
 
@@ -88,8 +94,33 @@ class Reader(CommandReader):
         """Yield what one event says about the business, and what was kept back for it."""
         name = event.WhichOneof("attributes") or ""
         read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
-        moments = [] if read is None else list(read(getattr(event, name), event))
-        yield from self.signals.arrange(event, moments)
+        moments: list[Moment] = []
+        if read is not None and self._knows_command(getattr(event, name), name):
+            moments = list(read(getattr(event, name), event))
+        yield from self._with_numbers(self.signals.arrange(event, moments))
+
+    def skip(self) -> Iterator[Moment]:
+        """Go on behind a gap in the history; yield what was kept back."""
+        yield from self._with_numbers(self.signals.release())
+        self.signals.skip()
+
+    def rest(self) -> Iterator[Moment]:
+        """Yield what was kept back, and behind it the signals that the saga has not heard yet."""
+        yield from self._with_numbers(self.signals.release())
+        yield from self._with_numbers(self.signals.still_pending())
+
+    def _with_numbers(self, moments: Iterable[Moment]) -> Iterator[Moment]:
+        before = self.events_before
+        for moment in moments:
+            if not before:
+                yield moment
+            elif moment.event > 1:
+                sent_at = moment.command_event
+                yield replace(
+                    moment,
+                    event=before + moment.event,
+                    command_event=None if sent_at is None else before + sent_at,
+                )
 
     def _workflow_execution_started(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
         yield from self._memo(attributes.memo, event)

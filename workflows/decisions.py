@@ -1,7 +1,6 @@
 """The decisions that one order's saga took, for the order's record."""
 
-from contracts.acts import Act, TakenDecision
-from contracts.carry_over import CarriedDecisions
+from contracts.acts import Act, TakenDecision, TakenDecisions
 
 MOST_DECISIONS = 100
 
@@ -27,11 +26,11 @@ class DecisionLog:
             del self._decisions[next(retries, 0)]
             self.left_out += 1
 
-    def carry_over(self) -> CarriedDecisions:
+    def carry_over(self) -> TakenDecisions:
         """Return what the saga's next run needs to know."""
-        return CarriedDecisions(decisions=self.decisions, left_out=self.left_out)
+        return TakenDecisions(decisions=self.decisions, left_out=self.left_out)
 
-    def go_on_from(self, before: CarriedDecisions) -> None:
+    def go_on_from(self, before: TakenDecisions) -> None:
         """Go on from where the run before had come."""
         self._decisions = list(before.decisions)
         self.left_out = before.left_out

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from temporalio.client import WorkflowExecutionStatus
 
-from contracts.ids import saga_id
+from contracts.ids import order_id_or_none, saga_id
 from contracts.states import OrderStatus
 from operations.audit.invariants import snapshot
-from operations.audit.sagas import Sagas, SagaStatus, order_id_or_none
+from operations.audit.sagas import Sagas, SagaStatus
 from participants.order.tables import ORDERS
 
 CLAIM = (

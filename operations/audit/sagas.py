@@ -16,7 +16,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import stubs
-from contracts.ids import order_id_of
+from contracts.ids import order_id_or_none
 from temporal_saga.last_run import last_runs
 
 AT_ONCE = 10
@@ -158,14 +158,6 @@ def began_between(begin: datetime, end: datetime) -> str:
     """Return the query for the runs that began at `begin` or later, and before `end` (UTC)."""
     window = f"ExecutionTime >= '{begin.isoformat()}' AND ExecutionTime < '{end.isoformat()}'"
     return f"{QUERY} AND {window}"
-
-
-def order_id_or_none(saga_id: str) -> str | None:
-    """Return the order that a workflow's id names, or None when it names none."""
-    try:
-        return order_id_of(saga_id)
-    except ValueError:
-        return None
 
 
 @asynccontextmanager

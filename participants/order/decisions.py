@@ -2,20 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
-from contracts.acts import TakenDecision
+from contracts.acts import TakenDecision, TakenDecisions
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand
 from participants.order.tables import DECISIONS
-
-
-class RecordedDecisions(NamedTuple):
-    """The decisions about one order, in order, and how many more are not kept."""
-
-    decisions: tuple[TakenDecision, ...]
-    left_out: int
 
 
 def add(connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCommand) -> None:
@@ -44,11 +37,12 @@ def add(connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCom
         connection.execute(sa.insert(DECISIONS), rows)
 
 
-def read(connection: sa.Connection, order_id: str) -> RecordedDecisions:
+def read(connection: sa.Connection, order_id: str) -> TakenDecisions:
     """Return the decisions about an order."""
     rows = _rows(connection, order_id)
     left_out = rows[0]["number"] if rows else 0
-    return RecordedDecisions(tuple(map(TakenDecision.model_validate, rows)), left_out)
+    decisions = tuple(map(TakenDecision.model_validate, rows))
+    return TakenDecisions(decisions=decisions, left_out=left_out)
 
 
 def _rows(connection: sa.Connection, order_id: str) -> Sequence[dict[str, Any]]:

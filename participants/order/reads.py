@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from contracts.acts import TakenDecisions
 from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, StateMove
 from participants.order import decisions, queries
-from participants.order.decisions import RecordedDecisions
 from participants.order.filters import OrderFilter
 from participants.order.tables import ORDERS
 from temporal_saga.database import reading
@@ -28,7 +28,7 @@ class RecordedOrder(NamedTuple):
     record: OrderRecord
     fingerprint: str
     moves: tuple[StateMove, ...]
-    decisions: RecordedDecisions
+    decisions: TakenDecisions
 
 
 class OrderReads:

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from application.run import Run
+from contracts.acts import TakenDecisions
 from contracts.placing import OrderLine
 from contracts.record import Compensation, OrderRecord
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.views import FailureView, Links
-from participants.order.decisions import RecordedDecisions
 from participants.order.reads import RecordedOrder
 from temporal_saga.call_state import Progress, Settlement
 from temporal_saga.failure import Failure
@@ -158,4 +158,4 @@ RECORD = OrderRecord(
         Compensation(step="RegisterOrder", command="CancelOrderCommand", state="DONE"),
     ),
 )
-RECORDED = RecordedOrder(RECORD, RECORD.order_id, MOVES, RecordedDecisions((), 0))
+RECORDED = RecordedOrder(RECORD, RECORD.order_id, MOVES, TakenDecisions(decisions=(), left_out=0))

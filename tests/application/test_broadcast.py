@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from application.broadcast import Shared
+from application.broadcast import Shared, until
 
 
 class Source:
@@ -102,3 +102,15 @@ async def test_every_listener_hears_why_it_broke(source: Source) -> None:
     broke = await asyncio.gather(*listeners, return_exceptions=True)
     assert [str(error) for error in broke] == ["gone", "gone"]
     assert readings == [[1], [1]]
+
+
+async def test_a_stream_is_cut_short(source: Source) -> None:
+    """What came is handed on, and then nobody waits for more."""
+    stop = asyncio.get_running_loop().create_future()
+    items: list[int] = []
+    source.items.put_nowait(1)
+    async for item in until(stop, source.read("one")):
+        items.append(item)
+        asyncio.get_running_loop().call_soon(stop.set_result, None)
+    await asyncio.sleep(0)
+    assert (items, source.closings) == ([1], 1)

@@ -1,16 +1,21 @@
 """A saga of several runs, read where Temporal has not all of them, or one look does not."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Self, cast
 
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import History, HistoryEvent
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryResponse,
+)
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.chain import FORGOTTEN, LEFT_OUT, Chain
-from contracts.carry_over import CarriedDecisions, CarriedRecord
+from contracts.acts import TakenDecisions
+from contracts.carry_over import CarriedRecord
 from contracts.states import SagaState, StateMove
 from temporal_saga.carry_over import CarryOver, Handover
 from tests.temporal_saga.server_events import NOW, decode, event, payloads, state
@@ -23,7 +28,7 @@ RECORD = CarriedRecord(
         StateMove(state=SagaState.AWAITING_REVIEW, cause="OrderRegisteredEvent", at=NOW),
     ),
     failure=None,
-    decisions=CarriedDecisions(decisions=(), left_out=0),
+    decisions=TakenDecisions(decisions=(), left_out=0),
 )
 HANDOVER = Handover(CarryOver(events=40), {"record": RECORD.model_dump(mode="json")}).to_json()
 STATES = ["PENDING", "AWAITING_REVIEW"]
@@ -51,10 +56,13 @@ LAST = [
 class Temporal:
     """Temporal as a reader sees it: the runs of one saga that it has not forgotten."""
 
+    namespace = "default"
+
     def __init__(self, runs: Mapping[str, Sequence[HistoryEvent]]) -> None:
         """Keep runs by their ids."""
         self._runs = runs
         self._run_id = ""
+        self.workflow_service = self
 
     def get_workflow_handle(self, _workflow_id: str, *, run_id: str) -> Self:
         """Return what knows one run."""
@@ -72,10 +80,12 @@ class Temporal:
         raw = SimpleNamespace(workflow_execution_info=SimpleNamespace(**info))
         return SimpleNamespace(id="order-7", run_id=self._run_id, raw_description=raw)
 
-    async def fetch_history_events(self, **_limits: Any) -> AsyncIterator[HistoryEvent]:
-        """Yield the run's events."""
-        for each in self._runs[self._run_id]:
-            yield each
+    async def get_workflow_execution_history(
+        self, request: GetWorkflowExecutionHistoryRequest, **_limits: Any
+    ) -> GetWorkflowExecutionHistoryResponse:
+        """Return a run's events."""
+        events = self._runs[request.execution.run_id]
+        return GetWorkflowExecutionHistoryResponse(history=History(events=events))
 
 
 async def story_before(**runs: Sequence[HistoryEvent]) -> list[str]:
@@ -85,9 +95,9 @@ async def story_before(**runs: Sequence[HistoryEvent]) -> list[str]:
     chain = Chain(cast("Client", server), decode, timedelta(seconds=1))
     _, before = await chain.read(cast("WorkflowExecutionDescription", description))
     assert before.started_at == PLACED_AT
-    places = [place for place, _ in before.moments]
-    assert places == sorted(set(places))
-    return [moment.name for _, moment in before.moments]
+    numbers = [moment.event for moment in before.moments]
+    assert numbers == sorted(numbers)
+    return [moment.name for moment in before.moments]
 
 
 async def test_a_saga_whose_first_runs_are_forgotten_tells_its_states() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from application import attention
 from application.discretion import for_customer
 from application.listed_order import entry_to_come, list_entry
+from application.needs import Need
 from contracts.prose import FOR_CUSTOMERS
 from contracts.record import Compensation, OrderEntry, Settlement
 from contracts.views import FailureView
@@ -65,11 +66,9 @@ def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
         "WEDGED",
         None,
     )
-    assert list_entry(entry, reported_run, need, LINKS).attention == need
-    assert (
-        list_entry(entry, reported_run, attention.stuck("7", reported_run), LINKS).attention
-        == need_in_list
-    )
+    assert list_entry(entry, reported_run, Need(need, None), LINKS).attention == need
+    other_need = Need(attention.stuck("7", reported_run), None)
+    assert list_entry(entry, reported_run, other_need, LINKS).attention == need_in_list
 
 
 def test_a_list_shows_as_much_of_what_others_wrote_as_it_has_room_for() -> None:

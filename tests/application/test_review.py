@@ -7,11 +7,10 @@ import pytest
 
 from application.discretion import for_customer
 from application.order_view import view_of_record, view_of_run
-from contracts.acts import Act, TakenDecision, Through
+from contracts.acts import Act, TakenDecision, TakenDecisions, Through
 from contracts.record import Failure
 from contracts.states import SagaState, StateMove
 from contracts.views import OrderView
-from participants.order.decisions import RecordedDecisions
 from temporal_saga import failure as core
 from temporal_saga.memo import SagaMemo
 from temporal_saga.moment import Moment
@@ -123,7 +122,7 @@ def test_a_record_tells_the_same_after_retention(
     decisions = (TakenDecision(act=act, **words),) if act else ()
     record = RECORD.model_copy(update={"failure": failure and Failure.model_validate(failure)})
     order_on_record = RECORDED._replace(
-        record=record, moves=tuple(moves), decisions=RecordedDecisions(decisions, 0)
+        record=record, moves=tuple(moves), decisions=TakenDecisions(decisions=decisions, left_out=0)
     )
     assert progress(view_of_record(order_on_record, LINKS)) == review
 

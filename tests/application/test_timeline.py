@@ -13,9 +13,8 @@ from application.timeline import (
     timeline_of,
     timeline_of_record,
 )
-from contracts.acts import MESSAGES, Act, TakenDecision, Through
+from contracts.acts import MESSAGES, Act, TakenDecision, TakenDecisions, Through
 from contracts.decisions import ACTS
-from participants.order.decisions import RecordedDecisions
 from temporal_saga.moment import Moment
 from tests.application.order_runs import BY_OTTO, MOVES, REFUSED, STARTED, at
 from workflows.order import OrderSaga
@@ -166,7 +165,7 @@ def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
         decision(Act.CANCEL, 1, "temporal", by="temporal", reason="wrong customer"),
         decision(Act.SETTLE, 2, **SETTLE),
     )
-    entries = timeline_of_record(MOVES, RecordedDecisions(decisions, 0))
+    entries = timeline_of_record(MOVES, TakenDecisions(decisions=decisions, left_out=0))
     assert [(entry.kind, entry.name) for entry in entries] == [
         ("decision", "retry_step"),
         ("state", "PENDING"),
@@ -185,7 +184,7 @@ def test_the_record_tells_every_decision_as_it_was_told_before() -> None:
 
 def test_the_record_tells_how_many_decisions_it_has_not() -> None:
     """Of very many only the last are kept."""
-    decisions = RecordedDecisions((decision(Act.CANCEL, 1),), 7)
+    decisions = TakenDecisions(decisions=(decision(Act.CANCEL, 1),), left_out=7)
     first, *_ = timeline_of_record(MOVES, decisions)
     assert (first.kind, first.name) == (
         "note",

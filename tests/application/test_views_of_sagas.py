@@ -138,8 +138,9 @@ async def test_an_order_reads_the_same_after_a_reset(client: Client, script: Scr
 
 async def settle(client: Client, script: Script) -> int | None:
     """Settle the refund as the API does; return how many tries its round had by then."""
-    runs = Runs(client, asyncio.Event())
-    tries = await runs.tries_at(order_id_of(script.saga_id), SETTLE["step"])
+    run = await Runs(client, asyncio.Event()).describe(order_id_of(script.saga_id))
+    assert run is not None
+    tries = run.tries_at(SETTLE["step"])
     body: dict[str, Any] = SETTLE | {"attempts": tries}
     await script.handle.execute_update("request_settle_step", body)
     return tries
@@ -167,8 +168,10 @@ async def test_there_are_no_tries_where_nothing_is_stuck(client: Client, script:
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
     runs = Runs(client, asyncio.Event())
-    assert await runs.tries_at(order_id_of(script.saga_id), "RegisterOrder") is None
-    assert await runs.tries_at("nobody", "RegisterOrder") is None
+    run = await runs.describe(order_id_of(script.saga_id))
+    assert run is not None
+    assert run.tries_at("RegisterOrder") is None
+    assert await runs.describe("nobody") is None
     await script.handle.signal("cancel", DECISION)
     script.answer(yes(register))
     await take_back(script, CancelOrderCommand)

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from contracts.acts import TakenDecisions
 from contracts.order import OrderRejectedEvent
 from contracts.payment import WalletView
 from contracts.record import OrderRecord
 from contracts.states import StateMove
-from participants.order.decisions import RecordedDecisions
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.payment.tables import LEDGER
@@ -38,7 +38,7 @@ def moves_on_record(orders: OrderService, order_id: str = "7") -> tuple[StateMov
     return on_record.moves if on_record is not None else ()
 
 
-def decisions(orders: OrderService, order_id: str = "7") -> RecordedDecisions:
+def decisions(orders: OrderService, order_id: str = "7") -> TakenDecisions:
     """Return what people decided about an order, which must be there."""
     on_record = orders.recorded_order(order_id)
     assert on_record is not None

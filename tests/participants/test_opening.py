@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from participants.order.decisions import RecordedDecisions
+from contracts.acts import TakenDecisions
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -56,7 +56,7 @@ def test_all_that_is_on_record_is_of_one_instant(
     assert order_on_record.record == orders.find("7")
     assert order_on_record.fingerprint == ORDER.fingerprint()
     assert order_on_record.moves[-1].state == order_on_record.record.state
-    assert order_on_record.decisions == RecordedDecisions((), 0)
+    assert order_on_record.decisions == TakenDecisions(decisions=(), left_out=0)
 
 
 def test_another_customers_record_is_none(orders: OrderService) -> None:

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from contracts.acts import Act, Through
+from contracts.acts import Act, TakenDecisions, Through
 from contracts.order import OrderCancelledEvent
-from participants.order.decisions import RecordedDecisions
 from participants.order.service import OrderService
 from participants.order.tables import DECISIONS
 from tests.commands import (
@@ -28,9 +27,9 @@ CANCELLED = decision(Act.CANCEL, "temporal", through=Through.TEMPORAL)
 def test_a_confirmed_order_remembers_who_approved_it(orders: OrderService) -> None:
     """With when and why, and how it was said."""
     orders.register(register("7"))
-    assert decisions(orders) == RecordedDecisions((), 0)
+    assert decisions(orders) == TakenDecisions(decisions=(), left_out=0)
     orders.confirm(confirm("7").model_copy(update={"decisions": (APPROVED,)}))
-    assert decisions(orders) == RecordedDecisions((APPROVED,), 0)
+    assert decisions(orders) == TakenDecisions(decisions=(APPROVED,), left_out=0)
 
 
 def test_a_cancelled_order_remembers_who_cancelled_it(orders: OrderService) -> None:
@@ -70,7 +69,7 @@ def test_what_was_left_out_is_counted(orders: OrderService) -> None:
     """Of very many decisions the saga tells the last ones."""
     orders.register(register("7"))
     orders.cancel(cancel("7", decisions=(CANCELLED,), decisions_left_out=20))
-    assert decisions(orders) == RecordedDecisions((CANCELLED,), 20)
+    assert decisions(orders) == TakenDecisions(decisions=(CANCELLED,), left_out=20)
 
 
 def test_the_decisions_about_another_order_of_that_id_are_not_recorded(

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 
-from temporal_saga.history import project
+from temporal_saga.history import Reader, project
 from temporal_saga.moment import Moment
 from tests.temporal_saga.server_events import (
     NOW,
@@ -159,3 +159,30 @@ def test_an_end_from_outside_is_told() -> None:
     assert rows_of(timed_out) == [
         ("note", "timed out from outside: nothing more is compensated", {})
     ]
+
+
+def test_a_later_run_counts_on_from_the_events_of_those_before() -> None:
+    """With what it was told when it began nothing happened: that was told already."""
+    reader = Reader(decode, events_before=40)
+    start = event(1, "workflow_execution_started", search_attributes=state("PENDING"))
+    assert list(reader.read(start)) == []
+    [command] = reader.read(PAY)
+    assert (command.event, command.command_event) == (45, 45)
+    signal = event(6, "workflow_execution_signaled", signal_name="cancel")
+    assert list(reader.read(signal)) == []
+    assert [(moment.name, moment.event) for moment in reader.rest()] == [("cancel", 46)]
+
+
+def test_behind_a_gap_an_answer_to_what_stands_in_it_is_left_out() -> None:
+    """Nobody knows its command; what else happened is told."""
+    reader = Reader(decode)
+    assert list(reader.skip()) == []
+    answer = payloads({"event": "PaymentCompletedEvent", "order_id": "7"})
+    events = [
+        event(906, "activity_task_started", scheduled_event_id=900, attempt=1),
+        event(907, "activity_task_completed", scheduled_event_id=900, result=answer),
+        event(908, "activity_task_timed_out", scheduled_event_id=901),
+        event(911, "workflow_task_failed", scheduled_event_id=909, failure={"message": "boom"}),
+    ]
+    names = [moment.name for each in events for moment in reader.read(each)]
+    assert names == ["the orchestrator failed here, and tries again"]

@@ -11,8 +11,8 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from application.acts import ActSender
-from application.attention import WEDGED_AFTER
 from application.errors import NotPossible, SagaWedged
+from application.run import WEDGED_AFTER
 from application.runs import Runs
 from contracts import stubs
 from contracts.decisions import Decision, StepEvidence

@@ -178,7 +178,7 @@ async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
         before = asyncio.all_tasks()
         for _ in range(2):
             following = runs.follow("left")
-            names = [moment.name for _, moment in [await anext(following) for _ in range(4)]]
+            names = [(await anext(following)).name for _ in range(4)]
             assert names[-1] == "ProcessPaymentCommand"
             waiting = asyncio.ensure_future(anext(following))
             await asyncio.sleep(0)
