@@ -13,6 +13,7 @@ forgotten nor done twice::
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
@@ -20,9 +21,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from temporalio import workflow
 
-from temporal_saga.call import Call
-from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.call import Call, compensation_of
+from temporal_saga.failure import Failure, SagaStopped, misnamed
 from temporal_saga.saga import Branch, Saga
+from temporal_saga.step_names import MisnamedStep, StepNames
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -130,7 +132,8 @@ class OnRecord:
             The participant's event. Where an earlier run had completed, it does not return.
 
         Raises:
-            SagaStopped: the participant refused, or gave no usable answer in time.
+            SagaStopped: the participant refused, or gave no usable answer in time; or two of these
+                steps have one name.
         """
         self._opening = opening
         self._steps = then
@@ -139,6 +142,7 @@ class OnRecord:
         self._is_first = earlier == EarlierRun.NONE
         if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
+        self._check_names(opening.call, *(step.call for step in then))
         return event
 
     async def __aenter__(self) -> Self:
@@ -170,6 +174,13 @@ class OnRecord:
         await self._saga.close()
         return not passes
 
+    def _check_names(self, *steps: Call[Any, Any]) -> None:
+        """See that no two steps have one name, before any of them is taken."""
+        try:
+            StepNames().take(*steps, *([self._closing.confirm] if self._closing else []))
+        except MisnamedStep as misnamed_step:
+            raise SagaStopped(misnamed(misnamed_step)) from misnamed_step
+
     async def _failure(self, error: BaseException) -> Failure | None:
         """Return why the saga fails, given what ended its steps; None for a defect."""
         if isinstance(error, asyncio.CancelledError):
@@ -187,7 +198,9 @@ class OnRecord:
         if earlier == EarlierRun.OPEN:
             for step in self._steps:
                 if step.compensation is not None:
-                    self._saga.compensate_always(step.call.name, step.compensation)
+                    compensation = compensation_of(step.call, step.compensation)
+                    with suppress(SagaStopped):  # this run has registered another: that one runs
+                        self._saga.compensate_always(step.call.step_name, compensation)
         self._story.rolling_back(failure)
         await self._saga.roll_back(failure)
         self._story.rolled_back()
@@ -197,7 +210,7 @@ class OnRecord:
         opening = self._opening
         if opening is None or (self._is_first and not self._saga.was_reset):
             return EarlierRun.NONE
-        if failure.step == opening.call.name and failure.event is not None:
+        if failure.step == opening.call.step_name and failure.event is not None:
             return EarlierRun.NONE  # refused: taken back already, or somebody else's record
         try:
             event = await self._saga.resolve(opening.call)

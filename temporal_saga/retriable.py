@@ -70,6 +70,7 @@ class RetriableCall:
         self.state = CallState(step, call.name)
         self._refusals = refusals
         self._spacing: asyncio.Task[None] | None = None
+        self._rounds_of_this_run = 0
 
     @property
     def step(self) -> str:
@@ -133,8 +134,13 @@ class RetriableCall:
         before = self.state.settlement
         while self.state.settlement is before:
             retry, limit = self._round(policy)
+            self._rounds_of_this_run += 1
             handle = self.call.send(
-                self.key, retry, start_to_close=policy.start_to_close, limit=limit
+                self.key,
+                retry,
+                start_to_close=policy.start_to_close,
+                limit=limit,
+                number=self._rounds_of_this_run,
             )
             await self._answered_or_interrupted(handle, before)
             if not handle.done():
@@ -174,7 +180,7 @@ class RetriableCall:
             await workflow.wait_condition(
                 partial(self._is_interrupted, before),
                 timeout=policy.pause(self.state.rounds),
-                timeout_summary=f"pause before {self.call.name} is tried again",
+                timeout_summary=f"pause before {self.call.title} is tried again",
             )
 
     def _round(self, policy: Policy) -> tuple[RetryPolicy, timedelta | None]:
@@ -193,7 +199,7 @@ class RetriableCall:
 
     async def _space(self, pause: timedelta) -> None:
         """Let a round that a person requested have the time of one try."""
-        await workflow.sleep(pause, summary=f"the time of one {self.call.name}")
+        await workflow.sleep(pause, summary=f"the time of one {self.call.title}")
         self._spacing = None
 
     def _is_interrupted(self, before: Settlement | None) -> bool:

@@ -13,7 +13,7 @@ from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, command_name, is_command
+from temporal_saga.testing.participants import Closed, Participants, Sent, command_name
 
 C = TypeVar("C")
 
@@ -114,13 +114,14 @@ class Script(Conversation):
             **options,
         )
 
-    async def reset(self, at: type | None = None) -> None:
+    async def reset(self, at: type | str | None = None) -> None:
         """Reset the open saga, as an operator does: a new run goes on from one of its tasks.
 
         The new run receives again the messages that came after that task.
 
         Args:
-            at: the command that the task sent, for the first time; None for the first task.
+            at: the command that the task sent, for the first time, or the step where that has a
+                name of its own; None for the first task.
         """
         resetting = self._orchestrator.reset(at, self._inbox.put_nowait)
         task = await self.within_patience(resetting, f"the task that sends {at or 'anything'}")
@@ -143,11 +144,14 @@ class Script(Conversation):
 
     # What the test expects next.
 
-    async def expect(self, command: type[C], /, *, attempt: int = 1, **fields: Any) -> C:
+    async def expect(
+        self, command: type[C], /, *, step: str | None = None, attempt: int = 1, **fields: Any
+    ) -> C:
         """Expect a step's command as the next thing that happens, and hold it.
 
         Args:
             command: its class.
+            step: the step's name, where that is not its activity's.
             attempt: which try of it the participant sees.
             fields: what fields of the command must be.
 
@@ -159,36 +163,41 @@ class Script(Conversation):
                 not as expected.
         """
         came = await self.next(command.__name__)
-        return self._hold(came, command, self._key(command), attempt, fields)
+        return await self._hold(came, command, self._key(step or command), attempt, fields)
 
     async def expect_compensation(
-        self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any
+        self, command: type[C], /, *, of: type | str, attempt: int = 1, **fields: Any
     ) -> C:
-        """Expect the compensation of the step whose command is `of`; otherwise like `expect`."""
-        came = await self.next(command.__name__)
-        return self._hold(came, command, compensation_key(self._key(of)), attempt, fields)
+        """Expect the compensation of a step; otherwise like `expect`.
 
-    async def expect_all(self, *commands: type) -> list[Any]:
+        `of` is the step's command, or its name where that is not its activity's.
+        """
+        came = await self.next(command.__name__)
+        return await self._hold(came, command, compensation_key(self._key(of)), attempt, fields)
+
+    async def expect_all(self, *commands: type | tuple[type, str]) -> list[Any]:
         """Expect the commands of steps side by side, in whatever order they come; hold them all.
 
         Args:
-            commands: their classes.
+            commands: their classes, with the step's name where that is not its activity's.
 
         Returns:
-            The commands, in the order of the classes; `answer`, `fail` and `ignore` then need to be
+            The commands, in the order of `commands`; `answer`, `fail` and `ignore` then need to be
             told which is meant.
 
         Raises:
             AssertionError: as in `expect`.
         """
-        missing = list(commands)
-        by_kind: dict[type, Any] = {}
+        steps = [step if isinstance(step, tuple) else (step, step) for step in commands]
+        kinds = {self._key(name): kind for kind, name in steps}
+        missing = list(kinds)
+        by_key: dict[str, Any] = {}
         while missing:
-            came = await self.next(" and ".join(kind.__name__ for kind in missing))
-            kind = next((k for k in missing if is_command(came, k)), missing[0])
-            missing.remove(kind)
-            by_kind[kind] = self._hold(came, kind, self._key(kind), 1, {})
-        return [by_kind[kind] for kind in commands]
+            came = await self.next(" and ".join(missing))
+            key = next((key for key in missing if _is_under(came, key)), missing[0])
+            missing.remove(key)
+            by_key[key] = await self._hold(came, kinds[key], key, 1, {})
+        return [by_key[key] for key in kinds]
 
     # How the saga ends.
 
@@ -231,5 +240,9 @@ class Script(Conversation):
                 raise AssertionError(self._explain(problem)) from error
         return came
 
-    def _key(self, command: type) -> str:
-        return step_key(self.saga_id, command_name(command))
+    def _key(self, step: type | str) -> str:
+        return step_key(self.saga_id, step if isinstance(step, str) else command_name(step))
+
+
+def _is_under(came: Sent | Closed, key: str) -> bool:
+    return isinstance(came, Sent) and came.key == key
