@@ -7,7 +7,7 @@ from application.command_line import WHERE, temporal_command
 from application.run import Run
 from contracts.ids import saga_id
 from contracts.record import Compensation
-from contracts.steps import OWN_NAMES
+from contracts.steps import belongs
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 
@@ -37,7 +37,7 @@ def _trouble(failing: Compensation, run: Run) -> str:
     error = run.error_of(failing.step, failing.command)
     pause = run.pause_of(failing.step, failing.command)
     why = f": {error}" if error else ""
-    own_name = f" of {failing.step}" if failing.step in OWN_NAMES else ""
+    own_name = "" if belongs(failing.step, failing.command, None) else f" of {failing.step}"
     return f"{failing.command}{own_name} keeps failing{why}{f'; it is {pause}' if pause else ''}"
 
 

@@ -171,9 +171,6 @@ PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity
 PARTICIPANT_OF_STEP = {step.name: step.participant for step in STEPS}
 """By a step's name."""
 
-OWN_NAMES = frozenset(step.own_name for step in STEPS if step.own_name is not None)
-"""Of the steps whose names are not their activities'."""
-
 STEP_OF = {
     activity.command: step.name
     for step in sorted(STEPS, key=lambda step: step.own_name is None)

@@ -12,7 +12,7 @@ from temporal_saga.call import Call, shielded
 from temporal_saga.call_state import Progress
 from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
-from temporal_saga.failure import Failure, SagaStopped, misnamed, refused_step
+from temporal_saga.failure import Failure, SagaStopped, misnamed_step, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import Policy
@@ -165,11 +165,11 @@ class Ending(Steering):
         """
         try:
             yield
-        except MisnamedStep as misnamed_step:
-            workflow.logger.error("%s", misnamed_step)
+        except MisnamedStep as error:
+            workflow.logger.error("%s", error)
             if self.is_past_pivot:
                 raise
-            raise SagaStopped(misnamed(misnamed_step)) from misnamed_step
+            raise SagaStopped(misnamed_step(error)) from error
 
     async def _ask(self, call: Call[Any, T]) -> T | None:
         try:

@@ -82,12 +82,12 @@ def overdue(deadline: datetime, step: str) -> Failure:
     )
 
 
-def misnamed(step: MisnamedStep) -> Failure:
+def misnamed_step(error: MisnamedStep) -> Failure:
     """Tell that the saga's own code gave a step a name that it cannot have.
 
     Nothing of that step was sent, so all that was done before can be taken back.
     """
-    return Failure("MISNAMED_STEP", cut(str(step)))
+    return Failure("MISNAMED_STEP", cut(str(error)))
 
 
 def cancelled_by_temporal(reason: str) -> Failure:

@@ -22,7 +22,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from temporalio import workflow
 
 from temporal_saga.call import Call, compensation_of
-from temporal_saga.failure import Failure, SagaStopped, misnamed
+from temporal_saga.failure import Failure, SagaStopped, misnamed_step
 from temporal_saga.saga import Branch, Saga
 from temporal_saga.step_names import MisnamedStep, StepNames
 
@@ -178,8 +178,8 @@ class OnRecord:
         """See that no two steps have one name, before any of them is taken."""
         try:
             StepNames().take(*steps, *([self._closing.confirm] if self._closing else []))
-        except MisnamedStep as misnamed_step:
-            raise SagaStopped(misnamed(misnamed_step)) from misnamed_step
+        except MisnamedStep as error:
+            raise SagaStopped(misnamed_step(error)) from error
 
     async def _failure(self, error: BaseException) -> Failure | None:
         """Return why the saga fails, given what ended its steps; None for a defect."""

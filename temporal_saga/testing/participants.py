@@ -166,8 +166,8 @@ class Participants:
             return await self._local_tries.answer(info, delivery)
         open_try = self._local_tries.hand_over(info, delivery)
         if open_try is None:
-            counted = self._local_tries.counts(info, delivery)
-            inbox.put_nowait(replace(delivery, attempt=info.attempt + counted))
+            local_tries = self._local_tries.counts(info, delivery)
+            inbox.put_nowait(replace(delivery, attempt=info.attempt + local_tries))
         return await (open_try or delivery).answer
 
 

@@ -9,8 +9,10 @@ import pytest
 from temporalio.api.common.v1 import Payload
 
 from temporal_saga.history import project
+from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.memo import SagaMemo
 from temporal_saga.policy import Policy
+from temporal_saga.step_names import activity_id, step_of
 from temporal_saga.testing import SCHEDULED, Script
 from temporal_saga.tries import tries_under_way
 from tests.temporal_saga.basket import (
@@ -160,3 +162,17 @@ async def test_the_history_and_the_web_ui_tell_the_steps_apart(buy: Play) -> Non
         ("PayCommand", "Pay-2"),
         ("PayEvent", "Pay-2"),
     ]
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["forward", "back"])
+@pytest.mark.parametrize("number", [1, 2, 30])
+@pytest.mark.parametrize("step", ["Ship-2", "Ship.A:7_b-", "Überweisung-2"])
+def test_an_activitys_id_names_its_step(step: str, number: int, back: bool) -> None:
+    """Whichever of its commands it is, and however often it was sent."""
+    key = step_key("order-7", step)
+    assert step_of(activity_id(step, compensation_key(key) if back else key, number)) == step
+
+
+def test_an_id_of_temporals_names_no_step() -> None:
+    """It is a number; a local activity's may be missing."""
+    assert [step_of(id_) for id_ in ("1", "23", "")] == [None, None, None]
