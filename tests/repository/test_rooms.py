@@ -135,7 +135,7 @@ ROOMS = {
     "temporal_saga.search_attributes process sqlalchemy temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
     "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
-    "logs.py": "contracts.text temporal_saga.database temporalio",
+    "logs.py": "contracts.text temporal_saga.database temporal_saga.step_names temporalio",
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
