@@ -158,6 +158,7 @@ class Conversation:
             why = await self._why_it_fails()
             raise AssertionError(self._explain(f"expected {kind.__name__}{why}"))
         assert isinstance(came, Sent)
+        command: C = came.command
         self._held.append(came)
         actual = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
         actual["attempt"] = came.attempt
@@ -165,7 +166,7 @@ class Conversation:
             assert actual[name] == expected, self._explain(
                 f"{name} of {kind.__name__} is {actual[name]!r}, not {expected!r}"
             )
-        return came.command
+        return command
 
     async def _why_it_fails(self) -> str:
         """Return why the saga rolls back, as its memo says; nothing where it does not."""

@@ -175,7 +175,7 @@ class BasketSaga:
                 stop.failure.message, vars(stop.failure), type="BasketFailed"
             ) from stop
         await saga.close()
-        return [answer and answer.key for answer in answers]
+        return [answer.key if answer else None for answer in answers]
 
     def _parcels(self, basket: Basket) -> tuple[str, ...]:
         return basket.ship

@@ -8,8 +8,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus
 
 from examples.trip_steps import CancelFlightCommand
+from temporal_saga.step_names import MisnamedStep, StepNames
 from temporal_saga.testing import SCHEDULED
-from tests.temporal_saga.basket import Basket, CorrectedBasket, PayCommand, ShipCommand
+from tests.temporal_saga.basket import Basket, CorrectedBasket, PayCommand, ShipCommand, ship
 from tests.temporal_saga.baskets import (
     ALL,
     all_succeed,
@@ -30,43 +31,51 @@ from tests.temporal_saga.trips import (
 
 
 @pytest.mark.parametrize(
-    ("basket", "name"),
-    [
-        (Basket(pay=("Pay", "Pay")), "Pay"),
-        (Basket(pay=("Pay-2", "Pay-2")), "Pay-2"),
-        (Basket(pay=("Pay", "Reserve-2")), "Reserve-2"),
-        (Basket(pay=("Pay", "Reserve")), "Reserve"),
-    ],
+    ("first", "second"),
+    [("Pay", "Pay"), ("Pay-2", "Pay-2"), ("Pay", "Reserve-2"), ("Pay", "Reserve")],
     ids=["the activity's", "its own", "another step's own", "another activity's"],
 )
 async def test_the_second_step_of_a_name_takes_everything_back(
-    buy: Play, basket: Basket, name: str, caplog: pytest.LogCaptureFixture
+    buy: Play, first: str, second: str
 ) -> None:
-    """Nothing is sent of it; whoever expects it in a test is told why, and the log has it."""
+    """Nothing is sent of it."""
     async with buy() as script:
-        await script.start(basket)
+        await script.start(Basket(pay=(first, second)))
         await is_reserved(script)
-        script.answer(yes(await script.expect(PayCommand, step=basket.pay[0])))
-        with pytest.raises(AssertionError, match=f"two steps of this saga are named {name}, and"):
-            await script.expect(PayCommand, step=name)
-    assert [r.levelname for r in caplog.records if f"named {name}, and" in r.message] == ["ERROR"]
-    async with buy() as script:
-        await script.start(basket)
-        await is_reserved(script)
-        script.answer(yes(await script.expect(PayCommand, step=basket.pay[0])))
-        await is_taken_back(script, basket.pay[0], "Reserve-2", "Reserve")
+        script.answer(yes(await script.expect(PayCommand, step=first)))
+        await is_taken_back(script, first, "Reserve-2", "Reserve")
         assert await why_failed(script) == ("MISNAMED_STEP", None)
+
+
+async def test_whoever_expects_it_is_told_why_it_does_not_come(
+    buy: Play, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the script's error, and by the log."""
+    problem = "two steps of this saga are named Pay-2, and would be one effect: give each"
+    async with buy() as script:
+        await script.start(Basket(pay=("Pay-2", "Pay-2")))
+        await is_reserved(script)
+        script.answer(yes(await script.expect(PayCommand, step="Pay-2")))
+        with pytest.raises(AssertionError, match=f"rolls back: MISNAMED_STEP, {problem}"):
+            await script.expect(PayCommand, step="Pay-2")
+    levels = [record.levelname for record in caplog.records if problem in record.message]
+    assert levels == ["ERROR"]
 
 
 @pytest.mark.parametrize(
     "name", ["", "2", "the pivot", "Pay/compensation", "Pay#2", "P" * 61, " Pay", "Pay\n"]
 )
-async def test_what_is_no_name_stops_the_saga_before_anything_is_sent(buy: Play, name: str) -> None:
+def test_what_is_no_name_is_refused(name: str) -> None:
     """It could be taken for another step's key, for an id of Temporal's, or for no step's."""
+    with pytest.raises(MisnamedStep, match="is no name for a step"):
+        StepNames().take(ship("Ship-1"), replace(ship("Ship-2"), step=name))
+
+
+async def test_a_branch_with_no_name_keeps_the_others_from_being_sent(buy: Play) -> None:
+    """So nothing is to be taken back."""
     async with buy() as script:
-        await script.start(Basket(reserve=("Reserve", name)))
-        error = await script.failed()
-    assert "is no name for a step" in error.message
+        await script.start(Basket(reserve=("Reserve", "Reserve 2")))
+        assert "is no name for a step" in (await script.failed()).message
     assert script.history is not None
     assert not [event for event in script.history.events if event.event_type == SCHEDULED]
 

@@ -94,7 +94,7 @@ async def test_what_is_stuck_is_retried_and_settled_by_its_step(buy: Play) -> No
             await script.expect_compensation(RefundCommand, of=step)
             script.fail(BROKEN)
         frees = [await script.expect_compensation(FreeCommand, of="Reserve-2")]
-        assert await script.handle.query("stuck") == ["Pay-2", "Pay"]
+        assert await script.handle.query("stuck") == ["Pay", "Pay-2"]
         await script.handle.signal("settle", "Pay-2")
         await script.handle.signal("retry", "Pay")
         refund = await script.expect_compensation(RefundCommand, of="Pay")

@@ -105,8 +105,9 @@ class Plan(Value):
     @property
     def twins(self) -> list[int]:
         """The numbers of the steps with one activity."""
-        finishing = (step for group in self.finish for step in group)
-        return [step.number for step in (*self.steps.values(), *finishing) if step.is_twin]
+        steps: list[Step | Finish] = [*self.steps.values()]
+        steps += [step for group in self.finish for step in group]
+        return [step.number for step in steps if step.is_twin]
 
     @property
     def names(self) -> tuple[str, ...]:
