@@ -205,7 +205,7 @@ class BasketSaga:
         """Make the history longer."""
 
     @workflow.query
-    def stuck(self) -> list[str]:
+    def stuck_steps(self) -> list[str]:
         """Return the steps that need a person."""
         return [call.step for call in self._saga.stuck_calls]
 

@@ -86,15 +86,15 @@ async def send(script: Script, cancel: Cancel) -> None:
 async def check(script: Script, cancel: Cancel, keys: list[str]) -> None:
     """See that the steps up to the cancel, and no others, were taken and taken back."""
     groups = [[step_key(script.saga_id, step) for step in group] for group in BASKET.groups]
-    begun: list[str] = []
+    steps: list[str] = []
     for group in groups:
-        if len(begun) > cancel.at:
+        if len(steps) > cancel.at:
             break
-        begun += group
+        steps += group
     if cancel.at >= len(ALL) - len(groups[-1]):
         await script.completed()
-        assert sorted(keys) == sorted(begun)
+        assert sorted(keys) == sorted(steps)
         return
     assert (await script.failed()).details[0]["reason"] == "CANCELLED"
-    assert sorted(keys[: len(begun)]) == sorted(begun)
-    assert keys[len(begun) :] == [compensation_key(key) for key in reversed(begun)]
+    assert sorted(keys[: len(steps)]) == sorted(steps)
+    assert keys[len(steps) :] == [compensation_key(key) for key in reversed(steps)]

@@ -94,11 +94,11 @@ async def test_what_is_stuck_is_retried_and_settled_by_its_step(buy: Play) -> No
             await script.expect_compensation(RefundCommand, of=step)
             script.fail(BROKEN)
         frees = [await script.expect_compensation(FreeCommand, of="Reserve-2")]
-        assert await script.handle.query("stuck") == ["Pay", "Pay-2"]
+        assert await script.handle.query("stuck_steps") == ["Pay", "Pay-2"]
         await script.handle.signal("settle", "Pay-2")
         await script.handle.signal("retry", "Pay")
         refund = await script.expect_compensation(RefundCommand, of="Pay")
-        assert await script.handle.query("stuck") == ["Pay"]
+        assert await script.handle.query("stuck_steps") == ["Pay"]
         assert [
             (one.step, one.command, str(one.progress), one.settlement and one.settlement.by)
             for one in (await memo(script)).retriables
@@ -141,14 +141,14 @@ async def test_the_history_and_the_web_ui_tell_the_steps_apart(buy: Play) -> Non
         await is_bought(script)
         await is_shipped(script)
         assert script.history is not None
-        shown = [
+        views = [
             (event.activity_task_scheduled_event_attributes.activity_id, summary)
             for event in script.history.events
             if event.event_type == SCHEDULED
             for summary in [decode(event.user_metadata.summary)]
         ]
         moments = project(script.history.events, decode)
-    assert shown == [
+    assert views == [
         ("1", "for ada"),
         ("Reserve-2", "Reserve-2: for ada"),
         ("3", "for ada"),

@@ -88,13 +88,13 @@ async def test_each_step_is_sent_the_way_that_its_own_worker_chooses(buy: Play) 
         script.answer(yes(await script.expect(PayCommand, step="Pay-2")))
         assert await is_shipped(script) == ALL
         assert script.history is not None
-        sent = [
+        ids = [
             event.activity_task_scheduled_event_attributes.activity_id
             for event in script.history.events
             if event.event_type == SCHEDULED
         ]
-    assert sent[0] == "Pay-2"
-    assert len(sent) == len(["Pay-2", "Ship", "Ship-2"])
+    assert ids[0] == "Pay-2"
+    assert len(ids) == len(["Pay-2", "Ship", "Ship-2"])
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ async def until_another_run(script: Script) -> None:
     handle = script.handle
     for number in range(2 * SHORT):
         await handle.signal("note", number)
-        await handle.query("stuck")
+        await handle.query("stuck_steps")
         if (await handle.describe()).run_id != handle.first_execution_run_id:
             return
     raise AssertionError("it stays in its run")

@@ -195,8 +195,8 @@ class PlannedParticipants:
         """Wait until the server has written down how a command ended."""
         event_ids = set()
         async for event in self._script.handle.fetch_history_events(wait_new_event=True):
-            scheduled = event.activity_task_scheduled_event_attributes
-            if scheduled.activity_id and name_sent(scheduled) == name:
+            command_event = event.activity_task_scheduled_event_attributes
+            if command_event.activity_id and name_sent(command_event) == name:
                 event_ids.add(event.event_id)
             for attributes in (
                 event.activity_task_completed_event_attributes,

@@ -13,9 +13,9 @@ from tests.temporal_saga.composed.plan import name_in_plan
 Outcome = Literal["done", "refused", "unknown"]
 
 
-def name_sent(scheduled: ActivityTaskScheduledEventAttributes) -> str:
+def name_sent(event: ActivityTaskScheduledEventAttributes) -> str:
     """Return the name that a plan has for the command of an event."""
-    return name_in_plan(scheduled.activity_type.name, step_of(scheduled.activity_id))
+    return name_in_plan(event.activity_type.name, step_of(event.activity_id))
 
 
 @dataclass
