@@ -23,6 +23,7 @@ from tests.temporal_saga.baskets import (
 )
 from tests.temporal_saga.conftest import Play
 from tests.temporal_saga.test_step_names import decode
+from tests.temporal_saga.trips import until
 
 SHORT = 40
 """Events after which a server of ours calls a history long."""
@@ -74,6 +75,19 @@ async def test_steps_that_are_tried_locally_are_told_apart(buy: Play) -> None:
         ("FreeEvent", "Reserve-2"),
         ("FreeEvent", None),
     ]
+
+
+async def test_what_the_script_holds_of_two_local_tries_is_told_apart(buy: Play) -> None:
+    """Both go on as ordinary activities, and each answer goes to its own step."""
+    async with buy(locally=timedelta(milliseconds=50)) as script:
+        await script.start(BASKET)
+        first, second = await script.expect_all(ReserveCommand, (ReserveCommand, "Reserve-2"))
+        await until(script, SCHEDULED, SCHEDULED)
+        script.answer(yes(second), to=second)
+        script.answer(yes(first), to=first)
+        script.answer(yes(await script.expect(PayCommand)))
+        script.answer(yes(await script.expect(PayCommand, step="Pay-2")))
+        assert await is_shipped(script) == ALL
 
 
 async def test_each_step_is_sent_the_way_that_its_own_worker_chooses(buy: Play) -> None:
