@@ -1,5 +1,7 @@
 """What is stuck, on an order's page: retried, settled, and what depends on it."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Page, expect
 
@@ -164,7 +166,8 @@ async def test_of_two_steps_with_one_activity_each_is_drawn_and_retried_by_its_n
     steps = [opening, stuck_payment, stuck_payment | {"step": twin}, *ahead]
     acts = [act for act in offers("ROLLBACK_STUCK", "ProcessPayment") if act["step"]]
     acts += [act | {"step": twin} for act in acts]
-    entry = {"at": "2026-01-01T00:00:00Z", "kind": "command", "name": "RefundPaymentCommand"}
+    entry: dict[str, Any] = {"at": "2026-01-01T00:00:00Z", "kind": "command"}
+    entry |= {"name": "RefundPaymentCommand"}
     entry |= {"participant": "payment", "attempt": None, "step": None, "detail": {}}
     fields = {"steps": steps, "acts": acts, "timeline": [entry, entry | {"step": twin}]}
     await answer_with(page, "**/steps", {"steps": table})
