@@ -43,6 +43,10 @@ class Call(Generic[C, T]):
         closes_record: whether it tells the saga's record how the saga ended. Settled by hand, it is
             sent on, as nothing else would close that record: the command should be built to carry
             the settlement.
+
+    Units: none; its time is limited by the saga's `Policy`.
+    Errors: KeyError by `name`, when the stub is no `activity.defn`.
+    Source: the command messages of Richardson's orchestration-based sagas.
     """
 
     participant: str

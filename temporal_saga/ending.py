@@ -14,7 +14,7 @@ from temporal_saga.continued import Continuation, Journal
 from temporal_saga.failure import Failure, SagaStopped, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
-from temporal_saga.policy import Policy
+from temporal_saga.policy import ALREADY_COMPENSATED, Policy
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot, all_ended
 from temporal_saga.steering import Steering
@@ -37,7 +37,7 @@ class Ending(Steering):
             saga_id, policy, began_before=before.retriables, settlements=before.settlements
         )
         super().__init__(retriables, before, is_continued=start.is_continued)
-        self._refusals = frozenset(refusals)
+        self._refusals = frozenset(refusals) | {ALREADY_COMPENSATED}
         self._local_calls = LocalCalls()
         self._journal = Journal(before)
         self._continuation = Continuation(start, self._journal, self._carry_over)
