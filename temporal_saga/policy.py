@@ -89,7 +89,6 @@ class Policy:
             backoff_coefficient=2.0,
             maximum_interval=self.longest_pause,
             maximum_attempts=self.stuck_attempts,
-            non_retryable_error_types=[ALREADY_COMPENSATED],
         )
 
     @property
@@ -99,7 +98,6 @@ class Policy:
             initial_interval=self.longest_pause,
             backoff_coefficient=1.0,
             maximum_interval=self.longest_pause,
-            non_retryable_error_types=[ALREADY_COMPENSATED],
         )
 
     def pause(self, rounds: int) -> timedelta:

@@ -68,8 +68,8 @@ def test_the_halves_need_what_the_application_has() -> None:
     """What an extra asks for is what the tests run with, line by line."""
     project = tomllib.loads(_read("pyproject.toml"))
     extras = project["project"]["optional-dependencies"]
-    needed = {line for lines in extras.values() for line in lines}
-    assert needed - set(project["dependency-groups"]["app"]) == {"temporal-saga[participant]"}
+    libraries = {line for lines in extras.values() for line in lines}
+    assert libraries - set(project["dependency-groups"]["app"]) == {"temporal-saga[participant]"}
     assert "dependencies" not in project["project"]
 
 

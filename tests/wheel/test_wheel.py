@@ -91,9 +91,9 @@ def test_the_same_commit_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> N
             shutil.copyfile(source, copy / name)
     for path in copy.rglob("*"):
         path.chmod(0o700 if path.is_dir() else 0o600)
-    built = tmp_path / "built"
-    built.mkdir()
-    assert build(copy, built).read_bytes() == wheel.read_bytes()
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    assert build(copy, folder).read_bytes() == wheel.read_bytes()
 
 
 @pytest.mark.parametrize("extra", LIBRARIES)
@@ -103,8 +103,8 @@ def test_each_half_is_imported_without_the_libraries_of_the_other(
     """In an environment that has the wheel with one extra and nothing else."""
     python = environment(tmp_path / "venv", f"temporal-saga[{extra}] @ {wheel.as_uri()}")
     libraries = " ".join(sorted(set().union(*LIBRARIES.values())))
-    found = run(python, "-W", "error", "-c", IMPORT, libraries, *MODULES[extra], cwd=tmp_path)
-    assert set(found.split()) == LIBRARIES[extra]
+    output = run(python, "-W", "error", "-c", IMPORT, libraries, *MODULES[extra], cwd=tmp_path)
+    assert set(output.split()) == LIBRARIES[extra]
 
 
 def test_the_checkout_itself_installs_the_core(tmp_path: Path) -> None:
