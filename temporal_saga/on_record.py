@@ -45,9 +45,8 @@ class Opening(Generic[C, T]):
 
     Args:
         call: the first step; repeated, it answers how the record stands.
-        earlier_run: reads that from the participant's event: "NONE", this run has opened the
-            record; "OPEN", an earlier one did, and did not close it; "COMPLETED", it passed its
-            pivot.
+        earlier_run: reads that from the participant's event, as "NONE"; "OPEN", for an earlier run
+            that did not close the record; or "COMPLETED", for one that passed its pivot.
 
     Units: none.
     Errors: another word of `earlier_run` is a defect, which leaves the run open.
@@ -113,8 +112,7 @@ class OnRecord:
 
     Units: none.
     Errors: past the pivot what your code raised; `Saga.failure` says why a saga failed.
-    Source: `docs/decisions/0026-the-record-in-the-core.md`; the process managers of J. Chassaing
-        and R. Bartelink, which read where they stand and go on.
+    Source: the Decider of J. Chassaing, which reads where it stands and goes on.
     """
 
     def __init__(self, saga: Saga, closing: Closing | None, story: Story | None = None) -> None:
@@ -231,17 +229,8 @@ class OnRecord:
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
 
 
-class _UntoldStory:
+class _UntoldStory(Story):
     """Does nothing."""
-
-    def rolling_back(self, failure: Failure) -> None:
-        """Do nothing."""
-
-    def rolled_back(self) -> None:
-        """Do nothing."""
-
-    def completed(self) -> None:
-        """Do nothing."""
 
 
 class _CompletedBefore(Exception):
