@@ -229,8 +229,17 @@ class OnRecord:
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
 
 
-class _UntoldStory(Story):
+class _UntoldStory:
     """Does nothing."""
+
+    def rolling_back(self, failure: Failure) -> None:
+        """Do nothing."""
+
+    def rolled_back(self) -> None:
+        """Do nothing."""
+
+    def completed(self) -> None:
+        """Do nothing."""
 
 
 class _CompletedBefore(Exception):
