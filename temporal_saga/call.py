@@ -49,6 +49,10 @@ class Call(Generic[C, T]):
             with one activity each has a name of its own. It begins with a letter; behind it are
             letters, digits and `_ . : -`. It is the activity's id, too, and stands before the
             summary. A compensation has that of the step which it takes back.
+
+    Units: none; its time is limited by the saga's `Policy`.
+    Errors: KeyError by `name`, when the stub is no `activity.defn`.
+    Source: the command messages of Richardson's orchestration-based sagas.
     """
 
     participant: str

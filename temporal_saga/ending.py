@@ -15,7 +15,7 @@ from temporal_saga.continued import Continuation, Journal
 from temporal_saga.failure import Failure, SagaStopped, misnamed_step, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
-from temporal_saga.policy import Policy
+from temporal_saga.policy import ALREADY_COMPENSATED, Policy
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot, all_ended
 from temporal_saga.steering import Steering
@@ -42,7 +42,7 @@ class Ending(Steering):
             saga_id, policy, began_before=before.retriables, settlements=before.settlements
         )
         super().__init__(retriables, before, is_continued=start.is_continued)
-        self._refusals = frozenset(refusals)
+        self._refusals = frozenset(refusals) | {ALREADY_COMPENSATED}
         self._local_calls = LocalCalls()
         self._step_names = StepNames()
         self._journal = Journal(before)

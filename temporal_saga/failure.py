@@ -23,6 +23,11 @@ class Failure:
         step: at which step; None between steps.
         event: by which refusal; None if it was none.
         details: for programs.
+
+    Units: text is cut at `MOST_REASON`, `MOST_MESSAGE` and `MOST_DETAILS` characters where others
+        wrote it; what you write yourself should be shorter.
+    Errors: none.
+    Source: the reasons of backward recovery in Garcia-Molina and Salem, *Sagas* (1987).
     """
 
     reason: str

@@ -47,11 +47,16 @@ class Opening(Generic[C, T]):
 
     Args:
         call: the first step; repeated, it answers how the record stands.
-        earlier_run: reads that from the participant's event.
+        earlier_run: reads that from the participant's event, as "NONE"; "OPEN", for an earlier run
+            that did not close the record; or "COMPLETED", for one that passed its pivot.
+
+    Units: none.
+    Errors: another word of `earlier_run` is a defect, which leaves the run open.
+    Source: `docs/decisions/0026-the-record-in-the-core.md`.
     """
 
     call: Call[C, T]
-    earlier_run: Callable[[T], EarlierRun]
+    earlier_run: Callable[[T], str]
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,10 @@ class Closing:
         step: the step that opens the record, which `cancel` takes back.
         confirm: sent when the saga completed.
         cancel: sent when it was rolled back, behind every other compensation.
+
+    Units: none.
+    Errors: none.
+    Source: `docs/decisions/0026-the-record-in-the-core.md`.
     """
 
     step: str
@@ -102,6 +111,10 @@ class OnRecord:
        answered, or until a person settles it. Where such a run may have gone further than this
        one, every step that was declared at the opening is compensated.
     4. Behind `async with`, everything is done, and no message handler is at work.
+
+    Units: none.
+    Errors: past the pivot what your code raised; `Saga.failure` says why a saga failed.
+    Source: the Decider of J. Chassaing, which reads where it stands and goes on.
     """
 
     def __init__(self, saga: Saga, closing: Closing | None, story: Story | None = None) -> None:
@@ -138,7 +151,7 @@ class OnRecord:
         self._opening = opening
         self._steps = then
         event = await self._saga.begin(opening.call)
-        earlier = opening.earlier_run(event)
+        earlier = EarlierRun(opening.earlier_run(event))
         self._is_first = earlier == EarlierRun.NONE
         if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
@@ -217,7 +230,7 @@ class OnRecord:
         except SagaStopped:
             return EarlierRun.NONE
         # A person who settles the question does not say how an earlier run ended.
-        return EarlierRun.OPEN if event is None else opening.earlier_run(event)
+        return EarlierRun.OPEN if event is None else EarlierRun(opening.earlier_run(event))
 
     async def _complete_again(self) -> None:
         self._saga.pivot(already_passed=True)

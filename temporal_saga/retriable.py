@@ -190,12 +190,14 @@ class RetriableCall:
                 self._spacing.cancel()
             self._spacing = asyncio.create_task(self._space(policy.start_to_close))
         self._update(retry_requested=False)
+        answers = sorted(self._refusals) or None
         if self.state.rounds:
-            return policy.endless_round, None
+            return replace(policy.endless_round, non_retryable_error_types=answers), None
         began = self.state.began or workflow.now()
         self._update(began=began)
         remaining = policy.stuck_after - (workflow.now() - began)
-        return policy.first_round, remaining if remaining > timedelta() else policy.start_to_close
+        retry = replace(policy.first_round, non_retryable_error_types=answers)
+        return retry, remaining if remaining > timedelta() else policy.start_to_close
 
     async def _space(self, pause: timedelta) -> None:
         """Let a round that a person requested have the time of one try."""

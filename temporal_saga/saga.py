@@ -21,7 +21,7 @@ from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.ending import PIVOT, Ending
 from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
-from temporal_saga.policy import Policy
+from temporal_saga.policy import Policy, current
 from temporal_saga.retriables import all_ended
 
 C = TypeVar("C")
@@ -34,7 +34,14 @@ PAUSE = "pause "
 
 
 class Branch(NamedTuple):
-    """A step with the compensation that takes it back."""
+    """A step with the compensation that takes it back.
+
+    Its compensation needs no result of the step, so that it can be sent whatever became of it.
+
+    Units: none.
+    Errors: none.
+    Source: the compensatable transaction of Richardson, see above.
+    """
 
     call: Call[Any, Any]
     compensation: Call[Any, Any] | None = None
@@ -66,6 +73,10 @@ class Saga(Ending):
        in-doubt resolution; and it is looked at between steps. A forward step under way is waited
        for as long as the history has room. Not covered: a flood that fills the history while no
        worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
+
+    Units: times are UTC, durations `timedelta`s.
+    Errors: a step raises `SagaStopped`, which is for `OnRecord`: let it pass.
+    Source: Garcia-Molina and Salem, Richardson, see above.
     """
 
     def __init__(
@@ -80,15 +91,15 @@ class Saga(Ending):
 
         Args:
             saga_id: names the saga's effects for ever, e.g. the workflow id.
-            refusals: the types of `ApplicationError` that are a participant's business "no"; every
-                other error is an outage.
-            policy: the limits; by default those of `Policy`.
+            refusals: the types of `ApplicationError` that are a participant's business "no", beside
+                the fence's `AlreadyCompensated`; every other error is an outage.
+            policy: the limits; by default what the worker was given, or those of `Policy`.
             arguments: what this run was started with, undecoded, as a dynamic workflow gets it.
                 Given, the saga goes on in another run of its workflow when this one's history gets
                 long; without, it stays one run.
         """
         start = Start(arguments)
-        limits = policy or Policy()
+        limits = policy or current()
         super().__init__(saga_id, refusals, limits, start)
         self._forward = Forward(
             saga_id,

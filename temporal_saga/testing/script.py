@@ -1,6 +1,6 @@
 """The script of one saga: what a test expects of it, and what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from temporalio.client import Client, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
@@ -33,17 +34,21 @@ class Script(Conversation):
        saga stands.
     4. At the end no command is left over, no workflow task had failed, and the saga's own histories
        replay.
+
+    Units: durations are `timedelta`s.
+    Errors: AssertionError, for whatever is not as the test expects.
+    Source: the saga tests of Eventuate Tram: given, expect command, reply, expect compensation.
     """
 
     def __init__(  # noqa: PLR0913  # what an orchestrator's worker needs to know, each by its name
         self,
         client: Client,
-        participants: Participants,
+        participants: Participants | Mapping[str, Collection[type]],
         workflow: type,
         *,
         saga_id: str,
-        workflow_type: str,
-        runner: WorkflowRunner,
+        workflow_type: str | None = None,
+        runner: WorkflowRunner | None = None,
         policy: Policy | None = None,
         max_cached_workflows: int = 1000,
         locally: timedelta | None = None,
@@ -53,22 +58,26 @@ class Script(Conversation):
 
         Args:
             client: where to start the saga.
-            participants: who gets its commands.
+            participants: who gets its commands; or the command classes that each task queue takes,
+                which this script then plays alone, so no other may use these queues meanwhile.
             workflow: the workflow's class.
             saga_id: the workflow's id, the root of its idempotency keys.
-            workflow_type: the name to start it by.
-            runner: the sandbox, as in production.
+            workflow_type: the name to start it by; None for the class's own.
+            runner: what runs its code; None for Temporal's sandbox.
             policy: the saga's limits; None for the default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
             locally: how long a local activity waits for its answer, and with it whatever is sent to
                 the saga; unanswered, it goes on as an ordinary one. None for no local activities.
             patience: how long it waits for what it expects.
         """
+        self._own_participants: Participants | None = None
+        if not isinstance(participants, Participants):
+            participants = self._own_participants = Participants(client, participants)
         orchestrator = Orchestrator(
             client,
             workflow,
             saga_id,
-            runner=runner,
+            runner=runner or SandboxedWorkflowRunner(),
             policy=policy,
             max_cached_workflows=max_cached_workflows,
             participants=participants,
@@ -76,7 +85,7 @@ class Script(Conversation):
         )
         super().__init__(participants, orchestrator, patience)
         participants.answer_locally(saga_id, locally or timedelta())
-        self._workflow_type = workflow_type
+        self._workflow_type = workflow_type or vars(workflow)["__temporal_workflow_definition"].name
         self.client = client
         self.history: WorkflowHistory | None = None
         """That of its last run, once `completed` or `failed` has returned."""
@@ -84,7 +93,9 @@ class Script(Conversation):
         """Those of all its runs, where one went on in another, likewise."""
 
     async def __aenter__(self) -> Self:
-        """Start the orchestrator's worker."""
+        """Start the orchestrator's worker, and the participants' where the script has its own."""
+        if self._own_participants is not None:
+            await self._own_participants.__aenter__()
         await self._orchestrator.__aenter__()
         return self
 
@@ -94,6 +105,8 @@ class Script(Conversation):
         await self._orchestrator.terminate()
         self._fail_the_unanswered()
         await self._orchestrator.__aexit__()
+        if self._own_participants is not None:
+            await self._own_participants.__aexit__()
 
     # What happens to the saga from outside.
 

@@ -7,7 +7,8 @@ from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from examples.trip import Trip
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.basket import COMMANDS as BASKET_COMMANDS
 from tests.temporal_saga.basket import QUEUE, BasketSaga
 from tests.temporal_saga.trip_releases import AskWeatherCommand

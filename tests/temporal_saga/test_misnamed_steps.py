@@ -9,7 +9,7 @@ from temporalio.client import WorkflowExecutionStatus
 
 from examples.trip_steps import CancelFlightCommand
 from temporal_saga.step_names import MisnamedStep, StepNames
-from temporal_saga.testing import SCHEDULED
+from temporal_saga.testing.histories import SCHEDULED
 from tests.temporal_saga.basket import Basket, CorrectedBasket, PayCommand, ShipCommand, ship
 from tests.temporal_saga.baskets import (
     ALL,

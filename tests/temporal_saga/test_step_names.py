@@ -13,7 +13,8 @@ from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.memo import SagaMemo
 from temporal_saga.policy import Policy
 from temporal_saga.step_names import activity_id, step_of
-from temporal_saga.testing import SCHEDULED, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import SCHEDULED
 from temporal_saga.tries import tries_under_way
 from tests.temporal_saga.basket import (
     Basket,

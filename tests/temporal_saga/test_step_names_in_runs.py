@@ -8,7 +8,9 @@ import pytest
 from temporalio.client import Client
 
 from temporal_saga.history import project
-from temporal_saga.testing import SCHEDULED, Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import SCHEDULED
+from temporal_saga.testing.participants import Participants
 from tests import temporal_server
 from tests.temporal_saga.basket import COMMANDS, QUEUE, PayCommand, ReserveCommand
 from tests.temporal_saga.baskets import (

@@ -15,7 +15,8 @@ from temporalio.exceptions import ApplicationError
 from temporal_saga.database import DATABASE_AWAY
 from temporal_saga.fence import AlreadyCompensated
 from temporal_saga.keys import COMPENSATION, step_key
-from temporal_saga.testing import Script, Sent
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Sent
 from tests.temporal_saga.composed.cancels import Cancels
 from tests.temporal_saga.composed.ledger import Ledger
 from tests.temporal_saga.composed.messages import Command, Done, No, done_or_raise, name_of
