@@ -1,7 +1,7 @@
 """One command to one participant, and the way to its outcome."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
@@ -169,3 +169,16 @@ async def shielded(work: Awaitable[T]) -> T:
         except asyncio.CancelledError:
             if task.done():
                 return task.result()
+
+
+async def all_ended(works: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Await all to their ends, side by side; return their outcomes in order.
+
+    Raises:
+        BaseException: the first in order that failed, once all have ended.
+    """
+    outcomes = await asyncio.gather(*works, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return outcomes

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from temporal_saga.call import Call, shielded
+from temporal_saga.call import Call, all_ended, shielded
 from temporal_saga.call_state import Progress
 from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
@@ -17,7 +17,7 @@ from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import ALREADY_COMPENSATED, Policy
 from temporal_saga.retriable import RetriableCall
-from temporal_saga.retriables import Retriables, Snapshot, all_ended
+from temporal_saga.retriables import Retriables, Snapshot
 from temporal_saga.steering import Steering
 from temporal_saga.step_names import MisnamedStep, StepNames
 

@@ -12,70 +12,21 @@ forgotten nor done twice::
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from temporalio import workflow
 
 from temporal_saga.call import Call, compensation_of
 from temporal_saga.failure import Failure, SagaStopped, misnamed_step
+from temporal_saga.record import Closing, EarlierRun, Opening
 from temporal_saga.saga import Branch, Saga
 from temporal_saga.step_names import MisnamedStep, StepNames
 
 C = TypeVar("C")
 T = TypeVar("T")
-
-
-class EarlierRun(StrEnum):
-    """What the record knows of an earlier run when it is opened."""
-
-    NONE = "NONE"
-    """There was none: this run has opened the record."""
-    OPEN = "OPEN"
-    """It opened the record and did not close it: how far it went is unknown."""
-    COMPLETED = "COMPLETED"
-    """It passed its pivot, and the record says so."""
-
-
-@dataclass(frozen=True)
-class Opening(Generic[C, T]):
-    """How the record is opened.
-
-    Args:
-        call: the first step; repeated, it answers how the record stands.
-        earlier_run: reads that from the participant's event, as "NONE"; "OPEN", for an earlier run
-            that did not close the record; or "COMPLETED", for one that passed its pivot.
-
-    Units: none.
-    Errors: another word of `earlier_run` is a defect, which leaves the run open.
-    Source: `docs/decisions/0026-the-record-in-the-core.md`.
-    """
-
-    call: Call[C, T]
-    earlier_run: Callable[[T], str]
-
-
-@dataclass(frozen=True)
-class Closing:
-    """How the record is closed. Settled by hand, either call is sent on (`Call.closes_record`).
-
-    Args:
-        step: the step that opens the record, which `cancel` takes back.
-        confirm: sent when the saga completed.
-        cancel: sent when it was rolled back, behind every other compensation.
-
-    Units: none.
-    Errors: none.
-    Source: `docs/decisions/0026-the-record-in-the-core.md`.
-    """
-
-    step: str
-    confirm: Call[Any, Any]
-    cancel: Call[Any, Any]
 
 
 class Story(Protocol):

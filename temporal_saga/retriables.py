@@ -1,14 +1,14 @@
 """What must eventually succeed in one saga, and what people say of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from temporalio import workflow
 
-from temporal_saga.call import Call
+from temporal_saga.call import Call, all_ended
 from temporal_saga.call_state import CallState, Progress, Settlement
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
@@ -238,19 +238,6 @@ def check_same_command(step: str, one: Call[Any, Any], other: Call[Any, Any]) ->
             f"{step} is taken back by {one.name}, so not by {other.name} as well: these are two "
             "steps, each with a name of its own"
         )
-
-
-async def all_ended(works: Iterable[Awaitable[Any]]) -> list[Any]:
-    """Await all to their ends, side by side; return their outcomes in order.
-
-    Raises:
-        BaseException: the first in order that failed, once all have ended.
-    """
-    outcomes = await asyncio.gather(*works, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return outcomes
 
 
 def _nobody_watches(_snapshot: Snapshot) -> None:

@@ -16,13 +16,12 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
-from temporal_saga.call import Call, compensation_of
+from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.ending import PIVOT, Ending
 from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
 from temporal_saga.policy import Policy, current
-from temporal_saga.retriables import all_ended
 
 C = TypeVar("C")
 T = TypeVar("T")

@@ -11,8 +11,9 @@ Needs `temporal-saga[workflow]`: Temporal's SDK and pydantic, and no database::
 from temporal_saga.call import Call
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure
-from temporal_saga.on_record import Closing, OnRecord, Opening
+from temporal_saga.on_record import OnRecord
 from temporal_saga.policy import Policy
+from temporal_saga.record import Closing, Opening
 from temporal_saga.saga import Branch, Saga
 
 __all__ = [

@@ -17,7 +17,7 @@ from contracts.states import OrderStatus
 from contracts.steps import OPENING, PARTICIPANT_OF, name_of
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
 from temporal_saga.call import Call, Keyed
-from temporal_saga.on_record import Closing, EarlierRun, Opening
+from temporal_saga.record import Closing, EarlierRun, Opening
 from temporal_saga.saga import Branch
 from workflows.record import Record
 

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.keys import step_key
 from temporal_saga.memo import SagaMemo
 from temporal_saga.testing.histories import ends_a_command
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, Sent, is_command
+from temporal_saga.testing.participants import Closed, Participants, Sent, command_name, is_command
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -33,6 +34,8 @@ class Conversation:
         self._put_back: Sent | Closed | None = None
         self._ended_commands = 0
         self.saga_id = orchestrator.saga_id
+        self.runs: list[WorkflowHistory] = []
+        """The histories of its runs, once it has ended: several where one went on in another."""
         self.patience = patience
 
     @property
@@ -150,6 +153,14 @@ class Conversation:
         """Hold nothing, and count the answers that these events, the saga's first ones, record."""
         self._held.clear()
         self._ended_commands = sum(map(ends_a_command, events))
+
+    @property
+    def history(self) -> WorkflowHistory | None:
+        """The history of its last run, once it has ended."""
+        return self.runs[-1] if self.runs else None
+
+    def _key(self, step: type | str) -> str:
+        return step_key(self.saga_id, step if isinstance(step, str) else command_name(step))
 
     async def _hold(
         self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]

@@ -5,16 +5,16 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self, TypeVar
 
-from temporalio.client import Client, WorkflowHistory
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.keys import compensation_key
 from temporal_saga.policy import Policy
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, Sent, command_name
+from temporal_saga.testing.participants import Closed, Participants, Sent
 
 C = TypeVar("C")
 
@@ -70,9 +70,10 @@ class Script(Conversation):
                 the saga; unanswered, it goes on as an ordinary one. None for no local activities.
             patience: how long it waits for what it expects.
         """
-        self._own_participants: Participants | None = None
+        own_parts: list[Participants | Orchestrator] = []
         if not isinstance(participants, Participants):
-            participants = self._own_participants = Participants(client, participants)
+            participants = Participants(client, participants)
+            own_parts.append(participants)
         orchestrator = Orchestrator(
             client,
             workflow,
@@ -84,19 +85,15 @@ class Script(Conversation):
             locally=locally is not None,
         )
         super().__init__(participants, orchestrator, patience)
+        self._own_parts = (*own_parts, orchestrator)
         participants.answer_locally(saga_id, locally or timedelta())
         self._workflow_type = workflow_type or vars(workflow)["__temporal_workflow_definition"].name
         self.client = client
-        self.history: WorkflowHistory | None = None
-        """That of its last run, once `completed` or `failed` has returned."""
-        self.runs: list[WorkflowHistory] = []
-        """Those of all its runs, where one went on in another, likewise."""
 
     async def __aenter__(self) -> Self:
         """Start the orchestrator's worker, and the participants' where the script has its own."""
-        if self._own_participants is not None:
-            await self._own_participants.__aenter__()
-        await self._orchestrator.__aenter__()
+        for part in self._own_parts:
+            await part.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -104,9 +101,8 @@ class Script(Conversation):
         self._participants.forget(self.saga_id)
         await self._orchestrator.terminate()
         self._fail_the_unanswered()
-        await self._orchestrator.__aexit__()
-        if self._own_participants is not None:
-            await self._own_participants.__aexit__()
+        for part in reversed(self._own_parts):
+            await part.__aexit__()
 
     # What happens to the saga from outside.
 
@@ -207,7 +203,8 @@ class Script(Conversation):
         by_key: dict[str, Any] = {}
         while missing:
             came = await self.next(" and ".join(missing))
-            key = next((key for key in missing if _is_under(came, key)), missing[0])
+            came_key = came.key if isinstance(came, Sent) else None
+            key = came_key if came_key in missing else missing[0]
             missing.remove(key)
             by_key[key] = await self._hold(came, kinds[key], key, 1, {})
         return [by_key[key] for key in kinds]
@@ -246,16 +243,8 @@ class Script(Conversation):
         came = await self.next("the saga to end")
         assert isinstance(came, Closed), self._explain("expected the saga to end")
         self.runs = await self._orchestrator.histories()
-        self.history = self.runs[-1]
         for run in self.runs:
             if defect := await self._orchestrator.defect(run):
                 problem, error = defect
                 raise AssertionError(self._explain(problem)) from error
         return came
-
-    def _key(self, step: type | str) -> str:
-        return step_key(self.saga_id, step if isinstance(step, str) else command_name(step))
-
-
-def _is_under(came: Sent | Closed, key: str) -> bool:
-    return isinstance(came, Sent) and came.key == key

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
+from temporal_saga.call import all_ended
 from temporal_saga.keys import compensation_key, step_key
-from temporal_saga.retriables import all_ended
 from temporal_saga.testing import Script
 from tests.temporal_saga.basket import COMMANDS
 from tests.temporal_saga.baskets import ALL, BASKET, yes

@@ -17,7 +17,7 @@ PARTS = ("Units: ", "Errors: ", "Source: ")
 """What a docstring says behind its promise, each in a paragraph of its own."""
 
 ROW = re.compile(r"^\| `(temporal_saga\.\w+)` \|(.+)\|$", re.MULTILINE)
-PAGES = ("docs/decisions/0033-the-wheel.md", "temporal_saga/README.md")
+PAGES = ("docs/decisions/0034-the-wheel.md", "temporal_saga/README.md")
 
 
 def module(name: str) -> ModuleType:

@@ -12,8 +12,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner
 
 from contracts.states import LEGAL_MOVES, SagaState
 from contracts.steps import REFUSALS, STEPS
+from temporal_saga.call import all_ended
 from temporal_saga.moment import Moment
-from temporal_saga.retriables import all_ended
 from temporal_saga.testing import Script
 from tests.workflows import orders
 from tests.workflows.conftest import Play
