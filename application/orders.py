@@ -25,6 +25,7 @@ from application.possible_acts import why_ended
 from application.prices import PriceRule
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
+from application.threads import on_thread
 from application.timeline import entry_of
 from application.visibility import Visibility
 from application.watch import Watch
@@ -110,7 +111,7 @@ class Orders:
 
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
-        on_record = await asyncio.to_thread(
+        on_record = await on_thread(
             self._order_service.find_with_fingerprint, order_id, caller.customer_id
         )
         if on_record is None or on_record[0].closed_at is None:
@@ -124,9 +125,7 @@ class Orders:
                 run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
                 if run is not None and run.order.fingerprint() == fingerprint:
                     return view_of_closed(record, run, links)
-        recorded = await asyncio.to_thread(
-            self._order_service.recorded_order, order_id, caller.customer_id
-        )
+        recorded = await on_thread(self._order_service.recorded_order, order_id, caller.customer_id)
         if recorded is None:
             raise NotFound.of(f"order {order_id}")
         return view_of_record(recorded, links)
@@ -223,7 +222,7 @@ class Orders:
         """
         async with temporal(ANSWER_LIMIT):
             await may_start(self._client, ANSWER_LIMIT)
-        await asyncio.to_thread(self._order_service.find, "readyz")
+        await on_thread(self._order_service.find, "readyz")
 
     async def _too_late(self, order_id: str, caller: Caller) -> NotPossible:
         """Return why an order whose saga has ended takes no act.
@@ -237,5 +236,5 @@ class Orders:
 
     async def _is_open(self, order_id: str) -> bool:
         """Tell whether an order is on record and not closed."""
-        statuses = await asyncio.to_thread(self._order_service.statuses, [order_id])
+        statuses = await on_thread(self._order_service.statuses, [order_id])
         return statuses.get(order_id) is OrderStatus.PENDING

@@ -1,6 +1,5 @@
 """How all orders stand, in a few figures: by state, by why they failed, and what needs a person."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from application.order_query import MOST_ON_A_PAGE, ListQuery
 from application.order_view import STATUS
 from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
+from application.threads import on_thread
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
 from contracts.states import FailureReason, OrderStatus, SagaState
@@ -67,7 +67,7 @@ class Overviews:
         """
         statuses, reasons = await self._answers.get(
             f"figures {owner}",
-            lambda: asyncio.to_thread(self._records.figures, owner),
+            lambda: on_thread(self._records.figures, owner),
             FRESH_SECONDS if owner is None else 0,
         )
         try:
@@ -122,7 +122,7 @@ class Overviews:
             count=needs.count,
             by_cause=needs.counts,
             since=needs.since,
-            at_stake_minor=await asyncio.to_thread(self._records.totals, needs.by_order, owner),
+            at_stake_minor=await on_thread(self._records.totals, needs.by_order, owner),
         )
 
 

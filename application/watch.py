@@ -18,6 +18,7 @@ from application.errors import Away, Busy
 from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
+from application.threads import on_thread
 from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
@@ -145,18 +146,18 @@ class Watch:
 
     async def _closed(self, order_ids: Collection[str]) -> set[str]:
         """Return the orders that are closed on record, whatever their sagas still do."""
-        statuses = await asyncio.to_thread(self._records.statuses, order_ids)
+        statuses = await on_thread(self._records.statuses, order_ids)
         return {
             order_id for order_id, status in statuses.items() if status is not OrderStatus.PENDING
         }
 
     async def _left_open(self, ended_runs: Mapping[str, Run]) -> dict[str, Need]:
         """Return the orders on which nobody works, though they are open or not on record."""
-        if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
+        if not ended_runs and not await on_thread(self._records.still_open, 1):
             return {}
         running = await self._visibility.order_ids(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
-        open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
+        open_orders = await on_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
         ended = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
         closed = await self._closed(ended)
