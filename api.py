@@ -12,7 +12,6 @@ from prometheus_fastapi_instrumentator.middleware import (
     PrometheusInstrumentatorMiddleware as Observed,
 )
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 
@@ -157,16 +156,12 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     """
     callers = Callers(parse(settings.api_rate_limit)) if settings.api_rate_limit else None
 
-    def limit_rate(answer: ASGIApp) -> ASGIApp:
-        return Rate(answer, callers)
-
     app.add_middleware(Head)
     app.add_middleware(Attended)
     app.add_middleware(Body)
     app.add_middleware(Rate, callers)
-    app.add_middleware(
-        Authentication, Tokens(settings).caller if settings.asks_for_tokens else None, limit_rate
-    )
+    read_token = Tokens(settings).caller if settings.asks_for_tokens else None
+    app.add_middleware(Authentication, read_token, partial(Rate, callers=callers))
     app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
     # Here as well as outermost, where Starlette has one: so a page of another origin can read
     # an error of ours, too.

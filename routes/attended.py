@@ -7,7 +7,9 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from routes.middleware import Middleware
 
 PIECE_BYTES = 64 * 1024
 """So much of an answer is handed on at a time; the rest waits until the caller has taken it."""
@@ -17,24 +19,17 @@ LEFT = 499
 counts them under it, too."""
 
 
-class Attended:
+class Attended(Middleware):
     """Stops the work of a request when its caller is gone.
 
     It is done with a request when the caller has taken the answer.
 
     What was sent to Temporal or to a database by then is sent, and no more: whoever comes again
-    finds an order placed, or not.
+    finds an order placed, or not. It stands behind whatever reads the body.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`, and behind whatever reads the body."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on for as long as somebody is there."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         call = _Call(await receive(), send)
         working = asyncio.ensure_future(self._app(scope, call.receive, call.send))
         listening = asyncio.create_task(call.listen(receive))

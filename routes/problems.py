@@ -107,6 +107,12 @@ def respond(document: ProblemDocument, headers: Mapping[str, str] | None = None)
     return JSONResponse(body, document.status, dict(headers) if headers else None, MEDIA_TYPE)
 
 
+def declare(call: dict[str, Any], *statuses: HTTPStatus) -> None:
+    """Add the problems of these statuses to what a call of an OpenAPI document answers."""
+    responses = problem_responses(*statuses)
+    call["responses"] |= {str(status): response for status, response in responses.items()}
+
+
 def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what a route declares in the OpenAPI document about the problems it answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}

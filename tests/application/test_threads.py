@@ -40,6 +40,7 @@ async def hanging() -> AsyncIterator[Hanging]:
     yield hanging
     hanging.release.set()
     hanging.threads.shutdown()
+    asyncio.get_running_loop().set_default_executor(Threads())
 
 
 async def test_work_is_done_and_its_error_told(hanging: Hanging) -> None:
