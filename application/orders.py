@@ -62,7 +62,7 @@ class Orders:
         self._order_service = order_service
         self._prices = prices
         self._links = links
-        self._runs = Runs(client, stopping)
+        self._runs = Runs(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         self.watch = Watch(self._runs, visibility, order_service)
