@@ -31,7 +31,7 @@ class CommandReader:
         under_way: Mapping[str, Try],
         participant_of: Mapping[str, str],
     ) -> None:
-        """Begin at the first event; for the arguments see `history.project`."""
+        """Begin at the first event; for the arguments see `history.Reader`."""
         self._decode = decode
         self._is_event = is_event
         self._under_way = under_way
@@ -83,9 +83,8 @@ class CommandReader:
         summed_up = {"summary": self._decode(summary)} if summary.data else {}
         return self._moment(event, "command", command, summed_up | detail)
 
-    def _activity_task_started(self, attributes: Any, _event: HistoryEvent) -> Iterator[Moment]:
+    def _activity_task_started(self, attributes: Any, _event: HistoryEvent) -> None:
         self._attempt[attributes.scheduled_event_id] = attributes.attempt
-        yield from ()
 
     def _activity_task_completed(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
         yield self._result_moment(event, attributes.scheduled_event_id, attributes.result)

@@ -28,7 +28,7 @@ class Conversation:
         self._orchestrator = orchestrator
         self._inbox = participants.inbox(orchestrator.saga_id)
         self._came: list[Sent | Closed] = []
-        self._held: list[Sent] = []
+        self._held_commands: list[Sent] = []
         self._put_back: Sent | Closed | None = None
         self._ended_commands = 0
         self.saga_id = orchestrator.saga_id
@@ -71,7 +71,7 @@ class Conversation:
                 self.put_back(came)
                 return
             assert isinstance(came, Sent)
-            self._held.append(came)
+            self._held_commands.append(came)
             yield came.command
 
     def put_back(self, came: Sent | Closed) -> None:
@@ -147,7 +147,7 @@ class Conversation:
 
     def _go_back_to(self, events: Sequence[HistoryEvent]) -> None:
         """Hold nothing, and count the answers that these events, the saga's first ones, record."""
-        self._held.clear()
+        self._held_commands.clear()
         self._ended_commands = sum(map(ends_a_command, events))
 
     def _hold(
@@ -155,7 +155,7 @@ class Conversation:
     ) -> C:
         assert isinstance(came, Sent), self._explain(f"expected {kind.__name__}")
         assert isinstance(came.command, kind), self._explain(f"expected {kind.__name__}")
-        self._held.append(came)
+        self._held_commands.append(came)
         actual = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
         actual["attempt"] = came.attempt
         for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
@@ -165,12 +165,12 @@ class Conversation:
         return came.command
 
     def _release(self, command: Any) -> "asyncio.Future[Any]":
-        matches = [one for one in self._held if command is None or one.command is command]
+        matches = [one for one in self._held_commands if command is None or one.command is command]
         assert matches, self._explain("no command is held: expect one first")
         assert len(matches) == 1, self._explain(
             "several commands are held: name the one that is meant by to="
         )
-        self._held.remove(matches[0])
+        self._held_commands.remove(matches[0])
         return matches[0].answer
 
     async def _until_answers_are_recorded(self) -> None:
