@@ -125,10 +125,12 @@ class Orders:
                 run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
                 if run is not None and run.order.fingerprint() == fingerprint:
                     return view_of_closed(record, run, links)
-        recorded = await on_thread(self._order_service.recorded_order, order_id, caller.customer_id)
-        if recorded is None:
+        recorded_order = await on_thread(
+            self._order_service.recorded_order, order_id, caller.customer_id
+        )
+        if recorded_order is None:
             raise NotFound.of(f"order {order_id}")
-        return view_of_record(recorded, links)
+        return view_of_record(recorded_order, links)
 
     async def run(
         self,
@@ -176,7 +178,7 @@ class Orders:
             order_id: whose saga.
             update: the update that the saga takes it by.
             decision: who, why, and about what.
-            caller: who sends it; recorded beside the name in `decision`.
+            caller: who sends it; recorded_order beside the name in `decision`.
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
@@ -184,7 +186,7 @@ class Orders:
             NotPossible: it is too late, there is nothing to act on, or the saga is wedged.
             NotNow: no worker answers in time.
         """
-        decision = decision.model_copy(update={"by": caller.signed(decision.by)})
+        decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
         if caller.customer_id is not None and await self.run(order_id, caller) is None:
             raise await self._too_late(order_id, caller)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"

@@ -130,6 +130,6 @@ def _known_reasons(reasons: Mapping[str, int]) -> Mapping[FailureReason, int]:
     """Return the figures with reasons unknown to this release as OTHER, as in orders."""
     counts: Counter[FailureReason] = Counter()
     for reason, count in reasons.items():
-        known = FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER
-        counts[known] += count
+        known_reason = FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER
+        counts[known_reason] += count
     return counts

@@ -64,7 +64,7 @@ class Run:
         )
 
     @classmethod
-    def described(cls, description: WorkflowExecutionDescription, decode: Decode) -> "Run":
+    def of_description(cls, description: WorkflowExecutionDescription, decode: Decode) -> "Run":
         """Return a run without its story, with what is under way."""
         raw = description.raw_description
         task = raw.pending_workflow_task

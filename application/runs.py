@@ -75,7 +75,7 @@ class Runs:
                     return self._with_story(Run.of(whole.info(), self._decode), whole, Before())
                 description = await handle.describe(rpc_timeout=limit)
                 last, before = await Chain(self._client, self._decode, limit).read(description)
-            return self._with_story(Run.described(description, self._decode), last, before)
+            return self._with_story(Run.of_description(description, self._decode), last, before)
         return None
 
     def follow(self, order_id: str) -> AsyncIterator[Moment]:
@@ -117,7 +117,9 @@ class Runs:
         handle = self._client.get_workflow_handle(saga_id(order_id))
         with if_known():
             async with temporal(ANSWER_LIMIT):
-                return Run.described(await handle.describe(rpc_timeout=ANSWER_LIMIT), self._decode)
+                return Run.of_description(
+                    await handle.describe(rpc_timeout=ANSWER_LIMIT), self._decode
+                )
         return None
 
     def _with_story(self, run: Run, last: RunHistory, before: Before) -> Run:

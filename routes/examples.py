@@ -40,7 +40,6 @@ _FAILED: dict[str, Any] = {
     "lines": ORDER["lines"],
     "placed_at": "2026-01-05T09:30:00Z",
     "closed_at": "2026-01-05T09:30:01Z",
-    "needs_attention": False,
     "failure": {
         "step": "DecreaseStock",
         "event": "StockDecreaseFailedEvent",
@@ -54,26 +53,15 @@ _FAILED: dict[str, Any] = {
             "command": "RefundPaymentCommand",
             "state": "DONE",
             "attempts": 1,
-            "settled": None,
         },
         {
             "step": "RegisterOrder",
             "command": "CancelOrderCommand",
             "state": "DONE",
             "attempts": 1,
-            "settled": None,
         },
     ],
-    "timeline": [
-        {
-            "at": "2026-01-05T09:30:00Z",
-            "kind": "state",
-            "name": "PENDING",
-            "participant": None,
-            "attempt": None,
-            "detail": {},
-        }
-    ],
+    "timeline": [{"at": "2026-01-05T09:30:00Z", "kind": "state", "name": "PENDING"}],
     "links": {
         "self": f"/orders/{ORDER_ID}",
         "events": f"/orders/{ORDER_ID}/events",

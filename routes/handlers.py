@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 
 from application.errors import ORDER_DATABASE, Away, ServiceError
 from contracts.prose import problems
-from contracts.text import cleaned
+from contracts.text import printable
 from contracts.views import Closed
 from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of, respond
 
@@ -65,7 +65,7 @@ async def _problem(_request: Request, problem: Problem) -> JSONResponse:
 async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
     errors = problems(error.errors())
     fields = [
-        FieldProblem(field=cleaned(_field(place)), message=cleaned(message))
+        FieldProblem(field=printable(_field(place)), message=printable(message))
         for place, message in errors[:MOST_FIELDS]
     ]
     status = HTTPStatus.UNPROCESSABLE_ENTITY

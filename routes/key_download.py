@@ -43,9 +43,9 @@ async def _read(url: str) -> bytes:
     # What is on this machine is not asked for through a proxy, whatever the environment names.
     is_near = urlsplit(url).hostname in LOOPBACK
     tls = ssl.create_default_context()
-    unlimited = httpx.Timeout(None)  # the whole has a limit
+    no_limit = httpx.Timeout(None)  # the whole has a limit
     async with (
-        httpx.AsyncClient(verify=tls, trust_env=not is_near, timeout=unlimited) as client,
+        httpx.AsyncClient(verify=tls, trust_env=not is_near, timeout=no_limit) as client,
         client.stream("GET", url, headers=HEADERS) as answer,
     ):
         answer.raise_for_status()

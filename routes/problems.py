@@ -18,7 +18,7 @@ from application.errors import (
     SagaWedged,
     ServiceError,
 )
-from contracts.text import cleaned
+from contracts.text import printable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -54,7 +54,7 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        text = cleaned(detail)  # it may repeat what others wrote
+        text = printable(detail)  # it may repeat what others wrote
         self.document = ProblemDocument(
             type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=text
         )

@@ -78,7 +78,7 @@ def test_a_list_says_that_something_is_paused() -> None:
     paused_run = replace(
         ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **pause_info}
     )
-    message = attention.stuck("7", paused_run).message
+    message = attention.need_of_stuck("7", paused_run).message
     assert "An operator paused it, so it is not tried: the order by itself says" in message
     assert "still tried" not in message
 
@@ -87,12 +87,12 @@ def test_who_left_an_order_open_can_type_what_helps(monkeypatch: pytest.MonkeyPa
     """With the server that this process asks, and nothing left out."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "shop")
-    message = attention.left_open("7", None, forgotten=False).message
+    message = attention.left_open("7", None, is_forgotten=False).message
     reset = "workflow reset --workflow-id order-7 --type LastWorkflowTask"
     server = "--address 127.0.0.1:7300 --namespace shop"
     assert f'temporal {reset} --reason "by an operator" {server} takes' in message
     assert message.endswith(f"({WHERE})")
-    assert "…" not in message + attention.left_open("7", None, forgotten=True).message
+    assert "…" not in message + attention.left_open("7", None, is_forgotten=True).message
 
 
 def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:
