@@ -10,7 +10,7 @@ from application.run import Run
 from contracts.record import Compensation, OrderRecord, Settlement
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
 from contracts.step_views import CommandProgress, StepProgress, StepState
-from contracts.steps import OPENING, STEPS, Step, command_of
+from contracts.steps import OPENING, PARTICIPANT_OF, STEPS, Activity, Step, command_of
 from temporal_saga.memo import RetriableState
 
 NEEDED_A_PERSON = (StepState.STUCK, StepState.SETTLED)
@@ -129,22 +129,31 @@ def _steps(
     failure = record.failure
     steps = []
     for step in STEPS:
-        back = step.compensation and entries.get(step.compensation.command)
+        back = step.compensation
+        entry = back and entries.get(back.command)
         why = failure.message if failure and failure.step == step.name else None
-        progress = _progress(step.command, states[step.name], entries.get(step.command), run, why)
-        compensation = back and _progress(back.command, StepState(back.state), back, run)
-        steps.append(StepProgress(step=step.name, **vars(progress), compensation=compensation))
+        progress = _progress(step.forward, states[step.name], entries.get(step.command), run, why)
+        steps.append(
+            StepProgress(
+                **vars(progress),
+                step=step.name,
+                after_pivot=step.after_pivot,
+                opens_record=step is OPENING,
+                compensation=back and entry and _progress(back, StepState(entry.state), entry, run),
+            )
+        )
     return tuple(steps)
 
 
 def _progress(
-    command: str,
+    activity: Activity,
     state: StepState,
     entry: Compensation | None,
     run: Run | None,
     why: str | None = None,
 ) -> CommandProgress:
     """Return how far a command has come; `why` it failed, where nothing nearer tells."""
+    command = activity.command
     pause = run and run.pause_of(command)
     if entry is not None and entry.state in NEEDED_A_PERSON:
         state = StepState(entry.state)
@@ -152,6 +161,9 @@ def _progress(
         state = StepState.PAUSED
     error = run and run.error_of(command) if state in IN_TROUBLE else None
     return CommandProgress(
+        name=activity.name,
+        label=activity.label,
+        participant=PARTICIPANT_OF[activity.name],
         state=state,
         attempts=entry.attempts if entry else run and tries_of(command, run),
         message=error or (why if state in ENDED_THE_SAGA else None),

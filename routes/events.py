@@ -24,7 +24,7 @@ from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppOrders, RequestCaller
 from routes.half_closed import STREAM
 from routes.orders import OrderId
-from routes.problems import problem_responses
+from routes.problems import ABSENT
 
 router = APIRouter(tags=["orders"])
 
@@ -78,9 +78,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
         "description": "The order is closed, and `Last-Event-ID` says that you were told: "
         "there is no more to come."
     },
-    **problem_responses(
-        HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-    ),
+    **ABSENT,
 }
 
 

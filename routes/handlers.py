@@ -110,12 +110,9 @@ def _describe_in_openapi(app: FastAPI, additions: Iterable[Addition]) -> None:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            template = ProblemDocument.model_json_schema(
-                ref_template="#/components/schemas/{model}"
-            )
-            schemas.update(template.pop("$defs", {}), ProblemDocument=template)
-            last_word = Closed.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(last_word.pop("$defs", {}), Closed=last_word)
+            for model in (ProblemDocument, Closed):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(schema.pop("$defs", {}), **{model.__name__: schema})
             for leftover in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(leftover, None)
             for add in additions:

@@ -1,6 +1,5 @@
 """Looking things up: the participants' stock and wallets."""
 
-from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -11,13 +10,9 @@ from contracts.payment import WalletView
 from contracts.stock import StockView
 from routes import examples
 from routes.dependencies import AppShop, RequestCaller
-from routes.problems import problem_responses
+from routes.problems import ABSENT
 
 router = APIRouter()
-
-ABSENT = problem_responses(
-    HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-)
 
 
 @router.get("/stock/{sku}", tags=["reads"], responses=ABSENT)

@@ -133,3 +133,13 @@ def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+INVALID = problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+"""Of a route that reads or places: what is asked is wrong, or a part of the system is away."""
+
+ABSENT = INVALID | problem_responses(HTTPStatus.NOT_FOUND)
+"""Likewise of a route that is about one thing."""
+
+REFUSED = ABSENT | problem_responses(HTTPStatus.CONFLICT)
+"""Likewise of one that changes it."""
