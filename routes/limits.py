@@ -4,15 +4,15 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import Gauge
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from routes.attended import note_left
+from routes.attended import note_left, replay
 from routes.middleware import Middleware
 from routes.problems import RETRY_AFTER_SECONDS, Problem, declare
 from routes.rate import HEALTH, too_many
@@ -81,7 +81,8 @@ class Body(Middleware):
         if body and scope["method"] in WITH_A_BODY:
             _check_type(headers)
             _check(body)
-        await self._app(scope, _again(body, receive), send)
+        message = {"type": "http.request", "body": body, "more_body": False}
+        await self._app(scope, replay(message, receive), send)
 
 
 def add_to_openapi(document: dict[str, Any]) -> None:
@@ -122,16 +123,6 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
             f"the body did not arrive within {BODY_SECONDS} s",
         ) from error
     return bytes(body)
-
-
-def _again(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """Return a `receive` that gives the body that was read, and then what else comes."""
-    read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return read.pop() if read else await receive()
-
-    return again
 
 
 class _NoPlainJson(ValueError):

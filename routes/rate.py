@@ -40,10 +40,6 @@ class Callers:
         self._marks: OrderedDict[bytes, deque[list[float]]] = OrderedDict()
         """By caller, the longest quiet first: when requests came, and how many."""
 
-    def __len__(self) -> int:
-        """Return how many callers are remembered."""
-        return len(self._marks)
-
     def seconds_to_wait(self, kind: str, name: str) -> float:
         """Count a request of a caller and return 0, if there is room for it.
 
