@@ -39,8 +39,6 @@ from routes import (
     lookups,
     manage,
     orders,
-    overview,
-    steps,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -88,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, overview, steps, events, acts, lookups, health, manage, console):
+    for subject in (orders, lookups, events, acts, health, manage, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

@@ -73,11 +73,6 @@ OUT_OF_STOCK: dict[str, Any] = OrderView.model_validate(_FAILED).model_dump(mode
 """As the API answers it: with every field, whatever is added."""
 
 
-def example_content(example: Any) -> dict[str, Any]:
-    """Return the example of an answer's body, as a route declares it."""
-    return {"content": {"application/json": {"example": example}}}
-
-
 def links() -> dict[str, Any]:
     """Return what can be called with an order that was just placed, as a route declares it."""
     parameters = {"parameters": {"order_id": "$response.body#/order_id"}}

@@ -3,10 +3,10 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Header
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contracts.base import ROWS, Currency, Identifier, Sku
+from contracts.base import ROWS, Currency
 from contracts.money import CurrencyInUse
 from contracts.payment import (
     Deposit,
@@ -29,6 +29,7 @@ from contracts.stock import (
 from contracts.text import Name
 from routes import examples
 from routes.dependencies import AppShop, RequestCaller, refuse_doubles
+from routes.lookups import OneCustomer, OneSku
 from routes.orders import RequestKey
 from routes.problems import INVALID, REFUSED, problem_responses
 
@@ -37,8 +38,6 @@ router = APIRouter(tags=["shop"], dependencies=[Depends(refuse_doubles)])
 Key = Annotated[
     RequestKey, Header(description="names what is moved: the same key again moves nothing more")
 ]
-OneSku = Annotated[Sku, Path(examples=[examples.SKU])]
-OneCustomer = Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])]
 
 
 class Body(BaseModel):

@@ -77,7 +77,7 @@ class OrderBody(PlaceOrder):
             "description": "The order is closed: COMPLETED, or FAILED. "
             "Look at `state`; a failed order is a 200, too.",
             **PLACED,
-            **examples.example_content(examples.OUT_OF_STOCK),
+            "content": {"application/json": {"example": examples.OUT_OF_STOCK}},
         },
         HTTPStatus.ACCEPTED: {"description": "The order is placed, and not closed yet.", **PLACED},
     },

@@ -135,11 +135,14 @@ def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     }
 
 
-INVALID = problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-"""Of a route that reads or places: what is asked is wrong, or a part of the system is away."""
+AWAY = problem_responses(HTTPStatus.SERVICE_UNAVAILABLE)
+"""Of a route that may find a part of the system away."""
+
+INVALID = AWAY | problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Likewise of one that is told something, which may be wrong."""
 
 ABSENT = INVALID | problem_responses(HTTPStatus.NOT_FOUND)
-"""Likewise of a route that is about one thing."""
+"""Likewise of one that is about one thing."""
 
 REFUSED = ABSENT | problem_responses(HTTPStatus.CONFLICT)
 """Likewise of one that changes it."""
