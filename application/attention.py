@@ -54,14 +54,14 @@ def need_of_stuck(order_id: str, run: Run, trouble: str | None = None) -> Attent
             f"{what}. It is still tried, and nothing more is needed once that is put right; "
             "retry tries it now, "
         )
-    message += f"settle ends it by your word{f' ({WHERE})' if _paused_ids(run) else ''}"
+    message += f"settle ends it by your word{f' ({WHERE})' if run.paused_ids else ''}"
     return Attention(cause=AttentionCause.STUCK, since=run.stuck_since, message=message)
 
 
 def _unpause(order_id: str, run: Run) -> str:
     """Return that somebody paused a command, and how it goes on."""
     pause = "An operator paused it, so it is not tried"
-    ids = _paused_ids(run)
+    ids = run.paused_ids
     if not ids:
         return f"{pause}: the order by itself says with which command it goes on"
     commands = [
@@ -69,11 +69,6 @@ def _unpause(order_id: str, run: Run) -> str:
         for id_ in ids
     ]
     return f"{pause}: {' and '.join(commands)} lets it go on"
-
-
-def _paused_ids(run: Run) -> list[str]:
-    """Return the activities that an operator paused, as far as the story tells."""
-    return [moment.detail["activity_id"] for moment in run.moments if moment.detail.get("paused")]
 
 
 def need_of_wedged(order_id: str, since: datetime | None = None) -> Attention:

@@ -99,8 +99,13 @@ class Run:
 
     def pause_of(self, command: str) -> str | None:
         """Return who paused a command at Temporal and why; None when it is not paused."""
-        detail = next((m.detail for m in reversed(self.moments_of(command))), {})
-        return str(detail["message"]) if detail.get("paused") else None
+        tries = self.tries.values()
+        return next((one.paused for one in tries if command_of(one.command) == command), None)
+
+    @property
+    def paused_ids(self) -> list[str]:
+        """The activities that an operator paused, where describe was asked."""
+        return [id_ for id_, trying in self.tries.items() if trying.paused]
 
     @property
     def state(self) -> SagaState:
@@ -118,9 +123,7 @@ class Run:
     @property
     def is_paused(self) -> bool:
         """An operator paused a command of it at Temporal; visibility does not tell which."""
-        if self.moments:
-            return any(moment.detail.get("paused") for moment in self.moments)
-        return bool(self.attributes.get("TemporalPauseInfo"))
+        return bool(self.paused_ids or self.attributes.get("TemporalPauseInfo"))
 
     @property
     def stuck_since(self) -> datetime | None:

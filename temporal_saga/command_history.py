@@ -73,8 +73,7 @@ class CommandReader:
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
             if trying.paused:
-                id_ = attributes.activity_id
-                detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
+                detail |= {"message": trying.paused, "paused": True}
         yield self._command_sent(event, attributes.activity_type.name, detail)
 
     def _command_sent(self, event: HistoryEvent, activity: str, detail: dict[str, Any]) -> Moment:

@@ -15,6 +15,7 @@ from contracts.steps import STEPS
 from contracts.views import OrderView
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
+from temporal_saga.tries import Try
 from tests.application.order_runs import (
     CANCEL,
     CLOSED_AT,
@@ -43,7 +44,9 @@ from tests.application.order_runs import (
 
 PAYS = moment_sent("ProcessPaymentCommand", "payment", attempt=3)
 WHY = "paused by otto: the bank is closed (activity 5)"
-PAUSED = replace(PAYS, detail={"message": WHY, "paused": True, "activity_id": "5"})
+PAUSED = replace(
+    run("PENDING", *REGISTERED, PAYS), tries={"5": Try("ProcessPayment", 3, paused=WHY)}
+)
 UNANSWERED = moment_failed("ProcessPaymentCommand", "payment")
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 
@@ -68,7 +71,7 @@ def payment(order_view: OrderView) -> StepProgress:
     ("order_run", "course"),
     [
         (run("PENDING", *REGISTERED[:2]), "RUNNING AHEAD AHEAD AHEAD"),
-        (run("PENDING", *REGISTERED, PAUSED), "DONE PAUSED AHEAD AHEAD"),
+        (PAUSED, "DONE PAUSED AHEAD AHEAD"),
         (
             replace(run("PENDING", *REGISTERED, PAYS), closed_at=CLOSED_AT),
             "DONE UNKNOWN SKIPPED SKIPPED",
@@ -107,7 +110,7 @@ def test_a_step_says_what_its_last_try_ended_with() -> None:
         view(run("ROLLING_BACK", *REGISTERED, PAYS, UNANSWERED, memo=ROLLS_BACK))
     )
     assert (unknown_step.message, unknown_step.attempts) == ("away", 10)
-    paused_step = payment(view(run("PENDING", *REGISTERED, PAUSED)))
+    paused_step = payment(view(PAUSED))
     assert (paused_step.paused, paused_step.attempts, paused_step.message) == (WHY, 3, None)
     done_step = payment(view(run("PAYMENT_COMPLETED", *PAID)))
     assert (done_step.message, done_step.attempts) == (None, 2)
@@ -178,7 +181,7 @@ def test_a_customer_sees_the_course_without_operators_words() -> None:
     settled_refund = replace(REFUND, progress=Progress.SETTLED, settlement=settlement(7))
     memo = SagaMemo(failure=FAILURE, retriables=(settled_refund, CANCEL))
     for order_run in (
-        run("PENDING", *REGISTERED, PAUSED),
+        PAUSED,
         run("ROLLING_BACK", *REGISTERED, PAYS, UNANSWERED, memo=memo),
     ):
         for step in for_customer(view(order_run)).steps:
@@ -191,9 +194,7 @@ def test_a_customer_sees_the_course_without_operators_words() -> None:
                 )
                 assert hidden_fields == (None, None, None, None)
                 assert progress.state != "PAUSED"
-    assert states(for_customer(view(run("PENDING", *REGISTERED, PAUSED)))).startswith(
-        "DONE RUNNING"
-    )
+    assert states(for_customer(view(PAUSED))).startswith("DONE RUNNING")
 
 
 def test_an_answer_of_another_try_is_no_refusal() -> None:

@@ -11,6 +11,7 @@ from application.run import Run
 from contracts.views import Attention
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
+from temporal_saga.tries import Try
 from tests.application.order_runs import (
     CANCEL,
     CLOSED_AT,
@@ -60,8 +61,9 @@ def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.delenv("TEMPORAL_NAMESPACE", raising=False)
     why = "paused by otto: the bank is closed (activity 5)"
-    pause = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
-    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, pause)))
+    moments = (*ROLLBACK_STUCK.moments, AGAIN)
+    tries = {"5": Try("RefundPayment", 1, paused=why)}
+    need = need_of(replace(ROLLBACK_STUCK, moments=moments, tries=tries))
     assert f"keeps failing: away; it is {why}" in need.message
     unpause = (
         "temporal activity unpause --workflow-id order-7 --activity-id 5 --address 127.0.0.1:7300"
