@@ -65,13 +65,14 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
+        seconds = 0 if owner is not None else FRESH_SECONDS
         statuses, reasons = await self._answers.get(
-            f"figures {owner}",
-            lambda: on_thread(self._records.figures, owner),
-            FRESH_SECONDS if owner is None else 0,
+            f"closed {owner}", lambda: on_thread(self._records.figures, owner), seconds
         )
         try:
-            open_orders = await (self._all() if owner is None else self._own(owner))
+            open_orders = await self._answers.get(
+                f"open {owner}", lambda: self._all() if owner is None else self._own(owner), seconds
+            )
         except NotNow as error:
             open_orders = _OpenOrders(None, None, f"{no_answer(error)}: {NOT_KNOWN}")
         closed_counts = {state: statuses[status] for state, status in STATUS.items()}
@@ -110,9 +111,7 @@ class Overviews:
         return _OpenOrders(states, needs, orders.warning)
 
     async def _running(self, state: SagaState) -> int:
-        counts = await self._visibility.count(
-            in_state(state), ADDITION_LIMIT, fresh_seconds=FRESH_SECONDS
-        )
+        counts = await self._visibility.count(in_state(state), ADDITION_LIMIT)
         return counts.get(RUNNING, 0)
 
     async def _attention(self, needs: Needs | None, owner: str | None) -> AttentionFigures:
