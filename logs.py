@@ -62,6 +62,7 @@ def begin() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(FORM))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells each request
     forwarding = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"),
         append_target_to_name=False,
