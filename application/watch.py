@@ -117,15 +117,15 @@ class Watch:
     async def _compare(self, began: float) -> Needs:
         stuck_ones = await self._visibility.runs(STUCK, LOOK_LIMIT)
         wedged_ones = await self._visibility.runs(WEDGED, LOOK_LIMIT)
-        ended_ones = await self._ended_early()
         running_ones = stuck_ones.by_order | wedged_ones.by_order
-        closed_orders = await self._closed_orders(running_ones)
-        running_ones |= await self._wedged_runs.of(wedged_ones.by_order.keys() - closed_orders)
+        running_ones |= await self._wedged_runs.of(wedged_ones.by_order)
         needs = {
             order_id: Need(need, run)
             for order_id, run in running_ones.items()
-            if order_id not in closed_orders and (need := of_run(order_id, run, is_left_open=False))
-        } | await self._left_open(ended_ones)
+            if (need := of_run(order_id, run, is_left_open=False))
+        } | await self._left_open(await self._ended_early())
+        for order_id in await self._closed_orders(needs):
+            del needs[order_id]
         counts = count_causes(needs)
         for cause, runs, which in (
             (AttentionCause.STUCK, stuck_ones, STUCK),
@@ -152,7 +152,7 @@ class Watch:
         }
 
     async def _left_open(self, ended_runs: Mapping[str, Run]) -> dict[str, Need]:
-        """Return the orders on which nobody works, though they are open or not on record."""
+        """Return the orders on which nobody works; some may be closed on record."""
         if not ended_runs and not await on_thread(self._records.still_open, 1):
             return {}
         running = await self._visibility.order_ids(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
@@ -160,11 +160,9 @@ class Watch:
         open_orders = await on_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
         runs = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
-        closed_orders = await self._closed_orders(runs)
         needs = {
             order_id: Need(left_open(order_id, run.closed_at, is_forgotten=False), run)
             for order_id, run in runs.items()
-            if order_id not in closed_orders
         }
         doubtful = [
             order_id
@@ -177,13 +175,12 @@ class Watch:
         }
 
     async def _why_left_open(self, order_id: str) -> Attention | None:
-        """Return that an order was left open, if its record is open and its saga is not."""
+        """Return that an order was left open, if its saga has ended."""
         run = await self._runs.describe(order_id)
         if run is None:
             return left_open(order_id, None, is_forgotten=True)
-        if run.closed_at is None or await self._closed_orders([order_id]):
-            return None
-        return left_open(order_id, run.closed_at, is_forgotten=False)
+        ended_at = run.closed_at
+        return ended_at and left_open(order_id, ended_at, is_forgotten=False)
 
     async def _wedged_run(self, order_id: str) -> Run | None:
         """Return a wedged saga's run with since when it is so, which visibility does not tell."""
