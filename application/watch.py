@@ -179,8 +179,8 @@ class Watch:
         run = await self._runs.describe(order_id)
         if run is None:
             return left_open(order_id, None, is_forgotten=True)
-        ended_at = run.closed_at
-        return ended_at and left_open(order_id, ended_at, is_forgotten=False)
+        is_left = run.closed_at is not None
+        return left_open(order_id, run.closed_at, is_forgotten=False) if is_left else None
 
     async def _wedged_run(self, order_id: str) -> Run | None:
         """Return a wedged saga's run with since when it is so, which visibility does not tell."""

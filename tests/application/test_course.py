@@ -102,6 +102,23 @@ def test_a_run_tells_how_far_each_step_has_come(order_run: Run, course: str) -> 
     assert [step.step for step in view(order_run).steps] == [step.name for step in STEPS]
 
 
+def test_a_step_says_what_a_page_needs_to_draw_it() -> None:
+    """As the table of steps has it; what takes it back likewise."""
+    drawn_steps = view(run("ROLLING_BACK", *REFUSED, memo=ROLLS_BACK)).steps
+    assert [
+        (step.name, step.label, step.participant, step.after_pivot, step.opens_record)
+        for step in drawn_steps
+    ] == [
+        ("RegisterOrder", "Register", "order", False, True),
+        ("ProcessPayment", "Pay", "payment", False, False),
+        ("DecreaseStock", "Take from stock", "stock", False, False),
+        ("ConfirmOrder", "Confirm", "order", True, False),
+    ]
+    refund = drawn_steps[1].compensation
+    assert refund is not None
+    assert (refund.name, refund.label, refund.participant) == ("RefundPayment", "Refund", "payment")
+
+
 def test_a_step_says_what_its_last_try_ended_with() -> None:
     """Also why it was refused, who paused it, and how often it was tried."""
     refused_step = view(run("ROLLING_BACK", *REFUSED, memo=ROLLS_BACK)).steps[2]
