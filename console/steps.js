@@ -25,7 +25,7 @@ const PIVOT = "pivot: no rollback from here on";
 
 /**
  * Return the command of each step of an order, and of each compensation that there is. One that
- * closes the order's record stays `STUCK` after it was settled, until the record has the settlement.
+ * closes the order's record stays `STUCK` after it was settled, until the record has that word.
  */
 export function commandsOf(steps) {
   return steps.flatMap((step) => [step, step.compensation]).filter(Boolean);

@@ -34,11 +34,11 @@ class Attended(Middleware):
         first = await receive()
         listening = asyncio.create_task(_until_gone(receive))
 
-        async def gone() -> Message:
+        async def last_message() -> Message:
             await asyncio.wait([listening])
             return {"type": "http.disconnect"}
 
-        working = asyncio.ensure_future(self._app(scope, replay(first, gone), answer.send))
+        working = asyncio.ensure_future(self._app(scope, replay(first, last_message), answer.send))
         try:
             await asyncio.wait([working, listening], return_when=asyncio.FIRST_COMPLETED)
             if working.done() or answer.is_complete:
