@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from contracts.base import IDENTIFIER, Identifier
 from contracts.states import FailureReason, OrderStatus, SagaState
@@ -42,12 +42,9 @@ def read_cursor(cursor: str) -> Position:
     return position
 
 
-Cursor = Annotated[
-    Position,
-    PlainValidator(read_cursor, json_schema_input_type=str),
-    PlainSerializer(write_cursor, return_type=str),
-]
-"""A position, in a request in the form in which it goes through callers' hands."""
+def _check(cursor: str) -> str:
+    read_cursor(cursor)
+    return cursor
 
 
 class ListQuery(BaseModel):
@@ -75,14 +72,19 @@ class ListQuery(BaseModel):
         le=MOST_ON_A_PAGE,
         description="the most orders on a page; a page may hold fewer",
     )
-    before: Cursor | None = Field(
-        default=None, alias="cursor", description="where the page begins: take it from `next`"
+    cursor: Annotated[str, AfterValidator(_check)] | None = Field(
+        default=None, description="where the page begins: take it from `next`"
     )
+
+    @property
+    def before(self) -> Position | None:
+        """The position that the page begins behind; None for the first page."""
+        return None if self.cursor is None else read_cursor(self.cursor)
 
     def following(self, position: Position) -> str:
         """Return the address at which the list goes on behind a position."""
-        query = self.model_copy(update={"before": position})
-        parameters = query.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        parameters = self.model_dump(mode="json", exclude={"cursor"}, exclude_defaults=True)
         if self.needs_attention is not None:
             parameters["needs_attention"] = str(self.needs_attention).lower()
+        parameters["cursor"] = write_cursor(position)
         return f"/orders?{urlencode(parameters)}"
