@@ -11,7 +11,10 @@ from contracts.record import Settlement
 class ActivityView(Contract):
     """A command to a participant, and the event by which it says that the command took effect."""
 
-    name: str = Field(description="the activity's name: the command's without `Command`")
+    name: str = Field(
+        description="the activity's name, the command's without `Command`; of a step its own name, "
+        "where it has one"
+    )
     label: str = Field(description="what people call it")
     command: str
     event: str
@@ -67,7 +70,7 @@ class StepState(StrEnum):
 class CommandProgress(Contract):
     """How far one command has come, which is a step's own or its compensation's."""
 
-    name: str = Field(description="the activity's name, as `GET /steps` tells")
+    name: str = Field(description="what it is called: the step, or the activity that takes it back")
     label: str = Field(description="what people call it")
     participant: str = Field(description="the service that takes it")
     state: StepState

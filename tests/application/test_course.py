@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from application.course import _name
 from application.discretion import for_customer
 from application.order_view import view_of_record, view_of_run
 from application.run import Run
 from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.step_views import StepProgress
-from contracts.steps import STEPS
+from contracts.steps import PAYMENT, STEPS
 from contracts.views import OrderView
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
@@ -117,6 +118,14 @@ def test_a_step_says_what_a_page_needs_to_draw_it() -> None:
     refund = drawn_steps[1].compensation
     assert refund is not None
     assert (refund.name, refund.label, refund.participant) == ("RefundPayment", "Refund", "payment")
+
+
+def test_what_takes_back_a_step_with_a_name_of_its_own_says_of_which() -> None:
+    """Several steps may have one activity."""
+    twin = replace(PAYMENT, own_name="ProcessPayment-2")
+    assert twin.compensation is not None
+    assert _name(twin, twin.forward) == "ProcessPayment-2"
+    assert _name(twin, twin.compensation) == "RefundPayment of ProcessPayment-2"
 
 
 def test_a_step_says_what_its_last_try_ended_with() -> None:

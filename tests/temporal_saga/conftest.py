@@ -7,7 +7,10 @@ from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from examples.trip import Trip
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
+from tests.temporal_saga.basket import COMMANDS as BASKET_COMMANDS
+from tests.temporal_saga.basket import QUEUE, BasketSaga
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
 
@@ -58,3 +61,28 @@ async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Sc
         assert story.history or not has_passed, (
             "the story has no end: let the test await completed() or failed()"
         )
+
+
+@pytest.fixture(scope="session")
+async def sellers(temporal: Client) -> AsyncIterator[Participants]:
+    """The participant of a basket, for all tests."""
+    async with Participants(temporal, {QUEUE: BASKET_COMMANDS}) as participants:
+        yield participants
+
+
+@pytest.fixture
+def buy(temporal: Client, sellers: Participants) -> Play:
+    """Prepare scripts of baskets, as `play` those of trips."""
+
+    def prepare(client: Client = temporal, players: Participants = sellers, **how: Any) -> Script:
+        return Script(
+            client,
+            players,
+            BasketSaga,
+            saga_id=f"basket-{next(NUMBERS)}",
+            workflow_type="Basket",
+            runner=SandboxedWorkflowRunner(),
+            **how,
+        )
+
+    return prepare
