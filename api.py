@@ -12,7 +12,6 @@ from prometheus_fastapi_instrumentator.middleware import (
     PrometheusInstrumentatorMiddleware as Observed,
 )
 from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp
 from temporalio.client import Client
 from temporalio.service import RetryConfig
 
@@ -40,8 +39,6 @@ from routes import (
     lookups,
     manage,
     orders,
-    overview,
-    steps,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -89,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, overview, steps, events, acts, lookups, health, manage, console):
+    for subject in (orders, lookups, events, acts, health, manage, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -157,16 +154,12 @@ def _put_before(app: FastAPI, settings: Settings, figures: Metrics) -> None:
     """
     callers = Callers(parse(settings.api_rate_limit)) if settings.api_rate_limit else None
 
-    def limit_rate(answer: ASGIApp) -> ASGIApp:
-        return Rate(answer, callers)
-
     app.add_middleware(Head)
     app.add_middleware(Attended)
     app.add_middleware(Body)
     app.add_middleware(Rate, callers)
-    app.add_middleware(
-        Authentication, Tokens(settings).caller if settings.asks_for_tokens else None, limit_rate
-    )
+    read_token = Tokens(settings).caller if settings.asks_for_tokens else None
+    app.add_middleware(Authentication, read_token, partial(Rate, callers=callers))
     app.add_middleware(InFlight, settings.api_in_flight_limit, figures.in_flight)
     # Here as well as outermost, where Starlette has one: so a page of another origin can read
     # an error of ours, too.

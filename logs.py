@@ -12,7 +12,7 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 
-from contracts.text import cleaned
+from contracts.text import printable
 from temporal_saga.database import DATABASE_AWAY, plainly
 from temporal_saga.step_names import step_of
 
@@ -48,11 +48,13 @@ class OneLine(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging calls it so
         """Return the line of a record."""
-        return cleaned(super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
     def formatException(self, ei: Raised) -> str:  # noqa: N802  # likewise
         """Return the traceback's lines, indented."""
-        return "\n".join(f"  {cleaned(line)}" for line in super().formatException(ei).splitlines())
+        return "\n".join(
+            f"  {printable(line)}" for line in super().formatException(ei).splitlines()
+        )
 
 
 def begin() -> None:
@@ -63,6 +65,7 @@ def begin() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine(FORM))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells each request
     forwarding = LogForwardingConfig(
         logger=logging.getLogger("temporalio.core"),
         append_target_to_name=False,

@@ -20,16 +20,16 @@ def of_run(
     `compensations` as far as they are known, which say what keeps failing.
     """
     if is_left_open:
-        return left_open(order_id, run.closed_at, forgotten=False)
+        return left_open(order_id, run.closed_at, is_forgotten=False)
     if run.closed_at is not None:
         return None
     if run.is_wedged:
-        return wedged(order_id, run.wedged_since)
+        return need_of_wedged(order_id, run.wedged_since)
     if not run.is_stuck:
         return None
     failing = [compensation for compensation in compensations if compensation.state == "STUCK"]
     trouble = "; ".join(_trouble(compensation, run) for compensation in failing)
-    return stuck(order_id, run, trouble or None)
+    return need_of_stuck(order_id, run, trouble or None)
 
 
 def _trouble(failing: Compensation, run: Run) -> str:
@@ -41,7 +41,7 @@ def _trouble(failing: Compensation, run: Run) -> str:
     return f"{failing.command}{own_name} keeps failing{why}{f'; it is {pause}' if pause else ''}"
 
 
-def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:
+def need_of_stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:
     """Return that what must happen keeps failing, or is paused, and what helps.
 
     `trouble` says what it is, where that is known.
@@ -56,14 +56,14 @@ def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:
             f"{what}. It is still tried, and nothing more is needed once that is put right; "
             "retry tries it now, "
         )
-    message += f"settle ends it by your word{f' ({WHERE})' if _paused_ids(run) else ''}"
+    message += f"settle ends it by your word{f' ({WHERE})' if run.paused_ids else ''}"
     return Attention(cause=AttentionCause.STUCK, since=run.stuck_since, message=message)
 
 
 def _unpause(order_id: str, run: Run) -> str:
     """Return that somebody paused a command, and how it goes on."""
     pause = "An operator paused it, so it is not tried"
-    ids = _paused_ids(run)
+    ids = run.paused_ids
     if not ids:
         return f"{pause}: the order by itself says with which command it goes on"
     commands = [
@@ -73,12 +73,7 @@ def _unpause(order_id: str, run: Run) -> str:
     return f"{pause}: {' and '.join(commands)} lets it go on"
 
 
-def _paused_ids(run: Run) -> list[str]:
-    """Return the activities that an operator paused, as far as the story tells."""
-    return [moment.detail["activity_id"] for moment in run.moments if moment.detail.get("paused")]
-
-
-def wedged(order_id: str, since: datetime | None = None) -> Attention:
+def need_of_wedged(order_id: str, since: datetime | None = None) -> Attention:
     """Return that the saga's own code fails again and again."""
     message = (
         "the orchestrator does not get past a task of this order, so it stands still: its code "
@@ -89,12 +84,13 @@ def wedged(order_id: str, since: datetime | None = None) -> Attention:
     return Attention(cause=AttentionCause.WEDGED, since=since, message=message)
 
 
-def left_open(order_id: str, since: datetime | None, *, forgotten: bool) -> Attention:
+def left_open(order_id: str, since: datetime | None, *, is_forgotten: bool) -> Attention:
     """Return that an order is open and no saga works on it any more.
 
-    Its saga was ended from outside, or Temporal has `forgotten` it: its retention is over.
+    Its saga was ended from outside, or Temporal has forgotten it (`is_forgotten`), as its retention
+    is over.
     """
-    what = "Temporal has forgotten its saga" if forgotten else "its saga has ended"
+    what = "Temporal has forgotten its saga" if is_forgotten else "its saga has ended"
     start = temporal_command(
         f"workflow start --type {WORKFLOW_TYPE} --task-queue {ORCHESTRATOR_QUEUE} "
         f"--workflow-id {saga_id(order_id)} --input-file order.json"
@@ -107,7 +103,7 @@ def left_open(order_id: str, since: datetime | None, *, forgotten: bool) -> Atte
     message = (
         f"{what}, and it was not through: what was charged or taken from stock until then is kept, "
         "and nothing takes it back or completes it by itself. "
-        f"{again if forgotten else reset}; then cancel it if it is not wanted ({WHERE})"
+        f"{again if is_forgotten else reset}; then cancel it if it is not wanted ({WHERE})"
     )
     return Attention(cause=AttentionCause.LEFT_OPEN, since=since, message=message)
 

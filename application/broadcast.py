@@ -43,7 +43,7 @@ class Shared(Generic[T]):
             Exception: the stream broke with it.
         """
         reading = self._readings.get(name)
-        if reading is None or reading.over:
+        if reading is None or reading.task.done():
             reading = self._readings[name] = _Reading(self._read(name))
         reading.listeners += 1
         position = 0
@@ -53,7 +53,7 @@ class Shared(Generic[T]):
                 while position < len(reading.items):
                     yield reading.items[position]
                     position += 1
-                if reading.over:
+                if reading.task.done():
                     break
                 await news.wait()
         finally:
@@ -62,8 +62,7 @@ class Shared(Generic[T]):
                 reading.task.cancel()
                 if self._readings.get(name) is reading:
                     del self._readings[name]
-        if reading.error is not None:
-            raise reading.error
+        await reading.task
 
 
 class _Reading(Generic[T]):
@@ -71,24 +70,14 @@ class _Reading(Generic[T]):
 
     def __init__(self, source: AsyncIterator[T]) -> None:
         self.items: list[T] = []
-        self.over = False
-        self.error: Exception | None = None
         self.news = asyncio.Event()
         """Set when there is more, or the stream is over; another takes its place."""
         self.listeners = 0
         self.task = asyncio.create_task(self._run(source))
+        self.task.add_done_callback(lambda _: self.news.set())
 
     async def _run(self, source: AsyncIterator[T]) -> None:
-        try:
-            async for item in source:
-                self.items.append(item)
-                self._tell()
-        except Exception as error:  # noqa: BLE001  # whatever it is, those who listen shall hear it
-            self.error = error
-        self.over = True
-        self._tell()
-
-    def _tell(self) -> None:
-        news = self.news
-        self.news = asyncio.Event()
-        news.set()
+        async for item in source:
+            self.items.append(item)
+            self.news.set()
+            self.news = asyncio.Event()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.acts import Act
-from contracts.text import shortened
+from contracts.text import beginning_of
 
 MOST_OF_A_NAME = 60
 """Characters of a given name that are shown beside the subject of a token."""
@@ -47,11 +47,11 @@ class Caller:
         is_own = self.customer_id is not None and act is Act.CANCEL
         return Scope.OPERATE in self.scopes or (is_own and Scope.WRITE in self.scopes)
 
-    def signed(self, name: str) -> str:
+    def signature_of(self, name: str) -> str:
         """Return the name that a decision is recorded under.
 
         A token's subject stands beside whatever the caller says.
         """
         if self.subject in ("", name):
             return name
-        return f"{shortened(name, MOST_OF_A_NAME)} (as {self.subject})"
+        return f"{beginning_of(name, MOST_OF_A_NAME)} (as {self.subject})"

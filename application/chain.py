@@ -112,12 +112,10 @@ class Chain:
     ) -> RunHistory | None:
         """Return an earlier run, or None when Temporal has forgotten it."""
         handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-
-        async def read() -> RunHistory:
+        with if_known():
             description = await handle.describe(rpc_timeout=self._limit)
             return await read_history(self._client, description, self._limit, most, gap=gap)
-
-        return await if_known(read())
+        return None
 
 
 def begin(start: HistoryEvent, decode: Decode, tries: Mapping[str, Try] | None = None) -> Reader:

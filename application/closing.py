@@ -8,6 +8,7 @@ from temporalio.service import RPCError
 
 from application.pulse import Pulse
 from application.shared_answers import SharedAnswers
+from application.threads import on_thread
 from contracts.ids import saga_id
 from contracts.states import OrderStatus
 from participants.order.reads import OrderReads
@@ -69,4 +70,4 @@ class Closing:
 
     async def _statuses(self) -> dict[str, OrderStatus]:
         """Read with one query how all orders stand that are waited for."""
-        return await asyncio.to_thread(self._records.statuses, set(self._order_ids))
+        return await on_thread(self._records.statuses, set(self._order_ids))

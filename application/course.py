@@ -10,7 +10,7 @@ from application.run import Run
 from contracts.record import Compensation, OrderRecord, Settlement
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
 from contracts.step_views import CommandProgress, StepProgress, StepState
-from contracts.steps import OPENING, STEPS, Step, command_of
+from contracts.steps import OPENING, STEPS, Activity, Step, command_of
 from temporal_saga.memo import RetriableState
 
 NEEDED_A_PERSON = (StepState.STUCK, StepState.SETTLED)
@@ -132,33 +132,54 @@ def _steps(
     for step in STEPS:
         name = step.name
         entry = entries.get((name, step.command))
-        back = step.compensation and entries.get((name, step.compensation.command))
         why = failure.message if failure and failure.step == name else None
-        progress = _progress(name, step.command, states[name], entry, run, why)
-        compensation = back and _progress(name, back.command, StepState(back.state), back, run)
-        steps.append(StepProgress(step=name, **vars(progress), compensation=compensation))
+        progress = _progress(step, step.forward, states[name], entry, run, why)
+        back = step.compensation
+        back_entry = back and entries.get((name, back.command))
+        steps.append(
+            StepProgress(
+                **vars(progress),
+                step=name,
+                after_pivot=step.after_pivot,
+                opens_record=step is OPENING,
+                compensation=back
+                and back_entry
+                and _progress(step, back, StepState(back_entry.state), back_entry, run),
+            )
+        )
     return tuple(steps)
 
 
 def _progress(
-    step: str,
-    command: str,
+    step: Step,
+    activity: Activity,
     state: StepState,
     entry: Compensation | None,
     run: Run | None,
     why: str | None = None,
 ) -> CommandProgress:
     """Return how far a command has come; `why` it failed, where nothing nearer tells."""
-    pause = run and run.pause_of(step, command)
+    command = activity.command
+    pause = run and run.pause_of(step.name, command)
     if entry is not None and entry.state in NEEDED_A_PERSON:
         state = StepState(entry.state)
     elif state is StepState.RUNNING and pause:
         state = StepState.PAUSED
-    error = run and run.error_of(step, command) if state in IN_TROUBLE else None
+    error = run and run.error_of(step.name, command) if state in IN_TROUBLE else None
     return CommandProgress(
+        name=_name(step, activity),
+        label=activity.label,
+        participant=step.participant,
         state=state,
-        attempts=entry.attempts if entry else run and tries_of(step, command, run),
+        attempts=entry.attempts if entry else run and tries_of(step.name, command, run),
         message=error or (why if state in ENDED_THE_SAGA else None),
         paused=pause,
         settled=entry and entry.settled,
     )
+
+
+def _name(step: Step, activity: Activity) -> str:
+    """Return what a command is called; several steps may have one activity."""
+    if activity is step.forward:
+        return step.name
+    return f"{activity.name} of {step.name}" if step.own_name else activity.name

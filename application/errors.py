@@ -47,7 +47,6 @@ class TooLate(NotPossible):
 
     def __init__(self, state: SagaState) -> None:
         super().__init__(f"too late: the order is {state}")
-        self.state = state
 
 
 class EndedFromOutside(NotPossible):
@@ -57,7 +56,6 @@ class EndedFromOutside(NotPossible):
         """Say how the order stands, and to who may know it what can be done, in a sentence."""
         why = f"its saga was ended from outside, and takes no act: the order is {state}"
         super().__init__(f"{why}; {what_helps}" if what_helps else why)
-        self.state = state
 
 
 class SagaWedged(NotPossible):
@@ -83,7 +81,6 @@ class RequestKeyReused(KeyReused):
             f"this Idempotency-Key came with order {order_id} before, and one key is one order; "
             "repeat it with that order_id or with none, or choose another key"
         )
-        self.order_id = order_id
 
 
 class OrderIdTaken(KeyReused):
@@ -94,7 +91,6 @@ class OrderIdTaken(KeyReused):
             f"the order id {order_id} belongs to another order; "
             "choose another order_id, or another Idempotency-Key"
         )
-        self.order_id = order_id
 
 
 class PricesWrong(ServiceError):
@@ -115,7 +111,6 @@ class Away(NotNow):
 
     def __init__(self, part: str) -> None:
         super().__init__(f"{part} gives no answer; nothing is lost, ask again")
-        self.part = part
 
 
 class NoWorkerAnswered(Away):

@@ -1,6 +1,5 @@
 """Lists of orders: the order service's records, with what visibility adds to the open ones."""
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import merge
@@ -13,6 +12,7 @@ from application.order_query import ListQuery
 from application.order_view import STATUS
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
+from application.threads import on_thread
 from application.visibility import Visibility, in_state, running_of
 from application.watch import Watch
 from contracts.record import OrderEntry
@@ -133,7 +133,7 @@ class OrderLists:
         return await self._among(runs | running.by_order, order_filter, limit)
 
     async def _on_record(self, order_filter: OrderFilter, limit: int) -> list[OrderEntry]:
-        return await asyncio.to_thread(self._records.page, order_filter, limit + 1)
+        return await on_thread(self._records.page, order_filter, limit + 1)
 
     async def _among(
         self, runs: Mapping[str, Run | None], order_filter: OrderFilter, limit: int
@@ -145,7 +145,7 @@ class OrderLists:
         order_filter = replace(
             order_filter, among=runs.keys(), status=order_filter.status or OrderStatus.PENDING
         )
-        statuses = await asyncio.to_thread(self._records.statuses, runs.keys())
+        statuses = await on_thread(self._records.statuses, runs.keys())
         provisional = [
             entry
             for order_id, run in runs.items()
@@ -165,7 +165,7 @@ class OrderLists:
         that is behind its record, or closed without the reason.
         """
         order_filter = OrderFilter(among=order_ids, owner=owner)
-        again = await asyncio.to_thread(self._records.page, order_filter, len(order_ids))
+        again = await on_thread(self._records.page, order_filter, len(order_ids))
         fresh = {entry.order_id: entry for entry in again}
         return [fresh.get(entry.order_id, entry) for entry in entries]
 

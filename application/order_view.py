@@ -47,16 +47,16 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     return _view(record, steps_of(run, record), timeline_of(run.moments), links)
 
 
-def view_of_record(recorded: RecordedOrder, links: Links) -> OrderView:
+def view_of_record(recorded_order: RecordedOrder, links: Links) -> OrderView:
     """Return an order that Temporal has forgotten.
 
     One that is open needs a person: no saga works on it any more.
     """
-    record = recorded.record
+    record = recorded_order.record
     is_closed = record.closed_at is not None
-    need = None if is_closed else attention.left_open(record.order_id, None, forgotten=True)
-    timeline = timeline_of_record(recorded.moves, recorded.decisions)
-    return _view(record, steps_on_record(record, recorded.moves), timeline, links, need)
+    need = None if is_closed else attention.left_open(record.order_id, None, is_forgotten=True)
+    timeline = timeline_of_record(recorded_order.moves, recorded_order.decisions)
+    return _view(record, steps_on_record(record, recorded_order.moves), timeline, links, need)
 
 
 def _record_of(order_id: str, run: Run, *, is_closed: bool) -> OrderRecord:

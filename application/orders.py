@@ -25,6 +25,7 @@ from application.possible_acts import why_ended
 from application.prices import PriceRule
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
+from application.threads import on_thread
 from application.timeline import entry_of
 from application.visibility import Visibility
 from application.watch import Watch
@@ -61,7 +62,7 @@ class Orders:
         self._order_service = order_service
         self._prices = prices
         self._links = links
-        self._runs = Runs(client, stopping)
+        self._runs = Runs(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         self.watch = Watch(self._runs, visibility, order_service)
@@ -110,7 +111,7 @@ class Orders:
 
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
-        on_record = await asyncio.to_thread(
+        on_record = await on_thread(
             self._order_service.find_with_fingerprint, order_id, caller.customer_id
         )
         if on_record is None or on_record[0].closed_at is None:
@@ -124,12 +125,12 @@ class Orders:
                 run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
                 if run is not None and run.order.fingerprint() == fingerprint:
                     return view_of_closed(record, run, links)
-        recorded = await asyncio.to_thread(
+        recorded_order = await on_thread(
             self._order_service.recorded_order, order_id, caller.customer_id
         )
-        if recorded is None:
+        if recorded_order is None:
             raise NotFound.of(f"order {order_id}")
-        return view_of_record(recorded, links)
+        return view_of_record(recorded_order, links)
 
     async def run(
         self,
@@ -177,7 +178,7 @@ class Orders:
             order_id: whose saga.
             update: the update that the saga takes it by.
             decision: who, why, and about what.
-            caller: who sends it; recorded beside the name in `decision`.
+            caller: who sends it; recorded_order beside the name in `decision`.
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
@@ -185,7 +186,7 @@ class Orders:
             NotPossible: it is too late, there is nothing to act on, or the saga is wedged.
             NotNow: no worker answers in time.
         """
-        decision = decision.model_copy(update={"by": caller.signed(decision.by)})
+        decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
         if caller.customer_id is not None and await self.run(order_id, caller) is None:
             raise await self._too_late(order_id, caller)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
@@ -223,7 +224,7 @@ class Orders:
         """
         async with temporal(ANSWER_LIMIT):
             await may_start(self._client, ANSWER_LIMIT)
-        await asyncio.to_thread(self._order_service.find, "readyz")
+        await on_thread(self._order_service.find, "readyz")
 
     async def _too_late(self, order_id: str, caller: Caller) -> NotPossible:
         """Return why an order whose saga has ended takes no act.
@@ -237,5 +238,5 @@ class Orders:
 
     async def _is_open(self, order_id: str) -> bool:
         """Tell whether an order is on record and not closed."""
-        statuses = await asyncio.to_thread(self._order_service.statuses, [order_id])
+        statuses = await on_thread(self._order_service.statuses, [order_id])
         return statuses.get(order_id) is OrderStatus.PENDING

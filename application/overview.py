@@ -1,6 +1,5 @@
 """How all orders stand, in a few figures: by state, by why they failed, and what needs a person."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from application.order_query import MOST_ON_A_PAGE, ListQuery
 from application.order_view import STATUS
 from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
+from application.threads import on_thread
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
 from contracts.states import FailureReason, OrderStatus, SagaState
@@ -65,13 +65,14 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
+        seconds = 0 if owner is not None else FRESH_SECONDS
         statuses, reasons = await self._answers.get(
-            f"figures {owner}",
-            lambda: asyncio.to_thread(self._records.figures, owner),
-            FRESH_SECONDS if owner is None else 0,
+            f"closed {owner}", lambda: on_thread(self._records.figures, owner), seconds
         )
         try:
-            open_orders = await (self._all() if owner is None else self._own(owner))
+            open_orders = await self._answers.get(
+                f"open {owner}", lambda: self._all() if owner is None else self._own(owner), seconds
+            )
         except NotNow as error:
             open_orders = _OpenOrders(None, None, f"{no_answer(error)}: {NOT_KNOWN}")
         closed_counts = {state: statuses[status] for state, status in STATUS.items()}
@@ -110,9 +111,7 @@ class Overviews:
         return _OpenOrders(states, needs, orders.warning)
 
     async def _running(self, state: SagaState) -> int:
-        counts = await self._visibility.count(
-            in_state(state), ADDITION_LIMIT, fresh_seconds=FRESH_SECONDS
-        )
+        counts = await self._visibility.count(in_state(state), ADDITION_LIMIT)
         return counts.get(RUNNING, 0)
 
     async def _attention(self, needs: Needs | None, owner: str | None) -> AttentionFigures:
@@ -122,7 +121,7 @@ class Overviews:
             count=needs.count,
             by_cause=needs.counts,
             since=needs.since,
-            at_stake_minor=await asyncio.to_thread(self._records.totals, needs.by_order, owner),
+            at_stake_minor=await on_thread(self._records.totals, needs.by_order, owner),
         )
 
 
@@ -130,6 +129,6 @@ def _known_reasons(reasons: Mapping[str, int]) -> Mapping[FailureReason, int]:
     """Return the figures with reasons unknown to this release as OTHER, as in orders."""
     counts: Counter[FailureReason] = Counter()
     for reason, count in reasons.items():
-        known = FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER
-        counts[known] += count
+        known_reason = FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER
+        counts[known_reason] += count
     return counts

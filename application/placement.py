@@ -1,6 +1,5 @@
 """Placing an order: its identity, and the start of its saga, each once."""
 
-import asyncio
 from uuid import uuid4
 
 from temporalio.client import Client
@@ -10,6 +9,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from application.caller import Caller
 from application.errors import Away, OrderIdTaken, RequestKeyReused
 from application.runs import PATIENCE, Runs, temporal
+from application.threads import on_thread
 from contracts import stubs
 from contracts.base import digest
 from contracts.ids import saga_id
@@ -40,7 +40,7 @@ class Placement:
         if not request_key:
             return order.order_id or uuid4().hex
         request = digest(["order", caller.subject, request_key])
-        order_id = await asyncio.to_thread(
+        order_id = await on_thread(
             self._order_service.claim, request, order.order_id or request[:32]
         )
         if order.order_id not in (None, order_id):
@@ -73,7 +73,7 @@ class Placement:
 
     async def _fingerprint(self, order_id: str) -> str | None:
         """Return the fingerprint of the order on record; None when there is none."""
-        identity = await asyncio.to_thread(self._order_service.identity, order_id)
+        identity = await on_thread(self._order_service.identity, order_id)
         return None if identity is None else identity[0]
 
     async def _start(

@@ -32,13 +32,13 @@ def acts_of(
         (Act.REJECT, None, not_to_review),
     ]
     settlements = {r.step: r.settlement for r in run.memo.retriables if r.settlement}
-    for step in (stuck.step for stuck in compensations if stuck.state == StepState.STUCK):
+    for step in (one.step for one in compensations if one.state == StepState.STUCK):
         word = settlements.get(step)
         acts.append((Act.RETRY, step, None))
         acts.append((Act.SETTLE, step, word.refusal_of_another(step) if word else None))
-    wedged = str(SagaWedged()) if run.is_wedged else None
+    why_wedged = str(SagaWedged()) if run.is_wedged else None
     return tuple(
-        ActView(act=act, step=step, fields=FIELDS[act], refusal=wedged or refusal)
+        ActView(act=act, step=step, fields=FIELDS[act], refusal=why_wedged or refusal)
         for act, step, refusal in acts
     )
 

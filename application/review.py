@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from contracts.acts import Act
 from contracts.decisions import Decision
-from contracts.prose import approved
+from contracts.prose import approval
 from contracts.record import OrderRecord
 from contracts.states import FailureReason, SagaState
 from contracts.step_views import ReviewProgress, StepState
@@ -36,7 +36,7 @@ def review_of(timeline: Sequence[TimelineEntry], record: OrderRecord) -> ReviewP
         return ReviewProgress(state=StepState.WAITING, message=None)
     if following[0] == SagaState.PENDING:
         verdict = verdict_of(timeline)
-        return ReviewProgress(state=StepState.DONE, message=verdict and approved(verdict[1]))
+        return ReviewProgress(state=StepState.DONE, message=verdict and approval(verdict[1]))
     failure = record.failure
     is_rejected = failure is not None and failure.reason == FailureReason.REJECTED
     state = StepState.REFUSED if is_rejected else StepState.SKIPPED

@@ -64,7 +64,7 @@ class Run:
         )
 
     @classmethod
-    def described(cls, description: WorkflowExecutionDescription, decode: Decode) -> "Run":
+    def of_description(cls, description: WorkflowExecutionDescription, decode: Decode) -> "Run":
         """Return a run without its story, with what is under way."""
         raw = description.raw_description
         task = raw.pending_workflow_task
@@ -116,8 +116,17 @@ class Run:
 
     def pause_of(self, step: str, command: str) -> str | None:
         """Return who paused a command at Temporal and why; None when it is not paused."""
-        detail = next((m.detail for m in reversed(self.moments_of(step, command))), {})
-        return str(detail["message"]) if detail.get("paused") else None
+        pauses = [
+            trying.paused
+            for trying in self.tries.values()
+            if command_of(trying.command) == command and belongs(step, command, trying.step)
+        ]
+        return next(iter(pauses), None)
+
+    @property
+    def paused_ids(self) -> list[str]:
+        """The activities that an operator paused, where describe was asked."""
+        return [id_ for id_, trying in self.tries.items() if trying.paused]
 
     @property
     def state(self) -> SagaState:
@@ -135,9 +144,7 @@ class Run:
     @property
     def is_paused(self) -> bool:
         """An operator paused a command of it at Temporal; visibility does not tell which."""
-        if self.moments:
-            return any(moment.detail.get("paused") for moment in self.moments)
-        return bool(self.attributes.get("TemporalPauseInfo"))
+        return bool(self.paused_ids or self.attributes.get("TemporalPauseInfo"))
 
     @property
     def stuck_since(self) -> datetime | None:

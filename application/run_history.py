@@ -1,10 +1,11 @@
 """The history of one run, read from Temporal: all of it, or its beginning and its end."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.history.v1 import HistoryEvent
@@ -31,8 +32,6 @@ ENDS = frozenset(
     for end in ("completed", "failed", "canceled", "terminated", "timed_out")
 )
 """The events behind which no other run of the saga follows."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,14 @@ class RunHistory:
         return info
 
 
-async def if_known(ask: Awaitable[T]) -> T | None:
-    """Return what Temporal answers about a run; None when it does not know the run.
-
-    Raises:
-        RPCError: Temporal did not answer.
-    """
+@contextmanager
+def if_known() -> Iterator[None]:
+    """Go on behind this where Temporal does not know the run that it is asked for."""
     try:
-        return await ask
+        yield
     except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return None
-        raise
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
 
 
 async def read_whole(client: Client, workflow_id: str, limit: timedelta) -> RunHistory | None:

@@ -9,7 +9,7 @@ from datetime import UTC, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.broadcast import Shared, until
+from application.broadcast import Shared
 from application.chain import Before, Chain, begin, story_of
 from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
@@ -45,12 +45,11 @@ class Runs:
     They are read without a worker.
     """
 
-    def __init__(self, client: Client, stopping: asyncio.Event) -> None:
-        """Ask Temporal through `client`; follow no run any further once `stopping` is set."""
+    def __init__(self, client: Client) -> None:
+        """Ask Temporal through `client`."""
         self._client = client
         self.pulse = Pulse()
         self._decode = decoder(client)
-        self._stopping = stopping
         self._stories = Shared(self._story)
 
     async def find(
@@ -69,16 +68,15 @@ class Runs:
         Raises:
             NotNow: Temporal is away.
         """
-        return await if_known(self._find(order_id, limit, has_closed=has_closed))
-
-    async def _find(self, order_id: str, limit: timedelta, *, has_closed: bool) -> Run:
         handle = self._client.get_workflow_handle(saga_id(order_id))
-        async with temporal(limit, self.pulse):
-            if has_closed and (whole := await read_whole(self._client, handle.id, limit)):
-                return self._with_story(Run.of(whole.info(), self._decode), whole, Before())
-            description = await handle.describe(rpc_timeout=limit)
-            last, before = await Chain(self._client, self._decode, limit).read(description)
-        return self._with_story(Run.described(description, self._decode), last, before)
+        with if_known():
+            async with temporal(limit, self.pulse):
+                if has_closed and (whole := await read_whole(self._client, handle.id, limit)):
+                    return self._with_story(Run.of(whole.info(), self._decode), whole, Before())
+                description = await handle.describe(rpc_timeout=limit)
+                last, before = await Chain(self._client, self._decode, limit).read(description)
+            return self._with_story(Run.of_description(description, self._decode), last, before)
+        return None
 
     def follow(self, order_id: str) -> AsyncIterator[Moment]:
         """Yield the story of an order's saga as it is written, until its run closes.
@@ -97,8 +95,7 @@ class Runs:
         Another run may follow it.
         """
         handle = self._client.get_workflow_handle(saga_id(order_id))
-        stop = asyncio.ensure_future(self._stopping.wait())
-        try:
+        with if_known():
             async with temporal():
                 description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
                 chain = Chain(self._client, self._decode, ANSWER_LIMIT)
@@ -107,15 +104,9 @@ class Runs:
                     yield moment
                 reader = begin(last.start, self._decode)
                 run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
-                events = run.fetch_history_events(wait_new_event=True)
-                async for event in until(stop, events):
+                async for event in run.fetch_history_events(wait_new_event=True):
                     for moment in reader.read(event):
                         yield moment
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-        finally:
-            stop.cancel()
 
     async def describe(self, order_id: str) -> Run | None:
         """Return the last run of an order's saga, without its story; None if there is none.
@@ -123,12 +114,13 @@ class Runs:
         Raises:
             NotNow: Temporal is away.
         """
-        return await if_known(self._describe(order_id))
-
-    async def _describe(self, order_id: str) -> Run:
         handle = self._client.get_workflow_handle(saga_id(order_id))
-        async with temporal(ANSWER_LIMIT):
-            return Run.described(await handle.describe(rpc_timeout=ANSWER_LIMIT), self._decode)
+        with if_known():
+            async with temporal(ANSWER_LIMIT):
+                return Run.of_description(
+                    await handle.describe(rpc_timeout=ANSWER_LIMIT), self._decode
+                )
+        return None
 
     def _with_story(self, run: Run, last: RunHistory, before: Before) -> Run:
         """Return a run with its story, and that of the runs before it."""

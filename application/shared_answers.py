@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -12,24 +11,13 @@ OLDEST_SECONDS = 10
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Answer:
-    task: "asyncio.Task[Any]"
-    asked_at: float
-
-    def serves(self, fresh_seconds: float) -> bool:
-        """Tell whether this serves who asks now: it is under way, or no error and young."""
-        if not self.task.done():
-            return True
-        return self.task.exception() is None and monotonic() - self.asked_at < fresh_seconds
-
-
 class SharedAnswers:
     """Keeps answers for as long as they serve those who ask again."""
 
     def __init__(self) -> None:
         """Begin with no answer."""
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, tuple[asyncio.Future[Any], float]] = {}
+        """By question: the answer, which may be to come, and when it was asked for."""
 
     async def get(self, question: str, ask: Callable[[], Awaitable[T]], fresh_seconds: float) -> T:
         """Return the answer to a question, which may be asked for somebody else already.
@@ -42,20 +30,21 @@ class SharedAnswers:
         Raises:
             Exception: what `ask` raises.
         """
-        answer = self._answers.get(question)
-        if answer is None or not answer.serves(fresh_seconds):
-            self._forget()
-            task = asyncio.ensure_future(ask())
-            task.add_done_callback(lambda done_task: done_task.cancelled() or done_task.exception())
-            answer = self._answers[question] = _Answer(task, monotonic())
-        result: T = await asyncio.shield(answer.task)  # whoever goes away leaves it to the others
+        answer, asked_at = self._answers.get(question, (None, 0.0))
+        if answer is None or (answer.done() and monotonic() - asked_at >= fresh_seconds):
+            answer = asyncio.ensure_future(ask())
+            self._answers[question] = (answer, monotonic())
+            answer.add_done_callback(lambda answer: self._keep(question, answer))
+        result: T = await asyncio.shield(answer)  # whoever goes away leaves it to the others
         return result
 
-    def _forget(self) -> None:
-        """Let go of what is too old for anybody."""
-        oldest = monotonic() - OLDEST_SECONDS
-        self._answers = {
-            question: answer
-            for question, answer in self._answers.items()
-            if not answer.task.done() or answer.asked_at > oldest
-        }
+    def _keep(self, question: str, answer: "asyncio.Future[Any]") -> None:
+        """Keep an answer for a while; an error, which who waits is told, for nobody."""
+        if answer.cancelled() or answer.exception():
+            self._forget(question, answer)
+        else:
+            answer.get_loop().call_later(OLDEST_SECONDS, self._forget, question, answer)
+
+    def _forget(self, question: str, answer: "asyncio.Future[Any]") -> None:
+        if self._answers.get(question, (None,))[0] is answer:
+            del self._answers[question]

@@ -5,8 +5,7 @@ Whoever waits for one of them is answered within a limit, whatever becomes of th
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 MOST_AT_ONCE = 20
@@ -24,43 +23,11 @@ class NoAnswerInTime(TimeoutError):
 
 
 class Threads(ThreadPoolExecutor):
-    """A bounded number of threads, each of whose answers is given up after a limit.
+    """A bounded number of threads, for an event loop that waits for none of them at its end."""
 
-    Work that is given up before it began is never begun. Of that under way nothing can be said: a
-    thread cannot be ended, so the database's own limits see to it that it comes back; should it
-    not, as on a disk that hangs, its place is lost and the others answer on.
-    """
-
-    def __init__(self, most: int = MOST_AT_ONCE, seconds: float = ANSWER_SECONDS) -> None:
-        """Work on `most` threads, and wait `seconds` for an answer."""
+    def __init__(self, most: int = MOST_AT_ONCE) -> None:
+        """Work on `most` threads."""
         super().__init__(most, thread_name_prefix="api")
-        self._seconds = seconds
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """Have `fn` called, as the running event loop wants it.
-
-        The future raises `NoAnswerInTime` once that takes too long.
-        """
-        loop = asyncio.get_running_loop()
-        answer = Future[T]()
-        work = super().submit(fn, *args, **kwargs)
-        limit = loop.call_later(
-            self._seconds, _tell, answer, None, NoAnswerInTime(f"no answer in {self._seconds:g} s")
-        )
-
-        def on_work_done(work: "Future[T]") -> None:
-            if not work.cancelled():
-                error = work.exception()
-                _tell(answer, None if error else work.result(), error)
-
-        def on_answer(_answer: "Future[T]") -> None:
-            work.cancel()  # nobody waits for it: if it has not begun, it never will
-            with suppress(RuntimeError):  # the loop is closed: it was the last answer of all
-                loop.call_soon_threadsafe(limit.cancel)
-
-        answer.add_done_callback(on_answer)
-        work.add_done_callback(on_work_done)
-        return answer
 
     def shutdown(
         self,
@@ -72,10 +39,19 @@ class Threads(ThreadPoolExecutor):
         super().shutdown(wait=False, cancel_futures=True)
 
 
-def _tell(answer: "Future[T]", result: Any, error: BaseException | None) -> None:
-    """Answer with a result or an error, unless there was an answer, or whoever asked has left."""
-    with suppress(InvalidStateError):
-        if error is None:
-            answer.set_result(result)
-        else:
-            answer.set_exception(error)
+async def on_thread(work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS) -> T:
+    """Return what `work` returns on one of the event loop's threads.
+
+    Work that is given up before it began is never begun. Of that under way nothing can be said: a
+    thread cannot be ended, so the database's own limits see to it that it comes back; should it
+    not, as on a disk that hangs, its place is lost and the others answer on.
+
+    Raises:
+        NoAnswerInTime: it takes longer than `seconds`.
+        Exception: what `work` raises.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.to_thread(work, *arguments)
+    except TimeoutError as error:
+        raise NoAnswerInTime(f"no answer in {seconds:g} s") from error

@@ -102,12 +102,8 @@ class Visibility:
 
         return await self._once(f"ids {which}", limit, read)
 
-    async def count(
-        self, which: str, limit: timedelta, *, fresh_seconds: float = FRESH_SECONDS
-    ) -> dict[str, int]:
+    async def count(self, which: str, limit: timedelta) -> dict[str, int]:
         """Count the runs that a query finds, by their status as Temporal names it; "" finds all.
-
-        `fresh_seconds` is how old the answer may be.
 
         Raises:
             NotNow: as in `runs`.
@@ -120,7 +116,7 @@ class Visibility:
             answer = await _patiently(ask, request, monotonic() + limit.total_seconds())
             return {json.loads(group.group_values[0].data): group.count for group in answer.groups}
 
-        return await self._once(f"count {which}", limit, read, fresh_seconds)
+        return await self._once(f"count {which}", limit, read)
 
     async def _read(
         self, which: str, limit: timedelta, most: int, read: Callable[[WorkflowExecutionInfo], T]
@@ -146,20 +142,14 @@ class Visibility:
             if not page.next_page_token or len(runs) >= most:
                 return runs, not page.next_page_token
 
-    async def _once(
-        self,
-        question: str,
-        limit: timedelta,
-        ask: Callable[[], Awaitable[T]],
-        fresh_seconds: float = FRESH_SECONDS,
-    ) -> T:
+    async def _once(self, question: str, limit: timedelta, ask: Callable[[], Awaitable[T]]) -> T:
         """Return the answer to a question, which may be asked for somebody else already."""
 
         async def answer() -> T:
             async with temporal(limit):
                 return await ask()
 
-        return await self._answers.get(question, answer, fresh_seconds)
+        return await self._answers.get(question, answer, FRESH_SECONDS)
 
 
 def in_state(state: SagaState) -> str:

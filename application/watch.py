@@ -18,6 +18,7 @@ from application.errors import Away, Busy
 from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
+from application.threads import on_thread
 from application.visibility import Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
@@ -82,9 +83,9 @@ class Watch:
         self._last: Needs | None = None
         self._looking: asyncio.Task[Needs] | None = None
         self._again_at = 0.0
-        self._left_open_ones = _Memory(self._ended)
+        self._left_open_ones = _Memory(self._why_left_open)
         """Orders that visibility says nothing of, and whose runs say that they were left open."""
-        self._wedged_runs = _Memory(self._wedged)
+        self._wedged_runs = _Memory(self._wedged_run)
 
     async def needs(self) -> Needs:
         """Return which orders need a person, by a look now, or the last one where that takes long.
@@ -116,15 +117,15 @@ class Watch:
     async def _compare(self, began: float) -> Needs:
         stuck_ones = await self._visibility.runs(STUCK, LOOK_LIMIT)
         wedged_ones = await self._visibility.runs(WEDGED, LOOK_LIMIT)
-        ended_ones = await self._ended_early()
         running_ones = stuck_ones.by_order | wedged_ones.by_order
-        closed = await self._closed(running_ones)
-        running_ones |= await self._wedged_runs.of(wedged_ones.by_order.keys() - closed)
+        running_ones |= await self._wedged_runs.of(wedged_ones.by_order)
         needs = {
             order_id: Need(need, run)
             for order_id, run in running_ones.items()
-            if order_id not in closed and (need := of_run(order_id, run, is_left_open=False))
-        } | await self._left_open(ended_ones)
+            if (need := of_run(order_id, run, is_left_open=False))
+        } | await self._left_open(await self._ended_early())
+        for order_id in await self._closed_orders(needs):
+            del needs[order_id]
         counts = count_causes(needs)
         for cause, runs, which in (
             (AttentionCause.STUCK, stuck_ones, STUCK),
@@ -143,48 +144,45 @@ class Watch:
         ]
         return last_runs(runs, lambda run: run.closed_at)
 
-    async def _closed(self, order_ids: Collection[str]) -> set[str]:
+    async def _closed_orders(self, order_ids: Collection[str]) -> set[str]:
         """Return the orders that are closed on record, whatever their sagas still do."""
-        statuses = await asyncio.to_thread(self._records.statuses, order_ids)
+        statuses = await on_thread(self._records.statuses, order_ids)
         return {
             order_id for order_id, status in statuses.items() if status is not OrderStatus.PENDING
         }
 
     async def _left_open(self, ended_runs: Mapping[str, Run]) -> dict[str, Need]:
-        """Return the orders on which nobody works, though they are open or not on record."""
-        if not ended_runs and not await asyncio.to_thread(self._records.still_open, 1):
+        """Return the orders on which nobody works; some may be closed on record."""
+        if not ended_runs and not await on_thread(self._records.still_open, 1):
             return {}
         running = await self._visibility.order_ids(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
-        open_orders = await asyncio.to_thread(self._records.still_open, MOST_COMPARED)
+        open_orders = await on_thread(self._records.still_open, MOST_COMPARED)
         latest = datetime.now(UTC) - GRACE
-        ended = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
-        closed = await self._closed(ended)
+        runs = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
         needs = {
-            order_id: Need(left_open(order_id, run.closed_at, forgotten=False), run)
-            for order_id, run in ended.items()
-            if order_id not in closed
+            order_id: Need(left_open(order_id, run.closed_at, is_forgotten=False), run)
+            for order_id, run in runs.items()
         }
         doubtful = [
             order_id
             for order_id, placed_at in open_orders.items()
-            if order_id not in running and order_id not in ended and placed_at < latest
+            if order_id not in running and order_id not in runs and placed_at < latest
         ]
         attentions = await self._left_open_ones.of(doubtful)
         return needs | {
             order_id: Need(attention, None) for order_id, attention in attentions.items()
         }
 
-    async def _ended(self, order_id: str) -> Attention | None:
-        """Return that an order was left open, if its record is open and its saga is not."""
+    async def _why_left_open(self, order_id: str) -> Attention | None:
+        """Return that an order was left open, if its saga has ended."""
         run = await self._runs.describe(order_id)
         if run is None:
-            return left_open(order_id, None, forgotten=True)
-        if run.closed_at is None or await self._closed([order_id]):
-            return None
-        return left_open(order_id, run.closed_at, forgotten=False)
+            return left_open(order_id, None, is_forgotten=True)
+        is_left = run.closed_at is not None
+        return left_open(order_id, run.closed_at, is_forgotten=False) if is_left else None
 
-    async def _wedged(self, order_id: str) -> Run | None:
+    async def _wedged_run(self, order_id: str) -> Run | None:
         """Return a wedged saga's run with since when it is so, which visibility does not tell."""
         run = await self._runs.describe(order_id)
         return run if run and run.closed_at is None and run.is_wedged else None

@@ -3,8 +3,8 @@
  */
 import { actForm } from "./form.js";
 import { orderPath, post } from "./api.js";
-import { commandsOf } from "./course.js";
 import { bdi, el, show } from "./dom.js";
+import { commandsOf } from "./steps.js";
 
 /** By act: its title, its hint, and the sentence shown when the saga has accepted it. */
 const TEXTS = {
@@ -30,7 +30,7 @@ const TEXTS = {
     hint: `${name} is retried anyway; this starts the next attempt at once.`,
     success: `${name} is being retried.`,
   }),
-  settle: ({ name, participant, opensRecord }) => ({
+  settle: ({ name, participant, opens_record: opensRecord }) => ({
     title: `Settle ${name} by hand`,
     hint: settleHint(name, participant, opensRecord),
     success: opensRecord
@@ -61,14 +61,13 @@ function settleHint(command, participant, opensRecord) {
 }
 
 /** Return the acts of an order with their texts and paths, in the order of `RANK`. */
-function withTexts(view, steps) {
-  const acts = view.acts.flatMap((act) => {
-    if (act.step === null) return [{ ...act, ...TEXTS[act.act](), path: act.act }];
-    const step = steps.filter(({ name }) => name === act.step);
-    const trouble = commandsOf(view, step).find(({ state }) => state === "STUCK");
-    if (!trouble) return []; // until the table has the step
+function withTexts(view) {
+  const acts = view.acts.map((act) => {
+    if (act.step === null) return { ...act, ...TEXTS[act.act](), path: act.act };
+    const step = view.steps.filter((one) => one.step === act.step);
+    const trouble = commandsOf(step).find(({ state }) => state === "STUCK");
     const path = `steps/${encodeURIComponent(act.step)}/${act.act}`;
-    return [{ ...act, ...TEXTS[act.act](trouble), path }];
+    return { ...act, ...TEXTS[act.act](trouble), path };
   });
   return acts.sort((one, other) => RANK.indexOf(one.act) - RANK.indexOf(other.act));
 }
@@ -102,8 +101,8 @@ export class Acts {
   }
 
   /** Show what is possible, and why the rest is not. A form with text in it stays. */
-  offer(view, steps) {
-    const acts = withTexts(view, steps);
+  offer(view) {
+    const acts = withTexts(view);
     const possible = acts.filter((act) => act.refusal === null);
     // By title: at one step, one command after another may be stuck.
     const titles = new Set(possible.map((act) => act.title));

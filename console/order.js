@@ -8,7 +8,7 @@ import { get, orderPath } from "./api.js";
 import { el, printable, show } from "./dom.js";
 import { facts } from "./facts.js";
 import { announce, clearNotice, showProblem } from "./notice.js";
-import { showSteps, tableOf } from "./steps.js";
+import { showSteps } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
 import { Timeline } from "./timeline.js";
@@ -26,7 +26,6 @@ export function orderPage(page, id, signal) {
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
   let state = null;
-  let steps = [];
   let isFollowing = false;
 
   function draw(view, mark) {
@@ -35,20 +34,20 @@ export function orderPage(page, id, signal) {
     document.title = `${printable(view.state)} · ${id} · Order saga`;
     if (state && state !== view.state) announce(`The order is ${printable(view.state)}`);
     state = view.state;
-    showStory(parts.story, view, steps);
-    showSteps(parts.steps, view, steps);
+    showStory(parts.story, view);
+    showSteps(parts.steps, view);
     const attention = view.needs_attention && (view.attention ?? {});
     show(parts.chips, [[view.state, view.status, attention]], chips);
     show(parts.facts, [{ ...view, timeline: null, compensations: null }], facts);
     parts.json.textContent = printable(JSON.stringify({ ...view, timeline: undefined }, null, 2));
     timeline.replace(view.timeline, mark);
-    acts.offer(view, steps);
+    acts.offer(view);
     if (!isOver(view)) listen();
     else if (!isFollowing)
       parts.live.textContent = view.closed_at ? "complete" : "saga ended early";
   }
 
-  async function listen() {
+  function listen() {
     if (isFollowing) return;
     isFollowing = true;
     const onConnection = (isOpen) => {
@@ -57,18 +56,17 @@ export function orderPage(page, id, signal) {
       if (isOpen) reloadSoon();
     };
     const onEntry = (entry) => timeline.add(entry) && reloadSoon();
-    try {
-      if (await follow(id, { onEntry, onConnection }, signal)) reloadSoon();
-    } finally {
+    const onEnd = (hasClosed) => {
       isFollowing = false;
-      parts.live.textContent = ""; // closed, or refused for good
-    }
+      parts.live.textContent = "";
+      if (hasClosed) reloadSoon();
+    };
+    follow(id, { onEntry, onConnection, onEnd }, signal);
   }
 
   const load = async () => {
     const mark = timeline.mark;
     const view = await get(orderPath(id));
-    steps = await tableOf(view);
     if (!signal.aborted) draw(view, mark);
     return view.closed_at ? null : REFRESH_MS;
   };

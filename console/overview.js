@@ -123,29 +123,24 @@ class Figures {
     this.current = current;
     this.list = el("ul.figures", { "aria-label": title });
     this.node = el("div.figure-row", {}, el("span.figure-title", {}, title), this.list);
-    this.links = new Map();
   }
 
   /** @param {[string, number|null, string][]} figures name, count (null: not known) and tone */
   draw(figures) {
-    const names = new Set(figures.map(([name]) => name));
-    for (const [name, link] of this.links) if (!names.has(name)) link.parentElement.remove();
-    this.links = new Map([...this.links].filter(([name]) => names.has(name)));
-    for (const [name, count, tone] of figures) {
-      if (!this.links.has(name)) this.add(name);
-      const link = this.links.get(name);
+    const names = figures.map(([name]) => name);
+    show(this.list, names, (name) => el("li", {}, this.link(name)));
+    figures.forEach(([, count, tone], index) => {
+      const link = this.list.children[index].firstElementChild;
       link.className = `figure ${count === 0 ? "quiet" : tone}`;
       link.firstElementChild.textContent = count === null ? "?" : count.toLocaleString("en");
-    }
+    });
     this.node.hidden = figures.length === 0;
   }
 
-  add(name) {
+  link(name) {
     const href = toList({ [this.filter]: name });
     const title = this.filter === "state" ? meaningOf(name) : null;
     const current = this.current === name && "true";
-    const link = el("a", { href, title, "aria-current": current }, el("b"), " ", name);
-    this.links.set(name, link);
-    this.list.append(el("li", {}, link));
+    return el("a", { href, title, "aria-current": current }, el("b"), " ", name);
   }
 }

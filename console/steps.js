@@ -1,8 +1,6 @@
 /**
  * The steps of a saga, drawn from left to right, and beneath each its compensation.
  */
-import { get } from "./api.js";
-import { placesOf } from "./course.js";
 import { el, show } from "./dom.js";
 import { attemptsText } from "./words.js";
 
@@ -20,31 +18,33 @@ const LOOKS = {
   SETTLED: ["settled", "✓", "settled by hand"],
 };
 
+/** The review as a place among the steps. */
+const REVIEW = { step: "Review", label: "Review", participant: "a person" };
+
 const PIVOT = "pivot: no rollback from here on";
 
-let table = [];
-
 /**
- * Return the saga's table of steps, in order. It is the same for every order, and loaded again only
- * when an order has other steps: a newer release answers.
- *
- * @throws {Problem}
+ * Return the command of each step of an order, and of each compensation that there is. One that
+ * closes the order's record stays `STUCK` after it was settled, until the record has that word.
  */
-export async function tableOf(view) {
-  const names = view.steps.map(({ step }) => step).join();
-  if (table.map(({ name }) => name).join() !== names) table = (await get("/steps")).steps;
-  return table;
+export function commandsOf(steps) {
+  return steps.flatMap((step) => [step, step.compensation]).filter(Boolean);
 }
 
-/** Show an order's steps in `list`, by the saga's table of steps. */
-export function showSteps(list, view, steps) {
-  show(list, placesOf(view, steps), place);
+/** Show an order's steps in `list`, and a review among them if there was one. */
+export function showSteps(list, { steps, review }) {
+  const pivot = steps.find((step) => step.after_pivot);
+  const places = steps.flatMap((step) => {
+    const one = { ...step, isPivot: step === pivot };
+    return step.opens_record && review ? [one, { ...REVIEW, ...review }] : [one];
+  });
+  show(list, places, place);
 }
 
 function place(step) {
   return el(
     step.isPivot ? "li.after-pivot" : "li",
-    { "data-step": step.name },
+    { "data-step": step.step },
     step.isPivot && el("p.pivot", {}, PIVOT),
     card(step, "step"),
     step.compensation ? card(step.compensation, "compensation") : el("div.gap"),
@@ -66,7 +66,7 @@ function card(part, kind) {
       isCompensation ? `↩ ${part.label}` : part.label,
     ),
     el("p.state", {}, el("b", {}, word), isCounted ? ` · ${attemptsText(part.attempts)}` : ""),
-    el("p.code", {}, [part.isCommand && part.name, part.participant].filter(Boolean).join(" · ")),
+    el("p.code", {}, [part.name, part.participant].filter(Boolean).join(" · ")),
     message && el("p.message", {}, message),
     part.settled && settlement(part.settled),
   );

@@ -2,19 +2,19 @@
  * How an order stands, in sentences: why it failed, what it waits for, what is stuck and what a
  * person can do about it.
  */
-import { commandsOf } from "./course.js";
 import { bdi, el, jsonToUnfold, show } from "./dom.js";
+import { commandsOf } from "./steps.js";
 import { age, time } from "./times.js";
 import { capital, CAUSES, meaningOf } from "./words.js";
 
 /** Show how an order stands in `section`. */
-export function showStory(section, view, steps) {
+export function showStory(section, view) {
   const { failure, state } = view;
-  const commands = commandsOf(view, steps);
+  const commands = commandsOf(view.steps);
   const troubles = commands.filter((command) => command.state === "STUCK");
   const attention = view.needs_attention && view.attention;
   const story = {
-    ...{ failure, state, troubles, pauses: commands.filter(({ paused }) => paused !== null) },
+    ...{ failure, state, troubles, pauses: commands.filter(({ paused }) => paused) },
     ...{ refund: view.refund?.message ?? null, isBad: Boolean(attention) },
   };
   const duration = attention?.since && age(attention.since);
@@ -78,7 +78,7 @@ function pauseText({ name, paused }) {
   );
 }
 
-function troubleText({ name, participant, opensRecord, message, settled, paused }) {
+function troubleText({ name, participant, opens_record, message, settled, paused }) {
   const state = settled
     ? [" was settled by ", bdi(settled.by), ", but the order's record does not have it yet"]
     : [" is stuck"];
@@ -89,7 +89,7 @@ function troubleText({ name, participant, opensRecord, message, settled, paused 
     "div.stuck",
     {},
     el("p", {}, el("b", {}, name, ...state), failing, ...lastError, "."),
-    el("p", {}, paused ? "" : retry, whatFollows(opensRecord)),
+    el("p", {}, paused ? "" : retry, whatFollows(opens_record)),
   );
 }
 

@@ -1,60 +1,64 @@
 /**
  * An order's timeline as it is written. A lost connection is opened again behind the last entry.
  */
-import { orderPath, Problem, request } from "./api.js";
+import { orderPath, request } from "./api.js";
 import { events } from "./sse.js";
+import { watch } from "./watch.js";
 
 /** The API sends a comment every 15 s; without one the connection is lost. */
 const SILENCE_MS = 40_000;
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8_000;
+const PAUSE_MS = 500;
 
 /**
- * Follow an order until its saga closes. While the page is hidden the connection is closed: a
- * browser has six for one server, and each takes one of the API's.
+ * Follow an order until its saga closes, or until `signal`. While the page is hidden the connection
+ * is closed: a browser has six for one server, and each takes one of the API's.
  *
  * @param {string} id
  * @param {object} callbacks
  * @param {(entry: object) => void} callbacks.onEntry takes an entry of the timeline
  * @param {(isOpen: boolean) => void} callbacks.onConnection takes whether the stream is open
- * @param {AbortSignal} signal ends it
- * @returns {Promise<boolean>} whether the saga has closed; false when `signal` ended it, or the API
- *   refuses the stream for good
+ * @param {(hasClosed: boolean) => void} callbacks.onEnd takes whether the saga has closed; if not,
+ *   the API refuses the stream for good
+ * @param {AbortSignal} signal
  */
-export async function follow(id, callbacks, signal) {
+export function follow(id, { onEntry, onConnection, onEnd }, signal) {
   let lastId = "";
-  let pause = FIRST_PAUSE_MS;
-  while (await untilVisible(signal)) {
-    let retryAfter = 0;
+  const end = new AbortController();
+  const finish = (hasClosed) => {
+    end.abort();
+    onEnd(hasClosed);
+    return null;
+  };
+
+  async function read() {
+    if (document.hidden) return PAUSE_MS;
     const connection = openConnection(signal);
     try {
       const resume = lastId ? { "Last-Event-ID": lastId } : {};
       const headers = { Accept: "text/event-stream", ...resume };
       const options = { headers, signal: connection.signal };
       const answer = await request(`${orderPath(id)}/events`, options);
-      if (answer.status === 204) return true; // closed, and every entry is here already
-      callbacks.onConnection(true);
+      if (answer.status === 204) return null; // every entry is here already
+      onConnection(true);
       for await (const event of events(answer.body)) {
         connection.alive();
-        pause = FIRST_PAUSE_MS;
-        if (event?.event === "closed") return true;
+        if (event?.event === "closed") return null;
         if (event) {
           lastId = event.id;
-          callbacks.onEntry(JSON.parse(event.data));
+          onEntry(JSON.parse(event.data));
         }
       }
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      if (!problem.isTransient) return false; // the page loads the order too, and shows the problem
-      retryAfter = (problem.afterSeconds ?? 0) * 1000;
+      return PAUSE_MS;
     } finally {
       connection.close();
-      callbacks.onConnection(false);
+      onConnection(false);
     }
-    await sleep(Math.max(pause, retryAfter), signal);
-    pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
-  return false;
+
+  const load = async () => (await read()) ?? finish(true);
+  // The page loads the order too, and shows the problem.
+  const onProblem = (problem) => problem.isTransient || finish(false);
+  watch(load, { onSuccess: () => {}, onProblem }, AbortSignal.any([signal, end.signal]));
 }
 
 /** Return the lifetime of one connection: until `signal`, a silence, or the page is hidden. */
@@ -72,33 +76,4 @@ function openConnection(signal) {
   alive();
   closing.signal.addEventListener("abort", () => clearTimeout(silence), { once: true });
   return { signal: ending, alive, close };
-}
-
-/** Wait so long, or until `signal`. */
-function sleep(milliseconds, signal) {
-  return firstOf(signal, (done, ending) => {
-    const timer = setTimeout(done, milliseconds);
-    ending.addEventListener("abort", () => clearTimeout(timer), { once: true });
-  });
-}
-
-/** Wait until the page is visible, or until `signal`; return whether to go on. */
-async function untilVisible(signal) {
-  while (document.hidden && !signal.aborted) {
-    await firstOf(signal, (done, ending) =>
-      document.addEventListener("visibilitychange", done, { signal: ending }),
-    );
-  }
-  return !signal.aborted;
-}
-
-/** Wait until `begin` calls its first argument, or until `signal`; leave no listener behind. */
-async function firstOf(signal, begin) {
-  if (signal.aborted) return;
-  const ending = new AbortController();
-  await new Promise((done) => {
-    signal.addEventListener("abort", done, { once: true, signal: ending.signal });
-    begin(done, ending.signal);
-  });
-  ending.abort();
 }

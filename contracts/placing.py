@@ -94,10 +94,10 @@ def salvage(raw: Any, error: ValidationError) -> DraftOrder:
     """Return the parts of an invalid start that are valid by themselves."""
     if not isinstance(raw, dict):
         return DraftOrder()
-    broken = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+    wrong_fields = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
     try:
         return DraftOrder.model_validate(
-            {name: value for name, value in raw.items() if name not in broken}
+            {name: value for name, value in raw.items() if name not in wrong_fields}
         )
     except ValidationError:
         return DraftOrder()

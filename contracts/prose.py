@@ -87,7 +87,7 @@ WRONG: Mapping[str, str] = {
 """By pydantic's name of what is wrong: what is told instead of pydantic's own words."""
 
 
-def cancelled(decision: Decision) -> str:
+def cancellation(decision: Decision) -> str:
     """Return who cancelled and why, in one sentence."""
     return f"cancelled by {decision.by}: {decision.reason}"
 
@@ -97,12 +97,12 @@ def settled_before(decision: StepDecision) -> str:
     return f"{decision.by} had taken back {decision.step} by hand: {decision.reason}"
 
 
-def approved(decision: Decision) -> str:
+def approval(decision: Decision) -> str:
     """Return who approved and why, in one sentence."""
     return f"approved by {decision.by}: {decision.reason}"
 
 
-def rejected(decision: Decision) -> str:
+def rejection(decision: Decision) -> str:
     """Return who rejected and why, in one sentence."""
     return f"rejected by {decision.by}: {decision.reason}"
 

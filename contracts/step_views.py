@@ -70,6 +70,9 @@ class StepState(StrEnum):
 class CommandProgress(Contract):
     """How far one command has come, which is a step's own or its compensation's."""
 
+    name: str = Field(description="what it is called: the step, or the activity that takes it back")
+    label: str = Field(description="what people call it")
+    participant: str = Field(description="the service that takes it")
     state: StepState
     attempts: int | None = Field(description="how often it was tried; null when that is not known")
     message: str | None = Field(
@@ -83,6 +86,10 @@ class StepProgress(CommandProgress):
     """How far one step of an order's saga has come, and what takes it back."""
 
     step: str = Field(description="its name, as `GET /steps` tells")
+    after_pivot: bool = Field(description="whether the saga can no longer roll back by then")
+    opens_record: bool = Field(
+        description="whether it opens the order's record, and tells how an earlier run left it"
+    )
     compensation: CommandProgress | None = Field(
         description="what takes it back in this order; null when nothing does, so far"
     )

@@ -89,7 +89,7 @@ def _is_seen(sign: str) -> bool:
     return (category[0] not in "MZC" and sign != "\u2800") or category == "Cn"
 
 
-def cleaned(text: str) -> str:
+def printable(text: str) -> str:
     r"""Return any text as one printable line.
 
     What acts unseen is escaped, like `\x1b` and `\u202e`.
@@ -103,13 +103,13 @@ def cleaned(text: str) -> str:
 
 def as_code(text: str) -> str:
     """Return an untrusted text as a Markdown code span: no link, image or bold type in it."""
-    line = cleaned(text.replace("\n", " ")) or "–"
+    line = printable(text.replace("\n", " ")) or "–"
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     pad = " " if line[:1] in ("`", " ") or line[-1:] in ("`", " ") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
 
 
-def shortened(text: str, most: int) -> str:
+def beginning_of(text: str, most: int) -> str:
     """Return the beginning of a text, `most` characters at most, and no joiner at its end."""
     return text[:most].rstrip("\u200c\u200d")
 

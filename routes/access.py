@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
 from application.caller import Caller, Scope
-from routes.problems import Problem, answer, problem_responses
+from routes.middleware import Middleware
+from routes.problems import Problem, answer, declare
 
 PUBLIC = frozenset(
     {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
@@ -99,7 +100,7 @@ def unauthorized(why: str, *, challenge: str = "Bearer") -> Problem:
     )
 
 
-class Authentication:
+class Authentication(Middleware):
     """Finds who makes a request, before anything of its body is read."""
 
     def __init__(
@@ -117,21 +118,20 @@ class Authentication:
             limit_rate: lets an answer through only so often: whoever is turned away has no name but
                 their address.
         """
-        self._app = app
+        super().__init__(app)
         self._read = read
         self._limit_rate = limit_rate
 
-    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Pass the request on with its caller, or answer 401."""
-        if scope["type"] == "http":
-            state = scope.setdefault("state", {})
-            try:
-                state["caller"] = await self._caller(scope)
-            except Problem as problem:
-                state["caller"] = Caller(scopes=frozenset())
-                await self._limit_rate(answer(problem))(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        app = self._app
+        state = scope.setdefault("state", {})
+        try:
+            state["caller"] = await self._caller(scope)
+        except Problem as problem:
+            state["caller"] = Caller(scopes=frozenset())
+            app = self._limit_rate(answer(problem))
+        await app(scope, receive, send)
 
     async def _caller(self, scope: Connection) -> Caller:
         if self._read is None:
@@ -152,11 +152,8 @@ def add_to_openapi(document: dict[str, Any]) -> None:
     document["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
-    refusals = problem_responses(HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if scopes := scopes_of(f"{method.upper()} {path}", customer=True):
                 call["security"] = [{"token": [scope]} for scope in scopes]
-                call["responses"] |= {
-                    str(status): response for status, response in refusals.items()
-                }
+                declare(call, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)

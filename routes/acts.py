@@ -13,7 +13,7 @@ from contracts.views import OrderView
 from routes import examples
 from routes.dependencies import AppOrders, RequestCaller
 from routes.orders import OrderId
-from routes.problems import problem_responses
+from routes.problems import REFUSED
 
 router = APIRouter(tags=["acts"])
 
@@ -26,15 +26,7 @@ StepName = Annotated[
     ),
 ]
 
-ACT: dict[str, Any] = {
-    "status_code": HTTPStatus.ACCEPTED,
-    "responses": problem_responses(
-        HTTPStatus.NOT_FOUND,
-        HTTPStatus.CONFLICT,
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
-}
+ACT: dict[str, Any] = {"status_code": HTTPStatus.ACCEPTED, "responses": REFUSED}
 
 
 class DecisionBody(Decision):

@@ -7,7 +7,9 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from routes.middleware import Middleware
 
 PIECE_BYTES = 64 * 1024
 """So much of an answer is handed on at a time; the rest waits until the caller has taken it."""
@@ -17,38 +19,53 @@ LEFT = 499
 counts them under it, too."""
 
 
-class Attended:
+class Attended(Middleware):
     """Stops the work of a request when its caller is gone.
 
     It is done with a request when the caller has taken the answer.
 
     What was sent to Temporal or to a database by then is sent, and no more: whoever comes again
-    finds an order placed, or not.
+    finds an order placed, or not. It stands behind whatever reads the body.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`, and behind whatever reads the body."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on for as long as somebody is there."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        call = _Call(await receive(), send)
-        working = asyncio.ensure_future(self._app(scope, call.receive, call.send))
-        listening = asyncio.create_task(call.listen(receive))
+        answer = _Answer(send)
+        first = await receive()
+        listening = asyncio.create_task(_until_gone(receive))
+
+        async def last_message() -> Message:
+            await asyncio.wait([listening])
+            return {"type": "http.disconnect"}
+
+        working = asyncio.ensure_future(self._app(scope, replay(first, last_message), answer.send))
         try:
             await asyncio.wait([working, listening], return_when=asyncio.FIRST_COMPLETED)
-            if working.done() or call.is_answered:
+            if working.done() or answer.is_complete:
                 await working
             else:
                 await _stop(working)
-                if not call.is_begun:
+                if not answer.is_begun:
                     await note_left(send)
         finally:
             working.cancel()
             listening.cancel()
+
+
+def replay(message: Message, then: Receive) -> Receive:
+    """Return a `receive` that gives a message that was read, and then what else comes."""
+    messages = [message]
+
+    async def receive() -> Message:
+        return messages.pop() if messages else await then()
+
+    return receive
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Wait until the caller is gone, or has the answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def note_left(send: Send) -> None:
@@ -64,29 +81,13 @@ async def _stop(working: "asyncio.Task[None]") -> None:
         logging.getLogger("api").warning("what was done for a caller who left ended with %r", error)
 
 
-class _Call:
-    """What goes to and fro in one request."""
+class _Answer:
+    """What goes to the caller of one request."""
 
-    def __init__(self, first: Message, send: Send) -> None:
-        self._first: Message | None = first
+    def __init__(self, send: Send) -> None:
         self._send = send
-        self._disconnect = asyncio.Event()
         self.is_begun = False
-        self.is_answered = False
-
-    async def listen(self, receive: Receive) -> None:
-        """Wait until the caller is gone, or has the answer."""
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        self._disconnect.set()
-
-    async def receive(self) -> Message:
-        """Return the body, and then that the caller is gone."""
-        if (first := self._first) is not None:
-            self._first = None
-            return first
-        await self._disconnect.wait()
-        return {"type": "http.disconnect"}
+        self.is_complete = False
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, no faster than it is taken."""
@@ -94,7 +95,7 @@ class _Call:
         for part in _parts(message):
             await self._send(part)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self.is_answered = True
+            self.is_complete = True
 
 
 def _parts(message: Message) -> Iterator[Message]:

@@ -10,10 +10,12 @@ from time import monotonic
 from typing import Any, cast
 
 import h11
+from starlette.types import Receive, Scope, Send
 
 from routes.attended import PIECE_BYTES
 from routes.half_closed import HalfClosed
-from routes.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem, answer
+from routes.middleware import Middleware
+from routes.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, Problem
 from routes.rate import HEALTH, site, too_many
 
 HEAD_SECONDS = 15
@@ -176,19 +178,14 @@ def _worth(connection: Connection) -> tuple[bool, float]:
     return connection.is_idle and connection.cycle is not None, connection.idle_since
 
 
-class _Crowded:
+class _Crowded(Middleware):
     """Answers one caller too many: health as ever, and else that there is no room."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] in HEALTH:
-            await self._app(scope, receive, send)
-        else:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] not in HEALTH:
             why = "as many connections as the API serves at one time are in use; ask again"
-            problem = too_many(why, RETRY_AFTER_SECONDS, {"Connection": "close"})
-            await answer(problem)(scope, receive, send)
+            raise too_many(why, RETRY_AFTER_SECONDS, {"Connection": "close"})
+        await self._app(scope, receive, send)
 
 
 class Trouble:

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from application.errors import ORDER_DATABASE, Away, NotNow
 from application.orders import Orders
 from application.runs import ANSWER_LIMIT, temporal
+from application.threads import on_thread
 from process import Connection
 from temporal_saga.identity import Identity
 from temporal_saga.registry import ForeignDatabase, Registration
@@ -125,8 +126,8 @@ class Door:
     async def _ready_registration(self) -> Registration:
         """Return the registration of the database, made ready once, and when it was replaced."""
         if self._registration is None:
-            self._had_a_name = self._had_a_name or await asyncio.to_thread(self._find) is not None
-            identity = await asyncio.to_thread(self._prepare)
+            self._had_a_name = self._had_a_name or await on_thread(self._find) is not None
+            identity = await on_thread(self._prepare)
             self._registration = Registration(self._client, PARTICIPANT, identity)
         return self._registration
 

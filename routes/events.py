@@ -24,7 +24,7 @@ from contracts.views import Closed, OrderView, TimelineEntry
 from routes.dependencies import AppOrders, RequestCaller
 from routes.half_closed import STREAM
 from routes.orders import OrderId
-from routes.problems import problem_responses
+from routes.problems import ABSENT
 
 router = APIRouter(tags=["orders"])
 
@@ -78,9 +78,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {
         "description": "The order is closed, and `Last-Event-ID` says that you were told: "
         "there is no more to come."
     },
-    **problem_responses(
-        HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-    ),
+    **ABSENT,
 }
 
 
@@ -124,38 +122,31 @@ async def order_events(
     alive, and a stream that breaks goes on behind `Last-Event-ID`; so does one that ended without
     `closed` because its token ran out.
     """
-    stopping: asyncio.Event = request.app.state.stopping
     cursor = StreamCursor(_place(last_event_id, view))
-    while time.time() < caller.until:
-        with suppress(ServiceError):  # nothing is lost: the stream goes on when Temporal is back
-            async for place, event in _before(
-                caller.until, _timeline(view, orders, caller, cursor)
-            ):
-                if cursor.is_new(place, event):
-                    yield event
-        with suppress(ServiceError):
-            view = await orders.view(view.order_id, caller)
-            if view.closed_at is not None:
-                if cursor.is_at_start:  # Temporal is away, and the record knows the order's end
-                    for _, event in _entries_on_record(view):
-                        yield event
-                yield ServerSentEvent(
-                    id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json()
-                )
-                return
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), AGAIN_SECONDS)
-            return
-
-
-async def _before(end: float, entries: AsyncIterator[Entry]) -> AsyncIterator[Entry]:
-    """Yield entries as they come, up to a time in seconds since 1970."""
-    stop = asyncio.ensure_future(asyncio.sleep(end - time.time()))
+    stop = asyncio.create_task(_end(request.app.state.stopping, caller))
     try:
-        async for entry in until(stop, entries):
-            yield entry
+        while not stop.done():
+            with suppress(ServiceError):  # nothing is lost: it goes on when Temporal is back
+                async for place, event in until(stop, _timeline(view, orders, caller, cursor)):
+                    if cursor.is_new(place, event):
+                        yield event
+            with suppress(ServiceError):
+                view = await orders.view(view.order_id, caller)
+                if view.closed_at is not None:
+                    if cursor.is_at_start:  # Temporal is away, and the record knows its end
+                        for _, event in _entries_on_record(view):
+                            yield event
+                    yield _last_event(view)
+                    return
+            await asyncio.wait([stop], timeout=AGAIN_SECONDS)
     finally:
         stop.cancel()
+
+
+async def _end(stopping: asyncio.Event, caller: Caller) -> None:
+    """Wait until the API stops, or the caller's token runs out."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), caller.until - time.time())
 
 
 class StreamCursor:
@@ -211,6 +202,12 @@ def _event(place: Place, entry: TimelineEntry) -> ServerSentEvent:
     number, part = place
     return ServerSentEvent(
         id=f"{number}-{part}-{_mark(entry)}", event=entry.kind, raw_data=entry.model_dump_json()
+    )
+
+
+def _last_event(view: OrderView) -> ServerSentEvent:
+    return ServerSentEvent(
+        id=_closed_id(view), event=CLOSED, raw_data=Closed.of(view).model_dump_json()
     )
 
 

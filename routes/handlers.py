@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 
 from application.errors import ORDER_DATABASE, Away, ServiceError
 from contracts.prose import problems
-from contracts.text import cleaned
+from contracts.text import printable
 from contracts.views import Closed
 from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of, respond
 
@@ -65,7 +65,7 @@ async def _problem(_request: Request, problem: Problem) -> JSONResponse:
 async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
     errors = problems(error.errors())
     fields = [
-        FieldProblem(field=cleaned(_field(place)), message=cleaned(message))
+        FieldProblem(field=printable(_field(place)), message=printable(message))
         for place, message in errors[:MOST_FIELDS]
     ]
     status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -110,12 +110,9 @@ def _describe_in_openapi(app: FastAPI, additions: Iterable[Addition]) -> None:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            template = ProblemDocument.model_json_schema(
-                ref_template="#/components/schemas/{model}"
-            )
-            schemas.update(template.pop("$defs", {}), ProblemDocument=template)
-            last_word = Closed.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(last_word.pop("$defs", {}), Closed=last_word)
+            for model in (ProblemDocument, Closed):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(schema.pop("$defs", {}), **{model.__name__: schema})
             for leftover in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(leftover, None)
             for add in additions:

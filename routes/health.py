@@ -1,6 +1,5 @@
 """Whether this process is well, and its figures."""
 
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -9,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from routes.dependencies import AppOrders
 from routes.metrics import Metrics
-from routes.problems import problem_responses
+from routes.problems import AWAY
 
 router = APIRouter(tags=["health"])
 
@@ -24,7 +23,7 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses=problem_responses(HTTPStatus.SERVICE_UNAVAILABLE))
+@router.get("/readyz", responses=AWAY)
 async def readyz(orders: AppOrders) -> dict[str, str]:
     """Say that orders can be taken: Temporal and the order service's database answer."""
     await orders.check()

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config import LOOPBACK
 from routes.access import forbidden
-from routes.problems import Problem, answer, problem_responses
+from routes.middleware import Middleware
+from routes.problems import Problem, answer, declare
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer")
@@ -31,7 +32,7 @@ ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#@]+)", re.ASCII)
 USUAL_PORTS = ("", "80", "443")
 
 
-class Hosts:
+class Hosts(Middleware):
     """Turns away who asks for another host than this, or for a page of another host."""
 
     def __init__(
@@ -46,28 +47,18 @@ class Hosts:
             names: further names of ours, on any port.
             origins: of pages that may ask, like https://shop.example.org.
         """
-        self._app = app
+        super().__init__(app)
         self._beyond_loopback = api_host not in LOOPBACK
         self._names = {_name(name) for name in (*names, api_host)}
         self._proxy_names = {_name(name) for name in names}
         self._origins = frozenset(origins)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 421 or 403."""
-        if scope["type"] == "http":
-            try:
-                self._check(Headers(scope=scope))
-            except Problem as problem:
-                await answer(problem)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 421 or 403.
 
-    def _check(self, headers: Headers) -> None:
-        """Find a request to be meant for this API.
-
-        Raises:
-            Problem: 421 or 403, it names another host, or comes from a page of another.
+        It may name another host, or come from a page of another.
         """
+        headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0].lower()):
             why = (
@@ -84,6 +75,7 @@ class Hosts:
                 "if they shall, name it in API_CORS_ORIGINS"
             )
             raise forbidden(why)
+        await self._app(scope, receive, send)
 
     def _is_ours(self, host: str) -> bool:
         if not (origin_parts := AUTHORITY.fullmatch(host)):
@@ -143,10 +135,9 @@ def _is_fetched_by_another_site(headers: Headers) -> bool:
 
 def add_to_openapi(document: dict[str, Any]) -> None:
     """Tell in an OpenAPI document how requests for other hosts, or by their pages, are answered."""
-    refusals = problem_responses(HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     for calls in document["paths"].values():
         for call in calls.values():
-            call["responses"] |= {str(status): response for status, response in refusals.items()}
+            declare(call, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
 
 
 class Cors(CORSMiddleware):

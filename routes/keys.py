@@ -24,8 +24,6 @@ KEPT_SECONDS = 3_600
 AGAIN_AFTER_SECONDS = 5
 """The issuer is not asked again so soon, whatever it answered, and whatever keys callers name."""
 
-INVALID = 'Bearer error="invalid_token"'
-
 log = logging.getLogger("api")
 
 
@@ -64,7 +62,7 @@ class Keys:
         key = self._find(key_id)
         is_fresh = self._clock() - self._read_at <= FRESH_SECONDS
         if key is None and is_fresh and (why := self._key_set.cannot_be(key_id)):
-            raise _refusal(why)
+            raise refusal_of_token(why)
         is_news = False
         if key is None or key is instead_of:
             is_news = await self._read_now()
@@ -75,7 +73,7 @@ class Keys:
             return key
         if not is_news:
             raise self._issuer_away()
-        raise _refusal(
+        raise refusal_of_token(
             self._key_set.cannot_be(key_id)
             or "was signed with a key that its issuer does not publish"
         )
@@ -152,5 +150,6 @@ class Keys:
         )
 
 
-def _refusal(why: str) -> Problem:
-    return unauthorized(f"the token {why}", challenge=INVALID)
+def refusal_of_token(why: str) -> Problem:
+    """Return the problem of a caller whose token is not believed."""
+    return unauthorized(f"the token {why}", challenge='Bearer error="invalid_token"')

@@ -4,16 +4,17 @@ import asyncio
 import json
 import math
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import Gauge
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from routes.attended import note_left
-from routes.problems import RETRY_AFTER_SECONDS, Problem, answer, problem_responses
+from routes.attended import note_left, replay
+from routes.middleware import Middleware
+from routes.problems import RETRY_AFTER_SECONDS, Problem, declare
 from routes.rate import HEALTH, too_many
 
 MOST_BYTES = 256 * 1024
@@ -41,56 +42,47 @@ LAST = {"Connection": "close"}
 """What is left of a body that is refused is not read; the connection ends."""
 
 
-class InFlight:
+class InFlight(Middleware):
     """Serves so many requests at one time; one more is asked to come again."""
 
     def __init__(self, app: ASGIApp, most: int | None, gauge: Gauge) -> None:
         """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""
-        self._app = app
+        super().__init__(app)
         self._most = math.inf if most is None else most
         self._gauge = gauge
         self._in_flight = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
-        if scope["type"] != "http" or scope["path"] in HEALTH:
-            await self._app(scope, receive, send)
-        elif self._in_flight >= self._most:
-            busy = "as many requests as the API serves at one time are under way; ask again"
-            await answer(too_many(busy, RETRY_AFTER_SECONDS))(scope, receive, send)
-        else:
-            self._in_flight += 1
-            try:
-                with self._gauge.track_inprogress():
-                    await self._app(scope, receive, send)
-            finally:
-                self._in_flight -= 1
-
-
-class Body:
-    """Reads a body within its limits, and lets only what is plainly JSON through to the routes."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its body read, or answer 400, 408, 413 or 415."""
-        if scope["type"] != "http":
+        if scope["path"] in HEALTH:
             await self._app(scope, receive, send)
             return
+        if self._in_flight >= self._most:
+            busy = "as many requests as the API serves at one time are under way; ask again"
+            raise too_many(busy, RETRY_AFTER_SECONDS)
+        self._in_flight += 1
         try:
-            body = await _read(Headers(scope=scope), receive)
-            if body and scope["method"] in WITH_A_BODY:
-                _check_type(Headers(scope=scope))
-                _check(body)
-        except Problem as problem:
-            await answer(problem)(scope, receive, send)
-        else:
-            if body is None:
-                await note_left(send)
-            else:
-                await self._app(scope, _again(body, receive), send)
+            with self._gauge.track_inprogress():
+                await self._app(scope, receive, send)
+        finally:
+            self._in_flight -= 1
+
+
+class Body(Middleware):
+    """Reads a body within its limits, and lets only what is plainly JSON through to the routes."""
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body read, or answer 400, 408, 413 or 415."""
+        headers = Headers(scope=scope)
+        body = await _read(headers, receive)
+        if body is None:
+            await note_left(send)
+            return
+        if body and scope["method"] in WITH_A_BODY:
+            _check_type(headers)
+            _check(body)
+        message = {"type": "http.request", "body": body, "more_body": False}
+        await self._app(scope, replay(message, receive), send)
 
 
 def add_to_openapi(document: dict[str, Any]) -> None:
@@ -98,8 +90,7 @@ def add_to_openapi(document: dict[str, Any]) -> None:
     for path, calls in document["paths"].items():
         for call in calls.values():
             crowd = () if path in HEALTH else (HTTPStatus.TOO_MANY_REQUESTS,)
-            refusals = problem_responses(*crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
-            call["responses"] |= {str(status): response for status, response in refusals.items()}
+            declare(call, *crowd, *(REFUSED_BODIES if "requestBody" in call else ()))
 
 
 async def _read(headers: Headers, receive: Receive) -> bytes | None:
@@ -132,16 +123,6 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
             f"the body did not arrive within {BODY_SECONDS} s",
         ) from error
     return bytes(body)
-
-
-def _again(body: bytes, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """Return a `receive` that gives the body that was read, and then what else comes."""
-    read: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return read.pop() if read else await receive()
-
-    return again
 
 
 class _NoPlainJson(ValueError):

@@ -3,10 +3,10 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import APIRouter, Depends, Header
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from contracts.base import ROWS, Currency, Identifier, Sku
+from contracts.base import ROWS, Currency
 from contracts.money import CurrencyInUse
 from contracts.payment import (
     Deposit,
@@ -29,19 +29,15 @@ from contracts.stock import (
 from contracts.text import Name
 from routes import examples
 from routes.dependencies import AppShop, RequestCaller, refuse_doubles
+from routes.lookups import OneCustomer, OneSku
 from routes.orders import RequestKey
-from routes.problems import problem_responses
+from routes.problems import INVALID, REFUSED, problem_responses
 
 router = APIRouter(tags=["shop"], dependencies=[Depends(refuse_doubles)])
-
-PROBLEMS = problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-MOVEMENT_PROBLEMS = PROBLEMS | problem_responses(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 
 Key = Annotated[
     RequestKey, Header(description="names what is moved: the same key again moves nothing more")
 ]
-OneSku = Annotated[Sku, Path(examples=[examples.SKU])]
-OneCustomer = Annotated[Identifier, Path(examples=[examples.CUSTOMER_ID])]
 
 
 class Body(BaseModel):
@@ -117,7 +113,7 @@ class DepositBody(Body):
     reason: Name
 
 
-@router.post("/stock", responses=PROBLEMS)
+@router.post("/stock", responses=INVALID)
 async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEvent:
     """Offer up to 500 products: add the new ones, and give the others their names and prices.
 
@@ -126,14 +122,14 @@ async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEven
     return await shop.offer(body.products)
 
 
-@router.put("/stock/{sku}", responses=PROBLEMS)
+@router.put("/stock/{sku}", responses=INVALID)
 async def offer_product(sku: OneSku, body: ProductBody, shop: AppShop) -> StockView:
     """Offer a product: add it if it is new, else give it this name and these prices, if any."""
     await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
     return await shop.product(sku)
 
 
-@router.post("/stock/{sku}/movements", responses=MOVEMENT_PROBLEMS)
+@router.post("/stock/{sku}/movements", responses=REFUSED)
 async def move_stock(
     sku: OneSku, body: MovementBody, idempotency_key: Key, shop: AppShop, caller: RequestCaller
 ) -> StockMovedEvent:
@@ -141,7 +137,7 @@ async def move_stock(
     return await shop.move(caller, idempotency_key, sku=sku, **body.model_dump())
 
 
-@router.post("/customers", responses=PROBLEMS)
+@router.post("/customers", responses=INVALID)
 async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent:
     """Open the wallets of up to 500 customers, with what they hold at first.
 
@@ -151,14 +147,14 @@ async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent
 
 
 @router.put(
-    "/customers/{customer_id}/wallet", responses=PROBLEMS | problem_responses(HTTPStatus.CONFLICT)
+    "/customers/{customer_id}/wallet", responses=INVALID | problem_responses(HTTPStatus.CONFLICT)
 )
 async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
     return await shop.open_wallet(customer_id, body.currency)
 
 
-@router.post("/customers/{customer_id}/deposits", responses=MOVEMENT_PROBLEMS)
+@router.post("/customers/{customer_id}/deposits", responses=REFUSED)
 async def deposit_money(
     customer_id: OneCustomer,
     body: DepositBody,

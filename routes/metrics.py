@@ -3,7 +3,6 @@
 Its format: https://prometheus.io/docs/instrumenting/exposition_formats.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from application.costly_answer import CostlyAnswer
 from application.errors import Busy, NotNow
 from application.orders import Orders
 from application.runs import ADDITION_LIMIT
+from application.shared_answers import SharedAnswers
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import OLDEST_SECONDS, WEDGED
 from contracts.states import SagaState
@@ -103,8 +103,7 @@ class Metrics:
             ["cause"],
         )
         self._known_at = float("-inf")
-        self._counting = asyncio.Lock()
-        self._counted_at: float | None = None
+        self._answers = SharedAnswers()
         self._closed_answer: CostlyAnswer[ClosedRuns] = CostlyAnswer()
 
     def observe(self, request: Info) -> None:
@@ -126,11 +125,12 @@ class Metrics:
         While Temporal only says that it is asked too often, it is there, and what was counted last
         is given for a while.
         """
-        async with self._counting:
-            if self._counted_at is None or time.monotonic() - self._counted_at >= COUNT_SECONDS:
-                await self._count(visibility)
-                await self._count_needs(orders)
-                self._counted_at = time.monotonic()
+
+        async def count() -> None:
+            await self._count(visibility)
+            await self._count_needs(orders)
+
+        await self._answers.get("figures", count, COUNT_SECONDS)
         return generate_latest(self._registry)
 
     async def _count(self, visibility: Visibility) -> None:

@@ -19,7 +19,7 @@ from contracts.views import OrderList, OrderView
 from routes import examples
 from routes.access import forbidden
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
-from routes.problems import Problem, problem_of, problem_responses
+from routes.problems import ABSENT, INVALID, Problem, problem_of
 
 MAX_WAIT_SECONDS = 30
 WAIT = re.compile(r'\s*wait\s*=\s*"?([0-9]+)"?\s*', re.IGNORECASE | re.ASCII)
@@ -71,13 +71,13 @@ class OrderBody(PlaceOrder):
     "/orders",
     status_code=HTTPStatus.ACCEPTED,
     responses={
-        **problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+        **INVALID,
         HTTPStatus.OK: {
             "model": OrderView,
             "description": "The order is closed: COMPLETED, or FAILED. "
             "Look at `state`; a failed order is a 200, too.",
             **PLACED,
-            **examples.example_content(examples.OUT_OF_STOCK),
+            "content": {"application/json": {"example": examples.OUT_OF_STOCK}},
         },
         HTTPStatus.ACCEPTED: {"description": "The order is placed, and not closed yet.", **PLACED},
     },
@@ -118,10 +118,7 @@ async def place_order(
     return view
 
 
-@router.get(
-    "/orders",
-    responses=problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
-)
+@router.get("/orders", responses=INVALID)
 async def list_orders(
     query: Annotated[ListQuery, Query()], orders: AppOrders, caller: RequestCaller
 ) -> OrderList:
@@ -135,12 +132,7 @@ async def list_orders(
     return await orders.page(query, caller)
 
 
-@router.get(
-    "/orders/{order_id}",
-    responses=problem_responses(
-        HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-    ),
-)
+@router.get("/orders/{order_id}", responses=ABSENT)
 async def read_order(order_id: OrderId, orders: AppOrders, caller: RequestCaller) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
     return await orders.view(order_id, caller)

@@ -18,7 +18,7 @@ from application.errors import (
     SagaWedged,
     ServiceError,
 )
-from contracts.text import cleaned
+from contracts.text import printable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -54,7 +54,7 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
-        text = cleaned(detail)  # it may repeat what others wrote
+        text = printable(detail)  # it may repeat what others wrote
         self.document = ProblemDocument(
             type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=text
         )
@@ -107,6 +107,12 @@ def respond(document: ProblemDocument, headers: Mapping[str, str] | None = None)
     return JSONResponse(body, document.status, dict(headers) if headers else None, MEDIA_TYPE)
 
 
+def declare(call: dict[str, Any], *statuses: HTTPStatus) -> None:
+    """Add the problems of these statuses to what a call of an OpenAPI document answers."""
+    responses = problem_responses(*statuses)
+    call["responses"] |= {str(status): response for status, response in responses.items()}
+
+
 def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """Return what a route declares in the OpenAPI document about the problems it answers with."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
@@ -127,3 +133,16 @@ def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
         }
         for status in statuses
     }
+
+
+AWAY = problem_responses(HTTPStatus.SERVICE_UNAVAILABLE)
+"""Of a route that may find a part of the system away."""
+
+INVALID = AWAY | problem_responses(HTTPStatus.UNPROCESSABLE_ENTITY)
+"""Likewise of one that is told something, which may be wrong."""
+
+ABSENT = INVALID | problem_responses(HTTPStatus.NOT_FOUND)
+"""Likewise of one that is about one thing."""
+
+REFUSED = ABSENT | problem_responses(HTTPStatus.CONFLICT)
+"""Likewise of one that changes it."""

@@ -12,7 +12,8 @@ from limits import RateLimitItem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from application.caller import Caller
-from routes.problems import Problem, answer
+from routes.middleware import Middleware
+from routes.problems import Problem
 
 HEALTH = frozenset({"/livez", "/readyz", "/metrics"})
 """Probes and metrics are exempt from limits: a 429 would fail liveness, and hide the load."""
@@ -38,10 +39,6 @@ class Callers:
         self._clock = clock
         self._marks: OrderedDict[bytes, deque[list[float]]] = OrderedDict()
         """By caller, the longest quiet first: when requests came, and how many."""
-
-    def __len__(self) -> int:
-        """Return how many callers are remembered."""
-        return len(self._marks)
 
     def seconds_to_wait(self, kind: str, name: str) -> float:
         """Count a request of a caller and return 0, if there is room for it.
@@ -78,25 +75,21 @@ class Callers:
             self._marks.popitem(last=False)
 
 
-class Rate:
+class Rate(Middleware):
     """Takes so many requests in a time from each caller: each token's subject, or address."""
 
     def __init__(self, app: ASGIApp, callers: Callers | None) -> None:
         """Stand before `app`; `callers` is None for no limit."""
-        self._app = app
+        super().__init__(app)
         self._callers = callers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
-        if self._callers is not None and scope["type"] == "http" and scope["path"] not in HEALTH:
+        if self._callers is not None and scope["path"] not in HEALTH:
             caller: Caller = scope["state"]["caller"]
             who = ("token", caller.subject) if caller.subject else ("address", site(scope))
             if seconds := self._callers.seconds_to_wait(*who):
-                problem = too_many(
-                    f"more than {self._callers.rate} from you; ask again later", seconds
-                )
-                await answer(problem)(scope, receive, send)
-                return
+                raise too_many(f"more than {self._callers.rate} from you; ask again later", seconds)
         await self._app(scope, receive, send)
 
 

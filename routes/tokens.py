@@ -11,8 +11,7 @@ from application.caller import Caller
 from config import Settings
 from contracts.base import IDENTIFIER
 from contracts.text import flaw
-from routes.access import unauthorized
-from routes.keys import INVALID, Keys
+from routes.keys import Keys, refusal_of_token
 
 MOST_SUBJECT = 128
 
@@ -50,7 +49,7 @@ class Tokens:
         try:
             claims = await self._claims(token)
         except (jwt.PyJWTError, ValueError, RecursionError) as error:
-            raise _refusal(
+            raise refusal_of_token(
                 next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")
             ) from error
         return _read(claims, settings.auth_customer_claim, settings.auth_clock_skew_seconds)
@@ -89,23 +88,19 @@ def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float
     subject = claims["sub"]
     scopes = claims.get("scope", "")
     if len(subject) > MOST_SUBJECT or flaw(subject, one_line=True):
-        raise _refusal(
+        raise refusal_of_token(
             f"has a sub that is no name of 1 to {MOST_SUBJECT} characters, all of them seen"
         )
     if not isinstance(scopes, str):
-        raise _refusal("has a scope that is no text, like 'orders:read orders:write'")
+        raise refusal_of_token("has a scope that is no text, like 'orders:read orders:write'")
     customer_id = claims.get(customer_claim)
     if customer_claim in claims and not (
         isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)
     ):
-        raise _refusal(f"has a {customer_claim} that is no customer's id")
+        raise refusal_of_token(f"has a {customer_claim} that is no customer's id")
     return Caller(
         subject,
         frozenset(scopes.split()),
         customer_id,
         until=int(claims["exp"]) + clock_skew_seconds,
     )
-
-
-def _refusal(why: str) -> Exception:
-    return unauthorized(f"the token {why}", challenge=INVALID)

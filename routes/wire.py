@@ -4,35 +4,30 @@ import re
 from http import HTTPStatus
 from urllib.parse import unquote
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from routes.problems import Problem, answer
+from routes.middleware import Middleware
+from routes.problems import Problem
 
 ABSOLUTE = re.compile(rb"https?://([^/?#]+)(.*)", re.IGNORECASE | re.DOTALL)
 
 TWO_ENDS = frozenset({b"content-length", b"transfer-encoding"})
 
 
-class Wire:
-    """Reads a request's target in each of its forms, and refuses a body that has two ends."""
+class Wire(Middleware):
+    """Reads a request's target in each of its forms, and refuses a body that has two ends.
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Stand before `app`, and before whatever looks at a path or a host."""
-        self._app = app
+    It stands before whatever looks at a path or a host.
+    """
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 400 and end the connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif TWO_ENDS.issubset(name for name, _ in scope["headers"]):
+        if TWO_ENDS.issubset(name for name, _ in scope["headers"]):
             # Who stands between may have gone by the other one, and take the rest for a request.
             why = "a request has a Content-Length or a Transfer-Encoding, and not both"
-            problem = Problem(
-                HTTPStatus.BAD_REQUEST, "not-http", why, headers={"Connection": "close"}
-            )
-            await answer(problem)(scope, receive, send)
-        else:
-            await self._app(_in_origin_form(scope), receive, send)
+            headers = {"Connection": "close"}
+            raise Problem(HTTPStatus.BAD_REQUEST, "not-http", why, headers=headers)
+        await self._app(_in_origin_form(scope), receive, send)
 
 
 def _in_origin_form(scope: Scope) -> Scope:

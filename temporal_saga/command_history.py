@@ -32,7 +32,7 @@ class CommandReader:
         under_way: Mapping[str, Try],
         participant_of: Mapping[str, str],
     ) -> None:
-        """Begin at the first event; for the arguments see `history.project`."""
+        """Begin at the first event; for the arguments see `history.Reader`."""
         self._decode = decode
         self._is_event = is_event
         self._under_way = under_way
@@ -76,8 +76,7 @@ class CommandReader:
             self._attempt[event.event_id] = trying.attempt
             detail |= {"error": trying.error} if trying.error else {}
             if trying.paused:
-                id_ = attributes.activity_id
-                detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
+                detail |= {"message": trying.paused, "paused": True}
         self._step[event.event_id] = step_of(attributes.activity_id)
         yield self._command_sent(event, attributes.activity_type.name, detail)
 
@@ -87,9 +86,8 @@ class CommandReader:
         summed_up = {"summary": self._decode(summary)} if summary.data else {}
         return self._moment(event, "command", command, summed_up | detail)
 
-    def _activity_task_started(self, attributes: Any, _event: HistoryEvent) -> Iterator[Moment]:
+    def _activity_task_started(self, attributes: Any, _event: HistoryEvent) -> None:
         self._attempt[attributes.scheduled_event_id] = attributes.attempt
-        yield from ()
 
     def _activity_task_completed(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
         yield self._result_moment(event, attributes.scheduled_event_id, attributes.result)

@@ -22,6 +22,9 @@ from temporal_saga.tries import Try, first_cause
 RESET = "reset from outside"
 """The note where an operator reset the workflow."""
 
+STATE_ATTRIBUTE = "SagaState"
+"""The search attribute whose values are the saga's states."""
+
 RESET_CAUSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
 
@@ -32,33 +35,15 @@ def memo_of(memo: Memo, decode: Decode) -> SagaMemo:
     )
 
 
-def project(
-    history: Iterable[HistoryEvent],
-    decode: Decode,
-    *,
-    is_event: IsEvent = names_itself,
-    under_way: Mapping[str, Try] | None = None,
-    participant_of: Mapping[str, str] | None = None,
-    state_attribute: str = "SagaState",
-) -> list[Moment]:
+def project(history: Iterable[HistoryEvent], decode: Decode, **options: Any) -> list[Moment]:
     """Return the story that a history tells, oldest first; at its end signals not received.
 
     Args:
         history: the workflow's events, from the first one.
         decode: turns a payload into a JSON value; of what it cannot read, into any other.
-        is_event: tells whether an answer is an event of a command, as the saga reads it; the
-            outcome is unknown otherwise.
-        under_way: the tries under way by activity id, of a workflow that is open.
-        participant_of: by activity, who takes its command; of others it is the task queue's name.
-        state_attribute: the search attribute whose values are the saga's states.
+        options: as of `Reader`.
     """
-    reader = Reader(
-        decode,
-        is_event=is_event,
-        under_way=under_way,
-        participant_of=participant_of,
-        state_attribute=state_attribute,
-    )
+    reader = Reader(decode, **options)
     moments = [moment for event in history for moment in reader.read(event)]
     return [*moments, *reader.rest()]
 
@@ -76,18 +61,24 @@ class Reader(CommandReader):
         is_event: IsEvent = names_itself,
         under_way: Mapping[str, Try] | None = None,
         participant_of: Mapping[str, str] | None = None,
-        state_attribute: str = "SagaState",
         events_before: int = 0,
     ) -> None:
-        """Begin at the first event; for the other arguments see `project`.
+        """Begin at the first event.
 
-        Of a saga's later run, `events_before` is how many events the runs before had at most: its
-        own are counted from there, and with what it was told when it began nothing happened.
+        Args:
+            decode: turns a payload into a JSON value; of what it cannot read, into any other.
+            is_event: tells whether an answer is an event of a command, as the saga reads it; the
+                outcome is unknown otherwise.
+            under_way: the tries under way by activity id, of a workflow that is open.
+            participant_of: by activity, who takes its command; of others it is the task queue's
+                name.
+            events_before: of a saga's later run, how many events the runs before had at most: its
+                own are counted from there, and with what it was told when it began nothing
+                happened.
         """
         super().__init__(decode, is_event, under_way or {}, participant_of or {})
         self.signals = Signals()
         self.events_before = events_before
-        self._state_attribute = state_attribute
         self._update_requests: dict[str, Any] = {}
 
     def read(self, event: HistoryEvent) -> Iterator[Moment]:
@@ -96,7 +87,7 @@ class Reader(CommandReader):
         read = getattr(self, f"_{name.removesuffix('_event_attributes')}", None)
         moments: list[Moment] = []
         if read is not None and self._knows_command(getattr(event, name), name):
-            moments = list(read(getattr(event, name), event))
+            moments = list(read(getattr(event, name), event) or ())
         yield from self._with_numbers(self.signals.arrange(event, moments))
 
     def skip(self) -> Iterator[Moment]:
@@ -132,8 +123,8 @@ class Reader(CommandReader):
         yield from self._state(upsert.search_attributes, event)
 
     def _state(self, attributes: SearchAttributes, event: HistoryEvent) -> Iterator[Moment]:
-        if self._state_attribute in attributes.indexed_fields:
-            state = self._decode(attributes.indexed_fields[self._state_attribute])
+        if STATE_ATTRIBUTE in attributes.indexed_fields:
+            state = self._decode(attributes.indexed_fields[STATE_ATTRIBUTE])
             yield self._moment(event, "state", str(state))
 
     def _workflow_properties_modified(
@@ -146,25 +137,18 @@ class Reader(CommandReader):
             for signal in self.signals.read_memo(memo_of(memo, self._decode)):
                 yield replace(signal, event=event.event_id)
 
-    def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> Iterator[Moment]:
+    def _workflow_execution_signaled(self, signal: Any, event: HistoryEvent) -> None:
         arguments = [self._decode(payload) for payload in signal.input.payloads]
         detail = {"arguments": arguments, "by": "signal"}
         self.signals.add(self._moment(event, "decision", signal.signal_name, detail))
-        yield from ()
 
-    def _workflow_execution_cancel_requested(
-        self, cancel: Any, event: HistoryEvent
-    ) -> Iterator[Moment]:
+    def _workflow_execution_cancel_requested(self, cancel: Any, event: HistoryEvent) -> None:
         detail = {"by": "temporal", "reason": cancel.cause}
         self.signals.add(self._moment(event, "decision", "cancel", detail))
-        yield from ()
 
-    def _workflow_execution_update_admitted(
-        self, update: Any, _event: HistoryEvent
-    ) -> Iterator[Moment]:
+    def _workflow_execution_update_admitted(self, update: Any, _event: HistoryEvent) -> None:
         """Keep a request: after a reset it stands here, and its acceptance repeats it no more."""
         self._update_requests[update.request.meta.update_id] = update.request
-        yield from ()
 
     def _workflow_execution_update_accepted(
         self, update: Any, event: HistoryEvent

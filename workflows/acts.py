@@ -9,10 +9,10 @@ from temporalio.common import RawValue
 from contracts import acts
 from contracts.acts import TakenDecision, Through
 from contracts.decisions import Decision, StepDecision, StepEvidence
-from contracts.prose import cancelled, settled_before
+from contracts.prose import cancellation, settled_before
 from contracts.states import SagaState
 from contracts.steps import STEPS
-from contracts.text import cleaned
+from contracts.text import printable
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
@@ -71,7 +71,7 @@ class Acts:
             TakenDecision(
                 act=acts.Act.CANCEL,
                 by="temporal",
-                reason=cleaned(cut(reason)),
+                reason=printable(cut(reason)),
                 at=workflow.now(),
                 through=Through.TEMPORAL,
             )
@@ -92,7 +92,7 @@ class Acts:
         return acts.cannot_cancel(self._state, fails=self._saga.closing)
 
     def _cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
-        failure = Failure("CANCELLED", cancelled(decision), details=decision.model_dump())
+        failure = Failure("CANCELLED", cancellation(decision), details=decision.model_dump())
         return None if self._saga.stop(failure) else self._too_late(decision)
 
     cancel, request_cancel = Act(

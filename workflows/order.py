@@ -9,7 +9,7 @@ from temporalio.common import RawValue
 
 from contracts.acts import Act
 from contracts.order import OrderRegisteredEvent
-from contracts.prose import lasting, rejected
+from contracts.prose import lasting, rejection
 from contracts.states import SagaState
 from contracts.steps import OPENING, PAYMENT, REFUSALS, STOCK
 from temporal_saga import policy
@@ -87,7 +87,7 @@ class OrderSaga(Acts):
         review = self._review.progress
         if review.verdict is Act.REJECT and review.decision is not None:
             details = review.decision.model_dump()
-            raise SagaStopped(Failure("REJECTED", rejected(review.decision), details=details))
+            raise SagaStopped(Failure("REJECTED", rejection(review.decision), details=details))
         if registration.review_seconds is None:
             return
         if review.verdict is None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from config import Settings, read_settings
 from contracts.steps import PARTICIPANTS
-from contracts.text import cleaned
+from contracts.text import printable
 from operations.audit.audit import Report, audit
 from operations.audit.invariants import CannotRead
 from operations.audit.report import print_line, print_report
@@ -35,7 +35,7 @@ async def _audit_and_print(settings: Settings) -> int:
     try:
         report = await audit(settings, client)
     except CannotRead as reason:
-        print(f"cannot audit: {cleaned(str(reason))}", file=sys.stderr)
+        print(f"cannot audit: {printable(str(reason))}", file=sys.stderr)
         return INCOMPLETE
     for name in PARTICIPANTS:
         url = sa.make_url(settings.database_url(name)).render_as_string(hide_password=True)

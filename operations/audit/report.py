@@ -6,7 +6,7 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
-from contracts.text import cleaned
+from contracts.text import printable
 from operations.audit.audit import Check, Report
 
 COLOURS = {"holds": "green", "in part": "yellow", "VIOLATED": "bold red"}
@@ -45,10 +45,11 @@ def _print_check(check: Check, console: Console) -> None:
 def print_line(console: Console, head: str, text: str, style: str = "") -> None:
     """Print a line, its head in a style, or all of it when it has no head.
 
-    What people wrote into a record is shown and does nothing: `cleaned` leaves no escape sequence.
+    What people wrote into a record is shown and does nothing: `printable` leaves no escape
+    sequence.
     """
     width = max(console.width - len(head), MIN_WIDTH) if console.is_terminal else sys.maxsize
-    for number, line in enumerate(textwrap.wrap(cleaned(text), width)):
+    for number, line in enumerate(textwrap.wrap(printable(text), width)):
         before = head if number == 0 else " " * len(head)
         console.print(
             Text.assemble((before, style), (line, "" if head.strip() else style)), soft_wrap=True

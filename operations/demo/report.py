@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.prose import describe
-from contracts.text import cleaned
+from contracts.text import printable
 from contracts.views import OrderView, TimelineEntry
 from operations.demo.load_generator import IN_FLIGHT, LoadResult, Outcome
 from operations.shop.shop_days import ShopData
@@ -82,7 +82,7 @@ def _last_answer(outcome: Outcome) -> str:
 
 def _print_line(line: str, style: str, console: Console) -> None:
     """Print a line that repeats what others wrote: cleaned, and without markup."""
-    console.print(cleaned(line), style=style, highlight=False, markup=False, soft_wrap=True)
+    console.print(printable(line), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 def figures(day: Path, data: ShopData, result: LoadResult) -> Table:
@@ -98,7 +98,7 @@ def figures(day: Path, data: ShopData, result: LoadResult) -> Table:
     table.add_column(justify="right")
     table.add_row("completed", f"{result.completed_count:,}", style="green")
     for reason, count in sorted(result.failures.items()):
-        table.add_row(Text(f"failed: {cleaned(reason)}"), f"{count:,}", style="yellow")
+        table.add_row(Text(f"failed: {printable(reason)}"), f"{count:,}", style="yellow")
     if result.open:
         table.add_row("still open", f"{len(result.open):,}", style="red")
     if result.refusals:

@@ -30,7 +30,7 @@ class Conversation:
         self._orchestrator = orchestrator
         self._inbox = participants.inbox(orchestrator.saga_id)
         self._came: list[Sent | Closed] = []
-        self._held: list[Sent] = []
+        self._held_commands: list[Sent] = []
         self._put_back: Sent | Closed | None = None
         self._ended_commands = 0
         self.saga_id = orchestrator.saga_id
@@ -75,7 +75,7 @@ class Conversation:
                 self.put_back(came)
                 return
             assert isinstance(came, Sent)
-            self._held.append(came)
+            self._held_commands.append(came)
             yield came.command
 
     def put_back(self, came: Sent | Closed) -> None:
@@ -151,7 +151,7 @@ class Conversation:
 
     def _go_back_to(self, events: Sequence[HistoryEvent]) -> None:
         """Hold nothing, and count the answers that these events, the saga's first ones, record."""
-        self._held.clear()
+        self._held_commands.clear()
         self._ended_commands = sum(map(ends_a_command, events))
 
     @property
@@ -170,7 +170,7 @@ class Conversation:
             raise AssertionError(self._explain(f"expected {kind.__name__}{why}"))
         assert isinstance(came, Sent)
         command: C = came.command
-        self._held.append(came)
+        self._held_commands.append(came)
         actual = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
         actual["attempt"] = came.attempt
         for name, expected in {"idempotency_key": key, **fields, "attempt": attempt}.items():
@@ -185,12 +185,12 @@ class Conversation:
         return f"; the saga rolls back: {failure.reason}, {failure.message}" if failure else ""
 
     def _release(self, command: Any) -> "asyncio.Future[Any]":
-        matches = [one for one in self._held if command is None or one.command is command]
+        matches = [one for one in self._held_commands if command is None or one.command is command]
         assert matches, self._explain("no command is held: expect one first")
         assert len(matches) == 1, self._explain(
             "several commands are held: name the one that is meant by to="
         )
-        self._held.remove(matches[0])
+        self._held_commands.remove(matches[0])
         return matches[0].answer
 
     async def _until_answers_are_recorded(self) -> None:

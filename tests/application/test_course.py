@@ -5,16 +5,18 @@ from typing import Any
 
 import pytest
 
+from application.course import _name
 from application.discretion import for_customer
 from application.order_view import view_of_record, view_of_run
 from application.run import Run
 from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.step_views import StepProgress
-from contracts.steps import STEPS
+from contracts.steps import PAYMENT, STEPS
 from contracts.views import OrderView
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
+from temporal_saga.tries import Try
 from tests.application.order_runs import (
     CANCEL,
     CLOSED_AT,
@@ -43,7 +45,9 @@ from tests.application.order_runs import (
 
 PAYS = moment_sent("ProcessPaymentCommand", "payment", attempt=3)
 WHY = "paused by otto: the bank is closed (activity 5)"
-PAUSED = replace(PAYS, detail={"message": WHY, "paused": True, "activity_id": "5"})
+PAUSED = replace(
+    run("PENDING", *REGISTERED, PAYS), tries={"5": Try("ProcessPayment", 3, paused=WHY)}
+)
 UNANSWERED = moment_failed("ProcessPaymentCommand", "payment")
 STUCK = replace(REFUND, progress=Progress.STUCK, trouble="away", stuck_since=CLOSED_AT)
 
@@ -68,7 +72,7 @@ def payment(order_view: OrderView) -> StepProgress:
     ("order_run", "course"),
     [
         (run("PENDING", *REGISTERED[:2]), "RUNNING AHEAD AHEAD AHEAD"),
-        (run("PENDING", *REGISTERED, PAUSED), "DONE PAUSED AHEAD AHEAD"),
+        (PAUSED, "DONE PAUSED AHEAD AHEAD"),
         (
             replace(run("PENDING", *REGISTERED, PAYS), closed_at=CLOSED_AT),
             "DONE UNKNOWN SKIPPED SKIPPED",
@@ -99,6 +103,31 @@ def test_a_run_tells_how_far_each_step_has_come(order_run: Run, course: str) -> 
     assert [step.step for step in view(order_run).steps] == [step.name for step in STEPS]
 
 
+def test_a_step_says_what_a_page_needs_to_draw_it() -> None:
+    """As the table of steps has it; what takes it back likewise."""
+    drawn_steps = view(run("ROLLING_BACK", *REFUSED, memo=ROLLS_BACK)).steps
+    assert [
+        (step.name, step.label, step.participant, step.after_pivot, step.opens_record)
+        for step in drawn_steps
+    ] == [
+        ("RegisterOrder", "Register", "order", False, True),
+        ("ProcessPayment", "Pay", "payment", False, False),
+        ("DecreaseStock", "Take from stock", "stock", False, False),
+        ("ConfirmOrder", "Confirm", "order", True, False),
+    ]
+    refund = drawn_steps[1].compensation
+    assert refund is not None
+    assert (refund.name, refund.label, refund.participant) == ("RefundPayment", "Refund", "payment")
+
+
+def test_what_takes_back_a_step_with_a_name_of_its_own_says_of_which() -> None:
+    """Several steps may have one activity."""
+    twin = replace(PAYMENT, own_name="ProcessPayment-2")
+    assert twin.compensation is not None
+    assert _name(twin, twin.forward) == "ProcessPayment-2"
+    assert _name(twin, twin.compensation) == "RefundPayment of ProcessPayment-2"
+
+
 def test_a_step_says_what_its_last_try_ended_with() -> None:
     """Also why it was refused, who paused it, and how often it was tried."""
     refused_step = view(run("ROLLING_BACK", *REFUSED, memo=ROLLS_BACK)).steps[2]
@@ -107,7 +136,7 @@ def test_a_step_says_what_its_last_try_ended_with() -> None:
         view(run("ROLLING_BACK", *REGISTERED, PAYS, UNANSWERED, memo=ROLLS_BACK))
     )
     assert (unknown_step.message, unknown_step.attempts) == ("away", 10)
-    paused_step = payment(view(run("PENDING", *REGISTERED, PAUSED)))
+    paused_step = payment(view(PAUSED))
     assert (paused_step.paused, paused_step.attempts, paused_step.message) == (WHY, 3, None)
     done_step = payment(view(run("PAYMENT_COMPLETED", *PAID)))
     assert (done_step.message, done_step.attempts) == (None, 2)
@@ -178,7 +207,7 @@ def test_a_customer_sees_the_course_without_operators_words() -> None:
     settled_refund = replace(REFUND, progress=Progress.SETTLED, settlement=settlement(7))
     memo = SagaMemo(failure=FAILURE, retriables=(settled_refund, CANCEL))
     for order_run in (
-        run("PENDING", *REGISTERED, PAUSED),
+        PAUSED,
         run("ROLLING_BACK", *REGISTERED, PAYS, UNANSWERED, memo=memo),
     ):
         for step in for_customer(view(order_run)).steps:
@@ -191,9 +220,7 @@ def test_a_customer_sees_the_course_without_operators_words() -> None:
                 )
                 assert hidden_fields == (None, None, None, None)
                 assert progress.state != "PAUSED"
-    assert states(for_customer(view(run("PENDING", *REGISTERED, PAUSED)))).startswith(
-        "DONE RUNNING"
-    )
+    assert states(for_customer(view(PAUSED))).startswith("DONE RUNNING")
 
 
 def test_an_answer_of_another_try_is_no_refusal() -> None:

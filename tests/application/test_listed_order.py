@@ -34,7 +34,7 @@ def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
     assert (listed_order.customer_id, listed_order.placed_at) == ("17850", STARTED)
     ended_run = replace(going, closed_at=CLOSED_AT)
     left = list_entry(entry, ended_run, None, LINKS)
-    assert left.attention == attention.left_open("7", CLOSED_AT, forgotten=False)
+    assert left.attention == attention.left_open("7", CLOSED_AT, is_forgotten=False)
     closed_entry = entry.model_copy(update={"closed_at": CLOSED_AT})
     assert list_entry(closed_entry, ended_run, None, LINKS).needs_attention is False
 
@@ -59,7 +59,7 @@ def test_an_order_that_rolls_back_says_why() -> None:
 def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
     """Visibility does not tell since when a saga is wedged; of another need nothing is told."""
     reported_run = replace(run("PENDING"), attributes={"TemporalReportedProblems": ["cause=…"]})
-    need = attention.wedged("7", CLOSED_AT)
+    need = attention.need_of_wedged("7", CLOSED_AT)
     entry = entry_to_come("7", reported_run)
     need_in_list = list_entry(entry, reported_run, None, LINKS).attention
     assert (need_in_list and need_in_list.cause, need_in_list and need_in_list.since) == (
@@ -67,7 +67,7 @@ def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
         None,
     )
     assert list_entry(entry, reported_run, Need(need, None), LINKS).attention == need
-    other_need = Need(attention.stuck("7", reported_run), None)
+    other_need = Need(attention.need_of_stuck("7", reported_run), None)
     assert list_entry(entry, reported_run, other_need, LINKS).attention == need_in_list
 
 

@@ -11,6 +11,7 @@ from application.run import Run
 from contracts.views import Attention
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
+from temporal_saga.tries import Try
 from tests.application.order_runs import (
     CANCEL,
     CLOSED_AT,
@@ -60,8 +61,9 @@ def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.delenv("TEMPORAL_NAMESPACE", raising=False)
     why = "paused by otto: the bank is closed (activity 5)"
-    pause = replace(AGAIN, detail={"message": why, "paused": True, "activity_id": "5"})
-    need = need_of(replace(ROLLBACK_STUCK, moments=(*ROLLBACK_STUCK.moments, pause)))
+    moments = (*ROLLBACK_STUCK.moments, AGAIN)
+    tries = {"5": Try("RefundPayment", 1, paused=why)}
+    need = need_of(replace(ROLLBACK_STUCK, moments=moments, tries=tries))
     assert f"keeps failing: away; it is {why}" in need.message
     unpause = (
         "temporal activity unpause --workflow-id order-7 --activity-id 5 --address 127.0.0.1:7300"
@@ -78,7 +80,7 @@ def test_a_list_says_that_something_is_paused() -> None:
     paused_run = replace(
         ROLLBACK_STUCK, moments=(), attributes={**ROLLBACK_STUCK.attributes, **pause_info}
     )
-    message = attention.stuck("7", paused_run).message
+    message = attention.need_of_stuck("7", paused_run).message
     assert "An operator paused it, so it is not tried: the order by itself says" in message
     assert "still tried" not in message
 
@@ -87,12 +89,12 @@ def test_who_left_an_order_open_can_type_what_helps(monkeypatch: pytest.MonkeyPa
     """With the server that this process asks, and nothing left out."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "shop")
-    message = attention.left_open("7", None, forgotten=False).message
+    message = attention.left_open("7", None, is_forgotten=False).message
     reset = "workflow reset --workflow-id order-7 --type LastWorkflowTask"
     server = "--address 127.0.0.1:7300 --namespace shop"
     assert f'temporal {reset} --reason "by an operator" {server} takes' in message
     assert message.endswith(f"({WHERE})")
-    assert "…" not in message + attention.left_open("7", None, forgotten=True).message
+    assert "…" not in message + attention.left_open("7", None, is_forgotten=True).message
 
 
 def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from application.threads import NoAnswerInTime, Threads
+from application.threads import NoAnswerInTime, Threads, on_thread
 
 SECONDS = 0.1
 
@@ -15,10 +15,11 @@ T = TypeVar("T")
 
 
 class Hanging:
-    """Two threads, and work that hangs on them until the test is over."""
+    """An event loop's two threads, and work that hangs on them until the test is over."""
 
     def __init__(self) -> None:
-        self.threads = Threads(2, SECONDS)
+        self.threads = Threads(2)
+        asyncio.get_running_loop().set_default_executor(self.threads)
         self.release = threading.Event()
         self.calls_begun = 0
 
@@ -27,9 +28,9 @@ class Hanging:
         self.calls_begun += 1
         self.release.wait()
 
-    def ask(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+    def ask(self, work: Callable[[], T]) -> "asyncio.Task[T]":
         """Have work done on a thread."""
-        return asyncio.get_running_loop().run_in_executor(self.threads, work)
+        return asyncio.create_task(on_thread(work, seconds=SECONDS))
 
 
 @pytest.fixture
@@ -39,6 +40,7 @@ async def hanging() -> AsyncIterator[Hanging]:
     yield hanging
     hanging.release.set()
     hanging.threads.shutdown()
+    asyncio.get_running_loop().set_default_executor(Threads())
 
 
 async def test_work_is_done_and_its_error_told(hanging: Hanging) -> None:
@@ -67,6 +69,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(hanging: Hanging) -> 
     """A caller who leaves while all threads are at work takes the work along."""
     hanging_calls = [hanging.ask(hanging.hang) for _ in range(2)]
     left = hanging.ask(hanging.hang)
+    await asyncio.sleep(0)
     left.cancel()
     await asyncio.sleep(0)
     hanging.release.set()
@@ -77,6 +80,10 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(hanging: Hanging) -> 
 
 async def test_a_thread_that_hangs_holds_up_no_end(hanging: Hanging) -> None:
     """Shutting down, as the event loop does at its end, returns although work hangs."""
-    hanging.ask(hanging.hang)
+    call = hanging.ask(hanging.hang)
+    await asyncio.sleep(0)
     hanging.threads.shutdown(wait=True)
+    assert hanging.calls_begun == 1
     assert not hanging.release.is_set()
+    with pytest.raises(NoAnswerInTime):
+        await call

@@ -48,7 +48,7 @@ async def script(stage: Stage) -> AsyncIterator[Script]:
 async def look(client: Client, script: Script) -> OrderView:
     """Return the order as the API would show it now."""
     order_id = order_id_of(script.saga_id)
-    run = await Runs(client, asyncio.Event()).find(order_id)
+    run = await Runs(client).find(order_id)
     assert run is not None
     return view_of_run(order_id, run, LINKS)
 
@@ -138,7 +138,7 @@ async def test_an_order_reads_the_same_after_a_reset(client: Client, script: Scr
 
 async def settle(client: Client, script: Script) -> int | None:
     """Settle the refund as the API does; return how many tries its round had by then."""
-    run = await Runs(client, asyncio.Event()).describe(order_id_of(script.saga_id))
+    run = await Runs(client).describe(order_id_of(script.saga_id))
     assert run is not None
     tries = run.tries_at(SETTLE["step"])
     body: dict[str, Any] = SETTLE | {"attempts": tries}
@@ -167,7 +167,7 @@ async def test_there_are_no_tries_where_nothing_is_stuck(client: Client, script:
     """An order that goes its way, and one that is not there."""
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    runs = Runs(client, asyncio.Event())
+    runs = Runs(client)
     run = await runs.describe(order_id_of(script.saga_id))
     assert run is not None
     assert run.tries_at("RegisterOrder") is None

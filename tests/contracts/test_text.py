@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from application.caller import Caller
 from contracts.decisions import ACTS, Decision, StepEvidence
-from contracts.text import ON_RECORD, REFUSED, Name, Words, as_code, cleaned, flaw, shortened
+from contracts.text import ON_RECORD, REFUSED, Name, Words, as_code, beginning_of, flaw, printable
 from routes.acts import DecisionBody, EvidenceBody
 
 ACT_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -89,8 +89,8 @@ def test_what_people_write_is_taken_and_shown_as_it_is(text: str) -> None:
     for kind in (Words, Name):
         assert fits(kind, text)
         assert re.search(TypeAdapter(kind).json_schema()["pattern"], text)
-    assert cleaned(text) == text
-    assert cleaned(cleaned(text)) == text
+    assert printable(text) == text
+    assert printable(printable(text)) == text
 
 
 @pytest.mark.parametrize("text", (ACTS_UNSEEN | NOT_SEEN).values(), ids=ACTS_UNSEEN | NOT_SEEN)
@@ -200,8 +200,8 @@ def test_what_was_taken_before_is_read_again() -> None:
 )
 def test_what_acts_unseen_is_spelt_out(text: str, spelling: str) -> None:
     """Old records may hold anything: a terminal, a log and a page show what is there."""
-    assert cleaned(text) == spelling
-    assert cleaned(spelling) == spelling
+    assert printable(text) == spelling
+    assert printable(spelling) == spelling
 
 
 @pytest.mark.parametrize(
@@ -225,8 +225,8 @@ def test_markdown_shows_text_as_text(text: str, code: str) -> None:
 def test_a_name_that_is_cut_leaves_no_joiner() -> None:
     """A token's subject stands beside a name of any length, and the saga takes both."""
     name = "x" * 58 + "👩‍💻"
-    assert shortened(name, 60) == "x" * 58 + "👩"
-    assert flaw(Caller(subject="till-7").signed(name), one_line=True) is None
+    assert beginning_of(name, 60) == "x" * 58 + "👩"
+    assert flaw(Caller(subject="till-7").signature_of(name), one_line=True) is None
 
 
 def test_the_type_serves_other_names() -> None:

@@ -120,6 +120,7 @@ ROOMS = {
     "routes/server.py": f"{API} uvicorn",
     "routes/health.py": f"{API} prometheus_client",
     "routes/metrics.py": f"{API} prometheus_client prometheus_fastapi_instrumentator",
+    "routes/key_download.py": f"{API} httpx",
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
     "operations/up/runner.py": "supervisor",

@@ -116,12 +116,12 @@ def test_everybody_may_do_everything_where_nobody_is_asked() -> None:
     Nothing stands beside the name they give.
     """
     assert Caller() == Caller("", frozenset(Scope), None)
-    assert Caller().signed("ann") == "ann"
+    assert Caller().signature_of("ann") == "ann"
 
 
 def test_a_decision_names_the_token_it_came_with() -> None:
     """Nobody decides in another's name, however long; who gives their own is named once."""
     caller = Caller("s" * 128)
-    assert Caller("till").signed("ann") == "ann (as till)"
-    assert Caller("ann").signed("ann") == "ann"
-    assert len(caller.signed("n" * 200)) <= 200
+    assert Caller("till").signature_of("ann") == "ann (as till)"
+    assert Caller("ann").signature_of("ann") == "ann"
+    assert len(caller.signature_of("n" * 200)) <= 200

@@ -63,7 +63,7 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     """
     await script.start(ORDER)
     register = await script.expect(RegisterOrderCommand)
-    sender = ActSender(script.handle, Runs(sparing, asyncio.Event()))
+    sender = ActSender(script.handle, Runs(sparing))
     for number in range(MOST_UPDATES):
         await sender.act("request_cancel", why(number), f"cancel-{number}")
     await sender.act("request_cancel", why(7), "cancel-7")
@@ -73,7 +73,7 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
         str(error_info.value)
         == "ProcessPayment is not stuck: nothing of it is to be taken back or completed"
     )
-    story = await Runs(sparing, asyncio.Event()).find(script.saga_id.removeprefix("order-"))
+    story = await Runs(sparing).find(script.saga_id.removeprefix("order-"))
     assert story is not None
     names = [
         moment.detail["by"]
@@ -103,8 +103,6 @@ async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
             ).raw_description.pending_workflow_task.attempt < WEDGED_AFTER:
                 pass
         with pytest.raises(SagaWedged) as error_info:
-            await ActSender(handle, Runs(sparing, asyncio.Event())).act(
-                "request_cancel", why(1), "cancel-1"
-            )
+            await ActSender(handle, Runs(sparing)).act("request_cancel", why(1), "cancel-1")
         await handle.terminate()
     assert "goes on by itself once a corrected orchestrator runs" in str(error_info.value)

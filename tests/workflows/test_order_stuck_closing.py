@@ -1,6 +1,5 @@
 """Stuck is what closes the order's record: its Confirm, or the Cancel that ends a rollback."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -155,7 +154,7 @@ async def test_a_record_that_does_not_hear_of_its_settlement_calls_a_person_agai
         refusal == f"ValueError: otto settled {step['step']} already: "
         "what keeps failing is to put that on record"
     )
-    run = await Runs(temporal, asyncio.Event()).find(patient.saga_id.removeprefix("order-"))
+    run = await Runs(temporal).find(patient.saga_id.removeprefix("order-"))
     assert run is not None
     offers = view_of_run("7", run, Links(self="/", events="/", temporal=None)).acts
     assert [f"ValueError: {act.refusal}" for act in offers if act.act == "settle"] == [refusal]

@@ -5,7 +5,7 @@ from typing import Any
 from playwright.async_api import Page
 
 from application.order_view import view_of_run
-from contracts.steps import STEPS
+from contracts.steps import OPENING, STEPS
 from temporal_saga.call_state import Settlement
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import FAILURE, LINKS, STARTED, retriable, run
@@ -90,13 +90,22 @@ def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, An
     """
     settlement_on_record = settlement | {"at": "2026-01-01T00:00:00Z"} if settlement else None
     progress = {"state": state, "attempts": 20, "message": None, "paused": None}
-    here = progress | {"command": command, "settled": settlement_on_record}
+    here = progress | {"settled": settlement_on_record}
     ahead = progress | {"state": "AHEAD", "attempts": None, "settled": None}
     steps = []
     for step in STEPS:
-        own = here if step.command == command else ahead | {"command": step.command}
+        names = [
+            {"name": one.name, "label": one.label, "participant": step.participant}
+            for one in step.activities
+        ]
+        own = here if step.command == command else ahead
         is_back = step.compensation is not None and step.compensation.command == command
-        steps.append(own | {"step": step.name, "compensation": here if is_back else None})
+        steps.append(
+            names[0]
+            | own
+            | {"step": step.name, "after_pivot": step.after_pivot, "opens_record": step is OPENING}
+            | {"compensation": names[1] | here if is_back else None}
+        )
     return steps
 
 

@@ -6,12 +6,9 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order, until
-from tests.system.browser.api_answers import answer_with, offers, steps_with
 from tests.system.browser.looks import entry_names, open_order, sentence, shown_names, state, step
 
 pytestmark = pytest.mark.long
-
-CANCEL = "Cancel the order"
 
 
 async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
@@ -71,35 +68,6 @@ async def test_the_record_is_drawn_when_temporal_has_forgotten(page: Page, stack
     ]
     assert states == ["DONE", "DONE", "REFUSED", "SKIPPED"]
     assert await shown_names(page) == ["PENDING", "PAYMENT_COMPLETED", "ROLLING_BACK", "FAILED"]
-
-
-async def test_a_page_from_before_a_release_gets_its_steps(page: Page, stack: Stack) -> None:
-    """A step that the page's table does not have, stuck as well, leaves the page whole.
-
-    The next load of the order brings the table that has it.
-    """
-    stack.place(order(price=100_000, order_id="released"))
-    table = stack.http.get("/steps").json()["steps"]
-    view = until(
-        lambda: (
-            (it := stack.http.get("/orders/released").json())["state"] == "AWAITING_REVIEW" and it
-        ),
-        "it awaits review",
-    )
-    view |= {"steps": steps_with("ConfirmOrderCommand", "STUCK")}
-    view["acts"] += offers("COMPLETED", "ConfirmOrder")[-2:]
-    await answer_with(page, "**/orders/released", view)
-    await answer_with(page, "**/steps", {"steps": table[:-1]})
-    await open_order(page, "released", "AWAITING_REVIEW")
-    await expect(page.locator(".course .step")).to_have_count(len(table[:-1]) + 1)  # the review
-    await expect(page.locator("details.act summary")).to_have_text(["Approve", "Reject", CANCEL])
-    await page.unroute("**/steps")
-    await expect(step(page, "ConfirmOrder").locator(".step")).to_have_attribute(
-        "data-state", "STUCK"
-    )
-    await expect(page.locator("details.act summary")).to_contain_text(
-        ["Approve", "Reject", CANCEL, "Retry ConfirmOrder now", "Settle ConfirmOrder by hand"]
-    )
 
 
 async def test_a_paused_command_is_shown_as_paused(page: Page, stack: Stack) -> None:

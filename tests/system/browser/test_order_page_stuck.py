@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from routes.steps import read_steps
 from tests.stack import Stack, order, until
-from tests.system.browser.api_answers import answer_with, offers, open_order_as, steps_with
+from tests.system.browser.api_answers import offers, open_order_as, steps_with
 from tests.system.browser.looks import act, make_stuck, open_order, state, step
 
 pytestmark = pytest.mark.long
@@ -160,19 +159,18 @@ async def test_of_two_steps_with_one_activity_each_is_drawn_and_retried_by_its_n
 ) -> None:
     """Both refunds are stuck: the page says which is the one whose step has a name of its own."""
     twin = "ProcessPayment-2"
-    register, payment, *others = (await read_steps()).model_dump(mode="json")["steps"]
-    table = [register, payment, payment | {"name": twin}, *others]
     opening, stuck_payment, *ahead = steps_with("RefundPaymentCommand", "STUCK")
-    steps = [opening, stuck_payment, stuck_payment | {"step": twin}, *ahead]
+    refunds = ["RefundPayment", f"RefundPayment of {twin}"]
+    twin_payment = stuck_payment | {"step": twin, "name": twin}
+    twin_payment |= {"compensation": stuck_payment["compensation"] | {"name": refunds[1]}}
+    steps = [opening, stuck_payment, twin_payment, *ahead]
     acts = [act for act in offers("ROLLBACK_STUCK", "ProcessPayment") if act["step"]]
     acts += [act | {"step": twin} for act in acts]
     entry: dict[str, Any] = {"at": "2026-01-01T00:00:00Z", "kind": "command"}
     entry |= {"name": "RefundPaymentCommand"}
     entry |= {"participant": "payment", "attempt": None, "step": None, "detail": {}}
     fields = {"steps": steps, "acts": acts, "timeline": [entry, entry | {"step": twin}]}
-    await answer_with(page, "**/steps", {"steps": table})
     await open_order_as(page, stack, state="ROLLBACK_STUCK", **fields)
-    refunds = ["RefundPayment", f"RefundPayment of {twin}"]
     await expect(page.locator(".stuck b")).to_have_text([f"{name} is stuck" for name in refunds])
     await expect(page.locator("details.act summary")).to_have_text(
         [f"Retry {name} now" for name in refunds] + [f"Settle {name} by hand" for name in refunds]

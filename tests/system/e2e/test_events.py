@@ -171,7 +171,7 @@ async def test_who_goes_away_leaves_nobody_waiting(stack: Stack) -> None:
     Temporal limits how many answers may be waited for.
     """
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"])
-    runs = Runs(client, asyncio.Event())
+    runs = Runs(client)
     with stack.hold_database("payment"):
         stack.place(order(order_id="left"))
         until(lambda: stack.at_work("left", "ProcessPayment"), "the payment is under way")

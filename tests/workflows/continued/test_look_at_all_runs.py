@@ -78,9 +78,7 @@ async def test_a_look_tells_the_story_of_all_runs(
         "OrderCancelledEvent",
     ]
     assert len([m for m in whole.moments if m.name == "no_such_act"]) == 15
-    story = [
-        moment async for moment in Runs(short_histories, asyncio.Event()).follow(order_of(script))
-    ]
+    story = [moment async for moment in Runs(short_histories).follow(order_of(script))]
     assert [moment.name for moment in story] == [moment.name for moment in whole.moments]
     numbers = [moment.event for moment in story]
     assert numbers == sorted(numbers)
@@ -145,7 +143,7 @@ async def is_known(run: WorkflowHandle[Any, Any]) -> bool:
 
 async def look(client: Client, script: Script) -> Run:
     """Return what the API sees of an order's saga."""
-    run = await Runs(client, asyncio.Event()).find(order_of(script))
+    run = await Runs(client).find(order_of(script))
     assert run is not None
     return run
 

@@ -1,6 +1,5 @@
 """An order is recognised by id, key and body: open, started by hand, or half forgotten."""
 
-import asyncio
 import json
 import signal
 from pathlib import Path
@@ -195,7 +194,7 @@ async def test_a_run_that_goes_while_it_is_looked_at_is_no_other_order(
     )
     engine = open_database(f"sqlite:///{tmp_path}/order.db")
     with pytest.raises(Away):
-        await Placement(client, OrderService.open(engine), Runs(client, asyncio.Event())).start(
+        await Placement(client, OrderService.open(engine), Runs(client)).start(
             "going", PlaceOrder.model_validate(body), None
         )
     engine.dispose()
