@@ -33,6 +33,7 @@ def intent_table(metadata: sa.MetaData) -> sa.Table:
         sa.Column("key", sa.String(250), primary_key=True),
         sa.Column("fingerprint", sa.String(64)),  # null: no command of this key has come
         sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("caller", sa.String(32)),  # the delivery that may be calling
         sa.Column("call_ends_at", UtcDateTime, nullable=False),
         sa.Column("reference", sa.String(250)),
@@ -84,12 +85,13 @@ class Intents:
         intent = Intent(
             key,
             row.reference if row else None,
-            is_new=row is None or row.fingerprint is None,
+            attempt=row.attempts + 1 if row else 1,
             ends_at=ends_at,
             clock=self._clock.seconds,
         )
         values = {
             "fingerprint": command.fingerprint(),
+            "attempts": intent.attempt,
             "caller": intent.caller,
             "call_ends_at": now + timedelta(seconds=self._call_seconds),
         }
@@ -176,7 +178,15 @@ class Intents:
             late: a call ended after that all the same, and what it did must be taken back.
         """
         now = self._clock.now(connection)
-        row = {"key": key, "at": now, "call_ends_at": now, "reference": reference, "shut_at": now}
+        row = {
+            "key": key,
+            "at": now,
+            "attempts": 0,
+            "call_ends_at": now,
+            "reference": reference,
+            "shut_at": now,
+            "late_at": now if late else None,
+        }
         insert = insert_into(self._table, connection.dialect.name)
         columns = self._table.c
         upsert = insert.on_conflict_do_update(
@@ -187,7 +197,6 @@ class Intents:
                 "reference": sa.func.coalesce(insert.excluded.reference, columns.reference),
             },
         )
-        row |= {"late_at": now if late else None}
         return connection.execute(upsert.returning(*columns), row).one()
 
     def seconds_since_shut(self, connection: sa.Connection, row: sa.Row[Any]) -> float:

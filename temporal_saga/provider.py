@@ -53,7 +53,9 @@ class Intent:
     Args:
         key: the forward command's key, of which the provider's own idempotency key is made.
         reference: the provider's name for what it made, once that is on record.
-        is_new: no earlier call is on record: it is the first, or the database lost it.
+        attempt: which delivery of the forward command this is, of those that could call: 1 for the
+            first on record, which need not be the first when a backup was restored. To a
+            compensation, how many there were.
         ends_at: when the provider must have answered, by `clock`, in seconds.
         clock: of this process; it never goes back.
         caller: names the delivery.
@@ -61,7 +63,7 @@ class Intent:
 
     key: str
     reference: str | None
-    is_new: bool
+    attempt: int
     ends_at: float
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
     caller: str = field(default_factory=lambda: uuid4().hex, repr=False)

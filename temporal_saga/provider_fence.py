@@ -157,8 +157,7 @@ class ProviderFence:
                 return answer
             claim = self._intents.claim(connection, command, ends_at)
             doubt_seconds = self._doubt_of_nothing(connection, shut_row)
-        is_new = shut_row.fingerprint is None
-        intent = replace(claim, key=key, reference=shut_row.reference, is_new=is_new)
+        intent = replace(claim, key=key, reference=shut_row.reference, attempt=shut_row.attempts)
         with self._intents.released_on_error(command.idempotency_key, claim):
             event = self._take_back(command, provider, intent)
             if event is None and doubt_seconds > 0:

@@ -1,4 +1,4 @@
-"""E3, the invariant of intents: an honest till keeps it, and what is corrupted is told."""
+"""P1, the invariant of intents: an honest till keeps it, and what is corrupted is told."""
 
 from contextlib import suppress
 from itertools import product
@@ -72,15 +72,15 @@ def test_an_honest_till_breaks_no_invariant(till: Till, bank: Bank) -> None:
     [
         (
             f"UPDATE intents SET late_at = shut_at WHERE key = '{KEY}'",
-            "E3 a call ended after its compensation, and what it did is not taken back",
+            "P1 a call ended after its compensation, and what it did is not taken back",
         ),
         (
             f"UPDATE intents SET shut_at = NULL WHERE key = '{KEY}'",
-            "E3 a compensation did not shut out the calls of its command",
+            "P1 a compensation did not shut out the calls of its command",
         ),
         (
             f"DELETE FROM fence WHERE key = '{KEY}'",
-            "E3 an intent was compensated, and has no outcome",
+            "P1 an intent was compensated, and has no outcome",
         ),
     ],
     ids=["late", "open", "no outcome"],
@@ -113,7 +113,7 @@ def test_a_charge_that_came_too_late_is_told_until_it_is_taken_back(
         till.charge(OTHER)
     assert bank.net == 7
     assert problems(till.engine) == [
-        "E3 a call ended after its compensation, and what it did is not taken back"
+        "P1 a call ended after its compensation, and what it did is not taken back"
     ]
     bank.wire = Bank.wire
     assert [till.refund(back) for _ in range(2)] == [MoneyBack(amount=0)] * 2

@@ -1,4 +1,4 @@
--- E3: no call to a provider begins or leaves an effect after its compensation, and each intent that
+-- P1: no call to a provider begins or leaves an effect after its compensation, and each intent that
 -- was compensated has an outcome.
 
 SELECT 'a call ended after its compensation, and what it did is not taken back' AS problem,
