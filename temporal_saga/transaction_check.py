@@ -13,38 +13,46 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any
 from unittest.mock import patch
 
 import sqlalchemy as sa
 
-SENDS = ("send", "sendall", "sendmsg", "sendto")
-"""What uses a connection that was opened before: Python tells no audit hook of that."""
+UNTOLD: list[tuple[Any, str, str]] = [
+    (time, "sleep", "sleeps"),  # an audit event from Python 3.13 on
+    *(
+        (kind, name, "sends")  # on a connection that was opened before
+        for kind in (socket.socket, ssl.SSLSocket)
+        for name in ("send", "sendall", "sendmsg", "sendto")
+    ),
+]
+"""What leaves the database, or waits, and no audit event tells of."""
 
 DOINGS = {
     "os.posix_spawn": "starts a process",
     "os.system": "starts a process",
     "socket.connect": "connects",
-    "socket.getaddrinfo": "looks up a host",
-    "socket.gethostbyname": "looks up a host",
+    "socket.getaddrinfo": "connects",
+    "socket.gethostbyname": "connects",
     "socket.sendto": "sends",
     "subprocess.Popen": "starts a process",
     "time.sleep": "sleeps",
 }
-"""Python's audit events of what leaves the database, or waits."""
+"""Python's audit events of the same."""
 
 
 class WaitsInTransaction(AssertionError):
-    """a transaction is open meanwhile: it holds its locks, and cannot undo what is done elsewhere.
-
-    For an effect at a provider there is `ProviderFence`, which calls outside of any transaction.
-    """
+    """something connects, sends, sleeps or starts a process while its transaction is open."""
 
     def __init__(self, doing: str) -> None:
-        super().__init__(f"this {doing}; {self.__doc__}")
+        super().__init__(
+            f"this {doing} in a transaction, which holds its locks meanwhile and cannot undo what "
+            "is done elsewhere; ProviderFence calls a provider outside of any transaction"
+        )
 
 
 class _Watch:
@@ -77,7 +85,8 @@ def no_waiting_in_transactions() -> Iterator[None]:
 
     That is a transaction of any SQLAlchemy engine, which the same thread has open. The database's
     own connection is free to do all of it. Not caught is what Python is not told of: libraries with
-    a network of their own in C or Rust, locks, and threads that the effect hands its work to.
+    a network of their own in C or Rust, locks, threads that the effect hands its work to, and
+    before Python 3.13 a `sleep` that was imported by its name.
 
     Raises:
         WaitsInTransaction: where it happens, and again at the end if that was caught.
@@ -92,10 +101,9 @@ def no_waiting_in_transactions() -> Iterator[None]:
         ):
             sa.event.listen(sa.Engine, name, listener)
             stack.callback(sa.event.remove, sa.Engine, name, listener)
-        for kind in (socket.socket, ssl.SSLSocket):
-            for name in SENDS:
-                send = _checked(getattr(kind, name), watch)
-                stack.enter_context(patch.object(kind, name, send))
+        for owner, name, doing in UNTOLD:
+            function = _with_check(getattr(owner, name), partial(watch.check, doing))
+            stack.enter_context(patch.object(owner, name, function))
         _watches.append(watch)
         stack.callback(_watches.remove, watch)
         yield
@@ -115,10 +123,10 @@ def _tell_of_audit_events() -> None:
     sys.addaudithook(check)
 
 
-def _checked(send: Callable[..., Any], watch: _Watch) -> Callable[..., Any]:
-    @wraps(send)
-    def checked_send(self: socket.socket, *arguments: Any) -> Any:
-        watch.check("sends")
-        return send(self, *arguments)
+def _with_check(function: Callable[..., Any], check: Callable[[], None]) -> Callable[..., Any]:
+    @wraps(function)
+    def checked_function(*arguments: Any, **options: Any) -> Any:
+        check()
+        return function(*arguments, **options)
 
-    return checked_send
+    return checked_function

@@ -79,8 +79,8 @@ class Bank:
     @property
     def net(self) -> int:
         """What customers are charged in all, less what they got back."""
-        taken = [charge for charge in self.charges.values() if charge.status == "CHARGED"]
-        return sum(charge.amount - charge.refund for charge in taken)
+        charges = [charge for charge in self.charges.values() if charge.status == "CHARGED"]
+        return sum(charge.amount - charge.refund for charge in charges)
 
     def find(self, charge_id: str | None, key: str) -> Charge | None:
         """Return a charge by its id, or else by the key that it was made under."""

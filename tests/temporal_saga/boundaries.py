@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tests.temporal_saga.bank import Bank
 
 
-def bounded(
+def with_boundaries(
     engine: sa.Engine, before: Callable[[], None], after: Callable[[], None] = lambda: None
 ) -> sa.Engine:
     """Return the engine, with a boundary before and after each transaction that writes."""

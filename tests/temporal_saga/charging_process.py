@@ -14,7 +14,7 @@ from typing import Any
 
 from temporal_saga.database import open_database
 from tests.temporal_saga.bank import Bank, Charge, Kind
-from tests.temporal_saga.boundaries import bounded
+from tests.temporal_saga.boundaries import with_boundaries
 from tests.temporal_saga.charging_participant import Till
 from tests.temporal_saga.fenced_participant import Ask
 
@@ -68,7 +68,7 @@ def main() -> None:
     url, books, kind, act = sys.argv[1:]
     engine = open_database(url, pool_size=1)
     till = Till(
-        bounded(engine, boundary, boundary),
+        with_boundaries(engine, boundary, boundary),
         BankOnFile(Path(books), Kind(kind), boundary),
         **LIMITS,
     )

@@ -6,16 +6,18 @@ and when time passes. It ends when nobody has anything left to do.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import sqlalchemy as sa
 
 from temporal_saga.fence import FenceError
+from temporal_saga.intents import CALL_SECONDS, MARGIN_SECONDS
 from temporal_saga.provider import StillInDoubt
 from tests.temporal_saga.bank import Bank, Kind, Wire
-from tests.temporal_saga.boundaries import bounded
+from tests.temporal_saga.boundaries import with_boundaries
 from tests.temporal_saga.card_charge import Charged
-from tests.temporal_saga.charging_participant import DOUBT_IS_OVER, StandingClock, Till
-from tests.temporal_saga.fenced_participant import Ask
+from tests.temporal_saga.charging_participant import DOUBT_IS_OVER, INTENTS, StandingClock, Till
+from tests.temporal_saga.fenced_participant import KEY, Ask
 from tests.temporal_saga.schedules import Actor, Choose, Killed
 
 FAULTS = [Wire.ANSWERED, Wire.UNANSWERED, Wire.LATE, Wire.UNSENT]
@@ -47,7 +49,7 @@ class Story:
     def __post_init__(self) -> None:
         """Open the till on an empty database."""
         self.bank = Bank(self.kind, wire=self._wire)
-        self.till = Till(bounded(self.engine, self._pause), self.bank, self.clock)
+        self.till = Till(with_boundaries(self.engine, self._pause), self.bank, self.clock)
         self.till.lose_database()
         self.refunder: Actor | None = None
 
@@ -68,11 +70,7 @@ class Story:
         def refund() -> None:
             while True:
                 try:
-                    self.till.refund(Ask().taken_back())
-                except StillInDoubt:
-                    self._pause(sleeps=True)
-                except OSError:
-                    continue
+                    self._refund_until_done()
                 except Killed:
                     actor.is_dead = False
                 else:
@@ -88,8 +86,8 @@ class Story:
         while options := self._options():
             net = self.bank.net
             options[self.choose(len(options))]()
-            has_ended = self.refunder is not None and self.refunder.is_over
-            self.charged_too_late |= has_ended and self.bank.net > net
+            if self.bank.net > net and self._is_no_doubt():
+                self.charged_too_late = True
         self.on_turn = None
         self.bank.land()
 
@@ -104,6 +102,24 @@ class Story:
                 continue
             assert isinstance(event, Charged)
             return event
+
+    def _refund_until_done(self) -> None:
+        while True:
+            try:
+                self.till.refund(Ask().taken_back())
+            except StillInDoubt:
+                self._pause(sleeps=True)
+            except OSError:
+                continue
+            else:
+                return
+
+    def _is_no_doubt(self) -> bool:
+        """Tell whether limit and margin are over since the charge was shut out."""
+        with self.engine.connect() as connection:
+            shut_at = connection.scalar(sa.select(INTENTS.c.shut_at).where(INTENTS.c.key == KEY))
+            is_over = timedelta(seconds=CALL_SECONDS + MARGIN_SECONDS)
+            return shut_at is not None and self.clock.now(connection) - shut_at >= is_over
 
     def _options(self) -> list[Callable[[], None]]:
         """Return what may happen next."""

@@ -54,11 +54,13 @@ class Actor:
     sleeps: bool = False
     error: BaseException | None = None
     is_dead: bool = False
-    turn: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-    pauses: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    pauses: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Begin, and stand still before the first step."""
+        self.turn.acquire()
+        self.pauses.acquire()
         thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         thread.start()
 

@@ -12,7 +12,7 @@ from temporal_saga.fence import AlreadyCompensated, FenceError
 from temporal_saga.intents import CALL_SECONDS
 from temporal_saga.provider import CallUnderWay, StillInDoubt
 from tests.temporal_saga.bank import Kind, Wire
-from tests.temporal_saga.boundaries import BoundedBank, bounded
+from tests.temporal_saga.boundaries import BoundedBank, with_boundaries
 from tests.temporal_saga.card_charge import CardDeclined, Charged, MoneyBack
 from tests.temporal_saga.charging_participant import (
     CALL_IS_OVER,
@@ -49,7 +49,7 @@ class Life:
         self.boundaries = Boundaries()
         self.bank = BoundedBank(kind, verdict)
         self.bank.boundary = self.boundaries
-        mortal_engine = bounded(engine, self.boundaries, self.boundaries)
+        mortal_engine = with_boundaries(engine, self.boundaries, self.boundaries)
         self.till = Till(mortal_engine, self.bank, self.clock)
         self.till.create_tables()
         self.till.lose_database()
