@@ -48,7 +48,8 @@ class Clock:
     def now(self, connection: sa.Connection) -> datetime:
         """Return the database's time, which all its participant's workers share."""
         if connection.dialect.name == "postgresql":
-            return connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+            now: datetime = connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+            return now
         return datetime.now(UTC)  # a file is on the machine of whoever asks
 
     def seconds(self) -> float:
@@ -201,7 +202,8 @@ class Intents:
 
     def seconds_since_shut(self, connection: sa.Connection, row: sa.Row[Any]) -> float:
         """Return how long ago the row was shut: no forward call has begun since."""
-        return (self._clock.now(connection) - row.shut_at).total_seconds()
+        shut_at: datetime = row.shut_at
+        return (self._clock.now(connection) - shut_at).total_seconds()
 
     def forget_late(self, connection: sa.Connection, row: sa.Row[Any]) -> bool:
         """Record that all was taken back that had ended when the row was read.

@@ -17,6 +17,7 @@ E = TypeVar("E", bound=Answer)
 R = TypeVar("R", bound=Answer)
 P = TypeVar("P")
 B = TypeVar("B", bound=Answer)
+B_co = TypeVar("B_co", bound=Answer, covariant=True)
 
 
 class StillInDoubt(Exception):
@@ -137,7 +138,7 @@ class TakenBack:
 Outcome: TypeAlias = Prepared | Pending[P] | Done[E] | Declined[R] | TakenBack
 
 
-class EffectAtProvider(Protocol[E, R, P, B]):
+class EffectAtProvider(Protocol[E, R, P, B_co]):
     """What one command does at a provider, and how it is taken back.
 
     Each method returns within `intent.seconds_left`, and raises whatever it likes when it has no
@@ -161,7 +162,7 @@ class EffectAtProvider(Protocol[E, R, P, B]):
         """
         ...
 
-    def take_back(self, intent: Intent, outcome: Outcome[P, E, R] | None) -> B | None:
+    def take_back(self, intent: Intent, outcome: Outcome[P, E, R] | None) -> B_co | None:
         """Take back what is left of it, under `intent.compensation_key`, and return the event.
 
         It may come more often than once, and when nothing is left: then it says what was taken

@@ -53,11 +53,23 @@ class Till:
     """Charges cards and gives money back."""
 
     def __init__(
-        self, engine: sa.Engine, bank: Bank, clock: Clock | None = None, **limits: float
+        self,
+        engine: sa.Engine,
+        bank: Bank,
+        clock: Clock | None = None,
+        call_seconds: float = CALL_SECONDS,
+        margin_seconds: float = MARGIN_SECONDS,
     ) -> None:
         self.engine = engine
         self.bank = bank
-        self._fence = ProviderFence(engine, FENCE, INTENTS, clock=clock, **limits)
+        self._fence = ProviderFence(
+            engine,
+            FENCE,
+            INTENTS,
+            call_seconds=call_seconds,
+            margin_seconds=margin_seconds,
+            clock=clock,
+        )
 
     def create_tables(self) -> None:
         """Make the tables."""

@@ -18,7 +18,8 @@ from tests.temporal_saga.boundaries import with_boundaries
 from tests.temporal_saga.charging_participant import Till
 from tests.temporal_saga.fenced_participant import Ask
 
-LIMITS = {"call_seconds": 0.5, "margin_seconds": 0.5}
+LIMIT_SECONDS = 0.5
+"""Of a call, and of the margin."""
 
 
 class BankOnFile(Bank):
@@ -70,7 +71,8 @@ def main() -> None:
     till = Till(
         with_boundaries(engine, boundary, boundary),
         BankOnFile(Path(books), Kind(kind), boundary),
-        **LIMITS,
+        call_seconds=LIMIT_SECONDS,
+        margin_seconds=LIMIT_SECONDS,
     )
     if act == "charge":
         till.charge(Ask())

@@ -7,6 +7,7 @@ and when time passes. It ends when nobody has anything left to do.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -126,25 +127,19 @@ class Story:
         awake = [actor for actor in self.actors if not actor.is_over and not actor.sleeps]
         asleep = [actor for actor in self.actors if not actor.is_over and actor.sleeps]
         options: list[Callable[[], None]] = []
-        if self.on_turn in awake:
-            options.append(lambda: self._step(self.on_turn))
+        if self.on_turn is not None and self.on_turn in awake:
+            options.append(self.on_turn.step)
             if self.limits.kills:
                 options.append(self._kill)
         if self.on_turn not in awake or self.limits.switches:
             options += [
-                (lambda actor=actor: self._switch(actor))
-                for actor in awake
-                if actor is not self.on_turn
+                partial(self._switch, actor) for actor in awake if actor is not self.on_turn
             ]
         if self.bank.on_the_way:
             options.append(self.bank.land)
         if (asleep and not awake) or ((awake or asleep) and self.limits.jumps):
             options.append(self._jump)
         return options
-
-    def _step(self, actor: Actor | None) -> None:
-        assert actor is not None
-        actor.step()
 
     def _switch(self, actor: Actor) -> None:
         if self.on_turn is not None and not self.on_turn.is_over and not self.on_turn.sleeps:

@@ -18,7 +18,7 @@ from temporal_saga.provider import StillInDoubt
 from tests.temporal_saga.bank import Kind
 from tests.temporal_saga.card_charge import Charged, MoneyBack
 from tests.temporal_saga.charging_participant import Till
-from tests.temporal_saga.charging_process import LIMITS, BankOnFile
+from tests.temporal_saga.charging_process import LIMIT_SECONDS, BankOnFile
 from tests.temporal_saga.fenced_participant import Ask
 
 pytestmark = pytest.mark.long
@@ -94,7 +94,12 @@ class World:
         self._books = self._folder / f"books-{next(self._numbers)}.json"
         self._kind = kind
         self.bank = BankOnFile(self._books, kind, lambda: None)
-        self.till = Till(self._engine, self.bank, **LIMITS)
+        self.till = Till(
+            self._engine,
+            self.bank,
+            call_seconds=LIMIT_SECONDS,
+            margin_seconds=LIMIT_SECONDS,
+        )
         self.till.create_tables()
         self.till.lose_database()
 
