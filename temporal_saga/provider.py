@@ -21,7 +21,9 @@ B_co = TypeVar("B_co", bound=Answer, covariant=True)
 
 
 class StillInDoubt(Exception):
-    """The outcome is not known yet: the command is to be sent again in `retry_in_seconds`.
+    """The outcome is not known yet: the command is to be sent again.
+
+    After `retry_in_seconds` it can be known; before that it may be, when a call ends early.
 
     StillInDoubt
     ├── CallUnderWay

@@ -14,14 +14,22 @@ from temporal_saga.fence import AlreadyCompensated, KeyReused
 from temporal_saga.provider import CallUnderWay, NotYetKnown, StillInDoubt
 from tests.concurrency import at_once
 from tests.temporal_saga.bank import Bank, Kind, Wire
+from tests.temporal_saga.boundaries import BoundedBank
 from tests.temporal_saga.card_charge import Charged, MoneyBack
-from tests.temporal_saga.charging_participant import StandingClock, Till
+from tests.temporal_saga.charging_participant import (
+    CALL_IS_OVER,
+    DOUBT_IS_OVER,
+    StandingClock,
+    Till,
+)
 from tests.temporal_saga.fenced_participant import Ask
 
 RIVALS = 8
 ROUNDS = 10
 WAIT_SECONDS = 30
 BACK = Ask().taken_back()
+OF_THE_CHARGE_AND_TWO_REFUNDS = 3
+PAUSE_SECONDS = 0.02
 
 
 class HeldRequest:
@@ -54,7 +62,7 @@ def until_known(act: Callable[[Ask], Any], command: Ask) -> Any:
         try:
             return act(command)
         except StillInDoubt as error:
-            time.sleep(error.retry_in_seconds)
+            time.sleep(min(error.retry_in_seconds, PAUSE_SECONDS))
         except (AlreadyCompensated, KeyReused) as error:
             return type(error)
 
@@ -169,3 +177,66 @@ def test_5_nothing_stands_after_a_refund_that_raced_its_charge(
         assert isinstance(answers[1], MoneyBack)
         assert until_known(till.charge, command) is AlreadyCompensated
         assert (bank.net, sum(till.receipts)) == (0, 0)
+
+
+def test_5_of_two_prepared_charges_one_is_confirmed(engine: sa.Engine) -> None:
+    """A delivery whose time was over does not confirm what it made: another one has called."""
+    clock = StandingClock()
+    till = Till(engine, Bank(Kind.TWO_PHASE), clock)
+    till.create_tables()
+    with ThreadPoolExecutor() as pool:
+        request = HeldRequest(till.bank, "create")
+        slow_charge = pool.submit(till.charge, Ask())
+        request.wait()
+        clock.at += CALL_IS_OVER
+        event = till.charge(Ask())
+        till.bank.forget_keys()
+        request.let_go()
+        assert isinstance(slow_charge.exception(), CallUnderWay)
+    assert [charge.status for charge in till.bank.charges.values()] == ["CHARGED", "PREPARED"]
+    assert till.charge(Ask()) == event
+    assert till.refund(BACK) == MoneyBack(amount=7)
+    assert till.bank.net == 0
+
+
+def test_5_a_refund_that_found_nothing_is_stopped_by_a_charge_that_came_meanwhile(
+    engine: sa.Engine,
+) -> None:
+    """What is noted as late between its look-up and its end, the next refund takes back."""
+    clock = StandingClock()
+    bank = BoundedBank(Kind.PLAIN)
+    bank.boundary = lambda: None
+    till = Till(engine, bank, clock)
+    till.create_tables()
+    with ThreadPoolExecutor() as pool:
+        request = HeldRequest(bank, "create")
+        charge = pool.submit(till.charge, Ask())
+        request.wait()
+        with pytest.raises(NotYetKnown):
+            till.refund(BACK)
+        clock.at += DOUBT_IS_OVER
+
+        def let_the_charge_come() -> None:
+            if bank.requests.count("find") == OF_THE_CHARGE_AND_TWO_REFUNDS and not charge.done():
+                bank.wire = lambda name: Wire.UNSENT if name.startswith("undo") else Wire.ANSWERED
+                request.let_go()
+                assert isinstance(charge.exception(), ConnectionRefusedError)
+
+        bank.boundary = in_this_thread(let_the_charge_come)
+        with pytest.raises(NotYetKnown):
+            till.refund(BACK)
+    assert (bank.net, till.outcomes) == (7, {})
+    bank.wire = Bank.wire
+    assert till.refund(BACK) == MoneyBack(amount=7)
+    assert bank.net == 0
+
+
+def in_this_thread(act: Callable[[], None]) -> Callable[[], None]:
+    """Return what acts in the thread that calls this, and does nothing in others."""
+    thread = threading.get_ident()
+
+    def act_here() -> None:
+        if threading.get_ident() == thread:
+            act()
+
+    return act_here
