@@ -219,6 +219,7 @@ class Intents:
 
     def reopen(self, connection: sa.Connection, compensation: str, claim: Intent) -> None:
         """Forget a compensation that was refused: its command may come again."""
+        connection.execute(self._row(claim.key).with_for_update())  # first, as everywhere
         columns = self._table.c
         is_own = (columns.key == compensation) & (columns.caller == claim.caller)
         if connection.execute(sa.delete(self._table).where(is_own)).rowcount == 1:
