@@ -67,7 +67,10 @@ class Life:
         while True:
             try:
                 return act(command)
-            except (StillInDoubt, OSError):
+            except StillInDoubt as error:
+                self.clock.at += error.retry_in_seconds
+                self.bank.land()
+            except OSError:
                 self.clock.at += CALL_IS_OVER
                 self.bank.land()
             except FenceError as error:

@@ -15,7 +15,8 @@ from tests.temporal_saga.schedules import Choose, every_story
 
 BACK_KEY = Ask().taken_back().idempotency_key
 
-QUICK = [Limits(switches=1, jumps=1), Limits(kills=1, jumps=1), Limits(faults=1)]
+HELPFUL = [Kind.CLOSING, Kind.TWO_PHASE]
+QUICK = [Limits(switches=1, jumps=1), Limits(kills=1), Limits(faults=1)]
 THOROUGH = [
     Limits(switches=2, kills=1),
     Limits(switches=1, kills=1, jumps=1),
@@ -79,7 +80,7 @@ def without_refund(memory: sa.Engine, kind: Kind, all_limits: Sequence[Limits]) 
     return every_story(tell)
 
 
-@pytest.mark.parametrize("kind", [Kind.CLOSING, Kind.TWO_PHASE])
+@pytest.mark.parametrize("kind", HELPFUL)
 def test_nothing_is_charged_after_a_refund_where_the_provider_helps(
     memory: sa.Engine, kind: Kind
 ) -> None:
@@ -98,7 +99,9 @@ def test_without_its_help_a_charge_is_kept_only_when_it_comes_after_every_doubt(
     assert 0 < kept_charges < number / 10
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize(
+    "kind", [Kind.PLAIN, *(pytest.param(kind, marks=pytest.mark.long) for kind in HELPFUL)]
+)
 def test_a_charge_that_is_delivered_until_it_is_answered_is_made_once(
     memory: sa.Engine, kind: Kind
 ) -> None:
