@@ -10,7 +10,7 @@ ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
 
 .PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
-	up ps stop start restart logs shop demo audit bench growth lock clean
+	up ps stop start restart logs shop demo audit bench growth lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,9 +120,14 @@ growth: install ## what becomes of its speed when much is on record or open; an 
 		$(if $(REVIEWS),--reviews $(REVIEWS))
 
 lock: install ## resolve the dependencies anew
-	@UV=$$(command -v uv || echo $(BIN)/uv); for group in "" dev; do \
+	@UV=$$(command -v uv || echo $(BIN)/uv); for lock in app: dev:-dev; do \
 		$$UV pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade \
-			--python-version 3.11 pyproject.toml $${group:+--group $$group} -o requirements$${group:+-$$group}.lock; done
+			--python-version 3.11 --group $${lock%:*} -o requirements$${lock#*:}.lock; done
+
+wheel: ## the saga core alone, to be installed elsewhere: dist/temporal_saga-….whl
+	@if command -v uv >/dev/null; then uv build -q --wheel --out-dir dist; \
+		else $(PYTHON) -m pip wheel -q --disable-pip-version-check --no-deps --wheel-dir dist .; fi
+	@ls dist/*.whl
 
 clean: ## remove what was installed and cached; data under var/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -14,6 +14,7 @@ from temporalio.runtime import (
 
 from contracts.text import cleaned
 from temporal_saga.database import DATABASE_AWAY, plainly
+from temporal_saga.step_names import step_of
 
 Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
@@ -36,7 +37,9 @@ class OneLine(logging.Formatter):
         error = record.exc_info and record.exc_info[1]
         if command and isinstance(error, Exception):
             record = copy.copy(record)
-            what = f"{command['workflow_id']} {command['activity_type']}, try {command['attempt']}"
+            step = step_of(command.get("activity_id", ""))
+            name = f"{command['activity_type']} of {step}" if step else command["activity_type"]
+            what = f"{command['workflow_id']} {name}, try {command['attempt']}"
             record.msg = f"{what} failed: {type(error).__name__}: {plainly(error)}"
             record.args = ()
             if isinstance(error, DATABASE_AWAY) or command["attempt"] > 1:

@@ -7,6 +7,7 @@ from application.command_line import WHERE, temporal_command
 from application.run import Run
 from contracts.ids import saga_id
 from contracts.record import Compensation
+from contracts.steps import belongs
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
 
@@ -26,17 +27,18 @@ def of_run(
         return wedged(order_id, run.wedged_since)
     if not run.is_stuck:
         return None
-    failing = [c.command for c in compensations if c.state == "STUCK"]
-    trouble = "; ".join(_trouble(command, run) for command in failing)
+    failing = [compensation for compensation in compensations if compensation.state == "STUCK"]
+    trouble = "; ".join(_trouble(compensation, run) for compensation in failing)
     return stuck(order_id, run, trouble or None)
 
 
-def _trouble(command: str, run: Run) -> str:
+def _trouble(failing: Compensation, run: Run) -> str:
     """Return what a command keeps failing with, and that somebody paused it, in one sentence."""
-    error = run.error_of(command)
-    pause = run.pause_of(command)
+    error = run.error_of(failing.step, failing.command)
+    pause = run.pause_of(failing.step, failing.command)
     why = f": {error}" if error else ""
-    return f"{command} keeps failing{why}{f'; it is {pause}' if pause else ''}"
+    own_name = "" if belongs(failing.step, failing.command, None) else f" of {failing.step}"
+    return f"{failing.command}{own_name} keeps failing{why}{f'; it is {pause}' if pause else ''}"
 
 
 def stuck(order_id: str, run: Run, trouble: str | None = None) -> Attention:

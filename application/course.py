@@ -35,7 +35,7 @@ def _compensation(retriable: RetriableState, run: Run) -> Compensation:
     The memo does not say that something stuck was answered in the end: the history does.
     """
     command = command_of(retriable.command)
-    moments = run.moments_of(command)
+    moments = run.moments_of(retriable.step, command)
     event = moments[-1] if moments and moments[-1].kind == "event" else None
     progress = StepState(retriable.progress)
     if progress is StepState.STUCK and run.is_stuck and event is None:
@@ -51,25 +51,25 @@ def _compensation(retriable: RetriableState, run: Run) -> Compensation:
         step=retriable.step,
         command=command,
         state=state.value,
-        attempts=tries_of(command, run),
+        attempts=tries_of(retriable.step, command, run),
         settled=retriable.settlement and Settlement.model_validate(vars(retriable.settlement)),
         answer=answer and answer.detail,
         answered_at=answer and answer.at,
     )
 
 
-def tries_of(command: str, run: Run) -> int | None:
-    """Return how often a command was tried: in every round of tries, and in the one under way.
+def tries_of(step: str, command: str, run: Run) -> int | None:
+    """Return how often a step's command was tried: in every round, and in the one under way.
 
     The history says nothing of the tries of a round that ended with a settlement: the settlement
     has their number. None when no try is known.
     """
-    rounds = {moment.command_event: moment.attempt or 0 for moment in run.moments_of(command)}
-    retriables = [r for r in run.memo.retriables if command_of(r.command) == command]
-    for settlement in (retriable.settlement for retriable in retriables):
+    moments = run.moments_of(step, command)
+    rounds = {moment.command_event: moment.attempt or 0 for moment in moments}
+    for settlement in (retriable.settlement for retriable in run.retriables_of(step, command)):
         if settlement is None or not settlement.attempts:
             continue
-        before = [m for m in run.moments if m.name == command and m.at <= settlement.at]
+        before = [m for m in moments if m.name == command and m.at <= settlement.at]
         given_up = before[-1].command_event if before else None
         rounds[given_up] = rounds.get(given_up) or settlement.attempts
     return sum(rounds.values()) or None
@@ -97,7 +97,8 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
         if place == failed_place and failure is not None:
             return StepState.REFUSED if failure.event else StepState.UNKNOWN
         is_confirmed = record.status is OrderStatus.CONFIRMED
-        if is_confirmed or place < failed_place or step.event in events:
+        is_told = step.event in events and step.own_name is None  # others may have the same event
+        if is_confirmed or place < failed_place or is_told:
             return StepState.DONE
         if step.name in compensated_steps and step is not OPENING:
             return StepState.UNKNOWN
@@ -109,7 +110,7 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
 
 def _state(step: Step, run: Run) -> StepState:
     """Return how far a step has come by the last that was heard of its command."""
-    moments = run.moments_of(step.command)
+    moments = run.moments_of(step.name, step.command)
     if not moments:
         if run.state is SagaState.COMPLETED and not step.after_pivot:
             return StepState.DONE  # in an earlier run
@@ -125,19 +126,22 @@ def _steps(
     states: Mapping[str, StepState], record: OrderRecord, run: Run | None = None
 ) -> tuple[StepProgress, ...]:
     """Return the steps in these states, with their compensations and what a run tells of both."""
-    entries = {compensation.command: compensation for compensation in record.compensations}
+    entries = {(entry.step, entry.command): entry for entry in record.compensations}
     failure = record.failure
     steps = []
     for step in STEPS:
-        back = step.compensation and entries.get(step.compensation.command)
-        why = failure.message if failure and failure.step == step.name else None
-        progress = _progress(step.command, states[step.name], entries.get(step.command), run, why)
-        compensation = back and _progress(back.command, StepState(back.state), back, run)
-        steps.append(StepProgress(step=step.name, **vars(progress), compensation=compensation))
+        name = step.name
+        entry = entries.get((name, step.command))
+        back = step.compensation and entries.get((name, step.compensation.command))
+        why = failure.message if failure and failure.step == name else None
+        progress = _progress(name, step.command, states[name], entry, run, why)
+        compensation = back and _progress(name, back.command, StepState(back.state), back, run)
+        steps.append(StepProgress(step=name, **vars(progress), compensation=compensation))
     return tuple(steps)
 
 
 def _progress(
+    step: str,
     command: str,
     state: StepState,
     entry: Compensation | None,
@@ -145,15 +149,15 @@ def _progress(
     why: str | None = None,
 ) -> CommandProgress:
     """Return how far a command has come; `why` it failed, where nothing nearer tells."""
-    pause = run and run.pause_of(command)
+    pause = run and run.pause_of(step, command)
     if entry is not None and entry.state in NEEDED_A_PERSON:
         state = StepState(entry.state)
     elif state is StepState.RUNNING and pause:
         state = StepState.PAUSED
-    error = run and run.error_of(command) if state in IN_TROUBLE else None
+    error = run and run.error_of(step, command) if state in IN_TROUBLE else None
     return CommandProgress(
         state=state,
-        attempts=entry.attempts if entry else run and tries_of(command, run),
+        attempts=entry.attempts if entry else run and tries_of(step, command, run),
         message=error or (why if state in ENDED_THE_SAGA else None),
         paused=pause,
         settled=entry and entry.settled,

@@ -40,8 +40,8 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
     The record closes just before the saga's own run does, so the run may still be open.
     """
     compensations = tuple(
-        compensation.model_copy(update={"attempts": tries_of(compensation.command, run)})
-        for compensation in record.compensations
+        entry.model_copy(update={"attempts": tries_of(entry.step, entry.command, run)})
+        for entry in record.compensations
     )
     record = record.model_copy(update={"compensations": compensations})
     return _view(record, steps_of(run, record), timeline_of(run.moments), links)

@@ -14,9 +14,9 @@ from application.payloads import Decode
 from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.record import Failure
 from contracts.states import CLOSED, SagaState
-from contracts.steps import command_of
+from contracts.steps import belongs, command_of
 from temporal_saga.history import memo_of
-from temporal_saga.memo import SagaMemo
+from temporal_saga.memo import RetriableState, SagaMemo
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try, tries_under_way
 
@@ -81,25 +81,42 @@ class Run:
         None when it tries nothing of that step.
         """
         commands = {r.command for r in self.memo.retriables if r.step == step}
-        tries = [trying.attempt for trying in self.tries.values() if trying.command in commands]
+        tries = [
+            trying.attempt
+            for trying in self.tries.values()
+            if trying.command in commands and belongs(step, command_of(trying.command), trying.step)
+        ]
         return sum(tries) or None
 
-    def moments_of(self, command: str) -> list[Moment]:
-        """Return the moments when a command was sent, answered, or given up."""
-        return [moment for moment in self.moments if moment.command == command]
+    def moments_of(self, step: str, command: str) -> list[Moment]:
+        """Return the moments when a step's command was sent, answered, or given up."""
+        return [
+            moment
+            for moment in self.moments
+            if moment.command == command and belongs(step, command, moment.step)
+        ]
 
-    def error_of(self, command: str) -> str | None:
+    def retriables_of(self, step: str, command: str) -> list[RetriableState]:
+        """Return what the saga says of a step's command that must eventually succeed."""
+        return [
+            retriable
+            for retriable in self.memo.retriables
+            if (retriable.step, command_of(retriable.command)) == (step, command)
+        ]
+
+    def error_of(self, step: str, command: str) -> str | None:
         """Return what the last try of a command ended with that failed; None where none is known.
 
         Where the story does not tell, the memo does of what is stuck.
         """
-        errors = [r.trouble for r in self.memo.retriables if command_of(r.command) == command]
-        errors += [m.detail["error"] for m in self.moments_of(command) if "error" in m.detail]
+        errors = [retriable.trouble for retriable in self.retriables_of(step, command)]
+        moments = self.moments_of(step, command)
+        errors += [moment.detail["error"] for moment in moments if "error" in moment.detail]
         return errors[-1] if errors else None
 
-    def pause_of(self, command: str) -> str | None:
+    def pause_of(self, step: str, command: str) -> str | None:
         """Return who paused a command at Temporal and why; None when it is not paused."""
-        detail = next((m.detail for m in reversed(self.moments_of(command))), {})
+        detail = next((m.detail for m in reversed(self.moments_of(step, command))), {})
         return str(detail["message"]) if detail.get("paused") else None
 
     @property

@@ -48,8 +48,11 @@ export function commandsOf(view, steps) {
 }
 
 function part(activity, step, { state, attempts, message, paused, settled }) {
-  const { name, label } = activity;
+  const { label } = activity;
   const opensRecord = activity === step && step.opens_record;
+  // Several steps may have one activity, each under a name of its own: so may what takes them back.
+  const isOwnName = step.command !== `${step.name}Command`;
+  const name = activity !== step && isOwnName ? `${activity.name} of ${step.name}` : activity.name;
   return {
     ...{ name, label, participant: step.participant, isCommand: true, opensRecord },
     ...{ state, attempts, message, paused, settled },

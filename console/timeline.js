@@ -44,10 +44,13 @@ export class Timeline {
     return true;
   }
 
-  /** Entries are compared by time, kind and name: the detail of a command changes with attempts. */
+  /**
+   * Entries are compared by time, kind, name and step: the detail of a command changes with
+   * attempts.
+   */
   includes(entry) {
     const isSame = (other) =>
-      other.at === entry.at && other.kind === entry.kind && other.name === entry.name;
+      ["at", "kind", "name", "step"].every((field) => other[field] === entry[field]);
     return this.entries.some(isSame) || this.newEntries.some(isSame);
   }
 
@@ -67,6 +70,7 @@ function row(entry) {
       "div.what",
       {},
       el("span.name", {}, entry.name),
+      entry.step && el("span.by", {}, bdi(entry.step)),
       entry.participant && el("span.by", {}, entry.participant),
       entry.attempt > 1 && el("span.by", {}, attemptsText(entry.attempt)),
       summary.length > 0 && el("span.summary", {}, ...summary),

@@ -11,7 +11,10 @@ from contracts.record import Settlement
 class ActivityView(Contract):
     """A command to a participant, and the event by which it says that the command took effect."""
 
-    name: str = Field(description="the activity's name: the command's without `Command`")
+    name: str = Field(
+        description="the activity's name, the command's without `Command`; of a step its own name, "
+        "where it has one"
+    )
     label: str = Field(description="what people call it")
     command: str
     event: str

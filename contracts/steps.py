@@ -84,6 +84,8 @@ class Step:
         compensation: what takes the command's effect back; None after the pivot.
         refusal: the event by which the participant says no; None when it never does.
         after_pivot: whether the saga can no longer roll back when it comes to this step.
+        own_name: its name, where that is not its activity's; the call of the command is given the
+            same. Of rows with one activity, forward or back, each but one has a name of its own.
     """
 
     forward: Activity
@@ -91,11 +93,12 @@ class Step:
     compensation: Activity | None = None
     refusal: type[Refusal] | None = None
     after_pivot: bool = False
+    own_name: str | None = None
 
     @property
     def name(self) -> str:
-        """The step's name, which is that of its activity."""
-        return self.forward.name
+        """The step's name: its own, or else its activity's."""
+        return self.own_name or self.forward.name
 
     @property
     def command(self) -> str:
@@ -163,9 +166,30 @@ REFUSALS = frozenset(step.refusal.__name__ for step in STEPS if step.refusal is 
 """The types of the events by which a participant says no."""
 
 PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity in step.activities}
-"""By an activity's name, which for a forward command is that of its step."""
+"""By an activity's name."""
+
+PARTICIPANT_OF_STEP = {step.name: step.participant for step in STEPS}
+"""By a step's name."""
+
+STEP_OF = {
+    activity.command: step.name
+    for step in sorted(STEPS, key=lambda step: step.own_name is None)
+    for activity in step.activities
+}
+"""By a command's name, the step that it belongs to where its activity's id names none."""
 
 _ANSWERS = {activity.command: activity.answer for step in STEPS for activity in step.activities}
+
+
+def belongs(step: str, command: str, named_step: str | None) -> bool:
+    """Tell whether a command belongs to a step.
+
+    Args:
+        step: the step's name.
+        command: the command's name.
+        named_step: the step that the id of the command's activity names; None where it names none.
+    """
+    return step == (named_step or STEP_OF.get(command, step))
 
 
 def command_of(activity: str) -> str:

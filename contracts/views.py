@@ -25,6 +25,11 @@ class TimelineEntry(Contract):
     name: str
     participant: str | None = None
     attempt: int | None = None
+    step: str | None = Field(
+        default=None,
+        description="of a command and its answer, the step that it belongs to, where that has a "
+        "name of its own; else null",
+    )
     detail: dict[str, JsonValue] = Field(default_factory=dict)
 
 

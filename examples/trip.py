@@ -26,11 +26,7 @@ from examples.trip_steps import (
     ticket,
     voucher,
 )
-from temporal_saga import policy
-from temporal_saga.call_state import Settlement
-from temporal_saga.failure import Failure
-from temporal_saga.on_record import OnRecord
-from temporal_saga.saga import Saga
+from temporal_saga.workflow import Failure, OnRecord, Saga, Settlement
 
 MOST_TEXT = 500
 """So many characters of what a person says are kept."""
@@ -44,8 +40,7 @@ class Trip:
 
     def __init__(self) -> None:
         """Begin with nothing booked."""
-        saga_id = workflow.info().workflow_id
-        self._saga = Saga(saga_id, refusals=REFUSALS, policy=policy.current())
+        self._saga = Saga(workflow.info().workflow_id, refusals=REFUSALS)
         self._is_confirmed = False
 
     @workflow.run

@@ -8,8 +8,7 @@ from typing import TypeVar
 from temporalio import activity
 
 from examples.trip_steps import Command, Done, TripOrder
-from temporal_saga.call import Call
-from temporal_saga.on_record import Closing, EarlierRun, Opening
+from temporal_saga.workflow import Call, Closing, Opening
 
 C = TypeVar("C")
 D = TypeVar("D", bound=Done)
@@ -55,7 +54,7 @@ def cancel_trip(command: CancelTripCommand) -> Done:
 def opening(trip: TripOrder) -> Opening[OpenTripCommand, TripOpened]:
     """Open the record, and learn how an earlier run stands there."""
     call = _call(open_trip, OpenTripCommand, trip)
-    return Opening(call, lambda event: EarlierRun(event.earlier_run))
+    return Opening(call, lambda event: event.earlier_run)
 
 
 def closing(trip: TripOrder) -> Closing:

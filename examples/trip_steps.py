@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 from temporalio import activity
 
-from temporal_saga.call import Call
-from temporal_saga.saga import Branch
+from temporal_saga.workflow import Branch, Call
 
 C = TypeVar("C")
 

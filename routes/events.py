@@ -218,9 +218,10 @@ def _mark(entry: TimelineEntry) -> str:
     """Return what tells an entry from other orders', and from the one in its place after a reset.
 
     A try under way changes what is shown of its command, so an entry is known by when and what it
-    is.
+    is; of several steps with one command, by its step, too.
     """
-    return digest([entry.at.isoformat(), entry.kind, entry.name])[:MARK_LENGTH]
+    own_name = [] if entry.step is None else [entry.step]
+    return digest([entry.at.isoformat(), entry.kind, entry.name, *own_name])[:MARK_LENGTH]
 
 
 def _closed_id(view: OrderView) -> str:

@@ -20,7 +20,7 @@ async def read_steps() -> StepList:
 
 def _step(step: Step) -> StepView:
     return StepView(
-        **_activity(step.forward).model_dump(),
+        **_activity(step.forward).model_dump() | {"name": step.name},
         participant=step.participant,
         refusal=step.refusal and step.refusal.__name__,
         compensation=step.compensation and _activity(step.compensation),

@@ -1,1 +1,5 @@
-"""A durable saga on Temporal. Import the modules; this package itself imports nothing."""
+"""A durable saga on Temporal.
+
+`temporal_saga.workflow`, `temporal_saga.participant` and `temporal_saga.testing` are public; this
+package itself imports nothing, and everything else in it is private.
+"""

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
+
+from temporal_saga.step_names import activity_id
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -43,6 +45,14 @@ class Call(Generic[C, T]):
         closes_record: whether it tells the saga's record how the saga ended. Settled by hand, it is
             sent on, as nothing else would close that record: the command should be built to carry
             the settlement.
+        step: the step's name, e.g. `ShipParcel-2`, where it is not the activity's: of several steps
+            with one activity each has a name of its own. It begins with a letter; behind it are
+            letters, digits and `_ . : -`. It is the activity's id, too, and stands before the
+            summary. A compensation has that of the step which it takes back.
+
+    Units: none; its time is limited by the saga's `Policy`.
+    Errors: KeyError by `name`, when the stub is no `activity.defn`.
+    Source: the command messages of Richardson's orchestration-based sagas.
     """
 
     participant: str
@@ -50,11 +60,22 @@ class Call(Generic[C, T]):
     command: Keyed[C]
     summary: str
     closes_record: bool = False
+    step: str | None = None
 
     @property
     def name(self) -> str:
         """The activity's name: the command's without `Command`."""
         return str(vars(self.activity)["__temporal_activity_definition"].name)
+
+    @property
+    def step_name(self) -> str:
+        """The name of the step: its own, or else the activity's."""
+        return self.step or self.name
+
+    @property
+    def title(self) -> str:
+        """What people read of it: the activity's name, and the step's where that is its own."""
+        return f"{self.name} of {self.step}" if self.step else self.name
 
     def send(
         self,
@@ -63,6 +84,7 @@ class Call(Generic[C, T]):
         *,
         start_to_close: timedelta,
         limit: timedelta | None = None,
+        number: int = 1,
     ) -> ActivityHandle[RawValue]:
         """Send the command.
 
@@ -71,6 +93,8 @@ class Call(Generic[C, T]):
             retry: how the server tries it again.
             start_to_close: the time of one try.
             limit: the time of all tries; None for no limit.
+            number: how often it has been sent in this run, this time included, where the activity
+                before this one may still be open.
 
         Returns:
             The handle of its outcome, for `read`. A cancel of the workflow must not reach it: await
@@ -84,7 +108,8 @@ class Call(Generic[C, T]):
             schedule_to_close_timeout=limit,
             retry_policy=retry,
             cancellation_type=ActivityCancellationType.TRY_CANCEL,
-            summary=self.summary,
+            activity_id=self.step and activity_id(self.step, key, number),
+            summary=self._shown_summary,
             # Read by us: an answer that Temporal cannot decode would wedge the workflow.
             result_type=RawValue,
         )
@@ -101,7 +126,8 @@ class Call(Generic[C, T]):
             start_to_close_timeout=limit,
             retry_policy=RetryPolicy(maximum_attempts=1),
             cancellation_type=ActivityCancellationType.TRY_CANCEL,
-            summary=self.summary,
+            activity_id=self.step and activity_id(self.step, key),
+            summary=self._shown_summary,
             result_type=RawValue,
         )
 
@@ -120,6 +146,15 @@ class Call(Generic[C, T]):
         except Exception as error:
             raise UndecodableResult(f"the answer cannot be read: {error}") from error
         return read
+
+    @property
+    def _shown_summary(self) -> str:
+        return f"{self.step}: {self.summary}" if self.step else self.summary
+
+
+def compensation_of(step: Call[Any, Any], compensation: Call[Any, Any]) -> Call[Any, Any]:
+    """Return a step's compensation, under the step's name where that is not its activity's."""
+    return compensation if step.step is None else replace(compensation, step=step.step)
 
 
 async def shielded(work: Awaitable[T]) -> T:

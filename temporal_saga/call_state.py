@@ -32,6 +32,10 @@ class Settlement:
         at: when (UTC).
         attempts: tries that the server had begun by then, as far as whoever settled it knew: a
             settlement cuts off the round under way, and no history event holds its number.
+
+    Units: `at` is UTC.
+    Errors: none.
+    Source: the manual intervention of Garcia-Molina and Salem, *Sagas*, "Other Errors".
     """
 
     by: str

@@ -10,6 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from temporal_saga.local_marker import local_activity
 from temporal_saga.moment import Kind, Moment
+from temporal_saga.step_names import step_of
 from temporal_saga.tries import Try, error_of
 
 Decode = Callable[[Payload], Any]
@@ -38,6 +39,7 @@ class CommandReader:
         self._participant_of = participant_of
         self._participant: dict[int, str] = {}
         self._command: dict[int, str] = {}
+        self._step: dict[int, str | None] = {}
         self._attempt: dict[int, int] = {}
 
     def _knows_command(self, attributes: Any, name: str) -> bool:
@@ -62,6 +64,7 @@ class CommandReader:
             detail or {},
             command_event if command else None,
             event.event_id,
+            step=self._step.get(command_event),
         )
 
     def _activity_task_scheduled(self, attributes: Any, event: HistoryEvent) -> Iterator[Moment]:
@@ -75,6 +78,7 @@ class CommandReader:
             if trying.paused:
                 id_ = attributes.activity_id
                 detail |= {"message": trying.paused, "paused": True, "activity_id": id_}
+        self._step[event.event_id] = step_of(attributes.activity_id)
         yield self._command_sent(event, attributes.activity_type.name, detail)
 
     def _command_sent(self, event: HistoryEvent, activity: str, detail: dict[str, Any]) -> Moment:
@@ -100,6 +104,7 @@ class CommandReader:
             return
         if participant := self._participant_of.get(local.name):
             self._participant[event.event_id] = participant
+        self._step[event.event_id] = step_of(local.id)
         yield self._command_sent(event, local.name, {})
         self._attempt[event.event_id] = 1
         if local.failure is None:

@@ -85,6 +85,12 @@ def open_database(
         only_writes: of a SQLite file keep one connection, for which threads wait in turn. With one
             each they would wait for the file's lock, which SQLite only looks at now and then: the
             pauses grow to 100 ms, and whoever came last may be next.
+
+    Units: seconds.
+    Errors: SQLAlchemy's, for a URL that it cannot read; a statement raises its `OperationalError`
+        while the database does not answer.
+    Source: sqlite.org/wal.html; postgresql.org, "Transaction Isolation", "Client Connection
+        Defaults".
     """
     lock_wait = min(LOCK_WAIT_SECONDS, answer_seconds)
     if not url.startswith("sqlite"):

@@ -1,6 +1,7 @@
 """How a saga ends: forward past its pivot, or back through its compensations."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,15 +12,19 @@ from temporal_saga.call import Call, shielded
 from temporal_saga.call_state import Progress
 from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
-from temporal_saga.failure import Failure, SagaStopped, refused_step
+from temporal_saga.failure import Failure, SagaStopped, misnamed_step, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
-from temporal_saga.policy import Policy
+from temporal_saga.policy import ALREADY_COMPENSATED, Policy
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot, all_ended
 from temporal_saga.steering import Steering
+from temporal_saga.step_names import MisnamedStep, StepNames
 
 T = TypeVar("T")
+
+PIVOT = "the pivot"
+"""What stands in the journal once the saga has passed it."""
 
 IN_DOUBT = "in doubt: "
 """What stands in the journal before the name of the opening step, when it is sent again."""
@@ -37,13 +42,19 @@ class Ending(Steering):
             saga_id, policy, began_before=before.retriables, settlements=before.settlements
         )
         super().__init__(retriables, before, is_continued=start.is_continued)
-        self._refusals = frozenset(refusals)
+        self._refusals = frozenset(refusals) | {ALREADY_COMPENSATED}
         self._local_calls = LocalCalls()
+        self._step_names = StepNames()
         self._journal = Journal(before)
         self._continuation = Continuation(start, self._journal, self._carry_over)
         self._on_change: Callable[[Snapshot], None] = _nobody_watches
         retriables.watch = self._show
         self._stuck_steps: set[str] = set()
+
+    @property
+    def is_past_pivot(self) -> bool:
+        """Whether the saga has passed its pivot, in this run or in one that it goes on from."""
+        return self._journal.has(PIVOT)
 
     def watch(
         self,
@@ -79,8 +90,12 @@ class Ending(Steering):
             call: what takes it back.
             last: whether it waits until every other compensation is done or settled, to close the
                 saga's record.
+
+        Raises:
+            SagaStopped: the one that is registered is another command, which stays.
         """
-        self._retriables.compensate(step, call, always=True, last=last)
+        with self._stopped_if_misnamed():
+            self._retriables.compensate(step, call, always=True, last=last)
 
     async def finish(self, *calls: Call[Any, Any]) -> list[Any]:
         """Take steps after the pivot, side by side: each is tried until it is done.
@@ -90,11 +105,15 @@ class Ending(Steering):
 
         Raises:
             RuntimeError: the saga has not passed its pivot.
+            MisnamedStep: a call has the name of another step. Nothing can be taken back any more,
+                and the step cannot be left out: it leaves the run open, as every defect does, until
+                a corrected worker takes it up.
         """
         if not self._closing:
             raise RuntimeError(
-                f"{calls[0].name} comes before the pivot: use step() with its compensation"
+                f"{calls[0].step_name} comes before the pivot: use step() with its compensation"
             )
+        self._take_names(*calls)
         finishing = [self._retriables.finish(call) for call in calls]
         return await self._continuation.wait(all_ended(map(self._finish, finishing)))
 
@@ -121,7 +140,7 @@ class Ending(Steering):
             SagaStopped: the participant refused.
         """
         answer = self._journal.once(
-            f"{IN_DOUBT}{call.name}", lambda _began: self._ask(call), call.read
+            f"{IN_DOUBT}{call.step_name}", lambda _began: self._ask(call), call.read
         )
         return await self._continuation.wait(answer)
 
@@ -131,21 +150,42 @@ class Ending(Steering):
         self._note_temporals_cancel()
         self._memo.write()
 
+    def _take_names(self, *calls: Call[Any, Any]) -> None:
+        """Take the names of these steps, each once in a run; for errors see below."""
+        with self._stopped_if_misnamed():
+            self._step_names.take(*calls)
+
+    @contextmanager
+    def _stopped_if_misnamed(self) -> Iterator[None]:
+        """Let the saga go no further where its code misnames a step.
+
+        Raises:
+            SagaStopped: it does; what was done before is taken back.
+            MisnamedStep: likewise, where nothing can be taken back any more.
+        """
+        try:
+            yield
+        except MisnamedStep as error:
+            workflow.logger.error("%s", error)
+            if self.is_past_pivot:
+                raise
+            raise SagaStopped(misnamed_step(error)) from error
+
     async def _ask(self, call: Call[Any, T]) -> T | None:
         try:
             answer: T | None = await self._retriables.ask(call, self._refusals)
         except ActivityError as error:
             refusal = refusal_in(error, self._refusals)
             assert refusal is not None, "every other error is tried again"
-            raise SagaStopped(refused_step(call.name, refusal)) from error
+            raise SagaStopped(refused_step(call.step_name, refusal)) from error
         return answer
 
     async def _finish(self, finishing: RetriableCall) -> Any:
         def complete(_began: datetime) -> Awaitable[Any]:
-            locally_first = self._local_calls.tries(finishing.call.name)
+            locally_first = self._local_calls.tries(finishing.call)
             return self._retriables.complete(finishing, locally_first=locally_first)
 
-        return await self._journal.once(finishing.call.name, complete, finishing.call.read)
+        return await self._journal.once(finishing.step, complete, finishing.call.read)
 
     def _show(self, snapshot: Snapshot) -> None:
         """Show how far everything has come; what history does not show goes into the memo.

@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 
 from temporal_saga import policy
 from temporal_saga.call import Call
+from temporal_saga.step_names import MisnamedStep
 from temporal_saga.trouble import in_words, meaning
 
 
@@ -22,6 +23,11 @@ class Failure:
         step: at which step; None between steps.
         event: by which refusal; None if it was none.
         details: for programs.
+
+    Units: text is cut at `MOST_REASON`, `MOST_MESSAGE` and `MOST_DETAILS` characters where others
+        wrote it; what you write yourself should be shorter.
+    Errors: none.
+    Source: the reasons of backward recovery in Garcia-Molina and Salem, *Sagas* (1987).
     """
 
     reason: str
@@ -65,7 +71,7 @@ def unavailable(call: Call[Any, Any], last: BaseException) -> Failure:
     return Failure(
         reason="STEP_UNAVAILABLE",
         message=f"the {call.participant} service gave no usable answer in time{why}",
-        step=call.name,
+        step=call.step_name,
         details={"participant": call.participant, "error": cut(in_words(error))},
     )
 
@@ -79,6 +85,14 @@ def overdue(deadline: datetime, step: str) -> Failure:
     return Failure(
         "DEADLINE_EXCEEDED", message, step=step, details={"deadline": deadline.isoformat()}
     )
+
+
+def misnamed_step(error: MisnamedStep) -> Failure:
+    """Tell that the saga's own code gave a step a name that it cannot have.
+
+    Nothing of that step was sent, so all that was done before can be taken back.
+    """
+    return Failure("MISNAMED_STEP", cut(str(error)))
 
 
 def cancelled_by_temporal(reason: str) -> Failure:

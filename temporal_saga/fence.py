@@ -37,6 +37,13 @@ class FenceError(Exception):
     FenceError
     ├── KeyReused
     └── AlreadyCompensated
+
+    Raised by an activity, either ends the tries of its step. A saga takes the second as the
+    participant's refusal, and compensates nothing for it.
+
+    Units: `key` is the command's idempotency key.
+    Errors: none.
+    Source: promises 2 and 4 of `Fence`.
     """
 
     def __init__(self, key: str) -> None:
@@ -96,7 +103,13 @@ class Fence:
 
     The fence's own share of the transaction is one statement when all goes as the command says, and
     at most two.
+
+    Units: none; how long a database may take is `open_database`'s.
+    Errors: `FenceError`, and what the database's driver raises. Nothing was done then.
+    Source: the barrier of dtm, see above; H. Helland, *Life beyond Distributed Transactions*.
     """
+
+    table = staticmethod(fence_table)
 
     def __init__(self, engine: sa.Engine, table: sa.Table) -> None:
         """Guard `engine` by `table`: a `fence_table`, created with the participant's tables."""

@@ -53,7 +53,7 @@ class Forward:
             SagaStopped: the participant refused, or no answer came in time that can be read.
         """
         try:
-            if self._local_calls.tries(call.name):
+            if self._local_calls.tries(call):
                 before = workflow.now()
                 with suppress(_NoAnswer):
                     return await self._try_locally(call, began)
@@ -74,21 +74,21 @@ class Forward:
         before = workflow.now()
         limit = min(self._policy.local_try, self._policy.start_to_close, self._limit(began))
         try:
-            handle = call.try_locally(step_key(self._saga_id, call.name), limit=limit)
+            handle = call.try_locally(step_key(self._saga_id, call.step_name), limit=limit)
             return call.read(await shielded(handle))
         except FailureError as error:
             if refusal := refusal_in(error, self._refusals):
-                raise SagaStopped(refused_step(call.name, refusal)) from error
+                raise SagaStopped(refused_step(call.step_name, refusal)) from error
         except UndecodableResult:
             pass
         if self.deadline is not None and before < self.deadline <= workflow.now():
-            raise SagaStopped(overdue(self.deadline, call.name))
+            raise SagaStopped(overdue(self.deadline, call.step_name))
         raise _NoAnswer
 
     async def _take_once(self, call: Call[Any, T], began: datetime) -> T:
         limit = self._limit(began)
         handle = call.send(
-            step_key(self._saga_id, call.name),
+            step_key(self._saga_id, call.step_name),
             self._policy.forward_retry,
             start_to_close=self._policy.start_to_close,
             limit=limit,
@@ -97,11 +97,11 @@ class Forward:
             return call.read(await shielded(handle))
         except ActivityError as error:
             if refusal := refusal_in(error, self._refusals):
-                raise SagaStopped(refused_step(call.name, refusal)) from error
+                raise SagaStopped(refused_step(call.step_name, refusal)) from error
             deadline = self.deadline
             cut_short = limit < self._policy.forward_step
             if deadline is not None and cut_short and workflow.now() >= deadline:
-                raise SagaStopped(overdue(deadline, call.name)) from error
+                raise SagaStopped(overdue(deadline, call.step_name)) from error
             raise SagaStopped(unavailable(call, error)) from error
         except UndecodableResult as error:
             raise SagaStopped(unavailable(call, error)) from error

@@ -8,6 +8,7 @@ under the same key, so that the fence keeps both to one effect.
 """
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from temporalio import workflow
 from temporalio.worker import (
@@ -16,6 +17,7 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from temporal_saga.call import Call
 from temporal_saga.local_answers import BoundedAnswers
 
 _OFFER = "temporal_saga.local_activities"
@@ -24,7 +26,7 @@ RUN_IS_LOCAL = "local activities"
 """The patch that a history has whose run tries its calls locally first."""
 
 NOT_HERE = "ordinary activity: "
-"""Before a call's name: the patch of a call whose worker did not run it locally."""
+"""Before a step's name: the patch of a call whose worker did not run it locally."""
 
 
 class RunLocally(Interceptor):
@@ -70,11 +72,15 @@ class LocalCalls:
         self._here: Collection[str] = offer() if offer else ()
         self._choices: dict[str, bool] = {}
 
-    def tries(self, name: str) -> bool:
-        """Tell whether the call of this activity is tried locally first."""
+    def tries(self, call: Call[Any, Any]) -> bool:
+        """Tell whether this call is tried locally first.
+
+        Steps with one activity choose each by itself, as another worker may have taken over between
+        them.
+        """
         if not self._choice(RUN_IS_LOCAL, here=bool(self._here)):
             return False
-        return not self._choice(f"{NOT_HERE}{name}", here=name not in self._here)
+        return not self._choice(f"{NOT_HERE}{call.step_name}", here=call.name not in self._here)
 
     def _choice(self, patch: str, *, here: bool) -> bool:
         """Return what was chosen when the saga first came here; `here` if that is now."""

@@ -17,11 +17,13 @@ class LocalActivity:
     """A local activity that has ended.
 
     Args:
+        id: its id.
         name: its name.
         result: its result, empty when it failed.
         failure: how it failed; None when it did not.
     """
 
+    id: str
     name: str
     result: Payloads
     failure: Failure | None
@@ -40,4 +42,9 @@ def local_activity(
     if not isinstance(description, dict) or "activity_type" not in description:
         return None
     failure = marker.failure if marker.HasField("failure") else None
-    return LocalActivity(str(description["activity_type"]), marker.details["result"], failure)
+    return LocalActivity(
+        str(description.get("activity_id", "")),
+        str(description["activity_type"]),
+        marker.details["result"],
+        failure,
+    )

@@ -13,6 +13,8 @@ class Moment:
 
     Args:
         command: of a command and its answer, the command's name.
+        step: of a command and its answer, the name of its step, where that is not its activity's;
+            else None.
         attempt: of an answer, how many tries it took; of a command, the number of the try under
             way.
         command_event: the number of the event that scheduled the command: a command that is sent
@@ -34,3 +36,4 @@ class Moment:
     event: int = 0
     ignored: str | None = None
     is_heard: bool = True
+    step: str | None = None

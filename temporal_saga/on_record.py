@@ -13,6 +13,7 @@ forgotten nor done twice::
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import TracebackType
@@ -20,9 +21,10 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 
 from temporalio import workflow
 
-from temporal_saga.call import Call
-from temporal_saga.failure import Failure, SagaStopped
+from temporal_saga.call import Call, compensation_of
+from temporal_saga.failure import Failure, SagaStopped, misnamed_step
 from temporal_saga.saga import Branch, Saga
+from temporal_saga.step_names import MisnamedStep, StepNames
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -45,11 +47,16 @@ class Opening(Generic[C, T]):
 
     Args:
         call: the first step; repeated, it answers how the record stands.
-        earlier_run: reads that from the participant's event.
+        earlier_run: reads that from the participant's event, as "NONE"; "OPEN", for an earlier run
+            that did not close the record; or "COMPLETED", for one that passed its pivot.
+
+    Units: none.
+    Errors: another word of `earlier_run` is a defect, which leaves the run open.
+    Source: `docs/decisions/0026-the-record-in-the-core.md`.
     """
 
     call: Call[C, T]
-    earlier_run: Callable[[T], EarlierRun]
+    earlier_run: Callable[[T], str]
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,10 @@ class Closing:
         step: the step that opens the record, which `cancel` takes back.
         confirm: sent when the saga completed.
         cancel: sent when it was rolled back, behind every other compensation.
+
+    Units: none.
+    Errors: none.
+    Source: `docs/decisions/0026-the-record-in-the-core.md`.
     """
 
     step: str
@@ -100,6 +111,10 @@ class OnRecord:
        answered, or until a person settles it. Where such a run may have gone further than this
        one, every step that was declared at the opening is compensated.
     4. Behind `async with`, everything is done, and no message handler is at work.
+
+    Units: none.
+    Errors: past the pivot what your code raised; `Saga.failure` says why a saga failed.
+    Source: the Decider of J. Chassaing, which reads where it stands and goes on.
     """
 
     def __init__(self, saga: Saga, closing: Closing | None, story: Story | None = None) -> None:
@@ -130,15 +145,17 @@ class OnRecord:
             The participant's event. Where an earlier run had completed, it does not return.
 
         Raises:
-            SagaStopped: the participant refused, or gave no usable answer in time.
+            SagaStopped: the participant refused, or gave no usable answer in time; or two of these
+                steps have one name.
         """
         self._opening = opening
         self._steps = then
         event = await self._saga.begin(opening.call)
-        earlier = opening.earlier_run(event)
+        earlier = EarlierRun(opening.earlier_run(event))
         self._is_first = earlier == EarlierRun.NONE
         if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
+        self._check_names(opening.call, *(step.call for step in then))
         return event
 
     async def __aenter__(self) -> Self:
@@ -170,6 +187,13 @@ class OnRecord:
         await self._saga.close()
         return not passes
 
+    def _check_names(self, *steps: Call[Any, Any]) -> None:
+        """See that no two steps have one name, before any of them is taken."""
+        try:
+            StepNames().take(*steps, *([self._closing.confirm] if self._closing else []))
+        except MisnamedStep as error:
+            raise SagaStopped(misnamed_step(error)) from error
+
     async def _failure(self, error: BaseException) -> Failure | None:
         """Return why the saga fails, given what ended its steps; None for a defect."""
         if isinstance(error, asyncio.CancelledError):
@@ -187,7 +211,9 @@ class OnRecord:
         if earlier == EarlierRun.OPEN:
             for step in self._steps:
                 if step.compensation is not None:
-                    self._saga.compensate_always(step.call.name, step.compensation)
+                    compensation = compensation_of(step.call, step.compensation)
+                    with suppress(SagaStopped):  # this run has registered another: that one runs
+                        self._saga.compensate_always(step.call.step_name, compensation)
         self._story.rolling_back(failure)
         await self._saga.roll_back(failure)
         self._story.rolled_back()
@@ -197,14 +223,14 @@ class OnRecord:
         opening = self._opening
         if opening is None or (self._is_first and not self._saga.was_reset):
             return EarlierRun.NONE
-        if failure.step == opening.call.name and failure.event is not None:
+        if failure.step == opening.call.step_name and failure.event is not None:
             return EarlierRun.NONE  # refused: taken back already, or somebody else's record
         try:
             event = await self._saga.resolve(opening.call)
         except SagaStopped:
             return EarlierRun.NONE
         # A person who settles the question does not say how an earlier run ended.
-        return EarlierRun.OPEN if event is None else opening.earlier_run(event)
+        return EarlierRun.OPEN if event is None else EarlierRun(opening.earlier_run(event))
 
     async def _complete_again(self) -> None:
         self._saga.pivot(already_passed=True)

@@ -34,6 +34,10 @@ With more to carry over, a saga stays in its run.
 LATE = timedelta(seconds=2)
 """A deadline that the saga notices so much later has passed while no worker was there."""
 
+KEY_REUSED = "KeyReused"
+ALREADY_COMPENSATED = "AlreadyCompensated"
+"""The fence's errors by their types. Asking again helps with neither."""
+
 _EXTERN_FUNCTION = "temporal_saga.policy"
 
 
@@ -54,6 +58,10 @@ class Policy:
         stuck_attempts: a retriable call is stuck when so many tries failed, or when `stuck_after`
             has passed, whichever is first.
         stuck_after: a participant that is down makes no attempts, so time counts as well.
+
+    Units: durations are `timedelta`s; `stuck_attempts` counts tries.
+    Errors: none.
+    Source: activity timeouts and retry policies of Temporal, docs.temporal.io.
     """
 
     start_to_close: timedelta = timedelta(seconds=10)
@@ -70,7 +78,7 @@ class Policy:
             initial_interval=timedelta(milliseconds=200),
             backoff_coefficient=2.0,
             maximum_interval=timedelta(seconds=5),
-            non_retryable_error_types=["KeyReused"],
+            non_retryable_error_types=[KEY_REUSED, ALREADY_COMPENSATED],
         )
 
     @property

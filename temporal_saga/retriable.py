@@ -70,6 +70,7 @@ class RetriableCall:
         self.state = CallState(step, call.name)
         self._refusals = refusals
         self._spacing: asyncio.Task[None] | None = None
+        self._rounds_of_this_run = 0
 
     @property
     def step(self) -> str:
@@ -133,8 +134,13 @@ class RetriableCall:
         before = self.state.settlement
         while self.state.settlement is before:
             retry, limit = self._round(policy)
+            self._rounds_of_this_run += 1
             handle = self.call.send(
-                self.key, retry, start_to_close=policy.start_to_close, limit=limit
+                self.key,
+                retry,
+                start_to_close=policy.start_to_close,
+                limit=limit,
+                number=self._rounds_of_this_run,
             )
             await self._answered_or_interrupted(handle, before)
             if not handle.done():
@@ -174,7 +180,7 @@ class RetriableCall:
             await workflow.wait_condition(
                 partial(self._is_interrupted, before),
                 timeout=policy.pause(self.state.rounds),
-                timeout_summary=f"pause before {self.call.name} is tried again",
+                timeout_summary=f"pause before {self.call.title} is tried again",
             )
 
     def _round(self, policy: Policy) -> tuple[RetryPolicy, timedelta | None]:
@@ -184,16 +190,18 @@ class RetriableCall:
                 self._spacing.cancel()
             self._spacing = asyncio.create_task(self._space(policy.start_to_close))
         self._update(retry_requested=False)
+        answers = sorted(self._refusals) or None
         if self.state.rounds:
-            return policy.endless_round, None
+            return replace(policy.endless_round, non_retryable_error_types=answers), None
         began = self.state.began or workflow.now()
         self._update(began=began)
         remaining = policy.stuck_after - (workflow.now() - began)
-        return policy.first_round, remaining if remaining > timedelta() else policy.start_to_close
+        retry = replace(policy.first_round, non_retryable_error_types=answers)
+        return retry, remaining if remaining > timedelta() else policy.start_to_close
 
     async def _space(self, pause: timedelta) -> None:
         """Let a round that a person requested have the time of one try."""
-        await workflow.sleep(pause, summary=f"the time of one {self.call.name}")
+        await workflow.sleep(pause, summary=f"the time of one {self.call.title}")
         self._spacing = None
 
     def _is_interrupted(self, before: Settlement | None) -> bool:

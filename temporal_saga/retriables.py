@@ -13,6 +13,7 @@ from temporal_saga.call_state import CallState, Progress, Settlement
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
 from temporal_saga.retriable import RetriableCall
+from temporal_saga.step_names import MisnamedStep
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,15 @@ class Retriables:
     def compensate(
         self, step: str, call: Call[Any, Any], *, always: bool = False, last: bool = False
     ) -> None:
-        """Register a step's compensation; one that is registered stays."""
-        if any(earlier.step == step for earlier in self.compensations):
-            return
+        """Register a step's compensation; one that is registered stays.
+
+        Raises:
+            MisnamedStep: that one is another command.
+        """
+        for earlier in self.compensations:
+            if earlier.step == step:
+                check_same_command(step, earlier.call, call)
+                return
         key = compensation_key(step_key(self._saga_id, step))
         compensation = RetriableCall(step, call, key, always=always, last=last)
         place = 0 if last else len(self.compensations)
@@ -90,7 +97,8 @@ class Retriables:
 
     def finish(self, call: Call[Any, Any]) -> RetriableCall:
         """Register a step after the pivot."""
-        finishing = self._go_on(RetriableCall(call.name, call, step_key(self._saga_id, call.name)))
+        step = call.step_name
+        finishing = self._go_on(RetriableCall(step, call, step_key(self._saga_id, step)))
         self._finishing.append(finishing)
         return finishing
 
@@ -100,8 +108,9 @@ class Retriables:
         Raises:
             ActivityError: the answer is one of the refusals.
         """
-        key = step_key(self._saga_id, call.name)
-        asking = self._go_on(RetriableCall(call.name, call, key, refusals=refusals))
+        step = call.step_name
+        key = step_key(self._saga_id, step)
+        asking = self._go_on(RetriableCall(step, call, key, refusals=refusals))
         self._asking = [asking]
         try:
             return await self.complete(asking)
@@ -216,6 +225,19 @@ class Retriables:
 
     def _notify(self, changed_call: CallState | None = None) -> None:
         self.watch(self.snapshot(changed_call))
+
+
+def check_same_command(step: str, one: Call[Any, Any], other: Call[Any, Any]) -> None:
+    """See that a step is taken back by one command, however often that is registered.
+
+    Raises:
+        MisnamedStep: they are two.
+    """
+    if (one.participant, one.name) != (other.participant, other.name):
+        raise MisnamedStep(
+            f"{step} is taken back by {one.name}, so not by {other.name} as well: these are two "
+            "steps, each with a name of its own"
+        )
 
 
 async def all_ended(works: Iterable[Awaitable[Any]]) -> list[Any]:

@@ -16,12 +16,12 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
-from temporal_saga.call import Call
+from temporal_saga.call import Call, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
-from temporal_saga.ending import Ending
+from temporal_saga.ending import PIVOT, Ending
 from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
-from temporal_saga.policy import Policy
+from temporal_saga.policy import Policy, current
 from temporal_saga.retriables import all_ended
 
 C = TypeVar("C")
@@ -30,12 +30,18 @@ T = TypeVar("T")
 AT_ONCE = timedelta(milliseconds=1)
 
 PAUSE = "pause "
-PIVOT = "the pivot"
-"""What stands in the journal beside the names of steps."""
+"""What stands in the journal before the number of a pause."""
 
 
 class Branch(NamedTuple):
-    """A step with the compensation that takes it back."""
+    """A step with the compensation that takes it back.
+
+    Its compensation needs no result of the step, so that it can be sent whatever became of it.
+
+    Units: none.
+    Errors: none.
+    Source: the compensatable transaction of Richardson, see above.
+    """
 
     call: Call[Any, Any]
     compensation: Call[Any, Any] | None = None
@@ -57,7 +63,8 @@ class Saga(Ending):
        all branches end before the rollback starts.
     6. The same code replays: no clock, no randomness, no I/O of its own.
     7. Idempotency keys are `{saga id}/{step}` and `{saga id}/{step}/compensation`, never a run id:
-       they survive a workflow reset.
+       they survive a workflow reset. A step's name is its activity's, or its own (`Call.step`):
+       a name that comes a second time stops the saga before anything is sent under it.
     8. A message only records a fact, with `stop`, `retry` or `settle`; none can wedge or end a
        saga, nor can any number of them, if it is given its `arguments`: when a history gets long,
        it goes on in another run. That one runs the code from its start, with the same steps in
@@ -66,6 +73,10 @@ class Saga(Ending):
        in-doubt resolution; and it is looked at between steps. A forward step under way is waited
        for as long as the history has room. Not covered: a flood that fills the history while no
        worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
+
+    Units: times are UTC, durations `timedelta`s.
+    Errors: a step raises `SagaStopped`, which is for `OnRecord`: let it pass.
+    Source: Garcia-Molina and Salem, Richardson, see above.
     """
 
     def __init__(
@@ -80,15 +91,15 @@ class Saga(Ending):
 
         Args:
             saga_id: names the saga's effects for ever, e.g. the workflow id.
-            refusals: the types of `ApplicationError` that are a participant's business "no"; every
-                other error is an outage.
-            policy: the limits; by default those of `Policy`.
+            refusals: the types of `ApplicationError` that are a participant's business "no", beside
+                the fence's `AlreadyCompensated`; every other error is an outage.
+            policy: the limits; by default what the worker was given, or those of `Policy`.
             arguments: what this run was started with, undecoded, as a dynamic workflow gets it.
                 Given, the saga goes on in another run of its workflow when this one's history gets
                 long; without, it stays one run.
         """
         start = Start(arguments)
-        limits = policy or Policy()
+        limits = policy or current()
         super().__init__(saga_id, refusals, limits, start)
         self._forward = Forward(
             saga_id,
@@ -120,11 +131,12 @@ class Saga(Ending):
             The participant's event.
 
         Raises:
-            SagaStopped: the saga was stopped before the step; or the participant refused, and
-                nothing is to be taken back; or no answer came within the limit that can be read,
-                so that the outcome is unknown and is taken back.
+            SagaStopped: the saga was stopped before the step; or the step has the name of another
+                one, and was not sent; or the participant refused, and nothing is to be taken back;
+                or no answer came within the limit that can be read, so that the outcome is unknown
+                and is taken back.
         """
-        self._look_up(call.name)
+        self._come_to(call)
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
 
     async def parallel(self, *branches: Branch) -> list[Any]:
@@ -136,7 +148,7 @@ class Saga(Ending):
         Raises:
             SagaStopped: as in `step`; when several branches fail, for the first of them.
         """
-        self._look_up(*(branch.call.name for branch in branches))
+        self._come_to(*(branch.call for branch in branches))
         outcomes = all_ended(self._take(*branch) for branch in branches)
         return await self._continuation.wait(outcomes, in_a_step=True)
 
@@ -146,6 +158,7 @@ class Saga(Ending):
         Only the record can tell whether an earlier run, before a workflow reset, has gone further.
         Otherwise like `step`.
         """
+        self._take_names(call)
         return await self._continuation.wait(self._take(call, None), in_a_step=True)
 
     async def pause(self, until: Callable[[], bool], limit: timedelta) -> bool:
@@ -178,11 +191,6 @@ class Saga(Ending):
         self._closing = True
         self._set_failure(None)
 
-    @property
-    def is_past_pivot(self) -> bool:
-        """Whether the saga has passed its pivot, in this run or in one that it goes on from."""
-        return self._journal.has(PIVOT)
-
     def failure_by(self, error: BaseException) -> Failure | None:
         """Return why a saga fails whose steps ended with this error; None where it is a defect.
 
@@ -197,13 +205,15 @@ class Saga(Ending):
         return uncaught(error) if ends_workflow else None
 
     async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
+        step = call.step_name
         if compensation is not None:
-            self._retriables.compensate(call.name, compensation)
+            with self._stopped_if_misnamed():
+                self._retriables.compensate(step, compensation_of(call, compensation))
         try:
-            return await self._journal.once(call.name, partial(self._forward.take, call), call.read)
+            return await self._journal.once(step, partial(self._forward.take, call), call.read)
         except SagaStopped as stop:
             if stop.failure.event is not None:  # refused: there is nothing to take back
-                self._retriables.forget(call.name)
+                self._retriables.forget(step)
             raise
 
     async def _pause(self, until: Callable[[], bool], limit: timedelta, began: datetime) -> bool:
@@ -218,12 +228,13 @@ class Saga(Ending):
         self._stop_if_asked()
         return until()
 
-    def _look_up(self, *steps: str) -> None:
-        """Look, between steps, whether to stop or to go on in another run.
+    def _come_to(self, *steps: Call[Any, Any]) -> None:
+        """Look, between steps, at their names, and whether to stop or to go on in another run.
 
-        Not where a run before this one had come further already.
+        That not where a run before this one had come further already.
         """
-        if any(map(self._journal.has, steps)):
+        self._take_names(*steps)
+        if any(self._journal.has(step.step_name) for step in steps):
             return
         self._continuation.look()
         self._stop_if_asked()

@@ -6,6 +6,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 
+from temporal_saga.step_names import step_of
 from temporal_saga.trouble import in_words
 
 
@@ -18,12 +19,14 @@ class Try:
         attempt: its number, from 1.
         error: what the one before ended with; None when it is the first.
         paused: that an operator paused it, who and why; None when nobody did.
+        step: the name of its step, where that is not the activity's; else None.
     """
 
     command: str
     attempt: int
     error: str | None = None
     paused: str | None = None
+    step: str | None = None
 
 
 def tries_under_way(description: DescribeWorkflowExecutionResponse) -> dict[str, Try]:
@@ -34,6 +37,7 @@ def tries_under_way(description: DescribeWorkflowExecutionResponse) -> dict[str,
             pending.attempt,
             error_of(pending.last_failure) if pending.HasField("last_failure") else None,
             _pause_of(pending) if pending.paused else None,
+            step_of(pending.activity_id),
         )
         for pending in description.pending_activities
     }

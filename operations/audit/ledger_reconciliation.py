@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.money import money
 from contracts.record import Compensation
 from contracts.states import OrderStatus
-from contracts.steps import PARTICIPANT_OF
+from contracts.steps import PARTICIPANT_OF_STEP
 from contracts.text import is_seen
 from operations.audit.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
@@ -174,7 +174,7 @@ def _settled_by_participant(raw: Any) -> dict[str, Compensation]:
     except ValidationError:  # unreadable, so nobody's decision
         return {}
     return {
-        PARTICIPANT_OF.get(c.step, c.step): c
+        PARTICIPANT_OF_STEP.get(c.step, c.step): c
         for c in compensations
         if c.state == "SETTLED" and c.settled and is_seen(c.settled.by)
     }

@@ -1,5 +1,7 @@
 """Scripts for sagas: given, expect command, answer, expect compensation.
 
+Needs `temporal-saga[workflow]`, and a Temporal server.
+
 A `Script` runs one saga on a real Temporal server and plays everybody whom the saga sends commands
 to. It is a fake at the participants' door: the orchestrator, its worker and its sandbox are the
 real ones. A test reads like the saga's story::
@@ -14,18 +16,6 @@ real ones. A test reads like the saga's story::
     failure = await script.failed()
 """
 
-from temporal_saga.testing.histories import ENDED, SCHEDULED, fails_for_good
-from temporal_saga.testing.participants import Closed, Participants, Sent, command_name
-from temporal_saga.testing.script import PATIENCE, Script
+from temporal_saga.testing.script import Script
 
-__all__ = [
-    "ENDED",
-    "PATIENCE",
-    "SCHEDULED",
-    "Closed",
-    "Participants",
-    "Script",
-    "Sent",
-    "command_name",
-    "fails_for_good",
-]
+__all__ = ["Script"]

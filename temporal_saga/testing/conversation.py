@@ -9,6 +9,7 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.memo import SagaMemo
 from temporal_saga.testing.histories import ends_a_command
 from temporal_saga.testing.orchestrator import Orchestrator
 from temporal_saga.testing.participants import Closed, Participants, Sent, is_command
@@ -150,11 +151,14 @@ class Conversation:
         self._held.clear()
         self._ended_commands = sum(map(ends_a_command, events))
 
-    def _hold(
+    async def _hold(
         self, came: Sent | Closed, kind: type[C], key: str, attempt: int, fields: Mapping[str, Any]
     ) -> C:
-        assert isinstance(came, Sent), self._explain(f"expected {kind.__name__}")
-        assert isinstance(came.command, kind), self._explain(f"expected {kind.__name__}")
+        if not is_command(came, kind):
+            why = await self._why_it_fails()
+            raise AssertionError(self._explain(f"expected {kind.__name__}{why}"))
+        assert isinstance(came, Sent)
+        command: C = came.command
         self._held.append(came)
         actual = {name: getattr(came.command, name) for name in ("idempotency_key", *fields)}
         actual["attempt"] = came.attempt
@@ -162,7 +166,12 @@ class Conversation:
             assert actual[name] == expected, self._explain(
                 f"{name} of {kind.__name__} is {actual[name]!r}, not {expected!r}"
             )
-        return came.command
+        return command
+
+    async def _why_it_fails(self) -> str:
+        """Return why the saga rolls back, as its memo says; nothing where it does not."""
+        failure = SagaMemo.of(await (await self.handle.describe()).memo()).failure
+        return f"; the saga rolls back: {failure.reason}, {failure.message}" if failure else ""
 
     def _release(self, command: Any) -> "asyncio.Future[Any]":
         matches = [one for one in self._held if command is None or one.command is command]

@@ -39,8 +39,10 @@ def ends_a_command(event: HistoryEvent) -> bool:
     return event.event_type in ENDED
 
 
-def task_that_sent(events: Sequence[HistoryEvent], command: type | None) -> int | None:
+def task_that_sent(events: Sequence[HistoryEvent], command: type | str | None) -> int | None:
     """Return the event's id of the workflow task that first sent a command, or of the first task.
+
+    A command is named by its class, or by its step where that has a name of its own.
 
     None where none has yet.
     """
@@ -48,6 +50,7 @@ def task_that_sent(events: Sequence[HistoryEvent], command: type | None) -> int 
         completed_task = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
         tasks = [event.event_id for event in events if event.event_type == completed_task]
     else:
+        command = command if isinstance(command, str) else command_name(command)
         commands = [
             event.activity_task_scheduled_event_attributes
             for event in events
@@ -56,6 +59,6 @@ def task_that_sent(events: Sequence[HistoryEvent], command: type | None) -> int 
         tasks = [
             attributes.workflow_task_completed_event_id
             for attributes in commands
-            if attributes.activity_type.name == command_name(command)
+            if command in (attributes.activity_id, attributes.activity_type.name)
         ]
     return next(iter(tasks), None)

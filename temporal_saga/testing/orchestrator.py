@@ -82,7 +82,7 @@ class Orchestrator:
         )
         self._follow(handle, on_end)
 
-    async def reset(self, at: type | None, on_end: Callable[[Closed], None]) -> int:
+    async def reset(self, at: type | str | None, on_end: Callable[[Closed], None]) -> int:
         """Reset the saga to the workflow task that first sent the command `at`, or to its first.
 
         Waits until there is one: a local activity's command comes before its task has ended.
@@ -104,7 +104,7 @@ class Orchestrator:
         self._follow(self._client.get_workflow_handle(self.saga_id, run_id=run.run_id), on_end)
         return task
 
-    async def _task_that_sent(self, command: type | None) -> int:
+    async def _task_that_sent(self, command: type | str | None) -> int:
         events = []
         async for event in self.handle.fetch_history_events(wait_new_event=True):
             events.append(event)

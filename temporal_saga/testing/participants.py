@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Self
 
@@ -12,6 +12,11 @@ from temporalio.client import Client
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
+
+from temporal_saga.step_names import step_of
+
+Place = tuple[str | None, str, str | None]
+"""A command of one saga: of several with one activity, the key tells which."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,16 +28,25 @@ class Sent:
         participant: the task queue that it came to.
         attempt: which try of it this is, from 1; a local activity's try counts.
         answer: takes the participant's answer, or the error by which it fails.
+        step: the name of its step, where that is not its activity's; else None.
     """
 
     command: Any
     participant: str
     attempt: int
     answer: "asyncio.Future[Any]"
+    step: str | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The command's idempotency key; None of a command that has none."""
+        return getattr(self.command, "idempotency_key", None)
 
     def __str__(self) -> str:
         """Describe it in one line."""
-        return f"{type(self.command).__name__} came to {self.participant}, try {self.attempt}"
+        step = f" of {self.step}" if self.step else ""
+        what = f"{type(self.command).__name__}{step}"
+        return f"{what} came to {self.participant}, try {self.attempt}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,16 +159,16 @@ class Participants:
                 non_retryable=True,
             )
         command: Any = activity.payload_converter().from_payload(arguments[0].payload, kind)
-        saga = info.workflow_id or ""
-        delivery = None if info.is_local else self._local_tries.hand_over(saga, info)
-        if delivery is None:
-            attempt = info.attempt + (not info.is_local and self._local_tries.counts(saga, info))
-            answer = asyncio.get_running_loop().create_future()
-            delivery = Sent(command, queue, attempt, answer)
-            inbox.put_nowait(delivery)
+        answer = asyncio.get_running_loop().create_future()
+        delivery = Sent(command, queue, info.attempt, answer, step_of(info.activity_id))
         if info.is_local:
-            return await self._local_tries.answer(saga, info, delivery)
-        return await delivery.answer
+            inbox.put_nowait(delivery)
+            return await self._local_tries.answer(info, delivery)
+        open_try = self._local_tries.hand_over(info, delivery)
+        if open_try is None:
+            local_tries = self._local_tries.counts(info, delivery)
+            inbox.put_nowait(replace(delivery, attempt=info.attempt + local_tries))
+        return await (open_try or delivery).answer
 
 
 class LocalTries:
@@ -166,13 +180,13 @@ class LocalTries:
     def __init__(self) -> None:
         """Begin without any."""
         self.patience: dict[str, timedelta] = {}
-        self._open_tries: dict[tuple[str, str], Sent] = {}
-        self._failures: dict[tuple[str, str], str | None] = {}
+        self._open_tries: dict[Place, Sent] = {}
+        self._failures: dict[Place, str | None] = {}
 
-    async def answer(self, saga: str, info: activity.Info, delivery: Sent) -> Any:
+    async def answer(self, info: activity.Info, delivery: Sent) -> Any:
         """Return the script's answer to a local try, if it comes at once."""
-        place = saga, info.activity_type
-        patience = self.patience.get(saga, timedelta()).total_seconds()
+        place = _place(info, delivery)
+        patience = self.patience.get(info.workflow_id or "", timedelta()).total_seconds()
         await asyncio.wait([delivery.answer], timeout=patience)
         if not delivery.answer.done():
             self._open_tries[place] = delivery
@@ -182,14 +196,18 @@ class LocalTries:
             self._failures[place] = None
         return delivery.answer.result()
 
-    def hand_over(self, saga: str, info: activity.Info) -> Sent | None:
+    def hand_over(self, info: activity.Info, delivery: Sent) -> Sent | None:
         """Return the local try that this one goes on with; None if there is none."""
-        return self._open_tries.pop((saga, info.activity_type), None)
+        return self._open_tries.pop(_place(info, delivery), None)
 
-    def counts(self, saga: str, info: activity.Info) -> bool:
+    def counts(self, info: activity.Info, delivery: Sent) -> bool:
         """Tell whether a local try failed before this activity, which counts as its first."""
-        place = saga, info.activity_type
+        place = _place(info, delivery)
         if place not in self._failures:
             return False
         self._failures[place] = self._failures[place] or info.activity_id
         return self._failures[place] == info.activity_id
+
+
+def _place(info: activity.Info, delivery: Sent) -> Place:
+    return info.workflow_id, info.activity_type, delivery.key

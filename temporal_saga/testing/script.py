@@ -1,6 +1,6 @@
 """The script of one saga: what a test expects of it, and what it answers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -8,12 +8,13 @@ from typing import Any, Self, TypeVar
 from temporalio.client import Client, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.policy import Policy
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, command_name, is_command
+from temporal_saga.testing.participants import Closed, Participants, Sent, command_name
 
 C = TypeVar("C")
 
@@ -33,17 +34,21 @@ class Script(Conversation):
        saga stands.
     4. At the end no command is left over, no workflow task had failed, and the saga's own histories
        replay.
+
+    Units: durations are `timedelta`s.
+    Errors: AssertionError, for whatever is not as the test expects.
+    Source: the saga tests of Eventuate Tram: given, expect command, reply, expect compensation.
     """
 
     def __init__(  # noqa: PLR0913  # what an orchestrator's worker needs to know, each by its name
         self,
         client: Client,
-        participants: Participants,
+        participants: Participants | Mapping[str, Collection[type]],
         workflow: type,
         *,
         saga_id: str,
-        workflow_type: str,
-        runner: WorkflowRunner,
+        workflow_type: str | None = None,
+        runner: WorkflowRunner | None = None,
         policy: Policy | None = None,
         max_cached_workflows: int = 1000,
         locally: timedelta | None = None,
@@ -53,22 +58,26 @@ class Script(Conversation):
 
         Args:
             client: where to start the saga.
-            participants: who gets its commands.
+            participants: who gets its commands; or the command classes that each task queue takes,
+                which this script then plays alone, so no other may use these queues meanwhile.
             workflow: the workflow's class.
             saga_id: the workflow's id, the root of its idempotency keys.
-            workflow_type: the name to start it by.
-            runner: the sandbox, as in production.
+            workflow_type: the name to start it by; None for the class's own.
+            runner: what runs its code; None for Temporal's sandbox.
             policy: the saga's limits; None for the default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
             locally: how long a local activity waits for its answer, and with it whatever is sent to
                 the saga; unanswered, it goes on as an ordinary one. None for no local activities.
             patience: how long it waits for what it expects.
         """
+        self._own_participants: Participants | None = None
+        if not isinstance(participants, Participants):
+            participants = self._own_participants = Participants(client, participants)
         orchestrator = Orchestrator(
             client,
             workflow,
             saga_id,
-            runner=runner,
+            runner=runner or SandboxedWorkflowRunner(),
             policy=policy,
             max_cached_workflows=max_cached_workflows,
             participants=participants,
@@ -76,7 +85,7 @@ class Script(Conversation):
         )
         super().__init__(participants, orchestrator, patience)
         participants.answer_locally(saga_id, locally or timedelta())
-        self._workflow_type = workflow_type
+        self._workflow_type = workflow_type or vars(workflow)["__temporal_workflow_definition"].name
         self.client = client
         self.history: WorkflowHistory | None = None
         """That of its last run, once `completed` or `failed` has returned."""
@@ -84,7 +93,9 @@ class Script(Conversation):
         """Those of all its runs, where one went on in another, likewise."""
 
     async def __aenter__(self) -> Self:
-        """Start the orchestrator's worker."""
+        """Start the orchestrator's worker, and the participants' where the script has its own."""
+        if self._own_participants is not None:
+            await self._own_participants.__aenter__()
         await self._orchestrator.__aenter__()
         return self
 
@@ -94,6 +105,8 @@ class Script(Conversation):
         await self._orchestrator.terminate()
         self._fail_the_unanswered()
         await self._orchestrator.__aexit__()
+        if self._own_participants is not None:
+            await self._own_participants.__aexit__()
 
     # What happens to the saga from outside.
 
@@ -114,13 +127,14 @@ class Script(Conversation):
             **options,
         )
 
-    async def reset(self, at: type | None = None) -> None:
+    async def reset(self, at: type | str | None = None) -> None:
         """Reset the open saga, as an operator does: a new run goes on from one of its tasks.
 
         The new run receives again the messages that came after that task.
 
         Args:
-            at: the command that the task sent, for the first time; None for the first task.
+            at: the command that the task sent, for the first time, or the step where that has a
+                name of its own; None for the first task.
         """
         resetting = self._orchestrator.reset(at, self._inbox.put_nowait)
         task = await self.within_patience(resetting, f"the task that sends {at or 'anything'}")
@@ -143,11 +157,14 @@ class Script(Conversation):
 
     # What the test expects next.
 
-    async def expect(self, command: type[C], /, *, attempt: int = 1, **fields: Any) -> C:
+    async def expect(
+        self, command: type[C], /, *, step: str | None = None, attempt: int = 1, **fields: Any
+    ) -> C:
         """Expect a step's command as the next thing that happens, and hold it.
 
         Args:
             command: its class.
+            step: the step's name, where that is not its activity's.
             attempt: which try of it the participant sees.
             fields: what fields of the command must be.
 
@@ -159,36 +176,41 @@ class Script(Conversation):
                 not as expected.
         """
         came = await self.next(command.__name__)
-        return self._hold(came, command, self._key(command), attempt, fields)
+        return await self._hold(came, command, self._key(step or command), attempt, fields)
 
     async def expect_compensation(
-        self, command: type[C], /, *, of: type, attempt: int = 1, **fields: Any
+        self, command: type[C], /, *, of: type | str, attempt: int = 1, **fields: Any
     ) -> C:
-        """Expect the compensation of the step whose command is `of`; otherwise like `expect`."""
-        came = await self.next(command.__name__)
-        return self._hold(came, command, compensation_key(self._key(of)), attempt, fields)
+        """Expect the compensation of a step; otherwise like `expect`.
 
-    async def expect_all(self, *commands: type) -> list[Any]:
+        `of` is the step's command, or its name where that is not its activity's.
+        """
+        came = await self.next(command.__name__)
+        return await self._hold(came, command, compensation_key(self._key(of)), attempt, fields)
+
+    async def expect_all(self, *commands: type | tuple[type, str]) -> list[Any]:
         """Expect the commands of steps side by side, in whatever order they come; hold them all.
 
         Args:
-            commands: their classes.
+            commands: their classes, with the step's name where that is not its activity's.
 
         Returns:
-            The commands, in the order of the classes; `answer`, `fail` and `ignore` then need to be
+            The commands, in the order of `commands`; `answer`, `fail` and `ignore` then need to be
             told which is meant.
 
         Raises:
             AssertionError: as in `expect`.
         """
-        missing = list(commands)
-        by_kind: dict[type, Any] = {}
+        steps = [step if isinstance(step, tuple) else (step, step) for step in commands]
+        kinds = {self._key(name): kind for kind, name in steps}
+        missing = list(kinds)
+        by_key: dict[str, Any] = {}
         while missing:
-            came = await self.next(" and ".join(kind.__name__ for kind in missing))
-            kind = next((k for k in missing if is_command(came, k)), missing[0])
-            missing.remove(kind)
-            by_kind[kind] = self._hold(came, kind, self._key(kind), 1, {})
-        return [by_kind[kind] for kind in commands]
+            came = await self.next(" and ".join(missing))
+            key = next((key for key in missing if _is_under(came, key)), missing[0])
+            missing.remove(key)
+            by_key[key] = await self._hold(came, kinds[key], key, 1, {})
+        return [by_key[key] for key in kinds]
 
     # How the saga ends.
 
@@ -231,5 +253,9 @@ class Script(Conversation):
                 raise AssertionError(self._explain(problem)) from error
         return came
 
-    def _key(self, command: type) -> str:
-        return step_key(self.saga_id, command_name(command))
+    def _key(self, step: type | str) -> str:
+        return step_key(self.saga_id, step if isinstance(step, str) else command_name(step))
+
+
+def _is_under(came: Sent | Closed, key: str) -> bool:
+    return isinstance(came, Sent) and came.key == key

@@ -31,6 +31,7 @@ from contracts.steps import (
     ROLES,
     STEPS,
     STOCK,
+    belongs,
     is_event,
 )
 from contracts.stock import (
@@ -115,6 +116,17 @@ def test_what_derives_from_the_table_has_all_of_it() -> None:
         "RefundPayment": "payment",
     }
     assert [step.name for step in (OPENING, PAYMENT, STOCK)] == [row.step for row in TABLE[:3]]
+
+
+def test_rows_with_one_activity_have_names_of_their_own() -> None:
+    """All but one, which a command belongs to where the id of its activity names no step."""
+    assert len({step.name for step in STEPS}) == len(STEPS)
+    for step in STEPS:
+        for command in step.activities:
+            assert belongs(step.name, command.command, step.own_name)
+            rows = [row for row in STEPS if command.name in {one.name for one in row.activities}]
+            assert sum(row.own_name is None for row in rows) <= 1
+    assert not belongs("ProcessPayment-2", "RefundPaymentCommand", None)
 
 
 @every_row

@@ -49,6 +49,14 @@ def test_a_defect_has_its_traceback_once() -> None:
     assert second.endswith("order-o1 ProcessPayment, try 2 failed: KeyError: 'sku'")
 
 
+def test_of_several_steps_with_one_activity_the_line_says_which() -> None:
+    """By the activity's id, where the step has a name of its own."""
+    twin = a_try(2) | {"activity_id": "ProcessPayment-2/compensation#3"}
+    assert "order-o1 ProcessPayment of ProcessPayment-2, try 2 failed: " in log_text(LOCKED, **twin)
+    other = a_try(2) | {"activity_id": "7"}
+    assert "order-o1 ProcessPayment, try 2 failed: " in log_text(LOCKED, **other)
+
+
 def test_other_records_stay_as_they_are() -> None:
     """What is no try of a command keeps its words and its traceback."""
     head, traceback, *_ = log_text(LOCKED).splitlines()

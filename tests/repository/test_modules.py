@@ -111,7 +111,7 @@ def test_importing_does_nothing() -> None:
 CORE = (
     *("saga", "forward", "ending", "steering", "on_record", "reset", "continued"),
     *("retriable", "retriables", "call_state", "call", "failure", "memo", "memo_writer"),
-    *("policy", "keys"),
+    *("policy", "keys", "workflow"),
 )
 IN_WORKFLOWS = files(
     "workflows/*.py", "examples/*.py", *(f"temporal_saga/{name}.py" for name in CORE)

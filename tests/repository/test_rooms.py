@@ -57,6 +57,7 @@ SAGA = " ".join(
         "fence_table",
         "identity",
         "intents",
+        "participant",
         "postgresql",
         "provider",
         "provider_fence",
@@ -101,12 +102,13 @@ ROOMS = {
     "temporal_saga.fence_record temporal_saga.fence_table",
     "temporal_saga/transaction_check.py": "sqlalchemy",
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
+    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence",
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
     "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
-    "examples/*": f"{SAGA} examples temporalio",
+    "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
     f"participants.order {FENCE}",
@@ -143,7 +145,7 @@ ROOMS = {
     "temporal_saga.search_attributes process sqlalchemy temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
     "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
-    "logs.py": "contracts.text temporal_saga.database temporalio",
+    "logs.py": "contracts.text temporal_saga.database temporal_saga.step_names temporalio",
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
@@ -210,8 +212,11 @@ def late():
         ("temporal_saga/saga.py", "from contracts.order import PlaceOrder"),
         ("temporal_saga/policy.py", "import sqlalchemy"),
         ("temporal_saga/fence.py", "from temporalio import activity"),
+        ("temporal_saga/participant.py", "from temporal_saga.saga import Saga"),
+        ("temporal_saga/workflow.py", "from temporal_saga.fence import Fence"),
         ("examples/trip.py", "from contracts.order import PlaceOrder"),
         ("examples/trip.py", "from temporal_saga.fence import Fence"),
+        ("examples/trip.py", "from temporal_saga.saga import Saga"),
         ("workflows/order.py", "from participants.order.service import OrderService"),
         ("workflows/order.py", "from temporal_saga import fence"),
         ("workflows/start.py", "from pydantic import BaseModel"),

@@ -94,8 +94,9 @@ def test_an_id_names_a_place_in_the_story_that_has_it() -> None:
         (),
         (SENT.model_copy(update={"at": AT + timedelta(microseconds=1)}),),
         (SENT.model_copy(update={"name": "DecreaseStockCommand"}),),
+        (SENT.model_copy(update={"step": "ProcessPayment-2"}),),
     ],
-    ids=["nothing yet", "the same after a reset", "another entry"],
+    ids=["nothing yet", "the same after a reset", "another entry", "another step's"],
 )
 def test_an_id_that_the_story_does_not_have_begins_at_the_beginning(
     other: tuple[TimelineEntry, ...],

@@ -8,8 +8,11 @@ from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from examples.trip import Trip
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.bank import Bank, Kind
+from tests.temporal_saga.basket import COMMANDS as BASKET_COMMANDS
+from tests.temporal_saga.basket import QUEUE, BasketSaga
 from tests.temporal_saga.charging_participant import StandingClock, Till
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
@@ -81,3 +84,28 @@ def till(engine: sa.Engine, bank: Bank, clock: StandingClock) -> Till:
     till = Till(engine, bank, clock)
     till.create_tables()
     return till
+
+
+@pytest.fixture(scope="session")
+async def sellers(temporal: Client) -> AsyncIterator[Participants]:
+    """The participant of a basket, for all tests."""
+    async with Participants(temporal, {QUEUE: BASKET_COMMANDS}) as participants:
+        yield participants
+
+
+@pytest.fixture
+def buy(temporal: Client, sellers: Participants) -> Play:
+    """Prepare scripts of baskets, as `play` those of trips."""
+
+    def prepare(client: Client = temporal, players: Participants = sellers, **how: Any) -> Script:
+        return Script(
+            client,
+            players,
+            BasketSaga,
+            saga_id=f"basket-{next(NUMBERS)}",
+            workflow_type="Basket",
+            runner=SandboxedWorkflowRunner(),
+            **how,
+        )
+
+    return prepare

@@ -22,7 +22,8 @@ from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from temporal_saga.policy import Policy
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.composed.participants import PATIENCE_SECONDS, PlannedParticipants
 from tests.temporal_saga.composed.plan import COMMANDS, QUEUE, Plan
 from tests.temporal_saga.composed.promises import RARE, PromiseCheck

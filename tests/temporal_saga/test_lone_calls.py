@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 
 from temporal_saga.local_activities import RunLocally
 from temporal_saga.local_answers import TOO_LARGE
-from temporal_saga.testing import SCHEDULED
+from temporal_saga.testing.histories import SCHEDULED
 from tests.temporal_saga.lone_calls import (
     QUEUE,
     ContinuedStep,

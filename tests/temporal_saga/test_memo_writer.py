@@ -9,7 +9,8 @@ from temporalio.client import Client
 from temporalio.converter import DefaultPayloadConverter
 
 from examples.trip import Trip
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.conftest import RUNNER
 from tests.temporal_saga.test_on_record import PATIENT, SETTLE, memo, stuck_flight
 from tests.temporal_saga.trips import failed_for

@@ -15,7 +15,8 @@ from examples.trip_steps import (
     TakePaymentCommand,
 )
 from temporal_saga.history import project
-from temporal_saga.testing import Script, command_name
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import command_name
 from tests.temporal_saga.conftest import Play
 from tests.temporal_saga.trips import (
     BOOKED,

@@ -66,10 +66,10 @@ def test_the_pauses_between_rounds_grow_up_to_an_hour() -> None:
 def test_a_forward_step_is_bounded_by_time() -> None:
     """A forward step is tried for as long as its limit allows, however often that is.
 
-    A reused key is an error at once.
+    A reused key, and a command after its compensation, are errors at once.
     """
     retry = POLICY.forward_retry
     assert retry.maximum_attempts == 0
     assert retry.maximum_interval is not None
     assert retry.initial_interval < retry.maximum_interval < POLICY.forward_step
-    assert retry.non_retryable_error_types == ["KeyReused"]
+    assert retry.non_retryable_error_types == ["KeyReused", "AlreadyCompensated"]

@@ -21,7 +21,8 @@ from examples.trip_steps import (
     TakePaymentCommand,
     take_payment,
 )
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.conftest import Play
 from tests.temporal_saga.trips import (
     BOOKINGS_BACK,

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from examples.trip import Trip
 from examples.trip_record import closing, opening
-from examples.trip_steps import Command, Done, TripOrder
+from examples.trip_steps import Command, Done, TripOrder, flight, hotel
 from temporal_saga.on_record import OnRecord
 
 
@@ -122,3 +122,36 @@ class TripThatFailsLate(Trip):
             self._saga.pivot()
             raise ApplicationError("no postcard was sent", type="NoPostcard")
         return []
+
+
+@workflow.defn(name="Trip")
+class TripWithTwins(Trip):
+    """One that declares two steps of one name."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=(flight(trip), flight(trip)))
+            await self._saga.step(*flight(trip))
+            await self._saga.step(*flight(trip))
+            self._saga.pivot()
+        failure = self._saga.failure
+        raise ApplicationError("it fails", vars(failure), type="TripFailed")
+
+
+@workflow.defn(name="Trip")
+class TripWithTwoWaysBack(Trip):
+    """One that registers two commands to take one step back."""
+
+    @workflow.run
+    async def run(self, trip: TripOrder) -> list[str | None]:
+        """Tell the story."""
+        async with OnRecord(self._saga, closing(trip)) as record:
+            await record.open(opening(trip), then=())
+            for back in (flight(trip).compensation, hotel(trip).compensation):
+                assert back is not None
+                self._saga.compensate_always("BookFlight", back)
+            self._saga.pivot()
+        failure = self._saga.failure
+        raise ApplicationError("it fails", vars(failure), type="TripFailed")

@@ -42,7 +42,8 @@ from examples.trip_steps import (
 )
 from temporal_saga.call import Call
 from temporal_saga.saga import Branch
-from temporal_saga.testing import Script, command_name
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import command_name
 
 Cancel = Callable[[Script], Awaitable[Any]]
 Bookings = tuple[BookFlightCommand, BookHotelCommand, BookCarCommand]

@@ -6,7 +6,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests.workflows import order_scripts
 from tests.workflows.operators import PATIENT, SOON
 

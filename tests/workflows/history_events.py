@@ -10,7 +10,7 @@ from temporalio.api.history.v1 import HistoryEvent
 
 from temporal_saga.history import project
 from temporal_saga.moment import Moment
-from temporal_saga.testing import ENDED
+from temporal_saga.testing.histories import ENDED
 
 CLOSED = (
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,

@@ -25,7 +25,9 @@ from temporalio.service import RPCError
 
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.moment import Moment
-from temporal_saga.testing import ENDED, Script, Sent, command_name, fails_for_good
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import ENDED, fails_for_good
+from temporal_saga.testing.participants import Sent, command_name
 from tests.workflows.history_events import (
     CLOSED,
     TASK,

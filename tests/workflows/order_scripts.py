@@ -20,7 +20,8 @@ import orchestrator
 from activities.boundary import event_of
 from contracts import stubs
 from contracts.steps import PARTICIPANTS, STEPS
-from temporal_saga.testing import Participants, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
 from tests import temporal_server
 from workflows.order import OrderSaga
 

@@ -7,7 +7,9 @@ from typing import NamedTuple
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
-from temporal_saga.testing import PATIENCE, SCHEDULED, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import SCHEDULED
+from temporal_saga.testing.script import PATIENCE
 from tests.workflows.continued.floods import AWAY, until_next_run
 from tests.workflows.operators import SETTLE
 from tests.workflows.orders import (

@@ -9,7 +9,8 @@ from temporalio.exceptions import ApplicationError
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
 from contracts.stock import DecreaseStockCommand
-from temporal_saga.testing import SCHEDULED, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import SCHEDULED
 from tests.workflows.conftest import Play
 from tests.workflows.history_events import moments
 from tests.workflows.operators import PATIENT

@@ -22,7 +22,8 @@ from contracts.payment import ProcessPaymentCommand
 from contracts.states import OrderStatus
 from contracts.stock import DecreaseStockCommand
 from temporal_saga.policy import Policy
-from temporal_saga.testing import SCHEDULED, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import SCHEDULED
 from tests.workflows.orders import (
     DECISION,
     ORDER,

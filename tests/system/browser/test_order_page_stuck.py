@@ -1,10 +1,13 @@
 """What is stuck, on an order's page: retried, settled, and what depends on it."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Page, expect
 
+from routes.steps import read_steps
 from tests.stack import Stack, order, until
-from tests.system.browser.api_answers import offers, open_order_as, steps_with
+from tests.system.browser.api_answers import answer_with, offers, open_order_as, steps_with
 from tests.system.browser.looks import act, make_stuck, open_order, state, step
 
 pytestmark = pytest.mark.long
@@ -150,3 +153,29 @@ async def test_what_closes_the_record_is_stuck_until_the_record_hears_of_it(
     await expect(drawing).to_contain_text("transfer 4711")
     await expect(page.locator(".stuck")).to_have_count(0)
     await expect(page.locator("details.act")).to_have_count(0)
+
+
+async def test_of_two_steps_with_one_activity_each_is_drawn_and_retried_by_its_name(
+    page: Page, stack: Stack
+) -> None:
+    """Both refunds are stuck: the page says which is the one whose step has a name of its own."""
+    twin = "ProcessPayment-2"
+    register, payment, *others = (await read_steps()).model_dump(mode="json")["steps"]
+    table = [register, payment, payment | {"name": twin}, *others]
+    opening, stuck_payment, *ahead = steps_with("RefundPaymentCommand", "STUCK")
+    steps = [opening, stuck_payment, stuck_payment | {"step": twin}, *ahead]
+    acts = [act for act in offers("ROLLBACK_STUCK", "ProcessPayment") if act["step"]]
+    acts += [act | {"step": twin} for act in acts]
+    entry: dict[str, Any] = {"at": "2026-01-01T00:00:00Z", "kind": "command"}
+    entry |= {"name": "RefundPaymentCommand"}
+    entry |= {"participant": "payment", "attempt": None, "step": None, "detail": {}}
+    fields = {"steps": steps, "acts": acts, "timeline": [entry, entry | {"step": twin}]}
+    await answer_with(page, "**/steps", {"steps": table})
+    await open_order_as(page, stack, state="ROLLBACK_STUCK", **fields)
+    refunds = ["RefundPayment", f"RefundPayment of {twin}"]
+    await expect(page.locator(".stuck b")).to_have_text([f"{name} is stuck" for name in refunds])
+    await expect(page.locator("details.act summary")).to_have_text(
+        [f"Retry {name} now" for name in refunds] + [f"Settle {name} by hand" for name in refunds]
+    )
+    await expect(step(page, twin).locator(".compensation .code")).to_contain_text(refunds[1])
+    await expect(page.locator(".timeline .by")).to_have_text(["payment", twin, "payment"])

@@ -3,10 +3,12 @@
 Passed through the sandbox, as the words of the other sagas are.
 """
 
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, create_model
 
+from temporal_saga.call import Call
 from tests.temporal_saga.composed.messages import Command, calls
 
 QUEUE = "ledgers"
@@ -48,17 +50,22 @@ class Value(BaseModel):
 
 
 class Step(Value):
-    """One step before the pivot, and how its participant fares with it and its compensation."""
+    """One step before the pivot, and how its participant fares with it and its compensation.
+
+    `is_twin`: whether its activities are those of all twins, and its name is its own.
+    """
 
     number: int
+    is_twin: bool = False
     forward: Forward = "done"
     back: Lasting = "done"
 
 
 class Finish(Value):
-    """One step after the pivot."""
+    """One step after the pivot; likewise."""
 
     number: int
+    is_twin: bool = False
     fares: Lasting = "done"
 
 
@@ -96,6 +103,13 @@ class Plan(Value):
         return fares | ({take(CLOSING): self.closing} if self.closing else {})
 
     @property
+    def twins(self) -> list[int]:
+        """The numbers of the steps with one activity."""
+        steps: list[Step | Finish] = [*self.steps.values()]
+        steps += [step for group in self.finish for step in group]
+        return [step.number for step in steps if step.is_twin]
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of all commands that it may send."""
         return (*self.steps, *self.lasting)
@@ -124,12 +138,31 @@ def number(of: str) -> int:
     return int(of.removeprefix("Put").removeprefix("Take"))
 
 
+def name_in_plan(activity: str, step: str | None) -> str:
+    """Return the name of a command, given its activity and its step where that has its own name."""
+    return activity if step is None else f"{activity}{number(step)}"
+
+
+TWINS = ("Put", "Take")
+"""The activities that several steps have."""
+
 COMMANDS: dict[str, type[Command]] = {
     name: create_model(f"{name}Command", __base__=Command)
-    for n in range(MOST_STEPS + 1)
-    for name in (put(n), take(n))
+    for names in (*((put(n), take(n)) for n in range(MOST_STEPS + 1)), TWINS)
+    for name in names
 }
 CALLS = {
     kind.__name__.removesuffix("Command"): call
     for kind, call in calls(QUEUE, *COMMANDS.values()).items()
 }
+
+
+def call_of(step: Step | Finish) -> Call[Any, Any]:
+    """Return the call of a step."""
+    name = put(step.number)
+    return replace(CALLS["Put"], step=name) if step.is_twin else CALLS[name]
+
+
+def compensation_of(step: Step) -> Call[Any, Any]:
+    """Return the call that takes a step back."""
+    return CALLS["Take" if step.is_twin else take(step.number)]

@@ -30,22 +30,22 @@ STUCK_AND_DONE = "a stuck compensation was done after all"
 SETTLED = "a stuck compensation was settled"
 FINISH_STUCK = "a step after the pivot was stuck"
 TOO_LATE = "a cancel after the pivot or in the rollback"
+TWINS_DONE = "several steps had one activity"
+TWINS_BACK = "several steps of one activity were taken back"
 COMPLETED = "a saga completed"
 ROLLED_BACK = "a saga rolled back"
 RARE = frozenset(
     {
         *(LATE, EMPTY, ABSORBED, UNKNOWN, OVERLAP, TOGETHER, BOTH),
         *(STUCK_AND_DONE, SETTLED, FINISH_STUCK, TOO_LATE, COMPLETED, ROLLED_BACK),
+        *(TWINS_DONE, TWINS_BACK),
     }
 )
 """What a run must have seen to prove anything."""
 
 
 class PromiseCheck:
-    """Judges one saga.
-
-    Each method checks one promise, and raises an AssertionError when it was broken.
-    """
+    """Judges one saga: each method checks one promise, and raises an AssertionError if broken."""
 
     def __init__(
         self,
@@ -218,6 +218,7 @@ class PromiseCheck:
 
     def _rare_things(self) -> dict[str, bool]:
         ledgers = self._participants.ledgers
+        twins = set(self._plan.twins)
         outcomes = self._record.outcomes
         failed_steps = [name for name in self._steps_begun if outcomes[name] != "done"]
         stuck_calls = {name for name, progress in self._moves if progress == "STUCK"}
@@ -240,6 +241,8 @@ class PromiseCheck:
             TOO_LATE: bool(
                 self._participants.cancels.accepted_at & {*self._compensations, *self._finishes}
             ),
+            TWINS_DONE: len(twins & set(map(number, self._finishes + self._steps_begun))) > 1,
+            TWINS_BACK: len(twins & set(map(number, self._compensations))) > 1,
             COMPLETED: self._stop is None,
             ROLLED_BACK: self._stop is not None,
         }

@@ -5,9 +5,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.history.v1 import ActivityTaskScheduledEventAttributes, HistoryEvent
+
+from temporal_saga.step_names import step_of
+from tests.temporal_saga.composed.plan import name_in_plan
 
 Outcome = Literal["done", "refused", "unknown"]
+
+
+def name_sent(event: ActivityTaskScheduledEventAttributes) -> str:
+    """Return the name that a plan has for the command of an event."""
+    return name_in_plan(event.activity_type.name, step_of(event.activity_id))
 
 
 @dataclass
@@ -28,8 +36,8 @@ class Recorded:
             attributes = getattr(event, str(event.WhichOneof("attributes")))
             match event.event_type:
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-                    names[event.event_id] = attributes.activity_type.name
-                    record.outcomes.setdefault(attributes.activity_type.name, "unknown")
+                    name = names[event.event_id] = name_sent(attributes)
+                    record.outcomes.setdefault(name, "unknown")
                 case EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
                     record.outcomes[names[attributes.scheduled_event_id]] = "done"
                     kinds_heard.add("success")

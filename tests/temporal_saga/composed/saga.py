@@ -5,11 +5,22 @@ from typing import Any
 from temporalio import workflow
 
 from temporal_saga import policy
-from temporal_saga.call_state import Settlement
+from temporal_saga.call_state import CallState, Settlement
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.retriables import Snapshot
 from temporal_saga.saga import Branch, Saga
-from tests.temporal_saga.composed.plan import CALLS, CLOSING, Plan, Step, put, take
+from tests.temporal_saga.composed.plan import (
+    CALLS,
+    CLOSING,
+    TWINS,
+    Plan,
+    Step,
+    call_of,
+    compensation_of,
+    name_in_plan,
+    put,
+    take,
+)
 
 
 @workflow.defn
@@ -43,7 +54,7 @@ class Composed:
                     await saga.parallel(*map(_branch, group))
             saga.pivot()
             for finish in plan.finish:
-                await saga.finish(*(CALLS[put(step.number)] for step in finish))
+                await saga.finish(*map(call_of, finish))
         except SagaStopped as stop:
             failure = stop.failure
             await saga.roll_back(failure)
@@ -57,13 +68,13 @@ class Composed:
         }
 
     def _note(self, snapshot: Snapshot) -> None:
-        calls = tuple((call.name, call.progress) for call in snapshot.calls)
+        calls = tuple((_name(call), call.progress) for call in snapshot.calls)
         if snapshot.rolls_back:
             self._compensations = calls
         else:
             self._finishing = calls
         if snapshot.changed_call is not None:
-            self._moves.append((snapshot.changed_call.name, snapshot.changed_call.progress))
+            self._moves.append((_name(snapshot.changed_call), snapshot.changed_call.progress))
 
     @workflow.signal
     def stop(self) -> None:
@@ -87,4 +98,9 @@ class Composed:
 
 
 def _branch(step: Step) -> Branch:
-    return Branch(CALLS[put(step.number)], CALLS[take(step.number)])
+    return Branch(call_of(step), compensation_of(step))
+
+
+def _name(call: CallState) -> str:
+    """Return the name that the plan has for a command."""
+    return name_in_plan(call.name, call.step if call.name in TWINS else None)

@@ -38,13 +38,19 @@ def plans(draw: st.DrawFn) -> Plan:
     def step() -> Step:
         number = next(numbers)
         return Step(
-            number=number, forward=trouble.get(number) or draw(harmless), back=draw(lasting)
+            number=number,
+            is_twin=draw(st.booleans()),
+            forward=trouble.get(number) or draw(harmless),
+            back=draw(lasting),
         )
 
     groups = tuple(tuple(step() for _ in range(size)) for size in sizes)
     finishes = draw(st.lists(st.integers(1, MOST_FINISH_BRANCHES), max_size=MOST_FINISHES))
     finish = tuple(
-        tuple(Finish(number=next(numbers), fares=draw(lasting)) for _ in range(size))
+        tuple(
+            Finish(number=next(numbers), is_twin=draw(st.booleans()), fares=draw(lasting))
+            for _ in range(size)
+        )
         for size in finishes
     )
     plan = Plan(groups=groups, finish=finish, closing=draw(st.none() | lasting))

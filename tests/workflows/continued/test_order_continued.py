@@ -19,7 +19,8 @@ from contracts.states import LEGAL_MOVES, OrderStatus, SagaState, StateMove
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from operations.up.temporal_server import MOST_SIGNALS
 from temporal_saga.memo import MEMO_KEY, SagaMemo
-from temporal_saga.testing import ENDED, Script
+from temporal_saga.testing import Script
+from temporal_saga.testing.histories import ENDED
 from tests.workflows.continued.floods import (
     AWAY,
     away,

@@ -1,0 +1,10 @@
+"""The participant half: how a service takes each command once, and never after its compensation.
+
+Needs `temporal-saga[participant]`: SQLAlchemy, and nothing of Temporal. Commands and answers are
+pydantic models, or whatever has the same two methods.
+"""
+
+from temporal_saga.database import open_database
+from temporal_saga.fence import Fence, FenceError
+
+__all__ = ["Fence", "FenceError", "open_database"]

@@ -1,0 +1,28 @@
+"""The workflow half: what a saga is written with.
+
+Needs `temporal-saga[workflow]`: Temporal's SDK and pydantic, and no database::
+
+    async with OnRecord(saga, closing) as record:
+        await record.open(opening, then=(payment,))
+        await saga.step(*payment)
+        saga.pivot()
+"""
+
+from temporal_saga.call import Call
+from temporal_saga.call_state import Settlement
+from temporal_saga.failure import Failure
+from temporal_saga.on_record import Closing, OnRecord, Opening
+from temporal_saga.policy import Policy
+from temporal_saga.saga import Branch, Saga
+
+__all__ = [
+    "Branch",
+    "Call",
+    "Closing",
+    "Failure",
+    "OnRecord",
+    "Opening",
+    "Policy",
+    "Saga",
+    "Settlement",
+]

@@ -1,0 +1,78 @@
+"""docs/YOUR-SAGA.md, followed by a stranger: from the install of the wheel to a saga of their own.
+
+The files of the page stand in an empty folder, and each block `sh` is typed there as it stands;
+the block `text` behind it is all that it prints, where `…` stands for anything.
+"""
+
+import asyncio
+import os
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from tests.repository.sources import ROOT
+from tests.wheel.environments import constraints, run
+
+PAGE = (ROOT / "docs" / "YOUR-SAGA.md").read_text()
+FILE = re.compile(
+    r"New file `booking/(?P<name>\w+\.py)`(?:(?!```).)*?```python\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+BLOCK = re.compile(
+    r"^```sh\n(?P<script>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL
+)
+FILES = {match["name"]: match["text"] for match in FILE.finditer(PAGE)}
+README_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def shows(page: str, output: str) -> bool:
+    """Tell whether what was printed is what the page shows, whatever the space between words."""
+    parts = [re.escape(" ".join(part.split())) for part in page.split("…")]
+    return re.fullmatch(".*?".join(parts), " ".join(output.split()), re.DOTALL) is not None
+
+
+def test_what_the_page_shows_is_told_from_other_output() -> None:
+    """An ellipsis stands for anything, and nothing else does."""
+    assert shows("a …\nc\n", "a b\n  c")
+    assert not shows("a\nc\n", "a b c")
+
+
+def test_every_block_of_the_page_is_followed() -> None:
+    """No code stands there that no test types."""
+    assert len(FILES) == PAGE.count("```python\n") == 5
+    assert len(list(BLOCK.finditer(PAGE))) == PAGE.count("```sh\n")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"temporal_saga-{version}-py3-none-any.whl" in PAGE
+
+
+def test_the_code_of_the_wheels_readme_is_the_pages() -> None:
+    """What an index shows of it is run by a test as well."""
+    blocks = README_BLOCK.findall((ROOT / "temporal_saga" / "README.md").read_text())
+    assert len(blocks) == 2
+    assert [block for block in blocks if not any(block in text for text in FILES.values())] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_a_stranger_who_follows_the_page_has_a_saga(temporal: Client, tmp_path: Path) -> None:
+    """Every block prints what the page shows, and the files pass mypy's strict checks."""
+    folder = tmp_path / "booking"
+    folder.mkdir()
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    variables = {
+        "CHECKOUT": str(ROOT),
+        "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
+        "PIP_CONSTRAINT": str(constraints(tmp_path)),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    for block in BLOCK.finditer(PAGE):
+        command = ("sh", "-e", "-c", block["script"])
+        output = await asyncio.to_thread(run, *command, cwd=folder, **variables)
+        assert shows(block["shown"] or "…", output), f"{block['script']}{output}"
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--python-executable", ".venv/bin/python")
+    await asyncio.to_thread(run, *mypy, *FILES, cwd=folder)
