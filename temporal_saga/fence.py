@@ -24,6 +24,7 @@ from temporal_saga.fence_table import (
     claim_both,
     fence_table,
     row_of,
+    rows_of_compensation,
 )
 from temporal_saga.keys import compensated_key
 
@@ -71,6 +72,19 @@ class Refused(Exception):
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
         self.answer = answer
+
+
+def check_recalled(row: sa.Row[Any], command: Command) -> None:
+    """Find that a row on record answers this command.
+
+    Raises:
+        KeyReused: another command left it.
+        AlreadyCompensated: the command was compensated.
+    """
+    if row.fingerprint not in (None, command.fingerprint()):
+        raise KeyReused(command.idempotency_key)
+    if row.outcome in (TOMBSTONE, COMPENSATED):
+        raise AlreadyCompensated(command.idempotency_key)
 
 
 class Fence:
@@ -167,18 +181,11 @@ class Fence:
             KeyReused: the key names another compensation.
             Refused: the effect refused.
         """
-        row = row_of(command, expected)
+        rows = rows_of_compensation(command, expected)
         forward_key = compensated_key(command.idempotency_key)
-        tombstone = row | {
-            "key": forward_key,
-            "outcome": TOMBSTONE,
-            "fingerprint": None,
-            "answer": None,
-        }
         with self._engine.begin() as connection:
-            # The forward key first, as the forward command does: two that meet never deadlock.
-            rows = connection.execute(self._claim_both, [tombstone, row])
-            outcomes = {changed_row.key: changed_row.outcome for changed_row in rows}
+            changed_rows = connection.execute(self._claim_both, rows)
+            outcomes = {row.key: row.outcome for row in changed_rows}
             if command.idempotency_key not in outcomes:
                 return again(
                     connection,
@@ -213,19 +220,11 @@ class Fence:
             return answer
 
     def _recall(self, connection: sa.Connection, command: Command) -> sa.Row[Any]:
-        """Return the row of an earlier delivery of this command.
-
-        Raises:
-            KeyReused: another command left it.
-            AlreadyCompensated: the command was compensated.
-        """
+        """Return the row of an earlier delivery of this command; raises as `check_recalled`."""
         row = connection.execute(
             sa.select(self._table).where(self._table.c.key == command.idempotency_key)
         ).one()
-        if row.fingerprint not in (None, command.fingerprint()):
-            raise KeyReused(command.idempotency_key)
-        if row.outcome in (TOMBSTONE, COMPENSATED):
-            raise AlreadyCompensated(command.idempotency_key)
+        check_recalled(row, command)
         return row
 
     def _record(self, connection: sa.Connection, key: str, outcome: str, answer: Answer) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 import sqlalchemy as sa
 
 from temporal_saga.database import UtcDateTime, insert_into
+from temporal_saga.keys import compensated_key
 
 APPLIED = "APPLIED"
 REFUSED = "REFUSED"
@@ -68,6 +69,21 @@ def row_of(command: Command, answer: Answer) -> dict[str, Any]:
         "answer": answer.model_dump_json(),
         "at": datetime.now(UTC),
     }
+
+
+def rows_of_compensation(command: Command, answer: Answer) -> list[dict[str, Any]]:
+    """Return what the fence holds of a compensation that is done: a tombstone, and its own row.
+
+    The forward key comes first, as in the forward command: two that meet never deadlock.
+    """
+    row = row_of(command, answer)
+    tombstone = {
+        "key": compensated_key(command.idempotency_key),
+        "outcome": TOMBSTONE,
+        "fingerprint": None,
+        "answer": None,
+    }
+    return [row | tombstone, row]
 
 
 def claim_both(engine: sa.Engine, table: sa.Table) -> sa.Executable:

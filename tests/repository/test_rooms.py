@@ -53,20 +53,25 @@ SAGA = " ".join(
         "database",
         "effect_writes",
         "fence",
+        "fence_record",
         "fence_table",
         "identity",
+        "intents",
         "participant",
         "postgresql",
+        "provider",
+        "provider_fence",
         "reader",
         "registry",
         "search_attributes",
         "sqlite",
         "timeline",
+        "transaction_check",
     }
 )
 FENCE = (
-    "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.keys "
-    "sqlalchemy"
+    "temporal_saga.database temporal_saga.fence temporal_saga.identity temporal_saga.intents "
+    "temporal_saga.keys temporal_saga.provider temporal_saga.provider_fence sqlalchemy"
 )
 API = (
     "application config contracts participants.order participants.payment.reads "
@@ -92,7 +97,10 @@ ROOMS = {
     "temporal_saga/database_file.py temporal_saga/effect_writes.py "
     "temporal_saga/sqlite.py": "sqlalchemy",
     "temporal_saga/fence.py": f"{FENCE} temporal_saga.effect_writes temporal_saga.fence_table",
-    "temporal_saga/fence_table.py": FENCE,
+    "temporal_saga/fence_record.py temporal_saga/fence_table.py temporal_saga/intents.py "
+    "temporal_saga/provider.py temporal_saga/provider_fence.py": f"{FENCE} "
+    "temporal_saga.fence_record temporal_saga.fence_table",
+    "temporal_saga/transaction_check.py": "sqlalchemy",
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
     "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence",
     "temporal_saga/access.py temporal_saga/registry.py "

@@ -3,14 +3,17 @@ from itertools import count
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from temporalio.client import Client
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from examples.trip import Trip
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
+from tests.temporal_saga.bank import Bank, Kind
 from tests.temporal_saga.basket import COMMANDS as BASKET_COMMANDS
 from tests.temporal_saga.basket import QUEUE, BasketSaga
+from tests.temporal_saga.charging_participant import StandingClock, Till
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
 
@@ -61,6 +64,26 @@ async def script(play: Play, request: pytest.FixtureRequest) -> AsyncIterator[Sc
         assert story.history or not has_passed, (
             "the story has no end: let the test await completed() or failed()"
         )
+
+
+@pytest.fixture(params=Kind)
+def bank(request: pytest.FixtureRequest) -> Bank:
+    """Give a bank of each kind."""
+    return Bank(request.param)
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    """Give the time."""
+    return StandingClock()
+
+
+@pytest.fixture
+def till(engine: sa.Engine, bank: Bank, clock: StandingClock) -> Till:
+    """Give a till on an empty database."""
+    till = Till(engine, bank, clock)
+    till.create_tables()
+    return till
 
 
 @pytest.fixture(scope="session")
