@@ -42,7 +42,7 @@ format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 test: lint postgresql ## everything that must hold before a change lands
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
+	@$(BIN)/pytest -q -n 3 --dist loadfile -m "not long"
 
 pythons: ## `make test` on each Python that is here, each in an environment of its own under var/
 	@for version in $(PYTHONS); do \

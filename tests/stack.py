@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import httpx
@@ -46,6 +47,15 @@ def until(ask: Callable[[], T], what: str, seconds: float = WAIT_SECONDS) -> T:
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
         time.sleep(0.05)
     return answer
+
+
+def workers_of(module: ModuleType) -> Sequence[str]:
+    """Return the workers that a module's tests need.
+
+    One process for all services, as `make up` has it; or one for each where the module has
+    `SERVICES_APART`, as its tests stop one of them: that takes twice the CPU to start.
+    """
+    return ROLES if getattr(module, "SERVICES_APART", False) else ()
 
 
 class Stack:

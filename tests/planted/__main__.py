@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NOT_COPIED = shutil.ignore_patterns(".*", "var", "node_modules")
 AN_ASSERTION = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
-AT_ONCE = 2
+AT_ONCE = 3
 WIDE = 150
 
 

@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from contracts.steps import ROLES
-from tests.stack import Stack
+from tests.stack import Stack, workers_of
 from tests.system.browser.chromium import MISSING, chromium, launch
 
 PATIENCE_MS = 20_000
@@ -55,7 +54,9 @@ async def page(browser: Browser, stack: Stack) -> AsyncIterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """A system in which large orders are reviewed, and what fails is stuck soon."""
     system = Stack(tmp_path_factory.mktemp("stack"))
     system.env |= {
@@ -66,7 +67,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 10**9, "poor": 100}, {"plenty": 10**6, "scarce": 1})
-        system.start_all(*ROLES)
+        system.start_all(*workers_of(request.module))
         yield system
     finally:
         system.stop()

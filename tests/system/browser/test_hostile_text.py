@@ -9,6 +9,8 @@ from tests.stack import Stack, order
 from tests.system.browser.api_answers import open_order_as, steps_with
 from tests.system.browser.looks import act, make_stuck, open_order, sentence, state, step
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 

@@ -8,6 +8,8 @@ from playwright.async_api import Page, expect
 from tests.stack import Stack, order
 from tests.system.browser.looks import listed_ids, make_stuck, notice, state
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 ON_A_PAGE = 25

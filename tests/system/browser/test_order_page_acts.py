@@ -7,6 +7,8 @@ from tests.stack import Stack, order, until
 from tests.system.browser.api_answers import answer_with
 from tests.system.browser.looks import act, entry_names, open_order, sentence, state, step
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 LARGE = 100_000

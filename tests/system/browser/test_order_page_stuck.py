@@ -9,6 +9,8 @@ from tests.stack import Stack, order, until
 from tests.system.browser.api_answers import offers, open_order_as, steps_with
 from tests.system.browser.looks import act, make_stuck, open_order, state, step
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 OTTO = {"by": "otto", "reason": "paid back by hand", "evidence": "transfer 4711"}

@@ -10,6 +10,8 @@ from tests.stack import Stack, order, until
 from tests.system.browser.api_answers import CALM, NOT_KNOWN, TROUBLE
 from tests.system.browser.looks import listed_ids, make_stuck, notice, state
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 

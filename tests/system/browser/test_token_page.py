@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 from tests.system.browser.looks import act, entry_names, notice, shown_names, state
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
@@ -28,7 +27,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6})
-        system.start_all(*ROLES)
+        system.start_all()
         yield system
     finally:
         system.stop()

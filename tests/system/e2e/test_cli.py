@@ -9,6 +9,8 @@ import pytest
 
 from tests.stack import Stack, order, until
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from contracts.steps import ROLES
 from routes.examples import CUSTOMER_ID, SKU
 from tests.stack import Stack
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
@@ -31,7 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     system.env |= AUTHENTICATION | {"REVIEW_THRESHOLD_MINOR": "100000"}
     try:
         system.seed({CUSTOMER_ID: 10**9}, {SKU: 10**6})
-        system.start_all(*ROLES)
+        system.start_all()
         yield system
     finally:
         system.stop()

@@ -6,6 +6,8 @@ import pytest
 
 from tests.stack import Stack, order, until
 
+SERVICES_APART = True
+
 
 @pytest.mark.long
 def test_an_order_and_a_failed_try_are_one_line_each(stack: Stack) -> None:

@@ -10,6 +10,8 @@ import pytest
 from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 

@@ -7,6 +7,8 @@ from tests.stack import Stack, order, until
 from tests.system.e2e.access.asking import ANNS, OPERATE, READ, SAID, WRITE, ask
 from tests.tokens import SCOPES, bearer
 
+SERVICES_APART = True
+
 
 def test_a_taken_id_tells_nothing_else(stack: Stack) -> None:
     """A caller who wants the id of another customer's order is told to choose another.

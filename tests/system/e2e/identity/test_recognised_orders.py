@@ -31,6 +31,8 @@ from tests.system.e2e.identity.traces import (
     runs,
 )
 
+SERVICES_APART = True
+
 
 def test_an_open_order_is_recognised(stack: Stack, orders: OrderService) -> None:
     """Placing an open order again returns it with 202, also after waiting.

@@ -20,6 +20,8 @@ from tests.system.e2e.own_shop.shop_calls import (
     open_wallet,
 )
 
+SERVICES_APART = True
+
 pytestmark = pytest.mark.long
 
 LOOKS = 500
