@@ -63,6 +63,7 @@ def test_then_signals_and_sentences_are_left_out() -> None:
     assert {state.progress for state in memo.retriables} == {Progress.STUCK}
 
 
+@pytest.mark.long
 def test_no_number_of_compensations_is_too_large() -> None:
     """A memo that the server refuses would wedge the saga."""
     memo = rewrite(

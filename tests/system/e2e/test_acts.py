@@ -9,6 +9,8 @@ import pytest
 from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
+pytestmark = pytest.mark.long
+
 LARGE = 100_000
 ANN = {"by": "ann", "reason": "looks fine"}
 OTTO = {"by": "otto", "reason": "paid by hand", "evidence": "transfer 4711"}
@@ -183,7 +185,6 @@ def test_a_stuck_refund_is_seen_and_tried_when_somebody_says_so(stack: Stack) ->
     assert stack.http.get("/orders/stuck").json()["failure"]["reason"] == "OUT_OF_STOCK"
 
 
-@pytest.mark.long
 def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack) -> None:
     """Also when Temporal has forgotten the run; the returning service makes no second refund."""
     place_stuck_order(stack, "settled")
@@ -205,7 +206,6 @@ def test_a_stuck_refund_is_settled_and_the_record_names_who_did_it(stack: Stack)
     assert stack.http.get("/customers/rich/wallet").json() == before
 
 
-@pytest.mark.long
 def test_a_settled_confirm_waits_for_the_order_service_and_its_record_names_who_did_it(
     stack: Stack,
 ) -> None:

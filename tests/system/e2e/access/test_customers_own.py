@@ -7,6 +7,8 @@ from tests.stack import Stack, order, until
 from tests.system.e2e.access.asking import ANNS, OPERATE, READ, SAID, WRITE, ask
 from tests.tokens import SCOPES, bearer
 
+pytestmark = pytest.mark.long
+
 SERVICES_APART = True
 
 

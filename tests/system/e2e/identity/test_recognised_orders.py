@@ -31,6 +31,8 @@ from tests.system.e2e.identity.traces import (
     runs,
 )
 
+pytestmark = pytest.mark.long
+
 SERVICES_APART = True
 
 
