@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tests.stack import Stack, order, until
 from tests.system.e2e.access.asking import ANNS, OPERATE, READ, SAID, WRITE, ask
 from tests.tokens import SCOPES, bearer
