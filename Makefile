@@ -56,7 +56,7 @@ verify: install postgresql chromium planted ## what takes longer: kills, whole d
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
 	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 3 --dist load -m long --timeout 600 tests/workflows tests/temporal_saga \
 		--ignore tests/temporal_saga/test_composed.py
-	@LOCAL_ACTIVITIES=on $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
+	@LOCAL_ACTIVITIES=on WORKFLOW_SANDBOX=off $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults
 	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 

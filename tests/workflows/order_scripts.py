@@ -37,7 +37,11 @@ COMMANDS: dict[str, tuple[type, ...]] = {
 """By a participant's task queue: the commands that come there."""
 
 LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "on" else None
-RUNNER = orchestrator.workflow_runner("on")
+RUNNER = orchestrator.workflow_runner(
+    "off" if os.environ.get("WORKFLOW_SANDBOX") == "off" else "on"
+)
+"""Temporal's sandbox, unless the shell says that these stories were told in it already."""
+
 NUMBERS = count(1)
 
 
