@@ -42,6 +42,13 @@ def create_webhook_endpoint(books: Books, parameters: NewWebhookEndpoint, _: str
     return endpoint
 
 
+def delete_webhook_endpoint(books: Books, _: object, endpoint_id: str) -> Body:
+    """Send nothing more there, also not what is on its way."""
+    endpoint = books.get("webhook_endpoint", endpoint_id)
+    books.delete(endpoint_id)
+    return {"id": endpoint_id, "object": endpoint["object"], "deleted": True}
+
+
 def retrieve_event(books: Books, _: object, event_id: str) -> Body:
     """Return an event."""
     return books.get("event", event_id)

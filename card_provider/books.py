@@ -152,6 +152,10 @@ class Books:
                 at=self.now(),
             )
 
+    def delete(self, object_id: str) -> None:
+        """Have an object no more."""
+        self.query("DELETE FROM objects WHERE id = :id", id=object_id)
+
     def move(self, payment: Body, kind: str, amount_minor: int) -> None:
         """Write what happened to a payment's money; no amount, no movement."""
         if not amount_minor:

@@ -118,8 +118,8 @@ class Calls:
             except ApiError as error:
                 answer = call._replace(status=error.status, body=error.body)
             if self._faults.take([FaultKind.ERROR_AFTER_BOOKING], endpoint.call):
-                error = failure()
-                answer = call._replace(status=error.status, body=error.body)
+                trouble = failure()
+                answer = call._replace(status=trouble.status, body=trouble.body)
             if key:
                 self._books.remember(key, answer)
             return answer

@@ -40,6 +40,7 @@ class Deliveries:
     def __init__(self, books: Books) -> None:
         """Send from these books, undisturbed."""
         self._books = books
+        self._is_over = False
         books.due_times = self._due_times
         self.disturb(Disturbance())
 
@@ -49,12 +50,18 @@ class Deliveries:
         self._chance = random.Random(disturbance.seed)  # noqa: S311 # chance that can be repeated
 
     async def run(self) -> None:
-        """Send for ever; each look asks by the provider's own clock what is due."""
+        """Send until `stop`; each look asks by the provider's own clock what is due."""
         async with _client() as client:
-            while True:
-                for row in [] if self._disturbance.hold else self._due():
+            while not self._is_over:
+                for row in self._due():
+                    if self._disturbance.hold:
+                        break
                     await self._deliver(client, row)
                 await asyncio.sleep(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """End `run` after what is under way."""
+        self._is_over = True
 
     async def send(self, event_id: str) -> dict[str, int]:
         """Send an event now, whatever was sent before; return each endpoint's status, 0 for none.
@@ -64,7 +71,9 @@ class Deliveries:
         """
         self._books.get("event", event_id)
         rows = self._books.query(
-            "SELECT DISTINCT endpoint FROM deliveries WHERE event = :event", event=event_id
+            "SELECT DISTINCT endpoint FROM deliveries JOIN objects ON id = endpoint"
+            " WHERE event = :event",
+            event=event_id,
         )
         async with _client() as client:
             return {
@@ -78,8 +87,8 @@ class Deliveries:
 
     def _due(self) -> list[sqlite3.Row]:
         return self._books.query(
-            "SELECT * FROM deliveries WHERE delivered_at IS NULL AND due <= :now"
-            " ORDER BY due, seq LIMIT 100",
+            "SELECT deliveries.* FROM deliveries JOIN objects ON id = endpoint"
+            " WHERE delivered_at IS NULL AND due <= :now ORDER BY due, deliveries.seq LIMIT 100",
             now=self._books.now(),
         )
 

@@ -53,6 +53,13 @@ ENDPOINTS = (
     _listing("customer", parameters.CustomerPage, "email"),
     _retrieval("customer", accounts.retrieve_customer),
     _creation("webhook_endpoint", parameters.NewWebhookEndpoint, accounts.create_webhook_endpoint),
+    Endpoint(
+        "webhook_endpoints.delete",
+        "DELETE",
+        "/v1/webhook_endpoints/{id}",
+        parameters.Nothing,
+        accounts.delete_webhook_endpoint,
+    ),
     _listing("event", parameters.EventPage, "type"),
     _retrieval("event", accounts.retrieve_event),
 )

@@ -73,8 +73,8 @@ def search_payments(books: Books, search: Search, _: str) -> Body:
     fits = _read_query(search.query)
     lag = books.setting("search_lag_seconds", SEARCH_LAG_SECONDS)
     rows = books.query(
-        "SELECT body, MAX(seq) FROM search_index WHERE at <= :until GROUP BY id"
-        " ORDER BY MIN(seq) DESC",
+        "SELECT body FROM (SELECT MIN(seq) AS first, MAX(seq) AS last FROM search_index"
+        " WHERE at <= :until GROUP BY id) JOIN search_index ON seq = last ORDER BY first DESC",
         until=books.now() - lag,
     )
     bodies = [body for row in rows if fits(body := json.loads(row["body"]))]
@@ -96,7 +96,7 @@ def _read_query(query: str) -> Callable[[Body], bool]:
     Raises:
         ApiError: it says something else.
     """
-    clauses = []
+    clauses: list[re.Match[str]] = []
     place = 0
     while place < len(query) or not clauses:
         clause = CLAUSE.match(query, place)
@@ -115,10 +115,10 @@ def _fits(body: Body, clause: re.Match[str]) -> bool:
     """Tell whether a payment is as one clause says; what it does not have fits nothing."""
     key = clause["key"]
     value = body["metadata"].get(key) if key else body[clause["field"]]
-    other: Any = clause["text"] if clause["text"] is not None else int(clause["number"])
+    text = clause["number"] or clause["text"]
     if isinstance(value, int):
-        other = int(other)
-    return value is not None and COMPARISONS[clause["operator"]](value, other)
+        return text.isdecimal() and COMPARISONS[clause["operator"]](value, int(text))
+    return value is not None and COMPARISONS[clause["operator"]](value, text)
 
 
 def _place(books: Books, noun: str, object_id: str, parameter: str) -> int:

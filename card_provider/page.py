@@ -19,6 +19,12 @@ QUESTION = """<p>Do you want to pay <strong>{amount}</strong> with your card?</p
 <form method="post"><button name="answer" value="accept">Pay</button>
 <button name="answer" value="decline">Do not pay</button></form>"""
 
+WITHOUT_CENTS = {
+    *("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga"),
+    *("pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof", "xpf"),
+}
+"""The currencies whose minor unit is their only one."""
+
 
 class BankPage:
     """Asks the customer of a payment, once."""
@@ -35,8 +41,7 @@ class BankPage:
             return _page(str(error), error.status)
         if payment["status"] != "requires_action":
             return _page(_outcome(payment))
-        amount = f"{payment['amount'] / 100:,.2f} {payment['currency'].upper()}"
-        return HTMLResponse(PAGE.format(content=QUESTION.format(amount=escape(amount))))
+        return HTMLResponse(PAGE.format(content=QUESTION.format(amount=escape(_price(payment)))))
 
     async def answer(self, request: Request) -> Response:
         """Take the answer (`accept` or `decline`), and lead back to the shop."""
@@ -58,6 +63,12 @@ class BankPage:
 
     def _payment(self, request: Request) -> Body:
         return payment_of_secret(self._books, request.path_params["client_secret"])
+
+
+def _price(payment: Body) -> str:
+    minor = payment["amount"]
+    amount = f"{minor:,}" if payment["currency"] in WITHOUT_CENTS else f"{minor / 100:,.2f}"
+    return f"{amount} {payment['currency'].upper()}"
 
 
 def _outcome(payment: Body) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from card_provider.books import Books
 from card_provider.calls import Calls
@@ -71,7 +73,7 @@ class ApiDoor:
     def hang_up(self, request: Request) -> None:
         """Close a call's connection without an answer."""
         for connection in list(self.server.server_state.connections):
-            if request.client and connection.client == tuple(request.client):
+            if cast("H11Protocol", connection).client == request.client:
                 connection.transport.abort()
 
     async def _open_after(self, seconds: float) -> None:
@@ -122,20 +124,19 @@ class Provider:
 
     async def run(self) -> None:
         """Serve until `stop`."""
-        sending = asyncio.create_task(self._deliveries.run())
         try:
             await asyncio.gather(
+                self._deliveries.run(),
                 self._door.server.serve(sockets=[self._door.listener]),
                 self._control.serve(sockets=[self._control_listener]),
             )
         finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
             self._door.listener.close()
             self._books.close()
 
     def stop(self) -> None:
         """End `run`."""
+        self._deliveries.stop()
         self._door.server.should_exit = True
         self._control.should_exit = True
 
@@ -158,7 +159,8 @@ async def _unknown(request: Request, _: Exception) -> Response:
 
 
 def _listener(port: int) -> socket.socket:
-    listener = socket.socket()
+    # The event loop sends at once only on sockets that say their protocol.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

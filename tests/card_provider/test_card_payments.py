@@ -82,7 +82,7 @@ def test_a_declined_card(till: Till, card: str, code: str, decline_code: str | N
         till.pay(order, payment_method=card)
     error = failure.value.error
     assert (failure.value.http_status, error.type) == (402, "card_error")
-    assert (error.code, error.get("decline_code")) == (code, decline_code)
+    assert (error.code, getattr(error, "decline_code", None)) == (code, decline_code)
     payment = till.stripe.payment_intents.retrieve(error.payment_intent.id)
     assert payment.status == "requires_payment_method"
     assert payment.last_payment_error.code == code

@@ -87,7 +87,8 @@ def test_two_calls_with_a_key_at_once(till: Till, point: str) -> None:
         till.pause()
         with pytest.raises(stripe.APIError) as failure:
             till.pay(order, key=order)
-        assert (failure.value.http_status, failure.value.code) == (409, "idempotency_key_in_use")
+        assert failure.value.http_status == 409
+        assert failure.value.error.code == "idempotency_key_in_use"
         till.release()
     assert till.pay(order, key=order).id == first.result().id
     assert till.amounts(order) == (1530, 0, 0, 0)

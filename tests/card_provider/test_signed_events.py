@@ -22,6 +22,7 @@ class Receiver:
         self.statuses: queue.Queue[int] = queue.Queue()
         self.posts: queue.Queue[tuple[bytes, str]] = queue.Queue()
         endpoint = till.stripe.webhook_endpoints.create({"url": url, "enabled_events": TYPES})
+        self.id = endpoint.id
         self.secret = endpoint.secret
 
     def next(self) -> Any:
@@ -38,7 +39,7 @@ def receiver(till: Till) -> Iterator[Receiver]:
         receiver = Receiver(till, f"http://127.0.0.1:{server.server_port}/events")
         server.receiver = receiver  # type: ignore[attr-defined]
         yield receiver
-        till.control.put("/deliveries", json={"hold": True}).raise_for_status()
+        till.stripe.webhook_endpoints.delete(receiver.id)
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def _listening() -> Iterator[HTTPServer]:
             """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
             yield server

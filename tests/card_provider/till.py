@@ -33,6 +33,7 @@ class Till:
     def __init__(self, url: str, control_url: str) -> None:
         self.url = url
         self.session = requests.Session()
+        self.session.trust_env = False
         self.control = httpx.Client(base_url=control_url, timeout=10, trust_env=False)
         self.stripe = stripe.StripeClient(
             "sk_test_shop",
@@ -46,7 +47,7 @@ class Till:
         self.session.close()
         self.control.close()
 
-    def pay(self, order_id: str, *, key: str | None = None, **fields: Any) -> Any:
+    def pay(self, order_id: str, *, key: Any = None, **fields: Any) -> Any:
         """Create and confirm a payment of 15.30 for an order: held on the card, if not said."""
         parameters = {
             "amount": 1530,
