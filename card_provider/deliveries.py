@@ -11,6 +11,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from card_provider.books import Books
+from card_provider.errors import ApiError
 
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 5.0
@@ -107,7 +108,10 @@ class Deliveries:
         )
 
     async def _post(self, client: httpx.AsyncClient, event_id: str, endpoint_id: str) -> int:
-        endpoint = self._books.get("webhook_endpoint", endpoint_id)
+        try:
+            endpoint = self._books.get("webhook_endpoint", endpoint_id)
+        except ApiError:
+            return 0  # it was deleted while another was sent to
         text = json.dumps(self._books.get("event", event_id))
         moment = int(self._books.now())
         mac = hmac.new(endpoint["secret"].encode(), f"{moment}.{text}".encode(), hashlib.sha256)

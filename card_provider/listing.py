@@ -14,7 +14,8 @@ SEARCH_LAG_SECONDS = 60.0
 
 CLAUSE = re.compile(
     r"""\s*(?:metadata\[(?P<q>["'])(?P<key>[^"']+)(?P=q)\]|(?P<field>status|customer|currency"""
-    r"""|amount|created))(?P<operator>:|[<>]=?)(?:(?P<r>["'])(?P<text>[^"']*)(?P=r)|(?P<number>\d+))"""
+    r"""|amount|created))(?P<operator>:|[<>]=?)"""
+    r"""(?:(?P<r>["'])(?P<text>[^"']*)(?P=r)|(?P<number>\d+))"""
     r"""(?:\s+AND\s+(?=\S)|\s*$)"""
 )
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

@@ -132,6 +132,7 @@ class Provider:
             )
         finally:
             self._door.listener.close()
+            self._control_listener.close()
             self._books.close()
 
     def stop(self) -> None:

@@ -19,7 +19,10 @@ class Receiver:
     """A shop's endpoint: what came, and what it answers."""
 
     def __init__(self, till: Till, url: str) -> None:
+        self.url = url
         self.statuses: queue.Queue[int] = queue.Queue()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.posts: queue.Queue[tuple[bytes, str]] = queue.Queue()
         endpoint = till.stripe.webhook_endpoints.create({"url": url, "enabled_events": TYPES})
         self.id = endpoint.id
@@ -49,6 +52,7 @@ def _listening() -> Iterator[HTTPServer]:
             receiver: Receiver = self.server.receiver  # type: ignore[attr-defined]
             payload = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.posts.put((payload, self.headers["Stripe-Signature"]))
+            receiver.may_answer.wait(WAIT_SECONDS)
             status = 200 if receiver.statuses.empty() else receiver.statuses.get()
             self.send_response(status)
             self.end_headers()
@@ -93,6 +97,19 @@ def test_an_event_is_sent_until_it_is_taken(till: Till, receiver: Receiver) -> N
     till.settings(clock_offset_seconds=DAY_SECONDS)
     other = till.pay(new_order(), confirm=False)
     assert receiver.next().data.object.id == other.id, "what was taken does not come again"
+
+
+def test_an_endpoint_is_deleted_while_another_is_sent_to(till: Till, receiver: Receiver) -> None:
+    """It is left out, and the other goes on to hear of everything."""
+    second = {"url": receiver.url, "enabled_events": TYPES}
+    endpoint = till.stripe.webhook_endpoints.create(second)
+    receiver.may_answer.clear()
+    till.pay(new_order(), confirm=False)
+    first = receiver.next()
+    till.stripe.webhook_endpoints.delete(endpoint.id)
+    receiver.may_answer.set()
+    till.pay(new_order(), confirm=False)
+    assert receiver.next().id != first.id
 
 
 def test_events_come_twice_and_late(till: Till, receiver: Receiver) -> None:
