@@ -10,7 +10,7 @@ def create_customer(books: Books, parameters: NewCustomer, _: str) -> Body:
     customer = {
         "id": new_id("cus"),
         "object": "customer",
-        "created": books.created(),
+        "created": books.time_to_tell(),
         "livemode": False,
         **parameters.model_dump(),
     }
@@ -30,7 +30,7 @@ def create_webhook_endpoint(books: Books, parameters: NewWebhookEndpoint, _: str
         "id": new_id("we"),
         "object": "webhook_endpoint",
         "api_version": API_VERSION,
-        "created": books.created(),
+        "created": books.time_to_tell(),
         "enabled_events": parameters.enabled_events,
         "livemode": False,
         "metadata": {},

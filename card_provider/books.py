@@ -114,7 +114,7 @@ class Books:
         """Return the time by which the provider acts, in seconds since 1970."""
         return time.time() + self.setting("clock_offset_seconds")
 
-    def created(self) -> int:
+    def time_to_tell(self) -> int:
         """Return the time that it says it is, in `created` of what it makes."""
         return int(self.now() + self.setting("created_shift_seconds"))
 
@@ -177,7 +177,7 @@ class Books:
             "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
-            "created": self.created(),
+            "created": self.time_to_tell(),
             "data": {"object": body},
             "livemode": False,
             "pending_webhooks": 0,

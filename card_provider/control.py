@@ -115,7 +115,7 @@ def _add_faults(app: FastAPI, faults: Faults, door: Door) -> None:
         seconds: Annotated[float, Query(ge=0, le=LONGEST_WAIT_SECONDS)] = 0,
     ) -> list[dict[str, str]]:
         """Return the calls that are held, as soon as there is one, or none in time."""
-        return [_shown(pause) for pause in await faults.wait_for_pause(seconds)]
+        return [_pause_view(pause) for pause in await faults.wait_for_pause(seconds)]
 
     @app.post("/pauses/release")
     async def release(order: Release) -> list[str]:
@@ -153,5 +153,5 @@ def _add_books(app: FastAPI, books: Books) -> None:
         return [dict(row) for row in rows]
 
 
-def _shown(pause: Pause) -> dict[str, str]:
+def _pause_view(pause: Pause) -> dict[str, str]:
     return {"id": pause.id, "call": pause.call, "point": pause.point.value}

@@ -45,7 +45,7 @@ def create(books: Books, parameters: NewPayment, _: str) -> Body:
         "capture_method": parameters.capture_method,
         "client_secret": f"{payment_id}_{new_id('secret')}",
         "confirmation_method": "automatic",
-        "created": books.created(),
+        "created": books.time_to_tell(),
         "currency": parameters.currency,
         "customer": parameters.customer,
         "description": parameters.description,
@@ -198,7 +198,7 @@ def _succeed(books: Books, payment: Body, amount_minor: int) -> Body:
 def _release(books: Books, payment: Body, reason: str | None) -> Body:
     books.move(payment, "voided", payment["amount_capturable"])
     payment |= {"status": "canceled", "amount_capturable": 0, "next_action": None}
-    payment |= {"canceled_at": books.created(), "cancellation_reason": reason}
+    payment |= {"canceled_at": books.time_to_tell(), "cancellation_reason": reason}
     books.save(payment)
     books.announce("payment_intent.canceled", payment)
     return payment

@@ -103,14 +103,15 @@ class Provider:
         bank = "/authenticate/{client_secret}"
         routes = [
             *(
-                Route(point.path, self._served(calls, point), methods=[point.method])
+                Route(point.path, self._serving(calls, point), methods=[point.method])
                 for point in ENDPOINTS
             ),
             Route(bank, page.show, methods=["GET"]),
             Route(bank, page.answer, methods=["POST"]),
         ]
         self._door = ApiDoor(
-            Starlette(routes=routes, exception_handlers={404: _unknown, 405: _unknown}), port
+            Starlette(routes=routes, exception_handlers={404: _no_such_path, 405: _no_such_path}),
+            port,
         )
         self._deliveries = Deliveries(self._books)
         control = control_app(self._books, faults, self._deliveries, self._door)
@@ -141,7 +142,9 @@ class Provider:
         self._door.server.should_exit = True
         self._control.should_exit = True
 
-    def _served(self, calls: Calls, endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    def _serving(
+        self, calls: Calls, endpoint: Endpoint
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def serve(request: Request) -> Response:
             try:
                 return await calls.serve(endpoint, request)
@@ -153,7 +156,7 @@ class Provider:
         return serve
 
 
-async def _unknown(request: Request, _: Exception) -> Response:
+async def _no_such_path(request: Request, _: Exception) -> Response:
     message = f"Unrecognized request URL ({request.method}: {request.url.path})."
     error = ApiError(404, "invalid_request_error", message)
     return JSONResponse(error.body, error.status)

@@ -30,7 +30,7 @@ def create(books: Books, parameters: NewRefund, _: str) -> Body:
         "object": "refund",
         "amount": amount_minor,
         "charge": charge,
-        "created": books.created(),
+        "created": books.time_to_tell(),
         "currency": payment["currency"],
         "metadata": parameters.metadata,
         "payment_intent": payment["id"],

@@ -29,14 +29,14 @@ def test_the_payments_of_a_time(till: Till) -> None:
     customer = till.stripe.customers.create().id
     honest = till.pay(new_order(), customer=customer)
     till.settings(created_shift_seconds=-3600)
-    shifted = till.pay(new_order(), customer=customer)
+    early = till.pay(new_order(), customer=customer)
     middle = int(time.time()) - 1800
-    assert shifted.created < middle < honest.created
-    for span, payment in ({"gte": middle}, honest), ({"lt": middle}, shifted):
+    assert early.created < middle < honest.created
+    for span, payment in ({"gte": middle}, honest), ({"lt": middle}, early):
         page = till.stripe.payment_intents.list({"customer": customer, "created": span})
-        assert [found.id for found in page.data] == [payment.id]
-    page = till.stripe.payment_intents.list({"customer": customer, "created": shifted.created})
-    assert [found.id for found in page.data] == [shifted.id]
+        assert [payment.id for payment in page.data] == [payment.id]
+    page = till.stripe.payment_intents.list({"customer": customer, "created": early.created})
+    assert [payment.id for payment in page.data] == [early.id]
 
 
 def test_search_is_behind(till: Till) -> None:
@@ -47,11 +47,11 @@ def test_search_is_behind(till: Till) -> None:
     search = till.stripe.payment_intents.search
     assert search(query).data == []
     till.settings(clock_offset_seconds=61)
-    assert [found.status for found in search(query).data] == ["requires_capture"]
+    assert [payment.status for payment in search(query).data] == ["requires_capture"]
     till.stripe.payment_intents.capture(payment.id)
-    assert [found.status for found in search(query).data] == ["requires_capture"]
+    assert [payment.status for payment in search(query).data] == ["requires_capture"]
     till.settings(search_lag_seconds=0)
-    assert [found.status for found in search(query).data] == ["succeeded"]
+    assert [payment.status for payment in search(query).data] == ["succeeded"]
 
 
 def test_a_search_has_clauses_and_pages(till: Till) -> None:
@@ -66,8 +66,8 @@ def test_a_search_has_clauses_and_pages(till: Till) -> None:
     page = search({"query": query, "limit": 2})
     assert page.has_more
     assert [payment.amount for payment in page.auto_paging_iter()] == amounts[::-1]
-    found = search({"query": f"{query} AND amount>1000 AND amount<3000"}).data
-    assert [payment.amount for payment in found] == [2000]
+    payments = search({"query": f"{query} AND amount>1000 AND amount<3000"}).data
+    assert [payment.amount for payment in payments] == [2000]
     assert search({"query": f"{query} AND currency:'eur'"}).data == []
     for nonsense in "", "colour:'red'", f"{query} OR amount>1", f"{query} AND ":
         with pytest.raises(stripe.InvalidRequestError) as failure:

@@ -131,7 +131,7 @@ def test_events_are_sent_by_hand_in_any_order(till: Till, receiver: Receiver) ->
     events = [event.id for event in till.stripe.events.list({"limit": 2}).data]
     order = [events[0], events[1], events[0]]
     statuses = till.control.post("/deliveries", json={"events": order}).json()
-    assert [list(sent.values()) for sent in statuses] == [[200]] * 3
+    assert [list(each.values()) for each in statuses] == [[200]] * 3
     received_events = [receiver.next() for _ in order]
     assert [event.id for event in received_events] == order
     assert {event.data.object.id for event in received_events} == {payment.id}

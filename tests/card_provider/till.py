@@ -57,8 +57,8 @@ class Till:
             "payment_method": "pm_card_visa",
             "metadata": {"order_id": order_id},
         } | fields
-        given = {name: value for name, value in parameters.items() if value is not None}
-        return self.stripe.payment_intents.create(given, {"idempotency_key": key} if key else None)
+        form = {name: value for name, value in parameters.items() if value is not None}
+        return self.stripe.payment_intents.create(form, {"idempotency_key": key} if key else None)
 
     def amounts(self, order_id: str) -> tuple[int, int, int, int]:
         """Return what the books say was authorised, captured, voided and refunded for an order."""
