@@ -9,6 +9,8 @@ import pytest
 
 from tests.card_provider.till import Till, new_order, running, stripe
 
+pytestmark = pytest.mark.long
+
 HELD = (1530, 0, 0, 0)
 NOTHING = (0, 0, 0, 0)
 

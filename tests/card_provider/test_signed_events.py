@@ -11,6 +11,8 @@ import pytest
 
 from tests.card_provider.till import DAY_SECONDS, Till, new_order, stripe
 
+pytestmark = pytest.mark.long
+
 TYPES = ["payment_intent.created", "payment_intent.amount_capturable_updated"]
 WAIT_SECONDS = 10
 
