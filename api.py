@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 
 from fastapi import Depends, FastAPI
@@ -16,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 
 import logs
+from application.event_feed import EventFeed
 from application.links import OrderLinks
 from application.orders import Orders
 from application.prices import PriceRule
@@ -23,6 +25,7 @@ from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
 from config import Settings, read_settings
+from participants.order.events import OrderEvents
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
@@ -32,6 +35,7 @@ from routes import (
     acts,
     console,
     events,
+    feed,
     handlers,
     health,
     hosts,
@@ -86,7 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, lookups, events, acts, health, manage, console):
+    for subject in (orders, lookups, events, feed, acts, health, manage, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -121,14 +125,23 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     door = Door(connection, client, partial(find_identity, engine, where), prepare, use, AWAY)
     app.state.shop = shop
     app.state.door = door
+    app.state.feed = event_feed = EventFeed(OrderEvents(engine), app.state.stopping)
     keeping = asyncio.create_task(door.keep())
     with suppress(TimeoutError):
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
+    tasks = [keeping, asyncio.create_task(_keep_events(event_feed, door, settings))]
     yield
-    keeping.cancel()
+    for task in tasks:
+        task.cancel()
     shop.close()
     for database in (engine, stock, payment):
         database.dispose()
+
+
+async def _keep_events(event_feed: EventFeed, door: Door, settings: Settings) -> None:
+    """Keep the feed of the database that the door has found to be the order service's own."""
+    await door.is_ready.wait()
+    await event_feed.keep(timedelta(days=settings.event_retention_days), (*AWAY, *LOOK_FAILED))
 
 
 def _use(

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from config.authentication import problems
 from config.databases import DatabaseSettings
+from config.events import EventSettings
 from config.values import (
     BindAddress,
     Hosts,
@@ -23,7 +24,7 @@ from config.values import (
 from temporal_saga.policy import Policy
 
 
-class Settings(DatabaseSettings):
+class Settings(EventSettings, DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     shop: Literal["sample", "none"] = Field(

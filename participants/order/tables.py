@@ -111,3 +111,27 @@ REQUESTS = sa.Table(
     sa.Column("order_id", sa.String(64), nullable=False),
     comment="By caller and idempotency key, as a digest: the one order that they name, for ever.",
 )
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("position", sa.BigInteger),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("order_id", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    # Also finds those that have no position yet.
+    sa.Index("events_position", "position", unique=True),
+    sa.Index("events_of_order", "order_id"),
+    comment="The outbox: what others are told of orders. NULL positions are not published yet.",
+)
+
+EVENT_LOG = sa.Table(
+    "event_log",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("last_position", sa.BigInteger, nullable=False),
+    sa.Column("pruned_position", sa.BigInteger, nullable=False),
+    comment="One row: the last position that was given, and the last whose event is deleted.",
+)

@@ -111,7 +111,7 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.events contracts.order "
     f"participants.order {FENCE}",
     **{
         f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
