@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -24,7 +25,11 @@ from application.prices import PriceRule
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
+from application.webhook_post import Receiver
+from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
+from contracts.events import EventType
+from participants.order.deliveries import Deliveries
 from participants.order.events import OrderEvents
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
@@ -34,8 +39,8 @@ from routes import (
     access,
     acts,
     console,
+    event_feed,
     events,
-    feed,
     handlers,
     health,
     hosts,
@@ -61,6 +66,9 @@ from temporal_saga.identity import Identity, find_identity, identify
 
 AWAY = (*DATABASE_AWAY, NoAnswerInTime)
 """The errors of an order database that gives no answer."""
+
+NO_EVENTS = (*AWAY, *LOOK_FAILED)
+"""The errors of one in which events cannot be read now."""
 
 DESCRIPTION = "Starts, shows and cancels orders: durable distributed transactions on Temporal."
 
@@ -90,7 +98,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, lookups, events, feed, acts, health, manage, console):
+    for subject in (orders, lookups, events, event_feed, acts, health, manage, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -125,23 +133,39 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     door = Door(connection, client, partial(find_identity, engine, where), prepare, use, AWAY)
     app.state.shop = shop
     app.state.door = door
-    app.state.feed = event_feed = EventFeed(OrderEvents(engine), app.state.stopping)
+    app.state.event_feed = order_events = EventFeed(OrderEvents(engine), app.state.stopping)
     keeping = asyncio.create_task(door.keep())
     with suppress(TimeoutError):
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
-    tasks = [keeping, asyncio.create_task(_keep_events(event_feed, door, settings))]
+    sender = _sender(Deliveries(engine, uuid4().hex), settings)
+    sending = asyncio.create_task(_run_events(order_events, sender, door, settings))
     yield
-    for task in tasks:
-        task.cancel()
+    keeping.cancel()
+    sending.cancel()
+    await asyncio.wait([sending], timeout=DATABASE_SECONDS)
     shop.close()
     for database in (engine, stock, payment):
         database.dispose()
 
 
-async def _keep_events(event_feed: EventFeed, door: Door, settings: Settings) -> None:
-    """Keep the feed of the database that the door has found to be the order service's own."""
+async def _run_events(
+    order_events: EventFeed, sender: WebhookSender, door: Door, settings: Settings
+) -> None:
+    """Keep and send events, once the door has found the database to be the order service's own."""
     await door.is_ready.wait()
-    await event_feed.keep(timedelta(days=settings.event_retention_days), (*AWAY, *LOOK_FAILED))
+    retention = timedelta(days=settings.event_retention_days)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(order_events.keep(retention, NO_EVENTS))
+        group.create_task(sender.run())
+
+
+def _sender(deliveries: Deliveries, settings: Settings) -> WebhookSender:
+    """Return what sends events to the receivers of the settings."""
+    receivers = [
+        Receiver(receiver.url, receiver.secrets, receiver.types or tuple(EventType))
+        for receiver in settings.webhook_receivers
+    ]
+    return WebhookSender(deliveries, receivers, settings.webhook_pause_seconds, NO_EVENTS)
 
 
 def _use(

@@ -106,11 +106,12 @@ class PricesWrong(ServiceError):
 class CursorGone(ServiceError):
     """The feed of events does not go on behind this position without a gap."""
 
-    def __init__(self, after: int, pruned: int, last: int) -> None:
+    def __init__(self, after: int, pruned_position: int, last_position: int) -> None:
         """Say which positions there are."""
         super().__init__(
-            f"there is no going on behind {after}: events up to {pruned} are deleted, and the last "
-            f"is {last}; begin again with after=0, and read the orders that you missed"
+            f"there is no going on behind {after}: events up to {pruned_position} are deleted, "
+            f"and the last is {last_position}; begin again with after=0, and read the orders "
+            "that you missed"
         )
 
 

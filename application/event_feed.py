@@ -59,13 +59,13 @@ class EventFeed:
         while True:
             page = await self._look(query, caller)
             after = query.after
-            if 0 < after < page.pruned or after > page.last:
-                raise CursorGone(after, page.pruned, page.last)
+            if 0 < after < page.pruned_position or after > page.last_position:
+                raise CursorGone(after, page.pruned_position, page.last_position)
             if page.events or monotonic() >= give_up or self._stopping.is_set():
                 break
             await asyncio.sleep(min(LOOK_SECONDS, max(0, give_up - monotonic())))
         is_full = len(page.events) == query.limit
-        position = page.events[-1].position if is_full else page.last
+        position = page.events[-1].position if is_full else page.last_position
         limit = "" if query.limit == MOST_ON_A_PAGE else f"&limit={query.limit}"
         return EventList(events=page.events, next=f"/events?after={position}{limit}")
 

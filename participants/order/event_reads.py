@@ -1,5 +1,6 @@
 """Reading the events that are published, in the order of their positions."""
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,40 +19,51 @@ class EventPage(NamedTuple):
 
     Args:
         events: the oldest first.
-        last: the last position that was given to any event.
-        pruned: the last position whose event is deleted.
+        last_position: the last position that was given to any event.
+        pruned_position: the last position whose event is deleted.
     """
 
     events: tuple[OrderEvent, ...]
-    last: int
-    pruned: int
+    last_position: int
+    pruned_position: int
 
 
-def read(engine: sa.Engine, after: int, limit: int, owner: str | None = None) -> EventPage:
-    """Return the events behind a position, at most so many; of the customer `owner` alone."""
+def read(
+    engine: sa.Engine,
+    after: int,
+    limit: int,
+    owner: str | None = None,
+    types: Collection[EventType] = KNOWN_TYPES,
+) -> EventPage:
+    """Return the events behind a position, at most so many.
+
+    Those of the customer `owner` alone, if it is one, and of these types.
+    """
     events = of_owner(_EVENTS, owner).where(EVENTS.c.position > after)
-    page = events.order_by(EVENTS.c.position).limit(limit)
+    page = events.where(EVENTS.c.type.in_(types)).order_by(EVENTS.c.position).limit(limit)
     with reading(engine) as connection:
         # PostgreSQL shows each statement what is committed by then. What is published after the
         # first is for the next page; what is deleted before the last may be missing in this one.
-        last = connection.scalar(sa.select(EVENT_LOG.c.last_position)) or 0
-        rows = connection.execute(page.where(EVENTS.c.position <= last)).all()
-        pruned = connection.scalar(sa.select(EVENT_LOG.c.pruned_position)) or 0
-    return EventPage(tuple(map(_event, rows)), last, pruned)
+        last_position = connection.scalar(sa.select(EVENT_LOG.c.last_position)) or 0
+        rows = connection.execute(page.where(EVENTS.c.position <= last_position)).all()
+        pruned_position = connection.scalar(sa.select(EVENT_LOG.c.pruned_position)) or 0
+    return EventPage(tuple(map(_event, rows)), last_position, pruned_position)
 
 
-_EVENTS = (
-    sa.select(
-        EVENTS,
-        ORDERS.c.customer_id,
-        ORDERS.c.currency,
-        ORDERS.c.total_minor,
-        ORDERS.c.placed_at,
-    )
-    .select_from(EVENTS.outerjoin(ORDERS, ORDERS.c.order_id == EVENTS.c.order_id))
-    .where(EVENTS.c.type.in_(KNOWN_TYPES))
-)
+_EVENTS = sa.select(
+    EVENTS,
+    ORDERS.c.customer_id,
+    ORDERS.c.currency,
+    ORDERS.c.total_minor,
+    ORDERS.c.placed_at,
+).select_from(EVENTS.outerjoin(ORDERS, ORDERS.c.order_id == EVENTS.c.order_id))
 """What an order was placed with never changes, so that it is read where it stands."""
+
+
+def at(connection: sa.Connection, positions: Collection[int]) -> list[OrderEvent]:
+    """Return the events at these positions; those that are deleted are left out."""
+    events = _EVENTS.where(EVENTS.c.position.in_(positions)).order_by(EVENTS.c.position)
+    return [_event(row) for row in connection.execute(events)]
 
 
 def _event(row: sa.Row[Any]) -> OrderEvent:

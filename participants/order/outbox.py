@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from contracts.base import digest
 from contracts.events import EventType
-from participants.order.tables import EVENT_LOG, EVENTS
+from participants.order.tables import EVENT_LOG, EVENTS, WEBHOOK_RETRIES
 from temporal_saga.database import insert_new, reading
 
 MOST_PUBLISHED = 500
@@ -89,8 +89,8 @@ def prune(engine: sa.Engine, now: datetime, retention: timedelta) -> int:
 
     Return how many that were.
     """
-    published = sa.select(EVENTS.c.position, EVENTS.c.at).where(EVENTS.c.position.is_not(None))
-    oldest = published.order_by(EVENTS.c.position).limit(MOST_PRUNED)
+    events = sa.select(EVENTS.c.position, EVENTS.c.at).where(EVENTS.c.position.is_not(None))
+    oldest = events.order_by(EVENTS.c.position).limit(MOST_PRUNED)
     with reading(engine) as connection:
         rows = connection.execute(oldest).all()
     # One that is not too old keeps those behind it, so that what is deleted has no gap either.
@@ -102,6 +102,7 @@ def prune(engine: sa.Engine, now: datetime, retention: timedelta) -> int:
         if _lock(connection) is None:
             return 0
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.position <= last))
+        connection.execute(sa.delete(WEBHOOK_RETRIES).where(WEBHOOK_RETRIES.c.position <= last))
         log = sa.update(EVENT_LOG).where(EVENT_LOG.c.pruned_position < last)
         connection.execute(log.values(pruned_position=last))
         return len(old)
@@ -109,9 +110,9 @@ def prune(engine: sa.Engine, now: datetime, retention: timedelta) -> int:
 
 def _lock(connection: sa.Connection) -> sa.Row[Any] | None:
     """Return the row of the log, which is locked from now on; None while another has it."""
-    locked = sa.select(EVENT_LOG).with_for_update(skip_locked=True)
-    row = connection.execute(locked).one_or_none()
+    query = sa.select(EVENT_LOG).with_for_update(skip_locked=True)
+    row = connection.execute(query).one_or_none()
     if row is not None:
         return row
     insert_new(connection, EVENT_LOG, {"id": 1, "last_position": 0, "pruned_position": 0})
-    return connection.execute(locked).one_or_none()
+    return connection.execute(query).one_or_none()

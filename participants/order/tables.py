@@ -135,3 +135,25 @@ EVENT_LOG = sa.Table(
     sa.Column("pruned_position", sa.BigInteger, nullable=False),
     comment="One row: the last position that was given, and the last whose event is deleted.",
 )
+
+WEBHOOK_RECEIVERS = sa.Table(
+    "webhook_receivers",
+    METADATA,
+    sa.Column("receiver", sa.String(64), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.String(64)),
+    sa.Column("held_until", UtcDateTime),
+    sa.Column("off_for", sa.String(64)),
+    comment="Up to which position events were sent, who sends now, and the secret it is off for.",
+)
+
+WEBHOOK_RETRIES = sa.Table(
+    "webhook_retries",
+    METADATA,
+    sa.Column("receiver", sa.ForeignKey(WEBHOOK_RECEIVERS.c.receiver), primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Index("webhook_retries_due", "receiver", "due_at"),
+    comment="Events before that position which were not taken, and are to be sent again.",
+)

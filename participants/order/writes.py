@@ -110,13 +110,13 @@ def compensations_of(command: ConfirmOrderCommand | CancelOrderCommand) -> list[
 
 def insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
     """Write a new order's moves, numbered in their order."""
-    connection.execute(_NEW_MOVES, _numbered(order_id, moves))
+    connection.execute(_NEW_MOVES, _rows_of_moves(order_id, moves))
 
 
 def complete_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
     """Write all moves of an order whose first alone is on record; that one is overwritten."""
     statement = _all_moves(connection.dialect.name)
-    connection.execute(statement, _numbered(order_id, moves))
+    connection.execute(statement, _rows_of_moves(order_id, moves))
 
 
 @cache
@@ -126,7 +126,7 @@ def _all_moves(dialect: str) -> sa.Executable:
     return new.on_conflict_do_update(index_elements=["order_id", "number"], set_=others)
 
 
-def _numbered(order_id: str, moves: Sequence[StateMove]) -> list[dict[str, Any]]:
+def _rows_of_moves(order_id: str, moves: Sequence[StateMove]) -> list[dict[str, Any]]:
     return [
         {"order_id": order_id, "number": number, **move.model_dump()}
         for number, move in enumerate(moves)

@@ -36,19 +36,19 @@ def sqlite_orders(tmp_path: str, open_engine: Callable[[str], sa.Engine]) -> sa.
 async def test_a_reader_follows_next(sqlite_orders: sa.Engine) -> None:
     """Page by page to the end, and from there on what is new; customers see their own."""
     orders = OrderService(sqlite_orders)
-    feed = EventFeed(OrderEvents(sqlite_orders), asyncio.Event())
+    event_feed = EventFeed(OrderEvents(sqlite_orders), asyncio.Event())
     for number in range(5):
         orders.cancel(cancel(str(number), OTHER_ORDER if number == 1 else ORDER))
-    page = await feed.page(FeedQuery(limit=2), ANYBODY)
-    found = [event.data.order_id for event in page.events]
+    page = await event_feed.page(FeedQuery(limit=2), ANYBODY)
+    order_ids = [event.data.order_id for event in page.events]
     while page.events:
-        page = await feed.page(following(page), ANYBODY)
-        found += [event.data.order_id for event in page.events]
-    assert found == list("01234")
+        page = await event_feed.page(following(page), ANYBODY)
+        order_ids += [event.data.order_id for event in page.events]
+    assert order_ids == list("01234")
     orders.cancel(cancel("new"))
-    news = await feed.page(following(page), ANYBODY)
+    news = await event_feed.page(following(page), ANYBODY)
     assert [event.data.order_id for event in news.events] == ["new"]
-    own = await feed.page(FeedQuery(), Caller(customer_id=OTHER_ORDER.customer_id))
+    own = await event_feed.page(FeedQuery(), Caller(customer_id=OTHER_ORDER.customer_id))
     assert [event.data.order_id for event in own.events] == ["1"]
     assert own.next == "/events?after=6"  # a customer need not look at others' events again
 
@@ -56,27 +56,27 @@ async def test_a_reader_follows_next(sqlite_orders: sa.Engine) -> None:
 async def test_who_waits_hears_of_the_first_event(sqlite_orders: sa.Engine) -> None:
     """A wait ends with the first event, with its time, and when the API stops."""
     stopping = asyncio.Event()
-    feed = EventFeed(OrderEvents(sqlite_orders), stopping)
-    assert (await feed.page(FeedQuery(), ANYBODY, 0.01)).events == ()
-    waiting = asyncio.create_task(feed.page(FeedQuery(), ANYBODY, 60))
+    event_feed = EventFeed(OrderEvents(sqlite_orders), stopping)
+    assert (await event_feed.page(FeedQuery(), ANYBODY, 0.01)).events == ()
+    waiting = asyncio.create_task(event_feed.page(FeedQuery(), ANYBODY, 60))
     await asyncio.sleep(0)
     assert not waiting.done()
     await asyncio.to_thread(OrderService(sqlite_orders).cancel, cancel("7"))
     assert [event.data.order_id for event in (await waiting).events] == ["7"]
     stopping.set()
-    assert (await feed.page(FeedQuery(after=1), ANYBODY, 60)).events == ()
+    assert (await event_feed.page(FeedQuery(after=1), ANYBODY, 60)).events == ()
 
 
 async def test_a_cursor_that_would_leave_a_gap_is_gone(sqlite_orders: sa.Engine) -> None:
     """Behind deleted events, or beyond all: only the start goes on without a gap."""
     events = OrderEvents(sqlite_orders)
-    feed = EventFeed(events, asyncio.Event())
+    event_feed = EventFeed(events, asyncio.Event())
     for number in range(3):
         OrderService(sqlite_orders).cancel(cancel(str(number)))
     assert events.keep(timedelta(days=1)) == 0
     assert events.keep(timedelta(0)) == 3
     for position in (1, 2, 4):
         with pytest.raises(CursorGone, match="events up to 3 are deleted, and the last is 3"):
-            await feed.page(FeedQuery(after=position), ANYBODY)
+            await event_feed.page(FeedQuery(after=position), ANYBODY)
     for position in (0, 3):
-        assert (await feed.page(FeedQuery(after=position), ANYBODY)).events == ()
+        assert (await event_feed.page(FeedQuery(after=position), ANYBODY)).events == ()

@@ -25,7 +25,7 @@ from tests.postgresql import PostgreSQL
 FOR_EVER = timedelta(days=10_000)
 
 
-def feed(engine: sa.Engine, after: int = 0, owner: str | None = None) -> list[OrderEvent]:
+def events_of(engine: sa.Engine, after: int = 0, owner: str | None = None) -> list[OrderEvent]:
     """Return all that is published by now behind a position."""
     outbox.publish(engine)
     return list(read(engine, after, 100, owner).events)
@@ -48,7 +48,7 @@ def test_each_end_of_an_order_is_one_event_with_what_others_need(
     orders.cancel(cancel("2"))
     orders.cancel(cancel("4", OTHER_ORDER))
     orders.cancel(cancel("3", OTHER_ORDER))  # refused: the id is another's
-    events = feed(engine)
+    events = events_of(engine)
     assert [(event.position, event.type, event.data.order_id) for event in events] == [
         (1, EventType.COMPLETED, "1"),
         (2, EventType.FAILED, "2"),
@@ -56,25 +56,25 @@ def test_each_end_of_an_order_is_one_event_with_what_others_need(
     ]
     record = orders.find("1")
     assert record is not None
-    completed, failed, foreign = events
-    assert completed.timestamp == record.closed_at
-    data = completed.data
+    first, second, foreign = events
+    assert first.timestamp == record.closed_at
+    data = first.data
     assert data.model_dump(include=set(type(data).model_fields) & set(dict(record))) == {
         name: getattr(record, name)
         for name in ("order_id", "customer_id", "currency", "total_minor", "placed_at")
     }
     assert (data.reason, data.customer_message) == (None, None)
-    assert failed.data.reason == OUT_OF_STOCK.reason
-    assert "in stock" in (failed.data.customer_message or "")
+    assert second.data.reason == OUT_OF_STOCK.reason
+    assert "in stock" in (second.data.customer_message or "")
     assert len({event.id for event in events}) == 3
-    assert feed(engine, owner=OTHER_ORDER.customer_id) == [foreign]
+    assert events_of(engine, owner=OTHER_ORDER.customer_id) == [foreign]
 
 
 def test_a_reason_of_another_release_is_other(orders: OrderService, engine: sa.Engine) -> None:
     """An event stays readable whatever a participant refused with."""
     failure = OUT_OF_STOCK.model_copy(update={"reason": "NEVER_HEARD"})
     orders.cancel(cancel("7").model_copy(update={"failure": failure}))
-    [event] = feed(engine)
+    [event] = events_of(engine)
     assert event.data.reason is FailureReason.OTHER
 
 
@@ -84,9 +84,9 @@ def test_a_reset_that_takes_a_completed_order_back_is_told(
     """Whoever was told that it is completed is told that it is not."""
     orders.register(register("7"))
     orders.confirm(confirm("7"))
-    feed(engine)
+    events_of(engine)
     orders.cancel(cancel("7"))
-    assert [event.type for event in feed(engine)] == [EventType.COMPLETED, EventType.FAILED]
+    assert [event.type for event in events_of(engine)] == [EventType.COMPLETED, EventType.FAILED]
 
 
 def test_an_order_that_was_not_closed_is_no_event(orders: OrderService, engine: sa.Engine) -> None:
@@ -101,7 +101,7 @@ def test_an_order_that_was_not_closed_is_no_event(orders: OrderService, engine: 
     assert record.closed_at is None
     create_tables(engine, METADATA)
     orders.confirm(confirm("7"))
-    assert len(feed(engine)) == 1
+    assert len(events_of(engine)) == 1
 
 
 def test_a_page_goes_on_where_the_last_ended(orders: OrderService, engine: sa.Engine) -> None:
@@ -113,7 +113,7 @@ def test_a_page_goes_on_where_the_last_ended(orders: OrderService, engine: sa.En
     while page := read(engine, positions[-1] if positions else 0, 3).events:
         positions += [event.position for event in page]
     assert positions == list(range(1, 8))
-    assert [event.position for event in feed(engine)] == positions
+    assert [event.position for event in events_of(engine)] == positions
 
 
 def test_what_commits_late_is_not_skipped(
@@ -130,10 +130,10 @@ def test_what_commits_late_is_not_skipped(
     began = late.begin()
     outbox.add(late, EventType.COMPLETED, "late", datetime.now(UTC))
     orders.cancel(cancel("early"))
-    assert [event.data.order_id for event in feed(engine)] == ["early"]
+    assert [event.data.order_id for event in events_of(engine)] == ["early"]
     began.commit()
     late.close()
-    assert [event.data.order_id for event in feed(engine, after=1)] == ["late"]
+    assert [event.data.order_id for event in events_of(engine, after=1)] == ["late"]
 
 
 def test_publishers_and_writers_at_once_leave_no_gap(
@@ -141,14 +141,17 @@ def test_publishers_and_writers_at_once_leave_no_gap(
 ) -> None:
     """A reader that follows while many close and publish sees each event once, in order."""
     count = 24
-    seen: list[int] = []
+    positions: list[int] = []
 
     def follow() -> None:
         give_up = time.monotonic() + 60
-        while len(seen) < count:
+        while len(positions) < count:
             assert time.monotonic() < give_up
             outbox.publish(engine)
-            seen.extend(event.position for event in read(engine, seen[-1] if seen else 0, 5).events)
+            positions.extend(
+                event.position
+                for event in read(engine, positions[-1] if positions else 0, 5).events
+            )
 
     def close(numbers: range) -> None:
         for number in numbers:
@@ -157,7 +160,7 @@ def test_publishers_and_writers_at_once_leave_no_gap(
 
     acts: list[Callable[[], None]] = [partial(close, range(n, count, 3)) for n in range(3)]
     at_once([follow, *acts])
-    assert seen == list(range(1, count + 1))
+    assert positions == list(range(1, count + 1))
 
 
 def test_old_events_go_and_their_positions_are_not_given_again(
@@ -173,7 +176,11 @@ def test_old_events_go_and_their_positions_are_not_given_again(
     orders.cancel(cancel("new"))
     outbox.publish(engine)
     page = read(engine, 0, 100)
-    assert ([event.position for event in page.events], page.last, page.pruned) == ([4], 4, 3)
+    assert (
+        [event.position for event in page.events],
+        page.last_position,
+        page.pruned_position,
+    ) == ([4], 4, 3)
     orders.cancel(cancel("unpublished"))
     assert prune(engine) == 1  # what was never published stays
-    assert [event.data.order_id for event in feed(engine)] == ["unpublished"]
+    assert [event.data.order_id for event in events_of(engine)] == ["unpublished"]

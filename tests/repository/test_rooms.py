@@ -120,6 +120,7 @@ ROOMS = {
     },
     "participants/__init__.py": "",
     "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
+    "application/webhook_post.py": f"{APPLICATION} httpx",
     "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
@@ -162,8 +163,8 @@ ROOMS = {
     "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",
     "bench/peers/restate/*": "bench.peers contracts hypercorn restate",
     "bench/*": f"bench config contracts operations {SERVICES} h11 psutil temporalio",
-    "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy "
-    "pydantic pydantic_settings temporalio.envconfig",
+    "config/*": "config contracts.events contracts.steps limits temporal_saga.database "
+    "temporal_saga.policy pydantic pydantic_settings temporalio.envconfig",
 }
 """What each file may import beyond the standard library, by the first row that it fits.
 

@@ -16,14 +16,14 @@ router = APIRouter(tags=["orders"], dependencies=[Depends(refuse_doubles)])
 
 async def feed_of(request: Request, _orders: AppOrders) -> EventFeed:
     """Return the app's feed, once its database is found to be the order service's own."""
-    feed: EventFeed = request.app.state.feed
-    return feed
+    event_feed: EventFeed = request.app.state.event_feed
+    return event_feed
 
 
 @router.get("/events", responses={**INVALID, **problem_responses(HTTPStatus.GONE)})
 async def read_events(
     query: Annotated[FeedQuery, Query()],
-    feed: Annotated[EventFeed, Depends(feed_of)],
+    event_feed: Annotated[EventFeed, Depends(feed_of)],
     caller: RequestCaller,
     response: Response,
     prefer: Annotated[
@@ -37,7 +37,7 @@ async def read_events(
     begins again, with the oldest that is kept. Behind events that are deleted it is 410.
     """
     seconds = wait_seconds(prefer or ())
-    page = await feed.page(query, caller, seconds)
+    page = await event_feed.page(query, caller, seconds)
     if seconds:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     return page
