@@ -1,7 +1,7 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -18,8 +18,10 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 
 import logs
+from application.attention_calls import AttentionCalls
 from application.event_feed import EventFeed
 from application.links import OrderLinks
+from application.needs import Needs
 from application.orders import Orders
 from application.prices import PriceRule
 from application.shop import Shop
@@ -28,7 +30,8 @@ from application.visibility import Visibility
 from application.webhook_post import Receiver
 from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
-from contracts.events import EventType
+from contracts.events import ENDS
+from participants.order.calls import Calls
 from participants.order.deliveries import Deliveries
 from participants.order.events import OrderEvents
 from participants.order.service import OrderService
@@ -137,32 +140,35 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     keeping = asyncio.create_task(door.keep())
     with suppress(TimeoutError):
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
+    calls = Calls(engine, settings.attention_pauses)
+    people = AttentionCalls(calls, partial(_needs, door), NO_EVENTS)
     sender = _sender(Deliveries(engine, uuid4().hex), settings)
-    sending = asyncio.create_task(_run_events(order_events, sender, door, settings))
+    retention = timedelta(days=settings.event_retention_days)
+    keep_events = partial(order_events.keep, retention, NO_EVENTS)
+    telling = asyncio.create_task(_once_ready(door, [keep_events, sender.run, people.run]))
     yield
     keeping.cancel()
-    sending.cancel()
-    await asyncio.wait([sending], timeout=DATABASE_SECONDS)
+    telling.cancel()
+    await asyncio.wait([telling], timeout=DATABASE_SECONDS)
     shop.close()
     for database in (engine, stock, payment):
         database.dispose()
 
 
-async def _run_events(
-    order_events: EventFeed, sender: WebhookSender, door: Door, settings: Settings
-) -> None:
-    """Keep and send events, once the door has found the database to be the order service's own."""
+async def _needs(door: Door) -> Needs:
+    return await door.orders().watch.needs()
+
+
+async def _once_ready(door: Door, tasks: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Run tasks once the door has found the database to be the order service's own."""
     await door.is_ready.wait()
-    retention = timedelta(days=settings.event_retention_days)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(order_events.keep(retention, NO_EVENTS))
-        group.create_task(sender.run())
+    await asyncio.gather(*(task() for task in tasks))
 
 
 def _sender(deliveries: Deliveries, settings: Settings) -> WebhookSender:
     """Return what sends events to the receivers of the settings."""
     receivers = [
-        Receiver(receiver.url, receiver.secrets, receiver.types or tuple(EventType))
+        Receiver(receiver.url, receiver.secrets, receiver.types or tuple(ENDS))
         for receiver in settings.webhook_receivers
     ]
     return WebhookSender(deliveries, receivers, settings.webhook_pause_seconds, NO_EVENTS)

@@ -1,7 +1,9 @@
 """How long what is told of orders is kept, and who is sent it."""
 
 import binascii
+import re
 from base64 import b64decode
+from datetime import timedelta
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -20,6 +22,9 @@ from pydantic_settings import BaseSettings
 from config.values import LOOPBACK, Seconds
 from contracts.events import EventType
 
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600}
+TIME = re.compile("[1-9][0-9]{0,5}[smh]")
+
 SECRET_BYTES = range(24, 65)
 """How long a secret is, as Standard Webhooks has it."""
 
@@ -30,6 +35,13 @@ def _url(url: str) -> str:
     if not where.hostname or not (where.scheme == "https" or is_near):
         raise ValueError("it must begin with https://, or lead to this machine")
     return url
+
+
+def _times(text: str) -> str:
+    for word in text.split():
+        if not TIME.fullmatch(word):
+            raise ValueError(f"{word} is no time like 90s, 15m or 4h")
+    return " ".join(text.split())
 
 
 def _secret(secret: SecretStr) -> SecretStr:
@@ -44,7 +56,7 @@ def _secret(secret: SecretStr) -> SecretStr:
 
 
 class WebhookReceiver(BaseModel):
-    """Who is sent events: where, signed with which secrets, and of which types (all when empty)."""
+    """Who is sent events: where, signed with which secrets, of which types (ends when empty)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -67,6 +79,10 @@ class EventSettings(BaseSettings):
     event_retention_days: int = Field(
         default=30, ge=4, le=3_650, description="how long events can be read"
     )
+    attention_again: Annotated[str, AfterValidator(_times)] = Field(
+        default="1h 4h 24h",
+        description="how long after a call for a person the next one is made; the last repeats",
+    )
     webhooks: SecretStr = Field(
         default=SecretStr(""), description="who is sent events, as JSON: docs/EVENTS.md"
     )
@@ -86,6 +102,14 @@ class EventSettings(BaseSettings):
         if len(set(urls)) < len(urls):
             raise ValueError("WEBHOOKS is invalid: a url stands in it twice")
         return self
+
+    @property
+    def attention_pauses(self) -> tuple[timedelta, ...]:
+        """How long it is from each call for a person to the next; none: one call is made."""
+        return tuple(
+            timedelta(seconds=int(word[:-1]) * UNIT_SECONDS[word[-1]])
+            for word in self.attention_again.split()
+        )
 
     @property
     def webhook_receivers(self) -> tuple[WebhookReceiver, ...]:

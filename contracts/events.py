@@ -8,8 +8,7 @@ from pydantic import Field, field_validator
 from contracts.base import Contract, Identifier
 from contracts.prose import FOR_CUSTOMERS
 from contracts.states import FailureReason
-
-REASONS = frozenset(FailureReason)
+from contracts.views import KNOWN_REASONS, AttentionCause
 
 
 class EventType(StrEnum):
@@ -17,13 +16,15 @@ class EventType(StrEnum):
 
     COMPLETED = "order.completed"
     FAILED = "order.failed"
+    NEEDS_ATTENTION = "order.needs_attention"
 
 
 ENDS = frozenset({EventType.COMPLETED, EventType.FAILED})
+"""What a shop and its customers are told; the other is for the shop's own people."""
 
 
 class EventData(Contract):
-    """The order that an event is about, and why it failed if it did."""
+    """The order that an event is about: why it failed if it did, or why it needs a person."""
 
     order_id: Identifier
     customer_id: str | None
@@ -37,10 +38,19 @@ class EventData(Contract):
         default=None, description="a sentence for the customer, by the reason alone"
     )
 
+    cause: AttentionCause | None = Field(
+        default=None, description="why it needs a person; null of an order that ended"
+    )
+    message: str | None = Field(default=None, description="what the person can do about it")
+    since: datetime | None = Field(
+        default=None, description="since when it needs one, where that is known"
+    )
+    times: int | None = Field(default=None, description="how often a person was called for it")
+
     @field_validator("reason", mode="before")
     @classmethod
     def _any_reason(cls, reason: str | None) -> str | None:
-        return reason if reason is None or reason in REASONS else FailureReason.OTHER
+        return reason if reason is None or reason in KNOWN_REASONS else FailureReason.OTHER
 
 
 class OrderEvent(Contract):
@@ -66,4 +76,4 @@ class EventList(Contract):
 
 def customer_message(reason: str) -> str:
     """Return what a shop can show the customer of an order that failed for a reason."""
-    return FOR_CUSTOMERS[FailureReason(reason) if reason in REASONS else FailureReason.OTHER]
+    return FOR_CUSTOMERS[FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER]

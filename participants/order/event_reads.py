@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from contracts.events import EventData, EventType, OrderEvent, customer_message
+from contracts.events import ENDS, EventData, EventType, OrderEvent, customer_message
 from participants.order.queries import of_owner
 from participants.order.tables import EVENT_LOG, EVENTS, ORDERS
 from temporal_saga.database import reading
@@ -37,8 +37,10 @@ def read(
 ) -> EventPage:
     """Return the events behind a position, at most so many.
 
-    Those of the customer `owner` alone, if it is one, and of these types.
+    Those of the customer `owner` alone, if it is one, who is told of ends alone; of these types.
     """
+    if owner is not None:
+        types = ENDS.intersection(types)
     events = of_owner(_EVENTS, owner).where(EVENTS.c.position > after)
     page = events.where(EVENTS.c.type.in_(types)).order_by(EVENTS.c.position).limit(limit)
     with reading(engine) as connection:

@@ -7,7 +7,7 @@ committed, in one transaction at a time, under the lock of the one row of `event
 is visible only once all smaller ones are: no reader of a cursor skips any. Positions have no gap.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -46,10 +46,14 @@ def add(
     order_id: str,
     at: datetime,
     detail: Mapping[str, Any] | None = None,
+    which: Sequence[str] = (),
 ) -> None:
-    """Add how an order ended, in the caller's transaction; nothing if that was told before."""
+    """Add what happened to an order, in the caller's transaction; nothing if it is there already.
+
+    Of one kind there is one for each order, and for each `which` if it may happen several times.
+    """
     row = {
-        "id": event_id(order_id, kind),
+        "id": event_id(order_id, kind, *which),
         "position": None,
         "type": kind,
         "order_id": order_id,

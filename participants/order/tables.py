@@ -136,6 +136,17 @@ EVENT_LOG = sa.Table(
     comment="One row: the last position that was given, and the last whose event is deleted.",
 )
 
+CALLS = sa.Table(
+    "attention_calls",
+    METADATA,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("cause", sa.String(16), nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    comment="The orders that need a person now: how often one was called, and when it is again.",
+)
+
 WEBHOOK_RECEIVERS = sa.Table(
     "webhook_receivers",
     METADATA,

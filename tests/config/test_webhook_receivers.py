@@ -1,6 +1,7 @@
 """Who may be sent events; a secret is in no message."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from pydantic import ValidationError
@@ -52,3 +53,16 @@ def test_what_cannot_be_sent_to_safely_stops_the_start(
         Settings()
     assert message in explain(error.value)
     assert "MfKQ9r8G" not in explain(error.value) + str(error.value)
+
+
+def test_times_between_calls_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In seconds, minutes and hours; a blank for none."""
+    monkeypatch.setenv("ATTENTION_AGAIN", "90s 15m  4h")
+    assert Settings().attention_pauses == tuple(
+        timedelta(seconds=seconds) for seconds in (90, 900, 14_400)
+    )
+    monkeypatch.setenv("ATTENTION_AGAIN", " ")
+    assert Settings().attention_pauses == ()
+    monkeypatch.setenv("ATTENTION_AGAIN", "1d")
+    with pytest.raises(ValidationError, match="1d is no time like 90s, 15m or 4h"):
+        Settings()

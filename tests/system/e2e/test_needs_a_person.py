@@ -309,3 +309,16 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
     stack.temporal("workflow", "start", *place_again)
     assert stack.closed_order("gone")["state"] == "COMPLETED"
     until(lambda: causes(stack) == {}, "nobody is called any more")
+
+
+def test_a_person_is_called_once_for_each_need(stack: Stack) -> None:
+    """Each order above is one event and one line of the log, however long it needed a person."""
+    pairs = [
+        (event["data"]["order_id"], event["data"]["cause"])
+        for event in stack.http.get("/events").json()["events"]
+        if event["type"] == "order.needs_attention"
+    ]
+    assert {("ended", "LEFT_OPEN"), ("gone", "LEFT_OPEN"), ("stuck", "STUCK")} <= set(pairs)
+    assert len(set(pairs)) == len(pairs)
+    log = stack.log_text("api")
+    assert log.count("order ended needs a person: LEFT_OPEN (call 1): its saga has ended") == 1
