@@ -29,7 +29,7 @@ CARDS = {
     "bob": "pm_card_chargeDeclinedStolenCard",
     "eve": "pm_card_authenticationRequired",
 }
-SHORT = {"sku": "scarce", "quantity": 2, "price": PRICE // 2}
+SHORT: dict[str, Any] = {"sku": "scarce", "quantity": 2, "price": PRICE // 2}
 """The line of an order that stock cannot serve."""
 
 SIGNAL = ("workflow", "signal", "--workflow-id")
@@ -148,7 +148,7 @@ def test_a_capture_waits_for_a_provider_that_is_down(shop: tuple[Stack, Till]) -
     assert till.amounts("down") == CAPTURED
 
 
-KILLS = {
+KILLS: dict[str, tuple[str, dict[str, Any], tuple[str, str | None], tuple[int, ...]]] = {
     "create": ("ann", {}, ("COMPLETED", None), CAPTURED),
     "confirm": ("ann", {}, ("COMPLETED", None), CAPTURED),
     "confirm, cancelled": ("ann", {}, ("FAILED", "CANCELLED"), RELEASED),
