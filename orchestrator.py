@@ -13,7 +13,7 @@ from temporalio.worker import (
     Worker,
     WorkflowRunner,
 )
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.forwarding import forward
 from config import Settings
@@ -22,6 +22,7 @@ from contracts.steps import STEPS
 from temporal_saga.eager import Eager
 from temporal_saga.local_activities import RunLocally
 from temporal_saga.policy import Apply
+from temporal_saga.sandbox import restrictions
 from workflows.order import OrderSaga
 
 Activities = Sequence[Callable[..., Any]]
@@ -33,8 +34,8 @@ The SDK times no local activity that waits for a slot of its own, so each has on
 that waits for a thread.
 """
 
-PASSED_THROUGH = SandboxRestrictions.default.with_passthrough_modules("contracts")
-"""The sandbox imports every other module of ours anew for each run of a saga."""
+PASSED_THROUGH = restrictions("contracts")
+"""The sandbox imports the other modules of ours anew for each run of a saga."""
 
 
 def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:

@@ -12,6 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from temporal_saga.keys import compensation_key
 from temporal_saga.policy import Policy
+from temporal_saga.sandbox import restrictions
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
 from temporal_saga.testing.participants import Closed, Participants, Sent
@@ -78,7 +79,7 @@ class Script(Conversation):
             client,
             workflow,
             saga_id,
-            runner=runner or SandboxedWorkflowRunner(),
+            runner=runner or SandboxedWorkflowRunner(restrictions=restrictions()),
             policy=policy,
             max_cached_workflows=max_cached_workflows,
             participants=participants,

@@ -141,7 +141,8 @@ ROOMS = {
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
     "limits prometheus_fastapi_instrumentator",
     "orchestrator.py": "activities.forwarding config contracts temporal_saga.eager "
-    "temporal_saga.local_activities temporal_saga.policy workflows temporalio",
+    "temporal_saga.local_activities temporal_saga.policy temporal_saga.sandbox workflows "
+    "temporalio",
     "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
     "temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from examples.trip import Trip
+from temporal_saga.sandbox import restrictions
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.bank import Bank, Kind
@@ -22,9 +23,7 @@ pytest.register_assert_rewrite("tests.temporal_saga.composed.promises")
 Play = Callable[..., Script]
 
 RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "examples.trip_steps", "examples.trip_record"
-    )
+    restrictions=restrictions("examples.trip_steps", "examples.trip_record")
 )
 NUMBERS = count(1)
 
@@ -104,7 +103,7 @@ def buy(temporal: Client, sellers: Participants) -> Play:
             BasketSaga,
             saga_id=f"basket-{next(NUMBERS)}",
             workflow_type="Basket",
-            runner=SandboxedWorkflowRunner(),
+            runner=SandboxedWorkflowRunner(restrictions=restrictions()),
             **how,
         )
 
