@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio import activity
@@ -49,7 +49,7 @@ def participant(answers: dict[type[Command], Answer]) -> list[Callable[..., Any]
 
         serve.__annotations__["command"] = kind
         name = kind.__name__.removesuffix("Command")
-        define: Callable[[Any], Any] = activity.defn(name=name)
+        define = cast("Callable[[Any], Any]", activity.defn(name=name))
         served: Callable[..., Any] = define(serve)
         return served
 
