@@ -9,7 +9,7 @@ ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test
 	tests/system/e2e/test_reset.py
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
 
-.PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
+.PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz schemas histories screenshots \
 	up ps stop start restart logs shop demo audit bench growth lock wheel clean
 
 help: ## list the targets
@@ -77,6 +77,9 @@ chromium: # the browser that the tests look at the console with
 
 fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/system/e2e/test_fuzz.py
+
+schemas: install ## write docs/openapi.json and docs/contracts/*.json anew, as the code has them
+	@$(BIN)/python -m tests.repository.published
 
 histories: install ## record the sagas that later versions must be able to replay
 	@$(BIN)/python -m tests.workflows.record
