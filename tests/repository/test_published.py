@@ -34,12 +34,14 @@ def schemas(documents_now: dict[Path, str]) -> Schemas:
 
 def test_what_is_published_is_what_the_code_has(documents_now: dict[Path, str]) -> None:
     """Whoever changes what others build on sees it in the diff; nothing that is gone stays."""
-    committed = {path: path.read_text() for path in (OPENAPI, *(DOCS / "contracts").glob("*.json"))}
-    all_paths = committed.keys() | documents_now.keys()
+    committed_texts = {
+        path: path.read_text() for path in (OPENAPI, *(DOCS / "contracts").glob("*.json"))
+    }
+    all_paths = committed_texts.keys() | documents_now.keys()
     different = [
         path.relative_to(ROOT).as_posix()
         for path in sorted(all_paths)
-        if committed.get(path) != documents_now.get(path)
+        if committed_texts.get(path) != documents_now.get(path)
     ]
     assert not different, (
         f"{', '.join(different)}: not what the code says any more. Run `{COMMAND}`, and look in "
