@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from temporalio import activity
@@ -42,14 +42,14 @@ def participant(answers: dict[type[Command], Answer]) -> list[Callable[..., Any]
     """Return the activities of a participant that knows nothing of Temporal's errors."""
 
     def serving(kind: type[Command]) -> Callable[..., Any]:
-        answer = answers.get(kind, lambda _command: Done())
+        answer: Answer = answers.get(kind, lambda _command: Done())
 
         async def serve(command: Any) -> Any:
             return answer(command)
 
         serve.__annotations__["command"] = kind
         name = kind.__name__.removesuffix("Command")
-        define = cast("Callable[[Any], Any]", activity.defn(name=name))
+        define: Callable[[Any], Any] = activity.defn(name=name)
         served: Callable[..., Any] = define(serve)
         return served
 
