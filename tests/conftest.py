@@ -5,7 +5,7 @@ from temporalio.client import Client
 
 from tests import temporal_server
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "temporal_saga.pytest_plugin"]
 
 
 @pytest.fixture(scope="session")

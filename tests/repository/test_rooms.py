@@ -107,6 +107,7 @@ ROOMS = {
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
+    "temporal_saga/pytest_plugin.py": "temporal_saga pytest temporalio",
     "temporal_saga/testing/*": "temporal_saga temporalio",
     "temporal_saga/*": f"{SAGA} pydantic pydantic_core temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",

@@ -42,18 +42,22 @@ def participant(answers: dict[type[Command], Answer]) -> list[Callable[..., Any]
     """Return the activities of a participant that knows nothing of Temporal's errors."""
 
     def serving(kind: type[Command]) -> Callable[..., Any]:
-        answer: Answer = answers.get(kind, lambda _command: Done())
+        answer: Answer = answers.get(kind, done)
 
         async def serve(command: Any) -> Any:
             return answer(command)
 
         serve.__annotations__["command"] = kind
         name = kind.__name__.removesuffix("Command")
-        define: Callable[[Any], Any] = activity.defn(name=name)
-        served: Callable[..., Any] = define(serve)
+        served: Callable[..., Any] = activity.defn(name=name)(serve)
         return served
 
     return [serving(kind) for kind in COMMANDS]
+
+
+def done(_command: Command) -> Done:
+    """Say that it is done."""
+    return Done()
 
 
 async def send(temporal: Client, answers: dict[type[Command], Answer]) -> Any:
