@@ -13,6 +13,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from temporal_saga.command_names import command_name
 from temporal_saga.step_names import step_of
 
 Place = tuple[str | None, str, str | None]
@@ -65,11 +66,6 @@ class Closed:
 
 Inbox = asyncio.Queue[Sent | Closed]
 """What happens to one saga, in order."""
-
-
-def command_name(command: type) -> str:
-    """Return the name of the activity that takes commands of this class."""
-    return command.__name__.removesuffix("Command")
 
 
 def is_command(came: Sent | Closed, *kinds: type) -> bool:
