@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
-from temporal_saga.database import create_tables, insert_new, open_database
+from temporal_saga.database import insert_new, open_with
 from temporal_saga.effect_writes import listen_for_writes, writes_of
 from temporal_saga.fence_errors import (
     AlreadyCompensated,
@@ -80,11 +80,8 @@ class Fence:
 
         Where migrations make the tables, take `open_database` and `Fence.table` instead.
         """
-        engine = open_database(url)
         fence = fence_table(sa.MetaData())
-        for metadata in dict.fromkeys(table.metadata for table in (*tables, fence)):
-            create_tables(engine, metadata)
-        return cls(engine, fence)
+        return cls(open_with(url, fence, *tables), fence)
 
     def handlers(
         self,

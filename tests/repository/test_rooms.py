@@ -64,6 +64,7 @@ SAGA = " ".join(
         "postgresql",
         "provider",
         "provider_fence",
+        "provider_words",
         "reader",
         "record_keeper",
         "registry",
@@ -108,11 +109,13 @@ ROOMS = {
     "temporal_saga/record_keeper.py": "temporal_saga.fence_errors temporal_saga.fence_table "
     "temporal_saga.handlers temporal_saga.kept_record temporal_saga.keys sqlalchemy",
     "temporal_saga/fence_record.py temporal_saga/fence_table.py temporal_saga/intents.py "
-    "temporal_saga/provider.py temporal_saga/provider_fence.py": f"{FENCE} "
-    "temporal_saga.fence_errors temporal_saga.fence_record temporal_saga.fence_table",
+    "temporal_saga/provider.py temporal_saga/provider_fence.py "
+    "temporal_saga/provider_words.py": f"{FENCE} temporal_saga.fence_errors "
+    "temporal_saga.fence_record temporal_saga.fence_table temporal_saga.provider_words",
     "temporal_saga/transaction_check.py": "sqlalchemy",
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
-    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence",
+    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence "
+    "temporal_saga.provider_fence",
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
