@@ -5,13 +5,13 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import event_of
 from contracts.payment import (
     DepositMoneyCommand,
     DepositRefusedEvent,
     MoneyDepositedEvent,
     OpenWalletsCommand,
     PaymentCompletedEvent,
+    PaymentFailedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
@@ -33,9 +33,9 @@ class PaymentActivities:
         return [self.process, self.refund, self.open_wallets, self.deposit]
 
     @activity.defn(name="ProcessPayment", no_thread_cancel_exception=True)
-    def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent:
+    def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent | PaymentFailedEvent:
         """Charge the customer."""
-        return event_of(self._service.process(command))
+        return self._service.process(command)
 
     @activity.defn(name="RefundPayment", no_thread_cancel_exception=True)
     def refund(self, command: RefundPaymentCommand) -> PaymentRefundedEvent:

@@ -69,7 +69,7 @@ class Saga(Ending):
         self,
         saga_id: str,
         *,
-        refusals: Collection[str],
+        refusals: Collection[str | type] = (),
         policy: Policy | None = None,
         arguments: Sequence[RawValue] | None = None,
     ) -> None:
@@ -77,8 +77,9 @@ class Saga(Ending):
 
         Args:
             saga_id: names the saga's effects for ever, e.g. the workflow id.
-            refusals: the types of `ApplicationError` that are a participant's business "no", beside
-                the fence's `AlreadyCompensated`; every other error is an outage.
+            refusals: what is a participant's business "no", beside the fence's
+                `AlreadyCompensated`: the classes that participants give their `SagaPlugin`, or the
+                types of `ApplicationError` by name. Every other error is an outage.
             policy: the limits; by default what the worker was given, or those of `Policy`.
             arguments: what this run was started with, undecoded, as a dynamic workflow gets it.
                 Given, the saga goes on in another run of its workflow when this one's history gets
@@ -86,7 +87,8 @@ class Saga(Ending):
         """
         start = Start(arguments)
         limits = policy or current()
-        super().__init__(saga_id, refusals, limits, start)
+        names = [kind if isinstance(kind, str) else kind.__name__ for kind in refusals]
+        super().__init__(saga_id, names, limits, start)
         self._forward = Forward(
             saga_id,
             limits,

@@ -117,13 +117,8 @@ class Conversation:
             answer: the event, or the refusal.
             to: the command, when several are held.
         """
-        try:
-            value = self._participants.boundary(answer)
-        except ApplicationError as refusal:
-            self.fail(refusal, to=to)
-        else:
-            self._release(to).set_result(value)
-            self._ended_commands += 1
+        self._release(to).set_result(answer)
+        self._ended_commands += 1
 
     def fail(self, error: Exception, *, to: Any = None) -> None:
         """Let the participant fail at the held command: it is retried, if `error` is retryable."""

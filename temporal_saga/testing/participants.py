@@ -1,7 +1,7 @@
 """The participants of the sagas under test: they hold each command until its script answers it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -84,17 +84,14 @@ class Participants:
         self,
         client: Client,
         commands: Mapping[str, Collection[type]],
-        *,
-        boundary: Callable[[Any], Any] = lambda answer: answer,
     ) -> None:
         """Play the participants that `commands` names.
 
         Args:
-            client: where the sagas run; its data converter reads the commands.
+            client: where the sagas run; its data converter reads the commands, and its `SagaPlugin`
+                knows the refusals.
             commands: the command classes that each task queue takes; an activity's name is its
                 command's without `Command`.
-            boundary: what the real activities do with a participant's answer: it returns an event,
-                and raises a refusal.
         """
         self._client = client
         self._queues = list(commands)
@@ -107,7 +104,6 @@ class Participants:
         self._inboxes: dict[str, Inbox] = {}
         self._local_tries = LocalTries()
         self._workers = AsyncExitStack()
-        self.boundary = boundary
 
     async def __aenter__(self) -> Self:
         """Start the workers."""

@@ -120,7 +120,7 @@ ROOMS = {
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
     "temporal_saga/testing/*": "temporal_saga temporalio",
-    "temporal_saga/*": f"{SAGA} pydantic temporalio",
+    "temporal_saga/*": f"{SAGA} pydantic pydantic_core temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
@@ -153,11 +153,11 @@ ROOMS = {
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
     "limits prometheus_fastapi_instrumentator",
     "orchestrator.py": "activities.forwarding config contracts temporal_saga.eager "
-    "temporal_saga.local_activities temporal_saga.policy workflows temporalio",
+    "temporal_saga.local_activities temporal_saga.plugin workflows temporalio",
     "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
     "temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",
-    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
+    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.plugin "
     "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporal_saga.step_names temporalio",
     "card_provider/__init__.py": "",
