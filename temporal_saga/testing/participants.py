@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from temporal_saga.command_names import command_name
 from temporal_saga.step_names import step_of
+from temporal_saga.testing.records import Records
 
 Place = tuple[str | None, str, str | None]
 """A command of one saga: of several with one activity, the key tells which."""
@@ -77,7 +78,8 @@ class Participants:
     """Everybody whom sagas send commands to, on one Temporal server; used with `async with`.
 
     There is one worker per task queue. Scripts share them; each gets the commands of its own saga
-    alone, whatever else runs at the same time.
+    alone, whatever else runs at the same time. Records of `OnRecord.at` are kept without a word, as
+    a participant's fence does it.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Participants:
         self._queue_of = {name: queue for queue, name in self._commands}
         self._inboxes: dict[str, Inbox] = {}
         self._local_tries = LocalTries()
+        self._records = Records()
         self._workers = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -143,6 +146,8 @@ class Participants:
         """
         info = activity.info()
         queue = self._queue_of.get(info.activity_type) if info.is_local else info.task_queue
+        if info.task_queue in self._queues and self._records.takes(info.activity_type):
+            return self._records.answer(info.workflow_id or "", info.activity_type)
         kind = self._commands.get((queue or "", info.activity_type))
         inbox = self._inboxes.get(info.workflow_id or "")
         if kind is None or inbox is None or queue is None:
