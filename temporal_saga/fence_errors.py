@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from temporal_saga.fence_table import COMPENSATED, TOMBSTONE, Answer, Command
+from temporal_saga.fence_table import COMPENSATED, TOMBSTONE, Answer, Command, fingerprint_of
 
 
 class FenceError(Exception):
@@ -53,7 +53,7 @@ def check_recalled(row: sa.Row[Any], command: Command) -> None:
         KeyReused: another command left it.
         AlreadyCompensated: the command was compensated.
     """
-    if row.fingerprint not in (None, command.fingerprint()):
+    if row.fingerprint not in (None, fingerprint_of(command)):
         raise KeyReused(command.idempotency_key)
     if row.outcome in (TOMBSTONE, COMPENSATED):
         raise AlreadyCompensated(command.idempotency_key)

@@ -6,8 +6,7 @@ command, whose name and annotations tell `activity.defn` all that it must know.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from hashlib import sha256
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Protocol, Self, TypeAlias, get_type_hints
 
@@ -37,18 +36,6 @@ class TakesOnce(Protocol):
     def once(self) -> Callable[..., Any]:
         """Takes what is never taken back."""
         ...
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What the fence must know of one command."""
-
-    idempotency_key: str
-    digest: str
-
-    def fingerprint(self) -> str:
-        """Return a digest that differs when what is asked differs."""
-        return self.digest
 
 
 @dataclass(frozen=True)
@@ -101,7 +88,6 @@ class Serving:
 
     def _forward(self, handler: Handler) -> Activity:
         def take(command: Any) -> Any:
-            delivery = _delivery_of(command)
             recorded = Recorded()
 
             def effect(connection: sa.Connection) -> RecordedRefusal | None:
@@ -111,10 +97,10 @@ class Serving:
                 except self.refusals as error:
                     return RecordedRefusal(json.dumps([type(error).__name__, error.args]))
                 if recorded != Recorded():
-                    self.record(connection, delivery.idempotency_key, APPLIED, recorded)
+                    self.record(connection, command.idempotency_key, APPLIED, recorded)
                 return None
 
-            answer = self.fence.forward(delivery, Recorded(), effect, RecordedRefusal)
+            answer = self.fence.forward(command, Recorded(), effect, RecordedRefusal)
             if isinstance(answer, RecordedRefusal):
                 raise self._refusal(answer)
             # What was recorded before, or else what the effect has just recorded.
@@ -127,7 +113,7 @@ class Serving:
             def effect(connection: sa.Connection, has_happened: bool) -> Recorded:
                 return _recorded(handler(connection, command) if has_happened else None)
 
-            return self.fence.compensate(_delivery_of(command), Recorded(), effect)
+            return self.fence.compensate(command, Recorded(), effect)
 
         return take
 
@@ -136,7 +122,7 @@ class Serving:
             def effect(connection: sa.Connection) -> Recorded:
                 return _recorded(handler(connection, command))
 
-            return self.fence.once(_delivery_of(command), Recorded(), effect)
+            return self.fence.once(command, Recorded(), effect)
 
         return take
 
@@ -171,26 +157,3 @@ def _named(handler: Handler, take: Activity) -> Activity:
 
 def _recorded(answer: Any) -> Recorded:
     return Recorded() if answer is None else Recorded(answer.model_dump_json())
-
-
-def _delivery_of(command: Any) -> Delivery:
-    """Return what the fence must know of a command, a pydantic model or a dataclass.
-
-    Without a `fingerprint` of its own, all its fields count that differ from their defaults: so a
-    class that has got another field with a default still takes what was sent before.
-    """
-    key = command.idempotency_key
-    if not key:
-        raise ValueError(f"{type(command).__name__} has no idempotency key: a saga fills it in")
-    if hasattr(command, "fingerprint"):
-        return Delivery(key, command.fingerprint())
-    text = json.dumps(_fields(command), sort_keys=True, default=str)
-    return Delivery(key, sha256(text.encode()).hexdigest())
-
-
-def _fields(command: Any) -> dict[str, Any]:
-    if hasattr(command, "model_dump"):
-        dump: dict[str, Any] = command.model_dump(mode="json", exclude_defaults=True)
-        return dump
-    defaults = {field.name: field.default for field in fields(command)}
-    return {name: value for name, value in asdict(command).items() if value != defaults[name]}

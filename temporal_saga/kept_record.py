@@ -20,10 +20,6 @@ class RecordCommand:
 
     idempotency_key: str = ""
 
-    def fingerprint(self) -> str:
-        """Return what is the same for all: the key says everything."""
-        return type(self).__name__
-
 
 class OpenRecord(RecordCommand):
     """Open the saga's record: the first step."""
