@@ -92,7 +92,7 @@ class Call(Generic[C, T]):
             participant: its task queue.
             command: a pydantic model or a dataclass with a field `idempotency_key`, which is filled
                 in when it is sent.
-            answer: the class of the participant's event; without, it answers nothing.
+            answer: the class of the participant's event; without, the answer is not looked at.
             summary: what the Temporal Web UI shows beside it.
             step: as above.
         """
@@ -168,12 +168,14 @@ class Call(Generic[C, T]):
         )
 
     def read(self, answer: RawValue) -> T:
-        """Return the participant's event.
+        """Return the participant's event; None, whatever was answered, where none is declared.
 
         Raises:
             UndecodableResult: the participant answered with something else.
         """
         event: Any = vars(self.activity)["__temporal_activity_definition"].ret_type
+        if event is type(None):
+            return None  # type: ignore[return-value]  # T is None
         encoding = answer.payload.metadata.get("encoding", b"")
         if encoding in UNTYPED_ENCODINGS and UNTYPED_ENCODINGS[encoding] is not event:
             raise UndecodableResult(f"the answer cannot be read: it is {encoding.decode()}")

@@ -69,7 +69,8 @@ TAKEN_BACK_BY = {forward: back for back, forward in TAKES_BACK.items()}
 
 COMMANDS: dict[str, list[type]] = {}
 """The commands that each participant takes."""
-for call in chain(*STEPS, [ticket(ORDER), voucher(ORDER), closing(ORDER).confirm]):
+BEHIND_THE_PIVOT: list[Call[Any, Any]] = [ticket(ORDER), voucher(ORDER), closing(ORDER).confirm]
+for call in chain(*STEPS, BEHIND_THE_PIVOT):
     if call is not None:
         COMMANDS.setdefault(call.participant, []).append(command_of(call))
 
