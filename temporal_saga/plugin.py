@@ -17,6 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporal_saga.payloads import SharedPayloadConverter
 from temporal_saga.policy import Apply, Policy
 from temporal_saga.refusals import Refusals
+from temporal_saga.sandbox import DECLARATIONS
 
 __all__ = ["SagaPlugin"]
 
@@ -70,7 +71,7 @@ class SagaPlugin(SimplePlugin):
             if not sandbox:
                 return UnsandboxedWorkflowRunner()
             given = given or SandboxedWorkflowRunner()
-            restrictions = given.restrictions.with_passthrough_modules(*modules)
+            restrictions = given.restrictions.with_passthrough_modules(*DECLARATIONS, *modules)
             return replace(given, restrictions=restrictions)
 
         super().__init__(

@@ -167,6 +167,7 @@ ROOMS = {
     "card_provider/calls.py card_provider/page.py": "card_provider starlette",
     "card_provider/provider.py": "card_provider starlette uvicorn",
     "card_provider/*": "card_provider",
+    "clients/python/*": "order_client order_models httpx pydantic",
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
@@ -257,6 +258,8 @@ def late():
         ("operations/shop/seed.py", "import requests"),
         ("card_provider/payments.py", "from contracts.money import money"),
         ("card_provider/books.py", "import sqlalchemy"),
+        ("clients/python/order_client.py", "from contracts.placing import PlaceOrder"),
+        ("routes/orders.py", "from order_models import NewOrder"),
         ("participants/payment/service.py", "from card_provider.cards import CARDS"),
         ("operations/demo/command.py", "from card_provider.provider import Provider"),
         ("bench/rounds.py", "from bench.peers.temporal import workflows; import worker"),
@@ -380,9 +383,14 @@ def test_reading_the_environment_is_seen(source: str, alone: int, copying: int) 
 
 
 def test_only_the_settings_read_our_environment_variables() -> None:
-    """No room but `config/` reads settings; what starts processes may hand its environment on."""
+    """No room but `config/` reads settings; what starts processes may hand its environment on.
+
+    A client is no process of ours.
+    """
     others = {
-        name_of(path): path.read_text() for path in ALL if ROOT / "config" not in path.parents
+        name_of(path): path.read_text()
+        for path in ALL
+        if not {ROOT / "config", ROOT / "clients"} & set(path.parents)
     }
     reads = {
         name: environment_reads(source, may_copy=name.startswith(("operations/", "bench/")))

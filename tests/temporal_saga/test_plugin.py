@@ -42,7 +42,7 @@ def participant(answers: dict[type[Command], Answer]) -> list[Callable[..., Any]
     """Return the activities of a participant that knows nothing of Temporal's errors."""
 
     def serving(kind: type[Command]) -> Callable[..., Any]:
-        answer = answers.get(kind, lambda _command: Done())
+        answer: Answer = answers.get(kind, lambda _command: Done())
 
         async def serve(command: Any) -> Any:
             return answer(command)
