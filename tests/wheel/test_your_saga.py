@@ -16,17 +16,8 @@ from temporalio.client import Client
 
 from tests.repository.sources import ROOT
 from tests.wheel.environments import constraints, run
+from tests.wheel.page import BLOCK, FILES, FORTY_LINES, PAGE
 
-PAGE = (ROOT / "docs" / "YOUR-SAGA.md").read_text()
-FILE = re.compile(
-    r"New file `booking/(?P<name>\w+\.py)`(?:(?!```).)*?```python\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-BLOCK = re.compile(
-    r"^```sh\n(?P<script>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL
-)
-FILES = {match["name"]: match["text"] for match in FILE.finditer(PAGE)}
-FORTY_LINES = ("commands.py", "saga.py", "services.py")
 README_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
