@@ -31,6 +31,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/reject": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
+    "GET /sagas/{workflow_id}": Scope.OPERATE,
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
     "POST /stock": Scope.SHOP,

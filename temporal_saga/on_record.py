@@ -75,10 +75,10 @@ class OnRecord:
             saga: takes the steps; behind the block, its `failure` says whether and why it failed.
             closing: how the record is closed; None where there is nothing to keep a record of. Such
                 a saga must stop before it opens one.
-            story: called while the saga ends, with how it does.
+            story: called while the saga ends, with how it does; None for what every saga shows.
         """
         self._saga = saga
-        self._story = story or _UntoldStory()
+        self._story = story or saga.display
         self._closing = closing
         self._opening: Opening[Any, Any] | None = None
         self._steps: tuple[Branch, ...] = ()
@@ -101,12 +101,15 @@ class OnRecord:
         """
         self._opening = opening
         self._steps = then
+        self._declare(opening.call, then)
         event = await self._saga.begin(opening.call)
         earlier = EarlierRun(opening.earlier_run(event))
         self._is_first = earlier == EarlierRun.NONE
         if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
         self._check_names(opening.call, *(step.call for step in then))
+        if self._closing is not None:
+            self._saga.stop_if_taken_back(self._closing.step)
         return event
 
     async def __aenter__(self) -> Self:
@@ -137,6 +140,15 @@ class OnRecord:
             await self._end(failure)
         await self._saga.close()
         return not passes
+
+    def _declare(self, opening: Call[Any, Any], then: tuple[Branch, ...]) -> None:
+        """Add what is known of the saga's steps to its plan."""
+        closing = self._closing
+        self._saga.plan.add(opening, closing.cancel if closing else None)
+        for step in then:
+            self._saga.plan.add(step.call, step.compensation)
+        if closing is not None:
+            self._saga.plan.close(closing.confirm)
 
     def _check_names(self, *steps: Call[Any, Any]) -> None:
         """See that no two steps have one name, before any of them is taken."""
@@ -191,19 +203,6 @@ class OnRecord:
         assert self._closing is not None, "what has no record does not complete"
         self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
-
-
-class _UntoldStory:
-    """Does nothing."""
-
-    def rolling_back(self, failure: Failure) -> None:
-        """Do nothing."""
-
-    def rolled_back(self) -> None:
-        """Do nothing."""
-
-    def completed(self) -> None:
-        """Do nothing."""
 
 
 class _CompletedBefore(Exception):
