@@ -17,6 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporal_saga.payloads import SharedPayloadConverter
 from temporal_saga.policy import Apply, Policy
 from temporal_saga.refusals import Refusals
+from temporal_saga.sandbox import DECLARATIONS
 from temporal_saga.started import StartShown
 
 __all__ = ["SagaPlugin"]
@@ -77,7 +78,7 @@ class SagaPlugin(SimplePlugin):
             if not sandbox:
                 return UnsandboxedWorkflowRunner()
             runner = runner or SandboxedWorkflowRunner()
-            restrictions = runner.restrictions.with_passthrough_modules(*modules)
+            restrictions = runner.restrictions.with_passthrough_modules(*DECLARATIONS, *modules)
             return replace(runner, restrictions=restrictions)
 
         super().__init__(

@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
 from temporal_saga.acts import Acts
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.continued import as_bool
@@ -32,20 +33,6 @@ AT_ONCE = timedelta(milliseconds=1)
 
 PAUSE = "pause "
 """What stands in the journal before the number of a pause."""
-
-
-class Branch(NamedTuple):
-    """A step with the compensation that takes it back.
-
-    Its compensation needs no result of the step, so that it can be sent whatever became of it.
-
-    Units: none.
-    Errors: none.
-    Source: the compensatable transaction of Richardson, see above.
-    """
-
-    call: Call[Any, Any]
-    compensation: Call[Any, Any] | None = None
 
 
 class Saga(Ending):

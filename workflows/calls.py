@@ -16,9 +16,9 @@ from contracts.prose import count
 from contracts.states import OrderStatus
 from contracts.steps import OPENING, PARTICIPANT_OF, name_of
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, Keyed
 from temporal_saga.record import Closing, EarlierRun, Opening
-from temporal_saga.saga import Branch
 from workflows.record import Record
 
 C = TypeVar("C")

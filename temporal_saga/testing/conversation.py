@@ -9,11 +9,12 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.command_names import command_name
 from temporal_saga.keys import step_key
 from temporal_saga.memo import SagaMemo
 from temporal_saga.testing.histories import ends_a_command
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, Sent, command_name, is_command
+from temporal_saga.testing.participants import Closed, Participants, Sent, is_command
 
 C = TypeVar("C")
 T = TypeVar("T")
