@@ -221,7 +221,6 @@ async def test_what_was_taken_back_by_hand_is_not_taken_again(script: Script) ->
     await script.handle.execute_update("request_settle_step", evidence)
     await script.expect_compensation(DropParcelCommand, of=OpenParcelCommand)
     await script.reset(at=OpenParcelCommand)
-    script.ignore()
     await script.expect(OpenParcelCommand)
     script.answer(Done(earlier_run="OPEN"))
     await script.expect(OpenParcelCommand)

@@ -16,9 +16,6 @@ from tests.temporal_saga.trips import BROKEN, COMMANDS, DECLINED, begin_paying, 
 
 pytestmark = pytest.mark.long
 
-WORKERS = ()
-"""The trip brings its own; no order is placed."""
-
 
 async def test_a_trip_rolls_back_on_the_page(page: Page, stack: Stack) -> None:
     """Each step with what takes it back, what is stuck, what a person can say, and the story."""
