@@ -27,7 +27,7 @@ from temporal_saga.kept_record import CancelRecord, ConfirmRecord, OpenRecord, R
 from temporal_saga.record import Closing, EarlierRun, Opening
 from temporal_saga.saga import Saga
 from temporal_saga.step_names import MisnamedStep, StepNames
-from temporal_saga.story import Story, UntoldStory
+from temporal_saga.story import Story
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -65,10 +65,10 @@ class OnRecord:
             saga: takes the steps; behind the block, its `failure` says whether and why it failed.
             closing: how the record is closed; None where there is nothing to keep a record of. Such
                 a saga must stop before it opens one.
-            story: called while the saga ends, with how it does.
+            story: called while the saga ends, with how it does; None for what every saga shows.
         """
         self._saga = saga
-        self._story = story or UntoldStory()
+        self._story = story or saga.display
         self._closing = closing
         self._opening: Opening[Any, Any] | None = None
         self._steps: tuple[Branch, ...] = ()
@@ -118,12 +118,15 @@ class OnRecord:
         """
         self._opening = opening
         self._steps = then
+        self._declare(opening.call, then)
         event = await self._saga.begin(opening.call)
         earlier = EarlierRun(opening.earlier_run(event))
         self._is_first = earlier == EarlierRun.NONE
         if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
         self._check_names(opening.call, *(step.call for step in then))
+        if self._closing is not None:
+            self._saga.stop_if_taken_back(self._closing.step)
         return event
 
     async def __aenter__(self) -> Self:
@@ -158,6 +161,15 @@ class OnRecord:
         if self._participant and failure is not None:
             raise ApplicationError(failure.message, asdict(failure), type=failure.reason)
         return not passes
+
+    def _declare(self, opening: Call[Any, Any], then: tuple[Branch, ...]) -> None:
+        """Add what is known of the saga's steps to its plan."""
+        closing = self._closing
+        self._saga.plan.add(opening, closing.cancel if closing else None)
+        for step in then:
+            self._saga.plan.add(step.call, step.compensation)
+        if closing is not None:
+            self._saga.plan.close(closing.confirm)
 
     def _pass_the_pivot(self) -> SagaStopped | None:
         """Pass the pivot at the end of the block; return why the saga stops just before it."""

@@ -18,6 +18,7 @@ from temporal_saga.payloads import SharedPayloadConverter
 from temporal_saga.policy import Apply, Policy
 from temporal_saga.refusals import Refusals
 from temporal_saga.sandbox import DECLARATIONS
+from temporal_saga.started import StartShown
 
 __all__ = ["SagaPlugin"]
 
@@ -36,7 +37,9 @@ class SagaPlugin(SimplePlugin):
        needs to know nothing of Temporal. The saga sees an `ApplicationError` with the class's name
        as its type, which is not retried. Compensations cannot refuse: what they answer is an
        answer, and what they raise is an outage.
-    4. Workflow code runs in Temporal's sandbox or outside, as is said. A runner that is not the
+    4. A saga that it starts can be found by its state, and when it needs a person, if that is
+       asked for.
+    5. Workflow code runs in Temporal's sandbox or outside, as is said. A runner that is not the
        SDK's sandbox stays.
 
     Units: none; those of the policy are its own.
@@ -51,6 +54,7 @@ class SagaPlugin(SimplePlugin):
         refusals: Collection[type] = (),
         sandbox: bool = True,
         passthrough: Collection[str] = (),
+        search_attributes: bool = False,
     ) -> None:
         """Prepare; give it to `Client.connect`, and to nothing else but a `Replayer`.
 
@@ -62,28 +66,35 @@ class SagaPlugin(SimplePlugin):
                 and I/O, and imports the code's modules anew for each run of a workflow.
             passthrough: names of modules that the sandbox shares with the rest of the process, each
                 with all within it: what only declares messages needs no isolation.
+            search_attributes: whether each workflow that the client starts shows how its saga
+                stands: SagaState (a keyword), NeedsAttention (a bool) and FailureReason (a
+                keyword). The namespace must have them, or Temporal refuses the start.
         """
         modules = tuple(passthrough)
 
-        def runner(given: WorkflowRunner | None) -> WorkflowRunner:
-            if given is not None and not isinstance(given, SandboxedWorkflowRunner):
-                return given
+        def choose(runner: WorkflowRunner | None) -> WorkflowRunner:
+            if runner is not None and not isinstance(runner, SandboxedWorkflowRunner):
+                return runner
             if not sandbox:
                 return UnsandboxedWorkflowRunner()
-            given = given or SandboxedWorkflowRunner()
-            restrictions = given.restrictions.with_passthrough_modules(*DECLARATIONS, *modules)
-            return replace(given, restrictions=restrictions)
+            runner = runner or SandboxedWorkflowRunner()
+            restrictions = runner.restrictions.with_passthrough_modules(*DECLARATIONS, *modules)
+            return replace(runner, restrictions=restrictions)
 
         super().__init__(
             NAME,
             data_converter=_with_pydantic,
-            interceptors=[Apply(policy or Policy()), Refusals(refusals)],
-            workflow_runner=runner,
+            interceptors=[
+                Apply(policy or Policy()),
+                Refusals(refusals),
+                *([StartShown()] if search_attributes else []),
+            ],
+            workflow_runner=choose,
         )
 
 
-def _with_pydantic(given: DataConverter | None) -> DataConverter:
-    given = given or DataConverter.default
-    if given.payload_converter_class is not DefaultPayloadConverter:
-        return given
-    return replace(given, payload_converter_class=SharedPayloadConverter)
+def _with_pydantic(converter: DataConverter | None) -> DataConverter:
+    converter = converter or DataConverter.default
+    if converter.payload_converter_class is not DefaultPayloadConverter:
+        return converter
+    return replace(converter, payload_converter_class=SharedPayloadConverter)

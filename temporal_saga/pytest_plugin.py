@@ -14,7 +14,6 @@ It needs `temporal-saga[workflow]`, and imports neither Temporal's SDK nor pydan
 asks for the fixture.
 """
 
-import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,9 +29,14 @@ SagaScript: TypeAlias = "Callable[..., AbstractAsyncContextManager[Script]]"
 
 
 @pytest.fixture(scope="session")
-def temporal_address() -> str:
-    """Where a Temporal server listens; define a fixture of this name to start one of your own."""
-    return os.environ.get("TEMPORAL_ADDRESS", "localhost:7233")
+def temporal_connection() -> dict[str, Any]:
+    """How `Client.connect` reaches a Temporal server: by the `TEMPORAL_*` variables and profile.
+
+    By default it is at localhost:7233. Define a fixture of this name to start one of your own.
+    """
+    from temporalio.envconfig import ClientConfig  # noqa: PLC0415  # heavy, see above
+
+    return {"target_host": "localhost:7233", **ClientConfig.load_client_connect_config()}
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +48,7 @@ def saga_plugin() -> "SagaPlugin":
 
 
 @pytest.fixture
-def saga_script(temporal_address: str, saga_plugin: "SagaPlugin") -> SagaScript:
+def saga_script(temporal_connection: dict[str, Any], saga_plugin: "SagaPlugin") -> SagaScript:
     """Give scripts: `saga_script(workflow, commands, saga_id=…, …)`, used with `async with`.
 
     It takes what a `Script` takes but the client; the saga's id is a new one where none is given.
@@ -55,17 +59,17 @@ def saga_script(temporal_address: str, saga_plugin: "SagaPlugin") -> SagaScript:
     from temporal_saga.testing import Script  # noqa: PLC0415
 
     @asynccontextmanager
-    async def scripted(
+    async def prepare(
         workflow: type,
         commands: Mapping[str, Collection[type]],
         *,
         saga_id: str | None = None,
         **options: Any,
     ) -> AsyncIterator[Script]:
-        client = await Client.connect(temporal_address, plugins=[saga_plugin])
+        client = await Client.connect(**temporal_connection, plugins=[saga_plugin])
         name = saga_id or f"{workflow.__name__}-{uuid4()}"
         async with Script(client, commands, workflow, saga_id=name, **options) as script:
             yield script
             assert script.runs, "the script has no end: await completed() or failed()"
 
-    return scripted
+    return prepare

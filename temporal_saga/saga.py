@@ -16,9 +16,11 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
+from temporal_saga.acts import Acts
 from temporal_saga.branch import Branch
 from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
+from temporal_saga.continued import as_bool
 from temporal_saga.ending import PIVOT, Ending
 from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
@@ -100,6 +102,7 @@ class Saga(Ending):
         self.arguments: Sequence[RawValue] = start.arguments or ()
         """What the first of the saga's runs was started with."""
         self._pauses = 0
+        Acts(self, self.status).install()
 
     def set_deadline(self, deadline: datetime) -> None:
         """Give each step at most the time that is left until `deadline` (UTC).
@@ -160,7 +163,7 @@ class Saga(Ending):
         """
         self._pauses += 1
         pause = partial(self._pause, until, limit)
-        outcome = self._journal.once(f"{PAUSE}{self._pauses}", pause, _as_bool)
+        outcome = self._journal.once(f"{PAUSE}{self._pauses}", pause, as_bool)
         return await self._continuation.wait(outcome)
 
     def pivot(self, *, already_passed: bool = False) -> None:
@@ -194,7 +197,10 @@ class Saga(Ending):
 
     async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
         step = call.step_name
+        self.plan.add(call, compensation)
         if compensation is not None:
+            if not self._journal.has(step):
+                self.stop_if_taken_back(step)
             with self._stopped_if_misnamed():
                 self._retriables.compensate(step, compensation_of(call, compensation))
         try:
@@ -229,7 +235,3 @@ class Saga(Ending):
 
     def _carry_over(self) -> CarryOver:
         return replace(super()._carry_over(), deadline=self._forward.deadline)
-
-
-def _as_bool(answer: RawValue) -> bool:
-    return bool(workflow.payload_converter().from_payload(answer.payload, bool))

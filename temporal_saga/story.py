@@ -19,16 +19,3 @@ class Story(Protocol):
     def completed(self) -> None:
         """Everything is done but to close the record, perhaps by an earlier run alone."""
         ...
-
-
-class UntoldStory:
-    """Does nothing."""
-
-    def rolling_back(self, failure: Failure) -> None:
-        """Do nothing."""
-
-    def rolled_back(self) -> None:
-        """Do nothing."""
-
-    def completed(self) -> None:
-        """Do nothing."""

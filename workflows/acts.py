@@ -15,8 +15,9 @@ from contracts.steps import STEPS
 from contracts.text import printable
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
+from temporal_saga.messages import MOST_LOGGED, Already
 from temporal_saga.saga import Saga
-from workflows.messages import MOST_LOGGED, Act, Already
+from workflows.messages import OrderAct
 from workflows.record import Record
 from workflows.review import OrderReview
 
@@ -59,11 +60,11 @@ class Acts:
         """Note that a signal was taken."""
         self._saga.take(number)
 
-    def decide(self, message: str, decision: Decision, through: Through) -> None:
+    def decide(self, message: str, decision: Decision, through: str) -> None:
         """Note for the order's record that a decision was taken."""
         body = decision.model_dump(include={"by", "reason", "step", "evidence"})
         act = acts.ACT_OF[message]
-        entry = TakenDecision(act=act, **body, at=workflow.now(), through=through)
+        entry = TakenDecision(act=act, **body, at=workflow.now(), through=Through(through))
         self._record.decisions.add(entry)
 
     def _take_temporals_cancel(self, reason: str) -> None:
@@ -95,7 +96,7 @@ class Acts:
         failure = Failure("CANCELLED", cancellation(decision), details=decision.model_dump())
         return None if self._saga.stop(failure) else self._too_late(decision)
 
-    cancel, request_cancel = Act(
+    cancel, request_cancel = OrderAct(
         "cancel",
         "Cancel the order, as long as it is neither completed nor rolling back",
         Decision,
@@ -109,14 +110,14 @@ class Acts:
     def _approve(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         return self._decide(acts.Act.APPROVE, decision)
 
-    approve, request_approve = Act(
+    approve, request_approve = OrderAct(
         "approve", "Let an order go on that awaits review", Decision, _not_to_review, _approve
     ).handlers()
 
     def _reject(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         return self._decide(acts.Act.REJECT, decision)
 
-    reject, request_reject = Act(
+    reject, request_reject = OrderAct(
         "reject", "Roll back an order that awaits review", Decision, _not_to_review, _reject
     ).handlers()
 
@@ -138,7 +139,7 @@ class Acts:
         self._saga.retry(decision.step)
         return why
 
-    retry_step, request_retry_step = Act(
+    retry_step, request_retry_step = OrderAct(
         "retry_step",
         "Try the stuck compensation or Confirm of a step now",
         StepDecision,
@@ -166,7 +167,7 @@ class Acts:
             on_accept=on_accept,
         )
 
-    settle_step, request_settle_step = Act(
+    settle_step, request_settle_step = OrderAct(
         "settle_step",
         "Say that the stuck compensation or Confirm of a step was put right by hand",
         StepEvidence,

@@ -42,20 +42,20 @@ def participant(answers: dict[type[Command], Answer]) -> list[Callable[..., Any]
     """Return the activities of a participant that knows nothing of Temporal's errors."""
 
     def serving(kind: type[Command]) -> Callable[..., Any]:
-        answer: Answer = answers.get(kind, done)
+        answer: Answer = answers.get(kind, accept)
 
         async def serve(command: Any) -> Any:
             return answer(command)
 
         serve.__annotations__["command"] = kind
         name = kind.__name__.removesuffix("Command")
-        served: Callable[..., Any] = activity.defn(name=name)(serve)
-        return served
+        definition: Callable[..., Any] = activity.defn(name=name)(serve)
+        return definition
 
     return [serving(kind) for kind in COMMANDS]
 
 
-def done(_command: Command) -> Done:
+def accept(_command: Command) -> Done:
     """Say that it is done."""
     return Done()
 
@@ -92,7 +92,7 @@ def out_of_boxes(_command: Command) -> OutOfBoxes:
     return OutOfBoxes(message="no box is so large", details={"largest": 3})
 
 
-def declined(_command: Command) -> Done:
+def decline(_command: Command) -> Done:
     """Refuse by an error."""
     raise CardDeclined("ask your bank")
 
@@ -103,19 +103,19 @@ async def test_an_answer_refuses(temporal: Client) -> None:
     assert (error.type, error.message) == ("OutOfBoxes", "no box is so large")
     assert error.details[0]["details"] == {"largest": 3}
     assert await commands_of(saga) == ["OpenParcel", "PackParcel", "DropParcel"]
-    refused = [
+    failures = [
         event.activity_task_failed_event_attributes.failure.application_failure_info
         for event in (await saga.fetch_history()).events
         if event.HasField("activity_task_failed_event_attributes")
     ]
-    assert [(failure.type, failure.non_retryable, failure.category) for failure in refused] == [
+    assert [(failure.type, failure.non_retryable, failure.category) for failure in failures] == [
         ("OutOfBoxes", True, ApplicationErrorCategory.BENIGN)
     ]
 
 
 async def test_an_exception_refuses_and_the_policy_is_the_plugins(temporal: Client) -> None:
     """What was packed is unpacked, each try within the policy's time."""
-    saga, error = await send(temporal, {PayPostageCommand: declined})
+    saga, error = await send(temporal, {PayPostageCommand: decline})
     assert (error.type, error.message) == ("CardDeclined", "ask your bank")
     assert await commands_of(saga) == [
         "OpenParcel",
@@ -138,9 +138,9 @@ async def test_a_compensation_cannot_refuse(temporal: Client) -> None:
 
     def unpack(command: Command) -> Any:
         tries.append(command.idempotency_key)
-        return out_of_boxes(command) if len(tries) > 1 else declined(command)
+        return out_of_boxes(command) if len(tries) > 1 else decline(command)
 
-    saga, error = await send(temporal, {PayPostageCommand: declined, UnpackParcelCommand: unpack})
+    saga, error = await send(temporal, {PayPostageCommand: decline, UnpackParcelCommand: unpack})
     assert error.type == "CardDeclined"
     assert tries == [f"{saga.id}/PackParcel/compensation"] * 2
 
@@ -171,8 +171,11 @@ async def test_a_converter_of_ones_own_and_a_codec_stay() -> None:
         return client.data_converter
 
     codec = Codec()
-    coded = await connect(replace(DataConverter.default, payload_codec=codec))
-    assert (coded.payload_converter_class, coded.payload_codec) == (SharedPayloadConverter, codec)
+    with_codec = await connect(replace(DataConverter.default, payload_codec=codec))
+    assert (with_codec.payload_converter_class, with_codec.payload_codec) == (
+        SharedPayloadConverter,
+        codec,
+    )
     own = replace(DataConverter.default, payload_converter_class=OwnConverter)
     assert await connect(own) is own
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -26,9 +27,9 @@ HEAVY = ("temporalio", "pydantic", "sqlalchemy", "asyncio")
 
 
 @pytest.fixture(scope="session")
-def temporal_address(temporal: Client) -> str:
+def temporal_connection(temporal: Client) -> dict[str, Any]:
     """The server of all tests."""
-    return temporal.service_client.config.target_host
+    return {"target_host": temporal.service_client.config.target_host}
 
 
 @pytest.fixture(scope="session")
@@ -67,13 +68,13 @@ async def test_a_script_is_told_to_its_end(saga_script: SagaScript) -> None:
 
 
 def test_a_run_without_sagas_loads_nothing_heavy() -> None:
-    """What the wheel's entry point names is loaded in each run of pytest."""
+    """What the wheel's entry point names is modules in each run of pytest."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     [module] = project["entry-points"]["pytest11"].values()
     code = f"import pytest, sys; before = set(sys.modules); import {module}"
     code += "; print(*set(sys.modules) - before)"
-    loaded = subprocess.run(
+    modules = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert module in loaded
-    assert [name for name in loaded if name.partition(".")[0] in HEAVY] == []
+    assert module in modules
+    assert [name for name in modules if name.partition(".")[0] in HEAVY] == []
