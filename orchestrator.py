@@ -13,7 +13,6 @@ from temporalio.worker import (
     Worker,
     WorkflowRunner,
 )
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.forwarding import forward
 from config import Settings
@@ -22,7 +21,7 @@ from contracts.steps import STEPS
 from temporal_saga.eager import Eager
 from temporal_saga.local_activities import RunLocally
 from temporal_saga.policy import Apply
-from temporal_saga.sandbox import restrictions
+from temporal_saga.sandbox import sandbox
 from workflows.order import OrderSaga
 
 Activities = Sequence[Callable[..., Any]]
@@ -34,15 +33,10 @@ The SDK times no local activity that waits for a slot of its own, so each has on
 that waits for a thread.
 """
 
-PASSED_THROUGH = restrictions("contracts")
-"""The sandbox imports the other modules of ours anew for each run of a saga."""
 
-
-def workflow_runner(sandbox: Literal["off", "on"]) -> WorkflowRunner:
+def workflow_runner(how: Literal["off", "on"]) -> WorkflowRunner:
     """Return what runs the sagas' code; the sandbox refuses code that would not replay."""
-    if sandbox == "on":
-        return SandboxedWorkflowRunner(restrictions=PASSED_THROUGH)
-    return UnsandboxedWorkflowRunner()
+    return sandbox("contracts") if how == "on" else UnsandboxedWorkflowRunner()
 
 
 def orchestrator(

@@ -8,16 +8,18 @@ from typing import Any, Self, TypeVar
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from temporal_saga.keys import compensation_key
 from temporal_saga.policy import Policy
-from temporal_saga.sandbox import restrictions
+from temporal_saga.sandbox import sandbox
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
 from temporal_saga.testing.participants import Closed, Participants, Sent
 
 C = TypeVar("C")
+
+SANDBOX = sandbox()
+"""Runs the sagas' code where a script names no other runner."""
 
 PATIENCE = timedelta(seconds=15)
 """How long a script waits for what it expects, by default, before it says that nothing came."""
@@ -79,7 +81,7 @@ class Script(Conversation):
             client,
             workflow,
             saga_id,
-            runner=runner or SandboxedWorkflowRunner(restrictions=restrictions()),
+            runner=runner or SANDBOX,
             policy=policy,
             max_cached_workflows=max_cached_workflows,
             participants=participants,

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from examples.trip import Trip
-from temporal_saga.sandbox import restrictions
+from temporal_saga.sandbox import sandbox
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.bank import Bank, Kind
@@ -22,9 +21,7 @@ pytest.register_assert_rewrite("tests.temporal_saga.composed.promises")
 
 Play = Callable[..., Script]
 
-RUNNER = SandboxedWorkflowRunner(
-    restrictions=restrictions("examples.trip_steps", "examples.trip_record")
-)
+RUNNER = sandbox("examples.trip_steps", "examples.trip_record")
 NUMBERS = count(1)
 
 
@@ -103,7 +100,6 @@ def buy(temporal: Client, sellers: Participants) -> Play:
             BasketSaga,
             saga_id=f"basket-{next(NUMBERS)}",
             workflow_type="Basket",
-            runner=SandboxedWorkflowRunner(restrictions=restrictions()),
             **how,
         )
 
