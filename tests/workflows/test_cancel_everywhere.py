@@ -148,7 +148,8 @@ def assert_whole(story: list[Moment]) -> None:
         steps = [
             step.command for step in STEPS if step.compensation
         ]  # or may have been, by an earlier run
-    refused_commands = {moment.command for moment in story if moment.name in REFUSALS}
+    refusals = {refusal.__name__ for refusal in REFUSALS}
+    refused_commands = {moment.command for moment in story if moment.name in refusals}
     expected = [
         COMPENSATION[command]
         for command in reversed(steps)
