@@ -132,7 +132,7 @@ class Saga(Ending):
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
 
     async def again(self, call: Call[C, T]) -> T:
-        """Send a step's command again, under its key, as the answer was "not yet"; else like `step`."""
+        """Send a step's command again, under its key, after a "not yet"; otherwise like `step`."""
         self._times_again += 1
         name = f"again {self._times_again}"
         if not self._journal.has(name):
