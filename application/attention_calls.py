@@ -14,7 +14,7 @@ from participants.order.calls import Calls
 
 LOG = logging.getLogger("attention")
 
-LOOK_SECONDS = 10
+LOOK_SECONDS = 30
 """Between two looks at which orders need a person."""
 
 MOST_MESSAGE = 2_000

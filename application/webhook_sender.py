@@ -6,11 +6,12 @@ import random
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import NoReturn
 
 from application.threads import on_thread
-from application.webhook_post import Receiver, WebhookPost
+from application.webhook_post import NO_ANSWER, Receiver, WebhookPost
 from participants.order.deliveries import Batch, Deliveries, Delivery
 
 LOG = logging.getLogger("webhooks")
@@ -20,6 +21,16 @@ AT_ONCE = 10
 
 LOOK_SECONDS = 1
 """With nothing to send, a sender looks again after this."""
+
+AWAY = frozenset(
+    {
+        NO_ANSWER,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+"""How a receiver is answered for that is not there, whatever the event is."""
 
 LONGEST_PAUSE_SECONDS = 900
 JITTER = (0.5, 1.5)
@@ -114,7 +125,9 @@ class WebhookSender:
                 over.append(event.position)
             else:
                 pauses[event.position] = self._pause(delivery)
-        await on_thread(self._deliveries.record, receiver.id, batch.through, over, pauses)
+        is_back = log.note_presence(statuses)
+        record = partial(self._deliveries.record, is_back=is_back)
+        await on_thread(record, receiver.id, batch.through, over, pauses)
 
     def _pause(self, delivery: Delivery) -> float:
         """Return how many seconds to wait before the next try."""
@@ -124,11 +137,20 @@ class WebhookSender:
 
 
 class _Log:
-    """Says what changes at one receiver, and not each try."""
+    """Notes how a receiver stands, and says what changes, and not each try."""
 
     def __init__(self, host: str) -> None:
         self._host = host
         self._takes_events = True
+        self._was_away = True
+        """Also to a sender that began just now, which does not know what was before."""
+
+    def note_presence(self, statuses: Sequence[int]) -> bool:
+        """Note a batch's answers; return whether the receiver had been away, and is there again."""
+        is_away = AWAY.issuperset(statuses)
+        is_back = self._was_away and not is_away
+        self._was_away = is_away
+        return is_back
 
     def note(self, status: int, *, is_taken: bool) -> None:
         """Note how an event was answered."""

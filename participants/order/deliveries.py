@@ -85,6 +85,8 @@ class Deliveries:
         through: int,
         over: Sequence[int],
         pauses: Mapping[int, float],
+        *,
+        is_back: bool = False,
     ) -> bool:
         """Record what became of a batch; False when another has the lease by now.
 
@@ -93,6 +95,7 @@ class Deliveries:
             through: as the batch says.
             over: positions that were taken, or are given up.
             pauses: by position of each other one, how many seconds until it is sent again.
+            is_back: the receiver had been away, so all that it did not take before is due now.
         """
         with self._engine.begin() as connection:
             mine = sa.update(WEBHOOK_RECEIVERS).where(
@@ -103,6 +106,9 @@ class Deliveries:
             now = _now(connection)
             which = (RETRIES.receiver == receiver, RETRIES.position.in_(over))
             connection.execute(sa.delete(WEBHOOK_RETRIES).where(*which))
+            if is_back:
+                waiting = sa.update(WEBHOOK_RETRIES).where(RETRIES.receiver == receiver)
+                connection.execute(waiting.values(due_at=now))
             rows = [
                 {
                     "receiver": receiver,

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -81,12 +81,15 @@ def order_engine(tmp_path: Path, open_engine: Callable[[str], sa.Engine]) -> sa.
 
 
 @asynccontextmanager
-async def sending(engine: sa.Engine, *receivers: Receiver) -> AsyncIterator[OrderService]:
+async def sending(
+    engine: sa.Engine, *receivers: Receiver, pause_seconds: float = 0.01
+) -> AsyncIterator[OrderService]:
     """Send to these receivers meanwhile; give the service whose orders they are told of."""
     deliveries = Deliveries(engine, "sender")
     for receiver in receivers:
         deliveries.add(receiver.id)
-    task = asyncio.create_task(WebhookSender(deliveries, receivers, 0.01, DATABASE_AWAY).run())
+    sender = WebhookSender(deliveries, receivers, pause_seconds, DATABASE_AWAY)
+    task = asyncio.create_task(sender.run())
     yield OrderService(engine)
     task.cancel()
     await asyncio.wait([task])
@@ -108,6 +111,19 @@ async def test_a_silent_receiver_stops_no_other(
         orders.cancel(cancel("2"))
         assert await receivers.until("shaky", 5) == [*"1111", "2"]
         assert await receivers.until("well", 2) == ["1", "2"]
+
+
+async def test_who_is_back_is_sent_all_at_once(
+    order_engine: sa.Engine, receivers: Receivers
+) -> None:
+    """What it did not take while it was away does not wait for its own time."""
+    receivers.statuses["back"] = chain([503, 503], repeat(200))
+    back = receivers.receiver("back")
+    async with sending(order_engine, back, pause_seconds=600) as orders:
+        for count, order_id in enumerate("123", 1):
+            orders.cancel(cancel(order_id))
+            await receivers.until("back", count)
+        assert sorted(await receivers.until("back", 5)) == ["1", "1", "2", "2", "3"]
 
 
 async def test_who_is_gone_is_sent_nothing_more(

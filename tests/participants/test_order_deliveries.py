@@ -115,6 +115,19 @@ def test_what_was_not_taken_comes_again_and_stops_nothing_else(
     assert ids(take(sender)) == []
 
 
+def test_once_a_receiver_is_back_all_that_waits_is_due(
+    sender: Deliveries, orders: OrderService
+) -> None:
+    """However long it was away, and would have been waited for; but for what failed just now."""
+    for number in range(3):
+        orders.cancel(cancel(str(number)))
+    through = take(sender).through
+    sender.record("shop", through, [], {2: LATER, 3: LATER, 4: NOW})
+    assert ids(take(sender)) == ["2"]
+    sender.record("shop", through, [4], {3: LATER}, is_back=True)
+    assert ids(take(sender)) == ["0"]
+
+
 def test_new_events_have_half_of_each_batch(sender: Deliveries, orders: OrderService) -> None:
     """However much is to be sent again, and the other way round."""
     for number in range(6):

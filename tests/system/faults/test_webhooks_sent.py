@@ -81,9 +81,7 @@ def follow(stack: Stack, count: int, seconds: float) -> list[dict[str, Any]]:
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_no_end_is_lost_and_few_are_doubled(
-    stack: Stack, shopfront: Shopfront, record_property: Callable[[str, str], None]
-) -> None:
+def test_no_end_is_lost_and_few_are_doubled(stack: Stack, shopfront: Shopfront) -> None:
     """The receiver is away for half of 200 ends, and its sender is killed amid the other half.
 
     It has each event once by its id; the feed has the same, in one order, and wakes who waits.
@@ -116,8 +114,7 @@ def test_no_end_is_lost_and_few_are_doubled(
     assert (losses, len(shopfront.ids())) == (set(), ENDS)
     statuses = shopfront.statuses()
     doubles = statuses.count("204") - ENDS
-    figures = f"{ENDS} ends, killed at {count}: lost {len(losses)}, doubled {doubles}"
-    record_property("figures", figures)
+    print(f"{ENDS} ends, killed at {count}: lost {len(losses)}, doubled {doubles}")  # noqa: T201
     assert set(statuses) == {"204"}
     assert doubles <= MOST_DOUBLED
     reasons = [event["data"]["reason"] for event in events]
