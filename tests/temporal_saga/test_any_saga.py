@@ -233,7 +233,8 @@ async def test_what_was_taken_back_by_hand_is_not_taken_again(script: Script) ->
     assert failure.message == "otto had taken back PackParcel by hand: they moved"
 
 
-async def test_what_temporal_does_not_know_is_not_found(temporal: Client) -> None:
-    """Nobody is told of a saga that there is not."""
+@pytest.mark.parametrize("saga_id", ["no-saga", "..", "\0", "ü" * 501, "order-1/../../x"])
+async def test_what_temporal_does_not_know_is_not_found(temporal: Client, saga_id: str) -> None:
+    """Nobody is told of a saga that there is not, also where no workflow has such an id."""
     with pytest.raises(NotFound):
-        await AnySagas(temporal).view("no-saga")
+        await AnySagas(temporal).view(saga_id)
