@@ -159,8 +159,12 @@ class _Steps:
             is_over = run.closed_at is not None or run.memo.failure is not None
             return StepState.SKIPPED if is_over else StepState.AHEAD
         last = moments[-1]
+        failure = run.memo.failure
+        is_named = failure is not None and failure.step == row.step and failure.event is not None
+        if last.refuses or is_named:
+            return StepState.REFUSED
         if last.kind == "event":
-            return StepState.REFUSED if last.refuses else StepState.DONE
+            return StepState.DONE
         if retriables and retriables[-1].settlement:
             return StepState.SETTLED
         if retriables and retriables[-1].trouble:

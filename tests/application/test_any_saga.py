@@ -75,6 +75,15 @@ def test_two_steps_with_one_activity_are_two() -> None:
     assert fates(view(run, BUS, BUS_2, LAST))[-1] == ("SendTicket", "SKIPPED", None)
 
 
+def test_a_refusal_without_a_detail_is_known_by_the_failure() -> None:
+    """A participant without the plugin raises an error with a type alone."""
+    note = moment("note", "BookBusCommand failed", "BookBusCommand")
+    run = Run(AT, None, {}, [send_of("BookBusCommand"), note], memo=SagaMemo(FAILURE))
+    assert fates(view(run)) == [("BookBus", "REFUSED", None)]
+    outage = replace(run, memo=SagaMemo(replace(FAILURE, event=None)))
+    assert fates(view(outage)) == [("BookBus", "UNKNOWN", None)]
+
+
 def test_a_step_after_the_pivot_is_stuck() -> None:
     """It takes nothing back: it is retried or settled as the step that it is."""
     stuck_call = RetriableState("SendTicket", "SendTicket", Progress.STUCK, "no paper")
