@@ -165,10 +165,8 @@ class _Steps:
             return StepState.REFUSED
         if last.kind == "event":
             return StepState.DONE
-        if retriables and retriables[-1].settlement:
-            return StepState.SETTLED
-        if retriables and retriables[-1].trouble:
-            return StepState.STUCK
+        if retriables and (retriables[-1].settlement or retriables[-1].trouble):
+            return StepState.SETTLED if retriables[-1].settlement else StepState.STUCK
         if last.kind == "command" and run.closed_at is None:
             is_paused = run.pause_of(row.step, command)
             return StepState.PAUSED if is_paused else StepState.RUNNING
