@@ -9,6 +9,9 @@ ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test
 	tests/system/e2e/test_reset.py
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard *.py)
 
+# Where it is set, each process would compile all tests that it imports, and all that a test starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install check lint format test pythons verify planted postgresql chromium node fuzz schemas histories screenshots \
 	up ps stop start restart logs shop demo audit bench growth lock wheel clean
 

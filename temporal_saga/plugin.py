@@ -17,7 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporal_saga.payloads import SharedPayloadConverter
 from temporal_saga.policy import Apply, Policy
 from temporal_saga.refusals import Refusals
-from temporal_saga.sandbox import DECLARATIONS
+from temporal_saga.sandbox import DECLARATIONS, Sandbox
 from temporal_saga.started import StartShown
 
 __all__ = ["SagaPlugin"]
@@ -71,6 +71,7 @@ class SagaPlugin(SimplePlugin):
                 keyword). The namespace must have them, or Temporal refuses the start.
         """
         modules = tuple(passthrough)
+        tried_classes: set[type] = set()
 
         def choose(runner: WorkflowRunner | None) -> WorkflowRunner:
             if runner is not None and not isinstance(runner, SandboxedWorkflowRunner):
@@ -79,7 +80,7 @@ class SagaPlugin(SimplePlugin):
                 return UnsandboxedWorkflowRunner()
             runner = runner or SandboxedWorkflowRunner()
             restrictions = runner.restrictions.with_passthrough_modules(*DECLARATIONS, *modules)
-            return replace(runner, restrictions=restrictions)
+            return Sandbox(restrictions, runner.runner_class, tried_classes=tried_classes)
 
         super().__init__(
             NAME,
