@@ -73,8 +73,8 @@ class SteeredTrip(Trip):
         """Tell whether it is too late to cancel."""
         return self._saga.closing
 
-    @workflow.query
-    def stuck(self) -> list[str]:
+    @workflow.query(name="stuck")
+    def steps_for_a_person(self) -> list[str]:
         """Return the steps that need a person."""
         return [call.step for call in self._saga.stuck_calls]
 
