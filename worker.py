@@ -19,6 +19,7 @@ import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
+from cards import cards, why_no_cards
 from config import Settings, read_settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
@@ -53,8 +54,8 @@ ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
             )
         ).all
     ),
-    stubs.PAYMENT_QUEUE: lambda engine, _settings: (
-        PaymentActivities(PaymentService.open(engine)).all
+    stubs.PAYMENT_QUEUE: lambda engine, settings: (
+        PaymentActivities(PaymentService.open(engine, cards(engine, settings))).all
     ),
     stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService.open(engine)).all,
 }
@@ -233,6 +234,6 @@ if __name__ == "__main__":
         parser.error(f"unknown role: {', '.join(unknown_roles)}; choose from {', '.join(ROLES)}")
     logs.begin()
     settings = read_settings("worker.py")
-    if problem := why_not_local(roles, settings):
+    if problem := why_not_local(roles, settings) or why_no_cards(roles, settings):
         parser.error(problem)
     asyncio.run(main(roles, settings))

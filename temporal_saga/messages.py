@@ -99,7 +99,7 @@ class Act(Generic[D]):
         """Return the handlers of the signal and of the update, for a workflow's class."""
 
         @workflow.signal(name=self.name, description=f"{self.purpose}: {self._form}")
-        @_takes_one_raw_value("self")
+        @takes_one_raw_value("self")
         def signal(saga: Any, *arguments: Any) -> None:
             """Do it; ignore what cannot be read or done."""
             self._on_signal(saga, arguments)
@@ -122,7 +122,7 @@ class Act(Generic[D]):
     def install(self, saga: Taker) -> None:
         """Let the workflow under way take this act where its class has no handler of the name."""
 
-        @_takes_one_raw_value()
+        @takes_one_raw_value()
         def signal(*arguments: Any) -> None:
             self._on_signal(saga, arguments)
 
@@ -189,7 +189,7 @@ class Act(Generic[D]):
             raise ValueError(self.explain(error, self.name)) from error
 
 
-def _takes_one_raw_value(
+def takes_one_raw_value(
     *before: str,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a signal's argument come undecoded, so that one which nobody can decode comes, too.

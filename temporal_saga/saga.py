@@ -102,6 +102,7 @@ class Saga(Ending):
         self.arguments: Sequence[RawValue] = start.arguments or ()
         """What the first of the saga's runs was started with."""
         self._pauses = 0
+        self._times_again = 0
         Acts(self).install()
 
     def set_deadline(self, deadline: datetime) -> None:
@@ -129,6 +130,15 @@ class Saga(Ending):
         """
         self._come_to(call)
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
+
+    async def again(self, call: Call[C, T]) -> T:
+        """Send a step's command again, under its key, after a "not yet"; otherwise like `step`."""
+        self._times_again += 1
+        name = f"again {self._times_again}"
+        if not self._journal.has(name):
+            self._continuation.look()
+            self._stop_if_asked()
+        return await self._continuation.wait(self._take(call, None, name), in_a_step=True)
 
     async def parallel(self, *branches: Branch) -> list[Any]:
         """Take several forward steps side by side, each to its outcome.
@@ -195,7 +205,9 @@ class Saga(Ending):
         ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
         return uncaught(error) if ends_workflow else None
 
-    async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
+    async def _take(
+        self, call: Call[C, T], compensation: Call[Any, Any] | None, name: str | None = None
+    ) -> T:
         step = call.step_name
         self.plan.add(call, compensation)
         if compensation is not None:
@@ -204,7 +216,8 @@ class Saga(Ending):
             with self._stopped_if_misnamed():
                 self._retriables.compensate(step, compensation_of(call, compensation))
         try:
-            return await self._journal.once(step, partial(self._forward.take, call), call.read)
+            ask = partial(self._forward.take, call)
+            return await self._journal.once(name or step, ask, call.read)
         except SagaStopped as stop:
             if stop.failure.event is not None:  # refused: there is nothing to take back
                 self._retriables.forget(step)

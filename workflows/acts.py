@@ -12,11 +12,14 @@ from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.prose import cancellation, settled_before
 from contracts.states import SagaState
 from contracts.steps import STEPS
+from contracts.stubs import PAYMENT_ANSWERED
 from contracts.text import printable
 from temporal_saga import acts as acts_of_any_saga
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
+from temporal_saga.messages import takes_one_raw_value
 from temporal_saga.saga import Saga
+from workflows.customer import Customer
 from workflows.messages import OrderAct
 from workflows.record import Record
 from workflows.review import OrderReview
@@ -31,6 +34,7 @@ class Acts(acts_of_any_saga.Acts):
         saga.watch(record.follow, self._take_temporals_cancel)
         self._record = record
         self._review = OrderReview()
+        self._customer = Customer()
         saga.keep(record=record, review=self._review)
 
     @workflow.query(
@@ -39,6 +43,19 @@ class Acts(acts_of_any_saga.Acts):
     def status(self, *_arguments: Any) -> dict[str, Any]:
         """Return the status as JSON."""
         return self._record.status()
+
+    @workflow.signal(
+        name=PAYMENT_ANSWERED,
+        description="The customer has answered their bank: ask what came of it",
+    )
+    @takes_one_raw_value("self")
+    def payment_answered(self, *_arguments: Any) -> None:
+        """Ask at once, where the order waits for that; what the signal says is not believed."""
+        if self._state is SagaState.AWAITING_CUSTOMER:
+            self.note_signal(PAYMENT_ANSWERED)
+            self._customer.answers += 1
+        else:
+            self.note_signal(PAYMENT_ANSWERED, f"the order is {self._state}")
 
     @workflow.signal(dynamic=True)
     def take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:

@@ -16,6 +16,9 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import (
+    CapturePaymentCommand,
+    PaymentActionRequiredEvent,
+    PaymentCapturedEvent,
     PaymentCompletedEvent,
     PaymentFailedEvent,
     PaymentRefundedEvent,
@@ -54,6 +57,8 @@ class Row(NamedTuple):
     refusal: tuple[type[Refusal], set[str]] | None
 
 
+OF_WALLETS = ("INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH")
+OF_CARDS = ("CARD_DECLINED", "CARD_EXPIRED", "AUTHENTICATION_FAILED", "AMOUNT_NOT_PAYABLE")
 TABLE = (
     Row(
         "RegisterOrder",
@@ -69,7 +74,7 @@ TABLE = (
         ProcessPaymentCommand,
         PaymentCompletedEvent,
         (RefundPaymentCommand, PaymentRefundedEvent),
-        (PaymentFailedEvent, {"INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH"}),
+        (PaymentFailedEvent, {*OF_WALLETS, *OF_CARDS}),
     ),
     Row(
         "DecreaseStock",
@@ -79,6 +84,7 @@ TABLE = (
         (RestoreStockCommand, StockRestoredEvent),
         (StockDecreaseFailedEvent, {"OUT_OF_STOCK", "UNKNOWN_SKU"}),
     ),
+    Row("CapturePayment", "payment", CapturePaymentCommand, PaymentCapturedEvent, None, None),
     Row("ConfirmOrder", "order", ConfirmOrderCommand, OrderConfirmedEvent, None, None),
 )
 
@@ -127,6 +133,15 @@ def test_rows_with_one_activity_have_names_of_their_own() -> None:
             rows = [row for row in STEPS if command.name in {one.name for one in row.activities}]
             assert sum(row.own_name is None for row in rows) <= 1
     assert not belongs("ProcessPayment-2", "RefundPaymentCommand", None)
+
+
+def test_only_a_payment_may_be_pending() -> None:
+    """What waits for the customer answers the command, and does not end the step."""
+    names = {step.forward.pending_event for step in STEPS} - {None}
+    assert names == {PAYMENT.forward.pending_event} == {PaymentActionRequiredEvent.__name__}
+    answer = PaymentActionRequiredEvent(order_id="7", url="https://bank.example", answer_seconds=9)
+    assert is_event("ProcessPaymentCommand", answer.model_dump())
+    assert PAYMENT.event == "PaymentCompletedEvent"
 
 
 @every_row
@@ -195,7 +210,7 @@ def test_only_its_own_event_answers_a_command(row: Row) -> None:
             "currency": "GBP",
             "restored": True,
         }
-        payload |= {"amount_minor": 255, "refunded_minor": 255}
+        payload |= {"amount_minor": 255, "refunded_minor": 255, "captured_minor": 255}
         assert is_event(command.__name__, payload)
         others: tuple[Any, ...] = (
             payload | {"event": "NoSuchEvent"},

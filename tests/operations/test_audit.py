@@ -20,7 +20,7 @@ from tests.operations.violations import violations_by_id
 from tests.shop import Shop
 from tests.stack import ROOT, free_port
 
-ALL = ["M1", "M2", "S1", "E1", "E2", "O1", "O2", "O3"]
+ALL = ["M1", "M2", "M3", "S1", "E1", "E2", "P1", "O1", "O2", "O3"]
 SETTLED = "RefundPaymentCommand, 2010-12-01 08:26 UTC: the bank refuses it; evidence: letter 42"
 
 
@@ -184,6 +184,7 @@ def run_audit(**env: str) -> tuple[int, str]:
     return process.returncode, process.stdout + process.stderr
 
 
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 def test_the_exit_code_tells_whether_they_hold(shop: Shop, tmp_path: Path) -> None:
     """The program ends with 1 when an invariant does not hold, and with 2 when one was skipped."""
     env = {
