@@ -65,7 +65,7 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         CannotRead: a database is not there, or cannot be read.
     """
     with ExitStack() as stack:
-        databases = {name: stack.enter_context(_open(settings, name)) for name in PARTICIPANTS}
+        databases = {name: stack.enter_context(open_to_read(settings, name)) for name in PARTICIPANTS}
         checks = await asyncio.to_thread(_check_each_participant, databases)
         accounts = await asyncio.to_thread(read_accounts, databases)
         sagas = Sagas(client) if client else None
@@ -154,7 +154,7 @@ async def _check_again(
 
 
 @contextmanager
-def _open(settings: Settings, participant: str) -> Iterator[sa.Engine]:
+def open_to_read(settings: Settings, participant: str) -> Iterator[sa.Engine]:
     """Open a participant's database, which must have all its tables: an audit creates nothing."""
     variable = f"{participant.upper()}_DATABASE_URL"
     try:
