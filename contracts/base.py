@@ -104,6 +104,10 @@ class Event(Contract):
     order_id: Identifier
 
 
+class PendingEvent(Event):
+    """A participant's "not yet": somebody must act first, and the command is to be sent again."""
+
+
 class Refusal(Event):
     """A participant's business "no": it did nothing, and asking again will not help."""
 
