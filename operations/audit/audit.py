@@ -65,7 +65,9 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         CannotRead: a database is not there, or cannot be read.
     """
     with ExitStack() as stack:
-        databases = {name: stack.enter_context(open_to_read(settings, name)) for name in PARTICIPANTS}
+        databases = {
+            name: stack.enter_context(open_to_read(settings, name)) for name in PARTICIPANTS
+        }
         checks = await asyncio.to_thread(_check_each_participant, databases)
         accounts = await asyncio.to_thread(read_accounts, databases)
         sagas = Sagas(client) if client else None

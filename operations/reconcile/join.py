@@ -2,8 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 SCHEMA = """
 CREATE TABLE orders (order_id TEXT PRIMARY KEY, status TEXT NOT NULL, settlement TEXT)
@@ -96,31 +95,19 @@ class Account(NamedTuple):
 
 
 class Join:
-    """A temporary file that SQLite deletes by itself; a context manager."""
+    """A temporary file, which is gone when it is closed, or its process dies."""
 
     def __init__(self) -> None:
         self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._rows.executescript(f"PRAGMA temp_store = FILE; {SCHEMA} BEGIN")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Delete it."""
         self._rows.close()
 
     def add(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Add rows to `orders`, `shop`, `payments` or `refunds`."""
         self._rows.executemany(NEW_ROWS[table], rows)
-
-    def count(self, table: str) -> int:
-        """Return how many rows a table has."""
-        [[count]] = self._rows.execute(f"SELECT COUNT(*) FROM {table}")  # noqa: S608  # ours
-        return int(count)
 
     def accounts(self) -> Iterator[Account]:
         """Yield each order that either book has a payment of, in the order of their ids."""

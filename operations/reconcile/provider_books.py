@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import requests
 import stripe
 
-from config import Settings, is_loopback
+from config import Settings
+from config.values import is_loopback
 from operations.reconcile.join import ProviderPayment, ProviderRefund
 
 ANSWER_SECONDS = 30
@@ -55,7 +56,7 @@ class ProviderBooks:
         for payment in _all(self._client.payment_intents):
             yield ProviderPayment(
                 id=payment.id,
-                order_id=payment.metadata.get("order_id"),
+                order_id=_metadata(payment).get("order_id"),
                 currency=payment.currency.upper(),
                 status=payment.status,
                 held_minor=payment.amount_capturable,
@@ -70,15 +71,21 @@ class ProviderBooks:
         """
         for refund in _all(self._client.refunds):
             if refund.status not in ("failed", "canceled"):
+                metadata = _metadata(refund)
                 yield ProviderRefund(
                     id=refund.id,
                     payment=refund.payment_intent,
                     amount_minor=refund.amount,
                     created=refund.created,
                     reason=refund.reason,
-                    by_whom=refund.metadata.get("by"),
-                    is_ours="order_id" in refund.metadata,
+                    by_whom=metadata.get("by"),
+                    is_ours="saga_step" in metadata,
                 )
+
+
+def _metadata(stripe_object: Any) -> dict[str, str]:
+    metadata = stripe_object.metadata
+    return dict(metadata.to_dict()) if metadata else {}
 
 
 def _all(service: Any) -> Iterator[Any]:

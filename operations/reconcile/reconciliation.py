@@ -1,6 +1,7 @@
 """Reading both books into one file, in the sequence that leaves nothing under way in doubt."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ def reconcile(books: ProviderBooks, orders: sa.Engine, payments: sa.Engine) -> R
         CannotRead: a database cannot be read.
     """
     report = Report()
-    with Join() as join:
+    with closing(Join()) as join:
         join.add("orders", read_orders(orders))
         join.add("payments", books.payments())
         join.add("refunds", books.refunds())
