@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 
 from contracts.ids import order_id_or_none, saga_id
-from routes.dependencies import AppOrders
+from routes.dependencies import orders_of
 from routes.problems import AWAY, Problem, problem_responses
 
 SIGNATURE = "Stripe-Signature"
@@ -94,7 +94,7 @@ async def event_order(
     },
 )
 async def hear_of_card(
-    order_id: Annotated[str | None, Depends(event_order)], orders: AppOrders
+    order_id: Annotated[str | None, Depends(event_order)], request: Request
 ) -> None:
     """Take an event of the card provider: the saga that waits for its customer asks it at once.
 
@@ -102,4 +102,5 @@ async def hear_of_card(
     After 503 the provider sends it again.
     """
     if order_id is not None:
+        orders = await orders_of(request)
         await orders.customers.answered(order_id)
