@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from config.authentication import problems
+from config.cards import CardSettings
 from config.databases import DatabaseSettings
 from config.values import (
     BindAddress,
@@ -23,7 +24,7 @@ from config.values import (
 from temporal_saga.policy import Policy
 
 
-class Settings(DatabaseSettings):
+class Settings(CardSettings, DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     shop: Literal["sample", "none"] = Field(
@@ -111,25 +112,6 @@ class Settings(DatabaseSettings):
         default=86_400, ge=1, le=30 * 86_400, description="how long they wait for it"
     )
 
-    payment: Literal["wallets", "cards"] = Field(
-        default="wallets", description="what customers pay with"
-    )
-    card_api_url: WebAddress = Field(
-        default="", description="where the card provider is reached; Stripe when empty"
-    )
-    card_api_key: Token = Field(
-        default=SecretStr(""), description="the secret key of our account at the card provider"
-    )
-    card_webhook_secret: Token = Field(
-        default=SecretStr(""), description="what the card provider signs its webhooks with"
-    )
-    card_return_url: WebAddress = Field(
-        default="", description="where a bank sends customers back who answered it"
-    )
-    card_answer_seconds: int = Field(
-        default=600, ge=1, le=86_400, description="how long customers have to answer their bank"
-    )
-
     order_prices: Literal["caller", "at_least_list", "list"] = Field(
         default="caller",
         description="who decides what a line costs that is placed over HTTP: the caller, the list "
@@ -189,14 +171,6 @@ class Settings(DatabaseSettings):
                 "cancel orders. Ask callers for tokens by setting AUTH_SECRET or AUTH_JWKS_URL, "
                 "bind to 127.0.0.1, or set API_TRUSTED_NETWORK=1 where only trusted clients reach "
                 "it"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _cards_need_an_account(self) -> Self:
-        if self.payment == "cards" and not self.card_api_key.get_secret_value():
-            raise ValueError(
-                "PAYMENT=cards needs CARD_API_KEY, the secret key of an account at the provider"
             )
         return self
 

@@ -22,7 +22,6 @@ from contracts.base import (
 from contracts.money import CurrencyInUse
 from contracts.text import Name
 
-
 MOST_REFERENCE = 255
 
 

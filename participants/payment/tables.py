@@ -54,7 +54,7 @@ CARD_PAYMENTS = sa.Table(
     sa.Column("refunded_minor", sa.BigInteger, nullable=False, default=0),
     sa.CheckConstraint("captured_minor + released_minor <= amount_minor"),
     sa.CheckConstraint("refunded_minor <= captured_minor"),
-    comment="What we know of each payment at the card provider; no reference where it cost nothing.",
+    comment="Each payment at the card provider; one that cost nothing has no reference.",
 )
 
 LEDGER = sa.Table(
