@@ -24,12 +24,15 @@ from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
 from orchestrator import orchestrator
 from participants.order.service import OrderService
+from participants.payment.card_api import CardApi
+from participants.payment.cards import Cards
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from process import ANSWER_LIMIT, Connection, Watch, leave, wait_until_ready
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
 from temporal_saga.identity import Identity, identify
+from temporal_saga.intents import CALL_SECONDS
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import check_search_attributes
 
@@ -39,9 +42,26 @@ LEAVE_SECONDS = 3
 COLOCATED_SECONDS = 5
 """The orchestrator waits so long for the participants of its own process."""
 
+CALLS_OF_A_TRY = 0.8
+"""Of the time of one try of a command, so much is the card provider's."""
+
 Activities = Sequence[Callable[..., Any]]
 Colocated = Mapping[str, asyncio.Future[Activities]]
 """By participant of this process: its activities, once it can be served."""
+
+
+def cards(engine: sa.Engine, settings: Settings) -> Cards | None:
+    """Return what takes payments by card; None where customers pay from wallets."""
+    if settings.payment == "wallets":
+        return None
+    return Cards(
+        engine,
+        CardApi(settings.card_api_key.get_secret_value(), settings.card_api_url),
+        return_url=settings.card_return_url,
+        answer_seconds=settings.card_answer_seconds,
+        call_seconds=min(CALL_SECONDS, CALLS_OF_A_TRY * settings.start_to_close_seconds),
+    )
+
 
 ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
@@ -53,8 +73,8 @@ ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
             )
         ).all
     ),
-    stubs.PAYMENT_QUEUE: lambda engine, _settings: (
-        PaymentActivities(PaymentService.open(engine)).all
+    stubs.PAYMENT_QUEUE: lambda engine, settings: (
+        PaymentActivities(PaymentService.open(engine, cards(engine, settings))).all
     ),
     stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService.open(engine)).all,
 }
@@ -208,6 +228,14 @@ async def main(roles: Sequence[str], settings: Settings) -> None:
     leave()
 
 
+def why_no_cards(roles: Sequence[str], settings: Settings) -> str | None:
+    """Return why these roles cannot take payments by card; None when they can, or need not."""
+    is_needed = settings.payment == "cards" and stubs.PAYMENT_QUEUE in roles
+    if not is_needed or settings.card_api_key.get_secret_value():
+        return None
+    return "PAYMENT=cards needs CARD_API_KEY, the secret key of an account at the card provider"
+
+
 def why_not_local(roles: Sequence[str], settings: Settings) -> str | None:
     """Return why these roles cannot run with LOCAL_ACTIVITIES; None when they can, or need not."""
     missing = [participant for participant in PARTICIPANTS if participant not in roles]
@@ -233,6 +261,6 @@ if __name__ == "__main__":
         parser.error(f"unknown role: {', '.join(unknown_roles)}; choose from {', '.join(ROLES)}")
     logs.begin()
     settings = read_settings("worker.py")
-    if problem := why_not_local(roles, settings):
+    if problem := why_not_local(roles, settings) or why_no_cards(roles, settings):
         parser.error(problem)
     asyncio.run(main(roles, settings))

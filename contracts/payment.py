@@ -82,6 +82,10 @@ class PaymentFailedEvent(Refusal):
     ]
 
 
+Payment = PaymentCompletedEvent | PaymentActionRequiredEvent
+"""What `ProcessPaymentCommand` is answered with, where it is not refused."""
+
+
 class CapturePaymentCommand(Command):
     """Take the money that is held on a card."""
 
