@@ -84,8 +84,10 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     ]
     states = {id_: account.status for id_, account in accounts.items() if account.status}
     states |= dict.fromkeys(left_open, "left open") | open_orders
-    open_lines = _first([f"order {order_id} {why}" for order_id, why in sorted(left_open.items())])
-    return Report((*checks, *across), tuple(settlements), open_lines, Counter(states.values()))
+    open_lines = first_lines(
+        [f"order {order_id} {why}" for order_id, why in sorted(left_open.items())]
+    )
+    return Report((*checks, *across), tuple(settlements), first_lines(open_lines), Counter(states.values()))
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
@@ -100,7 +102,7 @@ def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
                 f"{participant}: {line}" for line in violations.get(invariant.id, ())
             ]
     ids = sorted(claims, key=lambda id_: (KINDS.index(id_[0]), id_))
-    return [Check(id_, claims[id_], _first(lines[id_])) for id_ in ids]
+    return [Check(id_, claims[id_], first_lines(lines[id_])) for id_ in ids]
 
 
 async def _check_across(
@@ -128,14 +130,14 @@ async def _check_across(
             for order_id, run in result.open.items()
         }
         left_open = result.left_open
-        sagas_check = Check("O3", SAGAS_CLAIM, _first(result.discrepancies))
+        sagas_check = Check("O3", SAGAS_CLAIM, first_lines(result.discrepancies))
     discrepancies = [
         f"order {order_id} {line}"
         for order_id, account in sorted(accounts.items())
         if order_id not in open_orders and account.discrepancies()
         for line in await _check_again(order_id, databases, sagas)
     ]
-    checks = [Check("O2", LEDGER_CLAIM, _first(discrepancies)), sagas_check]
+    checks = [Check("O2", LEDGER_CLAIM, first_lines(discrepancies)), sagas_check]
     return checks, open_orders, left_open
 
 
@@ -188,7 +190,7 @@ def tables_of(participant: str) -> set[str]:
     return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
-def _first(lines: Sequence[str]) -> tuple[str, ...]:
+def first_lines(lines: Sequence[str]) -> tuple[str, ...]:
     """Return the first lines, and how many more there are."""
     more = len(lines) - MOST_VIOLATIONS
     return tuple(lines) if more <= 0 else (*lines[:MOST_VIOLATIONS], f"and {more} more")

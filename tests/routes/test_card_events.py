@@ -11,7 +11,8 @@ from stripe import WebhookSignature
 
 from api import create_app
 from config import Settings
-from routes.card_events import ANSWERS, answered_order
+from contracts.card_events import ANSWERS
+from routes.card_events import answered_order
 from routes.limits import MOST_BYTES
 from tests.tokens import AUTHENTICATION
 
@@ -28,7 +29,7 @@ def event(kind: str = ANSWER, **metadata: object) -> dict[str, object]:
 def signature(body: str, secret: str = SECRET, seconds_ago: float = 0) -> str:
     """Return what a body is signed with."""
     moment = int(time.time() - seconds_ago)
-    return WebhookSignature.generate_signature_header(body, secret, moment)
+    return str(WebhookSignature.generate_signature_header(body, secret, moment))
 
 
 @pytest.fixture(scope="module")
