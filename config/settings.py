@@ -226,7 +226,9 @@ class EphemeralStackSettings(Settings):
         """Read the arguments, and these variables."""
         return init_settings, cast(
             "PydanticBaseSettingsSource",  # any callable serves
-            lambda: {name: value for name, value in env_settings().items() if name in cls.variables},
+            lambda: {
+                name: value for name, value in env_settings().items() if name in cls.variables
+            },
         )
 
 

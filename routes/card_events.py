@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 
+from contracts.card_events import ANSWERS
 from contracts.ids import order_id_or_none, saga_id
 from routes.dependencies import orders_of
 from routes.problems import AWAY, Problem, problem_responses
@@ -18,15 +19,6 @@ from routes.problems import AWAY, Problem, problem_responses
 SIGNATURE = "Stripe-Signature"
 OLDEST_SECONDS = 300
 """An event that was signed longer ago may be one that somebody has recorded."""
-
-ANSWERS = frozenset(
-    {
-        "payment_intent.amount_capturable_updated",
-        "payment_intent.payment_failed",
-        "payment_intent.canceled",
-    }
-)
-"""The types of events that may follow what a customer did."""
 
 ReadEvent = Callable[[bytes, str], str | None]
 

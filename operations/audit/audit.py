@@ -87,7 +87,9 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     open_lines = first_lines(
         [f"order {order_id} {why}" for order_id, why in sorted(left_open.items())]
     )
-    return Report((*checks, *across), tuple(settlements), first_lines(open_lines), Counter(states.values()))
+    return Report(
+        (*checks, *across), tuple(settlements), first_lines(open_lines), Counter(states.values())
+    )
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:

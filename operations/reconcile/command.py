@@ -13,9 +13,11 @@ from contracts.text import printable
 from operations.audit.audit import open_to_read
 from operations.audit.invariants import CannotRead
 from operations.audit.report import print_line
-from operations.reconcile.provider_books import CannotAsk, ProviderBooks, provider_client
+from operations.reconcile.provider_books import CannotAsk, ProviderBooks
 from operations.reconcile.reconciliation import reconcile
 from operations.reconcile.report import Report, print_report
+from operations.up.card_account import with_card_provider
+from participants.payment.card_api import CardApi
 
 AGREE, DIFFER, INCOMPLETE = range(3)
 
@@ -23,7 +25,7 @@ AGREE, DIFFER, INCOMPLETE = range(3)
 def main() -> int:
     """Reconcile, print where and the report, and return the exit code."""
     try:
-        settings = read_settings()
+        settings = with_card_provider(read_settings())
     except SystemExit as reason:  # invalid settings
         print(reason.code, file=sys.stderr)
         return INCOMPLETE
@@ -45,9 +47,9 @@ def reconcile_and_print(settings: Settings, console: Console) -> Report:
     """
     if settings.payment != "cards":
         raise CannotAsk("PAYMENT=wallets: there is no card provider whose books could differ")
-    books = ProviderBooks(provider_client(settings))
+    api = CardApi(settings.card_api_key.get_secret_value(), settings.card_api_url)
     with open_to_read(settings, "order") as orders, open_to_read(settings, "payment") as payments:
-        report = reconcile(books, orders, payments)
+        report = reconcile(ProviderBooks(api), orders, payments)
     print_line(console, "provider  ", settings.card_api_url or "Stripe")
     for name in ("order", "payment"):
         url = sa.make_url(settings.database_url(name)).render_as_string(hide_password=True)

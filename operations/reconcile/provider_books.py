@@ -3,49 +3,33 @@
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
 import stripe
 
-from config import Settings
-from config.values import is_loopback
 from operations.reconcile.join import ProviderPayment, ProviderRefund
-
-ANSWER_SECONDS = 30
-RETRIES = 4
-"""Of one request to a provider that gives no answer, with pauses of up to 5 s."""
+from participants.payment.card_api import CardApi
+from participants.payment.card_payment import ORDER_ID, SAGA_STEP
 
 PAGE = 100
 """The most objects that Stripe puts into one answer."""
 
-PAUSES_SECONDS = (1, 2, 4, 8, 16)
-"""Before a page is asked for again that was one request too many."""
+ANSWER_SECONDS = 30
+PAUSES_SECONDS = (1, 2, 4, 8)
+"""Before a page is asked for again that was one request too many, or got no answer."""
+
+PASSING = (stripe.RateLimitError, stripe.APIConnectionError, stripe.APIError)
 
 
 class CannotAsk(Exception):
     """The provider gives no answer, or not to us; the message says why."""
 
 
-def provider_client(settings: Settings) -> stripe.StripeClient:
-    """Return a client of the account that the settings name; it waits for who is away for long."""
-    session = requests.Session()
-    url = settings.card_api_url
-    session.trust_env = not is_loopback(urlsplit(url).hostname or "")  # no proxy leads to ourselves
-    return stripe.StripeClient(
-        settings.card_api_key.get_secret_value(),
-        base_addresses={"api": url} if url else {},
-        max_network_retries=RETRIES,
-        http_client=stripe.RequestsClient(timeout=ANSWER_SECONDS, session=session),
-    )
-
-
 class ProviderBooks:
     """What the provider has, newest first; only asks."""
 
-    def __init__(self, client: stripe.StripeClient) -> None:
-        """Ask through a client, whose own retries wait for a provider that is away."""
-        self._client = client.v1
+    def __init__(self, api: CardApi) -> None:
+        """Ask about the account of `api`."""
+        self._calls = api.calls(ANSWER_SECONDS)
 
     def payments(self) -> Iterator[ProviderPayment]:
         """Yield every payment.
@@ -53,10 +37,10 @@ class ProviderBooks:
         Raises:
             CannotAsk: there is no answer.
         """
-        for payment in _all(self._client.payment_intents):
+        for payment in _all(self._calls.payment_intents):
             yield ProviderPayment(
                 id=payment.id,
-                order_id=_metadata(payment).get("order_id"),
+                order_id=_metadata(payment).get(ORDER_ID),
                 currency=payment.currency.upper(),
                 status=payment.status,
                 held_minor=payment.amount_capturable,
@@ -69,7 +53,7 @@ class ProviderBooks:
         Raises:
             CannotAsk: there is no answer.
         """
-        for refund in _all(self._client.refunds):
+        for refund in _all(self._calls.refunds):
             if refund.status not in ("failed", "canceled"):
                 metadata = _metadata(refund)
                 yield ProviderRefund(
@@ -79,7 +63,7 @@ class ProviderBooks:
                     created=refund.created,
                     reason=refund.reason,
                     by_whom=metadata.get("by"),
-                    is_ours="saga_step" in metadata,
+                    is_ours=SAGA_STEP in metadata,
                 )
 
 
@@ -107,7 +91,7 @@ def _page(service: Any, parameters: dict[str, Any]) -> Any:
         for pause in PAUSES_SECONDS:
             try:
                 return service.list(parameters)
-            except stripe.RateLimitError:
+            except PASSING:
                 time.sleep(pause)
         return service.list(parameters)
     except stripe.StripeError as error:

@@ -133,7 +133,7 @@ ROOMS = {
     "routes/key_download.py": f"{API} httpx",
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
-    "operations/reconcile/provider_books.py": "config operations requests stripe",
+    "operations/reconcile/provider_books.py": "operations participants stripe",
     "operations/up/runner.py": "supervisor",
     "operations/up/known_databases.py": "config contracts operations temporal_saga.database "
     "temporal_saga.identity temporal_saga.registry temporalio",
