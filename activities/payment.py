@@ -1,11 +1,12 @@
 """The payment service's activities."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from temporalio import activity
 
-from activities.boundary import refusal_error, retried_later
+from activities.boundary import event_of
+from activities.later import retried_later
 from contracts.payment import (
     CapturePaymentCommand,
     DepositMoneyCommand,
@@ -14,7 +15,6 @@ from contracts.payment import (
     OpenWalletsCommand,
     Payment,
     PaymentCapturedEvent,
-    PaymentFailedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
@@ -39,10 +39,7 @@ class PaymentActivities:
     def process(self, command: ProcessPaymentCommand) -> Payment:
         """Charge the customer, or have the money held on their card."""
         with retried_later():
-            answer = self._service.process(command)
-        if isinstance(answer, PaymentFailedEvent):
-            raise refusal_error(answer)
-        return answer
+            return cast("Payment", event_of(self._service.process(command)))
 
     @activity.defn(name="CapturePayment", no_thread_cancel_exception=True)
     def capture(self, command: CapturePaymentCommand) -> PaymentCapturedEvent:

@@ -19,10 +19,11 @@ from typing import Any, Protocol, Self, TypeVar
 
 from temporalio import workflow
 
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, compensation_of
 from temporal_saga.failure import Failure, SagaStopped, misnamed_step
 from temporal_saga.record import Closing, EarlierRun, Opening
-from temporal_saga.saga import Branch, Saga
+from temporal_saga.saga import Saga
 from temporal_saga.step_names import MisnamedStep, StepNames
 
 C = TypeVar("C")

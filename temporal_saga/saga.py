@@ -10,12 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.ending import PIVOT, Ending
@@ -31,19 +32,8 @@ AT_ONCE = timedelta(milliseconds=1)
 PAUSE = "pause "
 """What stands in the journal before the number of a pause."""
 
-
-class Branch(NamedTuple):
-    """A step with the compensation that takes it back.
-
-    Its compensation needs no result of the step, so that it can be sent whatever became of it.
-
-    Units: none.
-    Errors: none.
-    Source: the compensatable transaction of Richardson, see above.
-    """
-
-    call: Call[Any, Any]
-    compensation: Call[Any, Any] | None = None
+AGAIN = "again "
+"""What stands in the journal before the number of a step that is sent again."""
 
 
 class Saga(Ending):
@@ -111,6 +101,7 @@ class Saga(Ending):
         self.arguments: Sequence[RawValue] = start.arguments or ()
         """What the first of the saga's runs was started with."""
         self._pauses = 0
+        self._times_again = 0
 
     def set_deadline(self, deadline: datetime) -> None:
         """Give each step at most the time that is left until `deadline` (UTC).
@@ -137,6 +128,18 @@ class Saga(Ending):
         """
         self._come_to(call)
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
+
+    async def again(self, call: Call[C, T]) -> T:
+        """Send a step's command again, under the same key, as its answer was "not yet".
+
+        Its compensation stays registered. Otherwise like `step`.
+        """
+        self._times_again += 1
+        name = f"{AGAIN}{self._times_again}"
+        if not self._journal.has(name):
+            self._continuation.look()
+            self._stop_if_asked()
+        return await self._continuation.wait(self._take(call, None, name), in_a_step=True)
 
     async def parallel(self, *branches: Branch) -> list[Any]:
         """Take several forward steps side by side, each to its outcome.
@@ -203,13 +206,16 @@ class Saga(Ending):
         ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
         return uncaught(error) if ends_workflow else None
 
-    async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
+    async def _take(
+        self, call: Call[C, T], compensation: Call[Any, Any] | None, name: str | None = None
+    ) -> T:
         step = call.step_name
         if compensation is not None:
             with self._stopped_if_misnamed():
                 self._retriables.compensate(step, compensation_of(call, compensation))
         try:
-            return await self._journal.once(step, partial(self._forward.take, call), call.read)
+            take = partial(self._forward.take, call)
+            return await self._journal.once(name or step, take, call.read)
         except SagaStopped as stop:
             if stop.failure.event is not None:  # refused: there is nothing to take back
                 self._retriables.forget(step)

@@ -12,11 +12,13 @@ from contracts.decisions import Decision, StepDecision, StepEvidence
 from contracts.prose import cancellation, settled_before
 from contracts.states import SagaState
 from contracts.steps import STEPS
+from contracts.stubs import PAYMENT_ANSWERED
 from contracts.text import printable
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
 from temporal_saga.saga import Saga
-from workflows.messages import MOST_LOGGED, Act, Already
+from workflows.customer import Customer
+from workflows.messages import MOST_LOGGED, Act, Already, takes_one_raw_value
 from workflows.record import Record
 from workflows.review import OrderReview
 
@@ -30,6 +32,7 @@ class Acts:
         self._saga = saga
         self._record = record
         self._review = OrderReview()
+        self._customer = Customer()
         self._ignored_count = 0
         saga.keep(record=record, review=self._review)
 
@@ -39,6 +42,19 @@ class Acts:
     def status(self, *_arguments: Any) -> dict[str, Any]:
         """Return the status as JSON."""
         return self._record.status()
+
+    @workflow.signal(
+        name=PAYMENT_ANSWERED,
+        description="The customer has answered their bank: ask what came of it",
+    )
+    @takes_one_raw_value
+    def payment_answered(self, *_arguments: Any) -> None:
+        """Ask at once, where the order waits for that; what the signal says is not believed."""
+        if self._state is SagaState.AWAITING_CUSTOMER:
+            self.note_signal(PAYMENT_ANSWERED)
+            self._customer.answers += 1
+        else:
+            self.note_signal(PAYMENT_ANSWERED, f"the order is {self._state}")
 
     @workflow.signal(dynamic=True)
     def take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:

@@ -60,7 +60,7 @@ class Act(Generic[D]):
         form = "{" + ", ".join(f'"{name}": "…"' for name in self._required_fields()) + "}"
 
         @workflow.signal(name=self.name, description=f"{self.purpose}: {form}")
-        @_takes_one_raw_value
+        @takes_one_raw_value
         def signal(saga: Any, *arguments: Any) -> None:
             """Do it; ignore what cannot be read or done."""
             self._on_signal(saga, arguments)
@@ -121,7 +121,7 @@ class Act(Generic[D]):
             raise ValueError(explain(error, self.name)) from error
 
 
-def _takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
+def takes_one_raw_value(handler: Callable[..., None]) -> Callable[..., None]:
     """Let a signal's argument come undecoded, so that one which nobody can decode comes, too.
 
     Temporal's SDK drops what it cannot decode before any handler gets it; then the saga would

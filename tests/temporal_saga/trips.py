@@ -40,8 +40,8 @@ from examples.trip_steps import (
     ticket,
     voucher,
 )
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call
-from temporal_saga.saga import Branch
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import command_name
 
