@@ -71,7 +71,7 @@ class CardDay:
         async with self._control() as control:
             rows = (await control.get("/books")).raise_for_status().json()
         lines = await asyncio.to_thread(self._violations, rows)
-        check = Check("P1", CLAIM, first_lines(lines))
+        check = Check("B1", CLAIM, first_lines(lines))
         print_check(check, console)
         report = await asyncio.to_thread(reconcile_and_print, self._settings, console)
         return not check.violations and report.agrees and report.orders > 0

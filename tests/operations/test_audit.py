@@ -20,7 +20,7 @@ from tests.operations.violations import violations_by_id
 from tests.shop import Shop
 from tests.stack import ROOT, free_port
 
-ALL = ["M1", "M2", "S1", "E1", "E2", "O1", "O2", "O3"]
+ALL = ["M1", "M2", "C1", "S1", "E1", "E2", "P1", "O1", "O2", "O3"]
 SETTLED = "RefundPaymentCommand, 2010-12-01 08:26 UTC: the bank refuses it; evidence: letter 42"
 
 
@@ -85,8 +85,8 @@ async def test_a_database_without_tables_gets_none(
     sa.create_engine(url, poolclass=sa.pool.NullPool).connect().close()
     with pytest.raises(
         CannotRead,
-        match="has no table deposit_reasons, fence, ledger, payments, wallets: "
-        "no payment service ever used it",
+        match="has no table card_payments, cards, deposit_reasons, fence, intents, ledger, "
+        "payments, wallets: no payment service ever used it",
     ):
         await audit(shop.settings.model_copy(update={"payment_database_url": url}), None)
     engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
