@@ -19,20 +19,18 @@ import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
+from cards import cards, why_no_cards
 from config import Settings, read_settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
 from orchestrator import orchestrator
 from participants.order.service import OrderService
-from participants.payment.card_api import CardApi
-from participants.payment.cards import Cards
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from process import ANSWER_LIMIT, Connection, Watch, leave, wait_until_ready
 from temporal_saga.access import may_work
 from temporal_saga.database import open_database
 from temporal_saga.identity import Identity, identify
-from temporal_saga.intents import CALL_SECONDS
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import check_search_attributes
 
@@ -42,26 +40,9 @@ LEAVE_SECONDS = 3
 COLOCATED_SECONDS = 5
 """The orchestrator waits so long for the participants of its own process."""
 
-CALLS_OF_A_TRY = 0.8
-"""Of the time of one try of a command, so much is the card provider's."""
-
 Activities = Sequence[Callable[..., Any]]
 Colocated = Mapping[str, asyncio.Future[Activities]]
 """By participant of this process: its activities, once it can be served."""
-
-
-def cards(engine: sa.Engine, settings: Settings) -> Cards | None:
-    """Return what takes payments by card; None where customers pay from wallets."""
-    if settings.payment == "wallets":
-        return None
-    return Cards(
-        engine,
-        CardApi(settings.card_api_key.get_secret_value(), settings.card_api_url),
-        return_url=settings.card_return_url,
-        answer_seconds=settings.card_answer_seconds,
-        call_seconds=min(CALL_SECONDS, CALLS_OF_A_TRY * settings.start_to_close_seconds),
-    )
-
 
 ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
     stubs.ORDER_QUEUE: lambda engine, settings: (
@@ -226,14 +207,6 @@ async def main(roles: Sequence[str], settings: Settings) -> None:
         LOG.error("leaving with exit code 1: %s", reason)  # noqa: TRY400  # the message says it all
         leave(1)
     leave()
-
-
-def why_no_cards(roles: Sequence[str], settings: Settings) -> str | None:
-    """Return why these roles cannot take payments by card; None when they can, or need not."""
-    is_needed = settings.payment == "cards" and stubs.PAYMENT_QUEUE in roles
-    if not is_needed or settings.card_api_key.get_secret_value():
-        return None
-    return "PAYMENT=cards needs CARD_API_KEY, the secret key of an account at the card provider"
 
 
 def why_not_local(roles: Sequence[str], settings: Settings) -> str | None:

@@ -4,11 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import stripe
 
 from participants.payment.card_errors import away, is_refunded, payment_in
-from participants.payment.card_payment import CardPayment
+from participants.payment.card_payment import SAGA_STEP, CardPayment
 
 LOOK_BACK_SECONDS = 40 * 24 * 3600
 """A payment is looked for among those of so long; it is never older when a saga asks for it.
@@ -17,6 +18,8 @@ A review takes at most 30 days, and the provider's clock may be off.
 """
 
 PAGE = 100
+
+ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
 class CardApi:
@@ -31,7 +34,7 @@ class CardApi:
     def calls(self, seconds: float) -> Any:
         """Return the library's calls, for this thread: each that follows has so many seconds."""
         if not hasattr(self._own, "http"):
-            self._own.http = _InTime()
+            self._own.http = _InTime(self._url)
             self._own.client = stripe.StripeClient(
                 self._key,
                 base_addresses={"api": self._url} if self._url else {},
@@ -80,11 +83,12 @@ class CardApi:
         """End a payment that was not captured, and release what is held; raises `ProviderAway`."""
         return _answer(lambda: self.calls(seconds).payment_intents.cancel(reference))
 
-    def refund(self, reference: str, key: str, seconds: float) -> None:
+    def refund(self, reference: str, saga_step: str, key: str, seconds: float) -> None:
         """Give back all that is left of what was captured; raises `ProviderAway`."""
         create = self.calls(seconds).refunds.create
+        form = {"payment_intent": reference, "metadata": {SAGA_STEP: saga_step}}
         try:
-            create({"payment_intent": reference}, {"idempotency_key": key})
+            create(form, {"idempotency_key": key})
         except stripe.StripeError as error:
             if not is_refunded(error):
                 raise away(error) from error
@@ -113,6 +117,13 @@ class _InTime(stripe.RequestsClient):
     """One thread's connection, whose limit of time each call sets anew."""
 
     seconds = 1.0
+
+    def __init__(self, url: str) -> None:
+        """Connect, past any proxy where the provider is on this machine."""
+        super().__init__()
+        session = self.requests.Session()
+        session.trust_env = urlsplit(url).hostname not in ON_THIS_MACHINE
+        self._session = session
 
     def request(self, *request: Any, **options: Any) -> Any:
         """Send a request, and wait so long."""

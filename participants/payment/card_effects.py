@@ -71,9 +71,8 @@ class CardEffect:
                 released_minor = payment.amount_minor if payment.was_authorised else 0
                 return self.refund_event(released_minor=released_minor)
             case "succeeded":
-                self.api.refund(
-                    reference, f"{intent.compensation_key}/{intent.caller}", intent.seconds_left
-                )
+                step = intent.compensation_key
+                self.api.refund(reference, step, f"{step}/{intent.caller}", intent.seconds_left)
                 refunded_minor = self.api.refunded_minor(reference, intent.seconds_left)
                 return self.refund_event(refunded_minor=refunded_minor)
         raise ProviderAway(f"{reference} is {payment.status}, and cannot be cancelled now")

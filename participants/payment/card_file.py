@@ -6,7 +6,10 @@ import sqlalchemy as sa
 
 from participants.payment.card_api import CardApi
 from participants.payment.tables import CARDS
-from temporal_saga.database import insert_new, reading
+from temporal_saga.database import insert_missing, reading
+
+BATCH = 100
+"""So many cards are put on file in one transaction."""
 
 
 def add_cards(
@@ -25,11 +28,15 @@ def add_cards(
     """
     with reading(engine) as connection:
         on_file = set(connection.scalars(sa.select(CARDS.c.customer_id)))
-    for customer_id in sorted(payment_methods.keys() - on_file):
-        row = {
-            "customer_id": customer_id,
-            "provider_customer_id": api.enrol(customer_id, seconds),
-            "payment_method": payment_methods[customer_id],
-        }
+    missing = sorted(payment_methods.keys() - on_file)
+    for batch in (missing[start : start + BATCH] for start in range(0, len(missing), BATCH)):
+        rows = [
+            {
+                "customer_id": customer_id,
+                "provider_customer_id": api.enrol(customer_id, seconds),
+                "payment_method": payment_methods[customer_id],
+            }
+            for customer_id in batch
+        ]
         with engine.begin() as connection:
-            insert_new(connection, CARDS, row)
+            insert_missing(connection, CARDS, rows)

@@ -90,7 +90,7 @@ class CardShop:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[CardShop]:
+def open_card_shop(folder: Path) -> Iterator[CardShop]:
     """Give a payment service of its own, with the cards of `CARDS_OF` on file."""
     with running(folder / "books.db") as till:
         engine = open_database(f"sqlite:///{folder}/payment.db")

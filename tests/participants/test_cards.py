@@ -29,13 +29,13 @@ from tests.participants.card_shop import (
     RELEASED,
     CardShop,
     answer,
-    opened,
+    open_card_shop,
 )
 
 
 @pytest.fixture(scope="module")
 def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CardShop]:
-    with opened(tmp_path_factory.mktemp("cards")) as shop:
+    with open_card_shop(tmp_path_factory.mktemp("cards")) as shop:
         yield shop
 
 
@@ -151,7 +151,7 @@ def nothing_before(_shop: CardShop) -> None:
     """Leave the order as it is."""
 
 
-def captured(shop: CardShop) -> None:
+def take_money(shop: CardShop) -> None:
     """Take the money of an order."""
     shop.capture(shop.pay().reference)
 
@@ -161,9 +161,9 @@ Step = Callable[[CardShop], Any]
 CALLS: dict[str, tuple[Step, Step, tuple[int, ...]]] = {
     "payment_intents.create": (nothing_before, CardShop.pay, HELD),
     "payment_intents.confirm": (nothing_before, CardShop.pay, HELD),
-    "payment_intents.capture": (CardShop.pay, captured, CAPTURED),
+    "payment_intents.capture": (CardShop.pay, take_money, CAPTURED),
     "payment_intents.cancel": (CardShop.pay, CardShop.refund, RELEASED),
-    "refunds.create": (captured, CardShop.refund, REFUNDED),
+    "refunds.create": (take_money, CardShop.refund, REFUNDED),
 }
 """By the library's name of a call: what comes before, the command, and what the books say then."""
 

@@ -113,6 +113,9 @@ ROOMS = {
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
     f"participants.order {FENCE}",
+    "participants/payment/card_api.py participants/payment/card_errors.py": "contracts.payment "
+    "participants.payment stripe",
+    "participants/payment/cards.py": f"contracts.payment participants.payment {FENCE}",
     **{
         f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
         for name in PARTICIPANTS
@@ -144,8 +147,9 @@ ROOMS = {
     "limits prometheus_fastapi_instrumentator",
     "orchestrator.py": "activities.forwarding config contracts temporal_saga.eager "
     "temporal_saga.local_activities temporal_saga.policy workflows temporalio",
-    "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
-    "temporal_saga.database temporal_saga.identity temporal_saga.registry "
+    "cards.py": "config contracts participants.payment temporal_saga.intents sqlalchemy",
+    "worker.py": "activities cards config contracts logs orchestrator participants "
+    "temporal_saga.access temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
     "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
