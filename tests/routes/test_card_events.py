@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +15,7 @@ from config import Settings
 from contracts.card_events import ANSWERS
 from routes.card_events import answered_order
 from routes.limits import MOST_BYTES
+from tests.stack import free_port
 from tests.tokens import AUTHENTICATION
 
 SECRET = "whsec_of_a_test"
@@ -84,6 +86,28 @@ async def test_a_large_body_is_not_read(http: httpx.AsyncClient) -> None:
     """Nobody makes the API check what is beyond its limit."""
     body = json.dumps({"text": "x" * MOST_BYTES})
     assert (await post(http, body, signature(body))).status_code == 413
+
+
+async def test_with_the_orders_out_of_reach_it_is_to_come_again(tmp_path: Path) -> None:
+    """503 to what may be an answer, and nothing else is held up by that."""
+    settings = Settings.model_validate(
+        {
+            "data_dir": tmp_path / "nowhere",
+            "card_webhook_secret": SecretStr(SECRET),
+            "temporal_port": free_port(),
+        }
+    )
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app)
+    body = json.dumps(event(order_id="cart-1"))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        answer = await post(client, body, signature(body))
+        other = await post(client, OF_A_REFUND, signature(OF_A_REFUND))
+    assert (answer.status_code, other.status_code) == (503, 204)
+    assert "Retry-After" in answer.headers
 
 
 async def test_without_a_secret_there_is_no_webhook() -> None:
