@@ -133,11 +133,10 @@ def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path:
 def test_a_day_by_card_is_sound_by_both_books(tmp_path: Path) -> None:
     """Customers pay by card at a provider that loses answers; some must confirm, one is declined.
 
-    Then its books and ours agree, and so they do for whoever reconciles the stopped system with its
-    provider alone.
+    In the end its own books are sound, and ours agree with them.
     """
     data_dir = tmp_path / "var"
-    code, output = demo(_day_of_customers(tmp_path, 20), data_dir, PAYMENT="cards")
+    code, output = demo(_day_of_customers(tmp_path, 22), data_dir, PAYMENT="cards")
     assert code == 0, output
     counts = table(output)
     assert all(counts[end] for end in ("completed", "failed: INSUFFICIENT_FUNDS")), output
@@ -152,7 +151,11 @@ def _day_of_customers(folder: Path, count: int) -> Path:
     """Return a real day, with one order of each of its first customers."""
     path = folder / "cards.csv"
     with (SHOP_DAYS / "2010-12-01.csv").open(newline="") as whole:
-        rows = [row for row in csv.DictReader(whole) if row["CustomerID"]]
+        rows = [
+            row
+            for row in csv.DictReader(whole)
+            if row["CustomerID"] and not row["InvoiceNo"].startswith("C")
+        ]
     customers = sorted({row["CustomerID"] for row in rows})[:count]
     invoices = {row["CustomerID"]: row["InvoiceNo"] for row in reversed(rows)}
     with path.open("w", newline="") as cut:
