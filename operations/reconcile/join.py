@@ -11,7 +11,7 @@ CREATE TABLE shop (
     order_id TEXT PRIMARY KEY, reference TEXT, currency TEXT NOT NULL,
     captured_minor INTEGER NOT NULL, refunded_minor INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE payments (
-    id TEXT PRIMARY KEY, order_id TEXT, currency TEXT NOT NULL, status TEXT NOT NULL,
+    id TEXT PRIMARY KEY, order_id TEXT, currency TEXT NOT NULL,
     held_minor INTEGER NOT NULL, captured_minor INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX payments_of_order ON payments (order_id);
 CREATE TABLE refunds (
@@ -23,7 +23,7 @@ CREATE INDEX refunds_of_payment ON refunds (payment);
 NEW_ROWS = {
     "orders": "INSERT OR IGNORE INTO orders VALUES (?, ?, ?)",
     "shop": "INSERT INTO shop VALUES (?, ?, ?, ?, ?)",
-    "payments": "INSERT OR IGNORE INTO payments VALUES (?, ?, ?, ?, ?, ?)",
+    "payments": "INSERT OR IGNORE INTO payments VALUES (?, ?, ?, ?, ?)",
     "refunds": "INSERT OR IGNORE INTO refunds VALUES (?, ?, ?, ?, ?, ?, ?)",
 }
 """Of an order the first status that was read stands, and a page may repeat what the last had."""
@@ -54,7 +54,6 @@ class ProviderPayment(NamedTuple):
     id: str
     order_id: str | None
     currency: str
-    status: str
     held_minor: int
     captured_minor: int
 

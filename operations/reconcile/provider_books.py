@@ -42,7 +42,6 @@ class ProviderBooks:
                 id=payment.id,
                 order_id=_metadata(payment).get(ORDER_ID),
                 currency=payment.currency.upper(),
-                status=payment.status,
                 held_minor=payment.amount_capturable,
                 captured_minor=payment.amount_received,
             )

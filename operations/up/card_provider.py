@@ -77,9 +77,13 @@ def _running(settings: Settings) -> Iterator[None]:
     ) as process:
         assert process.stdout is not None
         try:
-            line = process.stdout.readline()
-            if not line.startswith("card provider: "):
-                raise CannotStart(f"the card provider does not start: {process.stdout.read()}")
+            last_line = ""
+            for line in process.stdout:
+                if line.startswith("card provider: "):
+                    break
+                last_line = line
+            else:
+                raise CannotStart(f"the card provider does not start: {last_line.strip()}")
             yield
         finally:
             process.terminate()

@@ -62,6 +62,7 @@ def load_shop(settings: Settings, days: Sequence[Path]) -> PlaceOrder | None:
 
     Raises:
         CannotStart: a database does not take it.
+        OSError: the card provider does not.
     """
     if settings.shop == "none" and not days:
         return None
