@@ -125,7 +125,8 @@ def _put_cards_on_file(settings: Settings, payment: sa.Engine, shop: Shop) -> No
     try:
         add_cards(payment, api, {customer: card_of(n) for n, customer in enumerate(customers, 1)})
     except ProviderAway as error:
-        raise ConnectionError(f"customers' cards could not be put on file: {error}") from error
+        why = " ".join(str(error).split())
+        raise ConnectionError(f"customers' cards could not be put on file: {why}") from error
 
 
 def card_of(place: int) -> str:
