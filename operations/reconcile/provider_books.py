@@ -98,4 +98,6 @@ def _page(service: Any, parameters: dict[str, Any]) -> Any:
 
 
 def _why(error: stripe.StripeError) -> str:
-    return " ".join(str(error.user_message or error).split())
+    """Return an error in one line, of one on the way there what was wrong with that."""
+    line = " ".join(str(error.user_message or error).split())
+    return line.rpartition("Network error: ")[2]

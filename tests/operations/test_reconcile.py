@@ -25,6 +25,7 @@ from participants.payment.tables import CARD_PAYMENTS
 from tests.card_provider.till import Till, running
 from tests.commands import ORDER, cancel, confirm, register
 from tests.shop import one_settled
+from tests.stack import free_port
 
 pytestmark = pytest.mark.long
 
@@ -258,6 +259,9 @@ def test_what_cannot_be_read_is_said(
     wrong_key = card_shop.settings.model_copy(update={"card_api_key": SecretStr("pk_live")})
     with pytest.raises(CannotAsk, match="the card provider gives no answer: You did not provide"):
         reconcile_and_print(wrong_key, Console(quiet=True))
+    away = card_shop.settings.model_copy(update={"card_api_url": f"http://127.0.0.1:{free_port()}"})
+    with pytest.raises(CannotAsk, match="the card provider gives no answer: ConnectionError: "):
+        reconcile_and_print(away, Console(quiet=True))
     card_shop.till.fault("rate_limited", "payment_intents.list", times=2)
     assert card_shop.reconcile().agrees
     wallets = card_shop.settings.model_copy(update={"payment": "wallets"})
