@@ -29,7 +29,7 @@ def refund_of(
     released_minor = int(str(refund.answer.get("released_minor", 0)))
     if released_minor and not amount_minor:
         currency = str(refund.answer["currency"])
-        return _released(released_minor, currency, refund.answered_at)
+        return _only_held(released_minor, currency, refund.answered_at)
     return _given_back(amount_minor, str(refund.answer["currency"]), refund.answered_at)
 
 
@@ -41,7 +41,7 @@ def _given_back(amount_minor: int, currency: str, at: datetime) -> Refund:
     return Refund(amount_minor=amount_minor, currency=currency, at=at, message=message)
 
 
-def _released(held_minor: int, currency: str, at: datetime) -> Refund:
+def _only_held(held_minor: int, currency: str, at: datetime) -> Refund:
     amount = money(held_minor, currency)
     message = f"nothing had been charged; {amount} held on the card were released at "
     message += f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -105,7 +105,10 @@ class Event(Contract):
 
 
 class PendingEvent(Event):
-    """A participant's "not yet": somebody must act first, and the command is to be sent again."""
+    """A participant's "not yet": somebody must act first, and the command is to be sent again.
+
+    It is neither a refusal nor the step's last word; the step's compensation stays registered.
+    """
 
 
 class Refusal(Event):

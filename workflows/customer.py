@@ -26,18 +26,22 @@ class Customer:
         self.answers = 0
         """How often this run was told that they have."""
 
-    async def pay(self, saga: Saga, record: Record, payment: Branch) -> PaymentCompletedEvent:
-        """Pay for the order; return what is held of it, or that it is paid.
+    async def outcome_of(
+        self,
+        answer: PaymentCompletedEvent | PaymentActionRequiredEvent,
+        saga: Saga,
+        record: Record,
+        payment: Branch,
+    ) -> PaymentCompletedEvent:
+        """Return what the payment came to, when the customer has answered their bank if that asks.
 
         Raises:
             SagaStopped: the payment failed, or the customer did not answer in time.
         """
-        event = await saga.step(*payment)
-        if isinstance(event, PaymentActionRequiredEvent):
-            record.move(SagaState.AWAITING_CUSTOMER, event.event)
-            return await self._wait(saga, record, payment, event)
-        assert isinstance(event, PaymentCompletedEvent), "the activity's answer is one of the two"
-        return event
+        if isinstance(answer, PaymentCompletedEvent):
+            return answer
+        record.move(SagaState.AWAITING_CUSTOMER, answer.event)
+        return await self._wait(saga, record, payment, answer)
 
     async def _wait(
         self, saga: Saga, record: Record, payment: Branch, event: PaymentActionRequiredEvent

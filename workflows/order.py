@@ -55,7 +55,8 @@ class OrderSaga(Acts):
 
             await self._pass_review(registration)
 
-            payment_event = await self._customer.pay(saga, record, payment)
+            answer = await saga.step(*payment)
+            payment_event = await self._customer.outcome_of(answer, saga, record, payment)
             record.move(SagaState.PAYMENT_COMPLETED, PAYMENT.event)
 
             await saga.step(*stock)

@@ -19,6 +19,9 @@ A review takes at most 30 days, and the provider's clock may be off.
 
 PAGE = 100
 
+WITHOUT_EFFECT = ("failed", "canceled")
+"""The statuses of refunds that gave nothing back."""
+
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 
@@ -46,7 +49,7 @@ class CardApi:
 
     def payment(self, reference: str, seconds: float) -> CardPayment:
         """Return a payment as it stands now; raises `ProviderAway`."""
-        return _known(lambda: self.calls(seconds).payment_intents.retrieve(reference))
+        return _existing(lambda: self.calls(seconds).payment_intents.retrieve(reference))
 
     def payments_of(self, customer: str, saga_step: str, seconds: float) -> list[CardPayment]:
         """Return the payments that a command of ours has made, newest first.
@@ -100,8 +103,7 @@ class CardApi:
             refunds = list(self.calls(seconds).refunds.list(page).auto_paging_iter())
         except stripe.StripeError as error:
             raise away(error) from error
-        lost = ("failed", "canceled")
-        return sum(refund.amount for refund in refunds if refund.status not in lost)
+        return sum(r.amount for r in refunds if r.status not in WITHOUT_EFFECT)
 
     def enrol(self, customer_id: str, seconds: float) -> str:
         """Return the provider's id of a customer, who is made once; raises `ProviderAway`."""
@@ -139,7 +141,7 @@ def _answer(call: Callable[[], Any]) -> CardPayment:
         return payment_in(error)
 
 
-def _known(call: Callable[[], Any]) -> CardPayment:
+def _existing(call: Callable[[], Any]) -> CardPayment:
     """Return a payment that is there; where the provider denies it, nobody knows."""
     try:
         return CardPayment.of(call().to_dict())

@@ -114,7 +114,7 @@ class Authorisation(CardEffect):
         A reference is lost with a database that was put back from a backup.
         """
         if self.command.amount_minor == 0:
-            return Done(self._completed())
+            return Done(self._success())
         if intent.reference is not None:
             payment = self.api.payment(intent.reference, intent.seconds_left)
             return self._outcome(payment, intent)
@@ -165,16 +165,16 @@ class Authorisation(CardEffect):
             case "requires_action":
                 return Pending(self._action_required(payment), reference)
             case "requires_capture":
-                return Done(self._completed(reference), reference)
+                return Done(self._success(reference), reference)
             case "succeeded":
                 refunded_minor = self.api.refunded_minor(reference, intent.seconds_left)
                 is_left = refunded_minor < payment.captured_minor
                 return (
-                    Done(self._completed(reference), reference) if is_left else TakenBack(reference)
+                    Done(self._success(reference), reference) if is_left else TakenBack(reference)
                 )
-        return self._failed(payment, intent)
+        return self._failure(payment, intent)
 
-    def _failed(self, payment: CardPayment, intent: Intent) -> Authorised:
+    def _failure(self, payment: CardPayment, intent: Intent) -> Authorised:
         reference = payment.reference
         if payment.status == "requires_payment_method":
             # Closed before it is said, or another card might still pay for an order that failed.
@@ -188,7 +188,7 @@ class Authorisation(CardEffect):
             return Declined(refusal(self.order_id, payment.decline), reference)
         return TakenBack(reference)
 
-    def _completed(self, reference: str | None = None) -> PaymentCompletedEvent:
+    def _success(self, reference: str | None = None) -> PaymentCompletedEvent:
         return PaymentCompletedEvent(
             order_id=self.order_id,
             currency=self.currency,

@@ -1,4 +1,4 @@
--- C1: a card payment has its command, and of one that was taken back nothing is held or kept.
+-- M3: a card payment has its command, and of one that was taken back nothing is held or kept.
 
 SELECT 'a card payment stands that no command made' AS problem, order_id, reference, outcome
 FROM card_payments
