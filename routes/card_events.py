@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from contracts.card_events import ANSWERS
 from contracts.ids import order_id_or_none, saga_id
@@ -58,9 +58,7 @@ def answered_order(event: Any) -> str | None:
     return None
 
 
-async def event_order(
-    request: Request, stripe_signature: Annotated[str, Header(alias=SIGNATURE)] = ""
-) -> str | None:
+async def event_order(request: Request) -> str | None:
     """Return the order that an event is about, if there is one to look at.
 
     Raises:
@@ -70,20 +68,33 @@ async def event_order(
     if read is None:
         why = "no webhooks are taken here: CARD_WEBHOOK_SECRET is not set"
         raise Problem(HTTPStatus.NOT_FOUND, "not-found", why)
-    return read(await request.body(), stripe_signature)
+    return read(await request.body(), request.headers.get(SIGNATURE, ""))
+
+
+DELIVERY = {
+    "parameters": [
+        {
+            "name": SIGNATURE,
+            "in": "header",
+            "required": True,
+            "description": "when it was signed, and with which digest",
+            "schema": {"type": "string"},
+        }
+    ],
+    "requestBody": {
+        "required": True,
+        "description": "an event, as Stripe sends it",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    },
+}
+"""What the provider sends, for the OpenAPI document; whatever is wrong with it is 400."""
 
 
 @router.post(
     "/webhooks/cards",
     status_code=HTTPStatus.NO_CONTENT,
     responses=AWAY | problem_responses(HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "description": "an event, as Stripe sends it",
-            "content": {"application/json": {"schema": {"type": "object"}}},
-        }
-    },
+    openapi_extra=DELIVERY,
 )
 async def hear_of_card(
     order_id: Annotated[str | None, Depends(event_order)], request: Request

@@ -84,9 +84,7 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     ]
     states = {id_: account.status for id_, account in accounts.items() if account.status}
     states |= dict.fromkeys(left_open, "left open") | open_orders
-    open_lines = first_lines(
-        [f"order {order_id} {why}" for order_id, why in sorted(left_open.items())]
-    )
+    open_lines = [f"order {order_id} {why}" for order_id, why in sorted(left_open.items())]
     return Report(
         (*checks, *across), tuple(settlements), first_lines(open_lines), Counter(states.values())
     )
