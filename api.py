@@ -40,6 +40,7 @@ from routes import (
     lookups,
     manage,
     orders,
+    sagas,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -90,7 +91,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
-    for subject in (orders, lookups, events, acts, health, manage, card_events, console):
+    for subject in (orders, lookups, events, acts, health, manage, sagas, card_events, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

@@ -23,7 +23,7 @@ from cards import cards, why_no_cards
 from config import Settings, read_settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
-from orchestrator import orchestrator
+from orchestrator import orchestrator, saga_plugin
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -87,7 +87,7 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
         ForeignDatabase: a role's database is not the one that its participant serves from any more.
         Exception: whatever ended a worker that nobody stopped.
     """
-    connection = Connection()
+    connection = Connection(plugin=saga_plugin(settings))
 
     async def probe() -> Client:
         client = await connection.open()

@@ -1,11 +1,10 @@
 """The payment service's activities."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import event_of
 from activities.later import retried_later
 from contracts.payment import (
     CapturePaymentCommand,
@@ -15,6 +14,7 @@ from contracts.payment import (
     OpenWalletsCommand,
     Payment,
     PaymentCapturedEvent,
+    PaymentFailedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
@@ -36,10 +36,10 @@ class PaymentActivities:
         return [self.process, self.capture, self.refund, self.open_wallets, self.deposit]
 
     @activity.defn(name="ProcessPayment", no_thread_cancel_exception=True)
-    def process(self, command: ProcessPaymentCommand) -> Payment:
+    def process(self, command: ProcessPaymentCommand) -> Payment | PaymentFailedEvent:
         """Charge the customer, or have the money held on their card."""
         with retried_later():
-            return cast("Payment", event_of(self._service.process(command)))
+            return self._service.process(command)
 
     @activity.defn(name="CapturePayment", no_thread_cancel_exception=True)
     def capture(self, command: CapturePaymentCommand) -> PaymentCapturedEvent:

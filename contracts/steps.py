@@ -181,8 +181,8 @@ ORCHESTRATOR = "orchestrator"
 ROLES = (ORCHESTRATOR, *PARTICIPANTS)
 """What a worker can be."""
 
-REFUSALS = frozenset(step.refusal.__name__ for step in STEPS if step.refusal is not None)
-"""The types of the events by which a participant says no."""
+REFUSALS = tuple(step.refusal for step in STEPS if step.refusal is not None)
+"""The events by which a participant says no."""
 
 PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity in step.activities}
 """By an activity's name."""

@@ -1,6 +1,6 @@
 """One step of a saga beside what takes it back."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from temporal_saga.call import Call
 
@@ -17,3 +17,18 @@ class Branch(NamedTuple):
 
     call: Call[Any, Any]
     compensation: Call[Any, Any] | None = None
+
+    @classmethod
+    def to(
+        cls,
+        participant: str,
+        command: Any,
+        compensation: Any,
+        answer: type[Any] | None = None,
+        *,
+        summary: str = "",
+        step: str | None = None,
+    ) -> Self:
+        """Return the step that sends a command, with the one that takes it back, as `Call.to`."""
+        call = Call.to(participant, command, answer or type(None), summary=summary, step=step)
+        return cls(call, Call.to(participant, compensation, summary=summary))

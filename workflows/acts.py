@@ -16,9 +16,10 @@ from contracts.stubs import PAYMENT_ANSWERED
 from contracts.text import printable
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
+from temporal_saga.messages import MOST_LOGGED, Already, takes_one_raw_value
 from temporal_saga.saga import Saga
 from workflows.customer import Customer
-from workflows.messages import MOST_LOGGED, Act, Already, takes_one_raw_value
+from workflows.messages import OrderAct
 from workflows.record import Record
 from workflows.review import OrderReview
 
@@ -47,7 +48,7 @@ class Acts:
         name=PAYMENT_ANSWERED,
         description="The customer has answered their bank: ask what came of it",
     )
-    @takes_one_raw_value
+    @takes_one_raw_value("self")
     def payment_answered(self, *_arguments: Any) -> None:
         """Ask at once, where the order waits for that; what the signal says is not believed."""
         if self._state is SagaState.AWAITING_CUSTOMER:
@@ -75,11 +76,11 @@ class Acts:
         """Note that a signal was taken."""
         self._saga.take(number)
 
-    def decide(self, message: str, decision: Decision, through: Through) -> None:
+    def decide(self, message: str, decision: Decision, through: str) -> None:
         """Note for the order's record that a decision was taken."""
         body = decision.model_dump(include={"by", "reason", "step", "evidence"})
         act = acts.ACT_OF[message]
-        entry = TakenDecision(act=act, **body, at=workflow.now(), through=through)
+        entry = TakenDecision(act=act, **body, at=workflow.now(), through=Through(through))
         self._record.decisions.add(entry)
 
     def _take_temporals_cancel(self, reason: str) -> None:
@@ -111,7 +112,7 @@ class Acts:
         failure = Failure("CANCELLED", cancellation(decision), details=decision.model_dump())
         return None if self._saga.stop(failure) else self._too_late(decision)
 
-    cancel, request_cancel = Act(
+    cancel, request_cancel = OrderAct(
         "cancel",
         "Cancel the order, as long as it is neither completed nor rolling back",
         Decision,
@@ -125,14 +126,14 @@ class Acts:
     def _approve(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         return self._decide(acts.Act.APPROVE, decision)
 
-    approve, request_approve = Act(
+    approve, request_approve = OrderAct(
         "approve", "Let an order go on that awaits review", Decision, _not_to_review, _approve
     ).handlers()
 
     def _reject(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         return self._decide(acts.Act.REJECT, decision)
 
-    reject, request_reject = Act(
+    reject, request_reject = OrderAct(
         "reject", "Roll back an order that awaits review", Decision, _not_to_review, _reject
     ).handlers()
 
@@ -154,7 +155,7 @@ class Acts:
         self._saga.retry(decision.step)
         return why
 
-    retry_step, request_retry_step = Act(
+    retry_step, request_retry_step = OrderAct(
         "retry_step",
         "Try the stuck compensation or Confirm of a step now",
         StepDecision,
@@ -182,7 +183,7 @@ class Acts:
             on_accept=on_accept,
         )
 
-    settle_step, request_settle_step = Act(
+    settle_step, request_settle_step = OrderAct(
         "settle_step",
         "Say that the stuck compensation or Confirm of a step was put right by hand",
         StepEvidence,

@@ -1,11 +1,13 @@
 """The process runner of `make up`: supervisord with three classes of our own.
 
 Without them supervisord dies of a log that it cannot write, because it cannot log that error
-either; it loses descriptors when a log cannot be opened; and its pause between the starts of a part
-that does not come up grows by a second each time, without end.
+either; it loses descriptors when a log cannot be opened; its pause between the starts of a part
+that does not come up grows by a second each time, without end; and a part that is stopped at the
+moment it is started runs on.
 """
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +17,9 @@ from supervisor import loggers, options, process, supervisord  # type: ignore[im
 
 LONGEST_PAUSE_SECONDS = 15
 """Between two starts of a part that does not come up."""
+
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+"""The signals that supervisord handles, and by which a part may be stopped."""
 
 
 class Log(loggers.Handler):  # type: ignore[misc]  # supervisor has no types
@@ -71,9 +76,27 @@ class Log(loggers.Handler):  # type: ignore[misc]  # supervisor has no types
 
 
 class Part(process.Subprocess):  # type: ignore[misc]
-    """A process that is started again after pauses of bounded length."""
+    """A process that is started again after pauses of bounded length, and can be stopped at once.
+
+    Until it is its own program it is a copy of supervisord, whose handlers would take a signal that
+    stops it, and forget it: it would run on until `stopwaitsecs` are over.
+    """
 
     backoff: int
+
+    def spawn(self) -> Any:
+        """Start the process; what is sent to it before its program runs ends it."""
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            return super().spawn()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def _spawn_as_child(self, filename: str, argv: Any) -> None:
+        for number in STOPS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        super()._spawn_as_child(filename, argv)
 
     def change_state(self, new_state: int, expected: bool = True) -> Any:  # noqa: FBT002
         """Enter a state; the signature is supervisor's."""

@@ -8,7 +8,6 @@ from typing import Any, Self, TypeVar
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from temporal_saga.keys import compensation_key
 from temporal_saga.policy import Policy
@@ -63,8 +62,10 @@ class Script(Conversation):
             workflow: the workflow's class.
             saga_id: the workflow's id, the root of its idempotency keys.
             workflow_type: the name to start it by; None for the class's own.
-            runner: what runs its code; None for Temporal's sandbox.
-            policy: the saga's limits; None for the default ones.
+            runner: what runs its code; None for what the client's `SagaPlugin` says, or else
+                Temporal's sandbox.
+            policy: the saga's limits; None for those of the client's `SagaPlugin`, or else the
+                default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
             locally: how long a local activity waits for its answer, and with it whatever is sent to
                 the saga; unanswered, it goes on as an ordinary one. None for no local activities.
@@ -78,7 +79,7 @@ class Script(Conversation):
             client,
             workflow,
             saga_id,
-            runner=runner or SandboxedWorkflowRunner(),
+            runner=runner,
             policy=policy,
             max_cached_workflows=max_cached_workflows,
             participants=participants,

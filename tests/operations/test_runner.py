@@ -1,14 +1,48 @@
-"""The process runner: logs that drop lines rather than end it, and pauses with a bound."""
+"""The process runner: logs that drop lines rather than end it, and pauses with a bound.
+
+And parts that are stopped while they start.
+"""
 
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import pytest
 from supervisor import loggers  # type: ignore[import-untyped]
 
 from operations.up.runner import LONGEST_PAUSE_SECONDS, Log, Part
+from tests.stack import ROOT, until
 
 INFO = 20
+
+HOLDS_A_START = """
+import os, sys, time
+from operations.up import runner
+
+def hold(options):
+    os.setpgrp()
+    open("held", "w").close()
+    while not os.path.exists("release"):
+        time.sleep(0.01)
+
+runner.Options.setpgrp = hold
+sys.argv[1:] = ["-c", "supervisord.conf", "-u", str(os.geteuid())]
+runner.main()
+"""
+"""The runner, which holds the copy of itself that is to become a part."""
+
+CONFIGURATION = """
+[supervisord]
+nodaemon=true
+logfile=supervisord.log
+pidfile=supervisord.pid
+
+[program:part]
+command=sleep 60
+stopwaitsecs=60
+"""
 
 
 def write(log: Log, *lines: str) -> None:
@@ -56,3 +90,28 @@ def test_pauses_between_starts_have_a_bound() -> None:
     part.state = None
     part.change_state(30)
     assert part.delay - time.time() <= LONGEST_PAUSE_SECONDS
+
+
+@pytest.mark.long
+def test_a_part_is_stopped_before_its_program_runs(tmp_path: Path) -> None:
+    """SIGTERM that reaches the copy of the runner from which a part is made ends the part."""
+    (tmp_path / "supervisord.conf").write_text(CONFIGURATION)
+    log = tmp_path / "supervisord.log"
+    with subprocess.Popen(
+        (sys.executable, "-c", f"import sys; sys.path[0] = {str(ROOT)!r}\n{HOLDS_A_START}"),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as runner:
+        try:
+            until((tmp_path / "held").exists, "the part is about to start")
+            runner.terminate()
+            until(lambda: "waiting for part to die" in log.read_text(), "the part is stopped")
+            (tmp_path / "release").touch()
+            runner.wait(20)
+        finally:
+            if runner.poll() is None:
+                runner.terminate()
+                (tmp_path / "release").touch()
+                runner.kill()
+    assert "stopped: part (terminated by SIGTERM)" in log.read_text()

@@ -35,6 +35,7 @@ EXCEPTIONS = {
     ("examples/trip.py", "stuck"): "the query's name, which people type",
     ("routes/access.py", "unauthorized"): "HTTP's own name of the status 401, beside `forbidden`",
     ("temporal_saga/call.py", "shielded"): "the word of asyncio.shield; it reads like `sorted`",
+    ("temporal_saga/display.py", "completed"): A_MOVE,
     ("temporal_saga/memo.py", "ignored"): MEMOS_HAVE_IT,
     ("temporal_saga/moment.py", "ignored"): MEMOS_HAVE_IT,
     ("temporal_saga/on_record.py", "completed"): A_MOVE,

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from temporalio.client import Client
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from examples.trip import Trip
 from temporal_saga.testing import Script
@@ -21,11 +20,6 @@ pytest.register_assert_rewrite("tests.temporal_saga.composed.promises")
 
 Play = Callable[..., Script]
 
-RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "examples.trip_steps", "examples.trip_record"
-    )
-)
 NUMBERS = count(1)
 
 
@@ -47,7 +41,6 @@ def play(temporal: Client, travel: Participants) -> Play:
             release,
             saga_id=f"trip-{next(NUMBERS)}",
             workflow_type="Trip",
-            runner=RUNNER,
             **how,
         )
 
@@ -104,7 +97,6 @@ def buy(temporal: Client, sellers: Participants) -> Play:
             BasketSaga,
             saga_id=f"basket-{next(NUMBERS)}",
             workflow_type="Basket",
-            runner=SandboxedWorkflowRunner(),
             **how,
         )
 
