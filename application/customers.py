@@ -17,7 +17,7 @@ class Customers:
         self._client = client
         self._runs = runs
 
-    async def answered(self, order_id: str) -> None:
+    async def tell_of_answer(self, order_id: str) -> None:
         """Have an order's saga ask how its payment stands, if it waits for its customer.
 
         Of any other order, or none, this changes nothing. Repeating it is safe.

@@ -106,16 +106,16 @@ def violations(
 def _is_sound(row: Mapping[str, Any] | None, status: str, total_minor: int) -> bool:
     if row is None:
         return status != OrderStatus.CONFIRMED or total_minor == 0
-    authorised = row["authorised_minor"]
-    captured = row["captured_minor"]
-    voided = row["voided_minor"]
-    refunded = row["refunded_minor"]
+    kinds = ("authorised_minor", "captured_minor", "voided_minor", "refunded_minor")
+    amounts = tuple(row[kind] for kind in kinds)
+    authorised_minor, captured_minor, voided_minor, refunded_minor = amounts
     if status == OrderStatus.CONFIRMED:
-        is_whole = authorised == captured == total_minor
-        return bool(row["payments"] == 1 and is_whole and voided == refunded == 0)
+        return bool(row["payments"] == 1 and amounts == (total_minor, total_minor, 0, 0))
     if status == OrderStatus.CANCELLED:
-        return bool(captured == refunded and authorised == captured + voided)
-    return bool(row["payments"] <= 1 and authorised - captured - voided <= total_minor)
+        is_released = authorised_minor == captured_minor + voided_minor
+        return bool(is_released and captured_minor == refunded_minor)
+    held_minor = authorised_minor - captured_minor - voided_minor
+    return bool(row["payments"] <= 1 and held_minor <= total_minor)
 
 
 def _amounts(row: Mapping[str, Any] | None) -> str:

@@ -136,7 +136,7 @@ def _by_hand(
     for refund in refunds:
         if not refund.is_ours:
             amount = money(refund.amount_minor, currency_of.get(refund.payment, ""))
-            moment = datetime.fromtimestamp(refund.created, UTC)
+            moment = datetime.fromtimestamp(refund.created_at, UTC)
             who = f"by {refund.by_whom}" if refund.by_whom else "by whom, the provider does not say"
             why = refund.reason or "without a reason"
             yield Difference(

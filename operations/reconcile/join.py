@@ -16,7 +16,7 @@ CREATE TABLE payments (
 CREATE INDEX payments_of_order ON payments (order_id);
 CREATE TABLE refunds (
     id TEXT PRIMARY KEY, payment TEXT NOT NULL, amount_minor INTEGER NOT NULL,
-    created INTEGER NOT NULL, reason TEXT, by_whom TEXT, is_ours INTEGER NOT NULL) WITHOUT ROWID;
+    created_at INTEGER NOT NULL, reason TEXT, by_whom TEXT, is_ours INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX refunds_of_payment ON refunds (payment);
 """
 
@@ -69,7 +69,7 @@ class ProviderRefund(NamedTuple):
     id: str
     payment: str
     amount_minor: int
-    created: int
+    created_at: int
     reason: str | None
     by_whom: str | None
     is_ours: bool
@@ -134,5 +134,5 @@ class Join:
         return [ProviderPayment(*row) for row in self._rows.execute(query, [order_id])]
 
     def _refunds(self, payment: str) -> list[ProviderRefund]:
-        query = "SELECT * FROM refunds WHERE payment = ? ORDER BY created, id"
+        query = "SELECT * FROM refunds WHERE payment = ? ORDER BY created_at, id"
         return [ProviderRefund(*row) for row in self._rows.execute(query, [payment])]

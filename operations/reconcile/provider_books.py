@@ -59,7 +59,7 @@ class ProviderBooks:
                     id=refund.id,
                     payment=refund.payment_intent,
                     amount_minor=refund.amount,
-                    created=refund.created,
+                    created_at=refund.created,
                     reason=refund.reason,
                     by_whom=metadata.get("by"),
                     is_ours=SAGA_STEP in metadata,

@@ -30,7 +30,7 @@ class Waiting:
         return self._answers
 
     @workflow.signal(name=PAYMENT_ANSWERED)
-    def answered(self) -> None:
+    def hear(self) -> None:
         """Count."""
         self._answers += 1
 
@@ -57,11 +57,11 @@ async def test_who_waits_hears_it_and_nobody_else(temporal: Client) -> None:
         for handle in handles.values():
             await handle.query("__temporal_workflow_metadata", result_type=dict)
         for state in (*handles, *handles, "unknown"):
-            await customers.answered(f"customers-{state}")
+            await customers.tell_of_answer(f"customers-{state}")
         for handle in handles.values():
             await handle.signal(Waiting.end)
         counts = {state: await handle.result() for state, handle in handles.items()}
-        await customers.answered(f"customers-{SagaState.AWAITING_CUSTOMER}")
+        await customers.tell_of_answer(f"customers-{SagaState.AWAITING_CUSTOMER}")
     assert counts == {SagaState.AWAITING_CUSTOMER: 2, SagaState.PAYMENT_COMPLETED: 0}
 
 
@@ -69,4 +69,4 @@ async def test_with_temporal_away_the_event_is_to_come_again() -> None:
     """The API answers 503 to this."""
     client = await Client.connect(f"127.0.0.1:{free_port()}", lazy=True)
     with pytest.raises(NotNow):
-        await Customers(client, Runs(client)).answered("cart-1")
+        await Customers(client, Runs(client)).tell_of_answer("cart-1")

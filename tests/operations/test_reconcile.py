@@ -55,10 +55,10 @@ class CardShop:
         self._order_service = OrderService.open(self.orders)
         PaymentService.open(self.payments)
 
-    def order(self, order_id: str, status: str = "CONFIRMED", *, settled: bool = False) -> None:
+    def order(self, order_id: str, status: str = "CONFIRMED", *, by_hand: bool = False) -> None:
         """Have an order on record in a status."""
         self._order_service.register(register(order_id, ORDER))
-        compensations = tuple(one_settled("ProcessPayment")) if settled else ()
+        compensations = tuple(one_settled("ProcessPayment")) if by_hand else ()
         if status == "CONFIRMED":
             self._order_service.confirm(confirm(order_id))
         elif status == "CANCELLED":
@@ -100,9 +100,9 @@ def card_shop(tmp_path: Path) -> Iterator[CardShop]:
         shop.order("free")
         shop.record("free", None, amount_minor=0)
         shop.order("released", "CANCELLED")
-        released = till.pay("released").id
-        till.stripe.payment_intents.cancel(released)
-        shop.record("released", released, released_minor=TOTAL)
+        reference = till.pay("released").id
+        till.stripe.payment_intents.cancel(reference)
+        shop.record("released", reference, released_minor=TOTAL)
         shop.order("back", "CANCELLED")
         back = shop.capture("back")
         shop.refund(back, TOTAL, metadata={"saga_step": "order-back/ProcessPayment/compensation"})
@@ -137,8 +137,8 @@ def test_each_difference_is_told(
     assert main() == 1
     output = capsys.readouterr().out
     report = card_shop.reconcile()
-    found = {kind: sorted(lines) for kind, lines in report.sentences.items() if lines}
-    assert found == {kind: sorted(lines) for kind, lines in expected.items()}
+    lines_by_kind = {kind: sorted(lines) for kind, lines in report.sentences.items() if lines}
+    assert lines_by_kind == {kind: sorted(lines) for kind, lines in expected.items()}
     for kind, sentences in expected.items():
         assert f"{kind.name}: {kind}\n" in output
         assert all(f"  - {sentence}\n" in output for sentence in sentences)
@@ -162,26 +162,26 @@ def _differ(shop: CardShop) -> dict[Kind, tuple[str, ...]]:
     less = shop.capture("less", 1000)
     shop.record("less", less, captured_minor=TOTAL)
     shop.order("unknown-to-us", "CONFIRMED")
-    unknown = shop.capture("unknown-to-us")
+    stray = shop.capture("unknown-to-us")
     shop.order("never-refunded", "CANCELLED")
     never = shop.capture("never-refunded")
     shop.record("never-refunded", never, captured_minor=TOTAL, refunded_minor=TOTAL)
     shop.order("held")
-    held = str(shop.till.pay("held").id)
-    shop.record("held", held)
-    shop.order("settled", "CANCELLED", settled=True)
-    settled = shop.capture("settled")
-    shop.record("settled", settled, captured_minor=TOTAL)
+    on_card = str(shop.till.pay("held").id)
+    shop.record("held", on_card)
+    shop.order("settled", "CANCELLED", by_hand=True)
+    kept_payment = shop.capture("settled")
+    shop.record("settled", kept_payment, captured_minor=TOTAL)
     shop.order("twice")
     twice = sorted((shop.capture("twice"), shop.capture("twice")))
     shop.record("twice", twice[0], captured_minor=2 * TOTAL, amount_minor=2 * TOTAL)
     ghost = shop.capture("ghost")
     nameless = str(shop.till.pay("x", metadata=None).id)
-    done = shop.capture("gift")
+    gift = shop.capture("gift")
     shop.order("gift")
-    shop.record("gift", done, captured_minor=TOTAL)
-    first = shop.refund(done, 500, metadata={"by": "Eve"}, reason="requested_by_customer")
-    second = shop.refund(done, 30)
+    shop.record("gift", gift, captured_minor=TOTAL)
+    first = shop.refund(gift, 500, metadata={"by": "Eve"}, reason="requested_by_customer")
+    second = shop.refund(gift, 30)
     on = _minute(shop.till, first)
     later = _minute(shop.till, second)
     unknown_there = "which the provider has not with money for this order"
@@ -195,9 +195,9 @@ def _differ(shop: CardShop) -> dict[Kind, tuple[str, ...]]:
         Kind.AMOUNT: (
             f"order less: 10.00 GBP captured at the provider, {here}",
             f"order never-refunded: 0.00 GBP refunded at the provider, {here}",
-            f"order unknown-to-us: 15.30 GBP captured as {unknown}; nothing is on record with us",
+            f"order unknown-to-us: 15.30 GBP captured as {stray}; nothing is on record with us",
         ),
-        Kind.HELD: (f"order held is CONFIRMED: 15.30 GBP held as {held}",),
+        Kind.HELD: (f"order held is CONFIRMED: 15.30 GBP held as {on_card}",),
         Kind.KEPT: (f"order never-refunded is CANCELLED: 15.30 GBP of {never} kept",),
         Kind.TWICE: (f"order twice: {twice_text}",),
         Kind.STRANGER: (
@@ -205,18 +205,18 @@ def _differ(shop: CardShop) -> dict[Kind, tuple[str, ...]]:
             f"15.30 GBP held as {nameless}, and names no order",
         ),
         Kind.BY_HAND: (
-            f"order gift: 5.00 GBP of {done} as {first}, {on} UTC, by Eve, requested_by_customer",
-            f"order gift: 0.30 GBP of {done} as {second}, {later} UTC, {without_who}",
+            f"order gift: 5.00 GBP of {gift} as {first}, {on} UTC, by Eve, requested_by_customer",
+            f"order gift: 0.30 GBP of {gift} as {second}, {later} UTC, {without_who}",
         ),
         Kind.SETTLED: (
-            f"order settled is CANCELLED: 15.30 GBP of {settled} kept; {EVES_SETTLEMENT}",
+            f"order settled is CANCELLED: 15.30 GBP of {kept_payment} kept; {EVES_SETTLEMENT}",
         ),
     }
 
 
 def _minute(till: Till, refund: str) -> str:
-    created = till.stripe.refunds.retrieve(refund).created
-    return f"{datetime.fromtimestamp(created, UTC):%Y-%m-%d %H:%M}"
+    moment = till.stripe.refunds.retrieve(refund).created
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"
 
 
 def test_memory_is_bounded(card_shop: CardShop) -> None:
