@@ -184,6 +184,7 @@ def run_audit(**env: str) -> tuple[int, str]:
     return process.returncode, process.stdout + process.stderr
 
 
+@pytest.mark.parametrize("new_database", ["sqlite"], indirect=True)
 def test_the_exit_code_tells_whether_they_hold(shop: Shop, tmp_path: Path) -> None:
     """The program ends with 1 when an invariant does not hold, and with 2 when one was skipped."""
     env = {

@@ -179,7 +179,7 @@ ROOMS = {
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
-    "temporal_saga.database temporalio",
+    "temporal_saga.database temporal_saga.refusals temporalio",
     "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",
     "bench/peers/restate/*": "bench.peers contracts hypercorn restate",
     "bench/*": f"bench config contracts operations {SERVICES} h11 psutil temporalio",
