@@ -30,6 +30,7 @@ from process import Connection, leave
 from routes import (
     access,
     acts,
+    card_events,
     console,
     events,
     handlers,
@@ -87,7 +88,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, lookups, events, acts, health, manage, sagas, console):
+    app.state.read_card_event = card_events.event_reader(
+        settings.card_webhook_secret.get_secret_value()
+    )
+    for subject in (orders, lookups, events, acts, health, manage, sagas, card_events, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

@@ -139,6 +139,7 @@ ROOMS = {
     "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
     "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
+    "routes/card_events.py": f"{API} stripe",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
@@ -149,6 +150,7 @@ ROOMS = {
     "routes/key_download.py": f"{API} httpx",
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
+    "operations/reconcile/provider_books.py": "operations participants stripe",
     "operations/up/runner.py": "supervisor",
     "operations/up/known_databases.py": "config contracts operations temporal_saga.database "
     "temporal_saga.identity temporal_saga.registry temporalio",
