@@ -7,12 +7,12 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 # Tests that run a second time with every step tried as a local activity first.
 ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test_cancel_everywhere.py \
 	tests/system/e2e/test_reset.py
-OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) $(wildcard *.py)
+OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard *.py)
 
 # Where it is set, each process would compile all tests that it imports, and all that a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install check lint format test pythons verify planted postgresql chromium fuzz histories screenshots \
+.PHONY: help install check lint format test pythons verify planted postgresql chromium node fuzz schemas histories screenshots \
 	up ps stop start restart logs shop demo audit bench growth lock wheel clean
 
 help: ## list the targets
@@ -53,7 +53,7 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		then echo "Python $$version" && $(MAKE) test PYTHON=python$$version VENV=var/python$$version || exit 1; \
 		else echo "Python $$version is not here"; fi; done
 
-verify: install postgresql chromium planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
+verify: install postgresql chromium node planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 300 tests/system/browser
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
@@ -78,8 +78,17 @@ chromium: # the browser that the tests look at the console with
 			&& echo "installing Chromium" && apt-get update -qq && apt-get install -qq -y chromium >/dev/null; } \
 		|| echo "no Chromium here: the tests that need one are skipped"
 
+node: # what the participant in Node needs; its tests run where this is here
+	@cd examples/stock-in-node && { [ -e node_modules/.package-lock.json ] \
+		|| { command -v npm >/dev/null && echo "installing what the participant in Node needs" \
+			&& npm ci --silent --ignore-scripts --fetch-retries=1 --fetch-timeout=30000; } \
+		|| echo "no npm here, or no registry: the tests of the participant in Node are skipped"; }
+
 fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/system/e2e/test_fuzz.py
+
+schemas: install ## write docs/openapi.json and docs/contracts/*.json anew, as the code has them
+	@$(BIN)/python -m tests.repository.published
 
 histories: install ## record the sagas that later versions must be able to replay
 	@$(BIN)/python -m tests.workflows.record

@@ -39,6 +39,7 @@ from routes import (
     lookups,
     manage,
     orders,
+    sagas,
 )
 from routes.access import Authentication
 from routes.attended import Attended
@@ -86,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, lookups, events, acts, health, manage, console):
+    for subject in (orders, lookups, events, acts, health, manage, sagas, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

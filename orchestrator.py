@@ -4,24 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import (
-    PollerBehaviorSimpleMaximum,
-    UnsandboxedWorkflowRunner,
-    Worker,
-    WorkflowRunner,
-)
+from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from activities.forwarding import forward
 from config import Settings
 from contracts import stubs
-from contracts.steps import STEPS
+from contracts.steps import REFUSALS, STEPS
 from temporal_saga.eager import Eager
 from temporal_saga.local_activities import RunLocally
-from temporal_saga.policy import Apply
-from temporal_saga.sandbox import sandbox
+from temporal_saga.plugin import SagaPlugin
 from workflows.order import OrderSaga
 
 Activities = Sequence[Callable[..., Any]]
@@ -34,15 +28,20 @@ that waits for a thread.
 """
 
 
-def workflow_runner(how: Literal["off", "on"]) -> WorkflowRunner:
-    """Return what runs the sagas' code; the sandbox refuses code that would not replay."""
-    return sandbox("contracts") if how == "on" else UnsandboxedWorkflowRunner()
+def saga_plugin(settings: Settings) -> SagaPlugin:
+    """Return what the client of every worker of ours is given."""
+    return SagaPlugin(
+        policy=settings.policy,
+        refusals=REFUSALS,
+        sandbox=settings.workflow_sandbox == "on",
+        passthrough=["contracts"],
+    )
 
 
 def orchestrator(
     client: Client, settings: Settings, colocated_activities: Mapping[str, Activities] | None = None
 ) -> Worker:
-    """Return the worker that runs the sagas.
+    """Return the worker that runs the sagas, on a client that has the `saga_plugin`.
 
     It takes the steps of the participants in its process, whose activities `colocated_activities`
     has, and is handed each with the answer to the workflow task that scheduled it. With
@@ -55,7 +54,6 @@ def orchestrator(
         client,
         task_queue=stubs.ORCHESTRATOR_QUEUE,
         workflows=[OrderSaga],
-        workflow_runner=workflow_runner(settings.workflow_sandbox),
         activities=[*chain(*colocated_activities.values()), forward],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
         max_concurrent_activities=threads,
@@ -68,7 +66,6 @@ def orchestrator(
         # task of its own for each payload, a twentieth of a workflow task's CPU.
         max_workflow_task_external_storage_concurrency=1,
         interceptors=[
-            Apply(settings.policy),
             Eager(steps),
             RunLocally(steps if settings.local_activities == "on" else ()),
         ],

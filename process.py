@@ -17,7 +17,7 @@ from temporalio.worker import Worker
 from config import client_options, temporal_address
 from temporal_saga.access import may_work, refusal
 from temporal_saga.database import DATABASE_AWAY, plainly
-from temporal_saga.payloads import data_converter
+from temporal_saga.plugin import SagaPlugin
 from temporal_saga.registry import ForeignDatabase, Registration
 from temporal_saga.search_attributes import SearchAttributesMissing
 
@@ -70,16 +70,22 @@ async def connect(*, lazy: bool = False, port: int = 7233) -> Client:
 class Connection:
     """A connection to Temporal that is made anew when its certificate or key changes on disk."""
 
-    def __init__(self, port: int = 7233, retries: RetryConfig | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 7233,
+        retries: RetryConfig | None = None,
+        plugin: SagaPlugin | None = None,
+    ) -> None:
         """Connect to the Temporal of the `TEMPORAL_*` variables and profile.
 
         Args:
             port: of this machine's Temporal, when they name none.
             retries: how long the client itself retries a call; the SDK's own 10 s when None.
+            plugin: what workers are made with; None where there are none.
         """
         self._port = port
         self._fixed_options: dict[str, Any] = {
-            "data_converter": data_converter,
+            "plugins": [plugin or SagaPlugin()],
             "retry_config": retries,
         }
         self._options: ClientConnectConfig = {}

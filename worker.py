@@ -19,10 +19,11 @@ import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
+from cards import cards, why_no_cards
 from config import Settings, read_settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS, ROLES
-from orchestrator import orchestrator
+from orchestrator import orchestrator, saga_plugin
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
@@ -53,8 +54,8 @@ ACTIVITIES: dict[str, Callable[[sa.Engine, Settings], Activities]] = {
             )
         ).all
     ),
-    stubs.PAYMENT_QUEUE: lambda engine, _settings: (
-        PaymentActivities(PaymentService.open(engine)).all
+    stubs.PAYMENT_QUEUE: lambda engine, settings: (
+        PaymentActivities(PaymentService.open(engine, cards(engine, settings))).all
     ),
     stubs.STOCK_QUEUE: lambda engine, _settings: StockActivities(StockService.open(engine)).all,
 }
@@ -86,7 +87,7 @@ async def run(roles: Sequence[str], settings: Settings, stop: asyncio.Event) -> 
         ForeignDatabase: a role's database is not the one that its participant serves from any more.
         Exception: whatever ended a worker that nobody stopped.
     """
-    connection = Connection()
+    connection = Connection(plugin=saga_plugin(settings))
 
     async def probe() -> Client:
         client = await connection.open()
@@ -233,6 +234,6 @@ if __name__ == "__main__":
         parser.error(f"unknown role: {', '.join(unknown_roles)}; choose from {', '.join(ROLES)}")
     logs.begin()
     settings = read_settings("worker.py")
-    if problem := why_not_local(roles, settings):
+    if problem := why_not_local(roles, settings) or why_no_cards(roles, settings):
         parser.error(problem)
     asyncio.run(main(roles, settings))

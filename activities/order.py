@@ -5,7 +5,6 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import event_of
 from contracts.order import (
     CancelOrderCommand,
     ConfirmOrderCommand,
@@ -31,14 +30,14 @@ class OrderActivities:
         return [self.register, self.confirm, self.cancel]
 
     @activity.defn(name="RegisterOrder", no_thread_cancel_exception=True)
-    def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent:
+    def register(self, command: RegisterOrderCommand) -> OrderRegisteredEvent | OrderRejectedEvent:
         """Open the order."""
-        return event_of(self._service.register(command))
+        return self._service.register(command)
 
     @activity.defn(name="ConfirmOrder", no_thread_cancel_exception=True)
-    def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent:
+    def confirm(self, command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
         """Close the order as CONFIRMED."""
-        return event_of(self._service.confirm(command))
+        return self._service.confirm(command)
 
     @activity.defn(name="CancelOrder", no_thread_cancel_exception=True)
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:

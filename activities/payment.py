@@ -5,13 +5,16 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import event_of
+from activities.later import retried_later
 from contracts.payment import (
+    CapturePaymentCommand,
     DepositMoneyCommand,
     DepositRefusedEvent,
     MoneyDepositedEvent,
     OpenWalletsCommand,
-    PaymentCompletedEvent,
+    Payment,
+    PaymentCapturedEvent,
+    PaymentFailedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
     RefundPaymentCommand,
@@ -30,17 +33,25 @@ class PaymentActivities:
     @property
     def all(self) -> Sequence[Callable[..., Any]]:
         """Every activity, for a worker to register."""
-        return [self.process, self.refund, self.open_wallets, self.deposit]
+        return [self.process, self.capture, self.refund, self.open_wallets, self.deposit]
 
     @activity.defn(name="ProcessPayment", no_thread_cancel_exception=True)
-    def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent:
-        """Charge the customer."""
-        return event_of(self._service.process(command))
+    def process(self, command: ProcessPaymentCommand) -> Payment | PaymentFailedEvent:
+        """Charge the customer, or have the money held on their card."""
+        with retried_later():
+            return self._service.process(command)
+
+    @activity.defn(name="CapturePayment", no_thread_cancel_exception=True)
+    def capture(self, command: CapturePaymentCommand) -> PaymentCapturedEvent:
+        """Take the money that is held."""
+        with retried_later():
+            return self._service.capture(command)
 
     @activity.defn(name="RefundPayment", no_thread_cancel_exception=True)
     def refund(self, command: RefundPaymentCommand) -> PaymentRefundedEvent:
-        """Take the charge back."""
-        return self._service.refund(command)
+        """Take the charge back, or release what is held."""
+        with retried_later():
+            return self._service.refund(command)
 
     @activity.defn(name="OpenWallets", no_thread_cancel_exception=True)
     def open_wallets(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:

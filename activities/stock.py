@@ -5,7 +5,6 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.boundary import event_of
 from contracts.stock import (
     DecreaseStockCommand,
     MoveStockCommand,
@@ -13,6 +12,7 @@ from contracts.stock import (
     ProductsOfferedEvent,
     RestoreStockCommand,
     StockDecreasedEvent,
+    StockDecreaseFailedEvent,
     StockMovedEvent,
     StockMovementRefusedEvent,
     StockRestoredEvent,
@@ -33,9 +33,11 @@ class StockActivities:
         return [self.decrease, self.restore, self.offer, self.move]
 
     @activity.defn(name="DecreaseStock", no_thread_cancel_exception=True)
-    def decrease(self, command: DecreaseStockCommand) -> StockDecreasedEvent:
+    def decrease(
+        self, command: DecreaseStockCommand
+    ) -> StockDecreasedEvent | StockDecreaseFailedEvent:
         """Take the lines from stock."""
-        return event_of(self._service.decrease(command))
+        return self._service.decrease(command)
 
     @activity.defn(name="RestoreStock", no_thread_cancel_exception=True)
     def restore(self, command: RestoreStockCommand) -> StockRestoredEvent:

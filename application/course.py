@@ -18,6 +18,8 @@ ENDED_THE_SAGA = (StepState.REFUSED, StepState.UNKNOWN)
 IN_TROUBLE = (StepState.RUNNING, StepState.PAUSED, StepState.STUCK, StepState.UNKNOWN)
 """States in which it is told what the last try ended with, if one has."""
 
+NOT_TAKEN = (StepState.AHEAD, StepState.SKIPPED)
+
 ROLLS_BACK = (SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED)
 
 
@@ -98,6 +100,8 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
             return StepState.REFUSED if failure.event else StepState.UNKNOWN
         is_confirmed = record.status is OrderStatus.CONFIRMED
         is_told = step.event in events and step.own_name is None  # others may have the same event
+        if step.is_optional and step.event not in events:
+            return StepState.SKIPPED
         if is_confirmed or place < failed_place or is_told:
             return StepState.DONE
         if step.name in compensated_steps and step is not OPENING:
@@ -116,6 +120,8 @@ def _state(step: Step, run: Run) -> StepState:
             return StepState.DONE  # in an earlier run
         is_over = run.closed_at is not None or run.state in ROLLS_BACK
         return StepState.SKIPPED if is_over else StepState.AHEAD
+    if moments[-1].name == step.forward.pending_event:
+        return StepState.RUNNING if run.closed_at is None else StepState.UNKNOWN
     if moments[-1].kind == "event":
         return StepState.DONE if moments[-1].name == step.event else StepState.REFUSED
     is_under_way = moments[-1].kind == "command" and run.closed_at is None
@@ -131,6 +137,8 @@ def _steps(
     steps = []
     for step in STEPS:
         name = step.name
+        if step.is_optional and states[name] in NOT_TAKEN:
+            continue
         entry = entries.get((name, step.command))
         why = failure.message if failure and failure.step == name else None
         progress = _progress(step, step.forward, states[name], entry, run, why)

@@ -12,7 +12,8 @@ from application.timeline import timeline_of, timeline_of_record
 from contracts.record import OrderRecord
 from contracts.states import OrderStatus, SagaState
 from contracts.step_views import StepProgress
-from contracts.views import ActView, Attention, Links, OrderView, TimelineEntry
+from contracts.steps import PAYMENT
+from contracts.views import ActView, Attention, CustomerAction, Links, OrderView, TimelineEntry
 from participants.order.reads import RecordedOrder
 
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
@@ -31,7 +32,8 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     timeline = timeline_of(run.moments)
     need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open)
     acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
-    return _view(record, steps, timeline, links, need, acts)
+    view = _view(record, steps, timeline, links, need, acts)
+    return view.model_copy(update={"action": _action_of(run)})
 
 
 def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
@@ -57,6 +59,18 @@ def view_of_record(recorded_order: RecordedOrder, links: Links) -> OrderView:
     need = None if is_closed else attention.left_open(record.order_id, None, is_forgotten=True)
     timeline = timeline_of_record(recorded_order.moves, recorded_order.decisions)
     return _view(record, steps_on_record(record, recorded_order.moves), timeline, links, need)
+
+
+def _action_of(run: Run) -> CustomerAction | None:
+    """Return what the customer must do, as the payment's last answer says."""
+    if run.state is not SagaState.AWAITING_CUSTOMER or run.closed_at is not None:
+        return None
+    answers = [
+        moment
+        for moment in run.moments_of(PAYMENT.name, PAYMENT.command)
+        if moment.name == PAYMENT.forward.pending_event
+    ]
+    return CustomerAction(url=answers[-1].detail["url"]) if answers else None
 
 
 def _record_of(order_id: str, run: Run, *, is_closed: bool) -> OrderRecord:

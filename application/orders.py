@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
+from application.any_sagas import AnySagas
 from application.caller import Caller
 from application.closing import Closing
 from application.discretion import entry_for_customer, for_customer
@@ -63,6 +64,7 @@ class Orders:
         self._prices = prices
         self._links = links
         self._runs = Runs(client)
+        self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         self.watch = Watch(self._runs, visibility, order_service)

@@ -26,6 +26,10 @@ def refund_of(
         message = "whatever had been charged was given back to the customer"
         return Refund(amount_minor=None, currency=currency, at=None, message=message)
     amount_minor = int(str(refund.answer["refunded_minor"]))
+    released_minor = int(str(refund.answer.get("released_minor", 0)))
+    if released_minor and not amount_minor:
+        currency = str(refund.answer["currency"])
+        return _only_held(released_minor, currency, refund.answered_at)
     return _given_back(amount_minor, str(refund.answer["currency"]), refund.answered_at)
 
 
@@ -35,6 +39,13 @@ def _given_back(amount_minor: int, currency: str, at: datetime) -> Refund:
     amount = money(amount_minor, currency)
     message = f"{amount} went back to the customer at {at:%Y-%m-%d %H:%M:%S} UTC"
     return Refund(amount_minor=amount_minor, currency=currency, at=at, message=message)
+
+
+def _only_held(held_minor: int, currency: str, at: datetime) -> Refund:
+    amount = money(held_minor, currency)
+    message = f"nothing had been charged; {amount} held on the card were released at "
+    message += f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return Refund(amount_minor=0, currency=currency, at=at, message=message)
 
 
 def _nothing_charged(currency: str | None) -> Refund:

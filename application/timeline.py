@@ -8,6 +8,7 @@ from typing import Any
 from contracts.acts import MESSAGES, TakenDecision, TakenDecisions, Through
 from contracts.decisions import ACTS, Decision, act_of
 from contracts.states import StateMove
+from contracts.stubs import PAYMENT_ANSWERED
 from contracts.text import ON_RECORD
 from contracts.views import TimelineEntry
 from temporal_saga.moment import Moment
@@ -23,6 +24,8 @@ MOST_OF_A_KIND = 20
 """So many messages that changed nothing are shown of each kind; the others are counted."""
 
 UNKNOWN = "unknown"
+
+CUSTOMER_ANSWERED = "the card provider says that the customer has answered their bank"
 
 
 def timeline_of(moments: Iterable[Moment]) -> tuple[TimelineEntry, ...]:
@@ -71,6 +74,8 @@ def entry_of(moment: Moment) -> TimelineEntry:
         entry |= {"name": name, "detail": _words(name, moment.detail)}
         if not moment.is_heard:
             entry["detail"] |= {"under_way": True}
+        if moment.name == PAYMENT_ANSWERED and moment.ignored is None:
+            entry |= {"kind": "note", "name": CUSTOMER_ANSWERED, "detail": {}}
         if moment.ignored is not None:
             why = f": {moment.ignored}" if moment.ignored else ""
             entry |= {"kind": "note", "name": f"{name[:MOST_OF_A_NAME]} was ignored{why}"}

@@ -1,6 +1,7 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
- * an order, anything else a list with its filters.
+ * an order, `/?saga=ID` a saga of any type by its workflow's id, anything else a list with its
+ * filters.
  */
 
 /** The filters of a list, and where its page begins, by the API's names. */
@@ -23,6 +24,11 @@ const WORKFLOW_PREFIX = "order-";
 /** Return the id of the order that an address names, or null. */
 export function orderOf(search) {
   return new URLSearchParams(search).get("order");
+}
+
+/** Return the workflow's id of the saga that an address names, or null. */
+export function sagaOf(search) {
+  return new URLSearchParams(search).get("saga");
 }
 
 /** Return the filters of a list that an address sets. */
@@ -75,7 +81,7 @@ export function listBefore() {
 
 /** Return the state of the next page in the browser's history: the last list before it. */
 function nextState() {
-  const isList = orderOf(location.search) === null;
+  const isList = orderOf(location.search) === null && sagaOf(location.search) === null;
   return { list: isList ? location.pathname + location.search : listBefore() };
 }
 

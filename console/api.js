@@ -53,6 +53,16 @@ export function orderPath(id) {
 }
 
 /**
+ * Return a saga's path at the API, by its workflow's id.
+ *
+ * @throws {Problem}
+ */
+export function sagaPath(id) {
+  if (!id || /^\.{1,2}$/.test(id)) throw new Problem(422, "this is no workflow's id");
+  return `/sagas/${encodeURIComponent(id)}`;
+}
+
+/**
  * Return the JSON at a path.
  *
  * @throws {Problem}

@@ -1,11 +1,12 @@
 /**
- * The console: shows what its address names, an order or a list of orders.
+ * The console: shows what its address names, an order, a saga of any type, or a list of orders.
  */
-import { go, idIn, IS_ID, orderOf, serveLinks, toOrder } from "./address.js";
+import { go, idIn, IS_ID, orderOf, sagaOf, serveLinks, toOrder } from "./address.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
 import { orderPage } from "./order.js";
+import { sagaPage } from "./saga.js";
 import { serveToken } from "./token.js";
 
 const INVALID_ID =
@@ -21,8 +22,10 @@ function showPage() {
   resetNotice();
   const page = byId("page");
   const id = orderOf(location.search);
+  const saga = sagaOf(location.search);
   page.replaceChildren();
-  if (id === null) listPage(page, currentPage.signal);
+  if (saga !== null) sagaPage(page, saga, currentPage.signal);
+  else if (id === null) listPage(page, currentPage.signal);
   else orderPage(page, id, currentPage.signal);
 }
 

@@ -39,7 +39,8 @@ function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
 function toneOf(failure, state, isBad) {
   if (isBad) return "bad";
   if (failure) return "failure";
-  return { COMPLETED: "good", AWAITING_REVIEW: "waiting" }[state] ?? "active";
+  const waits = state === "AWAITING_REVIEW" || state === "AWAITING_CUSTOMER";
+  return waits ? "waiting" : state === "COMPLETED" ? "good" : "active";
 }
 
 /** Return why a person is needed and since when; and what to do, unless the story says it. */

@@ -7,6 +7,7 @@ import { el } from "./dom.js";
 const STATES = {
   PENDING: ["active", "placed, not paid yet"],
   AWAITING_REVIEW: ["waiting", "a person has to approve or reject it"],
+  AWAITING_CUSTOMER: ["waiting", "the customer has to answer their bank before it is paid"],
   PAYMENT_COMPLETED: ["active", "paid, not taken from stock yet"],
   COMPLETED: ["good", "paid and taken from stock; it can no longer roll back"],
   ROLLING_BACK: ["waiting", "the steps that took effect are being compensated"],

@@ -12,7 +12,12 @@ from contracts.decisions import ACTS, Decision
 from contracts.states import SagaState
 
 BEFORE_THE_PIVOT = frozenset(
-    {SagaState.PENDING, SagaState.AWAITING_REVIEW, SagaState.PAYMENT_COMPLETED}
+    {
+        SagaState.PENDING,
+        SagaState.AWAITING_REVIEW,
+        SagaState.AWAITING_CUSTOMER,
+        SagaState.PAYMENT_COMPLETED,
+    }
 )
 
 

@@ -104,6 +104,13 @@ class Event(Contract):
     order_id: Identifier
 
 
+class PendingEvent(Event):
+    """A participant's "not yet": somebody must act first, and the command is to be sent again.
+
+    It is neither a refusal nor the step's last word; the step's compensation stays registered.
+    """
+
+
 class Refusal(Event):
     """A participant's business "no": it did nothing, and asking again will not help."""
 

@@ -13,6 +13,7 @@ from contracts.base import (
     Event,
     Identifier,
     KeyedCommand,
+    PendingEvent,
     Refusal,
     TotalMinor,
     not_zero,
@@ -21,9 +22,20 @@ from contracts.base import (
 from contracts.money import CurrencyInUse
 from contracts.text import Name
 
+MOST_REFERENCE = 255
+
+
+def is_none(value: object) -> bool:
+    """Tell whether a field is left out of JSON: as it is where wallets pay."""
+    return value is None
+
+
+Reference = Annotated[str, Field(min_length=1, max_length=MOST_REFERENCE)]
+"""The card provider's id of a payment."""
+
 
 class ProcessPaymentCommand(Command):
-    """Take the price of an order from its customer's wallet."""
+    """Take the price of an order from its customer's wallet, or hold it on their card."""
 
     customer_id: Identifier
     currency: Currency
@@ -31,11 +43,27 @@ class ProcessPaymentCommand(Command):
 
 
 class PaymentCompletedEvent(Event):
-    """The order is paid."""
+    """The order is paid, or the money for it is held on a card.
+
+    `reference` is the card provider's id of what is held, which is to be captured; None when
+    nothing is held.
+    """
 
     event: Literal["PaymentCompletedEvent"] = "PaymentCompletedEvent"
     currency: Currency
     amount_minor: TotalMinor
+    reference: Reference | None = Field(default=None, exclude_if=is_none)
+
+
+class PaymentActionRequiredEvent(PendingEvent):
+    """The customer's bank asks the customer first, on the page at `url`.
+
+    `answer_seconds` is how long the order waits for that, from the first such event on.
+    """
+
+    event: Literal["PaymentActionRequiredEvent"] = "PaymentActionRequiredEvent"
+    url: str
+    answer_seconds: int
 
 
 class PaymentFailedEvent(Refusal):
@@ -43,8 +71,35 @@ class PaymentFailedEvent(Refusal):
 
     event: Literal["PaymentFailedEvent"] = "PaymentFailedEvent"
     reason: Literal[
-        "INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH", "ALREADY_COMPENSATED"
+        "INSUFFICIENT_FUNDS",
+        "UNKNOWN_CUSTOMER",
+        "CURRENCY_MISMATCH",
+        "CARD_DECLINED",
+        "CARD_EXPIRED",
+        "AUTHENTICATION_FAILED",
+        "AMOUNT_NOT_PAYABLE",
+        "ALREADY_COMPENSATED",
     ]
+
+
+Payment = PaymentCompletedEvent | PaymentActionRequiredEvent
+"""What `ProcessPaymentCommand` is answered with, where it is not refused."""
+
+
+class CapturePaymentCommand(Command):
+    """Take the money that is held on a card."""
+
+    reference: Reference
+    currency: Currency
+    amount_minor: TotalMinor
+
+
+class PaymentCapturedEvent(Event):
+    """The money is taken."""
+
+    event: Literal["PaymentCapturedEvent"] = "PaymentCapturedEvent"
+    currency: Currency
+    captured_minor: TotalMinor
 
 
 class RefundPaymentCommand(Command):
@@ -56,11 +111,15 @@ class RefundPaymentCommand(Command):
 
 
 class PaymentRefundedEvent(Event):
-    """Nothing of the order's price is kept; `refunded_minor` is 0 when nothing had been taken."""
+    """Nothing of the order's price is kept; `refunded_minor` is 0 when nothing had been taken.
+
+    `released_minor` is what had been held on a card and was never taken; None when nothing was.
+    """
 
     event: Literal["PaymentRefundedEvent"] = "PaymentRefundedEvent"
     currency: Currency
     refunded_minor: TotalMinor
+    released_minor: TotalMinor | None = Field(default=None, exclude_if=is_none)
 
 
 class WalletView(Contract):

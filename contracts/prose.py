@@ -26,6 +26,16 @@ FOR_CUSTOMERS: Mapping[FailureReason, str] = {
     f"{NOT_CHARGED}; please contact us.",
     FailureReason.CURRENCY_MISMATCH: "Your order cannot be paid in this currency. "
     f"{NOT_CHARGED}; please choose another currency, and order again.",
+    FailureReason.CARD_DECLINED: f"Your card was declined. {NOT_CHARGED}; please pay with another "
+    "card, or ask your bank.",
+    FailureReason.CARD_EXPIRED: f"Your card has expired. {NOT_CHARGED}; please pay with another "
+    "card.",
+    FailureReason.AUTHENTICATION_FAILED: f"Your bank did not confirm the payment. {NOT_CHARGED}; "
+    "please order again, and confirm it, or pay with another card.",
+    FailureReason.AUTHENTICATION_EXPIRED: "The payment was not confirmed with your bank in time. "
+    f"{NOT_CHARGED}; please order again.",
+    FailureReason.AMOUNT_NOT_PAYABLE: "An order of this amount cannot be paid by card. "
+    f"{NOT_CHARGED}; please contact us.",
     FailureReason.OUT_OF_STOCK: f"{SORRY}not everything in your order is still in stock. "
     f"{RETURNED}; please change your order, and try again.",
     FailureReason.UNKNOWN_SKU: f"{SORRY}something in your order is not sold here. "

@@ -13,6 +13,8 @@ class SagaState(StrEnum):
     """The order is being registered or paid."""
     AWAITING_REVIEW = "AWAITING_REVIEW"
     """A person must approve or reject it before it is paid."""
+    AWAITING_CUSTOMER = "AWAITING_CUSTOMER"
+    """The customer must answer their bank before it is paid."""
     PAYMENT_COMPLETED = "PAYMENT_COMPLETED"
     """It is paid; the steps up to the pivot are left."""
     COMPLETED = "COMPLETED"
@@ -28,9 +30,15 @@ class SagaState(StrEnum):
 LEGAL_MOVES: dict[SagaState | None, frozenset[SagaState]] = {
     None: frozenset({SagaState.PENDING}),
     SagaState.PENDING: frozenset(
-        {SagaState.AWAITING_REVIEW, SagaState.PAYMENT_COMPLETED, SagaState.ROLLING_BACK}
+        {
+            SagaState.AWAITING_REVIEW,
+            SagaState.AWAITING_CUSTOMER,
+            SagaState.PAYMENT_COMPLETED,
+            SagaState.ROLLING_BACK,
+        }
     ),
     SagaState.AWAITING_REVIEW: frozenset({SagaState.PENDING, SagaState.ROLLING_BACK}),
+    SagaState.AWAITING_CUSTOMER: frozenset({SagaState.PAYMENT_COMPLETED, SagaState.ROLLING_BACK}),
     SagaState.PAYMENT_COMPLETED: frozenset({SagaState.COMPLETED, SagaState.ROLLING_BACK}),
     SagaState.ROLLING_BACK: frozenset({SagaState.ROLLBACK_STUCK, SagaState.FAILED}),
     SagaState.ROLLBACK_STUCK: frozenset({SagaState.ROLLING_BACK}),
@@ -65,9 +73,14 @@ class FailureReason(StrEnum):
     """Why an order failed. docs/API.md has what each means to a customer, and whether to try again.
 
     * `ORDER_ID_REUSED`: the order id belongs to another order.
-    * `INSUFFICIENT_FUNDS`: the wallet holds less than the order costs.
-    * `UNKNOWN_CUSTOMER`: the customer has no wallet.
+    * `INSUFFICIENT_FUNDS`: the wallet or the card holds less than the order costs.
+    * `UNKNOWN_CUSTOMER`: the customer has no wallet, or no card.
     * `CURRENCY_MISMATCH`: the wallet is in another currency than the order.
+    * `CARD_DECLINED`: the customer's bank declined.
+    * `CARD_EXPIRED`: the card has expired.
+    * `AUTHENTICATION_FAILED`: the customer could not, or would not, confirm the payment.
+    * `AUTHENTICATION_EXPIRED`: the customer did not confirm the payment in time.
+    * `AMOUNT_NOT_PAYABLE`: cards cannot pay so little, or so much.
     * `OUT_OF_STOCK`: of at least one line there is less than was ordered.
     * `UNKNOWN_SKU`: at least one line names no product of the shop.
     * `CANCELLED`: somebody cancelled the order before it was completed.
@@ -85,6 +98,11 @@ class FailureReason(StrEnum):
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     UNKNOWN_CUSTOMER = "UNKNOWN_CUSTOMER"
     CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    CARD_DECLINED = "CARD_DECLINED"
+    CARD_EXPIRED = "CARD_EXPIRED"
+    AUTHENTICATION_FAILED = "AUTHENTICATION_FAILED"
+    AUTHENTICATION_EXPIRED = "AUTHENTICATION_EXPIRED"
+    AMOUNT_NOT_PAYABLE = "AMOUNT_NOT_PAYABLE"
     OUT_OF_STOCK = "OUT_OF_STOCK"
     UNKNOWN_SKU = "UNKNOWN_SKU"
     CANCELLED = "CANCELLED"

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from contracts import stubs
-from contracts.base import Command, Event, Refusal
+from contracts.base import Command, Event, PendingEvent, Refusal
 from contracts.order import OrderRejectedEvent
 from contracts.payment import PaymentFailedEvent
 from contracts.stock import StockDecreaseFailedEvent
@@ -62,10 +62,21 @@ class Activity:
     @property
     def event_type(self) -> type[Event]:
         """What the participant answers when the command took effect."""
-        answer = self.answer
-        [event] = [kind for kind in get_args(answer) or (answer,) if not issubclass(kind, Refusal)]
-        event_type: type[Event] = event
+        [event_type] = [
+            kind for kind in self._events if not issubclass(kind, Refusal | PendingEvent)
+        ]
         return event_type
+
+    @property
+    def pending_event(self) -> str | None:
+        """The name of the event that says "not yet"; None where the participant has none."""
+        names = [kind.__name__ for kind in self._events if issubclass(kind, PendingEvent)]
+        return next(iter(names), None)
+
+    @property
+    def _events(self) -> tuple[type[Event], ...]:
+        answer = self.answer
+        return get_args(answer) or (answer,)
 
     @property
     def answer(self) -> Any:
@@ -84,6 +95,7 @@ class Step:
         compensation: what takes the command's effect back; None after the pivot.
         refusal: the event by which the participant says no; None when it never does.
         after_pivot: whether the saga can no longer roll back when it comes to this step.
+        is_optional: whether only some orders come to it: of others it is not shown.
         own_name: its name, where that is not its activity's; the call of the command is given the
             same. Of rows with one activity, forward or back, each but one has a name of its own.
     """
@@ -93,6 +105,7 @@ class Step:
     compensation: Activity | None = None
     refusal: type[Refusal] | None = None
     after_pivot: bool = False
+    is_optional: bool = False
     own_name: str | None = None
 
     @property
@@ -136,6 +149,12 @@ STEPS = (
         refusal=StockDecreaseFailedEvent,
     ),
     Step(
+        Activity(stubs.capture_payment, "Capture"),
+        participant=stubs.PAYMENT_QUEUE,
+        after_pivot=True,
+        is_optional=True,
+    ),
+    Step(
         Activity(stubs.confirm_order, "Confirm"),
         participant=stubs.ORDER_QUEUE,
         after_pivot=True,
@@ -162,8 +181,8 @@ ORCHESTRATOR = "orchestrator"
 ROLES = (ORCHESTRATOR, *PARTICIPANTS)
 """What a worker can be."""
 
-REFUSALS = frozenset(step.refusal.__name__ for step in STEPS if step.refusal is not None)
-"""The types of the events by which a participant says no."""
+REFUSALS = tuple(step.refusal for step in STEPS if step.refusal is not None)
+"""The events by which a participant says no."""
 
 PARTICIPANT_OF = {activity.name: step.participant for step in STEPS for activity in step.activities}
 """By an activity's name."""

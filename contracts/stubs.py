@@ -17,10 +17,13 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import (
+    CapturePaymentCommand,
     DepositMoneyCommand,
     DepositRefusedEvent,
     MoneyDepositedEvent,
     OpenWalletsCommand,
+    PaymentActionRequiredEvent,
+    PaymentCapturedEvent,
     PaymentCompletedEvent,
     PaymentRefundedEvent,
     ProcessPaymentCommand,
@@ -52,6 +55,9 @@ NEEDS_ATTENTION = SearchAttributeKey.for_bool("NeedsAttention")
 ORDER_TOTAL_MINOR = SearchAttributeKey.for_int("OrderTotalMinor")
 SEARCH_ATTRIBUTES = (SAGA_STATE, CUSTOMER_ID, FAILURE_REASON, NEEDS_ATTENTION, ORDER_TOTAL_MINOR)
 
+PAYMENT_ANSWERED = "payment_answered"
+"""The signal, without content, that the customer has answered their bank: the saga asks at once."""
+
 MEMO_FINGERPRINT = "fingerprint"
 MEMO_REQUEST_KEY = "request_key"
 
@@ -75,8 +81,16 @@ def confirm_order(command: ConfirmOrderCommand) -> OrderConfirmedEvent:
 
 
 @activity.defn(name="ProcessPayment")
-def process_payment(command: ProcessPaymentCommand) -> PaymentCompletedEvent:
-    """Charge the customer."""
+def process_payment(
+    command: ProcessPaymentCommand,
+) -> PaymentCompletedEvent | PaymentActionRequiredEvent:
+    """Charge the customer, or hold the money on their card."""
+    raise NotImplementedError
+
+
+@activity.defn(name="CapturePayment")
+def capture_payment(command: CapturePaymentCommand) -> PaymentCapturedEvent:
+    """Take the money that is held."""
     raise NotImplementedError
 
 

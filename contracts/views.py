@@ -118,6 +118,13 @@ class ActView(Contract):
     refusal: str | None
 
 
+class CustomerAction(Contract):
+    """What the customer must do before the order goes on: open the page at `url`."""
+
+    kind: Literal["authenticate"] = "authenticate"
+    url: str
+
+
 class OrderView(OrderRecord):
     """An order as people see it: its record, its story so far, and where to look further."""
 
@@ -125,6 +132,10 @@ class OrderView(OrderRecord):
     attention: Attention | None = None
     refund: Refund | None = Field(
         default=None, description="of an order that failed: that its money is back, and when"
+    )
+    action: CustomerAction | None = Field(
+        default=None,
+        description="of an order that is AWAITING_CUSTOMER: what the customer must do; else null",
     )
     acts: tuple[ActView, ...] = Field(
         default=(),

@@ -1,17 +1,12 @@
-"""The record of a trip: an archive knows of each trip, and how it ended."""
+"""The record of a trip: an archive knows of each trip, and how it ended.
 
-from collections.abc import Callable
+A saga that has nobody to keep its record leaves it to a participant's fence (`OnRecord.at`).
+"""
+
 from dataclasses import dataclass
-from functools import partial
-from typing import TypeVar
-
-from temporalio import activity
 
 from examples.trip_steps import Command, Done, TripOrder
 from temporal_saga.workflow import Call, Closing, Opening
-
-C = TypeVar("C")
-D = TypeVar("D", bound=Done)
 
 
 class OpenTripCommand(Command):
@@ -23,7 +18,7 @@ class ConfirmTripCommand(Command):
 
 
 class CancelTripCommand(Command):
-    """Close the record of a trip that was taken back."""
+    """Close the record of a trip that was taken back, also when it was never opened."""
 
 
 @dataclass(frozen=True)
@@ -33,36 +28,14 @@ class TripOpened(Done):
     earlier_run: str = "NONE"
 
 
-@activity.defn(name="OpenTrip")
-def open_trip(command: OpenTripCommand) -> TripOpened:
-    """Open it, or raise TripRejected."""
-    raise NotImplementedError
-
-
-@activity.defn(name="ConfirmTrip")
-def confirm_trip(command: ConfirmTripCommand) -> Done:
-    """Close it."""
-    raise NotImplementedError
-
-
-@activity.defn(name="CancelTrip")
-def cancel_trip(command: CancelTripCommand) -> Done:
-    """Close it, also when it was never opened."""
-    raise NotImplementedError
-
-
 def opening(trip: TripOrder) -> Opening[OpenTripCommand, TripOpened]:
-    """Open the record, and learn how an earlier run stands there."""
-    call = _call(open_trip, OpenTripCommand, trip)
+    """Open the record, and learn how an earlier run stands there; or be refused."""
+    call = Call.to("archive", OpenTripCommand(traveller=trip.traveller), TripOpened)
     return Opening(call, lambda event: event.earlier_run)
 
 
 def closing(trip: TripOrder) -> Closing:
     """Close the record, either way."""
-    confirm = _call(confirm_trip, ConfirmTripCommand, trip)
-    return Closing("OpenTrip", confirm, _call(cancel_trip, CancelTripCommand, trip))
-
-
-def _call(stub: Callable[[C], D], command: Callable[..., C], trip: TripOrder) -> Call[C, D]:
-    build = partial(command, traveller=trip.traveller)
-    return Call("archive", stub, build, summary=f"for {trip.traveller}")
+    confirm = Call.to("archive", ConfirmTripCommand(traveller=trip.traveller))
+    cancel = Call.to("archive", CancelTripCommand(traveller=trip.traveller))
+    return Closing("OpenTrip", confirm, cancel)

@@ -1,15 +1,8 @@
 """The steps of a trip: what each participant is sent, what it answers, what takes it back."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
-
-from temporalio import activity
 
 from temporal_saga.workflow import Branch, Call
-
-C = TypeVar("C")
 
 
 @dataclass(frozen=True)
@@ -29,11 +22,11 @@ class TripOrder:
     deadline_seconds: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """What every command carries: its key, under which it takes effect once, and for whom."""
 
-    idempotency_key: str
+    idempotency_key: str = ""
     traveller: str
 
 
@@ -61,7 +54,7 @@ class CancelCarCommand(Command):
     """Take the booking of the car back."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TakePaymentCommand(Command):
     """Take the traveller's money."""
 
@@ -90,124 +83,40 @@ class Done:
 REFUSALS = frozenset({"TripRejected", "SoldOut", "PaymentDeclined"})
 """The types of `ApplicationError` that are a participant's no. Every other error is an outage."""
 
-BEFORE_THE_PIVOT = frozenset({"OpenTrip", "BookFlight", "BookHotel", "BookCar", "TakePayment"})
-"""The steps that are taken back."""
 
-
-# A stub types an activity without its implementation, which runs in the participant's own worker.
-
-
-@activity.defn(name="BookFlight")
-def book_flight(command: BookFlightCommand) -> Done:
-    """Book it, or raise SoldOut."""
-    raise NotImplementedError
-
-
-@activity.defn(name="CancelFlight")
-def cancel_flight(command: CancelFlightCommand) -> Done:
-    """Cancel it; nothing, when it was not booked."""
-    raise NotImplementedError
-
-
-@activity.defn(name="BookHotel")
-def book_hotel(command: BookHotelCommand) -> Done:
-    """Book it, or raise SoldOut."""
-    raise NotImplementedError
-
-
-@activity.defn(name="CancelHotel")
-def cancel_hotel(command: CancelHotelCommand) -> Done:
-    """Cancel it; nothing, when it was not booked."""
-    raise NotImplementedError
-
-
-@activity.defn(name="BookCar")
-def book_car(command: BookCarCommand) -> Done:
-    """Book it, or raise SoldOut."""
-    raise NotImplementedError
-
-
-@activity.defn(name="CancelCar")
-def cancel_car(command: CancelCarCommand) -> Done:
-    """Cancel it; nothing, when it was not booked."""
-    raise NotImplementedError
-
-
-@activity.defn(name="TakePayment")
-def take_payment(command: TakePaymentCommand) -> Done:
-    """Take it, or raise PaymentDeclined."""
-    raise NotImplementedError
-
-
-@activity.defn(name="RefundPayment")
-def refund_payment(command: RefundPaymentCommand) -> Done:
-    """Refund it; nothing, when it was not taken."""
-    raise NotImplementedError
-
-
-@activity.defn(name="SendTicket")
-def send_ticket(command: SendTicketCommand) -> Done:
-    """Send it."""
-    raise NotImplementedError
-
-
-@activity.defn(name="SendVoucher")
-def send_voucher(command: SendVoucherCommand) -> Done:
-    """Send it."""
-    raise NotImplementedError
-
-
-# Each step of one trip, with what takes it back on the next line. A step's name is its activity's.
+# Each step of one trip, with what takes it back beside it: all that this needs is known before the
+# step. A step's name is its activity's, and that is its command's.
 
 
 def flight(trip: TripOrder) -> Branch:
     """Book the flight."""
-    return Branch(
-        _call("flights", book_flight, BookFlightCommand, trip),
-        _call("flights", cancel_flight, CancelFlightCommand, trip),
-    )
+    book = BookFlightCommand(traveller=trip.traveller)
+    return Branch.to("flights", book, CancelFlightCommand(traveller=trip.traveller), Done)
 
 
 def hotel(trip: TripOrder) -> Branch:
     """Book the hotel."""
-    return Branch(
-        _call("hotels", book_hotel, BookHotelCommand, trip),
-        _call("hotels", cancel_hotel, CancelHotelCommand, trip),
-    )
+    book = BookHotelCommand(traveller=trip.traveller)
+    return Branch.to("hotels", book, CancelHotelCommand(traveller=trip.traveller), Done)
 
 
 def car(trip: TripOrder) -> Branch:
     """Book the car."""
-    return Branch(
-        _call("cars", book_car, BookCarCommand, trip),
-        _call("cars", cancel_car, CancelCarCommand, trip),
-    )
+    book = BookCarCommand(traveller=trip.traveller)
+    return Branch.to("cars", book, CancelCarCommand(traveller=trip.traveller), Done)
 
 
 def payment(trip: TripOrder) -> Branch:
     """Take the payment."""
-    return Branch(
-        _call("payments", take_payment, TakePaymentCommand, trip, amount_minor=trip.price_minor),
-        _call("payments", refund_payment, RefundPaymentCommand, trip),
-    )
+    take = TakePaymentCommand(traveller=trip.traveller, amount_minor=trip.price_minor)
+    return Branch.to("payments", take, RefundPaymentCommand(traveller=trip.traveller), Done)
 
 
-def ticket(trip: TripOrder) -> Call[Any, Done]:
-    """Send the ticket, after the pivot."""
-    return _call("post", send_ticket, SendTicketCommand, trip)
+def ticket(trip: TripOrder) -> Call[SendTicketCommand, Done]:
+    """Send the ticket for the flight, after the pivot."""
+    return Call.to("post", SendTicketCommand(traveller=trip.traveller), Done)
 
 
-def voucher(trip: TripOrder) -> Call[Any, Done]:
+def voucher(trip: TripOrder) -> Call[SendVoucherCommand, Done]:
     """Send the voucher for hotel and car, after the pivot."""
-    return _call("post", send_voucher, SendVoucherCommand, trip)
-
-
-def _call(
-    participant: str,
-    stub: Callable[[C], Done],
-    command: Callable[..., C],
-    trip: TripOrder,
-    **fields: Any,
-) -> Call[C, Done]:
-    build = partial(command, traveller=trip.traveller, **fields)
-    return Call(participant, stub, build, summary=f"for {trip.traveller}")
+    return Call.to("post", SendVoucherCommand(traveller=trip.traveller), Done)

@@ -4,16 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
-from temporalio import workflow
+from temporalio import activity, workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityHandle
 
+from temporal_saga.command_names import Unsent, command_name
 from temporal_saga.step_names import activity_id
 
 C = TypeVar("C")
 T = TypeVar("T")
+D = TypeVar("D")
+E = TypeVar("E")
 C_co = TypeVar("C_co", covariant=True)
 
 
@@ -61,6 +64,39 @@ class Call(Generic[C, T]):
     summary: str
     closes_record: bool = False
     step: str | None = None
+
+    @overload
+    @staticmethod
+    def to(
+        participant: str, command: D, *, summary: str = "", step: str | None = None
+    ) -> "Call[D, None]": ...
+
+    @overload
+    @staticmethod
+    def to(
+        participant: str, command: D, answer: type[E], *, summary: str = "", step: str | None = None
+    ) -> "Call[D, E]": ...
+
+    @staticmethod
+    def to(
+        participant: str,
+        command: Any,
+        answer: type[Any] | None = None,
+        *,
+        summary: str = "",
+        step: str | None = None,
+    ) -> "Call[Any, Any]":
+        """Return the call of the activity that is named as the command's class, without `Command`.
+
+        Args:
+            participant: its task queue.
+            command: a pydantic model or a dataclass with a field `idempotency_key`, which is filled
+                in when it is sent.
+            answer: the class of the participant's event; without, the answer is not looked at.
+            summary: what the Temporal Web UI shows beside it.
+            step: as above.
+        """
+        return Call(participant, _stub(type(command), answer), Unsent(command), summary, step=step)
 
     @property
     def name(self) -> str:
@@ -132,12 +168,14 @@ class Call(Generic[C, T]):
         )
 
     def read(self, answer: RawValue) -> T:
-        """Return the participant's event.
+        """Return the participant's event; None, whatever was answered, where none is declared.
 
         Raises:
             UndecodableResult: the participant answered with something else.
         """
         event: Any = vars(self.activity)["__temporal_activity_definition"].ret_type
+        if event is type(None):
+            return None  # type: ignore[return-value]  # T is None
         encoding = answer.payload.metadata.get("encoding", b"")
         if encoding in UNTYPED_ENCODINGS and UNTYPED_ENCODINGS[encoding] is not event:
             raise UndecodableResult(f"the answer cannot be read: it is {encoding.decode()}")
@@ -148,8 +186,18 @@ class Call(Generic[C, T]):
         return read
 
     @property
-    def _shown_summary(self) -> str:
-        return f"{self.step}: {self.summary}" if self.step else self.summary
+    def _shown_summary(self) -> str | None:
+        return ": ".join(filter(None, (self.step, self.summary))) or None
+
+
+def _stub(command: type, answer: type[Any] | None) -> Callable[[Any], Any]:
+    """Return the name and the types of an activity, whose code the participant has."""
+
+    def stub(_command: Any) -> Any:
+        raise NotImplementedError
+
+    stub.__annotations__ = {"_command": command, "return": answer}
+    return activity.defn(name=command_name(command))(stub)
 
 
 def compensation_of(step: Call[Any, Any], compensation: Call[Any, Any]) -> Call[Any, Any]:

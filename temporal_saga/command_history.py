@@ -1,6 +1,7 @@
 """The commands of a saga and their answers, as its workflow's history has them."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -20,6 +21,11 @@ IsEvent = Callable[[str, Any], bool]
 def names_itself(_command: str, answer: Any) -> bool:
     """Tell whether an answer, to whatever command, looks like an event."""
     return isinstance(answer, dict) and "event" in answer
+
+
+def anything(_command: str, _answer: Any) -> bool:
+    """Take every answer for an event, of a saga whose events nobody here knows."""
+    return True
 
 
 class CommandReader:
@@ -122,7 +128,7 @@ class CommandReader:
         refusal = failure.application_failure_info
         answer = self._decode(refusal.details.payloads[0]) if refusal.details.payloads else None
         if isinstance(answer, dict) and answer.get("event") == refusal.type:
-            return self._answer(answer, event)
+            return replace(self._answer(answer, event), refuses=True)
         name = f"{self._command[command_event]} failed"
         return self._moment(event, "note", name, {"error": error_of(failure)})
 
@@ -130,8 +136,12 @@ class CommandReader:
         name = f"{self._command[attributes.scheduled_event_id]} unanswered: its outcome is unknown"
         yield self._moment(event, "note", name, {"error": error_of(attributes.failure)})
 
-    def _answer(self, answer: Mapping[str, Any], event: HistoryEvent) -> Moment:
+    def _answer(self, answer: Any, event: HistoryEvent) -> Moment:
+        """Return a participant's answer; one that does not name itself, by its command."""
+        fields = answer if isinstance(answer, Mapping) else {"answer": answer}
         detail = {
-            name: value for name, value in answer.items() if name not in ("event", "order_id")
+            name: value for name, value in fields.items() if name not in ("event", "order_id")
         }
-        return self._moment(event, "event", str(answer["event"]), detail)
+        moment = self._moment(event, "event", "", detail)
+        command = (moment.command or "").removesuffix("Command")
+        return replace(moment, name=str(fields.get("event", f"{command} answered")))

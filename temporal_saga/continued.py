@@ -196,3 +196,8 @@ def encode(payload: Payload) -> str:
 def decode(text: str) -> RawValue:
     """Return the payload that `encode` has written."""
     return RawValue(Payload.FromString(base64.b64decode(text)))
+
+
+def as_bool(answer: RawValue) -> bool:
+    """Read an outcome that is true or false."""
+    return bool(workflow.payload_converter().from_payload(answer.payload, bool))

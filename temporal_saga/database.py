@@ -200,3 +200,11 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
             # The table may be older than its index; SQLAlchemy's check sees none of expressions.
             if index.info.get(ONLY_ON, connection.dialect.name) == connection.dialect.name:
                 connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+
+
+def open_with(url: str, *tables: sa.Table) -> sa.Engine:
+    """Open a database, and create what it lacks of these tables and of those declared with them."""
+    engine = open_database(url)
+    for metadata in dict.fromkeys(table.metadata for table in tables):
+        create_tables(engine, metadata)
+    return engine

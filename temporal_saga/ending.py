@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -12,9 +13,11 @@ from temporal_saga.call import Call, all_ended, shielded
 from temporal_saga.call_state import Progress
 from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
-from temporal_saga.failure import Failure, SagaStopped, misnamed_step, refused_step
+from temporal_saga.display import Display
+from temporal_saga.failure import Failure, SagaStopped, cut, misnamed_step, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
+from temporal_saga.plan import Plan
 from temporal_saga.policy import ALREADY_COMPENSATED, Policy
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot
@@ -47,7 +50,11 @@ class Ending(Steering):
         self._step_names = StepNames()
         self._journal = Journal(before)
         self._continuation = Continuation(start, self._journal, self._carry_over)
-        self._on_change: Callable[[Snapshot], None] = _nobody_watches
+        self.plan = Plan()
+        """The steps that it has named so far."""
+        self.display = Display()
+        """What it shows of itself, where its workflow tells no story of its own."""
+        self._on_change: Callable[[Snapshot], None] = self.display.follow
         retriables.watch = self._show
         self._stuck_steps: set[str] = set()
 
@@ -114,6 +121,8 @@ class Ending(Steering):
                 f"{calls[0].step_name} comes before the pivot: use step() with its compensation"
             )
         self._take_names(*calls)
+        for call in calls:
+            self.plan.add(call, after_pivot=True)
         finishing = [self._retriables.finish(call) for call in calls]
         return await self._continuation.wait(all_ended(map(self._finish, finishing)))
 
@@ -129,6 +138,27 @@ class Ending(Steering):
         self.fail(failure)
         self._memo.note()
         await self._continuation.wait(self._retriables.unwind())
+
+    def status(self) -> dict[str, Any]:
+        """Return how it stands, as JSON: what the query `status` and the updates answer."""
+        return {
+            "state": self.display.state,
+            "needs_attention": bool(self.stuck_calls),
+            "failure": self._failure and asdict(self._failure),
+            "steps": [asdict(step) for step in self.plan.steps],
+            "stuck": [call.step for call in self.stuck_calls],
+        }
+
+    def stop_if_taken_back(self, step: str) -> None:
+        """Stop where a person has taken a step back by hand before it is taken, as a reset lets be.
+
+        Raises:
+            SagaStopped: somebody has.
+        """
+        if settlement := self._retriables.settlement_at(step):
+            message = f"{settlement.by} had taken back {step} by hand: {settlement.reason}"
+            self.stop(Failure("CANCELLED", cut(message)))
+            self._stop_if_asked()
 
     async def resolve(self, call: Call[Any, T]) -> T | None:
         """Resolve what is in doubt: send the opening step again until it is answered.
@@ -212,7 +242,3 @@ class Ending(Steering):
             closing=self._closing,
             was_reset=self.was_reset,
         )
-
-
-def _nobody_watches(_snapshot: Snapshot) -> None:
-    """Do nothing."""

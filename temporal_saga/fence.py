@@ -7,18 +7,24 @@ and late arrivals. Unlike there, a forward command that comes after its compensa
 and nobody can mistake the fence's "no" for success.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
-from temporal_saga.database import insert_new
+from temporal_saga.database import insert_new, open_with
 from temporal_saga.effect_writes import listen_for_writes, writes_of
+from temporal_saga.fence_errors import (
+    AlreadyCompensated,
+    FenceError,
+    KeyReused,
+    Refused,
+    check_recalled,
+)
 from temporal_saga.fence_table import (
     APPLIED,
     COMPENSATED,
     REFUSED,
-    TOMBSTONE,
     Answer,
     Command,
     claim_both,
@@ -26,65 +32,15 @@ from temporal_saga.fence_table import (
     row_of,
     rows_of_compensation,
 )
+from temporal_saga.handlers import Activity, Handler, Serving
 from temporal_saga.keys import compensated_key
+from temporal_saga.record_keeper import RecordKeeper
 
 __all__ = ["AlreadyCompensated", "Fence", "FenceError", "KeyReused", "Refused", "fence_table"]
 
 
-class FenceError(Exception):
-    """The fence turned a command away; it had no effect.
-
-    FenceError
-    ├── KeyReused
-    └── AlreadyCompensated
-
-    Raised by an activity, either ends the tries of its step. A saga takes the second as the
-    participant's refusal, and compensates nothing for it.
-
-    Units: `key` is the command's idempotency key.
-    Errors: none.
-    Source: promises 2 and 4 of `Fence`.
-    """
-
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{key}: {self.__doc__}")
-        self.key = key
-
-
-class KeyReused(FenceError):
-    """this idempotency key was used before, for a command with another payload."""
-
-
-class AlreadyCompensated(FenceError):
-    """this command arrived after its compensation, so it may not take effect any more."""
-
-
 E = TypeVar("E", bound=Answer)
 R = TypeVar("R", bound=Answer)
-
-
-class Refused(Exception):
-    """Raised by the effect of a compensation, or of what is done `once`, to refuse it.
-
-    Everything is left as it was, and `answer` says why.
-    """
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer)
-        self.answer = answer
-
-
-def check_recalled(row: sa.Row[Any], command: Command) -> None:
-    """Find that a row on record answers this command.
-
-    Raises:
-        KeyReused: another command left it.
-        AlreadyCompensated: the command was compensated.
-    """
-    if row.fingerprint not in (None, command.fingerprint()):
-        raise KeyReused(command.idempotency_key)
-    if row.outcome in (TOMBSTONE, COMPENSATED):
-        raise AlreadyCompensated(command.idempotency_key)
 
 
 class Fence:
@@ -117,6 +73,42 @@ class Fence:
         self._table = table
         self._claim_both = claim_both(engine, table)
         listen_for_writes(engine)
+
+    @classmethod
+    def open(cls, url: str, *tables: sa.Table) -> Self:
+        """Open a participant's database, create what it lacks of these tables and the fence's.
+
+        Where migrations make the tables, take `open_database` and `Fence.table` instead.
+        """
+        fence = fence_table(sa.MetaData())
+        return cls(open_with(url, fence, *tables), fence)
+
+    def handlers(
+        self,
+        *steps: Handler | tuple[Handler, Handler],
+        refusals: Collection[type[Exception]] = (),
+    ) -> list[Activity]:
+        """Return what takes a participant's commands: one function each, for `activity.defn`.
+
+        A handler is a function of the connection and the command, and changes rows through the
+        connection. The class of its command, without `Command`, names the activity; what it returns
+        is recorded and answered, a pydantic model or None.
+
+        Args:
+            steps: a handler with the one that takes it back; or alone, for a step behind the pivot.
+                One that takes back is called only if there is something to take back.
+            refusals: what a handler raises to say no, before it writes. That is recorded, and
+                raised again for a duplicate, with the same arguments.
+
+        Raises:
+            TypeError: a handler does not say by its annotations what it takes and returns.
+        """
+        serving = Serving(self, self._record, tuple(refusals))
+        return [activity for step in steps for activity in serving.activities(step)]
+
+    def record_handlers(self) -> list[Activity]:
+        """Return what keeps the records of sagas that have none of their own (`OnRecord.at`)."""
+        return RecordKeeper(self, self._table).activities()
 
     def forward(
         self,

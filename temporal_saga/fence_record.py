@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from temporal_saga.fence import check_recalled
+from temporal_saga.fence_errors import check_recalled
 from temporal_saga.fence_table import (
     APPLIED,
     COMPENSATED,

@@ -4,7 +4,11 @@ A row holds what happened under its key, and what was answered: the record by wh
 deduplicates commands.
 """
 
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Protocol, Self
 
 import sqlalchemy as sa
@@ -35,16 +39,42 @@ class Answer(Protocol):
 
 
 class Command(Protocol):
-    """What a participant is to do, under a key that names the effect."""
+    """What a participant is to do, under a key that names the effect.
+
+    A pydantic model or a dataclass; or it has a method `fingerprint`, whose text differs when what
+    is asked differs.
+    """
 
     @property
     def idempotency_key(self) -> str:
         """The name of the effect, for ever."""
         ...
 
-    def fingerprint(self) -> str:
-        """Return a digest that differs when what is asked differs."""
-        ...
+
+def fingerprint_of(command: Command) -> str:
+    """Return a digest that differs when what is asked differs.
+
+    By default of all fields that differ from their defaults: so a class that has got another field
+    with a default still takes what was sent before.
+
+    Raises:
+        ValueError: the command has no key.
+    """
+    if not command.idempotency_key:
+        raise ValueError(f"{type(command).__name__} has no idempotency key: a saga fills it in")
+    own: Callable[[], str] | None = getattr(command, "fingerprint", None)
+    if own is not None:
+        return own()
+    text = json.dumps(_fields(command), sort_keys=True, default=str)
+    return sha256(text.encode()).hexdigest()
+
+
+def _fields(command: Any) -> dict[str, Any]:
+    if hasattr(command, "model_dump"):
+        dump: dict[str, Any] = command.model_dump(mode="json", exclude_defaults=True)
+        return dump
+    defaults = {field.name: field.default for field in fields(command)}
+    return {name: value for name, value in asdict(command).items() if value != defaults[name]}
 
 
 def fence_table(metadata: sa.MetaData) -> sa.Table:
@@ -65,7 +95,7 @@ def row_of(command: Command, answer: Answer) -> dict[str, Any]:
     return {
         "key": command.idempotency_key,
         "outcome": APPLIED,
-        "fingerprint": command.fingerprint(),
+        "fingerprint": fingerprint_of(command),
         "answer": answer.model_dump_json(),
         "at": datetime.now(UTC),
     }

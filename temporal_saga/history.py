@@ -17,13 +17,11 @@ from temporal_saga.command_history import CommandReader, Decode, IsEvent, names_
 from temporal_saga.memo import MEMO_KEY, SagaMemo
 from temporal_saga.moment import Moment
 from temporal_saga.signals import Signals
+from temporal_saga.state import STATE
 from temporal_saga.tries import Try, first_cause
 
 RESET = "reset from outside"
 """The note where an operator reset the workflow."""
-
-STATE_ATTRIBUTE = "SagaState"
-"""The search attribute whose values are the saga's states."""
 
 RESET_CAUSE = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 
@@ -123,8 +121,8 @@ class Reader(CommandReader):
         yield from self._state(upsert.search_attributes, event)
 
     def _state(self, attributes: SearchAttributes, event: HistoryEvent) -> Iterator[Moment]:
-        if STATE_ATTRIBUTE in attributes.indexed_fields:
-            state = self._decode(attributes.indexed_fields[STATE_ATTRIBUTE])
+        if STATE.name in attributes.indexed_fields:
+            state = self._decode(attributes.indexed_fields[STATE.name])
             yield self._moment(event, "state", str(state))
 
     def _workflow_properties_modified(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from temporal_saga.database import UtcDateTime, insert_into, insert_new
 from temporal_saga.fence import AlreadyCompensated, KeyReused
-from temporal_saga.fence_table import Command
+from temporal_saga.fence_table import Command, fingerprint_of
 from temporal_saga.provider import CallUnderWay, Intent
 
 CALL_SECONDS = 8.0
@@ -91,7 +91,7 @@ class Intents:
             clock=self._clock.seconds,
         )
         values = {
-            "fingerprint": command.fingerprint(),
+            "fingerprint": fingerprint_of(command),
             "attempts": intent.attempt,
             "caller": intent.caller,
             "call_ends_at": now + timedelta(seconds=self._call_seconds),
@@ -100,7 +100,7 @@ class Intents:
             if not insert_new(connection, self._table, {"key": key, "at": now} | values):
                 raise CallUnderWay(key, self._call_seconds)
             return intent
-        if row.fingerprint not in (None, command.fingerprint()):
+        if row.fingerprint not in (None, fingerprint_of(command)):
             raise KeyReused(key)
         if row.shut_at is not None:
             raise AlreadyCompensated(key)

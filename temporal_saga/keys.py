@@ -13,13 +13,18 @@ def compensation_key(key: str) -> str:
     return key + COMPENSATION
 
 
+def is_compensation(key: str) -> bool:
+    """Tell whether a key is that of a command which takes another one back."""
+    return key.endswith(COMPENSATION)
+
+
 def compensated_key(key: str) -> str:
     """Return the key of the forward command that a compensation takes back.
 
     Raises:
         ValueError: when `key` is not a compensation's.
     """
-    if not key.endswith(COMPENSATION):
+    if not is_compensation(key):
         raise ValueError(
             f"{key!r} is not the key of a compensation: it must end in {COMPENSATION!r}"
         )

@@ -22,6 +22,7 @@ class Moment:
         event: the number of the history's event behind which it stands.
         ignored: of a decision, why the saga took no notice; "" when the reason was left out, None
             when it was taken.
+        refuses: of an answer, whether it is the participant's no.
         is_heard: of a decision, whether the saga has received it.
     """
 
@@ -37,3 +38,4 @@ class Moment:
     ignored: str | None = None
     is_heard: bool = True
     step: str | None = None
+    refuses: bool = field(default=False, compare=False)

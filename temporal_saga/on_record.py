@@ -13,36 +13,24 @@ forgotten nor done twice::
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, compensation_of
 from temporal_saga.failure import Failure, SagaStopped, misnamed_step
+from temporal_saga.kept_record import CancelRecord, ConfirmRecord, OpenRecord, RecordOpened
 from temporal_saga.record import Closing, EarlierRun, Opening
-from temporal_saga.saga import Branch, Saga
+from temporal_saga.saga import Saga
 from temporal_saga.step_names import MisnamedStep, StepNames
+from temporal_saga.story import Story
 
 C = TypeVar("C")
 T = TypeVar("T")
-
-
-class Story(Protocol):
-    """What a saga calls at its own moves, as they happen, from the history alone."""
-
-    def rolling_back(self, failure: Failure) -> None:
-        """The rollback begins, for this reason."""
-        ...
-
-    def rolled_back(self) -> None:
-        """Everything is taken back, and the record is closed."""
-        ...
-
-    def completed(self) -> None:
-        """Everything is done but to close the record, perhaps by an earlier run alone."""
-        ...
 
 
 class OnRecord:
@@ -62,9 +50,11 @@ class OnRecord:
        answered, or until a person settles it. Where such a run may have gone further than this
        one, every step that was declared at the opening is compensated.
     4. Behind `async with`, everything is done, and no message handler is at work.
+    5. The end of the block is the pivot, where the saga has not passed it before.
 
     Units: none.
-    Errors: past the pivot what your code raised; `Saga.failure` says why a saga failed.
+    Errors: past the pivot what your code raised; `Saga.failure` says why a saga failed, and with
+        `OnRecord.at` an `ApplicationError` behind the block does.
     Source: the Decider of J. Chassaing, which reads where it stands and goes on.
     """
 
@@ -75,14 +65,41 @@ class OnRecord:
             saga: takes the steps; behind the block, its `failure` says whether and why it failed.
             closing: how the record is closed; None where there is nothing to keep a record of. Such
                 a saga must stop before it opens one.
-            story: called while the saga ends, with how it does.
+            story: called while the saga ends, with how it does; None for what every saga shows.
         """
         self._saga = saga
-        self._story = story or _UntoldStory()
+        self._story = story or saga.display
         self._closing = closing
         self._opening: Opening[Any, Any] | None = None
         self._steps: tuple[Branch, ...] = ()
         self._is_first = False
+        self._participant = ""
+
+    @classmethod
+    def at(cls, participant: str, saga: Saga) -> Self:
+        """Prepare for a saga without a record of its own: the fence of a participant keeps one.
+
+        Behind the block, a saga that was rolled back has failed its workflow: with an
+        `ApplicationError` whose type is the reason, and whose detail is the `Failure`.
+
+        Args:
+            participant: the task queue of a service with the handlers of `Fence.record_handlers`.
+            saga: takes the steps.
+        """
+        confirm = Call.to(participant, ConfirmRecord())
+        cancel = Call.to(participant, CancelRecord())
+        on_record = cls(saga, Closing(OpenRecord.__name__, confirm, cancel))
+        on_record._participant = participant  # its own
+        return on_record
+
+    async def begin(self, *steps: Branch) -> None:
+        """Open the record that a participant's fence keeps, as `open` does.
+
+        Args:
+            steps: those that follow, in their order.
+        """
+        call = Call.to(self._participant, OpenRecord(), RecordOpened)
+        await self.open(Opening(call, lambda event: event.earlier_run), then=steps)
 
     async def open(self, opening: Opening[C, T], *, then: tuple[Branch, ...]) -> T:
         """Open the record, also when the saga was asked to stop.
@@ -101,12 +118,15 @@ class OnRecord:
         """
         self._opening = opening
         self._steps = then
+        self._declare(opening.call, then)
         event = await self._saga.begin(opening.call)
         earlier = EarlierRun(opening.earlier_run(event))
         self._is_first = earlier == EarlierRun.NONE
         if earlier == EarlierRun.COMPLETED:
             raise _CompletedBefore
         self._check_names(opening.call, *(step.call for step in then))
+        if self._closing is not None:
+            self._saga.stop_if_taken_back(self._closing.step)
         return event
 
     async def __aenter__(self) -> Self:
@@ -124,6 +144,7 @@ class OnRecord:
     ) -> bool:
         """End the saga, one way or the other; a defect passes."""
         passes = False
+        error = error or self._pass_the_pivot()
         if error is None:
             await self._confirm()
         elif isinstance(error, _CompletedBefore):
@@ -136,7 +157,28 @@ class OnRecord:
         else:
             await self._end(failure)
         await self._saga.close()
+        failure = self._saga.failure
+        if self._participant and failure is not None:
+            raise ApplicationError(failure.message, asdict(failure), type=failure.reason)
         return not passes
+
+    def _declare(self, opening: Call[Any, Any], then: tuple[Branch, ...]) -> None:
+        """Add what is known of the saga's steps to its plan."""
+        closing = self._closing
+        self._saga.plan.add(opening, closing.cancel if closing else None)
+        for step in then:
+            self._saga.plan.add(step.call, step.compensation)
+        if closing is not None:
+            self._saga.plan.close(closing.confirm)
+
+    def _pass_the_pivot(self) -> SagaStopped | None:
+        """Pass the pivot at the end of the block; return why the saga stops just before it."""
+        try:
+            if not self._saga.is_past_pivot:
+                self._saga.pivot()
+        except SagaStopped as stop:
+            return stop
+        return None
 
     def _check_names(self, *steps: Call[Any, Any]) -> None:
         """See that no two steps have one name, before any of them is taken."""
@@ -191,19 +233,6 @@ class OnRecord:
         assert self._closing is not None, "what has no record does not complete"
         self._story.completed()
         await self._saga.finish(replace(self._closing.confirm, closes_record=True))
-
-
-class _UntoldStory:
-    """Does nothing."""
-
-    def rolling_back(self, failure: Failure) -> None:
-        """Do nothing."""
-
-    def rolled_back(self) -> None:
-        """Do nothing."""
-
-    def completed(self) -> None:
-        """Do nothing."""
 
 
 class _CompletedBefore(Exception):

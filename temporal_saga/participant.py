@@ -6,5 +6,6 @@ pydantic models, or whatever has the same two methods.
 
 from temporal_saga.database import open_database
 from temporal_saga.fence import Fence, FenceError
+from temporal_saga.provider_fence import ProviderFence
 
-__all__ = ["Fence", "FenceError", "open_database"]
+__all__ = ["Fence", "FenceError", "ProviderFence", "open_database"]

@@ -109,7 +109,10 @@ class Policy:
 
 
 class Apply(Interceptor):
-    """Gives one worker's sagas their policy: `Worker(…, interceptors=[Apply(Policy(…))])`."""
+    """Gives one worker's sagas their policy: `Worker(…, interceptors=[Apply(Policy(…))])`.
+
+    Of several the first one holds: a worker's own comes before that of a plugin.
+    """
 
     def __init__(self, policy: Policy) -> None:
         """Give `policy`."""
@@ -122,7 +125,7 @@ class Apply(Interceptor):
         """Hand the policy through the sandbox, as the values that it consists of."""
         values = asdict(self._policy)
         limits: Callable[[], dict[str, Any]] = lambda: values  # noqa: E731
-        input.unsafe_extern_functions[_EXTERN_FUNCTION] = limits
+        input.unsafe_extern_functions.setdefault(_EXTERN_FUNCTION, limits)
 
 
 def current() -> Policy:

@@ -1,22 +1,21 @@
 """The idempotent consumer of a participant whose effects are at a provider, which it calls.
 
-`Fence` records a command in one transaction with its effect. No transaction spans a provider: its
-charge stays when the worker is killed before the commit, and a fence without a row would take that
-for "never happened". So here a command is two transactions with a call between them: the intent is
+No transaction spans a provider, so here a command is two of them with a call between: the intent is
 committed (`intents.py`); the provider is asked, and called if it knows of nothing (`provider.py`);
 the outcome is recorded in the fence's table, together with the participant's own rows.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
-from temporal_saga.fence import AlreadyCompensated, Refused
+from temporal_saga.database import open_with
+from temporal_saga.fence_errors import AlreadyCompensated, Refused
 from temporal_saga.fence_record import FenceRecord
-from temporal_saga.fence_table import Command
-from temporal_saga.intents import CALL_SECONDS, MARGIN_SECONDS, Clock, Intents
+from temporal_saga.fence_table import Command, fence_table
+from temporal_saga.intents import CALL_SECONDS, MARGIN_SECONDS, Clock, Intents, intent_table
 from temporal_saga.keys import compensated_key
 from temporal_saga.provider import (
     B,
@@ -33,9 +32,10 @@ from temporal_saga.provider import (
     R,
     TakenBack,
 )
+from temporal_saga.provider_words import ProviderWords
 
 
-class ProviderFence:
+class ProviderFence(ProviderWords):
     """Takes each command once at its provider; the promises are those of `Fence`.
 
     1. The same key twice: the second call gets the first's recorded answer, a refusal included. As
@@ -54,7 +54,24 @@ class ProviderFence:
     than `call_seconds` and `margin_seconds`; if the call takes effect then, after the compensation
     ended, and the worker dies before it takes that back, it stays. Two phases (`Prepared`) prevent
     it, and a `take_back` that closes a key of which nothing is known.
+
+    What a participant says of its provider is a class with the methods of `Effect`: handed an
+    `Intent`, they say how it stands. These and the words for that are members of this class.
+
+    Units: times are in seconds.
+    Errors: `FenceError`; every other one says to send the command again, as `StillInDoubt` does.
+    Source: B. Leach, *Designing robust and predictable APIs with idempotency* (Stripe, 2017).
     """
+
+    table = staticmethod(intent_table)
+
+    @classmethod
+    def open(cls, url: str, *tables: sa.Table) -> Self:
+        """Open a database, and create what it lacks of these tables and the fence's two."""
+        own = sa.MetaData()
+        fence = fence_table(own)
+        intents = intent_table(own)
+        return cls(open_with(url, fence, *tables), fence, intents)
 
     def __init__(
         self,
@@ -66,7 +83,7 @@ class ProviderFence:
         margin_seconds: float = MARGIN_SECONDS,
         clock: Clock | None = None,
     ) -> None:
-        """Guard `engine` by a `fence_table` and an `intent_table` in its database."""
+        """Guard `engine` by a `Fence.table` and a `table` of this class, in its database."""
         self._engine = engine
         self._record = FenceRecord(engine, fence)
         self._intents = Intents(engine, intents, clock or Clock(), call_seconds)

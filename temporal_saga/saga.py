@@ -10,14 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import is_cancelled_exception
 
+from temporal_saga.acts import Acts
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
+from temporal_saga.continued import as_bool
 from temporal_saga.ending import PIVOT, Ending
 from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
@@ -30,20 +33,6 @@ AT_ONCE = timedelta(milliseconds=1)
 
 PAUSE = "pause "
 """What stands in the journal before the number of a pause."""
-
-
-class Branch(NamedTuple):
-    """A step with the compensation that takes it back.
-
-    Its compensation needs no result of the step, so that it can be sent whatever became of it.
-
-    Units: none.
-    Errors: none.
-    Source: the compensatable transaction of Richardson, see above.
-    """
-
-    call: Call[Any, Any]
-    compensation: Call[Any, Any] | None = None
 
 
 class Saga(Ending):
@@ -82,7 +71,7 @@ class Saga(Ending):
         self,
         saga_id: str,
         *,
-        refusals: Collection[str],
+        refusals: Collection[str | type] = (),
         policy: Policy | None = None,
         arguments: Sequence[RawValue] | None = None,
     ) -> None:
@@ -90,8 +79,9 @@ class Saga(Ending):
 
         Args:
             saga_id: names the saga's effects for ever, e.g. the workflow id.
-            refusals: the types of `ApplicationError` that are a participant's business "no", beside
-                the fence's `AlreadyCompensated`; every other error is an outage.
+            refusals: what is a participant's business "no", beside the fence's
+                `AlreadyCompensated`: the classes that participants give their `SagaPlugin`, or the
+                types of `ApplicationError` by name. Every other error is an outage.
             policy: the limits; by default what the worker was given, or those of `Policy`.
             arguments: what this run was started with, undecoded, as a dynamic workflow gets it.
                 Given, the saga goes on in another run of its workflow when this one's history gets
@@ -99,7 +89,8 @@ class Saga(Ending):
         """
         start = Start(arguments)
         limits = policy or current()
-        super().__init__(saga_id, refusals, limits, start)
+        names = [kind if isinstance(kind, str) else kind.__name__ for kind in refusals]
+        super().__init__(saga_id, names, limits, start)
         self._forward = Forward(
             saga_id,
             limits,
@@ -111,6 +102,8 @@ class Saga(Ending):
         self.arguments: Sequence[RawValue] = start.arguments or ()
         """What the first of the saga's runs was started with."""
         self._pauses = 0
+        self._times_again = 0
+        Acts(self).install()
 
     def set_deadline(self, deadline: datetime) -> None:
         """Give each step at most the time that is left until `deadline` (UTC).
@@ -137,6 +130,15 @@ class Saga(Ending):
         """
         self._come_to(call)
         return await self._continuation.wait(self._take(call, compensation), in_a_step=True)
+
+    async def again(self, call: Call[C, T]) -> T:
+        """Send a step's command again, under its key, after a "not yet"; otherwise like `step`."""
+        self._times_again += 1
+        name = f"again {self._times_again}"
+        if not self._journal.has(name):
+            self._continuation.look()
+            self._stop_if_asked()
+        return await self._continuation.wait(self._take(call, None, name), in_a_step=True)
 
     async def parallel(self, *branches: Branch) -> list[Any]:
         """Take several forward steps side by side, each to its outcome.
@@ -171,7 +173,7 @@ class Saga(Ending):
         """
         self._pauses += 1
         pause = partial(self._pause, until, limit)
-        outcome = self._journal.once(f"{PAUSE}{self._pauses}", pause, _as_bool)
+        outcome = self._journal.once(f"{PAUSE}{self._pauses}", pause, as_bool)
         return await self._continuation.wait(outcome)
 
     def pivot(self, *, already_passed: bool = False) -> None:
@@ -203,13 +205,19 @@ class Saga(Ending):
         ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
         return uncaught(error) if ends_workflow else None
 
-    async def _take(self, call: Call[C, T], compensation: Call[Any, Any] | None) -> T:
+    async def _take(
+        self, call: Call[C, T], compensation: Call[Any, Any] | None, name: str | None = None
+    ) -> T:
         step = call.step_name
+        self.plan.add(call, compensation)
         if compensation is not None:
+            if not self._journal.has(step):
+                self.stop_if_taken_back(step)
             with self._stopped_if_misnamed():
                 self._retriables.compensate(step, compensation_of(call, compensation))
         try:
-            return await self._journal.once(step, partial(self._forward.take, call), call.read)
+            ask = partial(self._forward.take, call)
+            return await self._journal.once(name or step, ask, call.read)
         except SagaStopped as stop:
             if stop.failure.event is not None:  # refused: there is nothing to take back
                 self._retriables.forget(step)
@@ -240,7 +248,3 @@ class Saga(Ending):
 
     def _carry_over(self) -> CarryOver:
         return replace(super()._carry_over(), deadline=self._forward.deadline)
-
-
-def _as_bool(answer: RawValue) -> bool:
-    return bool(workflow.payload_converter().from_payload(answer.payload, bool))

@@ -3,17 +3,23 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 DECLARATIONS = (
+    "temporal_saga.branch",
     "temporal_saga.call",
     "temporal_saga.call_state",
     "temporal_saga.carry_over",
+    "temporal_saga.command_names",
+    "temporal_saga.decisions",
     "temporal_saga.failure",
+    "temporal_saga.kept_record",
     "temporal_saga.keys",
     "temporal_saga.memo",
+    "temporal_saga.plan",
     "temporal_saga.policy",
     "temporal_saga.record",
+    "temporal_saga.state",
     "temporal_saga.step_names",
     "temporal_saga.trouble",
 )
@@ -33,16 +39,10 @@ class Sandbox(SandboxedWorkflowRunner):
     can be.
     """
 
-    _tried_classes: set[type] = field(default_factory=set, init=False)
+    tried_classes: set[type] = field(default_factory=set)
 
     def prepare_workflow(self, defn: Any) -> None:
         """See that a workflow can be run."""
-        if defn.cls not in self._tried_classes:
+        if defn.cls not in self.tried_classes:
             super().prepare_workflow(defn)
-            self._tried_classes.add(defn.cls)
-
-
-def sandbox(*modules: str) -> Sandbox:
-    """Return a sandbox through which `DECLARATIONS` and these modules pass."""
-    passed_through = (*DECLARATIONS, *modules)
-    return Sandbox(SandboxRestrictions.default.with_passthrough_modules(*passed_through))
+            self.tried_classes.add(defn.cls)

@@ -8,7 +8,7 @@ from temporalio.client import Client
 
 from tests import temporal_server
 
-pytest_plugins = ["tests.databases"]
+pytest_plugins = ["tests.databases", "temporal_saga.pytest_plugin"]
 
 LONG = re.compile(r"\bpytest\.mark\.long\b")
 WHOLLY_LONG = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.long\b", re.MULTILINE)

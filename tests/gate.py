@@ -39,11 +39,16 @@ class Gate(grpc.GenericRpcHandler):  # type: ignore[misc]  # the library tells n
                 or (not self.closed_methods and method not in LISTENING)
             ):
                 context.abort(self.status, "Request unauthorized.")
-            call = self.channel.unary_unary(
+            method_call = self.channel.unary_unary(
                 path, lambda request_bytes: request_bytes, lambda answer_bytes: answer_bytes
             )
+            call = method_call.future(request, timeout=context.time_remaining())
+            context.add_callback(call.cancel)  # a poll of who is gone would take work, and lose it
             try:
-                return bytes(call(request, timeout=context.time_remaining()))
+                return bytes(call.result())
+            except grpc.FutureCancelledError:
+                context.abort(grpc.StatusCode.CANCELLED, "the caller is gone")
+                raise
             except grpc.RpcError as error:
                 trailing = [
                     pair

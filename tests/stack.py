@@ -58,6 +58,11 @@ def workers_of(module: ModuleType) -> Sequence[str]:
     return ROLES if getattr(module, "SERVICES_APART", False) else ()
 
 
+def roles_of(worker: str) -> Sequence[str]:
+    """Return the roles that a worker has by its name: `payment-2`, `order+payment`, `workers`."""
+    return ROLES if worker == "workers" else worker.partition("-")[0].split("+")
+
+
 class Stack:
     """Temporal, workers and API of one data directory; what it starts, it stops."""
 
@@ -117,9 +122,10 @@ class Stack:
     def start_worker(self, name: str = "workers") -> None:
         """Start a worker.
 
-        `payment-2` is a second one of the role payment, `workers` one with all roles.
+        `payment-2` is a second one of the role payment, `order+payment` one of both, `workers` one
+        with all roles.
         """
-        self.start(name, "worker.py", *([] if name == "workers" else [name.partition("-")[0]]))
+        self.start(name, "worker.py", *([] if name == "workers" else roles_of(name)))
 
     def start_all(self, *workers: str) -> None:
         """Start the server, the workers (all roles in one process when none is named) and the API.
@@ -145,11 +151,10 @@ class Stack:
     def ready(self, worker: str) -> None:
         """Wait until the worker last started under this name takes work in all its roles."""
         process = self.processes[worker]
-        roles = ROLES if worker == "workers" else [worker.partition("-")[0]]
 
         def is_ready() -> bool:
             assert process.poll() is None, self.log_text(worker)
-            return all(f"ready: {role}\n" in self.log_text(worker) for role in roles)
+            return all(f"ready: {role}\n" in self.log_text(worker) for role in roles_of(worker))
 
         until(is_ready, f"{worker} is ready", START_SECONDS)
 

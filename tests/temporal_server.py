@@ -1,14 +1,16 @@
 """A real Temporal server of a test's own."""
 
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
+from contracts.steps import REFUSALS
 from operations.up import temporal_server
+from temporal_saga.plugin import SagaPlugin
 
 DYNAMIC_CONFIG = (
     *temporal_server.DYNAMIC_CONFIG,
@@ -27,6 +29,21 @@ QUICK_DELETE = tuple(
 
 By default they do so every 30 s.
 """
+
+PLUGIN = SagaPlugin(
+    refusals=REFUSALS,
+    # Temporal's sandbox, unless the shell says that these stories were told in it already.
+    sandbox=os.environ.get("WORKFLOW_SANDBOX") != "off",
+    passthrough=["contracts", "examples.trip_steps", "examples.trip_record"],
+)
+"""What the clients and workers of scripts are made with, and the replayers."""
+
+
+def with_plugin(client: Client, plugin: SagaPlugin) -> Client:
+    """Return a client of the same connection whose workers are made with another plugin."""
+    config = client.config()
+    config["plugins"] = [plugin]
+    return Client(**config)
 
 
 def flags(settings: Iterable[str]) -> list[str]:
@@ -59,6 +76,4 @@ async def running(*settings: str, metrics_port: int | None = None) -> AsyncItera
         ) as server:
             # A client of our own: the server's turns an assert that fails in a workflow into a
             # failed saga, production does not.
-            yield await server.connect_client(
-                data_converter=pydantic_data_converter, identity="scripts"
-            )
+            yield await server.connect_client(plugins=[PLUGIN], identity="scripts")

@@ -10,15 +10,20 @@ from typing import Any, TypeVar
 from contracts import stubs
 from contracts.money import money
 from contracts.order import OrderRegisteredEvent, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
+from contracts.payment import (
+    CapturePaymentCommand,
+    PaymentCapturedEvent,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+)
 from contracts.placing import PlaceOrder
 from contracts.prose import count
 from contracts.states import OrderStatus
 from contracts.steps import OPENING, PARTICIPANT_OF, name_of
 from contracts.stock import DecreaseStockCommand, RestoreStockCommand, StockLine
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call, Keyed
 from temporal_saga.record import Closing, EarlierRun, Opening
-from temporal_saga.saga import Branch
 from workflows.record import Record
 
 C = TypeVar("C")
@@ -85,6 +90,22 @@ def refund_payment(order_id: str, order: PlaceOrder) -> Call[Any, Any]:
     command = partial(RefundPaymentCommand, order_id=order_id, **_payment(order))
     amount = money(order.total_minor, order.currency)
     return _call(stubs.refund_payment, command, f"Refund {order.customer_id} {amount}")
+
+
+def capture_payment(
+    record: Record, reference: str
+) -> Call[CapturePaymentCommand, PaymentCapturedEvent]:
+    """Take the money that a card holds for the order; past the pivot nothing takes it back."""
+    order_id, order = record.id_and_order
+    command = partial(
+        CapturePaymentCommand,
+        order_id=order_id,
+        reference=reference,
+        currency=order.currency,
+        amount_minor=order.total_minor,
+    )
+    amount = money(order.total_minor, order.currency)
+    return _call(stubs.capture_payment, command, f"Capture {amount} of {order.customer_id}")
 
 
 def decrease_stock(order_id: str, order: PlaceOrder) -> Call[Any, Any]:

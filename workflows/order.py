@@ -55,12 +55,16 @@ class OrderSaga(Acts):
 
             await self._pass_review(registration)
 
-            await saga.step(*payment)
+            answer = await saga.step(*payment)
+            payment_event = await self._customer.outcome_of(answer, saga, record, payment)
             record.move(SagaState.PAYMENT_COMPLETED, PAYMENT.event)
 
             await saga.step(*stock)
             saga.pivot()
             record.move(SagaState.COMPLETED, STOCK.event)
+
+            if (reference := payment_event.reference) is not None:
+                await saga.finish(calls.capture_payment(record, reference))
         return outcome(record)
 
     def _receive(self) -> None:

@@ -1,5 +1,6 @@
 """What the saga knows of its order, and sends to the order service at the end."""
 
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -54,6 +55,10 @@ class Record:
     def state(self) -> SagaState | None:
         """Where the saga stands; None before its first move."""
         return self._moves[-1].state if self._moves else None
+
+    def since(self, state: SagaState) -> datetime:
+        """Return when the saga entered a state first, in whichever of its runs (UTC)."""
+        return next(move.at for move in self._moves if move.state is state)
 
     def open(self, order: DraftOrder, request_key: str | None) -> None:
         """Note what was ordered: the state is PENDING."""

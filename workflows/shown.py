@@ -63,6 +63,8 @@ def _about(state: SagaState | None, order: DraftOrder) -> list[str]:
     paragraphs = []
     if state is SagaState.AWAITING_REVIEW:
         paragraphs.append("Waits for a person: send `approve` or `reject`.")
+    if state is SagaState.AWAITING_CUSTOMER:
+        paragraphs.append("Waits for the customer, whose bank asks them on a page of its own.")
     if isinstance(order, PlaceOrder):
         paragraphs += [describe(order), itemise(order)]
     return paragraphs

@@ -23,8 +23,8 @@ from operations.audit.saga_reconciliation import reconcile_sagas
 from operations.audit.sagas import CannotAsk, Sagas
 from temporal_saga.database import open_database
 
-KINDS = "MSEO"
-"""How invariants are sorted: money, stock, effects, orders."""
+KINDS = "MSEPO"
+"""How invariants are sorted: money, stock, effects, effects at providers, orders."""
 
 MOST_VIOLATIONS = 10
 """So many violations of one invariant are reported; the others are counted."""

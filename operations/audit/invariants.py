@@ -18,6 +18,10 @@ from temporal_saga.database import reading
 ROOT = Path(__file__).parents[2]
 PARTICIPANTS = ROOT / "participants"
 OF_THE_FENCE = ROOT / "temporal_saga" / "invariants"
+OF_THE_PROVIDER_FENCE = ROOT / "temporal_saga" / "provider_invariants"
+AT_PROVIDERS = ("payment",)
+"""The participants that may have effects at a provider, so that they have a table of intents."""
+
 COMMENT = "--"
 
 
@@ -37,7 +41,8 @@ class Invariant:
 def invariants_of(participant: str) -> list[Invariant]:
     """Return the invariants of order, payment or stock, the fence's included, sorted by id."""
     by_id: dict[str, Invariant] = {}
-    for folder in (OF_THE_FENCE, PARTICIPANTS / participant / "invariants"):
+    at_provider = (OF_THE_PROVIDER_FENCE,) if participant in AT_PROVIDERS else ()
+    for folder in (OF_THE_FENCE, *at_provider, PARTICIPANTS / participant / "invariants"):
         for path in folder.glob("*.sql"):
             invariant = _parse(path.read_text())
             general = by_id.get(invariant.id)

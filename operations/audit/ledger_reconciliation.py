@@ -19,7 +19,7 @@ from contracts.steps import PARTICIPANT_OF_STEP
 from contracts.text import is_seen
 from operations.audit.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
-from participants.payment.tables import PAYMENTS
+from participants.payment.tables import CARD_PAYMENTS, PAYMENTS
 from participants.stock.supply import NO_ORDER
 from participants.stock.tables import MOVEMENTS
 
@@ -149,6 +149,10 @@ def _add_payments(
         balance = accounts.setdefault(row.order_id, OrderAccount()).balance
         asset = Asset("payment", row.customer_id, row.currency)
         balance[asset] += row.amount_minor - row.refunded_minor
+    for row in connection.execute(_select(order_id, *CARD_PAYMENTS.c)):
+        balance = accounts.setdefault(row.order_id, OrderAccount()).balance
+        asset = Asset("payment", row.customer_id, row.currency)
+        balance[asset] += row.captured_minor - row.refunded_minor
 
 
 def _add_movements(

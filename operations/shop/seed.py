@@ -3,6 +3,7 @@
 The rule lets every customer pay and stock serve at least their first order; later ones may fail:
 
 - A customer's wallet holds twice the price of their first order.
+- With PAYMENT=cards each customer has a card of Stripe's test cards as well (`card_of`).
 - Of a product there is twice what all customers' first orders take together, and nothing when none
   of them takes it. Its list price is the first that somebody paid.
 
@@ -17,6 +18,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,6 +33,11 @@ from temporal_saga.database import open_database
 
 SHOP_DAYS = Path(__file__).parents[2] / "data" / "online-retail"
 TIMES_THE_FIRST_ORDERS = 2
+
+ACCEPTED = "pm_card_visa"
+DECLINED = "pm_card_chargeDeclinedInsufficientFunds"
+ASKED_FIRST = "pm_card_authenticationRequired"
+"""Stripe's test cards: one whose bank asks the customer first, on a page of its own."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +89,29 @@ def seed(settings: Settings, shop: Shop) -> None:
     """Load what is missing of the shop into the payment service's and stock service's databases."""
     payment = open_database(settings.database_url("payment"))
     PaymentService.open(payment).open_wallets(shop.wallets)
+    if settings.payment == "cards":
+        _put_cards_on_file(settings, payment, shop)
     payment.dispose()
     stock = open_database(settings.database_url("stock"))
     StockService.open(stock).add_products(shop.products)
     stock.dispose()
+
+
+def _put_cards_on_file(settings: Settings, payment: sa.Engine, shop: Shop) -> None:
+    # Not above: Stripe's library costs a third of a second of CPU, and 25 MB.
+    from participants.payment.card_api import CardApi  # noqa: PLC0415
+    from participants.payment.card_file import add_cards  # noqa: PLC0415
+
+    api = CardApi(settings.card_api_key.get_secret_value(), settings.card_api_url)
+    customers = sorted(wallet.customer_id for wallet in shop.wallets)
+    add_cards(payment, api, {customer: card_of(n) for n, customer in enumerate(customers, 1)})
+
+
+def card_of(place: int) -> str:
+    """Return the card of the customer at this place: one in 20 is declined, one in 30 asked."""
+    if place % 30 == 0:
+        return ASKED_FIRST
+    return DECLINED if place % 20 == 0 else ACCEPTED
 
 
 def main() -> None:

@@ -1,17 +1,19 @@
-"""The payment service: charges and refunds wallets, once per command."""
+"""The payment service: takes each command once, by the means that customers pay with."""
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
 import sqlalchemy as sa
 
-from contracts.money import money
 from contracts.payment import (
+    CapturePaymentCommand,
     DepositMoneyCommand,
     DepositRefusedEvent,
     MoneyDepositedEvent,
     OpenWalletsCommand,
+    PaymentActionRequiredEvent,
+    PaymentCapturedEvent,
     PaymentCompletedEvent,
     PaymentFailedEvent,
     PaymentRefundedEvent,
@@ -22,122 +24,71 @@ from contracts.payment import (
     WalletView,
 )
 from participants.payment.deposits import currencies, deposit, open_wallets
-from participants.payment.ledger import SHOP, post, wallet_account
+from participants.payment.means import MeansOfPayment
 from participants.payment.reads import PaymentReads
-from participants.payment.tables import FENCE, METADATA, PAYMENTS, WALLETS
+from participants.payment.tables import FENCE, METADATA
+from participants.payment.wallets import Wallets
 from temporal_saga.database import create_tables
-from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused, Refused
+from temporal_saga.fence import Fence, KeyReused, Refused
 
 KEY_OF_ANOTHER = "this Idempotency-Key belongs to another deposit"
 
 
-# Statements of each order are built once: that costs as much as sending them.
-
-_NEW_PAYMENT = sa.insert(PAYMENTS)
-_PAYMENT_FROM_WALLET = (
-    sa.update(WALLETS)
-    .where(
-        WALLETS.c.customer_id == sa.bindparam("customer"),
-        WALLETS.c.currency == sa.bindparam("price_currency"),
-        WALLETS.c.balance_minor >= sa.bindparam("price_minor"),
-    )
-    .values(balance_minor=WALLETS.c.balance_minor - sa.bindparam("price_minor"))
-)
-
-
 class PaymentService:
-    """Keeps customers' wallets and the double-entry ledger of every movement."""
+    """Takes payments, and keeps customers' wallets."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        """Serve from the database behind `engine`, which has its tables."""
+    def __init__(self, engine: sa.Engine, cards: MeansOfPayment | None = None) -> None:
+        """Serve from the database behind `engine`, which has its tables.
+
+        Args:
+            engine: reaches the database.
+            cards: what customers pay with; their wallets when None.
+        """
         self._engine = engine
         self._fence = Fence(engine, FENCE)
+        self._wallets = Wallets(engine)
+        self._means = cards or self._wallets
 
     @classmethod
-    def open(cls, engine: sa.Engine) -> Self:
+    def open(cls, engine: sa.Engine, cards: MeansOfPayment | None = None) -> Self:
         """Return the service of a database, with the tables created that were missing.
 
         Raises:
             Exception: the database gives no answer.
         """
         create_tables(engine, METADATA)
-        return cls(engine)
+        return cls(engine, cards)
 
-    def process(self, command: ProcessPaymentCommand) -> PaymentCompletedEvent | PaymentFailedEvent:
+    def process(
+        self, command: ProcessPaymentCommand
+    ) -> PaymentCompletedEvent | PaymentActionRequiredEvent | PaymentFailedEvent:
         """Charge the customer once, or refuse for a reason of business.
 
         Raises:
             KeyReused: the command's key names another payment.
+            Exception: nobody knows yet whether the provider did it: send the command again.
         """
+        return self._means.process(command)
 
-        def charge(connection: sa.Connection) -> PaymentFailedEvent | None:
-            while not _take(connection, command):
-                # If money comes in before the lock, the next round takes it.
-                if decline := _decline(command, _lock(connection, command.customer_id)):
-                    return decline
-            payment = command.model_dump(
-                include={"order_id", "customer_id", "currency", "amount_minor"}
-            )
-            connection.execute(_NEW_PAYMENT, payment)
-            customer = wallet_account(command.customer_id)
-            post(
-                connection,
-                command.idempotency_key,
-                customer,
-                SHOP,
-                command.amount_minor,
-                command.currency,
-            )
-            return None
+    def capture(self, command: CapturePaymentCommand) -> PaymentCapturedEvent:
+        """Take the money that is held on a card, once.
 
-        answer = PaymentCompletedEvent(
-            order_id=command.order_id, currency=command.currency, amount_minor=command.amount_minor
-        )
-        try:
-            return self._fence.forward(command, answer, charge, PaymentFailedEvent)
-        except AlreadyCompensated as late:
-            return PaymentFailedEvent(
-                order_id=command.order_id, reason="ALREADY_COMPENSATED", message=str(late)
-            )
+        Raises:
+            KeyReused: the command's key names another payment.
+            Exception: it is not known to be taken: send the command again.
+        """
+        return self._means.capture(command)
 
     def refund(self, command: RefundPaymentCommand) -> PaymentRefundedEvent:
-        """Give back what the payment took; nothing, if it took nothing.
+        """Give back what the payment took, or release what it holds; nothing, if it took nothing.
 
         Raises:
             KeyReused: the command's key names another refund.
+            Exception: nobody knows yet whether the provider did it: send the command again.
         """
-
-        def give_back(connection: sa.Connection, was_charged: bool) -> PaymentRefundedEvent:
-            if not was_charged:
-                return refund_event(command.currency, 0)
-            # The payment's own record says what was taken and from whom, whatever the refund names.
-            payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
-            payment_row = connection.execute(
-                payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)
-            ).one()
-            wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == payment_row.customer_id)
-            connection.execute(
-                wallet.values(balance_minor=WALLETS.c.balance_minor + payment_row.amount_minor)
-            )
-            customer = wallet_account(payment_row.customer_id)
-            post(
-                connection,
-                command.idempotency_key,
-                SHOP,
-                customer,
-                payment_row.amount_minor,
-                payment_row.currency,
-            )
-            return refund_event(payment_row.currency, payment_row.amount_minor)
-
-        def refund_event(currency: str, amount_minor: int) -> PaymentRefundedEvent:
-            return PaymentRefundedEvent(
-                order_id=command.order_id, currency=currency, refunded_minor=amount_minor
-            )
-
-        return self._fence.compensate(
-            command, refund_event(command.currency, command.amount_minor), give_back
-        )
+        # What a wallet paid goes back to it, also when customers pay with cards since.
+        is_of_wallet = self._means is self._wallets or self._wallets.has_paid(command.order_id)
+        return (self._wallets if is_of_wallet else self._means).refund(command)
 
     def open_new(self, command: OpenWalletsCommand) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet, once; the others stay as they are.
@@ -190,57 +141,3 @@ def _at_first(wallet: WalletOpening) -> WalletView:
     """Return a wallet that is new."""
     fields = wallet.model_dump(include={"customer_id", "currency"})
     return WalletView(**fields, balance_minor=wallet.opening_balance_minor)
-
-
-def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
-    """Take the price from the wallet; False when it cannot pay, or is not there."""
-    price = {
-        "customer": command.customer_id,
-        "price_currency": command.currency,
-        "price_minor": command.amount_minor,
-    }
-    return connection.execute(_PAYMENT_FROM_WALLET, price).rowcount == 1
-
-
-def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:
-    """Lock a customer's wallet, so that what is decided from it stays true.
-
-    Return it, or None when there is none.
-    """
-    return connection.execute(
-        sa.select(WALLETS).where(WALLETS.c.customer_id == customer_id).with_for_update()
-    ).one_or_none()
-
-
-def _decline(command: ProcessPaymentCommand, row: sa.Row[Any] | None) -> PaymentFailedEvent | None:
-    """Say why the wallet cannot pay, or None when it can."""
-    customer_id = command.customer_id
-    order_id = command.order_id
-    if row is None:
-        return PaymentFailedEvent(
-            order_id=order_id,
-            reason="UNKNOWN_CUSTOMER",
-            message=f"customer {customer_id} has no wallet",
-            details={"customer_id": customer_id},
-        )
-    if row.currency != command.currency:
-        return PaymentFailedEvent(
-            order_id=order_id,
-            reason="CURRENCY_MISMATCH",
-            message=f"the wallet of {customer_id} is in {row.currency}, "
-            f"the order in {command.currency}",
-            details={"wallet_currency": row.currency, "order_currency": command.currency},
-        )
-    if row.balance_minor >= command.amount_minor:
-        return None
-    return PaymentFailedEvent(
-        order_id=order_id,
-        reason="INSUFFICIENT_FUNDS",
-        message=f"the order costs {money(command.amount_minor, row.currency)}, "
-        f"and there are {money(row.balance_minor, row.currency)} in the wallet",
-        details={
-            "asked_minor": command.amount_minor,
-            "balance_minor": row.balance_minor,
-            "currency": row.currency,
-        },
-    )

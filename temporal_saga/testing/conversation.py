@@ -9,11 +9,12 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.command_names import command_name
 from temporal_saga.keys import step_key
 from temporal_saga.memo import SagaMemo
 from temporal_saga.testing.histories import ends_a_command
 from temporal_saga.testing.orchestrator import Orchestrator
-from temporal_saga.testing.participants import Closed, Participants, Sent, command_name, is_command
+from temporal_saga.testing.participants import Closed, Participants, Sent, is_command
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -116,13 +117,8 @@ class Conversation:
             answer: the event, or the refusal.
             to: the command, when several are held.
         """
-        try:
-            value = self._participants.boundary(answer)
-        except ApplicationError as refusal:
-            self.fail(refusal, to=to)
-        else:
-            self._release(to).set_result(value)
-            self._ended_commands += 1
+        self._release(to).set_result(answer)
+        self._ended_commands += 1
 
     def fail(self, error: Exception, *, to: Any = None) -> None:
         """Let the participant fail at the held command: it is retried, if `error` is retryable."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
+from temporal_saga.command_names import command_name
 from temporal_saga.local_marker import MARKER
-from temporal_saga.testing.participants import command_name
 
 SCHEDULED = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
 ENDED = (

@@ -12,7 +12,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError
-from temporalio.worker import Replayer, Worker, WorkflowRunner
+from temporalio.worker import Plugin, Replayer, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from temporal_saga.local_activities import RunLocally
 from temporal_saga.policy import Apply, Policy
@@ -29,7 +30,7 @@ class Orchestrator:
         workflow: type,
         saga_id: str,
         *,
-        runner: WorkflowRunner,
+        runner: WorkflowRunner | None,
         policy: Policy | None,
         max_cached_workflows: int,
         participants: Participants,
@@ -42,7 +43,8 @@ class Orchestrator:
         self._task_queue = f"orchestrator-of-{saga_id}"
         self._participants = participants
         self._locally = locally
-        self._policy = policy or Policy()
+        self._interceptors = [Apply(policy)] if policy else []
+        runner = runner or SandboxedWorkflowRunner()
         self._new_worker = partial(
             Worker,
             client,
@@ -50,9 +52,12 @@ class Orchestrator:
             workflow_runner=runner,
             max_cached_workflows=max_cached_workflows,
         )
-        # With the default policy: whatever the limits were, the same code replays.
+        # With the client's policy: whatever the limits were, the same code replays.
         self._new_replayer = partial(
-            Replayer, workflow_runner=runner, data_converter=client.data_converter
+            Replayer,
+            workflow_runner=runner,
+            data_converter=client.data_converter,
+            plugins=[part for part in client.config()["plugins"] if isinstance(part, Plugin)],
         )
         self._worker = AsyncExitStack()
         self._handle: WorkflowHandle[Any, Any] | None = None
@@ -160,7 +165,7 @@ class Orchestrator:
             workflows=[self._workflow],
             activities=[self._participants.take],  # for replays also where nothing is tried locally
             no_remote_activities=True,
-            interceptors=[Apply(self._policy), RunLocally(local)],
+            interceptors=[*self._interceptors, RunLocally(local)],
         )
         await self._worker.enter_async_context(worker)
 

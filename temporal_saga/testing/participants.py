@@ -1,7 +1,7 @@
 """The participants of the sagas under test: they hold each command until its script answers it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -13,7 +13,9 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from temporal_saga.command_names import command_name
 from temporal_saga.step_names import step_of
+from temporal_saga.testing.records import Records
 
 Place = tuple[str | None, str, str | None]
 """A command of one saga: of several with one activity, the key tells which."""
@@ -67,11 +69,6 @@ Inbox = asyncio.Queue[Sent | Closed]
 """What happens to one saga, in order."""
 
 
-def command_name(command: type) -> str:
-    """Return the name of the activity that takes commands of this class."""
-    return command.__name__.removesuffix("Command")
-
-
 def is_command(came: Sent | Closed, *kinds: type) -> bool:
     """Tell whether what came is a command of one of these classes."""
     return isinstance(came, Sent) and isinstance(came.command, kinds)
@@ -81,24 +78,22 @@ class Participants:
     """Everybody whom sagas send commands to, on one Temporal server; used with `async with`.
 
     There is one worker per task queue. Scripts share them; each gets the commands of its own saga
-    alone, whatever else runs at the same time.
+    alone, whatever else runs at the same time. Records of `OnRecord.at` are kept without a word, as
+    a participant's fence does it.
     """
 
     def __init__(
         self,
         client: Client,
         commands: Mapping[str, Collection[type]],
-        *,
-        boundary: Callable[[Any], Any] = lambda answer: answer,
     ) -> None:
         """Play the participants that `commands` names.
 
         Args:
-            client: where the sagas run; its data converter reads the commands.
+            client: where the sagas run; its data converter reads the commands, and its `SagaPlugin`
+                knows the refusals.
             commands: the command classes that each task queue takes; an activity's name is its
                 command's without `Command`.
-            boundary: what the real activities do with a participant's answer: it returns an event,
-                and raises a refusal.
         """
         self._client = client
         self._queues = list(commands)
@@ -110,8 +105,8 @@ class Participants:
         self._queue_of = {name: queue for queue, name in self._commands}
         self._inboxes: dict[str, Inbox] = {}
         self._local_tries = LocalTries()
+        self._records = Records()
         self._workers = AsyncExitStack()
-        self.boundary = boundary
 
     async def __aenter__(self) -> Self:
         """Start the workers."""
@@ -151,6 +146,8 @@ class Participants:
         """
         info = activity.info()
         queue = self._queue_of.get(info.activity_type) if info.is_local else info.task_queue
+        if info.task_queue in self._queues and self._records.takes(info.activity_type):
+            return self._records.answer(info.workflow_id or "", info.activity_type)
         kind = self._commands.get((queue or "", info.activity_type))
         inbox = self._inboxes.get(info.workflow_id or "")
         if kind is None or inbox is None or queue is None:

@@ -11,15 +11,11 @@ from temporalio.worker import WorkflowRunner
 
 from temporal_saga.keys import compensation_key
 from temporal_saga.policy import Policy
-from temporal_saga.sandbox import sandbox
 from temporal_saga.testing.conversation import Conversation
 from temporal_saga.testing.orchestrator import Orchestrator
 from temporal_saga.testing.participants import Closed, Participants, Sent
 
 C = TypeVar("C")
-
-SANDBOX = sandbox()
-"""Runs the sagas' code where a script names no other runner."""
 
 PATIENCE = timedelta(seconds=15)
 """How long a script waits for what it expects, by default, before it says that nothing came."""
@@ -66,8 +62,10 @@ class Script(Conversation):
             workflow: the workflow's class.
             saga_id: the workflow's id, the root of its idempotency keys.
             workflow_type: the name to start it by; None for the class's own.
-            runner: what runs its code; None for Temporal's sandbox.
-            policy: the saga's limits; None for the default ones.
+            runner: what runs its code; None for what the client's `SagaPlugin` says, or else
+                Temporal's sandbox.
+            policy: the saga's limits; None for those of the client's `SagaPlugin`, or else the
+                default ones.
             max_cached_workflows: 0 makes every workflow task a replay from the first event.
             locally: how long a local activity waits for its answer, and with it whatever is sent to
                 the saga; unanswered, it goes on as an ordinary one. None for no local activities.
@@ -81,7 +79,7 @@ class Script(Conversation):
             client,
             workflow,
             saga_id,
-            runner=runner or SANDBOX,
+            runner=runner,
             policy=policy,
             max_cached_workflows=max_cached_workflows,
             participants=participants,

@@ -21,6 +21,9 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import (
+    CapturePaymentCommand,
+    PaymentActionRequiredEvent,
+    PaymentCapturedEvent,
     PaymentCompletedEvent,
     PaymentFailedEvent,
     PaymentRefundedEvent,
@@ -105,6 +108,7 @@ REGISTER, OTHER_REGISTER = keys("RegisterOrder")
 CONFIRM, OTHER_CONFIRM = keys("ConfirmOrder")
 CANCEL, OTHER_CANCEL = keys("RegisterOrder", compensation=True)
 PAY, OTHER_PAY = keys("ProcessPayment")
+CAPTURE, OTHER_CAPTURE = keys("CapturePayment")
 REFUND, OTHER_REFUND = keys("ProcessPayment", compensation=True)
 TAKE, OTHER_TAKE = keys("DecreaseStock")
 RESTORE, OTHER_RESTORE = keys("DecreaseStock", compensation=True)
@@ -162,6 +166,10 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
         RefundPaymentCommand(**OTHER_REFUND, **OTHER_PAYMENT),
     ),
     (
+        CapturePaymentCommand(**CAPTURE, **PAYMENT, reference="pi_1"),
+        CapturePaymentCommand(**OTHER_CAPTURE, **OTHER_PAYMENT, reference="pi_2"),
+    ),
+    (
         DecreaseStockCommand(**TAKE, lines=LINES),
         DecreaseStockCommand(**OTHER_TAKE, lines=OTHER_LINES),
     ),
@@ -193,6 +201,8 @@ EVENTS: tuple[Event, ...] = (
     OrderCancelledEvent(order_id="7"),
     OrderRejectedEvent(order_id="7", reason="ORDER_ID_REUSED", message="choose another id"),
     PaymentCompletedEvent(order_id="7", currency="GBP", amount_minor=1530),
+    PaymentActionRequiredEvent(order_id="7", url="https://bank.example/7", answer_seconds=600),
+    PaymentCapturedEvent(order_id="7", currency="GBP", captured_minor=1530),
     PaymentRefundedEvent(order_id="7", currency="GBP", refunded_minor=0),
     PaymentFailedEvent(
         order_id="7",

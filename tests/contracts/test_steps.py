@@ -16,6 +16,9 @@ from contracts.order import (
     RegisterOrderCommand,
 )
 from contracts.payment import (
+    CapturePaymentCommand,
+    PaymentActionRequiredEvent,
+    PaymentCapturedEvent,
     PaymentCompletedEvent,
     PaymentFailedEvent,
     PaymentRefundedEvent,
@@ -54,6 +57,8 @@ class Row(NamedTuple):
     refusal: tuple[type[Refusal], set[str]] | None
 
 
+OF_WALLETS = ("INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH")
+OF_CARDS = ("CARD_DECLINED", "CARD_EXPIRED", "AUTHENTICATION_FAILED", "AMOUNT_NOT_PAYABLE")
 TABLE = (
     Row(
         "RegisterOrder",
@@ -69,7 +74,7 @@ TABLE = (
         ProcessPaymentCommand,
         PaymentCompletedEvent,
         (RefundPaymentCommand, PaymentRefundedEvent),
-        (PaymentFailedEvent, {"INSUFFICIENT_FUNDS", "UNKNOWN_CUSTOMER", "CURRENCY_MISMATCH"}),
+        (PaymentFailedEvent, {*OF_WALLETS, *OF_CARDS}),
     ),
     Row(
         "DecreaseStock",
@@ -79,6 +84,7 @@ TABLE = (
         (RestoreStockCommand, StockRestoredEvent),
         (StockDecreaseFailedEvent, {"OUT_OF_STOCK", "UNKNOWN_SKU"}),
     ),
+    Row("CapturePayment", "payment", CapturePaymentCommand, PaymentCapturedEvent, None, None),
     Row("ConfirmOrder", "order", ConfirmOrderCommand, OrderConfirmedEvent, None, None),
 )
 
@@ -129,6 +135,15 @@ def test_rows_with_one_activity_have_names_of_their_own() -> None:
     assert not belongs("ProcessPayment-2", "RefundPaymentCommand", None)
 
 
+def test_only_a_payment_may_be_pending() -> None:
+    """What waits for the customer answers the command, and does not end the step."""
+    names = {step.forward.pending_event for step in STEPS} - {None}
+    assert names == {PAYMENT.forward.pending_event} == {PaymentActionRequiredEvent.__name__}
+    answer = PaymentActionRequiredEvent(order_id="7", url="https://bank.example", answer_seconds=9)
+    assert is_event("ProcessPaymentCommand", answer.model_dump())
+    assert PAYMENT.event == "PaymentCompletedEvent"
+
+
 @every_row
 def test_a_step_is_refused_for_the_reasons_of_the_design(row: Row) -> None:
     """A refusal knows the reasons of the table and the fence's own one, and no other."""
@@ -138,7 +153,7 @@ def test_a_step_is_refused_for_the_reasons_of_the_design(row: Row) -> None:
     assert set(get_args(refusal.model_fields["reason"].annotation)) == reasons | {
         "ALREADY_COMPENSATED"
     }
-    assert refusal.__name__ in REFUSALS
+    assert refusal in REFUSALS
 
 
 def ours(messages: Collection[type]) -> set[type]:
@@ -152,7 +167,7 @@ def test_every_command_and_refusal_belongs_to_a_step() -> None:
         row.compensation[0] for row in TABLE if row.compensation
     }
     assert ours(Command.__subclasses__()) == commands
-    assert {refusal.__name__ for refusal in ours(Refusal.__subclasses__())} == REFUSALS
+    assert set(ours(Refusal.__subclasses__())) == set(REFUSALS)
 
 
 def stubs_by_name() -> dict[str, activity._Definition]:
@@ -195,7 +210,7 @@ def test_only_its_own_event_answers_a_command(row: Row) -> None:
             "currency": "GBP",
             "restored": True,
         }
-        payload |= {"amount_minor": 255, "refunded_minor": 255}
+        payload |= {"amount_minor": 255, "refunded_minor": 255, "captured_minor": 255}
         assert is_event(command.__name__, payload)
         others: tuple[Any, ...] = (
             payload | {"event": "NoSuchEvent"},

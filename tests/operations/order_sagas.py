@@ -17,8 +17,9 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from contracts import stubs
 from contracts.placing import OrderLine
-from orchestrator import orchestrator
+from orchestrator import orchestrator, saga_plugin
 from tests.shop import Shop
+from tests.temporal_server import with_plugin
 
 UNTIL_SECONDS = 60
 ALL = (stubs.ORDER_QUEUE, stubs.PAYMENT_QUEUE, stubs.STOCK_QUEUE)
@@ -34,6 +35,7 @@ async def at_work(client: Client, shop: Shop, *queues: str) -> AsyncIterator[Non
     }
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(len(ALL)))
+        client = with_plugin(client, saga_plugin(shop.settings))
         await stack.enter_async_context(orchestrator(client, shop.settings))
         for queue in queues:
             worker = Worker(

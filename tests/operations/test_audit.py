@@ -20,7 +20,7 @@ from tests.operations.violations import violations_by_id
 from tests.shop import Shop
 from tests.stack import ROOT, free_port
 
-ALL = ["M1", "M2", "S1", "E1", "E2", "O1", "O2", "O3"]
+ALL = ["M1", "M2", "M3", "S1", "E1", "E2", "P1", "O1", "O2", "O3"]
 SETTLED = "RefundPaymentCommand, 2010-12-01 08:26 UTC: the bank refuses it; evidence: letter 42"
 
 

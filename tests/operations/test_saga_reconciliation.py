@@ -13,7 +13,7 @@ from temporalio.worker import Worker
 
 from activities.order import OrderActivities
 from contracts import stubs
-from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent
+from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent, OrderRejectedEvent
 from operations.audit.audit import audit
 from process import connect
 from tests import temporal_server
@@ -191,7 +191,7 @@ async def test_an_order_whose_confirm_a_person_settled_is_listed(
     breakage = [True]
 
     @activity.defn(name="ConfirmOrder")
-    def confirm(command: ConfirmOrderCommand) -> OrderConfirmedEvent:
+    def confirm(command: ConfirmOrderCommand) -> OrderConfirmedEvent | OrderRejectedEvent:
         if breakage:
             raise ApplicationError("the order service is broken", non_retryable=True)
         return service.confirm(command)

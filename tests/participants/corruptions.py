@@ -73,6 +73,14 @@ def reopen(order_id: str) -> tuple[str, str]:
     )
 
 
+def card_payment(order_id: str) -> str:
+    """Write that an order's price is held on ann's card."""
+    return (
+        "INSERT INTO card_payments (order_id, customer_id, currency, amount_minor, captured_minor, "
+        f"released_minor, refunded_minor) VALUES ('{order_id}', 'ann', 'GBP', 100, 0, 0, 0)"
+    )
+
+
 class Corruption(NamedTuple):
     """A corruption: of whose database, what it must be told by and as what, and how it is done."""
 
@@ -143,6 +151,15 @@ M2 = (
             "UPDATE ledger SET amount_minor = 1 "
             "WHERE transaction_id = 'deposit/bob' AND account = 'deposits'"
         ),
+    ),
+)
+M3 = (
+    corruption(
+        *("payment", "M3", "a card payment stands that no command made"), card_payment("ghost")
+    ),
+    corruption(
+        *("payment", "M3", "a card payment was taken back, and some of it is held or kept"),
+        card_payment("back"),
     ),
 )
 E1_OF_PAYMENT = (
@@ -305,6 +322,7 @@ E2_OF_ORDER = (
 PLANTED = (
     *M1,
     *M2,
+    *M3,
     *E1_OF_PAYMENT,
     *E2_OF_PAYMENT,
     *S1,

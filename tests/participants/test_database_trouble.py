@@ -15,6 +15,7 @@ from temporalio.worker import Worker
 
 from activities.payment import PaymentActivities
 from contracts import stubs
+from contracts.base import Event
 from contracts.payment import PaymentCompletedEvent, WalletView
 from participants.payment.service import PaymentService
 from participants.payment.tables import FENCE, WALLETS
@@ -135,7 +136,7 @@ async def temporal() -> AsyncIterator[Client]:
         yield client
 
 
-async def process(client: Client, payment: PaymentService) -> PaymentCompletedEvent:
+async def process(client: Client, payment: PaymentService) -> Event:
     """Have the payment worker execute the command as the saga would."""
     activities = PaymentActivities(payment).all
     with ThreadPoolExecutor() as pool:

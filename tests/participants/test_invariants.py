@@ -56,11 +56,15 @@ def test_a_planted_corruption_is_told_by_its_own_invariant(shop: Shop, plant: Co
 
 
 def test_every_query_is_proven() -> None:
-    """There is no query of which no planted corruption shows that it finds something."""
+    """There is no query of which no planted corruption shows that it finds something.
+
+    P1 is proven where the fence of providers is tested.
+    """
     queries = {
         (participant.name, invariant.id, problem)
         for participant in (folder.parent for folder in PARTICIPANTS.glob("*/invariants"))
         for invariant in invariants_of(participant.name)
+        if invariant.id != "P1"
         for statement in invariant.statements
         for problem in re.findall(r"'([^']*)' AS problem", statement)
     }
@@ -94,7 +98,7 @@ def test_every_file_tells_its_claim() -> None:
         assert path.suffix == ".sql"
         claims.setdefault(path.stem, set()).add(text.partition("\n\n")[0])
     assert {id_: len(wordings) for id_, wordings in claims.items()} == dict.fromkeys(
-        ("M1", "M2", "S1", "E1", "E2", "O1"), 1
+        ("M1", "M2", "M3", "S1", "E1", "E2", "O1"), 1
     )
 
 

@@ -54,15 +54,19 @@ SAGA = " ".join(
         "database",
         "effect_writes",
         "fence",
+        "fence_errors",
         "fence_record",
         "fence_table",
+        "handlers",
         "identity",
         "intents",
         "participant",
         "postgresql",
         "provider",
         "provider_fence",
+        "provider_words",
         "reader",
+        "record_keeper",
         "registry",
         "search_attributes",
         "sqlite",
@@ -81,7 +85,8 @@ API = (
 )
 APPLICATION = (
     "application contracts participants.order temporal_saga.access temporal_saga.carry_over "
-    "temporal_saga.history temporal_saga.last_run temporal_saga.memo temporal_saga.moment "
+    "temporal_saga.command_history temporal_saga.history temporal_saga.last_run "
+    "temporal_saga.memo temporal_saga.moment temporal_saga.plan temporal_saga.state "
     "temporal_saga.tries pydantic pydantic_core temporalio"
 )
 SERVICES = "participants temporal_saga.database sqlalchemy"
@@ -92,27 +97,39 @@ ROOMS = {
     "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
     "contracts/*": f"{WORDS} pydantic",
-    "temporal_saga/__init__.py temporal_saga/keys.py": "",
+    "temporal_saga/__init__.py temporal_saga/command_names.py temporal_saga/kept_record.py "
+    "temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
     "temporal_saga/database.py": "temporal_saga.postgresql temporal_saga.sqlite sqlalchemy",
     "temporal_saga/database_file.py temporal_saga/effect_writes.py "
     "temporal_saga/sqlite.py": "sqlalchemy",
-    "temporal_saga/fence.py": f"{FENCE} temporal_saga.effect_writes temporal_saga.fence_table",
+    "temporal_saga/fence.py": f"{FENCE} temporal_saga.effect_writes temporal_saga.fence_errors "
+    "temporal_saga.fence_table temporal_saga.handlers temporal_saga.record_keeper",
+    "temporal_saga/fence_errors.py": "temporal_saga.fence_table sqlalchemy",
+    "temporal_saga/handlers.py": "temporal_saga.command_names temporal_saga.fence_table sqlalchemy",
+    "temporal_saga/record_keeper.py": "temporal_saga.fence_errors temporal_saga.fence_table "
+    "temporal_saga.handlers temporal_saga.kept_record temporal_saga.keys sqlalchemy",
     "temporal_saga/fence_record.py temporal_saga/fence_table.py temporal_saga/intents.py "
-    "temporal_saga/provider.py temporal_saga/provider_fence.py": f"{FENCE} "
-    "temporal_saga.fence_record temporal_saga.fence_table",
+    "temporal_saga/provider.py temporal_saga/provider_fence.py "
+    "temporal_saga/provider_words.py": f"{FENCE} temporal_saga.fence_errors "
+    "temporal_saga.fence_record temporal_saga.fence_table temporal_saga.provider_words",
     "temporal_saga/transaction_check.py": "sqlalchemy",
     "temporal_saga/identity.py": f"{FENCE} temporal_saga.database_file",
-    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence",
+    "temporal_saga/participant.py": "temporal_saga.database temporal_saga.fence "
+    "temporal_saga.provider_fence",
     "temporal_saga/access.py temporal_saga/registry.py "
     "temporal_saga/search_attributes.py": "temporalio",
     "temporal_saga/reader.py": "temporal_saga.registry temporalio",
+    "temporal_saga/pytest_plugin.py": "temporal_saga pytest temporalio",
     "temporal_saga/testing/*": "temporal_saga temporalio",
-    "temporal_saga/*": f"{SAGA} pydantic temporalio",
+    "temporal_saga/*": f"{SAGA} pydantic pydantic_core temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
     "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
     f"participants.order {FENCE}",
+    "participants/payment/card_api.py participants/payment/card_errors.py": "contracts.payment "
+    "participants.payment stripe",
+    "participants/payment/cards.py": f"contracts.payment participants.payment {FENCE}",
     **{
         f"participants/{name}/*": f"{BASICS} contracts.{name} participants.{name} {FENCE}"
         for name in PARTICIPANTS
@@ -141,12 +158,12 @@ ROOMS = {
     "api.py": f"{API} logs process temporal_saga.database temporal_saga.identity fastapi_offline "
     "limits prometheus_fastapi_instrumentator",
     "orchestrator.py": "activities.forwarding config contracts temporal_saga.eager "
-    "temporal_saga.local_activities temporal_saga.policy temporal_saga.sandbox workflows "
-    "temporalio",
-    "worker.py": "activities config contracts logs orchestrator participants temporal_saga.access "
-    "temporal_saga.database temporal_saga.identity temporal_saga.registry "
+    "temporal_saga.local_activities temporal_saga.plugin workflows temporalio",
+    "cards.py": "config contracts participants.payment temporal_saga.intents sqlalchemy",
+    "worker.py": "activities cards config contracts logs orchestrator participants "
+    "temporal_saga.access temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",
-    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.payloads "
+    "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.plugin "
     "temporal_saga.registry temporal_saga.search_attributes sqlalchemy temporalio",
     "logs.py": "contracts.text temporal_saga.database temporal_saga.step_names temporalio",
     "card_provider/__init__.py": "",
@@ -156,10 +173,11 @@ ROOMS = {
     "card_provider/calls.py card_provider/page.py": "card_provider starlette",
     "card_provider/provider.py": "card_provider starlette uvicorn",
     "card_provider/*": "card_provider",
+    "clients/python/*": "order_client order_models httpx pydantic",
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
-    "temporal_saga.database temporalio",
+    "temporal_saga.database temporal_saga.refusals temporalio",
     "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",
     "bench/peers/restate/*": "bench.peers contracts hypercorn restate",
     "bench/*": f"bench config contracts operations {SERVICES} h11 psutil temporalio",
@@ -246,6 +264,8 @@ def late():
         ("operations/shop/seed.py", "import requests"),
         ("card_provider/payments.py", "from contracts.money import money"),
         ("card_provider/books.py", "import sqlalchemy"),
+        ("clients/python/order_client.py", "from contracts.placing import PlaceOrder"),
+        ("routes/orders.py", "from order_models import NewOrder"),
         ("participants/payment/service.py", "from card_provider.cards import CARDS"),
         ("operations/demo/command.py", "from card_provider.provider import Provider"),
         ("bench/rounds.py", "from bench.peers.temporal import workflows; import worker"),
@@ -369,9 +389,14 @@ def test_reading_the_environment_is_seen(source: str, alone: int, copying: int) 
 
 
 def test_only_the_settings_read_our_environment_variables() -> None:
-    """No room but `config/` reads settings; what starts processes may hand its environment on."""
+    """No room but `config/` reads settings; what starts processes may hand its environment on.
+
+    A client is no process of ours.
+    """
     others = {
-        name_of(path): path.read_text() for path in ALL if ROOT / "config" not in path.parents
+        name_of(path): path.read_text()
+        for path in ALL
+        if not {ROOT / "config", ROOT / "clients"} & set(path.parents)
     }
     reads = {
         name: environment_reads(source, may_copy=name.startswith(("operations/", "bench/")))

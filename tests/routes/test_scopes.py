@@ -70,6 +70,18 @@ async def test_a_call_that_is_not_there_is_none() -> None:
             assert (await http.request(method, path)).status_code == stranger
 
 
+async def test_a_saga_of_any_type_is_no_customers() -> None:
+    """Its id may be anybody's, so no scope of a customer's token opens it."""
+    transport = httpx.ASGITransport(app(**AUTHENTICATION))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        answer = await http.get("/sagas/order-7", headers=bearer(*SCOPES, customer="ann"))
+        assert answer.status_code == 403
+        assert "the shop's own people" in answer.json()["detail"]
+        answer = await http.get("/sagas/order-7", headers=bearer("orders:read"))
+        assert answer.status_code == 403
+        assert "saga:operate" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "path",
     [

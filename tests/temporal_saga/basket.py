@@ -14,10 +14,11 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from temporal_saga import policy
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, SagaStopped
-from temporal_saga.saga import Branch, Saga
+from temporal_saga.saga import Saga
 
 C = TypeVar("C")
 QUEUE = "sellers"

@@ -2,8 +2,8 @@
 
 from temporalio.exceptions import ApplicationError
 
+from temporal_saga.command_names import command_name
 from temporal_saga.testing import Script
-from temporal_saga.testing.participants import command_name
 from tests.temporal_saga.basket import (
     Basket,
     Command,

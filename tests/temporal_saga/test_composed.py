@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from temporalio.client import Client
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from temporal_saga.policy import Policy
-from temporal_saga.sandbox import sandbox
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.composed.participants import PATIENCE_SECONDS, PlannedParticipants
@@ -41,7 +41,11 @@ PROFILES = {
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "short")
 SEED = int(os.environ.get("HYPOTHESIS_SEED", random.SystemRandom().randrange(2**32)))
 
-RUNNER = sandbox("tests.temporal_saga.composed.messages", "tests.temporal_saga.composed.plan")
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "tests.temporal_saga.composed.messages", "tests.temporal_saga.composed.plan"
+    )
+)
 NUMBERS = count(1)
 
 

@@ -14,9 +14,9 @@ from examples.trip_steps import (
     CancelHotelCommand,
     TakePaymentCommand,
 )
+from temporal_saga.command_names import command_name
 from temporal_saga.history import project
 from temporal_saga.testing import Script
-from temporal_saga.testing.participants import command_name
 from tests.temporal_saga.conftest import Play
 from tests.temporal_saga.trips import (
     BOOKED,

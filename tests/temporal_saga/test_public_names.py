@@ -11,7 +11,12 @@ import pytest
 
 from tests.repository.sources import ROOT
 
-MODULES = ("temporal_saga.workflow", "temporal_saga.participant", "temporal_saga.testing")
+MODULES = (
+    "temporal_saga.workflow",
+    "temporal_saga.participant",
+    "temporal_saga.plugin",
+    "temporal_saga.testing",
+)
 MOST_NAMES = 15
 PARTS = ("Units: ", "Errors: ", "Source: ")
 """What a docstring says behind its promise, each in a paragraph of its own."""

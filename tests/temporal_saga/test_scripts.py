@@ -19,7 +19,6 @@ from examples.trip_steps import (
     RefundPaymentCommand,
     SendTicketCommand,
     TakePaymentCommand,
-    take_payment,
 )
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
@@ -50,8 +49,9 @@ class Forgetful:
             await workflow.sleep(1)
         command = TakePaymentCommand(idempotency_key=key, traveller="ada", amount_minor=1530)
         await workflow.execute_activity(
-            take_payment,
+            "TakePayment",
             command,
+            result_type=Done,
             task_queue="payments",
             start_to_close_timeout=timedelta(seconds=5),
         )

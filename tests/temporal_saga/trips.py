@@ -40,10 +40,10 @@ from examples.trip_steps import (
     ticket,
     voucher,
 )
+from temporal_saga.branch import Branch
 from temporal_saga.call import Call
-from temporal_saga.saga import Branch
+from temporal_saga.command_names import command_name
 from temporal_saga.testing import Script
-from temporal_saga.testing.participants import command_name
 
 Cancel = Callable[[Script], Awaitable[Any]]
 Bookings = tuple[BookFlightCommand, BookHotelCommand, BookCarCommand]
@@ -69,7 +69,8 @@ TAKEN_BACK_BY = {forward: back for back, forward in TAKES_BACK.items()}
 
 COMMANDS: dict[str, list[type]] = {}
 """The commands that each participant takes."""
-for call in chain(*STEPS, [ticket(ORDER), voucher(ORDER), closing(ORDER).confirm]):
+BEHIND_THE_PIVOT: list[Call[Any, Any]] = [ticket(ORDER), voucher(ORDER), closing(ORDER).confirm]
+for call in chain(*STEPS, BEHIND_THE_PIVOT):
     if call is not None:
         COMMANDS.setdefault(call.participant, []).append(command_of(call))
 

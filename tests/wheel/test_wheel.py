@@ -26,7 +26,10 @@ LIBRARIES = {
     "postgresql": {"sqlalchemy", "psycopg"},
 }
 MODULES = {
-    "workflow": ("temporal_saga", "temporal_saga.workflow", "temporal_saga.testing"),
+    "workflow": (
+        *("temporal_saga", "temporal_saga.workflow", "temporal_saga.plugin"),
+        "temporal_saga.testing",
+    ),
     "participant": ("temporal_saga", "temporal_saga.participant"),
     "postgresql": ("temporal_saga", "temporal_saga.participant", "temporal_saga.postgresql"),
 }
@@ -55,10 +58,15 @@ def test_the_wheel_has_the_core_alone(wheel: Path) -> None:
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    about = {f"{DIST_INFO}/{name}" for name in ("METADATA", "RECORD", "WHEEL", LICENSE)}
+    files = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", LICENSE)
+    about = {f"{DIST_INFO}/{name}" for name in files}
     with ZipFile(wheel) as archive:
         assert set(archive.namelist()) == ours | about
         assert archive.read(f"{DIST_INFO}/{LICENSE}") == (ROOT / "LICENSE").read_bytes()
+        entry_points = archive.read(f"{DIST_INFO}/entry_points.txt").decode()
+    assert entry_points.split() == [
+        *("[pytest11]", "temporal-saga", "=", "temporal_saga.pytest_plugin")
+    ]
     assert {"py.typed", "README.md", "CHANGELOG.md", "invariants/E1.sql"} <= {
         name.removeprefix("temporal_saga/") for name in ours
     }

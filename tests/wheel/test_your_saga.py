@@ -16,16 +16,8 @@ from temporalio.client import Client
 
 from tests.repository.sources import ROOT
 from tests.wheel.environments import constraints, run
+from tests.wheel.page import BLOCK, FILES, FORTY_LINES, PAGE
 
-PAGE = (ROOT / "docs" / "YOUR-SAGA.md").read_text()
-FILE = re.compile(
-    r"New file `booking/(?P<name>\w+\.py)`(?:(?!```).)*?```python\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
-BLOCK = re.compile(
-    r"^```sh\n(?P<script>.*?)^```\n(?:\n```text\n(?P<shown>.*?)^```\n)?", re.MULTILINE | re.DOTALL
-)
-FILES = {match["name"]: match["text"] for match in FILE.finditer(PAGE)}
 README_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -43,10 +35,17 @@ def test_what_the_page_shows_is_told_from_other_output() -> None:
 
 def test_every_block_of_the_page_is_followed() -> None:
     """No code stands there that no test types."""
-    assert len(FILES) == PAGE.count("```python\n") == 5
+    assert len(FILES) == PAGE.count("```python\n") == 11
     assert len(list(BLOCK.finditer(PAGE))) == PAGE.count("```sh\n")
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"temporal_saga-{version}-py3-none-any.whl" in PAGE
+
+
+def test_a_saga_is_forty_lines() -> None:
+    """Both halves and what they say to each other, with their imports."""
+    lines = [line for name in FORTY_LINES for line in FILES[name].splitlines() if line]
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
 
 
 def test_the_code_of_the_wheels_readme_is_the_pages() -> None:
@@ -59,7 +58,7 @@ def test_the_code_of_the_wheels_readme_is_the_pages() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_stranger_who_follows_the_page_has_a_saga(temporal: Client, tmp_path: Path) -> None:
-    """Every block prints what the page shows, and the files pass mypy's strict checks."""
+    """Every block prints what the page shows; the files are formatted and pass strict checks."""
     folder = tmp_path / "booking"
     folder.mkdir()
     for name, text in FILES.items():
@@ -76,3 +75,5 @@ async def test_a_stranger_who_follows_the_page_has_a_saga(temporal: Client, tmp_
         assert shows(block["shown"] or "…", output), f"{block['script']}{output}"
     mypy = (sys.executable, "-m", "mypy", "--strict", "--python-executable", ".venv/bin/python")
     await asyncio.to_thread(run, *mypy, *FILES, cwd=folder)
+    ruff = (sys.executable, "-m", "ruff", "format", "--check", "--line-length", "100")
+    await asyncio.to_thread(run, *ruff, *FILES, cwd=folder)

@@ -12,8 +12,9 @@ from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from contracts import stubs
 from contracts.placing import OrderLine
-from orchestrator import orchestrator
+from orchestrator import orchestrator, saga_plugin
 from tests.shop import Shop
+from tests.temporal_server import with_plugin
 from worker import participant
 
 Activities = Mapping[str, Sequence[Callable[..., Any]]]
@@ -34,6 +35,7 @@ def activities_of(shop: Shop) -> dict[str, Sequence[Callable[..., Any]]]:
 async def one_process(client: Client, shop: Shop, local: Activities) -> AsyncIterator[None]:
     """Run the workers of a process with all roles."""
     async with AsyncExitStack() as stack:
+        client = with_plugin(client, saga_plugin(shop.settings))
         await stack.enter_async_context(orchestrator(client, shop.settings, local))
         for name, activities in local.items():
             await stack.enter_async_context(participant(client, shop.settings, name, activities))
@@ -44,6 +46,7 @@ async def one_process(client: Client, shop: Shop, local: Activities) -> AsyncIte
 async def a_process_each(client: Client, shop: Shop, *names: str) -> AsyncIterator[None]:
     """Run the workers of a process of the orchestrator and of one for each of these."""
     async with AsyncExitStack() as stack:
+        client = with_plugin(client, saga_plugin(shop.settings))
         await stack.enter_async_context(orchestrator(client, shop.settings))
         for name in names:
             activities = activities_of(shop)[name]

@@ -13,7 +13,7 @@ from activities.stock import StockActivities
 from config import Settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, ROLES
-from contracts.stock import DecreaseStockCommand, StockDecreasedEvent
+from contracts.stock import DecreaseStockCommand, StockDecreasedEvent, StockDecreaseFailedEvent
 from temporal_saga.local_marker import MARKER
 from tests.operations.order_sagas import place
 from tests.shop import CAP, Shop
@@ -39,7 +39,9 @@ class Slow:
         self.may_go_on = threading.Event()
 
     @activity.defn(name="DecreaseStock", no_thread_cancel_exception=True)
-    def decrease(self, command: DecreaseStockCommand) -> StockDecreasedEvent:
+    def decrease(
+        self, command: DecreaseStockCommand
+    ) -> StockDecreasedEvent | StockDecreaseFailedEvent:
         """Take the lines from stock, the first time late."""
         self._tries += 1
         if self._tries == 1:

@@ -23,11 +23,12 @@ from temporalio.common import RawValue
 from temporalio.converter import decode_typed_search_attributes
 from temporalio.service import RPCError
 
+from temporal_saga.command_names import command_name
 from temporal_saga.keys import compensation_key, step_key
 from temporal_saga.moment import Moment
 from temporal_saga.testing import Script
 from temporal_saga.testing.histories import ENDED, fails_for_good
-from temporal_saga.testing.participants import Sent, command_name
+from temporal_saga.testing.participants import Sent
 from tests.workflows.history_events import (
     CLOSED,
     TASK,

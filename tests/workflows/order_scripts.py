@@ -13,13 +13,11 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer, WorkflowRunner
+from temporalio.worker import Replayer
 
-import orchestrator
-from activities.boundary import event_of
 from contracts import stubs
 from contracts.steps import PARTICIPANTS, STEPS
+from temporal_saga.plugin import SagaPlugin
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests import temporal_server
@@ -37,10 +35,6 @@ COMMANDS: dict[str, tuple[type, ...]] = {
 """By a participant's task queue: the commands that come there."""
 
 LOCALLY = timedelta() if os.environ.get("LOCAL_ACTIVITIES") == "on" else None
-RUNNER = orchestrator.workflow_runner(
-    "off" if os.environ.get("WORKFLOW_SANDBOX") == "off" else "on"
-)
-"""Temporal's sandbox, unless the shell says that these stories were told in it already."""
 
 NUMBERS = count(1)
 
@@ -48,13 +42,13 @@ NUMBERS = count(1)
 @asynccontextmanager
 async def participants(client: Client) -> AsyncIterator[Participants]:
     """Run the workers that play order, payment and stock."""
-    async with Participants(client, COMMANDS, boundary=event_of) as players:
+    async with Participants(client, COMMANDS) as players:
         yield players
 
 
 def script(client: Client, players: Participants, saga_id: str, **how: Any) -> Script:
     """Prepare the story of one order; `how` is what else a `Script` takes."""
-    options: dict[str, Any] = {"runner": RUNNER, "locally": LOCALLY} | how
+    options: dict[str, Any] = {"locally": LOCALLY} | how
     workflow_type = stubs.WORKFLOW_TYPE
     return Script(
         client, players, OrderSaga, saga_id=saga_id, workflow_type=workflow_type, **options
@@ -79,8 +73,6 @@ async def stage(*settings: str) -> AsyncIterator[Stage]:
         yield Stage(client, players)
 
 
-def replayer(workflow: type = OrderSaga, runner: WorkflowRunner = RUNNER) -> Replayer:
+def replayer(workflow: type = OrderSaga, plugin: SagaPlugin = temporal_server.PLUGIN) -> Replayer:
     """Return what replays histories with this release of the saga."""
-    return Replayer(
-        workflows=[workflow], workflow_runner=runner, data_converter=pydantic_data_converter
-    )
+    return Replayer(workflows=[workflow], plugins=[plugin])

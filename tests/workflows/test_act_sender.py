@@ -92,7 +92,6 @@ async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:
         sparing,
         task_queue="defect",
         workflows=[DefectiveSaga],
-        workflow_runner=order_scripts.RUNNER,
     ):
         handle = await sparing.start_workflow(
             stubs.WORKFLOW_TYPE, ORDER, id="order-wedged", task_queue="defect"

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowQueryFailedError
-from temporalio.worker import UnsandboxedWorkflowRunner
+from temporalio.worker import ReplayerConfig, UnsandboxedWorkflowRunner, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 import orchestrator
 from config import Settings
 from contracts.order import RegisterOrderCommand
+from temporal_saga.plugin import SagaPlugin
+from tests import temporal_server
 from tests.repository.sources import ROOT
 from tests.stack import Stack
 from tests.workflows.clock_saga import ClockSaga
 from tests.workflows.conftest import Play
-from tests.workflows.order_scripts import RUNNER, replayer
+from tests.workflows.order_scripts import replayer
 from tests.workflows.orders import ORDER
 from tests.workflows.test_stored_histories import FILES, read
 
@@ -27,6 +30,7 @@ OUTSIDE = {
     "tests/operations/test_temporal_server_requests.py": "counts what a server does",
     "tests/operations/test_wedged_saga.py": "a workflow of the test's own that wedges",
     "tests/system/e2e/test_needs_a_person.py": "likewise",
+    "tests/temporal_saga/test_plugin.py": "looks what a plugin chooses, and runs nothing with it",
     "tests/temporal_saga/test_scripts.py": "a workflow that breaks the rules of replay",
     "tests/workflows/test_cancel_everywhere.py": "tells stories many hundred times over",
     "tests/workflows/test_sandbox.py": "this file",
@@ -53,7 +57,7 @@ async def test_the_replay_of_stored_histories_refuses_a_clock() -> None:
 
 async def test_what_the_sandbox_refuses_is_run_without_it() -> None:
     """The same release replays outside, so nothing but the sandbox holds it back."""
-    outside = replayer(ClockSaga, runner=orchestrator.workflow_runner("off"))
+    outside = replayer(ClockSaga, plugin=orchestrator.saga_plugin(Settings()))
     await outside.replay_workflow(read(FILES[0]))
 
 
@@ -63,12 +67,19 @@ def test_the_runner_of_the_tests_is_that_of_the_setting(
     """Production is off by default; a stack of the tests is on."""
     assert Settings().workflow_sandbox == "off"
     monkeypatch.setenv("WORKFLOW_SANDBOX", Stack(tmp_path).env["WORKFLOW_SANDBOX"])
-    assert type(orchestrator.workflow_runner(Settings().workflow_sandbox)) is type(RUNNER)
+    plugin = orchestrator.saga_plugin(Settings())
+    assert type(runner_of(plugin)) is type(runner_of(temporal_server.PLUGIN))
+
+
+def runner_of(plugin: SagaPlugin) -> WorkflowRunner | None:
+    """Return what a worker with this plugin runs workflow code with."""
+    config = ReplayerConfig(workflow_runner=SandboxedWorkflowRunner())
+    return plugin.configure_replayer(config).get("workflow_runner")
 
 
 def test_few_tests_run_outside_of_the_sandbox() -> None:
     """A test file that does needs a reason above."""
-    name = re.compile(rf"\b{UnsandboxedWorkflowRunner.__name__}\b|workflow_runner\(.off.\)")
+    name = re.compile(rf"\b{UnsandboxedWorkflowRunner.__name__}\b|saga_plugin\(Settings\(\)\)")
     naming = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "tests").rglob("*.py")

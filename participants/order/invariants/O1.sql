@@ -5,10 +5,13 @@ WITH legal (source, target) AS (
     VALUES
         ('start', 'PENDING'),
         ('PENDING', 'AWAITING_REVIEW'),
+        ('PENDING', 'AWAITING_CUSTOMER'),
         ('PENDING', 'PAYMENT_COMPLETED'),
         ('PENDING', 'ROLLING_BACK'),
         ('AWAITING_REVIEW', 'PENDING'),
         ('AWAITING_REVIEW', 'ROLLING_BACK'),
+        ('AWAITING_CUSTOMER', 'PAYMENT_COMPLETED'),
+        ('AWAITING_CUSTOMER', 'ROLLING_BACK'),
         ('PAYMENT_COMPLETED', 'COMPLETED'),
         ('PAYMENT_COMPLETED', 'ROLLING_BACK'),
         ('ROLLING_BACK', 'ROLLBACK_STUCK'),

@@ -23,6 +23,8 @@ FROM (
     WHERE outcome IN ('APPLIED', 'COMPENSATED') AND key LIKE '%/ProcessPayment'
     EXCEPT
     SELECT 'order-' || order_id || '/ProcessPayment' FROM payments
+    EXCEPT
+    SELECT 'order-' || order_id || '/ProcessPayment' FROM card_payments
 ) AS lost;
 
 SELECT 'a command was applied, and no money moved' AS problem, key
@@ -35,4 +37,6 @@ FROM (
     WHERE outcome = 'COMPENSATED' AND key LIKE '%/ProcessPayment'
     EXCEPT
     SELECT transaction_id FROM ledger
+    EXCEPT
+    SELECT key FROM intents -- what is paid by card moves at the provider
 ) AS lost;

@@ -93,7 +93,7 @@ def steps_with(command: str, state: str, **settlement: str) -> list[dict[str, An
     here = progress | {"settled": settlement_on_record}
     ahead = progress | {"state": "AHEAD", "attempts": None, "settled": None}
     steps = []
-    for step in STEPS:
+    for step in (step for step in STEPS if not step.is_optional):
         names = [
             {"name": one.name, "label": one.label, "participant": step.participant}
             for one in step.activities

@@ -5,10 +5,11 @@ from typing import Any
 from temporalio import workflow
 
 from temporal_saga import policy
+from temporal_saga.branch import Branch
 from temporal_saga.call_state import CallState, Settlement
 from temporal_saga.failure import Failure, SagaStopped
 from temporal_saga.retriables import Snapshot
-from temporal_saga.saga import Branch, Saga
+from temporal_saga.saga import Saga
 from tests.temporal_saga.composed.plan import (
     CALLS,
     CLOSING,

@@ -1,0 +1,202 @@
+"""A saga of any type, put together from what Temporal remembers. Pure functions."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from application.course import compensations_of, tries_of
+from application.run import Run
+from application.timeline import timeline_of
+from contracts.record import Compensation
+from contracts.saga_views import SagaActView, SagaFailureView, SagaView
+from contracts.step_views import CommandProgress, StepProgress, StepState
+from contracts.steps import command_of
+from temporal_saga.moment import Moment
+from temporal_saga.plan import PlannedStep
+from temporal_saga.state import NEEDS_ATTENTION, STATE, State
+
+CANCEL = SagaActView(signal="cancel", step=None, fields=("by", "reason"))
+AT_A_STEP = {
+    "retry_step": ("step", "by", "reason"),
+    "settle_step": ("step", "by", "reason", "evidence"),
+}
+"""What may be done at a stuck step: the signal, and what is sent with it."""
+
+ENDED_FROM_OUTSIDE = frozenset({"TERMINATED", "TIMED_OUT", "CANCELED"})
+"""A workflow's status when its saga was not through: nobody takes anything back any more."""
+
+TROUBLE = (StepState.RUNNING, StepState.STUCK, StepState.UNKNOWN, StepState.PAUSED)
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """What a saga's workflow is called, and how it stands as Temporal names it."""
+
+    id: str
+    type: str
+    status: str
+
+
+def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> SagaView:
+    """Return a saga as people see it.
+
+    Args:
+        workflow: what Temporal says of it.
+        run: its last run, with the story of all.
+        plan: its steps, as far as they are known otherwise than from the story.
+    """
+    if NEEDS_ATTENTION.name not in run.attributes:
+        # Without it the memo alone tells what is stuck, and the history what was answered since.
+        run = replace(run, attributes={**run.attributes, NEEDS_ATTENTION.name: True})
+    compensations = compensations_of(run)
+    backward = {
+        (entry.step, entry.command): entry
+        for entry in compensations
+        if not _is_forward(entry, plan)
+    }
+    steps = _Steps(run, plan, backward).progress()
+    stuck_steps = [
+        step.step
+        for step in steps
+        for part in (step, step.compensation)
+        if part is not None and part.state is StepState.STUCK
+    ]
+    was_cut_off = workflow.status in ENDED_FROM_OUTSIDE
+    state = _state(run, is_over=bool(run.closed_at) and not was_cut_off, stuck_steps=stuck_steps)
+    is_in_trouble = run.closed_at is None and bool(stuck_steps or run.is_wedged)
+    failure = run.memo.failure
+    return SagaView(
+        workflow_id=workflow.id,
+        workflow_type=workflow.type,
+        state=state,
+        status=workflow.status,
+        started_at=run.started_at,
+        closed_at=run.closed_at,
+        needs_attention=was_cut_off or is_in_trouble,
+        failure=failure and SagaFailureView.model_validate(vars(failure)),
+        steps=steps,
+        acts=() if run.closed_at else _acts(state, stuck_steps),
+        timeline=timeline_of(run.moments),
+    )
+
+
+def _acts(state: str, stuck_steps: Sequence[str]) -> tuple[SagaActView, ...]:
+    acts = [CANCEL] if state == State.PENDING else []
+    acts += [
+        SagaActView(signal=signal, step=step, fields=fields)
+        for step in dict.fromkeys(stuck_steps)
+        for signal, fields in AT_A_STEP.items()
+    ]
+    return tuple(acts)
+
+
+def _state(run: Run, *, is_over: bool, stuck_steps: Sequence[str]) -> str:
+    """Return the state that a saga shows; of one that shows none, what its history tells."""
+    if state := run.attributes.get(STATE.name):
+        return str(state)
+    if run.memo.failure is None:
+        return State.COMPLETED if is_over else State.PENDING
+    if is_over:
+        return State.FAILED
+    return State.ROLLBACK_STUCK if stuck_steps else State.ROLLING_BACK
+
+
+def _is_forward(entry: Compensation, plan: Sequence[PlannedStep]) -> bool:
+    """Tell whether what must eventually succeed is a step itself, and takes none back."""
+    forward = {row.step: command_of(row.command) for row in plan}
+    return entry.command == forward.get(entry.step, command_of(entry.step))
+
+
+@dataclass
+class _Steps:
+    """The steps of one saga: those that were sent, and those that are planned."""
+
+    run: Run
+    plan: Sequence[PlannedStep]
+    backward: Mapping[tuple[str, str], Compensation]
+    rows: dict[str, PlannedStep] = field(default_factory=dict)
+
+    def progress(self) -> tuple[StepProgress, ...]:
+        """Return how far each has come, in order."""
+        self.rows = {row.step: row for row in self.plan}
+        backward = {command: step for step, command in self.backward}
+        for row in self.plan:
+            if row.compensation:
+                backward.setdefault(command_of(row.compensation), row.step)
+        for moment in self.run.moments:
+            if moment.kind == "command" and moment.name not in backward:
+                activity = moment.name.removesuffix("Command")
+                step = moment.step or activity
+                row = PlannedStep(step, activity, moment.participant or "")
+                self.rows.setdefault(step, row)
+        return tuple(map(self._step, self.rows.values()))
+
+    def _step(self, row: PlannedStep) -> StepProgress:
+        command = command_of(row.command)
+        moments = self.run.moments_of(row.step, command)
+        entry = next((e for (step, _), e in self.backward.items() if step == row.step), None)
+        return StepProgress(
+            **vars(self._part(row, row.step, command, self._forward_state(row, moments))),
+            step=row.step,
+            after_pivot=row.after_pivot,
+            opens_record=False,
+            compensation=entry
+            and self._part(
+                row,
+                entry.command.removesuffix("Command"),
+                entry.command,
+                StepState(entry.state),
+                entry,
+            ),
+        )
+
+    def _forward_state(self, row: PlannedStep, moments: Sequence[Moment]) -> StepState:
+        run = self.run
+        command = command_of(row.command)
+        retriables = run.retriables_of(row.step, command)
+        if not moments:
+            is_over = run.closed_at is not None or run.memo.failure is not None
+            return StepState.SKIPPED if is_over else StepState.AHEAD
+        last = moments[-1]
+        if last.kind == "event":
+            return StepState.REFUSED if last.refuses else StepState.DONE
+        if retriables and retriables[-1].settlement:
+            return StepState.SETTLED
+        if retriables and retriables[-1].trouble:
+            return StepState.STUCK
+        if last.kind == "command" and run.closed_at is None:
+            is_paused = run.pause_of(row.step, command)
+            return StepState.PAUSED if is_paused else StepState.RUNNING
+        return StepState.UNKNOWN
+
+    def _part(
+        self,
+        row: PlannedStep,
+        name: str,
+        command: str,
+        state: StepState,
+        entry: Compensation | None = None,
+    ) -> CommandProgress:
+        run = self.run
+        failure = run.memo.failure
+        message = run.error_of(row.step, command) if state in TROUBLE else None
+        if message is None and entry is None and failure and failure.step == row.step:
+            message = failure.message
+        settlement: Any = entry and entry.settled
+        return CommandProgress(
+            name=name,
+            label=in_words(name),
+            participant=row.participant,
+            state=state,
+            attempts=entry.attempts if entry else tries_of(row.step, command, run),
+            message=message,
+            paused=run.pause_of(row.step, command),
+            settled=settlement,
+        )
+
+
+def in_words(name: str) -> str:
+    """Return a name such as `BookFlight` as people read it: `Book flight`."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return words[:1] + re.sub(r"(?<= )[A-Z](?=[a-z])", lambda match: match[0].lower(), words[1:])

@@ -1,0 +1,121 @@
+/**
+ * One saga of any type: how it stands and why, its steps and what takes them back, what a person
+ * can tell it, and its timeline. It is read only, and knows no word of what the saga is about.
+ */
+import { listBefore } from "./address.js";
+import { get, sagaPath } from "./api.js";
+import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
+import { announce, clearNotice, showProblem } from "./notice.js";
+import { showSteps } from "./steps.js";
+import { Timeline } from "./timeline.js";
+import { onToken } from "./token.js";
+import { watch } from "./watch.js";
+import { attentionChip, toneOf } from "./words.js";
+
+const REFRESH_MS = 2_000;
+
+/** By state: what it means for a saga of any type. */
+const MEANINGS = {
+  PENDING: "It goes forward, and can be cancelled",
+  COMPLETED: "It is past its pivot: nothing is taken back any more",
+  ROLLING_BACK: "What was done is taken back",
+  ROLLBACK_STUCK: "What was done is taken back, and some of it waits for a person",
+  FAILED: "Everything that was done is taken back",
+};
+
+/** Show a saga in `page`, until `signal`. */
+export function sagaPage(page, id, signal) {
+  document.title = `${printable(id)} · Saga`;
+  const parts = layOut(page, id);
+  const timeline = new Timeline(parts.timeline);
+  let state = null;
+
+  function draw(view) {
+    parts.body.hidden = false;
+    parts.placeholder.remove();
+    document.title = `${printable(view.state)} · ${printable(id)} · Saga`;
+    if (state && state !== view.state) announce(`The saga is ${printable(view.state)}`);
+    state = view.state;
+    show(parts.chips, [[view.state, view.status, view.needs_attention]], chips);
+    show(parts.story, [[view.state, view.failure]], story);
+    show(parts.acts, view.closed_at ? [] : view.acts, act);
+    parts.actSection.hidden = parts.acts.childElementCount === 0;
+    showSteps(parts.steps, { steps: view.steps, review: null });
+    timeline.replace(view.timeline, timeline.mark);
+  }
+
+  const load = async () => {
+    const view = await get(sagaPath(id));
+    if (!signal.aborted) draw(view);
+    return view.closed_at ? null : REFRESH_MS;
+  };
+  const onProblem = (problem) => {
+    parts.placeholder.textContent =
+      problem.status === 404 ? "There is no such saga, or you may not see it." : "Not loaded.";
+    showProblem(problem);
+  };
+  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+}
+
+/** Add the page's parts to `page`, and return them. */
+function layOut(page, id) {
+  const parts = {
+    chips: el("p.chips"),
+    placeholder: el("p.placeholder", {}, "Loading …"),
+    story: el("section.story", { "aria-label": "How it stands" }),
+    acts: el("ul"),
+    steps: el("ol.course"),
+    timeline: el("ol.timeline"),
+  };
+  parts.actSection = el(
+    "section",
+    { hidden: true },
+    el("h2", {}, "What a person can tell it"),
+    parts.acts,
+  );
+  parts.body = el(
+    "div.body",
+    { hidden: true },
+    parts.story,
+    el("section", {}, el("h2", {}, "Steps of the saga"), parts.steps),
+    parts.actSection,
+    el("section", {}, el("h2", {}, "Timeline"), parts.timeline),
+  );
+  page.append(
+    el("p.trail", {}, el("a", { href: listBefore() }, "← Orders")),
+    el("div.head", {}, el("h1", {}, "Saga ", el("code", {}, id)), parts.chips),
+    parts.placeholder,
+    parts.body,
+  );
+  return parts;
+}
+
+function chips([state, status, needsAttention]) {
+  return el(
+    "span",
+    {},
+    el("span", {}, "state ", el(`span.chip.${toneOf(state)}`, {}, state)),
+    el("span", {}, "workflow ", el("span.chip.plain.quiet", {}, status)),
+    needsAttention && attentionChip(null),
+  );
+}
+
+function story([state, failure]) {
+  if (!failure) {
+    return el("div.story-box", {}, el("p.sentence", {}, `${MEANINGS[state] ?? state}.`));
+  }
+  const at = failure.step ? [" at ", el("b", {}, failure.step)] : [];
+  return el(
+    "div.story-box.failure",
+    {},
+    el("p.sentence", {}, failure.message),
+    el("p.reason", {}, "Reason: ", el("b", {}, failure.reason), ...at, "."),
+    jsonToUnfold("details", failure.details),
+  );
+}
+
+/** Return how to tell a saga something: the signal, and what is sent with it. */
+function act({ signal, step, fields }) {
+  const at = step ? [" of ", el("b", {}, bdi(step))] : [];
+  return el("li", {}, el("code", {}, signal), ...at, ` with ${fields.join(", ")}`);
+}

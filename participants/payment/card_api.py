@@ -1,0 +1,149 @@
+"""The card provider's API, through Stripe's library: each call within a limit of time."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import stripe
+
+from participants.payment.card_errors import away, is_refunded, payment_in
+from participants.payment.card_payment import SAGA_STEP, CardPayment
+
+LOOK_BACK_SECONDS = 40 * 24 * 3600
+"""A payment is looked for among those of so long; it is never older when a saga asks for it.
+
+A review takes at most 30 days, and the provider's clock may be off.
+"""
+
+PAGE = 100
+
+WITHOUT_EFFECT = ("failed", "canceled")
+"""The statuses of refunds that gave nothing back."""
+
+ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+
+
+class CardApi:
+    """Our account at the provider."""
+
+    def __init__(self, key: str, url: str = "") -> None:
+        """Speak for the account whose secret key this is; at Stripe where no `url` is given."""
+        self._key = key
+        self._url = url
+        self._own = threading.local()
+
+    def calls(self, seconds: float) -> Any:
+        """Return the library's calls, for this thread: each that follows has so many seconds."""
+        if not hasattr(self._own, "http"):
+            self._own.http = _InTime(self._url)
+            self._own.client = stripe.StripeClient(
+                self._key,
+                base_addresses={"api": self._url} if self._url else {},
+                max_network_retries=0,  # they are the server's, which waits without a thread
+                http_client=self._own.http,
+            )
+        self._own.http.seconds = max(seconds, 0.001)
+        return self._own.client.v1
+
+    def payment(self, reference: str, seconds: float) -> CardPayment:
+        """Return a payment as it stands now; raises `ProviderAway`."""
+        return _existing(lambda: self.calls(seconds).payment_intents.retrieve(reference))
+
+    def payments_of(self, customer: str, saga_step: str, seconds: float) -> list[CardPayment]:
+        """Return the payments that a command of ours has made, newest first.
+
+        Lists are right at once, as the provider's search is not. Raises `ProviderAway`.
+        """
+        since = int(time.time()) - LOOK_BACK_SECONDS
+        page = {"customer": customer, "created": {"gte": since}, "limit": PAGE}
+        try:
+            pages = self.calls(seconds).payment_intents.list(page).auto_paging_iter()
+            payments = [CardPayment.of(body.to_dict()) for body in pages]
+        except stripe.StripeError as error:
+            raise away(error) from error
+        return [payment for payment in payments if payment.saga_step == saga_step]
+
+    def create(self, form: Mapping[str, Any], key: str, seconds: float) -> CardPayment:
+        """Make a payment that has no effect yet; raises `NotPayable`, `ProviderAway`."""
+        options = {"idempotency_key": key}
+        return _answer(lambda: self.calls(seconds).payment_intents.create(dict(form), options))
+
+    def confirm(
+        self, reference: str, form: Mapping[str, Any], key: str, seconds: float
+    ) -> CardPayment:
+        """Let the customer's bank hold the money; raises `ProviderAway`."""
+        call = self.calls(seconds).payment_intents.confirm
+        return _answer(lambda: call(reference, dict(form), {"idempotency_key": key}))
+
+    def capture(self, reference: str, key: str, seconds: float) -> CardPayment:
+        """Take all that is held; raises `ProviderAway`."""
+        call = self.calls(seconds).payment_intents.capture
+        return _answer(lambda: call(reference, {}, {"idempotency_key": key}))
+
+    def cancel(self, reference: str, seconds: float) -> CardPayment:
+        """End a payment that was not captured, and release what is held; raises `ProviderAway`."""
+        return _answer(lambda: self.calls(seconds).payment_intents.cancel(reference))
+
+    def refund(self, reference: str, saga_step: str, key: str, seconds: float) -> None:
+        """Give back all that is left of what was captured; raises `ProviderAway`."""
+        create = self.calls(seconds).refunds.create
+        form = {"payment_intent": reference, "metadata": {SAGA_STEP: saga_step}}
+        try:
+            create(form, {"idempotency_key": key})
+        except stripe.StripeError as error:
+            if not is_refunded(error):
+                raise away(error) from error
+
+    def refunded_minor(self, reference: str, seconds: float) -> int:
+        """Return how much of a payment was given back, by whomever; raises `ProviderAway`."""
+        page = {"payment_intent": reference, "limit": PAGE}
+        try:
+            refunds = list(self.calls(seconds).refunds.list(page).auto_paging_iter())
+        except stripe.StripeError as error:
+            raise away(error) from error
+        return sum(r.amount for r in refunds if r.status not in WITHOUT_EFFECT)
+
+    def enrol(self, customer_id: str, seconds: float) -> str:
+        """Return the provider's id of a customer, who is made once; raises `ProviderAway`."""
+        form = {"metadata": {"customer_id": customer_id}}
+        key = {"idempotency_key": f"customer/{customer_id}"}
+        try:
+            return str(self.calls(seconds).customers.create(form, key).id)
+        except stripe.StripeError as error:
+            raise away(error) from error
+
+
+class _InTime(stripe.RequestsClient):
+    """One thread's connection, whose limit of time each call sets anew."""
+
+    seconds = 1.0
+
+    def __init__(self, url: str) -> None:
+        """Connect, past any proxy where the provider is on this machine."""
+        super().__init__()
+        session = self.requests.Session()
+        session.trust_env = urlsplit(url).hostname not in ON_THIS_MACHINE
+        self._session = session
+
+    def request(self, *request: Any, **options: Any) -> Any:
+        """Send a request, and wait so long."""
+        self._timeout = self.seconds
+        return super().request(*request, **options)
+
+
+def _answer(call: Callable[[], Any]) -> CardPayment:
+    """Return the payment of which the provider's answer tells, an error that has it included."""
+    try:
+        return CardPayment.of(call().to_dict())
+    except stripe.StripeError as error:
+        return payment_in(error)
+
+
+def _existing(call: Callable[[], Any]) -> CardPayment:
+    """Return a payment that is there; where the provider denies it, nobody knows."""
+    try:
+        return CardPayment.of(call().to_dict())
+    except stripe.StripeError as error:
+        raise away(error) from error

@@ -1,0 +1,135 @@
+"""What people may tell any saga, without a line of its own workflow's: cancel, retry, settle.
+
+Each is a signal, and an update `request_…` that is answered with the saga's status. A workflow that
+has a handler of one of these names keeps its own.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from temporalio import workflow
+from temporalio.common import RawValue
+
+from temporal_saga.call_state import Settlement
+from temporal_saga.decisions import Decision, StepDecision, StepEvidence
+from temporal_saga.failure import Failure
+from temporal_saga.messages import MOST_LOGGED, Act, Already
+
+STATUS = "status"
+"""The query that returns what the updates return."""
+
+TOO_LATE = "it is too late to cancel: the saga {state}"
+
+
+class AtStep(Protocol):
+    """A decision about the step that it names."""
+
+    @property
+    def step(self) -> str:
+        """Its name."""
+        ...
+
+
+class Acts:
+    """Takes the acts of people on one saga."""
+
+    def __init__(self, saga: Any) -> None:
+        """Act on a `Saga`."""
+        self._saga = saga
+        self._ignored_count = 0
+
+    def install(self) -> None:
+        """Add what the workflow's class does not have."""
+        for act in (CANCEL, RETRY, SETTLE):
+            act.install(self)
+        if workflow.get_query_handler(STATUS) is None:
+            workflow.set_query_handler(STATUS, self.status)
+        if workflow.get_dynamic_signal_handler() is None:
+            workflow.set_dynamic_signal_handler(self._take_unknown)
+
+    def status(self) -> Any:
+        """Return how the saga stands, as JSON."""
+        return self._saga.status()
+
+    def note_signal(self, signal: str, why_ignored: str | None = None) -> int:
+        """Note that a signal came, and why it changes nothing if so; return its number."""
+        if why_ignored is not None:
+            self.log_ignored(signal, why_ignored)
+        number: int = self._saga.note_signal(signal, why_ignored)
+        return number
+
+    def ignore(self, number: int, why: str) -> None:
+        """Note why a signal changed nothing."""
+        self._saga.ignore(number, why)
+
+    def take(self, number: int) -> None:
+        """Note that a signal was taken."""
+        self._saga.take(number)
+
+    def log_ignored(self, signal: str, why: str) -> None:
+        """Log that a signal changed nothing; of a flood the first ones, as thousands may come."""
+        self._ignored_count += 1
+        if self._ignored_count <= MOST_LOGGED:
+            more = ", and logs no more of its kind" if self._ignored_count == MOST_LOGGED else ""
+            workflow.logger.warning("ignored the signal %s: %s%s", signal, why, more)
+
+    def decide(self, _message: str, _decision: Any, _through: str) -> None:
+        """Note nothing more: the history has the message, and the memo what became of it."""
+
+    def too_late(self, _decision: Decision) -> str | None:
+        """Return why the saga cannot be cancelled; None when it can."""
+        if not self._saga.closing:
+            return None
+        return TOO_LATE.format(state="fails already" if self._saga.failure else "is past its pivot")
+
+    def do_cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
+        """Let it stop before its next step."""
+        message = f"cancelled by {decision.by}: {decision.reason}"
+        failure = Failure("CANCELLED", message, details=decision.model_dump())
+        return None if self._saga.stop(failure) else self.too_late(decision)
+
+    def not_stuck(self, decision: AtStep) -> str | None:
+        """Return why there is nothing to retry; None when there is."""
+        if why := self._saga.retry_rejection(decision.step):
+            return str(why)
+        if self._saga.is_about_to_retry(decision.step):
+            return Already(f"{decision.step} is about to be tried again, by an earlier word")
+        return None
+
+    def do_retry(self, decision: AtStep, _on_accept: Callable[[], None]) -> str | None:
+        """Try what is stuck now."""
+        why = self.not_stuck(decision)
+        self._saga.retry(decision.step)
+        return why
+
+    def not_to_settle(self, decision: AtStep) -> str | None:
+        """Return why nothing is settled; None when something is."""
+        why: str | None = self._saga.settle_rejection(decision.step)
+        return why
+
+    def do_settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
+        """Count what is stuck as done."""
+        settlement = Settlement(
+            decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
+        )
+        why: str | None = self._saga.settle(decision.step, settlement, on_accept=on_accept)
+        return why
+
+    def _take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
+        """Take what is no act: every signal counts."""
+        self.note_signal(name, "there is no such message")
+
+
+CANCEL = Act("cancel", "Cancel, unless it is too late", Decision, Acts.too_late, Acts.do_cancel)
+
+RETRY = Act(
+    "retry_step", "Try what is stuck at a step now", StepDecision, Acts.not_stuck, Acts.do_retry
+)
+
+SETTLE = Act(
+    "settle_step",
+    "Say that what is stuck at a step was put right by hand",
+    StepEvidence,
+    Acts.not_to_settle,
+    Acts.do_settle,
+)

@@ -1,0 +1,52 @@
+"""The page of a saga that is no order: a trip, which rolls back and gets stuck."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+from temporalio.client import Client
+
+from examples.trip import Trip
+from examples.trip_steps import CancelCarCommand, CancelFlightCommand, CancelHotelCommand
+from temporal_saga.plugin import SagaPlugin
+from temporal_saga.testing import Script
+from temporal_saga.workflow import Policy
+from tests.stack import Stack
+from tests.temporal_saga.trips import BROKEN, COMMANDS, DECLINED, begin_paying, yes
+
+pytestmark = pytest.mark.long
+
+
+async def test_a_trip_rolls_back_on_the_page(page: Page, stack: Stack) -> None:
+    """Each step with what takes it back, what is stuck, what a person can say, and the story."""
+    plugin = SagaPlugin(
+        policy=Policy(longest_pause=timedelta(hours=1), stuck_attempts=1), sandbox=False
+    )
+    client = await Client.connect(f"127.0.0.1:{stack.temporal_port}", plugins=[plugin])
+    async with Script(client, COMMANDS, Trip, saga_id="trip-ada") as script:
+        await begin_paying(script)
+        await page.goto("/?saga=trip-ada")
+        await expect(page.get_by_role("heading", name="Saga trip-ada")).to_be_visible()
+        step = page.locator("[data-step=TakePayment]")
+        await expect(step.locator(".step")).to_have_attribute("data-state", "RUNNING")
+        await expect(step.locator(".label")).to_contain_text("Take payment")
+        script.fail(DECLINED)
+        car = await script.expect_compensation(CancelCarCommand, of="BookCar")
+        script.fail(BROKEN, to=car)
+        hotel = await script.expect_compensation(CancelHotelCommand, of="BookHotel")
+        script.answer(yes(hotel), to=hotel)
+        await script.expect_compensation(CancelFlightCommand, of="BookFlight")
+        looks = {"BookCar": "STUCK", "BookHotel": "DONE", "BookFlight": "RUNNING"}
+        for name, state in looks.items():
+            back = page.locator(f"[data-step={name}] .compensation")
+            await expect(back).to_have_attribute("data-state", state)
+        await expect(step.locator(".step")).to_have_attribute("data-state", "REFUSED")
+        await expect(page.locator(".story")).to_contain_text("the card is blocked")
+        await expect(page.locator(".body")).to_contain_text("settle_step of BookCar with step, by")
+        await expect(page.locator(".timeline")).to_contain_text("CancelHotelCommand")
+
+
+async def test_there_is_no_such_saga(page: Page) -> None:
+    """The page says so."""
+    await page.goto("/?saga=nobody")
+    await expect(page.locator(".placeholder")).to_contain_text("There is no such saga")

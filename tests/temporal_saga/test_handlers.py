@@ -1,0 +1,223 @@
+"""A participant's handlers, with the fence around them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from pydantic import BaseModel
+from temporalio import activity
+
+from temporal_saga.database import create_tables, reading
+from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused
+
+METADATA = sa.MetaData()
+FENCE = Fence.table(METADATA)
+SEATS = sa.Table("seats", METADATA, sa.Column("guest", sa.String(20)))
+KEY = "booking-1/HoldSeat"
+BACK = f"{KEY}/compensation"
+
+
+class HoldSeatCommand(BaseModel):
+    """Hold a seat."""
+
+    idempotency_key: str = KEY
+    guest: str = "ann"
+    is_refused: bool = False
+
+
+@dataclass(frozen=True)
+class ReleaseSeat:
+    """Take it back."""
+
+    idempotency_key: str = BACK
+    guest: str = "ann"
+
+
+@dataclass(frozen=True)
+class Remind:
+    """Write to the guest."""
+
+    idempotency_key: str = "booking-1/Remind"
+    text: str = ""
+
+
+class Held(BaseModel):
+    """The seat is held."""
+
+    seat: int
+
+
+class SoldOut(Exception):
+    """No seat is left."""
+
+
+class Office:
+    """Holds seats; what it would say now is never what it said before."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        create_tables(engine, METADATA)
+        self.engine = engine
+        self.number = 0
+        self.reminders: list[str] = []
+        handlers = Fence(engine, FENCE).handlers(
+            (self._hold, self._release), self._remind, refusals=[SoldOut]
+        )
+        [self.hold, self.release, self.remind] = handlers
+
+    def _hold(self, db: sa.Connection, command: HoldSeatCommand) -> Held:
+        """Hold a seat."""
+        self.number += 1
+        if command.is_refused:
+            raise SoldOut("no seat left", self.number)
+        db.execute(sa.insert(SEATS).values(guest=command.guest))
+        return Held(seat=self.number)
+
+    def _release(self, db: sa.Connection, command: ReleaseSeat) -> None:
+        self.number += 1
+        db.execute(sa.delete(SEATS).where(SEATS.c.guest == command.guest))
+
+    def _remind(self, db: sa.Connection, command: Remind) -> Held:  # noqa: ARG002  # writes nothing
+        self.reminders.append(command.text)
+        return Held(seat=len(self.reminders))
+
+    @property
+    def guests(self) -> list[str]:
+        """Who has a seat."""
+        with reading(self.engine) as db:
+            return list(db.scalars(sa.select(SEATS.c.guest)))
+
+
+@pytest.fixture
+def office(engine: sa.Engine) -> Office:
+    return Office(engine)
+
+
+def test_a_duplicate_gets_the_recorded_answer(office: Office) -> None:
+    """However often it comes, and from whichever process."""
+    assert [office.hold(HoldSeatCommand()) for _ in range(2)] == [Held(seat=1)] * 2
+    assert Office(office.engine).hold(HoldSeatCommand()) == Held(seat=1)
+    assert office.guests == ["ann"]
+
+
+def test_a_refusal_is_recorded_and_raised_again(office: Office) -> None:
+    """With the same arguments, also when the command would be accepted by now."""
+    for _ in range(2):
+        with pytest.raises(SoldOut) as refusal:
+            office.hold(HoldSeatCommand(is_refused=True))
+        assert refusal.value.args == ("no seat left", 1)
+    assert office.release(ReleaseSeat()) is None
+    assert office.number == 1
+
+
+def test_what_is_no_refusal_leaves_nothing(office: Office) -> None:
+    """It is raised, rolled back, and may be sent again."""
+    hold = Fence(office.engine, FENCE).handlers((_break, office._release))[0]
+    with pytest.raises(OSError, match="the printer is on fire"):
+        hold(HoldSeatCommand())
+    assert office.guests == []
+    assert office.hold(HoldSeatCommand()) == Held(seat=1)
+
+
+def _break(db: sa.Connection, command: HoldSeatCommand) -> Held:
+    db.execute(sa.insert(SEATS).values(guest=command.guest))
+    raise OSError("the printer is on fire")
+
+
+def test_a_refusal_after_a_write_is_a_defect(office: Office) -> None:
+    """Both are rolled back."""
+    refusals = [OSError]
+    hold = Fence(office.engine, FENCE).handlers((_break, office._release), refusals=refusals)[0]
+    with pytest.raises(RuntimeError, match="refused after writing"):
+        hold(HoldSeatCommand())
+    assert office.guests == []
+
+
+def test_nothing_is_taken_back_where_nothing_happened(office: Office) -> None:
+    """The handler is not called, and the command comes too late."""
+    assert [office.release(ReleaseSeat()) for _ in range(2)] == [None, None]
+    assert office.number == 0
+    with pytest.raises(AlreadyCompensated):
+        office.hold(HoldSeatCommand())
+
+
+def test_what_was_done_is_taken_back_once(office: Office) -> None:
+    """Others' seats stay."""
+    office.hold(HoldSeatCommand())
+    office.hold(HoldSeatCommand(idempotency_key="booking-2/HoldSeat", guest="bob"))
+    for _ in range(2):
+        office.release(ReleaseSeat())
+    assert office.guests == ["bob"]
+    assert office.number == 3
+
+
+def test_a_handler_alone_is_never_taken_back(office: Office) -> None:
+    """As what comes behind the pivot."""
+    assert [office.remind(Remind(text="tonight")) for _ in range(2)] == [Held(seat=1)] * 2
+    assert office.reminders == ["tonight"]
+
+
+def test_the_same_key_with_other_fields_is_another_command(office: Office) -> None:
+    """A field that has its default counts as not there, in both kinds of classes."""
+    office.hold(HoldSeatCommand())
+    with pytest.raises(KeyReused):
+        office.hold(HoldSeatCommand(guest="bob"))
+    office.remind(Remind())
+    with pytest.raises(KeyReused):
+        office.remind(Remind(text="now"))
+
+
+class OlderHoldSeat(BaseModel):
+    """What an older release calls `HoldSeatCommand`."""
+
+    idempotency_key: str = KEY
+    guest: str = "ann"
+
+
+def test_a_class_with_another_field_takes_what_was_sent_before(office: Office) -> None:
+    """A new release must not take the tries of the old one for other commands."""
+    older = Fence(office.engine, FENCE).handlers((_hold_older, office._release))[0]
+    assert older(OlderHoldSeat()) == office.hold(HoldSeatCommand()) == Held(seat=9)
+
+
+def _hold_older(db: sa.Connection, command: OlderHoldSeat) -> Held:
+    db.execute(sa.insert(SEATS).values(guest=command.guest))
+    return Held(seat=9)
+
+
+def test_a_command_without_a_key_is_turned_away(office: Office) -> None:
+    """It was not sent by a saga."""
+    with pytest.raises(ValueError, match="HoldSeatCommand has no idempotency key"):
+        office.hold(HoldSeatCommand(idempotency_key=""))
+    assert office.guests == []
+
+
+def test_temporal_sees_names_and_types(office: Office) -> None:
+    """Of the command's class and of the answer's; a handler without answer has none."""
+    hold = activity._Definition.must_from_callable(activity.defn(office.hold))
+    assert (hold.name, hold.arg_types, hold.ret_type) == ("HoldSeat", [HoldSeatCommand], Held)
+    release = activity._Definition.must_from_callable(activity.defn(office.release))
+    assert (release.name, release.ret_type) == ("ReleaseSeat", type(None))
+    assert office.hold.__doc__ == "Hold a seat."
+
+
+def _unsaid(db, command):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    raise NotImplementedError
+
+
+def _without_database(command: HoldSeatCommand) -> None:
+    raise NotImplementedError
+
+
+def _answers_text(db: sa.Connection, command: HoldSeatCommand) -> str:
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("handler", [_unsaid, _without_database, _answers_text])
+def test_a_handler_says_what_it_takes_and_returns(
+    office: Office, handler: Callable[..., Any]
+) -> None:
+    """When the worker starts, not when the first command comes."""
+    with pytest.raises(TypeError, match=handler.__name__):
+        Fence(office.engine, FENCE).handlers(handler)

@@ -1,0 +1,155 @@
+"""`OnRecord.at`, `Call.to` and `Branch.to`: a saga that has no record of its own."""
+
+from collections.abc import AsyncIterator
+from itertools import count
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+
+from temporal_saga.testing import Script
+from temporal_saga.testing.participants import Participants
+from tests.temporal_saga.kept_booking import (
+    ChargeCard,
+    HoldSeat,
+    KeptBooking,
+    RefundCard,
+    ReleaseSeat,
+    SeatHeld,
+)
+
+COMMANDS: dict[str, list[type]] = {
+    "box-office": [HoldSeat, ReleaseSeat],
+    "bank": [ChargeCard, RefundCard],
+}
+SOLD_OUT = ApplicationError("no seat is left", type="SoldOut", non_retryable=True)
+BROKEN = ApplicationError("the terminal is broken", non_retryable=True)
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="module")
+async def services(temporal: Client) -> AsyncIterator[Participants]:
+    """Box office and bank."""
+    async with Participants(temporal, COMMANDS) as participants:
+        yield participants
+
+
+@pytest.fixture
+async def script(temporal: Client, services: Participants) -> AsyncIterator[Script]:
+    """One booking's story."""
+    saga_id = f"kept-{next(NUMBERS)}"
+    async with Script(temporal, services, KeptBooking, saga_id=saga_id) as story:
+        yield story
+
+
+async def hold_seat(script: Script) -> None:
+    """Let the seat be held."""
+    assert (await script.expect(HoldSeat, guest="eve")).idempotency_key.endswith("/HoldSeat")
+    script.answer(SeatHeld(12))
+
+
+async def begin_charge(script: Script) -> None:
+    """Start a booking, and let it come to the charge."""
+    await script.start("eve")
+    await hold_seat(script)
+    await script.expect(ChargeCard, guest="eve")
+
+
+async def take_back(script: Script) -> ApplicationError:
+    """Expect that everything is taken back; return the workflow's error."""
+    await script.expect_compensation(RefundCard, of=ChargeCard, guest="eve")
+    script.answer(None)
+    return await release_seat(script)
+
+
+async def release_seat(script: Script) -> ApplicationError:
+    """Expect that the seat alone is taken back; return the workflow's error."""
+    await script.expect_compensation(ReleaseSeat, of=HoldSeat, guest="eve")
+    script.answer(None)
+    return await script.failed()
+
+
+async def activities(script: Script) -> list[str]:
+    """Return the names of the activities of the last run, in order."""
+    events = (await script.handle.fetch_history()).events
+    kind = EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
+    return [
+        event.activity_task_scheduled_event_attributes.activity_type.name
+        for event in events
+        if event.event_type == kind
+    ]
+
+
+async def test_the_record_is_opened_first_and_confirmed_last(script: Script) -> None:
+    """Without a word of it in the saga, and the end of the block is the pivot."""
+    await begin_charge(script)
+    script.answer(None)
+    assert await script.completed() == "seat 12"
+    assert await activities(script) == ["OpenRecord", "HoldSeat", "ChargeCard", "ConfirmRecord"]
+
+
+async def test_a_saga_that_is_rolled_back_fails_its_workflow(script: Script) -> None:
+    """With the reason as the error's type, and all of the failure in its detail."""
+    await begin_charge(script)
+    script.fail(BROKEN)
+    error = await take_back(script)
+    assert error.type == "STEP_UNAVAILABLE"
+    assert error.details[0]["step"] == "ChargeCard"
+    assert (await activities(script))[-1] == "CancelRecord"
+
+
+async def test_a_refused_step_is_not_compensated(script: Script) -> None:
+    """The seats before it are."""
+    await begin_charge(script)
+    script.fail(SOLD_OUT)
+    assert (await release_seat(script)).type == "SoldOut"
+
+
+async def test_a_cancel_during_the_last_step_is_in_time(script: Script) -> None:
+    """The end of the block is the pivot, and not before it."""
+    await begin_charge(script)
+    await script.handle.signal("stop", "rain")
+    script.answer(None)
+    error = await take_back(script)
+    assert (error.type, error.message) == ("CANCELLED", "rain")
+
+
+async def test_a_reset_takes_back_what_the_run_before_may_have_done(script: Script) -> None:
+    """The record knows that there was one: the charge is refunded, which this run never reached."""
+    await begin_charge(script)
+    await script.reset()
+    await script.expect(HoldSeat)
+    await script.handle.signal("stop", "rain")
+    script.answer(SeatHeld(12))
+    assert (await take_back(script)).type == "CANCELLED"
+    openings = [name for name in await activities(script) if name == "OpenRecord"]
+    assert len(openings) == 2
+
+
+async def test_a_saga_that_completed_is_not_run_again(
+    temporal: Client, services: Participants
+) -> None:
+    """Started again under its id, it sends nothing but what closes the record."""
+    async with Script(temporal, services, KeptBooking, saga_id="kept-twice") as first:
+        await begin_charge(first)
+        first.answer(None)
+        assert await first.completed() == "seat 12"
+    async with Script(temporal, services, KeptBooking, saga_id="kept-twice") as second:
+        await second.start("eve")
+        assert await second.completed() == "seat 0"
+        assert await activities(second) == ["OpenRecord", "ConfirmRecord"]
+
+
+async def test_a_saga_that_was_rolled_back_stays_so(
+    temporal: Client, services: Participants
+) -> None:
+    """Started again under its id, it is refused by its record."""
+    async with Script(temporal, services, KeptBooking, saga_id="kept-back") as first:
+        await begin_charge(first)
+        first.fail(BROKEN)
+        await take_back(first)
+    async with Script(temporal, services, KeptBooking, saga_id="kept-back") as second:
+        await second.start("eve")
+        assert (await second.failed()).type == "AlreadyCompensated"
+        assert await activities(second) == ["OpenRecord", "CancelRecord"]
