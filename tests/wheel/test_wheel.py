@@ -1,7 +1,7 @@
 """The wheel of the saga core: what is in it, and what each half of it needs."""
 
+import json
 import shutil
-import sys
 import tomllib
 from email.parser import Parser
 from pathlib import Path
@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.repository.sources import ROOT
-from tests.wheel.environments import build, environment, run
+from tests.wheel.environments import UV, build, environment, run
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -121,15 +121,12 @@ def test_the_checkout_itself_installs_the_core(tmp_path: Path) -> None:
     Of the checkout nothing changes.
     """
     python = environment(tmp_path / "venv", str(ROOT))
-    listing = run(python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path)
-    packages = {line.partition("==")[0].partition(" ")[0] for line in listing.splitlines()}
-    assert packages - {"pip", "setuptools", "wheel"} == {"temporal-saga"}
+    listing = run(UV, "pip", "list", "--python", python, "--format=json", cwd=tmp_path)
+    assert [package["name"] for package in json.loads(listing)] == ["temporal-saga"]
     assert not (ROOT / "build").exists()
 
 
 def test_an_index_would_take_it(wheel: Path, tmp_path: Path) -> None:
     """Twine has nothing to say against its metadata."""
-    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
-    python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "-q", TWINE, cwd=tmp_path)
+    python = environment(tmp_path / "venv", TWINE)
     assert "PASSED" in run(python, "-m", "twine", "check", "--strict", wheel, cwd=tmp_path)
