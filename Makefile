@@ -13,7 +13,7 @@ OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard 
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help install check lint format test pythons verify planted postgresql chromium node fuzz schemas histories screenshots \
-	up ps stop start restart logs shop demo audit bench growth lock wheel clean
+	up ps stop start restart logs shop demo audit reconcile bench growth lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ demo: install ## a real day of orders through a stack of its own; DAY=path for a
 
 audit: install ## do the invariants hold? asks the databases and Temporal, changes nothing
 	@exec $(BIN)/python -m operations.audit
+
+reconcile: install ## do our books of card payments and the provider's agree? changes nothing
+	@exec $(BIN)/python -m operations.reconcile
 
 bench: install postgresql ## this system beside others, half an hour; SHORT=1 for three minutes; PROFILE=1, CONTESTANTS, IN_FLIGHT, ORDERS, ROUNDS: docs/PERFORMANCE.md
 	@exec $(BIN)/python -m bench $(if $(SHORT),--short) $(if $(PROFILE),--profile) $(if $(CONTESTANTS),--contestants "$(CONTESTANTS)") \

@@ -41,6 +41,7 @@ from process import Connection, leave
 from routes import (
     access,
     acts,
+    card_events,
     console,
     event_feed,
     events,
@@ -102,7 +103,11 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.stopping = asyncio.Event()
     app.state.metrics = figures = Metrics(AWAY)
-    for subject in (orders, lookups, events, event_feed, acts, health, manage, sagas, console):
+    app.state.read_card_event = card_events.event_reader(
+        settings.card_webhook_secret.get_secret_value()
+    )
+    subjects = (orders, lookups, events, event_feed, acts, health, manage, sagas, card_events)
+    for subject in (*subjects, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

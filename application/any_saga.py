@@ -23,6 +23,9 @@ AT_A_STEP = {
 }
 """What may be done at a stuck step: the signal, and what is sent with it."""
 
+ENDED_FROM_OUTSIDE = frozenset({"TERMINATED", "TIMED_OUT", "CANCELED"})
+"""A workflow's status when its saga was not through: nobody takes anything back any more."""
+
 TROUBLE = (StepState.RUNNING, StepState.STUCK, StepState.UNKNOWN, StepState.PAUSED)
 
 
@@ -59,7 +62,9 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         for part in (step, step.compensation)
         if part is not None and part.state is StepState.STUCK
     ]
-    state = _state(run, is_stuck=bool(stuck_steps))
+    was_cut_off = workflow.status in ENDED_FROM_OUTSIDE
+    state = _state(run, is_over=bool(run.closed_at) and not was_cut_off, stuck_steps=stuck_steps)
+    is_in_trouble = run.closed_at is None and bool(stuck_steps or run.is_wedged)
     failure = run.memo.failure
     return SagaView(
         workflow_id=workflow.id,
@@ -68,7 +73,7 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         status=workflow.status,
         started_at=run.started_at,
         closed_at=run.closed_at,
-        needs_attention=run.closed_at is None and bool(stuck_steps or run.is_wedged),
+        needs_attention=was_cut_off or is_in_trouble,
         failure=failure and SagaFailureView.model_validate(vars(failure)),
         steps=steps,
         acts=() if run.closed_at else _acts(state, stuck_steps),
@@ -86,15 +91,15 @@ def _acts(state: str, stuck_steps: Sequence[str]) -> tuple[SagaActView, ...]:
     return tuple(acts)
 
 
-def _state(run: Run, *, is_stuck: bool) -> str:
+def _state(run: Run, *, is_over: bool, stuck_steps: Sequence[str]) -> str:
     """Return the state that a saga shows; of one that shows none, what its history tells."""
     if state := run.attributes.get(STATE.name):
         return str(state)
     if run.memo.failure is None:
-        return State.COMPLETED if run.closed_at else State.PENDING
-    if run.closed_at:
+        return State.COMPLETED if is_over else State.PENDING
+    if is_over:
         return State.FAILED
-    return State.ROLLBACK_STUCK if is_stuck else State.ROLLING_BACK
+    return State.ROLLBACK_STUCK if stuck_steps else State.ROLLING_BACK
 
 
 def _is_forward(entry: Compensation, plan: Sequence[PlannedStep]) -> bool:
@@ -154,12 +159,14 @@ class _Steps:
             is_over = run.closed_at is not None or run.memo.failure is not None
             return StepState.SKIPPED if is_over else StepState.AHEAD
         last = moments[-1]
+        failure = run.memo.failure
+        is_named = failure is not None and failure.step == row.step and failure.event is not None
+        if last.refuses or is_named:
+            return StepState.REFUSED
         if last.kind == "event":
-            return StepState.REFUSED if last.refuses else StepState.DONE
-        if retriables and retriables[-1].settlement:
-            return StepState.SETTLED
-        if retriables and retriables[-1].trouble:
-            return StepState.STUCK
+            return StepState.DONE
+        if retriables and (retriables[-1].settlement or retriables[-1].trouble):
+            return StepState.SETTLED if retriables[-1].settlement else StepState.STUCK
         if last.kind == "command" and run.closed_at is None:
             is_paused = run.pause_of(row.step, command)
             return StepState.PAUSED if is_paused else StepState.RUNNING

@@ -22,6 +22,7 @@ from application.payloads import decoder
 from application.run import Run
 from application.run_history import MOST_BYTES, RunHistory, if_known, read_history
 from application.runs import ANSWER_LIMIT, PATIENCE, temporal
+from application.timeline import MOST_OF_A_NAME
 from contracts.saga_views import SagaView
 from temporal_saga.carry_over import Handover
 from temporal_saga.command_history import anything
@@ -31,6 +32,9 @@ from temporal_saga.plan import PlannedStep
 
 PLAN_LIMIT = timedelta(seconds=1)
 """A worker is given no longer to tell a saga's plan: all else is known without it."""
+
+MOST_BYTES_OF_AN_ID = 1_000
+"""Temporal's limit."""
 
 PLAN = TypeAdapter(tuple[PlannedStep, ...])
 
@@ -50,6 +54,8 @@ class AnySagas:
             NotFound: Temporal knows no such workflow.
             NotNow: Temporal is away.
         """
+        if len(workflow_id.encode(errors="replace")) > MOST_BYTES_OF_AN_ID:
+            raise NotFound.of(f"saga {workflow_id[:MOST_OF_A_NAME]}…")
         handle = self._client.get_workflow_handle(workflow_id)
         with if_known():
             async with temporal(PATIENCE):

@@ -14,6 +14,7 @@ from application.acts import ActSender
 from application.any_sagas import AnySagas
 from application.caller import Caller
 from application.closing import Closing
+from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow, NotPossible, PerhapsPlaced
 from application.links import OrderLinks
@@ -67,6 +68,7 @@ class Orders:
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
+        self.customers = Customers(client, self._runs)
         self.watch = Watch(self._runs, visibility, order_service)
         self._lists = OrderLists(visibility, self.watch, order_service, links)
         self._overviews = Overviews(visibility, self.watch, order_service, self._lists)

@@ -5,12 +5,13 @@ Temporal client (`temporal.py`).
 """
 
 from config.reading import explain, read_settings
-from config.settings import EphemeralStackSettings, Settings
+from config.settings import DemoSettings, EphemeralStackSettings, Settings
 from config.temporal import client_options, is_on_this_machine, temporal_address
 from config.values import LOOPBACK
 
 __all__ = [
     "LOOPBACK",
+    "DemoSettings",
     "EphemeralStackSettings",
     "Settings",
     "client_options",

@@ -29,3 +29,13 @@ class CardSettings(BaseSettings):
     card_answer_seconds: int = Field(
         default=600, ge=1, le=86_400, description="how long customers have to answer their bank"
     )
+
+    card_provider_port: int = Field(
+        default=12_111,
+        ge=1,
+        le=65_535,
+        description="the port of the card provider that `make up` runs where there is no account",
+    )
+    card_control_port: int = Field(
+        default=12_112, ge=1, le=65_535, description="its control API's port: its faults and books"
+    )

@@ -1,7 +1,7 @@
 """Every setting: its environment variable is its name in capitals."""
 
 from datetime import timedelta
-from typing import Literal, Self, cast
+from typing import ClassVar, Literal, Self, cast
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
@@ -213,6 +213,8 @@ class Settings(EventSettings, CardSettings, DatabaseSettings):
 class EphemeralStackSettings(Settings):
     """Those of a stack that lives for one command: it reads DATA_DIR from the environment alone."""
 
+    variables: ClassVar[frozenset[str]] = frozenset({"data_dir"})
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -222,8 +224,16 @@ class EphemeralStackSettings(Settings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the arguments, and one variable."""
+        """Read the arguments, and these variables."""
         return init_settings, cast(
             "PydanticBaseSettingsSource",  # any callable serves
-            lambda: {name: value for name, value in env_settings().items() if name == "data_dir"},
+            lambda: {
+                name: value for name, value in env_settings().items() if name in cls.variables
+            },
         )
+
+
+class DemoSettings(EphemeralStackSettings):
+    """Those of the stack of `make demo`: PAYMENT says what its customers pay with."""
+
+    variables = frozenset({"data_dir", "payment"})

@@ -37,7 +37,10 @@ class SagaView(Contract):
     status: str = Field(description="the workflow's, as Temporal names it")
     started_at: datetime
     closed_at: datetime | None
-    needs_attention: bool
+    needs_attention: bool = Field(
+        description="something is stuck, its code fails again and again, or its workflow was ended "
+        "from outside before it was through"
+    )
     failure: SagaFailureView | None
     steps: tuple[StepProgress, ...] = Field(
         description="in their order; those that the saga has not come to only while a worker of "

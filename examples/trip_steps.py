@@ -83,9 +83,6 @@ class Done:
 REFUSALS = frozenset({"TripRejected", "SoldOut", "PaymentDeclined"})
 """The types of `ApplicationError` that are a participant's no. Every other error is an outage."""
 
-BEFORE_THE_PIVOT = frozenset({"OpenTrip", "BookFlight", "BookHotel", "BookCar", "TakePayment"})
-"""The steps that are taken back."""
-
 
 # Each step of one trip, with what takes it back beside it: all that this needs is known before the
 # step. A step's name is its activity's, and that is its command's.

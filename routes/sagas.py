@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from contracts.ids import saga_id
 from contracts.saga_views import SagaView
+from routes import examples
 from routes.dependencies import AppOrders
 from routes.problems import ABSENT
 
@@ -16,7 +18,7 @@ WorkflowId = Annotated[
         min_length=1,
         max_length=1_000,
         description="the id of the saga's workflow at Temporal",
-        examples=["trip-7"],
+        examples=[saga_id(examples.ORDER_ID)],
     ),
 ]
 

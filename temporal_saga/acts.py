@@ -5,7 +5,7 @@ has a handler of one of these names keeps its own.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from temporalio import workflow
 from temporalio.common import RawValue
@@ -21,14 +21,22 @@ STATUS = "status"
 TOO_LATE = "it is too late to cancel: the saga {state}"
 
 
+class AtStep(Protocol):
+    """A decision about the step that it names."""
+
+    @property
+    def step(self) -> str:
+        """Its name."""
+        ...
+
+
 class Acts:
     """Takes the acts of people on one saga."""
 
-    def __init__(self, saga: Any, status: Callable[[], Any]) -> None:
-        """Act on a `Saga`; `status` returns how it stands."""
+    def __init__(self, saga: Any) -> None:
+        """Act on a `Saga`."""
         self._saga = saga
         self._ignored_count = 0
-        self.status = status
 
     def install(self) -> None:
         """Add what the workflow's class does not have."""
@@ -38,6 +46,10 @@ class Acts:
             workflow.set_query_handler(STATUS, self.status)
         if workflow.get_dynamic_signal_handler() is None:
             workflow.set_dynamic_signal_handler(self._take_unknown)
+
+    def status(self) -> Any:
+        """Return how the saga stands, as JSON."""
+        return self._saga.status()
 
     def note_signal(self, signal: str, why_ignored: str | None = None) -> int:
         """Note that a signal came, and why it changes nothing if so; return its number."""
@@ -70,13 +82,13 @@ class Acts:
             return None
         return TOO_LATE.format(state="fails already" if self._saga.failure else "is past its pivot")
 
-    def cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
+    def do_cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         """Let it stop before its next step."""
         message = f"cancelled by {decision.by}: {decision.reason}"
         failure = Failure("CANCELLED", message, details=decision.model_dump())
         return None if self._saga.stop(failure) else self.too_late(decision)
 
-    def not_stuck(self, decision: StepDecision) -> str | None:
+    def not_stuck(self, decision: AtStep) -> str | None:
         """Return why there is nothing to retry; None when there is."""
         if why := self._saga.retry_rejection(decision.step):
             return str(why)
@@ -84,18 +96,18 @@ class Acts:
             return Already(f"{decision.step} is about to be tried again, by an earlier word")
         return None
 
-    def retry(self, decision: StepDecision, _on_accept: Callable[[], None]) -> str | None:
+    def do_retry(self, decision: AtStep, _on_accept: Callable[[], None]) -> str | None:
         """Try what is stuck now."""
         why = self.not_stuck(decision)
         self._saga.retry(decision.step)
         return why
 
-    def not_to_settle(self, decision: StepEvidence) -> str | None:
+    def not_to_settle(self, decision: AtStep) -> str | None:
         """Return why nothing is settled; None when something is."""
         why: str | None = self._saga.settle_rejection(decision.step)
         return why
 
-    def settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
+    def do_settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
         """Count what is stuck as done."""
         settlement = Settlement(
             decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
@@ -108,10 +120,10 @@ class Acts:
         self.note_signal(name, "there is no such message")
 
 
-CANCEL = Act("cancel", "Cancel, unless it is too late", Decision, Acts.too_late, Acts.cancel)
+CANCEL = Act("cancel", "Cancel, unless it is too late", Decision, Acts.too_late, Acts.do_cancel)
 
 RETRY = Act(
-    "retry_step", "Try what is stuck at a step now", StepDecision, Acts.not_stuck, Acts.retry
+    "retry_step", "Try what is stuck at a step now", StepDecision, Acts.not_stuck, Acts.do_retry
 )
 
 SETTLE = Act(
@@ -119,5 +131,5 @@ SETTLE = Act(
     "Say that what is stuck at a step was put right by hand",
     StepEvidence,
     Acts.not_to_settle,
-    Acts.settle,
+    Acts.do_settle,
 )

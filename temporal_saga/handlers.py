@@ -79,39 +79,39 @@ class Serving:
             TypeError: a handler does not say by its annotations what it takes and returns.
         """
         if not isinstance(step, tuple):
-            return [_named(step, self._once(step))]
+            return [_with_name_of(step, self._once(step))]
         forward, compensation = step
         return [
-            _named(forward, self._forward(forward)),
-            _named(compensation, self._compensate(compensation)),
+            _with_name_of(forward, self._forward(forward)),
+            _with_name_of(compensation, self._compensate(compensation)),
         ]
 
     def _forward(self, handler: Handler) -> Activity:
         def take(command: Any) -> Any:
-            recorded = Recorded()
+            entry = Recorded()
 
             def effect(connection: sa.Connection) -> RecordedRefusal | None:
-                nonlocal recorded
+                nonlocal entry
                 try:
-                    recorded = _recorded(handler(connection, command))
+                    entry = _entry_of(handler(connection, command))
                 except self.refusals as error:
                     return RecordedRefusal(json.dumps([type(error).__name__, error.args]))
-                if recorded != Recorded():
-                    self.record(connection, command.idempotency_key, APPLIED, recorded)
+                if entry != Recorded():
+                    self.record(connection, command.idempotency_key, APPLIED, entry)
                 return None
 
             answer = self.fence.forward(command, Recorded(), effect, RecordedRefusal)
             if isinstance(answer, RecordedRefusal):
                 raise self._refusal(answer)
             # What was recorded before, or else what the effect has just recorded.
-            return answer if answer != Recorded() else recorded
+            return answer if answer != Recorded() else entry
 
         return take
 
     def _compensate(self, handler: Handler) -> Activity:
         def take(command: Any) -> Any:
             def effect(connection: sa.Connection, has_happened: bool) -> Recorded:
-                return _recorded(handler(connection, command) if has_happened else None)
+                return _entry_of(handler(connection, command) if has_happened else None)
 
             return self.fence.compensate(command, Recorded(), effect)
 
@@ -120,7 +120,7 @@ class Serving:
     def _once(self, handler: Handler) -> Activity:
         def take(command: Any) -> Any:
             def effect(connection: sa.Connection) -> Recorded:
-                return _recorded(handler(connection, command))
+                return _entry_of(handler(connection, command))
 
             return self.fence.once(command, Recorded(), effect)
 
@@ -132,7 +132,7 @@ class Serving:
         return kind(*arguments)
 
 
-def _named(handler: Handler, take: Activity) -> Activity:
+def _with_name_of(handler: Handler, take: Activity) -> Activity:
     """Return the function that takes the handler's commands, named and typed as it says."""
     what = getattr(handler, "__qualname__", repr(handler))
     hints = get_type_hints(handler)
@@ -146,8 +146,8 @@ def _named(handler: Handler, take: Activity) -> Activity:
         raise TypeError(f"{what} answers {event}, which is neither a pydantic model nor None")
 
     def serve(command: Any) -> Any:
-        recorded = take(command)
-        return None if event is type(None) else event.model_validate_json(recorded.text)
+        entry = take(command)
+        return None if event is type(None) else event.model_validate_json(entry.text)
 
     serve.__name__ = serve.__qualname__ = command_name(kind)
     serve.__doc__ = handler.__doc__
@@ -155,5 +155,5 @@ def _named(handler: Handler, take: Activity) -> Activity:
     return serve
 
 
-def _recorded(answer: Any) -> Recorded:
+def _entry_of(answer: Any) -> Recorded:
     return Recorded() if answer is None else Recorded(answer.model_dump_json())

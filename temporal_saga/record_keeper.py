@@ -32,14 +32,14 @@ class RecordKeeper:
         """Return what takes the commands, one function each."""
 
         def open_record(command: OpenRecord) -> RecordOpened:
-            opened: RecordOpened = self._fence.forward(
+            event: RecordOpened = self._fence.forward(
                 command,
                 RecordOpened(),
                 lambda _connection: None,
                 RecordOpened,
-                lambda _connection, event: event.again(),
+                lambda _connection, record: record.again(),
             )
-            return opened
+            return event
 
         def confirm(command: ConfirmRecord) -> None:
             self._fence.once(

@@ -103,7 +103,7 @@ class Saga(Ending):
         """What the first of the saga's runs was started with."""
         self._pauses = 0
         self._times_again = 0
-        Acts(self, self.status).install()
+        Acts(self).install()
 
     def set_deadline(self, deadline: datetime) -> None:
         """Give each step at most the time that is left until `deadline` (UTC).

@@ -6,14 +6,20 @@ from typing import Any
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 DECLARATIONS = (
+    "temporal_saga.branch",
     "temporal_saga.call",
     "temporal_saga.call_state",
     "temporal_saga.carry_over",
+    "temporal_saga.command_names",
+    "temporal_saga.decisions",
     "temporal_saga.failure",
+    "temporal_saga.kept_record",
     "temporal_saga.keys",
     "temporal_saga.memo",
+    "temporal_saga.plan",
     "temporal_saga.policy",
     "temporal_saga.record",
+    "temporal_saga.state",
     "temporal_saga.step_names",
     "temporal_saga.trouble",
 )

@@ -100,8 +100,19 @@ def empty_shop(new_database: Callable[[], str], open_engine: Callable[[str], sa.
     return Shop(new_database, open_engine)
 
 
+@pytest.fixture(scope="session")
+def traded_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Give the shop that `shop` is like, which nobody changes."""
+    folder = tmp_path_factory.mktemp("shop")
+    shop = Shop(lambda: f"sqlite:///{folder}/{uuid4().hex}.db", open_database)
+    shop.trade()
+    yield shop
+    for engine in shop.engines.values():
+        engine.dispose()
+
+
 @pytest.fixture
-def shop(empty_shop: Shop) -> Shop:
+def shop(empty_shop: Shop, traded_shop: Shop) -> Shop:
     """Give a shop with an order of every kind, to be looked at or corrupted."""
-    empty_shop.trade()
+    empty_shop.take_over(traded_shop)
     return empty_shop

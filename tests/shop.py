@@ -13,8 +13,11 @@ from contracts.placing import OrderLine, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
 from contracts.steps import PARTICIPANTS, STEPS
 from contracts.stock import StockView
+from participants.order import tables as order_tables
 from participants.order.service import OrderService
+from participants.payment import tables as payment_tables
 from participants.payment.service import PaymentService
+from participants.stock import tables as stock_tables
 from participants.stock.service import StockService
 from tests.commands import (
     START,
@@ -28,6 +31,12 @@ from tests.commands import (
     register,
     take,
 )
+
+METADATA = {
+    "order": order_tables.METADATA,
+    "payment": payment_tables.METADATA,
+    "stock": stock_tables.METADATA,
+}
 
 GIFT = OrderLine(sku="GIFT", quantity=1, unit_price_minor=0)
 MUG = OrderLine(sku="MUG", quantity=2, unit_price_minor=300)
@@ -95,6 +104,22 @@ class Shop:
             self.cancel(order_id)
         self.payment.process(pay("dead", 450))
         self.close("kept", *one_settled("ProcessPayment"))
+
+    def take_over(self, shop: "Shop") -> None:
+        """Let everything be as in another shop, which takes less than to trade once more."""
+        for name, metadata in METADATA.items():
+            with shop.engines[name].connect() as connection:
+                rows = {
+                    table: [*map(dict, connection.execute(sa.select(table)).mappings())]
+                    for table in metadata.sorted_tables
+                }
+            with self.engines[name].begin() as connection:
+                for table in reversed(metadata.sorted_tables):
+                    connection.execute(table.delete())
+                for table in metadata.sorted_tables:
+                    if rows[table]:
+                        connection.execute(table.insert(), rows[table])
+        self.orders_placed |= shop.orders_placed
 
     def pay(self, order_id: str, *lines: OrderLine) -> None:
         """Register an order and charge for it."""

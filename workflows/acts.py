@@ -14,9 +14,10 @@ from contracts.states import SagaState
 from contracts.steps import STEPS
 from contracts.stubs import PAYMENT_ANSWERED
 from contracts.text import printable
+from temporal_saga import acts as acts_of_any_saga
 from temporal_saga.call_state import Settlement
 from temporal_saga.failure import Failure, cut
-from temporal_saga.messages import MOST_LOGGED, Already, takes_one_raw_value
+from temporal_saga.messages import takes_one_raw_value
 from temporal_saga.saga import Saga
 from workflows.customer import Customer
 from workflows.messages import OrderAct
@@ -24,17 +25,16 @@ from workflows.record import Record
 from workflows.review import OrderReview
 
 
-class Acts:
+class Acts(acts_of_any_saga.Acts):
     """The acts of people on one order's saga: why each may be refused, and what it does."""
 
     def __init__(self, saga: Saga, record: Record) -> None:
         """Act on the saga of one order, and keep the same order's record."""
+        super().__init__(saga)
         saga.watch(record.follow, self._take_temporals_cancel)
-        self._saga = saga
         self._record = record
         self._review = OrderReview()
         self._customer = Customer()
-        self._ignored_count = 0
         saga.keep(record=record, review=self._review)
 
     @workflow.query(
@@ -62,20 +62,6 @@ class Acts:
         """Take what is no act, so that the saga looks how long its history has become."""
         self._saga.note_signal(name, "there is no such message")
 
-    def note_signal(self, signal: str, why_ignored: str | None = None) -> int:
-        """Note that a signal came, and why it changes nothing if so; return its number."""
-        if why_ignored is not None:
-            self.log_ignored(signal, why_ignored)
-        return self._saga.note_signal(signal, why_ignored)
-
-    def ignore(self, number: int, why: str) -> None:
-        """Note why a signal changed nothing."""
-        self._saga.ignore(number, why)
-
-    def take(self, number: int) -> None:
-        """Note that a signal was taken."""
-        self._saga.take(number)
-
     def decide(self, message: str, decision: Decision, through: str) -> None:
         """Note for the order's record that a decision was taken."""
         body = decision.model_dump(include={"by", "reason", "step", "evidence"})
@@ -93,13 +79,6 @@ class Acts:
                 through=Through.TEMPORAL,
             )
         )
-
-    def log_ignored(self, signal: str, why: str) -> None:
-        """Log that a signal changed nothing; of a flood the first ones, as thousands may come."""
-        self._ignored_count += 1
-        if self._ignored_count <= MOST_LOGGED:
-            more = ", and logs no more of its kind" if self._ignored_count == MOST_LOGGED else ""
-            workflow.logger.warning("ignored the signal %s: %s%s", signal, why, more)
 
     @property
     def _state(self) -> SagaState:
@@ -143,28 +122,13 @@ class Acts:
             self._review.decide(verdict, decision)
         return why
 
-    def _not_stuck(self, decision: StepDecision) -> str | None:
-        if why := self._saga.retry_rejection(decision.step):
-            return why
-        if self._saga.is_about_to_retry(decision.step):
-            return Already(f"{decision.step} is about to be tried again, by an earlier word")
-        return None
-
-    def _retry(self, decision: StepDecision, _on_accept: Callable[[], None]) -> str | None:
-        why = self._not_stuck(decision)
-        self._saga.retry(decision.step)
-        return why
-
     retry_step, request_retry_step = OrderAct(
         "retry_step",
         "Try the stuck compensation or Confirm of a step now",
         StepDecision,
-        _not_stuck,
-        _retry,
+        acts_of_any_saga.Acts.not_stuck,
+        acts_of_any_saga.Acts.do_retry,
     ).handlers()
-
-    def _not_to_settle(self, decision: StepEvidence) -> str | None:
-        return self._saga.settle_rejection(decision.step)
 
     def _settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
         settlement = Settlement(
@@ -176,17 +140,18 @@ class Acts:
         is_compensated = any(
             step.name == decision.step and step.compensation is not None for step in STEPS
         )
-        return self._saga.settle(
+        why: str | None = self._saga.settle(
             decision.step,
             settlement,
             cancel_with=failure if is_compensated else None,
             on_accept=on_accept,
         )
+        return why
 
     settle_step, request_settle_step = OrderAct(
         "settle_step",
         "Say that the stuck compensation or Confirm of a step was put right by hand",
         StepEvidence,
-        _not_to_settle,
+        acts_of_any_saga.Acts.not_to_settle,
         _settle,
     ).handlers()

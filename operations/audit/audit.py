@@ -65,7 +65,9 @@ async def audit(settings: Settings, client: Client | None) -> Report:
         CannotRead: a database is not there, or cannot be read.
     """
     with ExitStack() as stack:
-        databases = {name: stack.enter_context(_open(settings, name)) for name in PARTICIPANTS}
+        databases = {
+            name: stack.enter_context(open_to_read(settings, name)) for name in PARTICIPANTS
+        }
         checks = await asyncio.to_thread(_check_each_participant, databases)
         accounts = await asyncio.to_thread(read_accounts, databases)
         sagas = Sagas(client) if client else None
@@ -82,8 +84,10 @@ async def audit(settings: Settings, client: Client | None) -> Report:
     ]
     states = {id_: account.status for id_, account in accounts.items() if account.status}
     states |= dict.fromkeys(left_open, "left open") | open_orders
-    open_lines = _first([f"order {order_id} {why}" for order_id, why in sorted(left_open.items())])
-    return Report((*checks, *across), tuple(settlements), open_lines, Counter(states.values()))
+    open_lines = [f"order {order_id} {why}" for order_id, why in sorted(left_open.items())]
+    return Report(
+        (*checks, *across), tuple(settlements), first_lines(open_lines), Counter(states.values())
+    )
 
 
 def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
@@ -98,7 +102,7 @@ def _check_each_participant(databases: Mapping[str, sa.Engine]) -> list[Check]:
                 f"{participant}: {line}" for line in violations.get(invariant.id, ())
             ]
     ids = sorted(claims, key=lambda id_: (KINDS.index(id_[0]), id_))
-    return [Check(id_, claims[id_], _first(lines[id_])) for id_ in ids]
+    return [Check(id_, claims[id_], first_lines(lines[id_])) for id_ in ids]
 
 
 async def _check_across(
@@ -126,14 +130,14 @@ async def _check_across(
             for order_id, run in result.open.items()
         }
         left_open = result.left_open
-        sagas_check = Check("O3", SAGAS_CLAIM, _first(result.discrepancies))
+        sagas_check = Check("O3", SAGAS_CLAIM, first_lines(result.discrepancies))
     discrepancies = [
         f"order {order_id} {line}"
         for order_id, account in sorted(accounts.items())
         if order_id not in open_orders and account.discrepancies()
         for line in await _check_again(order_id, databases, sagas)
     ]
-    checks = [Check("O2", LEDGER_CLAIM, _first(discrepancies)), sagas_check]
+    checks = [Check("O2", LEDGER_CLAIM, first_lines(discrepancies)), sagas_check]
     return checks, open_orders, left_open
 
 
@@ -154,7 +158,7 @@ async def _check_again(
 
 
 @contextmanager
-def _open(settings: Settings, participant: str) -> Iterator[sa.Engine]:
+def open_to_read(settings: Settings, participant: str) -> Iterator[sa.Engine]:
     """Open a participant's database, which must have all its tables: an audit creates nothing."""
     variable = f"{participant.upper()}_DATABASE_URL"
     try:
@@ -186,7 +190,7 @@ def tables_of(participant: str) -> set[str]:
     return {*import_module(f"participants.{participant}.tables").METADATA.tables}
 
 
-def _first(lines: Sequence[str]) -> tuple[str, ...]:
+def first_lines(lines: Sequence[str]) -> tuple[str, ...]:
     """Return the first lines, and how many more there are."""
     more = len(lines) - MOST_VIOLATIONS
     return tuple(lines) if more <= 0 else (*lines[:MOST_VIOLATIONS], f"and {more} more")

@@ -131,7 +131,7 @@ def _add_orders(
     money_of: dict[str, Asset] = {}
     columns = ("order_id", "status", "customer_id", "currency", "total_minor", "compensations")
     for row in connection.execute(_select(order_id, *(ORDERS.c[name] for name in columns))):
-        settlements = _settled_by_participant(row.compensations)
+        settlements = settled_by_participant(row.compensations)
         account = OrderAccount(row.status, row.total_minor, settlements=settlements)
         accounts[row.order_id] = account
         money_of[row.order_id] = Asset("payment", str(row.customer_id), str(row.currency))
@@ -153,6 +153,8 @@ def _add_payments(
         balance = accounts.setdefault(row.order_id, OrderAccount()).balance
         asset = Asset("payment", row.customer_id, row.currency)
         balance[asset] += row.captured_minor - row.refunded_minor
+        if held_minor := row.amount_minor - row.captured_minor - row.released_minor:
+            balance[asset._replace(name=f"{row.customer_id}, held on a card")] += held_minor
 
 
 def _add_movements(
@@ -171,7 +173,7 @@ def _select(order_id: str | None, *columns: sa.Column[Any]) -> sa.Select[Any]:
     return rows if order_id is None else rows.where(columns[0].table.c.order_id == order_id)
 
 
-def _settled_by_participant(raw: Any) -> dict[str, Compensation]:
+def settled_by_participant(raw: Any) -> dict[str, Compensation]:
     """Return the compensations that a named person settled, by the participant they concern."""
     try:
         compensations = COMPENSATIONS.validate_python(raw)

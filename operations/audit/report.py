@@ -17,7 +17,7 @@ INDENT = " " * len("M1  VIOLATED  ")
 def print_report(report: Report, console: Console) -> None:
     """Print each invariant with what violates it, the settlements, and how orders stand."""
     for check in report.checks:
-        _print_check(check, console)
+        print_check(check, console)
     for line in report.settlements:
         print_line(console, "settled by hand: ", line, "yellow")
     for line in report.left_open:
@@ -33,7 +33,8 @@ def print_report(report: Report, console: Console) -> None:
         print_line(console, "", f"the invariants do not hold: {ids}", COLOURS["VIOLATED"])
 
 
-def _print_check(check: Check, console: Console) -> None:
+def print_check(check: Check, console: Console) -> None:
+    """Print one invariant with what violates it."""
     verdict = "VIOLATED" if check.violations else "in part" if check.skip_reason else "holds"
     print_line(console, f"{check.id}  {verdict:8}  ", check.claim, COLOURS[verdict])
     for line in check.violations:

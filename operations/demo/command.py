@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from config import EphemeralStackSettings
+from config import DemoSettings
 from operations.audit.invariants import CannotRead
 from operations.demo.ephemeral_stack import DidNotStart, ephemeral_settings
 from operations.demo.shop_day import run_day
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no day to place: {error}", file=sys.stderr)
         return 2
     try:
-        with ephemeral_settings(read_settings(EphemeralStackSettings)) as settings:
+        with ephemeral_settings(read_settings(DemoSettings)) as settings:
             return 0 if asyncio.run(run_day(day.absolute(), data, settings, Console())) else 1
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -1,8 +1,8 @@
 """An ephemeral stack: `operations.up` on free ports, for as long as one command needs it.
 
 Its Temporal and its databases are in a temporary folder that is deleted with it; with DATA_DIR set
-they are there, and stay. It takes no other setting of the shell: not the databases, tokens, limits,
-prices or reviews of another system.
+they are there, and stay. It takes no other setting of the shell, but for PAYMENT in `make demo`:
+not the databases, tokens, limits, prices or reviews of another system.
 """
 
 import asyncio
@@ -28,6 +28,9 @@ START_SECONDS = 90
 PLACE = ("data_dir", "temporal_port", "temporal_ui_port", "api_port")
 """The settings that say where a stack is."""
 
+WITH_CARDS = ("payment", "card_provider_port", "card_control_port")
+"""Those that it gets as well where its customers pay with cards."""
+
 NOT_EPHEMERAL = range(10_000, 32_768)
 """Ports below those that Linux gives to outgoing connections (`ip_local_port_range`). A port of
 those, free when it was chosen, may be a connection's by the time that a server takes it."""
@@ -48,7 +51,7 @@ def ephemeral_settings(base: Settings) -> Iterator[Settings]:
         if "data_dir" not in base.model_fields_set:
             folder = Path(tempfile.mkdtemp(prefix="order-saga-"))
             cleanup.callback(shutil.rmtree, folder)
-        names = ("temporal_port", "temporal_ui_port", "api_port")
+        names = [name for name in settings_of_stack(base) if name.endswith("_port")]
         ports = dict(zip(names, free_ports(len(names)), strict=True))
         try:
             yield base.model_copy(update={"data_dir": folder.absolute(), **ports})
@@ -100,7 +103,13 @@ def environment(settings: Settings) -> dict[str, str]:
         for name, value in os.environ.items()
         if name.lower() not in Settings.model_fields
     }
-    return shell_environment | {name.upper(): str(getattr(settings, name)) for name in PLACE}
+    names = settings_of_stack(settings)
+    return shell_environment | {name.upper(): str(getattr(settings, name)) for name in names}
+
+
+def settings_of_stack(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the settings that such a stack gets."""
+    return (*PLACE, *WITH_CARDS) if settings.payment == "cards" else PLACE
 
 
 async def _listen(

@@ -13,7 +13,10 @@ from contracts.views import OrderView, TimelineEntry
 from operations.demo.load_generator import IN_FLIGHT, LoadResult, Outcome
 from operations.shop.shop_days import ShopData
 
-EXPECTED_REASONS = ("OUT_OF_STOCK", "INSUFFICIENT_FUNDS")
+EXPECTED_REASONS = (
+    *("OUT_OF_STOCK", "INSUFFICIENT_FUNDS"),
+    *("CARD_DECLINED", "AUTHENTICATION_FAILED", "AMOUNT_NOT_PAYABLE"),
+)
 """Why orders fail on a day in a shop where everything works."""
 
 COLOURS = {

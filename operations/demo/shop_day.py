@@ -7,6 +7,7 @@ recognised and nothing is charged twice.
 
 import asyncio
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from config import Settings
 from operations.audit.audit import Report, audit
 from operations.audit.report import print_report
+from operations.demo.card_day import CardDay
 from operations.demo.ephemeral_stack import run_stack
 from operations.demo.load_generator import LoadGenerator, LoadResult, Outcome
 from operations.demo.report import (
@@ -48,7 +50,9 @@ async def run_day(day: Path, data: ShopData, settings: Settings, console: Consol
         run_stack(settings, day, console),
         httpx.AsyncClient(base_url=api_url(settings), trust_env=False) as http,
     ):
-        result = await place_orders(data, http, console)
+        cards = CardDay(settings, http) if settings.payment == "cards" else None
+        async with cards.under_way() if cards else nullcontext():
+            result = await place_orders(data, http, console)
         for reason in (None, "OUT_OF_STOCK"):
             print_first_order(result, reason, console)
         console.print("", figures(day, data, result))
@@ -59,7 +63,8 @@ async def run_day(day: Path, data: ShopData, settings: Settings, console: Consol
         report = await audit(settings, client)
         console.print()
         print_report(report, console)
-    return is_sound(result, report)
+        cards_are_sound = await cards.report(console) if cards else True
+    return is_sound(result, report) and cards_are_sound
 
 
 def is_sound(result: LoadResult, report: Report) -> bool:

@@ -17,6 +17,8 @@ from config import Settings
 from contracts.placing import PlaceOrder
 from operations.shop.seed import SHOP_DAYS, seed, shop_of
 from operations.shop.shop_days import read_days
+from operations.up.card_account import with_card_provider
+from operations.up.card_provider import card_provider_ready
 from operations.up.data_directory import lock_data_dir
 from operations.up.known_databases import check_databases
 from operations.up.preflight import CannotStart, check_layout, check_ports, read_settings
@@ -33,16 +35,17 @@ def main(*days: Path) -> int:
     """Run the system with the shop of these days; return the exit code."""
     terminal = Terminal()
     try:
-        settings = read_settings()
+        settings = with_card_provider(read_settings())
         check_layout(settings)
         with lock_data_dir(settings.data_dir) as lock:
             if count := end_leftovers(settings.data_dir):
                 terminal.say(f"ended {count} processes that an earlier run left behind")
             check_ports(settings)
             check_databases(settings)
-            example = load_shop(settings, days)
+            with card_provider_ready(settings) as complete_settings:
+                example = load_shop(complete_settings, days)
             try:
-                return asyncio.run(run(settings, example, lock, terminal.say))
+                return asyncio.run(run(complete_settings, example, lock, terminal.say))
             finally:
                 end_leftovers(settings.data_dir)
     except (CannotStart, OSError) as error:
@@ -59,6 +62,7 @@ def load_shop(settings: Settings, days: Sequence[Path]) -> PlaceOrder | None:
 
     Raises:
         CannotStart: a database does not take it.
+        OSError: the card provider does not.
     """
     if settings.shop == "none" and not days:
         return None

@@ -1,13 +1,18 @@
-"""supervisord's configuration: supervisord.conf, with a section for each worker."""
+"""supervisord's configuration: supervisord.conf, with a section for each worker.
+
+The card provider's section is left out where the system runs none.
+"""
 
 import re
 from pathlib import Path
 
 from config import Settings
-from operations.up.parts import worker_parts
+from operations.up.card_account import has_card_provider
+from operations.up.parts import CARDS, worker_parts
 
 TEMPLATE = Path(__file__).with_name("supervisord.conf")
 WORKER = re.compile(r"^\[program:worker\]\n(?:.+\n)+", re.MULTILINE)
+PROVIDER = re.compile(rf"(?:^; .*\n)*^\[program:{CARDS}\]\n(?:.+\n)+\n", re.MULTILINE)
 PROGRAMS = "programs=worker"
 COMMAND = "command=python worker.py"
 
@@ -15,6 +20,8 @@ COMMAND = "command=python worker.py"
 def configuration(settings: Settings) -> str:
     """Return supervisord.conf, in which the worker's section is repeated for each worker."""
     template = TEMPLATE.read_text()
+    if not has_card_provider(settings):
+        template = PROVIDER.sub("", template)
     [section] = WORKER.findall(template)
     workers = worker_parts(settings)
     sections = [

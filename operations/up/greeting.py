@@ -6,6 +6,7 @@ from pathlib import Path
 
 from config import Settings
 from contracts.placing import PlaceOrder
+from operations.up.card_account import control_url, has_card_provider
 from operations.up.readiness import LATE_SECONDS, api_url, wait_for_all_parts
 from operations.up.temporal_server import temporal_command
 
@@ -40,11 +41,23 @@ def greeting(settings: Settings, example: PlaceOrder | None) -> str:
   API                {url}
   its documentation  {url}/docs
   Temporal Web UI    {settings.web_ui_url}
-{_first_try(url, example)}
+{_cards(settings)}{_first_try(url, example)}
 see the sagas that completed
   {temporal_command()} workflow list --address {address} --query 'SagaState="COMPLETED"'
 Ctrl-C stops everything; what is in {settings.data_dir} stays
 """
+
+
+def _cards(settings: Settings) -> str:
+    """Return which provider cards are charged at, where customers pay with cards."""
+    if settings.payment != "cards":
+        return ""
+    if not has_card_provider(settings):
+        return f"  cards are charged at {settings.card_api_url or 'Stripe'}\n"
+    return (
+        f"  card provider      {settings.card_api_url}, our own: no card is ever charged "
+        f"(docs/CARD-PROVIDER.md)\n  its control API    {control_url(settings)}\n"
+    )
 
 
 def _first_try(url: str, example: PlaceOrder | None) -> str:

@@ -1,4 +1,4 @@
-"""The parts that `make up` runs as processes: Temporal, workers, the API.
+"""The parts that `make up` runs as processes: Temporal, workers, the API, a card provider.
 
 The workers are one process with all roles, or one for each role, as WORKER_PROCESSES says.
 """
@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from config import Settings
 from contracts.steps import ROLES
+from operations.up.card_account import has_card_provider
 
 TEMPORAL = "temporal"
 API = "api"
+CARDS = "cards"
+"""The card provider, in a system that runs one itself."""
 WORKERS = "workers"
 """The one process with all roles."""
 
@@ -23,7 +26,8 @@ def worker_parts(settings: Settings) -> Mapping[str, Sequence[str]]:
 
 def parts(settings: Settings) -> frozenset[str]:
     """Return the names of all parts."""
-    return frozenset({TEMPORAL, API, *worker_parts(settings)})
+    cards = {CARDS} if has_card_provider(settings) else set()
+    return frozenset({TEMPORAL, API, *cards, *worker_parts(settings)})
 
 
 def part_of(role: str, settings: Settings) -> str:

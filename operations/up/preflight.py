@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pydantic import ValidationError
 
 from config import Settings, explain
+from operations.up.card_account import has_card_provider
 from operations.up.temporal_server import temporal_binary
 
 
@@ -54,6 +55,9 @@ def check_ports(settings: Settings) -> None:
         "TEMPORAL_UI_PORT": ("127.0.0.1", settings.temporal_ui_port),
         "API_PORT": (settings.api_host, settings.api_port),
     }
+    if has_card_provider(settings):
+        addresses["CARD_PROVIDER_PORT"] = ("127.0.0.1", settings.card_provider_port)
+        addresses["CARD_CONTROL_PORT"] = ("127.0.0.1", settings.card_control_port)
     with ExitStack() as listeners:  # all at once, so that two of ours do not get the same port
         for variable, (host, port) in addresses.items():
             family = socket.AF_INET6 if ":" in host else socket.AF_INET

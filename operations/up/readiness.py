@@ -15,7 +15,8 @@ from temporalio.service import RPCError
 from config import Settings
 from contracts import stubs
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS
-from operations.up.parts import API, TEMPORAL, part_of
+from operations.up.card_account import control_url, has_card_provider
+from operations.up.parts import API, CARDS, TEMPORAL, part_of
 
 LATE_SECONDS = 60
 PROBE_PAUSE_SECONDS = 0.2
@@ -44,6 +45,8 @@ async def wait_for_all_parts(settings: Settings, on_late: Callable[[str], None])
             **{role: partial(_is_polling, client, *queue) for role, queue in WORKERS.items()},
             API: partial(_is_ok, http, f"{api_url(settings)}/readyz"),
         }
+        if has_card_provider(settings):
+            probes[CARDS] = partial(_is_ok, http, f"{control_url(settings)}/faults")
         while probes := {part: probe for part, probe in probes.items() if not await probe()}:
             if late_at is not None and clock() > late_at:
                 late_at = None

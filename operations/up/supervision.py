@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 from config import Settings
 from contracts.placing import PlaceOrder
+from operations.up.card_account import variables
 from operations.up.configuration import write_configuration
 from operations.up.data_directory import watch_data_dir
 from operations.up.greeting import greet_when_ready
@@ -170,5 +171,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "TEMPORAL_PORT": str(settings.temporal_port),
         "TEMPORAL_UI_PORT": str(settings.temporal_ui_port),
         "TEMPORAL_UI_URL": settings.temporal_ui_url,
+        **variables(settings),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }

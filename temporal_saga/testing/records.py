@@ -22,7 +22,7 @@ class Records:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._opened: dict[str, RecordOpened] = {}
+        self._records: dict[str, RecordOpened] = {}
 
     def takes(self, activity: str) -> bool:
         """Tell whether this activity is one of a record's."""
@@ -35,11 +35,11 @@ class Records:
             ApplicationError: it was cancelled, so it is not opened again.
         """
         if activity in CLOSINGS:
-            self._opened[saga_id] = RecordOpened(CLOSINGS[activity])
+            self._records[saga_id] = RecordOpened(CLOSINGS[activity])
             return None
-        record = self._opened.get(saga_id)
+        record = self._records.get(saga_id)
         if record is None:
-            self._opened[saga_id] = RecordOpened()
+            self._records[saga_id] = RecordOpened()
             return RecordOpened()
         if record.earlier_run == CANCELLED:
             raise ApplicationError(f"{saga_id} was rolled back", type=ALREADY_COMPENSATED)

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import Worker
@@ -69,6 +71,25 @@ async def until_closed(handle: WorkflowHandle[Any, Any]) -> None:
         await handle.result()
     except WorkflowFailureError:
         return
+
+
+async def forget_all(client: Client) -> None:
+    """Delete every saga of a server, and wait until it lists none."""
+    deleted_runs: set[str] = set()
+
+    async def nothing_is_listed() -> bool:
+        runs = [run async for run in client.list_workflows()]
+        for run in runs:
+            if run.run_id not in deleted_runs:
+                execution = WorkflowExecution(workflow_id=run.id, run_id=run.run_id)
+                request = DeleteWorkflowExecutionRequest(
+                    namespace=client.namespace, workflow_execution=execution
+                )
+                await client.workflow_service.delete_workflow_execution(request)
+                deleted_runs.add(run.run_id)
+        return not runs
+
+    await until(nothing_is_listed, "all sagas are forgotten")
 
 
 async def until(ask: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from config import Settings
 from contracts.steps import ROLES
+from operations.up.card_account import with_card_provider
 from operations.up.configuration import configuration, write_configuration
 from operations.up.parts import part_of, parts
 
@@ -44,6 +45,18 @@ def test_there_is_a_program_for_each_part(processes: str) -> None:
     assert commands == [f"python worker.py {' '.join(roles)}" for roles in workers.values()]
     assert programs == [programs[0]] * len(workers)
     assert programs[0]["stdout_logfile"] == "log/%(program_name)s.log"
+
+
+def test_a_card_provider_is_a_part_where_a_system_runs_its_own() -> None:
+    """It starts before the workers, and is told of like the others."""
+    with_cards = with_card_provider(Settings.model_validate({"payment": "cards"}))
+    parser = RawConfigParser(inline_comment_prefixes=(" ;",))
+    parser.read_string(configuration(with_cards))
+    assert parts(with_cards) == parts(Settings()) | {"cards"}
+    priorities = {name: int(parser[f"program:{name}"]["priority"]) for name in ("cards", "api")}
+    assert priorities["cards"] < int(parser["group:workers"]["priority"]) < priorities["api"]
+    assert parser["program:cards"]["command"] == "python -m operations.up.card_provider"
+    assert "cards" not in configuration(Settings())
 
 
 @each_layout

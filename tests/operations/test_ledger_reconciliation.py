@@ -24,6 +24,22 @@ def charge_somebody_else(shop: Shop) -> None:
     shop.confirm("new")
 
 
+def hold_on_a_card_and_confirm(shop: Shop) -> None:
+    shop.register("new", CAP)
+    shop.corrupt(
+        "payment",
+        """INSERT INTO card_payments (order_id, customer_id, reference, currency, amount_minor,
+        captured_minor, released_minor, refunded_minor)
+        VALUES ('new', 'ann', 'pi_1', 'GBP', 450, 400, 0, 0)""",
+        """INSERT INTO fence (key, outcome, at)
+        VALUES ('order-new/ProcessPayment', 'APPLIED', '2010-12-01 08:26:00')""",
+        """INSERT INTO intents (key, at, attempts, call_ends_at)
+        VALUES ('order-new/ProcessPayment', '2010-12-01 08:26:00', 1, '2010-12-01 08:26:08')""",
+    )
+    shop.take("new")
+    shop.confirm("new")
+
+
 def confirm_what_was_not_paid(shop: Shop) -> None:
     shop.register("new", CAP)
     shop.take("new")
@@ -92,6 +108,7 @@ def forget_an_order(shop: Shop) -> None:
 
 
 KEPT = "order kept is CANCELLED: 0.00 GBP of customer ann due, 16.50 GBP of customer ann kept"
+ON_A_CARD = "GBP of customer ann, held on a card"
 CORRUPTIONS: list[tuple[Callable[[Shop], None], tuple[str, ...]]] = [
     (
         overcharge,
@@ -102,6 +119,13 @@ CORRUPTIONS: list[tuple[Callable[[Shop], None], tuple[str, ...]]] = [
         (
             "order new is CONFIRMED: 4.50 GBP of customer ann due, 0.00 GBP of customer ann kept",
             "order new is CONFIRMED: 0.00 GBP of customer bob due, 4.50 GBP of customer bob kept",
+        ),
+    ),
+    (
+        hold_on_a_card_and_confirm,
+        (
+            "order new is CONFIRMED: 4.50 GBP of customer ann due, 4.00 GBP of customer ann kept",
+            f"order new is CONFIRMED: 0.00 {ON_A_CARD} due, 0.50 {ON_A_CARD} kept",
         ),
     ),
     (

@@ -17,17 +17,32 @@ from contracts.order import ConfirmOrderCommand, OrderConfirmedEvent, OrderRejec
 from operations.audit.audit import audit
 from process import connect
 from tests import temporal_server
-from tests.operations.order_sagas import ALL, at_work, is_registered, place, until, until_closed
+from tests.operations.order_sagas import (
+    ALL,
+    at_work,
+    forget_all,
+    is_registered,
+    place,
+    until,
+    until_closed,
+)
 from tests.operations.violations import violations_by_id
 from tests.shop import CAP, MUG, Shop, order_of
 from tests.stack import free_port
+from tests.temporal_server import QUICK_DELETE
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[Client]:
+    async with temporal_server.running(*QUICK_DELETE) as client:
+        yield client
 
 
 @pytest.fixture
-async def temporal() -> AsyncIterator[Client]:
-    """A server of the test's own."""
-    async with temporal_server.running() as client:
-        yield client
+async def temporal(server: Client) -> AsyncIterator[Client]:
+    """A server that knows of no saga but the test's own."""
+    yield server
+    await forget_all(server)
 
 
 async def test_sagas_and_records_of_honest_orders_agree(temporal: Client, empty_shop: Shop) -> None:

@@ -4,15 +4,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from config import Settings
 from contracts.payment import ProcessPaymentCommand
 from contracts.placing import PlaceOrder
-from operations.shop.seed import SHOP_DAYS, Shop, seed, shop_of
+from operations.shop.seed import (
+    ACCEPTED,
+    ASKED_FIRST,
+    DECLINED,
+    SHOP_DAYS,
+    Shop,
+    card_of,
+    seed,
+    shop_of,
+)
 from operations.shop.shop_days import ShopData, read_days
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
+from tests.stack import free_port
 
 DAYS = sorted(SHOP_DAYS.glob("*.csv"))
 
@@ -129,3 +140,24 @@ def test_seeding_again_changes_nothing(tmp_path: Path, shop: Shop) -> None:
     stock = StockService(engine := open_database(settings.database_url("stock")))
     assert [stock.product(product.sku) for product in shop.products[:5]] == list(shop.products[:5])
     engine.dispose()
+
+
+def test_a_live_account_gets_no_test_cards(shop: Shop, tmp_path: Path) -> None:
+    """Nobody is asked at all; with a test key a provider that is away is named in one line."""
+    settings = Settings(
+        data_dir=tmp_path,
+        payment="cards",
+        card_api_url=f"http://127.0.0.1:{free_port()}",
+        card_api_key=SecretStr("sk_live_of_a_shop"),
+    )
+    seed(settings, shop)
+    test_key = SecretStr("sk_test_of_a_shop")
+    with pytest.raises(ConnectionError, match=r"^customers' cards could not be put on file: .+$"):
+        seed(settings.model_copy(update={"card_api_key": test_key}), shop)
+
+
+def test_most_cards_are_good(shop: Shop) -> None:
+    """One in twenty is declined, two in twenty ask their customer: some of each in a small shop."""
+    cards = Counter(card_of(place) for place in range(1, len(shop.wallets) + 1))
+    assert set(cards) == {ACCEPTED, ASKED_FIRST, DECLINED}
+    assert cards[ACCEPTED] > 0.8 * cards.total()

@@ -84,7 +84,7 @@ def test_every_variable_given_to_ours_is_read() -> None:
 def test_every_value_given_to_ours_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings of each container of ours validate.
 
-    All but the one-shot seed are told where Temporal is.
+    All are told where Temporal is but the seed and the reconciliation, which do not ask it.
     """
     for name, service in ours().items():
         with monkeypatch.context() as environment:
@@ -92,22 +92,27 @@ def test_every_value_given_to_ours_is_accepted(monkeypatch: pytest.MonkeyPatch) 
                 environment.setenv(variable, value)
             Settings()
             assert ClientConfigProfile.load(disable_file=True).address == (
-                None if name == "seed" else "temporal:7233"
+                None if name in ("seed", "reconcile") else "temporal:7233"
             )
 
 
 def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() -> None:
     """A worker reaches its own participant's database only, the orchestrator none.
 
-    The seed reaches the two that it fills. The API, which is the order service's front door, and
-    the audit read the others as a user who can do nothing else.
+    The seed reaches the two that it fills. The API, which is the order service's front door, the
+    audit and the reconciliation read the others as a user who can do nothing else.
     """
     own = {role: {role}.intersection(PARTICIPANTS) for role in ROLES} | {
         "api": {"order"},
         "seed": {"payment", "stock"},
         "audit": set[str](),
+        "reconcile": set[str](),
     }
-    read = {"api": {"payment", "stock"}, "audit": set(PARTICIPANTS)}
+    read = {
+        "api": {"payment", "stock"},
+        "audit": set(PARTICIPANTS),
+        "reconcile": {"order", "payment"},
+    }
     for name, service in ours().items():
         users: dict[str, set[str]] = {"own": set(), "reader": set()}
         for participant, url in database_urls(service).items():
@@ -223,7 +228,7 @@ def test_a_worker_has_time_to_finish_its_work() -> None:
 def test_nothing_starts_before_what_it_needs() -> None:
     """Every dependency is a service; one that runs once is awaited until it has succeeded."""
     once = {name for name, service in services().items() if "restart" not in service}
-    assert once == {"temporal-schema", "temporal-setup", "seed", "audit"}
+    assert once == {"temporal-schema", "temporal-setup", "seed", "audit", "reconcile"}
     for name, service in services().items():
         for dependency, how in service.get("depends_on", {}).items():
             condition = (

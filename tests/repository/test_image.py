@@ -64,7 +64,9 @@ def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
     """
     assert [name for name, service in ours().items() if "build" in service] == ["api"]
     policies = {name: service["pull_policy"] for name, service in ours().items()}
-    assert policies == dict.fromkeys([*ROLES, "seed", "audit"], "never") | {"api": "build"}
+    assert policies == dict.fromkeys([*ROLES, "seed", "audit", "reconcile"], "never") | {
+        "api": "build"
+    }
 
 
 def test_what_other_images_need_of_ours_is_copied_into_them() -> None:

@@ -140,6 +140,7 @@ ROOMS = {
     "application/webhook_post.py": f"{APPLICATION} httpx",
     "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
+    "routes/card_events.py": f"{API} stripe",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
     "routes/rate.py": f"{API} limits",
@@ -150,6 +151,7 @@ ROOMS = {
     "routes/key_download.py": f"{API} httpx",
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
+    "operations/reconcile/provider_books.py": "operations participants stripe",
     "operations/up/runner.py": "supervisor",
     "operations/up/known_databases.py": "config contracts operations temporal_saga.database "
     "temporal_saga.identity temporal_saga.registry temporalio",
@@ -178,7 +180,7 @@ ROOMS = {
     "bench/peers/commands.py": "contracts",
     "bench/peers/services.py": "bench.peers.commands contracts participants temporal_saga.database",
     "bench/peers/temporal/*": "activities bench.peers contracts participants "
-    "temporal_saga.database temporalio",
+    "temporal_saga.database temporal_saga.refusals temporalio",
     "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",
     "bench/peers/restate/*": "bench.peers contracts hypercorn restate",
     "bench/*": f"bench config contracts operations {SERVICES} h11 psutil temporalio",

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from api import create_app
 from application.caller import Caller, Scope
 from config import Settings
-from routes.access import NEEDED, NEEDED_BY_CUSTOMERS, PUBLIC, PUBLIC_FILES
+from routes.access import NEEDED, NEEDED_BY_CUSTOMERS, PUBLIC, PUBLIC_FILES, SIGNED
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 
@@ -35,6 +35,7 @@ def test_every_route_declares_its_scope_or_is_public() -> None:
     files = {"/console/{name}", "/static-offline-docs"}
     assert all(f"{path}/".startswith(PUBLIC_FILES) for path in files)
     public = {f"{method} {path}" for path in PUBLIC | files for method in ("GET", "HEAD")}
+    public |= {f"POST {path}" for path in SIGNED}
     assert calls(app().routes) - public <= NEEDED.keys()
     assert not public & NEEDED.keys()
     assert NEEDED_BY_CUSTOMERS.keys() <= NEEDED.keys()

@@ -2,12 +2,12 @@ import time
 
 from temporalio import workflow
 
-from examples.trip import Trip
 from examples.trip_steps import TripOrder
+from tests.temporal_saga.steered_trip import SteeredTrip
 
 
 @workflow.defn(name="Trip")
-class ClockTrip(Trip):
+class ClockTrip(SteeredTrip):
     """A release that reads the machine's clock, and then goes on as any other."""
 
     @workflow.run

@@ -6,13 +6,13 @@ import pytest
 import sqlalchemy as sa
 from temporalio.client import Client
 
-from examples.trip import Trip
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
 from tests.temporal_saga.bank import Bank, Kind
 from tests.temporal_saga.basket import COMMANDS as BASKET_COMMANDS
 from tests.temporal_saga.basket import QUEUE, BasketSaga
 from tests.temporal_saga.charging_participant import StandingClock, Till
+from tests.temporal_saga.steered_trip import SteeredTrip
 from tests.temporal_saga.trip_releases import AskWeatherCommand
 from tests.temporal_saga.trips import COMMANDS
 
@@ -34,7 +34,7 @@ async def travel(temporal: Client) -> AsyncIterator[Participants]:
 def play(temporal: Client, travel: Participants) -> Play:
     """Prepare scripts of trips: `play()`, or with another release, a policy or a cache size."""
 
-    def prepare(release: type = Trip, **how: Any) -> Script:
+    def prepare(release: type = SteeredTrip, **how: Any) -> Script:
         return Script(
             temporal,
             travel,

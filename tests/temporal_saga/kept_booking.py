@@ -51,15 +51,15 @@ class KeptBooking:
     @workflow.run
     async def run(self, guest: str) -> str:
         """Return the seat; an earlier run that completed does not tell."""
-        held = SeatHeld(0)
+        event = SeatHeld(0)
         hold = HoldSeat(guest=guest)
         seat = Branch.to("box-office", hold, ReleaseSeat(guest=guest), SeatHeld, summary="a seat")
         charge = Branch.to("bank", ChargeCard(guest=guest), RefundCard(guest=guest))
         async with OnRecord.at("box-office", self.saga) as record:
             await record.begin(seat, charge)
-            held = await self.saga.step(*seat)
+            event = await self.saga.step(*seat)
             await self.saga.step(*charge)
-        return f"seat {held.seat}"
+        return f"seat {event.seat}"
 
     @workflow.signal
     def stop(self, reason: str) -> None:

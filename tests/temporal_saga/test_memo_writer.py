@@ -8,9 +8,9 @@ from temporalio.api.common.v1 import Payload
 from temporalio.client import Client
 from temporalio.converter import DefaultPayloadConverter
 
-from examples.trip import Trip
 from temporal_saga.testing import Script
 from temporal_saga.testing.participants import Participants
+from tests.temporal_saga.steered_trip import SteeredTrip
 from tests.temporal_saga.test_on_record import PATIENT, SETTLE, memo, stuck_flight
 from tests.temporal_saga.trips import failed_for
 
@@ -42,7 +42,7 @@ async def test_what_cannot_be_written_leaves_why_it_fails_and_later_memos(
     async with Script(
         client,
         travel,
-        Trip,
+        SteeredTrip,
         saga_id="trip-choosy",
         workflow_type="Trip",
         policy=PATIENT,

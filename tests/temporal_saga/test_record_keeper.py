@@ -23,7 +23,7 @@ def keeper(engine: sa.Engine) -> Keeper:
     return {handler.__name__: handler for handler in Fence(engine, FENCE).record_handlers()}
 
 
-def opened(keeper: Keeper) -> str:
+def earlier_run(keeper: Keeper) -> str:
     """Open the record, and return how an earlier run stands there."""
     answer: RecordOpened = keeper["OpenRecord"](OPEN)
     return answer.earlier_run
@@ -31,43 +31,43 @@ def opened(keeper: Keeper) -> str:
 
 def test_the_record_knows_of_an_earlier_run(keeper: Keeper) -> None:
     """None; one that is open; one that completed."""
-    assert [opened(keeper), opened(keeper)] == ["NONE", "OPEN"]
+    assert [earlier_run(keeper), earlier_run(keeper)] == ["NONE", "OPEN"]
     for _ in range(2):
         keeper["ConfirmRecord"](CONFIRM)
-    assert [opened(keeper), opened(keeper)] == ["COMPLETED", "COMPLETED"]
+    assert [earlier_run(keeper), earlier_run(keeper)] == ["COMPLETED", "COMPLETED"]
 
 
 @pytest.mark.parametrize("runs", [0, 1, 2])
 def test_a_saga_that_was_rolled_back_stays_so(keeper: Keeper, runs: int) -> None:
     """It is neither opened again nor confirmed, also when the opening comes late."""
     for _ in range(runs):
-        opened(keeper)
+        earlier_run(keeper)
     for _ in range(2):
         keeper["CancelRecord"](CANCEL)
     with pytest.raises(AlreadyCompensated):
-        opened(keeper)
+        earlier_run(keeper)
     with pytest.raises(AlreadyCompensated):
         keeper["ConfirmRecord"](CONFIRM)
 
 
 def test_a_saga_that_completed_is_not_recorded_as_rolled_back(keeper: Keeper) -> None:
     """That is for a person; what is on record stays."""
-    opened(keeper)
+    earlier_run(keeper)
     keeper["ConfirmRecord"](CONFIRM)
     for _ in range(2):
         with pytest.raises(RuntimeError, match="booking-1/OpenRecord: the saga has completed"):
             keeper["CancelRecord"](CANCEL)
-    assert opened(keeper) == "COMPLETED"
+    assert earlier_run(keeper) == "COMPLETED"
 
 
 def test_what_was_never_opened_is_not_confirmed(keeper: Keeper) -> None:
     """Nor does it stand in the way of a saga that begins."""
     with pytest.raises(AlreadyCompensated):
         keeper["ConfirmRecord"](CONFIRM)
-    assert opened(keeper) == "NONE"
+    assert earlier_run(keeper) == "NONE"
 
 
 def test_each_saga_has_a_record(keeper: Keeper) -> None:
     """The key names it."""
-    assert opened(keeper) == "NONE"
+    assert earlier_run(keeper) == "NONE"
     assert keeper["OpenRecord"](OpenRecord("booking-2/OpenRecord")).earlier_run == "NONE"

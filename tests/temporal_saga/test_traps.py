@@ -11,7 +11,6 @@ from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 
-from examples.trip import Trip
 from examples.trip_record import CancelTripCommand, ConfirmTripCommand
 from examples.trip_steps import (
     CancelFlightCommand,
@@ -26,6 +25,7 @@ from temporal_saga.keys import compensated_key
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.temporal_saga.conftest import Play
+from tests.temporal_saga.steered_trip import SteeredTrip
 from tests.temporal_saga.trip_releases import AskWeatherCommand, BrokenTrip, TripWithWeather
 from tests.temporal_saga.trips import (
     BOOKED,
@@ -207,7 +207,7 @@ async def test_an_unexpected_error_in_workflow_code_fails_the_saga_with_everythi
         all_succeed(script, *await script.expect_all(*BOOKINGS))
         await until(script, EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED)
         assert (await script.handle.describe()).status == WorkflowExecutionStatus.RUNNING
-        async with script.orchestrator_away(back_as=Trip):
+        async with script.orchestrator_away(back_as=SteeredTrip):
             await script.handle.cancel()
         await take_back(script, *BOOKINGS_BACK, CancelTripCommand)
         with pytest.raises(WorkflowFailureError) as error_info:
@@ -220,7 +220,7 @@ async def test_an_error_in_a_handler_ends_or_wedges_the_saga(script: Script) -> 
 
     What is said twice counts once.
     """
-    definition = workflow._Definition.from_class(Trip)
+    definition = workflow._Definition.from_class(SteeredTrip)
     assert definition is not None
     signals = [name for name in definition.signals if name]
     assert {"cancel", "confirm", "retry", "settle"} == set(signals)

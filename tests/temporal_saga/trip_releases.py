@@ -6,10 +6,10 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from examples.trip import Trip
 from examples.trip_record import closing, opening
 from examples.trip_steps import Command, Done, TripOrder, flight, hotel
 from temporal_saga.on_record import OnRecord
+from tests.temporal_saga.steered_trip import SteeredTrip
 
 
 class AskWeatherCommand(Command):
@@ -31,7 +31,7 @@ async def ask_weather() -> str:
 
 
 @workflow.defn(name="Trip")
-class BrokenTrip(Trip):
+class BrokenTrip(SteeredTrip):
     """One with a defect, after the bookings."""
 
     @workflow.run
@@ -44,7 +44,7 @@ class BrokenTrip(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripWithWeather(Trip):
+class TripWithWeather(SteeredTrip):
     """One that is asked for something that takes time."""
 
     @workflow.run
@@ -59,7 +59,7 @@ class TripWithWeather(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripWithoutStep(Trip):
+class TripWithoutStep(SteeredTrip):
     """One that asks for the weather on its way."""
 
     @workflow.run
@@ -72,7 +72,7 @@ class TripWithoutStep(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripWithSleep(Trip):
+class TripWithSleep(SteeredTrip):
     """One that waits as no pause of the saga."""
 
     @workflow.run
@@ -85,7 +85,7 @@ class TripWithSleep(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripWithTimeout(Trip):
+class TripWithTimeout(SteeredTrip):
     """One that leaves the end of a wait to Temporal."""
 
     @workflow.run
@@ -98,7 +98,7 @@ class TripWithTimeout(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripThatFails(Trip):
+class TripThatFails(SteeredTrip):
     """One that fails as a plain workflow does."""
 
     @workflow.run
@@ -111,7 +111,7 @@ class TripThatFails(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripThatFailsLate(Trip):
+class TripThatFailsLate(SteeredTrip):
     """One that does so past its pivot."""
 
     @workflow.run
@@ -125,7 +125,7 @@ class TripThatFailsLate(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripWithTwins(Trip):
+class TripWithTwins(SteeredTrip):
     """One that declares two steps of one name."""
 
     @workflow.run
@@ -141,7 +141,7 @@ class TripWithTwins(Trip):
 
 
 @workflow.defn(name="Trip")
-class TripWithTwoWaysBack(Trip):
+class TripWithTwoWaysBack(SteeredTrip):
     """One that registers two commands to take one step back."""
 
     @workflow.run

@@ -49,10 +49,10 @@ async def follow() -> None:
 
 def measure(folder: Path, client: Client) -> None:
     """Build, install, import and run."""
-    with timed("build of the wheel"):
+    with stopwatch("build of the wheel"):
         wheel = build(ROOT, folder)
     print(f"wheel: {wheel.stat().st_size / 1000:.1f} KB")
-    with timed("venv"):
+    with stopwatch("venv"):
         run(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     python = folder / "venv" / "bin" / "python"
     requirement = f"temporal-saga[{EXTRAS}] @ {wheel.as_uri()}"
@@ -60,13 +60,13 @@ def measure(folder: Path, client: Client) -> None:
     for name, text in FILES.items():
         (folder / name).write_text(text)
     address = client.service_client.config.target_host
-    with timed("from `pip install` to the first compensated run"):
-        with timed("pip install"):
+    with stopwatch("from `pip install` to the first compensated run"):
+        with stopwatch("pip install"):
             run(*pip, cwd=folder)
-        with timed("first compensated run"):
+        with stopwatch("first compensated run"):
             output = run(python, "book.py", "bob", "9900", cwd=folder, TEMPORAL_ADDRESS=address)
     assert output.startswith("not booked: CardDeclined"), output
-    with timed("first run that completes"):
+    with stopwatch("first run that completes"):
         run(python, "book.py", "ann", "2500", cwd=folder, TEMPORAL_ADDRESS=address)
     for module in (*(f"temporal_saga.{module}" for module in MODULES), "temporalio", "sqlalchemy"):
         print(f"import {module}: {import_milliseconds(python, module, folder)}")
@@ -80,7 +80,7 @@ def import_milliseconds(python: Path, module: str, folder: Path) -> str:
 
 
 @contextmanager
-def timed(what: str) -> Iterator[None]:
+def stopwatch(what: str) -> Iterator[None]:
     """Print how long something takes."""
     before = time.perf_counter()
     yield

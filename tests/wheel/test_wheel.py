@@ -1,7 +1,7 @@
 """The wheel of the saga core: what is in it, and what each half of it needs."""
 
+import json
 import shutil
-import sys
 import tomllib
 from email.parser import Parser
 from pathlib import Path
@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.repository.sources import ROOT
-from tests.wheel.environments import build, environment, run
+from tests.wheel.environments import UV, build, environment, run
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
@@ -26,7 +26,10 @@ LIBRARIES = {
     "postgresql": {"sqlalchemy", "psycopg"},
 }
 MODULES = {
-    "workflow": ("temporal_saga", "temporal_saga.workflow", "temporal_saga.testing"),
+    "workflow": (
+        *("temporal_saga", "temporal_saga.workflow", "temporal_saga.plugin"),
+        "temporal_saga.testing",
+    ),
     "participant": ("temporal_saga", "temporal_saga.participant"),
     "postgresql": ("temporal_saga", "temporal_saga.participant", "temporal_saga.postgresql"),
 }
@@ -55,10 +58,15 @@ def test_the_wheel_has_the_core_alone(wheel: Path) -> None:
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    about = {f"{DIST_INFO}/{name}" for name in ("METADATA", "RECORD", "WHEEL", LICENSE)}
+    files = ("METADATA", "RECORD", "WHEEL", "entry_points.txt", LICENSE)
+    about = {f"{DIST_INFO}/{name}" for name in files}
     with ZipFile(wheel) as archive:
         assert set(archive.namelist()) == ours | about
         assert archive.read(f"{DIST_INFO}/{LICENSE}") == (ROOT / "LICENSE").read_bytes()
+        entry_points = archive.read(f"{DIST_INFO}/entry_points.txt").decode()
+    assert entry_points.split() == [
+        *("[pytest11]", "temporal-saga", "=", "temporal_saga.pytest_plugin")
+    ]
     assert {"py.typed", "README.md", "CHANGELOG.md", "invariants/E1.sql"} <= {
         name.removeprefix("temporal_saga/") for name in ours
     }
@@ -113,15 +121,12 @@ def test_the_checkout_itself_installs_the_core(tmp_path: Path) -> None:
     Of the checkout nothing changes.
     """
     python = environment(tmp_path / "venv", str(ROOT))
-    listing = run(python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path)
-    packages = {line.partition("==")[0].partition(" ")[0] for line in listing.splitlines()}
-    assert packages - {"pip", "setuptools", "wheel"} == {"temporal-saga"}
+    listing = run(UV, "pip", "list", "--python", python, "--format=json", cwd=tmp_path)
+    assert [package["name"] for package in json.loads(listing)] == ["temporal-saga"]
     assert not (ROOT / "build").exists()
 
 
 def test_an_index_would_take_it(wheel: Path, tmp_path: Path) -> None:
     """Twine has nothing to say against its metadata."""
-    run(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
-    python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "-q", TWINE, cwd=tmp_path)
+    python = environment(tmp_path / "venv", TWINE)
     assert "PASSED" in run(python, "-m", "twine", "check", "--strict", wheel, cwd=tmp_path)

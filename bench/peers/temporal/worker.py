@@ -3,7 +3,8 @@
 DATA_DIR is an absolute path.
 
 One process and one task queue for the workflow and all activities, which are the ones that this
-system's own workers register. Everything else is as the SDK has it.
+system's own workers register; what they answer as a refusal is an error here, too. Everything else
+is as the SDK has it.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
 from bench.peers.temporal.workflows import EmptyOrder, HandwrittenOrder
+from contracts.steps import REFUSALS
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from temporal_saga.database import open_database
+from temporal_saga.refusals import Refusals
 
 QUEUE = "bench"
 THREADS = 30
@@ -50,6 +53,7 @@ async def main(address: str, data_dir: Path) -> None:
                 *StockActivities(StockService.open(engines["stock"])).all,
             ],
             activity_executor=threads,
+            interceptors=[Refusals(REFUSALS)],
             max_concurrent_activities=THREADS,
         ):
             print("ready", flush=True)

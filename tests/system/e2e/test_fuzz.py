@@ -28,6 +28,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A system that asks callers who they are, and in which the document's own examples succeed."""
     system = Stack(tmp_path_factory.mktemp("stack"))
     system.env |= AUTHENTICATION | {"REVIEW_THRESHOLD_MINOR": "100000"}
+    system.env |= {"CARD_WEBHOOK_SECRET": "whsec_of_a_test"}
     try:
         system.seed({CUSTOMER_ID: 10**9}, {SKU: 10**6})
         system.start_all()

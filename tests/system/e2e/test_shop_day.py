@@ -54,12 +54,12 @@ ANOTHER_SYSTEMS = {
 """What a shell may be set up for: a system beside which the demo runs."""
 
 
-def demo(day: Path, data_dir: Path) -> tuple[int, str]:
+def demo(day: Path, data_dir: Path, **variables: str) -> tuple[int, str]:
     """Run the demo on a data directory, its output into a pipe; return exit code and output."""
     process = subprocess.run(
         [*COMMAND, day],
         cwd=ROOT,
-        env=os.environ | ANOTHER_SYSTEMS | {"DATA_DIR": str(data_dir)},
+        env=os.environ | ANOTHER_SYSTEMS | {"DATA_DIR": str(data_dir)} | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -127,6 +127,46 @@ def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path:
     assert code == 0, output
     assert table(output) == first | {"recognised, placed by an earlier run": ORDERS}
     assert money_and_stock() == after_first
+
+
+@pytest.mark.long
+def test_a_day_by_card_is_sound_by_both_books(tmp_path: Path) -> None:
+    """Customers pay by card at a provider that loses answers; some must confirm, one is declined.
+
+    In the end its own books are sound, and ours agree with them.
+    """
+    data_dir = tmp_path / "var"
+    code, output = demo(_day_of_customers(tmp_path, 22), data_dir, PAYMENT="cards")
+    assert code == 0, output
+    counts = table(output)
+    assert all(counts[end] for end in ("completed", "failed: INSUFFICIENT_FUNDS")), output
+    assert "CapturePaymentCommand" in output
+    [customers] = [line for line in output.splitlines() if "confirmed at their bank" in line]
+    assert int(customers.split()[0]) >= 2, customers
+    assert "B1  holds" in output
+    assert output.splitlines()[-1] == "the books agree"
+
+
+def _day_of_customers(folder: Path, count: int) -> Path:
+    """Return a real day, with one order of each of its first customers."""
+    path = folder / "cards.csv"
+    with (SHOP_DAYS / "2010-12-01.csv").open(newline="") as whole:
+        rows = [
+            row
+            for row in csv.DictReader(whole)
+            if row["CustomerID"] and not row["InvoiceNo"].startswith("C")
+        ]
+    customers = sorted({row["CustomerID"] for row in rows})[:count]
+    invoices = {row["CustomerID"]: row["InvoiceNo"] for row in reversed(rows)}
+    with path.open("w", newline="") as cut:
+        writer = csv.DictWriter(cut, rows[0])
+        writer.writeheader()
+        writer.writerows(
+            row
+            for row in rows
+            if row["CustomerID"] in customers and row["InvoiceNo"] == invoices[row["CustomerID"]]
+        )
+    return path
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -85,6 +85,14 @@ class Participant:
         """Return rows of its file."""
         with closing(sqlite3.connect(self.file)) as database:
             return database.execute(query, values).fetchall()
+
+    @contextmanager
+    def hold_file(self) -> Iterator[None]:
+        """Hold its file, so that it has to wait, and after 4 s gives up."""
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield
+            database.execute("ROLLBACK")
 
     def movements(self, order_id: str) -> list[int]:
         """Return what an order took (negative) and put back."""
@@ -191,6 +199,10 @@ async def test_its_fence_keeps_all_six_promises(client: Client, participant: Par
     assert participant.movements("three") == []
     # What was refused has nothing to take back; what took effect is taken back once.
     assert not (await send(client, "RestoreStock", compensation("two", 2, "scarce")))["restored"]
+    # 6: a compensation that could not be done, as its file was held, may be sent again.
+    with participant.hold_file():
+        away = await failure_of(client, "RestoreStock", compensation("one"))
+        assert not away.non_retryable
     answers = [await send(client, "RestoreStock", compensation("one")) for _ in range(2)]
     assert [answer["restored"] for answer in answers] == [True, True]
     assert participant.movements("one") == [-1, 1]
@@ -219,14 +231,12 @@ async def test_two_processes_at_once_have_one_effect(
 ) -> None:
     """Promise 5: whoever comes second waits, and gets the first one's answer."""
     participant.start("node-2")
-    with closing(sqlite3.connect(participant.file, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")  # both have it before either may write
+    with participant.hold_file():  # both have it before either may write
         sending = [
             asyncio.create_task(send(client, "DecreaseStock", command("twice"))) for _ in range(8)
         ]
         early_answers, _ = await asyncio.wait(sending, timeout=1)
         assert not early_answers
-        database.execute("ROLLBACK")
     answers = await asyncio.gather(*sending)
     assert answers == [{"event": "StockDecreasedEvent", "order_id": "twice"}] * 8
     assert participant.movements("twice") == [-1]

@@ -261,9 +261,11 @@ def test_what_ends_make_ends_everything_first(
 ) -> None:
     """SIGTERM to `make` and Ctrl-C in its terminal end every process before `make` ends.
 
-    This also holds while the system still starts.
+    This also holds while the system still starts, and where a shell started these tests in the
+    background, so that they ignore SIGINT.
     """
     other = Up(tmp_path)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         make = other.start(*MAKE)
         other.part("worker.py", "payment")
@@ -272,4 +274,5 @@ def test_what_ends_make_ends_everything_first(
         assert other.nothing_is_left()
         assert "stopped\n" in other.log_text()
     finally:
+        signal.signal(signal.SIGINT, before)
         other.kill()

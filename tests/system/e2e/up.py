@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,8 @@ class Up:
         self.program: subprocess.Popen[bytes] | None = None
 
     def start(self, *command: str, **env: str) -> subprocess.Popen[bytes]:
-        """Start the program anew; what it says is what `said` returns."""
-        with self.output.open("wb") as output:
+        """Start the program anew; what it says is what `log_text` returns."""
+        with self.output.open("wb") as output, heeding_interrupts():
             self.program = subprocess.Popen(
                 command,
                 cwd=self.root,
@@ -135,6 +137,19 @@ class Up:
             return not left
 
         until(nothing_left, "everything is killed")
+
+
+@contextmanager
+def heeding_interrupts() -> Iterator[None]:
+    """Start programs that heed Ctrl-C, though these tests may not.
+
+    A shell lets what it starts in the background ignore SIGINT, and all that this starts.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def make(up: Up, *words: str) -> tuple[int, str]:

@@ -1,0 +1,96 @@
+"""Orders paid by card: the wait for a customer whose bank asks, and the capture past the pivot."""
+
+from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
+from contracts.payment import (
+    CapturePaymentCommand,
+    PaymentActionRequiredEvent,
+    PaymentCapturedEvent,
+    PaymentCompletedEvent,
+    ProcessPaymentCommand,
+    RefundPaymentCommand,
+)
+from contracts.stock import DecreaseStockCommand
+from contracts.stubs import PAYMENT_ANSWERED
+from temporal_saga.testing import Script
+from tests.workflows.orders import DECISION, ORDER, decline, in_state, obey, take_back, yes
+
+ANSWER_SECONDS = 600
+
+
+async def begin_wait(script: Script) -> ProcessPaymentCommand:
+    """The customer's bank asks them first."""
+    await script.start(ORDER)
+    await obey(script, RegisterOrderCommand)
+    command = await script.expect(ProcessPaymentCommand)
+    script.answer(asks(command))
+    await script.recorded()
+    await in_state(script, "AWAITING_CUSTOMER")
+    return command
+
+
+def asks(command: ProcessPaymentCommand) -> PaymentActionRequiredEvent:
+    """Return that the customer must answer their bank."""
+    return PaymentActionRequiredEvent(
+        order_id=command.order_id, url="https://bank.example/7", answer_seconds=ANSWER_SECONDS
+    )
+
+
+def holds(command: ProcessPaymentCommand) -> PaymentCompletedEvent:
+    """Return that the money is held on the card."""
+    fields = command.model_dump(include={"order_id", "currency", "amount_minor"})
+    return PaymentCompletedEvent(**fields, reference="pi_7")
+
+
+async def test_a_customer_who_answers_has_paid_and_is_charged_past_the_pivot(
+    script: Script,
+) -> None:
+    """Told of it the saga asks at once, by the same command; what is held is captured last."""
+    first = await begin_wait(script)
+    await script.handle.signal(PAYMENT_ANSWERED)
+    again = await script.expect(ProcessPaymentCommand)
+    assert again == first
+    script.answer(holds(again))
+    await obey(script, DecreaseStockCommand)
+    capture = await script.expect(CapturePaymentCommand)
+    assert (capture.reference, capture.amount_minor) == ("pi_7", first.amount_minor)
+    script.answer(
+        PaymentCapturedEvent(
+            order_id=capture.order_id, currency="GBP", captured_minor=capture.amount_minor
+        )
+    )
+    confirm = await script.expect(ConfirmOrderCommand)
+    states = [move.state for move in confirm.moves]
+    assert states == ["PENDING", "AWAITING_CUSTOMER", "PAYMENT_COMPLETED", "COMPLETED"]
+    script.answer(yes(confirm))
+    await script.completed()
+
+
+async def test_a_bank_that_says_no_after_asking_is_a_refusal(skipping_script: Script) -> None:
+    """Nobody told the saga: it asks by itself. There is no payment to take back."""
+    await begin_wait(skipping_script)
+    again = await skipping_script.expect(ProcessPaymentCommand)
+    skipping_script.answer(decline(again, "AUTHENTICATION_FAILED"))
+    await take_back(skipping_script, CancelOrderCommand)
+    failure = (await skipping_script.failed()).details[0]
+    assert (failure["reason"], failure["step"]) == ("AUTHENTICATION_FAILED", "ProcessPayment")
+
+
+async def test_a_customer_who_does_not_answer_in_time(skipping_script: Script) -> None:
+    """The saga asks ever more seldom, and at the end takes back what may be pending."""
+    await begin_wait(skipping_script)
+    for _ in range(13):  # after 5, 10, 20, 40 s, each minute, and at the very end
+        skipping_script.answer(asks(await skipping_script.expect(ProcessPaymentCommand)))
+    await take_back(skipping_script, RefundPaymentCommand, CancelOrderCommand)
+    failure = (await skipping_script.failed()).details[0]
+    assert (failure["reason"], failure["message"]) == (
+        "AUTHENTICATION_EXPIRED",
+        "the customer did not answer their bank within 10 minutes",
+    )
+
+
+async def test_an_order_is_cancelled_while_it_waits_for_its_customer(script: Script) -> None:
+    """The payment is taken back, so that the customer's answer finds it closed."""
+    await begin_wait(script)
+    await script.handle.execute_update("request_cancel", DECISION)
+    await take_back(script, RefundPaymentCommand, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "CANCELLED"
