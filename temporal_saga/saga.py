@@ -61,6 +61,9 @@ class Saga(Ending):
        in-doubt resolution; and it is looked at between steps. A forward step under way is waited
        for as long as the history has room. Not covered: a flood that fills the history while no
        worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
+    9. People reach it without handlers of yours: the signals `cancel` {by, reason}, `retry_step`
+       {step, by, reason} and `settle_step` {step, by, reason, evidence}, an update `request_…` for
+       each, and the query `status`. What your workflow's class defines under these names stays.
 
     Units: times are UTC, durations `timedelta`s.
     Errors: a step raises `SagaStopped`, which is for `OnRecord`: let it pass.
