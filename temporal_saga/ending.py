@@ -37,7 +37,7 @@ class Ending(Steering):
     """The part of a `Saga` that must eventually succeed, whatever happens and whoever cancels."""
 
     def __init__(
-        self, saga_id: str, refusals: Collection[str], policy: Policy, start: Start
+        self, saga_id: str, refusals: Collection[str | type], policy: Policy, start: Start
     ) -> None:
         """Begin with nothing to be done, or with what the run before knew."""
         before = start.carry_over
@@ -45,7 +45,8 @@ class Ending(Steering):
             saga_id, policy, began_before=before.retriables, settlements=before.settlements
         )
         super().__init__(retriables, before, is_continued=start.is_continued)
-        self._refusals = frozenset(refusals) | {ALREADY_COMPENSATED}
+        names = (kind if isinstance(kind, str) else kind.__name__ for kind in refusals)
+        self._refusals = frozenset(names) | {ALREADY_COMPENSATED}
         self._local_calls = LocalCalls()
         self._step_names = StepNames()
         self._journal = Journal(before)

@@ -61,6 +61,8 @@ class Saga(Ending):
        in-doubt resolution; and it is looked at between steps. A forward step under way is waited
        for as long as the history has room. Not covered: a flood that fills the history while no
        worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
+    9. It takes `cancel`, `retry_step` and `settle_step`, as signals and as updates `request_…`, and
+       answers the query `status`. What your workflow's class has under these names stays.
 
     Units: times are UTC, durations `timedelta`s.
     Errors: a step raises `SagaStopped`, which is for `OnRecord`: let it pass.
@@ -89,8 +91,7 @@ class Saga(Ending):
         """
         start = Start(arguments)
         limits = policy or current()
-        names = [kind if isinstance(kind, str) else kind.__name__ for kind in refusals]
-        super().__init__(saga_id, names, limits, start)
+        super().__init__(saga_id, refusals, limits, start)
         self._forward = Forward(
             saga_id,
             limits,
@@ -180,8 +181,7 @@ class Saga(Ending):
         """Pass the point of no return: from here the saga only goes on.
 
         Args:
-            already_passed: an earlier run of this saga got past it, so that nothing can stop this,
-                and it does not fail.
+            already_passed: an earlier run got past it, so that nothing can stop or fail this one.
 
         Raises:
             SagaStopped: the saga was stopped before it got here.

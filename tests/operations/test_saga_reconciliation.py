@@ -55,7 +55,7 @@ async def test_sagas_and_records_of_honest_orders_agree(temporal: Client, empty_
     await place(temporal, "stuck", CAP, attention=True)
     report = await audit(empty_shop.settings, temporal)
     assert violations_by_id(report) == {}
-    assert [check.skip_reason for check in report.checks] == [None] * 8
+    assert [check.skip_reason for check in report.checks] == [None] * 10
     assert report.orders == {"CONFIRMED": 1, "CANCELLED": 2, "open": 1, "needs attention": 1}
 
 

@@ -1,6 +1,6 @@
 """What the wheel costs, and how long a stranger needs: `python -m tests.wheel.figures`.
 
-Nobody else should use the machine meanwhile.
+Nobody else should use the machine meanwhile; imports alone are told in CPU time.
 """
 
 import asyncio
@@ -73,10 +73,10 @@ def measure(folder: Path, client: Client) -> None:
 
 
 def import_milliseconds(python: Path, module: str, folder: Path) -> str:
-    """Return the median of some imports, each in a process of its own, with their range."""
-    code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
+    """Return the CPU time of an import: the median of some, each in a process of its own."""
+    code = f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
     figures = [float(run(python, "-c", code, cwd=folder)) * 1000 for _ in range(IMPORTS)]
-    return f"{median(figures):.0f} ms ({min(figures):.0f} to {max(figures):.0f})"
+    return f"{median(figures):.0f} ms of CPU ({min(figures):.0f} to {max(figures):.0f})"
 
 
 @contextmanager
