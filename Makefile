@@ -12,7 +12,7 @@ OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard 
 # Where it is set, each process would compile all tests that it imports, and all that a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install check lint format test pythons verify planted postgresql chromium node fuzz schemas histories screenshots \
+.PHONY: help install check lint format test unit pythons verify planted postgresql chromium node fuzz schemas histories screenshots \
 	up ps stop start restart logs shop demo audit reconcile bench growth lock wheel clean
 
 help: ## list the targets
@@ -44,7 +44,10 @@ lint: install # what `make check` looks at without running anything
 format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-test: lint postgresql ## everything that must hold before a change lands
+test: install postgresql ## everything that must hold before a change lands
+	@$(MAKE) --no-print-directory -j 2 lint unit
+
+unit: # of `make test` the tests, beside which `lint` has a core of its own
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m "not long"
 
 pythons: ## `make test` on each Python that is here, each in an environment of its own under var/
@@ -57,11 +60,10 @@ verify: install postgresql chromium node planted ## what takes longer: kills, wh
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 300 tests/system/browser
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
-	@EVERY_CANCEL=1 $(BIN)/pytest -q -n 3 --dist load -m long --timeout 600 tests/workflows tests/temporal_saga \
-		--ignore tests/temporal_saga/test_composed.py
+	@EVERY_CANCEL=1 HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q -n 3 --dist load --maxschedchunk 1 \
+		-m long --timeout 600 tests/temporal_saga tests/workflows
 	@LOCAL_ACTIVITIES=on WORKFLOW_SANDBOX=off $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults
-	@HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q tests/temporal_saga/test_composed.py
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted
