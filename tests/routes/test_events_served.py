@@ -82,7 +82,7 @@ async def test_an_end_is_in_the_feed_and_is_sent(
         async with asyncio.timeout(20):
             body = await bodies[1].get()
         assert OrderEvent.model_validate_json(body) == OrderEvent.model_validate(event)
-        gone = await http.get("/events?after=2")
-        assert (gone.status_code, gone.json()["type"]) == (410, "urn:problem:cursor-gone")
+        refusal = await http.get("/events?after=2")
+        assert (refusal.status_code, refusal.json()["type"]) == (410, "urn:problem:cursor-gone")
         for query in ("after=-1", "limit=0", "limit=101", "since=1", "after=1&after=2"):
             assert (await http.get(f"/events?{query}")).status_code == 422
