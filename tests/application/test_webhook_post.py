@@ -2,17 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from http.server import ThreadingHTTPServer
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from application import webhook_post
 from application.webhook_post import NO_ANSWER, Receiver, WebhookPost, sign
 from contracts.events import EventData, EventType, OrderEvent
+from tests.repository.sources import ROOT
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+PAGE = ROOT / "docs" / "EVENTS.md"
 OTHER_SECRET = "whsec_" + "A" * 32
 AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 EVENT = OrderEvent(
@@ -106,3 +112,23 @@ async def test_who_is_not_there_gives_no_answer() -> None:
     async with receiver_that(bytes) as (url, _):
         pass
     assert await send(url) == NO_ANSWER
+
+
+async def test_the_receiver_of_the_page_verifies_and_deduplicates(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """docs/EVENTS.md shows it; who sends with another secret is turned away."""
+    [block] = re.findall(r"^```python\n(.+?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    definitions, serve, _ = block.rpartition("\nThreadingHTTPServer(")
+    assert serve
+    monkeypatch.setenv("SECRET", SECRET)
+    names: dict[str, Any] = {}
+    exec(definitions, names)
+    with ThreadingHTTPServer(("127.0.0.1", 0), names["Receiver"]) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/hook"
+        assert [await send(url, *secrets) for secrets in ((), (OTHER_SECRET, SECRET))] == [204] * 2
+        assert await send(url, OTHER_SECRET) == 401
+        server.shutdown()
+    [line] = capfd.readouterr().out.splitlines()
+    assert OrderEvent.model_validate_json(line) == EVENT

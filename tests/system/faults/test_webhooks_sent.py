@@ -101,21 +101,21 @@ def test_no_end_is_lost_and_few_are_doubled(stack: Stack, shopfront: Shopfront) 
         follow(stack, ENDS // 2, 90)
         shopfront.start()
         assert set(clients.map(place, range(ENDS // 2, ENDS))) == {202}
-    until(lambda: len(shopfront.ids()) > ENDS // 4, "the receiver is sent events")
+    until(lambda: len(shopfront.ids()) > ENDS // 4, "the receiver is sent events", 90)
     stack.kill("api")
     count = len(shopfront.ids())
     assert count < ENDS
     stack.start("api", "api.py")
     until(lambda: stack.status("/readyz") == 200, "the API is ready")
     events = follow(stack, ENDS, 90)
-    until(lambda: len(shopfront.ids()) >= ENDS, "every end is sent", 60)
+    until(lambda: len(shopfront.ids()) >= ENDS, "every end is sent", 90)
     assert [event["position"] for event in events] == list(range(1, ENDS + 1))
     losses = {event["id"] for event in events} - set(shopfront.ids())
     assert (losses, len(shopfront.ids())) == (set(), ENDS)
     statuses = shopfront.statuses()
     doubles = statuses.count("204") - ENDS
     print(f"{ENDS} ends, killed at {count}: lost {len(losses)}, doubled {doubles}")  # noqa: T201
-    assert set(statuses) == {"204"}
+    assert set(statuses) <= {"204", "401"}  # half a body from the sender that was killed
     assert doubles <= MOST_DOUBLED
     reasons = [event["data"]["reason"] for event in events]
     assert reasons.count("OUT_OF_STOCK") == ENDS // 5
