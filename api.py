@@ -1,9 +1,11 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
+from uuid import uuid4
 
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
@@ -16,13 +18,22 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 
 import logs
+from application.attention_calls import AttentionCalls
+from application.event_feed import EventFeed
 from application.links import OrderLinks
+from application.needs import Needs
 from application.orders import Orders
 from application.prices import PriceRule
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
+from application.webhook_post import Receiver
+from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
+from contracts.events import ENDS
+from participants.order.calls import Calls
+from participants.order.deliveries import Deliveries
+from participants.order.events import OrderEvents
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
@@ -32,6 +43,7 @@ from routes import (
     acts,
     card_events,
     console,
+    event_feed,
     events,
     handlers,
     health,
@@ -59,6 +71,9 @@ from temporal_saga.identity import Identity, find_identity, identify
 
 AWAY = (*DATABASE_AWAY, NoAnswerInTime)
 """The errors of an order database that gives no answer."""
+
+NO_EVENTS = (*AWAY, *LOOK_FAILED)
+"""The errors of one in which events cannot be read now."""
 
 DESCRIPTION = "Starts, shows and cancels orders: durable distributed transactions on Temporal."
 
@@ -91,7 +106,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
-    for subject in (orders, lookups, events, acts, health, manage, sagas, card_events, console):
+    subjects = (orders, lookups, events, event_feed, acts, health, manage, sagas, card_events)
+    for subject in (*subjects, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -126,14 +142,42 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     door = Door(connection, client, partial(find_identity, engine, where), prepare, use, AWAY)
     app.state.shop = shop
     app.state.door = door
+    app.state.event_feed = order_events = EventFeed(OrderEvents(engine), app.state.stopping)
     keeping = asyncio.create_task(door.keep())
     with suppress(TimeoutError):
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
+    calls = Calls(engine, settings.attention_pauses)
+    people = AttentionCalls(calls, partial(_needs, door), NO_EVENTS)
+    sender = _sender(Deliveries(engine, uuid4().hex), settings)
+    retention = timedelta(days=settings.event_retention_days)
+    keep_events = partial(order_events.keep, retention, NO_EVENTS)
+    telling = asyncio.create_task(_once_ready(door, [keep_events, sender.run, people.run]))
     yield
     keeping.cancel()
+    telling.cancel()
+    await asyncio.wait([telling], timeout=DATABASE_SECONDS)
     shop.close()
     for database in (engine, stock, payment):
         database.dispose()
+
+
+async def _needs(door: Door) -> Needs:
+    return await door.orders().watch.needs()
+
+
+async def _once_ready(door: Door, tasks: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Run tasks once the door has found the database to be the order service's own."""
+    await door.is_ready.wait()
+    await asyncio.gather(*(task() for task in tasks))
+
+
+def _sender(deliveries: Deliveries, settings: Settings) -> WebhookSender:
+    """Return what sends events to the receivers of the settings."""
+    receivers = [
+        Receiver(receiver.url, receiver.secrets, receiver.types or tuple(ENDS))
+        for receiver in settings.webhook_receivers
+    ]
+    return WebhookSender(deliveries, receivers, settings.webhook_pause_seconds, NO_EVENTS)
 
 
 def _use(

@@ -10,6 +10,7 @@ ServiceError
 │   ├── RequestKeyReused
 │   └── OrderIdTaken
 ├── PricesWrong
+├── CursorGone
 └── NotNow
     ├── Away
     │   └── NoWorkerAnswered
@@ -100,6 +101,18 @@ class PricesWrong(ServiceError):
         """Keep what is wrong with the price of each line, by its number from 0."""
         super().__init__("; ".join(lines.values()))
         self.lines = lines
+
+
+class CursorGone(ServiceError):
+    """The feed of events does not go on behind this position without a gap."""
+
+    def __init__(self, after: int, pruned_position: int, last_position: int) -> None:
+        """Say which positions there are."""
+        super().__init__(
+            f"there is no going on behind {after}: events up to {pruned_position} are deleted, "
+            f"and the last is {last_position}; begin again with after=0, and read the orders "
+            "that you missed"
+        )
 
 
 class NotNow(ServiceError):

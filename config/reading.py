@@ -16,7 +16,15 @@ like API_PORT for `api`."""
 
 UNUSED_BY = {
     "api.py": ("worker_", "workflow_", "temporal_port"),
-    "worker.py": ("api_", "auth_", "temporal_port", "temporal_ui_"),
+    "worker.py": (
+        "api_",
+        "attention_",
+        "auth_",
+        "event_",
+        "temporal_port",
+        "temporal_ui_",
+        "webhook",
+    ),
 }
 """By front door: how the settings begin that it never reads. Whatever they are set to, and by whom,
 does not stop it."""

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from config.authentication import problems
 from config.cards import CardSettings
 from config.databases import DatabaseSettings
+from config.events import EventSettings
 from config.values import (
     BindAddress,
     Hosts,
@@ -24,7 +25,7 @@ from config.values import (
 from temporal_saga.policy import Policy
 
 
-class Settings(CardSettings, DatabaseSettings):
+class Settings(EventSettings, CardSettings, DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     shop: Literal["sample", "none"] = Field(

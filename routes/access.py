@@ -25,6 +25,7 @@ CANCEL = "POST /orders/{order_id}/cancel"
 NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.WRITE,
     "GET /orders": Scope.READ,
+    "GET /events": Scope.READ,
     "GET /overview": Scope.READ,
     "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,

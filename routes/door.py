@@ -76,6 +76,8 @@ class Door:
         self._had_a_name = False
         self.first_look = asyncio.Event()
         """Set once it was looked for the first time."""
+        self.is_ready = asyncio.Event()
+        """Set once it has been open."""
         self._why = str(Away(ORDER_DATABASE))
         self._last_words = (logging.NOTSET, "")
         self._starts_until = monotonic() + START_SECONDS
@@ -113,6 +115,7 @@ class Door:
             self._starts_until = 0
             if not self._is_open:
                 self._is_open = True
+                self.is_ready.set()
                 LOG.info("ready: orders are kept in %s", registration.database.where)
 
     async def _renew(self) -> None:

@@ -102,7 +102,7 @@ async def place_order(
     """
     if not caller.acts_for(order.customer_id):
         raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
-    seconds = _wait_seconds(prefer or ())
+    seconds = wait_seconds(prefer or ())
     try:
         view = await orders.place(order, idempotency_key, caller, seconds)
     except PricesWrong as error:
@@ -154,7 +154,7 @@ def _perhaps_placed(error: PerhapsPlaced) -> Problem:
     return problem_of(error, hint, {"Location": f"/orders/{error.order_id}"})
 
 
-def _wait_seconds(preferences: Sequence[str]) -> int:
+def wait_seconds(preferences: Sequence[str]) -> int:
     """Return how long the caller prefers to wait (RFC 7240); 0 when that is not said.
 
     Preferences may be ignored.

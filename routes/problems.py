@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from application.errors import (
+    CursorGone,
     KeyReused,
     NotFound,
     NotNow,
@@ -77,6 +78,7 @@ PROBLEMS: Mapping[type[ServiceError], Row] = {
     RequestKeyReused: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
     OrderIdTaken: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused"),
     PricesWrong: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
+    CursorGone: Row(HTTPStatus.GONE, "cursor-gone"),
     NotNow: Row(
         HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", {"Retry-After": str(RETRY_AFTER_SECONDS)}
     ),

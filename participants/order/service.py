@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import sqlalchemy as sa
 
+from contracts.events import EventType
 from contracts.order import (
     CancelOrderCommand,
     ConfirmOrderCommand,
@@ -16,7 +17,7 @@ from contracts.order import (
 )
 from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus, SagaState, StateMove
-from participants.order import decisions, writes
+from participants.order import decisions, outbox, writes
 from participants.order.queries import find_row
 from participants.order.reads import OrderReads
 from participants.order.tables import FENCE, METADATA, ORDERS, REQUESTS
@@ -126,10 +127,11 @@ class OrderService(OrderReads):
         )
 
         def close(connection: sa.Connection) -> None:
+            now = datetime.now(UTC)
             closing = {
                 "status": OrderStatus.CONFIRMED,
                 "state": SagaState.COMPLETED,
-                "closed_at": datetime.now(UTC),
+                "closed_at": now,
             }
             closable = (
                 (OrderStatus.PENDING, OrderStatus.CONFIRMED) if by_hand else (OrderStatus.PENDING,)
@@ -138,8 +140,10 @@ class OrderService(OrderReads):
                 row = find_row(connection, command.order_id)
                 state = "it is not registered" if row is None else f"it is {row.status}"
                 raise LookupError(f"order {command.order_id} cannot be confirmed: {state}")
-            writes.replace_moves(connection, command.order_id, command.moves)
+            write_moves = writes.replace_moves if by_hand else writes.complete_moves
+            write_moves(connection, command.order_id, command.moves)
             decisions.add(connection, command)
+            outbox.add(connection, EventType.COMPLETED, command.order_id, now)
 
         def add_since(connection: sa.Connection, event: OrderConfirmedEvent) -> OrderConfirmedEvent:
             writes.add_since(connection, command, ORDERS.c.status == OrderStatus.CONFIRMED)
@@ -171,6 +175,8 @@ class OrderService(OrderReads):
             else:
                 raise Refused(_reuse_rejection(command.order_id))
             decisions.add(connection, command)
+            reason = {"reason": command.failure.reason}
+            outbox.add(connection, EventType.FAILED, command.order_id, now, reason)
             return answer
 
         def add_since(connection: sa.Connection, event: OrderCancelledEvent) -> OrderCancelledEvent:

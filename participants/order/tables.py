@@ -111,3 +111,60 @@ REQUESTS = sa.Table(
     sa.Column("order_id", sa.String(64), nullable=False),
     comment="By caller and idempotency key, as a digest: the one order that they name, for ever.",
 )
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("position", sa.BigInteger),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("order_id", sa.String(64), nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("detail", sa.JSON, nullable=False),
+    # Also finds those that have no position yet.
+    sa.Index("events_position", "position", unique=True),
+    sa.Index("events_of_order", "order_id"),
+    comment="The outbox: what others are told of orders. NULL positions are not published yet.",
+)
+
+EVENT_LOG = sa.Table(
+    "event_log",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("last_position", sa.BigInteger, nullable=False),
+    sa.Column("pruned_position", sa.BigInteger, nullable=False),
+    comment="One row: the last position that was given, and the last whose event is deleted.",
+)
+
+CALLS = sa.Table(
+    "attention_calls",
+    METADATA,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("cause", sa.String(16), nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    comment="The orders that need a person now: how often one was called, and when it is again.",
+)
+
+WEBHOOK_RECEIVERS = sa.Table(
+    "webhook_receivers",
+    METADATA,
+    sa.Column("receiver", sa.String(64), primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.String(64)),
+    sa.Column("held_until", UtcDateTime),
+    sa.Column("off_for", sa.String(64)),
+    comment="Up to which position events were sent, who sends now, and the secret it is off for.",
+)
+
+WEBHOOK_RETRIES = sa.Table(
+    "webhook_retries",
+    METADATA,
+    sa.Column("receiver", sa.ForeignKey(WEBHOOK_RECEIVERS.c.receiver), primary_key=True),
+    sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Index("webhook_retries_due", "receiver", "due_at"),
+    comment="Events before that position which were not taken, and are to be sent again.",
+)

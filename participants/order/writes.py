@@ -1,6 +1,7 @@
 """The rows that the order service writes, within a transaction of its fence."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrd
 from contracts.states import OrderStatus, StateMove
 from participants.order import decisions
 from participants.order.tables import LINES, MOVES, ORDERS
-from temporal_saga.database import insert_new
+from temporal_saga.database import insert_into, insert_new
 
 # Statements of each order are built once: that costs as much as sending them.
 
@@ -109,11 +110,27 @@ def compensations_of(command: ConfirmOrderCommand | CancelOrderCommand) -> list[
 
 def insert_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
     """Write a new order's moves, numbered in their order."""
-    rows = [
+    connection.execute(_NEW_MOVES, _rows_of_moves(order_id, moves))
+
+
+def complete_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:
+    """Write all moves of an order whose first alone is on record; that one is overwritten."""
+    statement = _all_moves(connection.dialect.name)
+    connection.execute(statement, _rows_of_moves(order_id, moves))
+
+
+@cache
+def _all_moves(dialect: str) -> sa.Executable:
+    new = insert_into(MOVES, dialect)
+    others = {name: new.excluded[name] for name in ("state", "cause", "at")}
+    return new.on_conflict_do_update(index_elements=["order_id", "number"], set_=others)
+
+
+def _rows_of_moves(order_id: str, moves: Sequence[StateMove]) -> list[dict[str, Any]]:
+    return [
         {"order_id": order_id, "number": number, **move.model_dump()}
         for number, move in enumerate(moves)
     ]
-    connection.execute(_NEW_MOVES, rows)
 
 
 def replace_moves(connection: sa.Connection, order_id: str, moves: Sequence[StateMove]) -> None:

@@ -125,7 +125,7 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic pydantic_core temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.order "
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.events contracts.order "
     f"participants.order {FENCE}",
     "participants/payment/card_api.py participants/payment/card_errors.py": "contracts.payment "
     "participants.payment stripe",
@@ -137,6 +137,7 @@ ROOMS = {
     },
     "participants/__init__.py": "",
     "application/lookups.py": f"{APPLICATION} temporal_saga.reader temporal_saga.registry",
+    "application/webhook_post.py": f"{APPLICATION} httpx",
     "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
     "routes/card_events.py": f"{API} stripe",
@@ -183,8 +184,8 @@ ROOMS = {
     "bench/peers/dbos/*": "bench.peers contracts dbos fastapi uvicorn",
     "bench/peers/restate/*": "bench.peers contracts hypercorn restate",
     "bench/*": f"bench config contracts operations {SERVICES} h11 psutil temporalio",
-    "config/*": "config contracts.steps limits temporal_saga.database temporal_saga.policy "
-    "pydantic pydantic_settings temporalio.envconfig",
+    "config/*": "config contracts.events contracts.steps limits temporal_saga.database "
+    "temporal_saga.policy pydantic pydantic_settings temporalio.envconfig",
 }
 """What each file may import beyond the standard library, by the first row that it fits.
 

@@ -1,6 +1,6 @@
 import pytest
 
-from routes.orders import _wait_seconds
+from routes.orders import wait_seconds
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ from routes.orders import _wait_seconds
 )
 def test_how_long_a_caller_prefers_to_wait(headers: list[str], seconds: int) -> None:
     """As RFC 7240 spells preferences; what is none is ignored, and the first counts."""
-    assert _wait_seconds(headers) == seconds
+    assert wait_seconds(headers) == seconds

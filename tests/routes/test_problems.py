@@ -21,6 +21,7 @@ ANSWERS: list[tuple[ServiceError, int, str, dict[str, str] | None]] = [
     (errors.RequestKeyReused("a"), 422, "idempotency-key-reused", None),
     (errors.OrderIdTaken("a"), 422, "order-id-reused", None),
     (errors.PricesWrong({0: "A has no list price in GBP"}), 422, "invalid", None),
+    (errors.CursorGone(5, 7, 9), 410, "cursor-gone", None),
     (errors.NotNow("nobody knows"), 503, "unavailable", AGAIN),
     (errors.Away("Temporal"), 503, "unavailable", AGAIN),
     (errors.NoWorkerAnswered(), 503, "unavailable", AGAIN),

@@ -309,3 +309,18 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
     stack.temporal("workflow", "start", *place_again)
     assert stack.closed_order("gone")["state"] == "COMPLETED"
     until(lambda: causes(stack) == {}, "nobody is called any more")
+
+
+def test_a_person_is_called_once_for_each_need(stack: Stack) -> None:
+    """Each order above is one event and one line of the log, however long it needed a person."""
+
+    def calls() -> list[tuple[str, str]]:
+        events = stack.http.get("/events").json()["events"]
+        types = [event for event in events if event["type"] == "order.needs_attention"]
+        return [(event["data"]["order_id"], event["data"]["cause"]) for event in types]
+
+    needs = {("ended", "LEFT_OPEN"), ("gone", "LEFT_OPEN")}
+    until(lambda: needs <= set(calls()), "a person is called", 60)
+    assert len(set(calls())) == len(calls())
+    log = stack.log_text("api")
+    assert log.count("order ended needs a person: LEFT_OPEN (call 1): its saga has ended") == 1

@@ -1,0 +1,69 @@
+"""Calls for a person when an order needs one: once, and again while nobody came."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NoReturn
+
+from application.errors import NotNow
+from application.needs import Needs
+from application.threads import on_thread
+from contracts.text import beginning_of
+from contracts.views import Attention
+from participants.order.calls import Calls
+
+LOG = logging.getLogger("attention")
+
+LOOK_SECONDS = 30
+"""Between two looks at which orders need a person."""
+
+MOST_MESSAGE = 2_000
+
+
+class AttentionCalls:
+    """Looks again and again, and calls by an event and a line of the log."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        needs: Callable[[], Awaitable[Needs]],
+        away: tuple[type[Exception], ...],
+    ) -> None:
+        """Make `calls` for what `needs` finds.
+
+        `away` are the errors of a database that gives no answer.
+        """
+        self._calls = calls
+        self._needs = needs
+        self._away: tuple[type[Exception], ...] = (NotNow, *away)
+
+    async def run(self) -> NoReturn:
+        """Look for ever."""
+        while True:
+            try:
+                await self.look()
+            except self._away:
+                pass  # who needs a person is not known now, and still needs one afterwards
+            except Exception:  # a defect of ours must not silence all later calls
+                LOG.exception("nobody was called; it is tried again")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Look once, and make the calls that are due.
+
+        Raises:
+            NotNow: Temporal is away.
+            Exception: the order service's database does not answer.
+        """
+        needs = await self._needs()
+        by_order = {order_id: _detail(need.attention) for order_id, need in needs.by_order.items()}
+        for call in await on_thread(self._calls.make, by_order):
+            LOG.warning(
+                "order %s needs a person: %s (call %d): %s",
+                *(call.order_id, call.detail["cause"], call.times, call.detail["message"]),
+            )
+
+
+def _detail(attention: Attention) -> Mapping[str, Any]:
+    detail = attention.model_dump(mode="json")
+    return detail | {"message": beginning_of(attention.message, MOST_MESSAGE)}

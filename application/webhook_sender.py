@@ -1,0 +1,181 @@
+"""Sends events to the receivers of webhooks, each by itself, until they took them."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http import HTTPStatus
+from typing import NoReturn
+
+from application.threads import on_thread
+from application.webhook_post import NO_ANSWER, Receiver, WebhookPost
+from participants.order.deliveries import Batch, Deliveries, Delivery
+
+LOG = logging.getLogger("webhooks")
+
+AT_ONCE = 10
+"""So many events are on their way to one receiver; half of them may be second tries."""
+
+LOOK_SECONDS = 1
+"""With nothing to send, a sender looks again after this."""
+
+AWAY = frozenset(
+    {
+        NO_ANSWER,
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+    }
+)
+"""How a receiver is answered for that is not there, whatever the event is."""
+
+LONGEST_PAUSE_SECONDS = 900
+JITTER = (0.5, 1.5)
+"""A pause is so many times as long, by chance: what failed together is not sent together again."""
+
+GIVE_UP = timedelta(days=3)
+"""An event that was not taken for so long is not sent any more; the feed still has it."""
+
+
+class WebhookSender:
+    """Sends to all receivers. Of several senders of one database, one at a time has a receiver."""
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        receivers: Sequence[Receiver],
+        pause_seconds: float,
+        away: tuple[type[Exception], ...],
+    ) -> None:
+        """Send what `deliveries` has.
+
+        Args:
+            deliveries: what is to be sent.
+            receivers: to whom.
+            pause_seconds: before an event is sent for the second time.
+            away: the errors of a database that gives no answer.
+        """
+        self._deliveries = deliveries
+        self._receivers = receivers
+        self._pause_seconds = pause_seconds
+        self._away = away
+
+    async def run(self) -> None:
+        """Send for ever."""
+        async with asyncio.TaskGroup() as group:
+            for receiver in self._receivers:
+                group.create_task(self._serve(receiver))
+
+    async def _serve(self, receiver: Receiver) -> NoReturn:
+        """Send to one receiver for ever; it waits for no other."""
+        post = WebhookPost(receiver)
+        log = _Log(receiver.host)
+        is_known = False
+        try:
+            while True:
+                has_more = False
+                try:
+                    if not is_known:
+                        await on_thread(self._deliveries.add, receiver.id)
+                        is_known = True
+                    has_more = await self._send_some(receiver, post, log)
+                except self._away:
+                    pass  # nothing is lost, and the door says so
+                except Exception:  # a defect of ours must not end what others are sent
+                    LOG.exception("nothing was sent to %s; it is tried again", receiver.host)
+                if not has_more:
+                    await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await post.close()
+            with suppress(*self._away):
+                self._deliveries.release(receiver.id)
+
+    async def _send_some(self, receiver: Receiver, post: WebhookPost, log: "_Log") -> bool:
+        """Send what is to be sent now, a few at once; return whether there may be more."""
+        deliveries = self._deliveries
+        batch = await on_thread(
+            deliveries.take, receiver.id, receiver.secret_id, receiver.types, AT_ONCE
+        )
+        if batch is None or not batch.deliveries:
+            return False
+        statuses = await asyncio.gather(*(post.send(one.event) for one in batch.deliveries))
+        await self._record(receiver, batch, statuses, log)
+        if HTTPStatus.GONE in statuses:
+            log.note_off()
+            await on_thread(deliveries.turn_off, receiver.id, receiver.secret_id)
+        return True
+
+    async def _record(
+        self, receiver: Receiver, batch: Batch, statuses: Sequence[int], log: "_Log"
+    ) -> None:
+        """Record which events were taken, and when the others are sent again."""
+        over: list[int] = []
+        pauses: dict[int, float] = {}
+        for delivery, status in zip(batch.deliveries, statuses, strict=True):
+            event = delivery.event
+            is_taken = status // 100 == HTTPStatus.OK // 100
+            log.note(status, is_taken=is_taken)
+            if is_taken:
+                over.append(event.position)
+            elif datetime.now(UTC) - event.timestamp > GIVE_UP:
+                log.note_given_up(event.id)
+                over.append(event.position)
+            else:
+                pauses[event.position] = self._pause(delivery)
+        is_back = log.note_presence(statuses)
+        record = partial(self._deliveries.record, is_back=is_back)
+        await on_thread(record, receiver.id, batch.through, over, pauses)
+
+    def _pause(self, delivery: Delivery) -> float:
+        """Return how many seconds to wait before the next try."""
+        pause = self._pause_seconds * 2.0 ** min(delivery.tries, 20)
+        chance = random.uniform(*JITTER)  # noqa: S311  # nobody gains by guessing it
+        return min(pause, LONGEST_PAUSE_SECONDS) * chance
+
+
+class _Log:
+    """Notes how a receiver stands, and says what changes, and not each try."""
+
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._takes_events = True
+        self._was_away = True
+        """Also to a sender that began just now, which does not know what was before."""
+
+    def note_presence(self, statuses: Sequence[int]) -> bool:
+        """Note a batch's answers; return whether the receiver had been away, and is there again."""
+        is_away = AWAY.issuperset(statuses)
+        is_back = self._was_away and not is_away
+        self._was_away = is_away
+        return is_back
+
+    def note(self, status: int, *, is_taken: bool) -> None:
+        """Note how an event was answered."""
+        if is_taken and not self._takes_events:
+            LOG.info("the webhook receiver at %s takes events again", self._host)
+        if not is_taken and self._takes_events:
+            answer = f"answers {status}" if status else "gives no answer"
+            LOG.warning(
+                "the webhook receiver at %s %s; what it did not take is sent again",
+                *(self._host, answer),
+            )
+        self._takes_events = is_taken
+
+    def note_given_up(self, event_id: str) -> None:
+        """Say that an event will not be sent any more."""
+        LOG.error(
+            "event %s was not taken by the webhook receiver at %s in %d days, and is not sent any "
+            "more; GET /events has it",
+            *(event_id, self._host, GIVE_UP.days),
+        )
+
+    def note_off(self) -> None:
+        """Say that the receiver wants no more."""
+        LOG.error(
+            "the webhook receiver at %s answers 410 Gone, and is sent nothing more until it has "
+            "another secret in WEBHOOKS",
+            self._host,
+        )

@@ -1,0 +1,41 @@
+"""Who is called for an order that needs a person, by the log."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from application.attention_calls import MOST_MESSAGE, AttentionCalls
+from application.needs import Need, Needs, count_causes
+from contracts.views import Attention, AttentionCause
+from participants.order.calls import Calls
+from participants.order.events import OrderEvents
+from participants.order.service import OrderService
+from temporal_saga.database import DATABASE_AWAY
+
+
+async def test_a_call_is_an_event_and_a_line_of_the_log(
+    tmp_path: Path, open_engine: Callable[[str], sa.Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once however often it is looked; of a long message the beginning."""
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    OrderService.open(engine)
+    attention = Attention(
+        cause=AttentionCause.WEDGED, since=datetime.now(UTC), message="m" * (MOST_MESSAGE + 1)
+    )
+    by_order = {"7": Need(attention, None)}
+
+    async def needs() -> Needs:
+        return Needs(by_order, count_causes(by_order), datetime.now(UTC), time.monotonic())
+
+    calls = AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY)
+    for _ in range(2):
+        await calls.look()
+    [line] = caplog.messages
+    message = "m" * MOST_MESSAGE
+    assert line == f"order 7 needs a person: WEDGED (call 1): {message}"
+    [event] = OrderEvents(engine).page(0, 100).events
+    assert (event.data.cause, event.data.since) == (attention.cause, attention.since)
