@@ -37,8 +37,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """See that a file with a long test says so in its text, by which it is chosen above."""
     paths = {item.path for item in items if item.get_closest_marker("long")}
-    if unmarked := [str(path) for path in paths if not LONG.search(read(path))]:
-        raise pytest.UsageError(f"no pytest.mark.long is written in {', '.join(unmarked)}")
+    if silent := [str(path) for path in paths if not LONG.search(read(path))]:
+        raise pytest.UsageError(f"no pytest.mark.long is written in {', '.join(silent)}")
 
 
 @cache
