@@ -72,7 +72,11 @@ class EventFeed:
     async def _look(self, query: FeedQuery, caller: Caller) -> EventPage:
         owner = caller.customer_id
         return await self._looks.get(
-            f"{query.after} {query.limit} {owner}",
+            (
+                query.after,
+                query.limit,
+                owner,
+            ),  # nobody is called None, but a customer may be "None"
             lambda: on_thread(self._events.page, query.after, query.limit, owner),
             0,
         )
