@@ -3,6 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 from application.errors import NotNow
@@ -57,7 +59,9 @@ class AttentionCalls:
         """
         needs = await self._needs()
         by_order = {order_id: _detail(need.attention) for order_id, need in needs.by_order.items()}
-        for call in await on_thread(self._calls.make, by_order):
+        began_at = datetime.now(UTC) - timedelta(seconds=needs.age_seconds)
+        make = partial(self._calls.make, by_order, began_at, is_complete=needs.complete)
+        for call in await on_thread(make):
             LOG.warning(
                 "order %s needs a person: %s (call %d): %s",
                 *(call.order_id, call.detail["cause"], call.times, call.detail["message"]),

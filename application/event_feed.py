@@ -72,11 +72,7 @@ class EventFeed:
     async def _look(self, query: FeedQuery, caller: Caller) -> EventPage:
         owner = caller.customer_id
         return await self._looks.get(
-            (
-                query.after,
-                query.limit,
-                owner,
-            ),  # nobody is called None, but a customer may be "None"
+            (query, owner),  # a tuple: a customer may be called "None"
             lambda: on_thread(self._events.page, query.after, query.limit, owner),
             0,
         )
