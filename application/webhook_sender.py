@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import NoReturn
@@ -99,14 +99,16 @@ class WebhookSender:
         batch = await on_thread(
             deliveries.take, receiver.id, receiver.secret_id, receiver.types, AT_ONCE
         )
-        if batch is None or not batch.deliveries:
+        if batch is None or not (batch.deliveries or batch.through > batch.after):
             return False
+        if batch.missing:
+            log.note_missing(batch.missing)
         statuses = await asyncio.gather(*(post.send(one.event) for one in batch.deliveries))
         await self._record(receiver, batch, statuses, log)
         if HTTPStatus.GONE in statuses:
             log.note_off()
             await on_thread(deliveries.turn_off, receiver.id, receiver.secret_id)
-        return True
+        return bool(statuses)
 
     async def _record(
         self, receiver: Receiver, batch: Batch, statuses: Sequence[int], log: "_Log"
@@ -120,12 +122,12 @@ class WebhookSender:
             log.note(status, is_taken=is_taken)
             if is_taken:
                 over.append(event.position)
-            elif datetime.now(UTC) - event.timestamp > GIVE_UP:
+            elif status != HTTPStatus.GONE and delivery.age is not None and delivery.age > GIVE_UP:
                 log.note_given_up(event.id)
                 over.append(event.position)
             else:
                 pauses[event.position] = self._pause(delivery)
-        is_back = log.note_presence(statuses)
+        is_back = bool(statuses) and log.note_presence(statuses)
         record = partial(self._deliveries.record, is_back=is_back)
         await on_thread(record, receiver.id, batch.through, over, pauses)
 
@@ -170,6 +172,14 @@ class _Log:
             "event %s was not taken by the webhook receiver at %s in %d days, and is not sent any "
             "more; GET /events has it",
             *(event_id, self._host, GIVE_UP.days),
+        )
+
+    def note_missing(self, count: int) -> None:
+        """Say that events were deleted before the receiver was sent them."""
+        LOG.error(
+            "%d events were deleted before they were sent to the webhook receiver at %s, which was "
+            "off for longer than events are kept; GET /orders has their orders",
+            *(count, self._host),
         )
 
     def note_off(self) -> None:

@@ -71,8 +71,8 @@ class Calls:
         if not due and not over:
             return []
         with self._engine.begin() as connection:
-            old = sa.delete(CALLS).where(CALLS.c.order_id.in_(over[:MOST_AT_ONCE]))
-            connection.execute(old)
+            is_over = CALLS.c.order_id.in_(over[:MOST_AT_ONCE]) & (CALLS.c.first_at < looked_at)
+            connection.execute(sa.delete(CALLS).where(is_over))
             return [
                 call
                 for order_id in due[:MOST_AT_ONCE]
