@@ -127,7 +127,8 @@ class WebhookSender:
                 over.append(event.position)
             else:
                 pauses[event.position] = self._pause(delivery)
-        is_back = bool(statuses) and log.note_presence(statuses)
+        has_new = any(delivery.tries == 0 for delivery in batch.deliveries)
+        is_back = bool(statuses) and log.note_presence(statuses, has_new=has_new)
         record = partial(self._deliveries.record, is_back=is_back)
         await on_thread(record, receiver.id, batch.through, over, pauses)
 
@@ -147,9 +148,12 @@ class _Log:
         self._was_away = True
         """Also to a sender that began just now, which does not know what was before."""
 
-    def note_presence(self, statuses: Sequence[int]) -> bool:
-        """Note a batch's answers; return whether the receiver had been away, and is there again."""
-        is_away = AWAY.issuperset(statuses)
+    def note_presence(self, statuses: Sequence[int], *, has_new: bool) -> bool:
+        """Note a batch's answers; return whether the receiver had been away, and is there again.
+
+        What fails again may do so by itself: it does not say that the receiver went away.
+        """
+        is_away = AWAY.issuperset(statuses) and (has_new or self._was_away)
         is_back = self._was_away and not is_away
         self._was_away = is_away
         return is_back

@@ -127,6 +127,21 @@ async def test_who_is_back_is_sent_all_at_once(
         assert sorted(await receivers.until("back", 5)) == ["1", "1", "2", "2", "3"]
 
 
+async def test_an_event_that_always_fails_has_its_own_pauses(
+    order_engine: sa.Engine, receivers: Receivers
+) -> None:
+    """A receiver that breaks down over one event is not back, with all that waits, after each."""
+    shaky = receivers.receiver("shaky")
+    receivers.statuses["shaky"] = chain([502, 200, 502], repeat(200))
+    async with sending(order_engine, shaky, pause_seconds=600) as orders:
+        orders.cancel(cancel("bad"))
+        await receivers.until("shaky", 1)
+        for count, order_id in enumerate("123", 3):
+            orders.cancel(cancel(order_id))
+            await receivers.until("shaky", count)
+        assert receivers.orders["shaky"] == ["bad", "1", "bad", "2", "3"]
+
+
 async def test_who_is_gone_is_sent_nothing_more(
     order_engine: sa.Engine, receivers: Receivers, caplog: pytest.LogCaptureFixture
 ) -> None:
