@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from application.errors import NotNow
 from application.needs import Needs
 from application.threads import on_thread
+from application.trouble import Trouble
 from contracts.text import beginning_of
 from contracts.views import Attention
 from participants.order.calls import Calls
@@ -41,13 +42,10 @@ class AttentionCalls:
 
     async def run(self) -> NoReturn:
         """Look for ever."""
+        trouble = Trouble(LOG, "nobody was called; it is tried again", self._away)
         while True:
-            try:
+            with trouble.survive():  # who needs a person still needs one afterwards
                 await self.look()
-            except self._away:
-                pass  # who needs a person is not known now, and still needs one afterwards
-            except Exception:  # a defect of ours must not silence all later calls
-                LOG.exception("nobody was called; it is tried again")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

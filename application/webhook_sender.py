@@ -4,13 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import NoReturn
 
 from application.threads import on_thread
+from application.trouble import Trouble
 from application.webhook_post import NO_ANSWER, Receiver, WebhookPost
 from participants.order.deliveries import Batch, Deliveries, Delivery
 
@@ -73,24 +73,22 @@ class WebhookSender:
         """Send to one receiver for ever; it waits for no other."""
         post = WebhookPost(receiver)
         log = _Log(receiver.host)
+        message = f"nothing was recorded of what is sent to {receiver.host}; it is tried again"
+        trouble = Trouble(LOG, message, self._away)
         is_known = False
         try:
             while True:
                 has_more = False
-                try:
+                with trouble.survive():  # nothing is lost, and nobody else waits
                     if not is_known:
                         await on_thread(self._deliveries.add, receiver.id)
                         is_known = True
                     has_more = await self._send_some(receiver, post, log)
-                except self._away:
-                    pass  # nothing is lost, and the door says so
-                except Exception:  # a defect of ours must not end what others are sent
-                    LOG.exception("nothing was sent to %s; it is tried again", receiver.host)
                 if not has_more:
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
             await post.close()
-            with suppress(*self._away):
+            with trouble.survive():
                 self._deliveries.release(receiver.id)
 
     async def _send_some(self, receiver: Receiver, post: WebhookPost, log: "_Log") -> bool:
