@@ -11,7 +11,7 @@ from contracts.events import EventType
 from participants.order import outbox
 from participants.order.deliveries import Batch, Deliveries
 from participants.order.service import OrderService
-from participants.order.tables import WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
+from participants.order.tables import EVENTS, WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
 from tests.commands import cancel, confirm, register
 from tests.concurrency import at_once
 
@@ -137,6 +137,24 @@ def test_new_events_have_half_of_each_batch(sender: Deliveries, orders: OrderSer
     batch = take(sender, 3)
     sender.record("shop", batch.through, [], {one.event.position: NOW for one in batch.deliveries})
     assert [one.tries for one in take(sender, 4).deliveries] == [1, 1, 0, 0]
+
+
+def test_what_a_newer_release_wrote_stops_nothing(
+    sender: Deliveries, orders: OrderService, engine: sa.Engine
+) -> None:
+    """After a way back to this release: types are left to the newer one, a cause is left out."""
+    for number in range(3):
+        orders.cancel(cancel(str(number)))
+    sender.record("shop", take(sender).through, [], {2: NOW, 3: NOW, 4: NOW})
+    with engine.begin() as connection:
+        newer = sa.update(EVENTS).where(EVENTS.c.position < 4)
+        connection.execute(newer.values(type="order.of_tomorrow", detail={"reason": 7}))
+        wedged = sa.update(EVENTS).where(EVENTS.c.position == 4)
+        detail = {"cause": "OF_TOMORROW", "message": "retry it", "times": 1}
+        connection.execute(wedged.values(type=EventType.NEEDS_ATTENTION, detail=detail))
+    [delivery] = take(sender, 2).deliveries
+    data = delivery.event.data
+    assert (data.order_id, data.cause, data.message) == ("2", None, "retry it")
 
 
 def test_who_is_off_is_sent_nothing_until_its_secret_is_new(
