@@ -4,8 +4,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from temporal_saga.database import plainly
-
 
 class Trouble:
     """Lets work go on whatever it fails with, and says what that is when it changes."""
@@ -28,7 +26,8 @@ class Trouble:
         except self._away:
             return
         except Exception as error:  # noqa: BLE001  # it is in the log, unless it was before
-            words = f"{type(error).__name__}: {plainly(error)}"
+            # A driver's error has no parameters, which may differ each time.
+            words = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"
             if words != self._last:
                 self._log.exception(self._message)
             self._last = words

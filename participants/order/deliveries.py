@@ -76,11 +76,11 @@ class Deliveries:
         with reading(self._engine) as connection:
             after = connection.scalar(sa.select(RECEIVERS.position).where(_is(receiver))) or 0
             now = _now(connection)
-            known = sa.select(EVENTS.c.position).where(EVENTS.c.position == RETRIES.position)
+            event = sa.select(EVENTS.c.position).where(EVENTS.c.position == RETRIES.position)
             due = sa.select(WEBHOOK_RETRIES).where(
                 RETRIES.receiver == receiver,
                 RETRIES.due_at <= now,
-                known.where(event_reads.IS_KNOWN).exists(),  # others take no place in a batch
+                event.where(event_reads.IS_KNOWN).exists(),  # others take no place in a batch
             )
             oldest = due.order_by(RETRIES.due_at).limit(most // 2)
             rows = {row.position: row for row in connection.execute(oldest)}

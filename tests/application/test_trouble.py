@@ -46,8 +46,8 @@ async def test_events_are_published_after_a_defect(
     OrderService.open(engine).cancel(cancel("1"))
     with engine.begin() as connection:
         connection.execute(sa.text("UPDATE events SET at = 'never', position = 7"))
-    feed = EventFeed(OrderEvents(engine), asyncio.Event())
-    keeping = asyncio.create_task(feed.keep(timedelta(days=1), DATABASE_AWAY))
+    events = EventFeed(OrderEvents(engine), asyncio.Event())
+    keeping = asyncio.create_task(events.keep(timedelta(days=1), DATABASE_AWAY))
     async with asyncio.timeout(20):
         while not caplog.messages:  # noqa: ASYNC110  # the log rings no bell
             await asyncio.sleep(0.01)

@@ -149,9 +149,9 @@ def test_what_a_newer_release_wrote_stops_nothing(
     with engine.begin() as connection:
         newer = sa.update(EVENTS).where(EVENTS.c.position < 4)
         connection.execute(newer.values(type="order.of_tomorrow", detail={"reason": 7}))
-        wedged = sa.update(EVENTS).where(EVENTS.c.position == 4)
+        call = sa.update(EVENTS).where(EVENTS.c.position == 4)
         detail = {"cause": "OF_TOMORROW", "message": "retry it", "times": 1}
-        connection.execute(wedged.values(type=EventType.NEEDS_ATTENTION, detail=detail))
+        connection.execute(call.values(type=EventType.NEEDS_ATTENTION, detail=detail))
     [delivery] = take(sender, 2).deliveries
     data = delivery.event.data
     assert (data.order_id, data.cause, data.message) == ("2", None, "retry it")
