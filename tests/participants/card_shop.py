@@ -44,6 +44,7 @@ class CardShop:
     till: Till
     engine: sa.Engine
     service: PaymentService
+    api: CardApi
     order_id: str
 
     def pay(self, customer: str = "ann", amount_minor: int = PRICE) -> Any:
@@ -97,7 +98,7 @@ def open_card_shop(folder: Path) -> Iterator[CardShop]:
         api = CardApi("sk_test_shop", till.url)
         service = PaymentService.open(engine, Cards(engine, api, answer_seconds=600))
         add_cards(engine, api, CARDS_OF)
-        yield CardShop(till, engine, service, "")
+        yield CardShop(till, engine, service, api, "")
         engine.dispose()
 
 
