@@ -19,7 +19,7 @@ from participants.payment.card_errors import ProviderAway
 from participants.payment.card_file import add_cards
 from participants.payment.service import PaymentService
 from participants.payment.tables import CARD_PAYMENTS, CARDS
-from participants.payment.wallets import NothingHeld
+from participants.payment.wallets import BegunByCard, NothingHeld
 from temporal_saga.provider import NotYetKnown
 from tests.card_provider.till import AT_FIRST, DAY_SECONDS
 from tests.commands import pay
@@ -283,6 +283,29 @@ def test_a_payment_that_a_wallet_made_goes_back_to_it(shop: CardShop) -> None:
     with pytest.raises(NothingHeld):
         shop.capture(reference)
     shop.service = cards
+
+
+@pytest.mark.parametrize("customer", ["ann", "eve"])
+@pytest.mark.parametrize("is_rich", [True, False])
+def test_what_was_begun_by_card_no_wallet_goes_on_with(
+    shop: CardShop, customer: str, *, is_rich: bool
+) -> None:
+    """Paid, or waiting for the customer: the wallet is not charged, and nobody says "nothing"."""
+    wallets = PaymentService(shop.engine)
+    if is_rich:
+        wallets.open_wallets(
+            [WalletView(customer_id=customer, currency="GBP", balance_minor=PRICE)]
+        )
+    event = shop.pay(customer)
+    cards, shop.service = shop.service, wallets
+    with pytest.raises(BegunByCard):
+        shop.refund(customer)
+    if customer == "eve":
+        with pytest.raises(BegunByCard):
+            shop.pay(customer)
+    shop.service = cards
+    assert shop.pay(customer) == event
+    assert shop.refund(customer) == (0, PRICE if customer == "ann" else 0)
 
 
 def test_an_authorisation_that_has_ended_is_not_captured(shop: CardShop) -> None:
