@@ -67,11 +67,11 @@ class CardApi:
         page = {"customer": customer, "created": {"gte": now - LOOK_BACK_SECONDS}, "limit": PAGE}
         payments: list[CardPayment] = []
         while True:
-            listed = self._page(page, ends_at)
-            payments += [CardPayment.of(body.to_dict()) for body in listed.data]
-            if not listed.has_more:
+            page_of_list = self._page(page, ends_at)
+            payments += [CardPayment.of(body.to_dict()) for body in page_of_list.data]
+            if not page_of_list.has_more:
                 break
-            oldest = listed.data[-1]
+            oldest = page_of_list.data[-1]
             if oldest.created < now - SEARCH_LAG_SECONDS:
                 payments += self.payments_found(saga_step, ends_at - time.monotonic())
                 break
@@ -88,10 +88,10 @@ class CardApi:
         ends_at = time.monotonic() + seconds
         search = {"query": f'metadata["{SAGA_STEP}"]:"{saga_step}"', "limit": PAGE}
         try:
-            found = self.calls(seconds).payment_intents.search(search).data
+            bodies = self.calls(seconds).payment_intents.search(search).data
         except stripe.StripeError as error:
             raise away(error) from error
-        payments = [self.payment(body.id, ends_at - time.monotonic()) for body in found]
+        payments = [self.payment(body.id, ends_at - time.monotonic()) for body in bodies]
         return [payment for payment in payments if payment.saga_step == saga_step]
 
     def _page(self, page: Mapping[str, Any], ends_at: float) -> Any:

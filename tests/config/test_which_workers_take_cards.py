@@ -4,8 +4,6 @@ import pytest
 
 from cards import why_no_cards
 from config import Settings
-from contracts.steps import PARTICIPANTS
-from orchestrator import local_steps
 
 
 @pytest.mark.parametrize(
@@ -24,23 +22,3 @@ def test_a_worker_of_payments_by_card_needs_an_account(
     why = why_no_cards(roles, Settings.model_validate(settings))
     assert (why is None) == can_start
     assert why is None or "CARD_API_KEY" in why
-
-
-@pytest.mark.parametrize(
-    ("settings", "steps"),
-    [
-        ({}, set()),
-        ({"payment": "cards"}, set()),
-        (
-            {"local_activities": "on"},
-            {"RegisterOrder", "ProcessPayment", "DecreaseStock", "CapturePayment", "ConfirmOrder"},
-        ),
-        (
-            {"local_activities": "on", "payment": "cards"},
-            {"RegisterOrder", "DecreaseStock", "ConfirmOrder"},
-        ),
-    ],
-)
-def test_no_payment_by_card_is_tried_locally(settings: dict[str, str], steps: set[str]) -> None:
-    """A local try ends after 2 s, and a card provider may take 8."""
-    assert set(local_steps(PARTICIPANTS, Settings.model_validate(settings))) == steps

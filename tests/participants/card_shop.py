@@ -44,7 +44,6 @@ class CardShop:
     till: Till
     engine: sa.Engine
     service: PaymentService
-    api: CardApi
     order_id: str
 
     def pay(self, customer: str = "ann", amount_minor: int = PRICE) -> Any:
@@ -98,7 +97,7 @@ def open_card_shop(folder: Path) -> Iterator[CardShop]:
         api = CardApi("sk_test_shop", till.url)
         service = PaymentService.open(engine, Cards(engine, api, answer_seconds=600))
         add_cards(engine, api, CARDS_OF)
-        yield CardShop(till, engine, service, api, "")
+        yield CardShop(till, engine, service, "")
         engine.dispose()
 
 

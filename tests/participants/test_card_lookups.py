@@ -33,6 +33,11 @@ def shop(open_shop: CardShop) -> CardShop:
     return open_shop
 
 
+def api_of(shop: CardShop) -> card_api.CardApi:
+    """Return the shop's account at its provider."""
+    return card_api.CardApi("sk_test_shop", shop.till.url)
+
+
 @pytest.mark.parametrize("card", ["gone", "of another customer"])
 def test_a_rollback_finds_a_payment_without_the_card_that_made_it(
     shop: CardShop, card: str
@@ -40,7 +45,7 @@ def test_a_rollback_finds_a_payment_without_the_card_that_made_it(
     """A backup may be older than the customer's card; search finds the payment all the same."""
     shop.till.settings(search_lag_seconds=0)
     customer = f"gus-{shop.order_id}"
-    add_cards(shop.engine, shop.api, {customer: "pm_card_visa"})
+    add_cards(shop.engine, api_of(shop), {customer: "pm_card_visa"})
     of_customer = CARDS.c.customer_id == customer
     event = shop.pay(customer)
     shop.forget()
@@ -50,7 +55,7 @@ def test_a_rollback_finds_a_payment_without_the_card_that_made_it(
         assert shop.pay(customer) == event
         shop.forget()
     else:
-        other = shop.api.enrol(f"{customer}-2", 5)
+        other = api_of(shop).enrol(f"{customer}-2", 5)
         with shop.engine.begin() as connection:
             connection.execute(
                 sa.update(CARDS).where(of_customer).values(provider_customer_id=other)
@@ -70,22 +75,22 @@ def test_a_customer_with_many_payments_can_pay(
 ) -> None:
     """Of old payments one page is read, and search; of new ones all, within one limit of time."""
     monkeypatch.setattr(card_api, "PAGE", 2)
-    customer = shop.api.enrol(f"hal-{shop.order_id}", 5)
+    customer = api_of(shop).enrol(f"hal-{shop.order_id}", 5)
     step = f"step-{shop.order_id}"
     form = {"amount": 100, "currency": "gbp", "customer": customer}
     shop.till.settings(search_lag_seconds=0, created_shift_seconds=-2 * card_api.SEARCH_LAG_SECONDS)
-    payment = shop.api.create(form | {"metadata": {"saga_step": step}}, step, 5)
+    payment = api_of(shop).create(form | {"metadata": {"saga_step": step}}, step, 5)
     for _ in range(5):
         shop.till.stripe.payment_intents.create(form)
     shop.till.fault("answer_late", "payment_intents.list", times=None, seconds=0.2)
-    assert shop.api.payments_of(customer, step, 0.4) == [payment]
+    assert api_of(shop).payments_of(customer, step, 0.4) == [payment]
 
     shop.till.settings(created_shift_seconds=0)
     for _ in range(5):
         shop.till.stripe.payment_intents.create(form)
     with pytest.raises(ProviderAway):
-        shop.api.payments_of(customer, step, 0.4)
-    assert shop.api.payments_of(customer, step, 5) == [payment]
+        api_of(shop).payments_of(customer, step, 0.4)
+    assert api_of(shop).payments_of(customer, step, 5) == [payment]
 
 
 @pytest.mark.parametrize("customer", ["ann", "eve"])
@@ -100,7 +105,8 @@ def test_what_was_begun_by_card_no_wallet_goes_on_with(
             [WalletView(customer_id=customer, currency="GBP", balance_minor=PRICE)]
         )
     event = shop.pay(customer)
-    cards, shop.service = shop.service, wallets
+    cards = shop.service
+    shop.service = wallets
     with pytest.raises(BegunByCard):
         shop.refund(customer)
     if customer == "eve":
