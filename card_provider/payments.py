@@ -2,6 +2,7 @@
 
 import json
 
+from card_provider import currencies
 from card_provider.books import Books, new_id
 from card_provider.cards import (
     AUTHENTICATION_FAILURE,
@@ -27,6 +28,7 @@ def create(books: Books, parameters: NewPayment, _: str) -> Body:
         books.get("customer", parameters.customer, "customer")
     if parameters.payment_method:
         card_of(parameters.payment_method)
+    currencies.check(parameters.currency, parameters.amount)
     if parameters.amount < LEAST_MINOR.get(parameters.currency, 1):
         message = "The amount must be at least the minimum charge amount of its currency."
         raise invalid(message, code="amount_too_small", param="amount")

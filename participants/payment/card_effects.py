@@ -18,6 +18,7 @@ from contracts.payment import (
     RefundPaymentCommand,
 )
 from participants.payment.card_api import CardApi
+from participants.payment.card_currencies import why_not_payable
 from participants.payment.card_errors import NotPayable, ProviderAway, refusal
 from participants.payment.card_payment import ORDER_ID, SAGA_STEP, CardPayment
 from temporal_saga.provider import (
@@ -139,6 +140,8 @@ class Authorisation(CardEffect):
         card = self.card_of(self.command.customer_id)
         if card is None:
             return Declined(self._unknown_customer())
+        if (why := why_not_payable(self.currency, self.command.amount_minor)) is not None:
+            return Declined(self._not_payable(why))
         key = f"{intent.key}/{intent.attempt}"
         try:
             payment = self.api.create(self._form(card, intent), key, intent.seconds_left)
@@ -199,6 +202,11 @@ class Authorisation(CardEffect):
     def _action_required(self, payment: CardPayment) -> PaymentActionRequiredEvent:
         return PaymentActionRequiredEvent(
             order_id=self.order_id, url=payment.page or "", answer_seconds=self.answer_seconds
+        )
+
+    def _not_payable(self, why: str) -> PaymentFailedEvent:
+        return PaymentFailedEvent(
+            order_id=self.order_id, reason="AMOUNT_NOT_PAYABLE", message=why, details={}
         )
 
     def _unknown_customer(self) -> PaymentFailedEvent:

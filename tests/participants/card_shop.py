@@ -46,9 +46,10 @@ class CardShop:
     service: PaymentService
     order_id: str
 
-    def pay(self, customer: str = "ann", amount_minor: int = PRICE) -> Any:
+    def pay(self, customer: str = "ann", amount_minor: int = PRICE, currency: str = "GBP") -> Any:
         """Have the customer pay; return the answer."""
-        return self.service.process(pay(self.order_id, amount_minor, customer_id=customer))
+        command = pay(self.order_id, amount_minor, customer_id=customer, currency=currency)
+        return self.service.process(command)
 
     def capture(self, reference: str | None) -> int:
         """Take what is held; return how much."""

@@ -1,0 +1,46 @@
+"""Payments by card that the provider does not take as meant, or does in part, or not at all."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+
+from operations.audit.invariants import violations_by_id
+from tests.card_provider.till import AT_FIRST
+from tests.participants.card_shop import PRICE, CardShop, open_card_shop
+
+
+@pytest.fixture(scope="module")
+def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CardShop]:
+    with open_card_shop(tmp_path_factory.mktemp("cards")) as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(open_shop: CardShop) -> Iterator[CardShop]:
+    """Give an order that nobody has paid; whatever was done to it, the invariants hold."""
+    open_shop.till.control.delete("/faults").raise_for_status()
+    open_shop.till.settings(**AT_FIRST)
+    open_shop.order_id = f"o-{uuid4().hex}"
+    yield open_shop
+    assert violations_by_id(open_shop.engine, "payment") == {}
+
+
+@pytest.mark.parametrize("currency", ["MGA", "ISK", "UGX", "IQD", "CLF"])
+def test_a_currency_that_is_divided_otherwise_there_is_refused(
+    shop: CardShop, currency: str
+) -> None:
+    """Nobody pays a hundred times the price, or a hundredth of it."""
+    refusal = shop.pay(currency=currency)
+    assert refusal.reason == "AMOUNT_NOT_PAYABLE"
+    assert f"decimals in {currency}" in refusal.message
+    assert shop.payments == 0
+
+
+def test_three_decimals_are_paid_in_hundredths(shop: CardShop) -> None:
+    """The provider takes no others; yen have no decimals here and there."""
+    assert shop.pay(amount_minor=1533, currency="KWD").reason == "AMOUNT_NOT_PAYABLE"
+    for currency in ("KWD", "JPY"):
+        shop.order_id += f"-{currency}"
+        shop.pay(currency=currency)
+        assert shop.books == (PRICE, 0, 0, 0)
