@@ -75,7 +75,15 @@ class CardEffect:
                 step = intent.compensation_key
                 self.api.refund(reference, step, f"{step}/{intent.caller}", intent.seconds_left)
                 refunded_minor = self.api.refunded_minor(reference, intent.seconds_left)
-                return self.refund_event(refunded_minor=refunded_minor)
+                if refunded_minor < payment.captured_minor:  # a refund can fail, also later
+                    raise ProviderAway(
+                        f"{refunded_minor} of {payment.captured_minor} of {reference} went back: "
+                        "see with the provider and the customer how the rest does"
+                    )
+                return self.refund_event(
+                    refunded_minor=refunded_minor,
+                    released_minor=payment.amount_minor - payment.captured_minor,
+                )
         raise ProviderAway(f"{reference} is {payment.status}, and cannot be cancelled now")
 
     def refund_event(

@@ -33,6 +33,7 @@ CARDS_OF = {
     "cat": "pm_card_chargeDeclinedStolenCard",
     "dan": "pm_card_chargeDeclinedExpiredCard",
     "eve": "pm_card_authenticationRequired",
+    "gil": "pm_card_refundFail",
     "fay": "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
 }
 

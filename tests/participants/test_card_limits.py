@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 
 from operations.audit.invariants import violations_by_id
+from participants.payment.card_errors import ProviderAway
 from tests.card_provider.till import AT_FIRST
-from tests.participants.card_shop import PRICE, CardShop, open_card_shop
+from tests.participants.card_shop import CAPTURED, PRICE, CardShop, open_card_shop
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,22 @@ def test_three_decimals_are_paid_in_hundredths(shop: CardShop) -> None:
         shop.order_id += f"-{currency}"
         shop.pay(currency=currency)
         assert shop.books == (PRICE, 0, 0, 0)
+
+
+def test_a_refund_that_fails_gave_nothing_back(shop: CardShop) -> None:
+    """Also where its answer said that it did; a person is told what is left to do."""
+    shop.capture(shop.pay("gil").reference)
+    for _ in range(2):
+        with pytest.raises(ProviderAway, match=r"^0 of 1530 of pi_.* went back: see with"):
+            shop.refund("gil")
+    assert shop.books == CAPTURED
+
+
+def test_a_capture_of_a_part_is_not_the_price(shop: CardShop) -> None:
+    """A person who took less has a person told; taken back, the part that was not taken counts."""
+    reference = shop.pay().reference
+    shop.till.stripe.payment_intents.capture(reference, {"amount_to_capture": 500})
+    with pytest.raises(ProviderAway, match=r"^500 of 1530 of .* settle the step"):
+        shop.capture(reference)
+    assert shop.refund() == (500, PRICE - 500)
+    assert shop.books == (PRICE, 500, PRICE - 500, 500)
