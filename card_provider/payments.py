@@ -169,10 +169,14 @@ def _decline(card: Card, parameters: Confirmation) -> Decline | None:
 def _ask_customer(books: Books, payment: Body, return_url: str | None) -> Body:
     page = f"{books.public_url}/authenticate/{payment['client_secret']}"
     payment["status"] = "requires_action"
-    payment["next_action"] = {
-        "type": "redirect_to_url",
-        "redirect_to_url": {"url": page, "return_url": return_url},
-    }
+    payment["next_action"] = (
+        {
+            "type": "redirect_to_url",
+            "redirect_to_url": {"url": page, "return_url": return_url},
+        }
+        if return_url
+        else {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+    )
     books.save(payment)
     books.announce("payment_intent.requires_action", payment)
     return payment

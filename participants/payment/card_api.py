@@ -73,7 +73,7 @@ class CardApi:
     def confirm(
         self, reference: str, form: Mapping[str, Any], key: str, seconds: float
     ) -> CardPayment:
-        """Let the customer's bank hold the money; raises `ProviderAway`."""
+        """Let the customer's bank hold the money; raises `NotPayable`, `ProviderAway`."""
         call = self.calls(seconds).payment_intents.confirm
         return _answer(lambda: call(reference, dict(form), {"idempotency_key": key}))
 

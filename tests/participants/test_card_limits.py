@@ -1,14 +1,20 @@
 """Payments by card that the provider does not take as meant, or does in part, or not at all."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from operations.audit.invariants import violations_by_id
+from participants.payment.card_api import CardApi
 from participants.payment.card_errors import ProviderAway
+from participants.payment.cards import Cards
+from participants.payment.service import PaymentService
 from tests.card_provider.till import AT_FIRST
-from tests.participants.card_shop import CAPTURED, PRICE, CardShop, open_card_shop
+from tests.participants.card_shop import CAPTURED, NOTHING, PRICE, CardShop, open_card_shop
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +70,49 @@ def test_a_capture_of_a_part_is_not_the_price(shop: CardShop) -> None:
         shop.capture(reference)
     assert shop.refund() == (500, PRICE - 500)
     assert shop.books == (PRICE, 500, PRICE - 500, 500)
+
+
+@pytest.mark.parametrize("is_taken_back", [False, True])
+def test_a_bank_that_asks_on_no_page_is_not_waited_for(
+    shop: CardShop, *, is_taken_back: bool
+) -> None:
+    """Nobody could answer it; the payment is closed, and the customer is told to pay otherwise."""
+    cards = Cards(shop.engine, CardApi("sk_test_shop", shop.till.url))  # that has no return URL
+    without_page = replace(shop, service=PaymentService(shop.engine, cards))
+    if is_taken_back:
+        shop.till.fault("answer_lost", "payment_intents.confirm")
+        with pytest.raises(ProviderAway):
+            without_page.pay("eve")
+        assert without_page.refund("eve") == (0, 0)
+    else:
+        assert without_page.pay("eve").reason == "AUTHENTICATION_FAILED"
+    [payment] = [
+        payment
+        for payment in shop.till.stripe.payment_intents.list({"limit": 100})
+        if payment.metadata["order_id"] == shop.order_id
+    ]
+    assert (payment.status, shop.books) == ("canceled", NOTHING)
+
+
+def test_a_currency_that_the_provider_does_not_take_is_refused(shop: CardShop) -> None:
+    """It says so each time anew, which is no outage."""
+    refusal = shop.pay(currency="CUP")
+    assert refusal.reason == "AMOUNT_NOT_PAYABLE"
+    assert "Invalid currency: cup" in refusal.message
+
+
+def test_a_card_that_is_gone_when_the_payment_is_made_is_refused(shop: CardShop) -> None:
+    """The provider's error has no payment in it then; the one that was prepared is closed."""
+    shop.till.fault("request_lost", "payment_intents.confirm")
+    with pytest.raises(ProviderAway):
+        shop.pay()
+    with closing(sqlite3.connect(shop.books_file)) as books, books:
+        books.execute(
+            "UPDATE objects SET body = json_set(body, '$.payment_method', 'pm_gone')"
+            " WHERE json_extract(body, '$.metadata.order_id') = ?",
+            [shop.order_id],
+        )
+    refusal = shop.pay()
+    assert refusal.reason == "CARD_DECLINED"
+    assert "No such PaymentMethod" in refusal.message
+    assert (shop.pay(), shop.books) == (refusal, NOTHING)
