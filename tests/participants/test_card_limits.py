@@ -1,6 +1,9 @@
 """Payments by card that the provider does not take as meant, or does in part, or not at all."""
 
+import socket
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -116,3 +119,30 @@ def test_a_card_that_is_gone_when_the_payment_is_made_is_refused(shop: CardShop)
     assert refusal.reason == "CARD_DECLINED"
     assert "No such PaymentMethod" in refusal.message
     assert (shop.pay(), shop.books) == (refusal, NOTHING)
+
+
+def test_an_answer_that_trickles_is_not_waited_for() -> None:
+    """The limit is one on the whole exchange, not on each byte of it."""
+    is_over = threading.Event()
+
+    def trickle() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n")
+            for _ in range(30):
+                if is_over.wait(0.1):
+                    return
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        api = CardApi("sk_test_shop", f"http://127.0.0.1:{server.getsockname()[1]}")
+        begin = time.monotonic()
+        with pytest.raises(ProviderAway, match=r"no whole answer within 0\.300 s"):
+            api.payment("pi_1", 0.3)
+        seconds = time.monotonic() - begin
+        is_over.set()
+        thread.join()
+    assert seconds < 2
