@@ -28,8 +28,8 @@ def check(currency: str, amount: int) -> None:
         ApiError: it cannot.
     """
     if currency not in DIVISORS:
-        supported = ", ".join(DIVISORS)
-        message = f"Invalid currency: {currency}. Stripe currently supports these: {supported}"
+        codes = ", ".join(DIVISORS)
+        message = f"Invalid currency: {currency}. Stripe currently supports these: {codes}"
         raise invalid(message, param="currency")
     if amount % DIVISORS[currency]:
         divisor = DIVISORS[currency]
