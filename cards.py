@@ -33,6 +33,10 @@ def cards(engine: sa.Engine, settings: Settings) -> MeansOfPayment | None:
 def why_no_cards(roles: Sequence[str], settings: Settings) -> str | None:
     """Return why these roles cannot take payments by card; None when they can, or need not."""
     is_needed = settings.payment == "cards" and stubs.PAYMENT_QUEUE in roles
-    if not is_needed or settings.card_api_key.get_secret_value():
+    if not is_needed:
         return None
-    return "PAYMENT=cards needs CARD_API_KEY, the secret key of an account at the card provider"
+    if not settings.card_api_key.get_secret_value():
+        return "PAYMENT=cards needs CARD_API_KEY, the secret key of an account at the card provider"
+    if not settings.card_return_url:  # without one a bank that asks its customer names no page
+        return "PAYMENT=cards needs CARD_RETURN_URL, where a bank sends customers who answered it"
+    return None

@@ -20,10 +20,14 @@ class Decline(NamedTuple):
 
 
 class Card(NamedTuple):
-    """How a card behaves: whether its bank asks the customer first, and what it then says."""
+    """How a card behaves: whether its bank asks the customer first, and what it then says.
+
+    And whether it takes money back.
+    """
 
     asks_customer: bool = False
     decline: Decline | None = None
+    takes_refunds: bool = True
 
 
 GENERIC = Decline("card_declined", "generic_decline", "Your card was declined.")
@@ -66,6 +70,7 @@ CARDS = (
     | {f"pm_card_{name}": Card(decline=decline) for name, decline in _DECLINES.items()}
     | {f"pm_card_visa_{name}": Card(decline=decline) for name, decline in _DECLINES.items()}
     | {
+        "pm_card_refundFail": Card(takes_refunds=False),
         "pm_card_authenticationRequired": Card(asks_customer=True),
         "pm_card_threeDSecure2Required": Card(asks_customer=True),
         "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": Card(

@@ -56,7 +56,7 @@ class BankPage:
                 )
         except ApiError as error:
             return _page(str(error), error.status)
-        if url := action["redirect_to_url"]["return_url"]:
+        if url := action.get("redirect_to_url", {}).get("return_url"):
             mark = "&" if "?" in url else "?"
             return RedirectResponse(f"{url}{mark}payment_intent={payment['id']}", 303)
         return _page(_outcome(payment))

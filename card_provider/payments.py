@@ -2,6 +2,7 @@
 
 import json
 
+from card_provider import currencies
 from card_provider.books import Books, new_id
 from card_provider.cards import (
     AUTHENTICATION_FAILURE,
@@ -27,6 +28,7 @@ def create(books: Books, parameters: NewPayment, _: str) -> Body:
         books.get("customer", parameters.customer, "customer")
     if parameters.payment_method:
         card_of(parameters.payment_method)
+    currencies.check(parameters.currency, parameters.amount)
     if parameters.amount < LEAST_MINOR.get(parameters.currency, 1):
         message = "The amount must be at least the minimum charge amount of its currency."
         raise invalid(message, code="amount_too_small", param="amount")
@@ -167,10 +169,14 @@ def _decline(card: Card, parameters: Confirmation) -> Decline | None:
 def _ask_customer(books: Books, payment: Body, return_url: str | None) -> Body:
     page = f"{books.public_url}/authenticate/{payment['client_secret']}"
     payment["status"] = "requires_action"
-    payment["next_action"] = {
-        "type": "redirect_to_url",
-        "redirect_to_url": {"url": page, "return_url": return_url},
-    }
+    payment["next_action"] = (
+        {
+            "type": "redirect_to_url",
+            "redirect_to_url": {"url": page, "return_url": return_url},
+        }
+        if return_url
+        else {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+    )
     books.save(payment)
     books.announce("payment_intent.requires_action", payment)
     return payment

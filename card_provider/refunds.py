@@ -1,12 +1,16 @@
 """Money that goes back to a card, all of it or in parts."""
 
 from card_provider.books import Books, new_id
+from card_provider.cards import card_of
 from card_provider.errors import Body, invalid
 from card_provider.parameters import NewRefund
 
 
 def create(books: Books, parameters: NewRefund, _: str) -> Body:
-    """Give back what was paid, at most what was not given back before."""
+    """Give back what was paid, at most what was not given back before.
+
+    A refund that a card does not take is answered as any other, and has failed when it is read.
+    """
     payment = books.get("payment_intent", parameters.payment_intent, "payment_intent")
     charge = payment["latest_charge"]
     if payment["status"] != "succeeded":
@@ -37,9 +41,15 @@ def create(books: Books, parameters: NewRefund, _: str) -> Body:
         "reason": parameters.reason,
         "status": "succeeded",
     }
-    books.move(payment, "refunded", amount_minor)
+    takes_refunds = card_of(payment["payment_method"]).takes_refunds
+    if takes_refunds:
+        books.move(payment, "refunded", amount_minor)
     books.save(refund)
     books.announce("refund.created", refund)
+    if not takes_refunds:
+        failure = refund | {"status": "failed", "failure_reason": "unknown"}
+        books.save(failure)
+        books.announce("refund.failed", failure)
     return refund
 
 

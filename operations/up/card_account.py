@@ -1,5 +1,7 @@
 """Which card provider a system pays through: its own, where it has no account elsewhere."""
 
+from typing import Any
+
 from pydantic import SecretStr
 
 from config import Settings
@@ -15,8 +17,12 @@ def with_card_provider(settings: Settings) -> Settings:
     """
     if settings.payment != "cards" or settings.card_api_key.get_secret_value():
         return settings
-    url = f"http://127.0.0.1:{settings.card_provider_port}"
-    return settings.model_copy(update={"card_api_url": url, "card_api_key": SecretStr(KEY)})
+    account: dict[str, Any] = {
+        "card_api_url": f"http://127.0.0.1:{settings.card_provider_port}",
+        "card_api_key": SecretStr(KEY),
+        "card_return_url": settings.card_return_url or f"http://127.0.0.1:{settings.api_port}/",
+    }
+    return settings.model_copy(update=account)
 
 
 def has_card_provider(settings: Settings) -> bool:
@@ -36,6 +42,7 @@ def variables(settings: Settings) -> dict[str, str]:
     return {
         "CARD_API_URL": settings.card_api_url,
         "CARD_API_KEY": KEY,
+        "CARD_RETURN_URL": settings.card_return_url,
         "CARD_WEBHOOK_SECRET": settings.card_webhook_secret.get_secret_value(),
         "CARD_PROVIDER_PORT": str(settings.card_provider_port),
         "CARD_CONTROL_PORT": str(settings.card_control_port),

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,7 +113,7 @@ class CardApi:
     def confirm(
         self, reference: str, form: Mapping[str, Any], key: str, seconds: float
     ) -> CardPayment:
-        """Let the customer's bank hold the money; raises `ProviderAway`."""
+        """Let the customer's bank hold the money; raises `NotPayable`, `ProviderAway`."""
         call = self.calls(seconds).payment_intents.confirm
         return _answer(lambda: call(reference, dict(form), {"idempotency_key": key}))
 
@@ -162,14 +163,37 @@ class _InTime(stripe.RequestsClient):
     def __init__(self, url: str) -> None:
         """Connect, past any proxy where the provider is on this machine."""
         super().__init__()
-        session = self.requests.Session()
-        session.trust_env = urlsplit(url).hostname not in ON_THIS_MACHINE
-        self._session = session
+        self._trust_env = urlsplit(url).hostname not in ON_THIS_MACHINE
+        self._connect()
 
     def request(self, *request: Any, **options: Any) -> Any:
-        """Send a request, and wait so long."""
+        """Send a request, and wait so long for the whole of its answer.
+
+        On a thread of its own, as the library's limit is one on each read: an answer that trickles
+        would take as long as it likes.
+        """
         self._timeout = self.seconds
-        return super().request(*request, **options)
+        send = super().request
+        answer: Future[Any] = Future()
+
+        def exchange() -> None:
+            try:
+                answer.set_result(send(*request, **options))
+            except Exception as error:  # noqa: BLE001  # it is raised where the caller waits
+                answer.set_exception(error)
+
+        threading.Thread(target=exchange, daemon=True).start()
+        try:
+            return answer.result(self.seconds)
+        except TimeoutError as error:
+            self._connect()  # the connection is still that thread's
+            message = f"no whole answer within {self.seconds:.3f} s"
+            raise stripe.APIConnectionError(message) from error
+
+    def _connect(self) -> None:
+        session = self.requests.Session()
+        session.trust_env = self._trust_env
+        self._session = session
 
 
 def _answer(call: Callable[[], Any]) -> CardPayment:

@@ -39,6 +39,12 @@ class Capture(CardEffect):
                 f"nothing is held by {payment.reference} any more, it is {payment.status}: see "
                 "with the provider and the customer how the order is paid, and settle the step"
             )
+        if payment.captured_minor < self.command.amount_minor:  # the provider released the rest
+            raise ProviderAway(
+                f"{payment.captured_minor} of {self.command.amount_minor} of {payment.reference} "
+                "is captured, and the rest is held no more: see with the provider and the customer "
+                "how the order is paid, and settle the step"
+            )
         event = PaymentCapturedEvent(
             order_id=self.order_id,
             currency=self.currency,

@@ -18,6 +18,7 @@ from contracts.payment import (
     RefundPaymentCommand,
 )
 from participants.payment.card_api import CardApi
+from participants.payment.card_currencies import why_not_payable
 from participants.payment.card_errors import NotPayable, ProviderAway, refusal
 from participants.payment.card_payment import ORDER_ID, SAGA_STEP, CardPayment
 from temporal_saga.provider import (
@@ -79,7 +80,15 @@ class CardEffect:
                 step = intent.compensation_key
                 self.api.refund(reference, step, f"{step}/{intent.caller}", intent.seconds_left)
                 refunded_minor = self.api.refunded_minor(reference, intent.seconds_left)
-                return self.refund_event(refunded_minor=refunded_minor)
+                if refunded_minor < payment.captured_minor:  # a refund can fail, also later
+                    raise ProviderAway(
+                        f"{refunded_minor} of {payment.captured_minor} of {reference} went back: "
+                        "see with the provider and the customer how the rest does"
+                    )
+                return self.refund_event(
+                    refunded_minor=refunded_minor,
+                    released_minor=payment.amount_minor - payment.captured_minor,
+                )
         raise ProviderAway(f"{reference} is {payment.status}, and cannot be cancelled now")
 
     def refund_event(
@@ -142,13 +151,20 @@ class Authorisation(CardEffect):
         form = {"return_url": self.return_url} if self.return_url else {}
         # A 500 is remembered with its key, so that each attempt has one of its own.
         key = f"{intent.key}/confirm/{intent.attempt}"
-        payment = self.api.confirm(intent.reference, form, key, intent.seconds_left)
+        try:
+            payment = self.api.confirm(intent.reference, form, key, intent.seconds_left)
+        except NotPayable as error:  # as where the card was taken off the customer's file there
+            payment = self.api.cancel(intent.reference, intent.seconds_left)
+            if payment.status == "canceled":
+                return Declined(refusal(self.order_id, error.error), intent.reference)
         return self._outcome(payment, intent)
 
     def _create(self, intent: Intent) -> Authorised:
         card = self.card_of(self.command.customer_id)
         if card is None:
             return Declined(self._unknown_customer())
+        if (why := why_not_payable(self.currency, self.command.amount_minor)) is not None:
+            return Declined(self._refusal("AMOUNT_NOT_PAYABLE", why))
         key = f"{intent.key}/{intent.attempt}"
         try:
             payment = self.api.create(self._form(card, intent), key, intent.seconds_left)
@@ -172,7 +188,7 @@ class Authorisation(CardEffect):
         match payment.status:
             case "requires_confirmation":
                 return Prepared(reference)
-            case "requires_action":
+            case "requires_action" if payment.page is not None:
                 return Pending(self._action_required(payment), reference)
             case "requires_capture":
                 return Done(self._success(reference), reference)
@@ -186,7 +202,8 @@ class Authorisation(CardEffect):
 
     def _failure(self, payment: CardPayment, intent: Intent) -> Authorised:
         reference = payment.reference
-        if payment.status == "requires_payment_method":
+        asks_nowhere = payment.status == "requires_action"
+        if asks_nowhere or payment.status == "requires_payment_method":
             # Closed before it is said, or another card might still pay for an order that failed.
             # If one just has, the payment stands as this answer says.
             payment = self.api.cancel(reference, intent.seconds_left)
@@ -196,6 +213,9 @@ class Authorisation(CardEffect):
             raise ProviderAway(f"{reference} is {payment.status}: it is not known what follows")
         if payment.decline:
             return Declined(refusal(self.order_id, payment.decline), reference)
+        if asks_nowhere:
+            why = "the bank asks the customer, and there is no page to send them to"
+            return Declined(self._refusal("AUTHENTICATION_FAILED", why), reference)
         return TakenBack(reference)
 
     def _success(self, reference: str | None = None) -> PaymentCompletedEvent:
@@ -211,14 +231,15 @@ class Authorisation(CardEffect):
             order_id=self.order_id, url=payment.page or "", answer_seconds=self.answer_seconds
         )
 
+    def _refusal(self, reason: Any, message: str, **details: str) -> PaymentFailedEvent:
+        return PaymentFailedEvent(
+            order_id=self.order_id, reason=reason, message=message, details=details
+        )
+
     def _unknown_customer(self) -> PaymentFailedEvent:
         customer_id = self.command.customer_id
-        return PaymentFailedEvent(
-            order_id=self.order_id,
-            reason="UNKNOWN_CUSTOMER",
-            message=f"customer {customer_id} has no card",
-            details={"customer_id": customer_id},
-        )
+        message = f"customer {customer_id} has no card"
+        return self._refusal("UNKNOWN_CUSTOMER", message, customer_id=customer_id)
 
 
 def _weight(status: str) -> int:

@@ -33,6 +33,9 @@ REASONS = {
 MISSING = {"customer": "UNKNOWN_CUSTOMER", "payment_method": "CARD_DECLINED"}
 """By the parameter that names nothing at the provider."""
 
+WHAT_IS_PAID = ("amount", "currency")
+"""The parameters that the provider finds wrong, each time anew, in what it does not take."""
+
 
 class ProviderAway(Exception):
     """the card provider gave no answer that can be used: the command is to be sent again.
@@ -105,6 +108,8 @@ def _reason(error: Mapping[str, Any]) -> Any:
     for code in (error.get("decline_code"), error.get("code")):
         if code in REASONS:
             return REASONS[code]
+    if error.get("type") == "invalid_request_error" and error.get("param") in WHAT_IS_PAID:
+        return "AMOUNT_NOT_PAYABLE"
     if error.get("code") == "resource_missing":
         return MISSING.get(str(error.get("param")))
     return "CARD_DECLINED" if error.get("type") == "card_error" else None

@@ -7,18 +7,26 @@ from config import Settings
 
 
 @pytest.mark.parametrize(
-    ("settings", "roles", "can_start"),
+    ("settings", "roles", "missing"),
     [
-        ({}, ["payment"], True),
-        ({"payment": "cards"}, ["payment"], False),
-        ({"payment": "cards"}, ["orchestrator", "stock"], True),
-        ({"payment": "cards", "card_api_key": "sk_test_shop"}, ["payment"], True),
+        ({}, ["payment"], None),
+        ({"payment": "cards"}, ["payment"], "CARD_API_KEY"),
+        ({"payment": "cards"}, ["orchestrator", "stock"], None),
+        ({"payment": "cards", "card_api_key": "sk_test_shop"}, ["payment"], "CARD_RETURN_URL"),
+        (
+            {"payment": "cards", "card_api_key": "k", "card_return_url": "https://shop.example/"},
+            ["payment"],
+            None,
+        ),
     ],
 )
 def test_a_worker_of_payments_by_card_needs_an_account(
-    settings: dict[str, str], roles: list[str], *, can_start: bool
+    settings: dict[str, str], roles: list[str], missing: str | None
 ) -> None:
-    """It says so before it starts; other workers need to know nothing of cards."""
+    """And a page to lead customers back to: it says so before it starts.
+
+    Other workers need to know nothing of cards.
+    """
     why = why_no_cards(roles, Settings.model_validate(settings))
-    assert (why is None) == can_start
-    assert why is None or "CARD_API_KEY" in why
+    assert (why is None) == (missing is None)
+    assert why is None or f"needs {missing}, " in why

@@ -27,12 +27,14 @@ RELEASED = (PRICE, 0, PRICE, 0)
 REFUNDED = (PRICE, PRICE, 0, PRICE)
 """What the provider's books say was authorised, captured, voided and refunded of an order."""
 
+RETURN_URL = "https://shop.example/"
 CARDS_OF = {
     "ann": "pm_card_visa",
     "bob": "pm_card_chargeDeclinedInsufficientFunds",
     "cat": "pm_card_chargeDeclinedStolenCard",
     "dan": "pm_card_chargeDeclinedExpiredCard",
     "eve": "pm_card_authenticationRequired",
+    "gil": "pm_card_refundFail",
     "fay": "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds",
 }
 
@@ -45,10 +47,12 @@ class CardShop:
     engine: sa.Engine
     service: PaymentService
     order_id: str
+    books_file: Path
 
-    def pay(self, customer: str = "ann", amount_minor: int = PRICE) -> Any:
+    def pay(self, customer: str = "ann", amount_minor: int = PRICE, currency: str = "GBP") -> Any:
         """Have the customer pay; return the answer."""
-        return self.service.process(pay(self.order_id, amount_minor, customer_id=customer))
+        command = pay(self.order_id, amount_minor, customer_id=customer, currency=currency)
+        return self.service.process(command)
 
     def capture(self, reference: str | None) -> int:
         """Take what is held; return how much."""
@@ -92,12 +96,13 @@ class CardShop:
 @contextmanager
 def open_card_shop(folder: Path) -> Iterator[CardShop]:
     """Give a payment service of its own, with the cards of `CARDS_OF` on file."""
-    with running(folder / "books.db") as till:
+    books_file = folder / "books.db"
+    with running(books_file) as till:
         engine = open_database(f"sqlite:///{folder}/payment.db")
         api = CardApi("sk_test_shop", till.url)
-        service = PaymentService.open(engine, Cards(engine, api, answer_seconds=600))
+        service = PaymentService.open(engine, Cards(engine, api, return_url=RETURN_URL))
         add_cards(engine, api, CARDS_OF)
-        yield CardShop(till, engine, service, "")
+        yield CardShop(till, engine, service, "", books_file)
         engine.dispose()
 
 

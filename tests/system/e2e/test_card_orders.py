@@ -36,6 +36,7 @@ SIGNAL = ("workflow", "signal", "--workflow-id")
 SETTINGS = {
     "PAYMENT": "cards",
     "CARD_API_KEY": "sk_test_shop",
+    "CARD_RETURN_URL": "https://shop.example/",
     "CARD_ANSWER_SECONDS": str(ANSWER_SECONDS),
     "WORKFLOW_SANDBOX": "off",
     "COMPENSATION_PAUSE_SECONDS": "1",
