@@ -13,6 +13,8 @@ from temporalio import activity
 
 from temporal_saga.database import create_tables, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused
+from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.step_names import MOST_NAME, MOST_SAGA_ID
 
 METADATA = sa.MetaData()
 FENCE = Fence.table(METADATA)
@@ -243,6 +245,14 @@ def test_a_compensation_with_an_answer_answers_none_where_nothing_happened(offic
     hold(HoldSeatCommand(idempotency_key="booking-2/HoldSeat"))
     back = ReleaseSeat(idempotency_key="booking-2/HoldSeat/compensation")
     assert [release(back) for _ in range(2)] == [Released(guest="ann")] * 2
+
+
+def test_the_longest_key_has_room_for_its_compensation(office: Office) -> None:
+    """Of the longest saga's id and the longest name of a step; PostgreSQL keeps to the length."""
+    key = step_key("k" * MOST_SAGA_ID, "S" * MOST_NAME)
+    office.hold(HoldSeatCommand(idempotency_key=key))
+    office.release(ReleaseSeat(idempotency_key=compensation_key(key)))
+    assert office.guests == []
 
 
 class OverLimit(Exception):
