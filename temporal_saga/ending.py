@@ -27,6 +27,10 @@ from temporal_saga.step_names import MisnamedStep, StepNames
 
 T = TypeVar("T")
 
+PAUSE = "pause "
+AGAIN = "again "
+"""What stands in the journal before the number of a pause, or of a step that is sent again."""
+
 PIVOT = "the pivot"
 """What stands in the journal once the saga has passed it."""
 
