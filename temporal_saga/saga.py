@@ -54,12 +54,12 @@ class Saga(Ending):
        saga, nor can any number of them, if it is given its `arguments`: when a history gets long,
        it goes on in another run. That one runs the code from its start, with the same steps in
        the same order, and is given what was answered before: it sends no command again but what
-       is under way. Lasting waits end for it: a `pause`, a rollback, steps after the pivot, and
-       in-doubt resolution; and it is looked at between steps. A forward step under way is waited
-       for as long as the history has room. Not covered: a flood that fills the history while no
-       worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
+       is under way. Lasting waits end for it, and it is looked at between steps; a forward
+       step is waited for as long as the history has room. Not covered: a flood that fills the
+       history while no worker is there, and too much to carry over (`MOST_CARRIED_OVER`).
     9. It takes `cancel`, `retry_step` and `settle_step`, as signals and as updates `request_…`, and
-       answers the query `status`. What your workflow's class has under these names stays.
+       answers the query `status`. What your workflow's class has under these names stays. A signal
+       without a handler is ignored for good: set no handler later than the saga is made.
 
     Units: times are UTC, durations `timedelta`s.
     Errors: a step raises `SagaStopped`, which is for `OnRecord`: let it pass.
@@ -77,7 +77,7 @@ class Saga(Ending):
         """Begin a saga with no steps, or go on with it in another run.
 
         Args:
-            saga_id: names the saga's effects for ever, e.g. the workflow id.
+            saga_id: names the saga's effects for ever, e.g. the workflow id; up to 176 characters.
             refusals: what is a participant's business "no", beside the fence's
                 `AlreadyCompensated`: the classes that participants give their `SagaPlugin`, or the
                 types of `ApplicationError` by name. Every other error is an outage.
