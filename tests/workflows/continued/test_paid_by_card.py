@@ -28,7 +28,7 @@ async def test_what_was_paid_in_time_stays_paid_in_the_next_run(
     script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next run's clock says that the customer is late; the run before had the answer."""
-    monkeypatch.setattr(floods, "yes", captured)
+    monkeypatch.setattr(floods, "yes", capture)
     await script.start(ORDER)
     await obey(script, RegisterOrderCommand)
     command = await script.expect(ProcessPaymentCommand)
@@ -52,7 +52,7 @@ async def test_what_was_paid_in_time_stays_paid_in_the_next_run(
     await script.completed()
 
 
-def captured(command: CapturePaymentCommand) -> PaymentCapturedEvent:
+def capture(command: CapturePaymentCommand) -> PaymentCapturedEvent:
     """Return that the money was taken."""
     return PaymentCapturedEvent(
         order_id=command.order_id, currency=command.currency, captured_minor=command.amount_minor
