@@ -1,7 +1,7 @@
 """Front door of HTTP: `python api.py` serves the API; `create_app` builds it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -71,9 +71,6 @@ from temporal_saga.identity import Identity, find_identity, identify
 
 AWAY = (*DATABASE_AWAY, NoAnswerInTime)
 """The errors of an order database that gives no answer."""
-
-NO_EVENTS = (*AWAY, *LOOK_FAILED)
-"""The errors of one in which events cannot be read now."""
 
 DESCRIPTION = "Starts, shows and cancels orders: durable distributed transactions on Temporal."
 
@@ -147,15 +144,17 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     with suppress(TimeoutError):
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
     calls = Calls(engine, settings.attention_pauses)
-    people = AttentionCalls(calls, partial(_needs, door), NO_EVENTS)
+    people = AttentionCalls(calls, partial(_needs, door), AWAY)
     sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
-    keep_events = partial(order_events.keep, retention, NO_EVENTS)
-    telling = asyncio.create_task(_once_ready(door, [keep_events, sender.run, people.run]))
+    keep_events = partial(order_events.keep, retention, AWAY)
+    works = (keep_events, sender.run, people.run)
+    telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()
-    telling.cancel()
-    await asyncio.wait([telling], timeout=DATABASE_SECONDS)
+    for task in telling:
+        task.cancel()
+    await asyncio.wait(telling, timeout=DATABASE_SECONDS)
     shop.close()
     for database in (engine, stock, payment):
         database.dispose()
@@ -165,10 +164,10 @@ async def _needs(door: Door) -> Needs:
     return await door.orders().watch.needs()
 
 
-async def _once_ready(door: Door, tasks: Sequence[Callable[[], Awaitable[None]]]) -> None:
-    """Run tasks once the door has found the database to be the order service's own."""
+async def _once_ready(door: Door, work: Callable[[], Awaitable[None]]) -> None:
+    """Do work once the door has found the database to be the order service's own."""
     await door.is_ready.wait()
-    await asyncio.gather(*(task() for task in tasks))
+    await work()
 
 
 def _sender(deliveries: Deliveries, settings: Settings) -> WebhookSender:
@@ -177,7 +176,7 @@ def _sender(deliveries: Deliveries, settings: Settings) -> WebhookSender:
         Receiver(receiver.url, receiver.secrets, receiver.types or tuple(ENDS))
         for receiver in settings.webhook_receivers
     ]
-    return WebhookSender(deliveries, receivers, settings.webhook_pause_seconds, NO_EVENTS)
+    return WebhookSender(deliveries, receivers, settings.webhook_pause_seconds, AWAY)
 
 
 def _use(

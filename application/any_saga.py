@@ -28,6 +28,8 @@ ENDED_FROM_OUTSIDE = frozenset({"TERMINATED", "TIMED_OUT", "CANCELED"})
 
 TROUBLE = (StepState.RUNNING, StepState.STUCK, StepState.UNKNOWN, StepState.PAUSED)
 
+SENT = frozenset(StepState) - {StepState.AHEAD, StepState.SKIPPED}
+
 
 @dataclass(frozen=True)
 class Workflow:
@@ -63,7 +65,15 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         if part is not None and part.state is StepState.STUCK
     ]
     was_cut_off = workflow.status in ENDED_FROM_OUTSIDE
-    state = _state(run, is_over=bool(run.closed_at) and not was_cut_off, stuck_steps=stuck_steps)
+    is_past_pivot = any(step.after_pivot and step.state in SENT for step in steps)
+    state = _state(
+        run,
+        is_over=bool(run.closed_at) and not was_cut_off,
+        has_failed=workflow.status == "FAILED" and not is_past_pivot,
+        stuck_steps=stuck_steps,
+    )
+    if is_past_pivot and state == State.PENDING:
+        state = State.COMPLETED
     is_in_trouble = run.closed_at is None and bool(stuck_steps or run.is_wedged)
     failure = run.memo.failure
     return SagaView(
@@ -91,11 +101,13 @@ def _acts(state: str, stuck_steps: Sequence[str]) -> tuple[SagaActView, ...]:
     return tuple(acts)
 
 
-def _state(run: Run, *, is_over: bool, stuck_steps: Sequence[str]) -> str:
+def _state(run: Run, *, is_over: bool, has_failed: bool, stuck_steps: Sequence[str]) -> str:
     """Return the state that a saga shows; of one that shows none, what its history tells."""
     if state := run.attributes.get(STATE.name):
         return str(state)
     if run.memo.failure is None:
+        if has_failed:
+            return State.FAILED
         return State.COMPLETED if is_over else State.PENDING
     if is_over:
         return State.FAILED

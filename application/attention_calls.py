@@ -3,11 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 from application.errors import NotNow
 from application.needs import Needs
 from application.threads import on_thread
+from application.trouble import Trouble
 from contracts.text import beginning_of
 from contracts.views import Attention
 from participants.order.calls import Calls
@@ -39,13 +42,10 @@ class AttentionCalls:
 
     async def run(self) -> NoReturn:
         """Look for ever."""
+        trouble = Trouble(LOG, "nobody was called; it is tried again", self._away)
         while True:
-            try:
+            with trouble.survive():  # who needs a person still needs one afterwards
                 await self.look()
-            except self._away:
-                pass  # who needs a person is not known now, and still needs one afterwards
-            except Exception:  # a defect of ours must not silence all later calls
-                LOG.exception("nobody was called; it is tried again")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -57,7 +57,9 @@ class AttentionCalls:
         """
         needs = await self._needs()
         by_order = {order_id: _detail(need.attention) for order_id, need in needs.by_order.items()}
-        for call in await on_thread(self._calls.make, by_order):
+        began_at = datetime.now(UTC) - timedelta(seconds=needs.age_seconds)
+        make = partial(self._calls.make, by_order, began_at, is_complete=needs.complete)
+        for call in await on_thread(make):
             LOG.warning(
                 "order %s needs a person: %s (call %d): %s",
                 *(call.order_id, call.detail["cause"], call.times, call.detail["message"]),

@@ -1,6 +1,7 @@
 """The feed: what happened to orders, from a cursor on, for whoever pulls it."""
 
 import asyncio
+import logging
 from datetime import timedelta
 from time import monotonic
 
@@ -10,9 +11,12 @@ from application.caller import Caller
 from application.errors import CursorGone
 from application.shared_answers import SharedAnswers
 from application.threads import on_thread
+from application.trouble import Trouble
 from contracts.events import EventList
 from participants.order.event_reads import EventPage
 from participants.order.events import OrderEvents
+
+LOG = logging.getLogger("events")
 
 MOST_ON_A_PAGE = 100
 
@@ -72,7 +76,7 @@ class EventFeed:
     async def _look(self, query: FeedQuery, caller: Caller) -> EventPage:
         owner = caller.customer_id
         return await self._looks.get(
-            f"{query.after} {query.limit} {owner}",
+            (query, owner),  # a tuple: a customer may be called "None"
             lambda: on_thread(self._events.page, query.after, query.limit, owner),
             0,
         )
@@ -82,11 +86,11 @@ class EventFeed:
 
         So what nobody reads is bounded as well.
         """
+        message = "events were neither published nor deleted; it is tried again"
+        trouble = Trouble(LOG, message, away)
         while True:
             pause = KEEP_SECONDS
-            try:
+            with trouble.survive():
                 if await on_thread(self._events.keep, retention):
                     pause = MORE_SECONDS
-            except away:
-                pass  # the door says so
             await asyncio.sleep(pause)

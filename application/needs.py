@@ -30,13 +30,15 @@ class Needs:
         by_order: the needs by the orders that have them.
         counts: how many there are, by cause.
         at: when that was, in UTC.
-        looked_at: likewise, by the clock that never goes back.
+        looked_at: when the look began, by the clock that never goes back.
+        complete: whether these are all that there are.
     """
 
     by_order: Mapping[str, Need]
     counts: Mapping[AttentionCause, int]
     at: datetime
     looked_at: float
+    complete: bool = True
 
     def among(self, order_ids: Collection[str]) -> "Needs":
         """Return what was found of these orders alone."""

@@ -67,11 +67,11 @@ class Overviews:
         """
         seconds = 0 if owner is not None else FRESH_SECONDS
         statuses, reasons = await self._answers.get(
-            f"closed {owner}", lambda: on_thread(self._records.figures, owner), seconds
+            ("closed", owner), lambda: on_thread(self._records.figures, owner), seconds
         )
         try:
             open_orders = await self._answers.get(
-                f"open {owner}", lambda: self._all() if owner is None else self._own(owner), seconds
+                ("open", owner), lambda: self._all() if owner is None else self._own(owner), seconds
             )
         except NotNow as error:
             open_orders = _OpenOrders(None, None, f"{no_answer(error)}: {NOT_KNOWN}")

@@ -1,7 +1,7 @@
 """One question asked once for all who want to know the answer at about the same time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -16,14 +16,16 @@ class SharedAnswers:
 
     def __init__(self) -> None:
         """Begin with no answer."""
-        self._answers: dict[str, tuple[asyncio.Future[Any], float]] = {}
+        self._answers: dict[Hashable, tuple[asyncio.Future[Any], float]] = {}
         """By question: the answer, which may be to come, and when it was asked for."""
 
-    async def get(self, question: str, ask: Callable[[], Awaitable[T]], fresh_seconds: float) -> T:
+    async def get(
+        self, question: Hashable, ask: Callable[[], Awaitable[T]], fresh_seconds: float
+    ) -> T:
         """Return the answer to a question, which may be asked for somebody else already.
 
         Args:
-            question: names it.
+            question: names it, with all that the answer depends on.
             ask: asks it.
             fresh_seconds: how old the answer may be.
 
@@ -38,13 +40,13 @@ class SharedAnswers:
         result: T = await asyncio.shield(answer)  # whoever goes away leaves it to the others
         return result
 
-    def _keep(self, question: str, answer: "asyncio.Future[Any]") -> None:
+    def _keep(self, question: Hashable, answer: "asyncio.Future[Any]") -> None:
         """Keep an answer for a while; an error, which who waits is told, for nobody."""
         if answer.cancelled() or answer.exception():
             self._forget(question, answer)
         else:
             answer.get_loop().call_later(OLDEST_SECONDS, self._forget, question, answer)
 
-    def _forget(self, question: str, answer: "asyncio.Future[Any]") -> None:
+    def _forget(self, question: Hashable, answer: "asyncio.Future[Any]") -> None:
         if self._answers.get(question, (None,))[0] is answer:
             del self._answers[question]

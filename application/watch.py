@@ -19,7 +19,7 @@ from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
 from application.threads import on_thread
-from application.visibility import Visibility
+from application.visibility import SagaRuns, Visibility
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause
 from participants.order.reads import OrderReads
@@ -117,13 +117,14 @@ class Watch:
     async def _compare(self, began: float) -> Needs:
         stuck_ones = await self._visibility.runs(STUCK, LOOK_LIMIT)
         wedged_ones = await self._visibility.runs(WEDGED, LOOK_LIMIT)
+        ended_runs = await self._ended_early()
         running_ones = stuck_ones.by_order | wedged_ones.by_order
         running_ones |= await self._wedged_runs.of(wedged_ones.by_order)
         needs = {
             order_id: Need(need, run)
             for order_id, run in running_ones.items()
             if (need := of_run(order_id, run, is_left_open=False))
-        } | await self._left_open(await self._ended_early())
+        } | await self._left_open(ended_runs.by_order)
         for order_id in await self._closed_orders(needs):
             del needs[order_id]
         counts = count_causes(needs)
@@ -133,16 +134,17 @@ class Watch:
         ):
             if not runs.complete:
                 counts[cause] = sum((await self._visibility.count(which, LOOK_LIMIT)).values())
-        return Needs(needs, counts, datetime.now(UTC), began)
+        is_complete = self._left_open_ones.is_complete and all(
+            runs.complete for runs in (stuck_ones, wedged_ones, ended_runs)
+        )
+        return Needs(needs, counts, datetime.now(UTC), began, is_complete)
 
-    async def _ended_early(self) -> dict[str, Run]:
+    async def _ended_early(self) -> SagaRuns:
         """Return each saga's last run of those that are closed and did not go to their end."""
-        runs = [
-            run
-            for which in ENDED_EARLY
-            for run in (await self._visibility.runs(which, LOOK_LIMIT)).by_order.items()
-        ]
-        return last_runs(runs, lambda run: run.closed_at)
+        answers = [await self._visibility.runs(which, LOOK_LIMIT) for which in ENDED_EARLY]
+        runs = [run for answer in answers for run in answer.by_order.items()]
+        by_order = last_runs(runs, lambda run: run.closed_at)
+        return SagaRuns(by_order, all(answer.complete for answer in answers))
 
     async def _closed_orders(self, order_ids: Collection[str]) -> set[str]:
         """Return the orders that are closed on record, whatever their sagas still do."""
@@ -195,10 +197,13 @@ class _Memory(Generic[T]):
         """Have `ask` called; what is None is asked for again the next time."""
         self._ask = ask
         self._answers: dict[str, T] = {}
+        self.is_complete = True
+        """Whether all of the last ones were asked for."""
 
     async def of(self, order_ids: Collection[str]) -> dict[str, T]:
         """Return the answers for these orders: of many some are asked for, the others next time."""
         new = [order_id for order_id in order_ids if order_id not in self._answers]
+        self.is_complete = len(new) <= MOST_IN_DOUBT
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def in_turn(order_id: str) -> tuple[str, T | None]:

@@ -11,6 +11,7 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx
@@ -75,6 +76,7 @@ class WebhookPost:
             trust_env=receiver.host not in LOOPBACK,
             timeout=httpx.Timeout(None),  # the whole has a limit
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # none is kept
         )
 
     async def send(self, event: OrderEvent) -> int:
@@ -92,7 +94,7 @@ class WebhookPost:
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 return await self._post(body, headers)
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL, OSError):
+        except Exception:  # noqa: BLE001  # no answer, however bad, may stop the others
             return NO_ANSWER
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> int:

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
 from typing import NoReturn
 
 from application.threads import on_thread
+from application.trouble import Trouble
 from application.webhook_post import NO_ANSWER, Receiver, WebhookPost
 from participants.order.deliveries import Batch, Deliveries, Delivery
 
@@ -73,24 +73,22 @@ class WebhookSender:
         """Send to one receiver for ever; it waits for no other."""
         post = WebhookPost(receiver)
         log = _Log(receiver.host)
+        message = f"nothing was recorded of what is sent to {receiver.host}; it is tried again"
+        trouble = Trouble(LOG, message, self._away)
         is_known = False
         try:
             while True:
                 has_more = False
-                try:
+                with trouble.survive():  # nothing is lost, and nobody else waits
                     if not is_known:
                         await on_thread(self._deliveries.add, receiver.id)
                         is_known = True
                     has_more = await self._send_some(receiver, post, log)
-                except self._away:
-                    pass  # nothing is lost, and the door says so
-                except Exception:  # a defect of ours must not end what others are sent
-                    LOG.exception("nothing was sent to %s; it is tried again", receiver.host)
                 if not has_more:
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
             await post.close()
-            with suppress(*self._away):
+            with trouble.survive():
                 self._deliveries.release(receiver.id)
 
     async def _send_some(self, receiver: Receiver, post: WebhookPost, log: "_Log") -> bool:
@@ -99,14 +97,16 @@ class WebhookSender:
         batch = await on_thread(
             deliveries.take, receiver.id, receiver.secret_id, receiver.types, AT_ONCE
         )
-        if batch is None or not batch.deliveries:
+        if batch is None or not (batch.deliveries or batch.through > batch.after):
             return False
+        if batch.missing:
+            log.note_missing(batch.missing)
         statuses = await asyncio.gather(*(post.send(one.event) for one in batch.deliveries))
         await self._record(receiver, batch, statuses, log)
         if HTTPStatus.GONE in statuses:
             log.note_off()
             await on_thread(deliveries.turn_off, receiver.id, receiver.secret_id)
-        return True
+        return bool(statuses)
 
     async def _record(
         self, receiver: Receiver, batch: Batch, statuses: Sequence[int], log: "_Log"
@@ -120,12 +120,13 @@ class WebhookSender:
             log.note(status, is_taken=is_taken)
             if is_taken:
                 over.append(event.position)
-            elif datetime.now(UTC) - event.timestamp > GIVE_UP:
+            elif status != HTTPStatus.GONE and delivery.age is not None and delivery.age > GIVE_UP:
                 log.note_given_up(event.id)
                 over.append(event.position)
             else:
                 pauses[event.position] = self._pause(delivery)
-        is_back = log.note_presence(statuses)
+        has_new = any(delivery.tries == 0 for delivery in batch.deliveries)
+        is_back = bool(statuses) and log.note_presence(statuses, has_new=has_new)
         record = partial(self._deliveries.record, is_back=is_back)
         await on_thread(record, receiver.id, batch.through, over, pauses)
 
@@ -145,9 +146,12 @@ class _Log:
         self._was_away = True
         """Also to a sender that began just now, which does not know what was before."""
 
-    def note_presence(self, statuses: Sequence[int]) -> bool:
-        """Note a batch's answers; return whether the receiver had been away, and is there again."""
-        is_away = AWAY.issuperset(statuses)
+    def note_presence(self, statuses: Sequence[int], *, has_new: bool) -> bool:
+        """Note a batch's answers; return whether the receiver had been away, and is there again.
+
+        What fails again may do so by itself: it does not say that the receiver went away.
+        """
+        is_away = AWAY.issuperset(statuses) and (has_new or self._was_away)
         is_back = self._was_away and not is_away
         self._was_away = is_away
         return is_back
@@ -170,6 +174,14 @@ class _Log:
             "event %s was not taken by the webhook receiver at %s in %d days, and is not sent any "
             "more; GET /events has it",
             *(event_id, self._host, GIVE_UP.days),
+        )
+
+    def note_missing(self, count: int) -> None:
+        """Say that events were deleted before the receiver was sent them."""
+        LOG.error(
+            "%d events were deleted before they were sent to the webhook receiver at %s, which was "
+            "off for longer than events are kept; GET /orders has their orders",
+            *(count, self._host),
         )
 
     def note_off(self) -> None:

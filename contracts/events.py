@@ -47,6 +47,12 @@ class EventData(Contract):
     )
     times: int | None = Field(default=None, description="how often a person was called for it")
 
+    @field_validator("cause", mode="before")
+    @classmethod
+    def _known_cause(cls, cause: str | None) -> str | None:
+        """Leave out one of a newer release: the message still says what helps."""
+        return cause if cause in {*AttentionCause} else None
+
     @field_validator("reason", mode="before")
     @classmethod
     def _any_reason(cls, reason: str | None) -> str | None:

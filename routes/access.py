@@ -73,7 +73,7 @@ async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) 
     """
     if is_public(request.url.path):
         return
-    route = f"{request.method} {request.scope['route'].path}"
+    route = f"{request.method} {request.scope['route'].path_format}"
     is_for_staff = NEEDED.get(route) == Scope.SHOP or route == SAGA  # whosever saga it is
     if caller.customer_id is not None and is_for_staff:
         raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")

@@ -23,7 +23,7 @@ WorkflowId = Annotated[
 ]
 
 
-@router.get("/sagas/{workflow_id}", responses=ABSENT)
+@router.get("/sagas/{workflow_id:path}", responses=ABSENT)
 async def read_saga(workflow_id: WorkflowId, orders: AppOrders) -> SagaView:
     """Return a saga of any type, also one that is no order: its steps, and what became of each.
 

@@ -2,6 +2,11 @@
 
 Each is a signal, and an update `request_…` that is answered with the saga's status. A workflow that
 has a handler of one of these names keeps its own.
+
+A signal of another name, for which the workflow has no handler when it comes, is noted and ignored.
+Temporal would keep it for a handler that is set later (`workflow.set_signal_handler`): a workflow
+that sets one does so before it makes its `Saga`. Updates come before the workflow's method runs, so
+a `Saga` that is to answer them in its first task is made in `__init__`.
 """
 
 from collections.abc import Callable, Sequence

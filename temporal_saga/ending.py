@@ -21,10 +21,15 @@ from temporal_saga.plan import Plan
 from temporal_saga.policy import ALREADY_COMPENSATED, Policy
 from temporal_saga.retriable import RetriableCall
 from temporal_saga.retriables import Retriables, Snapshot
+from temporal_saga.state import State
 from temporal_saga.steering import Steering
 from temporal_saga.step_names import MisnamedStep, StepNames
 
 T = TypeVar("T")
+
+PAUSE = "pause "
+AGAIN = "again "
+"""What stands in the journal before the number of a pause, or of a step that is sent again."""
 
 PIVOT = "the pivot"
 """What stands in the journal once the saga has passed it."""
@@ -142,8 +147,9 @@ class Ending(Steering):
 
     def status(self) -> dict[str, Any]:
         """Return how it stands, as JSON: what the query `status` and the updates answer."""
+        state = self.display.state
         return {
-            "state": self.display.state,
+            "state": State.COMPLETED if self.is_past_pivot and state == State.PENDING else state,
             "needs_attention": bool(self.stuck_calls),
             "failure": self._failure and asdict(self._failure),
             "steps": [asdict(step) for step in self.plan.steps],

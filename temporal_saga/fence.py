@@ -98,7 +98,8 @@ class Fence:
             steps: a handler with the one that takes it back; or alone, for a step behind the pivot.
                 One that takes back is called only if there is something to take back.
             refusals: what a handler raises to say no, before it writes. That is recorded, and
-                raised again for a duplicate, with the same arguments.
+                raised again for a duplicate, with the same arguments and attributes as far as JSON
+                holds them, the rest as text; one of a class below a listed one as the listed one.
 
         Raises:
             TypeError: a handler does not say by its annotations what it takes and returns.

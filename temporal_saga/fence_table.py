@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 import sqlalchemy as sa
 
 from temporal_saga.database import UtcDateTime, insert_into
-from temporal_saga.keys import compensated_key
+from temporal_saga.keys import MOST_KEY, compensated_key
 
 APPLIED = "APPLIED"
 REFUSED = "REFUSED"
@@ -82,7 +82,7 @@ def fence_table(metadata: sa.MetaData) -> sa.Table:
     return sa.Table(
         "fence",
         metadata,
-        sa.Column("key", sa.String(250), primary_key=True),
+        sa.Column("key", sa.String(MOST_KEY), primary_key=True),
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("fingerprint", sa.String(64)),
         sa.Column("answer", sa.Text),

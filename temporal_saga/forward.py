@@ -13,6 +13,7 @@ from temporal_saga.failure import SagaStopped, overdue, refused_step, unavailabl
 from temporal_saga.keys import step_key
 from temporal_saga.local_activities import LocalCalls
 from temporal_saga.policy import LATE, Policy
+from temporal_saga.step_names import MOST_SAGA_ID
 
 T = TypeVar("T")
 
@@ -38,7 +39,14 @@ class Forward:
             deadline: by when every step must have its outcome (UTC); None for no limit.
             is_asked_to_stop: tells whether the saga is to stop before its next step.
             local_calls: tells which calls are tried locally first.
+
+        Raises:
+            ApplicationError: `SagaIdTooLong`: it fails the workflow before anything was done, as a
+                participant might have an effect and no room for the key that takes it back.
         """
+        if len(saga_id) > MOST_SAGA_ID:
+            message = f"a saga's id has {MOST_SAGA_ID} characters at most: {saga_id}"
+            raise ApplicationError(message, type="SagaIdTooLong", non_retryable=True)
         self._saga_id = saga_id
         self._policy = policy
         self._refusals = refusals

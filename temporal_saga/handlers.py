@@ -5,7 +5,7 @@ command, whose name and annotations tell `activity.defn` all that it must know.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any, Protocol, Self, TypeAlias, get_type_hints
@@ -55,7 +55,26 @@ class Recorded:
 
 
 class RecordedRefusal(Recorded):
-    """A refusal as it is stored: the name of its class, and its arguments."""
+    """A refusal as it is stored: the name of its class, its arguments and its attributes."""
+
+    @classmethod
+    def of(cls, error: Exception, kinds: Iterable[type[Exception]]) -> Self:
+        """Return what is stored of an error that is of one of these kinds, as JSON or as text."""
+        name = next(kind.__name__ for kind in kinds if isinstance(error, kind))
+        fields = [name, error.args, vars(error)]
+        return cls(json.dumps(fields, default=_plain, skipkeys=True))
+
+    def error(self, kinds: Iterable[type[Exception]]) -> Exception:
+        """Return the error again; its class's `__init__`, which may take anything, is not called.
+
+        Raises:
+            LookupError: none of these kinds has its name.
+        """
+        name, arguments, *attributes = json.loads(self.text)  # an older release stored no third
+        kind = {kind.__name__: kind for kind in kinds}[name]
+        error = kind.__new__(kind, *arguments)
+        vars(error).update(*attributes)
+        return error
 
 
 @dataclass(frozen=True)
@@ -89,20 +108,22 @@ class Serving:
     def _forward(self, handler: Handler) -> Activity:
         def take(command: Any) -> Any:
             entry = Recorded()
+            refusal: Exception | None = None
 
             def effect(connection: sa.Connection) -> RecordedRefusal | None:
-                nonlocal entry
+                nonlocal entry, refusal
                 try:
                     entry = _entry_of(handler(connection, command))
                 except self.refusals as error:
-                    return RecordedRefusal(json.dumps([type(error).__name__, error.args]))
+                    refusal = error
+                    return RecordedRefusal.of(error, self.refusals)
                 if entry != Recorded():
                     self.record(connection, command.idempotency_key, APPLIED, entry)
                 return None
 
             answer = self.fence.forward(command, Recorded(), effect, RecordedRefusal)
             if isinstance(answer, RecordedRefusal):
-                raise self._refusal(answer)
+                raise refusal or answer.error(self.refusals)
             # What was recorded before, or else what the effect has just recorded.
             return answer if answer != Recorded() else entry
 
@@ -126,11 +147,6 @@ class Serving:
 
         return take
 
-    def _refusal(self, refusal: RecordedRefusal) -> Exception:
-        name, arguments = json.loads(refusal.text)
-        [kind] = [kind for kind in self.refusals if kind.__name__ == name]
-        return kind(*arguments)
-
 
 def _with_name_of(handler: Handler, take: Activity) -> Activity:
     """Return the function that takes the handler's commands, named and typed as it says."""
@@ -147,12 +163,18 @@ def _with_name_of(handler: Handler, take: Activity) -> Activity:
 
     def serve(command: Any) -> Any:
         entry = take(command)
-        return None if event is type(None) else event.model_validate_json(entry.text)
+        if event is type(None) or entry == Recorded():  # a compensation of what never happened
+            return None
+        return event.model_validate_json(entry.text)
 
     serve.__name__ = serve.__qualname__ = command_name(kind)
     serve.__doc__ = handler.__doc__
     serve.__annotations__ = {"command": kind, "return": event}
     return serve
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)
 
 
 def _entry_of(answer: Any) -> Recorded:

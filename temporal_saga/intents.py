@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from temporal_saga.database import UtcDateTime, insert_into, insert_new
 from temporal_saga.fence import AlreadyCompensated, KeyReused
 from temporal_saga.fence_table import Command, fingerprint_of
+from temporal_saga.keys import MOST_KEY
 from temporal_saga.provider import CallUnderWay, Intent
 
 CALL_SECONDS = 8.0
@@ -30,7 +31,7 @@ def intent_table(metadata: sa.MetaData) -> sa.Table:
     return sa.Table(
         "intents",
         metadata,
-        sa.Column("key", sa.String(250), primary_key=True),
+        sa.Column("key", sa.String(MOST_KEY), primary_key=True),
         sa.Column("fingerprint", sa.String(64)),  # null: no command of this key has come
         sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),

@@ -2,6 +2,9 @@
 
 COMPENSATION = "/compensation"
 
+MOST_KEY = 250
+"""Characters of a key, which is a column of the fence's table."""
+
 
 def step_key(saga_id: str, step: str) -> str:
     """Return the key of a step's forward command, e.g. `order-7/ProcessPayment`."""

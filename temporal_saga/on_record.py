@@ -45,7 +45,8 @@ class OnRecord:
        worker takes it up; so does continue-as-new. Where the saga goes on in another run, what is
        neither a step nor a `Saga.pause` is done again there.
     2. Where an earlier run had completed, nothing is sent again but what closes the record, and
-       nobody can stop the saga.
+       nobody can stop the saga. The saga's id says that it is the same one: what else it was given
+       is compared where the opening carries it, and by `at` not.
     3. Before anything is taken back it is known how an earlier run ended: that is asked until it is
        answered, or until a person settles it. Where such a run may have gone further than this
        one, every step that was declared at the opening is compensated.

@@ -21,7 +21,7 @@ from temporal_saga.branch import Branch
 from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.continued import as_bool
-from temporal_saga.ending import PIVOT, Ending
+from temporal_saga.ending import AGAIN, PAUSE, PIVOT, Ending
 from temporal_saga.failure import Failure, SagaStopped, uncaught
 from temporal_saga.forward import Forward
 from temporal_saga.policy import Policy, current
@@ -30,9 +30,6 @@ C = TypeVar("C")
 T = TypeVar("T")
 
 AT_ONCE = timedelta(milliseconds=1)
-
-PAUSE = "pause "
-"""What stands in the journal before the number of a pause."""
 
 
 class Saga(Ending):
@@ -57,12 +54,12 @@ class Saga(Ending):
        saga, nor can any number of them, if it is given its `arguments`: when a history gets long,
        it goes on in another run. That one runs the code from its start, with the same steps in
        the same order, and is given what was answered before: it sends no command again but what
-       is under way. Lasting waits end for it: a `pause`, a rollback, steps after the pivot, and
-       in-doubt resolution; and it is looked at between steps. A forward step under way is waited
-       for as long as the history has room. Not covered: a flood that fills the history while no
-       worker takes the saga up, and what would be too much to carry over (`MOST_CARRIED_OVER`).
+       is under way. Lasting waits end for it, and it is looked at between steps; a forward
+       step is waited for as long as the history has room. Not covered: a flood that fills the
+       history while no worker is there, and too much to carry over (`MOST_CARRIED_OVER`).
     9. It takes `cancel`, `retry_step` and `settle_step`, as signals and as updates `request_…`, and
-       answers the query `status`. What your workflow's class has under these names stays.
+       answers the query `status`. What your workflow's class has under these names stays. A signal
+       without a handler is ignored for good: set no handler later than the saga is made.
 
     Units: times are UTC, durations `timedelta`s.
     Errors: a step raises `SagaStopped`, which is for `OnRecord`: let it pass.
@@ -80,7 +77,7 @@ class Saga(Ending):
         """Begin a saga with no steps, or go on with it in another run.
 
         Args:
-            saga_id: names the saga's effects for ever, e.g. the workflow id.
+            saga_id: names the saga's effects for ever, e.g. the workflow id; up to 176 characters.
             refusals: what is a participant's business "no", beside the fence's
                 `AlreadyCompensated`: the classes that participants give their `SagaPlugin`, or the
                 types of `ApplicationError` by name. Every other error is an outage.
@@ -135,11 +132,15 @@ class Saga(Ending):
     async def again(self, call: Call[C, T]) -> T:
         """Send a step's command again, under its key, after a "not yet"; otherwise like `step`."""
         self._times_again += 1
-        name = f"again {self._times_again}"
+        name = f"{AGAIN}{self._times_again}"
         if not self._journal.has(name):
             self._continuation.look()
             self._stop_if_asked()
         return await self._continuation.wait(self._take(call, None, name), in_a_step=True)
+
+    def has_asked_again(self) -> bool:
+        """Tell whether a run before this one did; a clock that decides about it must ask this."""
+        return self._journal.has(f"{AGAIN}{self._times_again + 1}")
 
     async def parallel(self, *branches: Branch) -> list[Any]:
         """Take several forward steps side by side, each to its outcome.
@@ -193,10 +194,7 @@ class Saga(Ending):
         self._set_failure(None)
 
     def failure_by(self, error: BaseException) -> Failure | None:
-        """Return why a saga fails whose steps ended with this error; None where it is a defect.
-
-        A defect leaves the run open, until a corrected worker takes it up.
-        """
+        """Return why a saga fails by this error; None of a defect: its run stays open."""
         if isinstance(error, SagaStopped):
             return error.failure
         if is_cancelled_exception(error):

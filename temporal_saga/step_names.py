@@ -3,13 +3,16 @@
 import re
 from typing import Protocol
 
-from temporal_saga.keys import COMPENSATION
+from temporal_saga.keys import COMPENSATION, MOST_KEY
 
 AGAIN = "#"
 """In an activity's id, before how often its command has been sent."""
 
 MOST_NAME = 60
 """Characters of a step's own name: with the saga's id it is a key, and with a summary a title."""
+
+MOST_SAGA_ID = MOST_KEY - len(f"/{COMPENSATION}") - MOST_NAME
+"""Characters of a saga's id: with more, a step's key would fit and its compensation's would not."""
 
 _NAME = re.compile(rf"[^\W\d_][\w.:-]{{0,{MOST_NAME - 1}}}")
 """No slash, as in a key the compensation stands behind one, and no space, as in the journal."""

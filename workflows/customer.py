@@ -1,12 +1,13 @@
 """Payment, and the wait for a customer whose bank asks them first."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 from temporalio import workflow
 
 from contracts.payment import PaymentActionRequiredEvent, PaymentCompletedEvent
 from contracts.prose import lasting
-from contracts.states import SagaState
+from contracts.states import FailureReason, SagaState
 from contracts.steps import PAYMENT
 from temporal_saga.branch import Branch
 from temporal_saga.failure import Failure, SagaStopped
@@ -49,15 +50,32 @@ class Customer:
         """Ask from time to time, and whenever the customer is said to have answered."""
         ends = record.since(SagaState.AWAITING_CUSTOMER) + timedelta(seconds=event.answer_seconds)
         pause = FIRST_PAUSE
-        while (remaining := ends - workflow.now()) > timedelta():
-            before = self.answers
-            await saga.pause(lambda: self.answers > before, min(pause, remaining))  # noqa: B023
-            answer = await saga.again(payment.call)
-            if isinstance(answer, PaymentCompletedEvent):
-                return answer
+        answers = self.answers
+        while self._is_time(saga, ends):
+            more = partial(self._has_more, than=answers)
+            await saga.pause(more, min(pause, ends - workflow.now()))
+            answers = self.answers
+            try:
+                answer = await saga.again(payment.call)
+            except SagaStopped as stop:
+                if stop.failure.reason != FailureReason.STEP_UNAVAILABLE:
+                    raise
+                if not self._is_time(saga, ends):
+                    raise
+            else:
+                if isinstance(answer, PaymentCompletedEvent):
+                    return answer
             pause = min(2 * pause, LONGEST_PAUSE)
         message = f"the customer did not answer their bank within {lasting(event.answer_seconds)}"
         details = {"answer_seconds": event.answer_seconds}
         raise SagaStopped(
             Failure("AUTHENTICATION_EXPIRED", message, step=PAYMENT.name, details=details)
         )
+
+    @staticmethod
+    def _is_time(saga: Saga, ends: datetime) -> bool:
+        """Tell whether to ask once more: in time, or as a run before this one did."""
+        return workflow.now() < ends or saga.has_asked_again()
+
+    def _has_more(self, *, than: int) -> bool:
+        return self.answers > than

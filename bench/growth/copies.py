@@ -27,6 +27,9 @@ AVAILABLE = (
 SETTLE = {"order": (), "payment": (BALANCES,), "stock": (AVAILABLE,)}
 """What the copies of a participant's rows change in rows that belong to no order."""
 
+NOT_COPIED = frozenset({"events"})
+"""What is told of orders: each event once, under a number of its own."""
+
 
 def prefix(generation: int) -> str:
     """Return what the ids of a generation's orders begin with, as `workload.orders` takes it."""
@@ -57,7 +60,7 @@ def copy_orders(folder: Path, generations: Sequence[int]) -> None:
     """Copy the orders of generation 0 in the databases of all participants."""
     for participant, statements in SETTLE.items():
         with fast_writes(folder / f"{participant}.db") as connection:
-            for table in tables(connection):
+            for table in set(tables(connection)) - NOT_COPIED:
                 names = columns(connection, table)
                 rows = [row for row in read(connection, table, names) if _is_marked(row)]
                 copies = (

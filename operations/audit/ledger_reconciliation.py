@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.money import money
 from contracts.record import Compensation
 from contracts.states import OrderStatus
-from contracts.steps import PARTICIPANT_OF_STEP
+from contracts.steps import PARTICIPANT_OF_STEP, STEPS
 from contracts.text import is_seen
 from operations.audit.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
@@ -25,9 +25,10 @@ from participants.stock.tables import MOVEMENTS
 
 CLAIM = (
     "CONFIRMED: exactly the ordered money is kept and the ordered stock taken; "
-    "CANCELLED: nothing is kept, except what a named person settled"
+    "CANCELLED: nothing is kept; except what a named person settled"
 )
 COMPENSATIONS = TypeAdapter(tuple[Compensation, ...])
+AFTER_PIVOT = {step.name for step in STEPS if step.after_pivot}
 CLOSER = "order"
 """The participant whose commands close an order's record, and keep nothing."""
 
@@ -50,8 +51,8 @@ class Asset(NamedTuple):
 class OrderAccount:
     """One order in three databases: what was ordered, what is kept, and what a person settled.
 
-    `status` is None when the order service does not know the order. `settlements` are the
-    compensations that a named person settled, by participant.
+    `status` is None when the order service does not know the order. `settlements` are what
+    a named person settled, by participant: of a rollback, or past the pivot, as a capture.
     """
 
     status: str | None = None
@@ -69,7 +70,11 @@ class OrderAccount:
             ]
         is_confirmed = self.status == OrderStatus.CONFIRMED
         due = self.contents if is_confirmed else Counter[Asset]()
-        settled_participants = self.settlements if self.status == OrderStatus.CANCELLED else {}
+        settled_participants = {
+            participant
+            for participant, settlement in self.settlements.items()
+            if not is_confirmed or settlement.step in AFTER_PIVOT
+        }
         lines = [
             f"is {self.status}: {asset.describe(due[asset])} due, "
             f"{asset.describe(self.balance[asset])} kept"

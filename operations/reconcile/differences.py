@@ -47,7 +47,10 @@ def differences(account: Account) -> Iterator[Difference]:
         return
     if len(payments) > 1:
         yield Difference(Kind.TWICE, f"{name}: {'; '.join(map(_has, payments))}")
-    yield from _amounts(name, account.shop, payments, account.refunds)
+    for difference in _amounts(name, account.shop, payments, account.refunds):
+        is_settled = account.shop is not None and difference.kind == Kind.AMOUNT
+        settlement = account.order.settlement if is_settled else None
+        yield _unless_settled(*difference, settlement)
     yield from _ends(name, account, payments)
     yield from _by_hand(name, account.shop, payments, account.refunds)
 

@@ -37,12 +37,21 @@ class Calls:
         self._engine = engine
         self._pauses = pauses
 
-    def make(self, needs: Mapping[str, Mapping[str, Any]]) -> list[Call]:
+    def make(
+        self,
+        needs: Mapping[str, Mapping[str, Any]],
+        looked_at: datetime,
+        *,
+        is_complete: bool = True,
+    ) -> list[Call]:
         """Make the calls that are due, at most some, and return them.
 
         Args:
             needs: all orders that need a person now, with `cause`, `message` and `since`. One that
                 is not among them any more is called for anew when it needs one again.
+            looked_at: when the look at them began. What was called for since then, by somebody who
+                looked later, is left as it is.
+            is_complete: whether none is missing among them; if one may be, none is over.
         """
         now = datetime.now(UTC)
         with reading(self._engine) as connection:
@@ -51,15 +60,19 @@ class Calls:
             order_id
             for order_id, need in needs.items()
             if (row := rows.get(order_id)) is None
-            or row.cause != need["cause"]
+            or (row.cause != need["cause"] and row.first_at < looked_at)
             or row.next_at <= now
         ]
-        over = rows.keys() - needs.keys()
+        over = [
+            order_id
+            for order_id, row in rows.items()
+            if is_complete and order_id not in needs and row.first_at < looked_at
+        ]
         if not due and not over:
             return []
         with self._engine.begin() as connection:
-            old = sa.delete(CALLS).where(CALLS.c.order_id.in_(list(over)[:MOST_AT_ONCE]))
-            connection.execute(old)
+            is_over = CALLS.c.order_id.in_(over[:MOST_AT_ONCE]) & (CALLS.c.first_at < looked_at)
+            connection.execute(sa.delete(CALLS).where(is_over))
             return [
                 call
                 for order_id in due[:MOST_AT_ONCE]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from contracts.events import EventType, OrderEvent
 from participants.order import event_reads, outbox
-from participants.order.tables import EVENT_LOG, WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
+from participants.order.tables import EVENT_LOG, EVENTS, WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
 from temporal_saga.database import insert_into, insert_new, reading
 
 LEASE = timedelta(seconds=30)
@@ -25,17 +25,27 @@ RETRIES = WEBHOOK_RETRIES.c
 
 
 class Delivery(NamedTuple):
-    """An event to be sent, and how often that was tried in vain."""
+    """An event to be sent, how often that was tried in vain, and how long ago for the first time.
+
+    A receiver that was off begins anew: then that is None, as before the first try.
+    """
 
     event: OrderEvent
     tries: int
+    age: timedelta | None = None
 
 
 class Batch(NamedTuple):
-    """What is to be sent now; with it, all up to the position `through` has been tried."""
+    """What is to be sent now; with it, all up to the position `through` has been tried.
+
+    Of what it is sent for the first time, it was `missing` so many events, which are deleted: it
+    was off for longer than they are kept.
+    """
 
     deliveries: tuple[Delivery, ...]
+    after: int
     through: int
+    missing: int = 0
 
 
 class Deliveries:
@@ -65,19 +75,25 @@ class Deliveries:
             return None
         with reading(self._engine) as connection:
             after = connection.scalar(sa.select(RECEIVERS.position).where(_is(receiver))) or 0
-            due = sa.select(RETRIES.position, RETRIES.tries).where(
-                RETRIES.receiver == receiver, RETRIES.due_at <= _now(connection)
+            now = _now(connection)
+            event = sa.select(EVENTS.c.position).where(EVENTS.c.position == RETRIES.position)
+            due = sa.select(WEBHOOK_RETRIES).where(
+                RETRIES.receiver == receiver,
+                RETRIES.due_at <= now,
+                event.where(event_reads.IS_KNOWN).exists(),  # others take no place in a batch
             )
             oldest = due.order_by(RETRIES.due_at).limit(most // 2)
-            tries: dict[int, int] = dict(connection.execute(oldest).all())
+            rows = {row.position: row for row in connection.execute(oldest)}
             again = [
-                Delivery(event, tries[event.position])
-                for event in event_reads.at(connection, tries)
+                Delivery(event, row.tries, row.first_at and now - row.first_at)
+                for event in event_reads.at(connection, rows)
+                if (row := rows[event.position])
             ]
         page = event_reads.read(self._engine, after, most - len(again), types=types)
         is_full = len(page.events) == most - len(again)
         through = page.events[-1].position if is_full else max(after, page.last_position)
-        return Batch((*again, *(Delivery(event, 0) for event in page.events)), through)
+        new = (Delivery(event, 0) for event in page.events)
+        return Batch((*again, *new), after, through, max(0, page.pruned_position - after))
 
     def record(
         self,
@@ -115,22 +131,32 @@ class Deliveries:
                     "position": position,
                     "tries": 1,
                     "due_at": now + timedelta(seconds=seconds),
+                    "first_at": now,
                 }
                 for position, seconds in pauses.items()
             ]
             if rows:
                 new = insert_into(WEBHOOK_RETRIES, connection.dialect.name)
-                later = {"tries": RETRIES.tries + 1, "due_at": new.excluded.due_at}
+                later = {
+                    "tries": RETRIES.tries + 1,
+                    "due_at": new.excluded.due_at,
+                    "first_at": sa.func.coalesce(RETRIES.first_at, new.excluded.first_at),
+                }
                 key = ["receiver", "position"]
                 connection.execute(new.on_conflict_do_update(index_elements=key, set_=later), rows)
             return True
 
     def turn_off(self, receiver: str, secret: str) -> None:
-        """Send a receiver nothing more until its secret is another one than that of this digest."""
+        """Send a receiver nothing more until its secret is another one than that of this digest.
+
+        How long it did not take an event counts anew from then on.
+        """
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(WEBHOOK_RECEIVERS).where(_is(receiver)).values(off_for=secret)
             )
+            waiting = sa.update(WEBHOOK_RETRIES).where(RETRIES.receiver == receiver)
+            connection.execute(waiting.values(first_at=None))
 
     def release(self, receiver: str) -> None:
         """Let another sender have a receiver at once."""

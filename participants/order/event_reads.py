@@ -11,6 +11,7 @@ from participants.order.tables import EVENT_LOG, EVENTS, ORDERS
 from temporal_saga.database import reading
 
 KNOWN_TYPES = tuple(EventType)
+IS_KNOWN = EVENTS.c.type.in_(KNOWN_TYPES)
 """A newer release may have written others, which this one leaves to it."""
 
 
@@ -63,9 +64,9 @@ _EVENTS = sa.select(
 
 
 def at(connection: sa.Connection, positions: Collection[int]) -> list[OrderEvent]:
-    """Return the events at these positions; those that are deleted are left out."""
-    events = _EVENTS.where(EVENTS.c.position.in_(positions)).order_by(EVENTS.c.position)
-    return [_event(row) for row in connection.execute(events)]
+    """Return the events at these positions, but for those that are deleted, or of no known type."""
+    events = _EVENTS.where(EVENTS.c.position.in_(positions), IS_KNOWN)
+    return [_event(row) for row in connection.execute(events.order_by(EVENTS.c.position))]
 
 
 def _event(row: sa.Row[Any]) -> OrderEvent:

@@ -7,6 +7,7 @@ committed, in one transaction at a time, under the lock of the one row of `event
 is visible only once all smaller ones are: no reader of a cursor skips any. Positions have no gap.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -18,6 +19,8 @@ from contracts.base import digest
 from contracts.events import EventType
 from participants.order.tables import EVENT_LOG, EVENTS, WEBHOOK_RETRIES
 from temporal_saga.database import insert_new, reading
+
+LOG = logging.getLogger("webhooks")
 
 MOST_PUBLISHED = 500
 """So many events are given a position in one transaction."""
@@ -106,7 +109,9 @@ def prune(engine: sa.Engine, now: datetime, retention: timedelta) -> int:
         if _lock(connection) is None:
             return 0
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.position <= last))
-        connection.execute(sa.delete(WEBHOOK_RETRIES).where(WEBHOOK_RETRIES.c.position <= last))
+        retries = sa.delete(WEBHOOK_RETRIES).where(WEBHOOK_RETRIES.c.position <= last)
+        if count := connection.execute(retries).rowcount:
+            LOG.error("%d webhooks were not taken before their events were deleted", count)
         log = sa.update(EVENT_LOG).where(EVENT_LOG.c.pruned_position < last)
         connection.execute(log.values(pruned_position=last))
         return len(old)

@@ -165,6 +165,7 @@ WEBHOOK_RETRIES = sa.Table(
     sa.Column("position", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("first_at", UtcDateTime),
     sa.Index("webhook_retries_due", "receiver", "due_at"),
-    comment="Events before that position which were not taken, and are to be sent again.",
+    comment="Events before that position which were not taken, and are sent again, since when.",
 )

@@ -9,13 +9,17 @@ from urllib.parse import urlsplit
 
 import stripe
 
-from participants.payment.card_errors import away, is_refunded, payment_in
+from participants.payment.card_errors import ProviderAway, away, is_refunded, payment_in
 from participants.payment.card_payment import SAGA_STEP, CardPayment
 
 LOOK_BACK_SECONDS = 40 * 24 * 3600
 """A payment is looked for among those of so long; it is never older when a saga asks for it.
 
 A review takes at most 30 days, and the provider's clock may be off.
+"""
+
+SEARCH_LAG_SECONDS = 3600
+"""The provider's search knows all payments that are so old; Stripe's is behind by an hour at most.
 """
 
 PAGE = 100
@@ -55,16 +59,51 @@ class CardApi:
     def payments_of(self, customer: str, saga_step: str, seconds: float) -> list[CardPayment]:
         """Return the payments that a command of ours has made, newest first.
 
-        Lists are right at once, as the provider's search is not. Raises `ProviderAway`.
+        Lists are right at once, as the provider's search is not. Of a customer with more payments
+        than a page has, the list is read as far as search may be behind, and search finds the
+        older ones: how many there are costs nothing. Raises `ProviderAway`.
         """
-        since = int(time.time()) - LOOK_BACK_SECONDS
-        page = {"customer": customer, "created": {"gte": since}, "limit": PAGE}
+        ends_at = time.monotonic() + seconds
+        now = int(time.time())
+        page = {"customer": customer, "created": {"gte": now - LOOK_BACK_SECONDS}, "limit": PAGE}
+        payments: list[CardPayment] = []
+        while True:
+            page_of_list = self._page(page, ends_at)
+            payments += [CardPayment.of(body.to_dict()) for body in page_of_list.data]
+            if not page_of_list.has_more:
+                break
+            oldest = page_of_list.data[-1]
+            if oldest.created < now - SEARCH_LAG_SECONDS:
+                payments += self.payments_found(saga_step, ends_at - time.monotonic())
+                break
+            page["starting_after"] = oldest.id
+        by_reference = {payment.reference: payment for payment in payments}
+        return [payment for payment in by_reference.values() if payment.saga_step == saga_step]
+
+    def payments_found(self, saga_step: str, seconds: float) -> list[CardPayment]:
+        """Return the payments that a command of ours has made, of whichever customer.
+
+        They are as they stand now. One that was made moments ago may be missing: search is behind.
+        Raises `ProviderAway`.
+        """
+        ends_at = time.monotonic() + seconds
+        search = {"query": f'metadata["{SAGA_STEP}"]:"{saga_step}"', "limit": PAGE}
         try:
-            pages = self.calls(seconds).payment_intents.list(page).auto_paging_iter()
-            payments = [CardPayment.of(body.to_dict()) for body in pages]
+            bodies = self.calls(seconds).payment_intents.search(search).data
         except stripe.StripeError as error:
             raise away(error) from error
+        payments = [self.payment(body.id, ends_at - time.monotonic()) for body in bodies]
         return [payment for payment in payments if payment.saga_step == saga_step]
+
+    def _page(self, page: Mapping[str, Any], ends_at: float) -> Any:
+        """Return one page of the list of payments; raises `ProviderAway`."""
+        seconds = ends_at - time.monotonic()
+        if seconds <= 0:
+            raise ProviderAway("the card provider's list of payments took too long to read")
+        try:
+            return self.calls(seconds).payment_intents.list(dict(page))
+        except stripe.StripeError as error:
+            raise away(error) from error
 
     def create(self, form: Mapping[str, Any], key: str, seconds: float) -> CardPayment:
         """Make a payment that has no effect yet; raises `NotPayable`, `ProviderAway`."""

@@ -54,13 +54,18 @@ class CardEffect:
         self.currency = currency
         self.reference: str | None = None
         """Of the payment that was taken back, if there was one."""
+        self.has_read_list = False
+        """Whether the look-up read a list, which has the newest payment too; search may not."""
 
     def take_back(self, intent: Intent, outcome: Any) -> PaymentRefundedEvent | None:
         """Release what is held, or give back what was captured and is left.
 
         Of a payment that the provider does not know there is nothing to take back: a call that
-        comes late makes one without effect, and nobody confirms it.
+        comes late makes one without effect, and nobody confirms it. Where only search says so, the
+        provider may know of one all the same.
         """
+        if outcome is None and not self.has_read_list:
+            return None
         reference = self.reference = outcome.reference if outcome is not None else None
         if reference is None:
             return self.refund_event()
@@ -118,9 +123,11 @@ class Authorisation(CardEffect):
         self.answer_seconds = answer_seconds
 
     def look_up(self, intent: Intent) -> Authorised | None:
-        """Find the payment by its reference; without one, by the customer's list of payments.
+        """Find the payment by its reference; without one, by what it wrote at the provider.
 
-        A reference is lost with a database that was put back from a backup.
+        A reference is lost with a database that was put back from a backup. So may be the card of
+        a customer, or another one is on file since: search finds what their list has not. A first
+        payment is not looked for there, as search serves few calls, and each order would be one.
         """
         if self.command.amount_minor == 0:
             return Done(self._success())
@@ -128,9 +135,12 @@ class Authorisation(CardEffect):
             payment = self.api.payment(intent.reference, intent.seconds_left)
             return self._outcome(payment, intent)
         card = self.card_of(self.command.customer_id)
-        if card is None:
-            return None
-        payments = self.api.payments_of(card.customer, intent.key, intent.seconds_left)
+        payments: list[CardPayment] = []
+        if card is not None:
+            payments = self.api.payments_of(card.customer, intent.key, intent.seconds_left)
+            self.has_read_list = True
+        if not payments and (card is None or isinstance(self.command, RefundPaymentCommand)):
+            payments = self.api.payments_found(intent.key, intent.seconds_left)
         payments.sort(key=lambda payment: _weight(payment.status))
         return self._outcome(payments[0], intent) if payments else None
 

@@ -15,19 +15,22 @@ from contracts.payment import (
     RefundPaymentCommand,
 )
 from participants.payment.ledger import SHOP, post, wallet_account
-from participants.payment.tables import FENCE, PAYMENTS, WALLETS
+from participants.payment.tables import FENCE, INTENTS, PAYMENTS, WALLETS
 from temporal_saga.database import reading
 from temporal_saga.fence import AlreadyCompensated, Fence
+from temporal_saga.keys import compensated_key
 
 # Statements of each order are built once: that costs as much as sending them.
 
 _NEW_PAYMENT = sa.insert(PAYMENTS)
+_BEGAN_BY_CARD = sa.exists().where(INTENTS.c.key == sa.bindparam("payment_key"))
 _PAYMENT_FROM_WALLET = (
     sa.update(WALLETS)
     .where(
         WALLETS.c.customer_id == sa.bindparam("customer"),
         WALLETS.c.currency == sa.bindparam("price_currency"),
         WALLETS.c.balance_minor >= sa.bindparam("price_minor"),
+        ~_BEGAN_BY_CARD,
     )
     .values(balance_minor=WALLETS.c.balance_minor - sa.bindparam("price_minor"))
 )
@@ -35,6 +38,10 @@ _PAYMENT_FROM_WALLET = (
 
 class NothingHeld(Exception):
     """this release serves no cards, and a wallet holds nothing that could be captured."""
+
+
+class BegunByCard(Exception):
+    """the payment was begun by card, and this worker serves wallets."""
 
 
 class Wallets:
@@ -50,10 +57,13 @@ class Wallets:
 
         Raises:
             KeyReused: the command's key names another payment.
+            BegunByCard: money may be held on a card for it; the step is tried again, and is stuck
+                until cards are served.
         """
 
         def charge(connection: sa.Connection) -> PaymentFailedEvent | None:
             while not _take(connection, command):
+                _check_no_card(connection, command.idempotency_key)
                 # If money comes in before the lock, the next round takes it.
                 if decline := _decline(command, _lock(connection, command.customer_id)):
                     return decline
@@ -95,16 +105,22 @@ class Wallets:
 
         Raises:
             KeyReused: the command's key names another refund.
+            BegunByCard: the payment is a card's; the step is tried again, and is stuck until cards
+                are served.
         """
+        payment_key = compensated_key(command.idempotency_key)
 
         def give_back(connection: sa.Connection, was_charged: bool) -> PaymentRefundedEvent:
             if not was_charged:
+                _check_no_card(connection, payment_key)
                 return refund_event(command.currency, 0)
             # The payment's own record says what was taken and from whom, whatever the refund names.
             payment = sa.update(PAYMENTS).where(PAYMENTS.c.order_id == command.order_id)
             payment_row = connection.execute(
                 payment.values(refunded_minor=PAYMENTS.c.amount_minor).returning(PAYMENTS)
-            ).one()
+            ).one_or_none()
+            if payment_row is None:
+                raise BegunByCard(f"{payment_key}: {BegunByCard.__doc__}")
             wallet = sa.update(WALLETS).where(WALLETS.c.customer_id == payment_row.customer_id)
             connection.execute(
                 wallet.values(balance_minor=WALLETS.c.balance_minor + payment_row.amount_minor)
@@ -137,13 +153,20 @@ class Wallets:
 
 
 def _take(connection: sa.Connection, command: ProcessPaymentCommand) -> bool:
-    """Take the price from the wallet; False when it cannot pay, or is not there."""
+    """Take the price from the wallet; False when it cannot pay, is not there, or a card may."""
     price = {
         "customer": command.customer_id,
         "price_currency": command.currency,
         "price_minor": command.amount_minor,
+        "payment_key": command.idempotency_key,
     }
     return connection.execute(_PAYMENT_FROM_WALLET, price).rowcount == 1
+
+
+def _check_no_card(connection: sa.Connection, payment_key: str) -> None:
+    """Find that a payment was not begun by card; raises `BegunByCard`."""
+    if connection.execute(sa.select(_BEGAN_BY_CARD), {"payment_key": payment_key}).scalar_one():
+        raise BegunByCard(f"{payment_key}: {BegunByCard.__doc__}")
 
 
 def _lock(connection: sa.Connection, customer_id: str) -> sa.Row[Any] | None:

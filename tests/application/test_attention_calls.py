@@ -39,3 +39,29 @@ async def test_a_call_is_an_event_and_a_line_of_the_log(
     assert line == f"order 7 needs a person: WEDGED (call 1): {message}"
     [event] = OrderEvents(engine).page(0, 100).events
     assert (event.data.cause, event.data.since) == (attention.cause, attention.since)
+
+
+async def test_a_call_is_over_only_by_a_later_look_at_all(
+    tmp_path: Path, open_engine: Callable[[str], sa.Engine]
+) -> None:
+    """A look that began before the call, or that may have missed some, leaves it as it is."""
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    OrderService.open(engine)
+    attention = Attention(cause=AttentionCause.STUCK, since=None, message="retry it")
+    began = time.monotonic()
+    looks = [
+        ({"7": Need(attention, None)}, began, True),
+        ({}, began, True),
+        ({}, time.monotonic() + 60, False),
+        ({"7": Need(attention, None)}, time.monotonic(), True),
+    ]
+
+    async def needs() -> Needs:
+        by_order, looked_at, is_complete = looks.pop(0)
+        counts = count_causes(by_order)
+        return Needs(by_order, counts, datetime.now(UTC), looked_at, is_complete)
+
+    calls = AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY)
+    while looks:
+        await calls.look()
+    assert len(OrderEvents(engine).page(0, 100).events) == 1

@@ -53,6 +53,15 @@ async def test_a_reader_follows_next(sqlite_orders: sa.Engine) -> None:
     assert own.next == "/events?after=6"  # a customer need not look at others' events again
 
 
+async def test_a_customer_called_none_is_not_taken_for_the_staff(sqlite_orders: sa.Engine) -> None:
+    """Looks are shared with those who may see the same, whatever a customer is called."""
+    OrderService(sqlite_orders).cancel(cancel("1"))
+    event_feed = EventFeed(OrderEvents(sqlite_orders), asyncio.Event())
+    callers = (ANYBODY, Caller(customer_id="None"))
+    pages = await asyncio.gather(*(event_feed.page(FeedQuery(), caller) for caller in callers))
+    assert [len(page.events) for page in pages] == [1, 0]
+
+
 async def test_who_waits_hears_of_the_first_event(sqlite_orders: sa.Engine) -> None:
     """A wait ends with the first event, with its time, and when the API stops."""
     stopping = asyncio.Event()

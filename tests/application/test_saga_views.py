@@ -90,8 +90,11 @@ def test_a_step_after_the_pivot_is_stuck() -> None:
     run = Run(AT, None, {}, [send_of("SendTicketCommand")], memo=SagaMemo(None, (stuck_call,)))
     saga = view(run, BUS, LAST)
     assert fates(saga) == [("BookBus", "AHEAD", None), ("SendTicket", "STUCK", None)]
-    assert saga.needs_attention
-    assert [act.step for act in saga.acts if act.signal == "settle_step"] == ["SendTicket"]
+    assert (saga.state, saga.needs_attention) == ("COMPLETED", True)
+    assert [(act.signal, act.step) for act in saga.acts] == [
+        ("retry_step", "SendTicket"),
+        ("settle_step", "SendTicket"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,7 @@ def test_a_step_after_the_pivot_is_stuck() -> None:
         (None, "COMPLETED", "COMPLETED", False),
         (FAILURE, "RUNNING", "ROLLING_BACK", False),
         (FAILURE, "FAILED", "FAILED", False),
+        (None, "FAILED", "FAILED", False),
         (FAILURE, "TERMINATED", "ROLLING_BACK", True),
         (None, "TIMED_OUT", "PENDING", True),
     ],
@@ -115,6 +119,13 @@ def test_a_saga_that_shows_no_state_has_one(
     saga = view(Run(AT, None, {}, memo=SagaMemo(failure)), status=status)
     assert (saga.state, saga.needs_attention) == (state, needs_attention)
     assert view(Run(AT, None, {"SagaState": "ODD"}), status=status).state == "ODD"
+
+
+def test_a_workflow_that_failed_past_the_pivot_has_completed_its_saga() -> None:
+    """What it raised then takes nothing back."""
+    moments = [send_of("SendTicketCommand"), answer_to("SendTicketCommand", "TicketSent")]
+    saga = view(Run(AT, None, {}, moments), BUS, LAST, status="FAILED")
+    assert (saga.state, saga.status) == ("COMPLETED", "FAILED")
 
 
 def test_a_name_reads_as_words() -> None:

@@ -90,6 +90,23 @@ async def test_a_redirect_is_not_followed() -> None:
     assert requests == []
 
 
+async def test_an_address_that_nobody_can_read_is_no_answer() -> None:
+    """The client reads where a redirect leads though it does not follow it, and may stumble."""
+    redirect = b"HTTP/1.1 302 So\r\nLocation: https://xn--/\r\nContent-Length: 0\r\n\r\n"
+    async with receiver_that(lambda: redirect) as (url, _):
+        assert await send(url) == NO_ANSWER
+
+
+async def test_a_cookie_is_not_sent_back() -> None:
+    """It would be kept for as long as the sender runs, and so would all others."""
+    cookie = b"HTTP/1.1 204 So\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n"
+    async with receiver_that(lambda: cookie) as (url, requests):
+        post = WebhookPost(Receiver(url, (SECRET,), tuple(EventType)))
+        assert [await post.send(EVENT) for _ in range(2)] == [204] * 2
+        await post.close()
+    assert b"cookie" not in requests[1].lower()
+
+
 async def test_a_long_answer_is_not_read_to_its_end() -> None:
     """Its status counts; the rest would cost memory and time."""
     endless = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 100_000

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from application import webhook_sender
 from application.webhook_post import Receiver
 from application.webhook_sender import GIVE_UP, WebhookSender
 from contracts.events import EventType, OrderEvent
-from participants.order.deliveries import Deliveries
+from participants.order import outbox
+from participants.order.deliveries import RETRIES, Deliveries
 from participants.order.service import OrderService
-from participants.order.tables import EVENTS
+from participants.order.tables import EVENTS, WEBHOOK_RETRIES
 from temporal_saga.database import DATABASE_AWAY
 from tests.commands import cancel
 
@@ -126,6 +127,21 @@ async def test_who_is_back_is_sent_all_at_once(
         assert sorted(await receivers.until("back", 5)) == ["1", "1", "2", "2", "3"]
 
 
+async def test_an_event_that_always_fails_has_its_own_pauses(
+    order_engine: sa.Engine, receivers: Receivers
+) -> None:
+    """A receiver that breaks down over one event is not back, with all that waits, after each."""
+    shaky = receivers.receiver("shaky")
+    receivers.statuses["shaky"] = chain([502, 200, 502], repeat(200))
+    async with sending(order_engine, shaky, pause_seconds=600) as orders:
+        orders.cancel(cancel("bad"))
+        await receivers.until("shaky", 1)
+        for count, order_id in enumerate("123", 3):
+            orders.cancel(cancel(order_id))
+            await receivers.until("shaky", count)
+        assert receivers.orders["shaky"] == ["bad", "1", "bad", "2", "3"]
+
+
 async def test_who_is_gone_is_sent_nothing_more(
     order_engine: sa.Engine, receivers: Receivers, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,18 +169,43 @@ def _is_off(engine: sa.Engine, receiver: Receiver) -> bool:
 async def test_what_nobody_took_for_days_is_given_up(
     order_engine: sa.Engine, receivers: Receivers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It was tried, and the log names it; what is newer is tried on."""
+    """Counted from the first try, however old the event is; what is newer is tried on."""
     receivers.statuses["away"] = repeat(503)
     away = receivers.receiver("away")
     Deliveries(order_engine, "sender").add(away.id)
     for order_id in ("old", "new"):
         OrderService(order_engine).cancel(cancel(order_id))
+    long_ago = datetime.now(UTC) - 2 * GIVE_UP
     with order_engine.begin() as connection:
-        is_old = EVENTS.c.order_id == "old"
-        days_ago = datetime.now(UTC) - GIVE_UP
-        connection.execute(sa.update(EVENTS).where(is_old).values(at=days_ago))
+        connection.execute(sa.update(EVENTS).values(at=long_ago))
+    async with sending(order_engine, away):
+        orders = list(await receivers.until("away", 6))
+    assert orders.count("old") > 1
+    with order_engine.begin() as connection:
+        of_old = (
+            RETRIES.position
+            == sa.select(EVENTS.c.position).where(EVENTS.c.order_id == "old").scalar_subquery()
+        )
+        connection.execute(sa.update(WEBHOOK_RETRIES).where(of_old).values(first_at=long_ago))
+    receivers.orders.clear()
     async with sending(order_engine, away):
         orders = await receivers.until("away", 6)
     assert (orders.count("old"), orders.count("new")) == (1, len(orders) - 1)
     assert [record.levelno for record in caplog.records].count(logging.ERROR) == 1
-    assert caplog.text.count("answers 503") == 1
+    assert caplog.text.count("answers 503") == 2
+
+
+async def test_what_is_deleted_unsent_is_in_the_log(
+    order_engine: sa.Engine, receivers: Receivers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once; and the receiver is sent what comes then. What it did not ask for is not missing."""
+    late = receivers.receiver("late")
+    receivers.statuses["late"] = repeat(200)
+    Deliveries(order_engine, "sender").add(late.id)
+    OrderService(order_engine).cancel(cancel("1"))
+    outbox.publish(order_engine)
+    outbox.prune(order_engine, datetime.now(UTC), timedelta(0))
+    async with sending(order_engine, late) as orders:
+        orders.cancel(cancel("2"))
+        assert await receivers.until("late", 1) == ["2"]
+    assert caplog.text.count("1 events were deleted before they were sent") == 1

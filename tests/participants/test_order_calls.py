@@ -33,6 +33,11 @@ def calls(orders: OrderService, engine: sa.Engine) -> Calls:
     return Calls(engine, HOURS)
 
 
+def look(calls: Calls, needs: Mapping[str, Mapping[str, object]]) -> list[Call]:
+    """Make the calls for what needs a person just now."""
+    return calls.make(needs, datetime.now(UTC))
+
+
 def times(some: list[Call]) -> list[tuple[str, int]]:
     return [(call.order_id, call.times) for call in some]
 
@@ -53,14 +58,14 @@ def test_a_person_is_called_once_and_again_after_the_set_times(
     calls: Calls, engine: sa.Engine
 ) -> None:
     """However often one looks; each call is an event, which the order's customer is not told."""
-    assert times(calls.make(needing("1"))) == [("1", 1)]
-    assert times(calls.make(needing("1", "2"))) == [("2", 1)]
-    assert calls.make(needing("1", "2")) == []
+    assert times(look(calls, needing("1"))) == [("1", 1)]
+    assert times(look(calls, needing("1", "2"))) == [("2", 1)]
+    assert look(calls, needing("1", "2")) == []
     for pause, time in ((HOURS[0], 2), (HOURS[1], 3), (HOURS[1], 4)):
         let_pass(engine, pause - timedelta(minutes=1))
-        assert calls.make(needing("1", "2")) == []
+        assert look(calls, needing("1", "2")) == []
         let_pass(engine, timedelta(minutes=1))
-        assert times(calls.make(needing("1", "2"))) == [("1", time), ("2", time)]
+        assert times(look(calls, needing("1", "2"))) == [("1", time), ("2", time)]
     call_events = events(engine)
     assert len(call_events) == len({event.id for event in call_events}) == 8
     assert {event.type for event in call_events} == {EventType.NEEDS_ATTENTION}
@@ -77,20 +82,32 @@ def test_an_order_that_needs_a_person_anew_is_called_for_anew(
     calls: Calls, engine: sa.Engine
 ) -> None:
     """It was put right meanwhile, or the cause is another one."""
-    assert times(calls.make(needing("1"))) == [("1", 1)]
-    assert calls.make({}) == []
-    assert times(calls.make(needing("1"))) == [("1", 1)]
-    assert times(calls.make(needing("1", cause="LEFT_OPEN"))) == [("1", 1)]
+    assert times(look(calls, needing("1"))) == [("1", 1)]
+    assert look(calls, {}) == []
+    assert times(look(calls, needing("1"))) == [("1", 1)]
+    assert times(look(calls, needing("1", cause="LEFT_OPEN"))) == [("1", 1)]
     assert len({event.id for event in events(engine)}) == 3
+
+
+def test_an_old_or_partial_look_ends_no_call(calls: Calls, engine: sa.Engine) -> None:
+    """Of two APIs one may have looked before the order needed a person, or not at all orders."""
+    began_at = datetime.now(UTC)
+    assert times(look(calls, needing("1"))) == [("1", 1)]
+    other = Calls(engine, HOURS)
+    assert other.make({}, began_at) == []
+    assert other.make(needing("1", cause="WEDGED"), began_at) == []
+    assert other.make({}, datetime.now(UTC), is_complete=False) == []
+    assert look(calls, needing("1")) == []
+    assert len(events(engine)) == 1
 
 
 @pytest.mark.usefixtures("orders")
 def test_one_call_is_made_where_no_time_is_set(engine: sa.Engine) -> None:
     """Whoever wants no reminder gets none; an order that is not on record yet is called for."""
     calls = Calls(engine, ())
-    assert len(calls.make(needing("unknown"))) == 1
+    assert len(look(calls, needing("unknown"))) == 1
     let_pass(engine, timedelta(days=10_000))
-    assert calls.make(needing("unknown")) == []
+    assert look(calls, needing("unknown")) == []
     [event] = events(engine)
     assert (event.data.order_id, event.data.placed_at) == ("unknown", None)
 
@@ -100,7 +117,7 @@ def test_of_many_who_look_at_once_one_calls(calls: Calls, engine: sa.Engine) -> 
     others = [Calls(engine, HOURS) for _ in range(5)]
     for time in (1, 2):
         looks: list[Callable[[], list[Call]]] = [
-            partial(one.make, needing("1", "2")) for one in (calls, *others)
+            partial(look, one, needing("1", "2")) for one in (calls, *others)
         ]
         pairs = [call for result in at_once(looks) for call in times(result)]
         assert sorted(pairs) == [("1", time), ("2", time)]

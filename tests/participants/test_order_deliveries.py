@@ -11,7 +11,7 @@ from contracts.events import EventType
 from participants.order import outbox
 from participants.order.deliveries import Batch, Deliveries
 from participants.order.service import OrderService
-from participants.order.tables import WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
+from participants.order.tables import EVENTS, WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
 from tests.commands import cancel, confirm, register
 from tests.concurrency import at_once
 
@@ -29,9 +29,11 @@ def sender(orders: OrderService, engine: sa.Engine) -> Deliveries:
     return sender
 
 
-def take(sender: Deliveries, most: int = 4, types: tuple[EventType, ...] = ALL) -> Batch:
+def take(
+    sender: Deliveries, most: int = 4, types: tuple[EventType, ...] = ALL, secret: str = "secret"
+) -> Batch:
     """Take what is to be sent, which must be allowed."""
-    batch = sender.take("shop", "secret", types, most)
+    batch = sender.take("shop", secret, types, most)
     assert batch is not None
     return batch
 
@@ -61,7 +63,7 @@ def test_a_new_receiver_is_sent_what_happens_from_now_on(
     assert ids(batch) == ["1", "3"]
     assert sender.record("shop", batch.through, [2, 4], {})
     sender.add("shop")  # as each start of a sender does
-    assert take(sender, 2, only_failed) == Batch((), 4)
+    assert take(sender, 2, only_failed) == Batch((), 4, 4)
 
 
 def test_what_was_taken_and_not_recorded_is_taken_again(
@@ -137,22 +139,63 @@ def test_new_events_have_half_of_each_batch(sender: Deliveries, orders: OrderSer
     assert [one.tries for one in take(sender, 4).deliveries] == [1, 1, 0, 0]
 
 
+def test_what_a_newer_release_wrote_stops_nothing(
+    sender: Deliveries, orders: OrderService, engine: sa.Engine
+) -> None:
+    """After a way back to this release: types are left to the newer one, a cause is left out."""
+    for number in range(3):
+        orders.cancel(cancel(str(number)))
+    sender.record("shop", take(sender).through, [], {2: NOW, 3: NOW, 4: NOW})
+    with engine.begin() as connection:
+        newer = sa.update(EVENTS).where(EVENTS.c.position < 4)
+        connection.execute(newer.values(type="order.of_tomorrow", detail={"reason": 7}))
+        call = sa.update(EVENTS).where(EVENTS.c.position == 4)
+        detail = {"cause": "OF_TOMORROW", "message": "retry it", "times": 1}
+        connection.execute(call.values(type=EventType.NEEDS_ATTENTION, detail=detail))
+    [delivery] = take(sender, 2).deliveries
+    data = delivery.event.data
+    assert (data.order_id, data.cause, data.message) == ("2", None, "retry it")
+
+
 def test_who_is_off_is_sent_nothing_until_its_secret_is_new(
     sender: Deliveries, orders: OrderService
 ) -> None:
-    """Then it is sent what it has not had."""
-    orders.cancel(cancel("1"))
+    """Then it is sent what it has not had, and how long it did not take it counts anew."""
+    for number in range(2):
+        orders.cancel(cancel(str(number)))
+    batch = take(sender, 1)
+    sender.record("shop", batch.through, [], {2: NOW})
     sender.turn_off("shop", "secret")
     assert sender.take("shop", "secret", ALL, 4) is None
-    batch = sender.take("shop", "new secret", ALL, 4)
-    assert batch is not None
-    assert ids(batch) == ["1"]
+    batch = take(sender, secret="new secret")
+    assert ids(batch) == ["0", "1"]
+    assert [one.age for one in batch.deliveries] == [None, None]
+    sender.record("shop", batch.through, [], {2: NOW, 3: NOW})
+    batch = take(sender, secret="new secret")
+    assert [one.age is None for one in batch.deliveries] == [False, False]
+
+
+def test_what_was_deleted_before_it_was_sent_is_missing(
+    sender: Deliveries, orders: OrderService, engine: sa.Engine
+) -> None:
+    """The receiver was off for longer than events are kept; it is counted once."""
+    for number in range(3):
+        orders.cancel(cancel(str(number)))
+    outbox.publish(engine)
+    outbox.prune(engine, datetime.now(UTC), timedelta(0))
+    batch = take(sender)
+    assert (batch.deliveries, batch.missing) == ((), 3)
+    sender.record("shop", batch.through, [], {})
+    assert take(sender) == Batch((), 4, 4)
 
 
 def test_what_is_pruned_is_not_sent_again(
-    sender: Deliveries, orders: OrderService, engine: sa.Engine
+    sender: Deliveries,
+    orders: OrderService,
+    engine: sa.Engine,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """No row is left for an event that is deleted."""
+    """No row is left for an event that is deleted, and the log says so."""
     orders.cancel(cancel("1"))
     batch = take(sender)
     sender.record("shop", batch.through, [], {2: NOW})
@@ -160,3 +203,4 @@ def test_what_is_pruned_is_not_sent_again(
     assert ids(take(sender)) == []
     with engine.connect() as connection:
         assert connection.execute(sa.select(WEBHOOK_RETRIES)).all() == []
+    assert "1 webhooks were not taken" in caplog.text

@@ -40,6 +40,16 @@ class SeatHeld:
     seat: int
 
 
+@workflow.defn
+class UnbegunBooking:
+    """Makes its saga when it runs, and takes no step."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Begin."""
+        Saga(workflow.info().workflow_id)
+
+
 @workflow.defn(name="KeptBooking")
 class KeptBooking:
     """Holds a seat and charges a card; the end of the block is the pivot."""

@@ -33,6 +33,7 @@ async def test_a_cancel_between_two_answers_changes_nothing(
 ) -> None:
     """Past the pivot the saga only goes on: the other one is still awaited."""
     sending = await pass_the_pivot(script)
+    assert (await script.handle.query("status"))["state"] == "COMPLETED"
     all_succeed(script, sending[number])
     await cancel(script)
     await cancel(script)

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from temporalio import activity
 
 from temporal_saga.database import create_tables, reading
 from temporal_saga.fence import AlreadyCompensated, Fence, KeyReused
+from temporal_saga.keys import compensation_key, step_key
+from temporal_saga.step_names import MOST_NAME, MOST_SAGA_ID
 
 METADATA = sa.MetaData()
 FENCE = Fence.table(METADATA)
@@ -221,3 +225,105 @@ def test_a_handler_says_what_it_takes_and_returns(
     """When the worker starts, not when the first command comes."""
     with pytest.raises(TypeError, match=handler.__name__):
         Fence(office.engine, FENCE).handlers(handler)
+
+
+class Released(BaseModel):
+    """The seat is free."""
+
+    guest: str
+
+
+def _release_and_say(db: sa.Connection, command: ReleaseSeat) -> Released:
+    db.execute(sa.delete(SEATS).where(SEATS.c.guest == command.guest))
+    return Released(guest=command.guest)
+
+
+def test_a_compensation_with_an_answer_answers_none_where_nothing_happened(office: Office) -> None:
+    """Each time; where something did, it answers what it says."""
+    hold, release = Fence(office.engine, FENCE).handlers((office._hold, _release_and_say))
+    assert [release(ReleaseSeat()) for _ in range(2)] == [None, None]
+    hold(HoldSeatCommand(idempotency_key="booking-2/HoldSeat"))
+    back = ReleaseSeat(idempotency_key="booking-2/HoldSeat/compensation")
+    assert [release(back) for _ in range(2)] == [Released(guest="ann")] * 2
+
+
+def test_the_longest_key_has_room_for_its_compensation(office: Office) -> None:
+    """Of the longest saga's id and the longest name of a step; PostgreSQL keeps to the length."""
+    key = step_key("k" * MOST_SAGA_ID, "S" * MOST_NAME)
+    office.hold(HoldSeatCommand(idempotency_key=key))
+    office.release(ReleaseSeat(idempotency_key=compensation_key(key)))
+    assert office.guests == []
+
+
+class OverLimit(Exception):
+    """A refusal that says it in its own words, with what JSON does not hold."""
+
+    def __init__(self, limit: Decimal, price: Decimal) -> None:
+        super().__init__(f"{price} is over the limit of {limit}")
+        self.limit = limit
+
+
+@dataclass(frozen=True)
+class NotOnSale(Exception):
+    """A refusal with fields."""
+
+    sku: str
+
+
+class RowSoldOut(SoldOut):
+    """A refusal of a class below the one that is listed."""
+
+
+@pytest.mark.parametrize(
+    ("refusal", "second"),
+    [
+        (OverLimit(Decimal("1.50"), Decimal(2)), OverLimit),
+        (NotOnSale(sku="A"), NotOnSale),
+        (RowSoldOut("row 7", Decimal(3), Held(seat=1), UUID(int=7)), SoldOut),
+    ],
+)
+def test_a_refusal_of_any_form_is_raised_as_it_is_and_again_as_recorded(
+    office: Office, refusal: Exception, second: type[Exception]
+) -> None:
+    """With its message and attributes, whatever its `__init__` takes."""
+
+    def refuse(db: sa.Connection, command: HoldSeatCommand) -> None:  # noqa: ARG001
+        db.execute(sa.text("/* plain */ SELECT count(*) FROM seats"))
+        db.exec_driver_sql("select 1").scalar()
+        with db.begin_nested():
+            db.scalar(sa.select(SEATS.c.guest).with_for_update())
+        raise refusal
+
+    kinds = [OverLimit, NotOnSale, SoldOut]
+    [hold, _] = Fence(office.engine, FENCE).handlers((refuse, office._release), refusals=kinds)
+    with pytest.raises(type(refusal)) as first:
+        hold(HoldSeatCommand())
+    assert first.value is refusal
+    with pytest.raises(second) as again:
+        hold(HoldSeatCommand())
+    assert type(again.value) is second
+    plain = {name: str(value) for name, value in vars(refusal).items()}
+    assert vars(again.value) == plain
+    assert again.value.args[:1] == refusal.args[:1]
+    assert len(again.value.args) == len(refusal.args)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO seats VALUES ('eve')",
+        "WITH eve AS (SELECT 'eve') INSERT INTO seats SELECT * FROM eve",
+        "INSERT INTO seats VALUES ('eve') RETURNING guest",
+    ],
+)
+def test_a_refusal_after_a_write_in_plain_sql_is_a_defect(office: Office, statement: str) -> None:
+    """What begins like no read is a write."""
+
+    def refuse(db: sa.Connection, command: HoldSeatCommand) -> None:  # noqa: ARG001
+        db.execute(sa.text(statement))
+        raise SoldOut
+
+    [hold] = Fence(office.engine, FENCE).handlers((refuse, office._release), refusals=[SoldOut])[:1]
+    with pytest.raises(RuntimeError, match="refused after writing"):
+        hold(HoldSeatCommand())
+    assert office.guests == []

@@ -17,6 +17,7 @@ from tests.temporal_saga.kept_booking import (
     RefundCard,
     ReleaseSeat,
     SeatHeld,
+    UnbegunBooking,
 )
 
 COMMANDS: dict[str, list[type]] = {
@@ -139,6 +140,16 @@ async def test_a_saga_that_completed_is_not_run_again(
         await second.start("eve")
         assert await second.completed() == "seat 0"
         assert await activities(second) == ["OpenRecord", "ConfirmRecord"]
+
+
+async def test_a_saga_whose_id_leaves_no_room_for_its_keys_fails_at_once(
+    temporal: Client, services: Participants
+) -> None:
+    """Its steps might be done under keys that fit, and its compensations never."""
+    async with Script(temporal, services, UnbegunBooking, saga_id="k" * 177) as script:
+        await script.start()
+        assert (await script.failed()).type == "SagaIdTooLong"
+        assert await activities(script) == []
 
 
 async def test_a_saga_that_was_rolled_back_stays_so(

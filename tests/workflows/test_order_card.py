@@ -1,5 +1,7 @@
 """Orders paid by card: the wait for a customer whose bank asks, and the capture past the pivot."""
 
+import asyncio
+
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import (
     CapturePaymentCommand,
@@ -15,6 +17,10 @@ from temporal_saga.testing import Script
 from tests.workflows.orders import DECISION, ORDER, decline, in_state, obey, take_back, yes
 
 ANSWER_SECONDS = 600
+TRIES = 20
+"""More than one question has in its time."""
+AT_ONCE = 5
+"""In seconds: sooner than the saga asks by itself."""
 
 
 async def begin_wait(script: Script) -> ProcessPaymentCommand:
@@ -94,3 +100,36 @@ async def test_an_order_is_cancelled_while_it_waits_for_its_customer(script: Scr
     await script.handle.execute_update("request_cancel", DECISION)
     await take_back(script, RefundPaymentCommand, CancelOrderCommand)
     assert (await script.failed()).details[0]["reason"] == "CANCELLED"
+
+
+async def test_an_answer_that_comes_while_it_is_asked_is_asked_about_at_once(
+    script: Script,
+) -> None:
+    """The question under way may have been answered before the customer was."""
+    await begin_wait(script)
+    await script.handle.signal(PAYMENT_ANSWERED)
+    again = await script.expect(ProcessPaymentCommand)
+    await script.handle.signal(PAYMENT_ANSWERED)
+    script.answer(asks(again))
+    async with asyncio.timeout(AT_ONCE):  # by itself it asks after 10 s
+        last = await script.expect(ProcessPaymentCommand)
+    script.answer(decline(last, "AUTHENTICATION_FAILED"))
+    await take_back(script, CancelOrderCommand)
+    await script.failed()
+
+
+async def test_a_provider_that_is_away_while_the_customer_is_at_the_bank_fails_nothing(
+    skipping_script: Script,
+) -> None:
+    """The tries of one question are over after a minute; the customer has ten."""
+    script = skipping_script
+    await begin_wait(script)
+    tries = 0
+    async for command in script.commands(ProcessPaymentCommand):
+        tries += 1
+        if tries > TRIES:
+            script.answer(decline(command, "AUTHENTICATION_FAILED"), to=command)
+            break
+        script.fail(RuntimeError("the provider is away"), to=command)
+    await take_back(script, CancelOrderCommand)
+    assert (await script.failed()).details[0]["reason"] == "AUTHENTICATION_FAILED"

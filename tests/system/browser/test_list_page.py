@@ -58,20 +58,20 @@ async def test_filters_stand_in_the_address(page: Page) -> None:
     """A filter that is set can be shared and undone by Back; the keyboard stays where it was."""
     await page.goto("/")
     await page.get_by_label("Status").select_option("CANCELLED")
-    await page.get_by_label("Customer").press("Enter")
+    await page.get_by_role("textbox", name="Customer").press("Enter")
     await expect(page).to_have_url(re.compile(r"/\?status=CANCELLED$"))
     await expect(listed_ids(page)).to_have_text(["failed"])
     await expect(page.locator(".orders td.why")).to_have_text(re.compile("^INSUFFICIENT_FUNDS: "))
     assert await page.evaluate("document.activeElement.id") == "customer"
-    await page.get_by_label("Customer").fill("other")
+    await page.get_by_role("textbox", name="Customer").fill("other")
     await page.keyboard.press("Enter")
     await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")
     await page.reload()
-    assert await page.get_by_label("Customer").input_value() == "other"
+    assert await page.get_by_role("textbox", name="Customer").input_value() == "other"
     assert await page.get_by_label("Status").input_value() == "CANCELLED"
     await page.go_back()
     await expect(listed_ids(page)).to_have_text(["failed"])
-    assert await page.get_by_label("Customer").input_value() == ""
+    assert await page.get_by_role("textbox", name="Customer").input_value() == ""
     await page.get_by_role("link", name="Clear").click()
     await expect(listed_ids(page)).to_have_count(ON_A_PAGE)
 

@@ -103,7 +103,7 @@ async def test_filters_of_state_and_reason_are_set_in_the_form_too(page: Page) -
     assert await page.get_by_role("combobox", name="Reason").input_value() == "REJECTED"
     await page.get_by_role("combobox", name="Reason").select_option("OUT_OF_STOCK")
     await page.get_by_role("combobox", name="State").select_option("FAILED")
-    await page.get_by_label("Customer").press("Enter")
+    await page.get_by_role("textbox", name="Customer").press("Enter")
     await expect(page).to_have_url(re.compile(r"/\?state=FAILED&reason=OUT_OF_STOCK$"))
     await page.reload()
     await expect(page.get_by_role("combobox", name="Reason").locator("option")).to_have_count(4)
