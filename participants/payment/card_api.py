@@ -188,7 +188,7 @@ class _InTime(stripe.RequestsClient):
         except TimeoutError as error:
             self._connect()  # the connection is still that thread's
             message = f"no whole answer within {self.seconds:.3f} s"
-            raise stripe.APIConnectionError(message) from error
+            raise stripe.APIConnectionError(message) from error  # type: ignore[no-untyped-call]
 
     def _connect(self) -> None:
         session = self.requests.Session()
