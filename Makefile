@@ -48,7 +48,7 @@ test: install postgresql ## everything that must hold before a change lands
 	@$(MAKE) --no-print-directory -j 2 lint unit
 
 unit: # of `make test` the tests, beside which `lint` has a core of its own
-	@$(BIN)/pytest -q -n 3 --dist loadfile -m "not long"
+	@MAKEFLAGS= $(BIN)/pytest -q -n 3 --dist loadfile -m "not long"
 
 pythons: ## `make test` on each Python that is here, each in an environment of its own under var/
 	@for version in $(PYTHONS); do \

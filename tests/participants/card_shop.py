@@ -94,11 +94,11 @@ class CardShop:
 
 
 @contextmanager
-def open_card_shop(folder: Path) -> Iterator[CardShop]:
-    """Give a payment service of its own, with the cards of `CARDS_OF` on file."""
+def open_card_shop(folder: Path, database_url: str | None = None) -> Iterator[CardShop]:
+    """Give a payment service with the cards of `CARDS_OF` on file, by default in SQLite."""
     books_file = folder / "books.db"
     with running(books_file) as till:
-        engine = open_database(f"sqlite:///{folder}/payment.db")
+        engine = open_database(database_url or f"sqlite:///{folder}/payment.db")
         api = CardApi("sk_test_shop", till.url)
         service = PaymentService.open(engine, Cards(engine, api, return_url=RETURN_URL))
         add_cards(engine, api, CARDS_OF)

@@ -32,10 +32,19 @@ from tests.participants.card_shop import (
     open_card_shop,
 )
 
+HOUR_SECONDS = 3_600
 
-@pytest.fixture(scope="module")
-def open_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CardShop]:
-    with open_card_shop(tmp_path_factory.mktemp("cards")) as shop:
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)]
+)
+def open_shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[CardShop]:
+    url: str | None = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgresql").create_database()
+    with open_card_shop(tmp_path_factory.mktemp("cards"), url) as shop:
         yield shop
 
 
@@ -181,6 +190,21 @@ def test_a_call_without_a_usable_answer_takes_effect_once(
         command(shop)
     assert (outage.value.retry_in_seconds is not None) == (fault == "rate_limited")
     shop.till.settings(clock_offset_seconds=DAY_SECONDS + 60)
+    command(shop)
+    assert shop.books == books
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_provider_that_is_away_for_an_hour_is_asked_again(shop: CardShop, call: str) -> None:
+    """Nothing is refused or given up meanwhile, and then the command takes effect once."""
+    before, command, books = CALLS[call]
+    before(shop)
+    shop.till.control.post("/door/close", json={"for_seconds": None}).raise_for_status()
+    for _ in range(2):
+        with pytest.raises(ProviderAway):
+            command(shop)
+    shop.till.settings(clock_offset_seconds=HOUR_SECONDS)
+    shop.till.control.post("/door/open").raise_for_status()
     command(shop)
     assert shop.books == books
 

@@ -18,6 +18,7 @@ from temporal_saga.plugin import SagaPlugin
 from temporal_saga.state import FAILURE_REASON, NEEDS_ATTENTION
 from temporal_saga.testing import Script
 from temporal_saga.workflow import Policy
+from tests.temporal_saga.attention import until_stuck
 from tests.temporal_saga.parcel import (
     COMMANDS,
     QUEUE,
@@ -135,16 +136,6 @@ async def test_a_saga_is_cancelled(script: Script) -> None:
     failure = await script.failed()
     assert (failure.type, failure.message) == ("CANCELLED", "cancelled by otto: they moved")
     assert await states(script) == ["PENDING", "ROLLING_BACK", "FAILED"]
-
-
-async def until_stuck(script: Script) -> None:
-    """Wait until the saga says that it needs a person."""
-
-    async def needs_attention() -> None:
-        while not (await script.handle.query("status"))["needs_attention"]:
-            pass
-
-    await script.within_patience(needs_attention(), "the saga to be stuck")
 
 
 async def test_a_stuck_saga_is_retried_and_settled(script: Script) -> None:

@@ -14,6 +14,7 @@ from examples.trip_steps import (
     TakePaymentCommand,
 )
 from temporal_saga.workflow import Policy
+from tests.temporal_saga.attention import until_stuck
 from tests.temporal_saga.conftest import Play
 from tests.temporal_saga.trips import (
     BOOKED,
@@ -65,7 +66,7 @@ async def test_a_person_settles_what_is_stuck(play: Play) -> None:
         await take_back(script, BOOKINGS_BACK[1])
         await script.expect_compensation(CancelFlightCommand, of=BookFlightCommand)
         script.fail(BROKEN)
-        await script.recorded()
+        await until_stuck(script)
         settlement: dict[str, Any] = {**OTTO, "step": "BookFlight", "evidence": "ticket 12"}
         await script.handle.signal("settle_step", settlement)
         await take_back(script, CancelTripCommand)

@@ -26,8 +26,8 @@ from tests.workflows.operators import (
 from tests.workflows.orders import ORDER, REFUSED, obey, take_back, yes
 from tests.workflows.stuck_orders import state_and_attention, states, stuck_refund
 
-EVENTS_OF_A_MESSAGE = 4
-"""The message, and the workflow task that it leads to: scheduled, taken up, done."""
+EVENTS_OF_A_MESSAGE = 5
+"""The message, the workflow task that it leads to (scheduled, taken up, done), and the memo."""
 
 BRISK = replace(PATIENT, start_to_close=timedelta(seconds=1))
 
