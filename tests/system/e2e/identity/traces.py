@@ -30,12 +30,14 @@ def memo(stack: Stack, order_id: str) -> dict[str, Any]:
     return fields
 
 
+OF_ONE_ORDER = ("timeline", "refund", "acts", "steps", "review", "action")
+"""What an order's own page has and lists have not."""
+
+
 def as_recorded(view: dict[str, Any]) -> dict[str, Any]:
     """Leave out what only Temporal knows and lists do not show: tries, and times of refunds."""
     return {
-        key: value
-        for key, value in view.items()
-        if key not in ("timeline", "compensations", "refund", "acts", "steps", "review")
+        key: value for key, value in view.items() if key not in (*OF_ONE_ORDER, "compensations")
     }
 
 
