@@ -138,8 +138,8 @@ async def test_a_saga_is_cancelled(script: Script) -> None:
     assert await states(script) == ["PENDING", "ROLLING_BACK", "FAILED"]
 
 
-async def test_a_stuck_saga_is_retried_and_settled(script: Script) -> None:
-    """It says that it needs a person, and who has put it right."""
+async def until_unpacking_is_stuck(script: Script) -> None:
+    """Have the postage refused, and what takes the packing back fail."""
     script.answer(Done())
     await script.expect(PackParcelCommand)
     script.answer(Done())
@@ -148,6 +148,11 @@ async def test_a_stuck_saga_is_retried_and_settled(script: Script) -> None:
     await script.expect_compensation(UnpackParcelCommand, of=PackParcelCommand)
     script.fail(BROKEN)
     await until_stuck(script)
+
+
+async def test_a_stuck_saga_is_retried_and_settled(script: Script) -> None:
+    """It says that it needs a person, and who has put it right."""
+    await until_unpacking_is_stuck(script)
     view = await AnySagas(script.client).view(script.saga_id)
     assert (view.state, view.needs_attention) == ("ROLLBACK_STUCK", True)
     assert fates(view) == {
@@ -203,14 +208,7 @@ async def test_a_stuck_saga_is_retried_and_settled(script: Script) -> None:
 
 async def test_what_was_taken_back_by_hand_is_not_taken_again(script: Script) -> None:
     """A reset re-applies the settlement before the step: the saga stops there."""
-    script.answer(Done())
-    await script.expect(PackParcelCommand)
-    script.answer(Done())
-    await script.expect(PayPostageCommand)
-    script.fail(CardDeclined("ask your bank"))
-    await script.expect_compensation(UnpackParcelCommand, of=PackParcelCommand)
-    script.fail(BROKEN)
-    await until_stuck(script)
+    await until_unpacking_is_stuck(script)
     evidence = WHY | {"step": "PackParcel", "evidence": "a photograph"}
     await script.handle.execute_update("request_settle_step", evidence)
     await script.expect_compensation(DropParcelCommand, of=OpenParcelCommand)
