@@ -29,6 +29,9 @@ WITHOUT_EFFECT = ("failed", "canceled")
 
 ON_THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
+MOST_EXCHANGES = 200
+"""So many may be under way, those that were given up and do not end included: each has a thread."""
+
 
 class CardApi:
     """Our account at the provider."""
@@ -159,6 +162,7 @@ class _InTime(stripe.RequestsClient):
     """One thread's connection, whose limit of time each call sets anew."""
 
     seconds = 1.0
+    places = threading.BoundedSemaphore(MOST_EXCHANGES)
 
     def __init__(self, url: str) -> None:
         """Connect, past any proxy where the provider is on this machine."""
@@ -174,6 +178,7 @@ class _InTime(stripe.RequestsClient):
         """
         self._timeout = self.seconds
         send = super().request
+        places = self.places
         answer: Future[Any] = Future()
 
         def exchange() -> None:
@@ -181,7 +186,12 @@ class _InTime(stripe.RequestsClient):
                 answer.set_result(send(*request, **options))
             except Exception as error:  # noqa: BLE001  # it is raised where the caller waits
                 answer.set_exception(error)
+            finally:
+                places.release()
 
+        if not places.acquire(timeout=self.seconds):
+            message = "too many answers of the card provider do not end"
+            raise stripe.APIConnectionError(message)  # type: ignore[no-untyped-call]
         threading.Thread(target=exchange, daemon=True).start()
         try:
             return answer.result(self.seconds)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from operations.audit.invariants import violations_by_id
+from participants.payment import card_api
 from participants.payment.card_api import CardApi
 from participants.payment.card_errors import ProviderAway
 from participants.payment.cards import Cards
@@ -121,8 +122,9 @@ def test_a_card_that_is_gone_when_the_payment_is_made_is_refused(shop: CardShop)
     assert (shop.pay(), shop.books) == (refusal, NOTHING)
 
 
-def test_an_answer_that_trickles_is_not_waited_for() -> None:
-    """The limit is one on the whole exchange, not on each byte of it."""
+def test_an_answer_that_trickles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is one on the whole exchange; those that do not end leave place for so many."""
+    monkeypatch.setattr(card_api._InTime, "places", threading.BoundedSemaphore(1))
     is_over = threading.Event()
 
     def trickle() -> None:
@@ -141,6 +143,8 @@ def test_an_answer_that_trickles_is_not_waited_for() -> None:
         api = CardApi("sk_test_shop", f"http://127.0.0.1:{server.getsockname()[1]}")
         begin = time.monotonic()
         with pytest.raises(ProviderAway, match=r"no whole answer within 0\.300 s"):
+            api.payment("pi_1", 0.3)
+        with pytest.raises(ProviderAway, match="too many answers"):
             api.payment("pi_1", 0.3)
         seconds = time.monotonic() - begin
         is_over.set()
