@@ -4,6 +4,9 @@
  * filters.
  */
 
+/** The parameters that name a page other than the list; the first that an address has counts. */
+const SUBJECTS = ["order", "saga"];
+
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [
   "state",
@@ -21,14 +24,15 @@ export const IS_ID = /^[A-Za-z0-9_-]{1,64}$/;
 /** In front of an order's id, in the id of its workflow. */
 const WORKFLOW_PREFIX = "order-";
 
-/** Return the id of the order that an address names, or null. */
-export function orderOf(search) {
-  return new URLSearchParams(search).get("order");
-}
-
-/** Return the workflow's id of the saga that an address names, or null. */
-export function sagaOf(search) {
-  return new URLSearchParams(search).get("saga");
+/**
+ * Return what an address names, as its parameter and that one's value, or null: then it is a list.
+ *
+ * @returns {{name: string, value: string}|null}
+ */
+export function subjectOf(search) {
+  const parameters = new URLSearchParams(search);
+  const name = SUBJECTS.find((subject) => parameters.has(subject));
+  return name === undefined ? null : { name, value: parameters.get(name) ?? "" };
 }
 
 /** Return the filters of a list that an address sets. */
@@ -81,7 +85,7 @@ export function listBefore() {
 
 /** Return the state of the next page in the browser's history: the last list before it. */
 function nextState() {
-  const isList = orderOf(location.search) === null && sagaOf(location.search) === null;
+  const isList = subjectOf(location.search) === null;
   return { list: isList ? location.pathname + location.search : listBefore() };
 }
 

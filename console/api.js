@@ -34,6 +34,8 @@ export class Problem extends Error {
     this.status = status;
     this.detail = detail;
     this.afterSeconds = afterSeconds;
+    /** Whether another token is in use by now: the answer says nothing of that one. */
+    this.isOutdated = false;
   }
 
   /** Whether the same call may succeed later without anybody's help. */
@@ -100,8 +102,10 @@ export async function request(path, options = {}) {
   } catch {
     throw new Problem(NO_ANSWER, "The API does not answer");
   }
-  if (!answer.ok) throw await problemOf(answer);
-  return answer;
+  if (answer.ok) return answer;
+  const problem = await problemOf(answer);
+  problem.isOutdated = token() !== bearer;
+  throw problem;
 }
 
 async function json(path, options) {

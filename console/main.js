@@ -1,7 +1,7 @@
 /**
  * The console: shows what its address names, an order, a saga of any type, or a list of orders.
  */
-import { go, idIn, IS_ID, orderOf, sagaOf, serveLinks, toOrder } from "./address.js";
+import { go, idIn, IS_ID, serveLinks, subjectOf, toOrder } from "./address.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
@@ -13,6 +13,9 @@ const INVALID_ID =
   "This is neither an order's id nor an address of an order. An id is 1 to 64 letters, digits, " +
   "_ or -";
 
+/** By the parameter of the address that names it: what shows a page, given that one's value. */
+const PAGES = { order: orderPage, saga: sagaPage };
+
 let currentPage = new AbortController();
 
 /** Show what the address names, in place of the page before. */
@@ -21,12 +24,10 @@ function showPage() {
   currentPage = new AbortController();
   resetNotice();
   const page = byId("page");
-  const id = orderOf(location.search);
-  const saga = sagaOf(location.search);
+  const subject = subjectOf(location.search);
   page.replaceChildren();
-  if (saga !== null) sagaPage(page, saga, currentPage.signal);
-  else if (id === null) listPage(page, currentPage.signal);
-  else orderPage(page, id, currentPage.signal);
+  if (subject === null) listPage(page, currentPage.signal);
+  else PAGES[subject.name](page, subject.value, currentPage.signal);
 }
 
 /** Show errors of our own code on the page: the browser's console is seldom open. */

@@ -28,6 +28,7 @@ export function resetNotice() {
  * @param {Problem} problem
  */
 export function showProblem(problem) {
+  if (problem.isOutdated) return; // a change of the token loads the page again
   const dataAge = loadTime ? `The data shown is from ${clock(loadTime)}.` : "";
   const retry = problem.isTransient ? "Trying again." : "";
   const ending = `. ${[dataAge, retry].filter(Boolean).join(" ")}`.trimEnd();

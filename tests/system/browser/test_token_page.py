@@ -1,12 +1,14 @@
 """The console where callers have to say who they are."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.stack import Stack, order, until
 from tests.system.browser.looks import act, entry_names, notice, shown_names, state
@@ -72,6 +74,36 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     await expect(state(page)).to_have_text("COMPLETED")
     await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
     assert await shown_names(page) == entry_names(get_order().json())
+
+
+async def test_a_late_answer_says_nothing_of_a_newer_token(page: Page) -> None:
+    """Calls without the token are still on their way when it is given: no dialogue for them."""
+    is_given = asyncio.Event()
+    late_answers: list[int] = []
+
+    async def hold(route: Route) -> None:
+        """Answer a call that bears no token only once there is one."""
+        if "authorization" not in route.request.headers:
+            await is_given.wait()
+            answer = await route.fetch()
+            late_answers.append(answer.status)
+            await route.fulfill(response=answer)
+        else:
+            await route.continue_()
+
+    await page.goto("/")
+    await give(page, token(READ))
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+    await page.route("**/orders?*", hold)
+    async with page.expect_request("**/orders?*"):
+        await page.get_by_role("button", name="Forget token").click()
+    await page.evaluate("document.getElementById('ask').showModal()")
+    await give(page, token(READ))
+    async with page.expect_response("**/orders?*"):
+        is_given.set()
+    assert late_answers == [HTTPStatus.UNAUTHORIZED]
+    await expect(notice(page)).to_be_hidden()
+    await expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 async def test_a_token_that_runs_out_is_asked_for_again(page: Page, stack: Stack) -> None:
