@@ -103,6 +103,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
+    app.state.console = console.console_for(settings)
     subjects = (orders, lookups, events, event_feed, acts, health, manage, sagas, card_events)
     for subject in (*subjects, console):
         app.include_router(subject.router)

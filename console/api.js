@@ -3,7 +3,7 @@
  * a Problem whose message can be shown.
  */
 import { IS_ID } from "./address.js";
-import { token } from "./token.js";
+import { renewed, token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
 
@@ -93,19 +93,35 @@ export function post(path, body) {
  * @throws {Problem} no answer, or one whose status is not 2xx
  */
 export async function request(path, options = {}) {
-  const bearer = token();
-  const authorization = bearer ? { Authorization: `Bearer ${bearer}` } : {};
-  const headers = { Accept: "application/json", ...options.headers, ...authorization };
-  let answer;
-  try {
-    answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
-  } catch {
-    throw new Problem(NO_ANSWER, "The API does not answer");
+  let bearer = token();
+  let answer = await send(path, options, bearer);
+  if (answer.status === 401 && (await canSendAgain(bearer))) {
+    bearer = token();
+    answer = await send(path, options, bearer);
   }
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
   problem.isOutdated = token() !== bearer;
   throw problem;
+}
+
+async function send(path, options, bearer) {
+  const authorization = bearer ? { Authorization: `Bearer ${bearer}` } : {};
+  const headers = { Accept: "application/json", ...options.headers, ...authorization };
+  try {
+    return await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  } catch {
+    throw new Problem(NO_ANSWER, "The API does not answer");
+  }
+}
+
+/** Tell whether there is another token in place of one that the API does not accept. */
+async function canSendAgain(bearer) {
+  try {
+    return await renewed(bearer);
+  } catch (problem) {
+    throw new Problem(NO_ANSWER, problem.message.replace(/\.$/, ""));
+  }
 }
 
 async function json(path, options) {

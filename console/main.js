@@ -7,7 +7,7 @@ import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
 import { orderPage } from "./order.js";
 import { sagaPage } from "./saga.js";
-import { serveToken } from "./token.js";
+import { serveSignIn, serveToken } from "./token.js";
 
 const INVALID_ID =
   "This is neither an order's id nor an address of an order. An id is 1 to 64 letters, digits, " +
@@ -68,4 +68,5 @@ window.addEventListener("popstate", () => {
   showPage();
   (document.getElementById(focusId ?? "") ?? byId("page")).focus(); // a filter keeps the focus
 });
+await serveSignIn();
 showPage();
