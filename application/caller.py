@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.acts import Act
+from contracts.operations import Door
 from contracts.text import beginning_of
 
 MOST_OF_A_NAME = 60
@@ -27,6 +28,7 @@ class Scope(StrEnum):
     RETRY = "saga:retry"
     SETTLE = "saga:settle"
     READ_SAGAS = "saga:read"
+    READ_LOG = "operations:read"
     STOCK = "stock:manage"
     WALLETS = "wallets:manage"
 
@@ -41,6 +43,7 @@ SUMS: Mapping[Scope, frozenset[Scope]] = {
             Scope.RETRY,
             Scope.SETTLE,
             Scope.READ_SAGAS,
+            Scope.READ_LOG,
         }
     ),
     Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
@@ -51,7 +54,7 @@ SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({
 """Likewise, what it allows besides those whose token names a customer: they only reach their own
 orders."""
 
-FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS})
+FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_LOG})
 """What no token of a customer allows, as it is about what is everybody's."""
 
 SCOPE_OF: Mapping[Act, Scope] = {
@@ -76,6 +79,23 @@ def scopes_for(scope: Scope, *, customer: bool) -> list[Scope]:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a call comes from, for the log of operations.
+
+    Args:
+        door: the way by which it came in.
+        address: of the client, as far as proxies are trusted.
+        agent: what the client says that it is.
+        batch_id: the batch operation that it is part of.
+    """
+
+    door: Door = Door.HTTP
+    address: str | None = None
+    agent: str | None = None
+    batch_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Caller:
     """Who asks.
 
@@ -86,6 +106,7 @@ class Caller:
             customers.
         until: when the token runs out, in seconds since 1970; infinite where nobody is asked who
             they are.
+        origin: where this call of theirs comes from.
         name: what the token calls the person whom it was issued to; "" when it has no name. It
             need not be unique, and its bearer may have chosen it.
     """
@@ -94,6 +115,7 @@ class Caller:
     scopes: frozenset[str] = frozenset(Scope)
     customer_id: str | None = None
     until: float = math.inf
+    origin: Origin = Origin()
     name: str = ""
 
     @property

@@ -1,6 +1,7 @@
 """Who may do what: a token is read before all else, and each route is open to its scopes alone."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from starlette.types import Scope as Connection
 
 from application.caller import FOR_STAFF, Caller, Scope, scopes_for
 from routes.middleware import Middleware
+from routes.origin import origin_of
 from routes.problems import Problem, answer, declare
 
 PUBLIC = frozenset(
@@ -34,6 +36,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/steps/{step}/retry": Scope.RETRY,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.SETTLE,
     "GET /sagas/{workflow_id}": Scope.READ_SAGAS,
+    "GET /operations": Scope.READ_LOG,
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
     "POST /stock": Scope.STOCK,
@@ -145,7 +148,8 @@ class Authentication(Middleware):
         app = self._app
         state = scope.setdefault("state", {})
         try:
-            state["caller"] = await self._caller(scope)
+            caller = await self._caller(scope)
+            state["caller"] = replace(caller, origin=origin_of(scope))
         except Problem as problem:
             state["caller"] = Caller(scopes=frozenset())
             app = self._limit_rate(answer(problem))
