@@ -28,7 +28,7 @@ class Scope(StrEnum):
     RETRY = "saga:retry"
     SETTLE = "saga:settle"
     READ_SAGAS = "saga:read"
-    READ_LOG = "operations:read"
+    READ_OPERATIONS = "operations:read"
     STOCK = "stock:manage"
     WALLETS = "wallets:manage"
 
@@ -43,7 +43,7 @@ SUMS: Mapping[Scope, frozenset[Scope]] = {
             Scope.RETRY,
             Scope.SETTLE,
             Scope.READ_SAGAS,
-            Scope.READ_LOG,
+            Scope.READ_OPERATIONS,
         }
     ),
     Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
@@ -54,7 +54,7 @@ SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({
 """Likewise, what it allows besides those whose token names a customer: they only reach their own
 orders."""
 
-FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_LOG})
+FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS})
 """What no token of a customer allows, as it is about what is everybody's."""
 
 SCOPE_OF: Mapping[Act, Scope] = {

@@ -4,7 +4,9 @@
  */
 import { byId, printable } from "./dom.js";
 import { keepDrafts, restoreDrafts } from "./drafts.js";
+import { CAN_SIGN_IN, SignInProblem } from "./issuer.js";
 import * as oidc from "./oidc.js";
+import { NAME_CLAIMS } from "./provider.js";
 
 const KEY = "order-saga-token";
 
@@ -26,7 +28,12 @@ export function token() {
   return sessionStorage.getItem(KEY);
 }
 
-/** Call `listener` on each change of the token, until `signal`. */
+/**
+ * Call `listener` on each change of the token, until `signal`.
+ *
+ * @param {() => void} listener
+ * @param {AbortSignal} signal
+ */
 export function onToken(listener, signal) {
   changes.addEventListener("token", listener, { signal });
 }
@@ -36,7 +43,7 @@ export function onToken(listener, signal) {
  *
  * @param {string|null} bearer the token that is not accepted
  * @returns {Promise<boolean>} whether there is another of the same person
- * @throws {oidc.SignInProblem} the provider is away
+ * @throws {SignInProblem} the provider is away
  */
 export async function renewed(bearer) {
   if (bearer === null) return false;
@@ -56,7 +63,7 @@ async function renew(current) {
     formerToken = former;
     keep(session);
   } catch (problem) {
-    if (problem.isAway) throw problem;
+    if (!(problem instanceof SignInProblem) || problem.isAway) throw problem;
     refreshToken = null; // it has run out: the person has to sign in again
   }
 }
@@ -76,7 +83,11 @@ const INVALID_TOKEN =
   "This is not a token: it is empty, or contains a space or a character like “…”. " +
   "Copy the whole token.";
 
-/** Open the dialog that asks for a token, and show the API's reason. */
+/**
+ * Open the dialog that asks for a token, and show the API's reason.
+ *
+ * @param {string} reason
+ */
 export function askForToken(reason) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   byId("ask-why").textContent = printable(reason);
@@ -105,8 +116,8 @@ export function serveToken() {
   byId("forget").addEventListener("click", signOut);
   byId("sign-in").addEventListener("click", signIn);
   byId("ask-sign-in").addEventListener("click", signIn);
-  byId("ask-provider").hidden = !oidc.CAN_SIGN_IN;
-  byId("ask-title").textContent = oidc.CAN_SIGN_IN ? "Sign in" : "The API needs a token";
+  byId("ask-provider").hidden = !CAN_SIGN_IN;
+  byId("ask-title").textContent = CAN_SIGN_IN ? "Sign in" : "The API needs a token";
   showSubject();
 }
 
@@ -148,13 +159,18 @@ async function signOut() {
   }
 }
 
-/** Show in the dialog why somebody is not signed in, or out. */
+/**
+ * Show in the dialog why somebody is not signed in, or out.
+ *
+ * @param {unknown} problem
+ */
 function explain(problem) {
-  if (!(problem instanceof oidc.SignInProblem)) throw problem;
+  if (!(problem instanceof SignInProblem)) throw problem;
   askForToken("");
   sayWrong(problem.message);
 }
 
+/** @param {string} text */
 function sayWrong(text) {
   byId("ask-wrong").textContent = printable(text);
 }
@@ -173,20 +189,24 @@ function use(session) {
 function showSubject() {
   const bearer = token();
   const isSignedIn = sessionStorage.getItem(ID_KEY) !== null;
-  byId("who").hidden = bearer === null && !oidc.CAN_SIGN_IN;
+  byId("who").hidden = bearer === null && !CAN_SIGN_IN;
   byId("sign-in").hidden = bearer !== null;
   byId("forget").hidden = bearer === null;
   byId("forget").textContent = isSignedIn ? "Sign out" : "Forget token";
   byId("who-name").textContent = bearer && printable(nameIn(bearer) ?? "with a token");
 }
 
-/** Return whom a token names. It is only shown: the API alone can verify it. */
+/**
+ * Return whom a token names. It is only shown: the API alone can verify it.
+ *
+ * @param {string} jwt
+ */
 function nameIn(jwt) {
   try {
     const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
     const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder().decode(bytes));
-    const name = oidc.NAME_CLAIMS.map((claim) => claims[claim]).find((value) => value);
+    const name = NAME_CLAIMS.map((claim) => claims[claim]).find((value) => value);
     return String(name ?? claims.sub);
   } catch {
     return null; // a token need not be readable

@@ -36,7 +36,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/steps/{step}/retry": Scope.RETRY,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.SETTLE,
     "GET /sagas/{workflow_id}": Scope.READ_SAGAS,
-    "GET /operations": Scope.READ_LOG,
+    "GET /operations": Scope.READ_OPERATIONS,
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
     "POST /stock": Scope.STOCK,
