@@ -8,9 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
-from application.acts import ActSender
 from application.any_sagas import AnySagas
 from application.caller import Caller
 from application.closing import Closing
@@ -18,6 +16,7 @@ from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow, NotPossible, PerhapsPlaced
 from application.links import OrderLinks
+from application.order_acts import NoSaga, OrderActs
 from application.order_list import OrderLists
 from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
@@ -32,8 +31,7 @@ from application.timeline import entry_of
 from application.visibility import Visibility
 from application.watch import Watch
 from contracts.base import digest
-from contracts.decisions import Decision, StepEvidence
-from contracts.ids import saga_id
+from contracts.decisions import Decision
 from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus
 from contracts.views import OrderList, OrderView, Overview, TimelineEntry
@@ -66,6 +64,7 @@ class Orders:
         self._links = links
         self._runs = Runs(client)
         self.sagas = AnySagas(client)
+        self._acts = OrderActs(client, self._runs)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         self.customers = Customers(client, self._runs)
@@ -194,16 +193,9 @@ class Orders:
         if caller.customer_id is not None and await self.run(order_id, caller) is None:
             raise await self._too_late(order_id, caller)
         update_id = act_id or f"{update}-{digest(decision.model_dump())}"
-        if isinstance(decision, StepEvidence):
-            run = await self._runs.describe(order_id)
-            attempts = run and run.tries_at(decision.step)
-            decision = decision.model_copy(update={"attempts": attempts})
-        handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
-            await ActSender(handle, self._runs).act(update, decision, update_id)
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
+            await self._acts.tell(order_id, update, decision, update_id)
+        except NoSaga as error:
             raise await self._too_late(order_id, caller) from error
         return await self.view(order_id, caller)
 
