@@ -19,6 +19,7 @@ from temporalio.service import RetryConfig
 
 import logs
 from application.attention_calls import AttentionCalls
+from application.batch_keeper import BatchKeeper
 from application.event_feed import EventFeed
 from application.links import OrderLinks
 from application.needs import Needs
@@ -41,6 +42,7 @@ from process import Connection, leave
 from routes import (
     access,
     acts,
+    batches,
     card_events,
     console,
     event_feed,
@@ -104,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings.card_webhook_secret.get_secret_value()
     )
     subjects = (orders, lookups, events, event_feed, acts, health, manage, sagas, card_events)
-    for subject in (*subjects, console):
+    for subject in (*subjects, batches, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -148,7 +150,10 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
-    works = (keep_events, sender.run, people.run)
+    batches = BatchKeeper(
+        lambda: door.orders().batches, timedelta(days=settings.batch_retention_days), AWAY
+    )
+    works = (keep_events, sender.run, people.run, batches.run)
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()

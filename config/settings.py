@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from config.authentication import problems
+from config.batches import BatchSettings
 from config.cards import CardSettings
 from config.databases import DatabaseSettings
 from config.events import EventSettings
@@ -25,7 +26,7 @@ from config.values import (
 from temporal_saga.policy import Policy
 
 
-class Settings(EventSettings, CardSettings, DatabaseSettings):
+class Settings(BatchSettings, EventSettings, CardSettings, DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     shop: Literal["sample", "none"] = Field(

@@ -22,6 +22,16 @@ SIGNED = frozenset({"/webhooks/cards"})
 
 SAGA = "GET /sagas/{workflow_id}"
 CANCEL = "POST /orders/{order_id}/cancel"
+BATCHES: Mapping[str, Scope] = {
+    "POST /batch-operations/preview": Scope.OPERATE,
+    "POST /batch-operations": Scope.OPERATE,
+    "GET /batch-operations": Scope.OPERATE,
+    "GET /batch-operations/{batch_id}": Scope.OPERATE,
+    "GET /batch-operations/{batch_id}/results": Scope.OPERATE,
+    "POST /batch-operations/{batch_id}/stop": Scope.OPERATE,
+}
+"""These reach everybody's orders."""
+
 NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.WRITE,
     "GET /orders": Scope.READ,
@@ -36,6 +46,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
     SAGA: Scope.OPERATE,
+    **BATCHES,
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
     "POST /stock": Scope.SHOP,
@@ -74,7 +85,7 @@ async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) 
     if is_public(request.url.path):
         return
     route = f"{request.method} {request.scope['route'].path_format}"
-    is_for_staff = NEEDED.get(route) == Scope.SHOP or route == SAGA  # whosever saga it is
+    is_for_staff = NEEDED.get(route) == Scope.SHOP or route == SAGA or route in BATCHES
     if caller.customer_id is not None and is_for_staff:
         raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")
     scopes = scopes_of(route, customer=caller.customer_id is not None)
