@@ -4,15 +4,16 @@ import asyncio
 from time import monotonic
 
 from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
+from application.acts import ActSender
 from application.errors import NotNow, NotPossible
-from application.order_acts import NoSaga, OrderActs
 from application.possible_acts import why_ended
 from application.runs import Runs
 from application.threads import on_thread
 from contracts.batches import OPEN, BatchOutcome, BatchRecord, BatchRound, BatchState
 from contracts.decisions import act_of
+from contracts.ids import saga_id
 from contracts.text import beginning_of
 from participants.order.batches import BatchOrder, OrderResult
 from participants.order.service import OrderService
@@ -51,8 +52,7 @@ class BatchRunner:
         batch = await on_thread(self._batches.find, batch_id)
         if batch is None or batch.state not in OPEN:
             return BatchRound(is_over=True, results=0)
-        runs = Runs(client)
-        acts = _Acts(batch, OrderActs(client, runs), runs, self._service)
+        acts = _Acts(batch, client, self._service)
         give_back = monotonic() + ROUND_SECONDS
         count = 0
         while monotonic() < give_back:
@@ -84,13 +84,11 @@ class BatchRunner:
 class _Acts:
     """The act of one batch operation, on one order after the other."""
 
-    def __init__(
-        self, batch: BatchRecord, acts: OrderActs, runs: Runs, order_service: OrderService
-    ) -> None:
+    def __init__(self, batch: BatchRecord, client: Client, order_service: OrderService) -> None:
         self._batch = batch
         self._decision = batch.decision
-        self._acts = acts
-        self._runs = runs
+        self._client = client
+        self._runs = Runs(client)
         self._service = order_service
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
@@ -117,9 +115,13 @@ class _Acts:
             NotNow: no worker answers in time.
         """
         act_id = f"batch-{self._batch.batch_id}-{order_id}"
+        handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
-            await self._acts.tell(order_id, self._batch.update, self._decision, act_id)
-        except NoSaga as error:
+            sender = ActSender(handle, self._runs)
+            await sender.decide(self._batch.update, self._decision, act_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
             record = await on_thread(self._service.find, order_id)
             if record is None:
                 raise NotPossible("its saga was ended from outside, and takes no act") from error

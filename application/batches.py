@@ -1,6 +1,7 @@
 """Batch operations: what callers can ask of them, without HTTP."""
 
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from application.errors import (
 )
 from application.links import OrderLinks
 from application.listed_order import list_entry
+from application.operations_log import OperationsLog
 from application.order_list import OrderLists
 from application.threads import on_thread
 from contracts.base import Identifier, digest
@@ -64,13 +66,22 @@ class BatchOperations:
     """The batch operations: each is on record at the order service, and a workflow of its own."""
 
     def __init__(
-        self, client: Client, batches: Batches, lists: OrderLists, links: OrderLinks
+        self,
+        client: Client,
+        batches: Batches,
+        lists: OrderLists,
+        links: OrderLinks,
+        operations_log: OperationsLog,
     ) -> None:
-        """Start workflows through `client`; find orders in `lists`, and keep them in `batches`."""
+        """Start workflows through `client`; find orders in `lists`, and keep them in `batches`.
+
+        Note in `operations_log` who starts and stops which.
+        """
         self._workflows = BatchWorkflows(client)
         self._batches = batches
         self._lists = lists
         self._links = links
+        self._log = operations_log
 
     async def preview(self, selection: BatchSelection) -> BatchPreview:
         """Return how many orders a batch operation would act on now, and some of them.
@@ -113,7 +124,8 @@ class BatchOperations:
         )
         fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
         if fingerprint is None:
-            await self._write_down(batch, request)
+            async with self._note(caller, "start-batch", batch.decision, batch):
+                await self._write_down(batch, request, caller)
             fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
         if fingerprint != batch.fingerprint():
             raise BatchIdTaken(batch.batch_id)
@@ -123,7 +135,7 @@ class BatchOperations:
                 await self._workflows.start(view)
         return view
 
-    async def _write_down(self, batch: Batch, request: BatchRequest) -> None:
+    async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> None:
         """Write down a new batch operation, with the orders that its filter finds now."""
         entries = await self._lists.select(request.query, MOST_ORDERS)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
@@ -132,7 +144,7 @@ class BatchOperations:
             raise NotPossible("the filter finds no order now")
         order_ids = [entry.order_id for entry in entries]
         try:
-            await on_thread(self._batches.start, batch, order_ids)
+            await on_thread(self._batches.start, batch, order_ids, caller.subject or None)
         except TooManyOpen as error:
             raise TooManyBatches(MOST_OPEN) from error
 
@@ -189,9 +201,20 @@ class BatchOperations:
         Raises:
             NotFound: there is no such batch operation.
         """
+        batch = await self.view(batch_id)
         by = caller.signature_of(decision.by)
-        await on_thread(self._batches.ask_to_stop, batch_id, by, decision.reason)
+        word = decision.model_copy(update={"by": by})
+        async with self._note(caller, "stop-batch", word, batch):
+            await on_thread(self._batches.ask_to_stop, batch_id, by, decision.reason)
         return await self.view(batch_id)
+
+    def _note(
+        self, caller: Caller, act: str, decision: Decision, batch: Batch
+    ) -> AbstractAsyncContextManager[None]:
+        """Note in the log of operations what is done to a batch operation."""
+        origin = replace(caller.origin, batch_id=batch.batch_id)
+        about = f"batch operation {batch.batch_id}: {batch.act}"
+        return self._log.note(replace(caller, origin=origin), act, decision, about=about)
 
     async def keep_running(self) -> None:
         """See to it that each open batch operation has a workflow that works on it.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.acts import Act
+from contracts.operations import Door
 from contracts.text import beginning_of
 
 MOST_OF_A_NAME = 60
@@ -21,6 +22,23 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a call comes from, for the log of operations.
+
+    Args:
+        door: the way by which it came in.
+        address: of the client, as far as proxies are trusted.
+        agent: what the client says that it is.
+        batch_id: the batch operation that it is part of.
+    """
+
+    door: Door = Door.HTTP
+    address: str | None = None
+    agent: str | None = None
+    batch_id: str | None = None
+
+
+@dataclass(frozen=True)
 class Caller:
     """Who asks.
 
@@ -31,12 +49,14 @@ class Caller:
             customers.
         until: when the token runs out, in seconds since 1970; infinite where nobody is asked who
             they are.
+        origin: where this call of theirs comes from.
     """
 
     subject: str = ""
     scopes: frozenset[str] = frozenset(Scope)
     customer_id: str | None = None
     until: float = math.inf
+    origin: Origin = Origin()
 
     def acts_for(self, customer_id: str | None) -> bool:
         """Tell whether this caller may see and order what is this customer's."""

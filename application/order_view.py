@@ -28,7 +28,7 @@ def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = Fals
     left_open = left_open or run.ended_early
     is_closed = run.closed_at is not None and not left_open
     record = _record_of(order_id, run, is_closed=is_closed)
-    steps = steps_of(run, record)
+    steps = steps_of(run, record.compensations, record.failure)
     timeline = timeline_of(run.moments)
     need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open)
     acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
@@ -46,7 +46,8 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
         for entry in record.compensations
     )
     record = record.model_copy(update={"compensations": compensations})
-    return _view(record, steps_of(run, record), timeline_of(run.moments), links)
+    steps = steps_of(run, record.compensations, record.failure)
+    return _view(record, steps, timeline_of(run.moments), links)
 
 
 def view_of_record(recorded_order: RecordedOrder, links: Links) -> OrderView:

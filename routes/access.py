@@ -1,6 +1,7 @@
 """Who may do what: a token is read before all else, and each route is open to its scopes alone."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from starlette.types import Scope as Connection
 
 from application.caller import Caller, Scope
 from routes.middleware import Middleware
+from routes.origin import origin_of
 from routes.problems import Problem, answer, declare
 
 PUBLIC = frozenset(
@@ -21,6 +23,7 @@ SIGNED = frozenset({"/webhooks/cards"})
 """What comes here says by its signature who sends it, and needs no token."""
 
 SAGA = "GET /sagas/{workflow_id}"
+OPERATIONS = "GET /operations"
 CANCEL = "POST /orders/{order_id}/cancel"
 BATCHES: Mapping[str, Scope] = {
     "POST /batch-operations/preview": Scope.OPERATE,
@@ -46,6 +49,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
     SAGA: Scope.OPERATE,
+    OPERATIONS: Scope.OPERATE,
     **BATCHES,
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
@@ -85,7 +89,8 @@ async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) 
     if is_public(request.url.path):
         return
     route = f"{request.method} {request.scope['route'].path_format}"
-    is_for_staff = NEEDED.get(route) == Scope.SHOP or route == SAGA or route in BATCHES
+    # Whosever order or saga it is, and whoever did what.
+    is_for_staff = NEEDED.get(route) == Scope.SHOP or route in (SAGA, OPERATIONS, *BATCHES)
     if caller.customer_id is not None and is_for_staff:
         raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")
     scopes = scopes_of(route, customer=caller.customer_id is not None)
@@ -144,7 +149,8 @@ class Authentication(Middleware):
         app = self._app
         state = scope.setdefault("state", {})
         try:
-            state["caller"] = await self._caller(scope)
+            caller = await self._caller(scope)
+            state["caller"] = replace(caller, origin=origin_of(scope))
         except Problem as problem:
             state["caller"] = Caller(scopes=frozenset())
             app = self._limit_rate(answer(problem))

@@ -19,7 +19,8 @@ from contracts.batches import (
     BatchState,
     BatchStop,
 )
-from participants.order.tables import BATCH_ORDERS, BATCHES
+from participants.order import batch_log
+from participants.order.batch_tables import BATCH_ORDERS, BATCHES
 from temporal_saga.database import insert_new, reading
 
 MOST_OPEN = 5
@@ -68,8 +69,10 @@ class Batches:
         """Keep those of the database behind `engine`, which has its tables."""
         self._engine = engine
 
-    def start(self, batch: Batch, order_ids: Sequence[str]) -> bool:
+    def start(self, batch: Batch, order_ids: Sequence[str], subject: str | None = None) -> bool:
         """Write down a batch operation with its orders; False when there is one of this id.
+
+        `subject` is that of the token of whoever starts it, for the log of operations.
 
         Raises:
             TooManyOpen: as many as may are open already.
@@ -77,6 +80,7 @@ class Batches:
         row = {
             **batch.model_dump(mode="json"),
             "fingerprint": batch.fingerprint(),
+            "subject": subject,
             "state": BatchState.RUNNING,
             "total": len(order_ids),
             "started_at": datetime.now(UTC),
@@ -158,7 +162,10 @@ class Batches:
                     ORDERS.number, ORDERS.order_id, ORDERS.tries
                 )
             )
-            return sorted(BatchOrder(*row) for row in rows)
+            orders = sorted(BatchOrder(*row) for row in rows)
+            batch = connection.execute(sa.select(BATCHES).where(_is(batch_id))).one()
+            batch_log.begin(connection, batch, [order[:2] for order in orders])
+            return orders
 
     def record(self, batch_id: str, results: Collection[OrderResult]) -> None:
         """Record what came of it at these orders, in one transaction."""
@@ -174,6 +181,8 @@ class Batches:
         ]
         with self._engine.begin() as connection:
             connection.execute(order, rows)
+            batch = connection.execute(sa.select(BATCHES).where(_is(batch_id))).one()
+            batch_log.end(connection, batch, results)
 
     def ask_to_stop(self, batch_id: str, by: str, reason: str) -> bool:
         """Let a batch operation stop; False when it is not running."""

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from contracts.acts import Act
 from contracts.batches import Batch, BatchOutcome, BatchState
 from participants.order import batches as store
+from participants.order.batch_tables import BATCH_ORDERS
 from participants.order.batches import Batches, OrderResult, TooManyOpen
 from participants.order.service import OrderService
-from participants.order.tables import BATCH_ORDERS
 from tests.concurrency import at_once
 
 NOW = timedelta(0)

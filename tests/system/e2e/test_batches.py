@@ -17,7 +17,7 @@ LARGE = 100_000
 MANY = 16
 REVIEWS = {"state": "AWAITING_REVIEW"}
 ANN = {"by": "ann", "reason": "all are in order"}
-APPROVE = {"act": "approve", "filter": REVIEWS, **ANN}
+APPROVE: dict[str, Any] = {"act": "approve", "filter": REVIEWS, **ANN}
 PATH = "/batch-operations"
 
 
@@ -75,9 +75,8 @@ def test_what_is_not_seen_or_not_said_is_not_begun(stack: Stack) -> None:
     refusal = start(stack, APPROVE, "grown", 3)
     assert (refusal.status_code, refusal.json()["type"]) == (409, "urn:problem:selection-grew")
     wrongs: list[dict[str, Any]] = [{"filter": {}}, {"step": "RegisterOrder"}, {"reason": ""}]
-    content: dict[str, Any] = APPROVE
     for wrong in wrongs:
-        assert start(stack, content | wrong, "wrong").status_code == 422
+        assert start(stack, APPROVE | wrong, "wrong").status_code == 422
     nobody = APPROVE | {"filter": {"customer_id": "nobody"}}
     assert preview(stack, nobody).json()["filter"] == nobody["filter"] | REVIEWS
     assert start(stack, nobody, "nobody", 1).status_code == 409
@@ -98,10 +97,10 @@ def test_each_order_has_its_own_result_in_the_sagas_words(stack: Stack) -> None:
 
 
 def test_a_repeat_is_the_same_one_and_stop_ends_it(stack: Stack) -> None:
-    """With every worker hanging it is taken all the same, once, and stopped before it did anything."""
+    """With every worker hanging it is taken all the same, once, and stopped before it acts."""
     workers = stack.processes["workers"]
     workers.send_signal(signal.SIGSTOP)
-    cancel = APPROVE | {"act": "cancel"}
+    cancel: dict[str, Any] = APPROVE | {"act": "cancel"}
     first = start(stack, cancel, "again")
     again = start(stack, cancel, "again")
     assert (first.status_code, again.status_code) == (202, 202)
@@ -132,8 +131,13 @@ def test_killed_in_the_middle_it_goes_on_and_does_nothing_twice(stack: Stack) ->
     assert (batch["state"], batch["counts"]["DONE"]) == ("COMPLETED", MANY)
     listed = stack.http.get(PATH).json()["batches"]
     assert [one["act"] for one in listed] == ["approve", "cancel", "retry"]
-    for number in range(MANY):
-        view = stack.closed_order(f"o{number}")
+    log = stack.http.get(f"/operations?batch_id={batch['batch_id']}&limit=100").json()["operations"]
+    acts = sorted((entry["act"], entry["outcome"], entry["order_id"] or "") for entry in log)
+    order_ids = sorted(f"o{number}" for number in range(MANY))
+    approvals = [("approve", "DONE", order_id) for order_id in order_ids]
+    assert acts == [*approvals, ("start-batch", "DONE", "")]
+    for order_id in order_ids:
+        view = stack.closed_order(order_id)
         assert view["state"] == "COMPLETED"
         decisions = [entry for entry in view["timeline"] if entry["kind"] == "decision"]
         assert [entry["name"] for entry in decisions] == ["approve"]
