@@ -131,4 +131,5 @@ async def settle_step(
 
 
 def decision_of(body: DecisionBody, caller: Caller) -> Decision:
+    """Return what somebody decided, by the name that it is recorded under."""
     return Decision(by=body.author(caller), reason=body.reason)
