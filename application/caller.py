@@ -29,6 +29,7 @@ class Scope(StrEnum):
     SETTLE = "saga:settle"
     READ_SAGAS = "saga:read"
     READ_OPERATIONS = "operations:read"
+    RUN_BATCHES = "batches:run"
     STOCK = "stock:manage"
     WALLETS = "wallets:manage"
 
@@ -44,6 +45,7 @@ SUMS: Mapping[Scope, frozenset[Scope]] = {
             Scope.SETTLE,
             Scope.READ_SAGAS,
             Scope.READ_OPERATIONS,
+            Scope.RUN_BATCHES,
         }
     ),
     Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
@@ -54,7 +56,9 @@ SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({
 """Likewise, what it allows besides those whose token names a customer: they only reach their own
 orders."""
 
-FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS})
+FOR_STAFF = frozenset(
+    {Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
+)
 """What no token of a customer allows, as it is about what is everybody's."""
 
 SCOPE_OF: Mapping[Act, Scope] = {
