@@ -36,6 +36,7 @@ NEEDED: Mapping[str, Scope] = {
     CANCEL: Scope.OPERATE,
     "POST /orders/{order_id}/approve": Scope.OPERATE,
     "POST /orders/{order_id}/reject": Scope.OPERATE,
+    "POST /orders/{order_id}/place-again": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
     SAGA: Scope.OPERATE,

@@ -180,10 +180,11 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
 )
 
 REPORTS: dict[type[Command], set[str]] = {
-    RegisterOrderCommand: {"request_key", "placed_at"},
+    RegisterOrderCommand: {"request_key", "again_of", "placed_at"},
     ConfirmOrderCommand: {"moves", "compensations", "decisions", "decisions_left_out"},
     CancelOrderCommand: {
         "request_key",
+        "again_of",
         "placed_at",
         "failure",
         "compensations",
