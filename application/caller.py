@@ -30,6 +30,7 @@ class Scope(StrEnum):
     PLACE_AGAIN = "orders:place-again"
     READ_SAGAS = "saga:read"
     READ_OPERATIONS = "operations:read"
+    RUN_BATCHES = "batches:run"
     STOCK = "stock:manage"
     WALLETS = "wallets:manage"
 
@@ -46,6 +47,7 @@ SUMS: Mapping[Scope, frozenset[Scope]] = {
             Scope.PLACE_AGAIN,
             Scope.READ_SAGAS,
             Scope.READ_OPERATIONS,
+            Scope.RUN_BATCHES,
         }
     ),
     Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
@@ -56,7 +58,9 @@ SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({
 """Likewise, what it allows besides those whose token names a customer: they only reach their own
 orders."""
 
-FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS})
+FOR_STAFF = frozenset(
+    {Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
+)
 """What no token of a customer allows, as it is about what is everybody's."""
 
 SCOPE_OF: Mapping[Act, Scope] = {

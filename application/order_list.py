@@ -8,7 +8,7 @@ from application.discretion import for_customer
 from application.errors import NotNow, no_answer
 from application.listed_order import entry_to_come, list_entry
 from application.needs import Need
-from application.order_query import ListQuery
+from application.order_query import ListQuery, OrderQuery
 from application.order_view import STATUS
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
@@ -79,6 +79,19 @@ class OrderLists:
         if owner is not None:
             orders = [for_customer(order) for order in orders]
         return OrderList(orders=tuple(orders), next=following, warning=additions.warning)
+
+    async def select(self, query: OrderQuery, most: int) -> list[OrderEntry]:
+        """Return the orders that a query finds now, newest first, at most `most` and one more.
+
+        Raises:
+            NotNow: as in `page`.
+        """
+        everything = ListQuery(**query.model_dump()).model_copy(update={"limit": most})
+        entries = await self._find(everything, None)
+        if query.needs_attention is None:
+            return entries
+        needs = (await self._watch.needs()).by_order
+        return [entry for entry in entries if _fits_need(needs.get(entry.order_id), query)]
 
     async def _additions(self, query: ListQuery, order_ids: Collection[str]) -> _Additions:
         """Return what Temporal knows of open orders; a warning where it is not asked for it alone.
@@ -177,6 +190,14 @@ def _is_asked_for(order: ListedOrder, query: ListQuery) -> bool:
         and query.state in (None, order.state)
         and query.needs_attention in (None, order.needs_attention)
     )
+
+
+def _fits_need(need: Need | None, query: OrderQuery) -> bool:
+    """Tell whether an order that has this need, or none, is one that a query asks for."""
+    if need is None:
+        return not query.needs_attention
+    state = need.run.state if need.run else SagaState.PENDING
+    return bool(query.needs_attention) and query.state in (None, state)
 
 
 def _merge_newest(*lists: Sequence[OrderEntry]) -> list[OrderEntry]:

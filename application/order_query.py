@@ -47,10 +47,10 @@ def _check(cursor: str) -> str:
     return cursor
 
 
-class ListQuery(BaseModel):
-    """The query of a list.
+class OrderQuery(BaseModel):
+    """Which orders are asked for.
 
-    A parameter that does not exist is an error, as a misspelt filter would show everybody's orders.
+    A parameter that does not exist is an error, as a misspelt filter would mean everybody's orders.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +66,11 @@ class ListQuery(BaseModel):
     needs_attention: bool | None = Field(
         default=None, description="whether somebody has to look after the order"
     )
+
+
+class ListQuery(OrderQuery):
+    """The query of a list: which orders, and which page of them."""
+
     limit: int = Field(
         default=20,
         ge=1,

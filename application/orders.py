@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.acts import ActSender
 from application.again import PlacingAgain
 from application.any_sagas import AnySagas
+from application.batches import BatchOperations
 from application.caller import Caller
 from application.closing import Closing
 from application.customers import Customers
@@ -78,6 +79,9 @@ class Orders:
         self.customers = Customers(client, self._runs)
         self.watch = Watch(self._runs, visibility, order_service)
         self._lists = OrderLists(visibility, self.watch, order_service, links)
+        self.batches = BatchOperations(
+            client, order_service.batches, self._lists, links, operations_log
+        )
         self._overviews = Overviews(visibility, self.watch, order_service, self._lists)
 
     async def place(

@@ -73,7 +73,7 @@ async def cancel_order(
 
     Repeating this is safe.
     """
-    return await orders.act(order_id, "request_cancel", _decision(body, caller), caller)
+    return await orders.act(order_id, "request_cancel", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
@@ -81,7 +81,7 @@ async def approve_order(
     order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_approve", _decision(body, caller), caller)
+    return await orders.act(order_id, "request_approve", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
@@ -89,7 +89,7 @@ async def reject_order(
     order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_reject", _decision(body, caller), caller)
+    return await orders.act(order_id, "request_reject", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/place-again", **ACT)
@@ -149,5 +149,6 @@ async def settle_step(
     return await orders.act(order_id, "request_settle_step", settlement, caller)
 
 
-def _decision(body: DecisionBody, caller: Caller) -> Decision:
+def decision_of(body: DecisionBody, caller: Caller) -> Decision:
+    """Return what somebody decided, by the name that it is recorded under."""
     return Decision(by=body.author(caller), reason=body.reason)
