@@ -27,6 +27,7 @@ class Scope(StrEnum):
     REJECT = "orders:reject"
     RETRY = "saga:retry"
     SETTLE = "saga:settle"
+    PLACE_AGAIN = "orders:place-again"
     READ_SAGAS = "saga:read"
     READ_OPERATIONS = "operations:read"
     RUN_BATCHES = "batches:run"
@@ -43,6 +44,7 @@ SUMS: Mapping[Scope, frozenset[Scope]] = {
             Scope.REJECT,
             Scope.RETRY,
             Scope.SETTLE,
+            Scope.PLACE_AGAIN,
             Scope.READ_SAGAS,
             Scope.READ_OPERATIONS,
             Scope.RUN_BATCHES,
@@ -67,6 +69,7 @@ SCOPE_OF: Mapping[Act, Scope] = {
     Act.REJECT: Scope.REJECT,
     Act.RETRY: Scope.RETRY,
     Act.SETTLE: Scope.SETTLE,
+    Act.PLACE_AGAIN: Scope.PLACE_AGAIN,
 }
 """By act on an order: the scope that it needs."""
 

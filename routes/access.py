@@ -33,6 +33,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/cancel": Scope.CANCEL,
     "POST /orders/{order_id}/approve": Scope.APPROVE,
     "POST /orders/{order_id}/reject": Scope.REJECT,
+    "POST /orders/{order_id}/place-again": Scope.PLACE_AGAIN,
     "POST /orders/{order_id}/steps/{step}/retry": Scope.RETRY,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.SETTLE,
     "GET /sagas/{workflow_id}": Scope.READ_SAGAS,

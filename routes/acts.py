@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 
@@ -78,6 +78,25 @@ async def reject_order(
 ) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
     return await orders.act(order_id, "request_reject", decision_of(body, caller), caller)
+
+
+@router.post("/orders/{order_id}/place-again", **ACT)
+async def place_order_again(
+    order_id: OrderId,
+    body: DecisionBody,
+    orders: AppOrders,
+    caller: RequestCaller,
+    response: Response,
+) -> OrderView:
+    """Place what a failed order was for again, as a new order, and return that one.
+
+    Customer, currency, lines with their prices and deadline are the failed order's. It is done once
+    for each failed order: repeating it returns the same new order. If that one fails as well, it
+    can be placed again itself.
+    """
+    view = await orders.again.place(order_id, _decision(body, caller), caller)
+    response.headers["Location"] = view.links.self
+    return view
 
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)

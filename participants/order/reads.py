@@ -102,6 +102,10 @@ class OrderReads:
         with reading(self._engine) as connection:
             return {row.order_id: OrderStatus(row.status) for row in connection.execute(rows)}
 
+    def is_open(self, order_id: str) -> bool:
+        """Tell whether an order is on record and not closed."""
+        return self.statuses([order_id]).get(order_id) is OrderStatus.PENDING
+
     def identity(self, order_id: str) -> tuple[str, str | None] | None:
         """Return the fingerprint of what was ordered and the request's key; None for no order."""
         identity = sa.select(ORDERS.c.fingerprint, ORDERS.c.request_key).where(

@@ -112,6 +112,14 @@ REQUESTS = sa.Table(
     comment="By caller and idempotency key, as a digest: the one order that they name, for ever.",
 )
 
+PLACED_AGAIN = sa.Table(
+    "placed_again",
+    METADATA,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("again_of", sa.String(64), nullable=False, unique=True),
+    comment="By order that was placed again for a failed one: the failed one. Each at most once.",
+)
+
 EVENTS = sa.Table(
     "events",
     METADATA,
