@@ -25,7 +25,7 @@ from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
-from application.possible_acts import why_ended
+from application.possible_acts import acts_offered, why_ended
 from application.prices import PriceRule
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
@@ -120,7 +120,7 @@ class Orders:
             NotNow: Temporal is away, and the order is not closed.
         """
         view = await self._view(order_id, caller)
-        acts = tuple(act for act in view.acts if caller.may(act.act))
+        acts = acts_offered(view.acts, caller)
         view = view.model_copy(update={"acts": acts})
         return view if caller.customer_id is None else for_customer(view)
 

@@ -13,7 +13,7 @@ from contracts.base import IDENTIFIER, IN_WORDS
 from contracts.batches import BatchList, BatchPreview, BatchResults, BatchView
 from routes import examples
 from routes.access import forbidden
-from routes.acts import DecisionBody
+from routes.acts import DecisionBody, decision_of
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
 from routes.orders import RequestKey
 from routes.problems import ABSENT, AWAY, INVALID, problem_responses
@@ -121,14 +121,14 @@ async def read_batch_results(
 
 @router.post("/{batch_id}/stop", status_code=HTTPStatus.ACCEPTED, responses=ABSENT)
 async def stop_batch(
-    batch_id: BatchId, decision: DecisionBody, batches: AppBatches, caller: RequestCaller
+    batch_id: BatchId, body: DecisionBody, batches: AppBatches, caller: RequestCaller
 ) -> BatchView:
     """Let it stop once the acts under way have ended; the other orders are SKIPPED.
 
     What was done is not taken back. Of one that is over nothing changes.
     """
     _check(caller, (await batches.view(batch_id)).act)
-    return await batches.stop(batch_id, decision, caller)
+    return await batches.stop(batch_id, decision_of(body, caller), caller)
 
 
 def _check(caller: RequestCaller, act: Act) -> None:
