@@ -72,6 +72,17 @@ export function sagaPath(id) {
 }
 
 /**
+ * Return a batch operation's path at the API.
+ *
+ * @param {string} id
+ * @throws {Problem}
+ */
+export function batchPath(id) {
+  if (!IS_ID.test(id)) throw new Problem(422, "this is no batch operation's id");
+  return `/batch-operations/${id}`;
+}
+
+/**
  * Return the JSON at a path.
  *
  * @param {string} path

@@ -1,7 +1,9 @@
 /**
  * The console: shows what its address names, an order, a saga of any type, or a list of orders.
  */
+import { actOnPage } from "./acton.js";
 import { go, idIn, IS_ID, serveLinks, subjectOf, toOrder } from "./address.js";
+import { batchPage } from "./batch.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
@@ -18,7 +20,7 @@ const INVALID_ID =
  *
  * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
  */
-const PAGES = { order: orderPage, saga: sagaPage };
+const PAGES = { order: orderPage, saga: sagaPage, batch: batchPage, act: actOnPage };
 
 let currentPage = new AbortController();
 
