@@ -11,6 +11,8 @@ from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, StateMove
 from participants.order import decisions, queries
 from participants.order.filters import OrderFilter
+from participants.order.outcomes import OutcomeReads
+from participants.order.reviews import ReviewReads
 from participants.order.tables import ORDERS
 from temporal_saga.database import reading
 
@@ -37,6 +39,8 @@ class OrderReads:
     def __init__(self, engine: sa.Engine) -> None:
         """Read from the database behind `engine`."""
         self._engine = engine
+        self.outcomes = OutcomeReads(engine)
+        self.reviews = ReviewReads(engine)
 
     def recorded_order(self, order_id: str, owner: str | None = None) -> RecordedOrder | None:
         """Return all that is on record of an order, as it was at one instant.

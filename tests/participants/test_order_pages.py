@@ -325,7 +325,7 @@ def indexes(engine: sa.Engine) -> set[str | None]:
         "sqlite": "SELECT name FROM sqlite_master"
         " WHERE type = 'index' AND tbl_name = 'orders' AND sql IS NOT NULL",
         "postgresql": "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() "
-        "AND starts_with(indexname, 'orders_newest')",
+        "AND tablename = 'orders' AND indexname <> 'orders_pkey'",
     }
     with reading(engine) as connection:
         return set(connection.exec_driver_sql(catalogue[engine.dialect.name]).scalars())
