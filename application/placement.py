@@ -1,5 +1,7 @@
 """Placing an order: its identity, and the start of its saga, each once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from temporalio.client import Client
@@ -7,7 +9,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from application.caller import Caller
-from application.errors import Away, OrderIdTaken, RequestKeyReused
+from application.errors import Away, NotNow, OrderIdTaken, PerhapsPlaced, RequestKeyReused
 from application.runs import PATIENCE, Runs, temporal
 from application.threads import on_thread
 from contracts import stubs
@@ -110,3 +112,16 @@ class Placement:
                 raise Away("Temporal") from error
             return run.order.fingerprint()
         return fingerprint
+
+
+@contextmanager
+def perhaps_placed(order_id: str) -> Iterator[None]:
+    """Tell whoever gets no answer within that the order of this id may be placed all the same.
+
+    Raises:
+        PerhapsPlaced: in place of NotNow.
+    """
+    try:
+        yield
+    except NotNow as error:
+        raise PerhapsPlaced(order_id, error) from error

@@ -1,7 +1,8 @@
 """What a person may do to an order, and why not. Pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from application.caller import Caller
 from application.errors import EndedFromOutside, NotPossible, SagaWedged, TooLate
 from application.review import verdict_of
 from application.run import Run
@@ -58,3 +59,18 @@ def acts_of_ended(state: SagaState, *, is_closed: bool) -> tuple[ActView, ...]:
 def why_ended(state: SagaState, *, is_closed: bool, what_helps: str = "") -> NotPossible:
     """Return why nobody takes an act on such an order, and what helps if its saga was ended."""
     return TooLate(state) if is_closed else EndedFromOutside(state, what_helps)
+
+
+def acts_offered(acts: Iterable[ActView], caller: Caller) -> tuple[ActView, ...]:
+    """Return those of an order's acts that the caller's token allows.
+
+    Whom the token names as a person need not say who they are.
+    """
+    blanks = ("by",) if caller.name else ()
+    return tuple(
+        act.model_copy(
+            update={"fields": tuple(field for field in act.fields if field not in blanks)}
+        )
+        for act in acts
+        if caller.may(act.act)
+    )

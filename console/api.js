@@ -10,7 +10,11 @@ const ANSWER_LIMIT_MS = 15_000;
 /** Stands for the HTTP status when there was no answer. */
 export const NO_ANSWER = 0;
 
-/** By status: what stands in front of the API's own sentence. */
+/**
+ * By status: what stands in front of the API's own sentence.
+ *
+ * @type {Record<number, string>}
+ */
 const TITLES = {
   401: "The API needs a token",
   403: "Your token does not allow this",
@@ -47,6 +51,7 @@ export class Problem extends Error {
 /**
  * Return an order's path at the API. Text that is no id, such as `..`, might be another path.
  *
+ * @param {string} id
  * @throws {Problem}
  */
 export function orderPath(id) {
@@ -57,6 +62,7 @@ export function orderPath(id) {
 /**
  * Return a saga's path at the API, by its workflow's id.
  *
+ * @param {string} id
  * @throws {Problem}
  */
 export function sagaPath(id) {
@@ -67,6 +73,8 @@ export function sagaPath(id) {
 /**
  * Return the JSON at a path.
  *
+ * @param {string} path
+ * @returns {Promise<any>}
  * @throws {Problem}
  */
 export function get(path) {
@@ -76,6 +84,9 @@ export function get(path) {
 /**
  * Post JSON, and return the answer's JSON.
  *
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>}
  * @throws {Problem}
  */
 export function post(path, body) {
@@ -90,12 +101,15 @@ export function post(path, body) {
 /**
  * Send a request, and return the answer once its headers are there.
  *
+ * @param {string} path
+ * @param {RequestInit} [options]
  * @throws {Problem} no answer, or one whose status is not 2xx
  */
 export async function request(path, options = {}) {
   const bearer = token();
-  const authorization = bearer ? { Authorization: `Bearer ${bearer}` } : {};
-  const headers = { Accept: "application/json", ...options.headers, ...authorization };
+  const headers = new Headers(options.headers);
+  if (!headers.has("Accept")) headers.set("Accept", "application/json");
+  if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
   let answer;
   try {
     answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
@@ -108,6 +122,10 @@ export async function request(path, options = {}) {
   throw problem;
 }
 
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
 async function json(path, options) {
   const answer = await request(path, options);
   try {
@@ -117,6 +135,7 @@ async function json(path, options) {
   }
 }
 
+/** @param {Response} answer */
 async function problemOf(answer) {
   const after = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
   const body = await answer.json().catch(() => null);

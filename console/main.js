@@ -13,7 +13,11 @@ const INVALID_ID =
   "This is neither an order's id nor an address of an order. An id is 1 to 64 letters, digits, " +
   "_ or -";
 
-/** By the parameter of the address that names it: what shows a page, given that one's value. */
+/**
+ * By the parameter of the address that names it: what shows a page, given that one's value.
+ *
+ * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
+ */
 const PAGES = { order: orderPage, saga: sagaPage };
 
 let currentPage = new AbortController();
@@ -32,8 +36,8 @@ function showPage() {
 
 /** Show errors of our own code on the page: the browser's console is seldom open. */
 function serveErrors() {
-  const onError = (event) => {
-    const reason = event.reason ?? event.message;
+  const onError = (/** @type {ErrorEvent|PromiseRejectionEvent} */ event) => {
+    const reason = "reason" in event ? event.reason : event.message;
     const text = `This page has an error: ${reason}. Reload it; no order is changed by that.`;
     byId("defect").replaceChildren(el("span", {}, text));
     byId("defect").hidden = false; // stays, as the page may be incomplete

@@ -12,7 +12,12 @@ export function token() {
   return sessionStorage.getItem(KEY);
 }
 
-/** Call `listener` on each change of the token, until `signal`. */
+/**
+ * Call `listener` on each change of the token, until `signal`.
+ *
+ * @param {() => void} listener
+ * @param {AbortSignal} signal
+ */
 export function onToken(listener, signal) {
   changes.addEventListener("token", listener, { signal });
 }
@@ -24,7 +29,11 @@ const INVALID_TOKEN =
   "This is not a token: it is empty, or contains a space or a character like “…”. " +
   "Copy the whole token.";
 
-/** Open the dialog that asks for a token, and show the API's reason. */
+/**
+ * Open the dialog that asks for a token, and show the API's reason.
+ *
+ * @param {string} reason
+ */
 export function askForToken(reason) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   byId("ask-why").textContent = printable(reason);
@@ -52,6 +61,7 @@ export function serveToken() {
   showSubject();
 }
 
+/** @param {string|null} value */
 function use(value) {
   if (value) sessionStorage.setItem(KEY, value);
   else sessionStorage.removeItem(KEY);
@@ -64,7 +74,11 @@ function showSubject() {
   byId("who-name").textContent = printable(subject(token() ?? "") ?? "with a token");
 }
 
-/** Return the subject in a token. It is only shown: the API alone can verify it. */
+/**
+ * Return the subject in a token. It is only shown: the API alone can verify it.
+ *
+ * @param {string} jwt
+ */
 function subject(jwt) {
   try {
     const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));

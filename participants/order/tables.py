@@ -179,3 +179,25 @@ WEBHOOK_RETRIES = sa.Table(
     sa.Index("webhook_retries_due", "receiver", "due_at"),
     comment="Events before that position which were not taken, and are sent again, since when.",
 )
+
+OPERATIONS = sa.Table(
+    "operations",
+    METADATA,
+    sa.Column("id", sa.String(24), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("act", sa.String(100), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("subject", sa.String(200)),
+    sa.Column("order_id", sa.String(64)),
+    sa.Column("step", sa.String(200)),
+    sa.Column("about", sa.String(200)),
+    sa.Column("reason", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("door", sa.String(16), nullable=False),
+    sa.Column("address", sa.String(100)),
+    sa.Column("agent", sa.String(200)),
+    sa.Column("batch_id", sa.String(100)),
+    sa.Index("operations_of_order", "order_id", "id"),
+    comment="The log of operations: who did, tried and was refused what. Ids begin with the time.",
+)

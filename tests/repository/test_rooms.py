@@ -125,8 +125,8 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic pydantic_core temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.events contracts.order "
-    f"participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.events "
+    f"contracts.operations contracts.order participants.order {FENCE}",
     "participants/payment/card_api.py participants/payment/card_errors.py": "contracts.payment "
     "participants.payment stripe",
     "participants/payment/cards.py": f"contracts.payment participants.payment {FENCE}",
