@@ -51,7 +51,9 @@ from routes import (
     limits,
     lookups,
     manage,
+    mcp,
     orders,
+    pages,
     sagas,
 )
 from routes.access import Authentication
@@ -104,7 +106,7 @@ def create_app(settings: Settings) -> FastAPI:
         settings.card_webhook_secret.get_secret_value()
     )
     subjects = (orders, lookups, events, event_feed, acts, health, manage, sagas, card_events)
-    for subject in (*subjects, console):
+    for subject in (*subjects, mcp, pages, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

@@ -13,10 +13,8 @@ from application.caller import Caller, Scope
 from routes.middleware import Middleware
 from routes.problems import Problem, answer, declare
 
-PUBLIC = frozenset(
-    {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
-)
-PUBLIC_FILES = ("/console/", "/static-offline-docs/")
+PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/llms.txt"})
+PUBLIC_FILES = ("/console/", "/static-offline-docs/", "/docs/")
 SIGNED = frozenset({"/webhooks/cards"})
 """What comes here says by its signature who sends it, and needs no token."""
 
@@ -36,6 +34,7 @@ NEEDED: Mapping[str, Scope] = {
     "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
     "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
     SAGA: Scope.OPERATE,
+    "POST /mcp": Scope.READ,  # what its tools call needs its own scope
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
     "POST /stock": Scope.SHOP,
@@ -63,6 +62,12 @@ def scopes_of(route: str, *, customer: bool) -> list[Scope]:
     """Return the scopes of which each opens a route; none when it is closed."""
     tables = (NEEDED, NEEDED_BY_CUSTOMERS) if customer else (NEEDED,)
     return [table[route] for table in tables if route in table]
+
+
+def opens(caller: Caller, route: str) -> bool:
+    """Tell whether a caller may call a route, like `GET /orders`."""
+    scopes = scopes_of(route, customer=caller.customer_id is not None)
+    return not caller.scopes.isdisjoint(scopes)
 
 
 async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
