@@ -1,11 +1,11 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
- * an order, `/?saga=ID` a saga of any type by its workflow's id, anything else a list with its
- * filters.
+ * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?operations=` the log of
+ * operations with its filters, anything else a list with its filters.
  */
 
 /** The parameters that name a page other than the list; the first that an address has counts. */
-const SUBJECTS = ["order", "saga"];
+const SUBJECTS = ["order", "saga", "operations"];
 
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [
@@ -65,6 +65,16 @@ export function toOrder(id) {
 export function toList(filters) {
   const entries = Object.entries(filters).filter(([, value]) => value);
   return entries.length ? `/?${new URLSearchParams(entries)}` : "/";
+}
+
+/**
+ * Return the address of the log, with filters.
+ *
+ * @param {Record<string, string>} [filters] by the API's names
+ */
+export function toOperations(filters = {}) {
+  const entries = Object.entries(filters).filter(([, value]) => value);
+  return `/?${new URLSearchParams([["operations", ""], ...entries])}`;
 }
 
 /**

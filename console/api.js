@@ -109,6 +109,7 @@ export async function request(path, options = {}) {
   const bearer = token();
   const headers = new Headers(options.headers);
   if (!headers.has("Accept")) headers.set("Accept", "application/json");
+  headers.set("X-Door", "console"); // for the log of operations
   if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
   let answer;
   try {

@@ -5,6 +5,7 @@ import { go, idIn, IS_ID, serveLinks, subjectOf, toOrder } from "./address.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
+import { operationsPage } from "./operations.js";
 import { orderPage } from "./order.js";
 import { sagaPage } from "./saga.js";
 import { serveToken } from "./token.js";
@@ -18,7 +19,7 @@ const INVALID_ID =
  *
  * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
  */
-const PAGES = { order: orderPage, saga: sagaPage };
+const PAGES = { order: orderPage, saga: sagaPage, operations: operationsPage };
 
 let currentPage = new AbortController();
 
