@@ -79,6 +79,9 @@ class EventSettings(BaseSettings):
     event_retention_days: int = Field(
         default=30, ge=4, le=3_650, description="how long events can be read"
     )
+    operation_retention_days: int = Field(
+        default=365, ge=1, le=3_650, description="how long the log of operations can be read"
+    )
     attention_again: Annotated[str, AfterValidator(_times)] = Field(
         default="1h 4h 24h",
         description="how long after a call for a person the next one is made; the last repeats",

@@ -114,7 +114,9 @@ class ActView(Contract):
 
     act: Act
     step: str | None = Field(description="the stuck step that it is about; null of the whole order")
-    fields: tuple[str, ...] = Field(description="what its body needs, by name")
+    fields: tuple[str, ...] = Field(
+        description="what its body needs, by name; no `by` where the token has a person's name"
+    )
     refusal: str | None
 
 

@@ -35,7 +35,6 @@ class ListArguments(ListQuery):
     """Which orders: the filters of `GET /orders`."""
 
     limit: int = Field(default=USUAL_PAGE, ge=1, le=MOST_ON_A_PAGE)
-    cursor: str | None = Field(default=None, max_length=300, description="take it from next_cursor")
 
 
 class EventArguments(FeedQuery):

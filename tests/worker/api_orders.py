@@ -6,11 +6,13 @@ import sqlalchemy as sa
 from temporalio.client import Client
 
 from application.links import OrderLinks
+from application.operations_log import OperationsLog
 from application.orders import Orders
 from application.prices import PriceRule
 from application.shop import Shop as ShopReads
 from application.visibility import Visibility
 from contracts.placing import OrderLine, PlaceOrder
+from participants.order.operations import Operations
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
@@ -23,13 +25,15 @@ def orders_of(client: Client, engine: sa.Engine, shop: Shop) -> Orders:
     It reads the shop's order database through `engine`.
     """
     reads = (StockReads(shop.engines["stock"]), PaymentReads(shop.engines["payment"]))
+    operations_log = OperationsLog(Operations(engine))
     return Orders(
         client,
         OrderService(engine),
         Visibility(client),
-        PriceRule("caller", ShopReads(client, *reads, ())),
+        PriceRule("caller", ShopReads(client, *reads, (), operations_log)),
         OrderLinks("", client.namespace),
         asyncio.Event(),
+        operations_log,
     )
 
 
