@@ -26,9 +26,11 @@ from application.needs import Needs
 from application.operations_log import OperationsLog
 from application.orders import Orders
 from application.prices import PriceRule
+from application.runs import Runs
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
+from application.watch import Watch
 from application.webhook_post import Receiver
 from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
@@ -198,10 +200,11 @@ def _use(
     """Have the app ask Temporal through a client from now on, and return its orders."""
     shop.client = client
     app.state.visibility = visibility = Visibility(client)
+    warning = timedelta(seconds=settings.review_warning_seconds)
     return Orders(
         client,
         order_service,
-        visibility,
+        Watch(Runs(client), visibility, order_service, warning),
         PriceRule(settings.order_prices, shop),
         OrderLinks(settings.web_ui_url, client.namespace),
         app.state.stopping,

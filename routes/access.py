@@ -25,6 +25,7 @@ NEEDED: Mapping[str, Scope] = {
     "GET /orders": Scope.READ,
     "GET /events": Scope.READ,
     "GET /overview": Scope.READ,
+    "GET /overview/closed": Scope.READ,
     "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,

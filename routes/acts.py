@@ -94,7 +94,7 @@ async def place_order_again(
     for each failed order: repeating it returns the same new order. If that one fails as well, it
     can be placed again itself.
     """
-    view = await orders.again.place(order_id, _decision(body, caller), caller)
+    view = await orders.again.place(order_id, decision_of(body, caller), caller)
     response.headers["Location"] = view.links.self
     return view
 

@@ -34,12 +34,15 @@ ORDERS = sa.Table(
 
 FAILED = ORDERS.c.failure.is_not(None)
 
-# Likewise for orders by what they cost, and for closed ones by when they were closed.
+# Likewise for orders by what they cost, and for closed ones by when they were closed: along that
+# they are counted too, and how long each took stands in it.
 sa.Index("orders_by_total", ORDERS.c.currency, ORDERS.c.total_minor, ID)
 sa.Index(
     "orders_by_closed",
     ORDERS.c.closed_at,
     ID,
+    ORDERS.c.status,
+    ORDERS.c.placed_at,
     sqlite_where=ORDERS.c.closed_at.is_not(None),
     postgresql_where=ORDERS.c.closed_at.is_not(None),
 )
