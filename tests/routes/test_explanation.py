@@ -19,7 +19,9 @@ def view_of(name: str, events: int | None = None) -> OrderView:
 def test_a_stuck_order_is_explained() -> None:
     """Where it stands, since when it needs a person, what keeps failing, and what helps."""
     length = len(read(FILES[0].with_name("confirm_stuck_and_settled.json")).events)
-    views = (view_of("confirm_stuck_and_settled", events) for events in range(length * 2 // 3, length))
+    views = (
+        view_of("confirm_stuck_and_settled", events) for events in range(length * 2 // 3, length)
+    )
     view = next(view for view in views if view.attention is not None and view.attention.since)
     assert view.attention is not None
     sentences = explain(view)
