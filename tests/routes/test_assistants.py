@@ -345,3 +345,14 @@ async def test_no_page_of_the_world_reaches_an_open_door() -> None:
             ({}, 200),
         ):
             assert (await post(http, "tools/list", {}, headers)).status_code == status, headers
+
+
+async def test_a_message_counts_once_for_the_rate_limit() -> None:
+    """What its tool asks of the routes is a part of it, and no request of its own."""
+    transport = httpx.ASGITransport(create_app(Settings(api_rate_limit="3/minute")))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=ACCEPT
+    ) as http:
+        steps = {"name": "list_steps", "arguments": {}}
+        statuses = [(await post(http, "tools/call", steps, {})).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
