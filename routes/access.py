@@ -70,8 +70,7 @@ def scopes_of(route: str, *, customer: bool) -> list[Scope]:
 
 def opens(caller: Caller, route: str) -> bool:
     """Tell whether a caller may call a route, like `GET /orders`."""
-    scopes = scopes_of(route, customer=caller.customer_id is not None)
-    return not caller.scopes.isdisjoint(scopes)
+    return route in NEEDED and caller.has(NEEDED[route])
 
 
 async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
