@@ -210,22 +210,37 @@ function showSubject() {
   byId("sign-in").hidden = bearer !== null;
   byId("forget").hidden = bearer === null;
   byId("forget").textContent = isSignedIn ? "Sign out" : "Forget token";
-  byId("who-name").textContent = bearer && printable(nameIn(bearer) ?? "with a token");
+  const name = nameIn(bearer) ?? claimsIn(bearer)?.sub ?? "with a token";
+  byId("who-name").textContent = bearer && printable(String(name));
+}
+
+/** Whether the token in use says who acts: then nobody is asked for their name. */
+export function isPersonKnown() {
+  return nameIn(token()) !== null;
 }
 
 /**
- * Return whom a token names. It is only shown: the API alone can verify it.
+ * Return the name of a person in a token. It is only shown: the API alone can verify it.
  *
- * @param {string} jwt
+ * @param {string|null} bearer
+ * @returns {string|null}
  */
-function nameIn(jwt) {
+function nameIn(bearer) {
+  const claims = claimsIn(bearer);
+  const names = NAME_CLAIMS.map((claim) => claims?.[claim]);
+  return names.find((name) => name && typeof name === "string") ?? null;
+}
+
+/**
+ * @param {string|null} bearer
+ * @returns {Record<string, any>|null} null of one that cannot be read: a token need not be readable
+ */
+function claimsIn(bearer) {
   try {
-    const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    const payload = atob((bearer ?? "").split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
     const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    const name = NAME_CLAIMS.map((claim) => claims[claim]).find((value) => value);
-    return String(name ?? claims.sub);
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch {
-    return null; // a token need not be readable
+    return null;
   }
 }
