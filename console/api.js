@@ -3,8 +3,7 @@
  * a Problem whose message can be shown.
  */
 import { IS_ID } from "./address.js";
-import { SignInProblem } from "./issuer.js";
-import { renewed, token } from "./token.js";
+import { isSignInProblem, renewed, token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
 
@@ -156,7 +155,7 @@ async function canSendAgain(bearer) {
   try {
     return await renewed(bearer);
   } catch (problem) {
-    if (!(problem instanceof SignInProblem)) throw problem;
+    if (!isSignInProblem(problem)) throw problem;
     throw new Problem(NO_ANSWER, problem.message.replace(/\.$/, ""));
   }
 }
