@@ -19,6 +19,7 @@ from temporalio.service import RetryConfig
 
 import logs
 from application.attention_calls import AttentionCalls
+from application.batch_keeper import BatchKeeper
 from application.event_feed import EventFeed
 from application.links import OrderLinks
 from application.needs import Needs
@@ -45,6 +46,7 @@ from process import Connection, leave
 from routes import (
     access,
     acts,
+    batches,
     card_events,
     console,
     event_feed,
@@ -55,8 +57,10 @@ from routes import (
     limits,
     lookups,
     manage,
+    mcp,
     operations,
     orders,
+    pages,
     sagas,
 )
 from routes.access import Authentication
@@ -108,8 +112,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
-    subjects = (orders, lookups, events, event_feed, acts, operations, health, manage, sagas)
-    for subject in (*subjects, card_events, console):
+    app.state.console = console.console_for(settings)
+    subjects = (orders, lookups, events, event_feed, acts, batches, operations, health, manage)
+    for subject in (*subjects, sagas, card_events, mcp, pages, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -154,8 +159,11 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
+    keeper = BatchKeeper(
+        lambda: door.orders().batches, timedelta(days=settings.batch_retention_days), AWAY
+    )
     keep_log = partial(log.keep, timedelta(days=settings.operation_retention_days), AWAY)
-    works = (keep_events, keep_log, sender.run, people.run)
+    works = (keep_events, keep_log, sender.run, people.run, keeper.run)
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()

@@ -27,8 +27,10 @@ class Scope(StrEnum):
     REJECT = "orders:reject"
     RETRY = "saga:retry"
     SETTLE = "saga:settle"
+    PLACE_AGAIN = "orders:place-again"
     READ_SAGAS = "saga:read"
     READ_OPERATIONS = "operations:read"
+    RUN_BATCHES = "batches:run"
     STOCK = "stock:manage"
     WALLETS = "wallets:manage"
 
@@ -42,8 +44,10 @@ SUMS: Mapping[Scope, frozenset[Scope]] = {
             Scope.REJECT,
             Scope.RETRY,
             Scope.SETTLE,
+            Scope.PLACE_AGAIN,
             Scope.READ_SAGAS,
             Scope.READ_OPERATIONS,
+            Scope.RUN_BATCHES,
         }
     ),
     Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
@@ -54,7 +58,9 @@ SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({
 """Likewise, what it allows besides those whose token names a customer: they only reach their own
 orders."""
 
-FOR_STAFF = frozenset({Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS})
+FOR_STAFF = frozenset(
+    {Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
+)
 """What no token of a customer allows, as it is about what is everybody's."""
 
 SCOPE_OF: Mapping[Act, Scope] = {
@@ -63,6 +69,7 @@ SCOPE_OF: Mapping[Act, Scope] = {
     Act.REJECT: Scope.REJECT,
     Act.RETRY: Scope.RETRY,
     Act.SETTLE: Scope.SETTLE,
+    Act.PLACE_AGAIN: Scope.PLACE_AGAIN,
 }
 """By act on an order: the scope that it needs."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from application import attention
 from application.course import compensations_of, steps_of, steps_on_record, tries_of
-from application.possible_acts import acts_of, acts_of_ended
+from application.possible_acts import act_of_failed, acts_of, acts_of_ended
 from application.refunds import refund_of
 from application.review import review_of
 from application.run import Run
@@ -96,6 +96,7 @@ def _record_of(order_id: str, run: Run, *, is_closed: bool) -> OrderRecord:
         closed_at=run.closed_at if is_closed else None,
         failure=run.failure,
         compensations=compensations_of(run),
+        again_of=run.again_of,
     )
 
 
@@ -113,7 +114,9 @@ def _view(
     """
     fields = dict(record) | {"needs_attention": need is not None, "attention": need}
     if acts is None:
-        acts = acts_of_ended(record.state, is_closed=record.closed_at is not None)
+        is_closed = record.closed_at is not None
+        acts = acts_of_ended(record.state, is_closed=is_closed)
+        acts += act_of_failed(record) if is_closed else ()
     return OrderView(
         **fields,
         refund=refund_of(record.state, record.compensations, record.currency),

@@ -11,7 +11,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
+from application.again import PlacingAgain
 from application.any_sagas import AnySagas
+from application.batches import BatchOperations
 from application.caller import Caller
 from application.closing import Closing
 from application.customers import Customers
@@ -37,7 +39,6 @@ from contracts.decisions import Decision, act_of
 from contracts.ids import saga_id
 from contracts.operations import Door
 from contracts.placing import PlaceOrder
-from contracts.states import OrderStatus
 from contracts.views import OrderList, OrderView, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
@@ -72,9 +73,15 @@ class Orders:
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
+        self.again = PlacingAgain(
+            self._placement, order_service, self._runs, operations_log, self.view
+        )
         self.customers = Customers(client, self._runs)
         self.watch = watch
         self._lists = OrderLists(watch.visibility, watch, order_service, links)
+        self.batches = BatchOperations(
+            client, order_service.batches, self._lists, links, operations_log
+        )
         queues = TaskQueues(client)
         self.overviews = Overviews(watch.visibility, watch, order_service, self._lists, queues)
 
@@ -129,7 +136,8 @@ class Orders:
         if on_record is None or on_record[0].closed_at is None:
             run = await self.run(order_id, caller)
             if run is not None:
-                left_open = run.closed_at is not None and await self._is_open(order_id)
+                is_open = partial(on_thread, self._order_service.is_open, order_id)
+                left_open = run.closed_at is not None and await is_open()
                 expiring = await self.watch.reviews.need(order_id, run.state)
                 return view_of_run(order_id, run, links, left_open=left_open, expiring=expiring)
         else:
@@ -241,8 +249,3 @@ class Orders:
         view = await self.view(order_id, caller)
         what_helps = view.attention.message if view.attention else ""
         return why_ended(view.state, is_closed=view.closed_at is not None, what_helps=what_helps)
-
-    async def _is_open(self, order_id: str) -> bool:
-        """Tell whether an order is on record and not closed."""
-        statuses = await on_thread(self._order_service.statuses, [order_id])
-        return statuses.get(order_id) is OrderStatus.PENDING

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from config.access import AccessSettings
 from config.authentication import problems
+from config.batches import BatchSettings
 from config.cards import CardSettings
 from config.databases import DatabaseSettings
 from config.events import EventSettings
@@ -26,7 +27,7 @@ from config.values import (
 from temporal_saga.policy import Policy
 
 
-class Settings(AccessSettings, EventSettings, CardSettings, DatabaseSettings):
+class Settings(AccessSettings, BatchSettings, EventSettings, CardSettings, DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     shop: Literal["sample", "none"] = Field(

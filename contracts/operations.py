@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from contracts.base import Contract, Identifier
+from contracts.base import OPERATION_ID, Contract, Identifier
 
-OPERATION_ID = r"^[0-9a-f]{24}$"
 MOST_ON_A_PAGE = 100
 
 MOST_OF_AN_AGENT = 200

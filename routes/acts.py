@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 
@@ -44,18 +44,6 @@ class DecisionBody(BaseModel):
     by: Name | None = None
     reason: Words
 
-    def author(self, caller: Caller) -> str:
-        """Return who decided.
-
-        Raises:
-            RequestValidationError: nobody says who that is.
-        """
-        if by := self.by or caller.own_name:
-            return by
-        raise RequestValidationError(
-            [{"loc": ("body", "by"), "msg": "Field required", "type": "missing"}]
-        )
-
 
 class EvidenceBody(DecisionBody):
     """Who put a stuck step right by hand, why, and what shows it."""
@@ -73,7 +61,7 @@ async def cancel_order(
 
     Repeating this is safe.
     """
-    return await orders.act(order_id, "request_cancel", _decision(body, caller), caller)
+    return await orders.act(order_id, "request_cancel", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
@@ -81,7 +69,7 @@ async def approve_order(
     order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_approve", _decision(body, caller), caller)
+    return await orders.act(order_id, "request_approve", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
@@ -89,7 +77,26 @@ async def reject_order(
     order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_reject", _decision(body, caller), caller)
+    return await orders.act(order_id, "request_reject", decision_of(body, caller), caller)
+
+
+@router.post("/orders/{order_id}/place-again", **ACT)
+async def place_order_again(
+    order_id: OrderId,
+    body: DecisionBody,
+    orders: AppOrders,
+    caller: RequestCaller,
+    response: Response,
+) -> OrderView:
+    """Place what a failed order was for again, as a new order, and return that one.
+
+    Customer, currency, lines with their prices and deadline are the failed order's. It is done once
+    for each failed order: repeating it returns the same new order. If that one fails as well, it
+    can be placed again itself.
+    """
+    view = await orders.again.place(order_id, decision_of(body, caller), caller)
+    response.headers["Location"] = view.links.self
+    return view
 
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
@@ -104,7 +111,7 @@ async def retry_step(
 
     One that was just begun has its time first.
     """
-    retry = StepDecision(step=step, by=body.author(caller), reason=body.reason)
+    retry = StepDecision(step=step, by=author_of(body.by, caller), reason=body.reason)
     act_id = f"retry-{uuid4().hex}"
     return await orders.act(order_id, "request_retry_step", retry, caller, act_id)
 
@@ -125,10 +132,24 @@ async def settle_step(
     record has it.
     """
     settlement = StepEvidence(
-        step=step, by=body.author(caller), reason=body.reason, evidence=body.evidence
+        step=step, by=author_of(body.by, caller), reason=body.reason, evidence=body.evidence
     )
     return await orders.act(order_id, "request_settle_step", settlement, caller)
 
 
-def _decision(body: DecisionBody, caller: Caller) -> Decision:
-    return Decision(by=body.author(caller), reason=body.reason)
+def author_of(by: str | None, caller: Caller) -> str:
+    """Return who decided: as the body says, else as the token does.
+
+    Raises:
+        RequestValidationError: nobody says who that is.
+    """
+    if name := by or caller.own_name:
+        return name
+    raise RequestValidationError(
+        [{"loc": ("body", "by"), "msg": "Field required", "type": "missing"}]
+    )
+
+
+def decision_of(body: DecisionBody, caller: Caller) -> Decision:
+    """Return what somebody decided, by the name that it is recorded under."""
+    return Decision(by=author_of(body.by, caller), reason=body.reason)

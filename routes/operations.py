@@ -20,6 +20,8 @@ ACTS = {
     "reject_order": "reject",
     "retry_step": "retry",
     "settle_step": "settle",
+    "start_batch": "start-batch",
+    "stop_batch": "stop-batch",
     "offer_products": "offer-products",
     "offer_product": "offer-products",
     "move_stock": "move-stock",

@@ -29,10 +29,11 @@ EQUAL = ("act", "outcome", "order_id", "door", "batch_id")
 
 def new_id(at: datetime) -> str:
     """Return an id for what began at a time; no other has it."""
-    return _time_part(at) + token_hex(RANDOM_BYTES)
+    return time_part(at) + token_hex(RANDOM_BYTES)
 
 
-def _time_part(at: datetime) -> str:
+def time_part(at: datetime) -> str:
+    """Return how the ids of what began at a time begin."""
     return f"{max(0, (at - EPOCH) // timedelta(microseconds=1)):016x}"
 
 
@@ -67,9 +68,9 @@ class Operations:
                 (LOG.by == operation_filter.person) | (LOG.subject == operation_filter.person)
             )
         if operation_filter.since is not None:
-            entries = entries.where(LOG.id >= _time_part(operation_filter.since))
+            entries = entries.where(LOG.id >= time_part(operation_filter.since))
         if operation_filter.until is not None:
-            entries = entries.where(LOG.id < _time_part(operation_filter.until))
+            entries = entries.where(LOG.id < time_part(operation_filter.until))
         if operation_filter.before is not None:
             entries = entries.where(LOG.id < operation_filter.before)
         with reading(self._engine) as connection:
@@ -83,7 +84,7 @@ class Operations:
         newest = sa.select(LOG.id).order_by(LOG.id.desc())
         with reading(self._engine) as connection:
             surplus = connection.scalar(newest.offset(most).limit(1)) or ""
-        is_old = (LOG.id < _time_part(oldest)) | (LOG.id <= surplus)
+        is_old = (LOG.id < time_part(oldest)) | (LOG.id <= surplus)
         old = sa.select(LOG.id).where(is_old).order_by(LOG.id).limit(MOST_PRUNED)
         with reading(self._engine) as connection:
             ids = connection.scalars(old).all()
@@ -121,7 +122,7 @@ def _row(order_id: str, number: int, decision: TakenDecision) -> dict[str, Any]:
     """Return the entry of a decision that no front door has noted."""
     is_update = decision.through is Through.UPDATE
     return Operation(
-        id=_time_part(decision.at) + digest([order_id, number])[: 2 * RANDOM_BYTES],
+        id=time_part(decision.at) + digest([order_id, number])[: 2 * RANDOM_BYTES],
         at=decision.at,
         act=decision.act,
         outcome=Outcome.DONE,

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from contracts.states import OrderStatus
+from participants.order.expressions import FAILURE_REASON
 from participants.order.queries import of_owner
-from participants.order.tables import FAILURE_REASON, ORDERS
+from participants.order.tables import ORDERS
 from temporal_saga.database import reading
 
 MOST_TIMED = 10_000

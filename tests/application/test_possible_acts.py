@@ -9,11 +9,11 @@ from application.caller import SCOPE_OF, Caller, Scope, scopes_for
 from application.discretion import for_customer
 from application.errors import EndedFromOutside, SagaWedged
 from application.order_view import view_of_closed, view_of_record, view_of_run
-from application.possible_acts import acts_offered
+from application.possible_acts import act_of_failed, acts_offered
 from application.run import Run
 from contracts.acts import FIELDS, Act
-from contracts.states import SagaState
-from contracts.views import OrderView
+from contracts.states import FailureReason, SagaState
+from contracts.views import FailureView, OrderView
 from routes.access import NEEDED
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
@@ -149,13 +149,49 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
 def test_an_order_without_a_saga_that_runs_says_why_it_takes_no_act(
     order_view: OrderView, why: str
 ) -> None:
-    """In the sentence with which the API refuses it; a customer is offered nothing."""
+    """In the sentence with which the API refuses it.
+
+    One that has failed can be placed again, as that needs no saga of it.
+    """
+    again = [("place-again", None, None)] if order_view.closed_at else []
     assert [(act.act, act.step, act.refusal) for act in order_view.acts] == [
         ("cancel", None, why),
         ("approve", None, why),
         ("reject", None, why),
+        *again,
     ]
-    assert for_customer(order_view).acts == ()
+    assert [(act.act, act.step, act.refusal) for act in for_customer(order_view).acts] == again
+
+
+NO_ORDER = "what was ordered is not known: its saga was started with what is no order"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"failure": FailureView(reason=FailureReason.REJECTED, message="no")}, None),
+        ({"failure": FailureView(reason=FailureReason.CANCELLED, message="no")}, None),
+        ({"failure": FailureView(reason=FailureReason.INVALID_ORDER, message="no")}, NO_ORDER),
+        ({"lines": None, "total_minor": None}, NO_ORDER),
+        (
+            {"failure": FailureView(reason=FailureReason.ORDER_ID_REUSED, message="no")},
+            "its id belongs to another order; place it as a new order, under another id",
+        ),
+    ],
+    ids=["rejected", "cancelled", "no order", "no lines", "another's id"],
+)
+def test_what_a_failed_order_needs_to_be_placed_again(
+    changes: dict[str, Any], why: str | None
+) -> None:
+    """Any reason will do, as a person decides anew; what was ordered has to be known."""
+    [act] = act_of_failed(RECORD.model_copy(update=changes))
+    assert (act.act, act.fields, act.refusal) == ("place-again", ("by", "reason"), why)
+
+
+def test_an_order_that_was_placed_again_or_completed_is_not_placed_again() -> None:
+    """The first is answered with its new order, and the other has its own."""
+    assert act_of_failed(RECORD.model_copy(update={"again_as": "7-again"})) == ()
+    assert act_of_failed(RECORD.model_copy(update={"state": SagaState.COMPLETED})) == ()
 
 
 def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:

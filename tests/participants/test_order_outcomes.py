@@ -102,7 +102,7 @@ def test_what_closed_lately_is_found_in_an_index(orders: OrderService, engine: s
     end = NOON + timedelta(days=1)
     for query in (outcomes.counts(NOON, end, Unit.DAY, None), outcomes.times(NOON, None)):
         how = plan(engine, query)
-        assert "orders_closed" in how
+        assert "orders_by_closed" in how
         assert not any(scan in how for scan in ("SCAN orders", "Seq Scan on orders"))
 
 
