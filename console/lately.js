@@ -60,9 +60,11 @@ export class Lately {
    */
   async load() {
     const { span } = cache;
+    this.node.setAttribute("aria-busy", String(span !== cache.lately?.span));
     /** @type {Api.LatelyClosed} */
     const lately = await get(`/overview/closed?span=${span}`);
-    if (span === cache.span) cache.lately = lately; // else another one was chosen meanwhile
+    if (span !== cache.span) return; // another one was chosen meanwhile
+    cache.lately = lately;
     this.draw();
   }
 
@@ -79,6 +81,7 @@ export class Lately {
     this.axis.replaceChildren(el("span", {}, labels[0]), el("span", {}, "now"));
     this.times.replaceChildren(...timesToClose(lately.time_to_close));
     this.drawTable();
+    this.node.setAttribute("aria-busy", "false");
   }
 
   /** @param {string} name */

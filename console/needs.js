@@ -4,6 +4,7 @@
 import { toList } from "./address.js";
 import { bdi, el, show } from "./dom.js";
 import { money } from "./money.js";
+import { number } from "./series.js";
 import { age, time } from "./times.js";
 import { CAUSES } from "./words.js";
 
@@ -16,13 +17,10 @@ import { CAUSES } from "./words.js";
 export class Needs {
   constructor() {
     this.headline = el("p.needs-person");
-    this.rows = el("tbody");
-    const columns = ["Cause", "What fails", "Orders", "Longest", "< 1 h", "< 24 h", "older"];
-    const head = columns.map((name) => el("th", { scope: "col" }, name));
-    const caption = el("caption.hidden", {}, "What needs a person, by reason and age");
-    const table = el("table.needs", {}, caption, el("thead", {}, el("tr", {}, ...head)), this.rows);
-    this.scroll = el("div.scroll", {}, table);
-    this.node = el("div.person-first", {}, this.headline, this.scroll);
+    this.rows = el("tbody", { role: "rowgroup" });
+    const label = "What needs a person, by reason and age";
+    this.table = el("table.needs", { role: "table", "aria-label": label }, head(), this.rows);
+    this.node = el("div.person-first", {}, this.headline, this.table);
   }
 
   /**
@@ -33,8 +31,14 @@ export class Needs {
     show(this.headline, attentionPieces(attention, isShown), (piece) => piece.draw());
     const groups = attention.groups ?? [];
     show(this.rows, groups.map(shownOf), groupRow);
-    this.scroll.hidden = groups.length === 0;
+    this.table.hidden = groups.length === 0;
   }
+}
+
+function head() {
+  const columns = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
+  const cells = columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
+  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
 }
 
 /**
@@ -58,13 +62,21 @@ function groupRow(group) {
   const ages = [group.within_hour, group.within_day, group.older];
   return el(
     "tr",
-    {},
-    el("th", { scope: "row", title: meaning }, word),
-    el("td.what", {}, what),
-    el("td.count", {}, el("b", {}, count.toLocaleString("en"))),
-    el("td.longest", {}, longest),
-    ...ages.map((orders) => el("td.count", {}, orders ? orders.toLocaleString("en") : "–")),
+    { role: "row" },
+    el("th", { scope: "row", role: "rowheader", title: meaning }, word),
+    cell("count", el("b", {}, number(count))),
+    cell("longest", longest),
+    ...ages.map((orders) => cell("count.age", orders ? number(orders) : "–")),
+    cell("what", what),
   );
+}
+
+/**
+ * @param {string} name
+ * @param {Node|string|null} content
+ */
+function cell(name, content) {
+  return el(`td.${name}`, { role: "cell" }, content);
 }
 
 /**
