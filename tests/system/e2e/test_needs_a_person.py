@@ -53,6 +53,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "STUCK_AFTER_SECONDS": "3",
         "COMPENSATION_PAUSE_SECONDS": "1",
         "START_TO_CLOSE_SECONDS": "2",
+        "REVIEW_THRESHOLD_MINOR": "100000",
+        "REVIEW_SECONDS": "12",
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6, "none": 0})
@@ -181,6 +183,18 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
         stack.processes["payment"].send_signal(signal.SIGSTOP)
     until(lambda: causes(stack).get("stuck") == "STUCK", "it is stuck")
     order_view = view(stack, "stuck")
+    [group] = (
+        group
+        for group in stack.http.get("/overview").json()["needs_attention"]["groups"]
+        if group["cause"] == "STUCK"
+    )
+    assert (group["step"], group["command"], group["count"], group["within_hour"]) == (
+        "ProcessPayment",
+        "RefundPaymentCommand",
+        1,
+        1,
+    )
+    assert group["message"] == "a worker took the command and did not come back in time"
     message = order_view["attention"]["message"]
     assert message.startswith(
         "RefundPaymentCommand keeps failing:"
@@ -234,6 +248,22 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
         "at": None,
         "message": "nothing had been charged",
     }
+
+
+def test_a_person_is_called_before_a_review_expires(stack: Stack) -> None:
+    """View, list, overview and figure say so while there is time; whoever approves it ends that."""
+    stack.place(order(price=100_000, order_id="large"))
+    assert view(stack, "large")["attention"] is None
+    until(lambda: causes(stack).get("large") == "REVIEW_EXPIRING", "half its time is over")
+    attention = view(stack, "large")["attention"]
+    assert attention["cause"] == "REVIEW_EXPIRING"
+    assert "approve or reject it before" in attention["message"]
+    assert figures(stack)["REVIEW_EXPIRING"] == 1
+    assert '_by_cause{cause="REVIEW_EXPIRING"}' in figures(stack)
+    decision = {"by": "ann", "reason": "known customer"}
+    stack.http.post("/orders/large/approve", json=decision).raise_for_status()
+    assert stack.closed_order("large")["state"] == "COMPLETED"
+    until(lambda: "large" not in causes(stack), "nobody is called any more")
 
 
 def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(stack: Stack) -> None:
