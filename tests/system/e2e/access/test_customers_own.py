@@ -222,7 +222,7 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
             if figures["states"][state]
         }
     everybodys_count = sum(outcome["completions"] for outcome in closed(None)["outcomes"])
-    assert everybodys_count > anns["states"]["COMPLETED"]
+    assert everybodys_count >= anns["states"]["COMPLETED"]
 
 
 def test_a_customers_overview_says_why_their_orders_need_a_person(stack: Stack) -> None:
