@@ -206,9 +206,9 @@ def strings(value: Any) -> list[str]:
 async def test_an_order_of_a_thousand_lines_is_cut_and_says_so(http: httpx.AsyncClient) -> None:
     """An assistant is given the beginning, and how many lines are not there."""
     document = (await call(http, "get_order", READER, order_id="long"))["structuredContent"]
-    shown = len(document["answer"]["lines"])
-    assert 0 < shown < 1_000
-    assert f"lines: the last {1_000 - shown:,} left out" in " ".join(document["left_out"])
+    line_count = len(document["answer"]["lines"])
+    assert 0 < line_count < 1_000
+    assert f"lines: the last {1_000 - line_count:,} left out" in " ".join(document["left_out"])
     sentences = (await call(http, "explain_order", READER, order_id="long"))["structuredContent"]
     assert "1000 line(s)" in " ".join(sentences["answer"]["sentences"])
 
