@@ -1,11 +1,11 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
- * an order, `/?saga=ID` a saga of any type by its workflow's id, anything else a list with its
- * filters.
+ * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?place=` the form that places an
+ * order, anything else a list with its filters.
  */
 
 /** The parameters that name a page other than the list; the first that an address has counts. */
-const SUBJECTS = ["order", "saga"];
+const SUBJECTS = ["order", "saga", "place"];
 
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [

@@ -6,6 +6,7 @@ import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
 import { orderPage } from "./order.js";
+import { placePage } from "./place.js";
 import { sagaPage } from "./saga.js";
 import { serveToken } from "./token.js";
 
@@ -18,7 +19,7 @@ const INVALID_ID =
  *
  * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
  */
-const PAGES = { order: orderPage, saga: sagaPage };
+const PAGES = { order: orderPage, saga: sagaPage, place: placePage };
 
 let currentPage = new AbortController();
 

@@ -71,19 +71,26 @@ function use(value) {
 
 function showSubject() {
   byId("who").hidden = token() === null;
-  byId("who-name").textContent = printable(subject(token() ?? "") ?? "with a token");
+  byId("who-name").textContent = printable(claim("sub") ?? "with a token");
+}
+
+/** Return the customer for whom alone the token is, by the usual claim; "" where it names none. */
+export function customerOfToken() {
+  return claim("customer_id") ?? "";
 }
 
 /**
- * Return the subject in a token. It is only shown: the API alone can verify it.
+ * Return what the token says under a name. It is only shown: the API alone can verify it.
  *
- * @param {string} jwt
+ * @param {string} name
+ * @returns {string|null}
  */
-function subject(jwt) {
+function claim(name) {
   try {
-    const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    const payload = atob((token() ?? "").split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
     const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
-    return String(JSON.parse(new TextDecoder().decode(bytes)).sub);
+    const value = JSON.parse(new TextDecoder().decode(bytes))[name];
+    return value === undefined ? null : String(value);
   } catch {
     return null; // a token need not be readable
   }
