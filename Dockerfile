@@ -20,7 +20,7 @@ COPY participants/ participants/
 COPY routes/ routes/
 COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
-COPY api.py cards.py logs.py process.py orchestrator.py worker.py ./
+COPY api.py batch_worker.py cards.py logs.py process.py orchestrator.py worker.py ./
 
 # Readable for the user below, whatever the checkout's modes are.
 RUN chmod -R a+rX . && python -m compileall -q .

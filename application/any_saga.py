@@ -49,7 +49,9 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         run = replace(run, attributes={**run.attributes, NEEDS_ATTENTION.name: True})
     compensations = compensations_of(run)
     backward = [entry for entry in compensations if not _is_forward(entry, plan)]
-    steps = steps_of(run, compensations, run.memo.failure, _rows(run, plan, backward))
+    reason = run.memo.failure
+    failure = SagaFailureView.model_validate(vars(reason)) if reason else None
+    steps = steps_of(run, compensations, failure, _rows(run, plan, backward))
     stuck_steps = [
         step.step
         for step in steps
@@ -67,7 +69,6 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
     if is_past_pivot and state == State.PENDING:
         state = State.COMPLETED
     is_in_trouble = run.closed_at is None and bool(stuck_steps or run.is_wedged)
-    failure = run.memo.failure
     return SagaView(
         workflow_id=workflow.id,
         workflow_type=workflow.type,
@@ -76,7 +77,7 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         started_at=run.started_at,
         closed_at=run.closed_at,
         needs_attention=was_cut_off or is_in_trouble,
-        failure=failure and SagaFailureView.model_validate(vars(failure)),
+        failure=failure,
         steps=steps,
         acts=() if run.closed_at else _acts(state, stuck_steps),
         timeline=timeline_of(run.moments),
