@@ -116,6 +116,15 @@ export function post(path, body, headers = {}) {
 }
 
 /**
+ * Return an id that nobody else draws: what is sent again under it is the same thing.
+ * `crypto.randomUUID` is not there where the page comes from another machine without TLS.
+ */
+export function newId() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/**
  * Send a request, and return the answer once its headers are there.
  *
  * @param {string} path

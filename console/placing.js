@@ -2,7 +2,7 @@
  * What is kept in this tab's session until an order is placed: what was typed, and the key under
  * which it was sent. Sending the same content again is the same order; other content has a new key.
  */
-import { post } from "./api.js";
+import { newId, post } from "./api.js";
 import { customerOfToken } from "./token.js";
 
 /** @typedef {import("./body.js").Texts} Texts */
@@ -47,9 +47,7 @@ export async function place(body) {
 function keyOf(content) {
   const last = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
   if (last?.content === content) return last.key;
-  // `crypto.randomUUID` is not there where the page comes without TLS from another machine.
-  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
-  const key = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const key = newId();
   sessionStorage.setItem(KEY, JSON.stringify({ content, key }));
   return key;
 }

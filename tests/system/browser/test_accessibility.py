@@ -121,6 +121,13 @@ async def order_being_placed(page: Page, stack: Stack) -> None:
     await expect(page.locator(".field .hint").filter(has_text="no such product")).to_be_visible()
 
 
+async def act_on_many(page: Page, stack: Stack) -> None:
+    """Open the form of an act on many orders, and see which these are."""
+    await at("/?act=cancel&customer_id=poor", "#act-on")(page, stack)
+    await page.get_by_role("button", name="Show how many these are").click()
+    await expect(page.locator(".sample li").first).to_be_visible()
+
+
 PAGES: dict[str, Open] = {
     "the list": list_in_trouble,
     "an order that is stuck": stuck_order,
@@ -129,6 +136,9 @@ PAGES: dict[str, Open] = {
     "a saga": at("/?saga=order-failed", ".story-box"),
     "an order being placed": order_being_placed,
     "the token's dialogue": token_dialogue,
+    "an act on many orders": act_on_many,
+    "batch operations": at("/?batch=", ".batches li"),
+    "a batch operation": at("/?batch=evening", ".results tbody tr"),
     "no such order": at("/?order=nobody", "#notice"),
 }
 """By name: what opens a page. `at` opens one by its address, once it shows an element."""
@@ -184,10 +194,13 @@ async def what_the_keyboard_misses(page: Page) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def orders(stack: Stack) -> None:
-    """Place an order that fails, and one that awaits a review."""
+    """Place an order that fails, and one that awaits a review; cancel the failed one, with many."""
     stack.place(order("poor", price=5_000, order_id="failed"), Prefer="wait=20")
     stack.place(order(price=100_000, order_id="large"))
     until(lambda: "AWAITING_REVIEW" in stack.http.get("/orders/large").text, "it waits")
+    batch = {"batch_id": "evening", "act": "cancel", "filter": {"customer_id": "poor"}, "count": 1}
+    answer = stack.http.post("/batch-operations", json=batch | {"by": "ann", "reason": "late"})
+    assert answer.is_success, answer.text
 
 
 @pytest.mark.parametrize("name", PAGES)
