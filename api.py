@@ -57,8 +57,10 @@ from routes import (
     limits,
     lookups,
     manage,
+    mcp,
     operations,
     orders,
+    pages,
     sagas,
 )
 from routes.access import Authentication
@@ -112,7 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.console = console.console_for(settings)
     subjects = (orders, lookups, events, event_feed, acts, batches, operations, health, manage)
-    for subject in (*subjects, sagas, card_events, console):
+    for subject in (*subjects, sagas, card_events, mcp, pages, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
