@@ -7,6 +7,7 @@ import { batchPage } from "./batch.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
+import { operationsPage } from "./operations.js";
 import { orderPage } from "./order.js";
 import { placePage } from "./place.js";
 import { sagaPage } from "./saga.js";
@@ -25,7 +26,8 @@ const PAGES = {
   order: orderPage,
   saga: sagaPage,
   batch: batchPage,
-  act: actOnPage,
+  act_on: actOnPage,
+  operations: operationsPage,
   place: placePage,
 };
 

@@ -123,7 +123,7 @@ async def order_being_placed(page: Page, stack: Stack) -> None:
 
 async def act_on_many(page: Page, stack: Stack) -> None:
     """Open the form of an act on many orders, and see which these are."""
-    await at("/?act=cancel&customer_id=poor", "#act-on")(page, stack)
+    await at("/?act_on=approve&state=AWAITING_REVIEW", "#act-on")(page, stack)
     await page.get_by_role("button", name="Show how many these are").click()
     await expect(page.locator(".sample li").first).to_be_visible()
 
@@ -139,6 +139,7 @@ PAGES: dict[str, Open] = {
     "an act on many orders": act_on_many,
     "batch operations": at("/?batch=", ".batches li"),
     "a batch operation": at("/?batch=evening", ".results tbody tr"),
+    "the log of operations": at("/?operations=", ".operations tbody tr"),
     "no such order": at("/?order=nobody", "#notice"),
 }
 """By name: what opens a page. `at` opens one by its address, once it shows an element."""
@@ -194,13 +195,16 @@ async def what_the_keyboard_misses(page: Page) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def orders(stack: Stack) -> None:
-    """Place an order that fails, and one that awaits a review; cancel the failed one, with many."""
+    """Place an order that fails, and two that await a review; reject one of them, as of many."""
     stack.place(order("poor", price=5_000, order_id="failed"), Prefer="wait=20")
-    stack.place(order(price=100_000, order_id="large"))
-    until(lambda: "AWAITING_REVIEW" in stack.http.get("/orders/large").text, "it waits")
-    batch = {"batch_id": "evening", "act": "cancel", "filter": {"customer_id": "poor"}, "count": 1}
-    answer = stack.http.post("/batch-operations", json=batch | {"by": "ann", "reason": "late"})
-    assert answer.is_success, answer.text
+    for customer, order_id in (("rich", "large"), ("late", "rejected")):
+        stack.place(order(customer, price=100_000, order_id=order_id))
+    for order_id in ("large", "rejected"):
+        path = f"/orders/{order_id}"
+        until(lambda path=path: "AWAITING_REVIEW" in stack.http.get(path).text, "it waits")
+    batch = {"batch_id": "evening", "act": "reject", "filter": {"customer_id": "late"}, "count": 1}
+    body = batch | {"by": "ann", "reason": "late"}
+    until(lambda: stack.http.post("/batch-operations", json=body).is_success, "it begins")
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -180,7 +180,7 @@ async def test_the_last_answer_wins(page: Page) -> None:
     await expect(sku).to_contain_text("Too many requests")
     await page.get_by_label("SKU").press_sequentially("9")
     await page.get_by_label("SKU").press("Backspace")
-    await expect(sku).to_contain_text("White lantern · 7 available")
+    await expect(sku).to_contain_text("White lantern")
     assert times[1] - times[0] >= 1
     await expect(sku).not_to_contain_text("Slow")
 
