@@ -1,6 +1,7 @@
 """Everybody can use the console: with a keyboard alone, on a phone, in the dark, by ear."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -199,9 +200,9 @@ def orders(stack: Stack) -> None:
     stack.place(order("poor", price=5_000, order_id="failed"), Prefer="wait=20")
     for customer, order_id in (("rich", "large"), ("late", "rejected")):
         stack.place(order(customer, price=100_000, order_id=order_id))
-    for order_id in ("large", "rejected"):
-        path = f"/orders/{order_id}"
-        until(lambda path=path: "AWAITING_REVIEW" in stack.http.get(path).text, "it waits")
+    waiting = {"state": "AWAITING_REVIEW"}
+    get_waiting = partial(stack.http.get, "/orders", params=waiting)
+    until(lambda: len(get_waiting().json()["orders"]) == 2, "both wait")
     batch = {"batch_id": "evening", "act": "reject", "filter": {"customer_id": "late"}, "count": 1}
     body = batch | {"by": "ann", "reason": "late"}
     until(lambda: stack.http.post("/batch-operations", json=body).is_success, "it begins")
