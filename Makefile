@@ -7,8 +7,10 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 # Tests that run a second time with every step tried as a local activity first.
 ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test_cancel_everywhere.py \
 	tests/system/e2e/test_reset.py
-# Tests that wait half of their time, so that more of them run at once than there are cores. First one that takes long.
-WAITING := tests/wheel $(filter-out tests/wheel tests/workflows tests/temporal_saga %__pycache__,$(patsubst %/,%,$(wildcard tests/*/)))
+# Tests that wait for half of their time: more of them run at once than there are cores.
+# The files are started in this order, those with many tests before: tests/wheel has a long one.
+NOT_WAITING := tests/temporal_saga tests/workflows tests/__pycache__
+WAITING := tests/wheel $(filter-out tests/wheel $(NOT_WAITING),$(patsubst %/,%,$(wildcard tests/*/)))
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard *.py)
 
 # Where it is set, each process would compile all tests that it imports, and all that a test starts.
