@@ -38,12 +38,12 @@ PAGE_URI = "docs://"
 def tools_for(api: ApiCalls) -> list[types.Tool]:
     """Return the tools of which the caller may use one route at least."""
     return [
-        _description(name) for name, tool in TOOLS.items() if any(map(api.may_call, tool.routes))
+        _definition(name) for name, tool in TOOLS.items() if any(map(api.may_call, tool.routes))
     ]
 
 
 @cache
-def _description(name: str) -> types.Tool:
+def _definition(name: str) -> types.Tool:
     tool = TOOLS[name]
     return types.Tool(
         name=name,

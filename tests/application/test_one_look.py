@@ -32,13 +32,13 @@ class Frontend:
 
     @property
     def client(self) -> Client:
-        """A client whose service this is."""
+        """A client whose calls come here."""
         return cast("Client", SimpleNamespace(namespace="default", workflow_service=self))
 
     async def describe_task_queue(
         self, request: DescribeTaskQueueRequest, **_: Any
     ) -> DescribeTaskQueueResponse:
-        """Answer, or fail as it was made to."""
+        """Note the request, and answer it."""
         self.requests.append(request)
         if self._error:
             raise self._error
