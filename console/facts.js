@@ -24,7 +24,8 @@ export function facts(view) {
   if (view.links.temporal) {
     // A customer's token gets neither.
     rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
-    rows.push(["Who did what", el("a", { href: toOperations({ order_id: view.order_id }) }, "Log")]);
+    const log = toOperations({ order_id: view.order_id });
+    rows.push(["Who did what", el("a", { href: log }, "Log")]);
   }
   return el(
     "div",
