@@ -26,9 +26,11 @@ from application.needs import Needs
 from application.operations_log import OperationsLog
 from application.orders import Orders
 from application.prices import PriceRule
+from application.runs import Runs
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
+from application.watch import Watch
 from application.webhook_post import Receiver
 from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
@@ -41,24 +43,7 @@ from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
 from process import Connection, leave
-from routes import (
-    access,
-    acts,
-    batches,
-    card_events,
-    console,
-    event_feed,
-    events,
-    handlers,
-    health,
-    hosts,
-    limits,
-    lookups,
-    manage,
-    operations,
-    orders,
-    sagas,
-)
+from routes import access, card_events, console, handlers, hosts, limits
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import raise_descriptors
@@ -69,6 +54,7 @@ from routes.limits import Body, InFlight
 from routes.metrics import Metrics
 from routes.rate import Callers, Rate
 from routes.server import Server, configuration
+from routes.subjects import ROUTERS
 from routes.tokens import Tokens
 from routes.wire import Wire
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
@@ -108,9 +94,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
-    subjects = (orders, lookups, events, event_feed, acts, batches, operations, health, manage)
-    for subject in (*subjects, sagas, card_events, console):
-        app.include_router(subject.router)
+    app.state.console = console.console_for(settings)
+    for router in ROUTERS:
+        app.include_router(router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
         additions.append(access.add_to_openapi)
@@ -195,10 +181,11 @@ def _use(
     """Have the app ask Temporal through a client from now on, and return its orders."""
     shop.client = client
     app.state.visibility = visibility = Visibility(client)
+    warning = timedelta(seconds=settings.review_warning_seconds)
     return Orders(
         client,
         order_service,
-        visibility,
+        Watch(Runs(client), visibility, order_service, warning),
         PriceRule(settings.order_prices, shop),
         OrderLinks(settings.web_ui_url, client.namespace),
         app.state.stopping,

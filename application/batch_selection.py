@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from application.order_query import OrderQuery
+from application.order_query import OrderSelection
 from contracts.acts import Act
 from contracts.states import OrderStatus, SagaState
 
@@ -36,17 +36,17 @@ class BatchSelection(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     act: Act
-    filter: OrderQuery = Field(description="as in `GET /orders`, one filter at least")
+    filter: OrderSelection = Field(description="as in `GET /orders`, one filter at least")
 
     @field_validator("filter")
     @classmethod
-    def _is_a_filter(cls, query: OrderQuery) -> OrderQuery:
+    def _is_a_filter(cls, query: OrderSelection) -> OrderSelection:
         if not query.model_dump(exclude_none=True):
             raise PydanticCustomError("filter", "Should have one filter at least")
         return query
 
     @property
-    def query(self) -> OrderQuery:
+    def query(self) -> OrderSelection:
         """The filter as it is applied."""
         if any(getattr(self.filter, name) is not None for name in STANDING):
             return self.filter

@@ -185,7 +185,8 @@ def _operation(
 ) -> Operation:
     """Return the entry of what begins now."""
     now = datetime.now(UTC)
-    words = decision.model_dump(include=OF_A_DECISION) if decision else {"by": caller.subject}
+    own = {"by": caller.signature_of(caller.own_name)}
+    words = decision.model_dump(include=OF_A_DECISION) if decision else own
     return Operation(
         **{"order_id": None, **words, **fields},
         **vars(caller.origin),

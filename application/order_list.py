@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import merge
 
 from application.discretion import for_customer
 from application.errors import NotNow, no_answer
 from application.listed_order import entry_to_come, list_entry
 from application.needs import Need
-from application.order_query import ListQuery, OrderQuery
+from application.order_cursor import write_cursor
+from application.order_query import ListQuery, OrderSelection
 from application.order_view import STATUS
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
@@ -18,7 +18,7 @@ from application.watch import Watch
 from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, ListedOrder, OrderList
-from participants.order.filters import OrderFilter, Position
+from participants.order.filters import OrderFilter, Page, Position, Sort
 from participants.order.reads import OrderReads
 
 AS_ON_RECORD = "orders that are still open are shown as the order service has them on record"
@@ -34,7 +34,7 @@ class _Additions:
 
 
 class OrderLists:
-    """Orders newest first, page by page; open ones as visibility last knew their sagas."""
+    """Orders page by page; open ones as visibility last knew their sagas."""
 
     def __init__(
         self,
@@ -57,11 +57,7 @@ class OrderLists:
         Raises:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
-        entries = await self._find(query, owner)
-        following = None
-        if len(entries) > query.limit:
-            entries = entries[: query.limit]
-            following = query.following(Position.of(entries[-1]))
+        entries, end = await self._find(query, owner)
         additions = _Additions({}, {})
         if still_open := [entry.order_id for entry in entries if entry.closed_at is None]:
             additions = await self._additions(query, still_open)
@@ -78,20 +74,29 @@ class OrderLists:
         orders = [order for order in orders if _is_asked_for(order, query)]
         if owner is not None:
             orders = [for_customer(order) for order in orders]
-        return OrderList(orders=tuple(orders), next=following, warning=additions.warning)
+        return OrderList(
+            orders=tuple(orders), next=end and query.following(end), warning=additions.warning
+        )
 
-    async def select(self, query: OrderQuery, most: int) -> list[OrderEntry]:
-        """Return the orders that a query finds now, newest first, at most `most` and one more.
+    async def select(self, selection: OrderSelection, most: int) -> list[OrderEntry]:
+        """Return the orders that are asked for now, newest first, at most `most` and one more.
 
         Raises:
             NotNow: as in `page`.
         """
-        everything = ListQuery(**query.model_dump()).model_copy(update={"limit": most})
-        entries = await self._find(everything, None)
-        if query.needs_attention is None:
-            return entries
-        needs = (await self._watch.needs()).by_order
-        return [entry for entry in entries if _fits_need(needs.get(entry.order_id), query)]
+        needs = await self._watch.needs() if selection.needs_attention is not None else None
+        query = ListQuery(**selection.model_dump()).model_copy(update={"limit": most + 1})
+        entries: list[OrderEntry] = []
+        while True:
+            page, end = await self._find(query, None)
+            entries += [
+                entry
+                for entry in page
+                if needs is None or _has_need(needs.by_order.get(entry.order_id), selection)
+            ]
+            if end is None or len(entries) > most:
+                return entries[: most + 1]
+            query = query.model_copy(update={"cursor": write_cursor(end, query.sort)})
 
     async def _additions(self, query: ListQuery, order_ids: Collection[str]) -> _Additions:
         """Return what Temporal knows of open orders; a warning where it is not asked for it alone.
@@ -109,33 +114,25 @@ class OrderLists:
             return _Additions({}, {}, f"{no_answer(error)}: {AS_ON_RECORD}")
         return _Additions(runs.by_order, needs.by_order, needs.warning())
 
-    async def _find(self, query: ListQuery, owner: str | None) -> list[OrderEntry]:
-        """Return the orders of a page, and one more when there are more."""
-        order_filter = OrderFilter(
-            status=query.status,
-            reason=query.reason,
-            customer_id=query.customer_id,
-            owner=owner,
-            before=query.before,
-        )
+    async def _find(self, query: ListQuery, owner: str | None) -> Page:
+        """Return the orders of a page as they are on record, or as Temporal alone knows them."""
+        order_filter = replace(query.order_filter(owner), sort=query.sort, behind=query.behind)
         if query.needs_attention:
             needs = (await self._watch.needs()).by_order
             runs = {order_id: need.run for order_id, need in needs.items()}
             return await self._among(runs, order_filter, query.limit)
         if query.state is None:
             return await self._on_record(order_filter, query.limit)
-        open_ones = []
+        open_ones = Page([], None)
         if query.state is not SagaState.FAILED:
             open_ones = await self._in_state(query.state, order_filter, query.limit)
         status = STATUS.get(query.state)
         if status is None or query.status not in (None, status):
             return open_ones
         closed_orders = await self._on_record(replace(order_filter, status=status), query.limit)
-        return _merge_newest(open_ones, closed_orders)[: query.limit + 1]
+        return _merge(query.sort, query.limit, open_ones, closed_orders)
 
-    async def _in_state(
-        self, state: SagaState, order_filter: OrderFilter, limit: int
-    ) -> list[OrderEntry]:
+    async def _in_state(self, state: SagaState, order_filter: OrderFilter, limit: int) -> Page:
         """Return likewise the open ones whose sagas showed a state last.
 
         Also those on which nobody works any more.
@@ -145,18 +142,29 @@ class OrderLists:
         runs: dict[str, Run | None] = {order_id: need.run for order_id, need in left_open.items()}
         return await self._among(runs | running.by_order, order_filter, limit)
 
-    async def _on_record(self, order_filter: OrderFilter, limit: int) -> list[OrderEntry]:
-        return await on_thread(self._records.page, order_filter, limit + 1)
+    async def _on_record(self, order_filter: OrderFilter, limit: int) -> Page:
+        return await on_thread(self._records.page, order_filter, limit)
 
     async def _among(
         self, runs: Mapping[str, Run | None], order_filter: OrderFilter, limit: int
-    ) -> list[OrderEntry]:
+    ) -> Page:
         """Return likewise of these orders those that are open.
 
-        Also when their saga never came as far as the order service.
+        Also when their saga never came as far as the order service. Why they fail, their sagas say.
         """
+        if order_filter.asks_why:
+            runs = {
+                order_id: run
+                for order_id, run in runs.items()
+                if run and _fails_so(run, order_filter)
+            }
         order_filter = replace(
-            order_filter, among=runs.keys(), status=order_filter.status or OrderStatus.PENDING
+            order_filter,
+            among=runs.keys(),
+            status=order_filter.status or OrderStatus.PENDING,
+            reason=None,
+            step=None,
+            text=None,
         )
         statuses = await on_thread(self._records.statuses, runs.keys())
         provisional = [
@@ -164,10 +172,10 @@ class OrderLists:
             for order_id, run in runs.items()
             if run
             and order_id not in statuses
-            and _fits(entry := entry_to_come(order_id, run), order_filter)
+            and order_filter.accepts_entry(entry := entry_to_come(order_id, run))
         ]
-        provisional.sort(key=Position.of, reverse=True)
-        return _merge_newest(await self._on_record(order_filter, limit), provisional)[: limit + 1]
+        on_record = await self._on_record(order_filter, limit)
+        return _merge(order_filter.sort, limit, Page(provisional, None), on_record)
 
     async def _read_again(
         self, entries: Sequence[OrderEntry], order_ids: Collection[str], owner: str | None
@@ -178,8 +186,8 @@ class OrderLists:
         that is behind its record, or closed without the reason.
         """
         order_filter = OrderFilter(among=order_ids, owner=owner)
-        again = await on_thread(self._records.page, order_filter, len(order_ids))
-        fresh = {entry.order_id: entry for entry in again}
+        again = await self._on_record(order_filter, len(order_ids))
+        fresh = {entry.order_id: entry for entry in again.entries}
         return [fresh.get(entry.order_id, entry) for entry in entries]
 
 
@@ -192,26 +200,40 @@ def _is_asked_for(order: ListedOrder, query: ListQuery) -> bool:
     )
 
 
-def _fits_need(need: Need | None, query: OrderQuery) -> bool:
-    """Tell whether an order that has this need, or none, is one that a query asks for."""
+def _has_need(need: Need | None, selection: OrderSelection) -> bool:
+    """Tell whether an order that has this need, or none, is one that is asked for."""
     if need is None:
-        return not query.needs_attention
+        return not selection.needs_attention
     state = need.run.state if need.run else SagaState.PENDING
-    return bool(query.needs_attention) and query.state in (None, state)
+    return bool(selection.needs_attention) and selection.state in (None, state)
 
 
-def _merge_newest(*lists: Sequence[OrderEntry]) -> list[OrderEntry]:
-    """Return lists as one, newest first; an order that was recorded just now may be in two."""
-    entries = {entry.order_id: entry for entry in merge(*lists, key=Position.of, reverse=True)}
-    return list(entries.values())
+def _fails_so(run: Run, order_filter: OrderFilter) -> bool:
+    stuck_steps = [retriable.step for retriable in run.memo.retriables if retriable.stuck_since]
+    return order_filter.accepts_failure(run.failure, stuck_steps)
 
 
-def _fits(entry: OrderEntry, order_filter: OrderFilter) -> bool:
-    """Tell of an order that is not on record yet what the database tells of those that are."""
-    return (
-        order_filter.status in (None, entry.status)
-        and order_filter.reason is None
-        and order_filter.customer_id in (None, entry.customer_id)
-        and order_filter.owner in (None, entry.customer_id)
-        and (order_filter.before is None or Position.of(entry) < order_filter.before)
-    )
+def _merge(sort: Sort, limit: int, *pages: Page) -> Page:
+    """Return the beginnings of lists as that of one; an order recorded just now may be in two.
+
+    It ends where the first of them ends: what the others have behind that is for the next page.
+    """
+
+    def position(entry: OrderEntry) -> Position:
+        return Position.of(entry, sort)
+
+    unique = {entry.order_id: entry for page in pages for entry in page.entries}
+    entries = sorted(unique.values(), key=position, reverse=sort.is_descending)
+    ends = [page.end for page in pages if page.end is not None]
+    end = None
+    if ends:
+        end = max(ends) if sort.is_descending else min(ends)
+        entries = [
+            entry
+            for entry in entries
+            if (position(entry) >= end if sort.is_descending else position(entry) <= end)
+        ]
+    if len(entries) > limit:
+        entries = entries[:limit]
+        end = position(entries[-1])
+    return Page(entries, end)

@@ -1,56 +1,57 @@
-"""What a list of orders is asked for: the filters, and the cursor that says where a page begins."""
+"""What a list of orders is asked for: which orders, how they are sorted, and where it begins."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
-from contracts.base import IDENTIFIER, Identifier
+from application.order_cursor import read_cursor, write_cursor
+from application.order_view import STATUS
+from contracts.base import MAX_TOTAL_MINOR, STEP_NAME, Currency, Identifier, Sku
 from contracts.states import FailureReason, OrderStatus, SagaState
-from participants.order.filters import Position
+from participants.order.filters import BY_TIME_CLOSED, BY_TOTAL, OrderFilter, Position, Sort
 
 MOST_ON_A_PAGE = 100
+MOST_TEXT = 200
+
+NO_CURRENCY = "Totals can be compared in one currency alone: say `currency` as well"
+NO_ORDER_BETWEEN = "No order is between `{name}` and this"
+STILL_OPEN = "Open orders have no time at which they were closed: sort them by another field"
 
 
-def write_cursor(position: Position) -> str:
-    """Return a position in the form in which it goes through callers' hands."""
-    text = f"{position.placed_at.isoformat()} {position.order_id}"
-    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+def _check_instant(text: Any) -> Any:
+    """Refuse what pydantic would read as seconds since 1970, like a year."""
+    if isinstance(text, str) and not re.match(r"\d{4}-\d\d-\d\d[Tt ]", text):
+        raise ValueError("Should be a date and a time with its zone, like 2026-11-24T08:00:00Z")
+    return text
 
 
-def read_cursor(cursor: str) -> Position:
-    """Return the position that `write_cursor` wrote.
-
-    Raises:
-        ValueError: it never wrote this.
-    """
+def _to_utc(at: datetime) -> datetime:
     try:
-        placed_at, _, order_id = urlsafe_b64decode(f"{cursor}==").decode().partition(" ")
-        position = Position(datetime.fromisoformat(placed_at), order_id)
-        is_ours = (
-            position.placed_at.tzinfo == UTC
-            and re.fullmatch(IDENTIFIER, order_id)
-            and write_cursor(position) == cursor
-        )
-    except ValueError:
-        is_ours = False
-    if not is_ours:
-        raise ValueError("This is no cursor; take it from `next`")
-    return position
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Should be a time that there is in UTC") from None
 
 
-def _check(cursor: str) -> str:
-    read_cursor(cursor)
-    return cursor
+Instant = Annotated[AwareDatetime, BeforeValidator(_check_instant), AfterValidator(_to_utc)]
+Total = Annotated[int, Field(ge=0, le=MAX_TOTAL_MINOR)]
 
 
-class OrderQuery(BaseModel):
-    """Which orders are asked for.
+class OrderSelection(BaseModel):
+    """Which orders; filters join, and without one these are all orders.
 
-    A parameter that does not exist is an error, as a misspelt filter would mean everybody's orders.
+    A parameter that does not exist is an error, as a misspelt filter would show everybody's orders.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -62,14 +63,67 @@ class OrderQuery(BaseModel):
         default=None, description="as the order service has it on record"
     )
     reason: FailureReason | None = Field(default=None, description="why they failed")
+    step: str | None = Field(
+        default=None,
+        pattern=STEP_NAME,
+        description="the step at which they failed; with an open `state`, or `needs_attention` "
+        "true, at which they fail or are stuck",
+    )
+    text: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_TEXT,
+        description="a part of why they failed, in its reason or message; A to Z match a to z",
+    )
     customer_id: Identifier | None = None
+    sku: Sku | None = Field(default=None, description="a product that they have a line of")
+    currency: Currency | None = None
+    min_total_minor: Total | None = Field(
+        default=None, description="the least total, in minor units; needs `currency`"
+    )
+    max_total_minor: Total | None = Field(
+        default=None, description="the greatest total, in minor units; needs `currency`"
+    )
+    placed_from: Instant | None = Field(default=None, description="placed then or later")
+    placed_to: Instant | None = Field(default=None, description="placed earlier than that")
+    closed_from: Instant | None = Field(default=None, description="closed then or later")
+    closed_to: Instant | None = Field(default=None, description="closed earlier than that")
     needs_attention: bool | None = Field(
         default=None, description="whether somebody has to look after the order"
     )
 
+    @field_validator("min_total_minor", "max_total_minor")
+    @classmethod
+    def _check_currency(cls, total: int | None, info: ValidationInfo) -> int | None:
+        if total is not None and not info.data.get("currency", True):
+            raise ValueError(NO_CURRENCY)
+        return total
 
-class ListQuery(OrderQuery):
-    """The query of a list: which orders, and which page of them."""
+    @field_validator("max_total_minor", "placed_to", "closed_to")
+    @classmethod
+    def _check_range(cls, last: Any, info: ValidationInfo) -> Any:
+        name = {
+            "max_total_minor": "min_total_minor",
+            "placed_to": "placed_from",
+            "closed_to": "closed_from",
+        }[str(info.field_name)]
+        first = info.data.get(name)
+        is_total = name == "min_total_minor"
+        if None not in (first, last) and (last < first if is_total else last <= first):
+            raise ValueError(NO_ORDER_BETWEEN.format(name=name))
+        return last
+
+    def order_filter(self, owner: str | None = None) -> OrderFilter:
+        """Return it as the order service takes it, for the customer `owner` or for everybody.
+
+        `state` and `needs_attention`, which Temporal alone knows of open orders, are not in it.
+        """
+        fields = set(OrderSelection.model_fields) - {"state", "needs_attention"}
+        return OrderFilter(**{name: getattr(self, name) for name in fields}, owner=owner)
+
+
+class ListQuery(OrderSelection):
+    """The query of a list: which orders, how many on a page, how sorted, and where it begins."""
 
     limit: int = Field(
         default=20,
@@ -77,19 +131,51 @@ class ListQuery(OrderQuery):
         le=MOST_ON_A_PAGE,
         description="the most orders on a page; a page may hold fewer",
     )
-    cursor: Annotated[str, AfterValidator(_check)] | None = Field(
+    sort: Sort = Field(
+        default=Sort.NEWEST,
+        description="by which field; with a minus the greatest first. `total_minor` needs "
+        "`currency`; by `closed_at` only closed orders are listed",
+    )
+    cursor: str | None = Field(
         default=None, description="where the page begins: take it from `next`"
     )
 
+    @field_validator("sort")
+    @classmethod
+    def _check_sort(cls, sort: Sort, info: ValidationInfo) -> Sort:
+        if sort in BY_TOTAL and not info.data.get("currency", True):
+            raise ValueError(NO_CURRENCY)
+        state = info.data.get("state")
+        is_open = (
+            info.data.get("needs_attention")
+            or info.data.get("status") is OrderStatus.PENDING
+            or (state is not None and state not in STATUS)
+        )
+        if sort in BY_TIME_CLOSED and is_open:
+            raise ValueError(STILL_OPEN)
+        return sort
+
+    @field_validator("cursor")
+    @classmethod
+    def _check_cursor(cls, cursor: str | None, info: ValidationInfo) -> str | None:
+        if cursor is not None and "sort" in info.data:
+            read_cursor(cursor, info.data["sort"])
+        return cursor
+
     @property
-    def before(self) -> Position | None:
+    def behind(self) -> Position | None:
         """The position that the page begins behind; None for the first page."""
-        return None if self.cursor is None else read_cursor(self.cursor)
+        return None if self.cursor is None else read_cursor(self.cursor, self.sort)
+
+    def parameters(self) -> dict[str, str]:
+        """Return what it asks for as an address has it, but for the cursor."""
+        parameters = self.model_dump(mode="json", exclude={"cursor"}, exclude_defaults=True)
+        return {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in parameters.items()
+        }
 
     def following(self, position: Position) -> str:
         """Return the address at which the list goes on behind a position."""
-        parameters = self.model_dump(mode="json", exclude={"cursor"}, exclude_defaults=True)
-        if self.needs_attention is not None:
-            parameters["needs_attention"] = str(self.needs_attention).lower()
-        parameters["cursor"] = write_cursor(position)
-        return f"/orders?{urlencode(parameters)}"
+        cursor = write_cursor(position, self.sort)
+        return f"/orders?{urlencode({**self.parameters(), 'cursor': cursor})}"

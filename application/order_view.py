@@ -19,18 +19,25 @@ from participants.order.reads import RecordedOrder
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
 
-def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = False) -> OrderView:
+def view_of_run(
+    order_id: str,
+    run: Run,
+    links: Links,
+    *,
+    left_open: bool = False,
+    expiring: Attention | None = None,
+) -> OrderView:
     """Return an order from its saga's run, with its record closed or still to be written.
 
     `left_open` says that the run has closed and the record has not: then the order is not closed,
-    as nothing will close it.
+    as nothing will close it. `expiring` says that it awaits a review that ends soon.
     """
     left_open = left_open or run.ended_early
     is_closed = run.closed_at is not None and not left_open
     record = _record_of(order_id, run, is_closed=is_closed)
     steps = steps_of(run, record.compensations, record.failure)
     timeline = timeline_of(run.moments)
-    need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open)
+    need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open) or expiring
     acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
     view = _view(record, steps, timeline, links, need, acts)
     return view.model_copy(update={"action": _action_of(run)})

@@ -29,16 +29,16 @@ from application.placement import Placement, perhaps_placed
 from application.possible_acts import acts_offered, why_ended
 from application.prices import PriceRule
 from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
+from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, temporal
+from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.timeline import entry_of
-from application.visibility import Visibility
 from application.watch import Watch
 from contracts.acts import ACT_OF
 from contracts.decisions import Decision, act_of
 from contracts.ids import saga_id
 from contracts.placing import PlaceOrder
-from contracts.views import OrderList, OrderView, Overview, TimelineEntry
+from contracts.views import OrderList, OrderView, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
 
@@ -56,31 +56,32 @@ class Orders:
         self,
         client: Client,
         order_service: OrderService,
-        visibility: Visibility,
+        watch: Watch,
         prices: PriceRule,
         links: OrderLinks,
         stopping: asyncio.Event,
         operations_log: OperationsLog,
     ) -> None:
-        """Ask Temporal through `client`; wait for no order once `stopping` is set."""
+        """Ask Temporal through `client`, and `watch`; wait for no order once `stopping` is set."""
         self._client = client
         self._order_service = order_service
         self._prices = prices
         self._links = links
         self._operations_log = operations_log
-        self._runs = Runs(client)
+        self._runs = watch.runs
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
         again = Again(self._placement, order_service, self._runs)
         self.again = PlacingAgain(again, operations_log, self.view)
         self.customers = Customers(client, self._runs)
-        self.watch = Watch(self._runs, visibility, order_service)
-        self._lists = OrderLists(visibility, self.watch, order_service, links)
+        self.watch = watch
+        self._lists = OrderLists(watch.visibility, watch, order_service, links)
         self.batches = BatchOperations(
             client, order_service.batches, self._lists, links, operations_log
         )
-        self._overviews = Overviews(visibility, self.watch, order_service, self._lists)
+        queues = TaskQueues(client)
+        self.overviews = Overviews(watch.visibility, watch, order_service, self._lists, queues)
 
     async def place(
         self, order: PlaceOrder, request_key: str | None, caller: Caller, wait_seconds: float = 0
@@ -132,7 +133,8 @@ class Orders:
             if run is not None:
                 is_open = partial(on_thread, self._order_service.is_open, order_id)
                 left_open = run.closed_at is not None and await is_open()
-                return view_of_run(order_id, run, links, left_open=left_open)
+                expiring = await self.watch.reviews.need(order_id, run.state)
+                return view_of_run(order_id, run, links, left_open=left_open, expiring=expiring)
         else:
             record, fingerprint = on_record
             with suppress(NotNow):
@@ -221,10 +223,6 @@ class Orders:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         return await self._lists.page(query, caller.customer_id)
-
-    async def overview(self, caller: Caller) -> Overview:
-        """Return how all orders stand that the caller may see."""
-        return await self._overviews.read(caller.customer_id)
 
     async def check(self) -> None:
         """Find that orders can be taken.

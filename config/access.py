@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
-from config.values import LOOPBACK, Origins
+from config.values import LOOPBACK, ORIGIN, USUAL_PORT, Origins
 
 NAME_CLAIMS = ("name", "preferred_username", "email")
 """The claims of OpenID Connect that name a person, the best first."""
@@ -19,9 +19,16 @@ def _issuer(url: str) -> str:
         raise ValueError(
             "it must begin with https://, or lead to this machine: who signs in there is believed"
         )
-    if where.query or where.fragment or where.username is not None:
-        raise ValueError("it must be a URL without a name, a ? or a #")
+    if url and (where.query or where.fragment or not ORIGIN.fullmatch(_origin(url))):
+        raise ValueError("it must be a URL of a host and a path: no name in it, no ? and no #")
     return url
+
+
+def _origin(url: str) -> str:
+    """Return the origin of a URL, as browsers write it."""
+    where = urlsplit(url)
+    origin = f"{where.scheme}://{where.netloc}".lower()
+    return origin.removesuffix(USUAL_PORT.get(where.scheme, ""))
 
 
 class AccessSettings(BaseSettings):
@@ -104,8 +111,7 @@ class AccessSettings(BaseSettings):
         """The origins that the console asks for tokens; none where nobody signs in."""
         if not self.oidc_client_id:
             return ()
-        where = urlsplit(self.sign_in_issuer)
-        return (f"{where.scheme}://{where.netloc}".lower(), *self.oidc_origins)
+        return (_origin(self.sign_in_issuer), *self.oidc_origins)
 
     @property
     def name_claims(self) -> tuple[str, ...]:

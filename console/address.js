@@ -1,11 +1,12 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
- * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?operations=` the log of
- * operations with its filters, anything else a list with its filters.
+ * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?batch=ID` a batch operation,
+ * `/?batch=` the latest ones, `/?act_on=` with filters an act on the orders that they find,
+ * `/?operations=` the log of operations with its filters, anything else a list with its filters.
  */
 
 /** The parameters that name a page other than the list; the first that an address has counts. */
-const SUBJECTS = ["order", "saga", "operations"];
+const SUBJECTS = ["order", "saga", "batch", "act_on", "operations"];
 
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [
@@ -55,6 +56,27 @@ export function filtersOf(search) {
  */
 export function toOrder(id) {
   return `/?${new URLSearchParams({ order: id })}`;
+}
+
+/**
+ * Return the address of a batch operation, or with "" of the latest ones.
+ *
+ * @param {string} id
+ * @param {Record<string, string>} [parameters] of its results
+ */
+export function toBatch(id, parameters = {}) {
+  const entries = Object.entries(parameters).filter(([, value]) => value);
+  return `/?${new URLSearchParams([["batch", id], ...entries])}`;
+}
+
+/**
+ * Return the address of an act on the orders that filters find.
+ *
+ * @param {Record<string, string>} filters
+ */
+export function toActOn(filters) {
+  const { cursor: _cursor, ...others } = filters;
+  return `/?${new URLSearchParams({ act_on: "", ...others })}`;
 }
 
 /**

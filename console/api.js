@@ -3,7 +3,8 @@
  * a Problem whose message can be shown.
  */
 import { IS_ID } from "./address.js";
-import { token } from "./token.js";
+import { SignInProblem } from "./issuer.js";
+import { renewed, token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
 
@@ -71,6 +72,17 @@ export function sagaPath(id) {
 }
 
 /**
+ * Return a batch operation's path at the API.
+ *
+ * @param {string} id
+ * @throws {Problem}
+ */
+export function batchPath(id) {
+  if (!IS_ID.test(id)) throw new Problem(422, "this is no batch operation's id");
+  return `/batch-operations/${id}`;
+}
+
+/**
  * Return the JSON at a path.
  *
  * @param {string} path
@@ -106,21 +118,47 @@ export function post(path, body) {
  * @throws {Problem} no answer, or one whose status is not 2xx
  */
 export async function request(path, options = {}) {
-  const bearer = token();
-  const headers = new Headers(options.headers);
-  if (!headers.has("Accept")) headers.set("Accept", "application/json");
-  headers.set("X-Door", "console"); // for the log of operations
-  if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
-  let answer;
-  try {
-    answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
-  } catch {
-    throw new Problem(NO_ANSWER, "The API does not answer");
+  let bearer = token();
+  let answer = await send(path, options, bearer);
+  if (answer.status === 401 && (await canSendAgain(bearer))) {
+    bearer = token();
+    answer = await send(path, options, bearer);
   }
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
   problem.isOutdated = token() !== bearer;
   throw problem;
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ * @param {string|null} bearer
+ */
+async function send(path, options, bearer) {
+  const headers = new Headers(options.headers);
+  if (!headers.has("Accept")) headers.set("Accept", "application/json");
+  headers.set("X-Door", "console"); // for the log of operations
+  if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
+  try {
+    return await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  } catch {
+    throw new Problem(NO_ANSWER, "The API does not answer");
+  }
+}
+
+/**
+ * Tell whether there is another token in place of one that the API does not accept.
+ *
+ * @param {string|null} bearer
+ */
+async function canSendAgain(bearer) {
+  try {
+    return await renewed(bearer);
+  } catch (problem) {
+    if (!(problem instanceof SignInProblem)) throw problem;
+    throw new Problem(NO_ANSWER, problem.message.replace(/\.$/, ""));
+  }
 }
 
 /**

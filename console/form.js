@@ -3,6 +3,7 @@
  */
 import { NO_ANSWER, Problem } from "./api.js";
 import { bdi, el } from "./dom.js";
+import { askForToken } from "./token.js";
 
 /** The name of the person who acts is kept in the browser under this key. */
 const NAME_KEY = "order-saga-by";
@@ -45,12 +46,13 @@ export function actForm(act, send) {
   const node = el("details.act", { name: "act", "data-act": act.path }, summary, form);
 
   node.addEventListener("toggle", () => {
-    inputs.by.value ||= localStorage.getItem(NAME_KEY) ?? "";
+    const { by } = inputs; // none where the token says who acts
+    if (by) by.value ||= localStorage.getItem(NAME_KEY) ?? "";
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const body = Object.fromEntries(new FormData(form));
-    localStorage.setItem(NAME_KEY, inputs.by.value);
+    if (inputs.by) localStorage.setItem(NAME_KEY, inputs.by.value);
     button.disabled = true;
     answer.textContent = "Sending …";
     try {
@@ -62,6 +64,7 @@ export function actForm(act, send) {
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       answer.replaceChildren(...explain(problem));
+      if (problem.status === 401) askForToken(problem.detail);
     } finally {
       button.disabled = false;
     }

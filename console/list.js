@@ -1,7 +1,7 @@
 /**
  * The list of orders, newest first, page by page, beneath the figures of all orders.
  */
-import { filtersOf, toList, toOrder } from "./address.js";
+import { filtersOf, toActOn, toList, toOrder } from "./address.js";
 import { get } from "./api.js";
 import { bdi, el, show } from "./dom.js";
 import { filterForm, isFiltered } from "./filters.js";
@@ -38,6 +38,7 @@ export function listPage(page, signal) {
     el("div.head", {}, el("h1", {}, "Orders")),
     overview.node,
     form.node,
+    ...(isFiltered(filters) ? [actOnLink(filters)] : []),
     warning,
     el("table.orders", { role: "table" }, head(), rows),
     placeholder,
@@ -64,6 +65,11 @@ export function listPage(page, signal) {
   };
   const reloadSoon = watch(load, { onSuccess: clearNotice, onProblem }, signal);
   onToken(() => (forgetOverview(), reloadSoon()), signal);
+}
+
+/** @param {Record<string, string>} filters */
+function actOnLink(filters) {
+  return el("p", {}, el("a", { id: "act-on", href: toActOn(filters) }, "Act on these orders …"));
 }
 
 function head() {

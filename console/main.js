@@ -1,14 +1,16 @@
 /**
  * The console: shows what its address names, an order, a saga of any type, or a list of orders.
  */
+import { actOnPage } from "./acton.js";
 import { go, idIn, IS_ID, serveLinks, subjectOf, toOrder } from "./address.js";
+import { batchPage } from "./batch.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
 import { operationsPage } from "./operations.js";
 import { orderPage } from "./order.js";
 import { sagaPage } from "./saga.js";
-import { serveToken } from "./token.js";
+import { serveSignIn, serveToken } from "./token.js";
 
 const INVALID_ID =
   "This is neither an order's id nor an address of an order. An id is 1 to 64 letters, digits, " +
@@ -19,7 +21,13 @@ const INVALID_ID =
  *
  * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
  */
-const PAGES = { order: orderPage, saga: sagaPage, operations: operationsPage };
+const PAGES = {
+  order: orderPage,
+  saga: sagaPage,
+  batch: batchPage,
+  act_on: actOnPage,
+  operations: operationsPage,
+};
 
 let currentPage = new AbortController();
 
@@ -73,4 +81,5 @@ window.addEventListener("popstate", () => {
   showPage();
   (document.getElementById(focusId ?? "") ?? byId("page")).focus(); // a filter keeps the focus
 });
+await serveSignIn();
 showPage();

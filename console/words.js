@@ -31,6 +31,7 @@ export const CAUSES = {
   STUCK: ["stuck", "a step or a compensation keeps failing and is still retried"],
   WEDGED: ["wedged", "the orchestrator's own code fails at this order"],
   LEFT_OPEN: ["left open", "its saga ended before its end; what it did until then still stands"],
+  REVIEW_EXPIRING: ["review expiring", "it fails when its review ends, unless it is approved"],
 };
 
 /**

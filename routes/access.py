@@ -15,10 +15,8 @@ from routes.middleware import Middleware
 from routes.origin import origin_of
 from routes.problems import Problem, answer, declare
 
-PUBLIC = frozenset(
-    {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
-)
-PUBLIC_FILES = ("/console/", "/static-offline-docs/")
+PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/llms.txt"})
+PUBLIC_FILES = ("/console/", "/static-offline-docs/", "/docs/")
 SIGNED = frozenset({"/webhooks/cards"})
 """What comes here says by its signature who sends it, and needs no token."""
 
@@ -27,6 +25,7 @@ NEEDED: Mapping[str, Scope] = {
     "GET /orders": Scope.READ,
     "GET /events": Scope.READ,
     "GET /overview": Scope.READ,
+    "GET /overview/closed": Scope.READ,
     "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,
@@ -44,6 +43,7 @@ NEEDED: Mapping[str, Scope] = {
     "GET /batch-operations/{batch_id}": Scope.RUN_BATCHES,
     "GET /batch-operations/{batch_id}/results": Scope.RUN_BATCHES,
     "POST /batch-operations/{batch_id}/stop": Scope.RUN_BATCHES,
+    "POST /mcp": Scope.READ,  # what its tools call needs its own scope
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
     "POST /stock": Scope.STOCK,
@@ -66,6 +66,12 @@ async def caller_of(request: Request) -> Caller:
 def scopes_of(route: str, *, customer: bool) -> list[Scope]:
     """Return the scopes of which each opens a route; none when it is closed."""
     return scopes_for(NEEDED[route], customer=customer) if route in NEEDED else []
+
+
+def opens(caller: Caller, route: str) -> bool:
+    """Tell whether a caller may call a route, like `GET /orders`."""
+    scopes = scopes_of(route, customer=caller.customer_id is not None)
+    return not caller.scopes.isdisjoint(scopes)
 
 
 async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:

@@ -44,18 +44,6 @@ class DecisionBody(BaseModel):
     by: Name | None = None
     reason: Words
 
-    def author(self, caller: Caller) -> str:
-        """Return who decided.
-
-        Raises:
-            RequestValidationError: nobody says who that is.
-        """
-        if by := self.by or caller.own_name:
-            return by
-        raise RequestValidationError(
-            [{"loc": ("body", "by"), "msg": "Field required", "type": "missing"}]
-        )
-
 
 class EvidenceBody(DecisionBody):
     """Who put a stuck step right by hand, why, and what shows it."""
@@ -123,7 +111,7 @@ async def retry_step(
 
     One that was just begun has its time first.
     """
-    retry = StepDecision(step=step, by=body.author(caller), reason=body.reason)
+    retry = StepDecision(step=step, by=author_of(body.by, caller), reason=body.reason)
     act_id = f"retry-{uuid4().hex}"
     return await orders.act(order_id, "request_retry_step", retry, caller, act_id)
 
@@ -144,11 +132,24 @@ async def settle_step(
     record has it.
     """
     settlement = StepEvidence(
-        step=step, by=body.author(caller), reason=body.reason, evidence=body.evidence
+        step=step, by=author_of(body.by, caller), reason=body.reason, evidence=body.evidence
     )
     return await orders.act(order_id, "request_settle_step", settlement, caller)
 
 
+def author_of(by: str | None, caller: Caller) -> str:
+    """Return who decided: as the body says, else as the token does.
+
+    Raises:
+        RequestValidationError: nobody says who that is.
+    """
+    if name := by or caller.own_name:
+        return name
+    raise RequestValidationError(
+        [{"loc": ("body", "by"), "msg": "Field required", "type": "missing"}]
+    )
+
+
 def decision_of(body: DecisionBody, caller: Caller) -> Decision:
     """Return what somebody decided, by the name that it is recorded under."""
-    return Decision(by=body.author(caller), reason=body.reason)
+    return Decision(by=author_of(body.by, caller), reason=body.reason)

@@ -8,12 +8,14 @@ from pydantic import ConfigDict
 
 from application.batch_selection import BatchSelection
 from application.batches import BatchOperations, BatchRequest, ResultsQuery
+from application.caller import SCOPE_OF
 from contracts.acts import Act
 from contracts.base import IDENTIFIER, IN_WORDS
 from contracts.batches import BatchList, BatchPreview, BatchResults, BatchView
+from contracts.text import Name
 from routes import examples
-from routes.access import forbidden
-from routes.acts import DecisionBody, decision_of
+from routes.access import require
+from routes.acts import DecisionBody, author_of, decision_of
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
 from routes.orders import RequestKey
 from routes.problems import ABSENT, AWAY, INVALID, problem_responses
@@ -56,6 +58,8 @@ class BatchBody(BatchRequest):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.BATCH]})
 
+    by: Name | None = None  # type: ignore[assignment]  # it is filled in before it goes on
+
 
 @router.post("/preview", responses=INVALID)
 async def preview_batch(
@@ -81,7 +85,7 @@ async def preview_batch(
     },
 )
 async def start_batch(
-    request: BatchBody,
+    body: BatchBody,
     batches: AppBatches,
     caller: RequestCaller,
     response: Response,
@@ -93,7 +97,8 @@ async def start_batch(
     same again under the same identity returns it as it stands; another one under it is refused.
     `count` is what the preview showed: where many more are found by now, nothing begins.
     """
-    _check(caller, request.act)
+    _check(caller, body.act)
+    request = body.model_copy(update={"by": author_of(body.by, caller)})
     view = await batches.start(request, idempotency_key, caller)
     response.headers["Location"] = view.links.self
     return view
@@ -137,5 +142,4 @@ def _check(caller: RequestCaller, act: Act) -> None:
     Raises:
         Problem: 403, they may not.
     """
-    if not caller.may(act):
-        raise forbidden(f"this token does not allow to {act} orders")
+    require(caller, SCOPE_OF[act], f"a batch operation of {act}")

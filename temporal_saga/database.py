@@ -186,10 +186,6 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         )  # SQLite drops the zone, and it was UTC
 
 
-ONLY_ON = "only_on"
-"""In an index's `info`: the one dialect that it is for, beside its `ddl_if`."""
-
-
 def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
     """Create the tables and indexes that are missing, also when several processes start at once."""
     with engine.begin() as connection:
@@ -198,8 +194,7 @@ def create_tables(engine: sa.Engine, metadata: sa.MetaData) -> None:
         metadata.create_all(connection)
         for index in (index for table in metadata.sorted_tables for index in table.indexes):
             # The table may be older than its index; SQLAlchemy's check sees none of expressions.
-            if index.info.get(ONLY_ON, connection.dialect.name) == connection.dialect.name:
-                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
 def open_with(url: str, *tables: sa.Table) -> sa.Engine:

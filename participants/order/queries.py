@@ -7,52 +7,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from contracts.record import OrderEntry, OrderRecord
-from contracts.states import FailureReason, OrderStatus, StateMove
-from participants.order.filters import OrderFilter
-from participants.order.tables import (
-    FAILED,
-    FAILURE_REASON,
-    LINES,
-    MOVES,
-    ORDERS,
-    PLACED_AGAIN,
-)
+from contracts.states import OrderStatus, StateMove
+from participants.order.expressions import FAILURE_REASON
+from participants.order.tables import FAILED, LINES, MOVES, ORDERS, PLACED_AGAIN
 
 MOST_DETAILS = 500
 """Characters of a failure's details (as JSON) that are shown of an order among many."""
-
-NAMED_REASONS = [reason.value for reason in FailureReason if reason is not FailureReason.OTHER]
-"""Whatever else is on record, readers know as OTHER."""
 
 
 def of_owner(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
     """Narrow a query to one customer's orders; None leaves it everybody's."""
     return orders if owner is None else orders.where(ORDERS.c.customer_id == owner)
-
-
-def newest(order_filter: OrderFilter, limit: int) -> sa.Select[Any]:
-    """Return the query for the newest of the orders wanted, at most so many."""
-    orders = (
-        of_owner(sa.select(ORDERS), order_filter.owner)
-        .order_by(ORDERS.c.placed_at.desc(), ORDERS.c.order_id.desc())
-        .limit(limit)
-    )
-    if order_filter.status is not None:
-        orders = orders.where(ORDERS.c.status == order_filter.status)
-    if order_filter.reason is not None:
-        is_so = FAILURE_REASON.in_([order_filter.reason])
-        if order_filter.reason == FailureReason.OTHER:
-            is_so = FAILURE_REASON.not_in(NAMED_REASONS)
-        orders = orders.where(FAILED, ORDERS.c.status == OrderStatus.CANCELLED, is_so)
-    if order_filter.customer_id is not None:
-        orders = orders.where(ORDERS.c.customer_id == order_filter.customer_id)
-    if order_filter.among is not None:
-        orders = orders.where(ORDERS.c.order_id.in_(order_filter.among))
-    if order_filter.before is not None:
-        orders = orders.where(
-            sa.tuple_(ORDERS.c.placed_at, ORDERS.c.order_id) < order_filter.before
-        )
-    return orders
 
 
 def still_open(limit: int, owner: str | None) -> sa.Select[Any]:

@@ -1,16 +1,19 @@
 """Reading the orders on record, which changes nothing."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from contracts.acts import TakenDecisions
-from contracts.record import OrderEntry, OrderRecord
+from contracts.record import OrderRecord
 from contracts.states import OrderStatus, StateMove
-from participants.order import decisions, queries
-from participants.order.filters import OrderFilter
+from participants.order import decisions, page_queries, queries
+from participants.order.filters import OrderFilter, Page, Position
+from participants.order.outcomes import OutcomeReads
+from participants.order.reviews import ReviewReads
 from participants.order.tables import ORDERS
 from temporal_saga.database import reading
 
@@ -37,6 +40,8 @@ class OrderReads:
     def __init__(self, engine: sa.Engine) -> None:
         """Read from the database behind `engine`."""
         self._engine = engine
+        self.outcomes = OutcomeReads(engine)
+        self.reviews = ReviewReads(engine)
 
     def recorded_order(self, order_id: str, owner: str | None = None) -> RecordedOrder | None:
         """Return all that is on record of an order, as it was at one instant.
@@ -67,11 +72,25 @@ class OrderReads:
             row = queries.find_row(connection, order_id, owner)
             return None if row is None else (queries.record(connection, row), row.fingerprint)
 
-    def page(self, order_filter: OrderFilter, limit: int) -> list[OrderEntry]:
-        """Return the orders that pass a filter, newest first, at most so many, without lines."""
+    def page(self, order_filter: OrderFilter, limit: int) -> Page:
+        """Return the orders that pass a filter, sorted, at most so many, without lines.
+
+        They may be fewer although others follow.
+        """
         with reading(self._engine) as connection:
-            rows = connection.execute(queries.newest(order_filter, limit))
-            return queries.entries(connection, rows)
+            order_filter = _with_ids_of_sku(connection, order_filter)
+            look = page_queries.last_looked_at(order_filter)
+            row = None if look is None else connection.execute(look).one_or_none()
+            end = None if row is None else Position(*row)
+            query = page_queries.page(order_filter, limit + 1, end)
+            rows = connection.execute(query).all()
+            if len(rows) > limit:
+                rows = rows[:limit]
+                end = Position(getattr(rows[-1], order_filter.sort.field), rows[-1].order_id)
+            entries = queries.entries(connection, rows)
+        return Page(
+            [e for e in entries if not e.failure or order_filter.accepts_text(e.failure)], end
+        )
 
     def still_open(self, limit: int, owner: str | None = None) -> dict[str, datetime]:
         """Return the open orders and when they were placed, the oldest first, at most so many."""
@@ -114,3 +133,15 @@ class OrderReads:
         with reading(self._engine) as connection:
             row = connection.execute(identity).one_or_none()
         return None if row is None else (row.fingerprint, row.request_key)
+
+
+def _with_ids_of_sku(connection: sa.Connection, order_filter: OrderFilter) -> OrderFilter:
+    """Return the same filter; where a product has few orders, it asks for those by their ids."""
+    if order_filter.sku is None:
+        return order_filter
+    order_ids = set(connection.scalars(page_queries.ids_of_sku(order_filter.sku)))
+    if len(order_ids) > page_queries.MOST_IDS_OF_SKU:
+        return order_filter
+    if order_filter.among is not None:
+        order_ids &= set(order_filter.among)
+    return replace(order_filter, sku=None, among=order_ids)

@@ -1,11 +1,9 @@
 """The order service's database."""
 
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
 
-from temporal_saga.database import ONLY_ON, UtcDateTime
+from participants.order.expressions import FAILURE_REASON, FAILURE_STEP, ID
+from temporal_saga.database import UtcDateTime
 from temporal_saga.fence import fence_table
 
 METADATA = sa.MetaData()
@@ -34,39 +32,29 @@ ORDERS = sa.Table(
 )
 
 
-class FailureReason(sa.ColumnElement[str]):
-    """Why an order failed; NULL if it did not. SQLite looks it up by the index below.
-
-    PostgreSQL's JSON operators fail on a text with a NUL in it, wherever that stands, and anybody's
-    words may have one: there it is read as text, and the failed orders are found by their status.
-    """
-
-    inherit_cache = True
-    type = sa.String()
-
-
-@compiles(FailureReason)
-def _on_postgresql(_reason: FailureReason, _compiler: Any, **_: Any) -> str:
-    text = '"[^"]*"'  # step and event come first, and are names
-    pattern = f'^\\{{"step": (null|{text}), "event": (null|{text}), "reason": "([^"]*)"'
-    return f"(regexp_match(CAST(failure AS TEXT), '{pattern}'))[3]"
-
-
-@compiles(FailureReason, "sqlite")
-def _on_sqlite(_reason: FailureReason, _compiler: Any, **_: Any) -> str:
-    return "json_extract(failure, '$.reason')"  # which older versions know as well
-
-
 FAILED = ORDERS.c.failure.is_not(None)
-FAILURE_REASON = FailureReason()
+
+# Likewise for orders by what they cost, and for closed ones by when they were closed: along that
+# they are counted too, and how long each took stands in it.
+sa.Index("orders_by_total", ORDERS.c.currency, ORDERS.c.total_minor, ID)
 sa.Index(
-    "orders_newest_by_reason",
-    FAILURE_REASON,
+    "orders_by_closed",
+    ORDERS.c.closed_at,
+    ID,
+    ORDERS.c.status,
     ORDERS.c.placed_at,
-    ORDERS.c.order_id,
-    sqlite_where=FAILED,
-    info={ONLY_ON: "sqlite"},
-).ddl_if(dialect="sqlite")
+    sqlite_where=ORDERS.c.closed_at.is_not(None),
+    postgresql_where=ORDERS.c.closed_at.is_not(None),
+)
+for _name, _part in (("reason", FAILURE_REASON), ("step", FAILURE_STEP)):
+    sa.Index(
+        f"orders_newest_by_{_name}",
+        _part,
+        ORDERS.c.placed_at,
+        ORDERS.c.order_id,
+        sqlite_where=FAILED,
+        postgresql_where=FAILED,
+    )
 
 LINES = sa.Table(
     "lines",
@@ -76,6 +64,7 @@ LINES = sa.Table(
     sa.Column("sku", sa.String(64), nullable=False),
     sa.Column("quantity", sa.BigInteger, nullable=False),
     sa.Column("unit_price_minor", sa.BigInteger, nullable=False),
+    sa.Index("lines_by_sku", "sku", "order_id"),
 )
 
 MOVES = sa.Table(

@@ -97,6 +97,10 @@ def test_authentication_opens_the_api_to_the_network(
             KEYS | {"OIDC_CLIENT_ID": "console", "AUTH_ISSUER": "http://issuer.example.org"},
             "it must begin with https://",
         ),
+        (
+            KEYS | {"OIDC_CLIENT_ID": "console", "OIDC_ISSUER": "https://a;script-src *"},
+            "OIDC_ISSUER=https://a;script-src * is invalid: it must be a URL of a host and a path",
+        ),
         (KEYS | {"OIDC_CLIENT_ID": "console", "OIDC_SCOPE": "profile"}, "OIDC_SCOPE must hold"),
         ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is invalid"),
         ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is invalid"),
@@ -137,6 +141,7 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
             ("https://login.example.org:444", "https://tokens.example.org"),
         ),
         ({"OIDC_ISSUER": "http://127.0.0.1:8"}, "http://127.0.0.1:8", ("http://127.0.0.1:8",)),
+        ({"OIDC_ISSUER": "https://a.example:443"}, "https://a.example:443", ("https://a.example",)),
     ],
 )
 def test_people_sign_in_where_tokens_are_from_or_elsewhere(

@@ -39,7 +39,7 @@ def outcomes(batches: Batches, batch_id: str = "b") -> list[tuple[str, BatchOutc
     return [(result.order_id, result.outcome) for _, result in results]
 
 
-def done(number: int) -> OrderResult:
+def success(number: int) -> OrderResult:
     return OrderResult(number, BatchOutcome.DONE, None)
 
 
@@ -57,10 +57,10 @@ def test_of_two_that_start_it_one_writes_down_its_orders(batches: Batches) -> No
 def test_what_waits_is_taken_by_turns_and_has_one_result(batches: Batches) -> None:
     """Who was tried in vain waits behind the others; a second result changes nothing."""
     assert [order.order_id for order in batches.take("b", 2)] == ["o1", "o2"]
-    batches.record("b", [done(0)])
+    batches.record("b", [success(0)])
     turns = [(order.order_id, order.tries) for order in batches.take("b", 1)]
     assert turns == [("o3", 1)]
-    batches.record("b", [OrderResult(0, BatchOutcome.REFUSED, "late"), done(2)])
+    batches.record("b", [OrderResult(0, BatchOutcome.REFUSED, "late"), success(2)])
     assert [(order.order_id, order.tries) for order in batches.take("b", 9)] == [("o2", 2)]
     batches.record("b", [OrderResult(1, BatchOutcome.REFUSED, "the saga says no")])
     assert batches.take("b", 9) == []
@@ -76,7 +76,7 @@ def test_what_waits_is_taken_by_turns_and_has_one_result(batches: Batches) -> No
 def test_stopped_it_skips_what_waits(batches: Batches) -> None:
     """By one person's word, the first one's; of one that is over nothing changes."""
     batches.take("b", 1)
-    batches.record("b", [done(0)])
+    batches.record("b", [success(0)])
     assert batches.ask_to_stop("b", "otto", "not these")
     assert not batches.ask_to_stop("b", "ann", "no")
     assert batches.state("b") is BatchState.STOPPING
@@ -85,8 +85,8 @@ def test_stopped_it_skips_what_waits(batches: Batches) -> None:
     assert record is not None
     assert record.stop is not None
     assert (record.state, record.stop.by) == (BatchState.STOPPED, "otto")
-    skipped = BatchOutcome.SKIPPED
-    assert outcomes(batches) == [("o1", BatchOutcome.DONE), ("o2", skipped), ("o3", skipped)]
+    skip = BatchOutcome.SKIPPED
+    assert outcomes(batches) == [("o1", BatchOutcome.DONE), ("o2", skip), ("o3", skip)]
     assert not batches.ask_to_stop("b", "ann", "no")
 
 

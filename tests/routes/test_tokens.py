@@ -106,8 +106,8 @@ async def test_a_token_may_name_a_person(name_claims: dict[str, Any], name: str)
 async def test_the_name_claim_has_a_name() -> None:
     """Then no other is read."""
     checks = tokens(**AUTHENTICATION, AUTH_NAME_CLAIM="https://shop.example.org/Name")
-    named = {"https://shop.example.org/Name": "Ann Lee", "name": "Nobody"}
-    assert (await checks.caller(sign(claims(**named)))).name == "Ann Lee"
+    name_claims = {"https://shop.example.org/Name": "Ann Lee", "name": "Nobody"}
+    assert (await checks.caller(sign(claims(**name_claims)))).name == "Ann Lee"
     assert (await checks.caller(sign(claims(name="Nobody")))).name == ""
 
 

@@ -70,8 +70,8 @@ def results(stack: Stack, path: str) -> Iterator[dict[str, Any]]:
 
 def test_what_is_not_seen_or_not_said_is_not_begun(stack: Stack) -> None:
     """The count must have been seen; a filter and the fields of the act are needed."""
-    shown = preview(stack, APPROVE).json()
-    assert (shown["count"], len(shown["sample"]), shown["filter"]) == (MANY, 10, REVIEWS)
+    view = preview(stack, APPROVE).json()
+    assert (view["count"], len(view["sample"]), view["filter"]) == (MANY, 10, REVIEWS)
     refusal = start(stack, APPROVE, "grown", 3)
     assert (refusal.status_code, refusal.json()["type"]) == (409, "urn:problem:selection-grew")
     wrongs: list[dict[str, Any]] = [{"filter": {}}, {"step": "RegisterOrder"}, {"reason": ""}]
@@ -129,8 +129,8 @@ def test_killed_in_the_middle_it_goes_on_and_does_nothing_twice(stack: Stack) ->
     stack.ready("workers")
     batch = over(stack, path)
     assert (batch["state"], batch["counts"]["DONE"]) == ("COMPLETED", MANY)
-    listed = stack.http.get(PATH).json()["batches"]
-    assert [one["act"] for one in listed] == ["approve", "cancel", "retry"]
+    latest = stack.http.get(PATH).json()["batches"]
+    assert [one["act"] for one in latest] == ["approve", "cancel", "retry"]
     log = stack.http.get(f"/operations?batch_id={batch['batch_id']}&limit=100").json()["operations"]
     acts = sorted((entry["act"], entry["outcome"], entry["order_id"] or "") for entry in log)
     order_ids = sorted(f"o{number}" for number in range(MANY))
