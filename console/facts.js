@@ -24,8 +24,8 @@ export function facts(view) {
   if (view.links.temporal) {
     // A customer's token gets neither.
     rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
-    const log = toOperations({ order_id: view.order_id });
-    rows.push(["Who did what", el("a", { href: log }, "Log")]);
+    const href = toOperations({ order_id: view.order_id });
+    rows.push(["Who did what", el("a", { href }, "Log")]);
   }
   return el(
     "div",

@@ -3,7 +3,7 @@
  */
 import { NO_ANSWER, Problem } from "./api.js";
 import { bdi, el } from "./dom.js";
-import { askForToken } from "./token.js";
+import { askForToken, isPersonKnown } from "./token.js";
 
 /** The name of the person who acts is kept in the browser under this key. */
 const NAME_KEY = "order-saga-by";
@@ -36,7 +36,7 @@ const FIELDS = {
  */
 export function actForm(act, send) {
   const { inputs, labels } = fieldsOf(act);
-  const texts = act.fields.filter((name) => name !== "by").map((name) => inputs[name]);
+  const texts = Object.values(inputs).filter((input) => input !== inputs.by);
   const button = el(act.isFinal ? "button.main.final" : "button.main", {}, act.title);
   const answer = el("p.answer", { role: "alert" });
   const late = el("p.late", { role: "status" });
@@ -77,7 +77,8 @@ function fieldsOf(act) {
   const prefix = `act-${act.title.replaceAll(" ", "-")}`;
   /** @type {Record<string, Field>} */
   const inputs = {};
-  const labels = act.fields.flatMap((name) => {
+  const names = act.fields.filter((name) => name !== "by" || !isPersonKnown());
+  const labels = names.flatMap((name) => {
     const [kind, attributes] = FIELDS[name] ?? ["input", {}];
     const id = `${prefix}-${name}`;
     const input = el(kind, { id, name, required: true, autocomplete: "off", ...attributes });
@@ -88,11 +89,11 @@ function fieldsOf(act) {
 }
 
 /**
- * Return why an act was not accepted, and whether it is safe to send it again.
+ * Return why something sent was not accepted, and whether it is safe to send it again.
  *
  * @param {Problem} problem
  */
-function explain(problem) {
+export function explain(problem) {
   const delay = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
   const isUnknown = problem.status === NO_ANSWER || problem.status >= 500;
   let advice = "";

@@ -3,10 +3,7 @@
  */
 import { PROVIDER } from "./provider.js";
 
-/** Whether people can sign in. */
-export const CAN_SIGN_IN = PROVIDER !== null;
-
-/** Where they do: nothing below is called where they cannot. */
+/** Where people sign in: nothing below is called where they cannot. */
 export const SETTINGS = /** @type {NonNullable<typeof PROVIDER>} */ (PROVIDER);
 
 const LIMIT_MS = 10_000;
@@ -39,6 +36,7 @@ export class SignInProblem extends Error {
    */
   constructor(message, isAway = false) {
     super(message);
+    this.name = "SignInProblem";
     this.isAway = isAway;
   }
 }

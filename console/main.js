@@ -9,6 +9,7 @@ import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
 import { operationsPage } from "./operations.js";
 import { orderPage } from "./order.js";
+import { placePage } from "./place.js";
 import { sagaPage } from "./saga.js";
 import { serveSignIn, serveToken } from "./token.js";
 
@@ -27,6 +28,7 @@ const PAGES = {
   batch: batchPage,
   act_on: actOnPage,
   operations: operationsPage,
+  place: placePage,
 };
 
 let currentPage = new AbortController();

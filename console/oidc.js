@@ -2,8 +2,8 @@
  * Signing in at an OpenID provider, by the authorization code flow with PKCE: the page leaves for
  * the provider, which sends it back with a code, and the page gets a token for that.
  */
-import { address, CAN_SIGN_IN, checkReach, SETTINGS, withProvider } from "./issuer.js";
-import { SignInProblem } from "./issuer.js";
+import { keepDrafts, restoreDrafts } from "./drafts.js";
+import { address, checkReach, SETTINGS, SignInProblem, withProvider } from "./issuer.js";
 
 /** What was begun in this tab is kept under this key until the provider sends it back. */
 const PENDING_KEY = "order-saga-sign-in";
@@ -20,7 +20,7 @@ const NOT_BEGUN_HERE =
  */
 
 /**
- * Leave for the provider, which sends this tab back to where it is.
+ * Leave for the provider, which sends this tab back to where it is; what is typed is kept.
  *
  * @throws {SignInProblem}
  */
@@ -51,15 +51,9 @@ export function beginSignIn() {
       if (value) url.searchParams.set(name, value);
     }
     sessionStorage.setItem(PENDING_KEY, JSON.stringify(pending));
+    keepDrafts();
     location.assign(url);
   });
-}
-
-/** Tell whether a provider has sent this tab back: with a code, or with an error. */
-export function isSentBack() {
-  const parameters = new URLSearchParams(location.search);
-  const isAnswer = parameters.has("code") || parameters.has("error");
-  return CAN_SIGN_IN && isAnswer && parameters.has("state");
 }
 
 /**
@@ -74,6 +68,7 @@ export async function finishSignIn() {
   sessionStorage.removeItem(PENDING_KEY);
   const isOurs = pending !== null && pending.state === parameters.get("state");
   history.replaceState(isOurs ? pending.history : null, "", isOurs ? pending.address : "/");
+  restoreDrafts();
   if (!isOurs) throw new SignInProblem(NOT_BEGUN_HERE);
   return withProvider(async ({ library, server, client, options }) => {
     const grant = library.validateAuthResponse(server, client, parameters, pending.state);

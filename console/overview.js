@@ -1,14 +1,15 @@
 /**
- * All orders in figures, above their list: how many need a person, since when and how much money is
- * at stake; how many are in each state, and why orders failed. Each figure is a link to the orders
- * that it counts.
+ * The first look at all orders, above their list: what needs a person, how many are in each state
+ * and why orders failed, what closed lately, and who works. Each figure is a link to its orders.
  */
 import { toList } from "./address.js";
 import { get, Problem } from "./api.js";
 import { bdi, el, show } from "./dom.js";
-import { money } from "./money.js";
-import { age, time } from "./times.js";
-import { CAUSES, meaningOf, STATES_IN_ORDER, toneOf } from "./words.js";
+import { forgetLately, Lately } from "./lately.js";
+import { Needs } from "./needs.js";
+import { Roles } from "./roles.js";
+import { time } from "./times.js";
+import { meaningOf, STATES_IN_ORDER, toneOf } from "./words.js";
 
 /** The figures are loaded with the list, and no more often than this. */
 const REFRESH_MS = 15_000;
@@ -16,8 +17,6 @@ const REFRESH_MS = 15_000;
 /**
  * @typedef {[string, number|null, string]} Figure name, count (null: not known) and tone
  * @typedef {{time?: string, prefix?: string, text?: string}} Footnote
- * @typedef {{draw: () => Element, [shown: string]: unknown}} Piece of what is shown of the orders
- *   that need a person
  */
 
 /**
@@ -31,6 +30,7 @@ let dueAt = 0;
 /** Forget the figures: another person looks. */
 export function forgetOverview() {
   cache = { figures: null, problem: null };
+  forgetLately();
   dueAt = 0;
 }
 
@@ -39,11 +39,14 @@ export class Overview {
   /** @param {Record<string, string>} filters the list's: the figure that it shows is marked */
   constructor(filters) {
     this.filters = filters;
-    this.attention = el("p.needs-person");
+    this.needs = new Needs();
     this.states = new Figures("Orders by state", "state", filters.state);
     this.reasons = new Figures("Failures by reason", "reason", filters.reason);
+    this.lately = new Lately(() => this.loadAll([() => this.lately.load()]));
+    this.roles = new Roles();
     this.footnotes = el("p.footnotes");
-    const parts = [this.attention, this.states.node, this.reasons.node, this.footnotes];
+    const panels = el("div.panels", {}, this.lately.node, this.roles.node);
+    const parts = [this.needs.node, this.states.node, this.reasons.node, panels, this.footnotes];
     this.node = el("section.overview", { "aria-label": "All orders", hidden: true }, ...parts);
     this.draw();
   }
@@ -52,13 +55,30 @@ export class Overview {
   async load() {
     if (performance.now() < dueAt) return;
     dueAt = performance.now() + REFRESH_MS;
-    try {
-      cache = { figures: await get("/overview"), problem: null };
-    } catch (problem) {
-      if (!(problem instanceof Problem)) throw problem;
-      cache.problem = problem.message;
-      dueAt = Math.max(dueAt, performance.now() + (problem.afterSeconds ?? 0) * 1000);
-    }
+    await this.loadAll([() => this.loadFigures(), () => this.lately.load()]);
+  }
+
+  async loadFigures() {
+    cache.figures = await get("/overview");
+  }
+
+  /**
+   * Load each part, and show what came; a problem leaves the others alone.
+   *
+   * @param {(() => Promise<void>)[]} parts
+   */
+  async loadAll(parts) {
+    cache.problem = null;
+    const attempts = parts.map(async (load) => {
+      try {
+        await load();
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        cache.problem = problem.message;
+        dueAt = Math.max(dueAt, performance.now() + (problem.afterSeconds ?? 0) * 1000);
+      }
+    });
+    await Promise.all(attempts);
     this.draw();
   }
 
@@ -80,9 +100,9 @@ export class Overview {
   }
 
   /** @param {Api.Overview} figures */
-  drawFigures({ states, reasons, needs_attention: attention }) {
-    const isShown = this.filters.needs_attention === "true";
-    show(this.attention, attentionPieces(attention, isShown), (piece) => piece.draw());
+  drawFigures({ states, reasons, needs_attention: attention, roles, warning }) {
+    this.needs.draw(attention, this.filters.needs_attention === "true");
+    this.roles.draw(roles ?? null, !warning);
     /** @type {Figure[]} */
     const byState = STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]);
     this.states.draw(byState);
@@ -95,49 +115,6 @@ export class Overview {
 function footnote({ time: iso, prefix = "", text }) {
   if (iso) return el("span", {}, "as of ", time(iso));
   return el("span.unsure", {}, prefix, bdi(text), ".");
-}
-
-/**
- * Return what is shown of the orders that need a person; `draw` is called again on a change.
- *
- * @param {Api.AttentionFigures} figures
- * @param {boolean} isShown
- * @returns {Piece[]}
- */
-function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
-  const link = { count, isShown, draw: () => attentionLink(count, isShown) };
-  if (!count) return [link];
-  const stake = Object.entries(at_stake_minor).map(([currency, minor]) => money(minor, currency));
-  const causes = Object.entries(by_cause)
-    .filter(([, orders]) => orders)
-    .map(([cause, orders]) => `${orders} ${CAUSES[cause]?.[0] ?? cause}`)
-    .join(", ");
-  const duration = since && age(since);
-  const prefix = count === 1 ? "since " : "the longest since ";
-  const longest = () => el("span", {}, prefix, time(since), ` (for ${duration})`);
-  const amounts = () => el("span", {}, "at stake: ", el("b", {}, stake.join(", ")));
-  return [
-    link,
-    ...(causes ? [{ causes, draw: () => el("span", {}, causes) }] : []),
-    ...(since ? [{ since, duration, draw: longest }] : []),
-    ...(stake.length ? [{ stake, draw: amounts }] : []),
-  ];
-}
-
-/**
- * @param {number|null} count
- * @param {boolean} isShown
- */
-function attentionLink(count, isShown) {
-  if (count === null) {
-    return el("span.unsure", {}, "How many orders need a person is not known now");
-  }
-  if (count === 0) return el("span.figure.good", {}, "No order needs a person");
-  const number = count.toLocaleString("en");
-  const text = count === 1 ? "1 order needs a person" : `${number} orders need a person`;
-  const href = toList({ needs_attention: "true" });
-  const current = isShown && "true";
-  return el("a.figure.bad", { href, "aria-current": current }, el("b", {}, `⚠ ${text}`));
 }
 
 /** A row of figures, each a link to its orders. A link with the focus keeps it when it changes. */

@@ -2,17 +2,20 @@
  * The bearer token of the person at the page, from a sign-in or as it is pasted. It stays in this
  * tab's session: closing the tab forgets it.
  */
+import { claimsIn, nameIn } from "./claims.js";
 import { byId, printable } from "./dom.js";
-import { keepDrafts, restoreDrafts } from "./drafts.js";
-import { CAN_SIGN_IN, SignInProblem } from "./issuer.js";
-import * as oidc from "./oidc.js";
-import { NAME_CLAIMS } from "./provider.js";
+import { PROVIDER } from "./provider.js";
+
+/** @typedef {import("./oidc.js").Session} Session */
 
 const KEY = "order-saga-token";
 
 /** Under this key is what the provider wants to hear when somebody signs out. */
 const ID_KEY = "order-saga-id-token";
 const changes = new EventTarget();
+
+/** Whether people can sign in. */
+const CAN_SIGN_IN = PROVIDER !== null;
 
 /** What gets the next token, in memory alone. @type {string|null} */
 let refreshToken = null;
@@ -22,6 +25,9 @@ let formerToken = null;
 
 /** @type {Promise<void>|null} */
 let renewal = null;
+
+/** Load what signs people in; most pages are opened without. */
+const signingIn = () => import("./oidc.js");
 
 /** Return the token, or null when there is none. */
 export function token() {
@@ -43,7 +49,7 @@ export function onToken(listener, signal) {
  *
  * @param {string|null} bearer the token that is not accepted
  * @returns {Promise<boolean>} whether there is another of the same person
- * @throws {SignInProblem} the provider is away
+ * @throws {Error} a SignInProblem: the provider is away
  */
 export async function renewed(bearer) {
   if (bearer === null) return false;
@@ -58,17 +64,18 @@ export async function renewed(bearer) {
 async function renew(current) {
   const former = token();
   try {
-    const session = await oidc.renewSession(current);
+    const { renewSession } = await signingIn();
+    const session = await renewSession(current);
     if (token() !== former) return; // somebody else is at the page by now
     formerToken = former;
     keep(session);
   } catch (problem) {
-    if (!(problem instanceof SignInProblem) || problem.isAway) throw problem;
+    if (!isSignInProblem(problem) || problem.isAway) throw problem;
     refreshToken = null; // it has run out: the person has to sign in again
   }
 }
 
-/** @param {oidc.Session} session */
+/** @param {Session} session */
 function keep({ accessToken, idToken, refreshToken: next }) {
   sessionStorage.setItem(KEY, accessToken);
   if (idToken) sessionStorage.setItem(ID_KEY, idToken);
@@ -121,15 +128,17 @@ export function serveToken() {
   showSubject();
 }
 
-/** Take the person in whom a provider has sent back, if one has. */
+/** Take the person in whom a provider has sent back with a code or an error, if one has. */
 export async function serveSignIn() {
-  if (!oidc.isSentBack()) return;
+  const parameters = new URLSearchParams(location.search);
+  const isAnswer = parameters.has("code") || parameters.has("error");
+  if (!CAN_SIGN_IN || !isAnswer || !parameters.has("state")) return;
   try {
-    use(await oidc.finishSignIn());
+    const { finishSignIn } = await signingIn();
+    use(await finishSignIn());
   } catch (problem) {
     explain(problem);
   }
-  restoreDrafts();
 }
 
 async function signIn() {
@@ -138,9 +147,9 @@ async function signIn() {
   );
   for (const button of buttons) button.disabled = true;
   sayWrong("");
-  keepDrafts();
   try {
-    await oidc.beginSignIn();
+    const { beginSignIn } = await signingIn();
+    await beginSignIn();
   } catch (problem) {
     explain(problem);
   }
@@ -153,7 +162,8 @@ async function signOut() {
   use(null);
   if (idToken === null) return;
   try {
-    await oidc.endSession(idToken);
+    const { endSession } = await signingIn();
+    await endSession(idToken);
   } catch (problem) {
     explain(problem);
   }
@@ -165,9 +175,17 @@ async function signOut() {
  * @param {unknown} problem
  */
 function explain(problem) {
-  if (!(problem instanceof SignInProblem)) throw problem;
+  if (!isSignInProblem(problem)) throw problem;
   askForToken("");
   sayWrong(problem.message);
+}
+
+/**
+ * @param {unknown} problem
+ * @returns {problem is import("./issuer.js").SignInProblem}
+ */
+export function isSignInProblem(problem) {
+  return problem instanceof Error && problem.name === "SignInProblem";
 }
 
 /** @param {string} text */
@@ -175,7 +193,7 @@ function sayWrong(text) {
   byId("ask-wrong").textContent = printable(text);
 }
 
-/** @param {oidc.Session|null} session */
+/** @param {Session|null} session */
 function use(session) {
   sessionStorage.removeItem(KEY);
   sessionStorage.removeItem(ID_KEY);
@@ -193,22 +211,16 @@ function showSubject() {
   byId("sign-in").hidden = bearer !== null;
   byId("forget").hidden = bearer === null;
   byId("forget").textContent = isSignedIn ? "Sign out" : "Forget token";
-  byId("who-name").textContent = bearer && printable(nameIn(bearer) ?? "with a token");
+  const name = nameIn(bearer) ?? claimsIn(bearer)?.sub ?? "with a token";
+  byId("who-name").textContent = bearer && printable(String(name));
 }
 
-/**
- * Return whom a token names. It is only shown: the API alone can verify it.
- *
- * @param {string} jwt
- */
-function nameIn(jwt) {
-  try {
-    const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    const name = NAME_CLAIMS.map((claim) => claims[claim]).find((value) => value);
-    return String(name ?? claims.sub);
-  } catch {
-    return null; // a token need not be readable
-  }
+/** Whether the token in use says who acts: then nobody is asked for their name. */
+export function isPersonKnown() {
+  return nameIn(token()) !== null;
+}
+
+/** Return the customer for whom alone the token is, by the usual claim; "" where it names none. */
+export function customerOfToken() {
+  return String(claimsIn(token())?.customer_id ?? "");
 }

@@ -15,7 +15,12 @@ from routes.middleware import Middleware
 from routes.origin import origin_of
 from routes.problems import Problem, answer, declare
 
-PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/llms.txt"})
+PUBLIC = frozenset(
+    {
+        *("/", "/livez", "/readyz", "/metrics"),
+        *("/docs", "/docs/oauth2-redirect", "/openapi.json", "/llms.txt"),
+    }
+)
 PUBLIC_FILES = ("/console/", "/static-offline-docs/", "/docs/")
 SIGNED = frozenset({"/webhooks/cards"})
 """What comes here says by its signature who sends it, and needs no token."""
@@ -70,8 +75,7 @@ def scopes_of(route: str, *, customer: bool) -> list[Scope]:
 
 def opens(caller: Caller, route: str) -> bool:
     """Tell whether a caller may call a route, like `GET /orders`."""
-    scopes = scopes_of(route, customer=caller.customer_id is not None)
-    return not caller.scopes.isdisjoint(scopes)
+    return route in NEEDED and caller.has(NEEDED[route])
 
 
 async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:

@@ -47,6 +47,7 @@ def requests() -> dict[str, str]:
         "list, a customer's failed": f"{page}&customer_id={customer(7)}&state=FAILED",
         "list, needs attention": f"{page}&needs_attention=true",
         "overview": "/overview",
+        "closed lately, 30 d": "/overview/closed?span=30d",
         "one order": f"/orders/{mark(0)}7",
     }
 

@@ -27,7 +27,7 @@ class OnRecord(ReviewReads):
         self._ends = ends
 
     def times(self, order_ids: Collection[str]) -> dict[str, ReviewTime]:
-        """Return how long the reviews are, and when they end."""
+        """Note the orders, and answer for those that were given."""
         self.queries.append(list(order_ids))
         return {
             order_id: ReviewTime(24 * HOUR, NOW + self._ends[order_id])

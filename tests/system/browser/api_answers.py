@@ -43,7 +43,41 @@ TROUBLE = CALM | {
         "by_cause": {"STUCK": 40, "WEDGED": 0, "LEFT_OPEN": 2},
         "since": "2026-01-05T07:25:00Z",
         "at_stake_minor": {"GBP": 153_000, "JPY": 1_530, "CLF": 1_530},
+        "groups": [
+            {
+                "cause": "STUCK",
+                "step": "ProcessPayment",
+                "command": "RefundPaymentCommand",
+                "message": "the bank is away" + "y" * 90,
+                "count": 40,
+                "since": "2026-01-05T07:25:00Z",
+                "within_hour": 3,
+                "within_day": 7,
+                "older": 30,
+            },
+            {
+                "cause": "LEFT_OPEN",
+                "step": None,
+                "command": None,
+                "message": None,
+                "count": 2,
+                "since": None,
+                "within_hour": 0,
+                "within_day": 0,
+                "older": 0,
+            },
+        ],
     },
+    "roles": [
+        {
+            "role": "payment",
+            "task_queue": "payment",
+            "workers": 0,
+            "last_seen": None,
+            "waiting": 12_345,
+            "waiting_seconds": 4_000.0,
+        }
+    ],
 }
 
 NOT_KNOWN = CALM | {

@@ -36,10 +36,13 @@ HEART = "85123A"
 LANTERN = "71053"
 BOTTLE = "84029E"
 SCARCE = "22752"
+NAMES = {LANTERN: ("White metal lantern", 339), SCARCE: ("Set of 7 nesting boxes", 765)}
 
 
 def fill(stack: Stack) -> None:
     """Place the orders that stand in the list: sold, out of stock, waiting for a review."""
+    for sku, (name, price) in NAMES.items():
+        stack.http.put(f"/stock/{sku}", json={"name": name, "prices": {"GBP": price}})
     for order_id, customer, sku, quantity, price in (
         ("cart-4705", "17850", HEART, 6, 255),
         ("cart-4706", "13047", LANTERN, 6, 339),
@@ -96,7 +99,23 @@ async def take(browser: Browser, stack: Stack) -> None:
         await expect(page.get_by_text(order_id)).to_be_visible()
     await expect(page.locator(".overview")).to_contain_text("1 order needs a person")
     await save(page, "overview", page.locator("#page"))
+    await fill_in(page)
+    await save(page, "place", page.locator(".place"))
     await context.close()
+
+
+async def fill_in(page: Page) -> None:
+    """Fill in an order of two lines, one of more than there is."""
+    await page.goto("/?place=")
+    await page.get_by_label("Customer", exact=True).fill("17850")
+    for number, (sku, quantity) in enumerate(((LANTERN, "6"), (SCARCE, "12")), 1):
+        if number > 1:
+            await page.get_by_role("button", name="Add a line").click()
+        line = page.get_by_role("group", name=f"Line {number}")
+        await line.get_by_label("SKU").fill(sku)
+        await line.get_by_label("Quantity").fill(quantity)
+        await expect(line).to_contain_text("list price")
+    await page.get_by_role("button", name="Place the order").focus()
 
 
 async def main() -> None:

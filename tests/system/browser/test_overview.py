@@ -95,6 +95,51 @@ async def test_trouble_is_one_click_away_and_back_keeps_the_filter(
     stack.closed_order("owed")
 
 
+async def test_what_closed_lately_and_who_works_is_seen_at_one_look(
+    page: Page, stack: Stack
+) -> None:
+    """Charts of each span, by the keyboard alone; a stopped worker shows by what waits for it."""
+    stack.place(order(order_id="charted"), Prefer="wait=20")
+    stack.place(order("poor", price=5_000, order_id="declined"), Prefer="wait=20")
+    stack.kill("payment")
+    stack.place(order(order_id="waits"))
+
+    def waiting() -> int:
+        roles = stack.http.get("/overview").json()["roles"]
+        return sum(role["waiting"] for role in roles if role["role"] == "payment")
+
+    until(waiting, "its command waits")
+    await page.goto("/")
+    charts = page.locator(".series")
+    hours = charts.get_by_role("img", name=re.compile("^FAILED: .* the last 24 hours, by hours"))
+    await expect(hours.locator(".bar")).to_have_count(24)
+    await expect(charts.locator("li", has_text="INSUFFICIENT_FUNDS")).to_be_visible()
+    payment = page.locator(".roles li", has_text="payment")
+    await expect(payment).to_contain_text("1 waiting")
+    await expect(page.locator(".roles li", has_text="stock")).to_contain_text("nothing waits")
+    await page.get_by_role("radio", name="24 h").focus()
+    await page.keyboard.press("ArrowRight")
+    days = charts.get_by_role("img", name=re.compile("^COMPLETED: .* by days in UTC"))
+    await expect(days.locator(".bar")).to_have_count(30)
+    await page.keyboard.press("ArrowRight")
+    minutes = charts.get_by_role("img", name=re.compile("^COMPLETED: .* by minutes"))
+    await expect(minutes.locator(".bar")).to_have_count(60)
+    await page.get_by_text("As a table").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".numbers tbody tr")).to_have_count(60)
+    await expect(page.locator(".times-to-close")).to_contain_text("(p95)")
+    await charts.get_by_role("link", name="INSUFFICIENT_FUNDS").focus()
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile(r"/\?reason=INSUFFICIENT_FUNDS$"))
+    await expect(minutes.locator(".bar")).to_have_count(60)  # the span stays
+    stack.start_worker("payment")
+    stack.ready("payment")
+    stack.closed_order("waits")
+    until(lambda: not waiting(), "nothing waits any more")
+    await page.reload()
+    await expect(payment).to_contain_text("nothing waits")
+
+
 async def test_filters_of_state_and_reason_are_set_in_the_form_too(page: Page) -> None:
     """The keyboard is enough; every reason in use can be chosen, and an earlier choice stays."""
     await answer_overview(page, TROUBLE)
@@ -125,6 +170,13 @@ async def test_what_is_at_stake_is_shown_in_each_currency(page: Page) -> None:
     await expect(need).to_contain_text("40 stuck, 2 left open")
     await expect(need).to_contain_text("at stake: 1,530.00 GBP, 1,530 JPY, 0.1530 CLF")
     await expect(need.locator("time")).to_have_attribute("datetime", "2026-01-05T07:25:00Z")
+    stuck_orders = page.get_by_role("table", name="What needs a person").get_by_role("row").nth(1)
+    await expect(stuck_orders).to_contain_text("RefundPaymentCommand of ProcessPayment: the bank")
+    await expect(stuck_orders.get_by_role("cell").nth(0)).to_have_text("40")
+    for place, orders in ((2, "3"), (3, "7"), (4, "30")):
+        await expect(stuck_orders.get_by_role("cell").nth(place)).to_have_text(orders)
+    await expect(page.locator(".roles li")).to_contain_text("⚠ no worker")
+    await expect(page.locator(".roles li")).to_contain_text("12,345 waiting, the oldest for 1 h")
     await expect(figure(page, "COMPLETED").locator("b").first).to_have_text("1,234,567")
     reasons = page.get_by_role("list", name="Failures by reason").get_by_role("link")
     await expect(reasons).to_have_text(

@@ -44,6 +44,8 @@ async def main():
 asyncio.run(main())
 """
 
+LEFT_OPEN = {("ended", "LEFT_OPEN"), ("gone", "LEFT_OPEN")}
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -53,6 +55,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "STUCK_AFTER_SECONDS": "3",
         "COMPENSATION_PAUSE_SECONDS": "1",
         "START_TO_CLOSE_SECONDS": "2",
+        "REVIEW_THRESHOLD_MINOR": "100000",
+        "REVIEW_SECONDS": "12",
     }
     try:
         system.seed({"rich": 10**9}, {"plenty": 10**6, "none": 0})
@@ -104,6 +108,13 @@ def causes(stack: Stack) -> dict[str, str]:
     """Return why orders need a person, by the list."""
     orders = stack.http.get("/orders?needs_attention=true").json()["orders"]
     return {order["order_id"]: order["attention"]["cause"] for order in orders}
+
+
+def calls(stack: Stack) -> list[tuple[str, str]]:
+    """Return for which orders a person was called, and why."""
+    events = stack.http.get("/events").json()["events"]
+    types = [event for event in events if event["type"] == "order.needs_attention"]
+    return [(event["data"]["order_id"], event["data"]["cause"]) for event in types]
 
 
 def message_in_list(stack: Stack) -> str:
@@ -181,6 +192,18 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
         stack.processes["payment"].send_signal(signal.SIGSTOP)
     until(lambda: causes(stack).get("stuck") == "STUCK", "it is stuck")
     order_view = view(stack, "stuck")
+    [group] = (
+        group
+        for group in stack.http.get("/overview").json()["needs_attention"]["groups"]
+        if group["cause"] == "STUCK"
+    )
+    assert (group["step"], group["command"], group["count"], group["within_hour"]) == (
+        "ProcessPayment",
+        "RefundPaymentCommand",
+        1,
+        1,
+    )
+    assert group["message"] == "a worker took the command and did not come back in time"
     message = order_view["attention"]["message"]
     assert message.startswith(
         "RefundPaymentCommand keeps failing:"
@@ -236,6 +259,22 @@ def test_what_is_stuck_or_paused_is_told_in_plain_words(stack: Stack) -> None:
     }
 
 
+def test_a_person_is_called_before_a_review_expires(stack: Stack) -> None:
+    """View, list, overview and figure say so while there is time; whoever approves it ends that."""
+    stack.place(order(price=100_000, order_id="large"))
+    assert view(stack, "large")["attention"] is None
+    until(lambda: causes(stack).get("large") == "REVIEW_EXPIRING", "half its time is over")
+    attention = view(stack, "large")["attention"]
+    assert attention["cause"] == "REVIEW_EXPIRING"
+    assert "approve or reject it before" in attention["message"]
+    assert figures(stack)["REVIEW_EXPIRING"] == 1
+    assert '_by_cause{cause="REVIEW_EXPIRING"}' in figures(stack)
+    decision = {"by": "ann", "reason": "known customer"}
+    stack.http.post("/orders/large/approve", json=decision).raise_for_status()
+    assert stack.closed_order("large")["state"] == "COMPLETED"
+    until(lambda: "large" not in causes(stack), "nobody is called any more")
+
+
 def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(stack: Stack) -> None:
     """Terminated, or deleted as by retention: view, list, figure and overview say so.
 
@@ -286,6 +325,7 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
     }
     until(lambda: expected.items() <= figures(stack).items(), f"both are counted: {figures(stack)}")
     assert stack.http.get("/overview").json()["needs_attention"]["at_stake_minor"] == {"GBP": 200}
+    until(lambda: set(calls(stack)) >= LEFT_OPEN, "a person is called, while one is needed", 60)
 
     with ThreadPoolExecutor(1) as pool:
         stream_text = pool.submit(lambda: stack.http.get("/orders/ended/events").text)
@@ -313,14 +353,8 @@ def test_an_order_whose_saga_is_gone_needs_a_person_until_it_is_started_again(st
 
 def test_a_person_is_called_once_for_each_need(stack: Stack) -> None:
     """Each order above is one event and one line of the log, however long it needed a person."""
-
-    def calls() -> list[tuple[str, str]]:
-        events = stack.http.get("/events").json()["events"]
-        types = [event for event in events if event["type"] == "order.needs_attention"]
-        return [(event["data"]["order_id"], event["data"]["cause"]) for event in types]
-
-    needs = {("ended", "LEFT_OPEN"), ("gone", "LEFT_OPEN")}
-    until(lambda: needs <= set(calls()), "a person is called", 60)
-    assert len(set(calls())) == len(calls())
+    all_calls = calls(stack)
+    assert set(all_calls) >= LEFT_OPEN
+    assert len(set(all_calls)) == len(all_calls)
     log = stack.log_text("api")
     assert log.count("order ended needs a person: LEFT_OPEN (call 1): its saga has ended") == 1

@@ -14,6 +14,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("POST", "/orders", ANNS, 200, 403),
     ("GET", "/orders?customer_id=ann", None, 200, 200),
     ("GET", "/overview", None, 200, 200),
+    ("GET", "/overview/closed", None, 200, 200),
     ("GET", "/steps", None, 200, 200),
     ("GET", "/orders/anns", None, 200, 404),
     ("GET", "/orders/anns/events", None, 200, 404),

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from contracts.steps import ROLES
+from contracts.views import AttentionCause
 from tests.stack import Stack, order, until
 from tests.system.e2e.access.asking import ANNS, OPERATE, READ, SAID, WRITE, ask
 from tests.tokens import SCOPES, bearer
@@ -198,7 +200,21 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
         assert figures["states"] == {state: counts[state] for state in everybodys["states"]}
     assert bobs["states"]["FAILED"] == 1
     assert (anns["needs_attention"]["count"], anns["warning"]) == (0, None)
-    assert bobs["needs_attention"]["by_cause"] == {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 0}
+    assert bobs["needs_attention"]["by_cause"] == dict.fromkeys(AttentionCause, 0)
+    assert [role["role"] for role in everybodys["roles"]] == list(ROLES)
+    assert (bobs["roles"], bobs["needs_attention"]["groups"]) == (None, [])
+
+    def closed(customer: str | None) -> dict[str, Any]:
+        headers = bearer(READ, customer_id=customer)
+        lately: dict[str, Any] = stack.http.get("/overview/closed?span=1h", headers=headers).json()
+        return lately
+
+    reasons = [outcome["failures"] for outcome in closed("bob")["outcomes"] if outcome["failures"]]
+    assert reasons == [{"UNKNOWN_SKU": 1}]
+    assert closed("bob")["time_to_close"].keys() == {"FAILED"}
+    count = sum(outcome["completions"] for outcome in closed("ann")["outcomes"])
+    assert count == anns["states"]["COMPLETED"]
+    assert sum(outcome["completions"] for outcome in closed(None)["outcomes"]) >= count
 
 
 def test_a_customers_overview_says_why_their_orders_need_a_person(stack: Stack) -> None:
@@ -223,8 +239,9 @@ def test_a_customers_overview_says_why_their_orders_need_a_person(stack: Stack) 
     anns_needs = until(lambda: (figures := needs("ann"))["count"] and figures, "it needs a person")
     assert (anns_needs["count"], anns_needs["by_cause"]) == (
         1,
-        {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 1},
+        dict.fromkeys(AttentionCause, 0) | {"LEFT_OPEN": 1},
     )
     assert anns_needs["since"] is not None
     assert anns_needs["at_stake_minor"] == {"GBP": 100}
-    assert needs("bob")["by_cause"] == {"STUCK": 0, "WEDGED": 0, "LEFT_OPEN": 0}
+    assert needs("bob")["by_cause"] == dict.fromkeys(AttentionCause, 0)
+    assert anns_needs["groups"] == []

@@ -1,0 +1,123 @@
+/**
+ * What needs a person: the headline, and the orders by reason and age.
+ */
+import { toList } from "./address.js";
+import { bdi, el, show } from "./dom.js";
+import { money } from "./money.js";
+import { number } from "./series.js";
+import { age, time } from "./times.js";
+import { CAUSES } from "./words.js";
+
+/**
+ * @typedef {{draw: () => Element, [shown: string]: unknown}} Piece of what is shown of the orders
+ *   that need a person
+ */
+
+/** What needs a person, in a headline and a table. */
+export class Needs {
+  constructor() {
+    this.headline = el("p.needs-person");
+    this.rows = el("tbody", { role: "rowgroup" });
+    const label = "What needs a person, by reason and age";
+    this.table = el("table.needs", { role: "table", "aria-label": label }, head(), this.rows);
+    this.node = el("div.person-first", {}, this.headline, this.table);
+  }
+
+  /**
+   * @param {Api.AttentionFigures} attention
+   * @param {boolean} isShown whether the list shows these orders
+   */
+  draw(attention, isShown) {
+    show(this.headline, attentionPieces(attention, isShown), (piece) => piece.draw());
+    const groups = attention.groups ?? [];
+    show(this.rows, groups.map(shownOf), groupRow);
+    this.table.hidden = groups.length === 0;
+  }
+}
+
+function head() {
+  const columns = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
+  const cells = columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
+  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
+}
+
+/**
+ * Return a group with its age in words, which changes what is shown.
+ *
+ * @param {Api.NeedGroup} group
+ */
+function shownOf(group) {
+  return { ...group, duration: group.since ? age(group.since) : "not known" };
+}
+
+/** @param {Api.NeedGroup & {duration: string}} group */
+function groupRow(group) {
+  const { cause, step, command, message, count, since, duration } = group;
+  const [word, meaning] = CAUSES[cause] ?? [cause, null];
+  const longest = since ? el("span", { title: `since ${since} (UTC)` }, duration) : duration;
+  const why = message ? [": ", bdi(message)] : [];
+  const what = command
+    ? el("span", {}, el("code", {}, command), ` of ${step}`, ...why)
+    : meaning;
+  const ages = [group.within_hour, group.within_day, group.older];
+  return el(
+    "tr",
+    { role: "row" },
+    el("th", { scope: "row", role: "rowheader", title: meaning }, word),
+    cell("count", el("b", {}, number(count))),
+    cell("longest", longest),
+    ...ages.map((orders) => cell("count.age", orders ? number(orders) : "–")),
+    cell("what", what),
+  );
+}
+
+/**
+ * @param {string} name
+ * @param {Node|string|null} content
+ */
+function cell(name, content) {
+  return el(`td.${name}`, { role: "cell" }, content);
+}
+
+/**
+ * Return what is shown of the orders that need a person; `draw` is called again on a change.
+ *
+ * @param {Api.AttentionFigures} figures
+ * @param {boolean} isShown
+ * @returns {Piece[]}
+ */
+function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
+  const link = { count, isShown, draw: () => attentionLink(count, isShown) };
+  if (!count) return [link];
+  const stake = Object.entries(at_stake_minor).map(([currency, minor]) => money(minor, currency));
+  const causes = Object.entries(by_cause)
+    .filter(([, orders]) => orders)
+    .map(([cause, orders]) => `${orders} ${CAUSES[cause]?.[0] ?? cause}`)
+    .join(", ");
+  const duration = since && age(since);
+  const prefix = count === 1 ? "since " : "the longest since ";
+  const longest = () => el("span", {}, prefix, time(since), ` (for ${duration})`);
+  const amounts = () => el("span", {}, "at stake: ", el("b", {}, stake.join(", ")));
+  return [
+    link,
+    ...(causes ? [{ causes, draw: () => el("span", {}, causes) }] : []),
+    ...(since ? [{ since, duration, draw: longest }] : []),
+    ...(stake.length ? [{ stake, draw: amounts }] : []),
+  ];
+}
+
+/**
+ * @param {number|null} count
+ * @param {boolean} isShown
+ */
+function attentionLink(count, isShown) {
+  if (count === null) {
+    return el("span.unsure", {}, "How many orders need a person is not known now");
+  }
+  if (count === 0) return el("span.figure.good", {}, "No order needs a person");
+  const number = count.toLocaleString("en");
+  const text = count === 1 ? "1 order needs a person" : `${number} orders need a person`;
+  const href = toList({ needs_attention: "true" });
+  const current = isShown && "true";
+  return el("a.figure.bad", { href, "aria-current": current }, el("b", {}, `⚠ ${text}`));
+}
