@@ -62,6 +62,13 @@ def interrupt(stack: Stack, order_id: str) -> None:
         stack.kill("payment")
 
 
+def approve_many(stack: Stack) -> None:
+    """Approve the orders that wait for a review, in one act."""
+    act = {"act": "approve", "filter": {"state": "AWAITING_REVIEW"}, "count": 1}
+    words = {"batch_id": "evening", "by": "ann", "reason": "known customers"}
+    until(lambda: stack.http.post("/batch-operations", json=act | words).is_success, "it begins")
+
+
 async def save(page: Page, name: str, last: Locator) -> None:
     """Save the page down to its element `last` under docs/images, and print the picture's size."""
     path = IMAGES / f"{name}.png"
@@ -101,6 +108,14 @@ async def take(browser: Browser, stack: Stack) -> None:
     await save(page, "overview", page.locator("#page"))
     await fill_in(page)
     await save(page, "place", page.locator(".place"))
+    await asyncio.to_thread(approve_many, stack)
+    await page.goto("/?batch=evening")
+    await expect(page.locator(".results tbody tr")).not_to_have_count(0)
+    await expect(page.locator(".chips")).to_contain_text("completed", ignore_case=True)
+    await save(page, "batch", page.locator("#page"))
+    await page.goto("/?operations=")
+    await expect(page.locator(".operations tbody tr")).not_to_have_count(0)
+    await save(page, "operations", page.locator("#page"))
     await context.close()
 
 
