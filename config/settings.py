@@ -68,11 +68,13 @@ class Settings(AccessSettings, BatchSettings, EventSettings, CardSettings, Datab
         description="how long an idle connection is kept; longer than a proxy keeps it",
     )
     api_url: WebAddress = Field(
-        default="", description="where `make shop` finds the API; on this machine when empty"
+        default="",
+        description="where `make shop` and `python -m operations.mcp` find the API; on this "
+        "machine when empty",
     )
     api_token: Token = Field(
         default=SecretStr(""),
-        description="the token that `make shop` sends, where one is asked for",
+        description="the token that they send, where one is asked for",
     )
 
     api_rate_limit: RateLimit = Field(

@@ -15,7 +15,12 @@ from routes.middleware import Middleware
 from routes.origin import origin_of
 from routes.problems import Problem, answer, declare
 
-PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/llms.txt"})
+PUBLIC = frozenset(
+    {
+        *("/", "/livez", "/readyz", "/metrics"),
+        *("/docs", "/docs/oauth2-redirect", "/openapi.json", "/llms.txt"),
+    }
+)
 PUBLIC_FILES = ("/console/", "/static-offline-docs/", "/docs/")
 SIGNED = frozenset({"/webhooks/cards"})
 """What comes here says by its signature who sends it, and needs no token."""

@@ -22,7 +22,10 @@ from routes.middleware import Middleware
 from routes.problems import Problem, answer, declare
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
-ALLOWED_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer")
+ALLOWED_HEADERS = (
+    *("Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prefer"),
+    *("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name"),  # an assistant in a page
+)
 EXPOSED_HEADERS = ("Location", "Preference-Applied", "Retry-After", "WWW-Authenticate")
 PREFLIGHT_SECONDS = 600
 """So long a browser need not ask again whether it may ask."""

@@ -8,7 +8,10 @@ from contracts.operations import MOST_OF_AN_AGENT, Door
 from contracts.text import beginning_of, printable
 
 DOOR_HEADER = "x-door"
-"""By which the console says that it is the console. Anybody else can say so, too."""
+"""By which the console says that it is the console, and `python -m operations.mcp` that it is an
+assistant's. Anybody else can say so, too."""
+
+SAY_SO = frozenset({Door.CONSOLE, Door.MCP})
 
 MCP_PATH = "/mcp"
 
@@ -19,8 +22,8 @@ def origin_of(scope: Scope) -> Origin:
     door = Door.HTTP
     if scope["path"].startswith(MCP_PATH):
         door = Door.MCP
-    elif headers.get(DOOR_HEADER) == Door.CONSOLE:
-        door = Door.CONSOLE
+    elif headers.get(DOOR_HEADER) in SAY_SO:
+        door = Door(headers[DOOR_HEADER])
     agent = beginning_of(printable(headers.get("user-agent", "")), MOST_OF_AN_AGENT)
     address, _ = scope.get("client") or (None, 0)
     return Origin(door, address, agent or None)

@@ -31,13 +31,13 @@ def read_page(name: str) -> str:
 
 
 @router.get("/llms.txt")
-def index() -> Response:
+def read_llms_index() -> Response:
     """Return what there is to read, for language models (llmstxt.org)."""
     return _file((FOLDER / INDEX).read_text(), INDEX)
 
 
 @router.get("/docs/{name}")
-def page(name: str) -> Response:
+def read_docs_page(name: str) -> Response:
     """Return one of the pages that the index names."""
     if name not in pages():
         raise HTTPException(HTTPStatus.NOT_FOUND)

@@ -31,11 +31,11 @@ async def _serve(settings: Settings) -> None:
     headers = HEADERS | ({"Authorization": f"Bearer {token}"} if token else {})
     trust_env = urlsplit(url).hostname not in LOOPBACK
     async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=trust_env) as http:
-        server = build_server(ApiCalls(http, _offered))
+        server = build_server(ApiCalls(http, _always))
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
 
 
-def _offered(_route: str) -> bool:
+def _always(_route: str) -> bool:
     """Offer every tool: what the token allows, the API says when it is asked."""
     return True

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from contracts.acts import Act
 from contracts.events import OrderEvent
+from contracts.operations import Operation
 from contracts.states import OrderStatus, SagaState
 from contracts.views import ActView, ListedOrder
 from routes.assistants.words_of_others import NOTE, shorten
@@ -45,7 +46,16 @@ class EventPage(BaseModel):
     """One page of events, the oldest first."""
 
     events: tuple[OrderEvent, ...]
-    next_after: int = Field(description="`after` of the next page, now or once there is more")
+    next_after: int | None = Field(
+        description="`after` of the next page, now or once there is more"
+    )
+
+
+class OperationPage(BaseModel):
+    """One page of the log of operations, the newest first."""
+
+    operations: tuple[Operation, ...]
+    next_before: str | None = Field(description="`before` of the next page; null on the last")
 
 
 class Explanation(BaseModel):

@@ -5,9 +5,11 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from application.event_feed import FeedQuery
+from application.operations_log import OperationsQuery
 from application.order_query import ListQuery
 from contracts.acts import Act
 from contracts.base import STEP_NAME, Identifier
+from contracts.overview import Span
 from contracts.placing import MAX_REQUEST_KEY, PlaceOrder
 from contracts.text import Name, Words
 
@@ -35,11 +37,22 @@ class ListArguments(ListQuery):
     """Which orders: the filters of `GET /orders`."""
 
     limit: int = Field(default=USUAL_PAGE, ge=1, le=MOST_ON_A_PAGE)
-    cursor: str | None = Field(default=None, max_length=300, description="take it from next_cursor")
 
 
 class EventArguments(FeedQuery):
     """Which events: the query of `GET /events`."""
+
+    limit: int = Field(default=USUAL_PAGE, ge=1, le=MOST_ON_A_PAGE)
+
+
+class SpanArguments(NoArguments):
+    """Of how long, up to now."""
+
+    span: Span = Span.DAY
+
+
+class OperationArguments(OperationsQuery):
+    """Which entries of the log: the filters of `GET /operations`."""
 
     limit: int = Field(default=USUAL_PAGE, ge=1, le=MOST_ON_A_PAGE)
 

@@ -37,11 +37,13 @@ PAGE_URI = "docs://"
 
 def tools_for(api: ApiCalls) -> list[types.Tool]:
     """Return the tools of which the caller may use one route at least."""
-    return [_described(name) for name, tool in TOOLS.items() if any(map(api.may_call, tool.routes))]
+    return [
+        _definition(name) for name, tool in TOOLS.items() if any(map(api.may_call, tool.routes))
+    ]
 
 
 @cache
-def _described(name: str) -> types.Tool:
+def _definition(name: str) -> types.Tool:
     tool = TOOLS[name]
     return types.Tool(
         name=name,

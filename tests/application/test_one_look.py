@@ -80,7 +80,7 @@ def test_a_worker_that_does_not_ask_is_not_up() -> None:
 def test_needs_are_grouped_by_reason_and_age() -> None:
     """By cause, step, command and kind of error, the largest group first."""
 
-    def stuck(trouble: str, hours: float) -> Need:
+    def need_of(trouble: str, hours: float) -> Need:
         since = NOW - timedelta(hours=hours)
         memo = SagaMemo(
             retriables=(
@@ -95,9 +95,9 @@ def test_needs_are_grouped_by_reason_and_age() -> None:
 
     left = Attention(cause=AttentionCause.LEFT_OPEN, since=None, message="m")
     by_order = {
-        "a": stuck("payment 4711 of order a1: the bank is away (HTTP 503)", 0.5),
-        "b": stuck("payment 4712 of order b2: the bank is away (HTTP 502)", 30),
-        "c": stuck("no worker took the command", 2),
+        "a": need_of("payment 4711 of order a1: the bank is away (HTTP 503)", 0.5),
+        "b": need_of("payment 4712 of order b2: the bank is away (HTTP 502)", 30),
+        "c": need_of("no worker took the command", 2),
         "d": Need(left, None),
     }
     needs = Needs(by_order, count_causes(by_order), NOW, 0.0)
@@ -118,7 +118,7 @@ def test_needs_are_grouped_by_reason_and_age() -> None:
     )
     many = {str(n): replace(by_order["d"], run=None) for n in range(30)}
     assert [group.count for group in groups_of(replace(needs, by_order=many))] == [30]
-    kinds = {str(n): stuck("abcdefghijklmnopqrstuvwxyz"[n], 1) for n in range(26)}
+    kinds = {str(n): need_of("abcdefghijklmnopqrstuvwxyz"[n], 1) for n in range(26)}
     assert len(groups_of(replace(needs, by_order=kinds))) == 20
 
 

@@ -84,15 +84,18 @@ def test_how_long_orders_took_is_exact(
     close(orders, engine, "f", NOON + timedelta(minutes=21), reason="OUT_OF_STOCK", seconds=0.25)
     close(orders, engine, "early", NOON - timedelta(minutes=1), seconds=900, customer_id="13047")
     times = orders.outcomes.times(NOON)
-    assert rounded(times) == {COMPLETED: (20, 10, 19), FAILED: (1, 0.25, 0.25)}
+    assert round_times(times) == {COMPLETED: (20, 10, 19), FAILED: (1, 0.25, 0.25)}
     own = orders.outcomes.times(NOON - timedelta(hours=1), "13047")
-    assert rounded(own) == {COMPLETED: (1, 900, 900)}
+    assert round_times(own) == {COMPLETED: (1, 900, 900)}
     assert orders.outcomes.times(NOON + timedelta(hours=1)) == {}
     monkeypatch.setattr(outcomes, "MOST_TIMED", 5)
-    assert rounded(orders.outcomes.times(NOON)) == {COMPLETED: (4, 18, 20), FAILED: (1, 0.25, 0.25)}
+    assert round_times(orders.outcomes.times(NOON)) == {
+        COMPLETED: (4, 18, 20),
+        FAILED: (1, 0.25, 0.25),
+    }
 
 
-def rounded(times: Mapping[OrderStatus, TimesToClose]) -> dict[OrderStatus, tuple[float, ...]]:
+def round_times(times: Mapping[OrderStatus, TimesToClose]) -> dict[OrderStatus, tuple[float, ...]]:
     return {status: tuple(round(value, 3) for value in each) for status, each in times.items()}
 
 

@@ -182,7 +182,7 @@ def test_the_page_loads_its_own_files_alone() -> None:
     page = (FOLDER / "index.html").read_text()
     file_names = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
     assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == [
-        *("#page", "/", "/?batch=", "/docs")
+        *("#page", "/", "/?batch=", "/?operations=", "/docs")
     ]
     for module in MODULES:
         file_names += re.findall(r'(?:from |import\()"\./([^"]+)"', module.read_text())

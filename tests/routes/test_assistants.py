@@ -19,7 +19,8 @@ from contracts.acts import FIELDS, Act
 from contracts.placing import OrderLine
 from participants.order.service import OrderService
 from routes.access import NEEDED
-from routes.assistants.tools import ACT_ROUTES, EFFECTS, TOOLS
+from routes.assistants.tool_calls import EFFECTS
+from routes.assistants.tools import ACT_ROUTES, TOOLS
 from routes.assistants.words_of_others import CLOSES, MOST_CHARACTERS, NOTE, OPENS
 from routes.pages import pages
 from temporal_saga.database import open_database
@@ -54,7 +55,8 @@ LONG_ORDER = ORDER.model_copy(
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 READER = bearer("orders:read")
 OPERATOR = bearer(*SCOPES)
-READS = {name for name, tool in TOOLS.items() if tool.only_reads}
+FOR_STAFF = {"list_operations"}
+READS = {name for name, tool in TOOLS.items() if tool.only_reads} - FOR_STAFF
 
 
 @pytest.fixture(scope="module")
@@ -119,15 +121,16 @@ async def test_tools_are_offered_to_whom_their_routes_are_open(http: httpx.Async
     for headers, names in (
         (OPERATOR, set(TOOLS)),
         (READER, READS),
-        (bearer("orders:read", "saga:operate"), READS | {"act"}),
+        (bearer("orders:read", "saga:operate"), READS | {"act"} | FOR_STAFF),
+        (bearer("orders:read", "saga:settle"), READS | {"act"}),
         (bearer("orders:read", "orders:write"), READS | {"place_order"}),
-        (bearer("orders:read", "orders:write", customer="17850"), set(TOOLS)),
+        (bearer(*SCOPES, customer="17850"), set(TOOLS) - FOR_STAFF),
     ):
         tools = (await ask(http, "tools/list", headers))["tools"]
         assert {tool["name"] for tool in tools} == names
         for tool in tools:
             hints = tool["annotations"]
-            assert hints["readOnlyHint"] is (tool["name"] in READS)
+            assert hints["readOnlyHint"] is (tool["name"] in READS | FOR_STAFF)
             assert hints["destructiveHint"] is (tool["name"] == "act")
             jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
             jsonschema.Draft202012Validator.check_schema(tool["outputSchema"])
@@ -151,6 +154,8 @@ async def test_answers_are_those_of_the_api_quoted(http: httpx.AsyncClient) -> N
         ("get_order", {"order_id": "attack"}),
         ("explain_order", {"order_id": "attack"}),
         ("overview", {}),
+        ("closed_lately", {"span": "30d"}),
+        ("list_operations", {"limit": 1}),
         ("list_steps", {}),
         ("read_events", {"limit": 2}),
         ("propose_act", {"order_id": "attack", "act": "cancel"}),
@@ -160,7 +165,8 @@ async def test_answers_are_those_of_the_api_quoted(http: httpx.AsyncClient) -> N
         assert json.loads(result["content"][0]["text"]) == result["structuredContent"]
         assert result["structuredContent"]["note"] == NOTE
         answers[name] = result["structuredContent"]["answer"]
-    assert answers.keys() == READS
+    assert answers.keys() == READS | FOR_STAFF
+    assert len(answers["closed_lately"]["outcomes"]) == 30
     page = answers["list_orders"]
     rest = await call(http, "list_orders", status="CANCELLED", cursor=page["next_cursor"])
     orders = [*page["orders"], *rest["structuredContent"]["answer"]["orders"]]
@@ -206,9 +212,9 @@ def strings(value: Any) -> list[str]:
 async def test_an_order_of_a_thousand_lines_is_cut_and_says_so(http: httpx.AsyncClient) -> None:
     """An assistant is given the beginning, and how many lines are not there."""
     document = (await call(http, "get_order", READER, order_id="long"))["structuredContent"]
-    shown = len(document["answer"]["lines"])
-    assert 0 < shown < 1_000
-    assert f"lines: the last {1_000 - shown:,} left out" in " ".join(document["left_out"])
+    line_count = len(document["answer"]["lines"])
+    assert 0 < line_count < 1_000
+    assert f"lines: the last {1_000 - line_count:,} left out" in " ".join(document["left_out"])
     sentences = (await call(http, "explain_order", READER, order_id="long"))["structuredContent"]
     assert "1000 line(s)" in " ".join(sentences["answer"]["sentences"])
 
@@ -226,7 +232,6 @@ async def test_refusals_are_the_sentences_of_the_api(http: httpx.AsyncClient) ->
         (READER, "place_order", order_body() | {"idempotency_key": "k"}, "POST", "/orders",
          order_body()),
         (READER, "read_events", {"after": 9_999}, "GET", "/events?after=9999&limit=10", None),
-        (READER, "list_orders", {"cursor": "x"}, "GET", "/orders?limit=10&cursor=x", None),
         (OPERATOR, "act", {"order_id": "attack", "act": "approve"} | decision, "POST",
          "/orders/attack/approve", decision),
     ):  # fmt: skip
@@ -266,6 +271,7 @@ async def test_wrong_arguments_are_told_in_words(http: httpx.AsyncClient) -> Non
         ("act", {"order_id": "a", "act": "cancel", "reason": "b", "step": "S"}, "takes no `step`"),
         ("list_orders", {"sate": "FAILED"}, "sate: there is no such field"),
         ("list_orders", {"limit": 21}, "limit: must be at most 20"),
+        ("list_orders", {"cursor": "x"}, "cursor: This is no cursor"),
         ("place_order", order_body(), "idempotency_key: is missing"),
         ("place_order", order_body() | {"idempotency_key": "a\nb"}, "idempotency_key: must be"),
     ):
@@ -339,3 +345,14 @@ async def test_no_page_of_the_world_reaches_an_open_door() -> None:
             ({}, 200),
         ):
             assert (await post(http, "tools/list", {}, headers)).status_code == status, headers
+
+
+async def test_a_message_counts_once_for_the_rate_limit() -> None:
+    """What its tool asks of the routes is a part of it, and no request of its own."""
+    transport = httpx.ASGITransport(create_app(Settings(api_rate_limit="3/minute")))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=ACCEPT
+    ) as http:
+        steps = {"name": "list_steps", "arguments": {}}
+        statuses = [(await post(http, "tools/call", steps, {})).status_code for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]

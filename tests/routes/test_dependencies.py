@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from api import create_app
 from config import Settings
 
-READS_FILES = frozenset({"console"})
+READS_FILES = frozenset({"console", "read_llms_index", "read_docs_page"})
 """These may wait for a disk, so they are called on a thread."""
 
 
