@@ -66,6 +66,25 @@ RUBBISH = [
         ("cursor", cursor(f"{at} a"))
         for at in ("0000-01-01T00:00:00+00:00", "10000-01-01T00:00:00+00:00", "9" * 4_000)
     ),
+    *(("step", text) for text in ("", "a b", "é", "x" * 65)),
+    *(("text", text) for text in ("", "x" * 201, "x" * 10_000)),
+    *(("sku", text) for text in ("", "é", "x" * 65, "a\x00")),
+    *(("currency", text) for text in ("", "gbp", "POUND")),
+    *(("min_total_minor", text) for text in ("", "-1", "1.5", "9" * 30, "1")),
+    *(
+        (name, text)
+        for name in ("placed_from", "placed_to", "closed_from", "closed_to")
+        for text in ("", "2026", "2026-11-24", "2026-11-24T08:00:00", "0001-01-01T00:00:00+09:00")
+    ),
+    *(("sort", text) for text in ("", "placed", "--placed_at", "total_minor", "-total_minor")),
+    *(
+        ("cursor", cursor(f"{sort} {value} a"))
+        for sort, value in (
+            *(("total_minor", value) for value in ("1", "-1", "x", "9" * 30, START.isoformat())),
+            *(("closed_at", value) for value in (START.isoformat(), "1")),
+            *((sort, START.isoformat()) for sort in ("-placed_at", "placed_at", "order_id")),
+        )
+    ),
     *((name, "1") for name in ("custmer_id", "Status", "page", "offset", "needsAttention")),
 ]
 
@@ -96,7 +115,9 @@ def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
     """The list declares its parameters, with their limits, and its answer."""
     operation = stack.http.get("/openapi.json").json()["paths"]["/orders"]["get"]
     assert [parameter["name"] for parameter in operation["parameters"]] == [
-        *("state", "status", "reason", "customer_id", "needs_attention", "limit", "cursor"),
+        *("state", "status", "reason", "step", "text", "customer_id", "sku", "currency"),
+        *("min_total_minor", "max_total_minor", "placed_from", "placed_to"),
+        *("closed_from", "closed_to", "needs_attention", "limit", "sort", "cursor"),
     ]
     assert operation["responses"].keys() == {"200", "403", "421", "422", "429", "503"}
     assert operation["responses"]["200"]["content"]["application/json"]["schema"] == {
