@@ -15,12 +15,13 @@ COPY config/ config/
 COPY console/ console/
 COPY contracts/ contracts/
 COPY data/ data/
+COPY docs/ docs/
 COPY operations/ operations/
 COPY participants/ participants/
 COPY routes/ routes/
 COPY temporal_saga/ temporal_saga/
 COPY workflows/ workflows/
-COPY api.py cards.py logs.py process.py orchestrator.py worker.py ./
+COPY api.py batch_worker.py cards.py logs.py process.py orchestrator.py worker.py llms.txt ./
 
 # Readable for the user below, whatever the checkout's modes are.
 RUN chmod -R a+rX . && python -m compileall -q .

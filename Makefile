@@ -12,7 +12,7 @@ OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard 
 # Where it is set, each process would compile all tests that it imports, and all that a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install check lint format test unit pythons verify planted postgresql chromium node fuzz schemas histories screenshots \
+.PHONY: help install check lint format test unit pythons verify planted postgresql chromium node javascript fuzz schemas histories screenshots \
 	up ps stop start restart logs shop demo audit reconcile bench growth lock wheel clean
 
 help: ## list the targets
@@ -33,18 +33,20 @@ $(VENV)/installed: requirements-dev.lock
 		VIRTUAL_ENV=$(CURDIR)/$(VENV) $$UV pip install -q --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
-check: lint ## format, lint, types, rooms
+check: lint ## format, lint, types, the console's too; rooms
 	@$(BIN)/pytest -q -p no:cacheprovider tests/repository/test_rooms.py tests/repository/test_modules.py
 
-lint: install # what `make check` looks at without running anything
+lint: install javascript # what `make check` looks at without running anything
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@report=$$($(BIN)/lint-imports --no-cache) || { echo "$$report"; exit 1; }
+	@[ ! -e tests/console/node_modules/.package-lock.json ] \
+		|| $(BIN)/python -m tests.console.type_check
 
 format: install ## rewrite the code the way `make check` wants it
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-test: install postgresql ## everything that must hold before a change lands
+test: install postgresql javascript ## everything that must hold before a change lands
 	@$(MAKE) --no-print-directory -j 2 lint unit
 
 unit: # of `make test` the tests, beside which `lint` has a core of its own
@@ -56,7 +58,7 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		then echo "Python $$version" && $(MAKE) test PYTHON=python$$version VENV=var/python$$version || exit 1; \
 		else echo "Python $$version is not here"; fi; done
 
-verify: install postgresql chromium node planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
+verify: install postgresql chromium node javascript planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 300 tests/system/browser
 	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
 		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
@@ -85,6 +87,12 @@ node: # what the participant in Node needs; its tests run where this is here
 		|| { command -v npm >/dev/null && echo "installing what the participant in Node needs" \
 			&& npm ci --silent --ignore-scripts --fetch-retries=1 --fetch-timeout=30000; } \
 		|| echo "no npm here, or no registry: the tests of the participant in Node are skipped"; }
+
+javascript: # what checks the console's types, and who can use it
+	@cd tests/console && { [ node_modules/.package-lock.json -nt package-lock.json ] \
+		|| { command -v npm >/dev/null && echo "installing what checks the console" \
+			&& npm ci --silent --ignore-scripts --fetch-retries=1 --fetch-timeout=30000; } \
+		|| echo "no npm here, or no registry: the console's types and its accessibility are not checked"; }
 
 fuzz: install ## schemathesis asks the API for long: EXAMPLES=200 for each call
 	@FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(BIN)/pytest -q -s tests/system/e2e/test_fuzz.py

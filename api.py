@@ -19,14 +19,18 @@ from temporalio.service import RetryConfig
 
 import logs
 from application.attention_calls import AttentionCalls
+from application.batch_keeper import BatchKeeper
 from application.event_feed import EventFeed
 from application.links import OrderLinks
 from application.needs import Needs
+from application.operations_log import OperationsLog
 from application.orders import Orders
 from application.prices import PriceRule
+from application.runs import Runs
 from application.shop import Shop
 from application.threads import NoAnswerInTime, Threads
 from application.visibility import Visibility
+from application.watch import Watch
 from application.webhook_post import Receiver
 from application.webhook_sender import WebhookSender
 from config import Settings, read_settings
@@ -34,6 +38,7 @@ from contracts.events import ENDS
 from participants.order.calls import Calls
 from participants.order.deliveries import Deliveries
 from participants.order.events import OrderEvents
+from participants.order.operations import Operations
 from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
@@ -41,6 +46,7 @@ from process import Connection, leave
 from routes import (
     access,
     acts,
+    batches,
     card_events,
     console,
     event_feed,
@@ -51,7 +57,10 @@ from routes import (
     limits,
     lookups,
     manage,
+    mcp,
+    operations,
     orders,
+    pages,
     sagas,
 )
 from routes.access import Authentication
@@ -103,8 +112,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
-    subjects = (orders, lookups, events, event_feed, acts, health, manage, sagas, card_events)
-    for subject in (*subjects, console):
+    app.state.console = console.console_for(settings)
+    subjects = (orders, lookups, events, event_feed, acts, batches, operations, health, manage)
+    for subject in (*subjects, sagas, card_events, mcp, pages, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
@@ -127,7 +137,8 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     )
     connection = Connection(retries=RETRIES)
     client = await connection.open(lazy=True)
-    shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED)
+    app.state.operations_log = log = OperationsLog(Operations(engine))
+    shop = Shop(client, StockReads(stock), PaymentReads(payment), LOOK_FAILED, log)
     use = partial(_use, app, settings, OrderService(engine), shop)
     where = engine.url.render_as_string(hide_password=True)
 
@@ -148,7 +159,11 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
-    works = (keep_events, sender.run, people.run)
+    keeper = BatchKeeper(
+        lambda: door.orders().batches, timedelta(days=settings.batch_retention_days), AWAY
+    )
+    keep_log = partial(log.keep, timedelta(days=settings.operation_retention_days), AWAY)
+    works = (keep_events, keep_log, sender.run, people.run, keeper.run)
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()
@@ -185,13 +200,15 @@ def _use(
     """Have the app ask Temporal through a client from now on, and return its orders."""
     shop.client = client
     app.state.visibility = visibility = Visibility(client)
+    warning = timedelta(seconds=settings.review_warning_seconds)
     return Orders(
         client,
         order_service,
-        visibility,
+        Watch(Runs(client), visibility, order_service, warning),
         PriceRule(settings.order_prices, shop),
         OrderLinks(settings.web_ui_url, client.namespace),
         app.state.stopping,
+        app.state.operations_log,
     )
 
 

@@ -16,6 +16,7 @@ from contracts.steps import REFUSALS, STEPS
 from temporal_saga.eager import Eager
 from temporal_saga.local_activities import RunLocally
 from temporal_saga.plugin import SagaPlugin
+from workflows.batch import BatchOperation
 from workflows.order import OrderSaga
 
 Activities = Sequence[Callable[..., Any]]
@@ -64,7 +65,7 @@ def orchestrator(
     return Worker(
         client,
         task_queue=stubs.ORCHESTRATOR_QUEUE,
-        workflows=[OrderSaga],
+        workflows=[OrderSaga, BatchOperation],
         activities=[*chain(*colocated_activities.values()), forward],
         activity_executor=ThreadPoolExecutor(threads, thread_name_prefix="steps"),
         max_concurrent_activities=threads,

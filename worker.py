@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ import logs
 from activities.order import OrderActivities
 from activities.payment import PaymentActivities
 from activities.stock import StockActivities
+from batch_worker import batch_worker
 from cards import cards, why_no_cards
 from config import Settings, read_settings
 from contracts import stubs
@@ -120,14 +122,16 @@ async def run_role(
 ) -> None:
     """Run one role once its database answers, until `stop` is set."""
     if role == ORCHESTRATOR:
-        worker = orchestrator(watch.client, settings, await colocated_activities(participants))
+        workers = [orchestrator(watch.client, settings, await colocated_activities(participants))]
     elif service := await serve(role, watch, settings, stop):
-        worker, activities = service
+        workers, activities = service
         participants[role].set_result(activities)
     else:
         return
-    async with worker:
-        watch.workers.append(worker)
+    async with AsyncExitStack() as stack:
+        for worker in workers:
+            await stack.enter_async_context(worker)
+            watch.workers.append(worker)
         LOG.info("ready: %s", role)
         await stop.wait()
         LOG.info("stopping: %s", role)
@@ -151,8 +155,8 @@ async def colocated_activities(participants: Colocated) -> dict[str, Activities]
 
 async def serve(
     role: str, watch: Watch, settings: Settings, stop: asyncio.Event
-) -> tuple[Worker, Activities] | None:
-    """Return a participant's worker, with its activities, once its database is ready.
+) -> tuple[list[Worker], Activities] | None:
+    """Return a participant's workers, with its activities, once its database is ready.
 
     None when stopped before.
     """
@@ -183,7 +187,10 @@ async def serve(
         return None
     watch.registrations.append(registration)
     LOG.info("%s keeps its data in %s (%s)", role, database, registration.database.id)
-    return participant(watch.client, settings, role, activities), activities
+    workers = [participant(watch.client, settings, role, activities)]
+    if role == stubs.ORDER_QUEUE:
+        workers.append(batch_worker(watch.client, settings, engine))
+    return workers, activities
 
 
 async def main(roles: Sequence[str], settings: Settings) -> None:

@@ -10,7 +10,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.errors import NotNow, NotPossible, NoWorkerAnswered, SagaWedged
 from application.runs import ANSWER_LIMIT, Runs, temporal
-from contracts.decisions import Decision, act_of
+from contracts.base import digest
+from contracts.decisions import Decision, StepEvidence, act_of
 from contracts.ids import order_id_of
 from temporal_saga.moment import Moment
 
@@ -34,6 +35,19 @@ class ActSender:
         """Send to the saga of `handle`, and see in `runs` what became of it."""
         self._handle = handle
         self._runs = runs
+
+    async def decide(self, update: str, decision: Decision, act_id: str | None) -> None:
+        """Let the saga take what a person decided, under an id that makes repeating it safe.
+
+        Raises:
+            NotPossible, NotNow, RPCError: as `act` does.
+        """
+        update_id = act_id or f"{update}-{digest(decision.model_dump())}"
+        if isinstance(decision, StepEvidence):
+            run = await self._runs.describe(order_id_of(self._handle.id))
+            attempts = run and run.tries_at(decision.step)
+            decision = decision.model_copy(update={"attempts": attempts})
+        await self.act(update, decision, update_id)
 
     async def act(self, update: str, decision: Decision, update_id: str) -> None:
         """Let the saga take an act, by an update; by a signal when it takes no more updates.

@@ -1,18 +1,16 @@
 """A saga of any type, put together from what Temporal remembers. Pure functions."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from application.course import compensations_of, tries_of
+from application.course import Part, Row, compensations_of, steps_of
 from application.run import Run
 from application.timeline import timeline_of
 from contracts.record import Compensation
 from contracts.saga_views import SagaActView, SagaFailureView, SagaView
-from contracts.step_views import CommandProgress, StepProgress, StepState
+from contracts.step_views import StepState
 from contracts.steps import command_of
-from temporal_saga.moment import Moment
 from temporal_saga.plan import PlannedStep
 from temporal_saga.state import NEEDS_ATTENTION, STATE, State
 
@@ -25,8 +23,6 @@ AT_A_STEP = {
 
 ENDED_FROM_OUTSIDE = frozenset({"TERMINATED", "TIMED_OUT", "CANCELED"})
 """A workflow's status when its saga was not through: nobody takes anything back any more."""
-
-TROUBLE = (StepState.RUNNING, StepState.STUCK, StepState.UNKNOWN, StepState.PAUSED)
 
 SENT = frozenset(StepState) - {StepState.AHEAD, StepState.SKIPPED}
 
@@ -52,12 +48,10 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         # Without it the memo alone tells what is stuck, and the history what was answered since.
         run = replace(run, attributes={**run.attributes, NEEDS_ATTENTION.name: True})
     compensations = compensations_of(run)
-    backward = {
-        (entry.step, entry.command): entry
-        for entry in compensations
-        if not _is_forward(entry, plan)
-    }
-    steps = _Steps(run, plan, backward).progress()
+    backward = [entry for entry in compensations if not _is_forward(entry, plan)]
+    reason = run.memo.failure
+    failure = SagaFailureView.model_validate(vars(reason)) if reason else None
+    steps = steps_of(run, compensations, failure, _rows(run, plan, backward))
     stuck_steps = [
         step.step
         for step in steps
@@ -75,7 +69,6 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
     if is_past_pivot and state == State.PENDING:
         state = State.COMPLETED
     is_in_trouble = run.closed_at is None and bool(stuck_steps or run.is_wedged)
-    failure = run.memo.failure
     return SagaView(
         workflow_id=workflow.id,
         workflow_type=workflow.type,
@@ -84,7 +77,7 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         started_at=run.started_at,
         closed_at=run.closed_at,
         needs_attention=was_cut_off or is_in_trouble,
-        failure=failure and SagaFailureView.model_validate(vars(failure)),
+        failure=failure,
         steps=steps,
         acts=() if run.closed_at else _acts(state, stuck_steps),
         timeline=timeline_of(run.moments),
@@ -120,94 +113,32 @@ def _is_forward(entry: Compensation, plan: Sequence[PlannedStep]) -> bool:
     return entry.command == forward.get(entry.step, command_of(entry.step))
 
 
-@dataclass
-class _Steps:
-    """The steps of one saga: those that were sent, and those that are planned."""
-
-    run: Run
-    plan: Sequence[PlannedStep]
-    backward: Mapping[tuple[str, str], Compensation]
-    rows: dict[str, PlannedStep] = field(default_factory=dict)
-
-    def progress(self) -> tuple[StepProgress, ...]:
-        """Return how far each has come, in order."""
-        self.rows = {row.step: row for row in self.plan}
-        backward = {command: step for step, command in self.backward}
-        for row in self.plan:
-            if row.compensation:
-                backward.setdefault(command_of(row.compensation), row.step)
-        for moment in self.run.moments:
-            if moment.kind == "command" and moment.name not in backward:
-                activity = moment.name.removesuffix("Command")
-                step = moment.step or activity
-                row = PlannedStep(step, activity, moment.participant or "")
-                self.rows.setdefault(step, row)
-        return tuple(map(self._step, self.rows.values()))
-
-    def _step(self, row: PlannedStep) -> StepProgress:
-        command = command_of(row.command)
-        moments = self.run.moments_of(row.step, command)
-        entry = next((e for (step, _), e in self.backward.items() if step == row.step), None)
-        return StepProgress(
-            **vars(self._part(row, row.step, command, self._forward_state(row, moments))),
-            step=row.step,
+def _rows(run: Run, plan: Sequence[PlannedStep], backward: Sequence[Compensation]) -> list[Row]:
+    """Return the steps of one saga, in order: those that are planned, and those that were sent."""
+    planned_steps = {row.step: row for row in plan}
+    ways_back = {entry.command for entry in backward}
+    ways_back |= {command_of(row.compensation) for row in plan if row.compensation}
+    for moment in run.moments:
+        if moment.kind == "command" and moment.name not in ways_back:
+            activity = moment.name.removesuffix("Command")
+            step = moment.step or activity
+            sent_step = PlannedStep(step, activity, moment.participant or "")
+            planned_steps.setdefault(step, sent_step)
+    entries = {entry.step: entry.command for entry in reversed(backward)}
+    return [
+        Row(
+            Part(row.step, in_words(row.step), command_of(row.command)),
+            row.participant,
+            compensation=_way_back(entries[row.step]) if row.step in entries else None,
             after_pivot=row.after_pivot,
-            opens_record=False,
-            compensation=entry
-            and self._part(
-                row,
-                entry.command.removesuffix("Command"),
-                entry.command,
-                StepState(entry.state),
-                entry,
-            ),
         )
+        for row in planned_steps.values()
+    ]
 
-    def _forward_state(self, row: PlannedStep, moments: Sequence[Moment]) -> StepState:
-        run = self.run
-        command = command_of(row.command)
-        retriables = run.retriables_of(row.step, command)
-        if not moments:
-            is_over = run.closed_at is not None or run.memo.failure is not None
-            return StepState.SKIPPED if is_over else StepState.AHEAD
-        last = moments[-1]
-        failure = run.memo.failure
-        is_named = failure is not None and failure.step == row.step and failure.event is not None
-        if last.refuses or is_named:
-            return StepState.REFUSED
-        if last.kind == "event":
-            return StepState.DONE
-        if retriables and (retriables[-1].settlement or retriables[-1].trouble):
-            return StepState.SETTLED if retriables[-1].settlement else StepState.STUCK
-        if last.kind == "command" and run.closed_at is None:
-            is_paused = run.pause_of(row.step, command)
-            return StepState.PAUSED if is_paused else StepState.RUNNING
-        return StepState.UNKNOWN
 
-    def _part(
-        self,
-        row: PlannedStep,
-        name: str,
-        command: str,
-        state: StepState,
-        entry: Compensation | None = None,
-    ) -> CommandProgress:
-        run = self.run
-        failure = run.memo.failure
-        message = run.error_of(row.step, command) if state in TROUBLE else None
-        if message is None and entry is None and failure and failure.step == row.step:
-            message = failure.message
-        settlement: Any = entry and entry.settled
-        return CommandProgress(
-            name=name,
-            label=in_words(name),
-            participant=row.participant,
-            state=state,
-            attempts=entry.attempts if entry else tries_of(row.step, command, run),
-            message=message,
-            paused=run.pause_of(row.step, command),
-            settled=settlement,
-        )
+def _way_back(command: str) -> Part:
+    name = command.removesuffix("Command")
+    return Part(name, in_words(name), command)
 
 
 def in_words(name: str) -> str:

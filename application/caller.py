@@ -1,10 +1,12 @@
 """Who asks, and what they may do."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts.acts import Act
+from contracts.operations import Door
 from contracts.text import beginning_of
 
 MOST_OF_A_NAME = 60
@@ -12,12 +14,92 @@ MOST_OF_A_NAME = 60
 
 
 class Scope(StrEnum):
-    """What a token allows."""
+    """What a token allows: one thing each, or several at once (`SUMS`)."""
 
     WRITE = "orders:write"
     READ = "orders:read"
     OPERATE = "saga:operate"
     SHOP = "shop:manage"
+
+    PLACE = "orders:place"
+    CANCEL = "orders:cancel"
+    APPROVE = "orders:approve"
+    REJECT = "orders:reject"
+    RETRY = "saga:retry"
+    SETTLE = "saga:settle"
+    PLACE_AGAIN = "orders:place-again"
+    READ_SAGAS = "saga:read"
+    READ_OPERATIONS = "operations:read"
+    RUN_BATCHES = "batches:run"
+    STOCK = "stock:manage"
+    WALLETS = "wallets:manage"
+
+
+SUMS: Mapping[Scope, frozenset[Scope]] = {
+    Scope.WRITE: frozenset({Scope.PLACE}),
+    Scope.OPERATE: frozenset(
+        {
+            Scope.CANCEL,
+            Scope.APPROVE,
+            Scope.REJECT,
+            Scope.RETRY,
+            Scope.SETTLE,
+            Scope.PLACE_AGAIN,
+            Scope.READ_SAGAS,
+            Scope.READ_OPERATIONS,
+            Scope.RUN_BATCHES,
+        }
+    ),
+    Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
+}
+"""By scope that allows several things: the scopes of each."""
+
+SUMS_FOR_CUSTOMERS: Mapping[Scope, frozenset[Scope]] = {Scope.WRITE: frozenset({Scope.CANCEL})}
+"""Likewise, what it allows besides those whose token names a customer: they only reach their own
+orders."""
+
+FOR_STAFF = frozenset(
+    {Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
+)
+"""What no token of a customer allows, as it is about what is everybody's."""
+
+SCOPE_OF: Mapping[Act, Scope] = {
+    Act.CANCEL: Scope.CANCEL,
+    Act.APPROVE: Scope.APPROVE,
+    Act.REJECT: Scope.REJECT,
+    Act.RETRY: Scope.RETRY,
+    Act.SETTLE: Scope.SETTLE,
+    Act.PLACE_AGAIN: Scope.PLACE_AGAIN,
+}
+"""By act on an order: the scope that it needs."""
+
+
+def scopes_for(scope: Scope, *, customer: bool) -> list[Scope]:
+    """Return the scopes of which each allows what `scope` does: itself, and sums that hold it.
+
+    Args:
+        scope: what is needed.
+        customer: whether the token names a customer.
+    """
+    tables = (SUMS, SUMS_FOR_CUSTOMERS) if customer else (SUMS,)
+    return [scope, *(total for table in tables for total in table if scope in table[total])]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a call comes from, for the log of operations.
+
+    Args:
+        door: the way by which it came in.
+        address: of the client, as far as proxies are trusted.
+        agent: what the client says that it is.
+        batch_id: the batch operation that it is part of.
+    """
+
+    door: Door = Door.HTTP
+    address: str | None = None
+    agent: str | None = None
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,27 +113,54 @@ class Caller:
             customers.
         until: when the token runs out, in seconds since 1970; infinite where nobody is asked who
             they are.
+        origin: where this call of theirs comes from.
+        name: what the token calls the person whom it was issued to; "" when it has no name. It
+            need not be unique, and its bearer may have chosen it.
     """
 
     subject: str = ""
     scopes: frozenset[str] = frozenset(Scope)
     customer_id: str | None = None
     until: float = math.inf
+    origin: Origin = Origin()
+    name: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """What the caller is called without saying so: by the token; "" where there is none."""
+        return self.name or self.subject
 
     def acts_for(self, customer_id: str | None) -> bool:
         """Tell whether this caller may see and order what is this customer's."""
         return self.customer_id in (None, customer_id)
 
+    def has(self, scope: Scope) -> bool:
+        """Tell whether the token allows what a scope stands for."""
+        is_customer = self.customer_id is not None
+        if is_customer and scope in FOR_STAFF:
+            return False
+        return not self.scopes.isdisjoint(scopes_for(scope, customer=is_customer))
+
     def may(self, act: Act) -> bool:
         """Tell whether the token allows an act; customers may cancel what they may order."""
-        is_own = self.customer_id is not None and act is Act.CANCEL
-        return Scope.OPERATE in self.scopes or (is_own and Scope.WRITE in self.scopes)
+        return self.has(SCOPE_OF[act])
 
     def signature_of(self, name: str) -> str:
         """Return the name that a decision is recorded under.
 
-        A token's subject stands beside whatever the caller says.
+        A token's subject stands at its end, whatever the caller or the token says before:
+        `Ann Lee (8c1f)` for a name from the token, `ann (as 8c1f)` for another that they give.
         """
-        if self.subject in ("", name):
+        own = self._own_signature
+        if self.subject == "" or name == own:
             return name
+        if name in (self.subject, self.name):
+            return own
         return f"{beginning_of(name, MOST_OF_A_NAME)} (as {self.subject})"
+
+    @property
+    def _own_signature(self) -> str:
+        """The name from the token with its subject, or the subject alone."""
+        if self.name in ("", self.subject):
+            return self.subject
+        return f"{beginning_of(self.name, MOST_OF_A_NAME)} ({self.subject})"

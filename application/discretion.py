@@ -15,6 +15,7 @@ AS_THEY_ARE = frozenset(
     {
         *("order_id", "state", "status", "customer_id", "currency", "total_minor"),
         *("lines", "line_count", "placed_at", "closed_at", "needs_attention", "action"),
+        *("again_of", "again_as"),
     }
 )
 """Fields of an order that customers see; of any other, but for those below, they see its

@@ -4,11 +4,14 @@ ServiceError
 ├── NotFound
 ├── NotPossible
 │   ├── TooLate
+│   ├── SelectionGrew
+│   ├── TooManyBatches
 │   ├── EndedFromOutside
 │   └── SagaWedged
 ├── KeyReused
 │   ├── RequestKeyReused
-│   └── OrderIdTaken
+│   ├── OrderIdTaken
+│   └── BatchIdTaken
 ├── PricesWrong
 ├── CursorGone
 └── NotNow
@@ -48,6 +51,27 @@ class TooLate(NotPossible):
 
     def __init__(self, state: SagaState) -> None:
         super().__init__(f"too late: the order is {state}")
+
+
+class SelectionGrew(NotPossible):
+    """A filter finds many more orders than a person has seen."""
+
+    def __init__(self, seen_count: int, count: int, most: int) -> None:
+        """Say how many it finds, up to `most` and one more."""
+        how_many = f"more than {most}" if count > most else str(count)
+        super().__init__(
+            f"the filter finds {how_many} orders now, and {seen_count} were seen: preview it again"
+        )
+
+
+class TooManyBatches(NotPossible):
+    """As many batch operations are open as may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} batch operations are open, and no more may be: "
+            "wait until one is over, or stop one"
+        )
 
 
 class EndedFromOutside(NotPossible):
@@ -91,6 +115,16 @@ class OrderIdTaken(KeyReused):
         super().__init__(
             f"the order id {order_id} belongs to another order; "
             "choose another order_id, or another Idempotency-Key"
+        )
+
+
+class BatchIdTaken(KeyReused):
+    """The id belongs to a batch operation of other content."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(
+            f"the batch id {batch_id} belongs to another batch operation; "
+            "choose another batch_id, or another Idempotency-Key"
         )
 
 

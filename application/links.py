@@ -18,5 +18,9 @@ class OrderLinks:
         return Links(
             self=f"/orders/{order_id}",
             events=f"/orders/{order_id}/events",
-            temporal=f"{self._workflows}/{saga_id(order_id)}",
+            temporal=self.workflow(saga_id(order_id)),
         )
+
+    def workflow(self, workflow_id: str) -> str:
+        """Return where the Web UI shows the workflow of this id."""
+        return f"{self._workflows}/{workflow_id}"

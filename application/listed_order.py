@@ -7,8 +7,8 @@ from application import attention
 from application.needs import Need
 from application.run import Run
 from contracts.record import Compensation, Failure, OrderEntry
-from contracts.states import OrderStatus
-from contracts.views import Links, ListedOrder
+from contracts.states import OrderStatus, SagaState
+from contracts.views import Attention, AttentionCause, Links, ListedOrder
 from participants.order.queries import MOST_DETAILS
 
 MOST_LISTED = 200
@@ -28,12 +28,20 @@ def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Lin
             run = need.run
         if run is not None:
             now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
-            if now and need and now.cause is need.attention.cause:
+            if need and (
+                now.cause is need.attention.cause if now else _is_in_review(run, need.attention)
+            ):
                 now = need.attention
             fields |= {"state": run.state, "failure": run.failure}
         fields |= {"attention": now, "needs_attention": now is not None}
     fields["failure"] = fields["failure"] and _brief(fields["failure"])
     return ListedOrder(**fields, links=links)
+
+
+def _is_in_review(run: Run, need: Attention) -> bool:
+    """Tell whether a run still awaits the review by which an order needs a person."""
+    is_expiring = need.cause is AttentionCause.REVIEW_EXPIRING
+    return is_expiring and run.state is SagaState.AWAITING_REVIEW
 
 
 def entry_to_come(order_id: str, run: Run) -> OrderEntry:

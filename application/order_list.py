@@ -7,7 +7,8 @@ from application.discretion import for_customer
 from application.errors import NotNow, no_answer
 from application.listed_order import entry_to_come, list_entry
 from application.needs import Need
-from application.order_query import ListQuery
+from application.order_cursor import write_cursor
+from application.order_query import ListQuery, OrderSelection
 from application.order_view import STATUS
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
@@ -76,6 +77,26 @@ class OrderLists:
         return OrderList(
             orders=tuple(orders), next=end and query.following(end), warning=additions.warning
         )
+
+    async def select(self, selection: OrderSelection, most: int) -> list[OrderEntry]:
+        """Return the orders that are asked for now, newest first, at most `most` and one more.
+
+        Raises:
+            NotNow: as in `page`.
+        """
+        needs = await self._watch.needs() if selection.needs_attention is not None else None
+        query = ListQuery(**selection.model_dump()).model_copy(update={"limit": most + 1})
+        entries: list[OrderEntry] = []
+        while True:
+            page, end = await self._find(query, None)
+            entries += [
+                entry
+                for entry in page
+                if needs is None or _has_need(needs.by_order.get(entry.order_id), selection)
+            ]
+            if end is None or len(entries) > most:
+                return entries[: most + 1]
+            query = query.model_copy(update={"cursor": write_cursor(end, query.sort)})
 
     async def _additions(self, query: ListQuery, order_ids: Collection[str]) -> _Additions:
         """Return what Temporal knows of open orders; a warning where it is not asked for it alone.
@@ -177,6 +198,14 @@ def _is_asked_for(order: ListedOrder, query: ListQuery) -> bool:
         and query.state in (None, order.state)
         and query.needs_attention in (None, order.needs_attention)
     )
+
+
+def _has_need(need: Need | None, selection: OrderSelection) -> bool:
+    """Tell whether an order that has this need, or none, is one that is asked for."""
+    if need is None:
+        return not selection.needs_attention
+    state = need.run.state if need.run else SagaState.PENDING
+    return bool(selection.needs_attention) and selection.state in (None, state)
 
 
 def _fails_so(run: Run, order_filter: OrderFilter) -> bool:

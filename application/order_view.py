@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from application import attention
 from application.course import compensations_of, steps_of, steps_on_record, tries_of
-from application.possible_acts import acts_of, acts_of_ended
+from application.possible_acts import act_of_failed, acts_of, acts_of_ended
 from application.refunds import refund_of
 from application.review import review_of
 from application.run import Run
@@ -19,18 +19,25 @@ from participants.order.reads import RecordedOrder
 STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
 
-def view_of_run(order_id: str, run: Run, links: Links, *, left_open: bool = False) -> OrderView:
+def view_of_run(
+    order_id: str,
+    run: Run,
+    links: Links,
+    *,
+    left_open: bool = False,
+    expiring: Attention | None = None,
+) -> OrderView:
     """Return an order from its saga's run, with its record closed or still to be written.
 
     `left_open` says that the run has closed and the record has not: then the order is not closed,
-    as nothing will close it.
+    as nothing will close it. `expiring` says that it awaits a review that ends soon.
     """
     left_open = left_open or run.ended_early
     is_closed = run.closed_at is not None and not left_open
     record = _record_of(order_id, run, is_closed=is_closed)
-    steps = steps_of(run, record)
+    steps = steps_of(run, record.compensations, record.failure)
     timeline = timeline_of(run.moments)
-    need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open)
+    need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open) or expiring
     acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
     view = _view(record, steps, timeline, links, need, acts)
     return view.model_copy(update={"action": _action_of(run)})
@@ -46,7 +53,8 @@ def view_of_closed(record: OrderRecord, run: Run, links: Links) -> OrderView:
         for entry in record.compensations
     )
     record = record.model_copy(update={"compensations": compensations})
-    return _view(record, steps_of(run, record), timeline_of(run.moments), links)
+    steps = steps_of(run, record.compensations, record.failure)
+    return _view(record, steps, timeline_of(run.moments), links)
 
 
 def view_of_record(recorded_order: RecordedOrder, links: Links) -> OrderView:
@@ -88,6 +96,7 @@ def _record_of(order_id: str, run: Run, *, is_closed: bool) -> OrderRecord:
         closed_at=run.closed_at if is_closed else None,
         failure=run.failure,
         compensations=compensations_of(run),
+        again_of=run.again_of,
     )
 
 
@@ -105,7 +114,9 @@ def _view(
     """
     fields = dict(record) | {"needs_attention": need is not None, "attention": need}
     if acts is None:
-        acts = acts_of_ended(record.state, is_closed=record.closed_at is not None)
+        is_closed = record.closed_at is not None
+        acts = acts_of_ended(record.state, is_closed=is_closed)
+        acts += act_of_failed(record) if is_closed else ()
     return OrderView(
         **fields,
         refund=refund_of(record.state, record.compensations, record.currency),

@@ -11,32 +11,35 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
+from application.again import PlacingAgain
 from application.any_sagas import AnySagas
+from application.batches import BatchOperations
 from application.caller import Caller
 from application.closing import Closing
 from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
-from application.errors import NotFound, NotNow, NotPossible, PerhapsPlaced
+from application.errors import NotFound, NotNow, NotPossible
 from application.links import OrderLinks
+from application.operations_log import OperationsLog
 from application.order_list import OrderLists
 from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
-from application.placement import Placement
-from application.possible_acts import why_ended
+from application.placement import Placement, perhaps_placed
+from application.possible_acts import acts_offered, why_ended
 from application.prices import PriceRule
 from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, Runs, temporal
+from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, temporal
+from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.timeline import entry_of
-from application.visibility import Visibility
 from application.watch import Watch
-from contracts.base import digest
-from contracts.decisions import Decision, StepEvidence
+from contracts.acts import ACT_OF
+from contracts.decisions import Decision, act_of
 from contracts.ids import saga_id
+from contracts.operations import Door
 from contracts.placing import PlaceOrder
-from contracts.states import OrderStatus
-from contracts.views import OrderList, OrderView, Overview, TimelineEntry
+from contracts.views import OrderList, OrderView, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
 
@@ -50,28 +53,37 @@ class Orders:
     To a customer's caller, another's order and a missing one are the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what one app has, named once
         self,
         client: Client,
         order_service: OrderService,
-        visibility: Visibility,
+        watch: Watch,
         prices: PriceRule,
         links: OrderLinks,
         stopping: asyncio.Event,
+        operations_log: OperationsLog,
     ) -> None:
-        """Ask Temporal through `client`; wait for no order once `stopping` is set."""
+        """Ask Temporal through `client`, and `watch`; wait for no order once `stopping` is set."""
         self._client = client
         self._order_service = order_service
         self._prices = prices
         self._links = links
-        self._runs = Runs(client)
+        self._operations_log = operations_log
+        self._runs = watch.runs
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
+        self.again = PlacingAgain(
+            self._placement, order_service, self._runs, operations_log, self.view
+        )
         self.customers = Customers(client, self._runs)
-        self.watch = Watch(self._runs, visibility, order_service)
-        self._lists = OrderLists(visibility, self.watch, order_service, links)
-        self._overviews = Overviews(visibility, self.watch, order_service, self._lists)
+        self.watch = watch
+        self._lists = OrderLists(watch.visibility, watch, order_service, links)
+        self.batches = BatchOperations(
+            client, order_service.batches, self._lists, links, operations_log
+        )
+        queues = TaskQueues(client)
+        self.overviews = Overviews(watch.visibility, watch, order_service, self._lists, queues)
 
     async def place(
         self, order: PlaceOrder, request_key: str | None, caller: Caller, wait_seconds: float = 0
@@ -88,16 +100,19 @@ class Orders:
             NotNow: likewise, before the saga could be started.
         """
         order_id = await self._placement.order_id_of(order, request_key, caller)
-        await self._prices.check(order, partial(self._placement.is_placed, order_id))
         began = time.monotonic()
-        try:
-            await self._placement.start(order_id, order, request_key)
+        is_by_program = caller.origin.door is Door.HTTP  # then the order itself is the note
+        async with self._operations_log.note(
+            caller, "place", order_id=order_id, only_refusal=is_by_program
+        ):
+            await self._prices.check(order, partial(self._placement.is_placed, order_id))
+            with perhaps_placed(order_id):
+                await self._placement.start(order_id, order, request_key)
+        with perhaps_placed(order_id):
             remaining = wait_seconds - (time.monotonic() - began)
             if remaining > 0:
                 await self._closing.wait(order_id, remaining)
             return await self.view(order_id, caller)
-        except NotNow as error:
-            raise PerhapsPlaced(order_id, error) from error
 
     async def view(self, order_id: str, caller: Caller) -> OrderView:
         """Return the order as it stands, whether or not any worker runs.
@@ -109,7 +124,7 @@ class Orders:
             NotNow: Temporal is away, and the order is not closed.
         """
         view = await self._view(order_id, caller)
-        acts = tuple(act for act in view.acts if caller.may(act.act))
+        acts = acts_offered(view.acts, caller)
         view = view.model_copy(update={"acts": acts})
         return view if caller.customer_id is None else for_customer(view)
 
@@ -121,8 +136,10 @@ class Orders:
         if on_record is None or on_record[0].closed_at is None:
             run = await self.run(order_id, caller)
             if run is not None:
-                left_open = run.closed_at is not None and await self._is_open(order_id)
-                return view_of_run(order_id, run, links, left_open=left_open)
+                is_open = partial(on_thread, self._order_service.is_open, order_id)
+                left_open = run.closed_at is not None and await is_open()
+                expiring = await self.watch.reviews.need(order_id, run.state)
+                return view_of_run(order_id, run, links, left_open=left_open, expiring=expiring)
         else:
             record, fingerprint = on_record
             with suppress(NotNow):
@@ -191,20 +208,17 @@ class Orders:
             NotNow: no worker answers in time.
         """
         decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
-        if caller.customer_id is not None and await self.run(order_id, caller) is None:
-            raise await self._too_late(order_id, caller)
-        update_id = act_id or f"{update}-{digest(decision.model_dump())}"
-        if isinstance(decision, StepEvidence):
-            run = await self._runs.describe(order_id)
-            attempts = run and run.tries_at(decision.step)
-            decision = decision.model_copy(update={"attempts": attempts})
-        handle = self._client.get_workflow_handle(saga_id(order_id))
-        try:
-            await ActSender(handle, self._runs).act(update, decision, update_id)
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            raise await self._too_late(order_id, caller) from error
+        act = ACT_OF[act_of(update)]
+        async with self._operations_log.note(caller, act, decision, order_id=order_id):
+            if caller.customer_id is not None and await self.run(order_id, caller) is None:
+                raise await self._too_late(order_id, caller)
+            handle = self._client.get_workflow_handle(saga_id(order_id))
+            try:
+                await ActSender(handle, self._runs).decide(update, decision, act_id)
+            except RPCError as error:
+                if error.status != RPCStatusCode.NOT_FOUND:
+                    raise
+                raise await self._too_late(order_id, caller) from error
         return await self.view(order_id, caller)
 
     async def page(self, query: ListQuery, caller: Caller) -> OrderList:
@@ -214,10 +228,6 @@ class Orders:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         return await self._lists.page(query, caller.customer_id)
-
-    async def overview(self, caller: Caller) -> Overview:
-        """Return how all orders stand that the caller may see."""
-        return await self._overviews.read(caller.customer_id)
 
     async def check(self) -> None:
         """Find that orders can be taken.
@@ -239,8 +249,3 @@ class Orders:
         view = await self.view(order_id, caller)
         what_helps = view.attention.message if view.attention else ""
         return why_ended(view.state, is_closed=view.closed_at is not None, what_helps=what_helps)
-
-    async def _is_open(self, order_id: str) -> bool:
-        """Tell whether an order is on record and not closed."""
-        statuses = await on_thread(self._order_service.statuses, [order_id])
-        return statuses.get(order_id) is OrderStatus.PENDING

@@ -1,22 +1,27 @@
 """How all orders stand, in a few figures: by state, by why they failed, and what needs a person."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from application.errors import NotNow, no_answer
+from application.need_groups import groups_of
 from application.needs import Needs
 from application.order_list import OrderLists
 from application.order_query import MOST_ON_A_PAGE, ListQuery
 from application.order_view import STATUS
+from application.outcomes import ClosedOrders, known_reasons
 from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
+from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
-from contracts.states import FailureReason, OrderStatus, SagaState
-from contracts.views import KNOWN_REASONS, AttentionCause, AttentionFigures, Overview
+from contracts.overview import AttentionFigures, LatelyClosed, Overview, Span
+from contracts.states import OrderStatus, SagaState
+from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
 
 FRESH_SECONDS = 5
@@ -45,16 +50,23 @@ class Overviews:
     """Counts all orders for whoever may see them all, and a customer's own by looking at those."""
 
     def __init__(
-        self, visibility: Visibility, watch: Watch, records: OrderReads, lists: OrderLists
+        self,
+        visibility: Visibility,
+        watch: Watch,
+        records: OrderReads,
+        lists: OrderLists,
+        queues: TaskQueues,
     ) -> None:
         """Count what runs by `visibility`, what is closed by `records`, needs as `watch` sees them.
 
-        Of a customer's own orders, count what `lists` show.
+        Of a customer's own orders, count what `lists` show. Who works is as `queues` tell.
         """
         self._visibility = visibility
         self._watch = watch
         self._records = records
         self._lists = lists
+        self._queues = queues
+        self._closed_orders = ClosedOrders(records.outcomes)
         self._answers = SharedAnswers()
 
     async def read(self, owner: str | None = None) -> Overview:
@@ -65,6 +77,19 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
+        queues = self._queues.read() if owner is None else _nothing()
+        overview, roles = await asyncio.gather(self._read(owner), queues)
+        return overview.model_copy(update={"roles": roles})
+
+    async def read_closed(self, span: Span, owner: str | None = None) -> LatelyClosed:
+        """Return what became of the orders that closed lately, or of the customer `owner`'s.
+
+        Raises:
+            Exception: the order service's database does not answer.
+        """
+        return await self._closed_orders.read(span, owner)
+
+    async def _read(self, owner: str | None) -> Overview:
         seconds = 0 if owner is not None else FRESH_SECONDS
         statuses, reasons = await self._answers.get(
             ("closed", owner), lambda: on_thread(self._records.figures, owner), seconds
@@ -84,7 +109,7 @@ class Overviews:
                 else closed_counts.get(state, 0) + (running or {}).get(state, 0)
                 for state in SagaState
             },
-            reasons=_known_reasons(reasons),
+            reasons=known_reasons(reasons),
             needs_attention=await self._attention(open_orders.needs, owner),
             as_of=open_orders.needs.at if open_orders.needs else datetime.now(UTC),
             warning=open_orders.warning,
@@ -122,13 +147,9 @@ class Overviews:
             by_cause=needs.counts,
             since=needs.since,
             at_stake_minor=await on_thread(self._records.totals, needs.by_order, owner),
+            groups=groups_of(needs) if owner is None else (),
         )
 
 
-def _known_reasons(reasons: Mapping[str, int]) -> Mapping[FailureReason, int]:
-    """Return the figures with reasons unknown to this release as OTHER, as in orders."""
-    counts: Counter[FailureReason] = Counter()
-    for reason, count in reasons.items():
-        known_reason = FailureReason(reason) if reason in KNOWN_REASONS else FailureReason.OTHER
-        counts[known_reason] += count
-    return counts
+async def _nothing() -> None:
+    """Answer for what customers are not told."""

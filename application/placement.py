@@ -1,5 +1,7 @@
 """Placing an order: its identity, and the start of its saga, each once."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from uuid import uuid4
 
 from temporalio.client import Client
@@ -7,7 +9,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from application.caller import Caller
-from application.errors import Away, OrderIdTaken, RequestKeyReused
+from application.errors import Away, NotNow, OrderIdTaken, PerhapsPlaced, RequestKeyReused
 from application.runs import PATIENCE, Runs, temporal
 from application.threads import on_thread
 from contracts import stubs
@@ -57,8 +59,20 @@ class Placement:
             return True
         return await self._runs.find(order_id) is not None
 
-    async def start(self, order_id: str, order: PlaceOrder, request_key: str | None) -> None:
+    async def start(
+        self,
+        order_id: str,
+        order: PlaceOrder,
+        request_key: str | None,
+        again_of: str | None = None,
+    ) -> None:
         """Start the order's saga, once, however often it is asked for.
+
+        Args:
+            order_id: what it is called.
+            order: what is ordered.
+            request_key: the caller's idempotency key, for the record.
+            again_of: the failed order that it is placed again for.
 
         Raises:
             OrderIdTaken: the id belongs to another order.
@@ -67,7 +81,13 @@ class Placement:
         fingerprint = order.fingerprint()
         existing = await self._fingerprint(order_id)
         if existing is None:
-            existing = await self._start(order_id, order, request_key, fingerprint)
+            memo = {
+                stubs.MEMO_FINGERPRINT: fingerprint,
+                stubs.MEMO_REQUEST_KEY: request_key,
+            }
+            if again_of is not None:
+                memo[stubs.MEMO_AGAIN_OF] = again_of
+            existing = await self._start(order_id, order, memo)
         if existing != fingerprint:
             raise OrderIdTaken(order_id)
 
@@ -77,8 +97,8 @@ class Placement:
         return None if identity is None else identity[0]
 
     async def _start(
-        self, order_id: str, order: PlaceOrder, request_key: str | None, fingerprint: str
-    ) -> str:
+        self, order_id: str, order: PlaceOrder, memo: Mapping[str, str | None]
+    ) -> str | None:
         """Start the saga, or find it started by somebody else meanwhile.
 
         Returns:
@@ -98,7 +118,7 @@ class Placement:
                     id=saga_id(order_id),
                     task_queue=stubs.ORCHESTRATOR_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    memo={stubs.MEMO_FINGERPRINT: fingerprint, stubs.MEMO_REQUEST_KEY: request_key},
+                    memo=memo,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=describe(order),
                     static_details=itemise(order),
@@ -109,4 +129,17 @@ class Placement:
             if run is None:  # deleted this very moment: the order service has the order
                 raise Away("Temporal") from error
             return run.order.fingerprint()
-        return fingerprint
+        return memo[stubs.MEMO_FINGERPRINT]
+
+
+@contextmanager
+def perhaps_placed(order_id: str) -> Iterator[None]:
+    """Tell whoever gets no answer within that the order of this id may be placed all the same.
+
+    Raises:
+        PerhapsPlaced: in place of NotNow.
+    """
+    try:
+        yield
+    except NotNow as error:
+        raise PerhapsPlaced(order_id, error) from error

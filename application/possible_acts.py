@@ -1,13 +1,14 @@
 """What a person may do to an order, and why not. Pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from application.caller import Caller
 from application.errors import EndedFromOutside, NotPossible, SagaWedged, TooLate
 from application.review import verdict_of
 from application.run import Run
 from contracts.acts import FIELDS, Act, Review, cannot_cancel, cannot_review
-from contracts.record import Compensation
-from contracts.states import SagaState
+from contracts.record import Compensation, OrderRecord
+from contracts.states import FailureReason, SagaState
 from contracts.step_views import StepProgress, StepState
 from contracts.steps import OPENING
 from contracts.views import ActView, TimelineEntry
@@ -55,6 +56,45 @@ def acts_of_ended(state: SagaState, *, is_closed: bool) -> tuple[ActView, ...]:
     )
 
 
+def act_of_failed(record: OrderRecord) -> tuple[ActView, ...]:
+    """Return the act that places a failed order again; none where that was done already."""
+    if record.state is not SagaState.FAILED or record.again_as is not None:
+        return ()
+    act = Act.PLACE_AGAIN
+    return (ActView(act=act, step=None, fields=FIELDS[act], refusal=cannot_place_again(record)),)
+
+
+def cannot_place_again(record: OrderRecord) -> str | None:
+    """Return why a closed order cannot be placed again; None when it can.
+
+    Whatever it failed for: also one that a person rejected or cancelled, as it is a person who
+    decides anew, with their name.
+    """
+    if record.state is not SagaState.FAILED:
+        return f"only an order that failed is placed again: this one is {record.state}"
+    reason = record.failure.reason if record.failure else None
+    if reason == FailureReason.ORDER_ID_REUSED:
+        return "its id belongs to another order; place it as a new order, under another id"
+    if reason == FailureReason.INVALID_ORDER or not (record.customer_id and record.lines):
+        return "what was ordered is not known: its saga was started with what is no order"
+    return None
+
+
 def why_ended(state: SagaState, *, is_closed: bool, what_helps: str = "") -> NotPossible:
     """Return why nobody takes an act on such an order, and what helps if its saga was ended."""
     return TooLate(state) if is_closed else EndedFromOutside(state, what_helps)
+
+
+def acts_offered(acts: Iterable[ActView], caller: Caller) -> tuple[ActView, ...]:
+    """Return those of an order's acts that the caller's token allows.
+
+    Whom the token names as a person need not say who they are.
+    """
+    blanks = ("by",) if caller.name else ()
+    return tuple(
+        act.model_copy(
+            update={"fields": tuple(field for field in act.fields if field not in blanks)}
+        )
+        for act in acts
+        if caller.may(act.act)
+    )

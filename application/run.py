@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
+from temporalio.api.common.v1 import Memo
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
 from temporalio.client import WorkflowExecutionDescription
 
@@ -15,6 +16,7 @@ from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.record import Failure
 from contracts.states import CLOSED, SagaState
 from contracts.steps import belongs, command_of
+from contracts.stubs import MEMO_AGAIN_OF
 from temporal_saga.history import memo_of
 from temporal_saga.memo import RetriableState, SagaMemo
 from temporal_saga.moment import Moment
@@ -38,6 +40,7 @@ class Run:
         wedged_since: since when it has not got past its task under way, if that fails again and
             again; visibility does not tell.
         tries: what is under way, by activity id, where describe was asked.
+        again_of: the failed order that it was started again for.
     """
 
     started_at: datetime
@@ -48,6 +51,7 @@ class Run:
     memo: SagaMemo = field(default_factory=SagaMemo)
     wedged_since: datetime | None = None
     tries: Mapping[str, Try] = field(default_factory=dict)
+    again_of: str | None = None
 
     @classmethod
     def of(cls, info: WorkflowExecutionInfo, decode: Decode) -> "Run":
@@ -61,6 +65,7 @@ class Run:
                 name: json.loads(fields[name].data) for name in fields if fields[name].data
             },
             memo=memo_of(info.memo, decode),
+            again_of=_again_of(info.memo, decode),
         )
 
     @classmethod
@@ -180,3 +185,8 @@ class Run:
             return PlaceOrder.model_validate(self.input)
         except ValidationError as error:
             return salvage(self.input, error)
+
+
+def _again_of(memo: Memo, decode: Decode) -> str | None:
+    order_id = decode(memo.fields[MEMO_AGAIN_OF]) if MEMO_AGAIN_OF in memo.fields else None
+    return order_id if isinstance(order_id, str) else None

@@ -3,20 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.broadcast import Shared
-from application.chain import Before, Chain, begin, story_of
+from application.chain import Chain
 from application.errors import Away, Busy, NotAllowed
 from application.payloads import decoder
 from application.pulse import Pulse
 from application.run import Run
-from application.run_history import RunHistory, if_known, read_whole
+from application.run_history import if_known, read_whole
 from contracts.ids import saga_id
+from contracts.steps import PARTICIPANT_OF, is_event
 from temporal_saga.access import refusal
 from temporal_saga.moment import Moment
 
@@ -69,13 +69,14 @@ class Runs:
             NotNow: Temporal is away.
         """
         handle = self._client.get_workflow_handle(saga_id(order_id))
+        chain = self._chain(limit)
         with if_known():
             async with temporal(limit, self.pulse):
                 if has_closed and (whole := await read_whole(self._client, handle.id, limit)):
-                    return self._with_story(Run.of(whole.info(), self._decode), whole, Before())
+                    return chain.tell(Run.of(whole.info(), self._decode), whole)
                 description = await handle.describe(rpc_timeout=limit)
-                last, before = await Chain(self._client, self._decode, limit).read(description)
-            return self._with_story(Run.of_description(description, self._decode), last, before)
+                last, before = await chain.read(description)
+            return chain.tell(Run.of_description(description, self._decode), last, before)
         return None
 
     def follow(self, order_id: str) -> AsyncIterator[Moment]:
@@ -98,11 +99,11 @@ class Runs:
         with if_known():
             async with temporal():
                 description = await handle.describe(rpc_timeout=ANSWER_LIMIT)
-                chain = Chain(self._client, self._decode, ANSWER_LIMIT)
+                chain = self._chain(ANSWER_LIMIT)
                 last, before = await chain.read(description)
                 for moment in before.moments:
                     yield moment
-                reader = begin(last.start, self._decode)
+                reader = chain.begin(last.start)
                 run = self._client.get_workflow_handle(saga_id(order_id), run_id=description.run_id)
                 async for event in run.fetch_history_events(wait_new_event=True):
                     for moment in reader.read(event):
@@ -122,16 +123,9 @@ class Runs:
                 )
         return None
 
-    def _with_story(self, run: Run, last: RunHistory, before: Before) -> Run:
-        """Return a run with its story, and that of the runs before it."""
-        start = last.start.workflow_execution_started_event_attributes
-        arguments = start.input.payloads[:-1] if before.started_at else start.input.payloads
-        reader = begin(last.start, self._decode, run.tries)
-        return replace(
-            run,
-            started_at=before.started_at or last.start.event_time.ToDatetime(tzinfo=UTC),
-            moments=[*before.moments, *story_of(last, reader), *reader.rest()],
-            input=self._decode(arguments[0]) if len(arguments) == 1 else None,
+    def _chain(self, limit: timedelta) -> Chain:
+        return Chain(
+            self._client, self._decode, limit, is_event=is_event, participant_of=PARTICIPANT_OF
         )
 
 

@@ -6,7 +6,7 @@ Temporal, and its fence takes once.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
@@ -17,9 +17,11 @@ from temporalio.common import RetryPolicy
 from application.caller import Caller
 from application.errors import Away, KeyReused, NotFound, NotPossible, ServiceError
 from application.lookups import Lookups, Reads
+from application.operations_log import OperationsLog
 from application.runs import ANSWER_LIMIT, temporal
 from contracts import stubs
 from contracts.base import KeyedCommand, digest
+from contracts.money import money
 from contracts.payment import (
     DepositMoneyCommand,
     DepositRefusedEvent,
@@ -72,12 +74,14 @@ class Shop:
         products: Products,
         wallets: Wallets,
         failures: tuple[type[Exception], ...],
+        operations_log: OperationsLog,
     ) -> None:
         """Send commands through `client`; look into databases with `products` and `wallets`.
 
         `failures` is what a look raises while a database does not answer.
         """
         self.client = client
+        self._operations_log = operations_log
         self._stock = Lookups(stubs.STOCK_QUEUE, products, failures)
         self._payment = Lookups(stubs.PAYMENT_QUEUE, wallets, failures)
 
@@ -118,14 +122,18 @@ class Shop:
             raise NotFound.of(f"customer {customer_id}")
         return wallet
 
-    async def offer(self, products: tuple[ProductOffer, ...]) -> ProductsOfferedEvent:
+    async def offer(
+        self, caller: Caller, products: tuple[ProductOffer, ...]
+    ) -> ProductsOfferedEvent:
         """Add the products that are new, and give the others their names and prices.
 
         Raises:
             NotNow: the stock service gives no answer; it may have heard, and repeating is safe.
         """
         command = OfferProductsCommand(idempotency_key=f"offer/{uuid4().hex}", products=products)
-        return await self._send(stubs.STOCK_QUEUE, stubs.offer_products, command)
+        about = _list("product", [product.sku for product in products])
+        async with self._operations_log.note(caller, "offer-products", about=about):
+            return await self._send(stubs.STOCK_QUEUE, stubs.offer_products, command)
 
     async def move(self, caller: Caller, key: str, **movement: Any) -> StockMovedEvent:
         """Move stock that no order moves; what one caller says again under the same key moves once.
@@ -138,18 +146,26 @@ class Shop:
         command = MoveStockCommand(
             idempotency_key=f"movement/{name}", by=caller.subject, **movement
         )
-        return await self._send(stubs.STOCK_QUEUE, stubs.move_stock, command)
+        about = f"{command.change:+} of {command.sku}"
+        async with self._operations_log.note(
+            caller, "move-stock", about=about, reason=command.reason
+        ):
+            return await self._send(stubs.STOCK_QUEUE, stubs.move_stock, command)
 
-    async def open_wallets(self, wallets: tuple[WalletOpening, ...]) -> WalletsOpenedEvent:
+    async def open_wallets(
+        self, caller: Caller, wallets: tuple[WalletOpening, ...]
+    ) -> WalletsOpenedEvent:
         """Open the wallets that are not open yet.
 
         Raises:
             NotNow: the payment service gives no answer; it may have heard, and repeating is safe.
         """
         command = OpenWalletsCommand(idempotency_key=f"opening/{uuid4().hex}", wallets=wallets)
-        return await self._send(stubs.PAYMENT_QUEUE, stubs.open_wallets, command)
+        about = _list("customer", [wallet.customer_id for wallet in wallets])
+        async with self._operations_log.note(caller, "open-wallets", about=about):
+            return await self._send(stubs.PAYMENT_QUEUE, stubs.open_wallets, command)
 
-    async def open_wallet(self, customer_id: str, currency: str) -> WalletView:
+    async def open_wallet(self, caller: Caller, customer_id: str, currency: str) -> WalletView:
         """Open one wallet, and return it; one that is open in this currency stays as it is.
 
         Raises:
@@ -157,7 +173,7 @@ class Shop:
             NotNow: the payment service or its database gives no answer; repeating is safe.
         """
         opening = WalletOpening(customer_id=customer_id, currency=currency)
-        event = await self.open_wallets((opening,))
+        event = await self.open_wallets(caller, (opening,))
         if other := event.in_other_currency.get(customer_id):
             raise NotPossible(f"the wallet of {customer_id} is in {other}, and stays so")
         return await self.wallet(customer_id)
@@ -173,7 +189,12 @@ class Shop:
         command = DepositMoneyCommand(
             idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
         )
-        return await self._send(stubs.PAYMENT_QUEUE, stubs.deposit_money, command)
+        amount = money(command.amount_minor, command.currency)
+        about = f"{amount} for {command.customer_id}"
+        async with self._operations_log.note(
+            caller, "deposit-money", about=about, reason=command.reason
+        ):
+            return await self._send(stubs.PAYMENT_QUEUE, stubs.deposit_money, command)
 
     async def _send(
         self, participant: str, activity: Callable[[Any], E | Refusal], command: KeyedCommand
@@ -209,3 +230,8 @@ def _refusal(refusal: Refusal) -> ServiceError:
     if refusal.reason == "KEY_REUSED":
         return KeyReused(refusal.message)
     return NotPossible(refusal.message)
+
+
+def _list(what: str, names: Sequence[str]) -> str:
+    """Return in words which products or customers a command is about."""
+    return f"{what} {names[0]}" if len(names) == 1 else f"{len(names)} {what}s"

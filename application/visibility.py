@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -41,6 +41,9 @@ MOST_RUNS = 10_000
 """So many runs are read in answer to one question at most."""
 
 RUNNING = "Running"
+
+STATES = {json.dumps(state).encode(): state for state in SagaState}
+"""By the value of the search attribute, as Temporal has it."""
 
 T = TypeVar("T")
 
@@ -89,18 +92,22 @@ class Visibility:
 
         return await self._once(f"runs {which}", limit, read)
 
-    async def order_ids(self, which: str, limit: timedelta, *, most: int) -> frozenset[str]:
-        """Return the orders alone whose runs a query finds; of more than `most` some.
+    async def states(
+        self, which: str, limit: timedelta, *, most: int
+    ) -> Mapping[str, SagaState | None]:
+        """Return the orders alone whose runs a query finds, with the states that they show.
+
+        Of more than `most` some.
 
         Raises:
             NotNow: as in `runs`.
         """
 
-        async def read() -> frozenset[str]:
-            runs, _ = await self._read(which, limit, most, lambda _: None)
-            return frozenset(order_id for order_id, _ in runs)
+        async def read() -> dict[str, SagaState | None]:
+            runs, _ = await self._read(which, limit, most, _state_of)
+            return dict(runs)
 
-        return await self._once(f"ids {which}", limit, read)
+        return await self._once(f"states {which}", limit, read)
 
     async def count(self, which: str, limit: timedelta) -> dict[str, int]:
         """Count the runs that a query finds, by their status as Temporal names it; "" finds all.
@@ -197,6 +204,11 @@ async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: 
                 raise
             was_away = not busy
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _state_of(info: WorkflowExecutionInfo) -> SagaState | None:
+    """Return the state that a run shows, by the bytes that say it: there may be very many runs."""
+    return STATES.get(info.search_attributes.indexed_fields["SagaState"].data)
 
 
 def _of_sagas(which: str) -> str:

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from application.attention import left_open, of_run
 from application.errors import Away, Busy
+from application.expiring_reviews import ExpiringReviews
 from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
@@ -75,10 +76,16 @@ class Watch:
     It keeps the last look in memory.
     """
 
-    def __init__(self, runs: Runs, visibility: Visibility, records: OrderReads) -> None:
-        """Compare `visibility` with `records`; ask `runs` where they leave doubt."""
-        self._runs = runs
-        self._visibility = visibility
+    def __init__(
+        self, runs: Runs, visibility: Visibility, records: OrderReads, review_warning: timedelta
+    ) -> None:
+        """Compare `visibility` with `records`; ask `runs` where they leave doubt.
+
+        An order that awaits review needs a person `review_warning` before that ends; never for 0.
+        """
+        self.runs = runs
+        self.reviews = ExpiringReviews(records.reviews, review_warning)
+        self.visibility = visibility
         self._records = records
         self._last: Needs | None = None
         self._looking: asyncio.Task[Needs] | None = None
@@ -115,16 +122,19 @@ class Watch:
         return self._last
 
     async def _compare(self, began: float) -> Needs:
-        stuck_ones = await self._visibility.runs(STUCK, LOOK_LIMIT)
-        wedged_ones = await self._visibility.runs(WEDGED, LOOK_LIMIT)
+        stuck_ones = await self.visibility.runs(STUCK, LOOK_LIMIT)
+        wedged_ones = await self.visibility.runs(WEDGED, LOOK_LIMIT)
         ended_runs = await self._ended_early()
         running_ones = stuck_ones.by_order | wedged_ones.by_order
         running_ones |= await self._wedged_runs.of(wedged_ones.by_order)
-        needs = {
+        running, open_orders = await self._open_orders(ended_runs.by_order)
+        needs = await self._expiring_reviews(running)
+        needs |= {
             order_id: Need(need, run)
             for order_id, run in running_ones.items()
             if (need := of_run(order_id, run, is_left_open=False))
-        } | await self._left_open(ended_runs.by_order)
+        }
+        needs |= await self._left_open(ended_runs.by_order, running, open_orders)
         for order_id in await self._closed_orders(needs):
             del needs[order_id]
         counts = count_causes(needs)
@@ -133,7 +143,7 @@ class Watch:
             (AttentionCause.WEDGED, wedged_ones, WEDGED),
         ):
             if not runs.complete:
-                counts[cause] = sum((await self._visibility.count(which, LOOK_LIMIT)).values())
+                counts[cause] = sum((await self.visibility.count(which, LOOK_LIMIT)).values())
         is_complete = self._left_open_ones.is_complete and all(
             runs.complete for runs in (stuck_ones, wedged_ones, ended_runs)
         )
@@ -141,7 +151,7 @@ class Watch:
 
     async def _ended_early(self) -> SagaRuns:
         """Return each saga's last run of those that are closed and did not go to their end."""
-        answers = [await self._visibility.runs(which, LOOK_LIMIT) for which in ENDED_EARLY]
+        answers = [await self.visibility.runs(which, LOOK_LIMIT) for which in ENDED_EARLY]
         runs = [run for answer in answers for run in answer.by_order.items()]
         by_order = last_runs(runs, lambda run: run.closed_at)
         return SagaRuns(by_order, all(answer.complete for answer in answers))
@@ -153,13 +163,31 @@ class Watch:
             order_id for order_id, status in statuses.items() if status is not OrderStatus.PENDING
         }
 
-    async def _left_open(self, ended_runs: Mapping[str, Run]) -> dict[str, Need]:
-        """Return the orders on which nobody works; some may be closed on record."""
+    async def _open_orders(
+        self, ended_runs: Mapping[str, Run]
+    ) -> tuple[Mapping[str, SagaState | None], Mapping[str, datetime]]:
+        """Return the sagas that run, with their states, and the open orders since when they are."""
         if not ended_runs and not await on_thread(self._records.still_open, 1):
-            return {}
-        running = await self._visibility.order_ids(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
+            return {}, {}
+        running = await self.visibility.states(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
-        open_orders = await on_thread(self._records.still_open, MOST_COMPARED)
+        return running, await on_thread(self._records.still_open, MOST_COMPARED)
+
+    async def _expiring_reviews(self, running: Mapping[str, SagaState | None]) -> dict[str, Need]:
+        """Return the orders whose review ends soon."""
+        in_review = [
+            order_id for order_id, state in running.items() if state is SagaState.AWAITING_REVIEW
+        ]
+        needs = await self.reviews.needs(in_review)
+        return {order_id: Need(attention, None) for order_id, attention in needs.items()}
+
+    async def _left_open(
+        self,
+        ended_runs: Mapping[str, Run],
+        running: Mapping[str, SagaState | None],
+        open_orders: Mapping[str, datetime],
+    ) -> dict[str, Need]:
+        """Return the orders on which nobody works; some may be closed on record."""
         latest = datetime.now(UTC) - GRACE
         runs = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
         needs = {
@@ -178,7 +206,7 @@ class Watch:
 
     async def _why_left_open(self, order_id: str) -> Attention | None:
         """Return that an order was left open, if its saga has ended."""
-        run = await self._runs.describe(order_id)
+        run = await self.runs.describe(order_id)
         if run is None:
             return left_open(order_id, None, is_forgotten=True)
         is_left = run.closed_at is not None
@@ -186,7 +214,7 @@ class Watch:
 
     async def _wedged_run(self, order_id: str) -> Run | None:
         """Return a wedged saga's run with since when it is so, which visibility does not tell."""
-        run = await self._runs.describe(order_id)
+        run = await self.runs.describe(order_id)
         return run if run and run.closed_at is None and run.is_wedged else None
 
 

@@ -19,6 +19,7 @@ class Authentication(Protocol):
     auth_jwks_url: str
     auth_issuer: str
     auth_audience: str
+    oidc_client_id: str
 
     @property
     def asks_for_tokens(self) -> bool:
@@ -38,6 +39,11 @@ def problems(settings: Authentication) -> Iterator[str]:
 
 def _without_a_key(settings: Authentication) -> Iterator[str]:
     names = ("auth_algorithm", "auth_issuer", "auth_audience")
+    if settings.oidc_client_id:
+        yield (
+            "OIDC_CLIENT_ID signs people in for tokens that nobody checks: "
+            "set AUTH_SECRET or AUTH_JWKS_URL as well"
+        )
     if alone := ", ".join(name.upper() for name in names if getattr(settings, name)):
         yield f"{alone} alone authenticates nobody: set AUTH_SECRET or AUTH_JWKS_URL as well"
 

@@ -79,9 +79,19 @@ class EventSettings(BaseSettings):
     event_retention_days: int = Field(
         default=30, ge=4, le=3_650, description="how long events can be read"
     )
+    operation_retention_days: int = Field(
+        default=365, ge=1, le=3_650, description="how long the log of operations can be read"
+    )
     attention_again: Annotated[str, AfterValidator(_times)] = Field(
         default="1h 4h 24h",
         description="how long after a call for a person the next one is made; the last repeats",
+    )
+    review_warning_seconds: int = Field(
+        default=7_200,
+        ge=0,
+        le=30 * 86_400,
+        description="how long before a review ends a person is called for it, of a short one for "
+        "its second half; never when 0",
     )
     webhooks: SecretStr = Field(
         default=SecretStr(""), description="who is sent events, as JSON: docs/EVENTS.md"

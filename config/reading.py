@@ -21,6 +21,7 @@ UNUSED_BY = {
         "attention_",
         "auth_",
         "event_",
+        "oidc_",
         "temporal_port",
         "temporal_ui_",
         "webhook",

@@ -6,7 +6,9 @@ from typing import ClassVar, Literal, Self, cast
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from config.access import AccessSettings
 from config.authentication import problems
+from config.batches import BatchSettings
 from config.cards import CardSettings
 from config.databases import DatabaseSettings
 from config.events import EventSettings
@@ -25,7 +27,7 @@ from config.values import (
 from temporal_saga.policy import Policy
 
 
-class Settings(EventSettings, CardSettings, DatabaseSettings):
+class Settings(AccessSettings, BatchSettings, EventSettings, CardSettings, DatabaseSettings):
     """What can be set, each by the environment variable of its name in capitals."""
 
     shop: Literal["sample", "none"] = Field(
@@ -71,28 +73,6 @@ class Settings(EventSettings, CardSettings, DatabaseSettings):
     api_token: Token = Field(
         default=SecretStr(""),
         description="the token that `make shop` sends, where one is asked for",
-    )
-
-    auth_secret: SecretStr = Field(
-        default=SecretStr(""), description="callers' tokens are signed with this shared secret"
-    )
-    auth_jwks_url: str = Field(default="", description="or with one of the keys published here")
-    auth_algorithm: (
-        Literal["HS256", "HS384", "HS512", "RS256", "PS256", "ES256", "EdDSA"] | None
-    ) = Field(
-        default=None,
-        description="and by this algorithm alone; HS256 with a secret, "
-        "RS256 with published keys when unset",
-    )
-    auth_issuer: str = Field(default="", description="who must have issued them")
-    auth_audience: str = Field(default="", description="for whom")
-    auth_customer_claim: str = Field(
-        default="customer_id",
-        min_length=1,
-        description="the claim that names the caller's customer",
-    )
-    auth_clock_skew_seconds: int = Field(
-        default=30, ge=0, le=300, description="how far the issuer's clock may be off"
     )
 
     api_rate_limit: RateLimit = Field(

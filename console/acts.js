@@ -6,7 +6,18 @@ import { orderPath, post } from "./api.js";
 import { bdi, el, show } from "./dom.js";
 import { commandsOf } from "./steps.js";
 
-/** By act: its title, its hint, and the sentence shown when the saga has accepted it. */
+/**
+ * @typedef {import("./form.js").FormTexts & {success: string}} Texts of an act
+ * @typedef {Api.ActView & Texts} Act as the API offers it, with its texts and its path
+ * @typedef {import("./steps.js").Command} Command
+ */
+
+/**
+ * By act: its title, its hint, and the sentence shown when the saga has accepted it; given the
+ * command that is stuck, if it is about one.
+ *
+ * @type {Record<Api.Act, (command: Command) => Omit<Texts, "path">>}
+ */
 const TEXTS = {
   approve: () => ({
     title: "Approve",
@@ -43,7 +54,13 @@ const TEXTS = {
 /** The acts in the order in which they are offered. */
 const RANK = ["approve", "reject", "retry", "settle", "cancel"];
 
-/** Return what a person states by settling a command, and what follows. */
+/**
+ * Return what a person states by settling a command, and what follows.
+ *
+ * @param {string} command
+ * @param {string} participant
+ * @param {boolean|undefined} opensRecord
+ */
 function settleHint(command, participant, opensRecord) {
   const check =
     `An attempt in flight may still succeed: check the ${participant} service's database first. ` +
@@ -60,20 +77,29 @@ function settleHint(command, participant, opensRecord) {
   );
 }
 
-/** Return the acts of an order with their texts and paths, in the order of `RANK`. */
+/**
+ * Return the acts of an order with their texts and paths, in the order of `RANK`.
+ *
+ * @param {Api.OrderView} view
+ * @returns {Act[]}
+ */
 function withTexts(view) {
   const acts = view.acts.map((act) => {
-    if (act.step === null) return { ...act, ...TEXTS[act.act](), path: act.act };
-    const step = view.steps.filter((one) => one.step === act.step);
-    const trouble = commandsOf(step).find(({ state }) => state === "STUCK");
-    const path = `steps/${encodeURIComponent(act.step)}/${act.act}`;
-    return { ...act, ...TEXTS[act.act](trouble), path };
+    const commands = commandsOf(view.steps.filter((one) => one.step === act.step));
+    const trouble = commands.find(({ state }) => state === "STUCK");
+    const path = act.step ? `steps/${encodeURIComponent(act.step)}/${act.act}` : act.act;
+    return { ...act, ...TEXTS[act.act](/** @type {Command} */ (trouble)), path };
   });
   return acts.sort((one, other) => RANK.indexOf(one.act) - RANK.indexOf(other.act));
 }
 
-/** Return why some acts are not possible: one item for each reason, with the acts' titles. */
+/**
+ * Return why some acts are not possible: one item for each reason, with the acts' titles.
+ *
+ * @param {Act[]} acts
+ */
 function refusalsOf(acts) {
+  /** @type {Map<string, string[]>} */
   const titles = new Map();
   for (const { title, refusal } of acts) {
     if (refusal !== null) titles.set(refusal, [...(titles.get(refusal) ?? []), title]);
@@ -86,21 +112,26 @@ export class Acts {
   /**
    * @param {HTMLElement} section
    * @param {string} id the order's
-   * @param {(view: object) => void} onChange takes the order as it stands after an act
+   * @param {(view: Api.OrderView) => void} onChange takes the order as it stands after an act
    */
   constructor(section, id, onChange) {
     this.id = id;
     this.onChange = onChange;
+    /** @type {Map<string, ReturnType<typeof actForm>>} */
     this.forms = new Map();
     this.list = el("div.acts");
     this.refusals = el("ul.not-possible");
     this.success = el("p.success", { role: "status" });
-    this.successState = null;
+    this.successState = "";
     this.section = section;
     section.append(el("h2", {}, "Actions"), this.list, this.success, this.refusals);
   }
 
-  /** Show what is possible, and why the rest is not. A form with text in it stays. */
+  /**
+   * Show what is possible, and why the rest is not. A form with text in it stays.
+   *
+   * @param {Api.OrderView} view
+   */
   offer(view) {
     const acts = withTexts(view);
     const possible = acts.filter((act) => act.refusal === null);
@@ -124,6 +155,7 @@ export class Acts {
     this.section.hidden = isEmpty && this.success.textContent === "";
   }
 
+  /** @param {Act} act */
   add(act) {
     const form = actForm(act, (body, onSuccess) => this.send(act, body, onSuccess));
     form.node.addEventListener("toggle", () => form.node.open && this.say(""));
@@ -131,12 +163,22 @@ export class Acts {
     this.list.append(form.node);
   }
 
-  /** Show that an act was accepted, until the order changes its state or another form is opened. */
+  /**
+   * Show that an act was accepted, until the order changes its state or another form is opened.
+   *
+   * @param {string} text
+   */
   say(text) {
     this.success.textContent = text;
   }
 
-  /** Send an act, and show the order of the answer. */
+  /**
+   * Send an act, and show the order of the answer.
+   *
+   * @param {Act} act
+   * @param {object} body
+   * @param {() => void} onSuccess
+   */
   async send(act, body, onSuccess) {
     const view = await post(`${orderPath(this.id)}/${act.path}`, body);
     this.say(act.success);

@@ -1,11 +1,12 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
- * an order, `/?saga=ID` a saga of any type by its workflow's id, anything else a list with its
- * filters.
+ * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?batch=ID` a batch operation,
+ * `/?batch=` the latest ones, `/?act=` with filters an act on the orders that they find, anything
+ * else a list with its filters.
  */
 
 /** The parameters that name a page other than the list; the first that an address has counts. */
-const SUBJECTS = ["order", "saga"];
+const SUBJECTS = ["order", "saga", "batch", "act"];
 
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [
@@ -27,6 +28,7 @@ const WORKFLOW_PREFIX = "order-";
 /**
  * Return what an address names, as its parameter and that one's value, or null: then it is a list.
  *
+ * @param {string} search
  * @returns {{name: string, value: string}|null}
  */
 export function subjectOf(search) {
@@ -35,19 +37,53 @@ export function subjectOf(search) {
   return name === undefined ? null : { name, value: parameters.get(name) ?? "" };
 }
 
-/** Return the filters of a list that an address sets. */
+/**
+ * Return the filters of a list that an address sets.
+ *
+ * @param {string} search
+ * @returns {Record<string, string>}
+ */
 export function filtersOf(search) {
   const parameters = new URLSearchParams(search);
-  const names = LIST_PARAMETERS.filter((name) => parameters.get(name));
-  return Object.fromEntries(names.map((name) => [name, parameters.get(name)]));
+  const entries = LIST_PARAMETERS.map((name) => [name, parameters.get(name) ?? ""]);
+  return Object.fromEntries(entries.filter(([, value]) => value));
 }
 
-/** Return the address of an order. */
+/**
+ * Return the address of an order.
+ *
+ * @param {string} id
+ */
 export function toOrder(id) {
   return `/?${new URLSearchParams({ order: id })}`;
 }
 
-/** Return the address of a list. */
+/**
+ * Return the address of a batch operation, or with "" of the latest ones.
+ *
+ * @param {string} id
+ * @param {Record<string, string>} [parameters] of its results
+ */
+export function toBatch(id, parameters = {}) {
+  const entries = Object.entries(parameters).filter(([, value]) => value);
+  return `/?${new URLSearchParams([["batch", id], ...entries])}`;
+}
+
+/**
+ * Return the address of an act on the orders that filters find.
+ *
+ * @param {Record<string, string>} filters
+ */
+export function toActOn(filters) {
+  const { cursor: _cursor, ...others } = filters;
+  return `/?${new URLSearchParams({ act: "", ...others })}`;
+}
+
+/**
+ * Return the address of a list.
+ *
+ * @param {Record<string, string>} filters
+ */
 export function toList(filters) {
   const entries = Object.entries(filters).filter(([, value]) => value);
   return entries.length ? `/?${new URLSearchParams(entries)}` : "/";
@@ -57,6 +93,8 @@ export function toList(filters) {
  * Return the id of the order that pasted text names: the id itself, with characters around it that
  * no id has; an address of the order here or at the API; or an address of its workflow in the
  * Temporal Web UI. Text that names none is returned as it is.
+ *
+ * @param {string} pastedText
  */
 export function idIn(pastedText) {
   const text = pastedText.replace(/[\p{Cc}\p{Cf}]/gu, "").trim();
@@ -71,14 +109,22 @@ export function idIn(pastedText) {
   return address.pathname.match(/\/orders\/([^/]+)/)?.[1] ?? text;
 }
 
-/** Return the order whose workflow has this id, or null. */
+/**
+ * Return the order whose workflow has this id, or null.
+ *
+ * @param {string} id
+ */
 export function withoutPrefix(id) {
   if (!id.startsWith(WORKFLOW_PREFIX)) return null;
   const rest = id.slice(WORKFLOW_PREFIX.length);
   return IS_ID.test(rest) ? rest : null;
 }
 
-/** Return the address of the list from which an order was opened, or of all orders. */
+/**
+ * Return the address of the list from which an order was opened, or of all orders.
+ *
+ * @returns {string}
+ */
 export function listBefore() {
   return history.state?.list ?? "/";
 }
@@ -89,7 +135,11 @@ function nextState() {
   return { list: isList ? location.pathname + location.search : listBefore() };
 }
 
-/** Go to an address of this page. */
+/**
+ * Go to an address of this page.
+ *
+ * @param {string} address
+ */
 export function go(address) {
   if (address !== location.pathname + location.search) {
     history.pushState(nextState(), "", address);
@@ -97,7 +147,11 @@ export function go(address) {
   window.dispatchEvent(new PopStateEvent("popstate"));
 }
 
-/** Go to an address in place of this one, which names nothing. */
+/**
+ * Go to an address in place of this one, which names nothing.
+ *
+ * @param {string} address
+ */
 export function goInstead(address) {
   history.replaceState(history.state, "", address);
   window.dispatchEvent(new PopStateEvent("popstate"));

@@ -3,14 +3,19 @@
  * a Problem whose message can be shown.
  */
 import { IS_ID } from "./address.js";
-import { token } from "./token.js";
+import { SignInProblem } from "./issuer.js";
+import { renewed, token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
 
 /** Stands for the HTTP status when there was no answer. */
 export const NO_ANSWER = 0;
 
-/** By status: what stands in front of the API's own sentence. */
+/**
+ * By status: what stands in front of the API's own sentence.
+ *
+ * @type {Record<number, string>}
+ */
 const TITLES = {
   401: "The API needs a token",
   403: "Your token does not allow this",
@@ -47,6 +52,7 @@ export class Problem extends Error {
 /**
  * Return an order's path at the API. Text that is no id, such as `..`, might be another path.
  *
+ * @param {string} id
  * @throws {Problem}
  */
 export function orderPath(id) {
@@ -57,6 +63,7 @@ export function orderPath(id) {
 /**
  * Return a saga's path at the API, by its workflow's id.
  *
+ * @param {string} id
  * @throws {Problem}
  */
 export function sagaPath(id) {
@@ -65,8 +72,21 @@ export function sagaPath(id) {
 }
 
 /**
+ * Return a batch operation's path at the API.
+ *
+ * @param {string} id
+ * @throws {Problem}
+ */
+export function batchPath(id) {
+  if (!IS_ID.test(id)) throw new Problem(422, "this is no batch operation's id");
+  return `/batch-operations/${id}`;
+}
+
+/**
  * Return the JSON at a path.
  *
+ * @param {string} path
+ * @returns {Promise<any>}
  * @throws {Problem}
  */
 export function get(path) {
@@ -76,6 +96,9 @@ export function get(path) {
 /**
  * Post JSON, and return the answer's JSON.
  *
+ * @param {string} path
+ * @param {object} body
+ * @returns {Promise<any>}
  * @throws {Problem}
  */
 export function post(path, body) {
@@ -90,17 +113,16 @@ export function post(path, body) {
 /**
  * Send a request, and return the answer once its headers are there.
  *
+ * @param {string} path
+ * @param {RequestInit} [options]
  * @throws {Problem} no answer, or one whose status is not 2xx
  */
 export async function request(path, options = {}) {
-  const bearer = token();
-  const authorization = bearer ? { Authorization: `Bearer ${bearer}` } : {};
-  const headers = { Accept: "application/json", ...options.headers, ...authorization };
-  let answer;
-  try {
-    answer = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
-  } catch {
-    throw new Problem(NO_ANSWER, "The API does not answer");
+  let bearer = token();
+  let answer = await send(path, options, bearer);
+  if (answer.status === 401 && (await canSendAgain(bearer))) {
+    bearer = token();
+    answer = await send(path, options, bearer);
   }
   if (answer.ok) return answer;
   const problem = await problemOf(answer);
@@ -108,6 +130,40 @@ export async function request(path, options = {}) {
   throw problem;
 }
 
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ * @param {string|null} bearer
+ */
+async function send(path, options, bearer) {
+  const headers = new Headers(options.headers);
+  if (!headers.has("Accept")) headers.set("Accept", "application/json");
+  if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
+  try {
+    return await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
+  } catch {
+    throw new Problem(NO_ANSWER, "The API does not answer");
+  }
+}
+
+/**
+ * Tell whether there is another token in place of one that the API does not accept.
+ *
+ * @param {string|null} bearer
+ */
+async function canSendAgain(bearer) {
+  try {
+    return await renewed(bearer);
+  } catch (problem) {
+    if (!(problem instanceof SignInProblem)) throw problem;
+    throw new Problem(NO_ANSWER, problem.message.replace(/\.$/, ""));
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} options
+ */
 async function json(path, options) {
   const answer = await request(path, options);
   try {
@@ -117,6 +173,7 @@ async function json(path, options) {
   }
 }
 
+/** @param {Response} answer */
 async function problemOf(answer) {
   const after = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
   const body = await answer.json().catch(() => null);

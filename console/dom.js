@@ -5,17 +5,39 @@
  */
 import { REFUSED } from "./unseen.js";
 
-/** Return any text so that it can be shown: a character that reverses text becomes `\\u202e`. */
+/**
+ * The element of a kind: `p.quiet` is a paragraph.
+ *
+ * @template {string} K
+ * @typedef {K extends keyof HTMLElementTagNameMap ? HTMLElementTagNameMap[K]
+ *   : K extends `${infer Tag extends keyof HTMLElementTagNameMap}.${string}`
+ *     ? HTMLElementTagNameMap[Tag] : HTMLElement} ElementOf
+ */
+
+/**
+ * @typedef {Node|string|number|null|false|undefined} Child text or an element; empty ones are left
+ *   out
+ */
+
+/**
+ * Return any text so that it can be shown: a character that reverses text becomes `\\u202e`.
+ *
+ * @param {unknown} text
+ */
 export function printable(text) {
   const escaped = String(text).replace(REFUSED, (character) => {
-    const code = character.codePointAt(0);
-    const [prefix, digits] = code <= 0xff ? ["x", 2] : code <= 0xffff ? ["u", 4] : ["U", 8];
-    return `\\${prefix}${code.toString(16).padStart(digits, "0")}`;
+    const hex = Number(character.codePointAt(0)).toString(16);
+    const [prefix, digits] = hex.length <= 2 ? "x2" : hex.length <= 4 ? "u4" : "U8";
+    return `\\${prefix}${hex.padStart(Number(digits), "0")}`;
   });
   return /^\p{M}/u.test(escaped) ? `◌${escaped}` : escaped;
 }
 
-/** Return text of others for a sentence of ours: its writing direction ends with it. */
+/**
+ * Return text of others for a sentence of ours: its writing direction ends with it.
+ *
+ * @param {Child} text
+ */
 export function bdi(text) {
   return el("bdi", {}, text);
 }
@@ -23,35 +45,40 @@ export function bdi(text) {
 /**
  * Return a new element.
  *
- * @param {string} kind its tag, and its classes behind dots: `p.quiet`
- * @param {Record<string, unknown>} [attributes] `on` holds listeners; null and false are left out
- * @param {...(Node|string|number|null|false|undefined)} children text and elements; empty ones are
- *   left out
+ * @template {string} K
+ * @param {K} kind its tag, and its classes behind dots: `p.quiet`
+ * @param {{on?: Record<string, (event: any) => void>, [name: string]: unknown}} [attributes] `on`
+ *   holds listeners; null and false are left out
+ * @param {...Child} children
+ * @returns {ElementOf<K>}
  */
 export function el(kind, attributes = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "on") {
-      for (const [event, listener] of Object.entries(value)) {
-        element.addEventListener(event, listener);
-      }
-    } else if (!isEmpty(value)) {
+  const { on = {}, ...others } = attributes;
+  for (const [event, listener] of Object.entries(on)) element.addEventListener(event, listener);
+  for (const [name, value] of Object.entries(others)) {
+    if (!isEmpty(value)) {
       const text = name === "title" ? printable(value) : String(value);
       element.setAttribute(name, value === true ? "" : text);
     }
   }
   const nodes = children.filter((child) => !isEmpty(child) && child !== "");
   element.append(...nodes.map((child) => (child instanceof Node ? child : printable(child))));
-  return element;
+  return /** @type {ElementOf<K>} */ (element);
 }
 
+/** @param {unknown} value */
 function isEmpty(value) {
   return value === null || value === undefined || value === false;
 }
 
-/** Return the element of this id, which index.html has. */
+/**
+ * Return the element of this id, which index.html has.
+ *
+ * @param {string} id
+ */
 export function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
@@ -82,11 +109,11 @@ export function show(parent, items, draw) {
     if (newKeys.has(key)) children.set(key, child);
     else child.remove();
   }
-  let next = parent.firstElementChild;
+  let next = /** @type {Element|null} */ (parent.firstElementChild);
   items.forEach((item, index) => {
     const child = children.get(keys[index]) ?? draw(item);
     itemKeys.set(child, keys[index]);
-    if (child === next) next = next.nextElementSibling;
+    if (child === next) next = child.nextElementSibling;
     else parent.insertBefore(child, next);
   });
 }
@@ -94,6 +121,9 @@ export function show(parent, items, draw) {
 /**
  * Return a link that leaves this page. An address that is not of the web gives its text alone: one
  * with `javascript:` would run as this page.
+ *
+ * @param {string} address
+ * @param {Child} text
  */
 export function linkOut(address, text) {
   const isWeb = URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol);
@@ -101,9 +131,14 @@ export function linkOut(address, text) {
   return el("a", { href: address, rel: "noreferrer", target: "_blank" }, text);
 }
 
-/** Return a value as JSON to unfold; null when it is empty. */
+/**
+ * Return a value as JSON to unfold; null when it is empty.
+ *
+ * @param {string} title
+ * @param {object|null|undefined} value
+ */
 export function jsonToUnfold(title, value) {
-  if (isEmpty(value) || Object.keys(value).length === 0) return null;
+  if (!value || Object.keys(value).length === 0) return null;
   const json = JSON.stringify(value, null, 2);
   return el("details.json", {}, el("summary", {}, title), el("pre", { tabindex: 0 }, json));
 }

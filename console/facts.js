@@ -6,8 +6,13 @@ import { el, linkOut } from "./dom.js";
 import { money } from "./money.js";
 import { duration, time } from "./times.js";
 
-/** Return an element with an order's own data. */
+/**
+ * Return an element with an order's own data.
+ *
+ * @param {Api.OrderView} view
+ */
 export function facts(view) {
+  /** @type {[string, import("./dom.js").Child][]} */
   const rows = [
     ["Customer", customer(view.customer_id)],
     ["Total", money(view.total_minor, view.currency)],
@@ -22,20 +27,28 @@ export function facts(view) {
     el("h2", {}, "Order"),
     el("dl", {}, ...rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     el("h2", {}, "Lines"),
-    view.lines ? lines(view) : el("p.placeholder", {}, "Not known: the order could not be read."),
+    view.lines
+      ? lines(view.lines, view.currency)
+      : el("p.placeholder", {}, "Not known: the order could not be read."),
   );
 }
 
+/** @param {string|null} id */
 function customer(id) {
   return id ? el("a", { href: toList({ customer_id: id }) }, id) : "–";
 }
 
+/** @param {Api.OrderView} view */
 function closing({ placed_at, closed_at }) {
   if (!closed_at) return "–";
   return el("span", {}, time(closed_at), ` after ${duration(placed_at, closed_at)}`);
 }
 
-function lines({ lines, currency }) {
+/**
+ * @param {Api.OrderLine[]} lines
+ * @param {string|null} currency
+ */
+function lines(lines, currency) {
   const columns = ["SKU", "Quantity", "Unit price", "Price"];
   const rows = lines.map(({ sku, quantity, unit_price_minor }) => {
     const price = quantity * unit_price_minor;

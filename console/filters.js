@@ -8,7 +8,11 @@ import { STATES_IN_ORDER } from "./words.js";
 const STATUSES = ["PENDING", "CONFIRMED", "CANCELLED"];
 const NAMES = ["state", "reason", "status", "customer_id", "needs_attention"];
 
-/** Tell whether a list has any filter. */
+/**
+ * Tell whether a list has any filter.
+ *
+ * @param {Record<string, string>} filters
+ */
 export function isFiltered(filters) {
   return NAMES.some((name) => filters[name]);
 }
@@ -31,7 +35,7 @@ export function filterForm(filters) {
   });
   const isChecked = filters.needs_attention === "true";
   const attention = el("input", { id: "needs-attention", type: "checkbox", checked: isChecked });
-  const apply = (event) => {
+  const apply = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const names = { state: state.value, reason: reason.value, status: status.value };
     const customer_id = customer.value.trim();
@@ -51,7 +55,13 @@ export function filterForm(filters) {
   return { node, addReasons: (reasons) => addOptions(reason, reasons) };
 }
 
-/** Return a field with names to choose from; the current one too, although no order has it now. */
+/**
+ * Return a field with names to choose from; the current one too, although no order has it now.
+ *
+ * @param {string} id
+ * @param {string|undefined} current
+ * @param {string[]} names
+ */
 function choice(id, current, names) {
   const all = current && !names.includes(current) ? [current, ...names] : names;
   const options = all.map((name) =>
@@ -60,6 +70,10 @@ function choice(id, current, names) {
   return el("select", { id }, el("option", { value: "" }, "any"), ...options);
 }
 
+/**
+ * @param {HTMLSelectElement} select
+ * @param {string[]} names
+ */
 function addOptions(select, names) {
   const values = new Set([...select.options].map((option) => option.value));
   for (const name of names) {

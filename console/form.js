@@ -1,13 +1,24 @@
 /**
  * The form of an act: it asks who acts and why, sends that, and shows what the API answers.
  */
-import { NO_ANSWER } from "./api.js";
+import { NO_ANSWER, Problem } from "./api.js";
 import { bdi, el } from "./dom.js";
+import { askForToken } from "./token.js";
 
 /** The name of the person who acts is kept in the browser under this key. */
 const NAME_KEY = "order-saga-by";
 
-/** By field of an act's body: its element. */
+/**
+ * @typedef {{title: string, hint: string, path: string, isFinal?: boolean}} FormTexts of an act,
+ *   and its path behind the order's
+ * @typedef {HTMLInputElement|HTMLTextAreaElement} Field
+ */
+
+/**
+ * By field of an act's body: its element.
+ *
+ * @type {Record<string, ["input"|"textarea", Record<string, unknown>]>}
+ */
 const FIELDS = {
   by: ["input", { maxlength: 200, placeholder: "your name" }],
   reason: ["textarea", { maxlength: 1000, rows: 2 }],
@@ -20,12 +31,12 @@ const FIELDS = {
 /**
  * Return the form of an act, to unfold.
  *
- * @param {object} act its title, hint, path and fields
+ * @param {FormTexts & {fields: string[]}} act
  * @param {(body: object, onSuccess: () => void) => Promise<void>} send sends it
  */
 export function actForm(act, send) {
   const { inputs, labels } = fieldsOf(act);
-  const texts = act.fields.filter((name) => name !== "by").map((name) => inputs.get(name));
+  const texts = act.fields.filter((name) => name !== "by").map((name) => inputs[name]);
   const button = el(act.isFinal ? "button.main.final" : "button.main", {}, act.title);
   const answer = el("p.answer", { role: "alert" });
   const late = el("p.late", { role: "status" });
@@ -35,12 +46,13 @@ export function actForm(act, send) {
   const node = el("details.act", { name: "act", "data-act": act.path }, summary, form);
 
   node.addEventListener("toggle", () => {
-    inputs.get("by").value ||= localStorage.getItem(NAME_KEY) ?? "";
+    const { by } = inputs; // none where the token says who acts
+    if (by) by.value ||= localStorage.getItem(NAME_KEY) ?? "";
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const body = Object.fromEntries(new FormData(form));
-    localStorage.setItem(NAME_KEY, body.by);
+    if (inputs.by) localStorage.setItem(NAME_KEY, inputs.by.value);
     button.disabled = true;
     answer.textContent = "Sending …";
     try {
@@ -50,7 +62,9 @@ export function actForm(act, send) {
         node.open = false;
       });
     } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
       answer.replaceChildren(...explain(problem));
+      if (problem.status === 401) askForToken(problem.detail);
     } finally {
       button.disabled = false;
     }
@@ -58,20 +72,26 @@ export function actForm(act, send) {
   return { node, late, hasText: () => texts.some((input) => input.value) };
 }
 
+/** @param {FormTexts & {fields: string[]}} act */
 function fieldsOf(act) {
   const prefix = `act-${act.title.replaceAll(" ", "-")}`;
-  const inputs = new Map();
+  /** @type {Record<string, Field>} */
+  const inputs = {};
   const labels = act.fields.flatMap((name) => {
     const [kind, attributes] = FIELDS[name] ?? ["input", {}];
     const id = `${prefix}-${name}`;
     const input = el(kind, { id, name, required: true, autocomplete: "off", ...attributes });
-    inputs.set(name, input);
+    inputs[name] = input;
     return [el("label", { for: id }, name[0].toUpperCase() + name.slice(1)), input];
   });
   return { inputs, labels };
 }
 
-/** Return why an act was not accepted, and whether it is safe to send it again. */
+/**
+ * Return why an act was not accepted, and whether it is safe to send it again.
+ *
+ * @param {Problem} problem
+ */
 function explain(problem) {
   const delay = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
   const isUnknown = problem.status === NO_ANSWER || problem.status >= 500;

@@ -1,7 +1,7 @@
 /**
  * The list of orders, newest first, page by page, beneath the figures of all orders.
  */
-import { filtersOf, toList, toOrder } from "./address.js";
+import { filtersOf, toActOn, toList, toOrder } from "./address.js";
 import { get } from "./api.js";
 import { bdi, el, show } from "./dom.js";
 import { filterForm, isFiltered } from "./filters.js";
@@ -18,7 +18,12 @@ const PAGE_SIZE = "25";
 const LOADING = "Loading …";
 const COLUMNS = ["Order", "State", "Status", "Customer", "Total", "Placed", "Why it failed"];
 
-/** Show the list that the address names in `page`, until `signal`. */
+/**
+ * Show the list that the address names in `page`, until `signal`.
+ *
+ * @param {HTMLElement} page
+ * @param {AbortSignal} signal
+ */
 export function listPage(page, signal) {
   const filters = filtersOf(location.search);
   document.title = "Orders · Order saga";
@@ -33,6 +38,7 @@ export function listPage(page, signal) {
     el("div.head", {}, el("h1", {}, "Orders")),
     overview.node,
     form.node,
+    ...(isFiltered(filters) ? [actOnLink(filters)] : []),
     warning,
     el("table.orders", { role: "table" }, head(), rows),
     placeholder,
@@ -41,6 +47,7 @@ export function listPage(page, signal) {
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
   const load = async () => {
+    /** @type {Api.OrderList} */
     const list = await get(`/orders?${query}`);
     warning.hidden = list.warning === null;
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
@@ -52,7 +59,7 @@ export function listPage(page, signal) {
     form.addReasons(overview.failureReasons);
     return REFRESH_MS;
   };
-  const onProblem = (problem) => {
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
     showProblem(problem);
   };
@@ -60,14 +67,21 @@ export function listPage(page, signal) {
   onToken(() => (forgetOverview(), reloadSoon()), signal);
 }
 
+/** @param {Record<string, string>} filters */
+function actOnLink(filters) {
+  return el("p", {}, el("a", { id: "act-on", href: toActOn(filters) }, "Act on these orders …"));
+}
+
 function head() {
   const cells = COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
   return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
 }
 
+/** @param {Api.ListedOrder} order */
 function row(order) {
   const total = money(order.total_minor, order.currency);
-  const cells = [
+  /** @type {[string, import("./dom.js").Child][]} */
+  const columns = [
     ["id", el("a", { href: toOrder(order.order_id) }, order.order_id)],
     ["state", el("span", {}, stateChip(order.state), " ", ...attentionOf(order))],
     ["status", statusChip(order.status)],
@@ -75,7 +89,8 @@ function row(order) {
     ["total", el("span", { title: lineCount(order.line_count) }, total)],
     ["placed", time(order.placed_at)],
     ["why", order.failure && failureText(order.failure)],
-  ].map(([name, content], index) =>
+  ];
+  const cells = columns.map(([name, content], index) =>
     index === 0
       ? el(`th.${name}`, { role: "rowheader", scope: "row" }, content)
       : el(`td.${name}`, { role: "cell" }, content),
@@ -83,32 +98,50 @@ function row(order) {
   return el(order.needs_attention ? "tr.needs-attention" : "tr", { role: "row" }, ...cells);
 }
 
+/** @param {Api.FailureView} failure */
 function failureText({ reason, message }) {
   return el("span", { title: `${reason}: ${message}` }, reason, ": ", bdi(message));
 }
 
-/** Return that an order needs a person, why, and since when as far as that is known. */
+/**
+ * Return that an order needs a person, why, and since when as far as that is known.
+ *
+ * @param {Api.ListedOrder} order
+ */
 function attentionOf({ needs_attention, attention }) {
   if (!needs_attention) return [];
   const since = attention?.since && el("span.since", {}, " since ", time(attention.since));
   return [attentionChip(attention), since];
 }
 
-/** Return how many lines an order has, where that is known. */
+/**
+ * Return how many lines an order has, where that is known.
+ *
+ * @param {number|null} count
+ */
 function lineCount(count) {
   return count ? `${count} line${count === 1 ? "" : "s"}` : null;
 }
 
-/** Return the links to the first page and to the next one. */
+/**
+ * Return the links to the first page and to the next one.
+ *
+ * @param {Api.OrderList} list
+ * @param {Record<string, string>} filters
+ */
 function pages(list, filters) {
   const links = filters.cursor ? [["← Newest", toList({ ...filters, cursor: "" })]] : [];
   if (list.next) {
-    const cursor = new URL(list.next, location.origin).searchParams.get("cursor");
+    const cursor = new URL(list.next, location.origin).searchParams.get("cursor") ?? "";
     links.push(["Older →", toList({ ...filters, cursor })]);
   }
   return links;
 }
 
+/**
+ * @param {Api.OrderList} list
+ * @param {Record<string, string>} filters
+ */
 function emptyText(list, filters) {
   if (list.next) return "No order on this page; there are older ones.";
   if (isFiltered(filters)) return "No order matches the filters.";

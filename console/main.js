@@ -1,20 +1,26 @@
 /**
  * The console: shows what its address names, an order, a saga of any type, or a list of orders.
  */
+import { actOnPage } from "./acton.js";
 import { go, idIn, IS_ID, serveLinks, subjectOf, toOrder } from "./address.js";
+import { batchPage } from "./batch.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
 import { orderPage } from "./order.js";
 import { sagaPage } from "./saga.js";
-import { serveToken } from "./token.js";
+import { serveSignIn, serveToken } from "./token.js";
 
 const INVALID_ID =
   "This is neither an order's id nor an address of an order. An id is 1 to 64 letters, digits, " +
   "_ or -";
 
-/** By the parameter of the address that names it: what shows a page, given that one's value. */
-const PAGES = { order: orderPage, saga: sagaPage };
+/**
+ * By the parameter of the address that names it: what shows a page, given that one's value.
+ *
+ * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
+ */
+const PAGES = { order: orderPage, saga: sagaPage, batch: batchPage, act: actOnPage };
 
 let currentPage = new AbortController();
 
@@ -32,8 +38,8 @@ function showPage() {
 
 /** Show errors of our own code on the page: the browser's console is seldom open. */
 function serveErrors() {
-  const onError = (event) => {
-    const reason = event.reason ?? event.message;
+  const onError = (/** @type {ErrorEvent|PromiseRejectionEvent} */ event) => {
+    const reason = "reason" in event ? event.reason : event.message;
     const text = `This page has an error: ${reason}. Reload it; no order is changed by that.`;
     byId("defect").replaceChildren(el("span", {}, text));
     byId("defect").hidden = false; // stays, as the page may be incomplete
@@ -68,4 +74,5 @@ window.addEventListener("popstate", () => {
   showPage();
   (document.getElementById(focusId ?? "") ?? byId("page")).focus(); // a filter keeps the focus
 });
+await serveSignIn();
 showPage();

@@ -12,7 +12,7 @@ import { MOST_CURRENCIES_HAVE, UNUSUAL } from "./currencies.js";
  */
 export function money(minor, currency) {
   if (minor === null) return "–";
-  const digits = UNUSUAL[currency] ?? MOST_CURRENCIES_HAVE;
+  const digits = UNUSUAL[currency ?? ""] ?? MOST_CURRENCIES_HAVE;
   const text = String(minor).padStart(digits + 1, "0");
   const whole = text.slice(0, text.length - digits).replace(/\B(?=(\d{3})+$)/g, ",");
   const part = digits ? `.${text.slice(-digits)}` : "";

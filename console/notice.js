@@ -7,6 +7,7 @@ import { bdi, byId, el } from "./dom.js";
 import { clock } from "./times.js";
 import { askForToken } from "./token.js";
 
+/** @type {Date|null} */
 let loadTime = null;
 
 /** Remove the notice: what is shown is up to date. */
@@ -43,7 +44,11 @@ export function showProblem(problem) {
   if (problem.status === 401) askForToken(problem.detail);
 }
 
-/** Let screen readers announce a change. */
+/**
+ * Let screen readers announce a change.
+ *
+ * @param {string} text
+ */
 export function announce(text) {
   byId("announcement").textContent = text;
 }

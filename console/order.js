@@ -19,15 +19,25 @@ import { attentionChip, stateChip, statusChip } from "./words.js";
 /** The stream has no entry for another attempt of the same command, so the order is loaded too. */
 const REFRESH_MS = 5_000;
 
-/** Show an order in `page`, until `signal`. */
+/**
+ * Show an order in `page`, until `signal`.
+ *
+ * @param {HTMLElement} page
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 export function orderPage(page, id, signal) {
   document.title = `${printable(id)} · Order saga`;
   const parts = layOut(page, id);
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
-  let state = null;
+  let state = "";
   let isFollowing = false;
 
+  /**
+   * @param {Api.OrderView} view
+   * @param {number} mark
+   */
   function draw(view, mark) {
     parts.body.hidden = false;
     parts.placeholder.remove();
@@ -36,9 +46,9 @@ export function orderPage(page, id, signal) {
     state = view.state;
     showStory(parts.story, view);
     showSteps(parts.steps, view);
-    const attention = view.needs_attention && (view.attention ?? {});
-    show(parts.chips, [[view.state, view.status, attention]], chips);
-    show(parts.facts, [{ ...view, timeline: null, compensations: null }], facts);
+    const attention = view.needs_attention ? (view.attention ?? {}) : null;
+    show(parts.chips, [{ state: view.state, status: view.status, attention }], chips);
+    show(parts.facts, [{ ...view, timeline: [], compensations: [] }], facts);
     parts.json.textContent = printable(JSON.stringify({ ...view, timeline: undefined }, null, 2));
     timeline.replace(view.timeline, mark);
     acts.offer(view);
@@ -50,13 +60,15 @@ export function orderPage(page, id, signal) {
   function listen() {
     if (isFollowing) return;
     isFollowing = true;
-    const onConnection = (isOpen) => {
+    const onConnection = (/** @type {boolean} */ isOpen) => {
       parts.live.textContent = isOpen ? "live" : "reconnecting …";
       parts.live.classList.toggle("on", isOpen);
       if (isOpen) reloadSoon();
     };
-    const onEntry = (entry) => timeline.add(entry) && reloadSoon();
-    const onEnd = (hasClosed) => {
+    const onEntry = (/** @type {Api.TimelineEntry} */ entry) => {
+      if (timeline.add(entry)) reloadSoon();
+    };
+    const onEnd = (/** @type {boolean} */ hasClosed) => {
       isFollowing = false;
       parts.live.textContent = "";
       if (hasClosed) reloadSoon();
@@ -70,7 +82,7 @@ export function orderPage(page, id, signal) {
     if (!signal.aborted) draw(view, mark);
     return view.closed_at ? null : REFRESH_MS;
   };
-  const onProblem = (problem) => {
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     // The address may have the workflow's id in place of the order's.
     const orderId = problem.status === 404 && !state ? withoutPrefix(id) : null;
     if (orderId) return goInstead(toOrder(orderId));
@@ -82,7 +94,12 @@ export function orderPage(page, id, signal) {
   onToken(reloadSoon, signal);
 }
 
-/** Add the page's parts to `page`, and return them. */
+/**
+ * Add the page's parts to `page`, and return them.
+ *
+ * @param {HTMLElement} page
+ * @param {string} id
+ */
 function layOut(page, id) {
   const parts = {
     chips: el("p.chips"),
@@ -94,14 +111,13 @@ function layOut(page, id) {
     live: el("span.live"),
     facts: el("div"),
     json: el("pre", { tabindex: 0 }),
+    body: el("div.body", { hidden: true }),
   };
   const jsonTitle = el("summary", {}, "The order as JSON, without its timeline");
   const json = el("details.json", {}, jsonTitle, parts.json);
   const aside = el("aside.facts", { "aria-label": "The order" }, parts.facts, json);
   const history = el("section", {}, el("h2", {}, "Timeline ", parts.live), parts.timeline);
-  parts.body = el(
-    "div.body",
-    { hidden: true },
+  parts.body.append(
     ...[parts.story, parts.acts],
     el("section", {}, el("h2", {}, "Steps of the saga"), parts.steps),
     el("div.columns", {}, history, aside),
@@ -115,12 +131,17 @@ function layOut(page, id) {
   return parts;
 }
 
-/** Tell whether an order changes no more by itself: it is closed, or its saga ended early. */
+/**
+ * Tell whether an order changes no more by itself: it is closed, or its saga ended early.
+ *
+ * @param {Api.OrderView} view
+ */
 function isOver(view) {
   return Boolean(view.closed_at || view.attention?.cause === "LEFT_OPEN");
 }
 
-function chips([state, status, attention]) {
+/** @param {{state: string, status: string, attention: Partial<Api.Attention>|null}} view */
+function chips({ state, status, attention }) {
   return el(
     "span",
     {},

@@ -13,7 +13,18 @@ import { CAUSES, meaningOf, STATES_IN_ORDER, toneOf } from "./words.js";
 /** The figures are loaded with the list, and no more often than this. */
 const REFRESH_MS = 15_000;
 
-/** The last figures, also those of the page before: another page of the list loads none. */
+/**
+ * @typedef {[string, number|null, string]} Figure name, count (null: not known) and tone
+ * @typedef {{time?: string, prefix?: string, text?: string}} Footnote
+ * @typedef {{draw: () => Element, [shown: string]: unknown}} Piece of what is shown of the orders
+ *   that need a person
+ */
+
+/**
+ * The last figures, also those of the page before: another page of the list loads none.
+ *
+ * @type {{figures: Api.Overview|null, problem: string|null}}
+ */
 let cache = { figures: null, problem: null };
 let dueAt = 0;
 
@@ -60,17 +71,19 @@ export class Overview {
     const { figures, problem } = cache;
     this.node.hidden = figures === null && problem === null;
     if (figures !== null) this.drawFigures(figures);
-    const footnotes = [
-      figures && { time: figures.as_of },
-      figures?.warning && { text: figures.warning },
-      problem && { prefix: "No newer figures: ", text: problem },
-    ];
-    show(this.footnotes, footnotes.filter(Boolean), footnote);
+    /** @type {Footnote[]} */
+    const footnotes = [];
+    if (figures) footnotes.push({ time: figures.as_of });
+    if (figures?.warning) footnotes.push({ text: figures.warning });
+    if (problem) footnotes.push({ prefix: "No newer figures: ", text: problem });
+    show(this.footnotes, footnotes, footnote);
   }
 
+  /** @param {Api.Overview} figures */
   drawFigures({ states, reasons, needs_attention: attention }) {
     const isShown = this.filters.needs_attention === "true";
     show(this.attention, attentionPieces(attention, isShown), (piece) => piece.draw());
+    /** @type {Figure[]} */
     const byState = STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]);
     this.states.draw(byState);
     const mostFirst = Object.entries(reasons).sort(([, one], [, other]) => other - one);
@@ -78,12 +91,19 @@ export class Overview {
   }
 }
 
+/** @param {Footnote} footnote */
 function footnote({ time: iso, prefix = "", text }) {
   if (iso) return el("span", {}, "as of ", time(iso));
   return el("span.unsure", {}, prefix, bdi(text), ".");
 }
 
-/** Return what is shown of the orders that need a person; `draw` is called again on a change. */
+/**
+ * Return what is shown of the orders that need a person; `draw` is called again on a change.
+ *
+ * @param {Api.AttentionFigures} figures
+ * @param {boolean} isShown
+ * @returns {Piece[]}
+ */
 function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
   const link = { count, isShown, draw: () => attentionLink(count, isShown) };
   if (!count) return [link];
@@ -104,6 +124,10 @@ function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
   ];
 }
 
+/**
+ * @param {number|null} count
+ * @param {boolean} isShown
+ */
 function attentionLink(count, isShown) {
   if (count === null) {
     return el("span.unsure", {}, "How many orders need a person is not known now");
@@ -118,6 +142,11 @@ function attentionLink(count, isShown) {
 
 /** A row of figures, each a link to its orders. A link with the focus keeps it when it changes. */
 class Figures {
+  /**
+   * @param {string} title
+   * @param {string} filter the one that its links set
+   * @param {string|undefined} current
+   */
   constructor(title, filter, current) {
     this.filter = filter;
     this.current = current;
@@ -125,18 +154,20 @@ class Figures {
     this.node = el("div.figure-row", {}, el("span.figure-title", {}, title), this.list);
   }
 
-  /** @param {[string, number|null, string][]} figures name, count (null: not known) and tone */
+  /** @param {Figure[]} figures */
   draw(figures) {
     const names = figures.map(([name]) => name);
     show(this.list, names, (name) => el("li", {}, this.link(name)));
     figures.forEach(([, count, tone], index) => {
-      const link = this.list.children[index].firstElementChild;
+      const link = /** @type {Element} */ (this.list.children[index].firstElementChild);
+      const number = /** @type {Element} */ (link.firstElementChild);
       link.className = `figure ${count === 0 ? "quiet" : tone}`;
-      link.firstElementChild.textContent = count === null ? "?" : count.toLocaleString("en");
+      number.textContent = count === null ? "?" : count.toLocaleString("en");
     });
     this.node.hidden = figures.length === 0;
   }
 
+  /** @param {string} name */
   link(name) {
     const href = toList({ [this.filter]: name });
     const title = this.filter === "state" ? meaningOf(name) : null;

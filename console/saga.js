@@ -14,7 +14,11 @@ import { attentionChip, toneOf } from "./words.js";
 
 const REFRESH_MS = 2_000;
 
-/** By state: what it means for a saga of any type. */
+/**
+ * By state: what it means for a saga of any type.
+ *
+ * @type {Record<string, string>}
+ */
 const MEANINGS = {
   PENDING: "It goes forward, and can be cancelled",
   COMPLETED: "It is past its pivot: nothing is taken back any more",
@@ -23,21 +27,29 @@ const MEANINGS = {
   FAILED: "Everything that was done is taken back",
 };
 
-/** Show a saga in `page`, until `signal`. */
+/**
+ * Show a saga in `page`, until `signal`.
+ *
+ * @param {HTMLElement} page
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
 export function sagaPage(page, id, signal) {
   document.title = `${printable(id)} · Saga`;
   const parts = layOut(page, id);
   const timeline = new Timeline(parts.timeline);
-  let state = null;
+  let state = "";
 
+  /** @param {Api.SagaView} view */
   function draw(view) {
     parts.body.hidden = false;
     parts.placeholder.remove();
     document.title = `${printable(view.state)} · ${printable(id)} · Saga`;
     if (state && state !== view.state) announce(`The saga is ${printable(view.state)}`);
     state = view.state;
-    show(parts.chips, [[view.state, view.status, view.needs_attention]], chips);
-    show(parts.story, [[view.state, view.failure]], story);
+    const { status, needs_attention, failure } = view;
+    show(parts.chips, [{ state, status, needs_attention }], chips);
+    show(parts.story, [{ state, failure }], story);
     show(parts.acts, view.closed_at ? [] : view.acts, act);
     parts.actSection.hidden = parts.acts.childElementCount === 0;
     showSteps(parts.steps, { steps: view.steps, review: null });
@@ -49,7 +61,7 @@ export function sagaPage(page, id, signal) {
     if (!signal.aborted) draw(view);
     return view.closed_at ? null : REFRESH_MS;
   };
-  const onProblem = (problem) => {
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     parts.placeholder.textContent =
       problem.status === 404 ? "There is no such saga, or you may not see it." : "Not loaded.";
     showProblem(problem);
@@ -57,7 +69,12 @@ export function sagaPage(page, id, signal) {
   onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
 }
 
-/** Add the page's parts to `page`, and return them. */
+/**
+ * Add the page's parts to `page`, and return them.
+ *
+ * @param {HTMLElement} page
+ * @param {string} id
+ */
 function layOut(page, id) {
   const parts = {
     chips: el("p.chips"),
@@ -66,16 +83,11 @@ function layOut(page, id) {
     acts: el("ul"),
     steps: el("ol.course"),
     timeline: el("ol.timeline"),
+    actSection: el("section", { hidden: true }, el("h2", {}, "What a person can tell it")),
+    body: el("div.body", { hidden: true }),
   };
-  parts.actSection = el(
-    "section",
-    { hidden: true },
-    el("h2", {}, "What a person can tell it"),
-    parts.acts,
-  );
-  parts.body = el(
-    "div.body",
-    { hidden: true },
+  parts.actSection.append(parts.acts);
+  parts.body.append(
     parts.story,
     el("section", {}, el("h2", {}, "Steps of the saga"), parts.steps),
     parts.actSection,
@@ -90,17 +102,19 @@ function layOut(page, id) {
   return parts;
 }
 
-function chips([state, status, needsAttention]) {
+/** @param {Pick<Api.SagaView, "state"|"status"|"needs_attention">} view */
+function chips({ state, status, needs_attention }) {
   return el(
     "span",
     {},
     el("span", {}, "state ", el(`span.chip.${toneOf(state)}`, {}, state)),
     el("span", {}, "workflow ", el("span.chip.plain.quiet", {}, status)),
-    needsAttention && attentionChip(null),
+    needs_attention && attentionChip(null),
   );
 }
 
-function story([state, failure]) {
+/** @param {Pick<Api.SagaView, "state"|"failure">} view */
+function story({ state, failure }) {
   if (!failure) {
     return el("div.story-box", {}, el("p.sentence", {}, `${MEANINGS[state] ?? state}.`));
   }
@@ -114,7 +128,11 @@ function story([state, failure]) {
   );
 }
 
-/** Return how to tell a saga something: the signal, and what is sent with it. */
+/**
+ * Return how to tell a saga something: the signal, and what is sent with it.
+ *
+ * @param {Api.SagaActView} act
+ */
 function act({ signal, step, fields }) {
   const at = step ? [" of ", el("b", {}, bdi(step))] : [];
   return el("li", {}, el("code", {}, signal), ...at, ` with ${fields.join(", ")}`);

@@ -4,6 +4,9 @@
  * cannot send a token.
  */
 
+/** What is read of a stream that has broken: nothing more arrives. */
+const ENDED = { done: true, value: "" };
+
 /**
  * Yield the events of a stream as they arrive, until it ends or breaks; `null` for a comment, which
  * shows that the connection is alive.
@@ -12,6 +15,7 @@
  * @returns {AsyncGenerator<{id: string, event: string, data: string}|null>}
  */
 export async function* events(stream) {
+  /** @type {Record<string, string>} */
   let fields = {};
   for await (const line of lines(stream)) {
     if (line === "") {
@@ -30,16 +34,20 @@ export async function* events(stream) {
   }
 }
 
+/**
+ * @param {ReadableStream<Uint8Array>} stream
+ * @returns {AsyncGenerator<string>}
+ */
 async function* lines(stream) {
-  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const bytes = /** @type {ReadableStream<BufferSource>} */ (stream);
+  const reader = bytes.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
     for (;;) {
-      // A stream that breaks ends here as well: nothing more arrives.
-      const { done, value } = await reader.read().catch(() => ({ done: true }));
+      const { done, value } = await reader.read().catch(() => ENDED);
       if (done) return;
       const parts = (rest + value).split(/\r\n|\n|\r(?!$)/);
-      rest = parts.pop();
+      rest = parts.pop() ?? "";
       yield* parts;
     }
   } finally {

@@ -7,22 +7,48 @@ import { commandsOf } from "./steps.js";
 import { age, time } from "./times.js";
 import { capital, CAUSES, meaningOf } from "./words.js";
 
-/** Show how an order stands in `section`. */
+/**
+ * @typedef {import("./steps.js").Command} Command
+ *
+ * @typedef {object} Story how an order stands
+ * @property {Api.FailureView|null} failure
+ * @property {Api.SagaState} state
+ * @property {Command[]} troubles
+ * @property {Command[]} pauses
+ * @property {string|null} refund
+ * @property {boolean} isBad
+ *
+ * @typedef {object} Need that an order needs a person
+ * @property {Api.Attention} attention
+ * @property {string|null} duration
+ * @property {boolean} isExplained whether the story says what to do
+ */
+
+/**
+ * Show how an order stands in `section`.
+ *
+ * @param {Element} section
+ * @param {Api.OrderView} view
+ */
 export function showStory(section, view) {
   const { failure, state } = view;
   const commands = commandsOf(view.steps);
   const troubles = commands.filter((command) => command.state === "STUCK");
-  const attention = view.needs_attention && view.attention;
+  const attention = view.needs_attention ? view.attention : null;
   const story = {
     ...{ failure, state, troubles, pauses: commands.filter(({ paused }) => paused) },
     ...{ refund: view.refund?.message ?? null, isBad: Boolean(attention) },
   };
-  const duration = attention?.since && age(attention.since);
-  const parts = [{ story }];
-  if (attention) parts.push({ attention, duration, isExplained: troubles.length > 0 });
-  show(section, parts, (part) => (part.story ? storyBox(part.story) : attentionBox(part)));
+  /** @type {(Story|Need)[]} */
+  const parts = [story];
+  if (attention) {
+    const duration = attention.since && age(attention.since);
+    parts.push({ attention, duration, isExplained: troubles.length > 0 });
+  }
+  show(section, parts, (part) => ("attention" in part ? attentionBox(part) : storyBox(part)));
 }
 
+/** @param {Story} story */
 function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
   const sentence = el("p.sentence", {}, `${capital(meaningOf(state))}.`);
   return el(
@@ -36,6 +62,11 @@ function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
   );
 }
 
+/**
+ * @param {Api.FailureView|null} failure
+ * @param {Api.SagaState} state
+ * @param {boolean} isBad
+ */
 function toneOf(failure, state, isBad) {
   if (isBad) return "bad";
   if (failure) return "failure";
@@ -43,7 +74,11 @@ function toneOf(failure, state, isBad) {
   return waits ? "waiting" : state === "COMPLETED" ? "good" : "active";
 }
 
-/** Return why a person is needed and since when; and what to do, unless the story says it. */
+/**
+ * Return why a person is needed and since when; and what to do, unless the story says it.
+ *
+ * @param {Need} need
+ */
 function attentionBox({ attention: { cause, since, message }, duration, isExplained }) {
   const [word, meaning] = CAUSES[cause] ?? [cause, null];
   const start = since ? [" since ", time(since), ` (for ${duration})`] : [];
@@ -55,6 +90,7 @@ function attentionBox({ attention: { cause, since, message }, duration, isExplai
   );
 }
 
+/** @param {Api.FailureView} failure */
 function reasonOf({ message, customer_message, reason, step, event }) {
   const at = step ? [" at ", el("b", {}, step)] : [];
   const answer = event ? [", which answered ", el("b", {}, event)] : [];
@@ -68,6 +104,7 @@ function reasonOf({ message, customer_message, reason, step, event }) {
   );
 }
 
+/** @param {Command} command */
 function pauseText({ name, paused }) {
   const advice =
     "It is not retried until somebody unpauses it, in the Temporal Web UI or with " +
@@ -79,6 +116,7 @@ function pauseText({ name, paused }) {
   );
 }
 
+/** @param {Command} command */
 function troubleText({ name, participant, opens_record, message, settled, paused }) {
   const state = settled
     ? [" was settled by ", bdi(settled.by), ", but the order's record does not have it yet"]
@@ -94,7 +132,11 @@ function troubleText({ name, participant, opens_record, message, settled, paused
   );
 }
 
-/** Return what the order does once a stuck command succeeds. */
+/**
+ * Return what the order does once a stuck command succeeds.
+ *
+ * @param {boolean|undefined} opensRecord
+ */
 function whatFollows(opensRecord) {
   return opensRecord
     ? "Until then the order waits: the order service must first say whether an earlier run of " +
@@ -102,7 +144,12 @@ function whatFollows(opensRecord) {
     : "Then the order continues by itself.";
 }
 
-/** Return what to look at by an attempt's error; docs/OPERATING.md has more. */
+/**
+ * Return what to look at by an attempt's error; docs/OPERATING.md has more.
+ *
+ * @param {string|null} error
+ * @param {string} participant
+ */
 function adviceOn(error, participant) {
   if (error?.includes("ScheduleToStart timeout")) return `Start the ${participant} worker.`;
   if (error?.includes("StartToClose timeout")) {

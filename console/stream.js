@@ -15,7 +15,7 @@ const PAUSE_MS = 500;
  *
  * @param {string} id
  * @param {object} callbacks
- * @param {(entry: object) => void} callbacks.onEntry takes an entry of the timeline
+ * @param {(entry: Api.TimelineEntry) => void} callbacks.onEntry takes an entry of the timeline
  * @param {(isOpen: boolean) => void} callbacks.onConnection takes whether the stream is open
  * @param {(hasClosed: boolean) => void} callbacks.onEnd takes whether the saga has closed; if not,
  *   the API refuses the stream for good
@@ -24,7 +24,7 @@ const PAUSE_MS = 500;
 export function follow(id, { onEntry, onConnection, onEnd }, signal) {
   let lastId = "";
   const end = new AbortController();
-  const finish = (hasClosed) => {
+  const finish = (/** @type {boolean} */ hasClosed) => {
     end.abort();
     onEnd(hasClosed);
     return null;
@@ -34,11 +34,11 @@ export function follow(id, { onEntry, onConnection, onEnd }, signal) {
     if (document.hidden) return PAUSE_MS;
     const connection = openConnection(signal);
     try {
-      const resume = lastId ? { "Last-Event-ID": lastId } : {};
-      const headers = { Accept: "text/event-stream", ...resume };
+      const headers = new Headers({ Accept: "text/event-stream" });
+      if (lastId) headers.set("Last-Event-ID", lastId);
       const options = { headers, signal: connection.signal };
       const answer = await request(`${orderPath(id)}/events`, options);
-      if (answer.status === 204) return null; // every entry is here already
+      if (answer.status === 204 || !answer.body) return null; // every entry is here already
       onConnection(true);
       for await (const event of events(answer.body)) {
         connection.alive();
@@ -57,11 +57,17 @@ export function follow(id, { onEntry, onConnection, onEnd }, signal) {
 
   const load = async () => (await read()) ?? finish(true);
   // The page loads the order too, and shows the problem.
-  const onProblem = (problem) => problem.isTransient || finish(false);
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
+    if (!problem.isTransient) finish(false);
+  };
   watch(load, { onSuccess: () => {}, onProblem }, AbortSignal.any([signal, end.signal]));
 }
 
-/** Return the lifetime of one connection: until `signal`, a silence, or the page is hidden. */
+/**
+ * Return the lifetime of one connection: until `signal`, a silence, or the page is hidden.
+ *
+ * @param {AbortSignal} signal
+ */
 function openConnection(signal) {
   const closing = new AbortController();
   const ending = AbortSignal.any([signal, closing.signal]);

@@ -6,6 +6,11 @@ import { bdi, el, jsonToUnfold, show } from "./dom.js";
 import { timeOfDay } from "./times.js";
 import { attemptsText } from "./words.js";
 
+/**
+ * @typedef {Api.TimelineEntry} Entry
+ * @typedef {import("./dom.js").Child[]} Piece
+ */
+
 /** By kind of entry: the word that is shown for it. */
 const KINDS = {
   state: "state",
@@ -20,7 +25,9 @@ export class Timeline {
   /** @param {Element} list where it is shown */
   constructor(list) {
     this.list = list;
+    /** @type {Entry[]} */
     this.entries = [];
+    /** @type {Entry[]} */
     this.newEntries = [];
   }
 
@@ -29,14 +36,23 @@ export class Timeline {
     return this.newEntries.length;
   }
 
-  /** Show the timeline of an order that was loaded at `mark`, and what the stream sent since. */
+  /**
+   * Show the timeline of an order that was loaded at `mark`, and what the stream sent since.
+   *
+   * @param {Entry[]} timeline
+   * @param {number} mark
+   */
   replace(timeline, mark) {
     this.entries = timeline;
     this.newEntries = this.newEntries.slice(mark).filter((entry) => !this.includes(entry));
     this.draw();
   }
 
-  /** Show an entry of the stream; return whether it is a new one. */
+  /**
+   * Show an entry of the stream; return whether it is a new one.
+   *
+   * @param {Entry} entry
+   */
   add(entry) {
     if (this.includes(entry)) return false;
     this.newEntries.push(entry);
@@ -47,10 +63,12 @@ export class Timeline {
   /**
    * Entries are compared by time, kind, name and step: the detail of a command changes with
    * attempts.
+   *
+   * @param {Entry} entry
    */
   includes(entry) {
-    const isSame = (other) =>
-      ["at", "kind", "name", "step"].every((field) => other[field] === entry[field]);
+    const isSame = (/** @type {Entry} */ { at, kind, name, step }) =>
+      at === entry.at && kind === entry.kind && name === entry.name && step === entry.step;
     return this.entries.some(isSame) || this.newEntries.some(isSame);
   }
 
@@ -59,6 +77,7 @@ export class Timeline {
   }
 }
 
+/** @param {Entry} entry */
 function row(entry) {
   const summary = summaryOf(entry);
   return el(
@@ -72,25 +91,38 @@ function row(entry) {
       el("span.name", {}, entry.name),
       entry.step && el("span.by", {}, bdi(entry.step)),
       entry.participant && el("span.by", {}, entry.participant),
-      entry.attempt > 1 && el("span.by", {}, attemptsText(entry.attempt)),
+      (entry.attempt ?? 0) > 1 && el("span.by", {}, attemptsText(entry.attempt)),
       summary.length > 0 && el("span.summary", {}, ...summary),
     ),
     jsonToUnfold("detail", entry.detail),
   );
 }
 
-/** Return an entry's detail in one line, as pieces; text of others is isolated from the rest. */
+/**
+ * Return an entry's detail in one line, as pieces; text of others is isolated from the rest.
+ *
+ * @param {Entry} entry
+ */
 function summaryOf({ kind, detail }) {
   const pieces = kind === "decision" ? decisionPieces(detail) : detailPieces(kind, detail);
   return pieces.flatMap((piece, index) => (index ? [" · ", ...piece] : piece));
 }
 
+/**
+ * @param {Record<string, any>} detail
+ * @returns {Piece[]}
+ */
 function decisionPieces({ by, through, step, reason, evidence }) {
   const at = step ? [", of ", bdi(step)] : [];
   const decision = ["by ", bdi(by ?? through), ...at, ": ", bdi(reason ?? "no reason given")];
   return evidence ? [decision, ["evidence: ", bdi(evidence)]] : [decision];
 }
 
+/**
+ * @param {string} kind
+ * @param {Record<string, any>} detail
+ * @returns {Piece[]}
+ */
 function detailPieces(kind, detail) {
   const pieces = ["summary", "reason", "message", "cause"]
     .filter((name) => detail[name])

@@ -3,26 +3,42 @@
  */
 import { el } from "./dom.js";
 
-const twoDigits = (number) => String(number).padStart(2, "0");
+const twoDigits = (/** @type {number} */ number) => String(number).padStart(2, "0");
 
-/** Return the local date, like `2026-11-24`. */
+/**
+ * Return the local date, like `2026-11-24`.
+ *
+ * @param {Date} at
+ */
 function date(at) {
   return `${at.getFullYear()}-${twoDigits(at.getMonth() + 1)}-${twoDigits(at.getDate())}`;
 }
 
-/** Return the local time of day, like `22:12:44`. */
+/**
+ * Return the local time of day, like `22:12:44`.
+ *
+ * @param {Date} at
+ */
 export function clock(at) {
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(":");
 }
 
-/** Return an element with the date and time of a moment, or a dash when there is none. */
+/**
+ * Return an element with the date and time of a moment, or a dash when there is none.
+ *
+ * @param {string|null|undefined} iso
+ */
 export function time(iso) {
   if (!iso) return el("span", {}, "–");
   const at = new Date(iso);
   return el("time", { datetime: iso, title: `${iso} (UTC)` }, `${date(at)} ${clock(at)}`);
 }
 
-/** Return an element with the time of day of a moment, to the millisecond. */
+/**
+ * Return an element with the time of day of a moment, to the millisecond.
+ *
+ * @param {string} iso
+ */
 export function timeOfDay(iso) {
   const at = new Date(iso);
   const milliseconds = String(at.getMilliseconds()).padStart(3, "0");
@@ -30,22 +46,32 @@ export function timeOfDay(iso) {
   return el("time", { datetime: iso, title }, `${clock(at)}.${milliseconds}`);
 }
 
-/** Return the time between two moments, like `1.3 s` or `2 h 5 min`. */
+/**
+ * Return the time between two moments, like `1.3 s` or `2 h 5 min`.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
 export function duration(from, to) {
-  const seconds = (new Date(to) - new Date(from)) / 1000;
+  const seconds = (Date.parse(to) - Date.parse(from)) / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
   return hoursOrDays(minutes);
 }
 
-/** Return the time since a moment, to the minute, like `5 min` or `2 h 5 min`. */
+/**
+ * Return the time since a moment, to the minute, like `5 min` or `2 h 5 min`.
+ *
+ * @param {string} iso
+ */
 export function age(iso) {
-  const minutes = Math.floor((Date.now() - new Date(iso)) / 60_000);
+  const minutes = Math.floor((Date.now() - Date.parse(iso)) / 60_000);
   if (minutes < 1) return "less than a minute";
   return minutes < 60 ? `${minutes} min` : hoursOrDays(minutes);
 }
 
+/** @param {number} minutes */
 function hoursOrDays(minutes) {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;

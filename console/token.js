@@ -1,20 +1,79 @@
 /**
- * The bearer token of the person at the page. It stays in this tab's session: closing the tab
- * forgets it.
+ * The bearer token of the person at the page, from a sign-in or as it is pasted. It stays in this
+ * tab's session: closing the tab forgets it.
  */
 import { byId, printable } from "./dom.js";
+import { keepDrafts, restoreDrafts } from "./drafts.js";
+import { CAN_SIGN_IN, SignInProblem } from "./issuer.js";
+import * as oidc from "./oidc.js";
+import { NAME_CLAIMS } from "./provider.js";
 
 const KEY = "order-saga-token";
+
+/** Under this key is what the provider wants to hear when somebody signs out. */
+const ID_KEY = "order-saga-id-token";
 const changes = new EventTarget();
+
+/** What gets the next token, in memory alone. @type {string|null} */
+let refreshToken = null;
+
+/** The token that was renewed last: a call with it may be sent again. @type {string|null} */
+let formerToken = null;
+
+/** @type {Promise<void>|null} */
+let renewal = null;
 
 /** Return the token, or null when there is none. */
 export function token() {
   return sessionStorage.getItem(KEY);
 }
 
-/** Call `listener` on each change of the token, until `signal`. */
+/**
+ * Call `listener` on each change of the token, until `signal`.
+ *
+ * @param {() => void} listener
+ * @param {AbortSignal} signal
+ */
 export function onToken(listener, signal) {
   changes.addEventListener("token", listener, { signal });
+}
+
+/**
+ * Get the next token in place of one that the API does not accept, where a sign-in allows it.
+ *
+ * @param {string|null} bearer the token that is not accepted
+ * @returns {Promise<boolean>} whether there is another of the same person
+ * @throws {SignInProblem} the provider is away
+ */
+export async function renewed(bearer) {
+  if (bearer === null) return false;
+  if (bearer === token() && refreshToken !== null) {
+    renewal ??= renew(refreshToken).finally(() => (renewal = null));
+    await renewal;
+  }
+  return bearer === formerToken && token() !== null;
+}
+
+/** @param {string} current */
+async function renew(current) {
+  const former = token();
+  try {
+    const session = await oidc.renewSession(current);
+    if (token() !== former) return; // somebody else is at the page by now
+    formerToken = former;
+    keep(session);
+  } catch (problem) {
+    if (!(problem instanceof SignInProblem) || problem.isAway) throw problem;
+    refreshToken = null; // it has run out: the person has to sign in again
+  }
+}
+
+/** @param {oidc.Session} session */
+function keep({ accessToken, idToken, refreshToken: next }) {
+  sessionStorage.setItem(KEY, accessToken);
+  if (idToken) sessionStorage.setItem(ID_KEY, idToken);
+  refreshToken = next ?? null;
+  showSubject();
 }
 
 /** What a header can carry; the curly quotes or the “…” of a copied mail cannot be sent. */
@@ -24,52 +83,131 @@ const INVALID_TOKEN =
   "This is not a token: it is empty, or contains a space or a character like “…”. " +
   "Copy the whole token.";
 
-/** Open the dialog that asks for a token, and show the API's reason. */
+/**
+ * Open the dialog that asks for a token, and show the API's reason.
+ *
+ * @param {string} reason
+ */
 export function askForToken(reason) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   byId("ask-why").textContent = printable(reason);
   if (!dialog.open) dialog.showModal();
 }
 
-/** Make the dialog and the button that forgets the token work. */
+/** Make the dialog and the buttons that sign in and forget the token work. */
 export function serveToken() {
   const dialog = /** @type {HTMLDialogElement} */ (byId("ask"));
   const field = /** @type {HTMLInputElement} */ (byId("ask-token"));
-  const error = byId("ask-wrong");
   byId("ask-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const value = field.value.trim().replace(/^Bearer(\s+|$)/i, "");
     if (SENDABLE.test(value)) {
-      use(value);
+      use({ accessToken: value });
       dialog.close();
     } else {
-      error.textContent = INVALID_TOKEN;
+      sayWrong(INVALID_TOKEN);
     }
   });
   byId("ask-later").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => (field.value = error.textContent = ""));
-  byId("forget").addEventListener("click", () => use(null));
+  dialog.addEventListener("close", () => {
+    field.value = "";
+    sayWrong("");
+  });
+  byId("forget").addEventListener("click", signOut);
+  byId("sign-in").addEventListener("click", signIn);
+  byId("ask-sign-in").addEventListener("click", signIn);
+  byId("ask-provider").hidden = !CAN_SIGN_IN;
+  byId("ask-title").textContent = CAN_SIGN_IN ? "Sign in" : "The API needs a token";
   showSubject();
 }
 
-function use(value) {
-  if (value) sessionStorage.setItem(KEY, value);
-  else sessionStorage.removeItem(KEY);
+/** Take the person in whom a provider has sent back, if one has. */
+export async function serveSignIn() {
+  if (!oidc.isSentBack()) return;
+  try {
+    use(await oidc.finishSignIn());
+  } catch (problem) {
+    explain(problem);
+  }
+  restoreDrafts();
+}
+
+async function signIn() {
+  const buttons = ["sign-in", "ask-sign-in"].map(
+    (id) => /** @type {HTMLButtonElement} */ (byId(id)),
+  );
+  for (const button of buttons) button.disabled = true;
+  sayWrong("");
+  keepDrafts();
+  try {
+    await oidc.beginSignIn();
+  } catch (problem) {
+    explain(problem);
+  }
+  for (const button of buttons) button.disabled = false;
+}
+
+/** Forget the token; who signed in is signed out at the provider as well. */
+async function signOut() {
+  const idToken = sessionStorage.getItem(ID_KEY);
+  use(null);
+  if (idToken === null) return;
+  try {
+    await oidc.endSession(idToken);
+  } catch (problem) {
+    explain(problem);
+  }
+}
+
+/**
+ * Show in the dialog why somebody is not signed in, or out.
+ *
+ * @param {unknown} problem
+ */
+function explain(problem) {
+  if (!(problem instanceof SignInProblem)) throw problem;
+  askForToken("");
+  sayWrong(problem.message);
+}
+
+/** @param {string} text */
+function sayWrong(text) {
+  byId("ask-wrong").textContent = printable(text);
+}
+
+/** @param {oidc.Session|null} session */
+function use(session) {
+  sessionStorage.removeItem(KEY);
+  sessionStorage.removeItem(ID_KEY);
+  refreshToken = null;
+  formerToken = null;
+  if (session) keep(session);
   showSubject();
   changes.dispatchEvent(new Event("token"));
 }
 
 function showSubject() {
-  byId("who").hidden = token() === null;
-  byId("who-name").textContent = printable(subject(token() ?? "") ?? "with a token");
+  const bearer = token();
+  const isSignedIn = sessionStorage.getItem(ID_KEY) !== null;
+  byId("who").hidden = bearer === null && !CAN_SIGN_IN;
+  byId("sign-in").hidden = bearer !== null;
+  byId("forget").hidden = bearer === null;
+  byId("forget").textContent = isSignedIn ? "Sign out" : "Forget token";
+  byId("who-name").textContent = bearer && printable(nameIn(bearer) ?? "with a token");
 }
 
-/** Return the subject in a token. It is only shown: the API alone can verify it. */
-function subject(jwt) {
+/**
+ * Return whom a token names. It is only shown: the API alone can verify it.
+ *
+ * @param {string} jwt
+ */
+function nameIn(jwt) {
   try {
     const payload = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
     const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
-    return String(JSON.parse(new TextDecoder().decode(bytes)).sub);
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    const name = NAME_CLAIMS.map((claim) => claims[claim]).find((value) => value);
+    return String(name ?? claims.sub);
   } catch {
     return null; // a token need not be readable
   }

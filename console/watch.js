@@ -56,6 +56,7 @@ export function watch(load, callbacks, signal) {
     }
   }
 
+  /** @param {number} milliseconds */
   function plan(milliseconds) {
     clearTimeout(timer);
     if (document.hidden || signal.aborted) return;

@@ -34,6 +34,8 @@ class Act(StrEnum):
     """Begin another round of a stuck step at once."""
     SETTLE = "settle"
     """Resolve a stuck step manually: a person put it right by hand."""
+    PLACE_AGAIN = "place-again"
+    """Place what a failed order was for once more, as a new order; its own saga hears nothing."""
 
 
 MESSAGES: dict[Act, str] = {
@@ -43,7 +45,7 @@ MESSAGES: dict[Act, str] = {
     Act.RETRY: "retry_step",
     Act.SETTLE: "settle_step",
 }
-"""By act: the name of the signal that asks for it, and of its body in `ACTS`."""
+"""By act that a saga takes: the name of its signal, and of its body in `ACTS`."""
 
 ACT_OF = {message: act for act, message in MESSAGES.items()}
 
@@ -54,7 +56,7 @@ FIELDS: dict[Act, tuple[str, ...]] = {
         if field.is_required() and name != "step"
     )
     for act, message in MESSAGES.items()
-}
+} | {Act.PLACE_AGAIN: tuple(Decision.model_fields)}
 """By act: the fields of its body that a person fills in, but for the step."""
 
 

@@ -22,6 +22,7 @@ IDENTIFIER = r"^[A-Za-z0-9_-]{1,64}$"
 CURRENCY = r"^[A-Z]{3}$"
 SKU = r"^[A-Za-z0-9 _-]{1,64}$"
 STEP_NAME = r"^[A-Za-z]{1,64}$"
+OPERATION_ID = r"^[0-9a-f]{24}$"
 REASON = r"^[A-Z][A-Z0-9_]{0,99}$"
 
 IN_WORDS = {
@@ -29,6 +30,7 @@ IN_WORDS = {
     CURRENCY: "a currency's three capital letters, like GBP",
     SKU: "1 to 64 letters, digits, spaces, _ or -",
     STEP_NAME: "a step's name, of 1 to 64 letters",
+    OPERATION_ID: "an entry's id, of 24 digits and letters from a to f",
     REASON: "a reason in capitals, like OUT_OF_STOCK",
 }
 """By pattern: what is asked for, as people are told who gave something else."""

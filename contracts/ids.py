@@ -2,9 +2,11 @@
 
 import re
 
-from contracts.base import IDENTIFIER
+from contracts.base import IDENTIFIER, digest
 
 SAGA_ID_PREFIX = "order-"
+AGAIN = re.compile("-again-[0-9a-f]{12}$")
+MOST_OF_AN_ID_AGAIN = 64 - len("-again-") - 12
 
 
 def saga_id(order_id: str) -> str:
@@ -33,3 +35,12 @@ def order_id_or_none(saga_id: str) -> str | None:
         return order_id_of(saga_id)
     except ValueError:
         return None
+
+
+def id_again(order_id: str) -> str:
+    """Return the id of the one order by which a failed order is placed again.
+
+    It begins as the first order's does, and ends with a digest of the id of the one that failed.
+    """
+    beginning = AGAIN.sub("", order_id)[:MOST_OF_AN_ID_AGAIN]
+    return f"{beginning}-again-{digest(['again', order_id])[:12]}"

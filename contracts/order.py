@@ -4,22 +4,23 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from contracts.acts import TakenDecision
-from contracts.base import Command, Event, Refusal, digest
+from contracts.base import Command, Event, Identifier, Refusal, digest
 from contracts.placing import DraftOrder, PlaceOrder
 from contracts.record import Compensation, Failure
 from contracts.states import OrderStatus, StateMove
 
 
 class RegisterOrderCommand(Command):
-    """Open the order as PENDING."""
+    """Open the order as PENDING; `again_of` is the failed order that it was placed again for."""
 
     not_fingerprinted: ClassVar[frozenset[str]] = frozenset(
-        {"idempotency_key", "request_key", "placed_at"}
+        {"idempotency_key", "request_key", "again_of", "placed_at"}
     )
 
     placed_at: datetime
     order: PlaceOrder
     request_key: str | None = None
+    again_of: Identifier | None = None
 
     def fingerprint(self) -> str:
         """Return the digest, the same whether or not the order repeats the command's `order_id`."""
@@ -80,6 +81,7 @@ class CancelOrderCommand(Command):
         {
             "idempotency_key",
             "request_key",
+            "again_of",
             "placed_at",
             "failure",
             "compensations",
@@ -93,6 +95,7 @@ class CancelOrderCommand(Command):
     order: DraftOrder
     order_fingerprint: str
     request_key: str | None = None
+    again_of: Identifier | None = None
     failure: Failure
     compensations: tuple[Compensation, ...]
     moves: tuple[StateMove, ...]

@@ -74,6 +74,12 @@ class OrderRecord(OrderSummary):
     """An order as the order service remembers it, whole."""
 
     lines: tuple[OrderLine, ...] | None
+    again_of: Identifier | None = Field(
+        default=None, description="the failed order that this one was placed again for"
+    )
+    again_as: Identifier | None = Field(
+        default=None, description="of a failed order: the one by which it was placed again"
+    )
 
 
 class OrderEntry(OrderSummary):

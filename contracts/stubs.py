@@ -60,6 +60,7 @@ PAYMENT_ANSWERED = "payment_answered"
 
 MEMO_FINGERPRINT = "fingerprint"
 MEMO_REQUEST_KEY = "request_key"
+MEMO_AGAIN_OF = "again_of"
 
 
 @activity.defn(name="RegisterOrder")

@@ -1,6 +1,5 @@
 """What a reader is shown."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -76,12 +75,13 @@ class AttentionCause(StrEnum):
 
     STUCK: a compensation, or a command that must be obeyed, keeps failing. WEDGED: the saga's own
     code fails. LEFT_OPEN: nobody works on it any more, as its saga was ended from outside, or
-    deleted, before it was through.
+    deleted, before it was through. REVIEW_EXPIRING: its review ends soon, and it fails then.
     """
 
     STUCK = "STUCK"
     WEDGED = "WEDGED"
     LEFT_OPEN = "LEFT_OPEN"
+    REVIEW_EXPIRING = "REVIEW_EXPIRING"
 
 
 class Attention(Contract):
@@ -114,7 +114,9 @@ class ActView(Contract):
 
     act: Act
     step: str | None = Field(description="the stuck step that it is about; null of the whole order")
-    fields: tuple[str, ...] = Field(description="what its body needs, by name")
+    fields: tuple[str, ...] = Field(
+        description="what its body needs, by name; no `by` where the token has a person's name"
+    )
     refusal: str | None
 
 
@@ -192,31 +194,3 @@ class OrderList(Contract):
         description="what this page cannot tell, in words: Temporal gave no answer, and orders "
         "that are still open are shown as the order service has them on record; else null",
     )
-
-
-class AttentionFigures(Contract):
-    """How many orders need a person, and since when; what is not known is null."""
-
-    count: int | None
-    by_cause: Mapping[AttentionCause, int | None]
-    since: datetime | None = Field(
-        description="the longest that one has needed a person, as far as that is known"
-    )
-    at_stake_minor: Mapping[str, int] = Field(
-        description="what they cost, in minor units by currency"
-    )
-
-
-class Overview(Contract):
-    """How all orders stand, as the caller may see them.
-
-    What is not known is null, and `warning` says why.
-    """
-
-    states: Mapping[SagaState, int | None]
-    reasons: Mapping[FailureReason, int] = Field(
-        description="of the orders that failed, how many for which reason"
-    )
-    needs_attention: AttentionFigures
-    as_of: datetime
-    warning: str | None

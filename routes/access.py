@@ -1,6 +1,7 @@
 """Who may do what: a token is read before all else, and each route is open to its scopes alone."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -9,48 +10,51 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as Connection
 
-from application.caller import Caller, Scope
+from application.caller import FOR_STAFF, Caller, Scope, scopes_for
 from routes.middleware import Middleware
+from routes.origin import origin_of
 from routes.problems import Problem, answer, declare
 
-PUBLIC = frozenset(
-    {"/", "/livez", "/readyz", "/metrics", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
-)
-PUBLIC_FILES = ("/console/", "/static-offline-docs/")
+PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/llms.txt"})
+PUBLIC_FILES = ("/console/", "/static-offline-docs/", "/docs/")
 SIGNED = frozenset({"/webhooks/cards"})
 """What comes here says by its signature who sends it, and needs no token."""
 
-SAGA = "GET /sagas/{workflow_id}"
-CANCEL = "POST /orders/{order_id}/cancel"
 NEEDED: Mapping[str, Scope] = {
-    "POST /orders": Scope.WRITE,
+    "POST /orders": Scope.PLACE,
     "GET /orders": Scope.READ,
     "GET /events": Scope.READ,
     "GET /overview": Scope.READ,
+    "GET /overview/closed": Scope.READ,
     "GET /steps": Scope.READ,
     "GET /orders/{order_id}": Scope.READ,
     "GET /orders/{order_id}/events": Scope.READ,
-    CANCEL: Scope.OPERATE,
-    "POST /orders/{order_id}/approve": Scope.OPERATE,
-    "POST /orders/{order_id}/reject": Scope.OPERATE,
-    "POST /orders/{order_id}/steps/{step}/retry": Scope.OPERATE,
-    "POST /orders/{order_id}/steps/{step}/settle": Scope.OPERATE,
-    SAGA: Scope.OPERATE,
+    "POST /orders/{order_id}/cancel": Scope.CANCEL,
+    "POST /orders/{order_id}/approve": Scope.APPROVE,
+    "POST /orders/{order_id}/reject": Scope.REJECT,
+    "POST /orders/{order_id}/place-again": Scope.PLACE_AGAIN,
+    "POST /orders/{order_id}/steps/{step}/retry": Scope.RETRY,
+    "POST /orders/{order_id}/steps/{step}/settle": Scope.SETTLE,
+    "GET /sagas/{workflow_id}": Scope.READ_SAGAS,
+    "GET /operations": Scope.READ_OPERATIONS,
+    "POST /batch-operations/preview": Scope.RUN_BATCHES,
+    "POST /batch-operations": Scope.RUN_BATCHES,
+    "GET /batch-operations": Scope.RUN_BATCHES,
+    "GET /batch-operations/{batch_id}": Scope.RUN_BATCHES,
+    "GET /batch-operations/{batch_id}/results": Scope.RUN_BATCHES,
+    "POST /batch-operations/{batch_id}/stop": Scope.RUN_BATCHES,
+    "POST /mcp": Scope.READ,  # what its tools call needs its own scope
     "GET /stock/{sku}": Scope.READ,
     "GET /customers/{customer_id}/wallet": Scope.READ,
-    "POST /stock": Scope.SHOP,
-    "PUT /stock/{sku}": Scope.SHOP,
-    "POST /stock/{sku}/movements": Scope.SHOP,
-    "POST /customers": Scope.SHOP,
-    "PUT /customers/{customer_id}/wallet": Scope.SHOP,
-    "POST /customers/{customer_id}/deposits": Scope.SHOP,
+    "POST /stock": Scope.STOCK,
+    "PUT /stock/{sku}": Scope.STOCK,
+    "POST /stock/{sku}/movements": Scope.STOCK,
+    "POST /customers": Scope.WALLETS,
+    "PUT /customers/{customer_id}/wallet": Scope.WALLETS,
+    "POST /customers/{customer_id}/deposits": Scope.WALLETS,
 }
-"""By route: the scope that opens it. What stands neither here nor in PUBLIC or SIGNED is closed to
-everybody."""
-
-NEEDED_BY_CUSTOMERS: Mapping[str, Scope] = {CANCEL: Scope.WRITE}
-"""Likewise, for those whose token names a customer, as they only reach their own orders; the scope
-above serves as well."""
+"""By route: the scope that opens it, as does each sum that holds it (`application/caller.py`). What
+stands neither here nor in PUBLIC or SIGNED is closed to everybody."""
 
 
 async def caller_of(request: Request) -> Caller:
@@ -61,8 +65,13 @@ async def caller_of(request: Request) -> Caller:
 
 def scopes_of(route: str, *, customer: bool) -> list[Scope]:
     """Return the scopes of which each opens a route; none when it is closed."""
-    tables = (NEEDED, NEEDED_BY_CUSTOMERS) if customer else (NEEDED,)
-    return [table[route] for table in tables if route in table]
+    return scopes_for(NEEDED[route], customer=customer) if route in NEEDED else []
+
+
+def opens(caller: Caller, route: str) -> bool:
+    """Tell whether a caller may call a route, like `GET /orders`."""
+    scopes = scopes_of(route, customer=caller.customer_id is not None)
+    return not caller.scopes.isdisjoint(scopes)
 
 
 async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> None:
@@ -74,18 +83,37 @@ async def gate(request: Request, caller: Annotated[Caller, Depends(caller_of)]) 
     if is_public(request.url.path):
         return
     route = f"{request.method} {request.scope['route'].path_format}"
-    is_for_staff = NEEDED.get(route) == Scope.SHOP or route == SAGA  # whosever saga it is
-    if caller.customer_id is not None and is_for_staff:
+    scope = NEEDED.get(route)
+    if scope is None:
+        raise forbidden(f"{route} is open to nobody", challenge=insufficient())
+    if caller.customer_id is not None and scope in FOR_STAFF:
         raise forbidden(f"{route} is for the shop's own people, whatever a customer's token allows")
-    scopes = scopes_of(route, customer=caller.customer_id is not None)
-    if not caller.scopes.intersection(scopes):
-        requirement = (
-            f"needs a token with the scope {' or '.join(scopes)}" if scopes else "is open to nobody"
-        )
-        raise forbidden(
-            f"{route} {requirement}",
-            challenge=f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"',
-        )
+    require(caller, scope, route)
+
+
+def require(caller: Caller, scope: Scope, what: str) -> None:
+    """Let a caller do something.
+
+    Args:
+        caller: who asks.
+        scope: what they need.
+        what: what is asked for, as a sentence begins with it.
+
+    Raises:
+        Problem: 403, the token does not allow it.
+    """
+    if caller.has(scope):
+        return
+    scopes = scopes_for(scope, customer=caller.customer_id is not None)
+    raise forbidden(
+        f"{what} needs a token with the scope {' or '.join(scopes)}",
+        challenge=insufficient(*scopes),
+    )
+
+
+def insufficient(*scopes: Scope) -> str:
+    """Return the challenge to a caller whose token has none of these scopes."""
+    return f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
 
 
 def is_public(path: str) -> bool:
@@ -133,7 +161,8 @@ class Authentication(Middleware):
         app = self._app
         state = scope.setdefault("state", {})
         try:
-            state["caller"] = await self._caller(scope)
+            caller = await self._caller(scope)
+            state["caller"] = replace(caller, origin=origin_of(scope))
         except Problem as problem:
             state["caller"] = Caller(scopes=frozenset())
             app = self._limit_rate(answer(problem))

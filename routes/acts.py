@@ -4,11 +4,14 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Path
-from pydantic import ConfigDict
+from fastapi import APIRouter, Path, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
 
+from application.caller import Caller
 from contracts.base import STEP_NAME
-from contracts.decisions import Decision, Evidence, StepDecision, StepEvidence
+from contracts.decisions import Decision, StepDecision, StepEvidence
+from contracts.text import Name, Words
 from contracts.views import OrderView
 from routes import examples
 from routes.dependencies import AppOrders, RequestCaller
@@ -29,50 +32,78 @@ StepName = Annotated[
 ACT: dict[str, Any] = {"status_code": HTTPStatus.ACCEPTED, "responses": REFUSED}
 
 
-class DecisionBody(Decision):
-    """Who decided, and why."""
+class DecisionBody(BaseModel):
+    """Who decided, and why.
+
+    `by` may be left out where a token says who that is; beside another name than the token's, its
+    subject is recorded as well.
+    """
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.DECISION]})
 
+    by: Name | None = None
+    reason: Words
 
-class EvidenceBody(Evidence):
+
+class EvidenceBody(DecisionBody):
     """Who put a stuck step right by hand, why, and what shows it."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.EVIDENCE]})
 
+    evidence: Words
+
 
 @router.post("/orders/{order_id}/cancel", **ACT)
 async def cancel_order(
-    order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
+    order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Cancel an order that is not completed yet: it rolls back once the step under way has ended.
 
     Repeating this is safe.
     """
-    return await orders.act(order_id, "request_cancel", decision, caller)
+    return await orders.act(order_id, "request_cancel", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/approve", **ACT)
 async def approve_order(
-    order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
+    order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Let an order go on that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_approve", decision, caller)
+    return await orders.act(order_id, "request_approve", decision_of(body, caller), caller)
 
 
 @router.post("/orders/{order_id}/reject", **ACT)
 async def reject_order(
-    order_id: OrderId, decision: DecisionBody, orders: AppOrders, caller: RequestCaller
+    order_id: OrderId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> OrderView:
     """Roll back an order that awaits review. Repeating this is safe."""
-    return await orders.act(order_id, "request_reject", decision, caller)
+    return await orders.act(order_id, "request_reject", decision_of(body, caller), caller)
+
+
+@router.post("/orders/{order_id}/place-again", **ACT)
+async def place_order_again(
+    order_id: OrderId,
+    body: DecisionBody,
+    orders: AppOrders,
+    caller: RequestCaller,
+    response: Response,
+) -> OrderView:
+    """Place what a failed order was for again, as a new order, and return that one.
+
+    Customer, currency, lines with their prices and deadline are the failed order's. It is done once
+    for each failed order: repeating it returns the same new order. If that one fails as well, it
+    can be placed again itself.
+    """
+    view = await orders.again.place(order_id, decision_of(body, caller), caller)
+    response.headers["Location"] = view.links.self
+    return view
 
 
 @router.post("/orders/{order_id}/steps/{step}/retry", **ACT)
 async def retry_step(
     order_id: OrderId,
     step: StepName,
-    decision: DecisionBody,
+    body: DecisionBody,
     orders: AppOrders,
     caller: RequestCaller,
 ) -> OrderView:
@@ -80,7 +111,7 @@ async def retry_step(
 
     One that was just begun has its time first.
     """
-    retry = StepDecision(step=step, **decision.model_dump())
+    retry = StepDecision(step=step, by=author_of(body.by, caller), reason=body.reason)
     act_id = f"retry-{uuid4().hex}"
     return await orders.act(order_id, "request_retry_step", retry, caller, act_id)
 
@@ -89,7 +120,7 @@ async def retry_step(
 async def settle_step(
     order_id: OrderId,
     step: StepName,
-    evidence: EvidenceBody,
+    body: EvidenceBody,
     orders: AppOrders,
     caller: RequestCaller,
 ) -> OrderView:
@@ -100,5 +131,25 @@ async def settle_step(
     What closes that record, Confirm or Cancel, is sent on with your settlement in it, until the
     record has it.
     """
-    settlement = StepEvidence(step=step, **evidence.model_dump())
+    settlement = StepEvidence(
+        step=step, by=author_of(body.by, caller), reason=body.reason, evidence=body.evidence
+    )
     return await orders.act(order_id, "request_settle_step", settlement, caller)
+
+
+def author_of(by: str | None, caller: Caller) -> str:
+    """Return who decided: as the body says, else as the token does.
+
+    Raises:
+        RequestValidationError: nobody says who that is.
+    """
+    if name := by or caller.own_name:
+        return name
+    raise RequestValidationError(
+        [{"loc": ("body", "by"), "msg": "Field required", "type": "missing"}]
+    )
+
+
+def decision_of(body: DecisionBody, caller: Caller) -> Decision:
+    """Return what somebody decided, by the name that it is recorded under."""
+    return Decision(by=author_of(body.by, caller), reason=body.reason)

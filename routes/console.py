@@ -5,13 +5,16 @@ What they show they ask of the API, as whoever looks at them.
 
 import json
 import re
+from collections.abc import Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
+from config import Settings
 from contracts.money import MOST_CURRENCIES_HAVE, UNUSUAL
 from contracts.text import REFUSED
 
@@ -24,19 +27,18 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-NAME = re.compile(rf"[a-z]+({'|'.join(map(re.escape, MEDIA_TYPES))})")
+NAME = re.compile(rf"(vendor/)?[a-z][a-z0-9]*({'|'.join(map(re.escape, MEDIA_TYPES))})")
 """The files that there may be; no other path is looked for."""
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'{origins}; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""What the page may do: nothing but run its own files and ask this server, and never turn text into
-markup or code."""
+"""What the page may do: nothing but run its own files, ask this server and, at the `origins`, who
+signs people in, and never turn text into markup or code."""
 
 HEADERS = {
-    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     # Kept, and asked for again by its ETag: the modules of two releases must not meet.
@@ -61,26 +63,56 @@ export const REFUSED = new RegExp({json.dumps(REFUSED.pattern)}, "gu");
 router = APIRouter(include_in_schema=False)
 
 
+class Console(NamedTuple):
+    """The console as one app serves it."""
+
+    policy: str
+    modules: Mapping[str, str]
+
+
+def console_for(settings: Settings) -> Console:
+    """Return the console that knows where people sign in, by the settings."""
+    origins = settings.sign_in_origins
+    provider = {
+        "issuer": settings.sign_in_issuer,
+        "clientId": settings.oidc_client_id,
+        "scope": settings.oidc_scope,
+        "audience": settings.oidc_audience,
+        "resource": settings.oidc_resource,
+        "origins": origins,
+    }
+    module = f"""/**
+ * Where people sign in, by the API's settings: null where they paste a token; and the claims of a
+ * token that name its bearer.
+ */
+export const PROVIDER = {json.dumps(provider if origins else None)};
+export const NAME_CLAIMS = {json.dumps(settings.name_claims)};
+"""
+    policy = POLICY.format(origins="".join(f" {origin}" for origin in origins))
+    return Console(policy, TABLE_MODULES | {"provider.js": module})
+
+
 @router.api_route("/", methods=["GET", "HEAD"])
-@router.api_route("/console/{name}", methods=["GET", "HEAD"])
+@router.api_route("/console/{name:path}", methods=["GET", "HEAD"])
 def console(request: Request, name: str = PAGE) -> Response:
     """Return a file of the console, or 304 to whoever has it."""
-    content = _read(name)
+    app_console: Console = request.app.state.console
+    content = _read(name, app_console.modules)
     etag = f'"{sha256(content).hexdigest()[:32]}"'
-    headers = HEADERS | {"ETag": etag}
+    headers = HEADERS | {"Content-Security-Policy": app_console.policy, "ETag": etag}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return Response(content, headers=headers, media_type=MEDIA_TYPES[Path(name).suffix])
 
 
-def _read(name: str) -> bytes:
+def _read(name: str, modules: Mapping[str, str]) -> bytes:
     """Return the content of a file of the console.
 
     Raises:
         HTTPException: 404, there is no such file.
     """
-    if name in TABLE_MODULES:
-        return TABLE_MODULES[name].encode()
+    if name in modules:
+        return modules[name].encode()
     try:
         if NAME.fullmatch(name):
             return (FOLDER / name).read_bytes()

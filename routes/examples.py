@@ -5,6 +5,7 @@ from typing import Any
 from contracts.views import OrderView
 
 ORDER_ID = "cart-4711"
+BATCH_ID = "reviews-2026-11-29"
 STEP = "ProcessPayment"
 SKU = "85123A"
 CUSTOMER_ID = "17850"
@@ -29,6 +30,9 @@ DEPOSIT: dict[str, Any] = {"amount_minor": 200_000, "currency": "GBP", "reason":
 
 DECISION: dict[str, Any] = {"by": "ann@shop.example", "reason": "the customer called"}
 EVIDENCE: dict[str, Any] = DECISION | {"evidence": "bank transfer 2026-114"}
+
+PREVIEW: dict[str, Any] = {"act": "approve", "filter": {"state": "AWAITING_REVIEW"}}
+BATCH: dict[str, Any] = PREVIEW | DECISION | {"count": 3}
 
 _FAILED: dict[str, Any] = {
     "order_id": ORDER_ID,

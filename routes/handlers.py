@@ -16,6 +16,7 @@ from application.errors import ORDER_DATABASE, Away, ServiceError
 from contracts.prose import problems
 from contracts.text import printable
 from contracts.views import Closed
+from routes.operations import note_refusal
 from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of, respond
 
 MOST_FIELDS = 100
@@ -58,7 +59,9 @@ async def _service_error(_request: Request, error: ServiceError) -> JSONResponse
     return answer(problem_of(error))
 
 
-async def _problem(_request: Request, problem: Problem) -> JSONResponse:
+async def _problem(request: Request, problem: Problem) -> JSONResponse:
+    if problem.document.status == HTTPStatus.FORBIDDEN:
+        await note_refusal(request, problem)
     return answer(problem)
 
 

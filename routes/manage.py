@@ -114,18 +114,22 @@ class DepositBody(Body):
 
 
 @router.post("/stock", responses=INVALID)
-async def offer_products(body: OffersBody, shop: AppShop) -> ProductsOfferedEvent:
+async def offer_products(
+    body: OffersBody, shop: AppShop, caller: RequestCaller
+) -> ProductsOfferedEvent:
     """Offer up to 500 products: add the new ones, and give the others their names and prices.
 
     What is available of a known product stays as it is. Repeating it changes nothing more.
     """
-    return await shop.offer(body.products)
+    return await shop.offer(caller, body.products)
 
 
 @router.put("/stock/{sku}", responses=INVALID)
-async def offer_product(sku: OneSku, body: ProductBody, shop: AppShop) -> StockView:
+async def offer_product(
+    sku: OneSku, body: ProductBody, shop: AppShop, caller: RequestCaller
+) -> StockView:
     """Offer a product: add it if it is new, else give it this name and these prices, if any."""
-    await shop.offer((ProductOffer(sku=sku, **body.model_dump()),))
+    await shop.offer(caller, (ProductOffer(sku=sku, **body.model_dump()),))
     return await shop.product(sku)
 
 
@@ -138,20 +142,24 @@ async def move_stock(
 
 
 @router.post("/customers", responses=INVALID)
-async def open_wallets(body: CustomersBody, shop: AppShop) -> WalletsOpenedEvent:
+async def open_wallets(
+    body: CustomersBody, shop: AppShop, caller: RequestCaller
+) -> WalletsOpenedEvent:
     """Open the wallets of up to 500 customers, with what they hold at first.
 
     One that is open stays as it is. Repeating it changes nothing more.
     """
-    return await shop.open_wallets(body.customers)
+    return await shop.open_wallets(caller, body.customers)
 
 
 @router.put(
     "/customers/{customer_id}/wallet", responses=INVALID | problem_responses(HTTPStatus.CONFLICT)
 )
-async def open_wallet(customer_id: OneCustomer, body: WalletBody, shop: AppShop) -> WalletView:
+async def open_wallet(
+    customer_id: OneCustomer, body: WalletBody, shop: AppShop, caller: RequestCaller
+) -> WalletView:
     """Open a customer's wallet; one that is open in this currency stays as it is."""
-    return await shop.open_wallet(customer_id, body.currency)
+    return await shop.open_wallet(caller, customer_id, body.currency)
 
 
 @router.post("/customers/{customer_id}/deposits", responses=REFUSED)

@@ -99,7 +99,8 @@ class Metrics:
         )
         self._needs_by_cause = gauge(
             "orders_needing_attention_by_cause",
-            "Likewise by cause: STUCK, WEDGED (its code fails), LEFT_OPEN (nobody works on it)",
+            "Likewise by cause: STUCK, WEDGED (its code fails), LEFT_OPEN (nobody works on it), "
+            "REVIEW_EXPIRING (its review ends soon)",
             ["cause"],
         )
         self._known_at = float("-inf")

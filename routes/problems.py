@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from application.errors import (
+    BatchIdTaken,
     CursorGone,
     KeyReused,
     NotFound,
@@ -17,7 +18,9 @@ from application.errors import (
     PricesWrong,
     RequestKeyReused,
     SagaWedged,
+    SelectionGrew,
     ServiceError,
+    TooManyBatches,
 )
 from contracts.text import printable
 
@@ -73,9 +76,12 @@ class Row(NamedTuple):
 PROBLEMS: Mapping[type[ServiceError], Row] = {
     NotFound: Row(HTTPStatus.NOT_FOUND, "not-found"),
     NotPossible: Row(HTTPStatus.CONFLICT, "not-possible"),
+    SelectionGrew: Row(HTTPStatus.CONFLICT, "selection-grew"),
+    TooManyBatches: Row(HTTPStatus.CONFLICT, "too-many-batch-operations"),
     SagaWedged: Row(HTTPStatus.CONFLICT, "saga-wedged"),
     KeyReused: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "key-reused"),
     RequestKeyReused: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-key-reused"),
+    BatchIdTaken: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "batch-id-reused"),
     OrderIdTaken: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused"),
     PricesWrong: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
     CursorGone: Row(HTTPStatus.GONE, "cursor-gone"),

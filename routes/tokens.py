@@ -1,7 +1,7 @@
 """Bearer tokens: which are believed, and whom they name."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -14,6 +14,7 @@ from contracts.text import flaw
 from routes.keys import Keys, refusal_of_token
 
 MOST_SUBJECT = 128
+MOST_NAME = 200
 
 WRONG: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, "has expired"),
@@ -52,7 +53,7 @@ class Tokens:
             raise refusal_of_token(
                 next((why for kind, why in WRONG if isinstance(error, kind)), "is not one of ours")
             ) from error
-        return _read(claims, settings.auth_customer_claim, settings.auth_clock_skew_seconds)
+        return _read(claims, settings)
 
     async def _claims(self, token: str) -> dict[str, Any]:
         """Return what a token says, once it is known who signed it."""
@@ -80,19 +81,17 @@ class Tokens:
         )
 
 
-def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float) -> Caller:
+def _read(claims: dict[str, Any], settings: Settings) -> Caller:
     """Return whom the claims of a token name.
 
     A customer that cannot be read is no customer, and not all of them.
     """
     subject = claims["sub"]
-    scopes = claims.get("scope", "")
     if len(subject) > MOST_SUBJECT or flaw(subject, one_line=True):
         raise refusal_of_token(
             f"has a sub that is no name of 1 to {MOST_SUBJECT} characters, all of them seen"
         )
-    if not isinstance(scopes, str):
-        raise refusal_of_token("has a scope that is no text, like 'orders:read orders:write'")
+    customer_claim = settings.auth_customer_claim
     customer_id = claims.get(customer_claim)
     if customer_claim in claims and not (
         isinstance(customer_id, str) and re.fullmatch(IDENTIFIER, customer_id)
@@ -100,7 +99,28 @@ def _read(claims: dict[str, Any], customer_claim: str, clock_skew_seconds: float
         raise refusal_of_token(f"has a {customer_claim} that is no customer's id")
     return Caller(
         subject,
-        frozenset(scopes.split()),
+        _scopes(claims, settings.auth_scope_claim),
         customer_id,
-        until=int(claims["exp"]) + clock_skew_seconds,
+        until=int(claims["exp"]) + settings.auth_clock_skew_seconds,
+        name=_name(claims, settings.name_claims),
     )
+
+
+def _scopes(claims: dict[str, Any], claim: str) -> frozenset[str]:
+    """Return the scopes of a token: words in a text, or a list of them."""
+    value = claims.get(claim, "")
+    scopes = value.split() if isinstance(value, str) else value
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise refusal_of_token(
+            f"has a {claim} that is no text, like 'orders:read orders:write', and no list of such"
+        )
+    return frozenset(scopes)
+
+
+def _name(claims: dict[str, Any], name_claims: Sequence[str]) -> str:
+    """Return what a token calls its bearer; "" when it says nothing that can be shown as a name."""
+    for claim in name_claims:
+        name = claims.get(claim)
+        if isinstance(name, str) and len(name) <= MOST_NAME and not flaw(name, one_line=True):
+            return " ".join(name.split())
+    return ""

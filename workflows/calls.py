@@ -61,6 +61,7 @@ def register_order(record: Record) -> Call[RegisterOrderCommand, OrderRegistered
         placed_at=record.placed_at,
         order=order,
         request_key=record.request_key,
+        again_of=record.again_of,
     )
     return _call(stubs.register_order, command, f"Register the order of {order.customer_id}")
 

@@ -20,7 +20,13 @@ from workflows import calls
 from workflows.acts import Acts
 from workflows.outcome import outcome
 from workflows.record import Record
-from workflows.start import InvalidStart, read_identity, read_order, read_request_key
+from workflows.start import (
+    InvalidStart,
+    read_again_of,
+    read_identity,
+    read_order,
+    read_request_key,
+)
 
 
 @workflow.defn(dynamic=True)
@@ -69,6 +75,7 @@ class OrderSaga(Acts):
 
     def _receive(self) -> None:
         """Read the order; what is no order stops the saga before its first step."""
+        self._record.again_of = read_again_of()
         try:
             order = read_order(self._saga.arguments, read_identity())
         except InvalidStart as invalid:

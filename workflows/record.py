@@ -30,6 +30,7 @@ class Record:
         self.order_id = order_id
         self.order: DraftOrder = DraftOrder()
         self.request_key: str | None = None
+        self.again_of: str | None = None
         self.failure: Failure | None = None
         self.decisions = DecisionLog()
         self.placed_at = workflow.info().workflow_start_time
@@ -145,6 +146,7 @@ class Record:
             order=self.order,
             order_fingerprint=self.order.fingerprint(),
             request_key=self.request_key,
+            again_of=self.again_of,
             failure=self.failure,
             compensations=tuple(compensations),
             moves=tuple(moves),

@@ -10,7 +10,7 @@ from temporalio.common import RawValue
 from contracts.ids import order_id_of, saga_id
 from contracts.placing import MAX_REQUEST_KEY, DraftOrder, PlaceOrder, salvage
 from contracts.prose import problems
-from contracts.stubs import MEMO_REQUEST_KEY, WORKFLOW_TYPE
+from contracts.stubs import MEMO_AGAIN_OF, MEMO_REQUEST_KEY, WORKFLOW_TYPE
 
 MOST_PROBLEMS = 10
 
@@ -58,6 +58,17 @@ def read_request_key() -> str | None:
         if isinstance(key, str) and 0 < len(key) <= MAX_REQUEST_KEY and "\0" not in key
         else None
     )
+
+
+def read_again_of() -> str | None:
+    """Return the failed order that this one is placed again for, as the memo names it, or None."""
+    try:
+        order_id = workflow.payload_converter().from_payload(
+            workflow.info().raw_memo[MEMO_AGAIN_OF]
+        )
+        return order_id_of(saga_id(order_id))
+    except Exception:  # noqa: BLE001  # absent, or whatever a converter throws at bad bytes
+        return None
 
 
 def read_order(arguments: Sequence[RawValue], order_id: str) -> PlaceOrder:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from contracts.acts import TakenDecision, TakenDecisions
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand
+from participants.order import operations
 from participants.order.tables import DECISIONS
 
 
@@ -35,6 +36,7 @@ def add(connection: sa.Connection, command: ConfirmOrderCommand | CancelOrderCom
     ]
     if rows:
         connection.execute(sa.insert(DECISIONS), rows)
+        operations.add_decisions(connection, command.order_id, list(enumerate(new, first)))
 
 
 def read(connection: sa.Connection, order_id: str) -> TakenDecisions:

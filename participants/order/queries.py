@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from contracts.record import OrderEntry, OrderRecord
 from contracts.states import OrderStatus, StateMove
 from participants.order.expressions import FAILURE_REASON
-from participants.order.tables import FAILED, LINES, MOVES, ORDERS
+from participants.order.tables import FAILED, LINES, MOVES, ORDERS, PLACED_AGAIN
 
 MOST_DETAILS = 500
 """Characters of a failure's details (as JSON) that are shown of an order among many."""
@@ -57,10 +57,25 @@ def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
 
 
 def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
-    """Return an order with its lines, which never change once written."""
+    """Return an order with its lines, which never change once written, and how it is linked."""
     lines = sa.select(LINES).where(LINES.c.order_id == order.order_id).order_by(LINES.c.line)
     rows = [line._asdict() for line in connection.execute(lines)]
-    return OrderRecord.model_validate(order._asdict() | {"lines": rows or None})
+    return OrderRecord.model_validate(
+        order._asdict() | {"lines": rows or None} | _links(connection, order.order_id)
+    )
+
+
+def _links(connection: sa.Connection, order_id: str) -> dict[str, str]:
+    """Return by which order a failed order was placed again, and for which one it was itself."""
+    again = PLACED_AGAIN.c
+    is_linked = (again.order_id == order_id) | (again.again_of == order_id)
+    rows = connection.execute(sa.select(PLACED_AGAIN).where(is_linked)).all()
+    return {
+        "again_of" if row.order_id == order_id else "again_as": (
+            row.again_of if row.order_id == order_id else row.order_id
+        )
+        for row in rows
+    }
 
 
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:

@@ -12,6 +12,8 @@ from contracts.record import OrderRecord
 from contracts.states import OrderStatus, StateMove
 from participants.order import decisions, page_queries, queries
 from participants.order.filters import OrderFilter, Page, Position
+from participants.order.outcomes import OutcomeReads
+from participants.order.reviews import ReviewReads
 from participants.order.tables import ORDERS
 from temporal_saga.database import reading
 
@@ -38,6 +40,8 @@ class OrderReads:
     def __init__(self, engine: sa.Engine) -> None:
         """Read from the database behind `engine`."""
         self._engine = engine
+        self.outcomes = OutcomeReads(engine)
+        self.reviews = ReviewReads(engine)
 
     def recorded_order(self, order_id: str, owner: str | None = None) -> RecordedOrder | None:
         """Return all that is on record of an order, as it was at one instant.
@@ -116,6 +120,10 @@ class OrderReads:
         rows = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(ORDERS.c.order_id.in_(order_ids))
         with reading(self._engine) as connection:
             return {row.order_id: OrderStatus(row.status) for row in connection.execute(rows)}
+
+    def is_open(self, order_id: str) -> bool:
+        """Tell whether an order is on record and not closed."""
+        return self.statuses([order_id]).get(order_id) is OrderStatus.PENDING
 
     def identity(self, order_id: str) -> tuple[str, str | None] | None:
         """Return the fingerprint of what was ordered and the request's key; None for no order."""

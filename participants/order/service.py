@@ -18,6 +18,7 @@ from contracts.order import (
 from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus, SagaState, StateMove
 from participants.order import decisions, outbox, writes
+from participants.order.batches import Batches
 from participants.order.queries import find_row
 from participants.order.reads import OrderReads
 from participants.order.tables import FENCE, METADATA, ORDERS, REQUESTS
@@ -50,6 +51,7 @@ class OrderService(OrderReads):
         self._review_threshold_minor = review_threshold_minor
         self._review_seconds = review_seconds
         self._fence = Fence(engine, FENCE)
+        self.batches = Batches(engine)
 
     @classmethod
     def open(

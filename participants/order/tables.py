@@ -34,12 +34,15 @@ ORDERS = sa.Table(
 
 FAILED = ORDERS.c.failure.is_not(None)
 
-# Likewise for orders by what they cost, and for closed ones by when they were closed.
+# Likewise for orders by what they cost, and for closed ones by when they were closed: along that
+# they are counted too, and how long each took stands in it.
 sa.Index("orders_by_total", ORDERS.c.currency, ORDERS.c.total_minor, ID)
 sa.Index(
     "orders_by_closed",
     ORDERS.c.closed_at,
     ID,
+    ORDERS.c.status,
+    ORDERS.c.placed_at,
     sqlite_where=ORDERS.c.closed_at.is_not(None),
     postgresql_where=ORDERS.c.closed_at.is_not(None),
 )
@@ -98,6 +101,14 @@ REQUESTS = sa.Table(
     comment="By caller and idempotency key, as a digest: the one order that they name, for ever.",
 )
 
+PLACED_AGAIN = sa.Table(
+    "placed_again",
+    METADATA,
+    sa.Column("order_id", sa.String(64), primary_key=True),
+    sa.Column("again_of", sa.String(64), nullable=False, unique=True),
+    comment="By order that was placed again for a failed one: the failed one. Each at most once.",
+)
+
 EVENTS = sa.Table(
     "events",
     METADATA,
@@ -154,4 +165,26 @@ WEBHOOK_RETRIES = sa.Table(
     sa.Column("first_at", UtcDateTime),
     sa.Index("webhook_retries_due", "receiver", "due_at"),
     comment="Events before that position which were not taken, and are sent again, since when.",
+)
+
+OPERATIONS = sa.Table(
+    "operations",
+    METADATA,
+    sa.Column("id", sa.String(24), primary_key=True),
+    sa.Column("at", UtcDateTime, nullable=False),
+    sa.Column("act", sa.String(100), nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("by", sa.String(200), nullable=False),
+    sa.Column("subject", sa.String(200)),
+    sa.Column("order_id", sa.String(64)),
+    sa.Column("step", sa.String(200)),
+    sa.Column("about", sa.String(200)),
+    sa.Column("reason", sa.Text),
+    sa.Column("message", sa.Text),
+    sa.Column("door", sa.String(16), nullable=False),
+    sa.Column("address", sa.String(100)),
+    sa.Column("agent", sa.String(200)),
+    sa.Column("batch_id", sa.String(100)),
+    sa.Index("operations_of_order", "order_id", "id"),
+    comment="The log of operations: who did, tried and was refused what. Ids begin with the time.",
 )

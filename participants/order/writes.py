@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.states import OrderStatus, StateMove
 from participants.order import decisions
-from participants.order.tables import LINES, MOVES, ORDERS
+from participants.order.tables import LINES, MOVES, ORDERS, PLACED_AGAIN
 from temporal_saga.database import insert_into, insert_new
 
 # Statements of each order are built once: that costs as much as sending them.
@@ -49,6 +49,8 @@ def insert(
     ]
     if lines:
         connection.execute(_NEW_LINES, lines)
+    if command.again_of is not None:
+        insert_new(connection, PLACED_AGAIN, {"order_id": order_id, "again_of": command.again_of})
     return True
 
 

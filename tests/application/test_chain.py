@@ -13,7 +13,8 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
-from application.chain import FORGOTTEN, LEFT_OUT, Chain
+from application.chain import FORGOTTEN, FORGOTTEN_WHOLLY, LEFT_OUT, Before, Chain
+from application.run_history import RunHistory
 from contracts.acts import TakenDecisions
 from contracts.carry_over import CarriedRecord
 from contracts.states import SagaState, StateMove
@@ -88,12 +89,16 @@ class Temporal:
         return GetWorkflowExecutionHistoryResponse(history=History(events=events))
 
 
-async def story_before(**runs: Sequence[HistoryEvent]) -> list[str]:
-    """Return what is told of the runs before the last one, where Temporal has these of them."""
-    server = Temporal({**runs, "last": LAST})
+async def read(server: Temporal) -> tuple[RunHistory, Before]:
+    """Return the last run and what was before it."""
     description = await server.get_workflow_handle("order-7", run_id="last").describe()
     chain = Chain(cast("Client", server), decode, timedelta(seconds=1))
-    _, before = await chain.read(cast("WorkflowExecutionDescription", description))
+    return await chain.read(cast("WorkflowExecutionDescription", description))
+
+
+async def story_before(**runs: Sequence[HistoryEvent]) -> list[str]:
+    """Return what is told of the runs before the last one, where Temporal has these of them."""
+    _, before = await read(Temporal({**runs, "last": LAST}))
     assert before.started_at == PLACED_AT
     numbers = [moment.event for moment in before.moments]
     assert numbers == sorted(numbers)
@@ -113,3 +118,17 @@ async def test_a_first_run_that_has_nothing_to_tell_is_as_if_it_were_forgotten()
 async def test_a_gap_stands_behind_what_the_first_run_tells() -> None:
     """The second run is forgotten, and the first one is not."""
     assert await story_before(first=WITH_A_STATE) == ["PENDING", LEFT_OUT]
+
+
+async def test_another_saga_says_that_its_first_runs_are_forgotten() -> None:
+    """It has no order's record: when it began, and what it was, is not known."""
+    handover = Handover(CarryOver(events=40), {}).to_json()
+    last = event(
+        1,
+        "workflow_execution_started",
+        continued_execution_run_id="second",
+        input=payloads({}, handover),
+    )
+    _, before = await read(Temporal({"last": [last]}))
+    assert [(moment.kind, moment.name) for moment in before.moments] == [("note", FORGOTTEN_WHOLLY)]
+    assert before.started_at == NOW

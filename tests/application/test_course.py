@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from application.course import _name
+from application.course import _order_row
 from application.discretion import for_customer
 from application.order_view import view_of_record, view_of_run
 from application.run import Run
@@ -125,8 +125,10 @@ def test_what_takes_back_a_step_with_a_name_of_its_own_says_of_which() -> None:
     """Several steps may have one activity."""
     twin = replace(PAYMENT, own_name="ProcessPayment-2")
     assert twin.compensation is not None
-    assert _name(twin, twin.forward) == "ProcessPayment-2"
-    assert _name(twin, twin.compensation) == "RefundPayment of ProcessPayment-2"
+    row = _order_row(twin)
+    assert row.name == "ProcessPayment-2"
+    assert row.compensation is not None
+    assert row.compensation.name == "RefundPayment of ProcessPayment-2"
 
 
 def test_a_step_says_what_its_last_try_ended_with() -> None:

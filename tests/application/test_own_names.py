@@ -48,7 +48,7 @@ MEMO = SagaMemo(failure=FAILURE, retriables=(TWIN_REFUND, REFUND, CANCEL))
 
 def test_a_step_is_not_taken_for_its_twin() -> None:
     """The order's payment is done while the other one is under way."""
-    [_, payment, *_] = steps_of(run("PENDING", *PAID, SENT), RECORD)
+    [_, payment, *_] = steps_of(run("PENDING", *PAID, SENT), RECORD.compensations, None)
     assert (payment.step, payment.state, payment.attempts) == ("ProcessPayment", "DONE", 2)
 
 
@@ -69,7 +69,7 @@ def test_a_drawn_step_has_its_own_compensation() -> None:
     """The table's payment is drawn with its refund, and not with the twin's."""
     order_run = run("ROLLBACK_STUCK", *BOTH_BACK, is_stuck=True, memo=MEMO)
     record = RECORD.model_copy(update={"compensations": compensations_of(order_run)})
-    [_, payment, *_] = steps_of(order_run, record)
+    [_, payment, *_] = steps_of(order_run, record.compensations, record.failure)
     assert payment.compensation is not None
     assert (payment.compensation.state, payment.compensation.attempts) == ("DONE", 2)
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from application.caller import Caller, Scope
+from application.caller import SCOPE_OF, Caller, Scope, scopes_for
 from application.discretion import for_customer
 from application.errors import EndedFromOutside, SagaWedged
 from application.order_view import view_of_closed, view_of_record, view_of_run
+from application.possible_acts import act_of_failed, acts_offered
 from application.run import Run
 from contracts.acts import FIELDS, Act
-from contracts.states import SagaState
-from contracts.views import OrderView
-from routes.access import CANCEL as CANCEL_ROUTE
-from routes.access import scopes_of
+from contracts.states import FailureReason, SagaState
+from contracts.views import FailureView, OrderView
+from routes.access import NEEDED
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
 from temporal_saga.moment import Moment
@@ -149,13 +149,49 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
 def test_an_order_without_a_saga_that_runs_says_why_it_takes_no_act(
     order_view: OrderView, why: str
 ) -> None:
-    """In the sentence with which the API refuses it; a customer is offered nothing."""
+    """In the sentence with which the API refuses it.
+
+    One that has failed can be placed again, as that needs no saga of it.
+    """
+    again = [("place-again", None, None)] if order_view.closed_at else []
     assert [(act.act, act.step, act.refusal) for act in order_view.acts] == [
         ("cancel", None, why),
         ("approve", None, why),
         ("reject", None, why),
+        *again,
     ]
-    assert for_customer(order_view).acts == ()
+    assert [(act.act, act.step, act.refusal) for act in for_customer(order_view).acts] == again
+
+
+NO_ORDER = "what was ordered is not known: its saga was started with what is no order"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"failure": FailureView(reason=FailureReason.REJECTED, message="no")}, None),
+        ({"failure": FailureView(reason=FailureReason.CANCELLED, message="no")}, None),
+        ({"failure": FailureView(reason=FailureReason.INVALID_ORDER, message="no")}, NO_ORDER),
+        ({"lines": None, "total_minor": None}, NO_ORDER),
+        (
+            {"failure": FailureView(reason=FailureReason.ORDER_ID_REUSED, message="no")},
+            "its id belongs to another order; place it as a new order, under another id",
+        ),
+    ],
+    ids=["rejected", "cancelled", "no order", "no lines", "another's id"],
+)
+def test_what_a_failed_order_needs_to_be_placed_again(
+    changes: dict[str, Any], why: str | None
+) -> None:
+    """Any reason will do, as a person decides anew; what was ordered has to be known."""
+    [act] = act_of_failed(RECORD.model_copy(update=changes))
+    assert (act.act, act.fields, act.refusal) == ("place-again", ("by", "reason"), why)
+
+
+def test_an_order_that_was_placed_again_or_completed_is_not_placed_again() -> None:
+    """The first is answered with its new order, and the other has its own."""
+    assert act_of_failed(RECORD.model_copy(update={"again_as": "7-again"})) == ()
+    assert act_of_failed(RECORD.model_copy(update={"state": SagaState.COMPLETED})) == ()
 
 
 def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:
@@ -168,25 +204,37 @@ def test_an_order_that_is_sure_to_fail_takes_no_act() -> None:
     }
 
 
+def test_an_act_and_its_route_need_the_same_scope() -> None:
+    """The rule by which acts are offered and that by which requests are let through are one."""
+    assert {act: NEEDED[f"POST {path}"] for act, path in ROUTES.items()} == SCOPE_OF
+    assert set(ROUTES) == set(FIELDS) == set(Act)
+
+
 ROUTES = {
-    Act.CANCEL: CANCEL_ROUTE,
-    Act.APPROVE: "POST /orders/{order_id}/approve",
-    Act.REJECT: "POST /orders/{order_id}/reject",
-    Act.RETRY: "POST /orders/{order_id}/steps/{step}/retry",
-    Act.SETTLE: "POST /orders/{order_id}/steps/{step}/settle",
+    act: f"/orders/{{order_id}}/{'steps/{step}/' if act in (Act.RETRY, Act.SETTLE) else ''}{act}"
+    for act in Act
 }
 
 
 @pytest.mark.parametrize("act", Act)
-@pytest.mark.parametrize("scope", Scope)
 @pytest.mark.parametrize("customer", [None, "17850"])
-def test_a_token_is_offered_what_its_routes_let_through(
-    act: Act, scope: Scope, customer: str | None
-) -> None:
-    """The rule by which acts are offered and that by which requests are let through are one."""
-    caller = Caller("ann", frozenset({scope}), customer)
-    assert caller.may(act) is (scope in scopes_of(ROUTES[act], customer=customer is not None))
-    assert set(ROUTES) == set(FIELDS)
+def test_an_act_is_allowed_by_its_own_scope_and_by_sums(act: Act, customer: str | None) -> None:
+    """By no other; of customers `orders:write` cancels their own."""
+    scopes = {scope for scope in Scope if Caller("ann", frozenset({scope}), customer).may(act)}
+    own = {Scope.WRITE} if customer and act is Act.CANCEL else set()
+    assert scopes == {SCOPE_OF[act], Scope.OPERATE} | own
+    assert scopes == set(scopes_for(SCOPE_OF[act], customer=customer is not None))
+
+
+def test_a_token_is_offered_what_it_allows_alone() -> None:
+    """One that names a person is not asked who they are."""
+    view = view_of_run("7", ROLLBACK_STUCK, LINKS)
+    settler = Caller("ann", frozenset({"saga:settle", "orders:read"}))
+    assert [(act.act, act.fields) for act in acts_offered(view.acts, settler)] == [
+        ("settle", (*PERSON, "evidence"))
+    ]
+    person = replace(settler, name="Ann Lee")
+    assert [act.fields for act in acts_offered(view.acts, person)] == [("reason", "evidence")]
 
 
 def test_a_customer_is_offered_what_is_possible_and_no_more() -> None:

@@ -88,6 +88,20 @@ def test_authentication_opens_the_api_to_the_network(
         (KEYS | {"AUTH_JWKS_URL": "file:///etc/keys"}, "AUTH_JWKS_URL must begin with https://"),
         ({"AUTH_ALGORITHM": "none"}, "AUTH_ALGORITHM=none is invalid"),
         ({"AUTH_CLOCK_SKEW_SECONDS": "3600"}, "AUTH_CLOCK_SKEW_SECONDS=3600 is invalid"),
+        ({"OIDC_CLIENT_ID": "console"}, "OIDC_CLIENT_ID signs people in for tokens that nobody"),
+        (
+            KEYS | {"OIDC_AUDIENCE": "order-saga", "OIDC_ISSUER": "https://issuer.example.org"},
+            "OIDC_ISSUER, OIDC_AUDIENCE alone signs nobody in: set OIDC_CLIENT_ID as well",
+        ),
+        (
+            KEYS | {"OIDC_CLIENT_ID": "console", "AUTH_ISSUER": "http://issuer.example.org"},
+            "it must begin with https://",
+        ),
+        (
+            KEYS | {"OIDC_CLIENT_ID": "console", "OIDC_ISSUER": "https://a;script-src *"},
+            "OIDC_ISSUER=https://a;script-src * is invalid: it must be a URL of a host and a path",
+        ),
+        (KEYS | {"OIDC_CLIENT_ID": "console", "OIDC_SCOPE": "profile"}, "OIDC_SCOPE must hold"),
         ({"API_RATE_LIMIT": "often"}, "API_RATE_LIMIT=often is invalid"),
         ({"API_IN_FLIGHT_LIMIT": "0"}, "API_IN_FLIGHT_LIMIT=0 is invalid"),
     ],
@@ -112,3 +126,35 @@ def test_a_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     assert SECRET not in f"{Settings()!r}{Settings()}{Settings().model_dump()}"
     assert not [name for name, field in Settings.model_fields.items() if not field.description]
+
+
+@pytest.mark.parametrize(
+    ("settings", "issuer", "origins"),
+    [
+        ({}, "https://issuer.example.org", ("https://issuer.example.org",)),
+        (
+            {
+                "OIDC_ISSUER": "https://Login.example.org:444/realms/shop/",
+                "OIDC_ORIGINS": "https://tokens.example.org",
+            },
+            "https://Login.example.org:444/realms/shop/",
+            ("https://login.example.org:444", "https://tokens.example.org"),
+        ),
+        ({"OIDC_ISSUER": "http://127.0.0.1:8"}, "http://127.0.0.1:8", ("http://127.0.0.1:8",)),
+        ({"OIDC_ISSUER": "https://a.example:443"}, "https://a.example:443", ("https://a.example",)),
+    ],
+)
+def test_people_sign_in_where_tokens_are_from_or_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], issuer: str, origins: tuple[str, ...]
+) -> None:
+    """The issuer is taken letter by letter, as its tokens name it; its origin as browsers do."""
+    for name, value in {**KEYS, "OIDC_CLIENT_ID": "console", **settings}.items():
+        monkeypatch.setenv(name, value)
+    assert (Settings().sign_in_issuer, Settings().sign_in_origins) == (issuer, origins)
+
+
+def test_nobody_signs_in_without_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The console then reaches no other origin."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    assert Settings().sign_in_origins == ()

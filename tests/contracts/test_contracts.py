@@ -117,7 +117,7 @@ LATER = NOW + timedelta(microseconds=1)
 COMMANDS: tuple[tuple[Command, Command], ...] = (
     (
         RegisterOrderCommand(**REGISTER, placed_at=NOW, order=ORDER, request_key="k-1"),
-        RegisterOrderCommand(**OTHER_REGISTER, placed_at=LATER, order=OTHER_ORDER),
+        RegisterOrderCommand(**OTHER_REGISTER, placed_at=LATER, order=OTHER_ORDER, again_of="6"),
     ),
     (
         ConfirmOrderCommand(**CONFIRM, moves=MOVES),
@@ -158,6 +158,7 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
             moves=MOVES[:1],
             decisions=DECISIONS,
             decisions_left_out=1,
+            again_of="6",
         ),
     ),
     (ProcessPaymentCommand(**PAY, **PAYMENT), ProcessPaymentCommand(**OTHER_PAY, **OTHER_PAYMENT)),
@@ -180,10 +181,11 @@ COMMANDS: tuple[tuple[Command, Command], ...] = (
 )
 
 REPORTS: dict[type[Command], set[str]] = {
-    RegisterOrderCommand: {"request_key", "placed_at"},
+    RegisterOrderCommand: {"request_key", "again_of", "placed_at"},
     ConfirmOrderCommand: {"moves", "compensations", "decisions", "decisions_left_out"},
     CancelOrderCommand: {
         "request_key",
+        "again_of",
         "placed_at",
         "failure",
         "compensations",

@@ -5,7 +5,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.base import MAX_LINES, MAX_TOTAL_MINOR
-from contracts.ids import order_id_of, saga_id
+from contracts.ids import id_again, order_id_of, saga_id
 from contracts.placing import DraftOrder, OrderLine, PlaceOrder, salvage
 from contracts.prose import problems
 from routes.orders import OrderId
@@ -229,3 +229,16 @@ def test_too_many_lines_are_one_problem() -> None:
     assert [(error["loc"], error["type"]) for error in error_info.value.errors()] == [
         (("lines",), "too_long")
     ]
+
+
+def test_the_id_of_an_order_placed_again_follows_from_the_failed_ones() -> None:
+    """It is always the same, is an id however long that one is, and does not grow in a chain."""
+    ids = ["7", "8", "x" * 64, "x" * 63 + "y"]
+    for order_id in ids[:]:
+        for _ in range(3):
+            order_id = id_again(order_id)  # noqa: PLW2901  # a chain
+            ids.append(order_id)
+    assert len(set(ids)) == len(ids)
+    assert all(order_id_of(saga_id(order_id)) == order_id for order_id in ids)
+    assert id_again("7") == id_again("7")
+    assert all(order_id.startswith(("7-again-", "8-again-", "xxx")) for order_id in ids[4:])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from api import create_app
+from application.caller import FOR_STAFF, SUMS, SUMS_FOR_CUSTOMERS, Scope
 from config import Settings
 from contracts.acts import FIELDS, Act
 from contracts.placing import DEADLINE_SECONDS, PlaceOrder
@@ -94,7 +95,8 @@ def test_every_act_is_told_with_its_body_and_its_route() -> None:
         assert (step != "null") is ("{step}" in path)
         body = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
-        assert set(schema["required"]) == set(FIELDS[name])
+        assert set(schema["properties"]) == set(FIELDS[name])
+        assert set(schema["required"]) == set(FIELDS[name]) - {"by"}  # where a token says it
     properties = document["components"]["schemas"]["ActView"]["properties"]
     assert set(properties) == {"act", "step", "fields", "refusal"}
 
@@ -143,3 +145,14 @@ def test_an_example_of_a_failed_order_is_what_the_api_answers() -> None:
         == examples.OUT_OF_STOCK["failure"].keys()
     )
     assert examples.OUT_OF_STOCK["links"]["events"] == f"/orders/{examples.ORDER_ID}/events"
+
+
+def test_every_scope_is_told_with_what_it_allows() -> None:
+    """One row for each; of a sum the scopes that it holds, and what it holds for customers."""
+    sums = {row[0].strip("`"): set(re.findall("`([^`]+)`", row[1])) for row in table("sum")}
+    assert sums == {
+        total: set(parts) | set(SUMS_FOR_CUSTOMERS.get(total, ())) for total, parts in SUMS.items()
+    }
+    assert {*names_in_code(table("scope")), *sums} == set(Scope)
+    for_staff = {row[0].strip("`") for row in table("scope") if re.search("never|likewise", row[1])}
+    assert for_staff == FOR_STAFF

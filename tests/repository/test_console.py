@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import httpx
@@ -13,11 +14,25 @@ from contracts.money import UNUSUAL
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import STEPS
 from contracts.views import AttentionCause
-from routes.console import FOLDER, POLICY, TABLE_MODULES
+from routes.console import FOLDER, TABLE_MODULES, console_for
 from tests.tokens import AUTHENTICATION
 
-FILES = sorted(path.name for path in FOLDER.iterdir())
+FILES = sorted(path.name for path in FOLDER.iterdir() if path.is_file())
+VENDORED = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.glob("*/*"))
+MADE = console_for(Settings.model_validate({})).modules
 MODULES = sorted(FOLDER.glob("*.js"))
+
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+SIGN_IN = AUTHENTICATION | {
+    "OIDC_CLIENT_ID": "console",
+    "OIDC_ISSUER": "https://login.example.org/realms/shop",
+    "OIDC_ORIGINS": "https://tokens.example.org",
+}
 
 
 def client(**settings: str) -> httpx.AsyncClient:
@@ -27,7 +42,9 @@ def client(**settings: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
-@pytest.mark.parametrize("path", ["/", *(f"/console/{name}" for name in [*FILES, *TABLE_MODULES])])
+@pytest.mark.parametrize(
+    "path", ["/", *(f"/console/{name}" for name in [*FILES, *VENDORED, *MADE])]
+)
 async def test_a_file_is_served_to_everybody(path: str) -> None:
     """With or without a token; as what it is, under the policy, and again only if changed."""
     kinds = {
@@ -42,7 +59,7 @@ async def test_a_file_is_served_to_everybody(path: str) -> None:
         name = path[9:] or "index.html"
         assert (answer.status_code, answer.text) == (
             200,
-            TABLE_MODULES.get(name) or (FOLDER / name).read_text(),
+            MADE.get(name) or (FOLDER / name).read_text(),
         )
         headers = answer.headers
         assert (
@@ -109,6 +126,44 @@ async def test_the_files_count_among_requests() -> None:
         assert [(await http.get("/")).status_code for _ in range(3)] == [200, 200, 429]
 
 
+async def test_the_page_reaches_who_signs_people_in_and_nobody_else() -> None:
+    """The policy names the origins exactly; the page is told no secret, and all that it needs."""
+    async with client(**SIGN_IN) as http:
+        answer = await http.get("/")
+        module = (await http.get("/console/provider.js")).text
+    origins = "https://login.example.org https://tokens.example.org"
+    assert answer.headers["Content-Security-Policy"] == POLICY.replace(
+        "connect-src 'self'", f"connect-src 'self' {origins}"
+    )
+    constants = dict(re.findall(r"export const (\w+) = (.*);", module))
+    assert json.loads(constants["PROVIDER"]) == {
+        "issuer": "https://login.example.org/realms/shop",
+        "clientId": "console",
+        "scope": "openid profile",
+        "audience": "",
+        "resource": "",
+        "origins": origins.split(),
+    }
+    assert AUTHENTICATION["AUTH_SECRET"] not in module
+    assert "export const PROVIDER = null;" in MADE["provider.js"]
+
+
+PUBLISHED = {
+    "vendor/oauth4webapi.js": "72a5f6d84416e92b659c6b8fd837c5fa38d44b7f2e18f91daa1fe57da677c7ad"
+}
+"""By vendored file: the SHA-256 of what its author published."""
+
+
+@pytest.mark.parametrize("name", VENDORED)
+def test_what_others_wrote_is_as_they_published_it(name: str) -> None:
+    """Behind a comment of ours with its version and its licence."""
+    head, end, code = (FOLDER / name).read_text().partition("// @ts-nocheck\n")
+    assert end
+    assert re.search(r"^ \* \w+ \d+\.\d+\.\d+ by .+ as published: https://", head, re.MULTILINE)
+    assert "Permission is hereby granted, free of charge" in head
+    assert sha256(code.encode()).hexdigest() == PUBLISHED[name]
+
+
 def test_there_is_one_table_of_currencies() -> None:
     """The console is served what the services reckon with, and has no list of its own."""
     constants = re.findall(r"export const (\w+) = (.*);", TABLE_MODULES["currencies.js"])
@@ -126,11 +181,13 @@ def test_the_page_loads_its_own_files_alone() -> None:
     """
     page = (FOLDER / "index.html").read_text()
     file_names = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
-    assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == ["#page", "/", "/docs"]
+    assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == [
+        *("#page", "/", "/?batch=", "/docs")
+    ]
     for module in MODULES:
-        file_names += re.findall(r'from "\./([^"]+)"', module.read_text())
+        file_names += re.findall(r'(?:from |import\()"\./([^"]+)"', module.read_text())
         assert not re.findall(r'from "(?!\./)', module.read_text()), module.name
-    assert {*file_names, "index.html"} == {*FILES, *TABLE_MODULES}
+    assert {*file_names, "index.html"} == {*FILES, *VENDORED, *MADE}
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from contracts.steps import ROLES
 from routes.console import FOLDER
+from routes.pages import INDEX, pages
 from tests.repository.compose import (
     built_in,
     copy_lines,
@@ -149,7 +150,7 @@ def test_the_image_holds_all_that_its_commands_import_and_nothing_else(image: Pa
         for names in distribution_imports
         if not {name.lower().replace("_", "-") for name in names} & distributions_in_image
     ]
-    assert not {"tests", "docs", "var", ".venv", "requirements-dev.lock"} & {
+    assert not {"tests", "var", ".venv", "requirements-dev.lock"} & {
         path.name for path in image.iterdir()
     }
 
@@ -159,6 +160,13 @@ def test_the_image_holds_the_console(image: Path) -> None:
     assert {path.name for path in (image / "console").iterdir()} == {
         path.name for path in FOLDER.iterdir()
     }
+
+
+def test_the_image_holds_the_pages_that_the_api_serves(image: Path) -> None:
+    """The index, and each page that it names; no picture and no decision."""
+    assert (image / INDEX).is_file()
+    assert pages().keys() <= {path.name for path in (image / "docs").iterdir()}
+    assert not [path for path in (image / "docs").iterdir() if path.is_dir()]
 
 
 def test_the_image_holds_the_shop_that_the_seed_loads(image: Path) -> None:

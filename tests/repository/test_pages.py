@@ -10,7 +10,8 @@ import pytest
 
 from tests.repository.sources import ROOT
 
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+IN_THE_ROOT = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "AGENTS.md", "llms.txt")]
+PAGES = sorted([*IN_THE_ROOT, *(ROOT / "docs").rglob("*.md")])
 TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
 MADE = {"var", "node_modules", "build", "dist"}
 """Folders that are made when something runs: a page may name what will be in them."""

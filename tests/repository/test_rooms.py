@@ -41,7 +41,7 @@ ORDER = "contracts.acts contracts.ids contracts.placing contracts.record"
 WORDS = " ".join(
     f"contracts.{path.stem}"
     for path in files("contracts/*.py")
-    if path.stem not in {"steps", "stubs"}
+    if path.stem not in {"batch_stubs", "steps", "stubs"}
 )
 SAGA = " ".join(
     f"temporal_saga.{path.stem}"
@@ -91,12 +91,13 @@ APPLICATION = (
 )
 SERVICES = "participants temporal_saga.database sqlalchemy"
 ROOMS = {
-    "contracts/steps.py contracts/stubs.py": "contracts pydantic temporalio",
+    "contracts/steps.py contracts/stubs.py contracts/batch_stubs.py": "contracts pydantic "
+    "temporalio",
     "contracts/order.py contracts/record.py": f"{BASICS} {ORDER} contracts.acts pydantic",
     "contracts/base.py contracts/ids.py contracts/placing.py contracts/payment.py "
     "contracts/stock.py": f"{BASICS} pydantic pydantic_core",
     "contracts/money.py contracts/text.py": "pydantic pydantic_core",
-    "contracts/*": f"{WORDS} pydantic",
+    "contracts/*": f"{WORDS} pydantic pydantic_core",
     "temporal_saga/__init__.py temporal_saga/command_names.py temporal_saga/kept_record.py "
     "temporal_saga/keys.py": "",
     "temporal_saga/postgresql.py": "sqlalchemy psycopg",
@@ -125,8 +126,8 @@ ROOMS = {
     "temporal_saga/*": f"{SAGA} pydantic pydantic_core temporalio",
     "examples/*": "examples temporal_saga.workflow temporalio",
     "workflows/*": f"contracts {SAGA} workflows temporalio pydantic.ValidationError",
-    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.events contracts.order "
-    f"participants.order {FENCE}",
+    "participants/order/*": f"{BASICS} {ORDER} contracts.acts contracts.batches contracts.events "
+    f"contracts.operations contracts.order participants.order {FENCE}",
     "participants/payment/card_api.py participants/payment/card_errors.py": "contracts.payment "
     "participants.payment stripe",
     "participants/payment/cards.py": f"contracts.payment participants.payment {FENCE}",
@@ -140,6 +141,7 @@ ROOMS = {
     "application/webhook_post.py": f"{APPLICATION} httpx",
     "application/*": APPLICATION,
     "activities/*": "activities contracts participants temporalio",
+    "routes/assistants/*": f"{API} httpx mcp mcp_types",
     "routes/card_events.py": f"{API} stripe",
     "routes/door.py": f"{API} process temporal_saga.identity temporal_saga.registry",
     "routes/limits.py": f"{API} prometheus_client",
@@ -151,6 +153,7 @@ ROOMS = {
     "routes/key_download.py": f"{API} httpx",
     "routes/key_set.py routes/keys.py routes/tokens.py": f"{API} jwt",
     "routes/*": API,
+    "operations/mcp/*": "config operations routes.assistants httpx mcp",
     "operations/reconcile/provider_books.py": "operations participants stripe",
     "operations/up/runner.py": "supervisor",
     "operations/up/known_databases.py": "config contracts operations temporal_saga.database "
@@ -162,8 +165,10 @@ ROOMS = {
     "limits prometheus_fastapi_instrumentator",
     "orchestrator.py": "activities.forwarding config contracts temporal_saga.eager "
     "temporal_saga.local_activities temporal_saga.plugin workflows temporalio",
+    "batch_worker.py": "activities.batch application.batch_runner config contracts.batch_stubs "
+    "participants.order sqlalchemy temporalio",
     "cards.py": "config contracts participants.payment temporal_saga.intents sqlalchemy",
-    "worker.py": "activities cards config contracts logs orchestrator participants "
+    "worker.py": "activities batch_worker cards config contracts logs orchestrator participants "
     "temporal_saga.access temporal_saga.database temporal_saga.identity temporal_saga.registry "
     "temporal_saga.search_attributes process sqlalchemy temporalio",
     "process.py": "config temporal_saga.access temporal_saga.database temporal_saga.plugin "
@@ -264,6 +269,8 @@ def late():
         ("routes/orders.py", "import_module('temporal_saga.saga')"),
         ("operations/up/supervision.py", "import worker"),
         ("operations/new/deep.py", "from api import create_app"),
+        ("operations/mcp/command.py", "from routes.orders import router"),
+        ("routes/orders.py", "import mcp_types"),
         ("operations/shop/seed.py", "import requests"),
         ("card_provider/payments.py", "from contracts.money import money"),
         ("card_provider/books.py", "import sqlalchemy"),

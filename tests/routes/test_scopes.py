@@ -8,9 +8,10 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
 from api import create_app
-from application.caller import Caller, Scope
+from application.caller import FOR_STAFF, SUMS, Caller, Scope
 from config import Settings
-from routes.access import NEEDED, NEEDED_BY_CUSTOMERS, PUBLIC, PUBLIC_FILES, SIGNED
+from routes.access import NEEDED, PUBLIC, PUBLIC_FILES, SIGNED, require, scopes_of
+from routes.problems import Problem
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 
@@ -33,13 +34,13 @@ def calls(routes: list[BaseRoute]) -> set[str]:
 
 def test_every_route_declares_its_scope_or_is_public() -> None:
     """No call is left out of the tables, and none stands in them twice."""
-    files = {"/console/{name}", "/static-offline-docs/{path}"}
+    files = {"/console/{name}", "/docs/{name}", "/static-offline-docs/{path}"}
     assert all(f"{path}/".startswith(PUBLIC_FILES) for path in files)
     public = {f"{method} {path}" for path in PUBLIC | files for method in ("GET", "HEAD")}
     public |= {f"POST {path}" for path in SIGNED}
     assert calls(app().routes) - public <= NEEDED.keys()
     assert not public & NEEDED.keys()
-    assert NEEDED_BY_CUSTOMERS.keys() <= NEEDED.keys()
+    assert {scope for route in NEEDED for scope in scopes_of(route, customer=True)} == set(Scope)
 
 
 @pytest.mark.parametrize("settings", [{}, AUTHENTICATION])
@@ -140,3 +141,53 @@ def test_a_decision_names_the_token_it_came_with() -> None:
     assert Caller("till").signature_of("ann") == "ann (as till)"
     assert Caller("ann").signature_of("ann") == "ann"
     assert len(caller.signature_of("n" * 200)) <= 200
+
+
+def test_a_decision_names_the_person_of_its_token() -> None:
+    """By the token's name and its subject: the name need be neither unique nor true.
+
+    Whoever gives another name is told from who has it by their token, and by the subject.
+    """
+    ann = Caller("8c1f", name="Ann Lee")
+    assert [ann.own_name, ann.signature_of(ann.own_name)] == ["Ann Lee", "Ann Lee (8c1f)"]
+    assert {ann.signature_of(name) for name in ("8c1f", "Ann Lee", "Ann Lee (8c1f)")} == {
+        "Ann Lee (8c1f)"
+    }
+    assert ann.signature_of("Olga") == "Olga (as 8c1f)"
+    assert Caller("till").own_name == "till"
+    assert Caller("ann", name="ann").signature_of("ann") == "ann"
+
+
+@pytest.mark.parametrize("name", ["Ann Lee", "Ann Lee (8c1f)", "8c1f", "Ann Lee (as 8c1f)"])
+def test_whatever_a_token_calls_its_bearer_its_subject_stands_last(name: str) -> None:
+    """A name that its bearer chose makes nobody of them but themselves."""
+    mallory = Caller("m4", name=name)
+    for by in (mallory.own_name, name, "m4", "Ann Lee", "Ann Lee (8c1f)"):
+        assert mallory.signature_of(by).endswith(("(m4)", "(as m4)"))
+    longest = Caller("s" * 128, name="n" * 200)
+    assert len(longest.signature_of(longest.own_name)) <= 200
+
+
+def test_a_refusal_names_the_scopes_that_would_do() -> None:
+    """The one of the act, and each sum that holds it; in words and in the header."""
+    with pytest.raises(Problem) as refusal:
+        require(Caller("ann", frozenset({"orders:read"})), Scope.SETTLE, "settling")
+    assert str(refusal.value) == (
+        "settling needs a token with the scope saga:settle or saga:operate"
+    )
+    assert refusal.value.headers == {
+        "WWW-Authenticate": 'Bearer error="insufficient_scope", scope="saga:settle saga:operate"'
+    }
+
+
+def test_the_sums_are_what_they_were() -> None:
+    """A token that opened a route before there were scopes for each act opens it still."""
+    whole = {Scope.WRITE: "POST /orders", Scope.OPERATE: "GET /sagas/{workflow_id}"}
+    assert {scope: NEEDED[route] in SUMS[scope] for scope, route in whole.items()} == {
+        Scope.WRITE: True,
+        Scope.OPERATE: True,
+    }
+    assert set(Scope) == {Scope.READ, *SUMS, *(part for parts in SUMS.values() for part in parts)}
+    for scope in FOR_STAFF:
+        assert Caller("ann", frozenset(Scope)).has(scope)
+        assert not Caller("ann", frozenset(Scope), "17850").has(scope)

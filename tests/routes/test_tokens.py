@@ -68,6 +68,49 @@ async def test_the_customer_claim_has_a_name() -> None:
     assert (await checks.caller(sign(claims(customer="ann")))).customer_id is None
 
 
+SCOPE_CLAIMS: list[tuple[str, Any]] = [
+    ("scope", "saga:settle orders:read"),  # Keycloak, Auth0
+    ("scp", "saga:settle orders:read"),  # Microsoft Entra
+    ("scp", ["saga:settle", "orders:read"]),  # Okta
+    ("permissions", ["saga:settle", "orders:read"]),  # Auth0, by roles
+]
+
+
+@pytest.mark.parametrize(("claim", "value"), SCOPE_CLAIMS)
+async def test_scopes_are_read_from_one_claim(claim: str, value: Any) -> None:
+    """As a text or as a list; what stands in another claim allows nothing."""
+    other_claims = claims("shop:manage", permissions=["shop:manage"], scp="shop:manage")
+    checks = tokens(**AUTHENTICATION, AUTH_SCOPE_CLAIM=claim)
+    caller = await checks.caller(sign(other_claims | {claim: value}))
+    assert caller.scopes == {"saga:settle", "orders:read"}
+
+
+NAMES: list[tuple[dict[str, Any], str]] = [
+    ({"name": "Ann Lee", "preferred_username": "ann", "email": "ann@example.org"}, "Ann Lee"),
+    ({"preferred_username": "ann", "email": "ann@example.org"}, "ann"),
+    ({"email": "ann@example.org"}, "ann@example.org"),
+    ({"name": "Ann\u202eeeL", "email": "ann@example.org"}, "ann@example.org"),
+    ({"name": ["Ann"], "preferred_username": ""}, ""),
+    ({"name": "x" * 201}, ""),
+    ({"name": "Ann   Lee "}, "Ann Lee"),
+    ({}, ""),
+]
+
+
+@pytest.mark.parametrize(("name_claims", "name"), NAMES)
+async def test_a_token_may_name_a_person(name_claims: dict[str, Any], name: str) -> None:
+    """By the first of its claims that can be shown as a name."""
+    assert (await tokens().caller(sign(claims(**name_claims)))).name == name
+
+
+async def test_the_name_claim_has_a_name() -> None:
+    """Then no other is read."""
+    checks = tokens(**AUTHENTICATION, AUTH_NAME_CLAIM="https://shop.example.org/Name")
+    name_claims = {"https://shop.example.org/Name": "Ann Lee", "name": "Nobody"}
+    assert (await checks.caller(sign(claims(**name_claims)))).name == "Ann Lee"
+    assert (await checks.caller(sign(claims(name="Nobody")))).name == ""
+
+
 def forge(header: dict[str, Any]) -> str:
     """Return a token with this header and no signature."""
     parts = (json.dumps(part).encode() for part in (header, claims("saga:operate")))
@@ -96,7 +139,8 @@ DISBELIEVED: list[tuple[str, str]] = [
     (sign(claims(sub="")), "sub"),
     (sign(claims(sub="x" * 129)), "sub"),
     (sign(claims(sub="a\nb")), "sub"),
-    (sign(claims(scope=["saga:operate"])), "scope"),
+    (sign(claims(scope=7)), "scope"),
+    (sign(claims(scope=["saga:operate", 7])), "scope"),
     *((sign(claims(customer_id=value)), "customer_id") for value in NO_CUSTOMERS),
     (sign(claims() | {"customer_id": None}), "customer_id"),
 ]

@@ -128,3 +128,40 @@ async def test_an_act_that_was_turned_away_is_known_not_to_be_taken(
     assert answer.status_code == 202
     await expect(state(page)).to_have_text("FAILED")
     await expect(page.locator(".success")).to_have_text("")
+
+
+async def test_many_orders_are_acted_on_at_once(page: Page, stack: Stack) -> None:
+    """Their number comes first, then who and why; each order's result is a link to it.
+
+    On a phone nothing is cut off.
+    """
+    stack.seed({"bulk": 10**9}, {})
+    for number in range(3):
+        stack.place(order("bulk", price=LARGE, order_id=f"many-{number}"))
+    filters = "state=AWAITING_REVIEW&customer_id=bulk"
+    until(lambda: len(stack.http.get(f"/orders?{filters}").json()["orders"]) == 3, "all wait")
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await page.goto(f"/?{filters}")
+    await page.get_by_role("link", name="Act on these orders").click()
+    await page.get_by_role("button", name="Show how many these are").click()
+    await expect(page.get_by_role("heading", name="3 orders")).to_be_visible()
+    await expect(page.locator(".sample li")).to_have_count(3)
+    form = page.locator("details.act")
+    await form.get_by_label("By").fill("ann")
+    await form.get_by_label("Reason").fill("known customers")
+    await form.get_by_role("button").click()
+    await expect(state(page)).to_have_text("completed")
+    await expect(page.locator("#progress-text")).to_have_text("3 of 3")
+    await expect(sentence(page)).to_have_text("approve: known customers")
+    await expect(page.locator("details.act")).to_be_hidden()
+    await page.get_by_role("link", name="3 done").click()
+    await expect(page.locator(".results tbody tr")).to_have_count(3)
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    assert width <= 360
+    await page.get_by_role("link", name="0 refused").click()
+    await expect(page.locator(".results tbody tr")).to_have_count(0)
+    await page.go_back()
+    await page.get_by_role("link", name="many-1").click()
+    await expect(state(page)).to_have_text("COMPLETED")
+    await page.get_by_role("link", name="Batch operations").click()
+    await expect(page.locator(".batches li")).to_contain_text("approve 3 orders")

@@ -166,8 +166,12 @@ def test_the_openapi_document_tells_what_opens_each_call(stack: Stack) -> None:
         for path, calls in document["paths"].items()
         for method, call in calls.items()
     }
-    assert schemes_by_call["POST /orders/{order_id}/cancel"] == [OPERATE, WRITE]
-    assert schemes_by_call["POST /orders"] == [WRITE]
+    assert schemes_by_call["POST /orders/{order_id}/cancel"] == [
+        "orders:cancel",
+        OPERATE,
+        WRITE,
+    ]
+    assert schemes_by_call["POST /orders"] == ["orders:place", WRITE]
     assert {route for route, scopes in schemes_by_call.items() if not scopes} == {
         "GET /livez",
         "GET /readyz",

@@ -1,0 +1,151 @@
+"""Acting on the orders of a batch operation, a few at once, each once whatever ends in between."""
+
+import asyncio
+from time import monotonic
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from application.acts import ActSender
+from application.errors import NotNow, NotPossible
+from application.possible_acts import why_ended
+from application.runs import Runs
+from application.threads import on_thread
+from contracts.batches import OPEN, BatchOutcome, BatchRecord, BatchRound, BatchState
+from contracts.decisions import act_of
+from contracts.ids import saga_id
+from contracts.text import beginning_of
+from participants.order.batches import BatchOrder, OrderResult
+from participants.order.service import OrderService
+
+ROUND_SECONDS = 10
+"""One round begins with no more orders after this; the next one goes on."""
+
+TURNS = 4
+"""Orders are taken, acted on, and written down together, so many for each that may be acted on at
+one time."""
+
+MOST_TRIES = 10
+"""Where nobody answers so often, an order is given up."""
+
+MOST_OF_A_MESSAGE = 1_000
+
+
+class BatchRunner:
+    """Acts on orders for all batch operations of one process."""
+
+    def __init__(self, order_service: OrderService, at_once: int) -> None:
+        """Keep what came of it in `order_service`; act on `at_once` orders at one time."""
+        self._service = order_service
+        self._batches = order_service.batches
+        self._places = asyncio.Semaphore(at_once)
+        self._at_a_time = TURNS * at_once
+
+    async def run(self, batch_id: str, client: Client) -> BatchRound:
+        """Act on the next orders of a batch operation, for a while.
+
+        It comes back sooner when none of some orders could be reached, and when it is over.
+
+        Raises:
+            Exception: the order service's database gives no answer.
+        """
+        batch = await on_thread(self._batches.find, batch_id)
+        if batch is None or batch.state not in OPEN:
+            return BatchRound(is_over=True, results=0)
+        acts = _Acts(batch, client, self._service)
+        give_back = monotonic() + ROUND_SECONDS
+        count = 0
+        while monotonic() < give_back:
+            state = await on_thread(self._batches.state, batch_id)
+            orders: list[BatchOrder] = []
+            if state is BatchState.RUNNING:
+                orders = await on_thread(self._batches.take, batch_id, self._at_a_time)
+            if not orders:
+                await on_thread(self._batches.end, batch_id)
+                return BatchRound(is_over=True, results=count)
+            results = await self._act_on(orders, acts)
+            await on_thread(self._batches.record, batch_id, results)
+            count += len(results)
+            if not results:
+                break
+        return BatchRound(is_over=False, results=count)
+
+    async def _act_on(self, orders: list[BatchOrder], acts: "_Acts") -> list[OrderResult]:
+        """Act on orders; return the results of those that have one."""
+
+        async def act_on(order: BatchOrder) -> OrderResult | None:
+            async with self._places:
+                return await acts.act_on(order)
+
+        results = await asyncio.gather(*map(act_on, orders))
+        return [result for result in results if result is not None]
+
+
+class _Acts:
+    """The act of one batch operation, on one order after the other."""
+
+    def __init__(self, batch: BatchRecord, client: Client, order_service: OrderService) -> None:
+        self._batch = batch
+        self._decision = batch.decision
+        self._client = client
+        self._runs = Runs(client)
+        self._service = order_service
+
+    async def act_on(self, order: BatchOrder) -> OrderResult | None:
+        """Act on an order once, and return what came of it; None when it is to be tried again."""
+        try:
+            try:
+                await self._tell(order.order_id)
+            except NotPossible as error:
+                # An earlier try may have been taken by a run that another has followed.
+                if order.tries == 1 or not await self._was_heard(order.order_id):
+                    return _result(order, BatchOutcome.REFUSED, str(error))
+        except (NotNow, RPCError) as error:
+            if order.tries < MOST_TRIES:
+                return None
+            message = f"given up after {order.tries} tries, it may still be taken: {error}"
+            return _result(order, BatchOutcome.NOT_REACHED, message)
+        return _result(order, BatchOutcome.DONE)
+
+    async def _tell(self, order_id: str) -> None:
+        """Let the order's saga take the act, under an id of this batch operation and order.
+
+        Raises:
+            NotPossible: the saga refuses, or none runs.
+            NotNow: no worker answers in time.
+        """
+        act_id = f"batch-{self._batch.batch_id}-{order_id}"
+        handle = self._client.get_workflow_handle(saga_id(order_id))
+        try:
+            sender = ActSender(handle, self._runs)
+            await sender.decide(self._batch.update, self._decision, act_id)
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise
+            record = await on_thread(self._service.find, order_id)
+            if record is None:
+                raise NotPossible("its saga was ended from outside, and takes no act") from error
+            raise why_ended(record.state, is_closed=record.closed_at is not None) from error
+
+    async def _was_heard(self, order_id: str) -> bool:
+        """Tell whether a run of the order's saga took these very words already."""
+        words = _words(self._decision.model_dump())
+        run = await self._runs.find(order_id)
+        return any(
+            act_of(moment.name) == act_of(self._batch.update)
+            and [_words(argument) for argument in moment.detail["arguments"]] == [words]
+            for moment in (run.moments if run else ())
+            if moment.kind == "decision" and moment.ignored is None
+        )
+
+
+def _words(decision: object) -> object:
+    """Return a decision as a person gave it; how often a step was tried by then is not theirs."""
+    if not isinstance(decision, dict):
+        return decision
+    return {name: value for name, value in decision.items() if name != "attempts"}
+
+
+def _result(order: BatchOrder, outcome: BatchOutcome, message: str | None = None) -> OrderResult:
+    text = message and beginning_of(message, MOST_OF_A_MESSAGE)
+    return OrderResult(order.number, outcome, text)

@@ -1,0 +1,245 @@
+"""Batch operations: what callers can ask of them, without HTTP."""
+
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid4
+
+from pydantic import BaseModel, ConfigDict, Field
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from application.batch_selection import MOST_ORDERS, BatchSelection, has_grown
+from application.batch_workflows import BatchWorkflows
+from application.caller import Caller
+from application.errors import (
+    BatchIdTaken,
+    NotFound,
+    NotNow,
+    NotPossible,
+    SelectionGrew,
+    TooManyBatches,
+)
+from application.links import OrderLinks
+from application.listed_order import list_entry
+from application.operations_log import OperationsLog
+from application.order_list import OrderLists
+from application.threads import on_thread
+from contracts.base import Identifier, digest
+from contracts.batch_stubs import batch_workflow_id
+from contracts.batches import (
+    OPEN,
+    Batch,
+    BatchAct,
+    BatchLinks,
+    BatchList,
+    BatchOutcome,
+    BatchPreview,
+    BatchRecord,
+    BatchResults,
+    BatchView,
+)
+from contracts.decisions import Decision
+from participants.order.batches import MOST_OPEN, Batches, TooManyOpen
+
+SAMPLE_SIZE = 10
+MOST_ON_A_PAGE = 100
+
+
+class BatchRequest(BatchSelection, BatchAct):
+    """A batch operation as it is asked for."""
+
+    count: int = Field(ge=1, le=MOST_ORDERS, description="as the preview showed it")
+    batch_id: Identifier | None = None
+
+
+class ResultsQuery(BaseModel):
+    """The query of a batch operation's results."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    outcome: BatchOutcome | None = None
+    limit: int = Field(default=MOST_ON_A_PAGE, ge=1, le=MOST_ON_A_PAGE)
+    cursor: int = Field(default=-1, ge=-1, le=MOST_ORDERS, description="take it from `next`")
+
+
+class BatchOperations:
+    """The batch operations: each is on record at the order service, and a workflow of its own."""
+
+    def __init__(
+        self,
+        client: Client,
+        batches: Batches,
+        lists: OrderLists,
+        links: OrderLinks,
+        operations_log: OperationsLog,
+    ) -> None:
+        """Start workflows through `client`; find orders in `lists`, and keep them in `batches`.
+
+        Note in `operations_log` who starts and stops which.
+        """
+        self._workflows = BatchWorkflows(client)
+        self._batches = batches
+        self._lists = lists
+        self._links = links
+        self._log = operations_log
+
+    async def preview(self, selection: BatchSelection) -> BatchPreview:
+        """Return how many orders a batch operation would act on now, and some of them.
+
+        Raises:
+            NotNow: Temporal is away, which alone knows them.
+        """
+        entries = await self._lists.select(selection.query, MOST_ORDERS)
+        sample = [
+            list_entry(entry, None, None, self._links(entry.order_id))
+            for entry in entries[:SAMPLE_SIZE]
+        ]
+        return BatchPreview(
+            act=selection.act,
+            filter=selection.applied_filter,
+            count=len(entries),
+            most=MOST_ORDERS,
+            sample=tuple(sample),
+        )
+
+    async def start(
+        self, request: BatchRequest, request_key: str | None, caller: Caller
+    ) -> BatchView:
+        """Start a batch operation, once, and return it as it stands.
+
+        Its identity is its id if given, else that of the caller's key, else new.
+
+        Raises:
+            BatchIdTaken: the identity belongs to a batch operation of other content.
+            SelectionGrew: the filter finds many more orders than were seen.
+            TooManyBatches: as many are open as may be.
+            NotPossible: it finds none.
+            NotNow: as in `preview`.
+        """
+        batch = Batch(
+            batch_id=request.batch_id or _id_of(request_key, caller),
+            filter=request.applied_filter,
+            **request.model_dump(include={"act", "step", "reason", "evidence"}),
+            by=caller.signature_of(request.by),
+        )
+        fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
+        if fingerprint is None:
+            async with self._note(caller, "start-batch", batch.decision, batch):
+                await self._write_down(batch, request, caller)
+            fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
+        if fingerprint != batch.fingerprint():
+            raise BatchIdTaken(batch.batch_id)
+        view = await self.view(batch.batch_id)
+        if view.state in OPEN:
+            with suppress(NotNow):  # it is on record: `keep_running` starts it
+                await self._workflows.start(view)
+        return view
+
+    async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> None:
+        """Write down a new batch operation, with the orders that its filter finds now."""
+        entries = await self._lists.select(request.query, MOST_ORDERS)
+        if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
+            raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
+        if not entries:
+            raise NotPossible("the filter finds no order now")
+        order_ids = [entry.order_id for entry in entries]
+        try:
+            await on_thread(self._batches.start, batch, order_ids, caller.subject or None)
+        except TooManyOpen as error:
+            raise TooManyBatches(MOST_OPEN) from error
+
+    async def view(self, batch_id: str) -> BatchView:
+        """Return a batch operation as it stands.
+
+        Raises:
+            NotFound: there is no such batch operation.
+        """
+        record = await on_thread(self._batches.find, batch_id)
+        if record is None:
+            raise NotFound.of(f"batch operation {batch_id}")
+        return self._view(record)
+
+    def _view(self, record: BatchRecord) -> BatchView:
+        address = f"/batch-operations/{record.batch_id}"
+        links = BatchLinks(
+            self=address,
+            results=f"{address}/results",
+            temporal=self._links.workflow(batch_workflow_id(record.batch_id)),
+        )
+        return BatchView(**dict(record), links=links)
+
+    async def latest(self) -> BatchList:
+        """Return the latest batch operations, newest first."""
+        records = await on_thread(self._batches.latest)
+        return BatchList(batches=tuple(map(self._view, records)), most_open=MOST_OPEN)
+
+    async def results(self, batch_id: str, query: ResultsQuery) -> BatchResults:
+        """Return a page of what came of a batch operation at each order.
+
+        Raises:
+            NotFound: there is no such batch operation.
+        """
+        await self.view(batch_id)
+        rows = await on_thread(
+            self._batches.results, batch_id, query.outcome, query.cursor, query.limit + 1
+        )
+        following = None
+        if len(rows) > query.limit:
+            rows = rows[: query.limit]
+            outcome = f"outcome={query.outcome}&" if query.outcome else ""
+            following = (
+                f"/batch-operations/{batch_id}/results?{outcome}limit={query.limit}"
+                f"&cursor={rows[-1][0]}"
+            )
+        return BatchResults(results=tuple(result for _, result in rows), next=following)
+
+    async def stop(self, batch_id: str, decision: Decision, caller: Caller) -> BatchView:
+        """Let a batch operation stop once the acts under way have ended; return it as it stands.
+
+        Of one that is over nothing changes.
+
+        Raises:
+            NotFound: there is no such batch operation.
+        """
+        batch = await self.view(batch_id)
+        by = caller.signature_of(decision.by)
+        word = decision.model_copy(update={"by": by})
+        async with self._note(caller, "stop-batch", word, batch):
+            await on_thread(self._batches.ask_to_stop, batch_id, by, decision.reason)
+        return await self.view(batch_id)
+
+    def _note(
+        self, caller: Caller, act: str, decision: Decision, batch: Batch
+    ) -> AbstractAsyncContextManager[None]:
+        """Note in the log of operations what is done to a batch operation."""
+        origin = replace(caller.origin, batch_id=batch.batch_id)
+        about = f"batch operation {batch.batch_id}: {batch.act}"
+        return self._log.note(replace(caller, origin=origin), act, decision, about=about)
+
+    async def keep_running(self) -> None:
+        """See to it that each open batch operation has a workflow that works on it.
+
+        One whose workflow somebody ended in Temporal is stopped.
+
+        Raises:
+            NotNow: Temporal is away.
+        """
+        for batch in await on_thread(self._batches.still_open):
+            status = await self._workflows.status(batch.batch_id)
+            if status in (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED):
+                why = "its workflow was ended in Temporal"
+                await on_thread(self._batches.ask_to_stop, batch.batch_id, "temporal", why)
+                await on_thread(self._batches.end, batch.batch_id)
+            elif status is not WorkflowExecutionStatus.RUNNING:
+                await self._workflows.start(batch)
+
+    async def prune(self, retention: timedelta) -> bool:
+        """Delete a little of what ended longer ago than the retention; tell whether there was."""
+        return bool(await on_thread(self._batches.prune, retention))
+
+
+def _id_of(request_key: str | None, caller: Caller) -> str:
+    """Return the id of a batch operation that brings none: its key's, or a new one."""
+    if not request_key:
+        return uuid4().hex
+    return digest(["batch", caller.subject, request_key])[:32]

@@ -1,0 +1,196 @@
+"""The log of operations: notes who did, tried and was refused what, and reads it.
+
+An act is noted before it is sent, and its outcome after it: whoever dies in between leaves a note
+that it was tried, and no note says what did not happen. No act fails because it cannot be noted.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from pydantic import ConfigDict, Field
+
+from application.caller import Caller
+from application.errors import NotNow, ServiceError
+from application.threads import on_thread
+from application.trouble import Trouble
+from contracts.decisions import Decision
+from contracts.operations import (
+    MOST_OF_A_MESSAGE,
+    MOST_ON_A_PAGE,
+    Operation,
+    OperationFilter,
+    OperationList,
+    Outcome,
+)
+from contracts.text import beginning_of, printable
+from participants.order.operations import Operations, new_id
+
+LOG = logging.getLogger("operations")
+
+NOTE_SECONDS = 1
+"""An act waits no longer than this for its note, and no longer again for that of its outcome."""
+
+PAUSE_SECONDS = 10
+"""When a note was not taken, none is tried for so long, and no act waits."""
+
+MOST_REFUSALS = 30
+"""So many refusals of one caller are noted in a minute."""
+
+LAST_REFUSAL = "; further refusals of this caller within this minute are not noted"
+
+MOST_ENTRIES = 1_000_000
+"""Of more the oldest are deleted, before their time."""
+
+KEEP_SECONDS = 600
+MORE_SECONDS = 1
+"""Old entries are looked for so often, and so soon again while there are more of them."""
+
+OF_A_DECISION = {"by", "reason", "step"}
+
+
+class OperationsQuery(OperationFilter):
+    """The query of the log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=50, ge=1, le=MOST_ON_A_PAGE, description="so many at most")
+
+
+class OperationsLog:
+    """The log of operations of one order database, for one front door."""
+
+    def __init__(self, operations: Operations, clock: Callable[[], float] = time.monotonic) -> None:
+        """Write to and read from `operations`; `clock` counts seconds."""
+        self._operations = operations
+        self._clock = clock
+        self._not_before = 0.0
+        self._minute = 0
+        self._refusals: Counter[str] = Counter()
+        """By caller, how many refusals were noted in this minute."""
+
+    @asynccontextmanager
+    async def note(
+        self,
+        caller: Caller,
+        act: str,
+        decision: Decision | None = None,
+        *,
+        only_refusal: bool = False,
+        **fields: Any,
+    ) -> AsyncIterator[None]:
+        """Note what is done within, and what became of it.
+
+        Args:
+            caller: who does it, and from where.
+            act: what.
+            decision: who and why, where a person says so; "by" in it is what the record will have.
+            only_refusal: what is done has a record of its own, so only a refusal is noted.
+            fields: further fields of the entry: `order_id`, `about`, `reason`.
+        """
+        operation = _operation(caller, act, decision, fields)
+        is_quiet = only_refusal or not self._has_room(caller)
+        if not is_quiet:
+            await self._write(self._operations.begin, operation)
+        try:
+            yield
+        except NotNow as error:
+            if not is_quiet:
+                await self._end(operation, Outcome.TRIED, str(error))
+            raise
+        except ServiceError as error:
+            await self._refuse(caller, operation, str(error))
+            raise
+        if not only_refusal:
+            await self._end(operation, Outcome.DONE)
+
+    async def refuse(self, caller: Caller, act: str, why: str, **fields: Any) -> None:
+        """Note that a known caller may not do something."""
+        await self._refuse(caller, _operation(caller, act, None, fields), why)
+
+    async def page(self, query: OperationsQuery) -> OperationList:
+        """Return one page of the log, the newest first.
+
+        Raises:
+            Exception: the order service's database does not answer.
+        """
+        entries = await on_thread(self._operations.page, query, query.limit + 1)
+        page = entries[: query.limit]
+        if len(entries) <= query.limit:
+            return OperationList(operations=tuple(page), next=None)
+        parameters = query.model_dump(mode="json", exclude_defaults=True)
+        parameters["before"] = page[-1].id
+        following = f"/operations?{urlencode(parameters)}"
+        return OperationList(operations=tuple(page), next=following)
+
+    async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> None:
+        """Delete what is older than the retention, for ever; `away` are the database's errors."""
+        trouble = Trouble(LOG, "old operations were not deleted; it is tried again", away)
+        while True:
+            pause = KEEP_SECONDS
+            with trouble.survive():
+                oldest = datetime.now(UTC) - retention
+                if await on_thread(self._operations.prune, oldest, MOST_ENTRIES):
+                    pause = MORE_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _refuse(self, caller: Caller, operation: Operation, why: str) -> None:
+        """Note a refusal, unless this caller has had very many."""
+        if not self._has_room(caller):
+            return
+        self._refusals[_name(caller)] += 1
+        message = why if self._has_room(caller) else why + LAST_REFUSAL
+        await self._end(operation, Outcome.REFUSED, message)
+
+    def _has_room(self, caller: Caller) -> bool:
+        """Tell whether a refusal of this caller would be noted now."""
+        minute = int(self._clock() // 60)
+        if minute != self._minute:
+            self._minute = minute
+            self._refusals.clear()
+        return self._refusals[_name(caller)] < MOST_REFUSALS
+
+    async def _end(self, operation: Operation, outcome: Outcome, message: str = "") -> None:
+        words = beginning_of(printable(message), MOST_OF_A_MESSAGE) or None
+        ending = {"outcome": outcome, "message": words}
+        await self._write(self._operations.end, operation.model_copy(update=ending))
+
+    async def _write(self, write: Callable[[Operation], None], operation: Operation) -> None:
+        """Write an entry; where that fails, the API's own log has it."""
+        if self._clock() >= self._not_before:
+            try:
+                return await on_thread(write, operation, seconds=NOTE_SECONDS)
+            except Exception as error:  # noqa: BLE001  # no act fails because it cannot be noted
+                self._not_before = self._clock() + PAUSE_SECONDS
+                LOG.warning("operations are not noted, but here: %r", error)
+        LOG.warning("not in the log of operations: %s", operation.model_dump_json())
+        return None
+
+
+def _name(caller: Caller) -> str:
+    """Return by what a caller is told from others."""
+    return f"token {caller.subject}" if caller.subject else f"address {caller.origin.address}"
+
+
+def _operation(
+    caller: Caller, act: str, decision: Decision | None, fields: dict[str, Any]
+) -> Operation:
+    """Return the entry of what begins now."""
+    now = datetime.now(UTC)
+    own = {"by": caller.signature_of(caller.own_name)}
+    words = decision.model_dump(include=OF_A_DECISION) if decision else own
+    return Operation(
+        **{"order_id": None, **words, **fields},
+        **vars(caller.origin),
+        id=new_id(now),
+        at=now,
+        act=act,
+        outcome=Outcome.TRIED,
+        subject=caller.subject or None,
+    )

@@ -1,0 +1,191 @@
+/**
+ * One batch operation: how far it has come, and what came of it at each order.
+ */
+import { filterText } from "./acton.js";
+import { batchPath, get, post } from "./api.js";
+import { toBatch, toOrder } from "./address.js";
+import { latestPage } from "./batches.js";
+import { batchChip, inWords, outcomeWords } from "./batchwords.js";
+import { bdi, el, show } from "./dom.js";
+import { actForm } from "./form.js";
+import { announce, clearNotice, showProblem } from "./notice.js";
+import { time } from "./times.js";
+import { onToken } from "./token.js";
+import { watch } from "./watch.js";
+
+const REFRESH_MS = 1_000;
+const PAGE_SIZE = "50";
+
+/**
+ * Show a batch operation in `page`, or without an id the latest ones, until `signal`.
+ *
+ * @param {HTMLElement} page
+ * @param {string} id
+ * @param {AbortSignal} signal
+ */
+export function batchPage(page, id, signal) {
+  if (id === "") return latestPage(page, signal);
+  document.title = `Batch operation · Order saga`;
+  const parameters = new URLSearchParams(location.search);
+  const outcome = parameters.get("outcome") ?? "";
+  const query = new URLSearchParams({ limit: PAGE_SIZE });
+  for (const name of ["outcome", "cursor"]) {
+    const value = parameters.get(name);
+    if (value) query.set(name, value);
+  }
+  const parts = layOut(page, id);
+  const stop = actForm(
+    {
+      title: "Stop",
+      hint: "The orders whose turn is still to come are left as they are. What was done stays.",
+      path: "stop",
+      isFinal: true,
+      fields: ["by", "reason"],
+    },
+    async (body, onSuccess) => {
+      draw(await post(`${batchPath(id)}/stop`, body));
+      onSuccess();
+    },
+  );
+  parts.acts.append(stop.node);
+  let state = "";
+
+  /** @param {Api.BatchView} batch */
+  function draw(batch) {
+    parts.body.hidden = false;
+    parts.placeholder.remove();
+    if (state && state !== batch.state) announce(`It is ${inWords(batch.state)}`);
+    state = batch.state;
+    document.title = `${inWords(batch.state)} · batch operation · Order saga`;
+    show(parts.chips, [batch.state], batchChip);
+    show(parts.story, [{ ...batch, counts: {} }], story);
+    const waiting = batch.counts.WAITING ?? 0;
+    parts.progress.max = batch.total;
+    parts.progress.value = batch.total - waiting;
+    const number = (batch.total - waiting).toLocaleString("en");
+    parts.progressText.textContent = `${number} of ${batch.total.toLocaleString("en")}`;
+    show(parts.counts, Object.entries(batch.counts), ([name, count]) =>
+      countItem(id, name, count, name === outcome),
+    );
+    parts.acts.hidden = batch.state !== "RUNNING";
+  }
+
+  const load = async () => {
+    /** @type {Api.BatchView} */
+    const batch = await get(batchPath(id));
+    /** @type {Api.BatchResults} */
+    const page = await get(`${batchPath(id)}/results?${query}`);
+    if (signal.aborted) return null;
+    draw(batch);
+    show(parts.results, page.results, resultRow);
+    show(parts.paging, pages(id, outcome, page.next), ([text, href]) => el("a", { href }, text));
+    return batch.ended_at ? null : REFRESH_MS;
+  };
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
+    parts.placeholder.textContent =
+      problem.status === 404 ? "There is no such batch operation." : "Not loaded.";
+    showProblem(problem);
+  };
+  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+}
+
+/**
+ * Add the page's parts to `page`, and return them.
+ *
+ * @param {HTMLElement} page
+ * @param {string} id
+ */
+function layOut(page, id) {
+  const parts = {
+    chips: el("p.chips"),
+    placeholder: el("p.placeholder", {}, "Loading …"),
+    story: el("section.story", { "aria-label": "What it does" }),
+    progress: el("progress", { id: "progress", max: 1, value: 0 }),
+    progressText: el("span", { id: "progress-text" }),
+    counts: el("ul.figures", { "aria-label": "Orders by what came of it" }),
+    acts: el("section.acts", { "aria-label": "Actions", hidden: true }),
+    results: el("tbody"),
+    paging: el("nav.paging", { "aria-label": "Pages" }),
+    body: el("div.body", { hidden: true }),
+  };
+  const names = ["Order", "Outcome", "When", "Why"];
+  const columns = names.map((name) => el("th", { scope: "col" }, name));
+  const table = el("table.results", {}, el("thead", {}, el("tr", {}, ...columns)), parts.results);
+  const label = el("label", { for: "progress" }, "Orders that have a result: ", parts.progressText);
+  parts.body.append(
+    parts.story,
+    el("section", {}, label, parts.progress, parts.counts),
+    parts.acts,
+    el("section", {}, el("h2", {}, "Results"), table, parts.paging),
+  );
+  page.append(
+    el("p.trail", {}, el("a", { href: toBatch("") }, "← Batch operations")),
+    el("div.head", {}, el("h1", {}, "Batch operation ", el("code", {}, id)), parts.chips),
+    parts.placeholder,
+    parts.body,
+  );
+  return parts;
+}
+
+/** @param {Api.BatchView} batch */
+function story(batch) {
+  const { act, step, by, reason, filter, evidence, stop } = batch;
+  const what = step ? `${act} ${step}` : act;
+  return el(
+    "div",
+    {},
+    el("p.sentence", {}, `${what}: `, bdi(reason)),
+    el("p.quiet", {}, "by ", bdi(by), ", ", time(batch.started_at)),
+    evidence && el("p.quiet", {}, "evidence: ", bdi(evidence)),
+    el("p.quiet", {}, "the orders with ", ...filterText(filter), ", as found at the start"),
+    stop && el("p", {}, "Stopped by ", bdi(stop.by), ": ", bdi(stop.reason)),
+  );
+}
+
+/**
+ * @param {string} id
+ * @param {string} name
+ * @param {number} count
+ * @param {boolean} isShown
+ */
+function countItem(id, name, count, isShown) {
+  const [tone, meaning] = outcomeWords(name);
+  const href = toBatch(id, { outcome: isShown ? "" : name });
+  const kind = `a.figure.${count ? tone : "quiet"}`;
+  const attributes = { href, title: meaning, "aria-current": isShown && "true" };
+  const number = el("b", {}, count.toLocaleString("en"));
+  return el("li", {}, el(kind, attributes, number, " ", inWords(name)));
+}
+
+/** @param {Api.BatchResult} result */
+function resultRow({ order_id: orderId, outcome, message, at, tries }) {
+  const [tone, meaning] = outcomeWords(outcome);
+  const again = outcome === "WAITING" && tries > 1 ? `tried ${tries} times` : "";
+  return el(
+    "tr",
+    {},
+    el("th", { scope: "row" }, el("a", { href: toOrder(orderId) }, el("code", {}, orderId))),
+    el("td", {}, el(`span.chip.${tone}`, { title: meaning }, inWords(outcome))),
+    el("td", {}, at ? time(at) : "–"),
+    el("td", {}, message ? bdi(message) : again),
+  );
+}
+
+/**
+ * Return the links to the first page of results and to the next one.
+ *
+ * @param {string} id
+ * @param {string} outcome
+ * @param {string|null} next
+ */
+function pages(id, outcome, next) {
+  const links = [];
+  if (new URLSearchParams(location.search).get("cursor")) {
+    links.push(["← First", toBatch(id, { outcome })]);
+  }
+  if (next) {
+    const cursor = new URL(next, location.origin).searchParams.get("cursor") ?? "";
+    links.push(["Next →", toBatch(id, { outcome, cursor })]);
+  }
+  return links;
+}

@@ -1,0 +1,248 @@
+"""Batch operations on record: which orders each acts on, and what came of it at each of them.
+
+The orders are written down at the start, so that a restart goes on where it was. An order has its
+result once, for good: who works on the same order at the same time adds nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from contracts.batches import (
+    OPEN,
+    Batch,
+    BatchOutcome,
+    BatchRecord,
+    BatchResult,
+    BatchState,
+    BatchStop,
+)
+from participants.order import batch_log
+from participants.order.batch_tables import BATCH_ORDERS, BATCHES
+from temporal_saga.database import insert_new, reading
+
+MOST_OPEN = 5
+"""So many batch operations may be open at one time."""
+
+MOST_LISTED = 50
+
+MOST_PRUNED = 1_000
+"""So many orders of batch operations that are too old are deleted in one transaction."""
+
+ENDS = {
+    BatchState.STOPPING: BatchState.STOPPED,
+    BatchState.RUNNING: BatchState.COMPLETED,
+}
+"""By how a batch operation stands: how it ends."""
+
+COLUMNS = BATCHES.c
+ORDERS = BATCH_ORDERS.c
+IS_OPEN = COLUMNS.state.in_(OPEN)
+
+
+class TooManyOpen(Exception):
+    """So many batch operations are open that no other may start."""
+
+
+class BatchOrder(NamedTuple):
+    """An order whose turn it is, and how often that was so, this time included."""
+
+    number: int
+    order_id: str
+    tries: int
+
+
+class OrderResult(NamedTuple):
+    """What came of a batch operation at the order of this number."""
+
+    number: int
+    outcome: BatchOutcome
+    message: str | None
+
+
+class Batches:
+    """The batch operations of one order database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Keep those of the database behind `engine`, which has its tables."""
+        self._engine = engine
+
+    def start(self, batch: Batch, order_ids: Sequence[str], subject: str | None = None) -> bool:
+        """Write down a batch operation with its orders; False when there is one of this id.
+
+        `subject` is that of the token of whoever starts it, for the log of operations.
+
+        Raises:
+            TooManyOpen: as many as may are open already.
+        """
+        row = {
+            **batch.model_dump(mode="json"),
+            "fingerprint": batch.fingerprint(),
+            "subject": subject,
+            "state": BatchState.RUNNING,
+            "total": len(order_ids),
+            "started_at": datetime.now(UTC),
+        }
+        orders = [
+            {
+                "batch_id": batch.batch_id,
+                "number": number,
+                "order_id": order_id,
+                "outcome": BatchOutcome.WAITING,
+                "tries": 0,
+            }
+            for number, order_id in enumerate(order_ids)
+        ]
+        with self._engine.begin() as connection:
+            if not insert_new(connection, BATCHES, row):
+                return False
+            open_count = connection.scalar(sa.select(sa.func.count()).where(IS_OPEN)) or 0
+            if open_count > MOST_OPEN:
+                raise TooManyOpen
+            connection.execute(sa.insert(BATCH_ORDERS), orders)
+            return True
+
+    def fingerprint(self, batch_id: str) -> str | None:
+        """Return the fingerprint of a batch operation; None when there is none of this id."""
+        with reading(self._engine) as connection:
+            return connection.scalar(sa.select(COLUMNS.fingerprint).where(_is(batch_id)))
+
+    def find(self, batch_id: str) -> BatchRecord | None:
+        """Return a batch operation, and how far it has come; None when there is none of this id."""
+        return next(iter(self._read(sa.select(BATCHES).where(_is(batch_id)))), None)
+
+    def latest(self) -> list[BatchRecord]:
+        """Return the latest batch operations, newest first."""
+        newest = sa.select(BATCHES).order_by(COLUMNS.started_at.desc(), COLUMNS.batch_id.desc())
+        return self._read(newest.limit(MOST_LISTED))
+
+    def still_open(self) -> list[BatchRecord]:
+        """Return the batch operations that are not over."""
+        return self._read(sa.select(BATCHES).where(IS_OPEN))
+
+    def _read(self, query: sa.Select[Any]) -> list[BatchRecord]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+            counts = _counts(connection, [row.batch_id for row in rows])
+        return [
+            BatchRecord.model_validate(row._asdict() | {"counts": counts[row.batch_id]})
+            for row in rows
+        ]
+
+    def results(
+        self, batch_id: str, outcome: BatchOutcome | None, behind: int, limit: int
+    ) -> list[tuple[int, BatchResult]]:
+        """Return the results behind a number, each with its own; `outcome` None for all."""
+        rows = sa.select(BATCH_ORDERS).where(
+            ORDERS.batch_id == batch_id,
+            ORDERS.number > behind,
+            sa.true() if outcome is None else ORDERS.outcome == outcome,
+        )
+        with reading(self._engine) as connection:
+            return [
+                (row.number, BatchResult.model_validate(row._asdict()))
+                for row in connection.execute(rows.order_by(ORDERS.number).limit(limit))
+            ]
+
+    def take(self, batch_id: str, most: int) -> list[BatchOrder]:
+        """Return the next orders that wait, those that had the fewest tries first.
+
+        This counts as a try of each from now on: whoever acted on it and died is seen by that.
+        """
+        waiting = _waiting(batch_id)
+        following = (
+            sa.select(ORDERS.number).where(waiting).order_by(ORDERS.tries, ORDERS.number)
+        ).limit(most)
+        take = sa.update(BATCH_ORDERS).where(waiting, ORDERS.number.in_(following))
+        with self._engine.begin() as connection:
+            rows = connection.execute(
+                take.values(tries=ORDERS.tries + 1).returning(
+                    ORDERS.number, ORDERS.order_id, ORDERS.tries
+                )
+            )
+            orders = sorted(BatchOrder(*row) for row in rows)
+            batch = connection.execute(sa.select(BATCHES).where(_is(batch_id))).one()
+            batch_log.begin(connection, batch, [order[:2] for order in orders])
+            return orders
+
+    def record(self, batch_id: str, results: Collection[OrderResult]) -> None:
+        """Record what came of it at these orders, in one transaction."""
+        if not results:
+            return
+        order = sa.update(BATCH_ORDERS).where(
+            _waiting(batch_id), ORDERS.number == sa.bindparam("of")
+        )
+        now = datetime.now(UTC)
+        rows = [
+            {"of": one.number, "outcome": one.outcome, "message": one.message, "at": now}
+            for one in results
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(order, rows)
+            batch = connection.execute(sa.select(BATCHES).where(_is(batch_id))).one()
+            batch_log.end(connection, batch, results)
+
+    def ask_to_stop(self, batch_id: str, by: str, reason: str) -> bool:
+        """Let a batch operation stop; False when it is not running."""
+        stop = BatchStop(by=by, reason=reason, at=datetime.now(UTC)).model_dump(mode="json")
+        running = sa.update(BATCHES).where(_is(batch_id), COLUMNS.state == BatchState.RUNNING)
+        with self._engine.begin() as connection:
+            values = {"state": BatchState.STOPPING, "stop": stop}
+            return connection.execute(running.values(**values)).rowcount == 1
+
+    def state(self, batch_id: str) -> BatchState | None:
+        """Return how a batch operation stands; None when there is none of this id."""
+        with reading(self._engine) as connection:
+            state = connection.scalar(sa.select(COLUMNS.state).where(_is(batch_id)))
+        return None if state is None else BatchState(state)
+
+    def end(self, batch_id: str) -> None:
+        """End a batch operation none of whose orders waits, or that is to stop."""
+        now = datetime.now(UTC)
+        skip = sa.update(BATCH_ORDERS).where(_waiting(batch_id))
+        with self._engine.begin() as connection:
+            for state, end_state in ENDS.items():
+                batch = sa.update(BATCHES).where(_is(batch_id), COLUMNS.state == state)
+                connection.execute(batch.values(state=end_state, ended_at=now))
+            connection.execute(skip.values(outcome=BatchOutcome.SKIPPED, at=now))
+
+    def prune(self, retention: timedelta) -> int:
+        """Delete what ended longer ago than the retention, a little of it; return how much."""
+        with self._engine.begin() as connection:
+            before = datetime.now(UTC) - retention
+            old = sa.select(COLUMNS.batch_id).where(COLUMNS.ended_at < before).limit(1)
+            batch_id = connection.scalar(old)
+            if batch_id is None:
+                return 0
+            some = sa.select(ORDERS.number).where(ORDERS.batch_id == batch_id).limit(MOST_PRUNED)
+            orders = sa.delete(BATCH_ORDERS).where(
+                ORDERS.batch_id == batch_id, ORDERS.number.in_(some)
+            )
+            if count := connection.execute(orders).rowcount:
+                return count
+            return connection.execute(sa.delete(BATCHES).where(_is(batch_id))).rowcount
+
+
+def _is(batch_id: str) -> sa.ColumnElement[bool]:
+    return COLUMNS.batch_id == batch_id
+
+
+def _waiting(batch_id: str) -> sa.ColumnElement[bool]:
+    return (ORDERS.batch_id == batch_id) & (ORDERS.outcome == BatchOutcome.WAITING)
+
+
+def _counts(
+    connection: sa.Connection, batch_ids: Collection[str]
+) -> dict[str, Mapping[BatchOutcome, int]]:
+    """Return by batch operation how many of its orders have which outcome."""
+    counts = {batch_id: dict.fromkeys(BatchOutcome, 0) for batch_id in batch_ids}
+    rows = (
+        sa.select(ORDERS.batch_id, ORDERS.outcome, sa.func.count())
+        .where(ORDERS.batch_id.in_(batch_ids))
+        .group_by(ORDERS.batch_id, ORDERS.outcome)
+    )
+    for batch_id, outcome, count in connection.execute(rows):
+        counts[batch_id][BatchOutcome(outcome)] = count
+    return {**counts}

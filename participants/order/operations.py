@@ -1,0 +1,137 @@
+"""The log of operations on record: who did, tried and was refused what.
+
+Ids begin with the time, so that their order is the log's.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
+from typing import Any
+
+import sqlalchemy as sa
+
+from contracts.acts import TakenDecision, Through
+from contracts.base import digest
+from contracts.operations import Door, Operation, OperationFilter, Outcome
+from participants.order.tables import OPERATIONS
+from temporal_saga.database import insert_into, insert_new, reading
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RANDOM_BYTES = 4
+
+MOST_PRUNED = 500
+"""So many entries are deleted in one transaction."""
+
+LOG = OPERATIONS.c
+EQUAL = ("act", "outcome", "order_id", "door", "batch_id")
+"""Filters that compare the column of their name."""
+
+
+def new_id(at: datetime) -> str:
+    """Return an id for what began at a time; no other has it."""
+    return time_part(at) + token_hex(RANDOM_BYTES)
+
+
+def time_part(at: datetime) -> str:
+    """Return how the ids of what began at a time begin."""
+    return f"{max(0, (at - EPOCH) // timedelta(microseconds=1)):016x}"
+
+
+class Operations:
+    """The log of one order database."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        """Keep the log in the database behind `engine`, which has its tables."""
+        self._engine = engine
+
+    def begin(self, operation: Operation) -> None:
+        """Write an entry before it is known how it ends; one that is there already stays."""
+        with self._engine.begin() as connection:
+            insert_new(connection, OPERATIONS, operation.model_dump())
+
+    def end(self, operation: Operation) -> None:
+        """Write an entry with its outcome, in place of what was written when it began."""
+        with self._engine.begin() as connection:
+            new = insert_into(OPERATIONS, connection.dialect.name)
+            ending = {name: new.excluded[name] for name in ("outcome", "message")}
+            both = new.on_conflict_do_update(index_elements=["id"], set_=ending)
+            connection.execute(both, operation.model_dump())
+
+    def page(self, operation_filter: OperationFilter, limit: int) -> list[Operation]:
+        """Return the newest entries that pass a filter, at most so many."""
+        entries = sa.select(OPERATIONS).order_by(LOG.id.desc()).limit(limit)
+        for name in EQUAL:
+            if (value := getattr(operation_filter, name)) is not None:
+                entries = entries.where(LOG[name] == value)
+        if operation_filter.person is not None:
+            entries = entries.where(
+                (LOG.by == operation_filter.person) | (LOG.subject == operation_filter.person)
+            )
+        if operation_filter.since is not None:
+            entries = entries.where(LOG.id >= time_part(operation_filter.since))
+        if operation_filter.until is not None:
+            entries = entries.where(LOG.id < time_part(operation_filter.until))
+        if operation_filter.before is not None:
+            entries = entries.where(LOG.id < operation_filter.before)
+        with reading(self._engine) as connection:
+            return [Operation.model_validate(row._asdict()) for row in connection.execute(entries)]
+
+    def prune(self, oldest: datetime, most: int) -> int:
+        """Delete the oldest entries: those before a time, and those beyond so many.
+
+        Return how many are deleted, which are a part if they are very many.
+        """
+        newest = sa.select(LOG.id).order_by(LOG.id.desc())
+        with reading(self._engine) as connection:
+            surplus = connection.scalar(newest.offset(most).limit(1)) or ""
+        is_old = (LOG.id < time_part(oldest)) | (LOG.id <= surplus)
+        old = sa.select(LOG.id).where(is_old).order_by(LOG.id).limit(MOST_PRUNED)
+        with reading(self._engine) as connection:
+            ids = connection.scalars(old).all()
+        if not ids:
+            return 0
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(OPERATIONS).where(LOG.id.in_(ids)))
+        return len(ids)
+
+
+def add_decisions(
+    connection: sa.Connection, order_id: str, decisions: Sequence[tuple[int, TakenDecision]]
+) -> None:
+    """Add the decisions that an order closes with, each once, in the caller's transaction.
+
+    One that a front door has noted is marked as DONE, as the saga took it. Of any other an entry is
+    written: it went to Temporal directly, or nobody could note it.
+
+    Args:
+        connection: of the transaction that records the decisions.
+        order_id: the order.
+        decisions: with their numbers on record.
+    """
+    for number, decision in decisions:
+        step = LOG.step.is_(None) if decision.step is None else LOG.step == decision.step
+        words = (LOG.by == decision.by) & (LOG.reason == decision.reason) & step
+        same = (LOG.order_id == order_id) & (LOG.act == decision.act) & words
+        is_noted = same & (LOG.outcome != Outcome.REFUSED)
+        settling = sa.update(OPERATIONS).where(is_noted).values(outcome=Outcome.DONE, message=None)
+        if connection.execute(settling).rowcount == 0:
+            insert_new(connection, OPERATIONS, _row(order_id, number, decision))
+
+
+def _row(order_id: str, number: int, decision: TakenDecision) -> dict[str, Any]:
+    """Return the entry of a decision that no front door has noted."""
+    is_update = decision.through is Through.UPDATE
+    return Operation(
+        id=time_part(decision.at) + digest([order_id, number])[: 2 * RANDOM_BYTES],
+        at=decision.at,
+        act=decision.act,
+        outcome=Outcome.DONE,
+        by=decision.by,
+        subject=None,
+        order_id=order_id,
+        step=decision.step,
+        reason=decision.reason,
+        door=Door.UNKNOWN if is_update else Door.TEMPORAL,
+        address=None,
+        agent=None,
+    ).model_dump()

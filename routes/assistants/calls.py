@@ -1,0 +1,61 @@
+"""How a tool asks the HTTP API: within the process that serves it, or over the network."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+MOST_SECONDS = 45
+"""More than the API takes for its longest answer, which waits 30 s for an order to close."""
+
+Query = Mapping[str, str | int | float | bool | None]
+
+
+class Refusal(Exception):
+    """The API says no, or nothing; the sentence is its own, and `kind` says which error it is."""
+
+    def __init__(self, detail: str, kind: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class ApiCalls:
+    """Calls the HTTP API as one caller."""
+
+    def __init__(self, http: httpx.AsyncClient, may_call: Callable[[str], bool]) -> None:
+        """Ask through a client.
+
+        Args:
+            http: leads to the API, and says who asks.
+            may_call: tells whether the caller may call a route, like `GET /orders`. The API itself
+                decides; this only says what need not be offered.
+        """
+        self._http = http
+        self.may_call = may_call
+
+    async def get(self, path: str, query: Query | None = None) -> Any:
+        """Return what the API answers.
+
+        Raises:
+            Refusal: it answers with a problem, or not at all.
+        """
+        return await self._call("GET", path, params=query)
+
+    async def post(
+        self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """Return likewise what it answers to a body."""
+        return await self._call("POST", path, json=body, headers=headers)
+
+    async def _call(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            answer = await self._http.request(method, path, timeout=MOST_SECONDS, **parts)
+            document = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            why = f"the API at {self._http.base_url} gives no answer: {error}"
+            raise Refusal(why, "unavailable") from error
+        if answer.status_code < HTTPStatus.BAD_REQUEST:
+            return document
+        kind = str(document.get("type", "")).removeprefix("urn:problem:")
+        raise Refusal(str(document.get("detail")), f"{answer.status_code} {kind}")

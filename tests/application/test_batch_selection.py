@@ -1,0 +1,54 @@
+"""Which orders an act on many is done to."""
+
+import pytest
+from pydantic import ValidationError
+
+from application.batch_selection import MEANT_BY, BatchSelection, has_grown
+from application.batches import BatchRequest
+from contracts.acts import Act
+from contracts.decisions import ACTS, StepEvidence
+
+ANN = {"by": "ann", "reason": "in order", "count": 3}
+
+
+@pytest.mark.parametrize("act", Act)
+def test_a_filter_that_says_nothing_of_how_orders_stand_means_those_of_the_act(act: Act) -> None:
+    """So nobody approves what awaits no review; what is said counts as it is said."""
+    of_anna = BatchSelection.model_validate({"act": act, "filter": {"customer_id": "anna"}})
+    assert of_anna.applied_filter == {"customer_id": "anna", **MEANT_BY[act]}
+    pending = BatchSelection.model_validate({"act": act, "filter": {"status": "PENDING"}})
+    assert pending.applied_filter == {"status": "PENDING"}
+
+
+def test_a_filter_is_needed() -> None:
+    """None would be everybody's orders; so would one that is misspelt."""
+    for wrong in ({}, {"costumer_id": "anna"}, {"limit": 5}):
+        with pytest.raises(ValidationError):
+            BatchSelection.model_validate({"act": "cancel", "filter": wrong})
+
+
+def test_an_act_comes_with_its_own_fields_and_no_others() -> None:
+    """What the saga is sent is what it is sent for one order."""
+    selection = {"filter": {"needs_attention": True}, **ANN}
+    evidence = {"step": "ProcessPayment", "evidence": "transfer 4711"}
+    request = BatchRequest.model_validate({"act": "settle", **selection, **evidence})
+    assert request.update == "request_settle_step"
+    assert request.decision == StepEvidence(by="ann", reason="in order", **evidence)
+    assert type(request.decision) is ACTS["settle_step"]
+    for wrong in (
+        {"act": "settle", "step": "ProcessPayment"},
+        {"act": "retry"},
+        {"act": "retry", **evidence},
+        {"act": "approve", "step": "ProcessPayment"},
+    ):
+        with pytest.raises(ValidationError):
+            BatchRequest.model_validate({**selection, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("seen_count", "count", "grown"),
+    [(1, 2, False), (1, 3, True), (100, 110, False), (100, 111, True), (100, 3, False)],
+)
+def test_a_selection_may_grow_a_little(seen_count: int, count: int, *, grown: bool) -> None:
+    """Orders come while a person reads; many more were never seen."""
+    assert has_grown(seen_count, count) is grown
