@@ -59,6 +59,7 @@ from routes import (
     manage,
     mcp,
     operations,
+    order_export,
     orders,
     pages,
     sagas,
@@ -108,13 +109,14 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
+    app.state.exports = order_export.ExportsUnderWay()
     app.state.metrics = figures = Metrics(AWAY)
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()
     )
     app.state.console = console.console_for(settings)
-    subjects = (orders, lookups, events, event_feed, acts, batches, operations, health, manage)
-    for subject in (*subjects, sagas, card_events, mcp, pages, console):
+    subjects = (orders, order_export, lookups, events, event_feed, acts, batches, operations)
+    for subject in (*subjects, health, manage, sagas, card_events, mcp, pages, console):
         app.include_router(subject.router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:

@@ -56,7 +56,7 @@ ORDERS_ON_RECORD = 70
 
 
 @pytest.fixture
-def filled(engine: sa.Engine) -> OrderService:
+def service(engine: sa.Engine) -> OrderService:
     """Give an order service with orders of every kind; ids and times say nothing of each other."""
     orders = OrderService.open(engine)
     random = Random(14)
@@ -99,7 +99,7 @@ def filled(engine: sa.Engine) -> OrderService:
     return orders
 
 
-def some_filter(random: Random, known: list[OrderRecord]) -> OrderFilter:
+def some_filter(random: Random, records: list[OrderRecord]) -> OrderFilter:
     """Return a filter with some of all that can be asked for."""
 
     def hours() -> Any:
@@ -119,18 +119,18 @@ def some_filter(random: Random, known: list[OrderRecord]) -> OrderFilter:
         "closed_from": hours,
         "closed_to": hours,
         "text": lambda: random.choice(TEXTS),
-        "among": lambda: {order.order_id for order in random.sample(known, 30)},
+        "among": lambda: {order.order_id for order in random.sample(records, 30)},
     }
     names = random.sample(sorted(chances), random.choice((0, 1, 1, 1, 2, 2, 3)))
-    chosen: dict[str, Any] = {name: chances[name]() for name in names}
+    values: dict[str, Any] = {name: chances[name]() for name in names}
     sort = random.choice(list(Sort))
     if sort in BY_TOTAL or random.random() < 0.2:
-        chosen["currency"] = random.choice(CURRENCIES)
-    return OrderFilter(sort=sort, **chosen)
+        values["currency"] = random.choice(CURRENCIES)
+    return OrderFilter(sort=sort, **values)
 
 
-def plainly(order_filter: OrderFilter, known: list[OrderRecord]) -> list[str]:
-    """Return the ids of the orders that a filter asks for, found by Python alone."""
+def plainly(order_filter: OrderFilter, records: list[OrderRecord]) -> list[str]:
+    """Return the ids of the orders that a filter asks for, matches by Python alone."""
     f = order_filter
     sort = f.sort.removeprefix("-")
     names = {reason.value for reason in FailureReason if reason != "OTHER"}
@@ -166,9 +166,9 @@ def plainly(order_filter: OrderFilter, known: list[OrderRecord]) -> list[str]:
             )
         )
 
-    found = [order for order in known if is_wanted(order)]
-    found.sort(key=lambda o: (getattr(o, sort), o.order_id), reverse=f.sort.startswith("-"))
-    return [order.order_id for order in found]
+    matches = [order for order in records if is_wanted(order)]
+    matches.sort(key=lambda o: (getattr(o, sort), o.order_id), reverse=f.sort.startswith("-"))
+    return [order.order_id for order in matches]
 
 
 def walk(orders: OrderService, order_filter: OrderFilter, limit: int) -> list[str]:
@@ -185,30 +185,32 @@ def walk(orders: OrderService, order_filter: OrderFilter, limit: int) -> list[st
     raise AssertionError
 
 
-def test_lists_are_what_python_finds(filled: OrderService, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_are_what_python_finds(
+    service: OrderService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Any filters and any sort find what a plain comparison of all orders finds, in its order.
 
     Likewise where a page may look at few orders alone, and where a product has too many for its
     ids to be looked at.
     """
-    known = [
+    records = [
         record
-        for entry in filled.page(OrderFilter(), 1_000).entries
-        if (record := filled.find(entry.order_id))
+        for entry in service.page(OrderFilter(), 1_000).entries
+        if (record := service.find(entry.order_id))
     ]
-    assert len(known) == ORDERS_ON_RECORD
+    assert len(records) == ORDERS_ON_RECORD
     random = Random(43)
     uses: dict[str, int] = {}
     for _number in range(150):
         monkeypatch.setattr(page_queries, "MOST_ROWS", random.choice((5, 100_000)))
         monkeypatch.setattr(page_queries, "MOST_IDS_OF_SKU", random.choice((10, 2_000)))
-        order_filter = some_filter(random, known)
-        expected = plainly(order_filter, known)
-        assert walk(filled, order_filter, random.choice((3, 100))) == expected, order_filter
+        order_filter = some_filter(random, records)
+        expected = plainly(order_filter, records)
+        assert walk(service, order_filter, random.choice((3, 100))) == expected, order_filter
         for field in fields(OrderFilter):
             if expected and getattr(order_filter, field.name) is not None:
                 uses[field.name] = uses.get(field.name, 0) + 1
     assert min(uses.get(field.name, 0) for field in fields(OrderFilter)[:-1]) > 2, uses
     for text in TEXTS:
         order_filter = OrderFilter(text=text)
-        assert walk(filled, order_filter, 100) == plainly(order_filter, known), json.dumps(text)
+        assert walk(service, order_filter, 100) == plainly(order_filter, records), json.dumps(text)

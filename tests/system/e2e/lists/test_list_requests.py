@@ -1,13 +1,18 @@
 """What a caller may ask a list for, and how rubbish is refused."""
 
+import csv
+import io
 from base64 import urlsafe_b64encode
+from datetime import timedelta
 
 import pytest
 
+from contracts.placing import OrderLine
+from contracts.record import Failure
 from participants.order.service import OrderService
-from tests.commands import START
+from tests.commands import ORDER, START, cancel, register
 from tests.stack import Stack
-from tests.system.e2e.lists.listing import ids, page, record
+from tests.system.e2e.lists.listing import SOON, ids, page, record, walk
 
 pytestmark = pytest.mark.long
 
@@ -111,13 +116,59 @@ def test_a_cursor_is_a_position_and_nothing_else(
     assert following == f"/orders?customer_id={customer}&limit=1&cursor={cursor}"
 
 
+def test_a_cursor_of_another_sort_is_refused(
+    stack: Stack, orders: OrderService, customer: str
+) -> None:
+    """As it is no place in this list; the sentence says of which it is."""
+    record(orders, customer, "s-1", "s-2")
+    query = {"customer_id": customer, "limit": 1}
+    following = page(stack, **query, sort="placed_at")["next"]
+    assert ids(page(stack, following)) == ["s-2"]
+    answer = stack.http.get(following.replace("sort=placed_at", "sort=-placed_at"))
+    assert answer.status_code == 422
+    assert "sorted by placed_at" in answer.json()["errors"][0]["message"]
+
+
+def test_orders_are_filtered_sorted_and_exported(
+    stack: Stack, orders: OrderService, customer: str
+) -> None:
+    """By what they hold and why they failed; a file has what the list has, on all its pages."""
+    for number, price in enumerate((300, 100, 200)):
+        line = OrderLine(sku=f"SKU {number}", quantity=1, unit_price_minor=price)
+        order = ORDER.model_copy(update={"customer_id": customer, "lines": (line,)})
+        orders.register(register(f"-{number}", order, start=SOON + timedelta(seconds=number)))
+        if number:
+            why = Failure(step="Pay", reason="CANCELLED", message=f"=100% {number}\0")
+            orders.cancel(cancel(f"-{number}", order, failure=why))
+    own = {"customer_id": customer}
+    assert ids(page(stack, **own, sku="SKU 1")) == ["-1"]
+    assert ids(page(stack, **own, text="100% 2\0")) == ["-2"]
+    assert ids(page(stack, **own, text="100_", step="Pay")) == []
+    assert ids(page(stack, **own, step="Pay", sort="closed_at")) == ["-1", "-2"]
+    assert ids(page(stack, **own, placed_from=(SOON + timedelta(seconds=1)).isoformat())) == [
+        "-2",
+        "-1",
+    ]
+    dear = {**own, "currency": "GBP", "min_total_minor": 150, "sort": "-total_minor"}
+    assert walk(stack, **dear, limit=1) == ["-0", "-2"]
+    document = page(stack, "/orders.json", **dear)
+    assert document == page(stack, **dear)
+    answer = stack.http.get("/orders.csv", params=dear)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="orders.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [row["order_id"] for row in rows] == ["'-0", "'-2"]
+    assert rows[1]["message"] == "'=100% 2\\x00"
+    assert stack.http.get("/orders.csv", params={**dear, "limit": 1}).text.count("NOTE: ") == 1
+    assert stack.http.get("/orders.csv", params={"sort": "total_minor"}).status_code == 422
+
+
 def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
     """The list declares its parameters, with their limits, and its answer."""
     operation = stack.http.get("/openapi.json").json()["paths"]["/orders"]["get"]
     assert [parameter["name"] for parameter in operation["parameters"]] == [
         *("state", "status", "reason", "step", "text", "customer_id", "sku", "currency"),
         *("min_total_minor", "max_total_minor", "placed_from", "placed_to"),
-        *("closed_from", "closed_to", "needs_attention", "limit", "sort", "cursor"),
+        *("closed_from", "closed_to", "needs_attention", "sort", "cursor", "limit"),
     ]
     assert operation["responses"].keys() == {"200", "403", "421", "422", "429", "503"}
     assert operation["responses"]["200"]["content"]["application/json"]["schema"] == {
