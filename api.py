@@ -43,27 +43,7 @@ from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
 from process import Connection, leave
-from routes import (
-    access,
-    acts,
-    batches,
-    card_events,
-    console,
-    event_feed,
-    events,
-    handlers,
-    health,
-    hosts,
-    limits,
-    lookups,
-    manage,
-    mcp,
-    operations,
-    order_export,
-    orders,
-    pages,
-    sagas,
-)
+from routes import access, card_events, console, handlers, hosts, limits, order_export
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import raise_descriptors
@@ -74,6 +54,7 @@ from routes.limits import Body, InFlight
 from routes.metrics import Metrics
 from routes.rate import Callers, Rate
 from routes.server import Server, configuration
+from routes.subjects import ROUTERS
 from routes.tokens import Tokens
 from routes.wire import Wire
 from temporal_saga.database import DATABASE_AWAY, LOOK_FAILED, open_database
@@ -115,9 +96,8 @@ def create_app(settings: Settings) -> FastAPI:
         settings.card_webhook_secret.get_secret_value()
     )
     app.state.console = console.console_for(settings)
-    subjects = (orders, order_export, lookups, events, event_feed, acts, batches, operations)
-    for subject in (*subjects, health, manage, sagas, card_events, mcp, pages, console):
-        app.include_router(subject.router)
+    for router in ROUTERS:
+        app.include_router(router)
     additions = [limits.add_to_openapi]
     if settings.asks_for_tokens:
         additions.append(access.add_to_openapi)

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from application.caller import Caller
-from application.errors import NotNow, NotPossible
+from application.errors import NotFound, NotNow, NotPossible
 from application.operations_log import OperationsLog
 from application.placement import Placement, perhaps_placed
-from application.possible_acts import cannot_place_again, why_ended
+from application.possible_acts import cannot_place_again
 from application.runs import ADDITION_LIMIT, Runs
 from application.threads import on_thread
 from contracts.acts import Act
@@ -20,63 +20,52 @@ from contracts.decisions import Decision
 from contracts.ids import id_again
 from contracts.placing import PlaceOrder
 from contracts.record import OrderRecord
-from contracts.views import AttentionCause, OrderView
+from contracts.views import OrderView
 from participants.order.service import OrderService
 
 View = Callable[[str, Caller], Awaitable[OrderView]]
 
 
-class PlacingAgain:
-    """Places failed orders again, each at most once; of its new order the same holds."""
+class Again:
+    """Starts the sagas of orders that are placed again, each at most once."""
 
-    def __init__(
-        self,
-        placement: Placement,
-        order_service: OrderService,
-        runs: Runs,
-        operations_log: OperationsLog,
-        view: View,
-    ) -> None:
-        """Start sagas by `placement`, and show orders as `view` does."""
+    def __init__(self, placement: Placement, order_service: OrderService, runs: Runs) -> None:
+        """Start sagas by `placement`, of orders as `order_service` and `runs` have them."""
         self._placement = placement
         self._order_service = order_service
         self._runs = runs
-        self._operations_log = operations_log
-        self._view = view
 
-    async def place(self, order_id: str, decision: Decision, caller: Caller) -> OrderView:
-        """Place a failed order again, and return the new order as it stands.
+    async def start(self, order_id: str, owner: str | None = None) -> str:
+        """Place a failed order again, and return the id of its new order.
 
-        Whoever says it again is answered with the same new order. Prices are those of the failed
-        order, and so is the deadline; of one that Temporal has forgotten it is the usual one.
+        Whoever says it again is answered with the same new order; should that one fail, it can be
+        placed again itself. Prices are those of the failed order, and so is the deadline; of one
+        that Temporal has forgotten it is the usual one.
+
+        Args:
+            order_id: the failed order.
+            owner: the customer who alone may see it; None for everybody.
 
         Raises:
             NotFound: there is no such order.
             NotPossible: it has not failed, or what was ordered is not known.
-            PerhapsPlaced: Temporal or the database gave no answer; saying it again is safe.
+            PerhapsPlaced: Temporal gave no answer; saying it again is safe.
         """
-        decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
-        act = Act.PLACE_AGAIN
         new_id = id_again(order_id)
-        async with self._operations_log.note(caller, act, decision, order_id=order_id):
-            order = await self._order_of(order_id, caller)
-            if order is not None:
-                with perhaps_placed(new_id):
-                    await self._placement.start(new_id, order, None, again_of=order_id)
-        with perhaps_placed(new_id):
-            return await self._view(new_id, caller)
+        if order := await self._order_of(order_id, owner):
+            with perhaps_placed(new_id):
+                await self._placement.start(new_id, order, None, again_of=order_id)
+        return new_id
 
-    async def _order_of(self, order_id: str, caller: Caller) -> PlaceOrder | None:
+    async def _order_of(self, order_id: str, owner: str | None) -> PlaceOrder | None:
         """Return what a failed order was for, as it was placed; None where it is placed again.
 
         Raises:
-            NotFound, NotPossible: as `place` does.
+            NotFound, NotPossible: as `start` does.
         """
-        on_record = await on_thread(
-            self._order_service.find_with_fingerprint, order_id, caller.customer_id
-        )
+        on_record = await on_thread(self._order_service.find_with_fingerprint, order_id, owner)
         if on_record is None or on_record[0].closed_at is None:
-            raise await self._not_closed(order_id, caller)
+            raise await self._not_closed(order_id, owner, is_on_record=on_record is not None)
         record, fingerprint = on_record
         if record.again_as is not None:
             return None
@@ -88,13 +77,43 @@ class PlacingAgain:
                 return run.order
         return _order_on_record(record)
 
-    async def _not_closed(self, order_id: str, caller: Caller) -> NotPossible:
+    async def _not_closed(
+        self, order_id: str, owner: str | None, *, is_on_record: bool
+    ) -> NotPossible | NotFound:
         """Return why an order is not placed again that is not closed on record."""
-        view = await self._view(order_id, caller)
-        attention = view.attention
-        if attention is not None and attention.cause is AttentionCause.LEFT_OPEN:
-            return why_ended(view.state, is_closed=False, what_helps=attention.message)
-        return NotPossible(f"only an order that failed is placed again: this one is {view.state}")
+        run = await self._runs.find(order_id)
+        if not is_on_record and (run is None or owner not in (None, run.order.customer_id)):
+            return NotFound.of(f"order {order_id}")
+        if run is None or run.ended_early or (is_on_record and run.closed_at is not None):
+            return NotPossible(
+                "only an order that failed is placed again: the saga of this one was ended from "
+                "outside, and it is not known what it took back"
+            )
+        return NotPossible(f"only an order that failed is placed again: this one is {run.state}")
+
+
+class PlacingAgain:
+    """Places failed orders again for callers, and notes who did."""
+
+    def __init__(self, again: Again, operations_log: OperationsLog, view: View) -> None:
+        """Start sagas by `again`, and show orders as `view` does."""
+        self._again = again
+        self._operations_log = operations_log
+        self._view = view
+
+    async def place(self, order_id: str, decision: Decision, caller: Caller) -> OrderView:
+        """Place a failed order again, and return the new order as it stands.
+
+        Raises:
+            NotFound, NotPossible: as `Again.start` does.
+            PerhapsPlaced: Temporal or the database gave no answer; saying it again is safe.
+        """
+        decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
+        act = Act.PLACE_AGAIN
+        async with self._operations_log.note(caller, act, decision, order_id=order_id):
+            new_id = await self._again.start(order_id, caller.customer_id)
+        with perhaps_placed(new_id):
+            return await self._view(new_id, caller)
 
 
 def _order_on_record(record: OrderRecord) -> PlaceOrder:

@@ -7,10 +7,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
-from application.errors import NotNow, NotPossible
+from application.again import Again
+from application.errors import KeyReused, NotFound, NotNow, NotPossible
+from application.placement import Placement
 from application.possible_acts import why_ended
 from application.runs import Runs
 from application.threads import on_thread
+from contracts.acts import Act
 from contracts.batches import OPEN, BatchOutcome, BatchRecord, BatchRound, BatchState
 from contracts.decisions import act_of
 from contracts.ids import saga_id
@@ -90,6 +93,7 @@ class _Acts:
         self._client = client
         self._runs = Runs(client)
         self._service = order_service
+        self._again = Again(Placement(client, order_service, self._runs), order_service, self._runs)
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
         """Act on an order once, and return what came of it; None when it is to be tried again."""
@@ -114,6 +118,8 @@ class _Acts:
             NotPossible: the saga refuses, or none runs.
             NotNow: no worker answers in time.
         """
+        if self._batch.act is Act.PLACE_AGAIN:
+            return await self._place_again(order_id)
         act_id = f"batch-{self._batch.batch_id}-{order_id}"
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
@@ -127,8 +133,22 @@ class _Acts:
                 raise NotPossible("its saga was ended from outside, and takes no act") from error
             raise why_ended(record.state, is_closed=record.closed_at is not None) from error
 
+    async def _place_again(self, order_id: str) -> None:
+        """Place the failed order again; that is done once, whoever asked for it.
+
+        Raises:
+            NotPossible: it has not failed, or what was ordered is not known.
+            NotNow: Temporal gives no answer.
+        """
+        try:
+            await self._again.start(order_id)
+        except (NotFound, KeyReused) as error:
+            raise NotPossible(str(error)) from error
+
     async def _was_heard(self, order_id: str) -> bool:
         """Tell whether a run of the order's saga took these very words already."""
+        if self._batch.act is Act.PLACE_AGAIN:
+            return False
         words = _words(self._decision.model_dump())
         run = await self._runs.find(order_id)
         return any(

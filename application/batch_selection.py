@@ -22,6 +22,7 @@ MEANT_BY: Mapping[Act, Mapping[str, Any]] = {
     Act.REJECT: {"state": SagaState.AWAITING_REVIEW},
     Act.RETRY: {"needs_attention": True},
     Act.SETTLE: {"needs_attention": True},
+    Act.PLACE_AGAIN: {"status": OrderStatus.CANCELLED},
 }
 """By act: which orders are meant where the filter says nothing of how they stand."""
 

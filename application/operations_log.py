@@ -24,6 +24,7 @@ from contracts.decisions import Decision
 from contracts.operations import (
     MOST_OF_A_MESSAGE,
     MOST_ON_A_PAGE,
+    Door,
     Operation,
     OperationFilter,
     OperationList,
@@ -31,6 +32,8 @@ from contracts.operations import (
 )
 from contracts.text import beginning_of, printable
 from participants.order.operations import Operations, new_id
+
+PLACE = "place"
 
 LOG = logging.getLogger("operations")
 
@@ -81,8 +84,6 @@ class OperationsLog:
         caller: Caller,
         act: str,
         decision: Decision | None = None,
-        *,
-        only_refusal: bool = False,
         **fields: Any,
     ) -> AsyncIterator[None]:
         """Note what is done within, and what became of it.
@@ -91,10 +92,11 @@ class OperationsLog:
             caller: who does it, and from where.
             act: what.
             decision: who and why, where a person says so; "by" in it is what the record will have.
-            only_refusal: what is done has a record of its own, so only a refusal is noted.
             fields: further fields of the entry: `order_id`, `about`, `reason`.
         """
         operation = _operation(caller, act, decision, fields)
+        # An order that a program places is on record itself: only its refusal is noted.
+        only_refusal = act == PLACE and caller.origin.door is Door.HTTP
         is_quiet = only_refusal or not self._has_room(caller)
         if not is_quiet:
             await self._write(self._operations.begin, operation)

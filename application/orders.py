@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
-from application.again import PlacingAgain
+from application.again import Again, PlacingAgain
 from application.any_sagas import AnySagas
 from application.batches import BatchOperations
 from application.caller import Caller
@@ -20,7 +20,7 @@ from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow, NotPossible
 from application.links import OrderLinks
-from application.operations_log import OperationsLog
+from application.operations_log import PLACE, OperationsLog
 from application.order_list import OrderLists
 from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
@@ -37,7 +37,6 @@ from application.watch import Watch
 from contracts.acts import ACT_OF
 from contracts.decisions import Decision, act_of
 from contracts.ids import saga_id
-from contracts.operations import Door
 from contracts.placing import PlaceOrder
 from contracts.views import OrderList, OrderView, TimelineEntry
 from participants.order.service import OrderService
@@ -73,9 +72,8 @@ class Orders:
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs.pulse)
-        self.again = PlacingAgain(
-            self._placement, order_service, self._runs, operations_log, self.view
-        )
+        again = Again(self._placement, order_service, self._runs)
+        self.again = PlacingAgain(again, operations_log, self.view)
         self.customers = Customers(client, self._runs)
         self.watch = watch
         self._lists = OrderLists(watch.visibility, watch, order_service, links)
@@ -101,10 +99,7 @@ class Orders:
         """
         order_id = await self._placement.order_id_of(order, request_key, caller)
         began = time.monotonic()
-        is_by_program = caller.origin.door is Door.HTTP  # then the order itself is the note
-        async with self._operations_log.note(
-            caller, "place", order_id=order_id, only_refusal=is_by_program
-        ):
+        async with self._operations_log.note(caller, PLACE, order_id=order_id):
             await self._prices.check(order, partial(self._placement.is_placed, order_id))
             with perhaps_placed(order_id):
                 await self._placement.start(order_id, order, request_key)

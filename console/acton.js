@@ -26,6 +26,7 @@ const ACTS = {
   reject: ["Each order is rolled back.", true],
   retry: ["The stuck step is tried at each order at once.", false],
   settle: ["The stuck step counts at each order as put right by hand, in your name.", true],
+  "place-again": ["Each order that failed is placed again, as a new order, once.", false],
   cancel: ["Each order is rolled back as soon as its current step has ended.", true],
 };
 
@@ -78,6 +79,9 @@ function chosenFilters() {
 /** @param {Record<string, string>} filters */
 function fittingAct(filters) {
   if (filters.state === "AWAITING_REVIEW") return "approve";
+  if (filters.state === "FAILED" || filters.reason || filters.status === "CANCELLED") {
+    return "place-again";
+  }
   return filters.needs_attention === "true" || filters.state === "ROLLBACK_STUCK"
     ? "retry"
     : "cancel";
@@ -186,7 +190,7 @@ function sampleItem(order) {
  */
 function startForm(content, orders) {
   const [hint, isFinal] = ACTS[content.act];
-  const verb = content.act[0].toUpperCase() + content.act.slice(1);
+  const verb = content.act[0].toUpperCase() + content.act.slice(1).replaceAll("-", " ");
   const at = content.step ? ` ${content.step} of` : "";
   const texts = {
     title: `${verb}${at} ${orders}`,

@@ -2,6 +2,7 @@
  * What a person can do to an order, as the API offers it.
  */
 import { actForm } from "./form.js";
+import { go, toOrder } from "./address.js";
 import { orderPath, post } from "./api.js";
 import { bdi, el, show } from "./dom.js";
 import { commandsOf } from "./steps.js";
@@ -49,10 +50,17 @@ const TEXTS = {
       : `Settled: ${name} counts as put right by hand, in your name.`,
     isFinal: true,
   }),
+  "place-again": () => ({
+    title: "Place again",
+    hint:
+      "A new order is placed with the same customer, currency, lines and prices. " +
+      "This is done once for each failed order.",
+    success: "Placed again.",
+  }),
 };
 
 /** The acts in the order in which they are offered. */
-const RANK = ["approve", "reject", "retry", "settle", "cancel"];
+const RANK = ["approve", "reject", "retry", "settle", "cancel", "place-again"];
 
 /**
  * Return what a person states by settling a command, and what follows.
@@ -184,6 +192,7 @@ export class Acts {
     this.say(act.success);
     this.successState = view.state;
     onSuccess();
-    this.onChange(view);
+    if (view.order_id === this.id) this.onChange(view);
+    else go(toOrder(view.order_id)); // it was placed again
   }
 }

@@ -1,12 +1,12 @@
 /**
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
  * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?batch=ID` a batch operation,
- * `/?batch=` the latest ones, `/?act=` with filters an act on the orders that they find, anything
- * else a list with its filters.
+ * `/?batch=` the latest ones, `/?act_on=` with filters an act on the orders that they find,
+ * `/?operations=` the log of operations with its filters, anything else a list with its filters.
  */
 
 /** The parameters that name a page other than the list; the first that an address has counts. */
-const SUBJECTS = ["order", "saga", "batch", "act"];
+const SUBJECTS = ["order", "saga", "batch", "act_on", "operations"];
 
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [
@@ -76,7 +76,7 @@ export function toBatch(id, parameters = {}) {
  */
 export function toActOn(filters) {
   const { cursor: _cursor, ...others } = filters;
-  return `/?${new URLSearchParams({ act: "", ...others })}`;
+  return `/?${new URLSearchParams({ act_on: "", ...others })}`;
 }
 
 /**
@@ -87,6 +87,16 @@ export function toActOn(filters) {
 export function toList(filters) {
   const entries = Object.entries(filters).filter(([, value]) => value);
   return entries.length ? `/?${new URLSearchParams(entries)}` : "/";
+}
+
+/**
+ * Return the address of the log, with filters.
+ *
+ * @param {Record<string, string>} [filters] by the API's names
+ */
+export function toOperations(filters = {}) {
+  const entries = Object.entries(filters).filter(([, value]) => value);
+  return `/?${new URLSearchParams([["operations", ""], ...entries])}`;
 }
 
 /**

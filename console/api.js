@@ -138,6 +138,7 @@ export async function request(path, options = {}) {
 async function send(path, options, bearer) {
   const headers = new Headers(options.headers);
   if (!headers.has("Accept")) headers.set("Accept", "application/json");
+  headers.set("X-Door", "console"); // for the log of operations
   if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
   try {
     return await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });

@@ -1,7 +1,7 @@
 /**
  * What was ordered: the customer, the total, the times and the lines of an order.
  */
-import { toList } from "./address.js";
+import { toList, toOperations, toOrder } from "./address.js";
 import { el, linkOut } from "./dom.js";
 import { money } from "./money.js";
 import { duration, time } from "./times.js";
@@ -19,8 +19,13 @@ export function facts(view) {
     ["Placed", time(view.placed_at)],
     ["Closed", closing(view)],
   ];
-  // A customer's token gets no link to Temporal.
-  if (view.links.temporal) rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
+  if (view.again_of) rows.push(["Again for", order(view.again_of)]);
+  if (view.again_as) rows.push(["Again as", order(view.again_as)]);
+  if (view.links.temporal) {
+    // A customer's token gets neither.
+    rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
+    rows.push(["Who did what", el("a", { href: toOperations({ order_id: view.order_id }) }, "Log")]);
+  }
   return el(
     "div",
     {},
@@ -31,6 +36,11 @@ export function facts(view) {
       ? lines(view.lines, view.currency)
       : el("p.placeholder", {}, "Not known: the order could not be read."),
   );
+}
+
+/** @param {string} id */
+function order(id) {
+  return el("a", { href: toOrder(id) }, id);
 }
 
 /** @param {string|null} id */

@@ -7,6 +7,7 @@ import { batchPage } from "./batch.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
+import { operationsPage } from "./operations.js";
 import { orderPage } from "./order.js";
 import { sagaPage } from "./saga.js";
 import { serveSignIn, serveToken } from "./token.js";
@@ -20,7 +21,13 @@ const INVALID_ID =
  *
  * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
  */
-const PAGES = { order: orderPage, saga: sagaPage, batch: batchPage, act: actOnPage };
+const PAGES = {
+  order: orderPage,
+  saga: sagaPage,
+  batch: batchPage,
+  act_on: actOnPage,
+  operations: operationsPage,
+};
 
 let currentPage = new AbortController();
 

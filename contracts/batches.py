@@ -66,13 +66,13 @@ class BatchAct(Contract):
 
     @property
     def update(self) -> str:
-        """The name of the update by which an order's saga takes the act."""
+        """The name of the update by which an order's saga takes the act, if it is for a saga."""
         return f"request_{MESSAGES[self.act]}"
 
     @property
     def decision(self) -> Decision:
         """What each order's saga is sent."""
-        body = ACTS[MESSAGES[self.act]]
+        body = ACTS[MESSAGES[self.act]] if self.act in MESSAGES else Decision
         return body.model_validate(self.model_dump(include={"step", "by", "reason", "evidence"}))
 
 

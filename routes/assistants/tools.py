@@ -8,8 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel
 
 from contracts.acts import Act
+from contracts.overview import Overview
 from contracts.step_views import StepList
-from contracts.views import OrderView, Overview
+from contracts.views import OrderView
 from routes.assistants.answers import (
     EventPage,
     Explanation,

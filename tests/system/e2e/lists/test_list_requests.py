@@ -4,6 +4,7 @@ import csv
 import io
 from base64 import urlsafe_b64encode
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -121,8 +122,7 @@ def test_a_cursor_of_another_sort_is_refused(
 ) -> None:
     """As it is no place in this list; the sentence says of which it is."""
     record(orders, customer, "s-1", "s-2")
-    query = {"customer_id": customer, "limit": 1}
-    following = page(stack, **query, sort="placed_at")["next"]
+    following = page(stack, customer_id=customer, limit=1, sort="placed_at")["next"]
     assert ids(page(stack, following)) == ["s-2"]
     answer = stack.http.get(following.replace("sort=placed_at", "sort=-placed_at"))
     assert answer.status_code == 422
@@ -140,7 +140,7 @@ def test_orders_are_filtered_sorted_and_exported(
         if number:
             why = Failure(step="Pay", reason="CANCELLED", message=f"=100% {number}\0")
             orders.cancel(cancel(f"-{number}", order, failure=why))
-    own = {"customer_id": customer}
+    own: dict[str, Any] = {"customer_id": customer}
     assert ids(page(stack, **own, sku="SKU 1")) == ["-1"]
     assert ids(page(stack, **own, text="100% 2\0")) == ["-2"]
     assert ids(page(stack, **own, text="100_", step="Pay")) == []
@@ -149,7 +149,7 @@ def test_orders_are_filtered_sorted_and_exported(
         "-2",
         "-1",
     ]
-    dear = {**own, "currency": "GBP", "min_total_minor": 150, "sort": "-total_minor"}
+    dear: dict[str, Any] = {**own, "currency": "GBP", "min_total_minor": 150, "sort": "-total_minor"}
     assert walk(stack, **dear, limit=1) == ["-0", "-2"]
     document = page(stack, "/orders.json", **dear)
     assert document == page(stack, **dear)

@@ -1,0 +1,212 @@
+/**
+ * The log of operations: who did, tried and was refused what, the newest first. The address has the
+ * filters: `/?operations=&person=ann&outcome=REFUSED`.
+ */
+import { go, toOperations, toOrder } from "./address.js";
+import { get } from "./api.js";
+import { bdi, el, show } from "./dom.js";
+import { clearNotice, showProblem } from "./notice.js";
+import { time } from "./times.js";
+import { onToken } from "./token.js";
+import { watch } from "./watch.js";
+
+/** @typedef {Record<string, string>} Filters by the API's names */
+
+const REFRESH_MS = 5_000;
+const PAGE_SIZE = "50";
+const LOADING = "Loading …";
+const COLUMNS = ["When", "Who", "What", "Outcome", "Order", "Why", "From"];
+const FILTERS = ["person", "act", "outcome", "order_id", "door", "batch_id", "since", "until"];
+
+/** By outcome: its tone, and what it means. @type {Record<string, [string, string]>} */
+const OUTCOMES = {
+  DONE: ["good", "it was taken"],
+  TRIED: ["waiting", "it was sent, and no outcome is noted: it may have taken effect, or not"],
+  REFUSED: ["failure", "it changed nothing"],
+};
+
+/** By door: what it is. @type {Record<string, string>} */
+const DOORS = {
+  http: "a program, by the API",
+  console: "the console",
+  mcp: "an assistant",
+  batch: "a batch operation",
+  temporal: "Temporal itself: its command line, its Web UI, or another client of it",
+  unknown: "an update that no front door has a note of",
+};
+
+const ACTS = ["approve", "cancel", "deposit-money", "move-stock", "offer-products", "open-wallets"];
+const MORE_ACTS = ["place", "place-again", "read", "reject", "retry", "settle"];
+
+/**
+ * Show the log in `page`, until `signal`.
+ *
+ * @param {HTMLElement} page
+ * @param {string} _value of the parameter that names the page
+ * @param {AbortSignal} signal
+ */
+export function operationsPage(page, _value, signal) {
+  document.title = "Operations · Order saga";
+  const filters = filtersOf(location.search);
+  const rows = el("tbody", { role: "rowgroup" });
+  const placeholder = el("p.placeholder", {}, LOADING);
+  const paging = el("nav.paging", { "aria-label": "Pages" });
+  page.append(
+    el("div.head", {}, el("h1", {}, "Operations")),
+    filterForm(filters),
+    el("table.orders.operations", { role: "table" }, head(), rows),
+    placeholder,
+    paging,
+  );
+  const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
+  const load = async () => {
+    /** @type {Api.OperationList} */
+    const list = await get(`/operations?${query}`);
+    show(rows, list.operations, row);
+    const isFiltered = FILTERS.some((name) => filters[name]);
+    placeholder.textContent = isFiltered ? "Nothing matches the filters." : "Nothing is noted yet.";
+    placeholder.hidden = list.operations.length > 0;
+    show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
+    return REFRESH_MS;
+  };
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
+    if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
+    showProblem(problem);
+  };
+  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+}
+
+/**
+ * Return the filters that an address sets.
+ *
+ * @param {string} search
+ * @returns {Filters}
+ */
+function filtersOf(search) {
+  const parameters = new URLSearchParams(search);
+  const names = [...FILTERS, "before"].filter((name) => parameters.get(name));
+  return Object.fromEntries(names.map((name) => [name, parameters.get(name) ?? ""]));
+}
+
+/** @param {Filters} filters */
+function filterForm(filters) {
+  const text = (/** @type {string} */ name) =>
+    el("input", { name, value: filters[name] ?? "", placeholder: "any", spellcheck: "false" });
+  const moment = (/** @type {string} */ name) =>
+    el("input", { name, value: localTime(filters[name]), type: "datetime-local", step: 1 });
+  const apply = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
+    const entries = [...data].map(([name, value]) => [name, String(value).trim()]);
+    const values = Object.fromEntries(entries);
+    const times = { since: toUtc(values.since), until: toUtc(values.until) };
+    go(toOperations({ batch_id: filters.batch_id ?? "", ...values, ...times }));
+  };
+  return el(
+    "form.filters",
+    { "aria-label": "Filters", on: { submit: apply } },
+    el("label", {}, "Who ", text("person")),
+    el("label", {}, "What ", choice("act", filters.act, [...ACTS, ...MORE_ACTS])),
+    el("label", {}, "Outcome ", choice("outcome", filters.outcome, Object.keys(OUTCOMES))),
+    el("label", {}, "Order ", text("order_id")),
+    el("label", {}, "Door ", choice("door", filters.door, Object.keys(DOORS))),
+    el("label", {}, "Since ", moment("since")),
+    el("label", {}, "Until ", moment("until")),
+    el("button", {}, "Filter"),
+    Object.keys(filters).length > 0 && el("a", { href: toOperations() }, "Clear"),
+  );
+}
+
+/**
+ * Return a field with names to choose from.
+ *
+ * @param {string} name
+ * @param {string|undefined} current
+ * @param {string[]} names
+ */
+function choice(name, current, names) {
+  const all = current && !names.includes(current) ? [current, ...names] : names;
+  const options = all.map((value) => el("option", { value, selected: current === value }, value));
+  return el("select", { name }, el("option", { value: "" }, "any"), ...options);
+}
+
+/**
+ * Return a moment as a field for local times has it; empty when it is none.
+ *
+ * @param {string|undefined} iso
+ */
+function localTime(iso) {
+  const at = new Date(iso ?? "");
+  if (Number.isNaN(at.valueOf())) return "";
+  return new Date(at.valueOf() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+/** @param {string} local as a field for local times has it; empty for none */
+function toUtc(local) {
+  return local ? new Date(local).toISOString() : "";
+}
+
+function head() {
+  const cells = COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
+  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
+}
+
+/** @param {Api.Operation} entry */
+function row(entry) {
+  const [tone, meaning] = OUTCOMES[entry.outcome] ?? ["quiet", null];
+  /** @type {[string, import("./dom.js").Child][]} */
+  const columns = [
+    ["placed", time(entry.at)],
+    ["who", el("b", { title: entry.subject && `token of ${entry.subject}` }, entry.by || "–")],
+    ["what", el("span", {}, entry.act, entry.step ? ` ${entry.step}` : "")],
+    ["outcome", el(`span.chip.${tone}`, { title: meaning }, entry.outcome)],
+    ["subject", subject(entry)],
+    ["why", el("span", {}, ...words(entry))],
+    ["from", el("span", { title: origin(entry) }, entry.door, " ", entry.address ?? "")],
+  ];
+  const cells = columns.map(([name, content]) => el(`td.${name}`, { role: "cell" }, content));
+  return el("tr", { role: "row" }, ...cells);
+}
+
+/**
+ * Return what an entry is about: an order, or else in words.
+ *
+ * @param {Api.Operation} entry
+ */
+function subject({ order_id, about }) {
+  return order_id ? el("a", { href: toOrder(order_id) }, order_id) : bdi(about ?? "–");
+}
+
+/**
+ * Return why it was done, and why it was refused.
+ *
+ * @param {Api.Operation} entry
+ */
+function words({ reason, message }) {
+  const both = reason && message ? " – " : null;
+  return [reason && bdi(reason), both, message && el("i", {}, message)];
+}
+
+/**
+ * Return in words where an entry comes from.
+ *
+ * @param {Api.Operation} entry
+ */
+function origin({ door, agent, batch_id }) {
+  return [DOORS[door] ?? door, agent, batch_id && `batch ${batch_id}`].filter(Boolean).join(", ");
+}
+
+/**
+ * Return the links to the first page and to the next one.
+ *
+ * @param {Api.OperationList} list
+ * @param {Filters} filters
+ */
+function pages(list, filters) {
+  const links = filters.before ? [["← Newest", toOperations({ ...filters, before: "" })]] : [];
+  if (list.next) {
+    const before = new URL(list.next, location.origin).searchParams.get("before") ?? "";
+    links.push(["Older →", toOperations({ ...filters, before })]);
+  }
+  return links;
+}
