@@ -18,3 +18,27 @@ export function money(minor, currency) {
   const part = digits ? `.${text.slice(-digits)}` : "";
   return currency ? `${whole}${part} ${currency}` : `${text} minor units`;
 }
+
+/**
+ * Return what was typed, like `1,530.00`, in minor units, or null where it is no such amount.
+ *
+ * @param {string} text
+ * @param {string} currency
+ */
+export function minorOf(text, currency) {
+  const digits = UNUSUAL[currency] ?? MOST_CURRENCIES_HAVE;
+  const [, whole, part = ""] = text.replaceAll(",", "").match(/^(\d{1,13})(?:\.(\d*))?$/) ?? [];
+  if (!currency || whole === undefined || part.length > digits) return null;
+  return Number(whole + part.padEnd(digits, "0"));
+}
+
+/**
+ * Return minor units as they are typed, like `1530.00`.
+ *
+ * @param {string|undefined} minor
+ * @param {string|undefined} currency
+ */
+export function inputOf(minor, currency) {
+  if (!/^\d+$/.test(minor ?? "") || !currency) return minor ?? "";
+  return money(Number(minor), currency).replaceAll(",", "").split(" ")[0];
+}
