@@ -95,11 +95,11 @@ async def test_orders_are_sorted_narrowed_and_saved(page: Page) -> None:
     await expect(page.locator("th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
     await page.locator("#more-filters").press("Enter")
     await page.get_by_label("Total from").fill("28.50")
-    await page.get_by_label("Product (SKU)").fill("A")
+    await page.get_by_label("Product (SKU)").fill("plenty")
     await page.keyboard.press("Enter")
     await expect(listed_ids(page)).to_have_text(["c-28", "c-29"])
     marks = page.locator(".filter-marks a")
-    await expect(marks).to_contain_text(["other", "A", "GBP", "28.50 GBP"])
+    await expect(marks).to_contain_text(["other", "plenty", "GBP", "28.50 GBP"])
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Save as CSV").click()
     text = (await (await saving.value).path()).read_text()
