@@ -7,6 +7,10 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 # Tests that run a second time with every step tried as a local activity first.
 ALSO_LOCALLY := $(wildcard tests/workflows/test_order_*.py) tests/workflows/test_cancel_everywhere.py \
 	tests/system/e2e/test_reset.py
+# Tests that wait for half of their time: more of them run at once than there are cores.
+# The files are started in this order, those with many tests before: tests/wheel has a long one.
+NOT_WAITING := tests/temporal_saga tests/workflows tests/__pycache__
+WAITING := tests/wheel $(filter-out tests/wheel $(NOT_WAITING),$(patsubst %/,%,$(wildcard tests/*/)))
 OURS = $(patsubst %/__init__.py,%,$(wildcard */__init__.py)) clients $(wildcard *.py)
 
 # Where it is set, each process would compile all tests that it imports, and all that a test starts.
@@ -59,13 +63,10 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		else echo "Python $$version is not here"; fi; done
 
 verify: install postgresql chromium node javascript planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
-	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 300 tests/system/browser
-	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 tests --ignore tests/planted --ignore tests/system/browser \
-		--ignore tests/system/faults --ignore tests/system/e2e/test_up.py --ignore tests/workflows --ignore tests/temporal_saga
+	@$(BIN)/pytest -q -n 4 --dist loadfile -m long --timeout 600 $(WAITING)
 	@EVERY_CANCEL=1 HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q -n 3 --dist load --maxschedchunk 1 \
 		-m long --timeout 600 tests/temporal_saga tests/workflows
 	@LOCAL_ACTIVITIES=on WORKFLOW_SANDBOX=off $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m long --timeout 600 tests/system/e2e/test_up.py tests/system/faults
 
 planted: install ## plant known bugs in copies of the project, and see that its tests catch them
 	@$(BIN)/python -m tests.planted

@@ -18,6 +18,7 @@ from pydantic import ConfigDict, Field
 
 from application.caller import Caller
 from application.errors import NotNow, ServiceError
+from application.order_query import Instant
 from application.threads import on_thread
 from application.trouble import Trouble
 from contracts.decisions import Decision
@@ -63,6 +64,8 @@ class OperationsQuery(OperationFilter):
 
     model_config = ConfigDict(extra="forbid")
 
+    since: Instant | None = Field(default=None, description="at this time or later")
+    until: Instant | None = Field(default=None, description="before this time")
     limit: int = Field(default=50, ge=1, le=MOST_ON_A_PAGE, description="so many at most")
 
 

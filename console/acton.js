@@ -3,7 +3,7 @@
  * of them come first, then who acts and why. Nothing begins before the number was seen.
  */
 import { filtersOf, go, listBefore, toBatch, toOrder } from "./address.js";
-import { get, post, Problem } from "./api.js";
+import { get, newId, post, Problem } from "./api.js";
 import { bdi, el } from "./dom.js";
 import { actForm } from "./form.js";
 import { money } from "./money.js";
@@ -209,9 +209,4 @@ function startForm(content, orders) {
   });
   form.node.open = true;
   return el("div.acts", {}, form.node);
-}
-
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

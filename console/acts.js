@@ -22,7 +22,7 @@ import { commandsOf } from "./steps.js";
 const TEXTS = {
   approve: () => ({
     title: "Approve",
-    hint: "The order continues with the payment.",
+    hint: "The order continues with its next step.",
     success: "Approved: the order continues.",
   }),
   reject: () => ({

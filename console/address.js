@@ -2,11 +2,12 @@
  * The page's address says what it shows, so it can be shared, and Back goes back: `/?order=ID` is
  * an order, `/?saga=ID` a saga of any type by its workflow's id, `/?batch=ID` a batch operation,
  * `/?batch=` the latest ones, `/?act_on=` with filters an act on the orders that they find,
- * `/?operations=` the log of operations with its filters, anything else a list with its filters.
+ * `/?operations=` the log of operations with its filters, `/?place=` the form that places an order,
+ * anything else a list with its filters.
  */
 
 /** The parameters that name a page other than the list; the first that an address has counts. */
-const SUBJECTS = ["order", "saga", "batch", "act_on", "operations"];
+const SUBJECTS = ["order", "saga", "batch", "act_on", "operations", "place"];
 
 /** The filters of a list, and where its page begins, by the API's names. */
 const LIST_PARAMETERS = [
@@ -15,6 +16,17 @@ const LIST_PARAMETERS = [
   "status",
   "customer_id",
   "needs_attention",
+  "step",
+  "text",
+  "sku",
+  "currency",
+  "min_total_minor",
+  "max_total_minor",
+  "placed_from",
+  "placed_to",
+  "closed_from",
+  "closed_to",
+  "sort",
   "limit",
   "cursor",
 ];

@@ -31,13 +31,15 @@ export class Problem extends Error {
    * @param {number} status the HTTP status, or NO_ANSWER
    * @param {string} detail the API's own sentence
    * @param {number|null} [afterSeconds] the answer's Retry-After
+   * @param {Api.FieldProblem[]} [errors] what is wrong with which field of the body
    */
-  constructor(status, detail, afterSeconds = null) {
+  constructor(status, detail, afterSeconds = null, errors = []) {
     const title = TITLES[status] ?? `The API answered ${status}`;
     super(status === NO_ANSWER ? detail : `${title}: ${detail}`);
     this.status = status;
     this.detail = detail;
     this.afterSeconds = afterSeconds;
+    this.errors = errors;
     /** Whether another token is in use by now: the answer says nothing of that one. */
     this.isOutdated = false;
   }
@@ -85,11 +87,13 @@ export function batchPath(id) {
  * Return the JSON at a path.
  *
  * @param {string} path
+ * @param {AbortSignal} [signal] ends the call, as without an answer
  * @returns {Promise<any>}
  * @throws {Problem}
  */
-export function get(path) {
-  return json(path, { signal: AbortSignal.timeout(ANSWER_LIMIT_MS) });
+export function get(path, signal) {
+  const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
+  return json(path, { signal: signal ? AbortSignal.any([signal, limit]) : limit });
 }
 
 /**
@@ -97,16 +101,26 @@ export function get(path) {
  *
  * @param {string} path
  * @param {object} body
+ * @param {Record<string, string>} [headers]
  * @returns {Promise<any>}
  * @throws {Problem}
  */
-export function post(path, body) {
+export function post(path, body, headers = {}) {
   return json(path, {
     method: "POST",
     body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...headers },
     signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
   });
+}
+
+/**
+ * Return an id that nobody else draws: what is sent again under it is the same thing.
+ * `crypto.randomUUID` is not there where the page comes from another machine without TLS.
+ */
+export function newId() {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /**
@@ -178,5 +192,6 @@ async function problemOf(answer) {
   const after = Number.parseInt(answer.headers.get("Retry-After") ?? "", 10);
   const body = await answer.json().catch(() => null);
   const detail = String(body?.detail ?? answer.statusText);
-  return new Problem(answer.status, detail, Number.isNaN(after) ? null : after);
+  const errors = Array.isArray(body?.errors) ? body.errors : [];
+  return new Problem(answer.status, detail, Number.isNaN(after) ? null : after, errors);
 }

@@ -89,11 +89,11 @@ function fieldsOf(act) {
 }
 
 /**
- * Return why an act was not accepted, and whether it is safe to send it again.
+ * Return why something sent was not accepted, and whether it is safe to send it again.
  *
  * @param {Problem} problem
  */
-function explain(problem) {
+export function explain(problem) {
   const delay = problem.afterSeconds ? ` after ${problem.afterSeconds} s` : "";
   const isUnknown = problem.status === NO_ANSWER || problem.status >= 500;
   let advice = "";

@@ -1,15 +1,11 @@
 /**
  * The console: shows what its address names, an order, a saga of any type, or a list of orders.
  */
-import { actOnPage } from "./acton.js";
 import { go, idIn, IS_ID, serveLinks, subjectOf, toOrder } from "./address.js";
-import { batchPage } from "./batch.js";
 import { byId, el } from "./dom.js";
 import { listPage } from "./list.js";
 import { resetNotice } from "./notice.js";
-import { operationsPage } from "./operations.js";
 import { orderPage } from "./order.js";
-import { sagaPage } from "./saga.js";
 import { serveSignIn, serveToken } from "./token.js";
 
 const INVALID_ID =
@@ -17,17 +13,33 @@ const INVALID_ID =
   "_ or -";
 
 /**
- * By the parameter of the address that names it: what shows a page, given that one's value.
+ * By the parameter of the address that names it: what shows a page, given that one's value. Modules
+ * of the pages that are seldom opened are loaded when they are.
  *
- * @type {Record<string, (page: HTMLElement, value: string, signal: AbortSignal) => void>}
+ * @type {Record<string, Page>}
  */
 const PAGES = {
   order: orderPage,
-  saga: sagaPage,
-  batch: batchPage,
-  act_on: actOnPage,
-  operations: operationsPage,
+  saga: later(async () => (await import("./saga.js")).sagaPage),
+  batch: later(async () => (await import("./batch.js")).batchPage),
+  act_on: later(async () => (await import("./acton.js")).actOnPage),
+  operations: later(async () => (await import("./operations.js")).operationsPage),
+  place: later(async () => (await import("./place.js")).placePage),
 };
+
+/**
+ * Return what shows a page once its modules are loaded, unless another page is open by then.
+ *
+ * @typedef {(page: HTMLElement, value: string, signal: AbortSignal) => void} Page
+ * @param {() => Promise<Page>} load
+ * @returns {Page}
+ */
+function later(load) {
+  return async (page, value, signal) => {
+    const show = await load();
+    if (!signal.aborted) show(page, value, signal);
+  };
+}
 
 let currentPage = new AbortController();
 

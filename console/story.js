@@ -5,7 +5,7 @@
 import { bdi, el, jsonToUnfold, show } from "./dom.js";
 import { commandsOf } from "./steps.js";
 import { age, time } from "./times.js";
-import { capital, CAUSES, meaningOf } from "./words.js";
+import { capital, CAUSES, meaningOf, toneOf } from "./words.js";
 
 /**
  * @typedef {import("./steps.js").Command} Command
@@ -51,8 +51,9 @@ export function showStory(section, view) {
 /** @param {Story} story */
 function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
   const sentence = el("p.sentence", {}, `${capital(meaningOf(state))}.`);
+  const tone = failure ? "failure" : toneOf(state);
   return el(
-    `div.story-box.${toneOf(failure, state, isBad || troubles.length > 0)}`,
+    `div.story-box.${isBad || troubles.length > 0 ? "bad" : tone}`,
     {},
     failure ? reasonOf(failure) : sentence,
     refund && el("p.refund", {}, "Refund: ", bdi(refund), "."),
@@ -60,18 +61,6 @@ function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
     ...troubles.map(troubleText),
     ...pauses.map(pauseText),
   );
-}
-
-/**
- * @param {Api.FailureView|null} failure
- * @param {Api.SagaState} state
- * @param {boolean} isBad
- */
-function toneOf(failure, state, isBad) {
-  if (isBad) return "bad";
-  if (failure) return "failure";
-  const waits = state === "AWAITING_REVIEW" || state === "AWAITING_CUSTOMER";
-  return waits ? "waiting" : state === "COMPLETED" ? "good" : "active";
 }
 
 /**

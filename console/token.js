@@ -2,8 +2,9 @@
  * The bearer token of the person at the page, from a sign-in or as it is pasted. It stays in this
  * tab's session: closing the tab forgets it.
  */
+import { claimsIn, nameIn } from "./claims.js";
 import { byId, printable } from "./dom.js";
-import { NAME_CLAIMS, PROVIDER } from "./provider.js";
+import { PROVIDER } from "./provider.js";
 
 /** @typedef {import("./oidc.js").Session} Session */
 
@@ -219,28 +220,7 @@ export function isPersonKnown() {
   return nameIn(token()) !== null;
 }
 
-/**
- * Return the name of a person in a token. It is only shown: the API alone can verify it.
- *
- * @param {string|null} bearer
- * @returns {string|null}
- */
-function nameIn(bearer) {
-  const claims = claimsIn(bearer);
-  const names = NAME_CLAIMS.map((claim) => claims?.[claim]);
-  return names.find((name) => name && typeof name === "string") ?? null;
-}
-
-/**
- * @param {string|null} bearer
- * @returns {Record<string, any>|null} null of one that cannot be read: a token need not be readable
- */
-function claimsIn(bearer) {
-  try {
-    const payload = atob((bearer ?? "").split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    const bytes = Uint8Array.from(payload, (character) => character.charCodeAt(0));
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return null;
-  }
+/** Return the customer for whom alone the token is, by the usual claim; "" where it names none. */
+export function customerOfToken() {
+  return String(claimsIn(token())?.customer_id ?? "");
 }

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from contracts.base import OPERATION_ID, Contract, Identifier
+from contracts.text import Name
 
 MOST_ON_A_PAGE = 100
 
@@ -71,14 +72,14 @@ class Operation(Contract):
 class OperationFilter(Contract):
     """Which entries of the log are asked for; None asks for all."""
 
-    person: str | None = Field(
-        default=None, max_length=200, description="who: the name on record, or a token's subject"
+    person: Name | None = Field(
+        default=None, description="who: the name on record, or a token's subject"
     )
-    act: str | None = Field(default=None, max_length=100)
+    act: Name | None = None
     outcome: Outcome | None = None
     order_id: Identifier | None = None
     door: Door | None = None
-    batch_id: str | None = Field(default=None, max_length=100)
+    batch_id: Identifier | None = None
     since: AwareDatetime | None = Field(default=None, description="at this time or later")
     until: AwareDatetime | None = Field(default=None, description="before this time")
     before: Annotated[str, Field(pattern=OPERATION_ID)] | None = Field(

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from config import Settings
-from contracts.money import MOST_CURRENCIES_HAVE, UNUSUAL
+from contracts.base import MAX_TOTAL_MINOR
+from contracts.money import MINOR_DIGITS, MOST_CURRENCIES_HAVE, UNUSUAL
+from contracts.placing import PlaceOrder
 from contracts.text import REFUSED
 
 FOLDER = Path(__file__).parent.parent / "console"
@@ -45,12 +47,32 @@ HEADERS = {
     "Cache-Control": "no-cache",
 }
 
+
+def _limits() -> dict[str, dict[str, Any]]:
+    """Return by field of an order, or of a line of it, what the field must be."""
+    schema = PlaceOrder.model_json_schema()
+    fields = schema["properties"] | schema["$defs"]["OrderLine"]["properties"]
+    kinds = ("pattern", "description", "minimum", "maximum", "maxItems", "default")
+    fields["order_id"] = fields["customer_id"]  # without the null that stands for a new one
+    return {
+        name: {kind: field[kind] for kind in kinds if kind in field}
+        for name, field in fields.items()
+    }
+
+
 TABLE_MODULES = {
     "currencies.js": f"""/**
  * How currencies are divided, by the table of contracts/money.py.
  */
 export const UNUSUAL = {json.dumps(UNUSUAL)};
 export const MOST_CURRENCIES_HAVE = {MOST_CURRENCIES_HAVE};
+export const IN_USE = {json.dumps(sorted(MINOR_DIGITS))};
+""",
+    "limits.js": f"""/**
+ * What the fields of an order must be, by contracts/placing.py.
+ */
+export const LIMITS = {json.dumps(_limits())};
+export const MAX_TOTAL_MINOR = {MAX_TOTAL_MINOR};
 """,
     "unseen.js": f"""/**
  * The signs that act or hide without being seen, by the table of contracts/text.py.

@@ -28,6 +28,6 @@ async def exchange(request: Request, caller: RequestCaller) -> Response:
 
 
 def _load() -> ModuleType:
-    """Import the protocol's library at the first request: it costs half a second and 16 MB."""
+    """Import the protocol's library at the first request: it costs a second and 20 MB."""
     logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells each request
     return import_module(EXCHANGE)

@@ -18,6 +18,7 @@ from participants.stock.service import StockService
 from temporal_saga.database import open_database
 from tests.postgresql import PostgreSQL, running
 from tests.shop import Shop
+from tests.tables import METADATA, create_tables
 from tests.temporal_saga.fenced_participant import Shelf
 
 THREADS = 16
@@ -76,21 +77,24 @@ def shelf(engine: sa.Engine) -> Shelf:
 @pytest.fixture
 def payment(engine: sa.Engine) -> Iterator[PaymentService]:
     """Give a payment service; whatever the test did to it, its invariants hold at the end."""
-    yield PaymentService.open(engine)
+    create_tables(engine, METADATA["payment"])
+    yield PaymentService(engine)
     assert violations_by_id(engine, "payment") == {}
 
 
 @pytest.fixture
 def stock(engine: sa.Engine) -> Iterator[StockService]:
     """Give a stock service; whatever the test did to it, its invariants hold at the end."""
-    yield StockService.open(engine)
+    create_tables(engine, METADATA["stock"])
+    yield StockService(engine)
     assert violations_by_id(engine, "stock") == {}
 
 
 @pytest.fixture
 def orders(engine: sa.Engine) -> Iterator[OrderService]:
     """Give an order service; whatever the test did to it, its invariants hold at the end."""
-    yield OrderService.open(engine)
+    create_tables(engine, METADATA["order"])
+    yield OrderService(engine)
     assert violations_by_id(engine, "order") == {}
 
 

@@ -3,7 +3,9 @@
 What the invariants are true of, until somebody corrupts it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,11 +15,8 @@ from contracts.placing import OrderLine, PlaceOrder
 from contracts.record import Compensation, Failure, Settlement
 from contracts.steps import PARTICIPANTS, STEPS
 from contracts.stock import StockView
-from participants.order import tables as order_tables
 from participants.order.service import OrderService
-from participants.payment import tables as payment_tables
 from participants.payment.service import PaymentService
-from participants.stock import tables as stock_tables
 from participants.stock.service import StockService
 from tests.commands import (
     START,
@@ -31,12 +30,7 @@ from tests.commands import (
     register,
     take,
 )
-
-METADATA = {
-    "order": order_tables.METADATA,
-    "payment": payment_tables.METADATA,
-    "stock": stock_tables.METADATA,
-}
+from tests.tables import METADATA, create_tables
 
 GIFT = OrderLine(sku="GIFT", quantity=1, unit_price_minor=0)
 MUG = OrderLine(sku="MUG", quantity=2, unit_price_minor=300)
@@ -63,9 +57,11 @@ class Shop:
             {f"{name}_database_url": url for name, url in urls.items()}
         )
         self.engines = {name: open_engine(url) for name, url in urls.items()}
-        self.order = OrderService.open(self.engines["order"])
-        self.payment = PaymentService.open(self.engines["payment"])
-        self.stock = StockService.open(self.engines["stock"])
+        for name, engine in self.engines.items():
+            create_tables(engine, METADATA[name])
+        self.order = OrderService(self.engines["order"])
+        self.payment = PaymentService(self.engines["payment"])
+        self.stock = StockService(self.engines["stock"])
         self.payment.open_wallets(
             [
                 WalletView(customer_id="ann", currency="GBP", balance_minor=10_000),
@@ -108,18 +104,23 @@ class Shop:
     def take_over(self, shop: "Shop") -> None:
         """Let everything be as in another shop, which takes less than to trade once more."""
         for name, metadata in METADATA.items():
-            with shop.engines[name].connect() as connection:
-                rows = {
-                    table: [*map(dict, connection.execute(sa.select(table)).mappings())]
-                    for table in metadata.sorted_tables
-                }
             with self.engines[name].begin() as connection:
                 for table in reversed(metadata.sorted_tables):
                     connection.execute(table.delete())
                 for table in metadata.sorted_tables:
-                    if rows[table]:
-                        connection.execute(table.insert(), rows[table])
+                    if rows := shop.rows[table]:
+                        connection.execute(table.insert(), rows)
         self.orders_placed |= shop.orders_placed
+
+    @cached_property
+    def rows(self) -> Mapping[sa.Table, Sequence[dict[str, Any]]]:
+        """What all tables had when this was first asked for: of a shop that nobody changes."""
+        rows: dict[sa.Table, Sequence[dict[str, Any]]] = {}
+        for name, metadata in METADATA.items():
+            with self.engines[name].connect() as connection:
+                for table in metadata.sorted_tables:
+                    rows[table] = [*map(dict, connection.execute(sa.select(table)).mappings())]
+        return rows
 
     def pay(self, order_id: str, *lines: OrderLine) -> None:
         """Register an order and charge for it."""

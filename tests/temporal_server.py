@@ -1,7 +1,7 @@
 """A real Temporal server of a test's own."""
 
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
 
@@ -69,11 +69,24 @@ async def running(*settings: str, metrics_port: int | None = None) -> AsyncItera
     with TemporaryDirectory(prefix="temporal-") as folder:
         # A file: under load the server was seen to lose answers, and its namespace, when it kept
         # everything in memory.
-        async with await WorkflowEnvironment.start_local(
-            dev_server_existing_path=temporal_server.temporal_binary(),
-            dev_server_database_filename=f"{folder}/temporal.db",
-            dev_server_extra_args=arguments,
-        ) as server:
+        async with await start(folder, arguments) as server:
             # A client of our own: the server's turns an assert that fails in a workflow into a
             # failed saga, production does not.
             yield await server.connect_client(plugins=[PLUGIN], identity="scripts")
+
+
+async def start(folder: str, arguments: Sequence[str], attempts: int = 3) -> WorkflowEnvironment:
+    """Start a server with its data in a folder; again where it does not answer within 5 s.
+
+    So long the SDK waits, which is short where all cores are busy.
+    """
+    try:
+        return await WorkflowEnvironment.start_local(
+            dev_server_existing_path=temporal_server.temporal_binary(),
+            dev_server_database_filename=f"{folder}/temporal-{attempts}.db",
+            dev_server_extra_args=arguments,
+        )
+    except RuntimeError:
+        if attempts == 1:
+            raise
+        return await start(folder, arguments, attempts - 1)

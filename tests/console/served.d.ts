@@ -3,6 +3,20 @@
 declare module "*/currencies.js" {
   export const UNUSUAL: Record<string, number>;
   export const MOST_CURRENCIES_HAVE: number;
+  export const IN_USE: string[];
+}
+
+declare module "*/limits.js" {
+  type Limit = {
+    pattern?: string;
+    description?: string;
+    minimum?: number;
+    maximum?: number;
+    maxItems?: number;
+    default?: number|null;
+  };
+  export const LIMITS: Record<string, Limit>;
+  export const MAX_TOTAL_MINOR: number;
 }
 
 declare module "*/unseen.js" {

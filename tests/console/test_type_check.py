@@ -19,7 +19,7 @@ ERRORS = {
     "money.js": (
         'String(minor).padStart(digits + 1, "0")',
         "minor.padStart(digits + 1, 0)",
-        "'padStart' does not exist on type 'number'",
+        "'padStart' does not exist on type",
     ),
     "times.js": ("hoursOrDays(minutes);", "hoursOrDay(minutes);", "Cannot find name 'hoursOrDay'"),
 }

@@ -11,6 +11,7 @@ from participants.order.service import OrderService
 from participants.payment.service import PaymentService
 from participants.stock.service import StockService
 from tests.commands import ORDER, cancel, confirm, register
+from tests.tables import METADATA, create_tables
 
 Service = type[OrderService] | type[PaymentService] | type[StockService]
 
@@ -65,3 +66,39 @@ def test_another_customers_record_is_none(orders: OrderService) -> None:
     assert orders.recorded_order("7", ORDER.customer_id) is not None
     assert orders.recorded_order("7", "somebody else") is None
     assert orders.recorded_order("9") is None
+
+
+def schema(engine: sa.Engine) -> dict[str, object]:
+    """Return what the tables of a database are made of."""
+    inspector = sa.inspect(engine)
+    reflection = sa.MetaData()
+    reflection.reflect(engine)
+    return {
+        name: (
+            [(column.name, str(column.type), column.nullable) for column in table.columns],
+            [column.name for column in table.primary_key],
+            sorted((index["name"], index["unique"]) for index in inspector.get_indexes(name)),
+            sorted(str(check["sqltext"]) for check in inspector.get_check_constraints(name)),
+            sorted(str(key["column_names"]) for key in inspector.get_unique_constraints(name)),
+        )
+        for name, table in reflection.tables.items()
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")
+@pytest.mark.parametrize(
+    ("name", "service"),
+    [("order", OrderService), ("payment", PaymentService), ("stock", StockService)],
+)
+def test_the_tables_of_tests_are_those_of_a_service(
+    new_database: Callable[[], str],
+    open_engine: Callable[[str], sa.Engine],
+    name: str,
+    service: Service,
+) -> None:
+    """What is quicker to create is the same."""
+    by_tests = open_engine(new_database())
+    create_tables(by_tests, METADATA[name])
+    by_service = open_engine(new_database())
+    service.open(by_service)
+    assert schema(by_tests) == schema(by_service) != {}

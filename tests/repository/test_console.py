@@ -10,7 +10,7 @@ import pytest
 
 from api import create_app
 from config import Settings
-from contracts.money import UNUSUAL
+from contracts.money import MINOR_DIGITS, UNUSUAL
 from contracts.states import OrderStatus, SagaState
 from contracts.steps import STEPS
 from contracts.views import AttentionCause
@@ -170,6 +170,7 @@ def test_there_is_one_table_of_currencies() -> None:
     assert {name: json.loads(value) for name, value in constants} == {
         "UNUSUAL": dict(UNUSUAL),
         "MOST_CURRENCIES_HAVE": 2,
+        "IN_USE": sorted(MINOR_DIGITS),
     }
     assert not [module.name for module in MODULES if re.search("JPY|KWD|CLF", module.read_text())]
 
@@ -182,7 +183,7 @@ def test_the_page_loads_its_own_files_alone() -> None:
     page = (FOLDER / "index.html").read_text()
     file_names = re.findall(r'(?:src|href)="/console/([^"]+)"', page)
     assert re.findall(r'(?:src|href)="(?!/console/)([^"]+)"', page) == [
-        *("#page", "/", "/?batch=", "/?operations=", "/docs")
+        *("#page", "/", "/?place=", "/?batch=", "/?operations=", "/docs")
     ]
     for module in MODULES:
         file_names += re.findall(r'(?:from |import\()"\./([^"]+)"', module.read_text())

@@ -5,18 +5,23 @@ What is heard, and what is said of it.
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
 from application.acts import ActSender
+from application.batch_runner import BatchRunner
 from application.errors import NotPossible, SagaWedged
 from application.run import WEDGED_AFTER
 from application.runs import Runs
 from contracts import stubs
+from contracts.batches import Batch, BatchOutcome
 from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from participants.order.service import OrderService
+from temporal_saga.database import open_database
 from temporal_saga.testing import Script
 from tests.workflows import order_scripts
 from tests.workflows.defective_saga import DefectiveSaga
@@ -84,6 +89,37 @@ async def test_an_act_is_a_signal_once_a_run_takes_no_more_updates(
     script.answer(yes(register))
     await take_back(script, CancelOrderCommand)
     assert (await script.failed()).details[0]["details"] == why(0).model_dump()
+
+
+async def test_a_batch_operation_knows_its_own_words(
+    sparing: Client, script: Script, tmp_path: Path
+) -> None:
+    """A try of which nobody knows what came of it may have been taken by a run that has ended.
+
+    Then the next one is refused, and the act is done all the same. Who was first is refused.
+    """
+    engine = open_database(f"sqlite:///{tmp_path}/order.db")
+    batches = OrderService.open(engine).batches
+    await script.start(ORDER)
+    await script.expect(RegisterOrderCommand)
+    order_id = script.saga_id.removeprefix("order-")
+    sender = ActSender(script.handle, Runs(sparing))
+    await sender.act("request_approve", why(1), "under the id that an earlier run was told")
+    messages = {}
+    for batch_id in ("second-try", "first-try"):
+        words = {"act": "approve", "filter": {}, **why(1).model_dump()}
+        batches.start(Batch.model_validate({"batch_id": batch_id, **words}), [order_id])
+        if batch_id == "second-try":
+            batches.take(batch_id, 1)
+        await BatchRunner(OrderService(engine), 1).run(batch_id, sparing)
+        [(_, result)] = batches.results(batch_id, None, -1, 2)
+        messages[batch_id] = (result.outcome, result.message)
+    engine.dispose()
+    await script.handle.terminate()
+    assert messages == {
+        "second-try": (BatchOutcome.DONE, None),
+        "first-try": (BatchOutcome.REFUSED, "anna decided already: approve, no 1"),
+    }
 
 
 async def test_a_wedged_saga_is_told_as_such(sparing: Client) -> None:

@@ -36,10 +36,13 @@ HEART = "85123A"
 LANTERN = "71053"
 BOTTLE = "84029E"
 SCARCE = "22752"
+NAMES = {LANTERN: ("White metal lantern", 339), SCARCE: ("Set of 7 nesting boxes", 765)}
 
 
 def fill(stack: Stack) -> None:
     """Place the orders that stand in the list: sold, out of stock, waiting for a review."""
+    for sku, (name, price) in NAMES.items():
+        stack.http.put(f"/stock/{sku}", json={"name": name, "prices": {"GBP": price}})
     for order_id, customer, sku, quantity, price in (
         ("cart-4705", "17850", HEART, 6, 255),
         ("cart-4706", "13047", LANTERN, 6, 339),
@@ -57,6 +60,13 @@ def interrupt(stack: Stack, order_id: str) -> None:
         stack.place(order("17850", SCARCE, 12, 765, order_id=order_id))
         until(lambda: stack.at_work(order_id, "DecreaseStock"), "the stock service is at work")
         stack.kill("payment")
+
+
+def approve_many(stack: Stack) -> None:
+    """Approve the orders that wait for a review, in one act."""
+    act = {"act": "approve", "filter": {"state": "AWAITING_REVIEW"}, "count": 1}
+    words = {"batch_id": "evening", "by": "ann", "reason": "known customers"}
+    until(lambda: stack.http.post("/batch-operations", json=act | words).is_success, "it begins")
 
 
 async def save(page: Page, name: str, last: Locator) -> None:
@@ -96,7 +106,31 @@ async def take(browser: Browser, stack: Stack) -> None:
         await expect(page.get_by_text(order_id)).to_be_visible()
     await expect(page.locator(".overview")).to_contain_text("1 order needs a person")
     await save(page, "overview", page.locator("#page"))
+    await fill_in(page)
+    await save(page, "place", page.locator(".place"))
+    await asyncio.to_thread(approve_many, stack)
+    await page.goto("/?batch=evening")
+    await expect(page.locator(".results tbody tr")).not_to_have_count(0)
+    await expect(page.locator(".chips")).to_contain_text("completed", ignore_case=True)
+    await save(page, "batch", page.locator("#page"))
+    await page.goto("/?operations=")
+    await expect(page.locator(".operations tbody tr")).not_to_have_count(0)
+    await save(page, "operations", page.locator("#page"))
     await context.close()
+
+
+async def fill_in(page: Page) -> None:
+    """Fill in an order of two lines, one of more than there is."""
+    await page.goto("/?place=")
+    await page.get_by_label("Customer", exact=True).fill("17850")
+    for number, (sku, quantity) in enumerate(((LANTERN, "6"), (SCARCE, "12")), 1):
+        if number > 1:
+            await page.get_by_role("button", name="Add a line").click()
+        line = page.get_by_role("group", name=f"Line {number}")
+        await line.get_by_label("SKU").fill(sku)
+        await line.get_by_label("Quantity").fill(quantity)
+        await expect(line).to_contain_text("list price")
+    await page.get_by_role("button", name="Place the order").focus()
 
 
 async def main() -> None:

@@ -12,6 +12,7 @@ from temporal_saga.plugin import SagaPlugin
 from temporal_saga.testing import Script
 from temporal_saga.workflow import Policy
 from tests.stack import Stack
+from tests.system.browser.api_answers import answer_with
 from tests.temporal_saga.trips import BROKEN, COMMANDS, DECLINED, begin_paying, yes
 
 pytestmark = pytest.mark.long
@@ -44,6 +45,40 @@ async def test_a_trip_rolls_back_on_the_page(page: Page, stack: Stack) -> None:
         await expect(page.locator(".story")).to_contain_text("the card is blocked")
         await expect(page.locator(".body")).to_contain_text("settle_step of BookCar with step, by")
         await expect(page.locator(".timeline")).to_contain_text("CancelHotelCommand")
+
+
+async def test_a_saga_of_many_steps_has_room(page: Page) -> None:
+    """Of any names and states: its steps stand in several rows, none of them squeezed."""
+    names = [f"Step{number}OfALongJourney" for number in range(16)]
+    command = {"attempts": 1, "message": None, "paused": None, "settled": None}
+    steps = [
+        command
+        | {"name": name, "step": name, "label": f"Do {name}", "participant": "carrier"}
+        | {"state": "DONE", "after_pivot": name == names[12], "opens_record": False}
+        | {"compensation": command | {"name": f"Undo{name}", "label": "Undo", "state": "WAITING"}}
+        for name in names
+    ]
+    view = {
+        "workflow_id": "long",
+        "workflow_type": "Journey",
+        "state": "UNDER_WAY",
+        "status": "RUNNING",
+        "started_at": "2026-01-05T09:30:00Z",
+        "needs_attention": False,
+        "closed_at": None,
+        "failure": None,
+        "steps": steps,
+        "acts": [],
+        "timeline": [],
+    }
+    await answer_with(page, "**/sagas/long", view)
+    await page.set_viewport_size({"width": 1280, "height": 900})
+    await page.goto("/?saga=long")
+    await expect(page.locator(".course .step")).to_have_count(16)
+    await expect(page.locator(".story")).to_contain_text("UNDER_WAY")
+    widths = "cards => cards.map(card => card.getBoundingClientRect().width)"
+    assert min(await page.locator(".course .card").evaluate_all(widths)) >= 130
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_there_is_no_such_saga(page: Page) -> None:

@@ -30,7 +30,7 @@ def memo(stack: Stack, order_id: str) -> dict[str, Any]:
     return fields
 
 
-OF_ONE_ORDER = ("timeline", "refund", "acts", "steps", "review", "action")
+OF_ONE_ORDER = ("timeline", "refund", "acts", "steps", "review", "action", "again_of", "again_as")
 """What an order's own page has and lists have not."""
 
 

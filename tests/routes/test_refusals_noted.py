@@ -1,0 +1,54 @@
+"""What the log of operations has of requests: who was refused by their token, and from where."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import sqlalchemy as sa
+
+from api import create_app
+from application.operations_log import OperationsLog
+from config import Settings
+from contracts.operations import Door, OperationFilter, Outcome
+from participants.order.operations import Operations
+from participants.order.service import OrderService
+from tests.tokens import AUTHENTICATION, bearer
+
+SAID = {"by": "ann", "reason": "found it cheaper"}
+
+
+async def test_what_a_known_caller_may_not_do_is_noted(
+    tmp_path: Path, open_engine: Callable[[str], sa.Engine]
+) -> None:
+    """With who asked, from where, and for which order; strangers are not in the log."""
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    OrderService.open(engine)
+    operations = Operations(engine)
+    settings = {name.lower(): value for name, value in AUTHENTICATION.items()}
+    app = create_app(Settings(**settings))  # type: ignore[arg-type]
+    app.state.operations_log = OperationsLog(operations)
+    transport = httpx.ASGITransport(app, client=("10.0.0.7", 4711))
+    reader = bearer("orders:read")
+    customer = bearer("saga:operate", customer="17850", sub="shopper")
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        for path in ("/orders/7/cancel", "/orders/7/place-again"):
+            assert (await http.post(path, json=SAID)).status_code == 401
+            console = reader | {"X-Door": "console", "User-Agent": "x" * 900}
+            assert (await http.post(path, json=SAID, headers=console)).status_code == 403
+        assert (await http.get("/operations", headers=customer)).status_code == 403
+        assert (await http.put("/stock/A-1", json={}, headers=reader)).status_code == 403
+    entries = operations.page(OperationFilter(), 10)
+    assert [
+        (entry.act, entry.subject, entry.order_id, entry.about, entry.door) for entry in entries
+    ] == [
+        ("offer-products", "tester", None, None, Door.HTTP),
+        ("read", "shopper", None, "/operations", Door.HTTP),
+        ("place-again", "tester", "7", None, Door.CONSOLE),
+        ("cancel", "tester", "7", None, Door.CONSOLE),
+    ]
+    assert {(entry.outcome, entry.by, entry.address) for entry in entries} == {
+        (Outcome.REFUSED, "tester", "10.0.0.7"),
+        (Outcome.REFUSED, "shopper", "10.0.0.7"),
+    }
+    assert "needs a token with the scope orders:cancel" in (entries[-1].message or "")
+    assert entries[-1].agent == "x" * 200
