@@ -169,10 +169,9 @@ def _has_text(text: str, *, is_owner: bool) -> sa.ColumnElement[bool]:
     Both are compared as JSON escapes them, so that any text can be looked for in any database. An
     escape has letters of its own, which are not the text's.
     """
-    if is_owner:
-        return FAILED & sa.func.lower(FAILURE_REASON).contains(lower(text), autoescape=True)
+    words = FAILURE_REASON if is_owner else FAILURE_WORDS
     needle = lower(json.dumps(text)[1:-1])
-    return FAILED & sa.func.lower(FAILURE_WORDS).contains(needle, autoescape=True)
+    return FAILED & sa.func.lower(words).contains(needle, autoescape=True)
 
 
 def _is_given(order_filter: OrderFilter, name: str) -> bool:

@@ -22,6 +22,8 @@ from temporal_saga.database import reading
 from tests.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
 from tests.repository.sources import ROOT
 
+POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
+
 ALL = OrderFilter()
 NOBODY = DraftOrder()
 
@@ -319,7 +321,7 @@ def test_deploying_has_the_indexes_that_large_databases_need_first() -> None:
     page = (ROOT / "docs" / "DEPLOYING.md").read_text()
     block = re.findall(r"^CREATE INDEX CONCURRENTLY IF NOT EXISTS .*;$", page, re.MULTILINE)
     own = {
-        str(sa.schema.CreateIndex(index).compile(dialect=postgresql.dialect()))
+        str(sa.schema.CreateIndex(index).compile(dialect=POSTGRESQL))
         for index in ORDERS.indexes | LINES.indexes
     }
     statements = {line.replace("CONCURRENTLY IF NOT EXISTS ", "").rstrip(";") for line in block}

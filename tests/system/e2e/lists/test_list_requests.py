@@ -149,7 +149,12 @@ def test_orders_are_filtered_sorted_and_exported(
         "-2",
         "-1",
     ]
-    dear: dict[str, Any] = {**own, "currency": "GBP", "min_total_minor": 150, "sort": "-total_minor"}
+    dear: dict[str, Any] = {
+        **own,
+        "currency": "GBP",
+        "min_total_minor": 150,
+        "sort": "-total_minor",
+    }
     assert walk(stack, **dear, limit=1) == ["-0", "-2"]
     document = page(stack, "/orders.json", **dear)
     assert document == page(stack, **dear)
