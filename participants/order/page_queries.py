@@ -97,11 +97,14 @@ def page(order_filter: OrderFilter, limit: int, last: Position | None) -> sa.Sel
 
 
 def last_looked_at(order_filter: OrderFilter) -> sa.Select[Any] | None:
-    """Return the query for the position at which reading a page ends; None if it needs no end."""
+    """Return the query for the position at which reading a page ends; None if it needs no end.
+
+    It ends there if there is a second row: another order behind it.
+    """
     if order_filter.among is not None or not _row_by_row(order_filter):
         return None
     query = _in_order(sa.select(*_sort_keys(order_filter)), order_filter)
-    return query.offset(MOST_ROWS - 1).limit(1)
+    return query.offset(MOST_ROWS - 1).limit(2)
 
 
 def ids_of_sku(sku: str) -> sa.Select[Any]:
