@@ -58,18 +58,18 @@ class Server:
         return Needs(needs, count_causes(needs), datetime.now(UTC), monotonic())
 
 
-def run(state: SagaState, number: int, *, stuck: bool = False) -> Run:
+def run(state: SagaState, number: int, *, is_stuck: bool = False) -> Run:
     failure = Failure(step="DecreaseStock", event=None, reason="OUT_OF_STOCK", message=WORDS)
     fails = state in (SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK)
     retriables = (
         (RetriableState("ProcessPayment", "RefundPayment", Progress.STUCK, stuck_since=START),)
-        if stuck
+        if is_stuck
         else ()
     )
     return Run(
         started_at=START + timedelta(hours=number),
         closed_at=None,
-        attributes={"SagaState": state, "NeedsAttention": stuck, "CustomerId": "17850"},
+        attributes={"SagaState": state, "NeedsAttention": is_stuck, "CustomerId": "17850"},
         memo=SagaMemo(failure=failure if fails else None, retriables=retriables),
     )
 
@@ -93,8 +93,8 @@ def lists(tmp_path: Path, open_engine: Callable[[str], sa.Engine]) -> OrderLists
         else:
             is_stuck = number % 8 == 3
             state = SagaState.ROLLBACK_STUCK if is_stuck else SagaState.ROLLING_BACK
-            runs[order_id] = run(state, number, stuck=is_stuck)
-    runs["unheard"] = run(SagaState.ROLLBACK_STUCK, 50, stuck=True)
+            runs[order_id] = run(state, number, is_stuck=is_stuck)
+    runs["unheard"] = run(SagaState.ROLLBACK_STUCK, 50, is_stuck=True)
     server = Server(runs)
     return OrderLists(
         cast(Visibility, server), cast(Watch, server), orders, lambda _order_id: LINKS
@@ -118,16 +118,16 @@ def numbers(order_ids: list[str]) -> list[int]:
 
 async def test_open_and_closed_orders_are_one_list(lists: OrderLists) -> None:
     """In each sort, and in pages of each size, without gap or repetition."""
-    completed = [number for number in range(40) if number % 4 in (0, 2)]
-    by_total = sorted(completed, key=lambda n: (100 + n % 7, f"{'bA'[n % 2]}{n}"))
+    complete_ones = [number for number in range(40) if number % 4 in (0, 2)]
+    by_total = sorted(complete_ones, key=lambda n: (100 + n % 7, f"{'bA'[n % 2]}{n}"))
     for limit, (sort, expected) in product(
         (3, 100),
         {
-            "placed_at": completed,
-            "-placed_at": completed[::-1],
+            "placed_at": complete_ones,
+            "-placed_at": complete_ones[::-1],
             "total_minor": by_total,
             "-total_minor": by_total[::-1],
-            "closed_at": [number for number in completed if number % 4 == 0],
+            "closed_at": [number for number in complete_ones if number % 4 == 0],
         }.items(),
     ):
         query = {"state": "COMPLETED", "sort": sort, "limit": limit, "currency": "GBP"}
@@ -137,17 +137,17 @@ async def test_open_and_closed_orders_are_one_list(lists: OrderLists) -> None:
 async def test_why_open_orders_fail_is_what_their_sagas_say(lists: OrderLists) -> None:
     """By the step that failed or is stuck, the reason and the words; those on record join."""
     rolling = [number for number in range(39, 0, -1) if number % 8 == 7]
-    stuck = [number for number in range(39, 0, -1) if number % 8 == 3]
-    failed = [number for number in range(39, 0, -1) if number % 4 == 1]
+    in_need = [number for number in range(39, 0, -1) if number % 8 == 3]
+    failures = [number for number in range(39, 0, -1) if number % 4 == 1]
     for why in ({"step": "DecreaseStock"}, {"reason": "OUT_OF_STOCK"}, {"text": "8 ASKED"}):
         assert numbers(await walk(lists, state="ROLLING_BACK", **why)) == rolling
-        assert numbers(await walk(lists, state="FAILED", **why)) == failed
+        assert numbers(await walk(lists, state="FAILED", **why)) == failures
         assert await walk(lists, state="COMPLETED", **why) == []
         [first, *others] = await walk(lists, needs_attention=True, limit=2, **why)
         assert first == "unheard"
-        assert numbers(others) == stuck
+        assert numbers(others) == in_need
     at_step = await walk(lists, needs_attention=True, step="ProcessPayment", sku="S0")
-    assert numbers(at_step) == [number for number in stuck if number % 3 == 0]
+    assert numbers(at_step) == [number for number in in_need if number % 3 == 0]
     assert await walk(lists, state="ROLLING_BACK", step="ProcessPayment") == []
     assert await walk(lists, needs_attention=True, text="8_asked") == []
 
