@@ -22,8 +22,6 @@ from temporal_saga.database import reading
 from tests.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
 from tests.repository.sources import ROOT
 
-POSTGRESQL = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
-
 ALL = OrderFilter()
 NOBODY = DraftOrder()
 
@@ -320,8 +318,9 @@ def test_deploying_has_the_indexes_that_large_databases_need_first() -> None:
     """As they are made here, without a lock, so that the service finds them when it starts."""
     page = (ROOT / "docs" / "DEPLOYING.md").read_text()
     block = re.findall(r"^CREATE INDEX CONCURRENTLY IF NOT EXISTS .*;$", page, re.MULTILINE)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     own = {
-        str(sa.schema.CreateIndex(index).compile(dialect=POSTGRESQL))
+        str(sa.schema.CreateIndex(index).compile(dialect=dialect))
         for index in ORDERS.indexes | LINES.indexes
     }
     statements = {line.replace("CONCURRENTLY IF NOT EXISTS ", "").rstrip(";") for line in block}
