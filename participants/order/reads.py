@@ -80,8 +80,8 @@ class OrderReads:
         with reading(self._engine) as connection:
             order_filter = _with_ids_of_sku(connection, order_filter)
             look = page_queries.last_looked_at(order_filter)
-            row = None if look is None else connection.execute(look).one_or_none()
-            end = None if row is None else Position(*row)
+            ends = [] if look is None else connection.execute(look).all()
+            end = Position(*ends[0]) if len(ends) > 1 else None
             query = page_queries.page(order_filter, limit + 1, end)
             rows = connection.execute(query).all()
             if len(rows) > limit:
