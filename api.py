@@ -43,7 +43,7 @@ from participants.order.service import OrderService
 from participants.payment.reads import PaymentReads
 from participants.stock.reads import StockReads
 from process import Connection, leave
-from routes import access, card_events, console, handlers, hosts, limits
+from routes import access, card_events, console, handlers, hosts, limits, order_export
 from routes.access import Authentication
 from routes.attended import Attended
 from routes.connections import raise_descriptors
@@ -90,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.stopping = asyncio.Event()
+    app.state.exports = order_export.ExportsUnderWay()
     app.state.metrics = figures = Metrics(AWAY)
     app.state.read_card_event = card_events.event_reader(
         settings.card_webhook_secret.get_secret_value()

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlencode
 
 from pydantic import (
@@ -122,15 +122,12 @@ class OrderSelection(BaseModel):
         return OrderFilter(**{name: getattr(self, name) for name in fields}, owner=owner)
 
 
-class ListQuery(OrderSelection):
-    """The query of a list: which orders, how many on a page, how sorted, and where it begins."""
+class SortedQuery(OrderSelection):
+    """Which orders, how sorted, and where they begin."""
 
-    limit: int = Field(
-        default=20,
-        ge=1,
-        le=MOST_ON_A_PAGE,
-        description="the most orders on a page; a page may hold fewer",
-    )
+    path: ClassVar[str]
+    """Where it is asked."""
+
     sort: Sort = Field(
         default=Sort.NEWEST,
         description="by which field; with a minus the greatest first. `total_minor` needs "
@@ -178,4 +175,17 @@ class ListQuery(OrderSelection):
     def following(self, position: Position) -> str:
         """Return the address at which the list goes on behind a position."""
         cursor = write_cursor(position, self.sort)
-        return f"/orders?{urlencode({**self.parameters(), 'cursor': cursor})}"
+        return f"{self.path}?{urlencode({**self.parameters(), 'cursor': cursor})}"
+
+
+class ListQuery(SortedQuery):
+    """The query of a list: which orders, how sorted, where a page begins, how many it may have."""
+
+    path = "/orders"
+
+    limit: int = Field(
+        default=20,
+        ge=1,
+        le=MOST_ON_A_PAGE,
+        description="the most orders on a page; a page may hold fewer",
+    )

@@ -4,6 +4,7 @@
 import { filtersOf, toActOn, toList, toOrder } from "./address.js";
 import { get } from "./api.js";
 import { bdi, el, show } from "./dom.js";
+import { exportButtons } from "./export.js";
 import { filterForm, isFiltered } from "./filters.js";
 import { money } from "./money.js";
 import { clearNotice, showProblem } from "./notice.js";
@@ -16,7 +17,21 @@ import { attentionChip, stateChip, statusChip } from "./words.js";
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "25";
 const LOADING = "Loading …";
-const COLUMNS = ["Order", "State", "Status", "Customer", "Total", "Placed", "Why it failed"];
+
+/** The columns, and by which field each sorts the list. */
+const COLUMNS = [
+  ["Order"],
+  ["State"],
+  ["Status"],
+  ["Customer"],
+  ["Total", "total_minor"],
+  ["Placed", "placed_at"],
+  ["Closed", "closed_at"],
+  ["Why it failed"],
+];
+
+/** The currency in which totals are sorted where no filter says one: that of the last list. */
+let listCurrency = "";
 
 /**
  * Show the list that the address names in `page`, until `signal`.
@@ -29,6 +44,7 @@ export function listPage(page, signal) {
   document.title = "Orders · Order saga";
   const warning = el("p.warning", { hidden: true, role: "status" });
   const rows = el("tbody", { role: "rowgroup" });
+  const heads = head(filters);
   const placeholder = el("p.placeholder", {}, LOADING);
   const paging = el("nav.paging", { "aria-label": "Pages" });
   const overview = new Overview(filters);
@@ -40,9 +56,10 @@ export function listPage(page, signal) {
     form.node,
     ...(isFiltered(filters) ? [actOnLink(filters)] : []),
     warning,
-    el("table.orders", { role: "table" }, head(), rows),
+    el("table.orders", { role: "table" }, heads, rows),
     placeholder,
     paging,
+    exportButtons(filters),
   );
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
@@ -52,6 +69,8 @@ export function listPage(page, signal) {
     warning.hidden = list.warning === null;
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
     show(rows, list.orders, row);
+    listCurrency = list.orders.find((order) => order.currency)?.currency ?? listCurrency;
+    heads.querySelector("#sort-total_minor")?.setAttribute("href", sortLink("total_minor", filters));
     placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
     placeholder.hidden = list.orders.length > 0;
     show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
@@ -72,9 +91,41 @@ function actOnLink(filters) {
   return el("p", {}, el("a", { id: "act-on", href: toActOn(filters) }, "Act on these orders …"));
 }
 
-function head() {
-  const cells = COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
+/**
+ * Return the heads of the columns; those with a field are links that sort by it.
+ *
+ * @param {Record<string, string>} filters
+ */
+function head(filters) {
+  const sort = filters.sort ?? "-placed_at";
+  const cells = COLUMNS.map(([name, field]) => {
+    const attributes = { scope: "col", role: "columnheader" };
+    if (!field) return el("th", attributes, name);
+    const order = { [field]: "ascending", [`-${field}`]: "descending" }[sort] ?? null;
+    const mark = order && (order === "ascending" ? " ▲" : " ▼");
+    const arrow = mark && el("span", { "aria-hidden": "true" }, mark);
+    const link = el("a", { id: `sort-${field}`, href: sortLink(field, filters) }, name, arrow);
+    return el("th", { ...attributes, "aria-sort": order }, link);
+  });
   return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
+}
+
+/**
+ * Return the address of the list sorted by a field: the greatest first, or if it is so, the least.
+ *
+ * @param {string} field
+ * @param {Record<string, string>} filters
+ */
+function sortLink(field, filters) {
+  const isDescending = (filters.sort ?? "-placed_at") === `-${field}`;
+  const sort = isDescending ? field : `-${field}`;
+  const currency = field === "total_minor" ? filters.currency || listCurrency : filters.currency;
+  return toList({
+    ...filters,
+    currency: currency ?? "",
+    sort: sort === "-placed_at" ? "" : sort,
+    cursor: "",
+  });
 }
 
 /** @param {Api.ListedOrder} order */
@@ -88,6 +139,7 @@ function row(order) {
     ["customer", order.customer_id ?? "–"],
     ["total", el("span", { title: lineCount(order.line_count) }, total)],
     ["placed", time(order.placed_at)],
+    ["closed", time(order.closed_at)],
     ["why", order.failure && failureText(order.failure)],
   ];
   const cells = columns.map(([name, content], index) =>
@@ -130,10 +182,11 @@ function lineCount(count) {
  * @param {Record<string, string>} filters
  */
 function pages(list, filters) {
-  const links = filters.cursor ? [["← Newest", toList({ ...filters, cursor: "" })]] : [];
+  const [first, next] = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
+  const links = filters.cursor ? [[first, toList({ ...filters, cursor: "" })]] : [];
   if (list.next) {
     const cursor = new URL(list.next, location.origin).searchParams.get("cursor") ?? "";
-    links.push(["Older →", toList({ ...filters, cursor })]);
+    links.push([next, toList({ ...filters, cursor })]);
   }
   return links;
 }
@@ -143,7 +196,7 @@ function pages(list, filters) {
  * @param {Record<string, string>} filters
  */
 function emptyText(list, filters) {
-  if (list.next) return "No order on this page; there are older ones.";
+  if (list.next) return "No order on this page; others may follow on the next one.";
   if (isFiltered(filters)) return "No order matches the filters.";
   return "There are no orders yet. A new order appears here without a reload.";
 }

@@ -52,3 +52,14 @@ export function minorUnits(text, currency) {
   const minor = Number(whole + part.padEnd(digits, "0"));
   return Number.isSafeInteger(minor) ? minor : null;
 }
+
+/**
+ * Return minor units that an address has as people type them; other text as it is.
+ *
+ * @param {string|undefined} minor
+ * @param {string|undefined} currency
+ */
+export function inputOf(minor, currency) {
+  if (!/^\d+$/.test(minor ?? "") || !currency) return minor ?? "";
+  return amount(Number(minor), currency);
+}

@@ -76,3 +76,32 @@ function hoursOrDays(minutes) {
   const hours = Math.floor(minutes / 60);
   return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
 }
+
+/** Return the name of the browser's time zone, and how far it is from UTC now. */
+export function zone() {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const minutes = -new Date().getTimezoneOffset();
+  const [hours, rest] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60];
+  const offset = `${minutes < 0 ? "−" : "+"}${hours}${rest ? `:${twoDigits(rest)}` : ""}`;
+  return minutes ? `${timeZone} (UTC${offset})` : `${timeZone} (UTC)`;
+}
+
+/**
+ * Return the instant that was typed into a field of date and time, as the API takes it; "" for none.
+ *
+ * @param {string} text local, like `2026-11-24T22:12`
+ */
+export function fromInput(text) {
+  const at = new Date(text);
+  return Number.isNaN(at.getTime()) ? "" : at.toISOString().replace(".000Z", "Z");
+}
+
+/**
+ * Return an instant as a field of date and time shows it, in local time; "" for none.
+ *
+ * @param {string|undefined} iso
+ */
+export function toInput(iso) {
+  const at = new Date(iso ?? "");
+  return Number.isNaN(at.getTime()) ? "" : `${date(at)}T${clock(at)}`;
+}

@@ -28,6 +28,8 @@ SIGNED = frozenset({"/webhooks/cards"})
 NEEDED: Mapping[str, Scope] = {
     "POST /orders": Scope.PLACE,
     "GET /orders": Scope.READ,
+    "GET /orders.csv": Scope.READ,
+    "GET /orders.json": Scope.READ,
     "GET /events": Scope.READ,
     "GET /overview": Scope.READ,
     "GET /overview/closed": Scope.READ,

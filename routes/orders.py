@@ -122,7 +122,10 @@ async def place_order(
 async def list_orders(
     query: Annotated[ListQuery, Query()], orders: AppOrders, caller: RequestCaller
 ) -> OrderList:
-    """Return orders, newest first, without their timelines; follow `next` for more.
+    """Return orders, newest first if no other sort is given, without their timelines.
+
+    Follow `next` for more. For one page at most 100,000 orders are looked at: it may be short, and
+    even empty, while `next` leads on.
 
     An order is listed once it is on record, moments after it was placed; one that needs attention,
     in any case. Orders that are still open carry the state that their sagas showed moments ago.

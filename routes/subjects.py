@@ -12,6 +12,7 @@ from routes import (
     manage,
     mcp,
     operations,
+    order_export,
     orders,
     pages,
     sagas,
@@ -19,6 +20,7 @@ from routes import (
 
 ROUTERS = (
     orders.router,
+    order_export.router,
     lookups.router,
     events.router,
     event_feed.router,

@@ -3,11 +3,13 @@
 Newest first, page by page, whatever happens between two pages.
 """
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from contracts.placing import DraftOrder
 from contracts.record import Failure, OrderEntry
@@ -15,9 +17,10 @@ from contracts.states import FailureReason, OrderStatus
 from participants.order import page_queries
 from participants.order.filters import OrderFilter, Position
 from participants.order.service import OrderService
-from participants.order.tables import ORDERS
+from participants.order.tables import LINES, ORDERS
 from temporal_saga.database import reading
 from tests.commands import ORDER, OTHER_ORDER, START, cancel, confirm, register
+from tests.repository.sources import ROOT
 
 ALL = OrderFilter()
 NOBODY = DraftOrder()
@@ -309,6 +312,20 @@ def test_a_database_of_an_earlier_release_gets_its_indexes(
     for _ in range(2):
         assert ids(OrderService.open(engine)) == ["a"]
         assert indexes(engine) == {index.name for index in ORDERS.indexes}
+
+
+def test_deploying_has_the_indexes_that_large_databases_need_first() -> None:
+    """As they are made here, without a lock, so that the service finds them when it starts."""
+    page = (ROOT / "docs" / "DEPLOYING.md").read_text()
+    block = re.findall(r"^CREATE INDEX CONCURRENTLY IF NOT EXISTS .*;$", page, re.MULTILINE)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    own = {
+        str(sa.schema.CreateIndex(index).compile(dialect=dialect))
+        for index in ORDERS.indexes | LINES.indexes
+    }
+    statements = {line.replace("CONCURRENTLY IF NOT EXISTS ", "").rstrip(";") for line in block}
+    assert len(statements) == 5
+    assert statements <= own
 
 
 def indexes(engine: sa.Engine) -> set[str | None]:

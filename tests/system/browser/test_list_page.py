@@ -1,6 +1,7 @@
 """The list of orders on the console: found, filtered, paged, and shared by its address."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.async_api import Page, expect
@@ -42,7 +43,9 @@ async def test_orders_are_listed_newest_first_and_paged(page: Page) -> None:
         ("total", "30.00 GBP"),
     ):
         await expect(first.locator(f"td.{column}")).to_have_text(text)
-    await expect(first.locator("time")).to_have_attribute("title", re.compile(r"Z \(UTC\)$"))
+    await expect(first.locator(".placed time")).to_have_attribute(
+        "title", re.compile(r"Z \(UTC\)$")
+    )
     await page.get_by_role("link", name="Older").click()
     await expect(listed_ids(page)).to_have_text([*older, "failed", "first"])
     await expect(page).to_have_url(re.compile("cursor="))
@@ -74,6 +77,66 @@ async def test_filters_stand_in_the_address(page: Page) -> None:
     await expect(page.get_by_role("textbox", name="Customer")).to_have_value("")
     await page.get_by_role("link", name="Clear").click()
     await expect(listed_ids(page)).to_have_count(ON_A_PAGE)
+
+
+async def test_orders_are_sorted_narrowed_and_saved(page: Page) -> None:
+    """By the heads of columns, with the keyboard; each filter is taken back by itself.
+
+    The file has all pages, and the token that the page has.
+    """
+    await page.goto("/?customer_id=other")
+    await expect(listed_ids(page)).to_have_count(ON_A_PAGE)
+    await page.locator("#sort-total_minor").press("Enter")
+    await expect(page).to_have_url(re.compile("sort=-total_minor"))
+    await expect(listed_ids(page).first).to_have_text("c-29")
+    await page.locator("#sort-total_minor").press("Enter")
+    await expect(listed_ids(page).first).to_have_text("c-0")
+    assert await page.evaluate("document.activeElement.id") == "sort-total_minor"
+    await expect(page.locator("th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
+    await page.locator("#more-filters").press("Enter")
+    await page.get_by_label("Total from").fill("28.50")
+    await page.get_by_label("Product (SKU)").fill("plenty")
+    await page.keyboard.press("Enter")
+    await expect(listed_ids(page)).to_have_text(["c-28", "c-29"])
+    marks = page.locator(".filter-marks a")
+    await expect(marks).to_contain_text(["other", "plenty", "GBP", "28.50 GBP"])
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save as CSV").click()
+    text = (await (await saving.value).path()).read_text()
+    assert [line.split(",")[0] for line in text.splitlines()] == ['"order_id"', '"c-28"', '"c-29"']
+    await expect(page.locator(".export")).to_contain_text("Saved.")
+    await marks.filter(has_text="Total from").click()
+    await expect(listed_ids(page).first).to_have_text("c-0")
+    await page.go_back()
+    await expect(listed_ids(page)).to_have_text(["c-28", "c-29"])
+    await page.set_viewport_size({"width": 360, "height": 740})
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+async def test_times_are_typed_and_read_in_ones_own_zone(page: Page, stack: Stack) -> None:
+    """And sent as instants in UTC."""
+    placed_at = stack.http.get("/orders/first").json()["placed_at"]
+    browser = page.context.browser
+    assert browser is not None
+    context = await browser.new_context(timezone_id="Asia/Kolkata")
+    abroad = await context.new_page()
+    await abroad.goto(f"http://127.0.0.1:{stack.api_port}/?customer_id=rich")
+    await expect(listed_ids(abroad)).to_have_text(["first"])
+    here = datetime.fromisoformat(placed_at) + timedelta(hours=5, minutes=30)
+    await expect(abroad.locator("td.placed time")).to_have_text(f"{here:%Y-%m-%d %H:%M:%S}")
+    await expect(abroad.locator("td.placed time")).to_have_attribute("title", f"{placed_at} (UTC)")
+    await abroad.locator("#more-filters").click()
+    await expect(abroad.locator(".more")).to_contain_text("(UTC+5:30)")
+    for minutes, order_ids in ((-1, ["first"]), (1, [])):
+        moment = here + timedelta(minutes=minutes)
+        await abroad.get_by_label("Placed from").fill(f"{moment:%Y-%m-%dT%H:%M}")
+        await abroad.get_by_role("button", name="Filter").click()
+        await expect(listed_ids(abroad)).to_have_text(order_ids)
+        in_utc = f"{moment - timedelta(hours=5, minutes=30):%Y-%m-%dT%H%%3A%M}"
+        await expect(abroad).to_have_url(re.compile(re.escape(f"placed_from={in_utc}%3A00Z")))
+        expected = f"{moment:%Y-%m-%dT%H:%M:00}"
+        assert (await abroad.get_by_label("Placed from").input_value()).startswith(expected[:16])
+    await context.close()
 
 
 async def test_a_new_order_appears_by_itself(page: Page, stack: Stack) -> None:

@@ -1,0 +1,140 @@
+"""All orders of a filter as one file. No id of an order has a dot: none is at these paths."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from application.caller import Caller
+from application.order_export import ExportQuery, OrderExport, as_csv, as_json
+from application.orders import Orders
+from contracts.views import OrderList
+from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
+from routes.problems import INVALID
+from routes.rate import too_many
+
+router = APIRouter(tags=["orders"], dependencies=[Depends(refuse_doubles)])
+
+MOST_AT_ONCE = 2
+"""Exports under way in one process; one more is asked to come again."""
+
+MOST_SECONDS = 300
+"""An export that is not over by then is cut off: its reader is too slow."""
+
+BUSY_SECONDS = 10
+
+CSV: dict[int | str, Any] = {
+    **INVALID,
+    HTTPStatus.OK: {
+        "description": "A table with a head; a cell that begins like a formula has an apostrophe "
+        "in front.",
+        "content": {"text/csv": {"schema": {"type": "string"}}},
+    },
+}
+JSON: dict[int | str, Any] = {
+    **INVALID,
+    HTTPStatus.OK: {
+        "model": OrderList,
+        "description": "A list as one document; `next` is null when it is whole.",
+    },
+}
+
+
+class ExportsUnderWay:
+    """Counts the exports of one process."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._count = 0
+
+    def add(self) -> None:
+        """Count one more.
+
+        Raises:
+            Problem: 429, as many are under way as may be.
+        """
+        if self._count >= MOST_AT_ONCE:
+            raise too_many("as many exports as run at one time are under way", BUSY_SECONDS)
+        self._count += 1
+
+    def remove(self) -> None:
+        """Count one less."""
+        self._count -= 1
+
+
+class ExportResponse(StreamingResponse):
+    """An export that is sent as it is read.
+
+    Where it cannot be read to its end, the answer ends without its last chunk: no reader takes it
+    for whole.
+    """
+
+    def __init__(
+        self, content: AsyncIterator[bytes], kind: str, seconds: float, done: Callable[[], None]
+    ) -> None:
+        """Send `content` as a file of a kind, `csv` or `json`, within so many seconds."""
+        media_type = {"csv": "text/csv; charset=utf-8; header=present", "json": "application/json"}
+        headers = {"Content-Disposition": f'attachment; filename="orders.{kind}"'}
+        super().__init__(content, headers=headers, media_type=media_type[kind])
+        self._seconds = seconds
+        self._done = done
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._done()
+
+
+@router.get("/orders.csv", response_class=Response, responses=CSV)
+async def export_csv(
+    query: Annotated[ExportQuery, Query()],
+    request: Request,
+    orders: AppOrders,
+    caller: RequestCaller,
+) -> Response:
+    """Return the orders of a list as a table for spreadsheets, whole up to `limit`.
+
+    Its rows have what a list has, times in UTC. A last line that begins with `NOTE:` says what is
+    not in it, if anything is. An answer that breaks off is not whole.
+    """
+    return await _export("csv", query, request, orders, caller)
+
+
+@router.get("/orders.json", response_class=Response, responses=JSON)
+async def export_json(
+    query: Annotated[ExportQuery, Query()],
+    request: Request,
+    orders: AppOrders,
+    caller: RequestCaller,
+) -> Response:
+    """Return the orders of a list as one document, whole up to `limit`; `next` has the others."""
+    return await _export("json", query, request, orders, caller)
+
+
+async def _export(
+    kind: str, query: ExportQuery, request: Request, orders: Orders, caller: Caller
+) -> Response:
+    """Return an export, of which the first page is read.
+
+    Raises:
+        Problem: 429, as many are under way as may be.
+    """
+    under_way: ExportsUnderWay = request.app.state.exports
+    under_way.add()
+    try:
+        export = await OrderExport.begin(query, partial(orders.page, caller=caller))
+    except BaseException:
+        under_way.remove()
+        raise
+    content = as_csv(export) if kind == "csv" else as_json(export)
+    seconds = min(MOST_SECONDS, caller.until - time.time())
+    return ExportResponse(content, kind, seconds, under_way.remove)
