@@ -2,7 +2,7 @@
  * The form with the filters of a list, and the marks of those that are set.
  */
 import { go, toList } from "./address.js";
-import { get, Problem } from "./api.js";
+import { addOptions, choice, offerSteps } from "./choices.js";
 import { el } from "./dom.js";
 import { inputOf, minorUnits, money } from "./money.js";
 import { fromInput, time, toInput, zone } from "./times.js";
@@ -215,7 +215,8 @@ function chips(filters) {
     link.append(`${NAMES[name]}: `, el("b", {}, value), " ✕");
     return el("li", {}, link);
   });
-  return links.length ? el("ul.filter-marks", { "aria-label": "Filters that are set" }, ...links) : null;
+  if (!links.length) return null;
+  return el("ul.filter-marks", { "aria-label": "Filters that are set" }, ...links);
 }
 
 /** @param {string} current */
@@ -224,48 +225,4 @@ function sortField(current) {
     el("option", { value, selected: value === current }, name),
   );
   return el("select", { id: "sort" }, ...options);
-}
-
-/**
- * Return a field with names to choose from; the current one too, although no order has it now.
- *
- * @param {string} id
- * @param {string|undefined} current
- * @param {string[]} names
- */
-function choice(id, current, names) {
-  const all = current && !names.includes(current) ? [current, ...names] : names;
-  const options = all.map((name) =>
-    el("option", { value: name, selected: current === name }, name),
-  );
-  return el("select", { id }, el("option", { value: "" }, "any"), ...options);
-}
-
-/**
- * @param {HTMLSelectElement} select
- * @param {string[]} names
- */
-function addOptions(select, names) {
-  const values = new Set([...select.options].map((option) => option.value));
-  for (const name of names) {
-    if (!values.has(name)) select.append(el("option", { value: name }, name));
-  }
-}
-
-/**
- * Add the names of the saga's steps; while the API does not answer there are none to choose.
- *
- * @param {HTMLSelectElement} select
- */
-async function offerSteps(select) {
-  try {
-    /** @type {Api.StepList} */
-    const { steps } = await get("/steps");
-    addOptions(
-      select,
-      steps.map(({ name }) => name),
-    );
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-  }
 }

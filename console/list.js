@@ -70,7 +70,8 @@ export function listPage(page, signal) {
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
     show(rows, list.orders, row);
     listCurrency = list.orders.find((order) => order.currency)?.currency ?? listCurrency;
-    heads.querySelector("#sort-total_minor")?.setAttribute("href", sortLink("total_minor", filters));
+    const byTotal = heads.querySelector("#sort-total_minor");
+    byTotal?.setAttribute("href", sortLink("total_minor", filters));
     placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
     placeholder.hidden = list.orders.length > 0;
     show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
@@ -105,7 +106,7 @@ function head(filters) {
     const mark = order && (order === "ascending" ? " ▲" : " ▼");
     const arrow = mark && el("span", { "aria-hidden": "true" }, mark);
     const link = el("a", { id: `sort-${field}`, href: sortLink(field, filters) }, name, arrow);
-    return el("th", { ...attributes, "aria-sort": order }, link);
+    return el("th", { ...attributes, "aria-sort": order }, link, el("span.plain", {}, name));
   });
   return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
 }

@@ -87,7 +87,8 @@ export function zone() {
 }
 
 /**
- * Return the instant that was typed into a field of date and time, as the API takes it; "" for none.
+ * Return the instant that was typed into a field of date and time, as the API takes it; "" where
+ * none was.
  *
  * @param {string} text local, like `2026-11-24T22:12`
  */

@@ -72,6 +72,7 @@ def approve_many(stack: Stack) -> None:
 async def save(page: Page, name: str, last: Locator) -> None:
     """Save the page down to its element `last` under docs/images, and print the picture's size."""
     path = IMAGES / f"{name}.png"
+    await page.evaluate("scrollTo(0, 0)")  # a box is measured from what is in view
     box = await last.bounding_box()
     assert box, f"{last} is not shown"
     height = box["y"] + box["height"] + MARGIN
