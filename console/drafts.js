@@ -25,7 +25,7 @@ export function restoreDrafts() {
       const field = /** @type {HTMLInputElement|null} */ (document.getElementById(id));
       if (field === null) continue;
       drafts.delete(id);
-      if (field.value !== "") continue;
+      if (field.value !== field.defaultValue) continue; // somebody was quicker
       field.value = text;
       field.closest("details")?.setAttribute("open", "");
       field.dispatchEvent(new Event("input", { bubbles: true }));

@@ -11,7 +11,7 @@ const LIMIT_MS = 310_000;
 const SAY = { csv: "CSV", json: "JSON" };
 
 /** What stands at the end of a file that is not whole. */
-const CUT = /"NOTE: |"next": "/;
+const CUT = /\n"NOTE: |"next": "/;
 const END_BYTES = 4_000;
 
 /**

@@ -131,7 +131,8 @@ function problemOf(error) {
   }
   if (error.error) {
     const why = [error.error, error.error_description].filter(Boolean).join(", ");
-    return new SignInProblem(`The provider ${name} refuses: ${why}.`);
+    const isAway = ["server_error", "temporarily_unavailable"].includes(error.error);
+    return new SignInProblem(`The provider ${name} refuses: ${why}.`, isAway);
   }
   if (error.code) {
     const why = `gives an answer that cannot be used: ${error.message}.`;

@@ -71,7 +71,7 @@ async function renew(current) {
     keep(session);
   } catch (problem) {
     if (!isSignInProblem(problem) || problem.isAway) throw problem;
-    refreshToken = null; // it has run out: the person has to sign in again
+    if (token() === former) refreshToken = null; // it has run out: sign in again
   }
 }
 

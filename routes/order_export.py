@@ -76,14 +76,14 @@ class ExportResponse(StreamingResponse):
     """
 
     def __init__(
-        self, content: AsyncIterator[bytes], kind: str, seconds: float, done: Callable[[], None]
+        self, content: AsyncIterator[bytes], kind: str, seconds: float, release: Callable[[], None]
     ) -> None:
         """Send `content` as a file of a kind, `csv` or `json`, within so many seconds."""
         media_type = {"csv": "text/csv; charset=utf-8; header=present", "json": "application/json"}
         headers = {"Content-Disposition": f'attachment; filename="orders.{kind}"'}
         super().__init__(content, headers=headers, media_type=media_type[kind])
         self._seconds = seconds
-        self._done = done
+        self._release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
@@ -91,7 +91,7 @@ class ExportResponse(StreamingResponse):
             async with asyncio.timeout(self._seconds):
                 await super().__call__(scope, receive, send)
         finally:
-            self._done()
+            self._release()
 
 
 @router.get("/orders.csv", response_class=Response, responses=CSV)

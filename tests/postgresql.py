@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,11 +24,12 @@ LINGUISTIC = ("--locale=C", "--locale-provider=icu", "--icu-locale=en")
 DURABILITY_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
-@dataclass(frozen=True)
+@dataclass
 class PostgreSQL:
     """A server whose data is in `directory`, and that is reached through a socket there."""
 
     directory: Path
+    _session: psycopg.Connection | None = field(default=None, init=False, repr=False)
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
@@ -42,6 +43,8 @@ class PostgreSQL:
 
         What was committed is there when it starts again.
         """
+        if self._session is not None:
+            self._session.close()
         self._control("stop", "-m", "fast")
 
     @contextmanager
@@ -87,11 +90,16 @@ class PostgreSQL:
         return url.render_as_string()
 
     def execute(self, statement: str) -> None:
-        """Have a statement obeyed, as the superuser."""
-        with psycopg.connect(
-            host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True
-        ) as connection:
-            connection.execute(statement.encode())
+        """Have a statement obeyed, as the superuser.
+
+        All in one session: nearly every test has a database of its own, and to begin a session
+        takes more than to create that.
+        """
+        if self._session is None or self._session.closed:
+            self._session = psycopg.connect(
+                host=str(self.directory), user=SUPERUSER, dbname=DATABASE, autocommit=True
+            )
+        self._session.execute(statement.encode())
 
     def _set(self, act: str, value: str) -> None:
         self.execute(f"ALTER SYSTEM {act}")

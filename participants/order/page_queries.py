@@ -97,11 +97,14 @@ def page(order_filter: OrderFilter, limit: int, last: Position | None) -> sa.Sel
 
 
 def last_looked_at(order_filter: OrderFilter) -> sa.Select[Any] | None:
-    """Return the query for the position at which reading a page ends; None if it needs no end."""
+    """Return the query for the position at which reading a page ends; None if it needs no end.
+
+    It ends there if there is a second row: another order behind it.
+    """
     if order_filter.among is not None or not _row_by_row(order_filter):
         return None
     query = _in_order(sa.select(*_sort_keys(order_filter)), order_filter)
-    return query.offset(MOST_ROWS - 1).limit(1)
+    return query.offset(MOST_ROWS - 1).limit(2)
 
 
 def ids_of_sku(sku: str) -> sa.Select[Any]:
@@ -169,10 +172,9 @@ def _has_text(text: str, *, is_owner: bool) -> sa.ColumnElement[bool]:
     Both are compared as JSON escapes them, so that any text can be looked for in any database. An
     escape has letters of its own, which are not the text's.
     """
-    if is_owner:
-        return FAILED & sa.func.lower(FAILURE_REASON).contains(lower(text), autoescape=True)
+    words = FAILURE_REASON if is_owner else FAILURE_WORDS
     needle = lower(json.dumps(text)[1:-1])
-    return FAILED & sa.func.lower(FAILURE_WORDS).contains(needle, autoescape=True)
+    return FAILED & sa.func.lower(words).contains(needle, autoescape=True)
 
 
 def _is_given(order_filter: OrderFilter, name: str) -> bool:

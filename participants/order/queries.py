@@ -57,25 +57,10 @@ def totals(order_ids: Collection[str], owner: str | None) -> sa.Select[Any]:
 
 
 def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
-    """Return an order with its lines, which never change once written, and how it is linked."""
+    """Return an order, given `find_linked_row`'s, with its lines, which never change."""
     lines = sa.select(LINES).where(LINES.c.order_id == order.order_id).order_by(LINES.c.line)
     rows = [line._asdict() for line in connection.execute(lines)]
-    return OrderRecord.model_validate(
-        order._asdict() | {"lines": rows or None} | _links(connection, order.order_id)
-    )
-
-
-def _links(connection: sa.Connection, order_id: str) -> dict[str, str]:
-    """Return by which order a failed order was placed again, and for which one it was itself."""
-    again = PLACED_AGAIN.c
-    is_linked = (again.order_id == order_id) | (again.again_of == order_id)
-    rows = connection.execute(sa.select(PLACED_AGAIN).where(is_linked)).all()
-    return {
-        "again_of" if row.order_id == order_id else "again_as": (
-            row.again_of if row.order_id == order_id else row.order_id
-        )
-        for row in rows
-    }
+    return OrderRecord.model_validate(order._asdict() | {"lines": rows or None})
 
 
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
@@ -114,4 +99,22 @@ def find_row(
 ) -> sa.Row[Any] | None:
     """Return an order's row; None when there is none, or it is not the customer `owner`'s."""
     orders = of_owner(sa.select(ORDERS), owner).where(ORDERS.c.order_id == order_id)
+    return connection.execute(orders).one_or_none()
+
+
+def find_linked_row(
+    connection: sa.Connection, order_id: str, owner: str | None = None
+) -> sa.Row[Any] | None:
+    """Return likewise, with the order that it was placed `again_as`, and the one it is `again_of`.
+
+    One statement has all: each look at an order takes it.
+    """
+    again = PLACED_AGAIN.c
+    again_of = sa.select(again.again_of).where(again.order_id == ORDERS.c.order_id)
+    again_as = sa.select(again.order_id).where(again.again_of == ORDERS.c.order_id)
+    columns = (
+        again_of.scalar_subquery().label("again_of"),
+        again_as.scalar_subquery().label("again_as"),
+    )
+    orders = of_owner(sa.select(ORDERS, *columns), owner).where(ORDERS.c.order_id == order_id)
     return connection.execute(orders).one_or_none()

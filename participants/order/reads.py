@@ -49,7 +49,7 @@ class OrderReads:
         None when there is no such order; for the customer `owner`, when there is none of their own.
         """
         with reading(self._engine) as connection:
-            row = queries.find_row(connection, order_id, owner)
+            row = queries.find_linked_row(connection, order_id, owner)
             if row is None:
                 return None
             return RecordedOrder(
@@ -69,7 +69,7 @@ class OrderReads:
     ) -> tuple[OrderRecord, str] | None:
         """Return an order's record and fingerprint; None as in `recorded_order`."""
         with reading(self._engine) as connection:
-            row = queries.find_row(connection, order_id, owner)
+            row = queries.find_linked_row(connection, order_id, owner)
             return None if row is None else (queries.record(connection, row), row.fingerprint)
 
     def page(self, order_filter: OrderFilter, limit: int) -> Page:
@@ -80,8 +80,8 @@ class OrderReads:
         with reading(self._engine) as connection:
             order_filter = _with_ids_of_sku(connection, order_filter)
             look = page_queries.last_looked_at(order_filter)
-            row = None if look is None else connection.execute(look).one_or_none()
-            end = None if row is None else Position(*row)
+            ends = [] if look is None else connection.execute(look).all()
+            end = Position(*ends[0]) if len(ends) > 1 else None
             query = page_queries.page(order_filter, limit + 1, end)
             rows = connection.execute(query).all()
             if len(rows) > limit:

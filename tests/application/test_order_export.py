@@ -21,7 +21,7 @@ AT = datetime(2026, 11, 29, 8, 26, 1, 500, tzinfo=UTC)
 LINKS = Links(self="/orders/a", events="/orders/a/events", console="/?order=a", temporal=None)
 
 
-def listed(order_id: str, message: str = "no") -> ListedOrder:
+def entry(order_id: str, message: str = "no") -> ListedOrder:
     return ListedOrder(
         order_id=order_id,
         state=SagaState.FAILED,
@@ -64,14 +64,14 @@ class Lists:
 
 
 async def export(lists: Lists, kind: str, **query: Any) -> str:
-    begun = await OrderExport.begin(ExportQuery.model_validate(query), lists.page)
-    content = as_csv(begun) if kind == "csv" else as_json(begun)
+    whole = await OrderExport.begin(ExportQuery.model_validate(query), lists.page)
+    content = as_csv(whole) if kind == "csv" else as_json(whole)
     return b"".join([piece async for piece in content]).decode()
 
 
 async def test_all_pages_are_one_file() -> None:
     """Short and empty pages end nothing; each page keeps filters and sort."""
-    orders = [listed(str(number)) for number in range(8)]
+    orders = [entry(str(number)) for number in range(8)]
     lists = Lists(*orders)
     query = {"sort": "-total_minor", "currency": "GBP", "text": "no"}
     document = json.loads(await export(lists, "json", **query))
@@ -91,7 +91,7 @@ async def test_all_pages_are_one_file() -> None:
 
 async def test_a_file_that_is_not_whole_says_so() -> None:
     """A limit ends it where it says, and `next` leads to the others; a table has a last line."""
-    lists = Lists(*(listed(str(number)) for number in range(8)))
+    lists = Lists(*(entry(str(number)) for number in range(8)))
     document = json.loads(await export(lists, "json", limit=5))
     assert [order["order_id"] for order in document["orders"]] == list("12345")
     cursor = write_cursor(Position(AT, "6"))
@@ -106,7 +106,7 @@ async def test_a_file_that_is_not_whole_says_so() -> None:
 
 async def test_an_export_that_breaks_off_raises() -> None:
     """So that the answer ends without its end; at the first page nothing is answered yet."""
-    lists = Lists(*(listed(str(number)) for number in range(8)), failing_from=3)
+    lists = Lists(*(entry(str(number)) for number in range(8)), failing_from=3)
     with pytest.raises(Away):
         await export(lists, "csv")
     lists.failing_from = 0
@@ -134,7 +134,7 @@ async def test_an_export_that_breaks_off_raises() -> None:
 )
 def test_no_cell_is_computed(text: str, cell: str) -> None:
     """A text that begins like a formula is text; what acts unseen is escaped; lines stay lines."""
-    table = asyncio.run(export(Lists(listed("0"), listed("-x", text)), "csv"))
+    table = asyncio.run(export(Lists(entry("0"), entry("-x", text)), "csv"))
     head, row = csv.reader(io.StringIO(table))
     assert dict(zip(head, row, strict=True)) == {
         "order_id": "'-x",

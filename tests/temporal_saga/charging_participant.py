@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from temporal_saga.database import create_tables, reading
+from temporal_saga.database import reading
 from temporal_saga.fence import fence_table
 from temporal_saga.intents import CALL_SECONDS, MARGIN_SECONDS, Clock, intent_table
 from temporal_saga.provider_fence import ProviderFence
+from tests.tables import create_tables
 from tests.temporal_saga.bank import Bank
 from tests.temporal_saga.card_charge import (
     CardCharge,

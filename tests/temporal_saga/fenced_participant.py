@@ -8,9 +8,10 @@ from uuid import uuid4
 import sqlalchemy as sa
 from pydantic import BaseModel, Field
 
-from temporal_saga.database import create_tables, reading
+from temporal_saga.database import reading
 from temporal_saga.fence import Fence, FenceError, Refused, fence_table
 from temporal_saga.keys import compensation_key
+from tests.tables import create_tables
 
 METADATA = sa.MetaData()
 FENCE = fence_table(METADATA)

@@ -32,9 +32,9 @@ def listed_ids(page: Page) -> Locator:
     return page.locator(".orders th.id")
 
 
-async def shown_names(page: Page) -> list[str]:
-    """Return the names on the timeline, as the page shows it."""
-    return await page.locator(".timeline .name").all_inner_texts()
+async def expect_timeline(page: Page, names: list[str]) -> None:
+    """Wait until the timeline has these names: it is not drawn together with the state."""
+    await expect(page.locator(".timeline .name")).to_have_text(names, use_inner_text=True)
 
 
 def entry_names(view: dict[str, Any]) -> list[str]:

@@ -70,11 +70,11 @@ async def test_filters_stand_in_the_address(page: Page) -> None:
     await page.keyboard.press("Enter")
     await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")
     await page.reload()
-    assert await page.get_by_role("textbox", name="Customer").input_value() == "other"
-    assert await page.get_by_label("Status").input_value() == "CANCELLED"
+    await expect(page.get_by_role("textbox", name="Customer")).to_have_value("other")
+    await expect(page.get_by_label("Status")).to_have_value("CANCELLED")
     await page.go_back()
     await expect(listed_ids(page)).to_have_text(["failed"])
-    assert await page.get_by_role("textbox", name="Customer").input_value() == ""
+    await expect(page.get_by_role("textbox", name="Customer")).to_have_value("")
     await page.get_by_role("link", name="Clear").click()
     await expect(listed_ids(page)).to_have_count(ON_A_PAGE)
 

@@ -6,7 +6,14 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.stack import Stack, order, until
-from tests.system.browser.looks import entry_names, open_order, sentence, shown_names, state, step
+from tests.system.browser.looks import (
+    entry_names,
+    expect_timeline,
+    open_order,
+    sentence,
+    state,
+    step,
+)
 
 pytestmark = pytest.mark.long
 
@@ -26,7 +33,7 @@ async def test_an_order_is_seen_completing(page: Page, stack: Stack) -> None:
     await expect(step(page, "ConfirmOrder").locator(".step")).to_have_attribute(
         "data-state", "DONE"
     )
-    assert await shown_names(page) == entry_names(stack.closed_order("live"))
+    await expect_timeline(page, entry_names(stack.closed_order("live")))
     await expect(page.locator(".facts")).to_contain_text("7.65 GBP")
     assert await page.title() == "COMPLETED · live · Order saga"
     await expect(page.locator(".acts .act")).to_have_count(0)
@@ -67,7 +74,7 @@ async def test_the_record_is_drawn_when_temporal_has_forgotten(page: Page, stack
         await card.get_attribute("data-state") for card in await page.locator(".course .step").all()
     ]
     assert states == ["DONE", "DONE", "REFUSED", "SKIPPED"]
-    assert await shown_names(page) == ["PENDING", "PAYMENT_COMPLETED", "ROLLING_BACK", "FAILED"]
+    await expect_timeline(page, ["PENDING", "PAYMENT_COMPLETED", "ROLLING_BACK", "FAILED"])
 
 
 async def test_a_paused_command_is_shown_as_paused(page: Page, stack: Stack) -> None:

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.stack import Stack, order, until
-from tests.system.browser.looks import entry_names, notice, open_order, shown_names, state
+from tests.system.browser.looks import entry_names, expect_timeline, notice, open_order, state
 
 pytestmark = pytest.mark.long
 
@@ -33,7 +33,7 @@ async def test_a_page_misses_nothing_while_the_api_is_away(page: Page, stack: St
     await expect(state(page)).to_have_text("FAILED")
     await expect(notice(page)).to_be_hidden()
     await expect(page.locator(".live")).to_have_text("complete")
-    assert await shown_names(page) == entry_names(stack.closed_order("watched"))
+    await expect_timeline(page, entry_names(stack.closed_order("watched")))
 
 
 async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) -> None:
@@ -64,7 +64,7 @@ async def test_a_stream_goes_on_behind_what_was_heard(page: Page, stack: Stack) 
     await expect(state(page)).to_have_text("COMPLETED")
     assert requests[0] is None
     assert requests[-1]
-    assert await shown_names(page) == entry_names(stack.closed_order("resumed"))
+    await expect_timeline(page, entry_names(stack.closed_order("resumed")))
 
 
 async def test_temporal_away_is_reported(page: Page, stack: Stack) -> None:
@@ -132,7 +132,8 @@ async def test_news_cut_no_pause_short(page: Page, stack: Stack) -> None:
     stack.place(order(price=100_000, order_id="paced"))
     await open_order(page, "paced", "AWAITING_REVIEW")
     await expect(page.locator(".live")).to_have_text("live")
-    later = {"status": 503, "headers": {"Retry-After": "4"}, "json": None}
+    # Longer than all that follows takes on a busy machine.
+    later = {"status": 503, "headers": {"Retry-After": "10"}, "json": None}
     await page.route("**/orders/paced", lambda route: route.fulfill(**later))
     await expect(notice(page)).to_contain_text("Not available now")
     page.on(

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from tests.stack import Stack, order, until
-from tests.system.browser.looks import act, entry_names, notice, shown_names, state
+from tests.system.browser.looks import act, entry_names, expect_timeline, notice, state
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
 pytestmark = pytest.mark.long
@@ -73,7 +73,7 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     await act(page, "Approve", by="ann", reason="fine")
     await expect(state(page)).to_have_text("COMPLETED")
     await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
-    assert await shown_names(page) == entry_names(get_order().json())
+    await expect_timeline(page, entry_names(get_order().json()))
 
 
 async def test_a_late_answer_says_nothing_of_a_newer_token(page: Page) -> None:

@@ -20,7 +20,7 @@ HOW = (
     if EXAMPLES
     else ["--max-examples", "4", "--generation-deterministic", "--no-shrink"]
 )
-LIMIT_SECONDS = 80 + 20 * EXAMPLES
+LIMIT_SECONDS = 240 + 20 * EXAMPLES
 
 
 @pytest.fixture(scope="module")
