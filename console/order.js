@@ -80,7 +80,7 @@ export function orderPage(page, id, signal) {
     const mark = timeline.mark;
     const view = await get(orderPath(id));
     if (!signal.aborted) draw(view, mark);
-    return view.closed_at ? null : REFRESH_MS;
+    return view.closed_at && !canBePlacedAgain(view) ? null : REFRESH_MS;
   };
   const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     // The address may have the workflow's id in place of the order's.
@@ -138,6 +138,16 @@ function layOut(page, id) {
  */
 function isOver(view) {
   return Boolean(view.closed_at || view.attention?.cause === "LEFT_OPEN");
+}
+
+/**
+ * Tell whether a closed order may still be linked to another: somebody may place it again, or just
+ * did, and the new order is not on record yet.
+ *
+ * @param {Api.OrderView} view
+ */
+function canBePlacedAgain({ acts }) {
+  return acts.some(({ act, refusal }) => act === "place-again" && refusal === null);
 }
 
 /** @param {{state: string, status: string, attention: Partial<Api.Attention>|null}} view */

@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from contracts.ids import id_again
 from tests.stack import Stack, order, until
 from tests.system.browser.api_answers import answer_with
 from tests.system.browser.looks import act, entry_names, open_order, sentence, state, step
@@ -44,7 +45,43 @@ async def test_an_order_is_cancelled(page: Page, stack: Stack) -> None:
         await expect(page.locator(".success")).to_contain_text("Cancelled")
     await expect(state(page)).to_have_text("FAILED")
     await expect(sentence(page)).to_have_text("cancelled by ann: found it cheaper")
+    await expect(page.locator(".act summary")).to_have_text(["Place again"])
+
+
+async def test_a_failed_order_is_placed_again_and_the_log_says_by_whom(
+    page: Page, stack: Stack
+) -> None:
+    """The page goes to the new order; each links to the other, and the first offers it no more.
+
+    The log shows what comes in without a reload, its filters are in the address, and nothing is cut
+    off on a phone.
+    """
+    stack.place(order("poor", price=1_000, order_id="broke"))
+    await open_order(page, "broke", "FAILED")
+    await act(page, "Place again", by="ann", reason="has paid in")
+    await expect(page.get_by_role("heading", name=f"Order {id_again('broke')}")).to_be_visible()
+    await page.locator(".facts").get_by_role("link", name="broke", exact=True).click()
+    await expect(page.get_by_role("heading", name="Order broke", exact=True)).to_be_visible()
+    await expect(page.locator(".facts")).to_contain_text(id_again("broke"))
     await expect(page.locator(".act")).to_have_count(0)
+    await page.get_by_role("link", name="Log", exact=True).click()
+    rows = page.locator(".operations tbody tr")
+    await expect(rows).to_have_count(1)
+    await expect(rows).to_contain_text("ann")
+    await expect(rows).to_contain_text("place-again")
+    await expect(rows).to_contain_text("DONE")
+    await expect(rows).to_contain_text("console")
+    stack.http.post("/orders/broke/cancel", json={"by": "bob", "reason": "too late"})
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("too late: the order is FAILED")
+    await page.set_viewport_size({"width": 360, "height": 740})
+    await page.get_by_label("Outcome").select_option("REFUSED")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(rows).to_have_count(1)
+    assert "outcome=REFUSED" in page.url
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 360
+    await rows.get_by_role("link", name="broke").click()
+    await expect(state(page)).to_have_text("FAILED")
 
 
 async def test_an_act_that_comes_too_late_says_so_and_loses_nothing(

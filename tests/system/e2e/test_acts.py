@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from contracts.ids import id_again
 from contracts.steps import ROLES
 from tests.stack import Stack, order, until
 
@@ -50,6 +52,12 @@ def say(stack: Stack, path: str, body: dict[str, str]) -> tuple[int, dict[str, A
     """Post an act; return the status and the body."""
     answer = stack.http.post(path, json=body)
     return answer.status_code, answer.json()
+
+
+def log_of(stack: Stack, order_id: str) -> list[tuple[str, str, str, str]]:
+    """Return what the log of operations has of an order, the newest first."""
+    entries = stack.http.get(f"/operations?order_id={order_id}").json()["operations"]
+    return [(entry["act"], entry["by"], entry["outcome"], entry["door"]) for entry in entries]
 
 
 def place_stuck_order(stack: Stack, order_id: str) -> dict[str, Any]:
@@ -148,6 +156,7 @@ def test_a_large_order_is_rejected_by_a_signal(stack: Stack) -> None:
     )
     failure = stack.closed_order("rejected")["failure"]
     assert (failure["reason"], failure["message"]) == ("REJECTED", "rejected by rita: fraud")
+    assert log_of(stack, "rejected") == [("reject", "rita", "DONE", "temporal")]
 
 
 def test_a_small_order_awaits_no_review(stack: Stack) -> None:
@@ -277,4 +286,77 @@ def decisions(view: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         (entry["name"], entry["detail"])
         for entry in view["timeline"]
         if entry["kind"] == "decision"
+    ]
+
+
+AGAIN = {"by": "otto", "reason": "the shelf was counted wrongly"}
+
+
+def test_a_failed_order_is_placed_again_once(stack: Stack) -> None:
+    """Whoever says it, at once or later, and through a kill -9 of the API before it is on record.
+
+    The new order is linked with the failed one, and can be placed again itself. The log has all.
+    """
+    stack.place(order(sku="scarce", quantity=2, order_id="short"))
+    assert stack.closed_order("short")["state"] == "FAILED"
+    new_id = id_again("short")
+    path = "/orders/short/place-again"
+    with ThreadPoolExecutor(4) as callers:
+        with stack.hold_database("order"):
+            first = callers.submit(say, stack, path, ANN)
+            until(
+                lambda: "order-" + new_id in stack.temporal("workflow", "list"),
+                "its saga is started",
+            )
+            stack.kill("api")
+            first.exception()  # answered or not: the new order is not on record yet
+        stack.start("api", "api.py")
+        until(lambda: stack.status("/readyz") == 200, "the API is back")
+        answers = list(callers.map(lambda _: say(stack, path, AGAIN), range(4)))
+    assert {(status, view["order_id"]) for status, view in answers} == {(202, new_id)}
+    second = stack.closed_order(new_id)
+    assert (second["state"], second["again_of"], second["total_minor"]) == (
+        *("FAILED", "short"),
+        stack.http.get("/orders/short").json()["total_minor"],
+    )
+    stack.http.post(
+        "/stock/scarce/movements",
+        json={"change": 10, "reason": "found"},
+        headers={"Idempotency-Key": "found"},
+    )
+    status, third = say(stack, f"/orders/{new_id}/place-again", AGAIN)
+    assert (status, third["order_id"]) == (202, id_again(new_id))
+    assert stack.closed_order(third["order_id"])["state"] == "COMPLETED"
+    assert say(stack, path, AGAIN)[1]["order_id"] == new_id, "and no fourth"
+    links = [
+        (view["again_of"], view["again_as"])
+        for view in (stack.http.get(f"/orders/{name}").json() for name in ("short", new_id))
+    ]
+    assert links == [(None, new_id), ("short", third["order_id"])]
+    status, problem = say(stack, f"/orders/{third['order_id']}/place-again", AGAIN)
+    assert (status, problem["detail"]) == (
+        409,
+        "only an order that failed is placed again: this one is COMPLETED",
+    )
+    assert [entry[2] for entry in log_of(stack, third["order_id"])] == ["REFUSED"]
+    assert {("place-again", "otto", "DONE", "http")} == set(log_of(stack, "short"))
+    movements = stack.http.get("/operations?act=move-stock").json()["operations"]
+    assert [entry["about"] for entry in movements] == ["+10 of scarce"]
+
+
+def test_what_has_not_failed_is_not_placed_again(stack: Stack) -> None:
+    """It says why: it is open, nobody knows what its saga left behind, or there is none."""
+    stack.place(order(price=LARGE, order_id="open"))
+    in_state(stack, "open", "AWAITING_REVIEW")
+    answers = [say(stack, f"/orders/{name}/place-again", AGAIN) for name in ("open", "nobody")]
+    stack.temporal("workflow", "terminate", "--workflow-id", "order-open", "--reason", "by mistake")
+    answers.append(say(stack, "/orders/open/place-again", AGAIN))
+    left_open = (
+        "only an order that failed is placed again: the saga of this one was ended from outside, "
+        "and it is not known what it took back"
+    )
+    assert [(status, problem["detail"]) for status, problem in answers] == [
+        (409, "only an order that failed is placed again: this one is AWAITING_REVIEW"),
+        (404, "there is no order nobody"),
+        (409, left_open),
     ]

@@ -117,6 +117,11 @@ def test_orders_end_as_the_provider_and_the_customer_say(shop: tuple[Stack, Till
     assert {id_: (end_of(stack, id_), till.amounts(id_)) for id_ in ends} == ends
     httpx.post(late_page, data={"answer": "accept"}, trust_env=False)
     assert till.amounts("late") == NOTHING, "the bank's page was closed with the order"
+    body = {"by": "otto", "reason": "they meant to accept"}
+    again = stack.http.post("/orders/refused/place-again", json=body).json()["order_id"]
+    answer(stack, again, "accept")
+    assert (end_of(stack, again), till.amounts(again)) == (("COMPLETED", None), CAPTURED)
+    assert till.amounts("refused") == NOTHING
     refund = stack.closed_order("short")["refund"]
     assert refund["amount_minor"] == 0
     assert "released" in refund["message"]
