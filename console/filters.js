@@ -74,7 +74,8 @@ export function filterForm(filters) {
   const labels = ALL.map((name) => label(name, fields[name]));
   const first = labels.filter((_, index) => FIRST.includes(ALL[index]));
   const others = labels.filter((_, index) => !FIRST.includes(ALL[index]));
-  const isOpen = ALL.some((name) => filters[name] && !FIRST.includes(name));
+  const always = [...FIRST, "currency"]; // a sort by total sets that by itself
+  const isOpen = ALL.some((name) => filters[name] && !always.includes(name));
   const more = el(
     "details.more",
     { open: isOpen },

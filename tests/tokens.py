@@ -20,7 +20,7 @@ def claims(*scopes: str, customer: str | None = None, **other: Any) -> dict[str,
         "sub": "tester",
         "iss": ISSUER,
         "aud": AUDIENCE,
-        "exp": int(time.time()) + 600,
+        "exp": int(time.time()) + 86_400,
         "scope": " ".join(scopes),
     }
     return {

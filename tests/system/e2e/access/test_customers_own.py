@@ -204,15 +204,17 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
     assert [role["role"] for role in everybodys["roles"]] == list(ROLES)
     assert (bobs["roles"], bobs["needs_attention"]["groups"]) == (None, [])
 
-    def closed(customer: str | None) -> dict[str, Any]:
+    def closed_lately(customer: str | None) -> dict[str, Any]:
         headers = bearer(READ, customer_id=customer)
         lately: dict[str, Any] = stack.http.get("/overview/closed?span=1h", headers=headers).json()
         return lately
 
-    reasons = [outcome["failures"] for outcome in closed("bob")["outcomes"] if outcome["failures"]]
+    reasons = [
+        outcome["failures"] for outcome in closed_lately("bob")["outcomes"] if outcome["failures"]
+    ]
     assert reasons == [{"UNKNOWN_SKU": 1}]
     for customer, figures in (("ann", anns), ("bob", bobs)):
-        lately = closed(customer)
+        lately = closed_lately(customer)
         count = sum(outcome["completions"] for outcome in lately["outcomes"])
         assert count == figures["states"]["COMPLETED"]
         times = {state: times["count"] for state, times in lately["time_to_close"].items()}
@@ -221,7 +223,7 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
             for state in ("COMPLETED", "FAILED")
             if figures["states"][state]
         }
-    everybodys_count = sum(outcome["completions"] for outcome in closed(None)["outcomes"])
+    everybodys_count = sum(outcome["completions"] for outcome in closed_lately(None)["outcomes"])
     assert everybodys_count >= anns["states"]["COMPLETED"]
 
 
