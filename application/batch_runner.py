@@ -8,6 +8,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
 from application.again import Again
+from application.closing import Closing
 from application.errors import KeyReused, NotFound, NotNow, NotPossible
 from application.placement import Placement
 from application.possible_acts import why_ended
@@ -32,6 +33,10 @@ MOST_TRIES = 10
 """Where nobody answers so often, an order is given up."""
 
 MOST_OF_A_MESSAGE = 1_000
+
+FOLLOW_SECONDS = 3
+"""The next order's turn is when this one has closed, or after so long: a saga takes an act sooner
+than it does what follows from it, and what piles up delays new orders."""
 
 
 class BatchRunner:
@@ -93,17 +98,20 @@ class _Acts:
         self._client = client
         self._runs = Runs(client)
         self._service = order_service
+        self._closing = Closing(client, order_service, asyncio.Event(), self._runs.pulse)
         self._again = Again(Placement(client, order_service, self._runs), order_service, self._runs)
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
         """Act on an order once, and return what came of it; None when it is to be tried again."""
         try:
             try:
-                await self._tell(order.order_id)
+                acting_id = await self._tell(order.order_id)
             except NotPossible as error:
                 # An earlier try may have been taken by a run that another has followed.
                 if order.tries == 1 or not await self._was_heard(order.order_id):
                     return _result(order, BatchOutcome.REFUSED, str(error))
+            else:
+                await self._closing.wait(acting_id, FOLLOW_SECONDS)
         except (NotNow, RPCError) as error:
             if order.tries < MOST_TRIES:
                 return None
@@ -111,8 +119,10 @@ class _Acts:
             return _result(order, BatchOutcome.NOT_REACHED, message)
         return _result(order, BatchOutcome.DONE)
 
-    async def _tell(self, order_id: str) -> None:
+    async def _tell(self, order_id: str) -> str:
         """Let the order's saga take the act, under an id of this batch operation and order.
+
+        Return the order that goes on from there: this one, or the new one in its place.
 
         Raises:
             NotPossible: the saga refuses, or none runs.
@@ -132,16 +142,17 @@ class _Acts:
             if record is None:
                 raise NotPossible("its saga was ended from outside, and takes no act") from error
             raise why_ended(record.state, is_closed=record.closed_at is not None) from error
+        return order_id
 
-    async def _place_again(self, order_id: str) -> None:
-        """Place the failed order again; that is done once, whoever asked for it.
+    async def _place_again(self, order_id: str) -> str:
+        """Place the failed order again, and return the new one; once, whoever asked for it.
 
         Raises:
             NotPossible: it has not failed, or what was ordered is not known.
             NotNow: Temporal gives no answer.
         """
         try:
-            await self._again.start(order_id)
+            return await self._again.start(order_id)
         except (NotFound, KeyReused) as error:
             raise NotPossible(str(error)) from error
 

@@ -4,6 +4,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -136,11 +137,16 @@ def test_killed_in_the_middle_it_goes_on_and_does_nothing_twice(stack: Stack) ->
     order_ids = sorted(f"o{number}" for number in range(MANY))
     approvals = [("approve", "DONE", order_id) for order_id in order_ids]
     assert acts == [*approvals, ("start-batch", "DONE", "")]
+    spans: list[tuple[str, str]] = []
     for order_id in order_ids:
         view = stack.closed_order(order_id)
         assert view["state"] == "COMPLETED"
         decisions = [entry for entry in view["timeline"] if entry["kind"] == "decision"]
         assert [entry["name"] for entry in decisions] == ["approve"]
+        spans.append((decisions[0]["at"], view["closed_at"]))
+    # The next order's turn is when the last has closed, but for the one under way at the kill.
+    overlaps = [(end, begin) for (_, end), (begin, _) in pairwise(sorted(spans)) if begin < end]
+    assert len(overlaps) <= 1
 
 
 def test_what_was_done_and_not_written_down_is_found_to_be_done(stack: Stack) -> None:
