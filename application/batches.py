@@ -89,7 +89,7 @@ class BatchOperations:
         Raises:
             NotNow: Temporal is away, which alone knows them.
         """
-        entries = await self._lists.select(selection.query, MOST_ORDERS)
+        entries = await self._lists.select(selection.query, MOST_ORDERS, not_again=selection.again)
         sample = [
             list_entry(entry, None, None, self._links(entry.order_id))
             for entry in entries[:SAMPLE_SIZE]
@@ -137,7 +137,7 @@ class BatchOperations:
 
     async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> None:
         """Write down a new batch operation, with the orders that its filter finds now."""
-        entries = await self._lists.select(request.query, MOST_ORDERS)
+        entries = await self._lists.select(request.query, MOST_ORDERS, not_again=request.again)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
             raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
         if not entries:
