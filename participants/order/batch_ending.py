@@ -32,8 +32,8 @@ def end(connection: sa.Connection, batch_id: str) -> None:
     unsent = waiting.where(ORDERS.tries == 0)
     connection.execute(unsent.values(outcome=BatchOutcome.SKIPPED, at=now))
     # One that was taken while this looked at the others is among these.
-    sent = waiting.values(outcome=BatchOutcome.NOT_REACHED, message=NO_ANSWER, at=now)
-    numbers = connection.scalars(sent.returning(ORDERS.number)).all()
+    answerless = waiting.values(outcome=BatchOutcome.NOT_REACHED, message=NO_ANSWER, at=now)
+    numbers = connection.scalars(answerless.returning(ORDERS.number)).all()
     if numbers:
         batch = connection.execute(sa.select(BATCHES).where(BATCHES.c.batch_id == batch_id)).one()
         batch_log.end(

@@ -45,7 +45,7 @@ def begin(connection: sa.Connection, batch: sa.Row[Any], orders: Iterable[tuple[
             "door": Door.BATCH,
             "batch_id": batch.batch_id,
         }
-        for number, sent_at in _sent(connection, batch, order_ids).items()
+        for number, sent_at in _first_tries(connection, batch, order_ids).items()
     ]
     insert_missing(connection, OPERATIONS, rows)
 
@@ -69,14 +69,14 @@ def end(
             if message and outcome is not Outcome.DONE
             else None,
         }
-        for number, sent_at in _sent(connection, batch, entries).items()
+        for number, sent_at in _first_tries(connection, batch, entries).items()
         for outcome, message in [entries[number]]
     ]
     if rows:
         connection.execute(entry, rows)
 
 
-def _sent(
+def _first_tries(
     connection: sa.Connection, batch: sa.Row[Any], numbers: Iterable[int]
 ) -> Mapping[int, datetime]:
     """Return by number when the acts were sent first; those never sent are left out."""

@@ -147,10 +147,10 @@ async def test_what_was_placed_again_is_left_out_where_that_is_asked_for(
     engine = open_engine(f"sqlite:///{tmp_path}/order.db")
     orders = OrderService.open(engine)
     orders.register(register("new").model_copy(update={"again_of": "A5"}))
-    cancelled = OrderSelection(status=OrderStatus.CANCELLED)
-    every = [entry.order_id for entry in await lists.select(cancelled, 99)]
+    failures = OrderSelection(status=OrderStatus.CANCELLED)
+    every = [entry.order_id for entry in await lists.select(failures, 99)]
     assert len(every) == 10
-    others = await lists.select(cancelled, 99, not_again=True)
+    others = await lists.select(failures, 99, not_again=True)
     assert [entry.order_id for entry in others] == [name for name in every if name != "A5"]
     client = cast(Client, None)  # a preview asks Temporal by the lists alone
     log = OperationsLog(Operations(engine))

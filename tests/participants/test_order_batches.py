@@ -100,23 +100,27 @@ def test_what_was_sent_is_not_skipped_and_has_its_result_late(
     assert batches.ask_to_stop("b", "otto", "not these")
     assert [one.order_id for one in batches.take("b", 1, 1)] == ["o1"]
     batches.end("b")
-    lost = BatchOutcome.NOT_REACHED
+    no_answer = BatchOutcome.NOT_REACHED
     skip = BatchOutcome.SKIPPED
-    assert outcomes(batches) == [("o1", lost), ("o2", lost), ("o3", skip)]
-    [(_, result), _] = batches.results("b", lost, -1, 10)
+    assert outcomes(batches) == [("o1", no_answer), ("o2", no_answer), ("o3", skip)]
+    [(_, result), _] = batches.results("b", no_answer, -1, 10)
     assert result.message == "it was sent and no answer is noted: it may have been taken"
     entries = Operations(engine).page(OperationFilter(batch_id="b"), 9)
     assert [(entry.outcome, entry.message) for entry in entries] == [
         (Outcome.TRIED, result.message)
     ] * 2
     batches.record("b", [success(0), success(2)])
-    assert outcomes(batches) == [("o1", BatchOutcome.DONE), ("o2", lost), ("o3", skip)]
+    assert outcomes(batches) == [("o1", BatchOutcome.DONE), ("o2", no_answer), ("o3", skip)]
     entries = Operations(engine).page(OperationFilter(batch_id="b"), 9)
     log = {entry.order_id: (entry.outcome, entry.message) for entry in entries}
     assert log == {"o1": (Outcome.DONE, None), "o2": (Outcome.TRIED, result.message)}
     record = batches.find("b")
     assert record is not None
-    assert (record.counts[BatchOutcome.DONE], record.counts[lost], record.counts[skip]) == (1, 1, 1)
+    assert (record.counts[BatchOutcome.DONE], record.counts[no_answer], record.counts[skip]) == (
+        1,
+        1,
+        1,
+    )
 
 
 def test_the_log_says_when_an_order_was_taken_first(batches: Batches, engine: sa.Engine) -> None:
