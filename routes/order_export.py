@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -131,7 +130,7 @@ async def _export(
     under_way: ExportsUnderWay = request.app.state.exports
     under_way.add()
     try:
-        export = await OrderExport.begin(query, partial(orders.page, caller=caller))
+        export = await OrderExport.begin(query, orders.reader(caller))
     except BaseException:
         under_way.remove()
         raise
