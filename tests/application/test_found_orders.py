@@ -112,8 +112,8 @@ def fill(orders: OrderService, server: Server) -> None:
         if is_review or cause is not AttentionCause.REVIEW_EXPIRING:
             add(orders, server, f"{state}-{cause}".replace("_", "-").lower(), state, cause)
     orders.register(register("forgotten", ORDER, start=START))
-    forgotten = left_open("forgotten", None, is_forgotten=True)
-    server.needs_by_order["forgotten"] = Need(forgotten, None)
+    attention = left_open("forgotten", None, is_forgotten=True)
+    server.needs_by_order["forgotten"] = Need(attention, None)
     for order_id in ("confirmed", "cancelled"):
         orders.register(register(order_id, ORDER, start=START - timedelta(hours=len(order_id))))
     orders.confirm(confirm("confirmed"))
@@ -157,9 +157,9 @@ async def test_what_cannot_all_be_found_is_not_taken_for_all(
         assert why in (page.warning or "")
         with pytest.raises(NotPossible, match=why):
             await lists.select(OrderSelection.model_validate(fields), MOST)
-    unhindered = OrderSelection.model_validate({"status": "PENDING"})
+    on_record = OrderSelection.model_validate({"status": "PENDING"})
     assert (await lists.page(ListQuery.model_validate({"status": "PENDING"}))).warning is None
-    assert len(await lists.select(unhindered, MOST)) == 1
+    assert len(await lists.select(on_record, MOST)) == 1
     with pytest.raises(NotPossible):
         await lists.select(OrderSelection(needs_attention=False), MOST)
 
