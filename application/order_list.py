@@ -21,7 +21,7 @@ from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Links, OrderList
 from participants.order.filters import OrderFilter, Page
-from participants.order.reads import OrderReads
+from participants.order.reads import OrderReads, pieces
 
 AS_ON_RECORD = "orders that are still open are shown as the order service has them on record"
 NARROW = "filter by `status` and by the orders' other fields instead"
@@ -187,7 +187,6 @@ class OrderLists:
             }
         order_filter = replace(
             order_filter,
-            among=runs.keys(),
             status=order_filter.status or OrderStatus.PENDING,
             reason=None,
             step=None,
@@ -200,8 +199,11 @@ class OrderLists:
             and order_id not in open_orders.statuses
             and order_filter.accepts_entry(entry := entry_to_come(order_id, run))
         ]
-        on_record = await self._on_record(order_filter, limit)
-        return merge(order_filter.sort, limit, Page(provisional, None), on_record)
+        pages = [
+            await self._on_record(replace(order_filter, among=some_ids), limit)
+            for some_ids in pieces(runs)
+        ]
+        return merge(order_filter.sort, limit, Page(provisional, None), *pages)
 
     async def _read_again(
         self, entries: Sequence[OrderEntry], order_ids: Collection[str], owner: str | None

@@ -117,7 +117,7 @@ class OrderReads:
         """
         with reading(self._engine) as connection:
             totals: Counter[str] = Counter()
-            for some_ids in _pieces(order_ids):
+            for some_ids in pieces(order_ids):
                 for currency, total_minor in connection.execute(queries.totals(some_ids, owner)):
                     totals[currency] += int(total_minor)
         return dict(totals)
@@ -128,7 +128,7 @@ class OrderReads:
         with reading(self._engine) as connection:
             return {
                 row.order_id: OrderStatus(row.status)
-                for some_ids in _pieces(order_ids)
+                for some_ids in pieces(order_ids)
                 for row in connection.execute(orders.where(ORDERS.c.order_id.in_(some_ids)))
             }
 
@@ -146,7 +146,7 @@ class OrderReads:
         return None if row is None else (row.fingerprint, row.request_key)
 
 
-def _pieces(order_ids: Collection[str]) -> Iterator[list[str]]:
+def pieces(order_ids: Collection[str]) -> Iterator[list[str]]:
     """Yield the ids, as many at a time as a statement may name: PostgreSQL takes 65,535 values."""
     ids = iter(set(order_ids))
     while some_ids := list(islice(ids, IDS_AT_ONCE)):

@@ -1,5 +1,6 @@
 """A list, an export and a batch operation find the same orders; Temporal's answers are made up."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +24,7 @@ from application.visibility import SagaRuns, Visibility
 from application.watch import Watch
 from contracts.states import CLOSED, SagaState
 from contracts.views import Attention, AttentionCause, Links
+from participants.order import reads
 from participants.order.service import OrderService
 from tests.commands import ORDER, START, cancel, confirm, register
 
@@ -165,14 +167,19 @@ async def test_what_cannot_all_be_found_is_not_taken_for_all(
 
 
 async def test_an_export_asks_once_which_orders_are_open(
-    orders: OrderService, server: Server, lists: OrderLists
+    orders: OrderService,
+    server: Server,
+    lists: OrderLists,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However many pages it has: the answer to that question holds thousands of runs."""
+    monkeypatch.setattr(reads, "IDS_AT_ONCE", 90)
     for number in range(250):
         add(orders, server, f"a{number}", SagaState.AWAITING_REVIEW)
     query = ExportQuery.model_validate({"state": "AWAITING_REVIEW"})
     export = await OrderExport.begin(query, lists.reader())
-    document = b"".join([piece async for piece in as_json(export)])
-    assert document.count(b'"order_id"') == 250
+    document = json.loads(b"".join([piece async for piece in as_json(export)]))
+    exported_ids = [order["order_id"] for order in document["orders"]]
+    assert exported_ids == [f"a{number}" for number in reversed(range(250))]
     assert sum("SagaState" in which for which in server.questions) == 1
     assert len(server.questions) == 4
