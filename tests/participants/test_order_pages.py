@@ -239,7 +239,8 @@ def test_very_many_orders_are_looked_up(orders: OrderService) -> None:
     order_ids = ["a", *(f"gone {number}" for number in range(70_000)), "z", "a"]
     assert orders.statuses(order_ids) == dict.fromkeys("az", OrderStatus.PENDING)
     assert orders.totals(order_ids) == {"GBP": 2 * ORDER.total_minor}
-    assert orders.statuses([]) == orders.totals([]) == {}
+    assert orders.statuses([]) == {}
+    assert orders.totals([]) == {}
 
 
 def test_open_orders_come_oldest_first(orders: OrderService) -> None:
