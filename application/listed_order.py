@@ -1,7 +1,7 @@
 """An order as a list shows it, which has little room. Pure functions."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from application import attention
 from application.needs import Need
@@ -15,25 +15,45 @@ MOST_LISTED = 200
 """Characters that a list shows of what others wrote; the order itself shows all."""
 
 
-def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Links) -> ListedOrder:
-    """Return an order for a list: an open one as its run shows it, a closed one as on record.
+class Standing(NamedTuple):
+    """How an order stands: its state, its need of a person, and by which run of its saga."""
+
+    state: SagaState
+    attention: Attention | None
+    run: Run | None
+
+
+def standing_of(entry: OrderEntry, run: Run | None, need: Need | None) -> Standing:
+    """Return how an order stands: an open one by its run, a closed one as on record.
 
     `need` is what the watch knows: that a run that visibility does not know is gone, and of others,
     since when they need a person.
     """
+    if entry.closed_at is not None:
+        return Standing(entry.state, None, None)
+    if run is None and need is not None:
+        run = need.run
+        if run is None:
+            return Standing(need.state, need.attention, None)
+    if run is None:
+        return Standing(entry.state, None, None)
+    now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
+    if need and (now.cause is need.attention.cause if now else _is_in_review(run, need.attention)):
+        now = need.attention
+    return Standing(run.state, now, run)
+
+
+def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Links) -> ListedOrder:
+    """Return an order for a list, as it stands by its run and its need."""
     fields = dict(entry) | {"compensations": tuple(map(_shorter, entry.compensations))}
-    if entry.closed_at is None:
-        now = need and need.attention
-        if run is None and need is not None:
-            run = need.run
-        if run is not None:
-            now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
-            if need and (
-                now.cause is need.attention.cause if now else _is_in_review(run, need.attention)
-            ):
-                now = need.attention
-            fields |= {"state": run.state, "failure": run.failure}
-        fields |= {"attention": now, "needs_attention": now is not None}
+    standing = standing_of(entry, run, need)
+    if standing.run is not None:
+        fields["failure"] = standing.run.failure
+    fields |= {
+        "state": standing.state,
+        "attention": standing.attention,
+        "needs_attention": standing.attention is not None,
+    }
     fields["failure"] = fields["failure"] and _brief(fields["failure"])
     return ListedOrder(**fields, links=links)
 

@@ -21,6 +21,13 @@ class Need:
     attention: Attention
     run: Run | None
 
+    @property
+    def state(self) -> SagaState:
+        """The state that the order's saga showed last, as far as that is known."""
+        if self.attention.cause is AttentionCause.REVIEW_EXPIRING:
+            return SagaState.AWAITING_REVIEW
+        return self.run.state if self.run else SagaState.PENDING
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -68,8 +75,7 @@ class Needs:
         return {
             order_id: need
             for order_id, need in self.by_order.items()
-            if need.attention.cause is AttentionCause.LEFT_OPEN
-            and (need.run.state if need.run else SagaState.PENDING) is state
+            if need.attention.cause is AttentionCause.LEFT_OPEN and need.state is state
         }
 
     def warning(self) -> str | None:

@@ -3,12 +3,13 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pydantic import Field
 
+from application.order_list import ReadPage
 from application.order_query import MOST_ON_A_PAGE, ListQuery, SortedQuery
 from contracts.money import money
 from contracts.text import printable
@@ -25,13 +26,9 @@ COLUMNS = (
     *("reason", "step", "message"),
 )
 
-ReadPage = Callable[[ListQuery], Awaitable[OrderList]]
-
 
 class ExportQuery(SortedQuery):
     """The query of an export: which orders, how sorted, where it begins, and how many at most."""
-
-    path = "/orders.json"
 
     limit: int = Field(
         default=MOST_EXPORTED, ge=1, le=MOST_EXPORTED, description="the most orders in the file"
@@ -59,15 +56,15 @@ class OrderExport:
         """
         return cls(query, await read_page(_first_page(query)), read_page)
 
-    @property
-    def next(self) -> str | None:
-        """Where the orders go on that are too many for one file; None after the last one."""
+    def next(self, kind: str) -> str | None:
+        """Return where the orders go on that are too many for one file of a kind, `csv` or `json`.
+
+        None after the last one.
+        """
         cursor = _cursor_of(self._page)
         if cursor is None:
             return None
-        query = self._query.model_copy(update={"cursor": cursor})
-        assert query.behind is not None
-        return query.following(query.behind)
+        return f"/orders.{kind}?{urlencode({**self._query.parameters(), 'cursor': cursor})}"
 
     async def pages(self) -> AsyncIterator[Sequence[ListedOrder]]:
         """Yield the orders.
@@ -107,7 +104,7 @@ async def as_json(export: OrderExport) -> AsyncIterator[bytes]:
         if orders:
             yield (separator + ",\n".join(order.model_dump_json() for order in orders)).encode()
             separator = ",\n"
-    end = {"next": export.next, "warning": "; ".join(export.warnings) or None}
+    end = {"next": export.next("json"), "warning": "; ".join(export.warnings) or None}
     yield f"],{json.dumps(end)[1:]}\n".encode()
 
 
@@ -117,8 +114,8 @@ async def as_csv(export: OrderExport) -> AsyncIterator[bytes]:
     async for orders in export.pages():
         yield _lines(map(_row, orders))
     notes = [f"NOTE: {warning}" for warning in export.warnings]
-    if export.next is not None:
-        notes.append(f"NOTE: this file is not whole. More orders follow: {export.next}")
+    if (address := export.next("csv")) is not None:
+        notes.append(f"NOTE: this file is not whole. More orders follow: {address}")
     yield _lines([note] for note in notes)
 
 

@@ -1,27 +1,32 @@
 """Lists of orders: the order service's records, with what visibility adds to the open ones."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from application.discretion import for_customer
-from application.errors import NotNow, no_answer
-from application.listed_order import entry_to_come, list_entry
+from application.errors import NotNow, NotPossible, no_answer
+from application.listed_order import entry_to_come, list_entry, standing_of
+from application.merged_pages import merge
 from application.needs import Need
+from application.open_orders import OpenOrderLook, OpenOrders, why_some_are_missing
 from application.order_cursor import write_cursor
 from application.order_query import ListQuery, OrderSelection
 from application.order_view import STATUS
 from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT
+from application.runs import ADDITION_LIMIT
 from application.threads import on_thread
-from application.visibility import Visibility, in_state, running_of
+from application.visibility import Visibility, running_of
 from application.watch import Watch
 from contracts.record import OrderEntry
 from contracts.states import OrderStatus, SagaState
-from contracts.views import Links, ListedOrder, OrderList
-from participants.order.filters import OrderFilter, Page, Position, Sort
-from participants.order.reads import OrderReads
+from contracts.views import Links, OrderList
+from participants.order.filters import OrderFilter, Page
+from participants.order.reads import OrderReads, pieces
 
 AS_ON_RECORD = "orders that are still open are shown as the order service has them on record"
+NARROW = "filter by `status` and by the orders' other fields instead"
+
+ReadPage = Callable[[ListQuery], Awaitable[OrderList]]
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class OrderLists:
         self._watch = watch
         self._records = records
         self._links = links
+        self._look = OpenOrderLook(visibility, watch, records)
 
     async def page(self, query: ListQuery, owner: str | None = None) -> OrderList:
         """Return one page, of the orders of the customer `owner` alone; None for everybody's.
@@ -57,25 +63,52 @@ class OrderLists:
         Raises:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
-        entries, end = await self._find(query, owner)
+        return await self.reader(owner)(query)
+
+    def reader(self, owner: str | None = None) -> ReadPage:
+        """Return what reads pages like `page`, of one selection.
+
+        Which open orders that has is asked with the first page, once for all pages.
+        """
+        open_orders: OpenOrders | None = None
+
+        async def read(query: ListQuery) -> OrderList:
+            nonlocal open_orders
+            if open_orders is None:
+                open_orders = await self._look.find(query)
+            return await self._page(query, owner, open_orders)
+
+        return read
+
+    async def _page(
+        self, query: ListQuery, owner: str | None, open_orders: OpenOrders
+    ) -> OrderList:
+        entries, end = await self._find(query, owner, open_orders)
         additions = _Additions({}, {})
         if still_open := [entry.order_id for entry in entries if entry.closed_at is None]:
             additions = await self._additions(query, still_open)
             entries = await self._read_again(entries, still_open, owner)
+        runs = additions.runs
+        needs = additions.needs
         orders = [
             list_entry(
                 entry,
-                additions.runs.get(entry.order_id),
-                additions.needs.get(entry.order_id),
+                runs.get(entry.order_id),
+                needs.get(entry.order_id),
                 self._links(entry.order_id),
             )
             for entry in entries
+            if _is_asked_for(entry, runs, needs, query)
         ]
-        orders = [order for order in orders if _is_asked_for(order, query)]
         if owner is not None:
             orders = [for_customer(order) for order in orders]
+        warnings = [additions.warning] if additions.warning else []
+        if not open_orders.complete:
+            warnings.append(f"some orders are missing: {why_some_are_missing(query)}")
         return OrderList(
-            orders=tuple(orders), next=end and query.following(end), warning=additions.warning
+            orders=tuple(orders),
+            next=end and query.following(end),
+            warning="; ".join(warnings) or None,
         )
 
     async def select(
@@ -87,12 +120,21 @@ class OrderLists:
 
         Raises:
             NotNow: as in `page`.
+            NotPossible: there are so many open ones that not all of them are found.
         """
-        needs = await self._watch.needs() if selection.needs_attention is not None else None
+        open_orders = await self._look.find(selection)
+        needs = open_orders.needs
+        is_complete = open_orders.complete
+        if selection.needs_attention is not None:
+            all_needs = await self._watch.needs()
+            needs = all_needs.by_order
+            is_complete = is_complete and all_needs.complete
+        if not is_complete:
+            raise NotPossible(f"{why_some_are_missing(selection)}: {NARROW}")
         query = ListQuery(**selection.model_dump()).model_copy(update={"limit": most + 1})
         entries: list[OrderEntry] = []
         while True:
-            page, end = await self._find(query, None)
+            page, end = await self._find(query, None, open_orders)
             again: Collection[str] = ()
             if not_again:
                 ids = [entry.order_id for entry in page]
@@ -101,7 +143,7 @@ class OrderLists:
                 entry
                 for entry in page
                 if entry.order_id not in again
-                and (needs is None or _has_need(needs.by_order.get(entry.order_id), selection))
+                and _is_asked_for(entry, open_orders.runs, needs, selection)
             ]
             if end is None or len(entries) > most:
                 return entries[: most + 1]
@@ -123,44 +165,31 @@ class OrderLists:
             return _Additions({}, {}, f"{no_answer(error)}: {AS_ON_RECORD}")
         return _Additions(runs.by_order, needs.by_order, needs.warning())
 
-    async def _find(self, query: ListQuery, owner: str | None) -> Page:
+    async def _find(self, query: ListQuery, owner: str | None, open_orders: OpenOrders) -> Page:
         """Return the orders of a page as they are on record, or as Temporal alone knows them."""
         order_filter = replace(query.order_filter(owner), sort=query.sort, behind=query.behind)
         if query.needs_attention:
-            needs = (await self._watch.needs()).by_order
-            runs = {order_id: need.run for order_id, need in needs.items()}
-            return await self._among(runs, order_filter, query.limit)
+            return await self._among(open_orders, order_filter, query.limit)
         if query.state is None:
             return await self._on_record(order_filter, query.limit)
         open_ones = Page([], None)
         if query.state is not SagaState.FAILED:
-            open_ones = await self._in_state(query.state, order_filter, query.limit)
+            open_ones = await self._among(open_orders, order_filter, query.limit)
         status = STATUS.get(query.state)
         if status is None or query.status not in (None, status):
             return open_ones
         closed_orders = await self._on_record(replace(order_filter, status=status), query.limit)
-        return _merge(query.sort, query.limit, open_ones, closed_orders)
-
-    async def _in_state(self, state: SagaState, order_filter: OrderFilter, limit: int) -> Page:
-        """Return likewise the open ones whose sagas showed a state last.
-
-        Also those on which nobody works any more.
-        """
-        running = await self._visibility.runs(in_state(state), ANSWER_LIMIT)
-        left_open = (await self._watch.needs()).left_open(state)
-        runs: dict[str, Run | None] = {order_id: need.run for order_id, need in left_open.items()}
-        return await self._among(runs | running.by_order, order_filter, limit)
+        return merge(query.sort, query.limit, open_ones, closed_orders)
 
     async def _on_record(self, order_filter: OrderFilter, limit: int) -> Page:
         return await on_thread(self._records.page, order_filter, limit)
 
-    async def _among(
-        self, runs: Mapping[str, Run | None], order_filter: OrderFilter, limit: int
-    ) -> Page:
+    async def _among(self, open_orders: OpenOrders, order_filter: OrderFilter, limit: int) -> Page:
         """Return likewise of these orders those that are open.
 
         Also when their saga never came as far as the order service. Why they fail, their sagas say.
         """
+        runs = open_orders.runs
         if order_filter.asks_why:
             runs = {
                 order_id: run
@@ -169,22 +198,23 @@ class OrderLists:
             }
         order_filter = replace(
             order_filter,
-            among=runs.keys(),
             status=order_filter.status or OrderStatus.PENDING,
             reason=None,
             step=None,
             text=None,
         )
-        statuses = await on_thread(self._records.statuses, runs.keys())
         provisional = [
             entry
             for order_id, run in runs.items()
             if run
-            and order_id not in statuses
+            and order_id not in open_orders.statuses
             and order_filter.accepts_entry(entry := entry_to_come(order_id, run))
         ]
-        on_record = await self._on_record(order_filter, limit)
-        return _merge(order_filter.sort, limit, Page(provisional, None), on_record)
+        pages = [
+            await self._on_record(replace(order_filter, among=some_ids), limit)
+            for some_ids in pieces(runs)
+        ]
+        return merge(order_filter.sort, limit, Page(provisional, None), *pages)
 
     async def _read_again(
         self, entries: Sequence[OrderEntry], order_ids: Collection[str], owner: str | None
@@ -200,49 +230,21 @@ class OrderLists:
         return [fresh.get(entry.order_id, entry) for entry in entries]
 
 
-def _is_asked_for(order: ListedOrder, query: ListQuery) -> bool:
-    """Tell whether an order, as it is shown, is one that the query asks for."""
+def _is_asked_for(
+    entry: OrderEntry,
+    runs: Mapping[str, Run | None],
+    needs: Mapping[str, Need],
+    query: OrderSelection,
+) -> bool:
+    """Tell whether an order, as it stands by its run and its need, is one that is asked for."""
+    standing = standing_of(entry, runs.get(entry.order_id), needs.get(entry.order_id))
     return (
-        query.status in (None, order.status)
-        and query.state in (None, order.state)
-        and query.needs_attention in (None, order.needs_attention)
+        query.status in (None, entry.status)
+        and query.state in (None, standing.state)
+        and query.needs_attention in (None, standing.attention is not None)
     )
-
-
-def _has_need(need: Need | None, selection: OrderSelection) -> bool:
-    """Tell whether an order that has this need, or none, is one that is asked for."""
-    if need is None:
-        return not selection.needs_attention
-    state = need.run.state if need.run else SagaState.PENDING
-    return bool(selection.needs_attention) and selection.state in (None, state)
 
 
 def _fails_so(run: Run, order_filter: OrderFilter) -> bool:
     stuck_steps = [retriable.step for retriable in run.memo.retriables if retriable.stuck_since]
     return order_filter.accepts_failure(run.failure, stuck_steps)
-
-
-def _merge(sort: Sort, limit: int, *pages: Page) -> Page:
-    """Return the beginnings of lists as that of one; an order recorded just now may be in two.
-
-    It ends where the first of them ends: what the others have behind that is for the next page.
-    """
-
-    def position(entry: OrderEntry) -> Position:
-        return Position.of(entry, sort)
-
-    unique = {entry.order_id: entry for page in pages for entry in page.entries}
-    entries = sorted(unique.values(), key=position, reverse=sort.is_descending)
-    ends = [page.end for page in pages if page.end is not None]
-    end = None
-    if ends:
-        end = max(ends) if sort.is_descending else min(ends)
-        entries = [
-            entry
-            for entry in entries
-            if (position(entry) >= end if sort.is_descending else position(entry) <= end)
-        ]
-    if len(entries) > limit:
-        entries = entries[:limit]
-        end = position(entries[-1])
-    return Page(entries, end)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from pydantic import (
@@ -125,9 +125,6 @@ class OrderSelection(BaseModel):
 class SortedQuery(OrderSelection):
     """Which orders, how sorted, and where they begin."""
 
-    path: ClassVar[str]
-    """Where it is asked."""
-
     sort: Sort = Field(
         default=Sort.NEWEST,
         description="by which field; with a minus the greatest first. `total_minor` needs "
@@ -172,16 +169,9 @@ class SortedQuery(OrderSelection):
             for name, value in parameters.items()
         }
 
-    def following(self, position: Position) -> str:
-        """Return the address at which the list goes on behind a position."""
-        cursor = write_cursor(position, self.sort)
-        return f"{self.path}?{urlencode({**self.parameters(), 'cursor': cursor})}"
-
 
 class ListQuery(SortedQuery):
     """The query of a list: which orders, how sorted, where a page begins, how many it may have."""
-
-    path = "/orders"
 
     limit: int = Field(
         default=20,
@@ -189,3 +179,8 @@ class ListQuery(SortedQuery):
         le=MOST_ON_A_PAGE,
         description="the most orders on a page; a page may hold fewer",
     )
+
+    def following(self, position: Position) -> str:
+        """Return the address at which the list goes on behind a position."""
+        cursor = write_cursor(position, self.sort)
+        return f"/orders?{urlencode({**self.parameters(), 'cursor': cursor})}"

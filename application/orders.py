@@ -21,7 +21,7 @@ from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow, NotPossible
 from application.links import OrderLinks
 from application.operations_log import PLACE, OperationsLog
-from application.order_list import OrderLists
+from application.order_list import OrderLists, ReadPage
 from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
@@ -223,6 +223,10 @@ class Orders:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         return await self._lists.page(query, caller.customer_id)
+
+    def reader(self, caller: Caller) -> ReadPage:
+        """Return what reads the pages of one selection, like `page`."""
+        return self._lists.reader(caller.customer_id)
 
     async def check(self) -> None:
         """Find that orders can be taken.

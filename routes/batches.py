@@ -61,7 +61,7 @@ class BatchBody(BatchRequest):
     by: Name | None = None  # type: ignore[assignment]  # it is filled in before it goes on
 
 
-@router.post("/preview", responses=INVALID)
+@router.post("/preview", responses={**INVALID, **problem_responses(HTTPStatus.CONFLICT)})
 async def preview_batch(
     selection: PreviewBody, batches: AppBatches, caller: RequestCaller
 ) -> BatchPreview:

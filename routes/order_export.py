@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,12 +16,14 @@ from application.orders import Orders
 from contracts.views import OrderList
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
 from routes.problems import INVALID
-from routes.rate import too_many
+from routes.rate import site, too_many
 
 router = APIRouter(tags=["orders"], dependencies=[Depends(refuse_doubles)])
 
-MOST_AT_ONCE = 2
-"""Exports under way in one process; one more is asked to come again."""
+MOST_AT_ONCE = 4
+MOST_OF_CUSTOMERS = 2
+"""Exports under way in one process, and those of customers among them: they leave room for those
+who run the shop. Each caller has one; one more is asked to come again."""
 
 MOST_SECONDS = 300
 """An export that is not over by then is cut off: its reader is too slow."""
@@ -47,25 +48,37 @@ JSON: dict[int | str, Any] = {
 
 
 class ExportsUnderWay:
-    """Counts the exports of one process."""
+    """Knows whose exports are under way in one process."""
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._count = 0
+        self._is_customer: dict[tuple[str, str], bool] = {}
 
-    def add(self) -> None:
-        """Count one more.
+    def add(self, caller: Caller, address: str) -> Callable[[], None]:
+        """Count one of a caller, known by the address where nobody is asked who they are.
+
+        Return what is called when it is over.
 
         Raises:
-            Problem: 429, as many are under way as may be.
+            Problem: 429, the caller has one under way, or there is no room for one more.
         """
-        if self._count >= MOST_AT_ONCE:
+        who = _name_of(caller, address)
+        is_customer = caller.customer_id is not None
+        if who in self._is_customer:
+            raise too_many("an export of yours is under way", BUSY_SECONDS)
+        of_customers = sum(self._is_customer.values())
+        is_full = len(self._is_customer) >= MOST_AT_ONCE
+        if is_full or (is_customer and of_customers >= MOST_OF_CUSTOMERS):
             raise too_many("as many exports as run at one time are under way", BUSY_SECONDS)
-        self._count += 1
+        self._is_customer[who] = is_customer
+        return lambda: self._is_customer.__delitem__(who)
 
-    def remove(self) -> None:
-        """Count one less."""
-        self._count -= 1
+
+def _name_of(caller: Caller, address: str) -> tuple[str, str]:
+    """Return by what a caller is known: a customer may have many tokens, and has one export."""
+    if caller.customer_id is not None:
+        return "customer", caller.customer_id
+    return ("token", caller.subject) if caller.subject else ("address", address)
 
 
 class ExportResponse(StreamingResponse):
@@ -126,15 +139,15 @@ async def _export(
     """Return an export, of which the first page is read.
 
     Raises:
-        Problem: 429, as many are under way as may be.
+        Problem: 429, as `ExportsUnderWay.add` says.
     """
     under_way: ExportsUnderWay = request.app.state.exports
-    under_way.add()
+    release = under_way.add(caller, site(request.scope))
     try:
-        export = await OrderExport.begin(query, partial(orders.page, caller=caller))
+        export = await OrderExport.begin(query, orders.reader(caller))
     except BaseException:
-        under_way.remove()
+        release()
         raise
     content = as_csv(export) if kind == "csv" else as_json(export)
     seconds = min(MOST_SECONDS, caller.until - time.time())
-    return ExportResponse(content, kind, seconds, under_way.remove)
+    return ExportResponse(content, kind, seconds, release)

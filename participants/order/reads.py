@@ -1,8 +1,10 @@
 """Reading the orders on record, which changes nothing."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -16,6 +18,8 @@ from participants.order.outcomes import OutcomeReads
 from participants.order.reviews import ReviewReads
 from participants.order.tables import ORDERS, PLACED_AGAIN
 from temporal_saga.database import reading
+
+IDS_AT_ONCE = 10_000
 
 
 class RecordedOrder(NamedTuple):
@@ -112,14 +116,21 @@ class OrderReads:
         Those that are not on record cost nothing.
         """
         with reading(self._engine) as connection:
-            rows = connection.execute(queries.totals(order_ids, owner))
-            return {currency: int(total_minor) for currency, total_minor in rows}
+            totals: Counter[str] = Counter()
+            for some_ids in pieces(order_ids):
+                for currency, total_minor in connection.execute(queries.totals(some_ids, owner)):
+                    totals[currency] += int(total_minor)
+        return dict(totals)
 
     def statuses(self, order_ids: Collection[str]) -> dict[str, OrderStatus]:
         """Return how these orders stand on record; those that are not there are left out."""
-        rows = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(ORDERS.c.order_id.in_(order_ids))
+        orders = sa.select(ORDERS.c.order_id, ORDERS.c.status)
         with reading(self._engine) as connection:
-            return {row.order_id: OrderStatus(row.status) for row in connection.execute(rows)}
+            return {
+                row.order_id: OrderStatus(row.status)
+                for some_ids in pieces(order_ids)
+                for row in connection.execute(orders.where(ORDERS.c.order_id.in_(some_ids)))
+            }
 
     def placed_again(self, order_ids: Collection[str]) -> set[str]:
         """Return those of these orders that were placed again."""
@@ -139,6 +150,13 @@ class OrderReads:
         with reading(self._engine) as connection:
             row = connection.execute(identity).one_or_none()
         return None if row is None else (row.fingerprint, row.request_key)
+
+
+def pieces(order_ids: Collection[str]) -> Iterator[list[str]]:
+    """Yield the ids, as many at a time as a statement may name: PostgreSQL takes 65,535 values."""
+    ids = iter(set(order_ids))
+    while some_ids := list(islice(ids, IDS_AT_ONCE)):
+        yield some_ids
 
 
 def _with_ids_of_sku(connection: sa.Connection, order_filter: OrderFilter) -> OrderFilter:

@@ -101,7 +101,7 @@ async def test_a_file_that_is_not_whole_says_so() -> None:
     table = list(csv.reader(io.StringIO(await export(lists, "csv", limit=5))))
     assert [len(row) for row in table] == [len(COLUMNS)] * 6 + [1, 1]
     assert table[-2] == ["NOTE: Temporal gave no answer"]
-    assert table[-1][0].startswith("NOTE: this file is not whole. More orders follow: /orders.json")
+    assert table[-1][0].startswith("NOTE: this file is not whole. More orders follow: /orders.csv?")
 
 
 async def test_an_export_that_breaks_off_raises() -> None:

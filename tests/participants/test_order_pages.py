@@ -233,6 +233,16 @@ def test_figures_count_everybodys_orders_or_ones_own(orders: OrderService) -> No
     assert orders.totals(["a", "b", "d"], "other") == {"GBP": ORDER.total_minor}
 
 
+def test_very_many_orders_are_looked_up(orders: OrderService) -> None:
+    """More than PostgreSQL takes values in one statement, 65,535; each counts once."""
+    place(orders, "a", "z")
+    order_ids = ["a", *(f"gone {number}" for number in range(70_000)), "z", "a"]
+    assert orders.statuses(order_ids) == dict.fromkeys("az", OrderStatus.PENDING)
+    assert orders.totals(order_ids) == {"GBP": 2 * ORDER.total_minor}
+    assert orders.statuses([]) == {}
+    assert orders.totals([]) == {}
+
+
 def test_open_orders_come_oldest_first(orders: OrderService) -> None:
     """With the times at which they were placed, at most so many, and none that is closed."""
     for order_id, seconds in (("b", 2), ("a", 1), ("c", 3)):
