@@ -1,7 +1,8 @@
 """The log of operations: notes who did, tried and was refused what, and reads it.
 
 An act is noted before it is sent, and its outcome after it: whoever dies in between leaves a note
-that it was tried, and no note says what did not happen. No act fails because it cannot be noted.
+that it was tried, and no note says what did not happen. No act fails because it cannot be noted: a note
+that the database does not take in time waits in memory, and is written later.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, Field
 
 from application.caller import Caller
 from application.errors import NotNow, ServiceError
+from application.late_notes import LateNotes
 from application.order_query import Instant
 from application.threads import on_thread
 from application.trouble import Trouble
@@ -39,10 +41,8 @@ PLACE = "place"
 LOG = logging.getLogger("operations")
 
 NOTE_SECONDS = 1
-"""An act waits no longer than this for its note, and no longer again for that of its outcome."""
-
-PAUSE_SECONDS = 10
-"""When a note was not taken, none is tried for so long, and no act waits."""
+"""An act waits no longer than this for its note, and no longer again for that of its outcome; it
+waits for none while earlier notes are still to be written."""
 
 MOST_REFUSALS = 30
 """So many refusals of one caller are noted in a minute."""
@@ -76,7 +76,7 @@ class OperationsLog:
         """Write to and read from `operations`; `clock` counts seconds."""
         self._operations = operations
         self._clock = clock
-        self._not_before = 0.0
+        self.late_notes = LateNotes(operations)
         self._minute = 0
         self._refusals: Counter[str] = Counter()
         """By caller, how many refusals were noted in this minute."""
@@ -102,7 +102,7 @@ class OperationsLog:
         only_refusal = act == PLACE and caller.origin.door is Door.HTTP
         is_quiet = only_refusal or not self._has_room(caller)
         if not is_quiet:
-            await self._write(self._operations.begin, operation)
+            await self._write(operation, is_end=False)
         try:
             yield
         except NotNow as error:
@@ -164,18 +164,17 @@ class OperationsLog:
     async def _end(self, operation: Operation, outcome: Outcome, message: str = "") -> None:
         words = beginning_of(printable(message), MOST_OF_A_MESSAGE) or None
         ending = {"outcome": outcome, "message": words}
-        await self._write(self._operations.end, operation.model_copy(update=ending))
+        await self._write(operation.model_copy(update=ending), is_end=True)
 
-    async def _write(self, write: Callable[[Operation], None], operation: Operation) -> None:
-        """Write an entry; where that fails, the API's own log has it."""
-        if self._clock() >= self._not_before:
+    async def _write(self, operation: Operation, *, is_end: bool) -> None:
+        """Write an entry; where that fails or others wait, it waits behind them."""
+        if not self.late_notes:
+            write = self._operations.end if is_end else self._operations.begin
             try:
                 return await on_thread(write, operation, seconds=NOTE_SECONDS)
             except Exception as error:  # noqa: BLE001  # no act fails because it cannot be noted
-                self._not_before = self._clock() + PAUSE_SECONDS
-                LOG.warning("operations are not noted, but here: %r", error)
-        LOG.warning("not in the log of operations: %s", operation.model_dump_json())
-        return None
+                LOG.warning("an operation is noted later: %r", error)
+        return self.late_notes.add(operation, is_end=is_end)
 
 
 def _name(caller: Caller) -> str:

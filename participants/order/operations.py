@@ -50,12 +50,31 @@ class Operations:
             insert_new(connection, OPERATIONS, operation.model_dump())
 
     def end(self, operation: Operation) -> None:
-        """Write an entry with its outcome, in place of what was written when it began."""
+        """Write an entry with its outcome, in place of what was written when it began.
+
+        An outcome that is not known replaces none.
+        """
         with self._engine.begin() as connection:
-            new = insert_into(OPERATIONS, connection.dialect.name)
-            ending = {name: new.excluded[name] for name in ("outcome", "message")}
-            both = new.on_conflict_do_update(index_elements=["id"], set_=ending)
-            connection.execute(both, operation.model_dump())
+            _end(connection, operation)
+
+    def write_late(self, operation: Operation, is_end: bool) -> None:  # noqa: FBT001
+        """Write an entry as `begin` or `end` does, whose order may have closed since.
+
+        What the closing wrote of the same decision gives way to it, and says that it was taken.
+        """
+        with self._engine.begin() as connection:
+            if is_end:
+                _end(connection, operation)
+            else:
+                insert_new(connection, OPERATIONS, operation.model_dump())
+            if operation.outcome is Outcome.REFUSED or operation.order_id is None:
+                return
+            own = LOG.door.in_([Door.UNKNOWN, Door.TEMPORAL]) & (LOG.id != operation.id)
+            same = (LOG.order_id == operation.order_id) & _same_words(operation)
+            double = sa.delete(OPERATIONS).where(same, own)
+            if connection.execute(double).rowcount:
+                entry = sa.update(OPERATIONS).where(LOG.id == operation.id)
+                connection.execute(entry.values(outcome=Outcome.DONE, message=None))
 
     def page(self, operation_filter: OperationFilter, limit: int) -> list[Operation]:
         """Return the newest entries that pass a filter, at most so many."""
@@ -109,13 +128,26 @@ def add_decisions(
         decisions: with their numbers on record.
     """
     for number, decision in decisions:
-        step = LOG.step.is_(None) if decision.step is None else LOG.step == decision.step
-        words = (LOG.by == decision.by) & (LOG.reason == decision.reason) & step
-        same = (LOG.order_id == order_id) & (LOG.act == decision.act) & words
+        same = (LOG.order_id == order_id) & _same_words(decision)
         is_noted = same & (LOG.outcome != Outcome.REFUSED)
         settling = sa.update(OPERATIONS).where(is_noted).values(outcome=Outcome.DONE, message=None)
         if connection.execute(settling).rowcount == 0:
             insert_new(connection, OPERATIONS, _row(order_id, number, decision))
+
+
+def _end(connection: sa.Connection, operation: Operation) -> None:
+    new = insert_into(OPERATIONS, connection.dialect.name)
+    ending = {name: new.excluded[name] for name in ("outcome", "message")}
+    is_known = (new.excluded.outcome != Outcome.TRIED) | (LOG.outcome == Outcome.TRIED)
+    both = new.on_conflict_do_update(index_elements=["id"], set_=ending, where=is_known)
+    connection.execute(both, operation.model_dump())
+
+
+def _same_words(decision: TakenDecision | Operation) -> sa.ColumnElement[bool]:
+    """Return what finds the entries of this act by the same person, in the same words."""
+    step = LOG.step.is_(None) if decision.step is None else LOG.step == decision.step
+    words = (LOG.by == decision.by) & (LOG.reason == decision.reason) & step
+    return (LOG.act == decision.act) & words
 
 
 def _row(order_id: str, number: int, decision: TakenDecision) -> dict[str, Any]:

@@ -140,6 +140,25 @@ def test_what_was_told_to_temporal_is_in_the_log_once(
     }
 
 
+def test_a_note_that_is_late_is_not_there_twice(
+    orders: OrderService, log: Operations, engine: sa.Engine
+) -> None:
+    """What the closing wrote of it gives way; an outcome that is not known replaces none."""
+    approval = decision(Act.APPROVE, "ann")
+    orders.register(register("7"))
+    orders.confirm(confirm("7").model_copy(update={"decisions": (approval,)}))
+    assert [entry.door for entry in entries(engine)] == [Door.UNKNOWN]
+    late = operation(act="approve", reason=approval.reason)
+    refusal = operation(act="approve", by="bob", outcome=Outcome.REFUSED, reason=approval.reason)
+    log.write_late(refusal, is_end=True)
+    log.write_late(late, is_end=False)
+    no_answer = late.model_copy(update={"message": "the orchestrator gives no answer"})
+    log.write_late(no_answer, is_end=True)
+    log.end(no_answer)
+    done = late.model_copy(update={"outcome": Outcome.DONE})
+    assert sorted(entries(engine), key=lambda entry: entry.by) == [done, refusal]
+
+
 def test_an_order_placed_again_is_linked_both_ways_on_record(orders: OrderService) -> None:
     """From the row that opens its record; also when its saga failed before it was registered."""
     orders.cancel(cancel("7"))
