@@ -1,8 +1,8 @@
 """The log of operations: notes who did, tried and was refused what, and reads it.
 
 An act is noted before it is sent, and its outcome after it: whoever dies in between leaves a note
-that it was tried, and no note says what did not happen. No act fails because it cannot be noted: a note
-that the database does not take in time waits in memory, and is written later.
+that it was tried, and no note says what did not happen. No act fails because it cannot be noted: a
+note that the database does not take in time waits in memory, and is written later.
 """
 
 import asyncio
@@ -87,24 +87,27 @@ class OperationsLog:
         caller: Caller,
         act: str,
         decision: Decision | None = None,
+        *,
+        is_on_record: bool = False,
         **fields: Any,
-    ) -> AsyncIterator[None]:
-        """Note what is done within, and what became of it.
+    ) -> AsyncIterator[Operation]:
+        """Note what is done within, and what became of it; give the entry.
 
         Args:
             caller: who does it, and from where.
             act: what.
             decision: who and why, where a person says so; "by" in it is what the record will have.
+            is_on_record: what is done is on record itself: only its refusal is noted.
             fields: further fields of the entry: `order_id`, `about`, `reason`.
         """
         operation = _operation(caller, act, decision, fields)
-        # An order that a program places is on record itself: only its refusal is noted.
-        only_refusal = act == PLACE and caller.origin.door is Door.HTTP
+        # An order that a program places is, too.
+        only_refusal = is_on_record or (act == PLACE and caller.origin.door is Door.HTTP)
         is_quiet = only_refusal or not self._has_room(caller)
         if not is_quiet:
             await self._write(operation, is_end=False)
         try:
-            yield
+            yield operation
         except NotNow as error:
             if not is_quiet:
                 await self._end(operation, Outcome.TRIED, str(error))
@@ -114,6 +117,10 @@ class OperationsLog:
             raise
         if not only_refusal:
             await self._end(operation, Outcome.DONE)
+
+    async def done(self, operation: Operation) -> None:
+        """Note that what `note` gave the entry of was done."""
+        await self._end(operation, Outcome.DONE)
 
     async def refuse(self, caller: Caller, act: str, why: str, **fields: Any) -> None:
         """Note that a known caller may not do something."""
@@ -125,14 +132,13 @@ class OperationsLog:
         Raises:
             Exception: the order service's database does not answer.
         """
-        entries = await on_thread(self._operations.page, query, query.limit + 1)
-        page = entries[: query.limit]
-        if len(entries) <= query.limit:
-            return OperationList(operations=tuple(page), next=None)
+        entries, before = await on_thread(self._operations.page, query, query.limit)
+        if before is None:
+            return OperationList(operations=tuple(entries), next=None)
         parameters = query.model_dump(mode="json", exclude_defaults=True)
-        parameters["before"] = page[-1].id
+        parameters["before"] = before
         following = f"/operations?{urlencode(parameters)}"
-        return OperationList(operations=tuple(page), next=following)
+        return OperationList(operations=tuple(entries), next=following)
 
     async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> None:
         """Delete what is older than the retention, for ever; `away` are the database's errors."""

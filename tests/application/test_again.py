@@ -45,5 +45,5 @@ async def test_an_id_that_is_another_orders_is_no_key_to_choose(
 ) -> None:
     """Somebody started it by hand in Temporal, which has forgotten the failed order."""
     order_service.register(register(id_again("7"), OTHER_ORDER))
-    with pytest.raises(NotPossible, match="cannot be placed again: the id .* place it as a new"):
+    with pytest.raises(NotPossible, match=r"cannot be placed again: the id .* place it as a new"):
         await again_of(temporal, order_service).start("7")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from contracts.acts import Act, Through
 from contracts.operations import Door, Operation, OperationFilter, Outcome
+from participants.order import operations as store
 from participants.order.operations import Operations, new_id
 from participants.order.service import OrderService
 from participants.order.tables import OPERATIONS, PLACED_AGAIN
@@ -35,7 +36,7 @@ def operation(minutes: float = 0, **fields: Any) -> Operation:
 
 def entries(engine: sa.Engine, limit: int = 100, **fields: Any) -> list[Operation]:
     """Return the newest entries that pass a filter."""
-    return Operations(engine).page(OperationFilter(**fields), limit)
+    return Operations(engine).page(OperationFilter(**fields), limit)[0]
 
 
 @pytest.fixture
@@ -90,6 +91,26 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
     while page := entries(engine, 3, **({"before": pages[-1].id} if pages else {})):
         pages += page
     assert pages == whole
+
+
+def test_a_page_looks_at_so_many_entries_and_says_where_it_goes_on(
+    log: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However rare what is asked for is; an order's entries are found by their index."""
+    monkeypatch.setattr(store, "MOST_READ", 3)
+    rows = [operation(minutes, act="read", order_id="8") for minutes in range(6)]
+    rows += [operation(6), operation(7)]
+    for row in rows:
+        log.begin(row)
+    pages = []
+    before: str | None = ""
+    while before is not None:
+        page_filter = OperationFilter(act="cancel", before=before or None)
+        page, before = log.page(page_filter, 2)
+        pages.append((page, before))
+    assert pages == [([], rows[2].id), ([], rows[5].id), ([rows[6], rows[7]], None)]
+    assert log.page(OperationFilter(order_id="7", act="cancel"), 2) == ([rows[6], rows[7]], None)
+    assert log.page(OperationFilter(), 2) == (rows[:2], rows[1].id)
 
 
 def test_what_is_old_or_beyond_the_bound_is_deleted(log: Operations, engine: sa.Engine) -> None:

@@ -37,7 +37,7 @@ async def test_what_a_known_caller_may_not_do_is_noted(
             assert (await http.post(path, json=SAID, headers=console)).status_code == 403
         assert (await http.get("/operations", headers=customer)).status_code == 403
         assert (await http.put("/stock/A-1", json={}, headers=reader)).status_code == 403
-    entries = operations.page(OperationFilter(), 10)
+    entries, _ = operations.page(OperationFilter(), 10)
     assert [
         (entry.act, entry.subject, entry.order_id, entry.about, entry.door) for entry in entries
     ] == [
