@@ -166,9 +166,9 @@ async def test_a_database_that_hangs_holds_no_act_up(
         while log.late_notes:  # noqa: ASYNC110  # it has no event
             await asyncio.sleep(0.05)
     writing.cancel()
-    noted = {(entry.order_id, entry.outcome) for entry in await entries(log)}
-    done = {(order_id, Outcome.DONE) for order_id in ("0", "1", "2", "8")}
-    assert noted == {*done, ("late", Outcome.REFUSED)}
+    outcomes = {(entry.order_id, entry.outcome) for entry in await entries(log)}
+    successes = {(order_id, Outcome.DONE) for order_id in ("0", "1", "2", "8")}
+    assert outcomes == {*successes, ("late", Outcome.REFUSED)}
     assert len(await entries(log)) == 5
 
 

@@ -246,9 +246,9 @@ def test_the_id_of_an_order_placed_again_follows_from_the_failed_ones() -> None:
 
 def test_a_caller_chooses_no_id_of_an_order_placed_again() -> None:
     """Else whoever guesses it could keep a failed order from being placed again."""
-    for failed in ("cart-9", "x" * 64, id_again("cart-9")):
+    for order_id in ("cart-9", "x" * 64, id_again("cart-9")):
         with pytest.raises(ValidationError) as error_info:
-            OrderBody.model_validate(order(order_id=id_again(failed)))
+            OrderBody.model_validate(order(order_id=id_again(order_id)))
         assert problems(error_info.value.errors()) == [
             (("order_id",), "ids of this form are given to orders that are placed again")
         ]

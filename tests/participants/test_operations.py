@@ -176,8 +176,8 @@ def test_a_note_that_is_late_is_not_there_twice(
     no_answer = late.model_copy(update={"message": "the orchestrator gives no answer"})
     log.write_late(no_answer, is_end=True)
     log.end(no_answer)
-    done = late.model_copy(update={"outcome": Outcome.DONE})
-    assert sorted(entries(engine), key=lambda entry: entry.by) == [done, refusal]
+    success = late.model_copy(update={"outcome": Outcome.DONE})
+    assert sorted(entries(engine), key=lambda entry: entry.by) == [success, refusal]
 
 
 def test_an_order_placed_again_is_linked_both_ways_on_record(orders: OrderService) -> None:
