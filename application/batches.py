@@ -128,7 +128,7 @@ class BatchOperations:
             fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
             if fingerprint is None:
                 if await self._write_down(batch, request, caller):
-                    await self._log.done(operation)
+                    await self._log.succeed(operation)
                 fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
             if fingerprint != batch.fingerprint():
                 raise BatchIdTaken(batch.batch_id)

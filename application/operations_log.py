@@ -118,7 +118,7 @@ class OperationsLog:
         if not only_refusal:
             await self._end(operation, Outcome.DONE)
 
-    async def done(self, operation: Operation) -> None:
+    async def succeed(self, operation: Operation) -> None:
         """Note that what `note` gave the entry of was done."""
         await self._end(operation, Outcome.DONE)
 
