@@ -1,6 +1,7 @@
 """Acting on the orders of a batch operation, a few at once, each once whatever ends in between."""
 
 import asyncio
+import logging
 from time import monotonic
 
 from temporalio.client import Client
@@ -21,6 +22,8 @@ from contracts.ids import saga_id
 from contracts.text import beginning_of
 from participants.order.batches import BatchOrder, OrderResult
 from participants.order.service import OrderService
+
+LOG = logging.getLogger("batches")
 
 ROUND_SECONDS = 10
 """One round begins with no more orders after this; the next one goes on."""
@@ -65,15 +68,16 @@ class BatchRunner:
         count = 0
         while monotonic() < give_back:
             state = await on_thread(self._batches.state, batch_id)
-            orders: list[BatchOrder] = []
-            if state is BatchState.RUNNING:
-                orders = await on_thread(self._batches.take, batch_id, self._at_a_time)
-            if not orders:
-                await on_thread(self._batches.end, batch_id)
-                return BatchRound(is_over=True, results=count)
+            # Stopped, it asks once more what came of acts that were sent, and sends no new ones.
+            is_last = state is not BatchState.RUNNING
+            least_tries = 1 if is_last else 0
+            orders = await on_thread(self._batches.take, batch_id, self._at_a_time, least_tries)
             results = await self._act_on(orders, acts)
             await on_thread(self._batches.record, batch_id, results)
             count += len(results)
+            if is_last or not orders:
+                await on_thread(self._batches.end, batch_id)
+                return BatchRound(is_over=True, results=count)
             if not results:
                 break
         return BatchRound(is_over=False, results=count)
@@ -104,20 +108,34 @@ class _Acts:
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
         """Act on an order once, and return what came of it; None when it is to be tried again."""
         try:
-            try:
-                acting_id = await self._tell(order.order_id)
-            except NotPossible as error:
-                # An earlier try may have been taken by a run that another has followed.
-                if order.tries == 1 or not await self._was_heard(order.order_id):
-                    return _result(order, BatchOutcome.REFUSED, str(error))
-            else:
-                await self._closing.wait(acting_id, FOLLOW_SECONDS)
+            return await self._result_at(order)
         except (NotNow, RPCError) as error:
-            if order.tries < MOST_TRIES:
-                return None
-            message = f"given up after {order.tries} tries, it may still be taken: {error}"
-            return _result(order, BatchOutcome.NOT_REACHED, message)
-        return _result(order, BatchOutcome.DONE)
+            why = str(error)
+        except Exception as error:  # the other orders' results must not be lost
+            LOG.warning("batch %s, order %s", self._batch.batch_id, order.order_id, exc_info=True)
+            why = f"{type(error).__name__}: {error}"
+        if order.tries < MOST_TRIES:
+            return None
+        message = f"given up after {order.tries} tries, it may still be taken: {why}"
+        return _result(order, BatchOutcome.NOT_REACHED, message)
+
+    async def _result_at(self, order: BatchOrder) -> OrderResult:
+        """Act on an order, and return what came of it.
+
+        Raises:
+            NotNow, RPCError: nobody answers.
+        """
+        try:
+            acting_id = await self._tell(order.order_id)
+        except NotPossible as error:
+            # An earlier try may have been taken by a run that another has followed.
+            if order.tries == 1 or not await self._was_heard(order.order_id):
+                return _result(order, BatchOutcome.REFUSED, str(error))
+            return _result(order, BatchOutcome.DONE)
+        await self._closing.wait(acting_id, FOLLOW_SECONDS)
+        is_another = acting_id != order.order_id
+        message = f"placed again as {acting_id}" if is_another else None
+        return _result(order, BatchOutcome.DONE, message)
 
     async def _tell(self, order_id: str) -> str:
         """Let the order's saga take the act, under an id of this batch operation and order.

@@ -53,6 +53,11 @@ class BatchSelection(BaseModel):
         return self.filter.model_copy(update=dict(MEANT_BY[self.act]))
 
     @property
+    def again(self) -> bool:
+        """Whether it places orders again, and so means none that was placed again already."""
+        return self.act is Act.PLACE_AGAIN
+
+    @property
     def applied_filter(self) -> dict[str, Any]:
         """The filter as it is applied, as JSON."""
         return self.query.model_dump(mode="json", exclude_none=True)

@@ -78,8 +78,12 @@ class OrderLists:
             orders=tuple(orders), next=end and query.following(end), warning=additions.warning
         )
 
-    async def select(self, selection: OrderSelection, most: int) -> list[OrderEntry]:
+    async def select(
+        self, selection: OrderSelection, most: int, *, not_again: bool = False
+    ) -> list[OrderEntry]:
         """Return the orders that are asked for now, newest first, at most `most` and one more.
+
+        With `not_again` those are left out that were placed again.
 
         Raises:
             NotNow: as in `page`.
@@ -89,10 +93,15 @@ class OrderLists:
         entries: list[OrderEntry] = []
         while True:
             page, end = await self._find(query, None)
+            again: Collection[str] = ()
+            if not_again:
+                ids = [entry.order_id for entry in page]
+                again = await on_thread(self._records.placed_again, ids)
             entries += [
                 entry
                 for entry in page
-                if needs is None or _has_need(needs.by_order.get(entry.order_id), selection)
+                if entry.order_id not in again
+                and (needs is None or _has_need(needs.by_order.get(entry.order_id), selection))
             ]
             if end is None or len(entries) > most:
                 return entries[: most + 1]

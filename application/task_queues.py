@@ -13,6 +13,7 @@ from application.errors import NotNow
 from application.runs import ADDITION_LIMIT, temporal
 from application.shared_answers import SharedAnswers
 from contracts import stubs
+from contracts.batch_stubs import BATCH_QUEUE
 from contracts.overview import RoleFigures
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS
 
@@ -22,12 +23,16 @@ FRESH_SECONDS = 5
 UP = timedelta(seconds=75)
 """A worker asks for work at least once a minute; one that has not for so long is not up."""
 
+BATCHES = "batches"
+"""Acting on many orders, which the process of the order service does."""
+
 QUEUES = {
     ORCHESTRATOR: (stubs.ORCHESTRATOR_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
     **{
         participant: (participant, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
         for participant in PARTICIPANTS
     },
+    BATCHES: (BATCH_QUEUE, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
 }
 """By role: its task queue, and what stands in it."""
 

@@ -12,7 +12,7 @@ const OUTCOMES = {
   waiting: ["active", "its turn is still to come, or nobody answered and it is tried again"],
   done: ["good", "the order took the act"],
   refused: ["failure", "the order takes no such act"],
-  "not reached": ["bad", "nobody answered in any of its tries"],
+  "not reached": ["bad", "nobody answered; the order may have taken the act"],
   skipped: ["quiet", "it was stopped before its turn"],
 };
 

@@ -41,7 +41,7 @@ class BatchOutcome(StrEnum):
     REFUSED = "REFUSED"
     """The saga, or the closed order, takes no such act; the message is its own."""
     NOT_REACHED = "NOT_REACHED"
-    """Nobody answered in any of its tries."""
+    """Nobody answered in any of its tries, or before it was stopped; it may have been taken."""
     SKIPPED = "SKIPPED"
     """The batch operation was stopped before its turn."""
 
@@ -140,7 +140,10 @@ class BatchPreview(Contract):
 
 
 class BatchResult(Contract):
-    """What came of a batch operation at one order: the message says why, and `at` when (UTC)."""
+    """What came of a batch operation at one order: the message says why, and `at` when (UTC).
+
+    Of an order that was placed again it names the new one.
+    """
 
     order_id: str
     outcome: BatchOutcome

@@ -128,7 +128,7 @@ async def read_batch_results(
 async def stop_batch(
     batch_id: BatchId, body: DecisionBody, batches: AppBatches, caller: RequestCaller
 ) -> BatchView:
-    """Let it stop once the acts under way have ended; the other orders are SKIPPED.
+    """Let it stop once the acts under way have ended; orders that had no turn are SKIPPED.
 
     What was done is not taken back. Of one that is over nothing changes.
     """

@@ -1,11 +1,12 @@
 """What the log of operations says of a batch operation's acts, in the transactions of its results.
 
-An act is noted before it is sent, as every act is. The id of its entry comes from the batch
-operation and the order's place in it, so that a repeat writes no second entry.
+An act is noted before it is sent, as every act is. The id of its entry comes from the time at
+which it was sent first, the batch operation and the order's place in it: a repeat writes no second
+entry.
 """
 
-from collections.abc import Iterable
-from datetime import timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from contracts.base import digest
 from contracts.batches import BatchOutcome
 from contracts.operations import MOST_OF_A_MESSAGE, Door, Outcome
 from contracts.text import beginning_of
+from participants.order.batch_tables import BATCH_ORDERS
 from participants.order.operations import RANDOM_BYTES, time_part
 from participants.order.tables import OPERATIONS
 from temporal_saga.database import insert_missing
@@ -28,21 +30,22 @@ OUTCOMES = {
 
 def begin(connection: sa.Connection, batch: sa.Row[Any], orders: Iterable[tuple[int, str]]) -> None:
     """Note that a batch operation acts on these orders, each with its number."""
+    order_ids = dict(orders)
     rows = [
         {
-            "id": _entry_id(batch, number),
-            "at": batch.started_at + timedelta(microseconds=number),
+            "id": _entry_id(batch, number, sent_at),
+            "at": sent_at,
             "act": batch.act,
             "outcome": Outcome.TRIED,
             "by": batch.by,
             "subject": batch.subject,
-            "order_id": order_id,
+            "order_id": order_ids[number],
             "step": batch.step,
             "reason": batch.reason,
             "door": Door.BATCH,
             "batch_id": batch.batch_id,
         }
-        for number, order_id in orders
+        for number, sent_at in _first_tries(connection, batch, order_ids).items()
     ]
     insert_missing(connection, OPERATIONS, rows)
 
@@ -52,19 +55,39 @@ def end(
     batch: sa.Row[Any],
     results: Iterable[tuple[int, BatchOutcome, str | None]],
 ) -> None:
-    """Note what came of it at these orders."""
-    entry = sa.update(OPERATIONS).where(OPERATIONS.c.id == sa.bindparam("of"))
+    """Note what came of it at these orders; of what was taken a message says no more."""
+    entries = {number: (OUTCOMES[outcome], message) for number, outcome, message in results}
+    # What is known to be taken stays so: the order may have closed with it meanwhile.
+    entry = sa.update(OPERATIONS).where(
+        OPERATIONS.c.id == sa.bindparam("of"), OPERATIONS.c.outcome != Outcome.DONE
+    )
     rows = [
         {
-            "of": _entry_id(batch, number),
-            "outcome": OUTCOMES[outcome],
-            "message": message and beginning_of(message, MOST_OF_A_MESSAGE),
+            "of": _entry_id(batch, number, sent_at),
+            "outcome": outcome,
+            "message": beginning_of(message, MOST_OF_A_MESSAGE)
+            if message and outcome is not Outcome.DONE
+            else None,
         }
-        for number, outcome, message in results
+        for number, sent_at in _first_tries(connection, batch, entries).items()
+        for outcome, message in [entries[number]]
     ]
-    connection.execute(entry, rows)
+    if rows:
+        connection.execute(entry, rows)
 
 
-def _entry_id(batch: sa.Row[Any], number: int) -> str:
-    at = batch.started_at + timedelta(microseconds=number)
-    return time_part(at) + digest([batch.batch_id, number])[: 2 * RANDOM_BYTES]
+def _first_tries(
+    connection: sa.Connection, batch: sa.Row[Any], numbers: Iterable[int]
+) -> Mapping[int, datetime]:
+    """Return by number when the acts were sent first; those never sent are left out."""
+    orders = BATCH_ORDERS.c
+    rows = sa.select(orders.number, orders.sent_at).where(
+        orders.batch_id == batch.batch_id,
+        orders.number.in_(numbers),
+        orders.sent_at.is_not(None),
+    )
+    return dict(connection.execute(rows.order_by(orders.number)).all())
+
+
+def _entry_id(batch: sa.Row[Any], number: int, sent_at: datetime) -> str:
+    return time_part(sent_at) + digest([batch.batch_id, number])[: 2 * RANDOM_BYTES]

@@ -35,6 +35,7 @@ BATCH_ORDERS = sa.Table(
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("message", sa.Text),
+    sa.Column("sent_at", UtcDateTime),
     sa.Column("at", UtcDateTime),
     sa.Index("batch_orders_next", "batch_id", "outcome", "tries", "number"),
     comment="The orders of each batch operation, as found at its start, and what came of each.",

@@ -19,7 +19,7 @@ from contracts.batches import (
     BatchState,
     BatchStop,
 )
-from participants.order import batch_log
+from participants.order import batch_ending, batch_log
 from participants.order.batch_tables import BATCH_ORDERS, BATCHES
 from temporal_saga.database import insert_new, reading
 
@@ -28,14 +28,11 @@ MOST_OPEN = 5
 
 MOST_LISTED = 50
 
+STARTS_LOCK = 727_267
+"""On PostgreSQL starts take turns by it, or two that count at one time would both find room."""
+
 MOST_PRUNED = 1_000
 """So many orders of batch operations that are too old are deleted in one transaction."""
-
-ENDS = {
-    BatchState.STOPPING: BatchState.STOPPED,
-    BatchState.RUNNING: BatchState.COMPLETED,
-}
-"""By how a batch operation stands: how it ends."""
 
 COLUMNS = BATCHES.c
 ORDERS = BATCH_ORDERS.c
@@ -96,6 +93,8 @@ class Batches:
             for number, order_id in enumerate(order_ids)
         ]
         with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(STARTS_LOCK)))
             if not insert_new(connection, BATCHES, row):
                 return False
             open_count = connection.scalar(sa.select(sa.func.count()).where(IS_OPEN)) or 0
@@ -146,21 +145,23 @@ class Batches:
                 for row in connection.execute(rows.order_by(ORDERS.number).limit(limit))
             ]
 
-    def take(self, batch_id: str, most: int) -> list[BatchOrder]:
+    def take(self, batch_id: str, most: int, least_tries: int = 0) -> list[BatchOrder]:
         """Return the next orders that wait, those that had the fewest tries first.
 
-        This counts as a try of each from now on: whoever acted on it and died is seen by that.
+        This counts as a try of each from now on: whoever acted on it and died is seen by that. Of
+        those that had fewer than `least_tries` none is taken.
         """
-        waiting = _waiting(batch_id)
+        waiting = _waiting(batch_id) & (ORDERS.tries >= least_tries)
         following = (
             sa.select(ORDERS.number).where(waiting).order_by(ORDERS.tries, ORDERS.number)
         ).limit(most)
         take = sa.update(BATCH_ORDERS).where(waiting, ORDERS.number.in_(following))
         with self._engine.begin() as connection:
             rows = connection.execute(
-                take.values(tries=ORDERS.tries + 1).returning(
-                    ORDERS.number, ORDERS.order_id, ORDERS.tries
-                )
+                take.values(
+                    tries=ORDERS.tries + 1,
+                    sent_at=sa.func.coalesce(ORDERS.sent_at, datetime.now(UTC)),
+                ).returning(ORDERS.number, ORDERS.order_id, ORDERS.tries)
             )
             orders = sorted(BatchOrder(*row) for row in rows)
             batch = connection.execute(sa.select(BATCHES).where(_is(batch_id))).one()
@@ -168,11 +169,16 @@ class Batches:
             return orders
 
     def record(self, batch_id: str, results: Collection[OrderResult]) -> None:
-        """Record what came of it at these orders, in one transaction."""
+        """Record what came of it at these orders, in one transaction.
+
+        What nobody had answered has its result late, also after the end.
+        """
         if not results:
             return
         order = sa.update(BATCH_ORDERS).where(
-            _waiting(batch_id), ORDERS.number == sa.bindparam("of")
+            ORDERS.batch_id == batch_id,
+            (ORDERS.outcome == BatchOutcome.WAITING) | (ORDERS.outcome == BatchOutcome.NOT_REACHED),
+            ORDERS.number == sa.bindparam("of"),
         )
         now = datetime.now(UTC)
         rows = [
@@ -200,13 +206,8 @@ class Batches:
 
     def end(self, batch_id: str) -> None:
         """End a batch operation none of whose orders waits, or that is to stop."""
-        now = datetime.now(UTC)
-        skip = sa.update(BATCH_ORDERS).where(_waiting(batch_id))
         with self._engine.begin() as connection:
-            for state, end_state in ENDS.items():
-                batch = sa.update(BATCHES).where(_is(batch_id), COLUMNS.state == state)
-                connection.execute(batch.values(state=end_state, ended_at=now))
-            connection.execute(skip.values(outcome=BatchOutcome.SKIPPED, at=now))
+            batch_ending.end(connection, batch_id)
 
     def prune(self, retention: timedelta) -> int:
         """Delete what ended longer ago than the retention, a little of it; return how much."""

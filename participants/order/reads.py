@@ -14,7 +14,7 @@ from participants.order import decisions, page_queries, queries
 from participants.order.filters import OrderFilter, Page, Position
 from participants.order.outcomes import OutcomeReads
 from participants.order.reviews import ReviewReads
-from participants.order.tables import ORDERS
+from participants.order.tables import ORDERS, PLACED_AGAIN
 from temporal_saga.database import reading
 
 
@@ -120,6 +120,12 @@ class OrderReads:
         rows = sa.select(ORDERS.c.order_id, ORDERS.c.status).where(ORDERS.c.order_id.in_(order_ids))
         with reading(self._engine) as connection:
             return {row.order_id: OrderStatus(row.status) for row in connection.execute(rows)}
+
+    def placed_again(self, order_ids: Collection[str]) -> set[str]:
+        """Return those of these orders that were placed again."""
+        again_of = PLACED_AGAIN.c.again_of
+        with reading(self._engine) as connection:
+            return set(connection.scalars(sa.select(again_of).where(again_of.in_(order_ids))))
 
     def is_open(self, order_id: str) -> bool:
         """Tell whether an order is on record and not closed."""

@@ -52,9 +52,9 @@ async def test_a_queue_is_asked_for_once_however_many_look() -> None:
     for _ in range(10):
         figures = await queues.read()
     assert figures is not None
-    assert [one.role for one in figures] == list(ROLES)
+    assert [one.role for one in figures] == [*ROLES, "batches"]
     queue_names = [request.task_queue.name for request in frontend.requests]
-    assert queue_names == ["order-saga", "order", "payment", "stock"]
+    assert queue_names == ["order-saga", "order", "payment", "stock", "order-batches"]
 
 
 @pytest.mark.parametrize("status", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.UNIMPLEMENTED])

@@ -11,17 +11,23 @@ from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from temporalio.client import Client
 
 from application.attention import of_run
+from application.batch_selection import BatchSelection
+from application.batches import BatchOperations
+from application.links import OrderLinks
 from application.needs import Need, Needs, count_causes
+from application.operations_log import OperationsLog
 from application.order_list import OrderLists
-from application.order_query import ListQuery
+from application.order_query import ListQuery, OrderSelection
 from application.run import Run
 from application.visibility import SagaRuns, Visibility
 from application.watch import Watch
 from contracts.placing import OrderLine
-from contracts.states import SagaState
+from contracts.states import OrderStatus, SagaState
 from contracts.views import Links
+from participants.order.operations import Operations
 from participants.order.service import OrderService
 from temporal_saga.call_state import Progress
 from temporal_saga.failure import Failure
@@ -132,6 +138,27 @@ async def test_open_and_closed_orders_are_one_list(lists: OrderLists) -> None:
     ):
         query = {"state": "COMPLETED", "sort": sort, "limit": limit, "currency": "GBP"}
         assert numbers(await walk(lists, **query)) == expected, query
+
+
+async def test_what_was_placed_again_is_left_out_where_that_is_asked_for(
+    lists: OrderLists, tmp_path: Path, open_engine: Callable[[str], sa.Engine]
+) -> None:
+    """As placing again means the other failed ones."""
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    orders = OrderService.open(engine)
+    orders.register(register("new").model_copy(update={"again_of": "A5"}))
+    failures = OrderSelection(status=OrderStatus.CANCELLED)
+    every = [entry.order_id for entry in await lists.select(failures, 99)]
+    assert len(every) == 10
+    others = await lists.select(failures, 99, not_again=True)
+    assert [entry.order_id for entry in others] == [name for name in every if name != "A5"]
+    client = cast(Client, None)  # a preview asks Temporal by the lists alone
+    log = OperationsLog(Operations(engine))
+    operations = BatchOperations(client, orders.batches, lists, OrderLinks("", "default"), log)
+    selection = BatchSelection.model_validate({"act": "place-again", "filter": {"sku": "S2"}})
+    preview = await operations.preview(selection)
+    assert "A5" not in [order.order_id for order in preview.sample]
+    assert preview.count == len(await lists.select(selection.query, 99)) - 1
 
 
 async def test_why_open_orders_fail_is_what_their_sagas_say(lists: OrderLists) -> None:

@@ -1,7 +1,7 @@
 """What the order service promises of batch operations: each order has one result, for good."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -9,9 +9,11 @@ import sqlalchemy as sa
 
 from contracts.acts import Act
 from contracts.batches import Batch, BatchOutcome, BatchState
+from contracts.operations import OperationFilter, Outcome
 from participants.order import batches as store
 from participants.order.batch_tables import BATCH_ORDERS
 from participants.order.batches import Batches, OrderResult, TooManyOpen
+from participants.order.operations import Operations
 from participants.order.service import OrderService
 from tests.concurrency import at_once
 
@@ -88,6 +90,66 @@ def test_stopped_it_skips_what_waits(batches: Batches) -> None:
     skip = BatchOutcome.SKIPPED
     assert outcomes(batches) == [("o1", BatchOutcome.DONE), ("o2", skip), ("o3", skip)]
     assert not batches.ask_to_stop("b", "ann", "no")
+
+
+def test_what_was_sent_is_not_skipped_and_has_its_result_late(
+    batches: Batches, engine: sa.Engine
+) -> None:
+    """It may have been taken; with its result the log of operations has it, too."""
+    batches.take("b", 2)
+    assert batches.ask_to_stop("b", "otto", "not these")
+    assert [one.order_id for one in batches.take("b", 1, 1)] == ["o1"]
+    batches.end("b")
+    no_answer = BatchOutcome.NOT_REACHED
+    skip = BatchOutcome.SKIPPED
+    assert outcomes(batches) == [("o1", no_answer), ("o2", no_answer), ("o3", skip)]
+    [(_, result), _] = batches.results("b", no_answer, -1, 10)
+    assert result.message == "it was sent and no answer is noted: it may have been taken"
+    entries = Operations(engine).page(OperationFilter(batch_id="b"), 9)
+    assert [(entry.outcome, entry.message) for entry in entries] == [
+        (Outcome.TRIED, result.message)
+    ] * 2
+    batches.record("b", [success(0), success(2)])
+    assert outcomes(batches) == [("o1", BatchOutcome.DONE), ("o2", no_answer), ("o3", skip)]
+    entries = Operations(engine).page(OperationFilter(batch_id="b"), 9)
+    log = {entry.order_id: (entry.outcome, entry.message) for entry in entries}
+    assert log == {"o1": (Outcome.DONE, None), "o2": (Outcome.TRIED, result.message)}
+    record = batches.find("b")
+    assert record is not None
+    assert (record.counts[BatchOutcome.DONE], record.counts[no_answer], record.counts[skip]) == (
+        1,
+        1,
+        1,
+    )
+
+
+def test_the_log_says_when_an_order_was_taken_first(batches: Batches, engine: sa.Engine) -> None:
+    """Not when the batch operation began; another try has no entry of its own."""
+    before = datetime.now(UTC)
+    batches.take("b", 1)
+    between = datetime.now(UTC)
+    batches.take("b", 3)
+    batches.take("b", 3)
+    entries = Operations(engine).page(OperationFilter(batch_id="b"), 9)
+    times = {entry.order_id: entry.at for entry in entries}
+    assert len(entries) == 3
+    assert before <= times["o1"] <= between <= times["o2"] <= times["o3"]
+    since = OperationFilter(batch_id="b", since=between)
+    assert {entry.order_id for entry in Operations(engine).page(since, 9)} == {"o2", "o3"}
+
+
+def test_few_are_open_however_many_start_at_one_time(batches: Batches) -> None:
+    """None counts before another has come in."""
+
+    def start(number: int) -> bool:
+        try:
+            return batches.start(batch(f"b{number}"), ["o1"])
+        except TooManyOpen:
+            return False
+
+    at_once([batches.still_open] * 12)  # each thread has its connection
+    at_once([partial(start, number) for number in range(12)])
+    assert len(batches.still_open()) == store.MOST_OPEN
 
 
 def test_few_are_open_and_the_latest_are_listed(batches: Batches) -> None:

@@ -1,0 +1,41 @@
+"""How a batch operation ends, and what its orders without a result end with."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from contracts.batches import BatchOutcome, BatchState
+from participants.order import batch_log
+from participants.order.batch_tables import BATCH_ORDERS, BATCHES
+
+ENDS = {
+    BatchState.STOPPING: BatchState.STOPPED,
+    BatchState.RUNNING: BatchState.COMPLETED,
+}
+"""By how a batch operation stands: how it ends."""
+
+NO_ANSWER = "it was sent and no answer is noted: it may have been taken"
+"""What is known of an act that was sent, when the batch operation ends before its result."""
+
+ORDERS = BATCH_ORDERS.c
+
+
+def end(connection: sa.Connection, batch_id: str) -> None:
+    """End a batch operation, in the caller's transaction; each of its orders has a result then."""
+    now = datetime.now(UTC)
+    for state, end_state in ENDS.items():
+        batches = sa.update(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.state == state)
+        connection.execute(batches.values(state=end_state, ended_at=now))
+    waiting = sa.update(BATCH_ORDERS).where(
+        ORDERS.batch_id == batch_id, ORDERS.outcome == BatchOutcome.WAITING
+    )
+    unsent = waiting.where(ORDERS.tries == 0)
+    connection.execute(unsent.values(outcome=BatchOutcome.SKIPPED, at=now))
+    # One that was taken while this looked at the others is among these.
+    answerless = waiting.values(outcome=BatchOutcome.NOT_REACHED, message=NO_ANSWER, at=now)
+    numbers = connection.scalars(answerless.returning(ORDERS.number)).all()
+    if numbers:
+        batch = connection.execute(sa.select(BATCHES).where(BATCHES.c.batch_id == batch_id)).one()
+        batch_log.end(
+            connection, batch, [(number, BatchOutcome.NOT_REACHED, NO_ANSWER) for number in numbers]
+        )

@@ -1,0 +1,118 @@
+"""How a batch operation goes on when an order gives no result; Temporal's answers are made up."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import sqlalchemy as sa
+from temporalio.client import Client
+from temporalio.converter import DataConverter
+from temporalio.service import RPCError, RPCStatusCode
+
+from application import batch_runner
+from application.batch_runner import BatchRunner
+from contracts.batches import Batch, BatchOutcome, BatchState
+from contracts.ids import id_again
+from participants.order.batches import Batches
+from participants.order.service import OrderService
+from tests.commands import ORDER, cancel
+
+ANN = {"by": "ann", "reason": "in order", "filter": {}}
+
+
+class Frontend:
+    """Answers for Temporal: each saga with the error that it has here."""
+
+    namespace = "default"
+    data_converter = DataConverter.default
+
+    def __init__(self, **errors: Exception) -> None:
+        self.errors = errors
+        self.update_ids: list[tuple[str, str]] = []
+
+    @property
+    def client(self) -> Client:
+        """A client whose calls come here."""
+        return cast(Client, self)
+
+    def get_workflow_handle(self, workflow_id: str) -> Any:
+        """Return what takes updates of a saga."""
+        order_id = workflow_id.removeprefix("order-")
+
+        async def execute_update(*_: Any, id: str, **__: Any) -> None:  # noqa: A002  # Temporal's name
+            self.update_ids.append((order_id, id))
+            if error := self.errors.get(order_id):
+                raise error
+
+        async def result() -> None:
+            """It has closed."""
+
+        return SimpleNamespace(id=workflow_id, execute_update=execute_update, result=result)
+
+    async def start_workflow(self, *_: Any, **__: Any) -> None:
+        """Start a saga."""
+
+
+@pytest.fixture
+def service(tmp_path: Path, open_engine: Callable[[str], sa.Engine]) -> OrderService:
+    """Give an order service of an empty database."""
+    return OrderService.open(open_engine(f"sqlite:///{tmp_path}/order.db"))
+
+
+def start(service: OrderService, order_ids: list[str], act: str = "approve") -> Batches:
+    service.batches.start(Batch.model_validate({"batch_id": "b", "act": act, **ANN}), order_ids)
+    return service.batches
+
+
+def results(batches: Batches) -> dict[str, tuple[BatchOutcome, str | None]]:
+    return {
+        result.order_id: (result.outcome, result.message)
+        for _, result in batches.results("b", None, -1, 9)
+    }
+
+
+async def test_an_error_at_one_order_keeps_no_other_from_its_result(service: OrderService) -> None:
+    """It counts as a try; after the last one the order is given up, with the error's words."""
+    batches = start(service, ["bad", "good"])
+    temporal = Frontend(bad=KeyError("no such thing"))
+    for _ in range(batch_runner.MOST_TRIES):
+        progress = await BatchRunner(service, 2).run("b", temporal.client)
+    assert progress.is_over
+    assert results(batches) == {
+        "good": (BatchOutcome.DONE, None),
+        "bad": (
+            BatchOutcome.NOT_REACHED,
+            "given up after 10 tries, it may still be taken: KeyError: 'no such thing'",
+        ),
+    }
+    assert temporal.update_ids.count(("good", "batch-b-good")) == 1
+
+
+async def test_stopped_it_asks_once_more_what_came_of_what_was_sent(service: OrderService) -> None:
+    """Under the same id, so that nothing is done twice; and of no other order."""
+    batches = start(service, ["taken", "silent", "waits"])
+    batches.take("b", 2)
+    batches.ask_to_stop("b", "otto", "not these")
+    temporal = Frontend(silent=RPCError("away", RPCStatusCode.UNAVAILABLE, b""))
+    progress = await BatchRunner(service, 2).run("b", temporal.client)
+    assert progress.is_over
+    assert batches.state("b") is BatchState.STOPPED
+    assert {order_id: outcome for order_id, (outcome, _) in results(batches).items()} == {
+        "taken": BatchOutcome.DONE,
+        "silent": BatchOutcome.NOT_REACHED,
+        "waits": BatchOutcome.SKIPPED,
+    }
+    assert sorted(temporal.update_ids) == [
+        (order_id, f"batch-b-{order_id}") for order_id in ("silent", "taken")
+    ]
+
+
+async def test_of_an_order_placed_again_the_new_one_is_named(service: OrderService) -> None:
+    """Also when somebody else did it before."""
+    service.cancel(cancel("7", ORDER))
+    service.cancel(cancel(id_again("7"), ORDER).model_copy(update={"again_of": "7"}))
+    batches = start(service, ["7"], "place-again")
+    await BatchRunner(service, 1).run("b", Frontend().client)
+    assert results(batches) == {"7": (BatchOutcome.DONE, f"placed again as {id_again('7')}")}
