@@ -145,13 +145,16 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         lambda: door.orders().batches, timedelta(days=settings.batch_retention_days), AWAY
     )
     keep_log = partial(log.keep, timedelta(days=settings.operation_retention_days), AWAY)
-    works = (keep_events, keep_log, sender.run, people.run, keeper.run)
+    write_notes = partial(log.late_notes.keep_writing, AWAY)
+    works = (keep_events, keep_log, write_notes, sender.run, people.run, keeper.run)
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()
     for task in telling:
         task.cancel()
     await asyncio.wait(telling, timeout=DATABASE_SECONDS)
+    if door.is_ready.is_set():
+        await log.late_notes.flush(AWAY)
     shop.close()
     for database in (engine, stock, payment):
         database.dispose()

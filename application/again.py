@@ -6,14 +6,13 @@ way come to the same order, and its record is linked to the failed one's from it
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from application.caller import Caller
-from application.errors import NotFound, NotNow, NotPossible
+from application.errors import NotFound, NotPossible, OrderIdTaken
 from application.operations_log import OperationsLog
 from application.placement import Placement, perhaps_placed
 from application.possible_acts import cannot_place_again
-from application.runs import ADDITION_LIMIT, Runs
+from application.runs import Runs
 from application.threads import on_thread
 from contracts.acts import Act
 from contracts.decisions import Decision
@@ -48,20 +47,29 @@ class Again:
 
         Raises:
             NotFound: there is no such order.
-            NotPossible: it has not failed, or what was ordered is not known.
+            NotPossible: it has not failed, what was ordered is not known, or the new order's id is
+                another order's, which somebody started in Temporal by hand.
             PerhapsPlaced: Temporal gave no answer; saying it again is safe.
+            NotNow: likewise, before the saga could be started.
         """
         new_id = id_again(order_id)
         if order := await self._order_of(order_id, owner):
-            with perhaps_placed(new_id):
-                await self._placement.start(new_id, order, None, again_of=order_id)
+            try:
+                with perhaps_placed(new_id):
+                    await self._placement.start(new_id, order, None, again_of=order_id)
+            except OrderIdTaken as error:
+                why = (
+                    f"it cannot be placed again: the id that its new order would have, {new_id}, "
+                    "belongs to another order; place it as a new order"
+                )
+                raise NotPossible(why) from error
         return new_id
 
     async def _order_of(self, order_id: str, owner: str | None) -> PlaceOrder | None:
         """Return what a failed order was for, as it was placed; None where it is placed again.
 
         Raises:
-            NotFound, NotPossible: as `start` does.
+            NotFound, NotPossible, NotNow: as `start` does.
         """
         on_record = await on_thread(self._order_service.find_with_fingerprint, order_id, owner)
         if on_record is None or on_record[0].closed_at is None:
@@ -71,10 +79,10 @@ class Again:
             return None
         if why := cannot_place_again(record):
             raise NotPossible(why)
-        with suppress(NotNow):  # then what is on record serves
-            run = await self._runs.find(order_id, ADDITION_LIMIT, has_closed=True)
-            if run and isinstance(run.order, PlaceOrder) and run.order.fingerprint() == fingerprint:
-                return run.order
+        # The record has no deadline: it serves only where Temporal is known to have forgotten it.
+        run = await self._runs.find(order_id, has_closed=True)
+        if run and isinstance(run.order, PlaceOrder) and run.order.fingerprint() == fingerprint:
+            return run.order
         return _order_on_record(record)
 
     async def _not_closed(
@@ -106,7 +114,7 @@ class PlacingAgain:
 
         Raises:
             NotFound, NotPossible: as `Again.start` does.
-            PerhapsPlaced: Temporal or the database gave no answer; saying it again is safe.
+            PerhapsPlaced, NotNow: Temporal or the database gave no answer; saying it again is safe.
         """
         decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
         act = Act.PLACE_AGAIN

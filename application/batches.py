@@ -39,8 +39,10 @@ from contracts.batches import (
     BatchView,
 )
 from contracts.decisions import Decision
+from contracts.operations import Operation
 from participants.order.batches import MOST_OPEN, Batches, TooManyOpen
 
+START = "start-batch"
 SAMPLE_SIZE = 10
 MOST_ON_A_PAGE = 100
 
@@ -122,21 +124,22 @@ class BatchOperations:
             **request.model_dump(include={"act", "step", "reason", "evidence"}),
             by=caller.signature_of(request.by),
         )
-        fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
-        if fingerprint is None:
-            async with self._note(caller, "start-batch", batch.decision, batch):
-                await self._write_down(batch, request, caller)
+        async with self._note(caller, START, batch.decision, batch) as operation:
             fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
-        if fingerprint != batch.fingerprint():
-            raise BatchIdTaken(batch.batch_id)
+            if fingerprint is None:
+                if await self._write_down(batch, request, caller):
+                    await self._log.succeed(operation)
+                fingerprint = await on_thread(self._batches.fingerprint, batch.batch_id)
+            if fingerprint != batch.fingerprint():
+                raise BatchIdTaken(batch.batch_id)
         view = await self.view(batch.batch_id)
         if view.state in OPEN:
             with suppress(NotNow):  # it is on record: `keep_running` starts it
                 await self._workflows.start(view)
         return view
 
-    async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> None:
-        """Write down a new batch operation, with the orders that its filter finds now."""
+    async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> bool:
+        """Write down the orders that the filter finds now; False where it was done meanwhile."""
         entries = await self._lists.select(request.query, MOST_ORDERS, not_again=request.again)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
             raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
@@ -144,7 +147,7 @@ class BatchOperations:
             raise NotPossible("the filter finds no order now")
         order_ids = [entry.order_id for entry in entries]
         try:
-            await on_thread(self._batches.start, batch, order_ids, caller.subject or None)
+            return await on_thread(self._batches.start, batch, order_ids, caller.subject or None)
         except TooManyOpen as error:
             raise TooManyBatches(MOST_OPEN) from error
 
@@ -210,11 +213,13 @@ class BatchOperations:
 
     def _note(
         self, caller: Caller, act: str, decision: Decision, batch: Batch
-    ) -> AbstractAsyncContextManager[None]:
+    ) -> AbstractAsyncContextManager[Operation]:
         """Note in the log of operations what is done to a batch operation."""
         origin = replace(caller.origin, batch_id=batch.batch_id)
         about = f"batch operation {batch.batch_id}: {batch.act}"
-        return self._log.note(replace(caller, origin=origin), act, decision, about=about)
+        of_batch = replace(caller, origin=origin)
+        is_on_record = act == START
+        return self._log.note(of_batch, act, decision, is_on_record=is_on_record, about=about)
 
     async def keep_running(self) -> None:
         """See to it that each open batch operation has a workflow that works on it.

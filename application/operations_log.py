@@ -1,7 +1,8 @@
 """The log of operations: notes who did, tried and was refused what, and reads it.
 
 An act is noted before it is sent, and its outcome after it: whoever dies in between leaves a note
-that it was tried, and no note says what did not happen. No act fails because it cannot be noted.
+that it was tried, and no note says what did not happen. No act fails because it cannot be noted: a
+note that the database does not take in time waits in memory, and is written later.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, Field
 
 from application.caller import Caller
 from application.errors import NotNow, ServiceError
+from application.late_notes import LateNotes
 from application.order_query import Instant
 from application.threads import on_thread
 from application.trouble import Trouble
@@ -39,10 +41,8 @@ PLACE = "place"
 LOG = logging.getLogger("operations")
 
 NOTE_SECONDS = 1
-"""An act waits no longer than this for its note, and no longer again for that of its outcome."""
-
-PAUSE_SECONDS = 10
-"""When a note was not taken, none is tried for so long, and no act waits."""
+"""An act waits no longer than this for its note, and no longer again for that of its outcome; it
+waits for none while earlier notes are still to be written."""
 
 MOST_REFUSALS = 30
 """So many refusals of one caller are noted in a minute."""
@@ -76,7 +76,7 @@ class OperationsLog:
         """Write to and read from `operations`; `clock` counts seconds."""
         self._operations = operations
         self._clock = clock
-        self._not_before = 0.0
+        self.late_notes = LateNotes(operations)
         self._minute = 0
         self._refusals: Counter[str] = Counter()
         """By caller, how many refusals were noted in this minute."""
@@ -87,24 +87,27 @@ class OperationsLog:
         caller: Caller,
         act: str,
         decision: Decision | None = None,
+        *,
+        is_on_record: bool = False,
         **fields: Any,
-    ) -> AsyncIterator[None]:
-        """Note what is done within, and what became of it.
+    ) -> AsyncIterator[Operation]:
+        """Note what is done within, and what became of it; give the entry.
 
         Args:
             caller: who does it, and from where.
             act: what.
             decision: who and why, where a person says so; "by" in it is what the record will have.
+            is_on_record: what is done is on record itself: only its refusal is noted.
             fields: further fields of the entry: `order_id`, `about`, `reason`.
         """
         operation = _operation(caller, act, decision, fields)
-        # An order that a program places is on record itself: only its refusal is noted.
-        only_refusal = act == PLACE and caller.origin.door is Door.HTTP
+        # An order that a program places is, too.
+        only_refusal = is_on_record or (act == PLACE and caller.origin.door is Door.HTTP)
         is_quiet = only_refusal or not self._has_room(caller)
         if not is_quiet:
-            await self._write(self._operations.begin, operation)
+            await self._write(operation, is_end=False)
         try:
-            yield
+            yield operation
         except NotNow as error:
             if not is_quiet:
                 await self._end(operation, Outcome.TRIED, str(error))
@@ -114,6 +117,10 @@ class OperationsLog:
             raise
         if not only_refusal:
             await self._end(operation, Outcome.DONE)
+
+    async def succeed(self, operation: Operation) -> None:
+        """Note that what `note` gave the entry of was done."""
+        await self._end(operation, Outcome.DONE)
 
     async def refuse(self, caller: Caller, act: str, why: str, **fields: Any) -> None:
         """Note that a known caller may not do something."""
@@ -125,14 +132,13 @@ class OperationsLog:
         Raises:
             Exception: the order service's database does not answer.
         """
-        entries = await on_thread(self._operations.page, query, query.limit + 1)
-        page = entries[: query.limit]
-        if len(entries) <= query.limit:
-            return OperationList(operations=tuple(page), next=None)
+        entries, before = await on_thread(self._operations.page, query, query.limit)
+        if before is None:
+            return OperationList(operations=tuple(entries), next=None)
         parameters = query.model_dump(mode="json", exclude_defaults=True)
-        parameters["before"] = page[-1].id
+        parameters["before"] = before
         following = f"/operations?{urlencode(parameters)}"
-        return OperationList(operations=tuple(page), next=following)
+        return OperationList(operations=tuple(entries), next=following)
 
     async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> None:
         """Delete what is older than the retention, for ever; `away` are the database's errors."""
@@ -164,18 +170,17 @@ class OperationsLog:
     async def _end(self, operation: Operation, outcome: Outcome, message: str = "") -> None:
         words = beginning_of(printable(message), MOST_OF_A_MESSAGE) or None
         ending = {"outcome": outcome, "message": words}
-        await self._write(self._operations.end, operation.model_copy(update=ending))
+        await self._write(operation.model_copy(update=ending), is_end=True)
 
-    async def _write(self, write: Callable[[Operation], None], operation: Operation) -> None:
-        """Write an entry; where that fails, the API's own log has it."""
-        if self._clock() >= self._not_before:
+    async def _write(self, operation: Operation, *, is_end: bool) -> None:
+        """Write an entry; where that fails or others wait, it waits behind them."""
+        if not self.late_notes:
+            write = self._operations.end if is_end else self._operations.begin
             try:
                 return await on_thread(write, operation, seconds=NOTE_SECONDS)
             except Exception as error:  # noqa: BLE001  # no act fails because it cannot be noted
-                self._not_before = self._clock() + PAUSE_SECONDS
-                LOG.warning("operations are not noted, but here: %r", error)
-        LOG.warning("not in the log of operations: %s", operation.model_dump_json())
-        return None
+                LOG.warning("an operation is noted later: %r", error)
+        return self.late_notes.add(operation, is_end=is_end)
 
 
 def _name(caller: Caller) -> str:

@@ -37,6 +37,7 @@ const DOORS = {
 
 const ACTS = ["approve", "cancel", "deposit-money", "move-stock", "offer-products", "open-wallets"];
 const MORE_ACTS = ["place", "place-again", "read", "reject", "retry", "settle"];
+const BATCH_ACTS = ["start-batch", "stop-batch"];
 
 /**
  * Show the log in `page`, until `signal`.
@@ -64,7 +65,9 @@ export function operationsPage(page, _value, signal) {
     const list = await get(`/operations?${query}`);
     show(rows, list.operations, row);
     const isFiltered = FILTERS.some((name) => filters[name]);
-    placeholder.textContent = isFiltered ? "Nothing matches the filters." : "Nothing is noted yet.";
+    placeholder.textContent = isFiltered
+      ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
+      : "Nothing is noted yet.";
     placeholder.hidden = list.operations.length > 0;
     show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
     return REFRESH_MS;
@@ -106,7 +109,7 @@ function filterForm(filters) {
     "form.filters",
     { "aria-label": "Filters", on: { submit: apply } },
     el("label", {}, "Who ", text("person")),
-    el("label", {}, "What ", choice("act", filters.act, [...ACTS, ...MORE_ACTS])),
+    el("label", {}, "What ", choice("act", filters.act, [...ACTS, ...MORE_ACTS, ...BATCH_ACTS])),
     el("label", {}, "Outcome ", choice("outcome", filters.outcome, Object.keys(OUTCOMES))),
     el("label", {}, "Order ", text("order_id")),
     el("label", {}, "Door ", choice("door", filters.door, Object.keys(DOORS))),

@@ -37,6 +37,11 @@ def order_id_or_none(saga_id: str) -> str | None:
         return None
 
 
+def is_id_again(order_id: str) -> bool:
+    """Tell whether an id has the form of those that `id_again` gives."""
+    return AGAIN.search(order_id) is not None
+
+
 def id_again(order_id: str) -> str:
     """Return the id of the one order by which a failed order is placed again.
 

@@ -47,6 +47,9 @@ async def list_operations(
 ) -> OperationList:
     """Return who did, tried and was refused what, the newest first; follow `next` for more.
 
+    Without `order_id` at most 100,000 entries are looked at for one page: it may be short, and even
+    empty, while `next` leads on.
+
     Orders that programs place are not in it, as each is on record itself; refused ones are. Callers
     without a token are not in it. What was told to Temporal directly comes in when the order
     closes.

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints, field_validator
+from pydantic_core import PydanticCustomError
 
 from application.errors import PerhapsPlaced, PricesWrong
 from application.order_query import ListQuery
 from contracts.base import IDENTIFIER, IN_WORDS, MAX_LINES
+from contracts.ids import is_id_again
 from contracts.money import CurrencyInUse
 from contracts.placing import MAX_REQUEST_KEY, OrderLine, PlaceOrder
 from contracts.states import CLOSED
@@ -65,6 +67,16 @@ class OrderBody(PlaceOrder):
 
     currency: CurrencyInUse
     lines: Annotated[tuple[LineBody, ...], Field(min_length=1, max_length=MAX_LINES)]
+
+    @field_validator("order_id")
+    @classmethod
+    def _not_of_an_order_placed_again(cls, order_id: str | None) -> str | None:
+        """Else whoever guesses the id could keep an order from being placed again."""
+        if order_id is not None and is_id_again(order_id):
+            raise PydanticCustomError(
+                "order_id", "ids of this form are given to orders that are placed again"
+            )
+        return order_id
 
 
 @router.post(

@@ -19,6 +19,9 @@ from temporal_saga.database import insert_into, insert_new, reading
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RANDOM_BYTES = 4
 
+MOST_READ = 100_000
+"""So many entries are looked at for one page."""
+
 MOST_PRUNED = 500
 """So many entries are deleted in one transaction."""
 
@@ -50,31 +53,51 @@ class Operations:
             insert_new(connection, OPERATIONS, operation.model_dump())
 
     def end(self, operation: Operation) -> None:
-        """Write an entry with its outcome, in place of what was written when it began."""
-        with self._engine.begin() as connection:
-            new = insert_into(OPERATIONS, connection.dialect.name)
-            ending = {name: new.excluded[name] for name in ("outcome", "message")}
-            both = new.on_conflict_do_update(index_elements=["id"], set_=ending)
-            connection.execute(both, operation.model_dump())
+        """Write an entry with its outcome, in place of what was written when it began.
 
-    def page(self, operation_filter: OperationFilter, limit: int) -> list[Operation]:
-        """Return the newest entries that pass a filter, at most so many."""
-        entries = sa.select(OPERATIONS).order_by(LOG.id.desc()).limit(limit)
-        for name in EQUAL:
-            if (value := getattr(operation_filter, name)) is not None:
-                entries = entries.where(LOG[name] == value)
-        if operation_filter.person is not None:
-            entries = entries.where(
-                (LOG.by == operation_filter.person) | (LOG.subject == operation_filter.person)
-            )
-        if operation_filter.since is not None:
-            entries = entries.where(LOG.id >= time_part(operation_filter.since))
-        if operation_filter.until is not None:
-            entries = entries.where(LOG.id < time_part(operation_filter.until))
-        if operation_filter.before is not None:
-            entries = entries.where(LOG.id < operation_filter.before)
+        An outcome that is not known replaces none.
+        """
+        with self._engine.begin() as connection:
+            _end(connection, operation)
+
+    def write_late(self, operation: Operation, is_end: bool) -> None:
+        """Write an entry as `begin` or `end` does, whose order may have closed since.
+
+        What the closing wrote of the same decision gives way to it, and says that it was taken.
+        """
+        with self._engine.begin() as connection:
+            if is_end:
+                _end(connection, operation)
+            else:
+                insert_new(connection, OPERATIONS, operation.model_dump())
+            if operation.outcome is Outcome.REFUSED or operation.order_id is None:
+                return
+            own = LOG.door.in_([Door.UNKNOWN, Door.TEMPORAL]) & (LOG.id != operation.id)
+            same = (LOG.order_id == operation.order_id) & _same_words(operation)
+            double = sa.delete(OPERATIONS).where(same, own)
+            if connection.execute(double).rowcount:
+                entry = sa.update(OPERATIONS).where(LOG.id == operation.id)
+                connection.execute(entry.values(outcome=Outcome.DONE, message=None))
+
+    def page(
+        self, operation_filter: OperationFilter, limit: int
+    ) -> tuple[list[Operation], str | None]:
+        """Return the newest entries that pass a filter, and before which id the log goes on.
+
+        They are at most `limit`. Where nothing leads to them, as the index of an order does, at
+        most `MOST_READ` entries are looked at: then they may be fewer, or none.
+        """
+        span = _span(operation_filter)
+        entries = sa.select(OPERATIONS).where(*span, *_matches(operation_filter))
         with reading(self._engine) as connection:
-            return [Operation.model_validate(row._asdict()) for row in connection.execute(entries)]
+            last = None
+            if operation_filter.order_id is None:
+                ids = sa.select(LOG.id).where(*span).order_by(LOG.id.desc())
+                last = connection.scalar(ids.offset(MOST_READ - 1).limit(1))
+                entries = entries.where(sa.true() if last is None else LOG.id >= last)
+            rows = connection.execute(entries.order_by(LOG.id.desc()).limit(limit + 1)).all()
+        page = [Operation.model_validate(row._asdict()) for row in rows[:limit]]
+        return page, page[-1].id if len(rows) > limit else last
 
     def prune(self, oldest: datetime, most: int) -> int:
         """Delete the oldest entries: those before a time, and those beyond so many.
@@ -109,13 +132,47 @@ def add_decisions(
         decisions: with their numbers on record.
     """
     for number, decision in decisions:
-        step = LOG.step.is_(None) if decision.step is None else LOG.step == decision.step
-        words = (LOG.by == decision.by) & (LOG.reason == decision.reason) & step
-        same = (LOG.order_id == order_id) & (LOG.act == decision.act) & words
+        same = (LOG.order_id == order_id) & _same_words(decision)
         is_noted = same & (LOG.outcome != Outcome.REFUSED)
         settling = sa.update(OPERATIONS).where(is_noted).values(outcome=Outcome.DONE, message=None)
         if connection.execute(settling).rowcount == 0:
             insert_new(connection, OPERATIONS, _row(order_id, number, decision))
+
+
+def _span(operation_filter: OperationFilter) -> list[sa.ColumnElement[bool]]:
+    """Return which part of the log is asked for, along its ids."""
+    span: list[sa.ColumnElement[bool]] = []
+    if operation_filter.since is not None:
+        span.append(LOG.id >= time_part(operation_filter.since))
+    if operation_filter.until is not None:
+        span.append(LOG.id < time_part(operation_filter.until))
+    if operation_filter.before is not None:
+        span.append(LOG.id < operation_filter.before)
+    return span
+
+
+def _matches(operation_filter: OperationFilter) -> list[sa.ColumnElement[bool]]:
+    """Return which entries of that part are asked for."""
+    values = {name: getattr(operation_filter, name) for name in EQUAL}
+    matches = [LOG[name] == value for name, value in values.items() if value is not None]
+    if (person := operation_filter.person) is not None:
+        matches.append((LOG.by == person) | (LOG.subject == person))
+    return matches
+
+
+def _end(connection: sa.Connection, operation: Operation) -> None:
+    new = insert_into(OPERATIONS, connection.dialect.name)
+    ending = {name: new.excluded[name] for name in ("outcome", "message")}
+    is_known = (new.excluded.outcome != Outcome.TRIED) | (LOG.outcome == Outcome.TRIED)
+    both = new.on_conflict_do_update(index_elements=["id"], set_=ending, where=is_known)
+    connection.execute(both, operation.model_dump())
+
+
+def _same_words(decision: TakenDecision | Operation) -> sa.ColumnElement[bool]:
+    """Return what finds the entries of this act by the same person, in the same words."""
+    step = LOG.step.is_(None) if decision.step is None else LOG.step == decision.step
+    words = (LOG.by == decision.by) & (LOG.reason == decision.reason) & step
+    return (LOG.act == decision.act) & words
 
 
 def _row(order_id: str, number: int, decision: TakenDecision) -> dict[str, Any]:

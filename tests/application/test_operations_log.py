@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from application import operations_log
+from api import AWAY
+from application import late_notes, operations_log
 from application.caller import Caller, Origin
 from application.errors import NoWorkerAnswered, ServiceError, TooLate
 from application.operations_log import MOST_REFUSALS, OperationsLog, OperationsQuery
@@ -24,6 +25,8 @@ ANN = Caller("till-7", origin=Origin(Door.CONSOLE, "10.0.0.7", "Firefox"))
 BOB = Caller("till-8", origin=Origin(Door.MCP))
 RETRY = StepDecision(by="ann (as till-7)", reason="the bank is back", step="ProcessPayment")
 TOO_LATE = TooLate(SagaState.COMPLETED)
+REJECT_POISON = """CREATE TRIGGER reject BEFORE INSERT ON operations WHEN new.order_id = 'poison'
+BEGIN SELECT RAISE(ABORT, 'no'); END"""
 
 
 @pytest.fixture
@@ -141,20 +144,59 @@ async def test_a_database_that_hangs_holds_no_act_up(
 ) -> None:
     """Its first act waits for the time of one note, later ones for none.
 
-    The API's own log has what could not be noted, and the database is written to again later.
+    The API's own log has what could not be noted; once the database answers, the log has it all.
     """
     monkeypatch.setattr(operations_log, "NOTE_SECONDS", 0.2)
+    monkeypatch.setattr(late_notes, "RETRY_SECONDS", 0.1)
     other = open_engine(f"sqlite:///{tmp_path}/order.db")
+    writing = asyncio.create_task(log.late_notes.keep_writing(AWAY))
     began = time.monotonic()
     with caplog.at_level(logging.WARNING, "operations"), other.begin():
-        for _ in range(3):
-            async with log.note(ANN, "cancel", order_id="7"):
+        for number in range(3):
+            async with log.note(ANN, "cancel", order_id=f"{number}"):
                 pass
+        with pytest.raises(TooLate):
+            async with log.note(ANN, "cancel", order_id="late"):
+                raise TOO_LATE
         assert time.monotonic() - began < 2
     lines = [record.getMessage() for record in caplog.records]
-    assert sum("not in the log of operations: {" in line for line in lines) == 6
-    assert '"outcome":"DONE"' in lines[-1]
-    log._not_before = 0  # as after the pause
-    async with log.note(ANN, "approve", order_id="8"):
-        pass
-    assert [entry.outcome for entry in await entries(log, order_id="8")] == [Outcome.DONE]
+    assert sum("not yet in the log of operations: {" in line for line in lines) == 8
+    assert '"outcome":"REFUSED"' in lines[-1]
+    async with log.note(ANN, "approve", order_id="8"), asyncio.timeout(20):
+        while log.late_notes:  # noqa: ASYNC110  # it has no event
+            await asyncio.sleep(0.05)
+    writing.cancel()
+    outcomes = {(entry.order_id, entry.outcome) for entry in await entries(log)}
+    successes = {(order_id, Outcome.DONE) for order_id in ("0", "1", "2", "8")}
+    assert outcomes == {*successes, ("late", Outcome.REFUSED)}
+    assert len(await entries(log)) == 5
+
+
+async def test_what_waits_to_be_noted_is_bounded_and_stops_nothing(
+    log: OperationsLog,
+    tmp_path: Any,
+    open_engine: Callable[[str], sa.Engine],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is beyond the bound, and what the database never takes, is in the API's log alone.
+
+    At the end of the API what waits is tried once more, within a limit.
+    """
+    monkeypatch.setattr(operations_log, "NOTE_SECONDS", 0.1)
+    monkeypatch.setattr(late_notes, "MOST_NOTES", 3)
+    monkeypatch.setattr(late_notes, "FLUSH_SECONDS", 0.2)
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    with engine.begin() as connection:
+        connection.execute(sa.text(REJECT_POISON))
+    with caplog.at_level(logging.WARNING, "operations"), engine.begin():
+        for order_id in ("poison", "7", "8", "beyond"):
+            await log.refuse(ANN, "read", "not yours", order_id=order_id)
+        await log.late_notes.flush(AWAY)
+    monkeypatch.setattr(late_notes, "FLUSH_SECONDS", 20)
+    await log.late_notes.flush(AWAY)
+    assert {entry.order_id for entry in await entries(log)} == {"7", "8"}
+    texts = [record.getMessage() for record in caplog.records]
+    left_out = [text for text in texts if text.startswith("not in the log of operations: {")]
+    assert ["beyond" in left_out[0], "poison" in left_out[1], len(left_out)] == [True, True, 2]
+    assert "3 notes are in this log alone, as said above" in texts

@@ -8,7 +8,7 @@ from contracts.base import MAX_LINES, MAX_TOTAL_MINOR
 from contracts.ids import id_again, order_id_of, saga_id
 from contracts.placing import DraftOrder, OrderLine, PlaceOrder, salvage
 from contracts.prose import problems
-from routes.orders import OrderId
+from routes.orders import OrderBody, OrderId
 
 
 def line(**changes: Any) -> dict[str, Any]:
@@ -242,3 +242,16 @@ def test_the_id_of_an_order_placed_again_follows_from_the_failed_ones() -> None:
     assert all(order_id_of(saga_id(order_id)) == order_id for order_id in ids)
     assert id_again("7") == id_again("7")
     assert all(order_id.startswith(("7-again-", "8-again-", "xxx")) for order_id in ids[4:])
+
+
+def test_a_caller_chooses_no_id_of_an_order_placed_again() -> None:
+    """Else whoever guesses it could keep a failed order from being placed again."""
+    for order_id in ("cart-9", "x" * 64, id_again("cart-9")):
+        with pytest.raises(ValidationError) as error_info:
+            OrderBody.model_validate(order(order_id=id_again(order_id)))
+        assert problems(error_info.value.errors()) == [
+            (("order_id",), "ids of this form are given to orders that are placed again")
+        ]
+    for free in ("again", "cart-9-again", "cart-9-again-1", id_again("7") + "-2"):
+        assert OrderBody.model_validate(order(order_id=free)).order_id == free
+    assert PlaceOrder.model_validate(order(order_id=id_again("7"))).order_id == id_again("7")

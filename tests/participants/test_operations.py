@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from contracts.acts import Act, Through
 from contracts.operations import Door, Operation, OperationFilter, Outcome
+from participants.order import operations as store
 from participants.order.operations import Operations, new_id
 from participants.order.service import OrderService
 from participants.order.tables import OPERATIONS, PLACED_AGAIN
@@ -35,7 +36,7 @@ def operation(minutes: float = 0, **fields: Any) -> Operation:
 
 def entries(engine: sa.Engine, limit: int = 100, **fields: Any) -> list[Operation]:
     """Return the newest entries that pass a filter."""
-    return Operations(engine).page(OperationFilter(**fields), limit)
+    return Operations(engine).page(OperationFilter(**fields), limit)[0]
 
 
 @pytest.fixture
@@ -92,6 +93,26 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
     assert pages == whole
 
 
+def test_a_page_looks_at_so_many_entries_and_says_where_it_goes_on(
+    log: Operations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However rare what is asked for is; an order's entries are found by their index."""
+    monkeypatch.setattr(store, "MOST_READ", 3)
+    rows = [operation(minutes, act="read", order_id="8") for minutes in range(6)]
+    rows += [operation(6), operation(7)]
+    for row in rows:
+        log.begin(row)
+    pages = []
+    before: str | None = ""
+    while before is not None:
+        page_filter = OperationFilter(act="cancel", before=before or None)
+        page, before = log.page(page_filter, 2)
+        pages.append((page, before))
+    assert pages == [([], rows[2].id), ([], rows[5].id), ([rows[6], rows[7]], None)]
+    assert log.page(OperationFilter(order_id="7", act="cancel"), 2) == ([rows[6], rows[7]], None)
+    assert log.page(OperationFilter(), 2) == (rows[:2], rows[1].id)
+
+
 def test_what_is_old_or_beyond_the_bound_is_deleted(log: Operations, engine: sa.Engine) -> None:
     """The oldest first, and nothing else."""
     for minutes in range(6):
@@ -138,6 +159,25 @@ def test_what_was_told_to_temporal_is_in_the_log_once(
             ("retry", "bob", Door.TEMPORAL, "ConfirmOrder"),
         ],
     }
+
+
+def test_a_note_that_is_late_is_not_there_twice(
+    orders: OrderService, log: Operations, engine: sa.Engine
+) -> None:
+    """What the closing wrote of it gives way; an outcome that is not known replaces none."""
+    approval = decision(Act.APPROVE, "ann")
+    orders.register(register("7"))
+    orders.confirm(confirm("7").model_copy(update={"decisions": (approval,)}))
+    assert [entry.door for entry in entries(engine)] == [Door.UNKNOWN]
+    late = operation(act="approve", reason=approval.reason)
+    refusal = operation(act="approve", by="bob", outcome=Outcome.REFUSED, reason=approval.reason)
+    log.write_late(refusal, is_end=True)
+    log.write_late(late, is_end=False)
+    no_answer = late.model_copy(update={"message": "the orchestrator gives no answer"})
+    log.write_late(no_answer, is_end=True)
+    log.end(no_answer)
+    success = late.model_copy(update={"outcome": Outcome.DONE})
+    assert sorted(entries(engine), key=lambda entry: entry.by) == [success, refusal]
 
 
 def test_an_order_placed_again_is_linked_both_ways_on_record(orders: OrderService) -> None:

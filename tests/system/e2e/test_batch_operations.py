@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import pairwise
 from typing import Any
@@ -98,18 +99,28 @@ def test_each_order_has_its_own_result_in_the_sagas_words(stack: Stack) -> None:
 
 
 def test_a_repeat_is_the_same_one_and_stop_ends_it(stack: Stack) -> None:
-    """With every worker hanging it is taken all the same, once, and stopped before it acts."""
+    """With every worker hanging it is taken all the same, once, and stopped before it acts.
+
+    The log names who started it once, however many say it at once, and who was refused.
+    """
     workers = stack.processes["workers"]
     workers.send_signal(signal.SIGSTOP)
     cancel: dict[str, Any] = APPROVE | {"act": "cancel"}
-    first = start(stack, cancel, "again")
+    with ThreadPoolExecutor(8) as callers:
+        starts = list(callers.map(lambda _: start(stack, cancel, "again"), range(8)))
     again = start(stack, cancel, "again")
-    assert (first.status_code, again.status_code) == (202, 202)
-    path = first.headers["location"]
-    assert again.headers["location"] == path
+    assert {answer.status_code for answer in (*starts, again)} == {202}
+    path = again.headers["location"]
+    assert {answer.headers["location"] for answer in starts} == {path}
     assert again.json()["counts"]["WAITING"] == MANY
     other = start(stack, cancel | {"reason": "another"}, "again")
     assert (other.status_code, other.json()["type"]) == (422, "urn:problem:batch-id-reused")
+    log = stack.http.get("/operations", params={"batch_id": again.json()["batch_id"]}).json()
+    entries = [(entry["act"], entry["outcome"]) for entry in log["operations"]]
+    assert [entry for entry in entries if entry[0] == "start-batch"] == [
+        ("start-batch", "REFUSED"),
+        ("start-batch", "DONE"),
+    ]
     stopping = stack.http.post(f"{path}/stop", json={"by": "otto", "reason": "not these"})
     assert (stopping.status_code, stopping.json()["state"]) == (202, "STOPPING")
     workers.send_signal(signal.SIGCONT)
