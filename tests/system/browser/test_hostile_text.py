@@ -160,4 +160,5 @@ async def test_whatever_the_api_answers_stays_text(page: Page, stack: Stack) -> 
     await page.goto("/")
     await expect(page.locator(".warning")).to_contain_text(evil)
     await expect(page.locator(".orders .customer")).to_have_text(evil)
-    assert await page.locator("main img, main svg, main script").count() == 0
+    not_ours = page.locator("main img, main svg:not(.chart), main script, main [onload]")
+    assert await not_ours.count() == 0
