@@ -233,6 +233,7 @@ def test_figures_count_everybodys_orders_or_ones_own(orders: OrderService) -> No
     assert orders.totals(["a", "b", "d"], "other") == {"GBP": ORDER.total_minor}
 
 
+@pytest.mark.long
 def test_very_many_orders_are_looked_up(orders: OrderService) -> None:
     """More than PostgreSQL takes values in one statement, 65,535; each counts once."""
     place(orders, "a", "z")
