@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from application.order_query import OrderSelection
 from contracts.acts import Act
+from contracts.base import Identifier
+from contracts.batches import BatchAct
 from contracts.states import OrderStatus, SagaState
 
 MOST_ORDERS = 10_000
@@ -61,6 +63,20 @@ class BatchSelection(BaseModel):
     def applied_filter(self) -> dict[str, Any]:
         """The filter as it is applied, as JSON."""
         return self.query.model_dump(mode="json", exclude_none=True)
+
+
+class BatchRequest(BatchSelection, BatchAct):
+    """A batch operation as it is asked for."""
+
+    count: int = Field(ge=1, le=MOST_ORDERS, description="as the preview showed it")
+    batch_id: Identifier | None = Field(default=None, description="any but `preview`")
+
+    @field_validator("batch_id")
+    @classmethod
+    def _is_no_other_address(cls, batch_id: str | None) -> str | None:
+        if batch_id == "preview":
+            raise PydanticCustomError("batch_id", "Should not be preview: that has another meaning")
+        return batch_id
 
 
 def has_grown(seen_count: int, count: int) -> bool:

@@ -8,7 +8,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from application.batch_selection import MOST_ORDERS, BatchSelection, has_grown
+from application.batch_selection import MOST_ORDERS, BatchRequest, BatchSelection, has_grown
 from application.batch_workflows import BatchWorkflows
 from application.caller import Caller
 from application.errors import (
@@ -24,12 +24,11 @@ from application.listed_order import list_entry
 from application.operations_log import OperationsLog
 from application.order_list import OrderLists
 from application.threads import on_thread
-from contracts.base import Identifier, digest
+from contracts.base import digest
 from contracts.batch_stubs import batch_workflow_id
 from contracts.batches import (
     OPEN,
     Batch,
-    BatchAct,
     BatchLinks,
     BatchList,
     BatchOutcome,
@@ -45,13 +44,6 @@ from participants.order.batches import MOST_OPEN, Batches, TooManyOpen
 START = "start-batch"
 SAMPLE_SIZE = 10
 MOST_ON_A_PAGE = 100
-
-
-class BatchRequest(BatchSelection, BatchAct):
-    """A batch operation as it is asked for."""
-
-    count: int = Field(ge=1, le=MOST_ORDERS, description="as the preview showed it")
-    batch_id: Identifier | None = None
 
 
 class ResultsQuery(BaseModel):

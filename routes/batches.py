@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import ConfigDict
 
-from application.batch_selection import BatchSelection
-from application.batches import BatchOperations, BatchRequest, ResultsQuery
+from application.batch_selection import BatchRequest, BatchSelection
+from application.batches import BatchOperations, ResultsQuery
 from application.caller import SCOPE_OF
 from contracts.acts import Act
 from contracts.base import IDENTIFIER, IN_WORDS

@@ -127,9 +127,14 @@ def _describe_in_openapi(app: FastAPI, additions: Iterable[Addition]) -> None:
 
 
 def _methods(app: FastAPI, path: str) -> str:
-    """Return the methods of all routes that serve a path; Starlette names those of the first."""
+    """Return the methods of all routes that serve a path; Starlette names those of the first.
+
+    What has a path of its own, like `preview` among batch operations, is nothing of that name.
+    """
+    routes = [route for route in iter_route_contexts(app.routes) if route.path and route.methods]
+    own_routes = [route for route in routes if route.path == path]
     methods: set[str] = set()
-    for route in iter_route_contexts(app.routes):
+    for route in own_routes or routes:
         if route.path and route.methods and compile_path(route.path)[0].match(path):
             methods |= route.methods
     if "GET" in methods:

@@ -3,8 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from application.batch_selection import MEANT_BY, BatchSelection, has_grown
-from application.batches import BatchRequest
+from application.batch_selection import MEANT_BY, BatchRequest, BatchSelection, has_grown
 from contracts.acts import Act
 from contracts.decisions import ACTS, StepEvidence
 

@@ -77,6 +77,8 @@ def test_what_is_not_seen_or_not_said_is_not_begun(stack: Stack) -> None:
     refusal = start(stack, APPROVE, "grown", 3)
     assert (refusal.status_code, refusal.json()["type"]) == (409, "urn:problem:selection-grew")
     wrongs: list[dict[str, Any]] = [{"filter": {}}, {"step": "RegisterOrder"}, {"reason": ""}]
+    wrongs.append({"batch_id": "preview"})
+    assert stack.http.request("OPTIONS", f"{PATH}/preview").headers["allow"] == "POST"
     for wrong in wrongs:
         assert start(stack, APPROVE | wrong, "wrong").status_code == 422
     nobody = APPROVE | {"filter": {"customer_id": "nobody"}}
