@@ -201,7 +201,7 @@ def test_a_customers_overview_is_of_their_own_orders(stack: Stack) -> None:
     assert bobs["states"]["FAILED"] == 1
     assert (anns["needs_attention"]["count"], anns["warning"]) == (0, None)
     assert bobs["needs_attention"]["by_cause"] == dict.fromkeys(AttentionCause, 0)
-    assert [role["role"] for role in everybodys["roles"]] == list(ROLES)
+    assert [role["role"] for role in everybodys["roles"]] == [*ROLES, "batches"]
     assert (bobs["roles"], bobs["needs_attention"]["groups"]) == (None, [])
 
     def closed_lately(customer: str | None) -> dict[str, Any]:
