@@ -63,7 +63,7 @@ pythons: ## `make test` on each Python that is here, each in an environment of i
 		else echo "Python $$version is not here"; fi; done
 
 verify: install postgresql chromium node javascript planted ## what takes longer: kills, whole days, every cancel, composed sagas, the console in a browser; whether planted bugs are caught
-	@$(BIN)/pytest -q -n 4 --dist loadfile -m long --timeout 600 $(WAITING)
+	@$(BIN)/pytest -q -n 3 --dist loadfile -m long --timeout 600 $(WAITING)
 	@EVERY_CANCEL=1 HYPOTHESIS_PROFILE=long HYPOTHESIS_EXAMPLES=10 $(BIN)/pytest -q -n 3 --dist load --maxschedchunk 1 \
 		-m long --timeout 600 tests/temporal_saga tests/workflows
 	@LOCAL_ACTIVITIES=on WORKFLOW_SANDBOX=off $(BIN)/pytest -q -n 3 --dist loadfile -m "" --timeout 600 $(ALSO_LOCALLY)
