@@ -22,7 +22,6 @@ from participants.payment.tables import FENCE, WALLETS
 from temporal_saga.policy import Policy
 from tests import temporal_server
 from tests.commands import pay
-from tests.stack import until
 
 COMMAND = pay("1", 400)
 ANN = WalletView(customer_id="ann", currency="GBP", balance_minor=1_000)
@@ -115,7 +114,7 @@ def deadlock(trouble: Trouble, connection: sa.Connection) -> None:
     """
     schema = trouble.engine.url.username
     superuser = trouble.engine.url.set(username="postgres").update_query_dict(
-        {"options": f"-c search_path={schema} -c deadlock_timeout=1h"}
+        {"options": f"-c search_path={schema} -c deadlock_timeout=1h -c lock_timeout=20s"}
     )
     rival = hold_the_wallet(trouble, superuser.render_as_string())
     number = rival.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
@@ -126,7 +125,12 @@ def deadlock(trouble: Trouble, connection: sa.Connection) -> None:
     waiting: Future[object] = pool.submit(rival.execute, claim)
     trouble.aftermath.callback(waiting.result)
     blocking_count = sa.select(sa.func.cardinality(sa.func.pg_blocking_pids(number)))
-    until(lambda: connection.scalar(blocking_count), "the rival waits for the command")
+    for _ in range(200):
+        if connection.scalar(blocking_count):
+            return
+        # The server sleeps: this thread is in a transaction, where none of ours may.
+        connection.execute(sa.select(sa.func.pg_sleep(0.05)))
+    raise AssertionError("the rival does not wait for the command")
 
 
 @pytest.fixture(scope="module")
