@@ -141,9 +141,9 @@ bench: install postgresql ## this system beside others, half an hour; SHORT=1 fo
 	@exec $(BIN)/python -m bench $(if $(SHORT),--short) $(if $(PROFILE),--profile) $(if $(CONTESTANTS),--contestants "$(CONTESTANTS)") \
 		$(if $(IN_FLIGHT),--in-flight "$(IN_FLIGHT)") $(if $(ORDERS),--orders $(ORDERS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-growth: install ## what becomes of its speed when much is on record or open; an hour; PARTS="sizes reviews large retention", SIZES, REAL, REVIEWS: docs/PERFORMANCE.md
+growth: install ## what becomes of its speed when much is on record or open; an hour; PARTS="sizes reviews batch large retention", SIZES, REAL, REVIEWS, BATCH: docs/PERFORMANCE.md
 	@exec $(BIN)/python -m bench.growth $(if $(PARTS),--parts $(PARTS)) $(if $(SIZES),--sizes $(SIZES)) $(if $(REAL),--real $(REAL)) \
-		$(if $(REVIEWS),--reviews $(REVIEWS))
+		$(if $(REVIEWS),--reviews $(REVIEWS)) $(if $(BATCH),--batch $(BATCH))
 
 lock: install ## resolve the dependencies anew
 	@UV=$$(command -v uv || echo $(BIN)/uv); for lock in app: dev:-dev; do \

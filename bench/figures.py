@@ -72,9 +72,9 @@ def measurement(load: Load, use: Use) -> Measurement:
         completed=count,
         errors=load.errors,
         rate=load.rate,
-        p50_ms=_milliseconds(load.latencies, 0.50),
-        p95_ms=_milliseconds(load.latencies, 0.95),
-        p99_ms=_milliseconds(load.latencies, 0.99),
+        p50_ms=milliseconds(load.latencies, 0.50),
+        p95_ms=milliseconds(load.latencies, 0.95),
+        p99_ms=milliseconds(load.latencies, 0.99),
         cpu_ms={name: seconds * per_order for name, seconds in use.cpu.items()},
         load_cpu_ms=use.load_cpu * per_order,
         peak_mib=use.peak_bytes / MIB,
@@ -82,7 +82,8 @@ def measurement(load: Load, use: Use) -> Measurement:
     )
 
 
-def _milliseconds(latencies: Sequence[float], share: float) -> float | None:
+def milliseconds(latencies: Sequence[float], share: float) -> float | None:
+    """Return a percentile of latencies in seconds as milliseconds, and None without any."""
     return 1000 * percentile(latencies, share) if latencies else None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.growth import tables
+from bench.growth.batch_operation import approve_by_batch
 from bench.growth.copies import MOST_GENERATIONS
 from bench.growth.large_order import measure_large_order
 from bench.growth.retention import measure_retention
@@ -26,6 +27,7 @@ WAYS: Mapping[str, Mapping[str, str]] = {"up": {}, "up-local": {"LOCAL_ACTIVITIE
 REAL_ORDERS = 1_000
 SIZES = (1_000, 10_000, 100_000)
 REVIEWS = 10_000
+BATCH = 3_000
 OUTPUT = ROOT / "var" / "growth"
 
 
@@ -33,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what is asked for, print it as tables; return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    for size in (*options.sizes, max(options.reviews, options.real)):
+    for size in (
+        *options.sizes,
+        *(max(size, options.real) for size in (options.reviews, options.batch)),
+    ):
         if size % options.real or size // options.real > MOST_GENERATIONS:
             parser.error(f"{size} is no multiple of {options.real}, or of too few of them")
     options.output = options.output.absolute()
@@ -80,6 +85,21 @@ def _reviews(options: argparse.Namespace) -> Part:
     return figures, problems + figures["problems"], tables.of_reviews(figures)
 
 
+def _batch(options: argparse.Namespace) -> Part:
+    folder = options.output / "batch"
+    count = min(options.real, options.batch)
+    figures = {}
+    problems = []
+    for name, kill_at in (("undisturbed", None), ("killed", options.batch * 2 // 5)):
+        empty_shop(folder)
+        problems += asyncio.run(open_reviews(folder, count, WAYS["up"]))
+        fill_reviews(folder, count, options.batch)
+        figures[name] = asyncio.run(approve_by_batch(folder, options.batch, WAYS["up"], kill_at))
+        problems += figures[name]["problems"]
+        shutil.rmtree(folder)
+    return figures, problems, tables.of_batches(figures)
+
+
 def _large(options: argparse.Namespace) -> Part:
     figures = {}
     for name, settings in WAYS.items():
@@ -103,6 +123,7 @@ def _retention(options: argparse.Namespace) -> Part:
 PART: Mapping[str, Callable[[argparse.Namespace], Part]] = {
     "sizes": _sizes,
     "reviews": _reviews,
+    "batch": _batch,
     "large": _large,
     "retention": _retention,
 }
@@ -121,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--sizes", type=_count, nargs="+", default=SIZES, help="closed orders")
     parser.add_argument("--reviews", type=_count, default=REVIEWS, help="sagas in review")
+    parser.add_argument("--batch", type=_count, default=BATCH, help="orders of a batch operation")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="where the results go")
     return parser
 

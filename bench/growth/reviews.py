@@ -32,7 +32,7 @@ async def open_reviews(folder: Path, count: int, settings: Mapping[str, str]) ->
     async with run_stack(folder, {**settings, **EVERY_ORDER}) as stack:
         door = HttpDoor(stack.api_port, lambda _: "/orders", _is_taken)
         load = await place_all(door, orders(prefix(0), count), BASE_IN_FLIGHT)
-        await _until(stack, WAITING, count)
+        await until_found(stack, WAITING, count)
         await asyncio.sleep(LOOK_SECONDS)  # until the last task's timers are written
     return list(load.errors)
 
@@ -47,13 +47,13 @@ def fill_reviews(folder: Path, count: int, size: int) -> None:
 async def approve_all(folder: Path, size: int, settings: Mapping[str, str]) -> dict[str, Any]:
     """Approve all by one batch of signals; return what it took, and what is wrong afterwards."""
     async with run_stack(folder, {**settings, **EVERY_ORDER}) as stack:
-        waiting = await _count(stack, WAITING)
+        waiting = await count_sagas(stack, WAITING)
         before = stack.memory_mib()
         cpu = stack.cpu()
         start = time.monotonic()
         with MemoryWatch(stack.running.roots) as memory:
             await _signal_batch(stack)
-            remaining = await _until(stack, RUNNING, 0)
+            remaining = await until_found(stack, RUNNING, 0)
         seconds = time.monotonic() - start
         cpu_seconds = stack.cpu_since(cpu)
         problems, audit_seconds = await problems_of_audit(stack)
@@ -96,18 +96,19 @@ async def _signal_batch(stack: Stack) -> None:
     assert await process.wait() == 0
 
 
-async def _until(stack: Stack, query: str, count: int) -> int:
+async def until_found(stack: Stack, query: str, count: int) -> int:
     """Wait until a query finds so many sagas, or as many for long; return how many it finds."""
-    last = await _count(stack, query)
+    last = await count_sagas(stack, query)
     changed_at = time.monotonic()
     while last != count and time.monotonic() - changed_at < PATIENCE_SECONDS:
         await asyncio.sleep(LOOK_SECONDS)
-        now = await _count(stack, query)
+        now = await count_sagas(stack, query)
         if now != last:
             changed_at = time.monotonic()
         last = now
     return last
 
 
-async def _count(stack: Stack, query: str) -> int:
+async def count_sagas(stack: Stack, query: str) -> int:
+    """Return how many sagas a query finds."""
     return (await stack.client.count_workflows(query)).count

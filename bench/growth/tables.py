@@ -71,6 +71,29 @@ def of_reviews(figures: Figures) -> str:
     return f"{head}\n{table(columns, rows)}"
 
 
+def of_batches(by_name: Mapping[str, Figures]) -> str:
+    """Return what a batch operation took and left, a column for each way it went."""
+    rows: list[list[object]] = []
+
+    def add(what: str, figure: Any) -> None:
+        rows.append([what, *(figure(one) for one in by_name.values())])
+
+    add("results when it was killed", lambda one: one["kill_at"] or "–")
+    add("– had none then", lambda one: one.get("left", "–"))
+    add("all had results after, s", lambda one: f"{one['seconds']:.0f}")
+    add("all had closed after, s", lambda one: f"{one['closed_seconds']:.0f}")
+    add("asked a second time", lambda one: one["asked_again"])
+    add("approved; twice", lambda one: f"{one['approved']}; {one['approved_twice']}")
+    for name in ("alone", "meanwhile"):
+        add(
+            f"new orders {name}: p50, p95 ms (orders)",
+            lambda one, key=f"{name}_ms": (
+                f"{one[key]['p50']:.0f}, {one[key]['p95']:.0f} ({one[key]['orders']})"
+            ),
+        )
+    return table(["", *by_name], rows)
+
+
 def of_large_orders(by_way: Mapping[str, Figures]) -> str:
     """Return what an order of many lines takes, a row for each way."""
     columns = ("", "lines", "p50 ms", "CPU ms", "events", "request KiB", "largest event KiB")

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from bench.growth.batch_operation import approve_by_batch
 from bench.growth.copies import prefix
 from bench.growth.retention import changed_by_reads, count_runs, expire, until_deleted
+from bench.growth.reviews import fill_reviews, open_reviews
 from bench.growth.sizes import build, fill
 from bench.growth.stack import run_stack
+from bench.growth.tables import of_batches
 from bench.growth.verification import count_closed, problems_of_audit, problems_of_copies
 from bench.load import place_all
 from bench.workload import open_shop, orders
@@ -41,3 +44,16 @@ async def test_copies_are_orders_and_sagas_like_their_originals(tmp_path: Path) 
         assert (await problems_of_audit(stack))[0] == []
         assert (await stack.get(f"/orders/{prefix(2)}-0"))[0].body["state"] == "COMPLETED"
     assert count_runs(tmp_path) == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(400)
+async def test_a_batch_operation_is_measured_to_its_end(tmp_path: Path) -> None:
+    """Also through a kill of everything; each order is approved once."""
+    open_shop(tmp_path)
+    assert await open_reviews(tmp_path, REAL, {}) == []
+    fill_reviews(tmp_path, REAL, SIZE)
+    figures = await approve_by_batch(tmp_path, SIZE, {}, kill_at=1)
+    assert figures["problems"] == []
+    assert (figures["outcomes"], figures["approved_twice"]) == ({"DONE": SIZE}, 0)
+    assert of_batches({"killed": figures}).count("\n") > 0
