@@ -159,7 +159,7 @@ class _Acts:
             record = await on_thread(self._service.find, order_id)
             if record is None:
                 raise NotPossible("its saga was ended from outside, and takes no act") from error
-            raise why_ended(record.state, is_closed=record.closed_at is not None) from error
+            raise why_ended(record.state, None, is_closed=record.closed_at is not None) from error
         return order_id
 
     async def _place_again(self, order_id: str) -> str:

@@ -115,7 +115,7 @@ def _view(
     fields = dict(record) | {"needs_attention": need is not None, "attention": need}
     if acts is None:
         is_closed = record.closed_at is not None
-        acts = acts_of_ended(record.state, is_closed=is_closed)
+        acts = acts_of_ended(record.state, need, is_closed=is_closed)
         acts += act_of_failed(record) if is_closed else ()
     return OrderView(
         **fields,

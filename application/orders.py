@@ -194,7 +194,7 @@ class Orders:
             order_id: whose saga.
             update: the update that the saga takes it by.
             decision: who, why, and about what.
-            caller: who sends it; recorded_order beside the name in `decision`.
+            caller: who sends it; put on record beside the name in `decision`.
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
@@ -246,5 +246,4 @@ class Orders:
             NotFound: there is no such order.
         """
         view = await self.view(order_id, caller)
-        what_helps = view.attention.message if view.attention else ""
-        return why_ended(view.state, is_closed=view.closed_at is not None, what_helps=what_helps)
+        return why_ended(view.state, view.attention, is_closed=view.closed_at is not None)

@@ -11,7 +11,7 @@ from contracts.record import Compensation, OrderRecord
 from contracts.states import FailureReason, SagaState
 from contracts.step_views import StepProgress, StepState
 from contracts.steps import OPENING
-from contracts.views import ActView, TimelineEntry
+from contracts.views import ActView, Attention, TimelineEntry
 
 
 def acts_of(
@@ -44,12 +44,14 @@ def acts_of(
     )
 
 
-def acts_of_ended(state: SagaState, *, is_closed: bool) -> tuple[ActView, ...]:
+def acts_of_ended(
+    state: SagaState, need: Attention | None, *, is_closed: bool
+) -> tuple[ActView, ...]:
     """Return the acts on an order that no saga works on any more, each with why it is not possible.
 
-    Either the order `is_closed`, or its saga was ended from outside.
+    The arguments are those of `why_ended`.
     """
-    why = str(why_ended(state, is_closed=is_closed))
+    why = str(why_ended(state, need, is_closed=is_closed))
     return tuple(
         ActView(act=act, step=None, fields=FIELDS[act], refusal=why)
         for act in (Act.CANCEL, Act.APPROVE, Act.REJECT)
@@ -80,9 +82,12 @@ def cannot_place_again(record: OrderRecord) -> str | None:
     return None
 
 
-def why_ended(state: SagaState, *, is_closed: bool, what_helps: str = "") -> NotPossible:
-    """Return why nobody takes an act on such an order, and what helps if its saga was ended."""
-    return TooLate(state) if is_closed else EndedFromOutside(state, what_helps)
+def why_ended(state: SagaState, need: Attention | None, *, is_closed: bool) -> NotPossible:
+    """Return why nobody takes an act on an order that no saga works on any more.
+
+    Either the order `is_closed`, or its saga was ended from outside: then `need` says what helps.
+    """
+    return TooLate(state) if is_closed else EndedFromOutside(state, need.message if need else "")
 
 
 def acts_offered(acts: Iterable[ActView], caller: Caller) -> tuple[ActView, ...]:

@@ -7,9 +7,9 @@ import pytest
 
 from application.caller import SCOPE_OF, Caller, Scope, scopes_for
 from application.discretion import for_customer
-from application.errors import EndedFromOutside, SagaWedged
+from application.errors import SagaWedged
 from application.order_view import view_of_closed, view_of_record, view_of_run
-from application.possible_acts import act_of_failed, acts_offered
+from application.possible_acts import act_of_failed, acts_offered, why_ended
 from application.run import Run
 from contracts.acts import FIELDS, Act
 from contracts.states import FailureReason, SagaState
@@ -129,6 +129,9 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
     assert refusals == {str(SagaWedged())}
 
 
+ENDED = "its saga was ended from outside, and takes no act: the order is"
+
+
 @pytest.mark.parametrize(
     ("order_view", "why"),
     [
@@ -137,11 +140,11 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
         (view_of_record(RECORDED, LINKS), "too late: the order is FAILED"),
         (
             view_of_run("7", replace(run("COMPLETED"), closed_at=CLOSED_AT), LINKS, left_open=True),
-            str(EndedFromOutside(SagaState.COMPLETED)),
+            f"{ENDED} COMPLETED; its saga has ended, and it was not through",
         ),
         (
             view_of_run("7", replace(run("PENDING"), closed_at=CLOSED_AT), LINKS),
-            str(EndedFromOutside(SagaState.PENDING)),
+            f"{ENDED} PENDING; its saga has ended, and it was not through",
         ),
     ],
     ids=["closed", "closed, on record", "forgotten", "left open", "ended from outside"],
@@ -149,15 +152,19 @@ def test_a_saga_whose_code_fails_takes_no_act() -> None:
 def test_an_order_without_a_saga_that_runs_says_why_it_takes_no_act(
     order_view: OrderView, why: str
 ) -> None:
-    """In the sentence with which the API refuses it.
+    """In the sentence with which the API refuses it, which says what helps.
 
     One that has failed can be placed again, as that needs no saga of it.
     """
-    again = [("place-again", None, None)] if order_view.closed_at else []
+    is_closed = order_view.closed_at is not None
+    again = [("place-again", None, None)] if is_closed else []
+    sentence = str(why_ended(order_view.state, order_view.attention, is_closed=is_closed))
+    assert sentence == why if is_closed else sentence.startswith(why)
+    assert is_closed or "temporal workflow reset" in sentence
     assert [(act.act, act.step, act.refusal) for act in order_view.acts] == [
-        ("cancel", None, why),
-        ("approve", None, why),
-        ("reject", None, why),
+        ("cancel", None, sentence),
+        ("approve", None, sentence),
+        ("reject", None, sentence),
         *again,
     ]
     assert [(act.act, act.step, act.refusal) for act in for_customer(order_view).acts] == again

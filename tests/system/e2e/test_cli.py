@@ -341,6 +341,7 @@ def test_a_terminated_saga_is_shown_where_it_stood_and_needs_attention(stack: St
     message = "its saga was ended from outside, and takes no act: the order is PAYMENT_COMPLETED"
     assert answer.status_code == 409
     assert answer.json()["detail"] == f"{message}; {view['attention']['message']}"
+    assert {act["refusal"] for act in view["acts"]} == {answer.json()["detail"]}
 
 
 def test_a_reset_at_the_end_replays_and_fails_as_before(stack: Stack) -> None:
