@@ -92,7 +92,7 @@ class Again:
         run = await self._runs.find(order_id)
         if not is_on_record and (run is None or owner not in (None, run.order.customer_id)):
             return NotFound.of(f"order {order_id}")
-        if run is None or run.ended_early or (is_on_record and run.closed_at is not None):
+        if run is None or run.is_left_open(is_on_record=is_on_record):
             return NotPossible(
                 "only an order that failed is placed again: the saga of this one was ended from "
                 "outside, and it is not known what it took back"

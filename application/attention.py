@@ -5,8 +5,10 @@ from datetime import datetime
 
 from application.command_line import WHERE, temporal_command
 from application.run import Run
+from contracts.acts import cannot_cancel
 from contracts.ids import saga_id
 from contracts.record import Compensation
+from contracts.states import SagaState
 from contracts.steps import belongs
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
@@ -20,7 +22,7 @@ def of_run(
     `compensations` as far as they are known, which say what keeps failing.
     """
     if is_left_open:
-        return left_open(order_id, run.closed_at, is_forgotten=False)
+        return left_open(order_id, run)
     if run.closed_at is not None:
         return None
     if run.is_wedged:
@@ -84,13 +86,13 @@ def need_of_wedged(order_id: str, since: datetime | None = None) -> Attention:
     return Attention(cause=AttentionCause.WEDGED, since=since, message=message)
 
 
-def left_open(order_id: str, since: datetime | None, *, is_forgotten: bool) -> Attention:
+def left_open(order_id: str, run: Run | None) -> Attention:
     """Return that an order is open and no saga works on it any more.
 
-    Its saga was ended from outside, or Temporal has forgotten it (`is_forgotten`), as its retention
-    is over.
+    Its saga was ended from outside, and `run` was its last; or Temporal has forgotten it, as its
+    retention is over.
     """
-    what = "Temporal has forgotten its saga" if is_forgotten else "its saga has ended"
+    what = "its saga has ended" if run else "Temporal has forgotten its saga"
     start = temporal_command(
         f"workflow start --type {WORKFLOW_TYPE} --task-queue {ORCHESTRATOR_QUEUE} "
         f"--workflow-id {saga_id(order_id)} --input-file order.json"
@@ -103,9 +105,19 @@ def left_open(order_id: str, since: datetime | None, *, is_forgotten: bool) -> A
     message = (
         f"{what}, and it was not through: what was charged or taken from stock until then is kept, "
         "and nothing takes it back or completes it by itself. "
-        f"{again if is_forgotten else reset}; then cancel it if it is not wanted ({WHERE})"
+        f"{reset if run else again}; {_afterwards(run)} ({WHERE})"
     )
+    since = run and run.closed_at
     return Attention(cause=AttentionCause.LEFT_OPEN, since=since, message=message)
+
+
+def _afterwards(run: Run | None) -> str:
+    """Return what becomes of an order once its saga goes on, and whether it can be cancelled."""
+    if run is None or not cannot_cancel(run.state, fails=run.memo.failure is not None):
+        return "then cancel it if it is not wanted"
+    if run.state is SagaState.COMPLETED:
+        return "then it is completed: it is past its pivot, and cannot be cancelled"
+    return "then what it did is taken back: it fails already, and need not be cancelled"
 
 
 def _reset(order_id: str) -> str:

@@ -37,7 +37,7 @@ def standing_of(entry: OrderEntry, run: Run | None, need: Need | None) -> Standi
             return Standing(need.state, need.attention, None)
     if run is None:
         return Standing(entry.state, None, None)
-    now = attention.of_run(entry.order_id, run, is_left_open=run.closed_at is not None)
+    now = attention.of_run(entry.order_id, run, is_left_open=run.is_left_open(is_on_record=True))
     if need and (now.cause is need.attention.cause if now else _is_in_review(run, need.attention)):
         now = need.attention
     return Standing(run.state, now, run)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from application.errors import NotNow
 from application.needs import Need
 from application.order_query import OrderSelection
 from application.run import Run
@@ -49,9 +50,15 @@ class OpenOrderLook:
             NotNow: Temporal is away.
         """
         runs: dict[str, Run | None]
-        if not selection.needs_attention and selection.state in (None, SagaState.FAILED):
+        is_failed = selection.state is SagaState.FAILED
+        if selection.state is None and not selection.needs_attention:
             return OpenOrders()
-        needs = await self._watch.needs()
+        try:
+            needs = await self._watch.needs()
+        except NotNow:
+            if is_failed and not selection.needs_attention:
+                return OpenOrders()  # on record is all that failed, but for what was left open
+            raise
         complete = needs.complete or selection.needs_attention is None
         if selection.needs_attention:
             runs = {order_id: need.run for order_id, need in needs.by_order.items()}
@@ -61,9 +68,10 @@ class OpenOrderLook:
             runs = {
                 order_id: need.run for order_id, need in needs.left_open(selection.state).items()
             }
-            running = await self._visibility.runs(in_state(selection.state), ANSWER_LIMIT)
-            runs |= running.by_order
-            complete = complete and running.complete
+            if not is_failed:
+                running = await self._visibility.runs(in_state(selection.state), ANSWER_LIMIT)
+                runs |= running.by_order
+                complete = complete and running.complete
         statuses = await on_thread(self._records.statuses, runs.keys())
         return OpenOrders(runs, needs.by_order, statuses, complete)
 

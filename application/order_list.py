@@ -18,7 +18,7 @@ from application.threads import on_thread
 from application.visibility import Visibility, running_of
 from application.watch import Watch
 from contracts.record import OrderEntry
-from contracts.states import OrderStatus, SagaState
+from contracts.states import OrderStatus
 from contracts.views import Links, OrderList
 from participants.order.filters import OrderFilter, Page
 from participants.order.reads import OrderReads, pieces
@@ -172,9 +172,7 @@ class OrderLists:
             return await self._among(open_orders, order_filter, query.limit)
         if query.state is None:
             return await self._on_record(order_filter, query.limit)
-        open_ones = Page([], None)
-        if query.state is not SagaState.FAILED:
-            open_ones = await self._among(open_orders, order_filter, query.limit)
+        open_ones = await self._among(open_orders, order_filter, query.limit)
         status = STATUS.get(query.state)
         if status is None or query.status not in (None, status):
             return open_ones

@@ -24,22 +24,22 @@ def view_of_run(
     run: Run,
     links: Links,
     *,
-    left_open: bool = False,
+    is_open: bool = False,
     expiring: Attention | None = None,
 ) -> OrderView:
     """Return an order from its saga's run, with its record closed or still to be written.
 
-    `left_open` says that the run has closed and the record has not: then the order is not closed,
-    as nothing will close it. `expiring` says that it awaits a review that ends soon.
+    `is_open` says that the record is open although the run has closed: then the order is not
+    closed, as nothing will close it. `expiring` says that it awaits a review that ends soon.
     """
-    left_open = left_open or run.ended_early
-    is_closed = run.closed_at is not None and not left_open
+    is_left_open = run.is_left_open(is_on_record=is_open)
+    is_closed = run.closed_at is not None and not is_left_open
     record = _record_of(order_id, run, is_closed=is_closed)
     steps = steps_of(run, record.compensations, record.failure)
     timeline = timeline_of(run.moments)
-    need = attention.of_run(order_id, run, record.compensations, is_left_open=left_open) or expiring
+    need = attention.of_run(order_id, run, record.compensations, is_left_open=is_left_open)
     acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
-    view = _view(record, steps, timeline, links, need, acts)
+    view = _view(record, steps, timeline, links, need or expiring, acts)
     return view.model_copy(update={"action": _action_of(run)})
 
 
@@ -64,7 +64,7 @@ def view_of_record(recorded_order: RecordedOrder, links: Links) -> OrderView:
     """
     record = recorded_order.record
     is_closed = record.closed_at is not None
-    need = None if is_closed else attention.left_open(record.order_id, None, is_forgotten=True)
+    need = None if is_closed else attention.left_open(record.order_id, None)
     timeline = timeline_of_record(recorded_order.moves, recorded_order.decisions)
     return _view(record, steps_on_record(record, recorded_order.moves), timeline, links, need)
 

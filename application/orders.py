@@ -131,10 +131,10 @@ class Orders:
         if on_record is None or on_record[0].closed_at is None:
             run = await self.run(order_id, caller)
             if run is not None:
-                is_open = partial(on_thread, self._order_service.is_open, order_id)
-                left_open = run.closed_at is not None and await is_open()
+                is_on_record = partial(on_thread, self._order_service.is_open, order_id)
+                is_open = run.closed_at is not None and await is_on_record()
                 expiring = await self.watch.reviews.need(order_id, run.state)
-                return view_of_run(order_id, run, links, left_open=left_open, expiring=expiring)
+                return view_of_run(order_id, run, links, is_open=is_open, expiring=expiring)
         else:
             record, fingerprint = on_record
             with suppress(NotNow):

@@ -27,9 +27,6 @@ from participants.order.reads import OrderReads
 FRESH_SECONDS = 5
 """Figures of all orders may be as old as this, however many ask for them."""
 
-OPEN_STATES = tuple(state for state in SagaState if state is not SagaState.FAILED)
-"""States in which a saga may run; in COMPLETED, until the order's record is closed."""
-
 NOT_KNOWN = "how open orders stand, and what needs attention, is not known"
 MANY = f"more than {MOST_ON_A_PAGE} of your orders are open: how they stand is not counted"
 
@@ -118,7 +115,7 @@ class Overviews:
     async def _all(self) -> _OpenOrders:
         needs = await self._watch.needs()
         states: dict[SagaState, int] = {
-            state: await self._running(state) + len(needs.left_open(state)) for state in OPEN_STATES
+            state: await self._running(state) + len(needs.left_open(state)) for state in SagaState
         }
         return _OpenOrders(states, needs, needs.warning())
 
@@ -136,6 +133,9 @@ class Overviews:
         return _OpenOrders(states, needs, orders.warning)
 
     async def _running(self, state: SagaState) -> int:
+        """Count the sagas that run in a state; in COMPLETED, until the order's record is closed."""
+        if state is SagaState.FAILED:
+            return 0  # its record was closed before
         counts = await self._visibility.count(in_state(state), ADDITION_LIMIT)
         return counts.get(RUNNING, 0)
 

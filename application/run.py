@@ -164,10 +164,13 @@ class Run:
             self.attributes.get("TemporalReportedProblems")
         )
 
-    @property
-    def ended_early(self) -> bool:
-        """The saga was ended from outside before it was through."""
-        return self.closed_at is not None and self.state not in CLOSED
+    def is_left_open(self, *, is_on_record: bool) -> bool:
+        """Tell whether nobody works on its order any more, which is not closed.
+
+        `is_on_record` says that the order's record is open; where it has none, the state tells that
+        the saga was ended from outside before it was through.
+        """
+        return self.closed_at is not None and (is_on_record or self.state not in CLOSED)
 
     @property
     def failure(self) -> Failure | None:

@@ -21,8 +21,8 @@ from application.run import Run
 from application.runs import Runs, temporal
 from application.threads import on_thread
 from application.visibility import SagaRuns, Visibility
-from contracts.states import OrderStatus, SagaState
-from contracts.views import Attention, AttentionCause
+from contracts.states import CLOSED, OrderStatus, SagaState
+from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
 from temporal_saga.last_run import last_runs
 
@@ -57,12 +57,10 @@ STUCK = 'NeedsAttention = true AND ExecutionStatus = "Running"'
 WEDGED = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
 RUNNING = 'ExecutionStatus = "Running"'
 
-LAST_STATES = frozenset({SagaState.COMPLETED, SagaState.FAILED})
-"""What a saga shows that went to its end."""
 ENDED_EARLY = tuple(
     f'ExecutionStatus != "Running" AND ExecutionStatus != "ContinuedAsNew" AND {shows}'
     for shows in (
-        *(f'SagaState = "{state}"' for state in SagaState if state not in LAST_STATES),
+        *(f'SagaState = "{state}"' for state in SagaState if state not in CLOSED),
         "SagaState IS NULL",
     )
 )
@@ -90,7 +88,7 @@ class Watch:
         self._last: Needs | None = None
         self._looking: asyncio.Task[Needs] | None = None
         self._again_at = 0.0
-        self._left_open_ones = _Memory(self._why_left_open)
+        self._left_open_ones = _Memory(self._need_of_left_open)
         """Orders that visibility says nothing of, and whose runs say that they were left open."""
         self._wedged_runs = _Memory(self._wedged_run)
 
@@ -190,27 +188,19 @@ class Watch:
         """Return the orders on which nobody works; some may be closed on record."""
         latest = datetime.now(UTC) - GRACE
         runs = {order_id: run for order_id, run in ended_runs.items() if order_id not in running}
-        needs = {
-            order_id: Need(left_open(order_id, run.closed_at, is_forgotten=False), run)
-            for order_id, run in runs.items()
-        }
+        needs = {order_id: Need(left_open(order_id, run), run) for order_id, run in runs.items()}
         doubtful = [
             order_id
             for order_id, placed_at in open_orders.items()
             if order_id not in running and order_id not in runs and placed_at < latest
         ]
-        attentions = await self._left_open_ones.of(doubtful)
-        return needs | {
-            order_id: Need(attention, None) for order_id, attention in attentions.items()
-        }
+        return needs | await self._left_open_ones.of(doubtful)
 
-    async def _why_left_open(self, order_id: str) -> Attention | None:
-        """Return that an order was left open, if its saga has ended."""
+    async def _need_of_left_open(self, order_id: str) -> Need | None:
+        """Return that an open order was left so, if its saga has ended."""
         run = await self.runs.describe(order_id)
-        if run is None:
-            return left_open(order_id, None, is_forgotten=True)
-        is_left = run.closed_at is not None
-        return left_open(order_id, run.closed_at, is_forgotten=False) if is_left else None
+        is_left_open = run is None or run.is_left_open(is_on_record=True)
+        return Need(left_open(order_id, run), run) if is_left_open else None
 
     async def _wedged_run(self, order_id: str) -> Run | None:
         """Return a wedged saga's run with since when it is so, which visibility does not tell."""

@@ -101,7 +101,7 @@ def add(
         wedged_run = replace(run, wedged_since=start)
         server.needs_by_order[order_id] = Need(need_of_wedged(order_id, start), wedged_run)
     elif cause == AttentionCause.LEFT_OPEN:
-        server.needs_by_order[order_id] = Need(left_open(order_id, start, is_forgotten=False), run)
+        server.needs_by_order[order_id] = Need(left_open(order_id, run), run)
     elif cause is not None:
         need = Attention(cause=AttentionCause(cause), since=start, message="it ends")
         server.needs_by_order[order_id] = Need(need, None)
@@ -114,7 +114,7 @@ def fill(orders: OrderService, server: Server) -> None:
         if is_review or cause is not AttentionCause.REVIEW_EXPIRING:
             add(orders, server, f"{state}-{cause}".replace("_", "-").lower(), state, cause)
     orders.register(register("forgotten", ORDER, start=START))
-    attention = left_open("forgotten", None, is_forgotten=True)
+    attention = left_open("forgotten", None)
     server.needs_by_order["forgotten"] = Need(attention, None)
     for order_id in ("confirmed", "cancelled"):
         orders.register(register(order_id, ORDER, start=START - timedelta(hours=len(order_id))))

@@ -34,7 +34,7 @@ def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
     assert (listed_order.customer_id, listed_order.placed_at) == ("17850", STARTED)
     ended_run = replace(going, closed_at=CLOSED_AT)
     left = list_entry(entry, ended_run, None, LINKS)
-    assert left.attention == attention.left_open("7", CLOSED_AT, is_forgotten=False)
+    assert left.attention == attention.left_open("7", ended_run)
     closed_entry = entry.model_copy(update={"closed_at": CLOSED_AT})
     assert list_entry(closed_entry, ended_run, None, LINKS).needs_attention is False
 

@@ -89,12 +89,32 @@ def test_who_left_an_order_open_can_type_what_helps(monkeypatch: pytest.MonkeyPa
     """With the server that this process asks, and nothing left out."""
     monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:7300")
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "shop")
-    message = attention.left_open("7", None, is_forgotten=False).message
+    ended_run = replace(run("PENDING", *PAID), closed_at=CLOSED_AT)
+    message = attention.left_open("7", ended_run).message
     reset = "workflow reset --workflow-id order-7 --type LastWorkflowTask"
     server = "--address 127.0.0.1:7300 --namespace shop"
     assert f'temporal {reset} --reason "by an operator" {server} takes' in message
     assert message.endswith(f"({WHERE})")
-    assert "…" not in message + attention.left_open("7", None, is_forgotten=True).message
+    assert "…" not in message + attention.left_open("7", None).message
+
+
+@pytest.mark.parametrize(
+    ("state", "memo", "what_then"),
+    [
+        ("PAYMENT_COMPLETED", SagaMemo(), "then cancel it if it is not wanted"),
+        ("PENDING", SagaMemo(failure=FAILURE), "it fails already, and need not be cancelled"),
+        ("ROLLING_BACK", SagaMemo(failure=FAILURE), "then what it did is taken back"),
+        ("COMPLETED", SagaMemo(), "it is past its pivot, and cannot be cancelled"),
+    ],
+)
+def test_who_left_an_order_open_is_told_what_is_possible_then(
+    state: str, memo: SagaMemo, what_then: str
+) -> None:
+    """Nobody is told to cancel what the saga will not let be cancelled."""
+    ended_run = replace(run(state, memo=memo), closed_at=CLOSED_AT)
+    message = attention.left_open("7", ended_run).message
+    assert what_then in message
+    assert ("then cancel it" in message) == (what_then == "then cancel it if it is not wanted")
 
 
 def test_an_order_has_needed_a_person_since_the_first_thing_got_stuck() -> None:

@@ -36,8 +36,8 @@ from tests.application.order_runs import (
 )
 
 
-def view(order_run: Run, *, left_open: bool = False) -> OrderView:
-    return view_of_run("7", order_run, LINKS, left_open=left_open)
+def view(order_run: Run, *, is_open: bool = False) -> OrderView:
+    return view_of_run("7", order_run, LINKS, is_open=is_open)
 
 
 def test_a_running_order_is_told_from_its_run() -> None:
@@ -91,7 +91,7 @@ def test_a_saga_that_closed_and_left_its_order_open_needs_attention() -> None:
     """Nothing will close the order's record any more, so the order is not closed."""
     closed_run = replace(run("COMPLETED", *PAID), closed_at=CLOSED_AT)
     assert (view(closed_run).needs_attention, view(closed_run).closed_at) == (False, CLOSED_AT)
-    left = view(closed_run, left_open=True)
+    left = view(closed_run, is_open=True)
     assert (left.needs_attention, left.closed_at, left.status) == (True, None, "PENDING")
     assert left.attention is not None
     assert (left.attention.cause, left.attention.since) == ("LEFT_OPEN", CLOSED_AT)

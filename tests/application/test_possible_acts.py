@@ -139,7 +139,7 @@ ENDED = "its saga was ended from outside, and takes no act: the order is"
         (view_of_closed(RECORD, failed_run(), LINKS), "too late: the order is FAILED"),
         (view_of_record(RECORDED, LINKS), "too late: the order is FAILED"),
         (
-            view_of_run("7", replace(run("COMPLETED"), closed_at=CLOSED_AT), LINKS, left_open=True),
+            view_of_run("7", replace(run("COMPLETED"), closed_at=CLOSED_AT), LINKS, is_open=True),
             f"{ENDED} COMPLETED; its saga has ended, and it was not through",
         ),
         (
