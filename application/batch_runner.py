@@ -9,6 +9,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
 from application.again import Again
+from application.attention import left_open
 from application.closing import Closing
 from application.errors import KeyReused, NotFound, NotNow, NotPossible
 from application.placement import Placement
@@ -19,6 +20,7 @@ from contracts.acts import Act
 from contracts.batches import OPEN, BatchOutcome, BatchRecord, BatchRound, BatchState
 from contracts.decisions import act_of
 from contracts.ids import saga_id
+from contracts.states import SagaState
 from contracts.text import beginning_of
 from participants.order.batches import BatchOrder, OrderResult
 from participants.order.service import OrderService
@@ -156,11 +158,23 @@ class _Acts:
         except RPCError as error:
             if error.status != RPCStatusCode.NOT_FOUND:
                 raise
-            record = await on_thread(self._service.find, order_id)
-            if record is None:
-                raise NotPossible("its saga was ended from outside, and takes no act") from error
-            raise why_ended(record.state, None, is_closed=record.closed_at is not None) from error
+            raise await self._why_ended(order_id) from error
         return order_id
+
+    async def _why_ended(self, order_id: str) -> NotPossible:
+        """Return why an order whose saga has ended takes no act, as the order itself says it.
+
+        Raises:
+            NotNow: Temporal is away.
+        """
+        record = await on_thread(self._service.find, order_id)
+        if record is not None and record.closed_at is not None:
+            return why_ended(record.state, None, is_closed=True)
+        run = await self._runs.describe(order_id)
+        if run is None:
+            return why_ended(SagaState.PENDING, left_open(order_id, None), is_closed=False)
+        is_closed = run.closed_at is not None and not run.is_left_open(is_on_record=bool(record))
+        return why_ended(run.state, left_open(order_id, run), is_closed=is_closed)
 
     async def _place_again(self, order_id: str) -> str:
         """Place the failed order again, and return the new one; once, whoever asked for it.

@@ -1,5 +1,6 @@
 """How a batch operation goes on when an order gives no result; Temporal's answers are made up."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
@@ -17,9 +19,10 @@ from contracts.batches import Batch, BatchOutcome, BatchState
 from contracts.ids import id_again
 from participants.order.batches import Batches
 from participants.order.service import OrderService
-from tests.commands import ORDER, cancel
+from tests.commands import ORDER, START, cancel, register
 
 ANN = {"by": "ann", "reason": "in order", "filter": {}}
+GONE = RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
 
 
 class Frontend:
@@ -31,6 +34,8 @@ class Frontend:
     def __init__(self, **errors: Exception) -> None:
         self.errors = errors
         self.update_ids: list[tuple[str, str]] = []
+        self.states: dict[str, str] = {}
+        """What the sagas showed that have ended, by order."""
 
     @property
     def client(self) -> Client:
@@ -49,7 +54,18 @@ class Frontend:
         async def result() -> None:
             """It has closed."""
 
-        return SimpleNamespace(id=workflow_id, execute_update=execute_update, result=result)
+        async def describe(**_: Any) -> Any:
+            if (state := self.states.get(order_id)) is None:
+                raise GONE
+            raw = DescribeWorkflowExecutionResponse()
+            raw.workflow_execution_info.close_time.FromDatetime(START)
+            attributes = raw.workflow_execution_info.search_attributes
+            attributes.indexed_fields["SagaState"].data = json.dumps(state).encode()
+            return SimpleNamespace(raw_description=raw)
+
+        return SimpleNamespace(
+            id=workflow_id, execute_update=execute_update, result=result, describe=describe
+        )
 
     async def start_workflow(self, *_: Any, **__: Any) -> None:
         """Start a saga."""
@@ -107,6 +123,27 @@ async def test_stopped_it_asks_once_more_what_came_of_what_was_sent(service: Ord
     assert sorted(temporal.update_ids) == [
         (order_id, f"batch-b-{order_id}") for order_id in ("silent", "taken")
     ]
+
+
+async def test_an_order_left_open_refuses_as_it_does_by_itself(service: OrderService) -> None:
+    """In the state that its saga showed last, and with what helps."""
+    frontend = Frontend(**dict.fromkeys(("sold", "gone", "failed", "unheard", "lost"), GONE))
+    frontend.states = {"sold": "COMPLETED", "unheard": "AWAITING_REVIEW", "lost": "FAILED"}
+    for order_id in ("sold", "gone"):
+        service.register(register(order_id, ORDER))
+    service.cancel(cancel("failed", ORDER))
+    batches = start(service, list(frontend.errors))
+    await BatchRunner(service, 2).run("b", frontend.client)
+    messages = {order_id: message for order_id, (_, message) in results(batches).items()}
+    no_act = "its saga was ended from outside, and takes no act: the order is"
+    for order_id, beginning in (
+        ("sold", f"{no_act} COMPLETED; its saga has ended, and it was not through"),
+        ("gone", f"{no_act} PENDING; Temporal has forgotten its saga"),
+        ("unheard", f"{no_act} AWAITING_REVIEW; its saga has ended, and it was not through"),
+        ("failed", "too late: the order is FAILED"),
+        ("lost", "too late: the order is FAILED"),
+    ):
+        assert (messages[order_id] or "").startswith(beginning), order_id
 
 
 async def test_of_an_order_placed_again_the_new_one_is_named(service: OrderService) -> None:
