@@ -11,15 +11,9 @@ from contracts.record import Compensation
 from contracts.saga_views import SagaActView, SagaFailureView, SagaView
 from contracts.step_views import StepState
 from contracts.steps import command_of
+from temporal_saga.acts import CANCEL, acts_at, cannot_cancel
 from temporal_saga.plan import PlannedStep
 from temporal_saga.state import NEEDS_ATTENTION, STATE, State
-
-CANCEL = SagaActView(signal="cancel", step=None, fields=("by", "reason"))
-AT_A_STEP = {
-    "retry_step": ("step", "by", "reason"),
-    "settle_step": ("step", "by", "reason", "evidence"),
-}
-"""What may be done at a stuck step: the signal, and what is sent with it."""
 
 ENDED_FROM_OUTSIDE = frozenset({"TERMINATED", "TIMED_OUT", "CANCELED"})
 """A workflow's status when its saga was not through: nobody takes anything back any more."""
@@ -52,12 +46,7 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
     reason = run.memo.failure
     failure = SagaFailureView.model_validate(vars(reason)) if reason else None
     steps = steps_of(run, compensations, failure, _rows(run, plan, backward))
-    stuck_steps = [
-        step.step
-        for step in steps
-        for part in (step, step.compensation)
-        if part is not None and part.state is StepState.STUCK
-    ]
+    stuck_steps = [entry.step for entry in compensations if entry.state == StepState.STUCK]
     was_cut_off = workflow.status in ENDED_FROM_OUTSIDE
     is_past_pivot = any(step.after_pivot and step.state in SENT for step in steps)
     state = _state(
@@ -79,19 +68,22 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         needs_attention=was_cut_off or is_in_trouble,
         failure=failure,
         steps=steps,
-        acts=() if run.closed_at else _acts(state, stuck_steps),
+        acts=_acts(run, stuck_steps, is_past_pivot=is_past_pivot or state == State.COMPLETED),
         timeline=timeline_of(run.moments),
     )
 
 
-def _acts(state: str, stuck_steps: Sequence[str]) -> tuple[SagaActView, ...]:
-    acts = [CANCEL] if state == State.PENDING else []
-    acts += [
-        SagaActView(signal=signal, step=step, fields=fields)
-        for step in dict.fromkeys(stuck_steps)
-        for signal, fields in AT_A_STEP.items()
-    ]
-    return tuple(acts)
+def _acts(run: Run, stuck_steps: Sequence[str], *, is_past_pivot: bool) -> tuple[SagaActView, ...]:
+    """Return what a saga would take now: where its code fails, it takes nothing."""
+    if run.closed_at or run.is_wedged:
+        return ()
+    too_late = cannot_cancel(fails=run.memo.failure is not None, is_past_pivot=is_past_pivot)
+    acts = [(CANCEL, None, too_late), *acts_at(stuck_steps, run.memo.retriables)]
+    return tuple(
+        SagaActView(signal=act.name, step=step, fields=act.fields)
+        for act, step, refusal in acts
+        if refusal is None
+    )
 
 
 def _state(run: Run, *, is_over: bool, has_failed: bool, stuck_steps: Sequence[str]) -> str:

@@ -6,12 +6,13 @@ from application.caller import Caller
 from application.errors import EndedFromOutside, NotPossible, SagaWedged, TooLate
 from application.review import verdict_of
 from application.run import Run
-from contracts.acts import FIELDS, Act, Review, cannot_cancel, cannot_review
+from contracts.acts import ACT_OF, FIELDS, Act, Review, cannot_cancel, cannot_review
 from contracts.record import Compensation, OrderRecord
 from contracts.states import FailureReason, SagaState
 from contracts.step_views import StepProgress, StepState
 from contracts.steps import OPENING
 from contracts.views import ActView, Attention, TimelineEntry
+from temporal_saga.acts import acts_at
 
 
 def acts_of(
@@ -32,11 +33,9 @@ def acts_of(
         (Act.APPROVE, None, not_to_review),
         (Act.REJECT, None, not_to_review),
     ]
-    settlements = {r.step: r.settlement for r in run.memo.retriables if r.settlement}
-    for step in (one.step for one in compensations if one.state == StepState.STUCK):
-        word = settlements.get(step)
-        acts.append((Act.RETRY, step, None))
-        acts.append((Act.SETTLE, step, word.refusal_of_another(step) if word else None))
+    stuck_steps = [one.step for one in compensations if one.state == StepState.STUCK]
+    for act, step, refusal in acts_at(stuck_steps, run.memo.retriables):
+        acts.append((ACT_OF[act.name], step, refusal))
     why_wedged = str(SagaWedged()) if run.is_wedged else None
     return tuple(
         ActView(act=act, step=step, fields=FIELDS[act], refusal=why_wedged or refusal)

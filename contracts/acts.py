@@ -1,7 +1,7 @@
 """What a person may do to an order's saga, and why not.
 
 One rule for the saga, which refuses with these sentences, and for those who show an order. What is
-stuck may be retried and settled: of that the saga core has the rule (`temporal_saga.call_state`).
+stuck may be retried and settled: of that the saga core has the rule (`temporal_saga.acts`).
 """
 
 from datetime import datetime

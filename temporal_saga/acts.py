@@ -9,7 +9,7 @@ that sets one does so before it makes its `Saga`. Updates come before the workfl
 a `Saga` that is to answer them in its first task is made in `__init__`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from temporalio import workflow
@@ -18,6 +18,7 @@ from temporalio.common import RawValue
 from temporal_saga.call_state import Settlement
 from temporal_saga.decisions import Decision, StepDecision, StepEvidence
 from temporal_saga.failure import Failure
+from temporal_saga.memo import RetriableState
 from temporal_saga.messages import MOST_LOGGED, Act, Already
 
 STATUS = "status"
@@ -83,9 +84,7 @@ class Acts:
 
     def too_late(self, _decision: Decision) -> str | None:
         """Return why the saga cannot be cancelled; None when it can."""
-        if not self._saga.closing:
-            return None
-        return TOO_LATE.format(state="fails already" if self._saga.failure else "is past its pivot")
+        return cannot_cancel(fails=self._saga.failure is not None, is_past_pivot=self._saga.closing)
 
     def do_cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
         """Let it stop before its next step."""
@@ -138,3 +137,24 @@ SETTLE = Act(
     Acts.not_to_settle,
     Acts.do_settle,
 )
+
+
+def cannot_cancel(*, fails: bool, is_past_pivot: bool) -> str | None:
+    """Return why a saga cannot be cancelled; None when it can."""
+    if fails:
+        return TOO_LATE.format(state="fails already")
+    return TOO_LATE.format(state="is past its pivot") if is_past_pivot else None
+
+
+def acts_at(
+    stuck_steps: Iterable[str], retriables: Iterable[RetriableState]
+) -> Iterator[tuple[Act[Any], str, str | None]]:
+    """Yield what may be done at steps that are stuck, and why it would be refused, for a reader.
+
+    The saga's memo has the retriables: what a person settled, and is stuck again, is only retried.
+    """
+    settlements = {each.step: each.settlement for each in retriables if each.settlement}
+    for step in dict.fromkeys(stuck_steps):
+        settlement = settlements.get(step)
+        yield RETRY, step, None
+        yield SETTLE, step, settlement.refusal_of_another(step) if settlement else None

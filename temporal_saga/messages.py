@@ -95,6 +95,12 @@ class Act(Generic[D]):
     explain: Callable[[ValidationError, str], str] = explain
     taken_context: str | None = None
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of what has to be sent with it."""
+        fields = self.body.model_fields
+        return tuple(name for name, field in fields.items() if field.is_required())
+
     def handlers(self) -> tuple[Any, Any]:
         """Return the handlers of the signal and of the update, for a workflow's class."""
 
@@ -139,10 +145,7 @@ class Act(Generic[D]):
 
     @property
     def _form(self) -> str:
-        return "{" + ", ".join(f'"{name}": "…"' for name in self._required_fields()) + "}"
-
-    def _required_fields(self) -> list[str]:
-        return [name for name, field in self.body.model_fields.items() if field.is_required()]
+        return "{" + ", ".join(f'"{name}": "…"' for name in self.fields) + "}"
 
     def _on_update(self, saga: Taker, arguments: Sequence[Any]) -> Any:
         # The validator has let it through, whenever that was.
@@ -181,7 +184,7 @@ class Act(Generic[D]):
 
     def _read(self, arguments: Sequence[Any], context: str | None = None) -> D:
         if len(arguments) != 1:
-            fields = ", ".join(self._required_fields())
+            fields = ", ".join(self.fields)
             raise ValueError(f"send one JSON object with {fields}; {len(arguments)} arguments came")
         try:
             return self.body.model_validate(arguments[0], context=context)

@@ -6,13 +6,17 @@ from datetime import UTC, datetime
 import pytest
 
 from application.any_saga import Workflow, in_words, view_of
+from application.order_view import view_of_run
 from application.run import Run
+from contracts.acts import MESSAGES, Act
 from contracts.saga_views import SagaView
 from temporal_saga.call_state import Progress
 from temporal_saga.failure import Failure
 from temporal_saga.memo import RetriableState, SagaMemo
 from temporal_saga.moment import Kind, Moment
 from temporal_saga.plan import PlannedStep
+from tests.application.order_runs import LINKS, PAID, REGISTERED, retriable, settlement
+from tests.application.order_runs import run as order_run
 
 AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 FAILURE = Failure("SOLD_OUT", "nothing is left", "BookBus", "SoldOut")
@@ -95,6 +99,54 @@ def test_a_step_after_the_pivot_is_stuck() -> None:
         ("retry_step", "SendTicket"),
         ("settle_step", "SendTicket"),
     ]
+
+
+STUCK = retriable("ProcessPayment", "RefundPayment", "STUCK")
+CONFIRM = retriable("ConfirmOrder", "ConfirmOrder", "STUCK", settlement=settlement())
+
+
+@pytest.mark.parametrize(
+    ("order_run", "acts"),
+    [
+        (order_run("PENDING", *REGISTERED), ["cancel"]),
+        (order_run("AWAITING_REVIEW", *REGISTERED), ["cancel"]),
+        (order_run("PENDING", memo=SagaMemo(FAILURE)), []),
+        (order_run("COMPLETED", *PAID), []),
+        (
+            order_run("ROLLBACK_STUCK", *PAID, is_stuck=True, memo=SagaMemo(FAILURE, (STUCK,))),
+            ["retry_step", "settle_step"],
+        ),
+        (
+            order_run("COMPLETED", *PAID, is_stuck=True, memo=SagaMemo(None, (CONFIRM,))),
+            ["retry_step"],
+        ),
+        (replace(order_run("PENDING", *REGISTERED), wedged_since=AT), []),
+        (replace(order_run("PENDING", *REGISTERED), closed_at=AT), []),
+    ],
+    ids=["pending", "in review", "fails", "past its pivot", "stuck", "settled", "wedged", "ended"],
+)
+def test_a_saga_takes_what_its_order_takes(order_run: Run, acts: list[str]) -> None:
+    """The same run is an order's and any saga's: both say the same of it."""
+    saga = view_of(Workflow("order-7", "OrderSaga", "RUNNING"), order_run)
+    assert [act.signal for act in saga.acts] == acts
+    of_order = view_of_run("7", order_run, LINKS).acts
+    assert {(act.signal, act.step) for act in saga.acts} == {
+        (MESSAGES[act.act], act.step)
+        for act in of_order
+        if act.refusal is None and act.act not in (Act.APPROVE, Act.REJECT)
+    }
+
+
+def test_an_act_says_what_is_sent_with_it() -> None:
+    """All that its body needs, by the names that it has there."""
+    memo = SagaMemo(FAILURE, (STUCK,))
+    saga = view(Run(AT, None, {"NeedsAttention": True}, [send_of("ProcessPayment")], memo=memo))
+    assert {act.signal: act.fields for act in saga.acts} == {
+        "retry_step": ("by", "reason", "step"),
+        "settle_step": ("by", "reason", "step", "evidence"),
+    }
+    [cancel] = view(Run(AT, None, {})).acts
+    assert cancel.fields == ("by", "reason")
 
 
 @pytest.mark.parametrize(

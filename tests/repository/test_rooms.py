@@ -84,7 +84,8 @@ API = (
     "pydantic pydantic_core temporalio"
 )
 APPLICATION = (
-    "application contracts participants.order temporal_saga.access temporal_saga.carry_over "
+    "application contracts participants.order temporal_saga.access temporal_saga.acts "
+    "temporal_saga.carry_over "
     "temporal_saga.command_history temporal_saga.history temporal_saga.last_run "
     "temporal_saga.memo temporal_saga.moment temporal_saga.plan temporal_saga.state "
     "temporal_saga.tries pydantic pydantic_core temporalio"

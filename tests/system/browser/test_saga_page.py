@@ -43,7 +43,9 @@ async def test_a_trip_rolls_back_on_the_page(page: Page, stack: Stack) -> None:
             await expect(back).to_have_attribute("data-state", state)
         await expect(step.locator(".step")).to_have_attribute("data-state", "REFUSED")
         await expect(page.locator(".story")).to_contain_text("the card is blocked")
-        await expect(page.locator(".body")).to_contain_text("settle_step of BookCar with step, by")
+        await expect(page.locator(".body")).to_contain_text(
+            "settle_step of BookCar with by, reason, step, evidence"
+        )
         await expect(page.locator(".timeline")).to_contain_text("CancelHotelCommand")
 
 
