@@ -113,4 +113,4 @@ class ActSender:
     async def _silence(self) -> NotNow | NotPossible:
         """Return why a saga gives no answer."""
         run = await self._runs.describe(order_id_of(self._handle.id))
-        return SagaWedged() if run and run.wedged_since else NoWorkerAnswered()
+        return SagaWedged() if run and run.is_wedged else NoWorkerAnswered()

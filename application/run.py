@@ -16,15 +16,11 @@ from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.record import Failure
 from contracts.states import CLOSED, SagaState
 from contracts.steps import belongs, command_of
-from contracts.stubs import MEMO_AGAIN_OF
+from contracts.stubs import MEMO_AGAIN_OF, WEDGED_AFTER
 from temporal_saga.history import memo_of
 from temporal_saga.memo import RetriableState, SagaMemo
 from temporal_saga.moment import Moment
 from temporal_saga.tries import Try, tries_under_way
-
-WEDGED_AFTER = 3
-"""From this attempt of its workflow task on, a saga counts as wedged; a task may fail once when its
-worker is shut down."""
 
 
 @dataclass(frozen=True)

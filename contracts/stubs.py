@@ -58,6 +58,10 @@ SEARCH_ATTRIBUTES = (SAGA_STATE, CUSTOMER_ID, FAILURE_REASON, NEEDS_ATTENTION, O
 PAYMENT_ANSWERED = "payment_answered"
 """The signal, without content, that the customer has answered their bank: the saga asks at once."""
 
+WEDGED_AFTER = 3
+"""From this attempt of its workflow task on, a saga counts as wedged; a task may fail once when its
+worker is shut down."""
+
 MEMO_FINGERPRINT = "fingerprint"
 MEMO_REQUEST_KEY = "request_key"
 MEMO_AGAIN_OF = "again_of"

@@ -8,15 +8,15 @@ from temporalio.client import WorkflowExecutionStatus
 
 from contracts.ids import order_id_or_none, saga_id
 from contracts.states import OrderStatus
+from contracts.stubs import WEDGED_AFTER
 from operations.audit.invariants import snapshot
 from operations.audit.sagas import Sagas, SagaStatus
 from participants.order.tables import ORDERS
 
 CLAIM = (
     "every order is CONFIRMED, CANCELLED or plainly needs attention; "
-    "its record and its saga agree; no workflow task is at attempt 3 or more"
+    f"its record and its saga agree; no workflow task is at attempt {WEDGED_AFTER} or more"
 )
-TOO_MANY_ATTEMPTS = 3
 STATUS_OF = {
     WorkflowExecutionStatus.COMPLETED: OrderStatus.CONFIRMED,
     WorkflowExecutionStatus.FAILED: OrderStatus.CANCELLED,
@@ -82,7 +82,7 @@ def discrepancy(status: str | None, run: SagaStatus | None) -> str | None:
     if run is None or why_left_open(status, run):
         return None
     if run.is_open:
-        is_failing = run.attempt >= TOO_MANY_ATTEMPTS
+        is_failing = run.attempt >= WEDGED_AFTER
         return f"has a workflow task at attempt {run.attempt}" if is_failing else None
     if status is None or status != STATUS_OF.get(run.status):
         return f"is {status or 'not on record'}, and its saga {run.status.name}"

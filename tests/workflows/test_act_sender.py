@@ -14,12 +14,12 @@ from temporalio.worker import Worker
 from application.acts import ActSender
 from application.batch_runner import BatchRunner
 from application.errors import NotPossible, SagaWedged
-from application.run import WEDGED_AFTER
 from application.runs import Runs
 from contracts import stubs
 from contracts.batches import Batch, BatchOutcome
 from contracts.decisions import Decision, StepEvidence
 from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from contracts.stubs import WEDGED_AFTER
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from temporal_saga.testing import Script
