@@ -156,7 +156,8 @@ def _matches(operation_filter: OperationFilter) -> list[sa.ColumnElement[bool]]:
     values = {name: getattr(operation_filter, name) for name in EQUAL}
     matches = [LOG[name] == value for name, value in values.items() if value is not None]
     if (person := operation_filter.person) is not None:
-        matches.append((LOG.by == person) | (LOG.subject == person))
+        names = (LOG.by, LOG.subject)
+        matches.append(sa.or_(*(name.icontains(person, autoescape=True) for name in names)))
     return matches
 
 

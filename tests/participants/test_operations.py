@@ -93,6 +93,38 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
     assert pages == whole
 
 
+@pytest.mark.parametrize(
+    ("person", "found"),
+    [
+        ("Ann Lee (8c1f)", {"ann"}),
+        ("Ann Lee", {"ann"}),
+        ("ann lee", {"ann"}),
+        ("ANN", {"ann", "zoe"}),
+        ("8C1F", {"ann"}),
+        ("Zoë", {"zoe"}),
+        ("till_8", {"zoe"}),
+        ("_", {"zoe"}),
+        ("%", set()),
+        ("/", set()),
+        ("ann lee 8c1f", set()),
+    ],
+)
+def test_a_person_is_found_by_a_part_of_their_name(
+    log: Operations, engine: sa.Engine, person: str, found: set[str]
+) -> None:
+    """In capitals or small letters; no sign of it stands for others."""
+    rows = {
+        "ann": operation(by="Ann Lee (8c1f)", subject="8c1f"),
+        "zoe": operation(by="Zoë-Hannah", subject="till_8"),
+        "bob": operation(by="bob", subject=None),
+    }
+    for row in rows.values():
+        log.begin(row)
+    assert {entry.by for entry in entries(engine, person=person)} == {
+        rows[name].by for name in found
+    }
+
+
 def test_a_page_looks_at_so_many_entries_and_says_where_it_goes_on(
     log: Operations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
