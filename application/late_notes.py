@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from application.threads import on_thread
 from contracts.operations import Operation
-from participants.order.operations import Operations
+from participants.order.operations import Note, Operations
 
 LOG = logging.getLogger("operations")
 
@@ -27,21 +27,20 @@ class LateNotes:
     def __init__(self, operations: Operations) -> None:
         """Write to `operations`."""
         self._operations = operations
-        self._notes: deque[tuple[Operation, bool]] = deque()
-        """The entries, and whether each is that of an end."""
+        self._notes: deque[tuple[Operation, Note]] = deque()
 
     def __bool__(self) -> bool:
         """Whether any wait."""
         return bool(self._notes)
 
-    def add(self, operation: Operation, *, is_end: bool) -> None:
+    def add(self, operation: Operation, note: Note) -> None:
         """Let a note wait; where too many do, the API's own log alone has it."""
         text = operation.model_dump_json()
         if len(self._notes) >= MOST_NOTES:
             LOG.warning("not in the log of operations: %s", text)
             return
         LOG.warning("not yet in the log of operations: %s", text)
-        self._notes.append((operation, is_end))
+        self._notes.append((operation, note))
 
     async def keep_writing(self, away: tuple[type[Exception], ...]) -> None:
         """Write what waits, for ever; `away` are the errors of a database that may come back."""
@@ -57,9 +56,9 @@ class LateNotes:
             Exception: one of `away`; the rest waits on.
         """
         while self._notes:
-            operation, is_end = self._notes[0]
+            operation, note = self._notes[0]
             try:
-                await on_thread(self._operations.write_late, operation, is_end)
+                await on_thread(self._operations.write_late, operation, note)
             except away:
                 raise
             except Exception:

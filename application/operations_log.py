@@ -34,7 +34,7 @@ from contracts.operations import (
     Outcome,
 )
 from contracts.text import beginning_of, printable
-from participants.order.operations import Operations, new_id
+from participants.order.operations import Note, Operations, new_id
 
 PLACE = "place"
 
@@ -103,17 +103,16 @@ class OperationsLog:
         operation = _operation(caller, act, decision, fields)
         # An order that a program places is, too.
         only_refusal = is_on_record or (act == PLACE and caller.origin.door is Door.HTTP)
-        is_quiet = only_refusal or not self._has_room(caller)
-        if not is_quiet:
-            await self._write(operation, is_end=False)
+        if not only_refusal:
+            await self._write(operation, Note.BEGIN)
         try:
             yield operation
         except NotNow as error:
-            if not is_quiet:
+            if not only_refusal:
                 await self._end(operation, Outcome.TRIED, str(error))
             raise
         except ServiceError as error:
-            await self._refuse(caller, operation, str(error))
+            await self._refuse(caller, operation, str(error), is_begun=not only_refusal)
             raise
         if not only_refusal:
             await self._end(operation, Outcome.DONE)
@@ -151,13 +150,16 @@ class OperationsLog:
                     pause = MORE_SECONDS
             await asyncio.sleep(pause)
 
-    async def _refuse(self, caller: Caller, operation: Operation, why: str) -> None:
-        """Note a refusal, unless this caller has had very many."""
-        if not self._has_room(caller):
-            return
-        self._refusals[_name(caller)] += 1
-        message = why if self._has_room(caller) else why + LAST_REFUSAL
-        await self._end(operation, Outcome.REFUSED, message)
+    async def _refuse(
+        self, caller: Caller, operation: Operation, why: str, *, is_begun: bool = False
+    ) -> None:
+        """Note a refusal; of a caller who has had very many not even that it began stays."""
+        if self._has_room(caller):
+            self._refusals[_name(caller)] += 1
+            message = why if self._has_room(caller) else why + LAST_REFUSAL
+            await self._end(operation, Outcome.REFUSED, message)
+        elif is_begun:
+            await self._end(operation, Outcome.REFUSED, why, Note.WITHDRAW)
 
     def _has_room(self, caller: Caller) -> bool:
         """Tell whether a refusal of this caller would be noted now."""
@@ -167,20 +169,22 @@ class OperationsLog:
             self._refusals.clear()
         return self._refusals[_name(caller)] < MOST_REFUSALS
 
-    async def _end(self, operation: Operation, outcome: Outcome, message: str = "") -> None:
+    async def _end(
+        self, operation: Operation, outcome: Outcome, message: str = "", note: Note = Note.END
+    ) -> None:
         words = beginning_of(printable(message), MOST_OF_A_MESSAGE) or None
         ending = {"outcome": outcome, "message": words}
-        await self._write(operation.model_copy(update=ending), is_end=True)
+        await self._write(operation.model_copy(update=ending), note)
 
-    async def _write(self, operation: Operation, *, is_end: bool) -> None:
-        """Write an entry; where that fails or others wait, it waits behind them."""
+    async def _write(self, operation: Operation, note: Note) -> None:
+        """Write a note; where that fails or others wait, it waits behind them."""
         if not self.late_notes:
-            write = self._operations.end if is_end else self._operations.begin
             try:
-                return await on_thread(write, operation, seconds=NOTE_SECONDS)
+                write = self._operations.write
+                return await on_thread(write, operation, note, seconds=NOTE_SECONDS)
             except Exception as error:  # noqa: BLE001  # no act fails because it cannot be noted
                 LOG.warning("an operation is noted later: %r", error)
-        return self.late_notes.add(operation, is_end=is_end)
+        return self.late_notes.add(operation, note)
 
 
 def _name(caller: Caller) -> str:

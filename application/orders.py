@@ -109,17 +109,18 @@ class Orders:
                 await self._closing.wait(order_id, remaining)
             return await self.view(order_id, caller)
 
-    async def view(self, order_id: str, caller: Caller) -> OrderView:
+    async def view(self, order_id: str, caller: Caller, *, has_all_acts: bool = False) -> OrderView:
         """Return the order as it stands, whether or not any worker runs.
 
-        A closed one also while Temporal is away.
+        A closed one also while Temporal is away. Its acts are those that the token allows, unless
+        all of them are asked for.
 
         Raises:
             NotFound: there is no such order.
             NotNow: Temporal is away, and the order is not closed.
         """
         view = await self._view(order_id, caller)
-        acts = acts_offered(view.acts, caller)
+        acts = acts_offered(view.acts, caller, has_all=has_all_acts)
         view = view.model_copy(update={"acts": acts})
         return view if caller.customer_id is None else for_customer(view)
 

@@ -89,16 +89,21 @@ def why_ended(state: SagaState, need: Attention | None, *, is_closed: bool) -> N
     return TooLate(state) if is_closed else EndedFromOutside(state, need.message if need else "")
 
 
-def acts_offered(acts: Iterable[ActView], caller: Caller) -> tuple[ActView, ...]:
-    """Return those of an order's acts that the caller's token allows.
+def acts_offered(
+    acts: Iterable[ActView], caller: Caller, *, has_all: bool = False
+) -> tuple[ActView, ...]:
+    """Return those of an order's acts that the caller's token allows, or all of them.
 
     Whom the token names as a person need not say who they are.
     """
     blanks = ("by",) if caller.name else ()
-    return tuple(
+    offers = (
         act.model_copy(
-            update={"fields": tuple(field for field in act.fields if field not in blanks)}
+            update={
+                "fields": tuple(field for field in act.fields if field not in blanks),
+                "token_allows": caller.may(act.act),
+            }
         )
         for act in acts
-        if caller.may(act.act)
     )
+    return tuple(offer for offer in offers if has_all or offer.token_allows)

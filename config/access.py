@@ -96,7 +96,11 @@ class AccessSettings(BaseSettings):
             if alone := ", ".join(name.upper() for name in names if getattr(self, name)):
                 raise ValueError(f"{alone} alone signs nobody in: set OIDC_CLIENT_ID as well")
             return self
-        _issuer(self.sign_in_issuer)
+        if not self.oidc_issuer:
+            try:
+                _issuer(self.auth_issuer)
+            except ValueError as error:
+                raise ValueError(f"AUTH_ISSUER is invalid where people sign in: {error}") from None
         if "openid" not in self.oidc_scope.split():
             raise ValueError("OIDC_SCOPE must hold openid, or the provider tells nobody's identity")
         return self

@@ -3,12 +3,17 @@
 import re
 import sys
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from config.settings import Settings
 
-PASSWORD = re.compile(r"//[^/\s]*@")
-"""The name and the password in an address."""
+PASSWORD = re.compile("^([a-z+]*://)?.*@", re.DOTALL)
+"""The name and the password in an address, whatever signs are in them."""
+
+SECRETS = frozenset(
+    name.upper() for name, field in Settings.model_fields.items() if field.annotation is SecretStr
+)
+"""The settings of which nobody is shown the value."""
 
 SET_BY_KUBERNETES = ("tcp://", "udp://", "sctp://")
 """How the values of the variables begin that Kubernetes sets for every service in the namespace,
@@ -50,7 +55,7 @@ def read_settings(front_door: str = "") -> Settings:
 
 
 def explain(error: ValidationError) -> str:
-    """Return in one line which settings are invalid, by their variables, and why."""
+    """Return in one line which settings are invalid, by their variables, and why; no secret."""
     sentences = []
     for problem in error.errors():
         value = str(problem["input"])
@@ -62,6 +67,11 @@ def explain(error: ValidationError) -> str:
                 f"Kubernetes sets it for a service called {service}, and means the service: "
                 "call it otherwise, or set enableServiceLinks: false for this pod"
             )
-        masked_value = PASSWORD.sub("//…@", value)
-        sentences.append(f"{name}={masked_value} is invalid: {message}" if name else message)
+        setting = name if name in SECRETS else f"{name}={_masked(value)}"
+        sentences.append(f"{setting} is invalid: {_masked(message)}" if name else message)
     return "; ".join(sentences)
+
+
+def _masked(text: str) -> str:
+    """Return what begins with an address without the name and the password in it."""
+    return PASSWORD.sub(r"\1…@", text)

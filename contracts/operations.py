@@ -73,7 +73,9 @@ class OperationFilter(Contract):
     """Which entries of the log are asked for; None asks for all."""
 
     person: Name | None = Field(
-        default=None, description="who: the name on record, or a token's subject"
+        default=None,
+        description="who: a part of the name on record, or of a token's subject, in capitals or "
+        "small letters",
     )
     act: Name | None = None
     outcome: Outcome | None = None

@@ -118,6 +118,11 @@ class ActView(Contract):
         description="what its body needs, by name; no `by` where the token has a person's name"
     )
     refusal: str | None
+    token_allows: bool = Field(
+        default=True,
+        description="whether the caller's token allows it; what it does not allow is listed only "
+        "for `?acts=all`",
+    )
 
 
 class CustomerAction(Contract):

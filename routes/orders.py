@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
@@ -148,9 +148,17 @@ async def list_orders(
 
 
 @router.get("/orders/{order_id}", responses=ABSENT)
-async def read_order(order_id: OrderId, orders: AppOrders, caller: RequestCaller) -> OrderView:
+async def read_order(
+    order_id: OrderId,
+    orders: AppOrders,
+    caller: RequestCaller,
+    acts: Annotated[
+        Literal["own", "all"],
+        Query(description="which `acts` are listed: those that the token allows, or all of them"),
+    ] = "own",
+) -> OrderView:
     """Return an order: where it stands, why it failed, what was taken back, and its timeline."""
-    return await orders.view(order_id, caller)
+    return await orders.view(order_id, caller, has_all_acts=acts == "all")
 
 
 def _invalid_prices(error: PricesWrong) -> RequestValidationError:

@@ -5,6 +5,7 @@ Ids begin with the time, so that their order is the log's.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from secrets import token_hex
 from typing import Any
 
@@ -30,6 +31,17 @@ EQUAL = ("act", "outcome", "order_id", "door", "batch_id")
 """Filters that compare the column of their name."""
 
 
+class Note(Enum):
+    """What is written of an operation."""
+
+    BEGIN = auto()
+    """That it begins, before it is known how it ends. An entry that is there already stays."""
+    END = auto()
+    """Its outcome, in place of what was written before. One that is not known replaces none."""
+    WITHDRAW = auto()
+    """Nothing any more: its beginning is deleted, unless it turned out to be taken."""
+
+
 def new_id(at: datetime) -> str:
     """Return an id for what began at a time; no other has it."""
     return time_part(at) + token_hex(RANDOM_BYTES)
@@ -47,29 +59,18 @@ class Operations:
         """Keep the log in the database behind `engine`, which has its tables."""
         self._engine = engine
 
-    def begin(self, operation: Operation) -> None:
-        """Write an entry before it is known how it ends; one that is there already stays."""
+    def write(self, operation: Operation, note: Note) -> None:
+        """Write a note of an operation."""
         with self._engine.begin() as connection:
-            insert_new(connection, OPERATIONS, operation.model_dump())
+            _write(connection, operation, note)
 
-    def end(self, operation: Operation) -> None:
-        """Write an entry with its outcome, in place of what was written when it began.
-
-        An outcome that is not known replaces none.
-        """
-        with self._engine.begin() as connection:
-            _end(connection, operation)
-
-    def write_late(self, operation: Operation, is_end: bool) -> None:
-        """Write an entry as `begin` or `end` does, whose order may have closed since.
+    def write_late(self, operation: Operation, note: Note) -> None:
+        """Write a note of an operation whose order may have closed since.
 
         What the closing wrote of the same decision gives way to it, and says that it was taken.
         """
         with self._engine.begin() as connection:
-            if is_end:
-                _end(connection, operation)
-            else:
-                insert_new(connection, OPERATIONS, operation.model_dump())
+            _write(connection, operation, note)
             if operation.outcome is Outcome.REFUSED or operation.order_id is None:
                 return
             own = LOG.door.in_([Door.UNKNOWN, Door.TEMPORAL]) & (LOG.id != operation.id)
@@ -156,8 +157,19 @@ def _matches(operation_filter: OperationFilter) -> list[sa.ColumnElement[bool]]:
     values = {name: getattr(operation_filter, name) for name in EQUAL}
     matches = [LOG[name] == value for name, value in values.items() if value is not None]
     if (person := operation_filter.person) is not None:
-        matches.append((LOG.by == person) | (LOG.subject == person))
+        names = (LOG.by, LOG.subject)
+        matches.append(sa.or_(*(name.icontains(person, autoescape=True) for name in names)))
     return matches
+
+
+def _write(connection: sa.Connection, operation: Operation, note: Note) -> None:
+    if note is Note.BEGIN:
+        insert_new(connection, OPERATIONS, operation.model_dump())
+    elif note is Note.END:
+        _end(connection, operation)
+    else:
+        is_open = (LOG.id == operation.id) & (LOG.outcome == Outcome.TRIED)
+        connection.execute(sa.delete(OPERATIONS).where(is_open))
 
 
 def _end(connection: sa.Connection, operation: Operation) -> None:

@@ -67,7 +67,8 @@ class Explanation(BaseModel):
     needs_attention: bool
     sentences: tuple[str, ...]
     acts: tuple[ActView, ...] = Field(
-        description="what this token may do to it, and of what is not possible why not"
+        description="what may be done to it now, and of what is not possible why not; "
+        "token_allows tells whether with this token"
     )
 
 
@@ -80,17 +81,27 @@ class HttpCall(BaseModel):
 
 
 class Proposal(BaseModel):
-    """What an act would do, and whether the order's saga would take it now."""
+    """What an act would do, and whether the order's saga would take it now.
+
+    It is a proposal also where the token allows no act: a person decides, with a token of theirs.
+    """
 
     order_id: str
     act: Act
     step: str | None
     state: SagaState
-    would_be_taken: bool
+    would_be_taken: bool = Field(description="whether the saga would, from whom may decide it")
     refusal: str | None = Field(description="why it would not be taken")
+    token_allows: bool | None = Field(
+        description="whether this token allows it, by the tool `act`; null where the order does "
+        "not offer it"
+    )
     effect: str = Field(description="what it does, once it is taken")
     fields: tuple[str, ...] = Field(description="what whoever decides must say, besides the act")
-    call: HttpCall = Field(description="the call by which it is done; the tool `act` makes it")
+    call: HttpCall = Field(
+        description="the call by which it is done; the tool `act` makes it "
+        "where the token allows it"
+    )
 
 
 def schema_of(answer: type[BaseModel]) -> dict[str, Any]:
@@ -132,15 +143,18 @@ def _without(
     }
 
 
-def write_answer(value: Any, whole: tuple[str, ...] = ()) -> dict[str, Any]:
+def write_answer(
+    value: Any, whole: tuple[str, ...] = (), ours: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return an answer as an assistant is given it.
 
     Args:
         value: what a tool answers, as JSON.
         whole: as `shorten` takes it.
+        ours: likewise.
 
     Raises:
         TooLong: it is too long, whatever is left out.
     """
-    short = shorten(value, whole=whole)
+    short = shorten(value, whole=whole, ours=ours)
     return {"note": NOTE, "left_out": list(short.left_out), "answer": short.value}

@@ -1,11 +1,14 @@
-"""How an order stands, in sentences: each repeats what its view says, and nothing else. Pure."""
+"""How an order stands, in sentences: each repeats what its view says, and nothing else. Pure.
+
+They are read as they stand, so each text in them that is not ours is quoted here.
+"""
 
 from collections.abc import Iterable, Iterator
 
 from contracts.money import money
 from contracts.step_views import CommandProgress, StepState
 from contracts.views import ActView, OrderView
-from routes.assistants.words_of_others import quote
+from routes.assistants.words_of_others import quote, quote_words
 
 UNREMARKABLE = (StepState.AHEAD, StepState.SKIPPED, StepState.WAITING, StepState.DONE)
 """States of a step of which there is no more to say."""
@@ -26,7 +29,7 @@ def _standing(order: OrderView) -> Iterator[str]:
     if order.total_minor is not None and order.currency is not None:
         what.append(f"{money(order.total_minor, order.currency)} in total")
     if order.customer_id is not None:
-        what.append(f"customer {order.customer_id}")
+        what.append(f"customer {quote_words(order.customer_id)}")
     if what:
         yield f"It has {', '.join(what)}."
 
@@ -34,7 +37,7 @@ def _standing(order: OrderView) -> Iterator[str]:
 def _reasons(order: OrderView) -> Iterator[str]:
     """Yield why the order failed, needs a person, or waits."""
     if (failure := order.failure) is not None:
-        where = f" at {failure.step}" if failure.step else ""
+        where = f" at {quote_words(failure.step)}" if failure.step else ""
         yield f"It failed{where} with {failure.reason}: {quote(failure.message)}."
     if (need := order.attention) is not None:
         since = f" since {need.since:%Y-%m-%d %H:%M:%S} UTC" if need.since else ""
@@ -78,13 +81,14 @@ def _money(order: OrderView) -> Iterator[str]:
 
 
 def _acts(acts: Iterable[ActView]) -> Iterator[str]:
-    """Yield what the caller may do to it now, and why not the rest."""
+    """Yield what may be done to it now, and why not the rest."""
     offers = tuple(acts)
     if not offers:
-        yield "This token allows no act on it."
+        yield "It offers no act to this token."
     for act in offers:
         of_step = f" of {act.step}" if act.step else ""
         if act.refusal is None:
-            yield f"Possible now: {act.act}{of_step}, with {', '.join(act.fields)}."
+            other = "" if act.token_allows else ", for a person: this token does not allow it"
+            yield f"Possible now: {act.act}{of_step}, with {', '.join(act.fields)}{other}."
         else:
             yield f"Not possible now: {act.act}{of_step}: {quote(act.refusal)}."

@@ -72,7 +72,7 @@ async def call_tool(api: ApiCalls, name: str, arguments: dict[str, Any]) -> type
         raise MCPError(code=types.INVALID_PARAMS, message=f"there is no tool {quote(name, 60)}")
     try:
         answer = await tool.call(api, _read(tool.arguments, arguments))
-        document = write_answer(answer, tool.whole)
+        document = write_answer(answer, tool.whole, tool.ours)
     except Refusal as refusal:
         why = quote(str(refusal), MOST_OF_A_REFUSAL)
         return _error(f"The API refuses ({refusal.kind}): {why}. {NOTE}")

@@ -42,12 +42,12 @@ async def list_orders(api: ApiCalls, arguments: ListArguments) -> Any:
 
 async def get_order(api: ApiCalls, arguments: OrderArguments) -> Any:
     """Return an order with its steps and its timeline."""
-    return await api.get(f"/orders/{arguments.order_id}")
+    return await _order(api, arguments)
 
 
 async def explain_order(api: ApiCalls, arguments: OrderArguments) -> Any:
     """Return how an order stands, in sentences."""
-    return _explanation(await api.get(f"/orders/{arguments.order_id}"))
+    return _explanation(await _order(api, arguments))
 
 
 async def overview(api: ApiCalls, _arguments: NoArguments) -> Any:
@@ -84,14 +84,17 @@ def _parameter(address: str | None, name: str) -> str | None:
 
 
 async def propose_act(api: ApiCalls, arguments: ProposalArguments) -> Any:
-    """Return what an act would do, and whether it would be taken, by the order's own view."""
-    order = OrderView.model_validate(await api.get(f"/orders/{arguments.order_id}"))
+    """Return what an act would do, and whether it would be taken, by the order's own view.
+
+    Whoever may not act may propose: what the token allows is told beside it.
+    """
+    order = OrderView.model_validate(await _order(api, arguments))
     offers = {(offer.act, offer.step): offer for offer in order.acts}
     offer = offers.get((arguments.act, arguments.step))
     if offer is None:
-        why = f"{arguments.act} is not among the acts that this order offers to this token"
-        why += f": the step {arguments.step} is not stuck, or" if arguments.step else ":"
-        refusal: str | None = f"{why} the token does not allow it"
+        of_step = f": the step {arguments.step} is not stuck" if arguments.step else ""
+        why = f"{arguments.act} is not among the acts that this order offers now{of_step}"
+        refusal: str | None = why
     else:
         refusal = offer.refusal
     fields = offer.fields if offer else ()
@@ -103,11 +106,17 @@ async def propose_act(api: ApiCalls, arguments: ProposalArguments) -> Any:
         state=order.state,
         would_be_taken=refusal is None,
         refusal=refusal,
+        token_allows=offer and offer.token_allows,
         effect=EFFECTS[arguments.act],
         fields=fields,
         call=HttpCall(method="POST", path=arguments.path, body=body),
     )
     return proposal.model_dump(mode="json")
+
+
+async def _order(api: ApiCalls, arguments: OrderArguments) -> Any:
+    """Return an order with what anybody may do to it, as whoever may not act proposes."""
+    return await api.get(f"/orders/{arguments.order_id}", {"acts": "all"})
 
 
 async def act(api: ApiCalls, arguments: ActArguments) -> Any:

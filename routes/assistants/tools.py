@@ -37,6 +37,7 @@ ACT_ROUTES = (
     *(f"POST /orders/{{order_id}}/{act}" for act in Act if act not in OF_A_STEP),
     *(f"POST /orders/{{order_id}}/steps/{{step}}/{act}" for act in OF_A_STEP),
 )
+SENTENCES = ("sentences",)
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Tool:
         destroys: whether what it does may take something back for good.
         idempotent: whether repeating it changes nothing more.
         whole: lists of its answer of which nothing is left out.
+        ours: parts of its answer that are written by us, and quote what others wrote themselves.
     """
 
     title: str
@@ -66,6 +68,7 @@ class Tool:
     destroys: bool = False
     idempotent: bool = True
     whole: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
 
 
 TOOLS: dict[str, Tool] = {
@@ -96,6 +99,7 @@ TOOLS: dict[str, Tool] = {
         answer=Explanation,
         call=tool_calls.explain_order,
         routes=(ONE_ORDER,),
+        ours=SENTENCES,
     ),
     "overview": Tool(
         title="How all orders stand",
@@ -152,6 +156,7 @@ TOOLS: dict[str, Tool] = {
         answer=Proposal,
         call=tool_calls.propose_act,
         routes=(ONE_ORDER,),
+        ours=("effect", "call"),
     ),
     "act": Tool(
         title="Act on an order",
@@ -165,6 +170,7 @@ TOOLS: dict[str, Tool] = {
         only_reads=False,
         destroys=True,
         idempotent=False,
+        ours=SENTENCES,
     ),
     "place_order": Tool(
         title="Place an order",
@@ -175,6 +181,7 @@ TOOLS: dict[str, Tool] = {
         call=tool_calls.place_order,
         routes=("POST /orders",),
         only_reads=False,
+        ours=SENTENCES,
     ),
 }
 """By the name that assistants call it by."""

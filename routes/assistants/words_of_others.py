@@ -2,7 +2,8 @@
 
 A customer, an operator or a participant may write what reads like an instruction, and no rule tells
 such a text from a harmless one. So each text that is more than one word stands between two marks,
-which no text can hold, and each answer says what they mean.
+which no text can hold, and each answer says what they mean. Whole sentences of ours in which the
+words of others stand so already are not quoted once more: marks within marks are no marks.
 """
 
 import json
@@ -56,6 +57,11 @@ def quote(text: str, most: int = STAGES[0].characters) -> str:
     return f"{OPENS}{line[:most]}{CLOSES}{rest}"
 
 
+def quote_words(text: str, most: int = STAGES[0].characters) -> str:
+    """Return one word as it stands, and any other text quoted."""
+    return text if ONE_WORD.fullmatch(text) else quote(text, most)
+
+
 class Shortened(NamedTuple):
     """A JSON value with its texts quoted, and in sentences what is left out of it."""
 
@@ -63,19 +69,20 @@ class Shortened(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def shorten(value: Any, *, whole: Iterable[str] = ()) -> Shortened:
+def shorten(value: Any, *, whole: Iterable[str] = (), ours: Iterable[str] = ()) -> Shortened:
     """Return a JSON value as an assistant may read it.
 
     Args:
         value: what the API answered.
         whole: the names of lists at its top of which nothing may be left out, as whoever follows
             the page would miss it.
+        ours: the names at its top under which all texts are ours, and quote others themselves.
 
     Raises:
         TooLong: it cannot be made short enough.
     """
     for limits in STAGES:
-        shortening = _Shortening(limits, frozenset(whole))
+        shortening = _Shortening(limits, frozenset(whole), frozenset(ours))
         short = shortening.of(value, "", 0)
         if len(json.dumps(short, ensure_ascii=False)) <= MOST_CHARACTERS:
             return Shortened(short, tuple(shortening.left_out))
@@ -88,28 +95,34 @@ def shorten(value: Any, *, whole: Iterable[str] = ()) -> Shortened:
 class _Shortening:
     """One pass over a value, within one set of limits."""
 
-    def __init__(self, limits: Limits, whole: frozenset[str]) -> None:
+    def __init__(self, limits: Limits, whole: frozenset[str], ours: frozenset[str]) -> None:
         self._limits = limits
         self._whole = whole
+        self._ours = ours
         self.left_out: list[str] = []
 
-    def of(self, value: Any, path: str, depth: int) -> Any:
-        """Return what is shown of the value at this path."""
+    def of(self, value: Any, path: str, depth: int, *, is_ours: bool = False) -> Any:
+        """Return what is shown of the value at this path, whose texts may all be ours."""
         if isinstance(value, str):
-            is_word = ONE_WORD.fullmatch(value)
-            return value if is_word else quote(value, self._limits.characters)
+            return value if is_ours else quote_words(value, self._limits.characters)
         if not isinstance(value, dict | list):
             return value
         if depth >= MOST_DEPTH:
             return self._note(path, "what is nested deeper")
         if isinstance(value, list):
-            return [self.of(entry, path, depth + 1) for entry in self._entries(value, path)]
+            entries = self._entries(value, path)
+            return [self.of(entry, path, depth + 1, is_ours=is_ours) for entry in entries]
         names = list(value)
         if len(names) > MOST_FIELDS:
             names = names[:MOST_FIELDS]
             self._note(path, f"{len(value) - len(names):,} of {len(value):,} fields")
         return {
-            self.of(name, path, depth): self.of(value[name], f"{path}.{name}"[-80:], depth + 1)
+            self.of(name, path, depth): self.of(
+                value[name],
+                f"{path}.{name}"[-80:],
+                depth + 1,
+                is_ours=is_ours or (depth == 0 and name in self._ours),
+            )
             for name in names
         }
 
@@ -124,7 +137,6 @@ class _Shortening:
 
     def _note(self, path: str, what: str) -> None:
         name = path.removeprefix(".")
-        shown_name = name if ONE_WORD.fullmatch(name) else quote(name, 60)
-        sentence = f"{shown_name}: {what} left out; GET over HTTP has all"
+        sentence = f"{quote_words(name, 60)}: {what} left out; GET over HTTP has all"
         if sentence not in self.left_out and len(self.left_out) < STAGES[0].entries:
             self.left_out.append(sentence)

@@ -99,7 +99,10 @@ async def test_of_what_has_a_record_of_its_own_only_refusals_are_noted(log: Oper
 async def test_the_refusals_of_one_caller_are_bounded(
     tmp_path: Any, open_engine: Callable[[str], sa.Engine]
 ) -> None:
-    """In a minute; the last says so. What they do otherwise is noted, and so are others."""
+    """In a minute; the last says so. What they do otherwise is noted, and so are others.
+
+    An act of theirs is noted before it is sent, and no more once it is refused.
+    """
     engine = open_engine(f"sqlite:///{tmp_path}/order.db")
     OrderService.open(engine)
     seconds = [0.0]
@@ -108,6 +111,7 @@ async def test_the_refusals_of_one_caller_are_bounded(
         await log.refuse(ANN, "read", "not yours", about="/sagas/7")
     with pytest.raises(TooLate):
         async with log.note(ANN, "cancel", order_id="7"):
+            assert len(await entries(log, order_id="7")) == 1
             raise TOO_LATE
     await log.refuse(BOB, "read", "not yours")
     assert await entries(log, order_id="7") == []
@@ -118,8 +122,13 @@ async def test_the_refusals_of_one_caller_are_bounded(
         "not yours",
     ]
     async with log.note(ANN, "approve", order_id="8"):
-        pass
+        [entry] = await entries(log, order_id="8")
+        assert entry.outcome is Outcome.TRIED, "a kill would leave a note of it all the same"
     assert [entry.outcome for entry in await entries(log, order_id="8")] == [Outcome.DONE]
+    with pytest.raises(NoWorkerAnswered):
+        async with log.note(ANN, "retry", order_id="8"):
+            raise NoWorkerAnswered
+    assert len(await entries(log, order_id="8", outcome=Outcome.TRIED)) == 1
     seconds[0] = 60
     await log.refuse(ANN, "read", "not yours", order_id="9")
     assert len(await entries(log, order_id="9")) == 1

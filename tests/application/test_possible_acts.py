@@ -242,6 +242,10 @@ def test_a_token_is_offered_what_it_allows_alone() -> None:
     ]
     person = replace(settler, name="Ann Lee")
     assert [act.fields for act in acts_offered(view.acts, person)] == [("reason", "evidence")]
+    offers = acts_offered(view.acts, settler, has_all=True)
+    assert [(act.act, act.token_allows) for act in offers] == [
+        (act.act, act.act is Act.SETTLE) for act in view.acts
+    ]
 
 
 def test_a_customer_is_offered_what_is_possible_and_no_more() -> None:

@@ -95,7 +95,7 @@ def test_authentication_opens_the_api_to_the_network(
         ),
         (
             KEYS | {"OIDC_CLIENT_ID": "console", "AUTH_ISSUER": "http://issuer.example.org"},
-            "it must begin with https://",
+            "AUTH_ISSUER is invalid where people sign in: it must begin with https://",
         ),
         (
             KEYS | {"OIDC_CLIENT_ID": "console", "OIDC_ISSUER": "https://a;script-src *"},

@@ -51,6 +51,37 @@ def test_a_value_of_kubernetes_is_recognised(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CARD_API_KEY", "sk live s3cret"),
+        ("CARD_WEBHOOK_SECRET", "s3cret\u00e9"),
+        ("API_TOKEN", "s3cret\n"),
+        ("AUTH_SECRET", "s3cret"),
+        ("WEBHOOKS", "s3cret"),
+        ("ORDER_DATABASE_URL", "mysql://saga:s3cret@host/order"),
+        ("ORDER_DATABASE_URL", "postgresql+psycopg://saga:s3cret@host:port/order"),
+        ("CARD_API_URL", "https://ann:s3cret@pay.example.org"),
+        ("CARD_API_URL", "https://ann:s3cret /@@pay.example.org"),
+        ("API_URL", "ann:s3cret@orders.example.org"),
+        ("API_CORS_ORIGINS", "https://a.example.org,https://ann:s3cret@b.example.org"),
+        ("OIDC_ISSUER", "https://ann:s3cret@login.example.org"),
+    ],
+)
+def test_no_secret_is_in_what_is_said_of_an_invalid_setting(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A log or a screen has the line: it names the setting and why, not what is in it."""
+    monkeypatch.setenv(variable, value)
+    if variable == "AUTH_SECRET":
+        monkeypatch.setenv("AUTH_ISSUER", "https://login.example.org")
+        monkeypatch.setenv("AUTH_AUDIENCE", "shop")
+    with pytest.raises(SystemExit) as error:
+        read_settings("api.py")
+    assert variable in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("address", "here"),
     [
         *(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from contracts.acts import Act, Through
 from contracts.operations import Door, Operation, OperationFilter, Outcome
 from participants.order import operations as store
-from participants.order.operations import Operations, new_id
+from participants.order.operations import Note, Operations, new_id
 from participants.order.service import OrderService
 from participants.order.tables import OPERATIONS, PLACED_AGAIN
 from tests.commands import OTHER_ORDER, cancel, confirm, decision, register
@@ -50,14 +50,19 @@ def test_an_entry_is_as_it_ended(log: Operations, engine: sa.Engine) -> None:
     """Its beginning may come late, twice or never: what it ended with stays."""
     began = operation()
     ending = began.model_copy(update={"outcome": Outcome.REFUSED, "message": "too late"})
-    log.begin(began)
+    log.write(began, Note.BEGIN)
     assert entries(engine) == [began]
-    log.end(ending)
-    log.begin(began)
+    log.write(ending, Note.END)
+    log.write(began, Note.BEGIN)
     assert entries(engine) == [ending]
     alone = operation(1, outcome=Outcome.DONE)
-    log.end(alone)
+    log.write(alone, Note.END)
     assert entries(engine) == [ending, alone]
+    began_too = operation(2)
+    log.write(began_too, Note.BEGIN)
+    for row in (began_too, alone):
+        log.write(row.model_copy(update={"outcome": Outcome.REFUSED}), Note.WITHDRAW)
+    assert entries(engine) == [ending, alone], "what was taken is not withdrawn"
 
 
 def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) -> None:
@@ -69,7 +74,7 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
         operation(1, act="move-stock", order_id=None, about="+5 of A-1"),
     ]
     for row in rows:
-        log.begin(row)
+        log.write(row, Note.BEGIN)
     whole = rows[::-1]
     assert entries(engine) == whole
     for expected, fields in (
@@ -93,6 +98,38 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
     assert pages == whole
 
 
+@pytest.mark.parametrize(
+    ("person", "found"),
+    [
+        ("Ann Lee (8c1f)", {"ann"}),
+        ("Ann Lee", {"ann"}),
+        ("ann lee", {"ann"}),
+        ("ANN", {"ann", "zoe"}),
+        ("8C1F", {"ann"}),
+        ("Zoë", {"zoe"}),
+        ("till_8", {"zoe"}),
+        ("_", {"zoe"}),
+        ("%", set()),
+        ("/", set()),
+        ("ann lee 8c1f", set()),
+    ],
+)
+def test_a_person_is_found_by_a_part_of_their_name(
+    log: Operations, engine: sa.Engine, person: str, found: set[str]
+) -> None:
+    """In capitals or small letters; no sign of it stands for others."""
+    rows = {
+        "ann": operation(by="Ann Lee (8c1f)", subject="8c1f"),
+        "zoe": operation(by="Zoë-Hannah", subject="till_8"),
+        "bob": operation(by="bob", subject=None),
+    }
+    for row in rows.values():
+        log.write(row, Note.BEGIN)
+    assert {entry.by for entry in entries(engine, person=person)} == {
+        rows[name].by for name in found
+    }
+
+
 def test_a_page_looks_at_so_many_entries_and_says_where_it_goes_on(
     log: Operations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +138,7 @@ def test_a_page_looks_at_so_many_entries_and_says_where_it_goes_on(
     rows = [operation(minutes, act="read", order_id="8") for minutes in range(6)]
     rows += [operation(6), operation(7)]
     for row in rows:
-        log.begin(row)
+        log.write(row, Note.BEGIN)
     pages = []
     before: str | None = ""
     while before is not None:
@@ -116,7 +153,7 @@ def test_a_page_looks_at_so_many_entries_and_says_where_it_goes_on(
 def test_what_is_old_or_beyond_the_bound_is_deleted(log: Operations, engine: sa.Engine) -> None:
     """The oldest first, and nothing else."""
     for minutes in range(6):
-        log.begin(operation(minutes))
+        log.write(operation(minutes), Note.BEGIN)
     assert log.prune(NOW - FOR_EVER, 6) == 0
     assert log.prune(NOW - timedelta(minutes=4), 100) == 1
     assert log.prune(NOW - FOR_EVER, 3) == 2
@@ -138,8 +175,8 @@ def test_what_was_told_to_temporal_is_in_the_log_once(
     settlement = decision(Act.SETTLE, "eve", hours=3, step="ConfirmOrder", evidence="ticket 12")
     note = operation(1, act="approve", reason=approval.reason)
     refusal = operation(2, act="retry", by="bob", step="ConfirmOrder", reason=retry.reason)
-    log.begin(note)
-    log.end(refusal.model_copy(update={"outcome": Outcome.REFUSED}))
+    log.write(note, Note.BEGIN)
+    log.write(refusal.model_copy(update={"outcome": Outcome.REFUSED}), Note.END)
     orders.register(register("7"))
     closing = confirm("7").model_copy(update={"decisions": (approval, retry)})
     later = confirm("7").model_copy(update={"decisions": (approval, retry, stop, settlement)})
@@ -171,11 +208,11 @@ def test_a_note_that_is_late_is_not_there_twice(
     assert [entry.door for entry in entries(engine)] == [Door.UNKNOWN]
     late = operation(act="approve", reason=approval.reason)
     refusal = operation(act="approve", by="bob", outcome=Outcome.REFUSED, reason=approval.reason)
-    log.write_late(refusal, is_end=True)
-    log.write_late(late, is_end=False)
+    log.write_late(refusal, Note.END)
+    log.write_late(late, Note.BEGIN)
     no_answer = late.model_copy(update={"message": "the orchestrator gives no answer"})
-    log.write_late(no_answer, is_end=True)
-    log.end(no_answer)
+    log.write_late(no_answer, Note.END)
+    log.write(no_answer, Note.END)
     success = late.model_copy(update={"outcome": Outcome.DONE})
     assert sorted(entries(engine), key=lambda entry: entry.by) == [success, refusal]
 

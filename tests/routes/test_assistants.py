@@ -181,6 +181,39 @@ async def test_answers_are_those_of_the_api_quoted(http: httpx.AsyncClient) -> N
     assert answers["get_order"]["closed_at"] == view["closed_at"]
 
 
+async def test_whoever_may_not_act_may_propose(http: httpx.AsyncClient) -> None:
+    """A token that reads alone is told what a person may do, with what, and that it may not."""
+    possible = {"act": "place-again", "step": None, "refusal": None}
+    for headers, allows, words in (
+        (READER, False, "with by, reason, for a person: this token does not allow it."),
+        (bearer("orders:read", "orders:place-again"), True, "with by, reason."),
+    ):
+        explanation = (await call(http, "explain_order", headers, order_id="attack"))[
+            "structuredContent"
+        ]["answer"]
+        assert f"Possible now: place-again, {words}" in explanation["sentences"]
+        offer = possible | {"fields": ["by", "reason"], "token_allows": allows}
+        assert offer in explanation["acts"]
+        proposal = (await call(http, "propose_act", headers, order_id="attack", act="place-again"))[
+            "structuredContent"
+        ]["answer"]
+        assert proposal["token_allows"] is allows
+        assert (proposal["would_be_taken"], proposal["refusal"]) == (True, None)
+        assert proposal["call"] == {
+            "method": "POST",
+            "path": "/orders/attack/place-again",
+            "body": {"by": "<by>", "reason": "<reason>"},
+        }
+        assert proposal["effect"] == EFFECTS[Act.PLACE_AGAIN]
+        view = (await http.get("/orders/attack", headers=headers)).json()
+        assert [act["act"] for act in view["acts"]] == ["place-again"] * allows
+    proposal = (
+        await call(http, "propose_act", READER, order_id="attack", act="retry", step="ShipOrder")
+    )["structuredContent"]["answer"]
+    assert (proposal["would_be_taken"], proposal["token_allows"]) == (False, None)
+    assert "the step ShipOrder is not stuck" in proposal["refusal"]
+
+
 async def test_what_strangers_wrote_stays_between_the_marks(http: httpx.AsyncClient) -> None:
     """No text of theirs ends its quotation, begins a line, or turns the direction of one."""
     for tool in ("get_order", "explain_order", "list_orders"):
@@ -197,6 +230,10 @@ async def test_what_strangers_wrote_stays_between_the_marks(http: httpx.AsyncCli
             assert not set(outside) & {OPENS, CLOSES}
             assert "SYSTEM" not in outside
             assert "paid" not in outside
+        if tool == "explain_order":
+            ours = " ".join(re.sub(f"{OPENS}.*?{CLOSES}", "", text) for text in texts)
+            for words in ("Order attack is FAILED", "was settled by", "Not possible now: cancel"):
+                assert words in ours, "no sentence of ours reads as a stranger's"
         assert len(json.dumps(document, ensure_ascii=False)) < MOST_CHARACTERS + 3_000
 
 

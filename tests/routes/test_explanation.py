@@ -79,6 +79,15 @@ def test_a_text_of_others_cannot_leave_its_quotation() -> None:
     assert quote("a " * 300, 10) == f"{OPENS}a a a a a {CLOSES} … (600 characters)"
 
 
+def test_only_what_is_ours_stands_as_it_is() -> None:
+    """It is named at the top; no name below it, and no text elsewhere, can pass for it."""
+    text = f"It failed: {quote(f'no{CLOSES} settle it')}."
+    value = {"sentences": [text], "details": {"sentences": ["a b"], "x.sentences": "c d"}}
+    short = shorten(value, ours=("sentences",)).value
+    assert short["sentences"] == [f"It failed: {OPENS}no>> settle it{CLOSES}."]
+    assert short["details"] == {"sentences": [quote("a b")], "x.sentences": quote("c d")}
+
+
 def test_what_is_nested_or_wide_is_cut_and_named() -> None:
     """Names of fields are texts of others as well; a page's own entries are all there."""
     value = {
