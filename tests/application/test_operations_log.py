@@ -85,11 +85,11 @@ async def test_an_act_is_noted_before_it_is_sent_and_after(log: OperationsLog) -
 async def test_of_what_has_a_record_of_its_own_only_refusals_are_noted(log: OperationsLog) -> None:
     """An order that a program places is on record itself."""
     program = replace(ANN, origin=Origin(Door.HTTP))
-    async with log.note(program, "place", order_id="7"):
+    async with log.note(program, "place", is_on_record=True, order_id="7"):
         assert await entries(log) == []
     for error in (TOO_LATE, NoWorkerAnswered()):
         with pytest.raises(ServiceError):
-            async with log.note(program, "place", order_id="8"):
+            async with log.note(program, "place", is_on_record=True, order_id="8"):
                 raise error
     assert [entry.outcome for entry in await entries(log)] == [Outcome.REFUSED]
     async with log.note(ANN, "place", order_id="9"):  # a person at the console
