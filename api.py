@@ -18,8 +18,8 @@ from temporalio.client import Client
 from temporalio.service import RetryConfig
 
 import logs
+from application import batch_keeper
 from application.attention_calls import AttentionCalls
-from application.batch_keeper import BatchKeeper
 from application.event_feed import EventFeed
 from application.links import OrderLinks
 from application.needs import Needs
@@ -141,12 +141,11 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
-    keeper = BatchKeeper(
-        lambda: door.orders().batches, timedelta(days=settings.batch_retention_days), AWAY
-    )
+    batch_retention = timedelta(days=settings.batch_retention_days)
+    keep_batches = partial(batch_keeper.keep, lambda: door.orders().batches, batch_retention, AWAY)
     keep_log = partial(log.keep, timedelta(days=settings.operation_retention_days), AWAY)
     write_notes = partial(log.late_notes.keep_writing, AWAY)
-    works = (keep_events, keep_log, write_notes, sender.run, people.run, keeper.run)
+    works = (keep_events, keep_log, write_notes, sender.run, people.run, keep_batches)
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()

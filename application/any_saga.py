@@ -119,8 +119,7 @@ def _rows(run: Run, plan: Sequence[PlannedStep], backward: Sequence[Compensation
     entries = {entry.step: entry.command for entry in reversed(backward)}
     return [
         Row(
-            Part(row.step, in_words(row.step), command_of(row.command)),
-            row.participant,
+            *(row.step, in_words(row.step), command_of(row.command), row.participant),
             compensation=_way_back(entries[row.step]) if row.step in entries else None,
             after_pivot=row.after_pivot,
         )

@@ -1,6 +1,5 @@
 """Calls for a person when an order needs one: once, and again while nobody came."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -43,10 +42,7 @@ class AttentionCalls:
     async def run(self) -> NoReturn:
         """Look for ever."""
         trouble = Trouble(LOG, "nobody was called; it is tried again", self._away)
-        while True:
-            with trouble.survive():  # who needs a person still needs one afterwards
-                await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+        await trouble.repeat(self.look, LOOK_SECONDS)
 
     async def look(self) -> None:
         """Look once, and make the calls that are due.

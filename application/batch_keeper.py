@@ -1,9 +1,9 @@
 """Keeps batch operations running, and deletes old ones, for ever."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NoReturn
 
 from application.batches import BatchOperations
 from application.errors import NotNow
@@ -14,26 +14,18 @@ LOG = logging.getLogger("batches")
 LOOK_SECONDS = 10
 
 
-class BatchKeeper:
-    """Looks after the batch operations of one API, whoever else does the same."""
+async def keep(
+    batches: Callable[[], BatchOperations],
+    retention: timedelta,
+    away: tuple[type[Exception], ...],
+) -> NoReturn:
+    """Look after what `batches` returns, whoever else does; `away` are its database's errors."""
 
-    def __init__(
-        self,
-        batches: Callable[[], BatchOperations],
-        retention: timedelta,
-        away: tuple[type[Exception], ...],
-    ) -> None:
-        """Look after what `batches` returns; the errors in `away` are those of its database."""
-        self._batches = batches
-        self._retention = retention
-        self._trouble = Trouble(LOG, "batch operations were not looked after", (*away, NotNow))
+    async def look_after() -> None:
+        operations = batches()
+        await operations.keep_running()
+        while await operations.prune(retention):
+            pass
 
-    async def run(self) -> None:
-        """Look after them for ever."""
-        while True:
-            with self._trouble.survive():
-                batches = self._batches()
-                await batches.keep_running()
-                while await batches.prune(self._retention):
-                    pass
-            await asyncio.sleep(LOOK_SECONDS)
+    trouble = Trouble(LOG, "batch operations were not looked after", (*away, NotNow))
+    await trouble.repeat(look_after, LOOK_SECONDS)

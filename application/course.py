@@ -12,7 +12,7 @@ from contracts.record import Compensation, Failure, OrderRecord, Settlement
 from contracts.saga_views import SagaFailureView
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
 from contracts.step_views import CommandProgress, StepProgress, StepState
-from contracts.steps import OPENING, STEPS, Activity, Step, command_of
+from contracts.steps import OPENING, STEPS, Step, command_of
 from temporal_saga.memo import RetriableState
 
 NEEDED_A_PERSON = (StepState.STUCK, StepState.SETTLED)
@@ -20,20 +20,12 @@ ENDED_THE_SAGA = (StepState.REFUSED, StepState.UNKNOWN)
 IN_TROUBLE = (StepState.RUNNING, StepState.PAUSED, StepState.STUCK, StepState.UNKNOWN)
 """States in which it is told what the last try ended with, if one has."""
 
-NOT_TAKEN = (StepState.AHEAD, StepState.SKIPPED)
-
 ROLLS_BACK = (SagaState.ROLLING_BACK, SagaState.ROLLBACK_STUCK, SagaState.FAILED)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One command of a step: its own, or that of what takes it back.
-
-    Args:
-        name: what it is called.
-        label: what people call it.
-        command: the command's name.
-    """
+    """One command of a step: its own, or that of what takes it back; `label` is for people."""
 
     name: str
     label: str
@@ -41,22 +33,19 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What is known of a step before it is taken.
+class Row(Part):
+    """What is known of a step before it is taken; what its own command is called is its name.
 
     Args:
-        forward: its own command; what that is called is the step's name.
         participant: who takes it, and its compensation.
         compensation: what takes it back; None where nothing does.
         after_pivot: whether it cannot be taken back, and is tried until it is done.
         opens_record: whether it opens the saga's record.
-        event: says that it took effect; None where that is known of each answer alone.
+        event: says that it took effect; None where no table of steps tells.
         pending_event: says "not yet"; None where nothing does.
         is_optional: whether it is not shown of a saga that does not come to it.
-        always_taken: whether no saga completes without it.
     """
 
-    forward: Part
     participant: str
     compensation: Part | None = None
     after_pivot: bool = False
@@ -64,32 +53,20 @@ class Row:
     event: str | None = None
     pending_event: str | None = None
     is_optional: bool = False
-    always_taken: bool = False
-
-    @property
-    def name(self) -> str:
-        """The step's name."""
-        return self.forward.name
 
 
 def _order_row(step: Step) -> Row:
+    back = step.compensation
+    of = f" of {step.name}" if step.own_name else ""  # several steps may have one activity back
     return Row(
-        forward=Part(step.name, step.forward.label, step.command),
-        participant=step.participant,
-        compensation=_way_back(step, step.compensation) if step.compensation else None,
+        *(step.name, step.forward.label, step.command, step.participant),
+        compensation=Part(f"{back.name}{of}", back.label, back.command) if back else None,
         after_pivot=step.after_pivot,
         opens_record=step is OPENING,
         event=step.event,
         pending_event=step.forward.pending_event,
         is_optional=step.is_optional,
-        always_taken=not step.is_optional,
     )
-
-
-def _way_back(step: Step, activity: Activity) -> Part:
-    """Return what takes a step back; several steps may have one activity for that."""
-    name = f"{activity.name} of {step.name}" if step.own_name else activity.name
-    return Part(name, activity.label, activity.command)
 
 
 ORDER_ROWS = tuple(map(_order_row, STEPS))
@@ -98,10 +75,8 @@ ORDER_ROWS = tuple(map(_order_row, STEPS))
 
 def compensations_of(run: Run) -> tuple[Compensation, ...]:
     """Return what a rollback takes back, in its order; else what is stuck or was settled."""
-    compensations = [_compensation(retriable, run) for retriable in run.memo.retriables]
-    if run.memo.failure is None:
-        compensations = [one for one in compensations if one.state in NEEDED_A_PERSON]
-    return tuple(compensations)
+    every = [_compensation(retriable, run) for retriable in run.memo.retriables]
+    return tuple(one for one in every if run.memo.failure or one.state in NEEDED_A_PERSON)
 
 
 def _compensation(retriable: RetriableState, run: Run) -> Compensation:
@@ -141,12 +116,10 @@ def tries_of(step: str, command: str, run: Run) -> int | None:
     """
     moments = run.moments_of(step, command)
     rounds = {moment.command_event: moment.attempt or 0 for moment in moments}
-    for settlement in (retriable.settlement for retriable in run.retriables_of(step, command)):
-        if settlement is None or not settlement.attempts:
-            continue
-        before = [m for m in moments if m.name == command and m.at <= settlement.at]
-        given_up = before[-1].command_event if before else None
-        rounds[given_up] = rounds.get(given_up) or settlement.attempts
+    for settlement in filter(None, (r.settlement for r in run.retriables_of(step, command))):
+        sent = [m.command_event for m in moments if m.name == command and m.at <= settlement.at]
+        given_up = sent[-1] if sent else None
+        rounds[given_up] = rounds.get(given_up) or settlement.attempts or 0
     return sum(rounds.values()) or None
 
 
@@ -173,37 +146,37 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
 
     It names the step that failed, those that are taken back, and the events that moved the saga.
     """
-    names = [step.name for step in STEPS]
     failure = record.failure
-    failed_place = names.index(failure.step) if failure and failure.step in names else -1
+    places = {step.name: place for place, step in enumerate(STEPS)}
+    failed_place = places.get(failure.step or "", -1) if failure else -1
     events = {move.cause for move in moves}
     if failure is None or failure.reason != FailureReason.INVALID_ORDER:
         events.add(OPENING.event)  # no other order is on record without it
     compensated_steps = {compensation.step for compensation in record.compensations}
 
     def state(place: int, step: Step) -> StepState:
-        if place == failed_place and failure is not None:
+        if failure and place == failed_place:
             return StepState.REFUSED if failure.event else StepState.UNKNOWN
-        is_confirmed = record.status is OrderStatus.CONFIRMED
-        is_told = step.event in events and step.own_name is None  # others may have the same event
         if step.is_optional and step.event not in events:
             return StepState.SKIPPED
-        if is_confirmed or place < failed_place or is_told:
+        is_told = step.event in events and step.own_name is None  # others may have the same event
+        if is_told or place < failed_place or record.status is OrderStatus.CONFIRMED:
             return StepState.DONE
         if step.name in compensated_steps and step is not OPENING:
             return StepState.UNKNOWN
         return StepState.SKIPPED if record.closed_at else StepState.AHEAD
 
-    states = {step.name: state(place, step) for place, step in enumerate(STEPS)}
+    states = {step.name: state(places[step.name], step) for step in STEPS}
     return _steps(ORDER_ROWS, states, record.compensations, failure)
 
 
 def _state(row: Row, run: Run, failure: Failure | SagaFailureView | None) -> StepState:
     """Return how far a step has come by the last that was heard of its command."""
-    moments = run.moments_of(row.name, row.forward.command)
+    moments = run.moments_of(row.name, row.command)
     is_open = run.closed_at is None
     if not moments:
-        if run.state is SagaState.COMPLETED and row.always_taken and not row.after_pivot:
+        is_needed = row.event is not None and not (row.is_optional or row.after_pivot)
+        if run.state is SagaState.COMPLETED and is_needed:
             return StepState.DONE  # in an earlier run
         is_over = not is_open or run.state in ROLLS_BACK or failure is not None
         return StepState.SKIPPED if is_over else StepState.AHEAD
@@ -228,11 +201,11 @@ def _steps(
     entries = {(entry.step, entry.command): entry for entry in compensations}
     steps = []
     for row in rows:
-        if row.is_optional and states[row.name] in NOT_TAKEN:
+        if row.is_optional and states[row.name] in (StepState.AHEAD, StepState.SKIPPED):
             continue
-        entry = entries.get((row.name, row.forward.command))
+        entry = entries.get((row.name, row.command))
         why = failure.message if failure and failure.step == row.name else None
-        progress = _progress(row, row.forward, states[row.name], entry, run, why)
+        progress = _progress(row, row, states[row.name], entry, run, why)
         back = row.compensation
         back_entry = back and entries.get((row.name, back.command))
         steps.append(

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 from time import monotonic
+from typing import NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,8 +27,6 @@ LOOK_SECONDS = 0.5
 
 KEEP_SECONDS = 60
 """What is too old is deleted this often, and sooner again while there is more of it."""
-
-MORE_SECONDS = 1
 
 
 class FeedQuery(BaseModel):
@@ -81,16 +81,11 @@ class EventFeed:
             0,
         )
 
-    async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> None:
+    async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> NoReturn:
         """Publish and prune for ever; the errors in `away` are the database's, which is waited for.
 
         So what nobody reads is bounded as well.
         """
         message = "events were neither published nor deleted; it is tried again"
-        trouble = Trouble(LOG, message, away)
-        while True:
-            pause = KEEP_SECONDS
-            with trouble.survive():
-                if await on_thread(self._events.keep, retention):
-                    pause = MORE_SECONDS
-            await asyncio.sleep(pause)
+        keep = partial(on_thread, self._events.keep, retention)
+        await Trouble(LOG, message, away).repeat(keep, KEEP_SECONDS)

@@ -5,14 +5,13 @@ that it was tried, and no note says what did not happen. No act fails because it
 note that the database does not take in time waits in memory, and is written later.
 """
 
-import asyncio
 import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from pydantic import ConfigDict, Field
@@ -27,7 +26,6 @@ from contracts.decisions import Decision
 from contracts.operations import (
     MOST_OF_A_MESSAGE,
     MOST_ON_A_PAGE,
-    Door,
     Operation,
     OperationFilter,
     OperationList,
@@ -35,8 +33,6 @@ from contracts.operations import (
 )
 from contracts.text import beginning_of, printable
 from participants.order.operations import Note, Operations, new_id
-
-PLACE = "place"
 
 LOG = logging.getLogger("operations")
 
@@ -53,8 +49,7 @@ MOST_ENTRIES = 1_000_000
 """Of more the oldest are deleted, before their time."""
 
 KEEP_SECONDS = 600
-MORE_SECONDS = 1
-"""Old entries are looked for so often, and so soon again while there are more of them."""
+"""Old entries are looked for so often, and sooner again while there are more of them."""
 
 OF_A_DECISION = {"by", "reason", "step"}
 
@@ -101,20 +96,18 @@ class OperationsLog:
             fields: further fields of the entry: `order_id`, `about`, `reason`.
         """
         operation = _operation(caller, act, decision, fields)
-        # An order that a program places is, too.
-        only_refusal = is_on_record or (act == PLACE and caller.origin.door is Door.HTTP)
-        if not only_refusal:
+        if not is_on_record:
             await self._write(operation, Note.BEGIN)
         try:
             yield operation
         except NotNow as error:
-            if not only_refusal:
+            if not is_on_record:
                 await self._end(operation, Outcome.TRIED, str(error))
             raise
         except ServiceError as error:
-            await self._refuse(caller, operation, str(error), is_begun=not only_refusal)
+            await self._refuse(caller, operation, str(error), is_begun=not is_on_record)
             raise
-        if not only_refusal:
+        if not is_on_record:
             await self._end(operation, Outcome.DONE)
 
     async def succeed(self, operation: Operation) -> None:
@@ -139,16 +132,15 @@ class OperationsLog:
         following = f"/operations?{urlencode(parameters)}"
         return OperationList(operations=tuple(entries), next=following)
 
-    async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> None:
+    async def keep(self, retention: timedelta, away: tuple[type[Exception], ...]) -> NoReturn:
         """Delete what is older than the retention, for ever; `away` are the database's errors."""
+
+        async def prune() -> int:
+            oldest = datetime.now(UTC) - retention
+            return await on_thread(self._operations.prune, oldest, MOST_ENTRIES)
+
         trouble = Trouble(LOG, "old operations were not deleted; it is tried again", away)
-        while True:
-            pause = KEEP_SECONDS
-            with trouble.survive():
-                oldest = datetime.now(UTC) - retention
-                if await on_thread(self._operations.prune, oldest, MOST_ENTRIES):
-                    pause = MORE_SECONDS
-            await asyncio.sleep(pause)
+        await trouble.repeat(prune, KEEP_SECONDS)
 
     async def _refuse(
         self, caller: Caller, operation: Operation, why: str, *, is_begun: bool = False

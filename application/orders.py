@@ -20,7 +20,7 @@ from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow, NotPossible
 from application.links import OrderLinks
-from application.operations_log import PLACE, OperationsLog
+from application.operations_log import OperationsLog
 from application.order_list import OrderLists, ReadPage
 from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
@@ -37,6 +37,7 @@ from application.watch import Watch
 from contracts.acts import ACT_OF
 from contracts.decisions import Decision, act_of
 from contracts.ids import saga_id
+from contracts.operations import Door
 from contracts.placing import PlaceOrder
 from contracts.views import OrderList, OrderView, TimelineEntry
 from participants.order.service import OrderService
@@ -86,9 +87,7 @@ class Orders:
     async def place(
         self, order: PlaceOrder, request_key: str | None, caller: Caller, wait_seconds: float = 0
     ) -> OrderView:
-        """Start an order's saga, once, and return the order as it stands `wait_seconds` later.
-
-        It returns sooner when the order closes. The same order again changes nothing.
+        """Start an order's saga, once; return the order when it closes or `wait_seconds` are over.
 
         Raises:
             RequestKeyReused: the key came with another order's id before.
@@ -98,14 +97,15 @@ class Orders:
             NotNow: likewise, before the saga could be started.
         """
         order_id = await self._placement.order_id_of(order, request_key, caller)
-        began = time.monotonic()
-        async with self._operations_log.note(caller, PLACE, order_id=order_id):
+        until = time.monotonic() + wait_seconds
+        of_program = caller.origin.door is Door.HTTP  # what it places is on record itself
+        note = self._operations_log.note
+        async with note(caller, "place", order_id=order_id, is_on_record=of_program):
             await self._prices.check(order, partial(self._placement.is_placed, order_id))
             with perhaps_placed(order_id):
                 await self._placement.start(order_id, order, request_key)
         with perhaps_placed(order_id):
-            remaining = wait_seconds - (time.monotonic() - began)
-            if remaining > 0:
+            if (remaining := until - time.monotonic()) > 0:
                 await self._closing.wait(order_id, remaining)
             return await self.view(order_id, caller)
 

@@ -1,9 +1,11 @@
 """What Temporal knows of an order's saga."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +17,7 @@ from application.payloads import Decode
 from contracts.placing import DraftOrder, PlaceOrder, salvage
 from contracts.record import Failure
 from contracts.states import CLOSED, SagaState
-from contracts.steps import belongs, command_of
+from contracts.steps import STEP_OF, belongs, command_of
 from contracts.stubs import MEMO_AGAIN_OF, WEDGED_AFTER
 from temporal_saga.history import memo_of
 from temporal_saga.memo import RetriableState, SagaMemo
@@ -81,21 +83,23 @@ class Run:
 
         None when it tries nothing of that step.
         """
-        commands = {r.command for r in self.memo.retriables if r.step == step}
-        tries = [
-            trying.attempt
-            for trying in self.tries.values()
-            if trying.command in commands and belongs(step, command_of(trying.command), trying.step)
-        ]
-        return sum(tries) or None
+        commands = {command_of(r.command) for r in self.memo.retriables if r.step == step}
+        tries = [trying for command in commands for trying in self._tries_of(step, command)]
+        return sum(trying.attempt for trying in tries) or None
 
-    def moments_of(self, step: str, command: str) -> list[Moment]:
+    def moments_of(self, step: str, command: str) -> Sequence[Moment]:
         """Return the moments when a step's command was sent, answered, or given up."""
-        return [
-            moment
-            for moment in self.moments
-            if moment.command == command and belongs(step, command, moment.step)
-        ]
+        return self._moments.get((step, command)) or self._moments.get((None, command), ())
+
+    @cached_property
+    def _moments(self) -> Mapping[tuple[str | None, str], Sequence[Moment]]:
+        """By step and command; by no step where nothing but the command tells which it is."""
+        moments: defaultdict[tuple[str | None, str], list[Moment]] = defaultdict(list)
+        for moment in self.moments:
+            if moment.command is not None:
+                step = moment.step or STEP_OF.get(moment.command)
+                moments[step, moment.command].append(moment)
+        return moments
 
     def retriables_of(self, step: str, command: str) -> list[RetriableState]:
         """Return what the saga says of a step's command that must eventually succeed."""
@@ -117,12 +121,12 @@ class Run:
 
     def pause_of(self, step: str, command: str) -> str | None:
         """Return who paused a command at Temporal and why; None when it is not paused."""
-        pauses = [
-            trying.paused
-            for trying in self.tries.values()
-            if command_of(trying.command) == command and belongs(step, command, trying.step)
-        ]
-        return next(iter(pauses), None)
+        return next((trying.paused for trying in self._tries_of(step, command)), None)
+
+    def _tries_of(self, step: str, command: str) -> Iterator[Try]:
+        for trying in self.tries.values():
+            if command_of(trying.command) == command and belongs(step, command, trying.step):
+                yield trying
 
     @property
     def paused_ids(self) -> list[str]:
@@ -177,7 +181,7 @@ class Run:
         failure = self.memo.failure
         return None if failure is None else Failure.model_validate(vars(failure))
 
-    @property
+    @cached_property
     def order(self) -> DraftOrder:
         """The order as far as it can be read."""
         try:

@@ -142,14 +142,11 @@ class Shop:
             NotFound, NotPossible, KeyReused: it is refused.
             NotNow: the stock service gives no answer.
         """
-        name = digest(["movement", caller.subject, key])[:32]
-        command = MoveStockCommand(
-            idempotency_key=f"movement/{name}", by=caller.subject, **movement
-        )
+        key = f"movement/{digest(['movement', caller.subject, key])[:32]}"
+        command = MoveStockCommand(idempotency_key=key, by=caller.subject, **movement)
         about = f"{command.change:+} of {command.sku}"
-        async with self._operations_log.note(
-            caller, "move-stock", about=about, reason=command.reason
-        ):
+        note = self._operations_log.note
+        async with note(caller, "move-stock", about=about, reason=command.reason):
             return await self._send(stubs.STOCK_QUEUE, stubs.move_stock, command)
 
     async def open_wallets(
@@ -185,15 +182,11 @@ class Shop:
             NotFound, NotPossible, KeyReused: it is refused.
             NotNow: the payment service gives no answer.
         """
-        name = digest(["deposit", caller.subject, key])[:32]
-        command = DepositMoneyCommand(
-            idempotency_key=f"paid-in/{name}", by=caller.subject, **deposit
-        )
-        amount = money(command.amount_minor, command.currency)
-        about = f"{amount} for {command.customer_id}"
-        async with self._operations_log.note(
-            caller, "deposit-money", about=about, reason=command.reason
-        ):
+        key = f"paid-in/{digest(['deposit', caller.subject, key])[:32]}"
+        command = DepositMoneyCommand(idempotency_key=key, by=caller.subject, **deposit)
+        about = f"{money(command.amount_minor, command.currency)} for {command.customer_id}"
+        note = self._operations_log.note
+        async with note(caller, "deposit-money", about=about, reason=command.reason):
             return await self._send(stubs.PAYMENT_QUEUE, stubs.deposit_money, command)
 
     async def _send(

@@ -1,8 +1,12 @@
-"""What the log says of work that goes on for ever, while it fails."""
+"""Work that goes on for ever, and what the log says of it while it fails."""
 
+import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
+
+MORE_SECONDS = 1
 
 
 class Trouble:
@@ -33,3 +37,11 @@ class Trouble:
             self._last = words
         else:
             self._last = ""
+
+    async def repeat(self, work: Callable[[], Awaitable[object]], seconds: float) -> NoReturn:
+        """Do work for ever with such pauses; shorter ones where it returns that there is more."""
+        while True:
+            has_more: object = None
+            with self.survive():
+                has_more = await work()
+            await asyncio.sleep(MORE_SECONDS if has_more else seconds)

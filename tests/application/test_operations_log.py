@@ -13,13 +13,18 @@ import sqlalchemy as sa
 from api import AWAY
 from application import late_notes, operations_log
 from application.caller import Caller, Origin
-from application.errors import NoWorkerAnswered, ServiceError, TooLate
+from application.errors import NoWorkerAnswered, PerhapsPlaced, ServiceError, TooLate
 from application.operations_log import MOST_REFUSALS, OperationsLog, OperationsQuery
 from contracts.decisions import StepDecision
 from contracts.operations import Door, Operation, Outcome
 from contracts.states import SagaState
 from participants.order.operations import Operations
 from participants.order.service import OrderService
+from process import connect
+from tests.commands import ORDER
+from tests.shop import Shop
+from tests.stack import free_port
+from tests.worker.api_orders import orders_of
 
 ANN = Caller("till-7", origin=Origin(Door.CONSOLE, "10.0.0.7", "Firefox"))
 BOB = Caller("till-8", origin=Origin(Door.MCP))
@@ -83,17 +88,26 @@ async def test_an_act_is_noted_before_it_is_sent_and_after(log: OperationsLog) -
 
 
 async def test_of_what_has_a_record_of_its_own_only_refusals_are_noted(log: OperationsLog) -> None:
-    """An order that a program places is on record itself."""
-    program = replace(ANN, origin=Origin(Door.HTTP))
-    async with log.note(program, "place", order_id="7"):
+    """Whatever became of it, the record has it."""
+    async with log.note(ANN, "place", is_on_record=True, order_id="7"):
         assert await entries(log) == []
     for error in (TOO_LATE, NoWorkerAnswered()):
         with pytest.raises(ServiceError):
-            async with log.note(program, "place", order_id="8"):
+            async with log.note(ANN, "place", is_on_record=True, order_id="8"):
                 raise error
     assert [entry.outcome for entry in await entries(log)] == [Outcome.REFUSED]
-    async with log.note(ANN, "place", order_id="9"):  # a person at the console
-        assert [entry.outcome for entry in await entries(log, order_id="9")] == [Outcome.TRIED]
+
+
+async def test_placing_is_noted_where_a_person_or_an_assistant_does_it(empty_shop: Shop) -> None:
+    """An order that a program places is on record itself."""
+    client = await connect(lazy=True, port=free_port())
+    engine = empty_shop.engines["order"]
+    orders = orders_of(client, engine, empty_shop)
+    for order_id, caller in (("7", replace(ANN, origin=Origin())), ("8", ANN), ("9", BOB)):
+        with pytest.raises(PerhapsPlaced):
+            await orders.place(ORDER.model_copy(update={"order_id": order_id}), None, caller)
+    placed = await entries(OperationsLog(Operations(engine)), act="place")
+    assert [entry.order_id for entry in placed] == ["9", "8"]
 
 
 async def test_the_refusals_of_one_caller_are_bounded(

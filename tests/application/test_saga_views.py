@@ -79,6 +79,18 @@ def test_two_steps_with_one_activity_are_two() -> None:
     assert fates(view(run, BUS, BUS_2, LAST))[-1] == ("SendTicket", "SKIPPED", None)
 
 
+def test_a_step_with_a_name_of_its_own_counts_its_own_tries() -> None:
+    """And not those of the step that bears its activity's name."""
+    moments = [
+        send_of("BookBusCommand"),
+        replace(answer_to("BookBusCommand", "BusBookedEvent"), attempt=7),
+        replace(send_of("BookBusCommand", "BookBus-2"), command_event=9),
+        replace(answer_to("BookBusCommand", "BusBookedEvent", "BookBus-2"), command_event=9),
+    ]
+    saga = view(Run(AT, None, {}, moments), BUS, BUS_2)
+    assert [step.attempts for step in saga.steps] == [7, 1]
+
+
 def test_a_refusal_without_a_detail_is_known_by_the_failure() -> None:
     """A participant without the plugin raises an error with a type alone."""
     note = moment("note", "BookBusCommand failed", "BookBusCommand")
