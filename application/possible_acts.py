@@ -34,9 +34,10 @@ def acts_of(
     ]
     settlements = {r.step: r.settlement for r in run.memo.retriables if r.settlement}
     for step in (one.step for one in compensations if one.state == StepState.STUCK):
-        word = settlements.get(step)
+        settlement = settlements.get(step)
+        refusal = settlement.refusal_of_another(step) if settlement else None
         acts.append((Act.RETRY, step, None))
-        acts.append((Act.SETTLE, step, word.refusal_of_another(step) if word else None))
+        acts.append((Act.SETTLE, step, refusal))
     why_wedged = str(SagaWedged()) if run.is_wedged else None
     return tuple(
         ActView(act=act, step=step, fields=FIELDS[act], refusal=why_wedged or refusal)
