@@ -58,7 +58,7 @@ def need_of_stuck(order_id: str, run: Run, trouble: str | None = None) -> Attent
             f"{what}. It is still tried, and nothing more is needed once that is put right; "
             "retry tries it now, "
         )
-    message += f"settle ends it by your word{f' ({WHERE})' if run.paused_ids else ''}"
+    message += f"settle ends it as put right by hand{f' ({WHERE})' if run.paused_ids else ''}"
     return Attention(cause=AttentionCause.STUCK, since=run.stuck_since, message=message)
 
 

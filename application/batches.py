@@ -198,8 +198,8 @@ class BatchOperations:
         """
         batch = await self.view(batch_id)
         by = caller.signature_of(decision.by)
-        word = decision.model_copy(update={"by": by})
-        async with self._note(caller, "stop-batch", word, batch):
+        signed_decision = decision.model_copy(update={"by": by})
+        async with self._note(caller, "stop-batch", signed_decision, batch):
             await on_thread(self._batches.ask_to_stop, batch_id, by, decision.reason)
         return await self.view(batch_id)
 

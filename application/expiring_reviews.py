@@ -33,8 +33,8 @@ class ExpiringReviews:
         if not self._warning:
             return {}
         new = [order_id for order_id in order_ids if order_id not in self._times]
-        read = await on_thread(self._reads.times, new) if new else {}
-        times = self._times | {order_id: read.get(order_id) for order_id in new}
+        new_times = await on_thread(self._reads.times, new) if new else {}
+        times = self._times | {order_id: new_times.get(order_id) for order_id in new}
         self._times = {order_id: times[order_id] for order_id in order_ids}
         now = datetime.now(UTC)
         needs = {

@@ -19,9 +19,10 @@ def refund_of(
     refund = next((one for one in compensations if one.step == PAYMENT.name), None)
     if refund is None:
         return _nothing_charged(currency)
-    if (word := refund.settled) is not None:
-        message = f"{word.by} settled the refund by hand: {word.reason} ({word.evidence})"
-        return Refund(amount_minor=None, currency=currency, at=word.at, message=message)
+    if (settlement := refund.settled) is not None:
+        why = f"{settlement.reason} ({settlement.evidence})"
+        message = f"{settlement.by} settled the refund by hand: {why}"
+        return Refund(amount_minor=None, currency=currency, at=settlement.at, message=message)
     if refund.answer is None or refund.answered_at is None:
         message = "whatever had been charged was given back to the customer"
         return Refund(amount_minor=None, currency=currency, at=None, message=message)

@@ -21,9 +21,11 @@ class BatchState(StrEnum):
     """How a batch operation stands."""
 
     RUNNING = "RUNNING"
+    """Orders wait for the act, or for its answer."""
     STOPPING = "STOPPING"
     """A person stopped it; the acts under way end first."""
     STOPPED = "STOPPED"
+    """A person stopped it; each order has its result, those not come to as well."""
     COMPLETED = "COMPLETED"
     """Every order of it has its result."""
 

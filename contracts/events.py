@@ -15,8 +15,11 @@ class EventType(StrEnum):
     """What happened to an order."""
 
     COMPLETED = "order.completed"
+    """Its saga completed, and its record is closed as CONFIRMED."""
     FAILED = "order.failed"
+    """It was rolled back, and its record is closed as CANCELLED."""
     NEEDS_ATTENTION = "order.needs_attention"
+    """A person has to look at it; the cause says why."""
 
 
 ENDS = frozenset({EventType.COMPLETED, EventType.FAILED})

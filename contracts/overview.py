@@ -85,7 +85,11 @@ class Overview(Contract):
 
 
 class Span(StrEnum):
-    """The last hour by minutes, the last 24 hours by hours, or the last 30 days by days in UTC."""
+    """How far back orders are counted, and by what.
+
+    `1h`: the last hour, by minutes. `24h`: the last 24 hours, by hours. `30d`: the last 30 days, by
+    days in UTC.
+    """
 
     HOUR = "1h"
     DAY = "24h"

@@ -21,7 +21,7 @@ class Failure(Contract):
 
 
 class Settlement(Contract):
-    """A person's word that a stuck step was put right by hand.
+    """A manual resolution: a person says that a stuck step was put right by hand.
 
     `attempts` is how many tries of it the server had begun by then; None where nobody knew.
     """

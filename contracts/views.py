@@ -73,9 +73,10 @@ class FailureView(Failure):
 class AttentionCause(StrEnum):
     """Why an order needs a person.
 
-    STUCK: a compensation, or a command that must be obeyed, keeps failing. WEDGED: the saga's own
-    code fails. LEFT_OPEN: nobody works on it any more, as its saga was ended from outside, or
-    deleted, before it was through. REVIEW_EXPIRING: its review ends soon, and it fails then.
+    STUCK: a command that must eventually succeed, as a compensation, keeps failing. WEDGED: the
+    saga's own code fails. LEFT_OPEN: nobody works on it any more, as its saga was ended from
+    outside, or deleted, before it was through. REVIEW_EXPIRING: its review ends soon, and it fails
+    then.
     """
 
     STUCK = "STUCK"

@@ -92,21 +92,21 @@ class Acts:
         failure = Failure("CANCELLED", message, details=decision.model_dump())
         return None if self._saga.stop(failure) else self.too_late(decision)
 
-    def not_stuck(self, decision: AtStep) -> str | None:
+    def retry_rejection(self, decision: AtStep) -> str | None:
         """Return why there is nothing to retry; None when there is."""
         if why := self._saga.retry_rejection(decision.step):
             return str(why)
         if self._saga.is_about_to_retry(decision.step):
-            return Already(f"{decision.step} is about to be tried again, by an earlier word")
+            return Already(f"{decision.step} is about to be tried again, by an earlier retry")
         return None
 
     def do_retry(self, decision: AtStep, _on_accept: Callable[[], None]) -> str | None:
         """Try what is stuck now."""
-        why = self.not_stuck(decision)
+        why = self.retry_rejection(decision)
         self._saga.retry(decision.step)
         return why
 
-    def not_to_settle(self, decision: AtStep) -> str | None:
+    def settle_rejection(self, decision: AtStep) -> str | None:
         """Return why nothing is settled; None when something is."""
         why: str | None = self._saga.settle_rejection(decision.step)
         return why
@@ -127,14 +127,18 @@ class Acts:
 CANCEL = Act("cancel", "Cancel, unless it is too late", Decision, Acts.too_late, Acts.do_cancel)
 
 RETRY = Act(
-    "retry_step", "Try what is stuck at a step now", StepDecision, Acts.not_stuck, Acts.do_retry
+    "retry_step",
+    "Try what is stuck at a step now",
+    StepDecision,
+    Acts.retry_rejection,
+    Acts.do_retry,
 )
 
 SETTLE = Act(
     "settle_step",
     "Say that what is stuck at a step was put right by hand",
     StepEvidence,
-    Acts.not_to_settle,
+    Acts.settle_rejection,
     Acts.do_settle,
 )
 

@@ -180,10 +180,10 @@ class Call(Generic[C, T]):
         if encoding in UNTYPED_ENCODINGS and UNTYPED_ENCODINGS[encoding] is not event:
             raise UndecodableResult(f"the answer cannot be read: it is {encoding.decode()}")
         try:
-            read: T = workflow.payload_converter().from_payload(answer.payload, event)
+            answer_event: T = workflow.payload_converter().from_payload(answer.payload, event)
         except Exception as error:
             raise UndecodableResult(f"the answer cannot be read: {error}") from error
-        return read
+        return answer_event
 
     @property
     def _shown_summary(self) -> str | None:

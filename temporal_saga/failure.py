@@ -101,7 +101,7 @@ def cancelled_by_temporal(reason: str) -> Failure:
     return Failure("CANCELLED", cut(message), details={"by": "temporal", "reason": cut(reason)})
 
 
-def uncaught(error: BaseException) -> Failure:
+def uncaught_error(error: BaseException) -> Failure:
     """Tell which error was raised outside of a step, so that it would have ended the workflow."""
     cause = error
     while isinstance(cause, ActivityError | ChildWorkflowError) and cause.cause is not None:

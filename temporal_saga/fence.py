@@ -117,7 +117,7 @@ class Fence:
         answer: E,
         effect: Callable[[sa.Connection], R | None],
         refusal: type[R],
-        again: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
+        on_duplicate: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
     ) -> E | R:
         """Let a forward command take effect once, and return its answer, also to a duplicate.
 
@@ -128,8 +128,8 @@ class Fence:
                 why not. A write that finds no row to change is none, unless it asks for what is
                 RETURNING.
             refusal: the type of what the effect may refuse with.
-            again: given the recorded event when the command is a duplicate; returns what to say
-                now.
+            on_duplicate: given the recorded event when the command is a duplicate; returns what to
+                say now.
 
         Raises:
             KeyReused: the key names another command.
@@ -142,7 +142,7 @@ class Fence:
                 row = self._recall(connection, command)
                 if row.outcome == REFUSED:
                     return refusal.model_validate_json(row.answer)
-                return again(connection, type(answer).model_validate_json(row.answer))
+                return on_duplicate(connection, type(answer).model_validate_json(row.answer))
             with writes_of(connection) as writes:
                 rejection = effect(connection)
             if rejection is None:
@@ -157,7 +157,7 @@ class Fence:
         command: Command,
         expected: E,
         effect: Callable[[sa.Connection, bool], E],
-        again: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
+        on_duplicate: Callable[[sa.Connection, E], E] = lambda _connection, event: event,
     ) -> E:
         """Let a compensation take effect once, and refuse its forward command from now on.
 
@@ -167,8 +167,8 @@ class Fence:
                 so that only another answer takes a statement more.
             effect: gets the connection, and whether the forward command has an effect to
                 compensate; raises `Refused` to leave everything, the fence included, as it was.
-            again: given the recorded answer when the command is a duplicate; returns what to say
-                now.
+            on_duplicate: given the recorded answer when the command is a duplicate; returns what to
+                say now.
 
         Raises:
             KeyReused: the key names another compensation.
@@ -180,7 +180,7 @@ class Fence:
             changed_rows = connection.execute(self._claim_both, rows)
             outcomes = {row.key: row.outcome for row in changed_rows}
             if command.idempotency_key not in outcomes:
-                return again(
+                return on_duplicate(
                     connection,
                     type(expected).model_validate_json(self._recall(connection, command).answer),
                 )

@@ -22,7 +22,7 @@ from temporal_saga.call import Call, all_ended, compensation_of
 from temporal_saga.carry_over import CarryOver, Start
 from temporal_saga.continued import as_bool
 from temporal_saga.ending import AGAIN, PAUSE, PIVOT, Ending
-from temporal_saga.failure import Failure, SagaStopped, uncaught
+from temporal_saga.failure import Failure, SagaStopped, uncaught_error
 from temporal_saga.forward import Forward
 from temporal_saga.policy import Policy, current
 
@@ -199,9 +199,9 @@ class Saga(Ending):
             return error.failure
         if is_cancelled_exception(error):
             self._note_temporals_cancel()
-            return self._stop_failure or uncaught(error)
+            return self._stop_failure or uncaught_error(error)
         ends_workflow = isinstance(error, Exception) and workflow.is_failure_exception(error)
-        return uncaught(error) if ends_workflow else None
+        return uncaught_error(error) if ends_workflow else None
 
     async def _take(
         self, call: Call[C, T], compensation: Call[Any, Any] | None, name: str | None = None

@@ -80,7 +80,7 @@ class Stack:
             "WORKFLOW_SANDBOX": "on",
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._read: dict[str, int] = {}
+        self._log_starts: dict[str, int] = {}
         self._threads = threading.local()
         self._clients = list[httpx.Client]()
 
@@ -100,7 +100,7 @@ class Stack:
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start `python command`, logging to `{name}.log`, in a session of its own."""
-        self._read[name] = len(self.log(name).read_text()) if self.log(name).exists() else 0
+        self._log_starts[name] = len(self.log(name).read_text()) if self.log(name).exists() else 0
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *command],
@@ -160,7 +160,7 @@ class Stack:
 
     def log_text(self, name: str) -> str:
         """Return what the process last started under this name has logged."""
-        return self.log(name).read_text()[self._read[name] :]
+        return self.log(name).read_text()[self._log_starts[name] :]
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal to a process and return what it ended with."""

@@ -126,7 +126,7 @@ class Acts(acts_of_any_saga.Acts):
         "retry_step",
         "Try the stuck compensation or Confirm of a step now",
         StepDecision,
-        acts_of_any_saga.Acts.not_stuck,
+        acts_of_any_saga.Acts.retry_rejection,
         acts_of_any_saga.Acts.do_retry,
     ).handlers()
 
@@ -152,6 +152,6 @@ class Acts(acts_of_any_saga.Acts):
         "settle_step",
         "Say that the stuck compensation or Confirm of a step was put right by hand",
         StepEvidence,
-        acts_of_any_saga.Acts.not_to_settle,
+        acts_of_any_saga.Acts.settle_rejection,
         _settle,
     ).handlers()

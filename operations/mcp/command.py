@@ -32,8 +32,8 @@ async def _serve(settings: Settings) -> None:
     trust_env = urlsplit(url).hostname not in LOOPBACK
     async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=trust_env) as http:
         server = build_server(ApiCalls(http, _always))
-        async with stdio_server() as (read, write):
-            await server.run(read, write, server.create_initialization_options())
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
 
 
 def _always(_route: str) -> bool:

@@ -29,8 +29,8 @@ def end(connection: sa.Connection, batch_id: str) -> None:
     waiting = sa.update(BATCH_ORDERS).where(
         ORDERS.batch_id == batch_id, ORDERS.outcome == BatchOutcome.WAITING
     )
-    unsent = waiting.where(ORDERS.tries == 0)
-    connection.execute(unsent.values(outcome=BatchOutcome.SKIPPED, at=now))
+    not_tried = waiting.where(ORDERS.tries == 0)
+    connection.execute(not_tried.values(outcome=BatchOutcome.SKIPPED, at=now))
     # One that was taken while this looked at the others is among these.
     answerless = waiting.values(outcome=BatchOutcome.NOT_REACHED, message=NO_ANSWER, at=now)
     numbers = connection.scalars(answerless.returning(ORDERS.number)).all()

@@ -102,7 +102,7 @@ class OrderService(OrderReads):
         )
         try:
             return self._fence.forward(
-                command, answer, open_record, OrderRejectedEvent, again=standing
+                command, answer, open_record, OrderRejectedEvent, on_duplicate=standing
             )
         except KeyReused:
             return _reuse_rejection(command.order_id)
@@ -152,7 +152,9 @@ class OrderService(OrderReads):
             return event
 
         answer = OrderConfirmedEvent(order_id=command.order_id)
-        return self._fence.forward(command, answer, close, OrderRejectedEvent, again=add_since)
+        return self._fence.forward(
+            command, answer, close, OrderRejectedEvent, on_duplicate=add_since
+        )
 
     def cancel(self, command: CancelOrderCommand) -> OrderCancelledEvent | OrderRejectedEvent:
         """Close the order as CANCELLED, with why and how.
@@ -190,7 +192,7 @@ class OrderService(OrderReads):
 
         answer = OrderCancelledEvent(order_id=command.order_id)
         try:
-            return self._fence.compensate(command, answer, close, again=add_since)
+            return self._fence.compensate(command, answer, close, on_duplicate=add_since)
         except (KeyReused, Refused):
             return _reuse_rejection(command.order_id)
 

@@ -119,9 +119,9 @@ class PaymentService:
         A refusal may be asked again.
         """
         fields = command.model_dump(include={"customer_id", "currency", "amount_minor"})
-        foreseen = MoneyDepositedEvent(**fields, balance_minor=command.amount_minor)
+        likely_answer = MoneyDepositedEvent(**fields, balance_minor=command.amount_minor)
         try:
-            return self._fence.once(command, foreseen, partial(deposit, command=command))
+            return self._fence.once(command, likely_answer, partial(deposit, command=command))
         except KeyReused:
             return DepositRefusedEvent(reason="KEY_REUSED", message=KEY_OF_ANOTHER)
         except Refused as refusal:

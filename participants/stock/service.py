@@ -129,9 +129,11 @@ class StockService:
 
         A refusal may be asked again.
         """
-        foreseen = StockMovedEvent(sku=command.sku, change=command.change, available=command.change)
+        likely_answer = StockMovedEvent(
+            sku=command.sku, change=command.change, available=command.change
+        )
         try:
-            return self._fence.once(command, foreseen, partial(move, command=command))
+            return self._fence.once(command, likely_answer, partial(move, command=command))
         except KeyReused:
             return StockMovementRefusedEvent(reason="KEY_REUSED", message=KEY_OF_ANOTHER)
         except Refused as refusal:

@@ -68,10 +68,10 @@ def _trouble(progress: CommandProgress) -> Iterator[str]:
         yield f"{progress.name} is {progress.state}: {quote(progress.message)}."
     if progress.paused:
         yield f"{progress.name} is paused: {quote(progress.paused)}."
-    if (word := progress.settled) is not None:
+    if (settlement := progress.settled) is not None:
         yield (
-            f"{progress.name} was settled by {quote(word.by)}: {quote(word.reason)}, "
-            f"evidence {quote(word.evidence)}."
+            f"{progress.name} was settled by {quote(settlement.by)}: {quote(settlement.reason)}, "
+            f"evidence {quote(settlement.evidence)}."
         )
 
 

@@ -26,7 +26,7 @@ EFFECTS = {
     Act.APPROVE: "the review ends, and the order goes on: it is paid and taken from stock",
     Act.REJECT: "the review ends, and the order rolls back",
     Act.RETRY: "another round of tries of the stuck step begins at once",
-    Act.SETTLE: "the stuck step is tried no more and counts as done by hand, on your word: use it "
+    Act.SETTLE: "the stuck step is tried no more and counts as put right by hand: use it "
     "only once a person has put it right outside this system",
     Act.PLACE_AGAIN: "what the failed order was for is placed as a new order, once; the failed "
     "order stays as it is",

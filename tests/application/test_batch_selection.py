@@ -45,9 +45,9 @@ def test_an_act_comes_with_its_own_fields_and_no_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen_count", "count", "grown"),
+    ("seen_count", "count", "expected"),
     [(1, 2, False), (1, 3, True), (100, 110, False), (100, 111, True), (100, 3, False)],
 )
-def test_a_selection_may_grow_a_little(seen_count: int, count: int, *, grown: bool) -> None:
+def test_a_selection_may_grow_a_little(seen_count: int, count: int, *, expected: bool) -> None:
     """Orders come while a person reads; many more were never seen."""
-    assert has_grown(seen_count, count) is grown
+    assert has_grown(seen_count, count) is expected

@@ -100,8 +100,8 @@ def test_a_verdict_may_come_before_the_order_is_registered() -> None:
         ("approve", None),
         ("reject", None),
     ]
-    unheard = verdict("approve", is_heard=False)
-    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, unheard))
+    unheard_verdict = verdict("approve", is_heard=False)
+    assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, unheard_verdict))
     ignored_verdict = verdict("approve", ignored="it cannot be read")
     assert ("reject", None) in possible(run("PENDING", *REGISTRATION_HANGS, ignored_verdict))
 

@@ -175,8 +175,8 @@ def test_what_was_taken_before_is_read_again() -> None:
     for kind in ACTS.values():
         texts = [name for name in kind.model_fields if name != "attempts"]
         fields = dict.fromkeys(texts, "\u200b")
-        read = kind.model_validate(fields, context=ON_RECORD)
-        assert read.model_dump(exclude={"attempts"}) == fields
+        decision = kind.model_validate(fields, context=ON_RECORD)
+        assert decision.model_dump(exclude={"attempts"}) == fields
         with pytest.raises(ValidationError):
             kind.model_validate(fields)
         with pytest.raises(ValidationError):

@@ -108,7 +108,7 @@ def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() ->
         "audit": set[str](),
         "reconcile": set[str](),
     }
-    read = {
+    read_only = {
         "api": {"payment", "stock"},
         "audit": set(PARTICIPANTS),
         "reconcile": {"order", "payment"},
@@ -122,7 +122,7 @@ def test_no_service_holds_the_database_of_a_participant_that_is_not_its_own() ->
                 participant,
             ), name
             users["own" if url.username == participant else str(url.username)].add(participant)
-        assert users == {"own": own[name], "reader": read.get(name, set())}, name
+        assert users == {"own": own[name], "reader": read_only.get(name, set())}, name
 
 
 def test_each_participant_has_a_database_and_a_user_of_its_own() -> None:

@@ -16,6 +16,7 @@ TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
 MADE = {"var", "node_modules", "build", "dist"}
 """Folders that are made when something runs: a page may name what will be in them."""
 
+MOST_COLUMNS = 100
 MEDIA_TYPES = {"application/json"}
 
 CODE = re.compile(r"`([^`\n]+)`")
@@ -92,6 +93,13 @@ def test_each_path_that_a_page_names_is_there(page: Path) -> None:
     new_folders = {str(Path(path).parent) for path in NEW_FILE.findall(text)}
     missing = [path for path in paths_on_page if not is_there(path)]
     assert [path for path in missing if str(Path(path).parent) not in new_folders] == []
+
+
+@each_page
+def test_prose_is_as_wide_as_code(page: Path) -> None:
+    """A line that could be broken before column 100 is; tables and pictures are as they are."""
+    lines = [line for line in prose(page).splitlines() if not line.startswith(("|", "![", "- ["))]
+    assert [line for line in lines if len(line) > MOST_COLUMNS and " " in line.strip()] == []
 
 
 @each_page

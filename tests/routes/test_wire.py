@@ -22,8 +22,8 @@ LAST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 @functools.cache
 def server_config(**settings: Any) -> uvicorn.Config:
     """Return how the API is served with these settings."""
-    read = Settings(**settings)
-    config = configuration(create_app(read), read)
+    these = Settings(**settings)
+    config = configuration(create_app(these), these)
     config.load()
     return config
 

@@ -68,7 +68,7 @@ class Shelf:
         self.engine = engine
         self._fence = Fence(engine, FENCE)
         self.refuses = False
-        self.foreseen: Done | None = None
+        self.likely_answer: Done | None = None
         self.had_effect: list[bool] = []
         self.before_commit: Callable[[sa.Connection], None] = lambda _connection: None
 
@@ -94,9 +94,9 @@ class Shelf:
             self.before_commit(connection)
             if self.refuses:
                 raise Refused(No())
-            return self.foreseen or Done()
+            return self.likely_answer or Done()
 
-        return self._fence.compensate(command, self.foreseen or Done(), effect)
+        return self._fence.compensate(command, self.likely_answer or Done(), effect)
 
     @property
     def changes(self) -> list[int]:

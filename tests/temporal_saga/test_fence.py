@@ -86,9 +86,9 @@ def test_1_a_repeated_compensation_gets_the_recorded_answer_and_has_no_second_ef
 
 def test_1_an_answer_that_was_foreseen_is_recorded_like_any_other(shelf: Shelf) -> None:
     """Whether a compensation answers as expected or not, what it answered is what is recorded."""
-    shelf.foreseen = first = Done()
+    shelf.likely_answer = first = Done()
     assert shelf.take_back(Ask().taken_back()) == first
-    shelf.foreseen = None
+    shelf.likely_answer = None
     assert shelf.take_back(Ask().taken_back()) == first
 
 

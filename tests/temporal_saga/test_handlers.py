@@ -206,7 +206,7 @@ def test_temporal_sees_names_and_types(office: Office) -> None:
     assert office.hold.__doc__ == "Hold a seat."
 
 
-def _unsaid(db, command):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _without_annotations(db, command):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     raise NotImplementedError
 
 
@@ -218,7 +218,7 @@ def _answers_text(db: sa.Connection, command: HoldSeatCommand) -> str:
     raise NotImplementedError
 
 
-@pytest.mark.parametrize("handler", [_unsaid, _without_database, _answers_text])
+@pytest.mark.parametrize("handler", [_without_annotations, _without_database, _answers_text])
 def test_a_handler_says_what_it_takes_and_returns(
     office: Office, handler: Callable[..., Any]
 ) -> None:

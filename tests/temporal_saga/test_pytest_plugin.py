@@ -58,13 +58,13 @@ async def test_a_script_is_a_fixture(saga_script: SagaScript) -> None:
 async def test_a_script_is_told_to_its_end(saga_script: SagaScript) -> None:
     """Otherwise the test would say nothing of what comes of the saga."""
 
-    async def untold() -> None:
+    async def untold_test() -> None:
         async with saga_script(ParcelSaga, {QUEUE: COMMANDS}) as script:
             await script.start("books")
             await script.expect(OpenParcelCommand)
 
     with pytest.raises(AssertionError, match="has no end"):
-        await untold()
+        await untold_test()
 
 
 def test_a_run_without_sagas_loads_nothing_heavy() -> None:

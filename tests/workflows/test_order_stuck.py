@@ -144,7 +144,7 @@ async def test_however_often_it_is_said_a_try_has_its_time(patient: Script) -> N
     before = len((await patient.handle.fetch_history()).events)
     for number in range(20):
         why = await refusal_of(patient, "retry_step", RETRY | {"reason": f"once more, {number}"})
-        assert why == "AlreadySo: ProcessPayment is about to be tried again, by an earlier word"
+        assert why == "AlreadySo: ProcessPayment is about to be tried again, by an earlier retry"
     assert len((await patient.handle.fetch_history()).events) == before
     for number in range(20):
         await by_signal(patient, "retry_step", RETRY | {"reason": f"once more, {number}"})

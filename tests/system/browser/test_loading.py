@@ -71,7 +71,7 @@ async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> No
             "data: lost",
         ]
     )
-    read = """async ([bytes, size]) => {
+    read_events = """async ([bytes, size]) => {
         const sse = await import('/console/sse.js');
         const cut = new ReadableStream({ start(to) {
             for (let at = 0; at < bytes.length; at += size)
@@ -83,7 +83,7 @@ async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> No
         return all;
     }"""
     for size in (1, 2, 3, 1000):
-        events = await page.evaluate(read, [list(text.encode()), size])
+        events = await page.evaluate(read_events, [list(text.encode()), size])
         assert events == [
             None,
             {"id": "1-0", "event": "state", "data": data_line.removeprefix("data: ")},

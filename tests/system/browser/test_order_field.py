@@ -55,9 +55,11 @@ async def test_an_id_is_found_in_what_came_along(page: Page) -> None:
         "http://": "http",
     }
     await page.goto("/")
-    read = "async all => { const a = await import('/console/address.js'); return all.map(a.idIn); }"
+    find_ids = (
+        "async all => { const a = await import('/console/address.js'); return all.map(a.idIn); }"
+    )
     assert (
-        dict(zip(ids_by_text, await page.evaluate(read, list(ids_by_text)), strict=True))
+        dict(zip(ids_by_text, await page.evaluate(find_ids, list(ids_by_text)), strict=True))
         == ids_by_text
     )
 

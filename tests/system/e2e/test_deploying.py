@@ -119,8 +119,8 @@ def test_what_the_page_says_of_compose_is_there() -> None:
         COMPOSE["services"]
     )
     assert services >= {"orchestrator", "stock", "audit", "payment", "api"}
-    read = set(re.findall(r"\$\{(\w+):-", (ROOT / "docker-compose.yml").read_text()))
-    assert set(re.findall(r"([A-Z_]+)=", block)) <= read
-    assert {name for name in read if name.endswith("PASSWORD")} == set(
+    variables = set(re.findall(r"\$\{(\w+):-", (ROOT / "docker-compose.yml").read_text()))
+    assert set(re.findall(r"([A-Z_]+)=", block)) <= variables
+    assert {name for name in variables if name.endswith("PASSWORD")} == set(
         re.findall(r"(\w+PASSWORD)=", block)
     )

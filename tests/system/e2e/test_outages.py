@@ -162,8 +162,8 @@ def test_the_api_survives_the_absence_of_temporal(stack: Stack) -> None:
         "the record answers without Temporal"
     )
     assert stack.status("/stock/plenty") == 200, "stock is looked up without Temporal"
-    untold = stack.http.put("/stock/plenty", json={"name": "plenty"})
-    assert (untold.status_code, untold.headers["Retry-After"]) == (503, "2")
+    response = stack.http.put("/stock/plenty", json={"name": "plenty"})
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
     stream = stack.http.get("/orders/closed-before/events").text
     assert [line for line in stream.splitlines() if line.startswith("event: ")] == [
         *(["event: state"] * 3),

@@ -171,13 +171,17 @@ def test_what_needs_attention_is_found_page_by_page(
             lambda walk_pages=walk_pages: walk_pages() == ids_in_need,  # type: ignore[misc]
             f"all are found by pages of {limit}",
         )
-    unheard = page(stack, customer_id=customer, needs_attention=True)["orders"][-1]
-    assert (unheard["state"], unheard["status"], unheard["needs_attention"]) == (
+    unheard_order = page(stack, customer_id=customer, needs_attention=True)["orders"][-1]
+    assert (unheard_order["state"], unheard_order["status"], unheard_order["needs_attention"]) == (
         "ROLLBACK_STUCK",
         "PENDING",
         True,
     )
-    assert (unheard["customer_id"], unheard["total_minor"], unheard["line_count"]) == (
+    assert (
+        unheard_order["customer_id"],
+        unheard_order["total_minor"],
+        unheard_order["line_count"],
+    ) == (
         customer,
         700,
         None,
