@@ -41,7 +41,16 @@ class EventData(Contract):
     cause: AttentionCause | None = Field(
         default=None, description="why it needs a person; null of an order that ended"
     )
-    message: str | None = Field(default=None, description="what the person can do about it")
+    step: str | None = Field(
+        default=None, description="of a STUCK one, the step that is not taken back or completed"
+    )
+    command: str | None = Field(default=None, description="and the command that keeps failing")
+    error: str | None = Field(
+        default=None, description="and what it keeps failing with, in at most 200 characters"
+    )
+    message: str | None = Field(
+        default=None, description="in words what it is, and what the person can do about it"
+    )
     since: datetime | None = Field(
         default=None, description="since when it needs one, where that is known"
     )
