@@ -31,6 +31,9 @@ class EventData(Contract):
     currency: str | None
     total_minor: int | None = Field(description="in minor units, e.g. pence")
     placed_at: datetime | None
+    again_of: Identifier | None = Field(
+        default=None, description="the failed order that it was placed again for"
+    )
     reason: FailureReason | None = Field(
         default=None, description="why it failed; null of an order that did not"
     )
