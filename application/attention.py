@@ -1,9 +1,9 @@
 """What needs a person: why, and what can be done about it. Pure functions."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from application.command_line import WHERE, temporal_command
+from application.course import compensations_of
 from application.run import Run
 from contracts.acts import cannot_cancel
 from contracts.ids import saga_id
@@ -12,15 +12,14 @@ from contracts.states import SagaState
 from contracts.steps import belongs
 from contracts.stubs import ORCHESTRATOR_QUEUE, WORKFLOW_TYPE
 from contracts.views import Attention, AttentionCause
+from temporal_saga.memo import cut
+
+MOST_ERROR = 200
+"""Characters of what a command keeps failing with; the order's steps have all of it."""
 
 
-def of_run(
-    order_id: str, run: Run, compensations: Sequence[Compensation] = (), *, is_left_open: bool
-) -> Attention | None:
-    """Return the need of a person that an order has by the last run of its saga, if it has any.
-
-    `compensations` as far as they are known, which say what keeps failing.
-    """
+def of_run(order_id: str, run: Run, *, is_left_open: bool) -> Attention | None:
+    """Return the need of a person that an order has by the last run of its saga, if it has any."""
     if is_left_open:
         return left_open(order_id, run)
     if run.closed_at is not None:
@@ -29,7 +28,9 @@ def of_run(
         return need_of_wedged(order_id, run.wedged_since)
     if not run.is_stuck:
         return None
-    failing = [compensation for compensation in compensations if compensation.state == "STUCK"]
+    failing = [
+        compensation for compensation in compensations_of(run) if compensation.state == "STUCK"
+    ]
     trouble = "; ".join(_trouble(compensation, run) for compensation in failing)
     return need_of_stuck(order_id, run, trouble or None)
 
@@ -38,7 +39,7 @@ def _trouble(failing: Compensation, run: Run) -> str:
     """Return what a command keeps failing with, and that somebody paused it, in one sentence."""
     error = run.error_of(failing.step, failing.command)
     pause = run.pause_of(failing.step, failing.command)
-    why = f": {error}" if error else ""
+    why = f": {cut(error, MOST_ERROR)}" if error else ""
     own_name = "" if belongs(failing.step, failing.command, None) else f" of {failing.step}"
     return f"{failing.command}{own_name} keeps failing{why}{f'; it is {pause}' if pause else ''}"
 

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NoReturn
 
+from application.attention import MOST_ERROR
 from application.errors import NotNow
-from application.needs import Needs
+from application.needs import Need, Needs
 from application.threads import on_thread
 from application.trouble import Trouble
+from contracts.steps import command_of
 from contracts.text import beginning_of
-from contracts.views import Attention
 from participants.order.calls import Calls
+from temporal_saga.memo import cut
 
 LOG = logging.getLogger("attention")
 
@@ -52,16 +54,23 @@ class AttentionCalls:
             Exception: the order service's database does not answer.
         """
         needs = await self._needs()
-        by_order = {order_id: _detail(need.attention) for order_id, need in needs.by_order.items()}
+        by_order = {order_id: _detail(need) for order_id, need in needs.by_order.items()}
         began_at = datetime.now(UTC) - timedelta(seconds=needs.age_seconds)
         make = partial(self._calls.make, by_order, began_at, is_complete=needs.complete)
         for call in await on_thread(make):
+            step = call.detail.get("step")
             LOG.warning(
-                "order %s needs a person: %s (call %d): %s",
-                *(call.order_id, call.detail["cause"], call.times, call.detail["message"]),
+                "order %s needs a person: %s%s (call %d): %s",
+                *(call.order_id, call.detail["cause"], f" at {step}" if step else ""),
+                *(call.times, call.detail["message"]),
             )
 
 
-def _detail(attention: Attention) -> Mapping[str, Any]:
-    detail = attention.model_dump(mode="json")
-    return detail | {"message": beginning_of(attention.message, MOST_MESSAGE)}
+def _detail(need: Need) -> Mapping[str, Any]:
+    """Return what a call says; of several commands that keep failing the first has fields."""
+    detail = need.attention.model_dump(mode="json")
+    detail["message"] = beginning_of(need.attention.message, MOST_MESSAGE)
+    if need.stuck is not None:
+        detail |= {"step": need.stuck.step, "command": command_of(need.stuck.command)}
+        detail["error"] = need.stuck.trouble and cut(need.stuck.trouble, MOST_ERROR)
+    return detail

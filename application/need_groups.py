@@ -41,14 +41,11 @@ def groups_of(needs: Needs) -> tuple[NeedGroup, ...]:
 
 def reason_of(need: Need) -> Reason:
     """Return why an order needs a person; of several stuck commands the first counts."""
-    cause = need.attention.cause
-    if cause is not AttentionCause.STUCK or need.run is None:
-        return Reason(cause)
-    retriables = (each for each in need.run.memo.retriables if each.stuck_since is not None)
-    if (retriable := next(retriables, None)) is None:
-        return Reason(cause)
-    trouble = retriable.trouble and kind_of(retriable.trouble)
-    return Reason(cause, retriable.step, command_of(retriable.command), trouble)
+    stuck = need.stuck
+    if stuck is None:
+        return Reason(need.attention.cause)
+    trouble = stuck.trouble and kind_of(stuck.trouble)
+    return Reason(need.attention.cause, stuck.step, command_of(stuck.command), trouble)
 
 
 def kind_of(trouble: str) -> str:

@@ -9,6 +9,7 @@ from time import monotonic
 from application.run import Run
 from contracts.states import SagaState
 from contracts.views import Attention, AttentionCause
+from temporal_saga.memo import RetriableState
 
 AGE_SHOWN_SECONDS = 20
 """What was found longer ago than this is told with its age."""
@@ -27,6 +28,13 @@ class Need:
         if self.attention.cause is AttentionCause.REVIEW_EXPIRING:
             return SagaState.AWAITING_REVIEW
         return self.run.state if self.run else SagaState.PENDING
+
+    @property
+    def stuck(self) -> RetriableState | None:
+        """What keeps failing, of several the first; None where that is not why, or not known."""
+        is_stuck = self.attention.cause is AttentionCause.STUCK
+        retriables = self.run.stuck_retriables if self.run and is_stuck else []
+        return next(iter(retriables), None)
 
 
 @dataclass(frozen=True)

@@ -244,5 +244,5 @@ def _is_asked_for(
 
 
 def _fails_so(run: Run, order_filter: OrderFilter) -> bool:
-    stuck_steps = [retriable.step for retriable in run.memo.retriables if retriable.stuck_since]
+    stuck_steps = [retriable.step for retriable in run.stuck_retriables]
     return order_filter.accepts_failure(run.failure, stuck_steps)

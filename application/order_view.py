@@ -37,7 +37,7 @@ def view_of_run(
     record = _record_of(order_id, run, is_closed=is_closed)
     steps = steps_of(run, record.compensations, record.failure)
     timeline = timeline_of(run.moments)
-    need = attention.of_run(order_id, run, record.compensations, is_left_open=is_left_open)
+    need = attention.of_run(order_id, run, is_left_open=is_left_open)
     acts = None if run.closed_at else acts_of(run, record.compensations, steps, timeline)
     view = _view(record, steps, timeline, links, need or expiring, acts)
     return view.model_copy(update={"action": _action_of(run)})

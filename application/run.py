@@ -109,6 +109,11 @@ class Run:
             if (retriable.step, command_of(retriable.command)) == (step, command)
         ]
 
+    @property
+    def stuck_retriables(self) -> list[RetriableState]:
+        """What must eventually succeed and keeps failing, as the saga says."""
+        return [each for each in self.memo.retriables if each.stuck_since is not None]
+
     def error_of(self, step: str, command: str) -> str | None:
         """Return what the last try of a command ended with that failed; None where none is known.
 

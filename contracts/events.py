@@ -34,6 +34,9 @@ class EventData(Contract):
     currency: str | None
     total_minor: int | None = Field(description="in minor units, e.g. pence")
     placed_at: datetime | None
+    again_of: Identifier | None = Field(
+        default=None, description="the failed order that it was placed again for"
+    )
     reason: FailureReason | None = Field(
         default=None, description="why it failed; null of an order that did not"
     )
@@ -44,7 +47,16 @@ class EventData(Contract):
     cause: AttentionCause | None = Field(
         default=None, description="why it needs a person; null of an order that ended"
     )
-    message: str | None = Field(default=None, description="what the person can do about it")
+    step: str | None = Field(
+        default=None, description="of a STUCK one, the step that is not taken back or completed"
+    )
+    command: str | None = Field(default=None, description="and the command that keeps failing")
+    error: str | None = Field(
+        default=None, description="and what it keeps failing with, in at most 200 characters"
+    )
+    message: str | None = Field(
+        default=None, description="in words what it is, and what the person can do about it"
+    )
     since: datetime | None = Field(
         default=None, description="since when it needs one, where that is known"
     )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from contracts.events import ENDS, EventData, EventType, OrderEvent, customer_message
 from participants.order.queries import of_owner
-from participants.order.tables import EVENT_LOG, EVENTS, ORDERS
+from participants.order.tables import EVENT_LOG, EVENTS, ORDERS, PLACED_AGAIN
 from temporal_saga.database import reading
 
 KNOWN_TYPES = tuple(EventType)
@@ -59,7 +59,12 @@ _EVENTS = sa.select(
     ORDERS.c.currency,
     ORDERS.c.total_minor,
     ORDERS.c.placed_at,
-).select_from(EVENTS.outerjoin(ORDERS, ORDERS.c.order_id == EVENTS.c.order_id))
+    PLACED_AGAIN.c.again_of,
+).select_from(
+    EVENTS.outerjoin(ORDERS, ORDERS.c.order_id == EVENTS.c.order_id).outerjoin(
+        PLACED_AGAIN, PLACED_AGAIN.c.order_id == EVENTS.c.order_id
+    )
+)
 """What an order was placed with never changes, so that it is read where it stands."""
 
 

@@ -2,19 +2,24 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from application.attention import of_run
 from application.attention_calls import MOST_MESSAGE, AttentionCalls
 from application.needs import Need, Needs, count_causes
 from contracts.views import Attention, AttentionCause
 from participants.order.calls import Calls
 from participants.order.events import OrderEvents
 from participants.order.service import OrderService
+from temporal_saga.call_state import Progress
 from temporal_saga.database import DATABASE_AWAY
+from temporal_saga.memo import SagaMemo
+from tests.application.order_runs import CANCEL, CLOSED_AT, FAILURE, REFUND, run
 
 
 async def test_a_call_is_an_event_and_a_line_of_the_log(
@@ -39,6 +44,34 @@ async def test_a_call_is_an_event_and_a_line_of_the_log(
     assert line == f"order 7 needs a person: WEDGED (call 1): {message}"
     [event] = OrderEvents(engine).page(0, 100).events
     assert (event.data.cause, event.data.since) == (attention.cause, attention.since)
+
+
+async def test_a_call_for_a_stuck_order_says_what_is_stuck(
+    tmp_path: Path, open_engine: Callable[[str], sa.Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Step, command and error, in words and as fields, by what visibility knows of the saga."""
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    OrderService.open(engine)
+    error = "the bank is away: " + "x" * 2_000
+    refund = replace(REFUND, progress=Progress.STUCK, trouble=error, stuck_since=CLOSED_AT)
+    memo = SagaMemo(failure=FAILURE, retriables=(refund, CANCEL))
+    stuck_run = run("ROLLBACK_STUCK", is_stuck=True, memo=memo)
+    attention = of_run("7", stuck_run, is_left_open=False)
+    assert attention is not None
+    by_order = {"7": Need(attention, stuck_run)}
+
+    async def needs() -> Needs:
+        return Needs(by_order, count_causes(by_order), datetime.now(UTC), time.monotonic())
+
+    await AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY).look()
+    [line] = caplog.messages
+    words = f"RefundPaymentCommand keeps failing: {error[:199]}…. It is still tried"
+    assert line.startswith(f"order 7 needs a person: STUCK at ProcessPayment (call 1): {words}")
+    [event] = OrderEvents(engine).page(0, 100).events
+    data = event.data
+    assert (data.step, data.command) == ("ProcessPayment", "RefundPaymentCommand")
+    assert data.error == f"{error[:199]}…"
+    assert (data.message or "").startswith(words)
 
 
 async def test_a_call_is_over_only_by_a_later_look_at_all(

@@ -6,7 +6,6 @@ import pytest
 
 from application import attention
 from application.command_line import WHERE
-from application.course import compensations_of
 from application.run import Run
 from contracts.views import Attention
 from temporal_saga.call_state import Progress
@@ -38,7 +37,7 @@ ROLLBACK_STUCK = run(
 
 
 def need_of(order_run: Run) -> Attention:
-    need = attention.of_run("7", order_run, compensations_of(order_run), is_left_open=False)
+    need = attention.of_run("7", order_run, is_left_open=False)
     assert need is not None
     return need
 
@@ -54,6 +53,14 @@ def test_what_is_stuck_says_why_where_the_history_does_not() -> None:
     """Of a long history a part is left out, and a run that was continued begins anew."""
     need = need_of(replace(ROLLBACK_STUCK, moments=()))
     assert need.message.startswith("RefundPaymentCommand keeps failing: away. It is still tried")
+
+
+def test_a_long_error_is_cut_where_it_stands_among_advice() -> None:
+    """Lists have as much room for it; the order's steps have all of it."""
+    long_one = replace(STUCK, trouble="x" * 2_000)
+    memo = SagaMemo(failure=FAILURE, retriables=(long_one, CANCEL))
+    need = need_of(replace(ROLLBACK_STUCK, moments=(), memo=memo))
+    assert f"keeps failing: {'x' * 199}…. It is still tried" in need.message
 
 
 def test_what_somebody_paused_says_who_and_why(monkeypatch: pytest.MonkeyPatch) -> None:

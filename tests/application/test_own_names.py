@@ -85,7 +85,7 @@ def test_the_tries_of_a_settlement_are_those_of_its_step() -> None:
 def test_what_needs_a_person_names_the_step() -> None:
     """The command alone would not tell which of the two keeps failing."""
     order_run = run("ROLLBACK_STUCK", *BOTH_BACK, is_stuck=True, memo=MEMO)
-    need = attention.of_run("7", order_run, compensations_of(order_run), is_left_open=False)
+    need = attention.of_run("7", order_run, is_left_open=False)
     assert need is not None
     assert need.message.startswith(f"{BACK} of {TWIN} keeps failing: away. ")
 

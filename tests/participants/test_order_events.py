@@ -61,13 +61,26 @@ def test_each_end_of_an_order_is_one_event_with_what_others_need(
     data = first.data
     assert data.model_dump(include=set(type(data).model_fields) & set(dict(record))) == {
         name: getattr(record, name)
-        for name in ("order_id", "customer_id", "currency", "total_minor", "placed_at")
+        for name in (
+            *("order_id", "customer_id", "currency", "total_minor", "placed_at", "again_of"),
+        )
     }
     assert (data.reason, data.customer_message) == (None, None)
     assert second.data.reason == OUT_OF_STOCK.reason
     assert "in stock" in (second.data.customer_message or "")
     assert len({event.id for event in events}) == 3
     assert events_of(engine, owner=OTHER_ORDER.customer_id) == [foreign]
+
+
+def test_an_order_that_was_placed_again_names_the_failed_one(
+    orders: OrderService, engine: sa.Engine
+) -> None:
+    """Whoever follows the failed one's id learns what became of it."""
+    orders.cancel(cancel("7"))
+    orders.register(register("7-again").model_copy(update={"again_of": "7"}))
+    orders.confirm(confirm("7-again"))
+    links = [(event.data.order_id, event.data.again_of) for event in events_of(engine)]
+    assert links == [("7", None), ("7-again", "7")]
 
 
 def test_a_reason_of_another_release_is_other(orders: OrderService, engine: sa.Engine) -> None:
