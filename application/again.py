@@ -116,7 +116,7 @@ class PlacingAgain:
             NotFound, NotPossible: as `Again.start` does.
             PerhapsPlaced, NotNow: Temporal or the database gave no answer; saying it again is safe.
         """
-        decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
+        decision = caller.sign(decision)
         act = Act.PLACE_AGAIN
         async with self._operations_log.note(caller, act, decision, order_id=order_id):
             new_id = await self._again.start(order_id, caller.customer_id)

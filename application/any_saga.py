@@ -8,7 +8,7 @@ from application.course import Part, Row, compensations_of, steps_of
 from application.run import Run
 from application.timeline import timeline_of
 from contracts.record import Compensation
-from contracts.saga_views import SagaActView, SagaFailureView, SagaView
+from contracts.saga_views import SagaActView, SagaView
 from contracts.step_views import StepState
 from contracts.steps import command_of
 from temporal_saga.acts import CANCEL, acts_at, cannot_cancel
@@ -43,9 +43,7 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         run = replace(run, attributes={**run.attributes, NEEDS_ATTENTION.name: True})
     compensations = compensations_of(run)
     backward = [entry for entry in compensations if not _is_forward(entry, plan)]
-    reason = run.memo.failure
-    failure = SagaFailureView.model_validate(vars(reason)) if reason else None
-    steps = steps_of(run, compensations, failure, _rows(run, plan, backward))
+    steps = steps_of(run, compensations, run.failure, _rows(run, plan, backward))
     stuck_steps = [entry.step for entry in compensations if entry.state == StepState.STUCK]
     was_cut_off = workflow.status in ENDED_FROM_OUTSIDE
     is_past_pivot = any(step.after_pivot and step.state in SENT for step in steps)
@@ -66,7 +64,7 @@ def view_of(workflow: Workflow, run: Run, plan: Sequence[PlannedStep] = ()) -> S
         started_at=run.started_at,
         closed_at=run.closed_at,
         needs_attention=was_cut_off or is_in_trouble,
-        failure=failure,
+        failure=run.failure,
         steps=steps,
         acts=_acts(run, stuck_steps, is_past_pivot=is_past_pivot or state == State.COMPLETED),
         timeline=timeline_of(run.moments),

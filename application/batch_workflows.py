@@ -2,8 +2,8 @@
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.service import RPCError, RPCStatusCode
 
+from application.run_history import if_known
 from application.runs import PATIENCE, temporal
 from contracts.batch_stubs import BATCH_WORKFLOW_TYPE, batch_workflow_id
 from contracts.batches import BatchRecord
@@ -42,10 +42,7 @@ class BatchWorkflows:
             NotNow: Temporal is away.
         """
         handle = self._client.get_workflow_handle(batch_workflow_id(batch_id))
-        try:
+        with if_known():
             async with temporal(PATIENCE):
                 return (await handle.describe(rpc_timeout=PATIENCE)).status
-        except RPCError as error:
-            if error.status != RPCStatusCode.NOT_FOUND:
-                raise
-            return None
+        return None

@@ -4,10 +4,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from contracts.acts import Act
+from contracts.decisions import Decision
 from contracts.operations import Door
 from contracts.text import beginning_of
+
+D = TypeVar("D", bound=Decision)
 
 MOST_OF_A_NAME = 60
 """Characters of a given name that are shown beside the subject of a token."""
@@ -51,20 +55,13 @@ class Scope(StrEnum):
     """Customers' wallets and deposits."""
 
 
+SCOPE_OF: Mapping[Act, Scope] = {act: Scope[act.name] for act in Act}
+"""By act on an order: the scope that it needs, which has its name."""
+
 SUMS: Mapping[Scope, frozenset[Scope]] = {
     Scope.WRITE: frozenset({Scope.PLACE}),
     Scope.OPERATE: frozenset(
-        {
-            Scope.CANCEL,
-            Scope.APPROVE,
-            Scope.REJECT,
-            Scope.RETRY,
-            Scope.SETTLE,
-            Scope.PLACE_AGAIN,
-            Scope.READ_SAGAS,
-            Scope.READ_OPERATIONS,
-            Scope.RUN_BATCHES,
-        }
+        {*SCOPE_OF.values(), Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
     ),
     Scope.SHOP: frozenset({Scope.STOCK, Scope.WALLETS}),
 }
@@ -78,16 +75,6 @@ FOR_STAFF = frozenset(
     {Scope.STOCK, Scope.WALLETS, Scope.READ_SAGAS, Scope.READ_OPERATIONS, Scope.RUN_BATCHES}
 )
 """What no token of a customer allows, as it is about what is everybody's."""
-
-SCOPE_OF: Mapping[Act, Scope] = {
-    Act.CANCEL: Scope.CANCEL,
-    Act.APPROVE: Scope.APPROVE,
-    Act.REJECT: Scope.REJECT,
-    Act.RETRY: Scope.RETRY,
-    Act.SETTLE: Scope.SETTLE,
-    Act.PLACE_AGAIN: Scope.PLACE_AGAIN,
-}
-"""By act on an order: the scope that it needs."""
 
 
 def scopes_for(scope: Scope, *, customer: bool) -> list[Scope]:
@@ -160,6 +147,10 @@ class Caller:
     def may(self, act: Act) -> bool:
         """Tell whether the token allows an act; customers may cancel what they may order."""
         return self.has(SCOPE_OF[act])
+
+    def sign(self, decision: D) -> D:
+        """Return a decision as it is put on record: under this caller's signature."""
+        return decision.model_copy(update={"by": self.signature_of(decision.by)})
 
     def signature_of(self, name: str) -> str:
         """Return the name that a decision is recorded under.

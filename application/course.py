@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from application.run import Run
 from contracts.record import Compensation, Failure, OrderRecord, Settlement
-from contracts.saga_views import SagaFailureView
 from contracts.states import FailureReason, OrderStatus, SagaState, StateMove
 from contracts.step_views import CommandProgress, StepProgress, StepState
 from contracts.steps import OPENING, STEPS, Step, command_of
@@ -126,7 +125,7 @@ def tries_of(step: str, command: str, run: Run) -> int | None:
 def steps_of(
     run: Run,
     compensations: Sequence[Compensation],
-    failure: Failure | SagaFailureView | None,
+    failure: Failure | None,
     rows: Sequence[Row] = ORDER_ROWS,
 ) -> tuple[StepProgress, ...]:
     """Return how far each step has come, by what was sent and answered.
@@ -170,7 +169,7 @@ def steps_on_record(record: OrderRecord, moves: Sequence[StateMove]) -> tuple[St
     return _steps(ORDER_ROWS, states, record.compensations, failure)
 
 
-def _state(row: Row, run: Run, failure: Failure | SagaFailureView | None) -> StepState:
+def _state(row: Row, run: Run, failure: Failure | None) -> StepState:
     """Return how far a step has come by the last that was heard of its command."""
     moments = run.moments_of(row.name, row.command)
     is_open = run.closed_at is None
@@ -194,7 +193,7 @@ def _steps(
     rows: Sequence[Row],
     states: Mapping[str, StepState],
     compensations: Sequence[Compensation],
-    failure: Failure | SagaFailureView | None,
+    failure: Failure | None,
     run: Run | None = None,
 ) -> tuple[StepProgress, ...]:
     """Return the steps in these states, with their compensations and what a run tells of both."""

@@ -1,15 +1,13 @@
 """An order as a list shows it, which has little room. Pure functions."""
 
-import json
 from typing import Any, NamedTuple
 
 from application import attention
 from application.needs import Need
 from application.run import Run
-from contracts.record import Compensation, Failure, OrderEntry
+from contracts.record import Compensation, Failure, OrderEntry, details_if_short
 from contracts.states import OrderStatus, SagaState
 from contracts.views import Attention, AttentionCause, Links, ListedOrder
-from participants.order.queries import MOST_DETAILS
 
 MOST_LISTED = 200
 """Characters that a list shows of what others wrote; the order itself shows all."""
@@ -54,7 +52,7 @@ def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Lin
         "attention": standing.attention,
         "needs_attention": standing.attention is not None,
     }
-    fields["failure"] = fields["failure"] and _brief(fields["failure"])
+    fields["failure"] = fields["failure"] and _shorter_failure(fields["failure"])
     return ListedOrder(**fields, links=links)
 
 
@@ -64,7 +62,7 @@ def _is_in_review(run: Run, need: Attention) -> bool:
     return is_expiring and run.state is SagaState.AWAITING_REVIEW
 
 
-def entry_to_come(order_id: str, run: Run) -> OrderEntry:
+def provisional_entry(order_id: str, run: Run) -> OrderEntry:
     """Return as much as visibility tells of an order that is not on record yet."""
     return OrderEntry(
         order_id=order_id,
@@ -78,11 +76,9 @@ def entry_to_come(order_id: str, run: Run) -> OrderEntry:
     )
 
 
-def _brief(failure: Failure) -> Failure:
-    """Return why an order fails, with its details where they are short."""
-    is_short = len(json.dumps(failure.details)) <= MOST_DETAILS
-    details = failure.details if is_short else {}
-    return failure.model_copy(update={"details": details, "message": _short(failure.message)})
+def _shorter_failure(failure: Failure) -> Failure:
+    brief = {"details": details_if_short(failure.details), "message": _short(failure.message)}
+    return failure.model_copy(update=brief)
 
 
 def _shorter(compensation: Compensation) -> Compensation:

@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 
 from application.discretion import for_customer
 from application.errors import NotNow, NotPossible, no_answer
-from application.listed_order import entry_to_come, list_entry, standing_of
+from application.listed_order import list_entry, provisional_entry, standing_of
 from application.merged_pages import merge
 from application.needs import Need
 from application.open_orders import OpenOrderLook, OpenOrders, why_some_are_missing
 from application.order_cursor import write_cursor
 from application.order_query import ListQuery, OrderSelection
-from application.order_view import STATUS
 from application.run import Run
 from application.runs import ADDITION_LIMIT
 from application.threads import on_thread
 from application.visibility import Visibility, running_of
 from application.watch import Watch
 from contracts.record import OrderEntry
-from contracts.states import OrderStatus
+from contracts.states import STATUS, OrderStatus
 from contracts.views import Links, OrderList
 from participants.order.filters import OrderFilter, Page
 from participants.order.reads import OrderReads, pieces
@@ -206,7 +205,7 @@ class OrderLists:
             for order_id, run in runs.items()
             if run
             and order_id not in open_orders.statuses
-            and order_filter.accepts_entry(entry := entry_to_come(order_id, run))
+            and order_filter.accepts_entry(entry := provisional_entry(order_id, run))
         ]
         pages = [
             await self._on_record(replace(order_filter, among=some_ids), limit)

@@ -17,9 +17,8 @@ from pydantic import (
 )
 
 from application.order_cursor import read_cursor, write_cursor
-from application.order_view import STATUS
 from contracts.base import MAX_TOTAL_MINOR, STEP_NAME, Currency, Identifier, Sku
-from contracts.states import FailureReason, OrderStatus, SagaState
+from contracts.states import STATUS, FailureReason, OrderStatus, SagaState
 from participants.order.filters import BY_TIME_CLOSED, BY_TOTAL, OrderFilter, Position, Sort
 
 MOST_ON_A_PAGE = 100

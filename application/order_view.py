@@ -10,13 +10,11 @@ from application.review import review_of
 from application.run import Run
 from application.timeline import timeline_of, timeline_of_record
 from contracts.record import OrderRecord
-from contracts.states import OrderStatus, SagaState
+from contracts.states import STATUS, OrderStatus, SagaState
 from contracts.step_views import StepProgress
 from contracts.steps import PAYMENT
 from contracts.views import ActView, Attention, CustomerAction, Links, OrderView, TimelineEntry
 from participants.order.reads import RecordedOrder
-
-STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
 
 
 def view_of_run(

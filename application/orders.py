@@ -203,7 +203,7 @@ class Orders:
             NotPossible: it is too late, there is nothing to act on, or the saga is wedged.
             NotNow: no worker answers in time.
         """
-        decision = decision.model_copy(update={"by": caller.signature_of(decision.by)})
+        decision = caller.sign(decision)
         act = ACT_OF[act_of(update)]
         async with self._operations_log.note(caller, act, decision, order_id=order_id):
             if caller.customer_id is not None and await self.run(order_id, caller) is None:

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import NamedTuple
 
-from application.order_view import STATUS
 from application.shared_answers import SharedAnswers
 from application.threads import on_thread
 from contracts.overview import LatelyClosed, Outcomes, Span, TimeToClose
-from contracts.states import FailureReason, OrderStatus
+from contracts.states import STATUS, FailureReason, OrderStatus
 from contracts.views import KNOWN_REASONS
 from participants.order.outcomes import Outcome, OutcomeReads, TimesToClose, Unit
 

@@ -11,7 +11,6 @@ from application.need_groups import groups_of
 from application.needs import Needs
 from application.order_list import OrderLists
 from application.order_query import MOST_ON_A_PAGE, ListQuery
-from application.order_view import STATUS
 from application.outcomes import ClosedOrders, known_reasons
 from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
@@ -20,7 +19,7 @@ from application.threads import on_thread
 from application.visibility import RUNNING, Visibility, in_state
 from application.watch import Watch
 from contracts.overview import AttentionFigures, LatelyClosed, Overview, Span
-from contracts.states import OrderStatus, SagaState
+from contracts.states import STATUS, OrderStatus, SagaState
 from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
 

@@ -1,13 +1,17 @@
 """An order as the order service remembers it, with why it failed and what was taken back."""
 
+import json
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
 from contracts.base import Contract, Identifier
 from contracts.placing import OrderLine
 from contracts.states import OrderStatus, SagaState
+
+MOST_DETAILS = 500
+"""Characters of a failure's details (as JSON) that are shown of an order among many."""
 
 
 class Failure(Contract):
@@ -18,6 +22,14 @@ class Failure(Contract):
     reason: str
     message: str
     details: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+def details_if_short(details: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a failure's details as they are shown of an order among many: none that are long.
+
+    They may name a thousand products.
+    """
+    return details if details and len(json.dumps(details)) <= MOST_DETAILS else {}
 
 
 class Settlement(Contract):

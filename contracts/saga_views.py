@@ -1,23 +1,13 @@
 """What a reader is shown of a saga of any type."""
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import Field
 
 from contracts.base import Contract
+from contracts.record import Failure
 from contracts.step_views import StepProgress
 from contracts.views import TimelineEntry
-
-
-class SagaFailureView(Contract):
-    """Why a saga fails: `reason` and `details` for programs, `message` for people."""
-
-    reason: str
-    message: str
-    step: str | None = None
-    event: str | None = Field(default=None, description="by which refusal; null if it was none")
-    details: dict[str, Any] = Field(default_factory=dict)
 
 
 class SagaActView(Contract):
@@ -41,7 +31,7 @@ class SagaView(Contract):
         description="something is stuck, its code fails again and again, or its workflow was ended "
         "from outside before it was through"
     )
-    failure: SagaFailureView | None
+    failure: Failure | None
     steps: tuple[StepProgress, ...] = Field(
         description="in their order; those that the saga has not come to only while a worker of "
         "its task queue tells which they are"

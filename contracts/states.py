@@ -46,9 +46,6 @@ LEGAL_MOVES: dict[SagaState | None, frozenset[SagaState]] = {
     SagaState.FAILED: frozenset(),
 }
 
-CLOSED = frozenset({SagaState.COMPLETED, SagaState.FAILED})
-"""States that a saga never leaves."""
-
 
 class StateMove(Contract):
     """One move of a saga: the state it entered, why, and when (UTC)."""
@@ -67,6 +64,13 @@ class OrderStatus(StrEnum):
     """Its saga completed."""
     CANCELLED = "CANCELLED"
     """Its saga failed, and compensated what it did."""
+
+
+STATUS = {SagaState.COMPLETED: OrderStatus.CONFIRMED, SagaState.FAILED: OrderStatus.CANCELLED}
+"""By state that a saga ends in: how it closes the order's record."""
+
+CLOSED = frozenset(STATUS)
+"""States that a saga never leaves."""
 
 
 class FailureReason(StrEnum):

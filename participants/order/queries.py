@@ -1,18 +1,14 @@
 """The queries that the order service's reads are made of."""
 
-import json
 from collections.abc import Collection, Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
-from contracts.record import OrderEntry, OrderRecord
+from contracts.record import OrderEntry, OrderRecord, details_if_short
 from contracts.states import OrderStatus, StateMove
 from participants.order.expressions import FAILURE_REASON
 from participants.order.tables import FAILED, LINES, MOVES, ORDERS, PLACED_AGAIN
-
-MOST_DETAILS = 500
-"""Characters of a failure's details (as JSON) that are shown of an order among many."""
 
 
 def of_owner(orders: sa.Select[Any], owner: str | None) -> sa.Select[Any]:
@@ -79,13 +75,8 @@ def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[Or
 
 
 def _brief(failure: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return why an order failed, with its details where they are short.
-
-    They may name a thousand products.
-    """
-    if failure is None or len(json.dumps(failure.get("details"))) <= MOST_DETAILS:
-        return failure
-    return failure | {"details": {}}
+    """Return why an order failed, with its details where they are short."""
+    return failure and failure | {"details": details_if_short(failure.get("details"))}
 
 
 def moves(connection: sa.Connection, order_id: str) -> tuple[StateMove, ...]:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from application.expiring_reviews import ExpiringReviews, need_of
-from application.listed_order import entry_to_come, list_entry
+from application.listed_order import list_entry, provisional_entry
 from application.needs import Need
 from application.order_view import view_of_run
 from contracts.states import SagaState
@@ -80,7 +80,7 @@ def test_list_and_view_show_it_while_the_order_awaits_review() -> None:
     need = need_of(ReviewTime(HOUR, NOW), HOUR, NOW)
     assert need is not None
     in_review = run("AWAITING_REVIEW")
-    entry = entry_to_come("7", in_review)
+    entry = provisional_entry("7", in_review)
     assert list_entry(entry, in_review, Need(need, None), LINKS).attention == need
     approved_run = run("PENDING")
     assert list_entry(entry, approved_run, Need(need, None), LINKS).attention is None

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from application import attention
 from application.discretion import for_customer
-from application.listed_order import entry_to_come, list_entry
+from application.listed_order import list_entry, provisional_entry
 from application.needs import Need
 from contracts.prose import FOR_CUSTOMERS
 from contracts.record import Compensation, OrderEntry, Settlement
@@ -28,7 +28,7 @@ ENTRY = OrderEntry(**RECORD.model_dump(exclude={"lines"}), line_count=1)
 def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
     """With its state; one whose saga has ended needs attention, and a closed one does not."""
     going = run("PAYMENT_COMPLETED", *PAID)
-    entry = entry_to_come("7", going)
+    entry = provisional_entry("7", going)
     listed_order = list_entry(entry.model_copy(update={"state": "PENDING"}), going, None, LINKS)
     assert (listed_order.state, listed_order.needs_attention) == ("PAYMENT_COMPLETED", False)
     assert (listed_order.customer_id, listed_order.placed_at) == ("17850", STARTED)
@@ -41,7 +41,7 @@ def test_an_open_order_is_listed_as_its_run_shows_it() -> None:
 
 def test_an_order_that_rolls_back_says_why() -> None:
     """Its record has the reason when it is closed; until then its saga's memo has it."""
-    open_order = entry_to_come("7", run("PENDING"))
+    open_order = provisional_entry("7", run("PENDING"))
     for state in ("ROLLING_BACK", "ROLLBACK_STUCK"):
         listed_order = list_entry(open_order, run(state, memo=ROLLS_BACK), None, LINKS)
         assert listed_order.failure == OUT_OF_STOCK
@@ -60,7 +60,7 @@ def test_since_when_it_needs_a_person_may_be_known_from_elsewhere() -> None:
     """Visibility does not tell since when a saga is wedged; of another need nothing is told."""
     reported_run = replace(run("PENDING"), attributes={"TemporalReportedProblems": ["cause=…"]})
     need = attention.need_of_wedged("7", CLOSED_AT)
-    entry = entry_to_come("7", reported_run)
+    entry = provisional_entry("7", reported_run)
     need_in_list = list_entry(entry, reported_run, None, LINKS).attention
     assert (need_in_list and need_in_list.cause, need_in_list and need_in_list.since) == (
         "WEDGED",
