@@ -197,9 +197,9 @@ class BatchOperations:
             NotFound: there is no such batch operation.
         """
         batch = await self.view(batch_id)
-        signed_decision = caller.sign(decision)
-        async with self._note(caller, "stop-batch", signed_decision, batch):
-            await on_thread(self._batches.ask_to_stop, batch_id, signed_decision.by, decision.reason)
+        decision = caller.sign(decision)
+        async with self._note(caller, "stop-batch", decision, batch):
+            await on_thread(self._batches.ask_to_stop, batch_id, decision.by, decision.reason)
         return await self.view(batch_id)
 
     def _note(
