@@ -41,11 +41,11 @@ def groups_of(needs: Needs) -> tuple[NeedGroup, ...]:
 
 def reason_of(need: Need) -> Reason:
     """Return why an order needs a person; of several stuck commands the first counts."""
-    stuck = need.stuck
-    if stuck is None:
+    failing = need.failing_command
+    if failing is None:
         return Reason(need.attention.cause)
-    trouble = stuck.trouble and kind_of(stuck.trouble)
-    return Reason(need.attention.cause, stuck.step, command_of(stuck.command), trouble)
+    trouble = failing.trouble and kind_of(failing.trouble)
+    return Reason(need.attention.cause, failing.step, command_of(failing.command), trouble)
 
 
 def kind_of(trouble: str) -> str:

@@ -67,11 +67,11 @@ def explain(error: ValidationError) -> str:
                 f"Kubernetes sets it for a service called {service}, and means the service: "
                 "call it otherwise, or set enableServiceLinks: false for this pod"
             )
-        setting = name if name in SECRETS else f"{name}={_masked(value)}"
-        sentences.append(f"{setting} is invalid: {_masked(message)}" if name else message)
+        setting = name if name in SECRETS else f"{name}={_mask(value)}"
+        sentences.append(f"{setting} is invalid: {_mask(message)}" if name else message)
     return "; ".join(sentences)
 
 
-def _masked(text: str) -> str:
+def _mask(text: str) -> str:
     """Return what begins with an address without the name and the password in it."""
     return PASSWORD.sub(r"\1…@", text)

@@ -106,8 +106,8 @@ async def test_placing_is_noted_where_a_person_or_an_assistant_does_it(empty_sho
     for order_id, caller in (("7", replace(ANN, origin=Origin())), ("8", ANN), ("9", BOB)):
         with pytest.raises(PerhapsPlaced):
             await orders.place(ORDER.model_copy(update={"order_id": order_id}), None, caller)
-    placed = await entries(OperationsLog(Operations(engine)), act="place")
-    assert [entry.order_id for entry in placed] == ["9", "8"]
+    placings = await entries(OperationsLog(Operations(engine)), act="place")
+    assert [entry.order_id for entry in placings] == ["9", "8"]
 
 
 async def test_the_refusals_of_one_caller_are_bounded(

@@ -99,7 +99,7 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
 
 
 @pytest.mark.parametrize(
-    ("person", "found"),
+    ("person", "names"),
     [
         ("Ann Lee (8c1f)", {"ann"}),
         ("Ann Lee", {"ann"}),
@@ -115,7 +115,7 @@ def test_entries_are_found_by_what_they_say(log: Operations, engine: sa.Engine) 
     ],
 )
 def test_a_person_is_found_by_a_part_of_their_name(
-    log: Operations, engine: sa.Engine, person: str, found: set[str]
+    log: Operations, engine: sa.Engine, person: str, names: set[str]
 ) -> None:
     """In capitals or small letters; no sign of it stands for others."""
     rows = {
@@ -126,7 +126,7 @@ def test_a_person_is_found_by_a_part_of_their_name(
     for row in rows.values():
         log.write(row, Note.BEGIN)
     assert {entry.by for entry in entries(engine, person=person)} == {
-        rows[name].by for name in found
+        rows[name].by for name in names
     }
 
 
