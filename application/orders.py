@@ -96,11 +96,12 @@ class Orders:
             PerhapsPlaced: Temporal or a worker gave no answer; the order may be placed.
             NotNow: likewise, before the saga could be started.
         """
-        order_id = await self._placement.order_id_of(order, request_key, caller)
+        note = partial(self._operations_log.note, caller, "place")
+        async with note(order_id=order.order_id, is_on_record=True):
+            order_id = await self._placement.order_id_of(order, request_key, caller)
         until = time.monotonic() + wait_seconds
         of_program = caller.origin.door is Door.HTTP  # what it places is on record itself
-        note = self._operations_log.note
-        async with note(caller, "place", order_id=order_id, is_on_record=of_program):
+        async with note(order_id=order_id, is_on_record=of_program):
             await self._prices.check(order, partial(self._placement.is_placed, order_id))
             with perhaps_placed(order_id):
                 await self._placement.start(order_id, order, request_key)
@@ -112,8 +113,7 @@ class Orders:
     async def view(self, order_id: str, caller: Caller, *, has_all_acts: bool = False) -> OrderView:
         """Return the order as it stands, whether or not any worker runs.
 
-        A closed one also while Temporal is away. Its acts are those that the token allows, unless
-        all of them are asked for.
+        A closed one also while Temporal is away. Its acts are all, or those the token allows.
 
         Raises:
             NotFound: there is no such order.
@@ -126,13 +126,12 @@ class Orders:
 
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
-        on_record = await on_thread(
-            self._order_service.find_with_fingerprint, order_id, caller.customer_id
-        )
+        service = self._order_service
+        on_record = await on_thread(service.find_with_fingerprint, order_id, caller.customer_id)
         if on_record is None or on_record[0].closed_at is None:
             run = await self.run(order_id, caller)
             if run is not None:
-                is_on_record = partial(on_thread, self._order_service.is_open, order_id)
+                is_on_record = partial(on_thread, service.is_open, order_id)
                 is_open = run.closed_at is not None and await is_on_record()
                 expiring = await self.watch.reviews.need(order_id, run.state)
                 return view_of_run(order_id, run, links, is_open=is_open, expiring=expiring)
@@ -142,9 +141,7 @@ class Orders:
                 run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
                 if run is not None and run.order.fingerprint() == fingerprint:
                     return view_of_closed(record, run, links)
-        recorded_order = await on_thread(
-            self._order_service.recorded_order, order_id, caller.customer_id
-        )
+        recorded_order = await on_thread(service.recorded_order, order_id, caller.customer_id)
         if recorded_order is None:
             raise NotFound.of(f"order {order_id}")
         return view_of_record(recorded_order, links)

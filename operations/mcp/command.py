@@ -5,6 +5,7 @@ the bearer of `API_TOKEN`.
 """
 
 import asyncio
+import signal
 from urllib.parse import urlsplit
 
 import httpx
@@ -20,7 +21,12 @@ HEADERS = {"User-Agent": f"{NAME}-mcp/{VERSION}", "X-Door": "mcp"}
 
 
 def main() -> int:
-    """Serve until the input ends; return the exit code."""
+    """Serve until the input ends; return the exit code.
+
+    Ctrl-C ends it at once, as SIGTERM does: there is nothing to put in order, and the thread that
+    reads the input would be waited for until that ends.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     asyncio.run(_serve(read_settings()))
     return 0
 

@@ -41,7 +41,7 @@ def greeting(settings: Settings, example: PlaceOrder | None) -> str:
   API                {url}
   its documentation  {url}/docs
   Temporal Web UI    {settings.web_ui_url}
-{_cards(settings)}{_first_try(url, example)}
+{_cards(settings)}{_first_try(settings, example)}
 see the sagas that completed
   {temporal_command()} workflow list --address {address} --query 'SagaState="COMPLETED"'
 Ctrl-C stops everything; what is in {settings.data_dir} stays
@@ -60,13 +60,18 @@ def _cards(settings: Settings) -> str:
     )
 
 
-def _first_try(url: str, example: PlaceOrder | None) -> str:
+def _first_try(settings: Settings, example: PlaceOrder | None) -> str:
     """Return the first thing to do with a shop: order from it, or fill it."""
+    needs_token = settings.asks_for_tokens
     if example is None:
-        return "fill the shop: docs/API.md, Your own shop\n  make shop FILE=products.csv"
+        token = "API_TOKEN=THE_TOKEN " if needs_token else ""
+        return f"fill the shop: docs/API.md, Your own shop\n  {token}make shop FILE=products.csv"
     body = shlex.quote(example.model_dump_json(include={"customer_id", "currency", "lines"}))
     headers = "-H 'Prefer: wait=10' -H 'Content-Type: application/json'"
-    return f"place an order, and wait for its end\n  curl -s {url}/orders {headers} -d {body}"
+    if needs_token:
+        headers = f"-H 'Authorization: Bearer THE_TOKEN' {headers}"
+    call = f"curl -s {api_url(settings)}/orders {headers} -d {body}"
+    return f"place an order, and wait for its end\n  {call}"
 
 
 def _last_wait(log: Path) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -109,6 +111,30 @@ async def test_an_assistant_approves_on_standard_input(stack: Stack) -> None:
         result = await client.call_tool("overview", {})
         assert result.is_error
         assert "gives no answer" in str(result.content)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_while_its_input_is_open(number: signal.Signals) -> None:
+    """Ctrl-C and a supervisor's word alike, at once and without a traceback."""
+    command = [sys.executable, "-m", "operations.mcp"]
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}}
+    hello |= {"clientInfo": {"name": "a test", "version": "1"}}
+    message = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello}
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(json.dumps(message).encode() + b"\n")
+        process.stdin.flush()
+        assert b"serverInfo" in process.stdout.readline()
+        process.send_signal(number)
+        try:
+            assert process.wait(10) == -number
+        finally:
+            process.kill()
+        assert b"Traceback" not in process.stderr.read()
 
 
 def check_record(stack: Stack, order_id: str) -> None:

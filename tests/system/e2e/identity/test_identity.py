@@ -91,7 +91,7 @@ def test_orders_without_an_identity_are_different_orders(stack: Stack) -> None:
 def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
     """A key with another order_id than its first is refused; with that one, or none, accepted.
 
-    The answer is then the key's order.
+    The answer is then the key's order. The log of operations has the refusal.
     """
     body = order(quantity=2)
     assert (
@@ -112,6 +112,9 @@ def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
             "urn:problem:idempotency-key-reused",
         )
         assert stack.status(f"/orders/{other}") == 404
+        [entry] = stack.http.get(f"/operations?order_id={other}").json()["operations"]
+        assert (entry["act"], entry["outcome"]) == ("place", "REFUSED")
+        assert entry["message"] == answer.json()["detail"]
     assert stack.place(body | {"order_id": derived_id}, Idempotency_Key="four").status_code in (
         200,
         202,
