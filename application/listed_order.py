@@ -75,6 +75,7 @@ def entry_to_come(order_id: str, run: Run) -> OrderEntry:
         total_minor=run.attributes.get("OrderTotalMinor"),
         line_count=None,
         placed_at=run.started_at,
+        again_of=run.again_of,
     )
 
 

@@ -49,12 +49,16 @@ class OpenOrderLook:
             NotNow: Temporal is away.
         """
         runs: dict[str, Run | None]
-        if not selection.needs_attention and selection.state in (None, SagaState.FAILED):
+        if not selection.need and selection.state in (None, SagaState.FAILED):
             return OpenOrders()
         needs = await self._watch.needs()
-        complete = needs.complete or selection.needs_attention is None
-        if selection.needs_attention:
-            runs = {order_id: need.run for order_id, need in needs.by_order.items()}
+        complete = needs.complete or selection.need is None
+        if selection.need:
+            runs = {
+                order_id: need.run
+                for order_id, need in needs.by_order.items()
+                if selection.cause in (None, need.attention.cause)
+            }
         else:
             assert selection.state is not None
             # Also those on which nobody works any more.
@@ -70,6 +74,6 @@ class OpenOrderLook:
 
 def why_some_are_missing(selection: OrderSelection) -> str:
     """Return in words why open orders that a list is asked for are not all found."""
-    if selection.needs_attention is not None:
+    if selection.need is not None:
         return "more orders need attention than are known at once"
     return f"more than {MOST_RUNS:,} orders are {selection.state}, of which no more can be found"

@@ -23,7 +23,7 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # wide ones count in
 COLUMNS = (
     *("order_id", "state", "status", "customer_id", "total", "currency", "total_minor"),
     *("line_count", "placed_at", "closed_at", "needs_attention", "attention", "attention_since"),
-    *("reason", "step", "message"),
+    *("reason", "step", "message", "again_of", "again_as"),
 )
 
 
@@ -131,6 +131,7 @@ def _row(order: ListedOrder) -> list[str | int | None]:
         *(_time(order.placed_at), _time(order.closed_at), str(order.needs_attention).lower()),
         *((attention.cause, _time(attention.since)) if attention else (None, None)),
         *((failure.reason, failure.step, failure.message) if failure else (None, None, None)),
+        *(order.again_of, order.again_as),
     ]
 
 

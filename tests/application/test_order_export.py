@@ -32,6 +32,7 @@ def entry(order_id: str, message: str = "no") -> ListedOrder:
         placed_at=AT,
         closed_at=AT,
         line_count=3,
+        again_as="8-again",
         failure=FailureView.model_validate(
             {"reason": "OUT_OF_STOCK", "message": message, "step": "DecreaseStock"}
         ),
@@ -153,5 +154,7 @@ def test_no_cell_is_computed(text: str, cell: str) -> None:
         "reason": "OUT_OF_STOCK",
         "step": "DecreaseStock",
         "message": cell,
+        "again_of": "",
+        "again_as": "8-again",
     }
     assert table.count("\r\n") == 2
