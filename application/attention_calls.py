@@ -22,6 +22,9 @@ LOG = logging.getLogger("attention")
 LOOK_SECONDS = 30
 """Between two looks at which orders need a person."""
 
+AGAIN_SECONDS = 1
+"""After a look that made calls: more may be due than are made at once."""
+
 MOST_MESSAGE = 2_000
 
 
@@ -46,12 +49,13 @@ class AttentionCalls:
         """Look for ever."""
         trouble = Trouble(LOG, "nobody was called; it is tried again", self._away)
         while True:
+            made_some = False
             with trouble.survive():  # who needs a person still needs one afterwards
-                await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+                made_some = await self.look()
+            await asyncio.sleep(AGAIN_SECONDS if made_some else LOOK_SECONDS)
 
-    async def look(self) -> None:
-        """Look once, and make the calls that are due.
+    async def look(self) -> bool:
+        """Look once, make the calls that are due, at most some, and return whether there were any.
 
         Raises:
             NotNow: Temporal is away.
@@ -61,13 +65,15 @@ class AttentionCalls:
         by_order = {order_id: _detail(need) for order_id, need in needs.by_order.items()}
         began_at = datetime.now(UTC) - timedelta(seconds=needs.age_seconds)
         make = partial(self._calls.make, by_order, began_at, is_complete=needs.complete)
-        for call in await on_thread(make):
+        calls = await on_thread(make)
+        for call in calls:
             step = call.detail.get("step")
             LOG.warning(
                 "order %s needs a person: %s%s (call %d): %s",
                 *(call.order_id, call.detail["cause"], f" at {step}" if step else ""),
                 *(call.times, call.detail["message"]),
             )
+        return bool(calls)
 
 
 def _detail(need: Need) -> Mapping[str, Any]:
