@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -110,7 +111,7 @@ async def as_json(export: OrderExport) -> AsyncIterator[bytes]:
 
 async def as_csv(export: OrderExport) -> AsyncIterator[bytes]:
     """Yield a table with a head; a file that is not whole says so in a last line of one cell."""
-    yield _lines([COLUMNS])
+    yield BOM_UTF8 + _lines([COLUMNS])  # without the mark Excel takes it for another encoding
     async for orders in export.pages():
         yield _lines(map(_row, orders))
     notes = [f"NOTE: {warning}" for warning in export.warnings]

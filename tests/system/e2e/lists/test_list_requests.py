@@ -162,7 +162,7 @@ def test_orders_are_filtered_sorted_and_exported(
     assert document == page(stack, **dear)
     answer = stack.http.get("/orders.csv", params=dear)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="orders.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["order_id"] for row in rows] == ["'-0", "'-2"]
     assert rows[1]["message"] == "'=100% 2\\x00"
     assert stack.http.get("/orders.csv", params={**dear, "limit": 1}).text.count("NOTE: ") == 1
