@@ -80,7 +80,7 @@ def _detail(need: Need) -> Mapping[str, Any]:
     """Return what a call says; of several commands that keep failing the first has fields."""
     detail = need.attention.model_dump(mode="json")
     detail["message"] = beginning_of(need.attention.message, MOST_MESSAGE)
-    if need.stuck is not None:
-        detail |= {"step": need.stuck.step, "command": command_of(need.stuck.command)}
-        detail["error"] = need.stuck.trouble and cut(need.stuck.trouble, MOST_ERROR)
+    if (retriable := need.stuck_retriable) is not None:
+        detail |= {"step": retriable.step, "command": command_of(retriable.command)}
+        detail["error"] = retriable.trouble and cut(retriable.trouble, MOST_ERROR)
     return detail

@@ -162,8 +162,8 @@ async def test_orders_are_found_by_why_they_need_a_person(
         entries = await lists.select(OrderSelection(cause=cause), MOST)
         assert {entry.order_id for entry in entries} == expected
         in_review = ListQuery(cause=cause, state=SagaState.AWAITING_REVIEW)
-        found = {order.order_id for order in (await lists.page(in_review)).orders}
-        assert found == {
+        shown_ids = {order.order_id for order in (await lists.page(in_review)).orders}
+        assert shown_ids == {
             order_id for order_id in expected if order_id.startswith("awaiting-review")
         }
         assert not (await lists.page(ListQuery(cause=cause, needs_attention=False))).orders
