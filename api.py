@@ -138,7 +138,7 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
     calls = Calls(engine, settings.attention_pauses)
     people = AttentionCalls(calls, partial(_needs, door), AWAY)
-    sender = _sender(Deliveries(engine, uuid4().hex), settings)
+    app.state.sender = sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
     batch_retention = timedelta(days=settings.batch_retention_days)

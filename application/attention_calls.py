@@ -46,8 +46,8 @@ class AttentionCalls:
         trouble = Trouble(LOG, "nobody was called; it is tried again", self._away)
         await trouble.repeat(self.look, LOOK_SECONDS)
 
-    async def look(self) -> None:
-        """Look once, and make the calls that are due.
+    async def look(self) -> bool:
+        """Look once, make the calls that are due, at most some, and return whether there were any.
 
         Raises:
             NotNow: Temporal is away.
@@ -57,20 +57,22 @@ class AttentionCalls:
         by_order = {order_id: _detail(need) for order_id, need in needs.by_order.items()}
         began_at = datetime.now(UTC) - timedelta(seconds=needs.age_seconds)
         make = partial(self._calls.make, by_order, began_at, is_complete=needs.complete)
-        for call in await on_thread(make):
+        calls = await on_thread(make)
+        for call in calls:
             step = call.detail.get("step")
             LOG.warning(
                 "order %s needs a person: %s%s (call %d): %s",
                 *(call.order_id, call.detail["cause"], f" at {step}" if step else ""),
                 *(call.times, call.detail["message"]),
             )
+        return bool(calls)
 
 
 def _detail(need: Need) -> Mapping[str, Any]:
     """Return what a call says; of several commands that keep failing the first has fields."""
     detail = need.attention.model_dump(mode="json")
     detail["message"] = beginning_of(need.attention.message, MOST_MESSAGE)
-    if need.stuck is not None:
-        detail |= {"step": need.stuck.step, "command": command_of(need.stuck.command)}
-        detail["error"] = need.stuck.trouble and cut(need.stuck.trouble, MOST_ERROR)
+    if (retriable := need.stuck_retriable) is not None:
+        detail |= {"step": retriable.step, "command": command_of(retriable.command)}
+        detail["error"] = retriable.trouble and cut(retriable.trouble, MOST_ERROR)
     return detail

@@ -28,7 +28,7 @@ MEANT_BY: Mapping[Act, Mapping[str, Any]] = {
 }
 """By act: which orders are meant where the filter says nothing of how they stand."""
 
-STANDING = ("state", "status", "needs_attention")
+STANDING = ("state", "status", "needs_attention", "cause")
 """The filters by how an order stands."""
 
 
@@ -49,15 +49,12 @@ class BatchSelection(BaseModel):
 
     @property
     def query(self) -> OrderSelection:
-        """The filter as it is applied."""
-        if any(getattr(self.filter, name) is not None for name in STANDING):
-            return self.filter
-        return self.filter.model_copy(update=dict(MEANT_BY[self.act]))
-
-    @property
-    def again(self) -> bool:
-        """Whether it places orders again, and so means none that was placed again already."""
-        return self.act is Act.PLACE_AGAIN
+        """The filter as it is applied; to place again means none that was placed again already."""
+        says_how = any(getattr(self.filter, name) is not None for name in STANDING)
+        update = {} if says_how else dict(MEANT_BY[self.act])
+        if self.act is Act.PLACE_AGAIN and self.filter.placed_again is None:
+            update["placed_again"] = False
+        return self.filter.model_copy(update=update)
 
     @property
     def applied_filter(self) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class BatchOperations:
         Raises:
             NotNow: Temporal is away, which alone knows them.
         """
-        entries = await self._lists.select(selection.query, MOST_ORDERS, not_again=selection.again)
+        entries = await self._lists.select(selection.query, MOST_ORDERS)
         sample = [
             list_entry(entry, None, None, self._links(entry.order_id))
             for entry in entries[:SAMPLE_SIZE]
@@ -132,7 +132,7 @@ class BatchOperations:
 
     async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> bool:
         """Write down the orders that the filter finds now; False where it was done meanwhile."""
-        entries = await self._lists.select(request.query, MOST_ORDERS, not_again=request.again)
+        entries = await self._lists.select(request.query, MOST_ORDERS)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
             raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
         if not entries:

@@ -116,8 +116,8 @@ def tries_of(step: str, command: str, run: Run) -> int | None:
     moments = run.moments_of(step, command)
     rounds = {moment.command_event: moment.attempt or 0 for moment in moments}
     for settlement in filter(None, (r.settlement for r in run.retriables_of(step, command))):
-        command_events = [m.command_event for m in moments if m.name == command and m.at <= settlement.at]
-        given_up = command_events[-1] if command_events else None
+        earlier = [m.command_event for m in moments if m.name == command and m.at <= settlement.at]
+        given_up = earlier[-1] if earlier else None
         rounds[given_up] = rounds.get(given_up) or settlement.attempts or 0
     return sum(rounds.values()) or None
 

@@ -73,6 +73,7 @@ def provisional_entry(order_id: str, run: Run) -> OrderEntry:
         total_minor=run.attributes.get("OrderTotalMinor"),
         line_count=None,
         placed_at=run.started_at,
+        again_of=run.again_of,
     )
 
 

@@ -41,11 +41,11 @@ def groups_of(needs: Needs) -> tuple[NeedGroup, ...]:
 
 def reason_of(need: Need) -> Reason:
     """Return why an order needs a person; of several stuck commands the first counts."""
-    failing = need.failing_command
-    if failing is None:
+    retriable = need.stuck_retriable
+    if retriable is None:
         return Reason(need.attention.cause)
-    trouble = failing.trouble and kind_of(failing.trouble)
-    return Reason(need.attention.cause, failing.step, command_of(failing.command), trouble)
+    trouble = retriable.trouble and kind_of(retriable.trouble)
+    return Reason(need.attention.cause, retriable.step, command_of(retriable.command), trouble)
 
 
 def kind_of(trouble: str) -> str:

@@ -30,7 +30,7 @@ class Need:
         return self.run.state if self.run else SagaState.PENDING
 
     @property
-    def failing_command(self) -> RetriableState | None:
+    def stuck_retriable(self) -> RetriableState | None:
         """What keeps failing, of several the first; None where that is not why, or not known."""
         is_stuck = self.attention.cause is AttentionCause.STUCK
         retriables = self.run.stuck_retriables if self.run and is_stuck else []

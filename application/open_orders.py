@@ -51,17 +51,21 @@ class OpenOrderLook:
         """
         runs: dict[str, Run | None]
         is_failed = selection.state is SagaState.FAILED
-        if selection.state is None and not selection.needs_attention:
+        if selection.state is None and not selection.need:
             return OpenOrders()
         try:
             needs = await self._watch.needs()
         except NotNow:
-            if is_failed and not selection.needs_attention:
+            if is_failed and not selection.need:
                 return OpenOrders()  # on record is all that failed, but for what was left open
             raise
-        complete = needs.complete or selection.needs_attention is None
-        if selection.needs_attention:
-            runs = {order_id: need.run for order_id, need in needs.by_order.items()}
+        complete = needs.complete or selection.need is None
+        if selection.need:
+            runs = {
+                order_id: need.run
+                for order_id, need in needs.by_order.items()
+                if selection.cause in (None, need.attention.cause)
+            }
         else:
             assert selection.state is not None
             # Also those on which nobody works any more.
@@ -78,6 +82,6 @@ class OpenOrderLook:
 
 def why_some_are_missing(selection: OrderSelection) -> str:
     """Return in words why open orders that a list is asked for are not all found."""
-    if selection.needs_attention is not None:
+    if selection.need is not None:
         return "more orders need attention than are known at once"
     return f"more than {MOST_RUNS:,} orders are {selection.state}, of which no more can be found"

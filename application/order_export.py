@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,7 +24,7 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # wide ones count in
 COLUMNS = (
     *("order_id", "state", "status", "customer_id", "total", "currency", "total_minor"),
     *("line_count", "placed_at", "closed_at", "needs_attention", "attention", "attention_since"),
-    *("reason", "step", "message"),
+    *("reason", "step", "message", "again_of", "again_as"),
 )
 
 
@@ -110,7 +111,7 @@ async def as_json(export: OrderExport) -> AsyncIterator[bytes]:
 
 async def as_csv(export: OrderExport) -> AsyncIterator[bytes]:
     """Yield a table with a head; a file that is not whole says so in a last line of one cell."""
-    yield _lines([COLUMNS])
+    yield BOM_UTF8 + _lines([COLUMNS])  # without the mark Excel takes it for another encoding
     async for orders in export.pages():
         yield _lines(map(_row, orders))
     notes = [f"NOTE: {warning}" for warning in export.warnings]
@@ -131,6 +132,7 @@ def _row(order: ListedOrder) -> list[str | int | None]:
         *(_time(order.placed_at), _time(order.closed_at), str(order.needs_attention).lower()),
         *((attention.cause, _time(attention.since)) if attention else (None, None)),
         *((failure.reason, failure.step, failure.message) if failure else (None, None, None)),
+        *(order.again_of, order.again_as),
     ]
 
 

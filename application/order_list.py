@@ -110,12 +110,8 @@ class OrderLists:
             warning="; ".join(warnings) or None,
         )
 
-    async def select(
-        self, selection: OrderSelection, most: int, *, not_again: bool = False
-    ) -> list[OrderEntry]:
+    async def select(self, selection: OrderSelection, most: int) -> list[OrderEntry]:
         """Return the orders that are asked for now, newest first, at most `most` and one more.
-
-        With `not_again` those are left out that were placed again.
 
         Raises:
             NotNow: as in `page`.
@@ -124,7 +120,7 @@ class OrderLists:
         open_orders = await self._look.find(selection)
         needs = open_orders.needs
         is_complete = open_orders.complete
-        if selection.needs_attention is not None:
+        if selection.need is not None:
             all_needs = await self._watch.needs()
             needs = all_needs.by_order
             is_complete = is_complete and all_needs.complete
@@ -134,15 +130,8 @@ class OrderLists:
         entries: list[OrderEntry] = []
         while True:
             page, end = await self._find(query, None, open_orders)
-            again: Collection[str] = ()
-            if not_again:
-                ids = [entry.order_id for entry in page]
-                again = await on_thread(self._records.placed_again, ids)
             entries += [
-                entry
-                for entry in page
-                if entry.order_id not in again
-                and _is_asked_for(entry, open_orders.runs, needs, selection)
+                entry for entry in page if _is_asked_for(entry, open_orders.runs, needs, selection)
             ]
             if end is None or len(entries) > most:
                 return entries[: most + 1]
@@ -158,7 +147,7 @@ class OrderLists:
             runs = await self._visibility.runs(running_of(order_ids), ADDITION_LIMIT)
             needs = await self._watch.needs()
         except NotNow as error:
-            if query.needs_attention is not None or query.state is not None:
+            if query.need is not None or query.state is not None:
                 raise
             # All of them as they are on record, or the warning would be wrong.
             return _Additions({}, {}, f"{no_answer(error)}: {AS_ON_RECORD}")
@@ -167,7 +156,7 @@ class OrderLists:
     async def _find(self, query: ListQuery, owner: str | None, open_orders: OpenOrders) -> Page:
         """Return the orders of a page as they are on record, or as Temporal alone knows them."""
         order_filter = replace(query.order_filter(owner), sort=query.sort, behind=query.behind)
-        if query.needs_attention:
+        if query.need:
             return await self._among(open_orders, order_filter, query.limit)
         if query.state is None:
             return await self._on_record(order_filter, query.limit)
@@ -239,6 +228,7 @@ def _is_asked_for(
         query.status in (None, entry.status)
         and query.state in (None, standing.state)
         and query.needs_attention in (None, standing.attention is not None)
+        and query.cause in (None, standing.attention and standing.attention.cause)
     )
 
 

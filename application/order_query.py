@@ -19,6 +19,7 @@ from pydantic import (
 from application.order_cursor import read_cursor, write_cursor
 from contracts.base import MAX_TOTAL_MINOR, STEP_NAME, Currency, Identifier, Sku
 from contracts.states import STATUS, FailureReason, OrderStatus, SagaState
+from contracts.views import AttentionCause
 from participants.order.filters import BY_TIME_CLOSED, BY_TOTAL, OrderFilter, Position, Sort
 
 MOST_ON_A_PAGE = 100
@@ -87,8 +88,14 @@ class OrderSelection(BaseModel):
     placed_to: Instant | None = Field(default=None, description="placed earlier than that")
     closed_from: Instant | None = Field(default=None, description="closed then or later")
     closed_to: Instant | None = Field(default=None, description="closed earlier than that")
+    placed_again: bool | None = Field(
+        default=None, description="whether they failed and were placed again, as other orders"
+    )
     needs_attention: bool | None = Field(
         default=None, description="whether somebody has to look after the order"
+    )
+    cause: AttentionCause | None = Field(
+        default=None, description="why somebody has to look after it: only those that need it"
     )
 
     @field_validator("min_total_minor", "max_total_minor")
@@ -112,12 +119,18 @@ class OrderSelection(BaseModel):
             raise ValueError(NO_ORDER_BETWEEN.format(name=name))
         return last
 
+    @property
+    def need(self) -> bool | None:
+        """Whether they need attention: who asks for a cause asks for those that do."""
+        return self.needs_attention if self.cause is None else True
+
     def order_filter(self, owner: str | None = None) -> OrderFilter:
         """Return it as the order service takes it, for the customer `owner` or for everybody.
 
-        `state` and `needs_attention`, which Temporal alone knows of open orders, are not in it.
+        `state`, `needs_attention` and `cause`, which Temporal alone knows of open orders, are not
+        in it.
         """
-        fields = set(OrderSelection.model_fields) - {"state", "needs_attention"}
+        fields = set(OrderSelection.model_fields) - {"state", "needs_attention", "cause"}
         return OrderFilter(**{name: getattr(self, name) for name in fields}, owner=owner)
 
 
@@ -141,6 +154,7 @@ class SortedQuery(OrderSelection):
         state = info.data.get("state")
         is_open = (
             info.data.get("needs_attention")
+            or info.data.get("cause")
             or info.data.get("status") is OrderStatus.PENDING
             or (state is not None and state not in STATUS)
         )

@@ -12,7 +12,7 @@ from typing import NoReturn
 from application.threads import on_thread
 from application.trouble import Trouble
 from application.webhook_post import NO_ANSWER, Receiver, WebhookPost
-from participants.order.deliveries import Batch, Deliveries, Delivery
+from participants.order.deliveries import Backlog, Batch, Deliveries, Delivery
 
 LOG = logging.getLogger("webhooks")
 
@@ -68,6 +68,19 @@ class WebhookSender:
         async with asyncio.TaskGroup() as group:
             for receiver in self._receivers:
                 group.create_task(self._serve(receiver))
+
+    async def backlogs(self) -> list[Backlog]:
+        """Return what waits to be sent to each receiver.
+
+        Raises:
+            Exception: the database does not answer.
+        """
+        return [
+            await on_thread(
+                self._deliveries.backlog, receiver.id, receiver.secret_id, receiver.types
+            )
+            for receiver in self._receivers
+        ]
 
     async def _serve(self, receiver: Receiver) -> NoReturn:
         """Send to one receiver for ever; it waits for no other."""

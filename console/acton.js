@@ -78,11 +78,11 @@ function chosenFilters() {
 
 /** @param {Record<string, string>} filters */
 function fittingAct(filters) {
-  if (filters.state === "AWAITING_REVIEW") return "approve";
+  if (filters.state === "AWAITING_REVIEW" || filters.cause === "REVIEW_EXPIRING") return "approve";
   if (filters.state === "FAILED" || filters.reason || filters.status === "CANCELLED") {
     return "place-again";
   }
-  return filters.needs_attention === "true" || filters.state === "ROLLBACK_STUCK"
+  return filters.needs_attention === "true" || filters.cause || filters.state === "ROLLBACK_STUCK"
     ? "retry"
     : "cancel";
 }

@@ -16,6 +16,8 @@ const LIST_PARAMETERS = [
   "status",
   "customer_id",
   "needs_attention",
+  "cause",
+  "placed_again",
   "step",
   "text",
   "sku",

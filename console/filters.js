@@ -6,7 +6,7 @@ import { addOptions, choice, offerSteps } from "./choices.js";
 import { el } from "./dom.js";
 import { inputOf, minorUnits, money } from "./money.js";
 import { fromInput, time, toInput, zone } from "./times.js";
-import { STATES_IN_ORDER } from "./words.js";
+import { CAUSES, STATES_IN_ORDER } from "./words.js";
 
 const STATUSES = ["PENDING", "CONFIRMED", "CANCELLED"];
 
@@ -17,6 +17,8 @@ const NAMES = {
   status: "Status",
   customer_id: "Customer",
   needs_attention: "Needs attention",
+  cause: "Why it needs a person",
+  placed_again: "Placed again",
   step: "Step",
   text: "Words of the failure",
   sku: "Product (SKU)",
@@ -135,6 +137,8 @@ function fieldsOf(filters) {
       type: "checkbox",
       checked: isChecked,
     }),
+    cause: choice("filter-cause", filters.cause, Object.keys(CAUSES)),
+    placed_again: choice("filter-placed_again", filters.placed_again, ["true", "false"]),
     step: choice("filter-step", filters.step, []),
     text: input("text", { maxlength: 200 }),
     sku: input("sku", { maxlength: 64 }),

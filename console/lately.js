@@ -126,8 +126,9 @@ class Row {
   draw({ name, tone, href, values, most }, labels, span) {
     if (!this.name.firstChild) {
       const title = meaningOf(name);
-      this.name.append(href ? el("a", { href, title }, name) : el("span", {}, name));
+      this.name.append(el(href ? "a" : "span", { title }, name));
     }
+    if (href) this.name.firstElementChild?.setAttribute("href", href);
     const sum = number(sumOf(values));
     const greatest = Math.max(...values);
     const peak = `; most, ${number(greatest)}, from ${labels[values.indexOf(greatest)]}`;

@@ -135,7 +135,7 @@ function row(order) {
   /** @type {[string, import("./dom.js").Child][]} */
   const columns = [
     ["id", el("a", { href: toOrder(order.order_id) }, order.order_id)],
-    ["state", el("span", {}, stateChip(order.state), " ", ...attentionOf(order))],
+    ["state", el("span", {}, stateChip(order.state), " ", ...attentionOf(order), againMark(order))],
     ["status", statusChip(order.status)],
     ["customer", order.customer_id ?? "–"],
     ["total", el("span", { title: lineCount(order.line_count) }, total)],
@@ -165,6 +165,18 @@ function attentionOf({ needs_attention, attention }) {
   if (!needs_attention) return [];
   const since = attention?.since && el("span.since", {}, " since ", time(attention.since));
   return [attentionChip(attention), since];
+}
+
+/**
+ * Return the order that an order was placed again as, or for, as a link.
+ *
+ * @param {Api.ListedOrder} order
+ */
+function againMark({ again_of, again_as }) {
+  const other = again_as ?? again_of;
+  if (!other) return null;
+  const attributes = { href: toOrder(other), title: other };
+  return el("a.again", attributes, again_as ? "placed again" : "again for another");
 }
 
 /**

@@ -59,11 +59,12 @@ function groupRow(group) {
   const what = command
     ? el("span", {}, el("code", {}, command), ` of ${step}`, ...why)
     : meaning;
+  const href = toList({ cause, step: step ?? "" });
   const ages = [group.within_hour, group.within_day, group.older];
   return el(
     "tr",
     { role: "row" },
-    el("th", { scope: "row", role: "rowheader", title: meaning }, word),
+    el("th", { scope: "row", role: "rowheader", title: meaning }, el("a", { href }, word)),
     cell("count", el("b", {}, number(count))),
     cell("longest", longest),
     ...ages.map((orders) => cell("count.age", orders ? number(orders) : "–")),

@@ -18,7 +18,8 @@ const MOST_REASONS = 5;
  */
 
 /**
- * Return what is charted, the most frequent reason first. Failures have one scale.
+ * Return what is charted, the most frequent reason first. Failures have one scale. The links are to
+ * what closed since the first part began, the last one first.
  *
  * @param {Api.Outcomes[]} outcomes
  * @returns {Series[]}
@@ -27,21 +28,29 @@ export function seriesOf(outcomes) {
   const completions = outcomes.map((one) => one.completions);
   const failures = outcomes.map((one) => sumOf(Object.values(one.failures)));
   const most = Math.max(...failures);
+  const toClosed = (/** @type {Record<string, string>} */ filters) =>
+    toList({ ...filters, closed_from: outcomes[0].at, sort: "-closed_at" });
   /** @type {Series[]} */
   const series = [
     {
       name: "COMPLETED",
       tone: "good",
-      href: toList({ state: "COMPLETED" }),
+      href: toClosed({ state: "COMPLETED" }),
       values: completions,
       most: Math.max(...completions),
     },
-    { name: "FAILED", tone: "failure", href: toList({ state: "FAILED" }), values: failures, most },
+    {
+      name: "FAILED",
+      tone: "failure",
+      href: toClosed({ state: "FAILED" }),
+      values: failures,
+      most,
+    },
   ];
   const reasons = byReason(outcomes);
   const rest = reasons.splice(MOST_REASONS).map(([, values]) => values);
   for (const [reason, values] of reasons) {
-    series.push({ name: reason, tone: "failure part", href: toList({ reason }), values, most });
+    series.push({ name: reason, tone: "failure part", href: toClosed({ reason }), values, most });
   }
   if (rest.length) {
     const values = outcomes.map((_, index) => sumOf(rest.map((one) => one[index])));

@@ -80,18 +80,18 @@ class OrderSummary(Contract):
     needs_attention: bool = False
     failure: Failure | None = None
     compensations: tuple[Compensation, ...] = ()
-
-
-class OrderRecord(OrderSummary):
-    """An order as the order service remembers it, whole."""
-
-    lines: tuple[OrderLine, ...] | None
     again_of: Identifier | None = Field(
         default=None, description="the failed order that this one was placed again for"
     )
     again_as: Identifier | None = Field(
         default=None, description="of a failed order: the one by which it was placed again"
     )
+
+
+class OrderRecord(OrderSummary):
+    """An order as the order service remembers it, whole."""
+
+    lines: tuple[OrderLine, ...] | None
 
 
 class OrderEntry(OrderSummary):

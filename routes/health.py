@@ -33,6 +33,7 @@ async def readyz(orders: AppOrders) -> dict[str, str]:
 @router.get("/metrics", response_class=PlainTextResponse, responses=TEXT)
 async def read_metrics(request: Request) -> Response:
     """Return figures for monitoring in the text format of Prometheus."""
-    metrics: Metrics = request.app.state.metrics
-    figures = await metrics.read(request.app.state.door.orders, request.app.state.visibility)
+    state = request.app.state
+    metrics: Metrics = state.metrics
+    figures = await metrics.read(state.door.orders, state.visibility, state.sender.backlogs)
     return Response(figures, media_type=CONTENT_TYPE_LATEST)

@@ -4,7 +4,7 @@ Its format: https://prometheus.io/docs/instrumenting/exposition_formats.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -30,6 +30,7 @@ from application.visibility import RUNNING, Visibility, in_state
 from application.watch import OLDEST_SECONDS, WEDGED
 from contracts.states import SagaState
 from contracts.views import AttentionCause
+from participants.order.deliveries import Backlog
 
 COUNT_SECONDS = 10
 """Visibility is asked to count no more often than this, however many ask for figures: it allows few
@@ -103,6 +104,19 @@ class Metrics:
             "REVIEW_EXPIRING (its review ends soon)",
             ["cause"],
         )
+        receiver_gauge = partial(gauge, labelnames=["receiver"])
+        self._webhook_events = receiver_gauge(
+            "order_webhook_events_waiting",
+            "Events that wait to be sent to a receiver, by its number in WEBHOOKS, from 1; of very "
+            "many some are counted",
+        )
+        self._webhook_age = receiver_gauge(
+            "order_webhook_oldest_event_age_seconds", "How old the oldest of them is; else 0"
+        )
+        self._webhook_off = receiver_gauge(
+            "order_webhook_receiver_off",
+            "1: it answered 410, and is sent nothing until it has another secret",
+        )
         self._known_at = float("-inf")
         self._answers = SharedAnswers()
         self._closed_answer: CostlyAnswer[ClosedRuns] = CostlyAnswer()
@@ -118,8 +132,13 @@ class Metrics:
             seconds
         )
 
-    async def read(self, orders: Callable[[], Orders], visibility: Visibility) -> bytes:
-        """Return all figures as text.
+    async def read(
+        self,
+        orders: Callable[[], Orders],
+        visibility: Visibility,
+        backlogs: Callable[[], Awaitable[Sequence[Backlog]]],
+    ) -> bytes:
+        """Return all figures as text; `backlogs` are those of the receivers of webhooks.
 
         What cannot be counted, as Temporal or the order database is away, is left out or NaN.
 
@@ -130,6 +149,7 @@ class Metrics:
         async def count() -> None:
             await self._count(visibility)
             await self._count_needs(orders)
+            await self._count_backlogs(orders, backlogs)
 
         await self._answers.get("figures", count, COUNT_SECONDS)
         return generate_latest(self._registry)
@@ -188,3 +208,18 @@ class Metrics:
         self._needs.set(total)
         for cause, count in counts.items():
             self._needs_by_cause.labels(cause).set(count)
+
+    async def _count_backlogs(
+        self,
+        orders: Callable[[], Orders],
+        backlogs: Callable[[], Awaitable[Sequence[Backlog]]],
+    ) -> None:
+        """Count what waits to be sent; while the database is away nothing of that is known."""
+        for gauge in (self._webhook_events, self._webhook_age, self._webhook_off):
+            gauge.clear()
+        with suppress(NotNow, *self._database_away):
+            orders()  # only of a database that is known to be the order service's own
+            for number, backlog in enumerate(await backlogs(), 1):
+                self._webhook_events.labels(number).set(backlog.events)
+                self._webhook_age.labels(number).set(backlog.oldest.total_seconds())
+                self._webhook_off.labels(number).set(backlog.is_off)

@@ -34,7 +34,7 @@ CSV: dict[int | str, Any] = {
     **INVALID,
     HTTPStatus.OK: {
         "description": "A table with a head; a cell that begins like a formula has an apostrophe "
-        "in front.",
+        "in front. It is UTF-8 with a byte order mark.",
         "content": {"text/csv": {"schema": {"type": "string"}}},
     },
 }

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 
 from contracts.events import EventType
 from participants.order import outbox
+from participants.order.reads import pieces
 from participants.order.tables import CALLS
 from temporal_saga.database import insert_new, reading
 
 FOR_EVER = timedelta(days=36_500)
 
 MOST_AT_ONCE = 200
-"""So many calls are made in one transaction; the others in the next."""
+"""So many calls are made in one transaction; the others in the next, which comes soon."""
 
 
 class Call(NamedTuple):
@@ -71,8 +72,9 @@ class Calls:
         if not due and not over:
             return []
         with self._engine.begin() as connection:
-            is_over = CALLS.c.order_id.in_(over[:MOST_AT_ONCE]) & (CALLS.c.first_at < looked_at)
-            connection.execute(sa.delete(CALLS).where(is_over))
+            for some_ids in pieces(over):
+                is_over = CALLS.c.order_id.in_(some_ids) & (CALLS.c.first_at < looked_at)
+                connection.execute(sa.delete(CALLS).where(is_over))
             return [
                 call
                 for order_id in due[:MOST_AT_ONCE]

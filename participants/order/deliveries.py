@@ -20,6 +20,8 @@ LEASE = timedelta(seconds=30)
 RENEWED_BEFORE = timedelta(seconds=20)
 """A lease with less left than this is renewed first: events are sent and recorded within it."""
 
+MOST_COUNTED = 10_000
+
 RECEIVERS = WEBHOOK_RECEIVERS.c
 RETRIES = WEBHOOK_RETRIES.c
 
@@ -46,6 +48,18 @@ class Batch(NamedTuple):
     after: int
     through: int
     missing: int = 0
+
+
+class Backlog(NamedTuple):
+    """What waits to be sent to a receiver: how many events, of which the oldest is so old.
+
+    Of very many, `MOST_COUNTED` of those that it did not take, and of those that are new to it. A
+    receiver that is off is sent none until it has another secret.
+    """
+
+    events: int
+    oldest: timedelta
+    is_off: bool
 
 
 class Deliveries:
@@ -145,6 +159,32 @@ class Deliveries:
                 key = ["receiver", "position"]
                 connection.execute(new.on_conflict_do_update(index_elements=key, set_=later), rows)
             return True
+
+    def backlog(self, receiver: str, secret: str, types: Collection[EventType]) -> Backlog:
+        """Return what waits to be sent to a receiver, whoever sends it."""
+        again = sa.select(EVENTS.c.at).join(WEBHOOK_RETRIES, RETRIES.position == EVENTS.c.position)
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                sa.select(WEBHOOK_RECEIVERS).where(_is(receiver))
+            ).one_or_none()
+            if row is None:
+                return Backlog(0, timedelta(0), is_off=False)
+            new = sa.select(EVENTS.c.at).where(EVENTS.c.position > row.position)
+            parts = [
+                again.where(RETRIES.receiver == receiver, event_reads.IS_KNOWN),
+                new.where(EVENTS.c.type.in_(types)),
+            ]
+            some = [
+                part.order_by(EVENTS.c.position).limit(MOST_COUNTED).subquery() for part in parts
+            ]
+            figures = [
+                connection.execute(sa.select(sa.func.count(), sa.func.min(one.c.at))).one()
+                for one in some
+            ]
+            now = _now(connection)
+        count = sum(part_count for part_count, _ in figures)
+        oldest = min((at for _, at in figures if at is not None), default=now)
+        return Backlog(count, now - oldest, is_off=row.off_for == secret)
 
     def turn_off(self, receiver: str, secret: str) -> None:
         """Send a receiver nothing more until its secret is another one than that of this digest.

@@ -82,6 +82,7 @@ class OrderFilter:
         closed_to: closed earlier.
         text: a part of why they failed, in the reason or the message, in capitals or not. The
             customer who asks is not shown the message: for them the reason alone counts.
+        placed_again: whether they were placed again, as other orders.
         among: no others than these ids.
         sort: in which order they come.
         behind: only what comes behind this.
@@ -101,6 +102,7 @@ class OrderFilter:
     closed_from: datetime | None = None
     closed_to: datetime | None = None
     text: str | None = None
+    placed_again: bool | None = None
     among: Collection[str] | None = None
     sort: Sort = Sort.NEWEST
     behind: Position | None = None
@@ -138,6 +140,7 @@ class OrderFilter:
             self.sku is None
             and self.closed_from is None
             and self.closed_to is None
+            and not self.placed_again
             and self.sort not in BY_TIME_CLOSED | BY_TOTAL
             and self.min_total_minor is None
             and self.max_total_minor is None

@@ -21,7 +21,7 @@ from participants.order.filters import (
     Position,
     lower,
 )
-from participants.order.tables import FAILED, LINES, ORDERS
+from participants.order.tables import FAILED, LINES, ORDERS, PLACED_AGAIN
 
 MOST_ROWS = 100_000
 """So many orders are looked at for one page at most."""
@@ -52,6 +52,11 @@ def _has_sku(sku: str, _: Wrap) -> sa.ColumnElement[bool]:
     return sa.exists().where(LINES.c.sku == sku, LINES.c.order_id == ORDERS.c.order_id)
 
 
+def _was_placed_again(which: bool, _: Wrap) -> sa.ColumnElement[bool]:
+    again = sa.exists().where(PLACED_AGAIN.c.again_of == ORDERS.c.order_id)
+    return again if which else ~again
+
+
 CONDITIONS: Mapping[str, Callable[[Any, Wrap], sa.ColumnElement[bool]]] = {
     "owner": lambda owner, wrap: wrap(ORDERS.c.customer_id) == owner,
     "customer_id": lambda customer_id, wrap: wrap(ORDERS.c.customer_id) == customer_id,
@@ -66,6 +71,7 @@ CONDITIONS: Mapping[str, Callable[[Any, Wrap], sa.ColumnElement[bool]]] = {
     "closed_from": lambda at, wrap: wrap(ORDERS.c.closed_at) >= at,
     "closed_to": lambda at, wrap: wrap(ORDERS.c.closed_at) < at,
     "sku": _has_sku,
+    "placed_again": _was_placed_again,
 }
 """By filter: its condition, but for those of `OrderFilter` that are handled by themselves."""
 

@@ -60,7 +60,10 @@ def record(connection: sa.Connection, order: sa.Row[Any]) -> OrderRecord:
 
 
 def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[OrderEntry]:
-    """Return orders with the numbers of their lines, and without details that are long."""
+    """Return orders with the numbers of their lines, and without details that are long.
+
+    Each with the order that it was placed again for, and the one by which it was placed again.
+    """
     rows = {row.order_id: row._asdict() | {"failure": _brief(row.failure)} for row in orders}
     counts = (
         sa.select(LINES.c.order_id, sa.func.count())
@@ -68,6 +71,12 @@ def entries(connection: sa.Connection, orders: Iterable[sa.Row[Any]]) -> list[Or
         .group_by(LINES.c.order_id)
     )
     lines: dict[str, int] = dict(connection.execute(counts).all())
+    again = PLACED_AGAIN.c
+    links = sa.select(PLACED_AGAIN).where(again.order_id.in_(rows) | again.again_of.in_(rows))
+    for order_id, again_of in connection.execute(links):
+        for one, link in ((order_id, {"again_of": again_of}), (again_of, {"again_as": order_id})):
+            if one in rows:
+                rows[one] |= link
     return [
         OrderEntry.model_validate(row | {"line_count": lines.get(order_id)})
         for order_id, row in rows.items()

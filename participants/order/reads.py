@@ -16,7 +16,7 @@ from participants.order import decisions, page_queries, queries
 from participants.order.filters import OrderFilter, Page, Position
 from participants.order.outcomes import OutcomeReads
 from participants.order.reviews import ReviewReads
-from participants.order.tables import ORDERS, PLACED_AGAIN
+from participants.order.tables import ORDERS
 from temporal_saga.database import reading
 
 IDS_AT_ONCE = 10_000
@@ -131,12 +131,6 @@ class OrderReads:
                 for some_ids in pieces(order_ids)
                 for row in connection.execute(orders.where(ORDERS.c.order_id.in_(some_ids)))
             }
-
-    def placed_again(self, order_ids: Collection[str]) -> set[str]:
-        """Return those of these orders that were placed again."""
-        again_of = PLACED_AGAIN.c.again_of
-        with reading(self._engine) as connection:
-            return set(connection.scalars(sa.select(again_of).where(again_of.in_(order_ids))))
 
     def is_open(self, order_id: str) -> bool:
         """Tell whether an order is on record and not closed."""

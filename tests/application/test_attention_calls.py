@@ -1,19 +1,22 @@
 """Who is called for an order that needs a person, by the log."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from application import attention_calls
 from application.attention import of_run
 from application.attention_calls import MOST_MESSAGE, AttentionCalls
 from application.needs import Need, Needs, count_causes
 from contracts.views import Attention, AttentionCause
-from participants.order.calls import Calls
+from participants.order.calls import MOST_AT_ONCE, Calls
 from participants.order.events import OrderEvents
 from participants.order.service import OrderService
 from temporal_saga.call_state import Progress
@@ -72,6 +75,31 @@ async def test_a_call_for_a_stuck_order_says_what_is_stuck(
     assert (data.step, data.command) == ("ProcessPayment", "RefundPaymentCommand")
     assert data.error == f"{error[:199]}…"
     assert (data.message or "").startswith(words)
+
+
+async def test_of_many_orders_all_are_called_for_soon(
+    tmp_path: Path, open_engine: Callable[[str], sa.Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some at once, and the others without the pause between two looks that found nothing."""
+    monkeypatch.setattr(attention_calls, "AGAIN_SECONDS", 0.01)
+    engine = open_engine(f"sqlite:///{tmp_path}/order.db")
+    OrderService.open(engine)
+    attention = Attention(cause=AttentionCause.STUCK, since=None, message="retry it")
+    by_order = {str(number): Need(attention, None) for number in range(2 * MOST_AT_ONCE + 1)}
+
+    looks = count(1)
+    is_fourth = asyncio.Event()
+
+    async def needs() -> Needs:
+        if next(looks) == 4:
+            is_fourth.set()
+        return Needs(by_order, count_causes(by_order), datetime.now(UTC), time.monotonic())
+
+    calling = asyncio.create_task(AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY).run())
+    await asyncio.wait_for(is_fourth.wait(), attention_calls.LOOK_SECONDS / 2)
+    assert len(OrderEvents(engine).page(0, 1_000).events) == len(by_order)
+    calling.cancel()
+    await asyncio.wait([calling])
 
 
 async def test_a_call_is_over_only_by_a_later_look_at_all(

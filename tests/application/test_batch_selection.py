@@ -14,9 +14,23 @@ ANN = {"by": "ann", "reason": "in order", "count": 3}
 def test_a_filter_that_says_nothing_of_how_orders_stand_means_those_of_the_act(act: Act) -> None:
     """So nobody approves what awaits no review; what is said counts as it is said."""
     of_anna = BatchSelection.model_validate({"act": act, "filter": {"customer_id": "anna"}})
-    assert of_anna.applied_filter == {"customer_id": "anna", **MEANT_BY[act]}
+    once = {"placed_again": False} if act is Act.PLACE_AGAIN else {}
+    assert of_anna.applied_filter == {"customer_id": "anna", **MEANT_BY[act], **once}
     pending = BatchSelection.model_validate({"act": act, "filter": {"status": "PENDING"}})
-    assert pending.applied_filter == {"status": "PENDING"}
+    assert pending.applied_filter == {"status": "PENDING", **once}
+
+
+def test_who_asks_for_orders_that_were_placed_again_gets_them() -> None:
+    """Each answers then with the order by which it was placed again."""
+    again = {"act": Act.PLACE_AGAIN, "filter": {"placed_again": True}}
+    selection = BatchSelection.model_validate(again)
+    assert selection.applied_filter == {"status": "CANCELLED", "placed_again": True}
+
+
+def test_who_needs_a_person_for_a_cause_is_who_is_meant() -> None:
+    """Whatever the act would mean by itself."""
+    selection = BatchSelection.model_validate({"act": "cancel", "filter": {"cause": "STUCK"}})
+    assert selection.applied_filter == {"cause": "STUCK"}
 
 
 def test_a_filter_is_needed() -> None:

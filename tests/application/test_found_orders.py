@@ -144,6 +144,34 @@ async def test_a_batch_operation_finds_what_the_list_shows(
         assert counts[state, None] == counts[state, True] + counts[state, False], state
 
 
+async def test_orders_are_found_by_why_they_need_a_person(
+    orders: OrderService, server: Server, lists: OrderLists
+) -> None:
+    """By a list and by a batch operation; in a state too, and who needs nobody has no cause."""
+    fill(orders, server)
+    for cause in AttentionCause:
+        expected = {
+            order_id
+            for order_id, need in server.needs_by_order.items()
+            if need.attention.cause is cause
+        }
+        assert expected
+        page = await lists.page(ListQuery(cause=cause, limit=100))
+        assert {order.order_id for order in page.orders} == expected
+        assert {order.attention and order.attention.cause for order in page.orders} == {cause}
+        entries = await lists.select(OrderSelection(cause=cause), MOST)
+        assert {entry.order_id for entry in entries} == expected
+        in_review = ListQuery(cause=cause, state=SagaState.AWAITING_REVIEW)
+        shown_ids = {order.order_id for order in (await lists.page(in_review)).orders}
+        assert shown_ids == {
+            order_id for order_id in expected if order_id.startswith("awaiting-review")
+        }
+        assert not (await lists.page(ListQuery(cause=cause, needs_attention=False))).orders
+    server.complete = False
+    page = await lists.page(ListQuery(cause=AttentionCause.STUCK))
+    assert "more orders need attention" in (page.warning or "")
+
+
 async def test_what_cannot_all_be_found_is_not_taken_for_all(
     orders: OrderService, server: Server, lists: OrderLists
 ) -> None:

@@ -123,7 +123,7 @@ async def test_the_refusals_of_one_caller_are_bounded(
     log = OperationsLog(Operations(engine), lambda: seconds[0])
     for _ in range(MOST_REFUSALS):
         await log.refuse(ANN, "read", "not yours", about="/sagas/7")
-    with pytest.raises(TooLate):  # noqa: PT012  # what is noted meanwhile is what it is about
+    with pytest.raises(TooLate):
         async with log.note(ANN, "cancel", order_id="7"):
             raise TOO_LATE
     await log.refuse(BOB, "read", "not yours")

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ def entry(order_id: str, message: str = "no") -> ListedOrder:
         placed_at=AT,
         closed_at=AT,
         line_count=3,
+        again_as="8-again",
         failure=FailureView.model_validate(
             {"reason": "OUT_OF_STOCK", "message": message, "step": "DecreaseStock"}
         ),
@@ -66,7 +68,9 @@ class Lists:
 async def export(lists: Lists, kind: str, **query: Any) -> str:
     whole = await OrderExport.begin(ExportQuery.model_validate(query), lists.page)
     content = as_csv(whole) if kind == "csv" else as_json(whole)
-    return b"".join([piece async for piece in content]).decode()
+    document = b"".join([piece async for piece in content])
+    assert document.startswith(BOM_UTF8) is (kind == "csv"), "Excel takes it for what it is"
+    return document.decode("utf-8-sig")
 
 
 async def test_all_pages_are_one_file() -> None:
@@ -153,5 +157,7 @@ def test_no_cell_is_computed(text: str, cell: str) -> None:
         "reason": "OUT_OF_STOCK",
         "step": "DecreaseStock",
         "message": cell,
+        "again_of": "",
+        "again_as": "8-again",
     }
     assert table.count("\r\n") == 2

@@ -150,15 +150,20 @@ async def test_what_was_placed_again_is_left_out_where_that_is_asked_for(
     failures = OrderSelection(status=OrderStatus.CANCELLED)
     every = [entry.order_id for entry in await lists.select(failures, 99)]
     assert len(every) == 10
-    others = await lists.select(failures, 99, not_again=True)
+    others = await lists.select(failures.model_copy(update={"placed_again": False}), 99)
     assert [entry.order_id for entry in others] == [name for name in every if name != "A5"]
+    assert await walk(lists, placed_again=True) == ["A5"]
+    assert "A5" not in await walk(lists, placed_again=False)
+    assert await walk(lists, placed_again=True, needs_attention=True) == []
     client = cast(Client, None)  # a preview asks Temporal by the lists alone
     log = OperationsLog(Operations(engine))
     operations = BatchOperations(client, orders.batches, lists, OrderLinks("", "default"), log)
     selection = BatchSelection.model_validate({"act": "place-again", "filter": {"sku": "S2"}})
     preview = await operations.preview(selection)
     assert "A5" not in [order.order_id for order in preview.sample]
-    assert preview.count == len(await lists.select(selection.query, 99)) - 1
+    assert preview.filter == {"sku": "S2", "status": "CANCELLED", "placed_again": False}
+    failures = OrderSelection(sku="S2", status=OrderStatus.CANCELLED)
+    assert preview.count == len(await lists.select(failures, 99)) - 1
 
 
 async def test_why_open_orders_fail_is_what_their_sagas_say(lists: OrderLists) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from contracts.events import EventType
 from participants.order import outbox
-from participants.order.deliveries import Batch, Deliveries
+from participants.order.deliveries import Backlog, Batch, Deliveries
 from participants.order.service import OrderService
 from participants.order.tables import EVENTS, WEBHOOK_RECEIVERS, WEBHOOK_RETRIES
 from tests.commands import cancel, confirm, register
@@ -64,6 +64,35 @@ def test_a_new_receiver_is_sent_what_happens_from_now_on(
     assert sender.record("shop", batch.through, [2, 4], {})
     sender.add("shop")  # as each start of a sender does
     assert take(sender, 2, only_failed) == Batch((), 4, 4)
+
+
+def test_what_waits_for_a_receiver_is_known(
+    sender: Deliveries, orders: OrderService, engine: sa.Engine
+) -> None:
+    """What it did not take, and what is new to it of its types; how old, and whether it is off."""
+    assert sender.backlog("shop", "secret", ALL) == Backlog(0, timedelta(0), is_off=False)
+    assert sender.backlog("unknown", "secret", ALL) == Backlog(0, timedelta(0), is_off=False)
+    orders.cancel(cancel("1"))
+    batch = take(sender)
+    assert sender.record("shop", batch.through, [], {2: LATER})
+    orders.cancel(cancel("2"))
+    orders.register(register("3"))
+    orders.confirm(confirm("3"))
+    outbox.publish(engine)
+    hour = timedelta(hours=1)
+    with engine.begin() as connection:
+        first = sa.update(EVENTS).where(EVENTS.c.position == 2)
+        connection.execute(first.values(at=datetime.now(UTC) - hour))
+    backlog = sender.backlog("shop", "secret", ALL)
+    assert (backlog.events, backlog.is_off) == (3, False)
+    assert hour <= backlog.oldest < 2 * hour
+    assert sender.backlog("shop", "secret", (EventType.FAILED,)).events == 2
+    sender.turn_off("shop", "secret")
+    assert sender.backlog("shop", "secret", ALL).is_off
+    assert not sender.backlog("shop", "another", ALL).is_off
+    batch = take(sender, secret="another")
+    assert sender.record("shop", batch.through, [2, 3, 4], {})
+    assert sender.backlog("shop", "secret", ALL).events == 0
 
 
 def test_what_was_taken_and_not_recorded_is_taken_again(

@@ -60,6 +60,7 @@ def service(engine: sa.Engine) -> OrderService:
     """Give an order service with orders of every kind; ids and times say nothing of each other."""
     orders = OrderService.open(engine)
     random = Random(14)
+    order_id_before = None
     for number in range(ORDERS_ON_RECORD):
         order_id = f"{random.choice('aBcD')}{number}-_"
         lines = tuple(
@@ -77,7 +78,11 @@ def service(engine: sa.Engine) -> OrderService:
         if number == 3:
             orders.cancel(cancel(order_id, DraftOrder(), start=start))
             continue
-        orders.register(register(order_id, order, start=start))
+        again_of = order_id_before if number % 4 == 0 else None
+        order_id_before = order_id
+        orders.register(
+            register(order_id, order, start=start).model_copy(update={"again_of": again_of})
+        )
         failure = Failure(
             step=random.choice((*STEPS, None)),
             event=None,
@@ -119,6 +124,7 @@ def some_filter(random: Random, records: list[OrderRecord]) -> OrderFilter:
         "closed_from": hours,
         "closed_to": hours,
         "text": lambda: random.choice(TEXTS),
+        "placed_again": lambda: random.choice((True, False)),
         "among": lambda: {order.order_id for order in random.sample(records, 30)},
     }
     names = random.sample(sorted(chances), random.choice((0, 1, 1, 1, 2, 2, 3)))
@@ -156,6 +162,7 @@ def plainly(order_filter: OrderFilter, records: list[OrderRecord]) -> list[str]:
                 f.placed_to is None or order.placed_at < f.placed_to,
                 f.closed_from is None or (order.closed_at and order.closed_at >= f.closed_from),
                 f.closed_to is None or (order.closed_at and order.closed_at < f.closed_to),
+                f.placed_again in (None, order.again_as is not None),
                 f.among is None or order.order_id in f.among,
                 text is None
                 or any(

@@ -68,7 +68,10 @@ def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
     orders.confirm(confirm("1"))
     orders.cancel(cancel("2"))
     orders.cancel(cancel("5", NOBODY))
-    records = [orders.find(order_id) for order_id in ("5", "4", "3", "2", "1")]
+    orders.register(register("6").model_copy(update={"again_of": "2"}))
+    orders.cancel(cancel("6"))
+    orders.register(register("7").model_copy(update={"again_of": "6"}))
+    records = [orders.find(order_id) for order_id in "7654321"]
     entries = [
         OrderEntry(
             **record.model_dump(exclude={"lines"}), line_count=record.lines and len(record.lines)
@@ -77,7 +80,14 @@ def test_a_page_holds_records_without_their_lines(orders: OrderService) -> None:
         if record
     ]
     assert orders.page(ALL, 100).entries == entries
-    assert [entry.line_count for entry in entries] == [None, 3, 3, 3, 3]
+    assert [entry.line_count for entry in entries] == [3, 3, None, 3, 3, 3, 3]
+    assert [(entry.again_of, entry.again_as) for entry in entries if entry.order_id in "762"] == [
+        ("6", None),
+        ("2", "7"),
+        (None, "6"),
+    ]
+    [alone] = orders.page(OrderFilter(among=["6"]), 1).entries
+    assert alone == entries[1]
 
 
 def test_a_page_leaves_out_long_details(orders: OrderService) -> None:

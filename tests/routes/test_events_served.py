@@ -82,6 +82,10 @@ async def test_an_end_is_in_the_feed_and_is_sent(
         async with asyncio.timeout(20):
             body = await bodies[1].get()
         assert OrderEvent.model_validate_json(body) == OrderEvent.model_validate(event)
+        figures = (await http.get("/metrics")).text
+        assert 'order_webhook_receiver_off{receiver="1"} 0.0' in figures
+        assert "127.0.0.1" not in figures, "they need no token: no address, and no secret"
+        assert SECRET not in figures
         refusal = await http.get("/events?after=2")
         assert (refusal.status_code, refusal.json()["type"]) == (410, "urn:problem:cursor-gone")
         for query in ("after=-1", "limit=0", "limit=101", "since=1", "after=1&after=2"):

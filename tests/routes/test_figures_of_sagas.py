@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from math import isnan
+from types import SimpleNamespace
+from typing import NoReturn, cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +20,7 @@ from application import costly_answer
 from application.errors import Away
 from application.orders import Orders
 from application.visibility import Visibility
+from participants.order.deliveries import Backlog
 from routes import metrics
 from routes.metrics import CLOSED, Metrics
 
@@ -60,6 +63,20 @@ def without_orders() -> Orders:
     raise Away("the order service's database")
 
 
+def open_door() -> Orders:
+    """Give orders of which nobody knows what needs a person."""
+
+    async def needs() -> NoReturn:
+        raise Away("Temporal")
+
+    return cast(Orders, SimpleNamespace(watch=SimpleNamespace(needs=needs)))
+
+
+async def no_backlogs() -> list[Backlog]:
+    """Return what waits for no receivers."""
+    return []
+
+
 @pytest.fixture
 def temporal(monkeypatch: pytest.MonkeyPatch) -> Temporal:
     """A server that is asked for figures whenever somebody reads them."""
@@ -69,7 +86,7 @@ def temporal(monkeypatch: pytest.MonkeyPatch) -> Temporal:
 
 async def read(figures: Metrics, temporal: Temporal) -> dict[str, float]:
     """Return the figures of sagas by name and status, as Prometheus reads them."""
-    text = await figures.read(without_orders, Visibility(temporal))  # type: ignore[arg-type]
+    text = await figures.read(without_orders, Visibility(temporal), no_backlogs)  # type: ignore[arg-type]
     return {
         f"{sample.name} {sample.labels.get('status', '')}".strip(): sample.value
         for family in text_string_to_metric_families(text.decode())
@@ -128,3 +145,31 @@ async def test_what_was_counted_last_stays_when_a_count_fails(
     assert away["temporal_up"] == 0
     assert "order_sagas Completed" not in away
     assert isnan(away["order_sagas_closed_timestamp_seconds"])
+
+
+async def test_what_waits_for_each_receiver_of_webhooks_is_counted(temporal: Temporal) -> None:
+    """By its number; of a database that is not known to be ours, or gives no answer, nothing."""
+    figures = Metrics((OSError,))
+    door = [open_door, open_door, without_orders]
+    answers: list[list[Backlog] | None] = [
+        [Backlog(0, timedelta(0), is_off=False), Backlog(3, timedelta(hours=1), is_off=True)],
+        None,
+    ]
+
+    async def backlogs() -> list[Backlog]:
+        if (answer := answers.pop(0)) is None:
+            raise OSError
+        return answer
+
+    texts = [
+        (await figures.read(orders, Visibility(temporal), backlogs)).decode()  # type: ignore[arg-type]
+        for orders in door
+    ]
+    for line in (
+        'order_webhook_events_waiting{receiver="1"} 0.0',
+        'order_webhook_events_waiting{receiver="2"} 3.0',
+        'order_webhook_oldest_event_age_seconds{receiver="2"} 3600.0',
+        'order_webhook_receiver_off{receiver="1"} 0.0',
+        'order_webhook_receiver_off{receiver="2"} 1.0',
+    ):
+        assert [line in text for text in texts] == [True, False, False]

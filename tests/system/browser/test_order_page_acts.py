@@ -6,7 +6,15 @@ from playwright.async_api import Page, expect
 from contracts.ids import id_again
 from tests.stack import Stack, order, until
 from tests.system.browser.api_answers import answer_with
-from tests.system.browser.looks import act, entry_names, open_order, sentence, state, step
+from tests.system.browser.looks import (
+    act,
+    entry_names,
+    listed_ids,
+    open_order,
+    sentence,
+    state,
+    step,
+)
 
 SERVICES_APART = True
 
@@ -64,6 +72,11 @@ async def test_a_failed_order_is_placed_again_and_the_log_says_by_whom(
     await expect(page.get_by_role("heading", name="Order broke", exact=True)).to_be_visible()
     await expect(page.locator(".facts")).to_contain_text(id_again("broke"))
     await expect(page.locator(".act")).to_have_count(0)
+    await page.goto("/?placed_again=true")
+    await expect(listed_ids(page)).to_have_text(["broke"])
+    await page.get_by_role("link", name="placed again", exact=True).click()
+    await expect(page.get_by_role("heading", name=f"Order {id_again('broke')}")).to_be_visible()
+    await open_order(page, "broke", "FAILED")
     await page.get_by_role("link", name="Log", exact=True).click()
     rows = page.locator(".operations tbody tr")
     await expect(rows).to_have_count(1)

@@ -1,7 +1,9 @@
 """The figures above the list of orders: what needs a person, states, reasons, and links."""
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.async_api import Locator, Page, Route, expect
@@ -128,9 +130,14 @@ async def test_what_closed_lately_and_who_works_is_seen_at_one_look(
     await page.keyboard.press("Enter")
     await expect(page.locator(".numbers tbody tr")).to_have_count(60)
     await expect(page.locator(".times-to-close")).to_contain_text("(p95)")
+    answer = stack.http.get("/overview/closed?span=1h").json()
+    since = datetime.fromisoformat(answer["outcomes"][0]["at"])
     await charts.get_by_role("link", name="INSUFFICIENT_FUNDS").focus()
     await page.keyboard.press("Enter")
-    await expect(page).to_have_url(re.compile(r"/\?reason=INSUFFICIENT_FUNDS$"))
+    await expect(page).to_have_url(re.compile(r"/\?reason=INSUFFICIENT_FUNDS&closed_from="))
+    [shown_from] = parse_qs(urlsplit(page.url).query)["closed_from"]
+    assert abs(datetime.fromisoformat(shown_from) - since) < timedelta(minutes=5)
+    await expect(listed_ids(page).first).to_have_text("declined")
     await expect(minutes.locator(".bar")).to_have_count(60)  # the span stays
     stack.start_worker("payment")
     stack.ready("payment")
@@ -173,6 +180,9 @@ async def test_what_is_at_stake_is_shown_in_each_currency(page: Page) -> None:
     stuck_orders = page.get_by_role("table", name="What needs a person").get_by_role("row").nth(1)
     await expect(stuck_orders).to_contain_text("RefundPaymentCommand of ProcessPayment: the bank")
     await expect(stuck_orders.get_by_role("cell").nth(0)).to_have_text("40")
+    await expect(stuck_orders.get_by_role("link", name="stuck")).to_have_attribute(
+        "href", "/?cause=STUCK&step=ProcessPayment"
+    )
     for place, orders in ((2, "3"), (3, "7"), (4, "30")):
         await expect(stuck_orders.get_by_role("cell").nth(place)).to_have_text(orders)
     await expect(page.locator(".roles li")).to_contain_text("⚠ no worker")

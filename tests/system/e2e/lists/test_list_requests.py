@@ -33,6 +33,8 @@ RUBBISH = [
     *(("state", text) for text in ("", "pending", "CONFIRMED")),
     *(("reason", text) for text in ("", "NOPE", "out of stock", "' OR '1'='1", "A" * 101)),
     *(("needs_attention", text) for text in ("", "maybe", "2")),
+    *(("placed_again", text) for text in ("", "maybe")),
+    *(("cause", text) for text in ("", "stuck", "LATE")),
     *(
         ("cursor", text)
         for text in (
@@ -160,7 +162,7 @@ def test_orders_are_filtered_sorted_and_exported(
     assert document == page(stack, **dear)
     answer = stack.http.get("/orders.csv", params=dear)
     assert answer.headers["Content-Disposition"] == 'attachment; filename="orders.csv"'
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [row["order_id"] for row in rows] == ["'-0", "'-2"]
     assert rows[1]["message"] == "'=100% 2\\x00"
     assert stack.http.get("/orders.csv", params={**dear, "limit": 1}).text.count("NOTE: ") == 1
@@ -173,7 +175,8 @@ def test_the_openapi_document_tells_of_lists(stack: Stack) -> None:
     assert [parameter["name"] for parameter in operation["parameters"]] == [
         *("state", "status", "reason", "step", "text", "customer_id", "sku", "currency"),
         *("min_total_minor", "max_total_minor", "placed_from", "placed_to"),
-        *("closed_from", "closed_to", "needs_attention", "sort", "cursor", "limit"),
+        *("closed_from", "closed_to", "placed_again", "needs_attention", "cause"),
+        *("sort", "cursor", "limit"),
     ]
     assert operation["responses"].keys() == {"200", "403", "421", "422", "429", "503"}
     assert operation["responses"]["200"]["content"]["application/json"]["schema"] == {
