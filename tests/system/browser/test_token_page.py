@@ -137,6 +137,15 @@ async def test_a_token_that_cannot_read_is_reported(page: Page) -> None:
     await expect(notice(page)).to_be_hidden()
 
 
+@pytest.mark.parametrize("address", ["/?batch=", "/?operations="])
+async def test_a_page_that_is_not_allowed_is_not_loading(page: Page, address: str) -> None:
+    """It says that it is not loaded, beneath the reason."""
+    await page.goto(address)
+    await give(page, token(WRITE))
+    await expect(notice(page)).to_contain_text("Your token does not allow this")
+    await expect(page.locator(".placeholder")).to_have_text("Not loaded.")
+
+
 @pytest.mark.parametrize(
     "words", ["eyJhbGciOi…", "“eyJ.e30.abc”", "eyJ.e30 abc", "Bearer  ", "tokén"]
 )
