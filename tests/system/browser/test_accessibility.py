@@ -135,13 +135,19 @@ async def token_dialogue(page: Page, stack: Stack) -> None:
 
 
 async def order_being_placed(page: Page, stack: Stack) -> None:
-    """Open the form that places an order, with two lines and something wrong in each."""
+    """Open the form that places an order, with two lines and something wrong in each.
+
+    Another may have been placed already.
+    """
     await at("/?place=", "form.place")(page, stack)
+    attempts = '[{"content": "another", "key": "1"}]'
+    await page.evaluate(f"sessionStorage.setItem('order-saga-draft-attempts', '{attempts}')")
     await page.get_by_label("Customer", exact=True).last.fill("poor")
     await page.get_by_role("textbox", name="SKU").fill("nothing")
     await page.get_by_role("button", name="Add a line").click()
     await page.get_by_role("button", name="Place the order").click()
     await expect(page.locator(".field .hint").filter(has_text="no such product")).to_be_visible()
+    await expect(page.locator(".place .warning")).to_be_visible()
 
 
 async def act_on_many(page: Page, stack: Stack) -> None:
