@@ -11,6 +11,7 @@ import { onToken } from "./token.js";
 import { watch } from "./watch.js";
 
 const REFRESH_MS = 5_000;
+const LOADING = "Loading …";
 
 /**
  * Show the latest batch operations in `page`, until `signal`.
@@ -21,7 +22,7 @@ const REFRESH_MS = 5_000;
 export function latestPage(page, signal) {
   document.title = "Batch operations · Order saga";
   const list = el("ul.batches");
-  const placeholder = el("p.placeholder", {}, "Loading …");
+  const placeholder = el("p.placeholder", {}, LOADING);
   page.append(el("div.head", {}, el("h1", {}, "Batch operations")), placeholder, list);
   const load = async () => {
     /** @type {Api.BatchList} */
@@ -32,7 +33,10 @@ export function latestPage(page, signal) {
     placeholder.hidden = batches.length > 0;
     return REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => showProblem(problem);
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
+    if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
+    showProblem(problem);
+  };
   onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
 }
 

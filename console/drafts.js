@@ -5,10 +5,10 @@
 const KEY = "order-saga-drafts";
 const LIMIT_MS = 60_000;
 
-/** Keep the text of the fields of the page that have an id. */
+/** Keep the text of the fields of the page that have an id; an order being placed keeps its own. */
 export function keepDrafts() {
   const fields = /** @type {NodeListOf<HTMLInputElement|HTMLTextAreaElement>} */ (
-    document.querySelectorAll("#page input[id]:not([type]), #page textarea[id]")
+    document.querySelectorAll("#page input[id]:not([type], .place *), #page textarea[id]")
   );
   const drafts = [...fields].filter((field) => field.value !== field.defaultValue);
   const entries = drafts.map((field) => [field.id, field.value]);

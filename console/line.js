@@ -2,22 +2,25 @@
  * A line of an order that is being written: its product is looked up while its SKU is typed.
  */
 import { isName } from "./body.js";
+import { IN_USE } from "./currencies.js";
 import { el } from "./dom.js";
 import { Field } from "./field.js";
 import { Lookup } from "./lookup.js";
 import { amount, money } from "./money.js";
 
+/** @typedef {import("./body.js").LineTexts & {suggestion?: string}} Texts */
+
 /** One line, in `node`. */
 export class Line {
   /**
-   * @param {import("./body.js").LineTexts} texts what stands in it at first
-   * @param {{currency: () => string, onChange: () => void, onRemove: (line: Line) => void}} form
+   * @param {Texts} texts what stands in it at first
+   * @param {{onChange: () => void, onRemove: (line: Line) => void}} form
    * @param {AbortSignal} signal
    */
   constructor(texts, form, signal) {
     this.form = form;
-    /** What the list price gave, as long as nobody types another price. */
-    this.suggestion = "";
+    /** What the list price gave: another price is somebody's own. */
+    this.suggestion = texts.suggestion ?? "";
     /** @type {Api.StockView|null} */
     this.product = null;
     this.legend = el("legend");
@@ -35,15 +38,18 @@ export class Line {
     this.node = el("fieldset.order-line", {}, ...parts);
     [sku.text, quantity.text, price.text] = [texts.sku, texts.quantity, texts.price];
     this.lookup = new Lookup((answer, problem) => this.know(answer, problem), signal);
-    sku.input.addEventListener("input", () => this.ask());
-    this.node.addEventListener("input", () => this.look());
+    sku.input.addEventListener("input", () => {
+      this.suggest(""); // it was another product's price
+      this.ask();
+    });
     this.ask();
   }
 
   /** What stands in its fields. */
   get texts() {
     const { sku, quantity, unit_price_minor: price } = this.fields;
-    return { sku: sku.text, quantity: quantity.text, price: price.text };
+    const { suggestion } = this;
+    return { sku: sku.text, quantity: quantity.text, price: price.text, suggestion };
   }
 
   /**
@@ -83,24 +89,41 @@ export class Line {
     this.product = product;
     if (problem?.status === 404) this.fields.sku.inform("There is no such product.", true);
     else if (problem) this.fields.sku.inform(`Not looked up. ${problem.message}.`, true);
-    this.look();
     this.form.onChange();
   }
 
-  /** Show what is known of its product, for this quantity and currency. */
-  look() {
+  /**
+   * Show what is known of its product.
+   *
+   * @param {string} currency of the order
+   * @param {Line[]} lines all of the order
+   */
+  look(currency, lines) {
     if (this.product === null) return;
     const { name, available, prices } = this.product;
-    const currency = this.form.currency();
     const listPrice = prices[currency] ?? null;
-    const isShort = Number(this.fields.quantity.text) > available;
+    const own = Number(this.texts.quantity) || 0;
+    const others = lines.filter((line) => line !== this && line.texts.sku === this.texts.sku);
+    const demand = others.reduce((sum, { texts }) => sum + (Number(texts.quantity) || 0), own);
+    const isShort = demand > available;
     const facts = [name, isShort ? `only ${available} available` : `${available} available`];
+    if (isShort && demand > own) facts.push(`${demand} in all lines`);
     if (listPrice !== null) facts.push(`list price ${money(listPrice, currency)}`);
+    else if (IN_USE.includes(currency)) facts.push(`no list price in ${currency}`);
     this.fields.sku.inform(facts.join(" · "), isShort);
-    const { unit_price_minor: price } = this.fields;
-    if (listPrice === null || (price.text !== "" && price.text !== this.suggestion)) return;
-    if (document.activeElement === price.input) return; // somebody types there
-    this.suggestion = amount(listPrice, currency);
-    price.text = this.suggestion;
+    this.suggest(listPrice === null ? "" : amount(listPrice, currency));
+  }
+
+  /**
+   * Put a price in, or "" for none, unless somebody has typed another.
+   *
+   * @param {string} price
+   */
+  suggest(price) {
+    const field = this.fields.unit_price_minor;
+    if (field.text !== "" && field.text !== this.suggestion) return;
+    if (price !== "" && document.activeElement === field.input) return; // somebody types there
+    this.suggestion = price;
+    if (field.text !== price) field.text = price;
   }
 }

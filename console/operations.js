@@ -160,7 +160,7 @@ function row(entry) {
   /** @type {[string, import("./dom.js").Child][]} */
   const columns = [
     ["placed", time(entry.at)],
-    ["who", el("b", { title: entry.subject && `token of ${entry.subject}` }, entry.by || "–")],
+    ["actor", el("b", { title: entry.subject && `token of ${entry.subject}` }, entry.by || "–")],
     ["what", el("span", {}, entry.act, entry.step ? ` ${entry.step}` : "")],
     ["outcome", el(`span.chip.${tone}`, { title: meaning }, entry.outcome)],
     ["subject", subject(entry)],

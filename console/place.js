@@ -4,18 +4,25 @@
  */
 import { go, toOrder } from "./address.js";
 import { Problem } from "./api.js";
-import { bodyOf, isName, totalOf } from "./body.js";
+import { bodyOf, totalOf } from "./body.js";
 import { IN_USE } from "./currencies.js";
+import { Customer } from "./customer.js";
 import { bdi, el } from "./dom.js";
 import { Field } from "./field.js";
 import { explain } from "./form.js";
 import { LIMITS } from "./limits.js";
 import { Line } from "./line.js";
-import { Lookup } from "./lookup.js";
 import { money } from "./money.js";
 import { announce } from "./notice.js";
-import { EMPTY_LINE, place, savedTexts, saveTexts } from "./placing.js";
-import { askForToken, customerOfToken, onToken } from "./token.js";
+import {
+  attemptWarning,
+  EMPTY_LINE,
+  hasOtherAttempt,
+  place,
+  savedTexts,
+  saveTexts,
+} from "./placing.js";
+import { askForToken, customerOfToken, onToken, token } from "./token.js";
 
 const REJECTED = "Not placed: look at the marked fields.";
 
@@ -36,10 +43,14 @@ class OrderForm {
   /** @param {AbortSignal} signal */
   constructor(signal) {
     this.signal = signal;
+    this.customer = new Customer((wallet) => {
+      if (wallet !== null) this.fields.currency.text ||= wallet.currency;
+      this.change();
+    }, signal);
     const deadline = { inputmode: "numeric", placeholder: LIMITS.deadline_seconds.default };
     /** @type {Record<string, Field>} by the API's names */
     this.fields = {
-      customer_id: new Field("Customer", { required: true, maxlength: 64 }),
+      customer_id: this.customer.field,
       currency: new Field("Currency", { required: true, maxlength: 3, list: "currencies" }),
       order_id: new Field("Order id (optional)", { maxlength: 64 }),
       deadline_seconds: new Field("Deadline in seconds (optional)", deadline),
@@ -51,11 +62,9 @@ class OrderForm {
     this.total = el("output");
     this.linesProblem = el("p.answer");
     this.button = el("button.main", {}, "Place the order");
+    this.warning = attemptWarning();
     this.answer = el("p.answer", { role: "alert" });
     this.isSending = false;
-    /** @type {Api.WalletView|null} */
-    this.wallet = null;
-    this.walletLookup = new Lookup((wallet, problem) => this.know(wallet, problem), signal);
     this.node = this.layOut();
     this.listen();
     this.fill(savedTexts());
@@ -74,21 +83,23 @@ class OrderForm {
       el("p.total", {}, "Total ", this.total),
       this.linesProblem,
       el("div.fields", {}, order_id.node, deadline_seconds.node),
+      this.warning,
       el("div.row", {}, this.button),
       this.answer,
     );
   }
 
   listen() {
-    const { customer_id, currency } = this.fields;
-    customer_id.input.addEventListener("input", () => this.askForWallet());
-    currency.input.addEventListener("input", () => this.lines.forEach((line) => line.look()));
+    this.fields.currency.input.addEventListener("input", () => {
+      for (const line of this.lines) line.suggest(""); // it was a price in another currency
+    });
     this.node.addEventListener("input", () => this.change());
     this.node.addEventListener("submit", (event) => this.send(event));
     this.addButton.addEventListener("click", () => this.add().fields.sku.input.focus());
     const onAnotherPerson = () => {
-      this.fields.customer_id.text ||= customerOfToken();
-      this.askForWallet();
+      if (token() === null) this.fill(savedTexts()); // an empty order
+      this.customer.field.text ||= customerOfToken();
+      this.customer.ask();
       this.lines.forEach((line) => line.ask());
     };
     onToken(onAnotherPerson, this.signal);
@@ -110,15 +121,16 @@ class OrderForm {
 
   /** @param {import("./body.js").Texts} texts */
   fill({ lines, ...texts }) {
+    for (const line of this.lines.splice(0)) line.end();
+    this.show({});
     for (const [name, text] of Object.entries(texts)) this.fields[name].text = text;
     for (const line of lines) this.add(line);
-    this.askForWallet();
+    this.customer.ask();
   }
 
   /** Add a line and return it. */
   add(texts = EMPTY_LINE) {
     const form = {
-      currency: () => this.currency,
       onChange: () => this.change(),
       onRemove: (/** @type {Line} */ line) => this.remove(line),
     };
@@ -146,40 +158,19 @@ class OrderForm {
 
   /** Show what follows from the form's content, and save that. */
   change() {
-    const { texts, currency, wallet } = this;
+    const { currency } = this;
+    this.lines.forEach((line, index) => {
+      line.renumber(index + 1, this.lines.length > 1);
+      line.look(currency, this.lines);
+    });
+    const { texts } = this;
     saveTexts(texts);
-    this.lines.forEach((line, index) => line.renumber(index + 1, this.lines.length > 1));
+    this.warning.hidden = !hasOtherAttempt(bodyOf(texts).body);
     this.addButton.hidden = this.lines.length >= (LIMITS.lines.maxItems ?? 0);
     const total = totalOf(texts);
     this.total.textContent = IN_USE.includes(currency) ? money(total, currency) : "–";
     this.linesProblem.textContent = "";
-    if (wallet === null) return;
-    const balance = `Wallet: ${money(wallet.balance_minor, wallet.currency)}`;
-    const isShort = wallet.currency === currency && total > BigInt(wallet.balance_minor);
-    this.fields.customer_id.inform(isShort ? `${balance}, less than the total` : balance, isShort);
-  }
-
-  askForWallet() {
-    const { text } = this.fields.customer_id;
-    this.wallet = null;
-    this.fields.customer_id.inform("");
-    this.walletLookup.ask(isName("customer_id", text) ? `/customers/${text}/wallet` : null);
-  }
-
-  /**
-   * Take what is known of the customer's wallet; there may be none, as cards need none.
-   *
-   * @param {Api.WalletView|null} wallet
-   * @param {Problem|null} problem
-   */
-  know(wallet, problem) {
-    this.wallet = wallet;
-    if (problem?.status === 404) this.fields.customer_id.inform("No wallet of theirs is known.");
-    if (wallet !== null && this.currency === "") {
-      this.fields.currency.text = wallet.currency;
-      this.lines.forEach((line) => line.look());
-    }
-    this.change();
+    this.customer.look(currency, total);
   }
 
   /** @param {SubmitEvent} event */

@@ -156,9 +156,13 @@ async function signIn() {
   for (const button of buttons) button.disabled = false;
 }
 
-/** Forget the token; who signed in is signed out at the provider as well. */
+/**
+ * Forget the token and what was typed, as the tab may be another person's next; who signed in is
+ * signed out at the provider as well.
+ */
 async function signOut() {
   const idToken = sessionStorage.getItem(ID_KEY);
+  sessionStorage.clear();
   use(null);
   if (idToken === null) return;
   try {

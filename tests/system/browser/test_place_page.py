@@ -106,6 +106,96 @@ async def test_a_lost_answer_and_a_double_click_place_one_order(page: Page) -> N
     assert len({view["order_id"] for _, view in calls}) == 2
 
 
+async def test_each_content_is_placed_once(page: Page) -> None:
+    """Also when what was changed is changed back; what may be placed already is warned of."""
+    calls: list[tuple[str, str]] = []
+
+    async def lose(route: Route) -> None:
+        """Let the API take the order, and lose its answer."""
+        answer = await route.fetch()
+        calls.append((route.request.headers["idempotency-key"], (await answer.json())["order_id"]))
+        await route.abort()
+
+    async def place(quantity: str) -> None:
+        """Place the order with another quantity."""
+        await line(page, 1).get_by_label("Quantity").fill(quantity)
+        async with page.expect_event("requestfailed"):
+            await page.get_by_role("button", name="Place the order").click()
+        await expect(page.locator(".place")).to_contain_text("It may or may not have been accepted")
+
+    await page.goto("/?place=")
+    await fill(page, "rich", ("plenty", "1", "1.00"))
+    await page.get_by_label("Currency").fill("GBP")
+    warning = page.locator(".place .warning")
+    await answer_with(page, "**/orders", {"detail": "it is refused"}, status=422)
+    await page.get_by_role("button", name="Place the order").click()
+    await expect(page.locator(".place")).to_contain_text("it is refused")
+    await line(page, 1).get_by_label("Quantity").fill("3")
+    await expect(warning).to_be_hidden()
+    await page.unroute("**/orders")
+    await page.route("**/orders", lose)
+    await place("1")
+    await expect(warning).to_be_hidden()
+    await place("2")
+    await expect(warning).to_contain_text("it may have been placed")
+    await page.reload()
+    await place("1")
+    assert calls[2] == calls[0]
+    assert len(set(calls)) == 2
+    await expect(warning).to_be_visible()
+    await page.unroute("**/orders")
+    await page.get_by_role("button", name="Place the order").click()
+    await expect(state(page)).to_have_text("COMPLETED")
+    assert await page.locator("h1 code").inner_text() == calls[0][1]
+    await page.go_back()
+    await expect(warning).to_be_hidden()
+
+
+async def test_a_list_price_is_of_its_product_and_currency(page: Page) -> None:
+    """It leaves with them, after a reload as well; a price that somebody typed stays."""
+    await page.goto("/?place=")
+    await fill(page, "rich", ("71053", "1", ""))
+    sku, price = (line(page, 1).get_by_label(label) for label in ("SKU", "Unit price"))
+    hint = line(page, 1).locator(".hint").first
+    await expect(price).to_have_value("3.39")
+    await sku.fill("plenty")
+    await expect(hint).to_contain_text("no list price in GBP")
+    await expect(price).to_have_value("")
+    await sku.fill("71053")
+    await expect(price).to_have_value("3.39")
+    await page.get_by_label("Currency").fill("EUR")
+    await expect(hint).to_contain_text("no list price in EUR")
+    await expect(price).to_have_value("")
+    await expect(page.locator(".total")).to_have_text("Total 0.00 EUR")
+    await page.get_by_label("Currency").fill("GBP")
+    await expect(price).to_have_value("3.39")
+    await page.route("**/stock/*", lambda route: route.abort())
+    await page.reload()
+    await expect(price).to_have_value("3.39")
+    await page.get_by_label("Currency").fill("EUR")
+    await expect(price).to_have_value("")
+    await price.fill("4.00")
+    await page.unroute("**/stock/*")
+    await sku.fill("plenty")
+    await expect(hint).to_contain_text("no list price in EUR")
+    await expect(price).to_have_value("4.00")
+
+
+async def test_what_will_be_refused_is_marked(page: Page, stack: Stack) -> None:
+    """A wallet in another currency, and more of a product in all lines than there is."""
+    product = {"name": "Pair", "prices": {"GBP": 339}, "opening_stock": 7}
+    assert stack.http.put("/stock/pair", json=product).status_code < 300
+    await page.goto("/?place=")
+    await fill(page, "rich", ("pair", "4", ""), ("pair", "4", ""))
+    for number in (1, 2):
+        hint = line(page, number).locator(".hint.unsure")
+        await expect(hint).to_contain_text("only 7 available · 8 in all lines")
+    await line(page, 2).get_by_label("Quantity").fill("3")
+    await expect(page.locator(".hint.unsure")).to_have_count(0)
+    await page.get_by_label("Currency").fill("JPY")
+    await expect(page.locator(".hint.unsure")).to_contain_text(" GBP, not in JPY")
+
+
 async def test_what_is_wrong_is_said_at_its_field(page: Page) -> None:
     """Before it is sent, in the API's words; and what the API alone knows, once it answers."""
     await page.goto("/?place=")

@@ -266,6 +266,33 @@ async def test_a_namesake_is_not_taken_for_another(
     assert look()["failure"]["details"]["by"] == "Olga (as 8c1f)"
 
 
+async def test_an_order_being_written_is_there_once_after_a_sign_in(
+    page: Page, provider: Provider
+) -> None:
+    """As it stood: no line that is added then begins with the text of another."""
+    await page.goto("/")
+    await sign_in(page)
+    await expect(page.locator("#who-name")).to_have_text("Ann Lee")
+    await page.get_by_role("link", name="Place an order").click()
+    await page.get_by_label("Customer", exact=True).fill("rich")
+    await page.get_by_label("Currency").fill("GBP")
+    await page.get_by_role("button", name="Add a line").click()
+    await page.get_by_role("button", name="Remove line 1").click()
+    texts = {"SKU": "plenty", "Quantity": "1", "Unit price": "1.00"}
+    for label, text in texts.items():
+        await page.get_by_label(label).fill(text)
+    provider.revoke()
+    await page.evaluate("sessionStorage.setItem('order-saga-token', 'run.out')")
+    await page.get_by_role("button", name="Place the order").click()
+    await sign_in(page)
+    await expect(page.locator("#who-name")).to_have_text("Ann Lee")
+    await expect(page.get_by_label("Customer", exact=True)).to_have_value("rich")
+    await page.get_by_role("button", name="Add a line").click()
+    for label, text in texts.items():
+        for number, value in enumerate((text, "")):
+            await expect(page.get_by_label(label).nth(number)).to_have_value(value)
+
+
 async def test_a_renewal_waits_for_a_provider_that_is_away(page: Page, provider: Provider) -> None:
     """The page tries again until the provider is back; nobody is asked to sign in meanwhile."""
     provider.seconds = 2

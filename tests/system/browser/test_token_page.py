@@ -137,6 +137,42 @@ async def test_a_token_that_cannot_read_is_reported(page: Page) -> None:
     await expect(notice(page)).to_be_hidden()
 
 
+@pytest.mark.parametrize("address", ["/?batch=", "/?operations="])
+async def test_a_page_that_is_not_allowed_is_not_loading(page: Page, address: str) -> None:
+    """It says that it is not loaded, beneath the reason."""
+    await page.goto(address)
+    await give(page, token(WRITE))
+    await expect(notice(page)).to_contain_text("Your token does not allow this")
+    await expect(page.locator(".placeholder")).to_have_text("Not loaded.")
+
+
+async def test_an_order_being_written_goes_with_who_wrote_it(page: Page) -> None:
+    """It stays when a token runs out, and goes when the token is forgotten: for the next person."""
+    await page.goto("/")
+    await give(page, token(READ))
+    await page.get_by_role("link", name="Place an order").click()
+    customer = page.get_by_label("Customer", exact=True)
+    await customer.fill("rich")
+    await page.get_by_label("SKU").fill("plenty")
+    await page.get_by_label("Quantity").fill("1")
+    await page.get_by_label("Unit price").fill("1.00")
+    await page.get_by_label("Currency").fill("GBP")
+    await page.evaluate("sessionStorage.setItem('order-saga-token', 'run.out')")
+    await page.get_by_role("button", name="Place the order").click()
+    await give(page, token(READ, sub="ann"))
+    await expect(page.locator("#who-name")).to_have_text("ann")
+    await expect(page.get_by_label("SKU")).to_have_value("plenty")
+    await page.get_by_role("button", name="Forget token").click()
+    await expect(page.get_by_label("SKU")).to_have_value("")
+    await expect(customer).to_have_value("")
+    assert "plenty" not in await page.evaluate("JSON.stringify({...sessionStorage})")
+    await page.goto("/")
+    await give(page, token(READ, customer_id="yamada"))
+    await page.get_by_role("link", name="Place an order").click()
+    await expect(customer).to_have_value("yamada")
+    await expect(page.get_by_label("SKU")).to_have_value("")
+
+
 @pytest.mark.parametrize(
     "words", ["eyJhbGciOi…", "“eyJ.e30.abc”", "eyJ.e30 abc", "Bearer  ", "tokén"]
 )
