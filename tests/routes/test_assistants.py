@@ -15,11 +15,10 @@ import pytest
 
 from api import create_app
 from config import Settings
-from contracts.acts import FIELDS, Act
+from contracts.acts import EFFECTS, FIELDS, Act
 from contracts.placing import OrderLine
 from participants.order.service import OrderService
 from routes.access import NEEDED
-from routes.assistants.tool_calls import EFFECTS
 from routes.assistants.tools import ACT_ROUTES, TOOLS
 from routes.assistants.words_of_others import CLOSES, MOST_CHARACTERS, NOTE, OPENS
 from routes.pages import pages
