@@ -182,7 +182,13 @@ async def test_answers_are_those_of_the_api_quoted(http: httpx.AsyncClient) -> N
 
 async def test_whoever_may_not_act_may_propose(http: httpx.AsyncClient) -> None:
     """A token that reads alone is told what a person may do, with what, and that it may not."""
-    possible = {"act": "place-again", "step": None, "refusal": None}
+    possible = {
+        "act": "place-again",
+        "step": None,
+        "refusal": None,
+        "effect": f"{OPENS}{EFFECTS[Act.PLACE_AGAIN]}{CLOSES}",
+        "is_final": False,
+    }
     for headers, allows, words in (
         (READER, False, "with by, reason, for a person: this token does not allow it."),
         (bearer("orders:read", "orders:place-again"), True, "with by, reason."),
