@@ -23,6 +23,7 @@ from application.links import OrderLinks
 from application.listed_order import list_entry
 from application.operations_log import OperationsLog
 from application.order_list import OrderLists
+from application.possible_acts import ACTS_ON_MANY, acts_offered
 from application.threads import on_thread
 from contracts.base import digest
 from contracts.batch_stubs import batch_workflow_id
@@ -163,10 +164,14 @@ class BatchOperations:
         )
         return BatchView(**dict(record), links=links)
 
-    async def latest(self) -> BatchList:
-        """Return the latest batch operations, newest first."""
+    async def latest(self, caller: Caller) -> BatchList:
+        """Return the latest batch operations, newest first, and what the caller may start."""
         records = await on_thread(self._batches.latest)
-        return BatchList(batches=tuple(map(self._view, records)), most_open=MOST_OPEN)
+        return BatchList(
+            batches=tuple(map(self._view, records)),
+            most_open=MOST_OPEN,
+            acts=acts_offered(ACTS_ON_MANY, caller),
+        )
 
     async def results(self, batch_id: str, query: ResultsQuery) -> BatchResults:
         """Return a page of what came of a batch operation at each order.

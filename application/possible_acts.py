@@ -1,18 +1,32 @@
 """What a person may do to an order, and why not. Pure functions."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from application.caller import Caller
 from application.errors import EndedFromOutside, NotPossible, SagaWedged, TooLate
 from application.review import verdict_of
 from application.run import Run
-from contracts.acts import ACT_OF, FIELDS, Act, Review, cannot_cancel, cannot_review
+from contracts.acts import (
+    ACT_OF,
+    EFFECT_OF_SETTLING_THE_OPENING,
+    EFFECTS,
+    FIELDS,
+    FINAL,
+    Act,
+    Review,
+    cannot_cancel,
+    cannot_review,
+)
+from contracts.batches import WITH_STEP
 from contracts.record import Compensation, OrderRecord
 from contracts.states import FailureReason, SagaState
 from contracts.step_views import StepProgress, StepState
 from contracts.steps import OPENING
-from contracts.views import ActView, Attention, TimelineEntry
+from contracts.views import ActOffer, ActView, Attention, TimelineEntry
 from temporal_saga.acts import acts_at
+
+Offer = TypeVar("Offer", bound=ActOffer)
 
 
 def acts_of(
@@ -28,19 +42,48 @@ def acts_of(
     is_over = {step.step: step.state for step in steps}[OPENING.name] is StepState.DONE
     review = Review(is_over=is_over, verdict=verdict, decision=decision)
     not_to_review = cannot_review(run.state, review, fails=fails)
-    acts: list[tuple[Act, str | None, str | None]] = [
-        (Act.CANCEL, None, cannot_cancel(run.state, fails=fails)),
-        (Act.APPROVE, None, not_to_review),
-        (Act.REJECT, None, not_to_review),
+    acts = [
+        _act(Act.CANCEL, cannot_cancel(run.state, fails=fails)),
+        _act(Act.APPROVE, not_to_review),
+        _act(Act.REJECT, not_to_review),
     ]
-    stuck_steps = [one.step for one in compensations if one.state == StepState.STUCK]
-    for act, step, refusal in acts_at(stuck_steps, run.memo.retriables):
-        acts.append((ACT_OF[act.name], step, refusal))
-    why_wedged = str(SagaWedged()) if run.is_wedged else None
-    return tuple(
-        ActView(act=act, step=step, fields=FIELDS[act], refusal=why_wedged or refusal)
-        for act, step, refusal in acts
+    stuck_commands = {
+        one.step: one.command for one in compensations if one.state == StepState.STUCK
+    }
+    for act, step, refusal in acts_at(stuck_commands, run.memo.retriables):
+        acts.append(_act(ACT_OF[act.name], refusal, step, stuck_commands[step]))
+    if not run.is_wedged:
+        return tuple(acts)
+    return tuple(act.model_copy(update={"refusal": str(SagaWedged())}) for act in acts)
+
+
+def _act(
+    act: Act, refusal: str | None, step: str | None = None, command: str | None = None
+) -> ActView:
+    """Return an act with why it is not possible, if so, and with the command that is stuck."""
+    effect = EFFECTS[act]
+    if act is Act.SETTLE and command == OPENING.command:
+        effect = EFFECT_OF_SETTLING_THE_OPENING
+    return ActView(
+        act=act,
+        step=step,
+        fields=FIELDS[act],
+        effect=effect,
+        is_final=act in FINAL,
+        refusal=refusal,
     )
+
+
+ACTS_ON_MANY = tuple(
+    ActOffer(
+        act=act,
+        fields=("step", *FIELDS[act]) if act in WITH_STEP else FIELDS[act],
+        effect=EFFECTS[act],
+        is_final=act in FINAL,
+    )
+    for act in Act
+)
+"""What can be done to many orders at once."""
 
 
 def acts_of_ended(
@@ -51,18 +94,14 @@ def acts_of_ended(
     The arguments are those of `why_ended`.
     """
     why = str(why_ended(state, need, is_closed=is_closed))
-    return tuple(
-        ActView(act=act, step=None, fields=FIELDS[act], refusal=why)
-        for act in (Act.CANCEL, Act.APPROVE, Act.REJECT)
-    )
+    return tuple(_act(act, why) for act in (Act.CANCEL, Act.APPROVE, Act.REJECT))
 
 
 def act_of_failed(record: OrderRecord) -> tuple[ActView, ...]:
     """Return the act that places a failed order again; none where that was done already."""
     if record.state is not SagaState.FAILED or record.again_as is not None:
         return ()
-    act = Act.PLACE_AGAIN
-    return (ActView(act=act, step=None, fields=FIELDS[act], refusal=cannot_place_again(record)),)
+    return (_act(Act.PLACE_AGAIN, cannot_place_again(record)),)
 
 
 def cannot_place_again(record: OrderRecord) -> str | None:
@@ -90,9 +129,9 @@ def why_ended(state: SagaState, need: Attention | None, *, is_closed: bool) -> N
 
 
 def acts_offered(
-    acts: Iterable[ActView], caller: Caller, *, has_all: bool = False
-) -> tuple[ActView, ...]:
-    """Return those of an order's acts that the caller's token allows, or all of them.
+    acts: Iterable[Offer], caller: Caller, *, has_all: bool = False
+) -> tuple[Offer, ...]:
+    """Return those of the acts that the caller's token allows, or all of them.
 
     Whom the token names as a person need not say who they are.
     """

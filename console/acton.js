@@ -4,70 +4,85 @@
  */
 import { filtersOf, go, listBefore, toBatch, toOrder } from "./address.js";
 import { get, newId, post, Problem } from "./api.js";
-import { bdi, el } from "./dom.js";
+import { choice, offerSteps } from "./choices.js";
+import { bdi, el, show } from "./dom.js";
 import { actForm } from "./form.js";
+import { keepLoading, newPlaceholder } from "./frame.js";
 import { money } from "./money.js";
-import { showProblem } from "./notice.js";
 import { time } from "./times.js";
-import { stateChip } from "./words.js";
+import { capital, stateChip } from "./words.js";
 
 /** Of a list's parameters those that choose no orders. */
 const OF_PAGES = ["limit", "cursor", "sort"];
-
-const STEP_ACTS = ["retry", "settle"];
-
-/**
- * By act: what is done to each order, and whether it cannot be undone.
- *
- * @type {Record<string, [string, boolean]>}
- */
-const ACTS = {
-  approve: ["Each order goes on with the payment.", false],
-  reject: ["Each order is rolled back.", true],
-  retry: ["The stuck step is tried at each order at once.", false],
-  settle: ["The stuck step counts at each order as put right by hand, in your name.", true],
-  "place-again": ["Each order that failed is placed again, as a new order, once.", false],
-  cancel: ["Each order is rolled back as soon as its current step has ended.", true],
-};
 
 /**
  * Show the form in `page`, for the orders that the address's filters find.
  *
  * @param {HTMLElement} page
- * @param {string} act what is chosen at first; "" for what fits the filters
+ * @param {string} name of the act that is chosen at first; "" for what fits the filters
  * @param {AbortSignal} signal
  */
-export function actOnPage(page, act, signal) {
+export function actOnPage(page, name, signal) {
   document.title = "Act on many orders · Order saga";
   const filters = chosenFilters();
-  const kind = choice("act-on", Object.keys(ACTS), act in ACTS ? act : fittingAct(filters));
-  const step = choice("act-step", [], "");
-  const stepLabel = el("label", { hidden: true }, "Step ", step);
-  const shown = el("section.seen", { "aria-live": "polite" });
-  const onSubmit = (/** @type {SubmitEvent} */ event) => {
-    event.preventDefault();
-    preview(shown, filters, kind.value, STEP_ACTS.includes(kind.value) ? step.value : null);
-  };
-  const onChange = () => {
-    stepLabel.hidden = !STEP_ACTS.includes(kind.value);
-    shown.replaceChildren();
-  };
-  kind.addEventListener("change", onChange);
-  step.addEventListener("change", onChange);
-  onChange();
+  const placeholder = newPlaceholder();
+  const parts = el("div");
   page.append(
     el("p.trail", {}, el("a", { href: listBefore() }, "← Orders")),
     el("div.head", {}, el("h1", {}, "Act on many orders")),
     el("p", {}, "The orders with ", ...filterText(filters), "."),
+    placeholder,
+    parts,
+  );
+  const load = async () => {
+    /** @type {Api.BatchList} */
+    const { acts } = await get("/batch-operations");
+    placeholder.hidden = acts.length > 0;
+    placeholder.textContent = "Your token allows no act on orders.";
+    show(parts, acts.length ? [acts] : [], () => choiceOfAct(acts, name, filters));
+    return null;
+  };
+  keepLoading(load, placeholder, signal);
+}
+
+/**
+ * Return the form that chooses an act, and beneath it the orders that it would be done to.
+ *
+ * @param {Api.ActOffer[]} acts
+ * @param {string} name
+ * @param {Record<string, string>} filters
+ */
+function choiceOfAct(acts, name, filters) {
+  const names = acts.map(({ act }) => String(act));
+  const first = [name, fittingAct(filters)].find((one) => names.includes(one));
+  const kind = choice("act-on", first, names, false);
+  const step = choice("act-step", "", [], false);
+  const stepLabel = el("label", {}, "Step ", step);
+  const orders = el("section", { "aria-live": "polite" });
+  const current = () => acts[kind.selectedIndex];
+  const onSubmit = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    preview(orders, filters, current(), stepLabel.hidden ? null : step.value);
+  };
+  const onChange = () => {
+    stepLabel.hidden = !current().fields.includes("step");
+    orders.replaceChildren();
+  };
+  kind.addEventListener("change", onChange);
+  step.addEventListener("change", onChange);
+  onChange();
+  void offerSteps(step);
+  return el(
+    "div",
+    {},
     el(
       "form.filters",
       { "aria-label": "Act", on: { submit: onSubmit } },
       ...[el("label", {}, "Act ", kind), stepLabel],
       el("button.main", {}, "Show how many these are"),
     ),
-    shown,
+    orders,
   );
-  offerSteps(step, signal);
 }
 
 /** Return the filters of the address that choose orders. */
@@ -101,73 +116,44 @@ export function filterText(filters) {
 }
 
 /**
- * @param {string} id
- * @param {string[]} names
- * @param {string} current
- */
-function choice(id, names, current) {
-  const options = names.map((name) =>
-    el("option", { value: name, selected: name === current }, name),
-  );
-  return el("select", { id }, ...options);
-}
-
-/**
- * Offer the saga's steps to choose from.
- *
- * @param {HTMLSelectElement} select
- * @param {AbortSignal} signal
- */
-async function offerSteps(select, signal) {
-  try {
-    /** @type {Api.StepList} */
-    const { steps } = await get("/steps");
-    if (signal.aborted) return;
-    select.append(...steps.map(({ name }) => el("option", { value: name }, name)));
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    if (!signal.aborted) showProblem(problem);
-  }
-}
-
-/**
  * Show how many orders an act would be done to, and some of them; then ask who acts and why.
  *
- * @param {HTMLElement} shown
+ * @param {HTMLElement} section
  * @param {Record<string, string>} filters
- * @param {string} act
+ * @param {Api.ActOffer} offer
  * @param {string|null} step
  */
-async function preview(shown, filters, act, step) {
-  shown.replaceChildren(el("p.placeholder", {}, "Loading …"));
+async function preview(section, filters, offer, step) {
+  section.replaceChildren(newPlaceholder());
+  const { act } = offer;
   /** @type {Api.BatchPreview} */
-  let seen;
+  let answer;
   try {
-    seen = await post("/batch-operations/preview", { act, filter: filters });
+    answer = await post("/batch-operations/preview", { act, filter: filters });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    shown.replaceChildren(el("p.answer", { role: "alert" }, bdi(problem.message), "."));
+    section.replaceChildren(el("p.answer", { role: "alert" }, bdi(problem.message), "."));
     return;
   }
-  const { count, most, sample } = seen;
+  const { count, most, sample } = answer;
   const isTooMany = count > most;
   const limit = most.toLocaleString("en");
   const number = isTooMany ? `more than ${limit}` : count.toLocaleString("en");
-  const orders = count === 1 ? "order" : "orders";
-  shown.replaceChildren(
-    el("h2", {}, `${number} ${orders}`),
-    el("p.quiet", {}, "These are the orders with ", ...filterText(seen.filter), "."),
+  const orders = `${number} ${count === 1 ? "order" : "orders"}`;
+  section.replaceChildren(
+    el("h2", {}, orders),
+    el("p.quiet", {}, "These are the orders with ", ...filterText(answer.filter), "."),
   );
   if (sample.length) {
-    shown.append(el("ul.sample", { "aria-label": "Some of them" }, ...sample.map(sampleItem)));
+    section.append(el("ul.sample", { "aria-label": "Some of them" }, ...sample.map(sampleItem)));
   }
   if (sample.length < count) {
-    shown.append(el("p.quiet", {}, `The newest ${sample.length} are shown.`));
+    section.append(el("p.quiet", {}, `The newest ${sample.length} are shown.`));
   }
   if (isTooMany) {
-    shown.append(el("p.answer", {}, `At most ${limit} can be acted on at once.`));
+    section.append(el("p.answer", {}, `At most ${limit} can be acted on at once.`));
   } else if (count) {
-    shown.append(startForm({ act, step, filter: filters, count }, `${number} ${orders}`));
+    section.append(startForm(offer, { act, step, filter: filters, count }, orders));
   }
 }
 
@@ -185,25 +171,23 @@ function sampleItem(order) {
 }
 
 /**
+ * @param {Api.ActOffer} offer
  * @param {{act: string, step: string|null, filter: object, count: number}} content
  * @param {string} orders how many, in words
  */
-function startForm(content, orders) {
-  const [hint, isFinal] = ACTS[content.act];
-  const verb = content.act[0].toUpperCase() + content.act.slice(1).replaceAll("-", " ");
+function startForm(offer, content, orders) {
   const at = content.step ? ` ${content.step} of` : "";
-  const texts = {
-    title: `${verb}${at} ${orders}`,
-    hint: isFinal ? `${hint} This cannot be undone.` : hint,
+  const act = {
+    ...offer,
+    title: `${capital(content.act).replaceAll("-", " ")}${at} ${orders}`,
     path: "batch",
-    isFinal,
-    fields: ["by", "reason", ...(content.act === "settle" ? ["evidence"] : [])],
+    fields: offer.fields.filter((name) => name !== "step"), // it is chosen by now
+    effect: `at each order: ${offer.effect}`,
   };
   const batchId = newId(); // sent again after no answer, it is the same one
-  const form = actForm(texts, async (body, onSuccess) => {
-    const filled = { ...content, ...body, batch_id: batchId };
+  const form = actForm(act, async (body, onSuccess) => {
     /** @type {Api.BatchView} */
-    const batch = await post("/batch-operations", filled);
+    const batch = await post("/batch-operations", { ...content, ...body, batch_id: batchId });
     onSuccess();
     go(toBatch(batch.batch_id));
   });

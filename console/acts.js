@@ -8,82 +8,36 @@ import { bdi, el, show } from "./dom.js";
 import { commandsOf } from "./steps.js";
 
 /**
- * @typedef {import("./form.js").FormTexts & {success: string}} Texts of an act
- * @typedef {Api.ActView & Texts} Act as the API offers it, with its texts and its path
+ * @typedef {{title: string, success: string}} Texts of an act
+ * @typedef {Api.ActView & Texts & {path: string}} Act as the API offers it, with its texts
  * @typedef {import("./steps.js").Command} Command
  */
 
 /**
- * By act: its title, its hint, and the sentence shown when the saga has accepted it; given the
- * command that is stuck, if it is about one.
+ * By act: its title, and the sentence shown when the saga has accepted it; given the command that
+ * is stuck, if it is about one.
  *
- * @type {Record<Api.Act, (command: Command) => Omit<Texts, "path">>}
+ * @type {Record<Api.Act, (command: Command) => Texts>}
  */
 const TEXTS = {
-  approve: () => ({
-    title: "Approve",
-    hint: "The order continues with its next step.",
-    success: "Approved: the order continues.",
-  }),
-  reject: () => ({
-    title: "Reject",
-    hint: "The order is rolled back. This cannot be undone.",
-    success: "Rejected: the order is rolled back.",
-    isFinal: true,
-  }),
+  approve: () => ({ title: "Approve", success: "Approved: the order continues." }),
+  reject: () => ({ title: "Reject", success: "Rejected: the order is rolled back." }),
   cancel: () => ({
     title: "Cancel the order",
-    hint: "The order is rolled back as soon as the current step has ended. This cannot be undone.",
     success: "Cancelled: the order is rolled back once the current step has ended.",
-    isFinal: true,
   }),
-  retry: ({ name }) => ({
-    title: `Retry ${name} now`,
-    hint: `${name} is retried anyway; this starts the next attempt at once.`,
-    success: `${name} is being retried.`,
-  }),
-  settle: ({ name, participant, opens_record: opensRecord }) => ({
+  retry: ({ name }) => ({ title: `Retry ${name} now`, success: `${name} is being retried.` }),
+  settle: ({ name, opens_record: opensRecord }) => ({
     title: `Settle ${name} by hand`,
-    hint: settleHint(name, participant, opensRecord),
     success: opensRecord
       ? "Settled: no earlier run completed the order, and it is rolled back."
       : `Settled: ${name} counts as put right by hand, in your name.`,
-    isFinal: true,
   }),
-  "place-again": () => ({
-    title: "Place again",
-    hint:
-      "A new order is placed with the same customer, currency, lines and prices. " +
-      "This is done once for each failed order.",
-    success: "Placed again.",
-  }),
+  "place-again": () => ({ title: "Place again", success: "Placed again." }),
 };
 
 /** The acts in the order in which they are offered. */
 const RANK = ["approve", "reject", "retry", "settle", "cancel", "place-again"];
-
-/**
- * Return what a person states by settling a command, and what follows.
- *
- * @param {string} command
- * @param {string} participant
- * @param {boolean|undefined} opensRecord
- */
-function settleHint(command, participant, opensRecord) {
-  const check =
-    `An attempt in flight may still succeed: check the ${participant} service's database first. ` +
-    "The order's record keeps your name and cannot be changed later.";
-  if (opensRecord) {
-    return (
-      "You state that no earlier run completed the order. Everything is refunded, restored and " +
-      `cancelled, and ${command} is not sent again. ${check}`
-    );
-  }
-  return (
-    `You state that you did by hand what ${command} should do: no money or stock is moved by ` +
-    `this. ${check}`
-  );
-}
 
 /**
  * Return the acts of an order with their texts and paths, in the order of `RANK`.

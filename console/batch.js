@@ -8,10 +8,9 @@ import { latestPage } from "./batches.js";
 import { batchChip, inWords, outcomeWords } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
 import { actForm } from "./form.js";
-import { announce, clearNotice, showProblem } from "./notice.js";
+import { frame, keepLoading, newPaging, showPages } from "./frame.js";
+import { announce } from "./notice.js";
 import { time } from "./times.js";
-import { onToken } from "./token.js";
-import { watch } from "./watch.js";
 
 const REFRESH_MS = 1_000;
 const PAGE_SIZE = "50";
@@ -37,10 +36,10 @@ export function batchPage(page, id, signal) {
   const stop = actForm(
     {
       title: "Stop",
-      hint: "The orders whose turn is still to come are left as they are. What was done stays.",
       path: "stop",
-      isFinal: true,
       fields: ["by", "reason"],
+      effect: "the orders whose turn is still to come are left as they are. What was done stays",
+      is_final: true,
     },
     async (body, onSuccess) => {
       draw(await post(`${batchPath(id)}/stop`, body));
@@ -70,6 +69,7 @@ export function batchPage(page, id, signal) {
     parts.acts.hidden = batch.state !== "RUNNING";
   }
 
+  const toPage = (/** @type {string} */ cursor) => toBatch(id, { outcome, cursor });
   const load = async () => {
     /** @type {Api.BatchView} */
     const batch = await get(batchPath(id));
@@ -78,15 +78,10 @@ export function batchPage(page, id, signal) {
     if (signal.aborted) return null;
     draw(batch);
     show(parts.results, page.results, resultRow);
-    show(parts.paging, pages(id, outcome, page.next), ([text, href]) => el("a", { href }, text));
+    showPages(parts.paging, page.next, "cursor", toPage, ["← First", "Next →"]);
     return batch.ended_at ? null : REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
-    parts.placeholder.textContent =
-      problem.status === 404 ? "There is no such batch operation." : "Not loaded.";
-    showProblem(problem);
-  };
-  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+  keepLoading(load, parts.placeholder, signal, "There is no such batch operation.");
 }
 
 /**
@@ -97,16 +92,14 @@ export function batchPage(page, id, signal) {
  */
 function layOut(page, id) {
   const parts = {
-    chips: el("p.chips"),
-    placeholder: el("p.placeholder", {}, "Loading …"),
+    ...frame(page, [toBatch(""), "← Batch operations"], "Batch operation", id),
     story: el("section.story", { "aria-label": "What it does" }),
     progress: el("progress", { id: "progress", max: 1, value: 0 }),
     progressText: el("span", { id: "progress-text" }),
     counts: el("ul.figures", { "aria-label": "Orders by what came of it" }),
     acts: el("section.acts", { "aria-label": "Actions", hidden: true }),
     results: el("tbody"),
-    paging: el("nav.paging", { "aria-label": "Pages" }),
-    body: el("div.body", { hidden: true }),
+    paging: newPaging(),
   };
   const names = ["Order", "Outcome", "When", "Why"];
   const columns = names.map((name) => el("th", { scope: "col" }, name));
@@ -117,12 +110,6 @@ function layOut(page, id) {
     el("section", {}, label, parts.progress, parts.counts),
     parts.acts,
     el("section", {}, el("h2", {}, "Results"), table, parts.paging),
-  );
-  page.append(
-    el("p.trail", {}, el("a", { href: toBatch("") }, "← Batch operations")),
-    el("div.head", {}, el("h1", {}, "Batch operation ", el("code", {}, id)), parts.chips),
-    parts.placeholder,
-    parts.body,
   );
   return parts;
 }
@@ -169,23 +156,4 @@ function resultRow({ order_id: orderId, outcome, message, at, tries }) {
     el("td", {}, at ? time(at) : "–"),
     el("td", {}, message ? bdi(message) : again),
   );
-}
-
-/**
- * Return the links to the first page of results and to the next one.
- *
- * @param {string} id
- * @param {string} outcome
- * @param {string|null} next
- */
-function pages(id, outcome, next) {
-  const links = [];
-  if (new URLSearchParams(location.search).get("cursor")) {
-    links.push(["← First", toBatch(id, { outcome })]);
-  }
-  if (next) {
-    const cursor = new URL(next, location.origin).searchParams.get("cursor") ?? "";
-    links.push(["Next →", toBatch(id, { outcome, cursor })]);
-  }
-  return links;
 }

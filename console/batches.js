@@ -5,13 +5,10 @@ import { toBatch } from "./address.js";
 import { get } from "./api.js";
 import { batchChip } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
-import { clearNotice, showProblem } from "./notice.js";
+import { keepLoading, newPlaceholder } from "./frame.js";
 import { time } from "./times.js";
-import { onToken } from "./token.js";
-import { watch } from "./watch.js";
 
 const REFRESH_MS = 5_000;
-const LOADING = "Loading …";
 
 /**
  * Show the latest batch operations in `page`, until `signal`.
@@ -22,7 +19,7 @@ const LOADING = "Loading …";
 export function latestPage(page, signal) {
   document.title = "Batch operations · Order saga";
   const list = el("ul.batches");
-  const placeholder = el("p.placeholder", {}, LOADING);
+  const placeholder = newPlaceholder();
   page.append(el("div.head", {}, el("h1", {}, "Batch operations")), placeholder, list);
   const load = async () => {
     /** @type {Api.BatchList} */
@@ -33,11 +30,7 @@ export function latestPage(page, signal) {
     placeholder.hidden = batches.length > 0;
     return REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
-    if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
-    showProblem(problem);
-  };
-  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+  keepLoading(load, placeholder, signal);
 }
 
 /** @param {Api.BatchView} batch */

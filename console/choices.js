@@ -7,16 +7,18 @@ import { el } from "./dom.js";
 /**
  * Return a field with names to choose from; the current one too, although no order has it now.
  *
- * @param {string} id
+ * @param {string} id also its name
  * @param {string|undefined} current
  * @param {string[]} names
+ * @param {boolean} [isOptional] whether none of them may be chosen
  */
-export function choice(id, current, names) {
+export function choice(id, current, names, isOptional = true) {
   const all = current && !names.includes(current) ? [current, ...names] : names;
   const options = all.map((name) =>
     el("option", { value: name, selected: current === name }, name),
   );
-  return el("select", { id }, el("option", { value: "" }, "any"), ...options);
+  const none = isOptional && el("option", { value: "" }, "any");
+  return el("select", { id, name: id }, none, ...options);
 }
 
 /**

@@ -4,13 +4,14 @@
 import { NO_ANSWER, Problem } from "./api.js";
 import { bdi, el } from "./dom.js";
 import { askForToken, isPersonKnown } from "./token.js";
+import { capital } from "./words.js";
 
 /** The name of the person who acts is kept in the browser under this key. */
 const NAME_KEY = "order-saga-by";
 
 /**
- * @typedef {{title: string, hint: string, path: string, isFinal?: boolean}} FormTexts of an act,
- *   and its path behind the order's
+ * @typedef {Pick<Api.ActOffer, "fields"|"effect"|"is_final"> & {title: string, path: string}}
+ *   ActToFill with what its form is called, and its path behind the order's
  * @typedef {HTMLInputElement|HTMLTextAreaElement} Field
  */
 
@@ -31,16 +32,17 @@ const FIELDS = {
 /**
  * Return the form of an act, to unfold.
  *
- * @param {FormTexts & {fields: string[]}} act
+ * @param {ActToFill} act
  * @param {(body: object, onSuccess: () => void) => Promise<void>} send sends it
  */
 export function actForm(act, send) {
   const { inputs, labels } = fieldsOf(act);
   const texts = Object.values(inputs).filter((input) => input !== inputs.by);
-  const button = el(act.isFinal ? "button.main.final" : "button.main", {}, act.title);
+  const button = el(act.is_final ? "button.main.final" : "button.main", {}, act.title);
   const answer = el("p.answer", { role: "alert" });
   const late = el("p.late", { role: "status" });
-  const hint = el("p.hint", {}, act.hint);
+  const ending = act.is_final ? ". This cannot be undone." : ".";
+  const hint = el("p.hint", {}, capital(act.effect), ending);
   const form = el("form", {}, hint, ...labels, late, el("div.row", {}, button), answer);
   const summary = el("summary", {}, act.title);
   const node = el("details.act", { name: "act", "data-act": act.path }, summary, form);
@@ -72,7 +74,7 @@ export function actForm(act, send) {
   return { node, late, hasText: () => texts.some((input) => input.value) };
 }
 
-/** @param {FormTexts & {fields: string[]}} act */
+/** @param {ActToFill} act */
 function fieldsOf(act) {
   const prefix = `act-${act.title.replaceAll(" ", "-")}`;
   /** @type {Record<string, Field>} */

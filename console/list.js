@@ -6,17 +6,15 @@ import { get } from "./api.js";
 import { bdi, el, show } from "./dom.js";
 import { exportButtons } from "./export.js";
 import { filterForm, isFiltered } from "./filters.js";
+import { headRow, keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
 import { money } from "./money.js";
-import { clearNotice, showProblem } from "./notice.js";
 import { forgetOverview, Overview } from "./overview.js";
 import { time } from "./times.js";
 import { onToken } from "./token.js";
-import { watch } from "./watch.js";
 import { attentionChip, stateChip, statusChip } from "./words.js";
 
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "25";
-const LOADING = "Loading …";
 
 /** The columns, and by which field each sorts the list. */
 const COLUMNS = [
@@ -45,8 +43,8 @@ export function listPage(page, signal) {
   const warning = el("p.warning", { hidden: true, role: "status" });
   const rows = el("tbody", { role: "rowgroup" });
   const heads = head(filters);
-  const placeholder = el("p.placeholder", {}, LOADING);
-  const paging = el("nav.paging", { "aria-label": "Pages" });
+  const placeholder = newPlaceholder();
+  const paging = newPaging();
   const overview = new Overview(filters);
   const form = filterForm(filters);
   form.addReasons(overview.failureReasons);
@@ -63,6 +61,9 @@ export function listPage(page, signal) {
   );
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
+  const toPage = (/** @type {string} */ cursor) => toList({ ...filters, cursor });
+  /** @type {[string, string]} */
+  const pageTexts = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
   const load = async () => {
     /** @type {Api.OrderList} */
     const list = await get(`/orders?${query}`);
@@ -74,17 +75,13 @@ export function listPage(page, signal) {
     byTotal?.setAttribute("href", sortLink("total_minor", filters));
     placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
     placeholder.hidden = list.orders.length > 0;
-    show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
+    showPages(paging, list.next, "cursor", toPage, pageTexts);
     await overview.load();
     form.addReasons(overview.failureReasons);
     return REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
-    if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
-    showProblem(problem);
-  };
-  const reloadSoon = watch(load, { onSuccess: clearNotice, onProblem }, signal);
-  onToken(() => (forgetOverview(), reloadSoon()), signal);
+  keepLoading(load, placeholder, signal);
+  onToken(forgetOverview, signal);
 }
 
 /** @param {Record<string, string>} filters */
@@ -108,7 +105,7 @@ function head(filters) {
     const link = el("a", { id: `sort-${field}`, href: sortLink(field, filters) }, name, arrow);
     return el("th", { ...attributes, "aria-sort": order }, link, el("span.plain", {}, name));
   });
-  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
+  return headRow(cells);
 }
 
 /**
@@ -186,22 +183,6 @@ function againMark({ again_of, again_as }) {
  */
 function lineCount(count) {
   return count ? `${count} line${count === 1 ? "" : "s"}` : null;
-}
-
-/**
- * Return the links to the first page and to the next one.
- *
- * @param {Api.OrderList} list
- * @param {Record<string, string>} filters
- */
-function pages(list, filters) {
-  const [first, next] = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
-  const links = filters.cursor ? [[first, toList({ ...filters, cursor: "" })]] : [];
-  if (list.next) {
-    const cursor = new URL(list.next, location.origin).searchParams.get("cursor") ?? "";
-    links.push([next, toList({ ...filters, cursor })]);
-  }
-  return links;
 }
 
 /**

@@ -3,15 +3,18 @@
  */
 import { toList } from "./address.js";
 import { bdi, el, show } from "./dom.js";
+import { tableHead } from "./frame.js";
 import { money } from "./money.js";
 import { number } from "./series.js";
 import { age, time } from "./times.js";
 import { CAUSES } from "./words.js";
 
 /**
- * @typedef {{draw: () => Element, [shown: string]: unknown}} Piece of what is shown of the orders
+ * @typedef {{draw: () => Element, [datum: string]: unknown}} Piece of what is shown of the orders
  *   that need a person
  */
+
+const COLUMNS = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
 
 /** What needs a person, in a headline and a table. */
 export class Needs {
@@ -19,7 +22,8 @@ export class Needs {
     this.headline = el("p.needs-person");
     this.rows = el("tbody", { role: "rowgroup" });
     const label = "What needs a person, by reason and age";
-    this.table = el("table.needs", { role: "table", "aria-label": label }, head(), this.rows);
+    const head = tableHead(COLUMNS);
+    this.table = el("table.needs", { role: "table", "aria-label": label }, head, this.rows);
     this.node = el("div.person-first", {}, this.headline, this.table);
   }
 
@@ -30,15 +34,9 @@ export class Needs {
   draw(attention, isShown) {
     show(this.headline, attentionPieces(attention, isShown), (piece) => piece.draw());
     const groups = attention.groups ?? [];
-    show(this.rows, groups.map(shownOf), groupRow);
+    show(this.rows, groups.map(withAge), groupRow);
     this.table.hidden = groups.length === 0;
   }
-}
-
-function head() {
-  const columns = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
-  const cells = columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
-  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
 }
 
 /**
@@ -46,13 +44,13 @@ function head() {
  *
  * @param {Api.NeedGroup} group
  */
-function shownOf(group) {
+function withAge(group) {
   return { ...group, duration: group.since ? age(group.since) : "not known" };
 }
 
 /** @param {Api.NeedGroup & {duration: string}} group */
 function groupRow(group) {
-  const { cause, step, command, message, count, since, duration } = group;
+  const { cause, step, command, count, message, since, duration } = group;
   const [word, meaning] = CAUSES[cause] ?? [cause, null];
   const longest = since ? el("span", { title: `since ${since} (UTC)` }, duration) : duration;
   const why = message ? [": ", bdi(message)] : [];

@@ -2,19 +2,18 @@
  * The log of operations: who did, tried and was refused what, the newest first. The address has the
  * filters: `/?operations=&person=ann&outcome=REFUSED`.
  */
+import { ACT_NAMES } from "./actnames.js";
 import { go, toOperations, toOrder } from "./address.js";
 import { get } from "./api.js";
+import { choice } from "./choices.js";
 import { bdi, el, show } from "./dom.js";
-import { clearNotice, showProblem } from "./notice.js";
-import { time } from "./times.js";
-import { onToken } from "./token.js";
-import { watch } from "./watch.js";
+import { keepLoading, newPaging, newPlaceholder, showPages, tableHead } from "./frame.js";
+import { fromInput, time, toInput } from "./times.js";
 
 /** @typedef {Record<string, string>} Filters by the API's names */
 
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "50";
-const LOADING = "Loading …";
 const COLUMNS = ["When", "Who", "What", "Outcome", "Order", "Why", "From"];
 const FILTERS = ["person", "act", "outcome", "order_id", "door", "batch_id", "since", "until"];
 
@@ -35,10 +34,6 @@ const DOORS = {
   unknown: "an update that no front door has a note of",
 };
 
-const ACTS = ["approve", "cancel", "deposit-money", "move-stock", "offer-products", "open-wallets"];
-const MORE_ACTS = ["place", "place-again", "read", "reject", "retry", "settle"];
-const BATCH_ACTS = ["start-batch", "stop-batch"];
-
 /**
  * Show the log in `page`, until `signal`.
  *
@@ -50,16 +45,17 @@ export function operationsPage(page, _value, signal) {
   document.title = "Operations · Order saga";
   const filters = filtersOf(location.search);
   const rows = el("tbody", { role: "rowgroup" });
-  const placeholder = el("p.placeholder", {}, LOADING);
-  const paging = el("nav.paging", { "aria-label": "Pages" });
+  const placeholder = newPlaceholder();
+  const paging = newPaging();
   page.append(
     el("div.head", {}, el("h1", {}, "Operations")),
     filterForm(filters),
-    el("table.orders.operations", { role: "table" }, head(), rows),
+    el("table.orders.operations", { role: "table" }, tableHead(COLUMNS), rows),
     placeholder,
     paging,
   );
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
+  const toPage = (/** @type {string} */ before) => toOperations({ ...filters, before });
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
@@ -69,14 +65,10 @@ export function operationsPage(page, _value, signal) {
       ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
       : "Nothing is noted yet.";
     placeholder.hidden = list.operations.length > 0;
-    show(paging, pages(list, filters), ([text, href]) => el("a", { href }, text));
+    showPages(paging, list.next, "before", toPage, ["← Newest", "Older →"]);
     return REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
-    if (placeholder.textContent === LOADING) placeholder.textContent = "Not loaded.";
-    showProblem(problem);
-  };
-  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+  keepLoading(load, placeholder, signal);
 }
 
 /**
@@ -96,20 +88,20 @@ function filterForm(filters) {
   const text = (/** @type {string} */ name) =>
     el("input", { name, value: filters[name] ?? "", placeholder: "any", spellcheck: "false" });
   const moment = (/** @type {string} */ name) =>
-    el("input", { name, value: localTime(filters[name]), type: "datetime-local", step: 1 });
+    el("input", { name, value: toInput(filters[name]), type: "datetime-local", step: 1 });
   const apply = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const entries = [...data].map(([name, value]) => [name, String(value).trim()]);
     const values = Object.fromEntries(entries);
-    const times = { since: toUtc(values.since), until: toUtc(values.until) };
+    const times = { since: fromInput(values.since), until: fromInput(values.until) };
     go(toOperations({ batch_id: filters.batch_id ?? "", ...values, ...times }));
   };
   return el(
     "form.filters",
     { "aria-label": "Filters", on: { submit: apply } },
     el("label", {}, "Who ", text("person")),
-    el("label", {}, "What ", choice("act", filters.act, [...ACTS, ...MORE_ACTS, ...BATCH_ACTS])),
+    el("label", {}, "What ", choice("act", filters.act, ACT_NAMES)),
     el("label", {}, "Outcome ", choice("outcome", filters.outcome, Object.keys(OUTCOMES))),
     el("label", {}, "Order ", text("order_id")),
     el("label", {}, "Door ", choice("door", filters.door, Object.keys(DOORS))),
@@ -118,40 +110,6 @@ function filterForm(filters) {
     el("button", {}, "Filter"),
     Object.keys(filters).length > 0 && el("a", { href: toOperations() }, "Clear"),
   );
-}
-
-/**
- * Return a field with names to choose from.
- *
- * @param {string} name
- * @param {string|undefined} current
- * @param {string[]} names
- */
-function choice(name, current, names) {
-  const all = current && !names.includes(current) ? [current, ...names] : names;
-  const options = all.map((value) => el("option", { value, selected: current === value }, value));
-  return el("select", { name }, el("option", { value: "" }, "any"), ...options);
-}
-
-/**
- * Return a moment as a field for local times has it; empty when it is none.
- *
- * @param {string|undefined} iso
- */
-function localTime(iso) {
-  const at = new Date(iso ?? "");
-  if (Number.isNaN(at.valueOf())) return "";
-  return new Date(at.valueOf() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
-
-/** @param {string} local as a field for local times has it; empty for none */
-function toUtc(local) {
-  return local ? new Date(local).toISOString() : "";
-}
-
-function head() {
-  const cells = COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
-  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
 }
 
 /** @param {Api.Operation} entry */
@@ -197,19 +155,4 @@ function words({ reason, message }) {
  */
 function origin({ door, agent, batch_id }) {
   return [DOORS[door] ?? door, agent, batch_id && `batch ${batch_id}`].filter(Boolean).join(", ");
-}
-
-/**
- * Return the links to the first page and to the next one.
- *
- * @param {Api.OperationList} list
- * @param {Filters} filters
- */
-function pages(list, filters) {
-  const links = filters.before ? [["← Newest", toOperations({ ...filters, before: "" })]] : [];
-  if (list.next) {
-    const before = new URL(list.next, location.origin).searchParams.get("before") ?? "";
-    links.push(["Older →", toOperations({ ...filters, before })]);
-  }
-  return links;
 }

@@ -7,13 +7,12 @@ import { goInstead, listBefore, toOrder, withoutPrefix } from "./address.js";
 import { get, orderPath } from "./api.js";
 import { el, printable, show } from "./dom.js";
 import { facts } from "./facts.js";
-import { announce, clearNotice, showProblem } from "./notice.js";
+import { frame, keepLoading } from "./frame.js";
+import { announce } from "./notice.js";
 import { showSteps } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
 import { Timeline } from "./timeline.js";
-import { onToken } from "./token.js";
-import { watch } from "./watch.js";
 import { attentionChip, stateChip, statusChip } from "./words.js";
 
 /** The stream has no entry for another attempt of the same command, so the order is loaded too. */
@@ -78,20 +77,19 @@ export function orderPage(page, id, signal) {
 
   const load = async () => {
     const mark = timeline.mark;
-    const view = await get(orderPath(id));
+    const view = await get(orderPath(id)).catch(openByWorkflow);
     if (!signal.aborted) draw(view, mark);
     return view.closed_at && !canBePlacedAgain(view) ? null : REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
+  /** @param {import("./api.js").Problem} problem */
+  function openByWorkflow(problem) {
     // The address may have the workflow's id in place of the order's.
     const orderId = problem.status === 404 && !state ? withoutPrefix(id) : null;
-    if (orderId) return goInstead(toOrder(orderId));
-    parts.placeholder.textContent =
-      problem.status === 404 ? "There is no such order, or you may not see it." : "Not loaded.";
-    showProblem(problem);
-  };
-  const reloadSoon = watch(load, { onSuccess: clearNotice, onProblem }, signal);
-  onToken(reloadSoon, signal);
+    if (orderId && !signal.aborted) goInstead(toOrder(orderId));
+    throw problem;
+  }
+  const absence = "There is no such order, or you may not see it.";
+  const reloadSoon = keepLoading(load, parts.placeholder, signal, absence);
 }
 
 /**
@@ -102,8 +100,7 @@ export function orderPage(page, id, signal) {
  */
 function layOut(page, id) {
   const parts = {
-    chips: el("p.chips"),
-    placeholder: el("p.placeholder", {}, "Loading …"),
+    ...frame(page, [listBefore(), "← Orders"], "Order", id),
     story: el("section.story", { "aria-label": "How it stands" }),
     acts: el("section.act-section", { "aria-label": "Actions", hidden: true }),
     steps: el("ol.course"),
@@ -111,7 +108,6 @@ function layOut(page, id) {
     live: el("span.live"),
     facts: el("div"),
     json: el("pre", { tabindex: 0 }),
-    body: el("div.body", { hidden: true }),
   };
   const jsonTitle = el("summary", {}, "The order as JSON, without its timeline");
   const json = el("details.json", {}, jsonTitle, parts.json);
@@ -121,12 +117,6 @@ function layOut(page, id) {
     ...[parts.story, parts.acts],
     el("section", {}, el("h2", {}, "Steps of the saga"), parts.steps),
     el("div.columns", {}, history, aside),
-  );
-  page.append(
-    el("p.trail", {}, el("a", { href: listBefore() }, "← Orders")),
-    el("div.head", {}, el("h1", {}, "Order ", el("code", {}, id)), parts.chips),
-    parts.placeholder,
-    parts.body,
   );
   return parts;
 }

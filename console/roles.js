@@ -22,12 +22,12 @@ export class Roles {
   draw(roles, isKnown) {
     this.node.hidden = roles === null && isKnown;
     const unknown = roles === null && !isKnown ? [null] : [];
-    show(this.list, [...unknown, ...(roles ?? []).map(shownOf)], (role) => roleNode(role));
+    show(this.list, [...unknown, ...(roles ?? []).map(textsOf)], (role) => roleNode(role));
   }
 }
 
 /**
- * @typedef {object} Shown
+ * @typedef {object} Texts what is shown of a role
  * @property {string} role
  * @property {string} workers
  * @property {boolean} isUp
@@ -36,12 +36,12 @@ export class Roles {
  */
 
 /**
- * Return what is shown of a role: the same text again changes nothing on the page.
+ * Return a role in words: the same ones again change nothing on the page.
  *
  * @param {Api.RoleFigures} figures
- * @returns {Shown}
+ * @returns {Texts}
  */
-function shownOf({ role, workers, last_seen: lastSeen, waiting, waiting_seconds: seconds }) {
+function textsOf({ role, workers, last_seen: lastSeen, waiting, waiting_seconds: seconds }) {
   const isUp = workers > 0;
   const since = lastSeen ? `, for ${age(lastSeen)}` : "";
   const up = workers === 1 ? "1 worker" : `${workers} workers`;
@@ -55,10 +55,10 @@ function shownOf({ role, workers, last_seen: lastSeen, waiting, waiting_seconds:
   };
 }
 
-/** @param {Shown|null} shown */
-function roleNode(shown) {
-  if (shown === null) return el("li", {}, el("span.unsure", {}, "Who works is not known now"));
-  const { role, isUp, workers, waiting, isLate } = shown;
+/** @param {Texts|null} texts */
+function roleNode(texts) {
+  if (texts === null) return el("li", {}, el("span.unsure", {}, "Who works is not known now"));
+  const { role, isUp, workers, waiting, isLate } = texts;
   return el(
     "li",
     {},

@@ -5,11 +5,10 @@
 import { listBefore } from "./address.js";
 import { get, sagaPath } from "./api.js";
 import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
-import { announce, clearNotice, showProblem } from "./notice.js";
+import { frame, keepLoading } from "./frame.js";
+import { announce } from "./notice.js";
 import { showSteps } from "./steps.js";
 import { Timeline } from "./timeline.js";
-import { onToken } from "./token.js";
-import { watch } from "./watch.js";
 import { attentionChip, toneOf } from "./words.js";
 
 const REFRESH_MS = 2_000;
@@ -61,12 +60,8 @@ export function sagaPage(page, id, signal) {
     if (!signal.aborted) draw(view);
     return view.closed_at ? null : REFRESH_MS;
   };
-  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
-    parts.placeholder.textContent =
-      problem.status === 404 ? "There is no such saga, or you may not see it." : "Not loaded.";
-    showProblem(problem);
-  };
-  onToken(watch(load, { onSuccess: clearNotice, onProblem }, signal), signal);
+  const absence = "There is no such saga, or you may not see it.";
+  keepLoading(load, parts.placeholder, signal, absence);
 }
 
 /**
@@ -77,14 +72,12 @@ export function sagaPage(page, id, signal) {
  */
 function layOut(page, id) {
   const parts = {
-    chips: el("p.chips"),
-    placeholder: el("p.placeholder", {}, "Loading …"),
+    ...frame(page, [listBefore(), "← Orders"], "Saga", id),
     story: el("section.story", { "aria-label": "How it stands" }),
     acts: el("ul"),
     steps: el("ol.course"),
     timeline: el("ol.timeline"),
     actSection: el("section", { hidden: true }, el("h2", {}, "What a person can tell it")),
-    body: el("div.body", { hidden: true }),
   };
   parts.actSection.append(parts.acts);
   parts.body.append(
@@ -92,12 +85,6 @@ function layOut(page, id) {
     el("section", {}, el("h2", {}, "Steps of the saga"), parts.steps),
     parts.actSection,
     el("section", {}, el("h2", {}, "Timeline"), parts.timeline),
-  );
-  page.append(
-    el("p.trail", {}, el("a", { href: listBefore() }, "← Orders")),
-    el("div.head", {}, el("h1", {}, "Saga ", el("code", {}, id)), parts.chips),
-    parts.placeholder,
-    parts.body,
   );
   return parts;
 }

@@ -4,6 +4,7 @@ One rule for the saga, which refuses with these sentences, and for those who sho
 stuck may be retried and settled: of that the saga core has the rule (`temporal_saga.acts`).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,18 +26,39 @@ class Act(StrEnum):
     """An act of a person on one order."""
 
     CANCEL = "cancel"
-    """Roll the order back; possible before the pivot."""
     APPROVE = "approve"
-    """End a review: the saga goes on to payment."""
     REJECT = "reject"
-    """End a review: the saga rolls back."""
     RETRY = "retry"
-    """Begin another round of a stuck step at once."""
     SETTLE = "settle"
-    """Resolve a stuck step manually: a person put it right by hand."""
     PLACE_AGAIN = "place-again"
-    """Place what a failed order was for once more, as a new order; its own saga hears nothing."""
 
+
+_ON_YOUR_WORD = (
+    "check its participant's database first, as an attempt in flight may still succeed; the "
+    "order's record keeps your name"
+)
+
+EFFECTS: Mapping[Act, str] = {
+    Act.CANCEL: "the order is rolled back once the step under way has ended: what took effect so "
+    "far is compensated, and what was paid is given back",
+    Act.APPROVE: "the review is over, and the order goes on with its next step",
+    Act.REJECT: "the review is over, and the order is rolled back",
+    Act.RETRY: "the stuck step is retried anyway; this begins its next attempts at once",
+    Act.SETTLE: "the stuck step is tried no more and counts as put right by hand, on your word: no "
+    f"money or stock is moved by this; {_ON_YOUR_WORD}",
+    Act.PLACE_AGAIN: "a new order is placed with the same customer, currency, lines and prices, "
+    "once for each failed order, which stays as it is",
+}
+"""By act: what it does, once it is taken."""
+
+EFFECT_OF_SETTLING_THE_OPENING = (
+    "you state that no earlier run completed the order: everything is refunded, restored and "
+    f"cancelled, and the stuck step is not sent again; {_ON_YOUR_WORD}"
+)
+"""Of settling the step that opens the order's record, instead: it tells how earlier runs ended."""
+
+FINAL = frozenset({Act.CANCEL, Act.REJECT, Act.SETTLE})
+"""The acts that cannot be undone."""
 
 MESSAGES: dict[Act, str] = {
     Act.CANCEL: "cancel",

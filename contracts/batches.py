@@ -11,7 +11,7 @@ from contracts.acts import FIELDS, MESSAGES, Act
 from contracts.base import Contract, Identifier, digest
 from contracts.decisions import ACTS, Decision, StepDecision
 from contracts.text import Name, Words
-from contracts.views import ListedOrder
+from contracts.views import ActOffer, ListedOrder
 
 WITH_STEP = frozenset(act for act, name in MESSAGES.items() if issubclass(ACTS[name], StepDecision))
 """The acts that are about one step of each order."""
@@ -127,6 +127,9 @@ class BatchList(Contract):
 
     batches: tuple[BatchView, ...]
     most_open: int = Field(description="so many may be open at one time")
+    acts: tuple[ActOffer, ...] = Field(
+        description="what the caller may do to many orders; `effect` says it of each order"
+    )
 
 
 class BatchPreview(Contract):

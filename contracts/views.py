@@ -107,23 +107,30 @@ class Refund(Contract):
     message: str
 
 
-class ActView(Contract):
+class ActOffer(Contract):
+    """An act of a person, as it is offered."""
+
+    act: Act
+    fields: tuple[str, ...] = Field(
+        description="what its body needs, by name; no `by` where the token has a person's name"
+    )
+    effect: str = Field(description="what it does, once it is taken")
+    is_final: bool = Field(description="whether it cannot be undone")
+    token_allows: bool = Field(
+        default=True,
+        description="whether the caller's token allows it; what it does not allow is listed only "
+        "for an order, with `?acts=all`",
+    )
+
+
+class ActView(ActOffer):
     """An act on one order as it stands: `POST /orders/{id}/{act}`, or `…/steps/{step}/{act}`.
 
     `refusal` is the sentence by which the saga would refuse it now, null when it would take it.
     """
 
-    act: Act
     step: str | None = Field(description="the stuck step that it is about; null of the whole order")
-    fields: tuple[str, ...] = Field(
-        description="what its body needs, by name; no `by` where the token has a person's name"
-    )
     refusal: str | None
-    token_allows: bool = Field(
-        default=True,
-        description="whether the caller's token allows it; what it does not allow is listed only "
-        "for `?acts=all`",
-    )
 
 
 class CustomerAction(Contract):

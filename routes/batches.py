@@ -105,9 +105,9 @@ async def start_batch(
 
 
 @router.get("", responses=AWAY)
-async def list_batches(batches: AppBatches) -> BatchList:
-    """Return the latest batch operations, newest first."""
-    return await batches.latest()
+async def list_batches(batches: AppBatches, caller: RequestCaller) -> BatchList:
+    """Return the latest batch operations, newest first, and what the token may do to many."""
+    return await batches.latest(caller)
 
 
 @router.get("/{batch_id}", responses=ABSENT)

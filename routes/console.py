@@ -19,6 +19,7 @@ from contracts.base import MAX_TOTAL_MINOR
 from contracts.money import MINOR_DIGITS, MOST_CURRENCIES_HAVE, UNUSUAL
 from contracts.placing import PlaceOrder
 from contracts.text import REFUSED
+from routes.operations import ACTS, READ
 
 FOLDER = Path(__file__).parent.parent / "console"
 PAGE = "index.html"
@@ -61,6 +62,11 @@ def _limits() -> dict[str, dict[str, Any]]:
 
 
 TABLE_MODULES = {
+    "actnames.js": f"""/**
+ * What the log of operations may be about, by the table of routes/operations.py.
+ */
+export const ACT_NAMES = {json.dumps(sorted({*ACTS.values(), READ}))};
+""",
     "currencies.js": f"""/**
  * How currencies are divided, by the table of contracts/money.py.
  */

@@ -29,7 +29,10 @@ ACTS = {
     "open_wallet": "open-wallets",
     "deposit_money": "deposit-money",
 }
-"""By the name of a route: what is noted of it. Of another that is read it is `read`."""
+"""By the name of a route: what is noted of it."""
+
+READ = "read"
+"""What is noted of other routes that are read."""
 
 router = APIRouter(tags=["operations"], dependencies=[Depends(refuse_doubles)])
 
@@ -65,7 +68,7 @@ async def note_refusal(request: Request, problem: Problem) -> None:
     if operations_log is None or route is None:
         return
     is_read = request.method in ("GET", "HEAD")
-    act = ACTS.get(route.name) or ("read" if is_read else f"{request.method} {route.path}")
+    act = ACTS.get(route.name) or (READ if is_read else f"{request.method} {route.path}")
     order_id = request.path_params.get("order_id", "")
     is_order = re.fullmatch(IDENTIFIER, order_id) is not None
     await operations_log.refuse(
@@ -73,5 +76,5 @@ async def note_refusal(request: Request, problem: Problem) -> None:
         act,
         problem.document.detail,
         order_id=order_id if is_order else None,
-        about=None if act != "read" or is_order else route.path,
+        about=None if act != READ or is_order else route.path,
     )

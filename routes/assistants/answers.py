@@ -97,6 +97,7 @@ class Proposal(BaseModel):
         "not offer it"
     )
     effect: str = Field(description="what it does, once it is taken")
+    is_final: bool = Field(description="whether it cannot be undone")
     fields: tuple[str, ...] = Field(description="what whoever decides must say, besides the act")
     call: HttpCall = Field(
         description="the call by which it is done; the tool `act` makes it "

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from contracts.acts import Act
+from contracts.acts import EFFECTS, FINAL
 from contracts.views import OrderView
 from routes.assistants.answers import Explanation, HttpCall, Proposal
 from routes.assistants.arguments import (
@@ -19,18 +19,6 @@ from routes.assistants.arguments import (
 )
 from routes.assistants.calls import ApiCalls
 from routes.assistants.explanation import explain
-
-EFFECTS = {
-    Act.CANCEL: "the order rolls back once the step under way has ended: all that it did so far is "
-    "compensated, and what was paid is given back",
-    Act.APPROVE: "the review ends, and the order goes on: it is paid and taken from stock",
-    Act.REJECT: "the review ends, and the order rolls back",
-    Act.RETRY: "another round of tries of the stuck step begins at once",
-    Act.SETTLE: "the stuck step is tried no more and counts as put right by hand: use it "
-    "only once a person has put it right outside this system",
-    Act.PLACE_AGAIN: "what the failed order was for is placed as a new order, once; the failed "
-    "order stays as it is",
-}
 
 
 async def list_orders(api: ApiCalls, arguments: ListArguments) -> Any:
@@ -107,7 +95,8 @@ async def propose_act(api: ApiCalls, arguments: ProposalArguments) -> Any:
         would_be_taken=refusal is None,
         refusal=refusal,
         token_allows=offer and offer.token_allows,
-        effect=EFFECTS[arguments.act],
+        effect=offer.effect if offer else EFFECTS[arguments.act],
+        is_final=arguments.act in FINAL,
         fields=fields,
         call=HttpCall(method="POST", path=arguments.path, body=body),
     )

@@ -9,9 +9,9 @@ from application.caller import SCOPE_OF, Caller, Scope, scopes_for
 from application.discretion import for_customer
 from application.errors import SagaWedged
 from application.order_view import view_of_closed, view_of_record, view_of_run
-from application.possible_acts import act_of_failed, acts_offered, why_ended
+from application.possible_acts import ACTS_ON_MANY, act_of_failed, acts_offered, why_ended
 from application.run import Run
-from contracts.acts import FIELDS, Act
+from contracts.acts import EFFECTS, FIELDS, Act
 from contracts.states import FailureReason, SagaState
 from contracts.views import FailureView, OrderView
 from routes.access import NEEDED
@@ -246,6 +246,27 @@ def test_a_token_is_offered_what_it_allows_alone() -> None:
     assert [(act.act, act.token_allows) for act in offers] == [
         (act.act, act.act is Act.SETTLE) for act in view.acts
     ]
+    [on_many] = acts_offered(ACTS_ON_MANY, person)
+    assert (on_many.act, on_many.fields) == ("settle", ("step", "reason", "evidence"))
+
+
+def test_an_act_says_what_it_does_and_whether_it_can_be_undone() -> None:
+    """By one table; what settles the first step says what that step would have told."""
+    offers = {act.act: act for act in view_of_run("7", ROLLBACK_STUCK, LINKS).acts}
+    assert {act: offer.effect for act, offer in offers.items()} == {
+        act: EFFECTS[act] for act in offers
+    }
+    assert {act for act, offer in offers.items() if offer.is_final} == {
+        "cancel",
+        "reject",
+        "settle",
+    }
+    assert {offer.act: offer.effect for offer in ACTS_ON_MANY} == EFFECTS
+    for command, is_opening in (("RegisterOrder", True), ("CancelOrder", False)):
+        stuck_call = retriable("RegisterOrder", command, "STUCK")
+        stuck_run = run("ROLLBACK_STUCK", is_stuck=True, memo=SagaMemo(FAILURE, (stuck_call,)))
+        settle = view_of_run("7", stuck_run, LINKS).acts[-1]
+        assert ("no earlier run completed the order" in settle.effect) is is_opening
 
 
 def test_a_customer_is_offered_what_is_possible_and_no_more() -> None:

@@ -1,5 +1,9 @@
 /** The modules that `routes/console.py` makes of tables of the services and of settings. */
 
+declare module "*/actnames.js" {
+  export const ACT_NAMES: string[];
+}
+
 declare module "*/currencies.js" {
   export const UNUSUAL: Record<string, number>;
   export const MOST_CURRENCIES_HAVE: number;

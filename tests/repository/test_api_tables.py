@@ -98,7 +98,10 @@ def test_every_act_is_told_with_its_body_and_its_route() -> None:
         assert set(schema["properties"]) == set(FIELDS[name])
         assert set(schema["required"]) == set(FIELDS[name]) - {"by"}  # where a token says it
     properties = document["components"]["schemas"]["ActView"]["properties"]
-    assert set(properties) == {"act", "step", "fields", "refusal", "token_allows"}
+    assert set(properties) == {
+        *("act", "step", "fields", "effect", "is_final"),
+        *("refusal", "token_allows"),
+    }
 
 
 def test_the_deadline_is_told_as_it_is() -> None:

@@ -15,11 +15,10 @@ import pytest
 
 from api import create_app
 from config import Settings
-from contracts.acts import FIELDS, Act
+from contracts.acts import EFFECTS, FIELDS, Act
 from contracts.placing import OrderLine
 from participants.order.service import OrderService
 from routes.access import NEEDED
-from routes.assistants.tool_calls import EFFECTS
 from routes.assistants.tools import ACT_ROUTES, TOOLS
 from routes.assistants.words_of_others import CLOSES, MOST_CHARACTERS, NOTE, OPENS
 from routes.pages import pages
@@ -183,7 +182,13 @@ async def test_answers_are_those_of_the_api_quoted(http: httpx.AsyncClient) -> N
 
 async def test_whoever_may_not_act_may_propose(http: httpx.AsyncClient) -> None:
     """A token that reads alone is told what a person may do, with what, and that it may not."""
-    possible = {"act": "place-again", "step": None, "refusal": None}
+    possible = {
+        "act": "place-again",
+        "step": None,
+        "refusal": None,
+        "effect": f"{OPENS}{EFFECTS[Act.PLACE_AGAIN]}{CLOSES}",
+        "is_final": False,
+    }
     for headers, allows, words in (
         (READER, False, "with by, reason, for a person: this token does not allow it."),
         (bearer("orders:read", "orders:place-again"), True, "with by, reason."),

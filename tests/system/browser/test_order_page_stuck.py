@@ -104,7 +104,7 @@ async def test_a_register_that_is_stuck_before_a_rollback_says_what_depends_on_i
     hint = page.locator("details.act", has_text=titles[1]).locator(".hint")
     for words in (
         "no earlier run completed the order",
-        "Everything is refunded, restored and cancelled",
+        "everything is refunded, restored and cancelled",
         "not sent again",
     ):
         await expect(hint).to_contain_text(words)

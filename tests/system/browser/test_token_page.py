@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from contracts.acts import EFFECTS, Act
 from tests.stack import Stack, order, until
 from tests.system.browser.looks import act, entry_names, expect_timeline, notice, state
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
@@ -74,6 +75,35 @@ async def test_a_token_opens_what_it_allows(page: Page, stack: Stack) -> None:
     await expect(state(page)).to_have_text("COMPLETED")
     await expect(page.locator(".timeline .decision")).to_contain_text("ann (as ann-ops)")
     await expect_timeline(page, entry_names(get_order().json()))
+
+
+async def test_many_orders_are_offered_what_the_token_allows(page: Page, stack: Stack) -> None:
+    """Of the acts those of its scopes, and no field for the name where it names a person."""
+    system = bearer(*SCOPES)
+    stack.http.post("/orders", json=order(price=100_000, order_id="many"), headers=system)
+    waiting = {"state": "AWAITING_REVIEW"}
+    get_waiting = partial(stack.http.get, "/orders", params=waiting, headers=system)
+    until(lambda: len(get_waiting().json()["orders"]) == 1, "it awaits review")
+    await page.goto("/?act_on=&state=AWAITING_REVIEW")
+    scopes = (READ, "batches:run", "orders:approve", "saga:settle")
+    await give(page, token(READ, "batches:run"))
+    await expect(page.locator(".placeholder")).to_have_text("Your token allows no act on orders.")
+    await page.get_by_role("button", name="Forget token").click()
+    await give(page, token(*scopes, sub="8c1f", name="Ann Lee"))
+    choice = page.locator("#act-on")
+    await expect(choice.locator("option")).to_have_text(["approve", "settle"])
+    await expect(choice).to_have_value("approve")
+    await expect(page.get_by_label("Step")).to_be_hidden()
+    await choice.select_option("settle")
+    await expect(page.get_by_label("Step")).to_be_visible()
+    await choice.select_option("approve")
+    await page.get_by_role("button", name="Show how many these are").click()
+    form = page.locator("details.act")
+    await expect(form.locator(".hint")).to_have_text(f"At each order: {EFFECTS[Act.APPROVE]}.")
+    await expect(form.locator("label")).to_have_text(["Reason"])
+    await form.get_by_label("Reason").fill("known customers")
+    await form.get_by_role("button", name="Approve 1 order").click()
+    await expect(page.locator(".story")).to_contain_text("by Ann Lee (8c1f)")
 
 
 async def test_a_late_answer_says_nothing_of_a_newer_token(page: Page) -> None:

@@ -1,0 +1,99 @@
+/**
+ * What pages have in common: their frame, how they are kept up to date, their tables' heads and the
+ * links to the pages before and behind.
+ */
+import { el, show } from "./dom.js";
+import { clearNotice, showProblem } from "./notice.js";
+import { onToken } from "./token.js";
+import { watch } from "./watch.js";
+
+/** Return what stands where nothing is loaded yet. */
+export function newPlaceholder() {
+  return el("p.placeholder", {}, "Loading …");
+}
+
+/**
+ * Add to `page` the frame of a page of one thing, and return its parts; the body is hidden at
+ * first.
+ *
+ * @param {HTMLElement} page
+ * @param {[href: string, text: string]} trail where people come from
+ * @param {string} kind
+ * @param {string} id
+ */
+export function frame(page, [href, text], kind, id) {
+  const parts = {
+    chips: el("p.chips"),
+    placeholder: newPlaceholder(),
+    body: el("div.body", { hidden: true }),
+  };
+  page.append(
+    el("p.trail", {}, el("a", { href }, text)),
+    el("div.head", {}, el("h1", {}, `${kind} `, el("code", {}, id)), parts.chips),
+    parts.placeholder,
+    parts.body,
+  );
+  return parts;
+}
+
+/**
+ * Load now, with every new token, and again as `watch` does, until `signal`.
+ *
+ * @param {() => Promise<number|null>} load as of `watch`
+ * @param {Element} placeholder
+ * @param {AbortSignal} signal
+ * @param {string} [absence] what the placeholder says of a thing that is not there
+ * @returns {() => void} tells that there is news
+ */
+export function keepLoading(load, placeholder, signal, absence = "Not loaded.") {
+  let hasLoaded = false;
+  const onSuccess = () => {
+    hasLoaded = true;
+    clearNotice();
+  };
+  const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
+    if (!hasLoaded) placeholder.textContent = problem.status === 404 ? absence : "Not loaded.";
+    showProblem(problem);
+  };
+  const reloadSoon = watch(load, { onSuccess, onProblem }, signal);
+  onToken(reloadSoon, signal);
+  return reloadSoon;
+}
+
+/**
+ * Return the head of a table.
+ *
+ * @param {string[]} columns
+ */
+export function tableHead(columns) {
+  return headRow(columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name)));
+}
+
+/** @param {Element[]} cells */
+export function headRow(cells) {
+  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
+}
+
+/** Return where the links to other pages stand. */
+export function newPaging() {
+  return el("nav.paging", { "aria-label": "Pages" });
+}
+
+/**
+ * Show the links to the first page and to the next one.
+ *
+ * @param {Element} paging
+ * @param {string|null} next where the API has the next page
+ * @param {string} parameter by which it says there where that begins, as the address does here
+ * @param {(start: string) => string} toPage returns the address of a page; "" stands for the first
+ * @param {[first: string, next: string]} texts
+ */
+export function showPages(paging, next, parameter, toPage, texts) {
+  const isFirst = !new URLSearchParams(location.search).get(parameter);
+  const links = isFirst ? [] : [[texts[0], toPage("")]];
+  if (next) {
+    const start = new URL(next, location.origin).searchParams.get(parameter) ?? "";
+    links.push([texts[1], toPage(start)]);
+  }
+  show(paging, links, ([text, href]) => el("a", { href }, text));
+}
