@@ -150,6 +150,21 @@ def test_the_last_run_tells(stack: Stack, orders: OrderService, customer: str) -
     assert states(stack, customer)["begun-again"] == ("PAYMENT_COMPLETED", "PENDING", False)
 
 
+def test_an_order_left_open_past_its_pivot_is_completed(
+    stack: Stack, orders: OrderService, customer: str
+) -> None:
+    """Wherever it is shown: visibility does not tell it from a saga that went to its end."""
+    record(orders, customer, "sold", seconds=-7_200)
+    run(stack, "sold", "COMPLETED")
+    stack.temporal("workflow", "terminate", "--workflow-id", "order-sold", "--reason", "a test")
+    expected = {"sold": ("COMPLETED", "PENDING", True)}
+    until(lambda: states(stack, customer, needs_attention=True) == expected, "it needs attention")
+    assert states(stack, customer) == states(stack, customer, state="COMPLETED") == expected
+    assert states(stack, customer, state="PENDING") == {}
+    view = stack.http.get("/orders/sold").json()
+    assert (view["state"], view["attention"]["cause"]) == ("COMPLETED", "LEFT_OPEN")
+
+
 def test_what_needs_attention_is_found_page_by_page(
     stack: Stack, orders: OrderService, customer: str
 ) -> None:
