@@ -26,11 +26,17 @@ class Act(StrEnum):
     """An act of a person on one order."""
 
     CANCEL = "cancel"
+    """Roll the order back; possible before the pivot."""
     APPROVE = "approve"
+    """End a review: the saga goes on."""
     REJECT = "reject"
+    """End a review: the saga rolls back."""
     RETRY = "retry"
+    """Begin another round of a stuck step at once."""
     SETTLE = "settle"
+    """Resolve a stuck step manually: a person put it right by hand."""
     PLACE_AGAIN = "place-again"
+    """Place what a failed order was for once more, as a new order; its own saga hears nothing."""
 
 
 _ON_YOUR_WORD = (
