@@ -125,7 +125,6 @@ async def test_the_refusals_of_one_caller_are_bounded(
         await log.refuse(ANN, "read", "not yours", about="/sagas/7")
     with pytest.raises(TooLate):
         async with log.note(ANN, "cancel", order_id="7"):
-            assert len(await entries(log, order_id="7")) == 1
             raise TOO_LATE
     await log.refuse(BOB, "read", "not yours")
     assert await entries(log, order_id="7") == []
