@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 
 import sqlalchemy as sa
 
-from participants.order import tables as order_tables
-from participants.payment import tables as payment_tables
-from participants.stock import tables as stock_tables
+from contracts.steps import PARTICIPANTS
 
-METADATA = {
-    "order": order_tables.METADATA,
-    "payment": payment_tables.METADATA,
-    "stock": stock_tables.METADATA,
+METADATA: dict[str, sa.MetaData] = {
+    name: import_module(f"participants.{name}.tables").METADATA for name in PARTICIPANTS
 }
 
 

@@ -8,6 +8,7 @@ in both is one invariant.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ ROOT = Path(__file__).parents[2]
 PARTICIPANTS = ROOT / "participants"
 OF_THE_FENCE = ROOT / "temporal_saga" / "invariants"
 OF_THE_PROVIDER_FENCE = ROOT / "temporal_saga" / "provider_invariants"
-AT_PROVIDERS = ("payment",)
-"""The participants that may have effects at a provider, so that they have a table of intents."""
+INTENTS = "intents"
+"""The table of a participant that may have effects at a provider."""
 
 COMMENT = "--"
 
@@ -39,9 +40,10 @@ class Invariant:
 
 
 def invariants_of(participant: str) -> list[Invariant]:
-    """Return the invariants of order, payment or stock, the fence's included, sorted by id."""
+    """Return the invariants of a participant, the fence's included, sorted by id."""
     by_id: dict[str, Invariant] = {}
-    at_provider = (OF_THE_PROVIDER_FENCE,) if participant in AT_PROVIDERS else ()
+    tables = import_module(f"participants.{participant}.tables").METADATA.tables
+    at_provider = (OF_THE_PROVIDER_FENCE,) if INTENTS in tables else ()
     for folder in (OF_THE_FENCE, *at_provider, PARTICIPANTS / participant / "invariants"):
         for path in folder.glob("*.sql"):
             invariant = _parse(path.read_text())

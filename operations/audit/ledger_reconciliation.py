@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from contracts.money import money
 from contracts.record import Compensation
 from contracts.states import OrderStatus
-from contracts.steps import PARTICIPANT_OF_STEP, STEPS
+from contracts.steps import OPENING, PARTICIPANT_OF_STEP, STEPS
 from contracts.text import is_seen
 from operations.audit.invariants import snapshot
 from participants.order.tables import LINES, ORDERS
@@ -29,7 +29,7 @@ CLAIM = (
 )
 COMPENSATIONS = TypeAdapter(tuple[Compensation, ...])
 AFTER_PIVOT = {step.name for step in STEPS if step.after_pivot}
-CLOSER = "order"
+CLOSER = OPENING.participant
 """The participant whose commands close an order's record, and keep nothing."""
 
 

@@ -35,10 +35,10 @@ def test_no_cancel_cuts_a_transaction_in_half(participant: str, tmp_path: Path) 
 async def test_a_command_of_another_release_is_forwarded_to_nobody() -> None:
     """The sentence says which one and what to do; a newer worker may take its next try."""
     environment = ActivityEnvironment(await Client.connect("nobody:1", lazy=True))
-    environment.info = replace(environment.info, activity_type="ShipOrder")
+    environment.info = replace(environment.info, activity_type="NoSuchStep")
     with pytest.raises(ApplicationError) as refusal:
         await environment.run(forward, [])
     assert refusal.value.type == "UnknownCommand"
-    assert "ShipOrder" in refusal.value.message
+    assert "NoSuchStep" in refusal.value.message
     assert "start the orchestrator of the release that sent it" in refusal.value.message
     assert not refusal.value.non_retryable

@@ -12,7 +12,7 @@ from application.run import Run
 from contracts.record import Failure
 from contracts.states import OrderStatus, SagaState, StateMove
 from contracts.step_views import StepProgress
-from contracts.steps import PAYMENT, STEPS
+from contracts.steps import OPENING, PAYMENT, STEPS, STOCK
 from contracts.views import OrderView
 from temporal_saga.call_state import Progress
 from temporal_saga.memo import SagaMemo
@@ -56,11 +56,16 @@ def view(order_run: Run) -> OrderView:
     return view_of_run("7", order_run, LINKS)
 
 
+THESE = {OPENING.name, PAYMENT.name, STOCK.name, STEPS[-1].name}
+"""The steps that these tests are about, if there are others as well."""
+
+
 def states(order_view: OrderView) -> str:
-    """Return the states of the steps, each with that of its compensation if there is one."""
+    """Return the states of these steps, each with that of its compensation if there is one."""
     return " ".join(
         step.state + (f"/{step.compensation.state}" if step.compensation else "")
         for step in order_view.steps
+        if step.step in THESE
     )
 
 
@@ -110,6 +115,7 @@ def test_a_step_says_what_a_page_needs_to_draw_it() -> None:
     assert [
         (step.name, step.label, step.participant, step.after_pivot, step.opens_record)
         for step in drawn_steps
+        if step.step in THESE
     ] == [
         ("RegisterOrder", "Register", "order", False, True),
         ("ProcessPayment", "Pay", "payment", False, False),

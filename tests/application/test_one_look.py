@@ -14,8 +14,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from application.need_groups import groups_of, kind_of
 from application.needs import Need, Needs, count_causes
 from application.task_queues import TaskQueues, figures_of
+from contracts.batch_stubs import BATCH_QUEUE
 from contracts.overview import NeedGroup
-from contracts.steps import ROLES
+from contracts.steps import PARTICIPANTS, ROLES
+from contracts.stubs import ORCHESTRATOR_QUEUE
 from contracts.views import Attention, AttentionCause
 from temporal_saga.memo import SagaMemo
 from tests.application.order_runs import retriable, run
@@ -54,7 +56,7 @@ async def test_a_queue_is_asked_for_once_however_many_look() -> None:
     assert figures is not None
     assert [one.role for one in figures] == [*ROLES, "batches"]
     queue_names = [request.task_queue.name for request in frontend.requests]
-    assert queue_names == ["order-saga", "order", "payment", "stock", "order-batches"]
+    assert queue_names == [ORCHESTRATOR_QUEUE, *PARTICIPANTS, BATCH_QUEUE]
 
 
 @pytest.mark.parametrize("status", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.UNIMPLEMENTED])

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from contracts.steps import ROLES
 from routes.console import FOLDER
 from routes.pages import INDEX, pages
 from tests.repository.compose import (
@@ -20,6 +19,7 @@ from tests.repository.compose import (
     copy_lines,
     ours,
     services,
+    workers,
 )
 from tests.repository.sources import ROOT
 
@@ -65,7 +65,7 @@ def test_one_service_builds_the_image_that_all_of_ours_run() -> None:
     """
     assert [name for name, service in ours().items() if "build" in service] == ["api"]
     policies = {name: service["pull_policy"] for name, service in ours().items()}
-    assert policies == dict.fromkeys([*ROLES, "seed", "audit", "reconcile"], "never") | {
+    assert policies == dict.fromkeys([*workers(), "seed", "audit", "reconcile"], "never") | {
         "api": "build"
     }
 

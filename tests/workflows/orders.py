@@ -56,6 +56,10 @@ SHOWN_FROM_THE_START = TypedSearchAttributes(
 BEFORE_PIVOT = tuple(step.forward.command_type for step in STEPS if not step.after_pivot)
 """The commands that can be taken back, in the order of the steps."""
 
+AFTER_REGISTRATION = BEFORE_PIVOT[BEFORE_PIVOT.index(RegisterOrderCommand) + 1 :]
+AFTER_PAYMENT = BEFORE_PIVOT[BEFORE_PIVOT.index(ProcessPaymentCommand) + 1 :]
+"""Those that are still to come before the pivot."""
+
 TAKES_BACK = {
     step.compensation.command_type: step.forward.command_type for step in STEPS if step.compensation
 }
@@ -140,9 +144,7 @@ async def completed(script: Script, **options: Any) -> None:
     await script.start(ORDER, **options)
     await obey(
         script,
-        RegisterOrderCommand,
-        ProcessPaymentCommand,
-        DecreaseStockCommand,
+        *BEFORE_PIVOT,
         ConfirmOrderCommand,
     )
     await script.completed()
@@ -216,7 +218,7 @@ async def approved(script: Script) -> None:
     """A person lets it through."""
     await begin_review(script)
     await script.handle.execute_update("request_approve", DECISION)
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -259,7 +261,7 @@ async def confirm_stuck_and_settled(script: Script) -> None:
     It hears of that.
     """
     await script.start(ORDER)
-    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *BEFORE_PIVOT)
     await script.expect(ConfirmOrderCommand)
     script.fail(REFUSED)
     await script.recorded()
@@ -338,7 +340,7 @@ async def earlier_run_found(script: Script) -> None:
     await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("the disk is gone", type="Broken", non_retryable=True))
     await found_on_record(script)
-    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await take_back(script, *ROLLBACK)
     await script.failed()
 
 

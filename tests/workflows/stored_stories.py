@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand
-from contracts.stock import DecreaseStockCommand, RestoreStockCommand
+from contracts.stock import RestoreStockCommand
 from temporal_saga.testing import Script
 from temporal_saga.testing.histories import SCHEDULED
 from temporal_saga.testing.script import PATIENCE
 from tests.workflows.continued.floods import AWAY, until_next_run
 from tests.workflows.operators import SETTLE
 from tests.workflows.orders import (
+    AFTER_PAYMENT,
+    AFTER_REGISTRATION,
     DECISION,
     ORDER,
     STORIES,
@@ -57,7 +59,7 @@ async def payment_away_at_first(script: Script) -> None:
     await script.expect(ProcessPaymentCommand)
     script.fail(AWAY)
     script.answer(yes(await script.expect(ProcessPaymentCommand, attempt=2)))
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -69,7 +71,7 @@ async def participants_gone(script: Script) -> None:
     await script.within_patience(until_sent(script), "an ordinary activity")
     async with script.orchestrator_away(locally=False):
         script.answer(yes(payment))
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -88,7 +90,7 @@ async def approved_in_another_run(script: Script) -> None:
             await script.handle.signal("no_such_act", number)
     await until_next_run(script)
     await script.handle.signal("approve", DECISION)
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
 
 

@@ -11,10 +11,18 @@ from contracts.payment import (
     ProcessPaymentCommand,
     RefundPaymentCommand,
 )
-from contracts.stock import DecreaseStockCommand
 from contracts.stubs import PAYMENT_ANSWERED
 from temporal_saga.testing import Script
-from tests.workflows.orders import DECISION, ORDER, decline, in_state, obey, take_back, yes
+from tests.workflows.orders import (
+    AFTER_PAYMENT,
+    DECISION,
+    ORDER,
+    decline,
+    in_state,
+    obey,
+    take_back,
+    yes,
+)
 
 ANSWER_SECONDS = 600
 TRIES = 20
@@ -56,7 +64,7 @@ async def test_a_customer_who_answers_has_paid_and_is_charged_past_the_pivot(
     again = await script.expect(ProcessPaymentCommand)
     assert again == first
     script.answer(holds(again))
-    await obey(script, DecreaseStockCommand)
+    await obey(script, *AFTER_PAYMENT)
     capture = await script.expect(CapturePaymentCommand)
     assert (capture.reference, capture.amount_minor) == ("pi_7", first.amount_minor)
     script.answer(

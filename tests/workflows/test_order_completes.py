@@ -18,6 +18,7 @@ from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
 from tests.workflows.orders import (
+    AFTER_REGISTRATION,
     BEFORE_PIVOT,
     ORDER,
     TOTAL_MINOR,
@@ -77,7 +78,7 @@ async def test_the_request_key_of_the_memo_reaches_the_order_service(script: Scr
     await script.start(ORDER, memo={"request_key": "shop-4711"})
     register = await script.expect(RegisterOrderCommand, request_key="shop-4711")
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
 
 

@@ -20,6 +20,9 @@ from temporal_saga.memo import MOST_SIGNALS, TEMPORALS_CANCEL, SagaMemo
 from temporal_saga.testing import Script
 from tests.workflows.operators import RETRY, SETTLE, Say, each_way, until_stuck
 from tests.workflows.orders import (
+    AFTER_PAYMENT,
+    AFTER_REGISTRATION,
+    BEFORE_PIVOT,
     DECISION,
     ORDER,
     REFUSED,
@@ -129,7 +132,7 @@ async def test_what_is_stuck_and_settled_is_told(patient: Script, say: Say) -> N
 async def test_a_stuck_confirm_is_told_without_a_failure(patient: Script) -> None:
     """It is no rollback: only what keeps failing is told."""
     await patient.start(ORDER)
-    await obey(patient, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(patient, *BEFORE_PIVOT)
     await patient.expect(ConfirmOrderCommand)
     patient.fail(REFUSED)
     await until_stuck(patient)
@@ -197,7 +200,7 @@ async def test_a_burst_of_signals_is_told_by_one_event(script: Script) -> None:
     assert saga_memo.signals[-1].number == MOST_SIGNALS + 10
     assert await memo_writes(script) == 1
     script.answer(yes(payment))
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -274,7 +277,7 @@ async def test_temporals_own_cancel_that_comes_too_late_is_told_as_number_0(
 async def test_a_signal_in_the_last_task_is_told_too(script: Script) -> None:
     """It is read together with the answer after which the saga closes."""
     await script.start(ORDER)
-    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *BEFORE_PIVOT)
     confirm = await script.expect(ConfirmOrderCommand)
     async with script.orchestrator_away():
         script.answer(yes(confirm))
@@ -314,7 +317,7 @@ async def test_the_confirmation_tells_who_approved(script: Script) -> None:
     """The order's record knows it also when Temporal has forgotten the saga."""
     await begin_review(script)
     await script.handle.execute_update("request_approve", DECISION)
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *AFTER_REGISTRATION)
     confirm = await script.expect(ConfirmOrderCommand)
     assert rows_of(confirm.decisions) == [(Act.APPROVE, "anna", None, None, Through.UPDATE)]
     script.answer(yes(confirm))

@@ -8,13 +8,14 @@ from temporalio.exceptions import ApplicationError
 
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
 from contracts.payment import ProcessPaymentCommand, RefundPaymentCommand
-from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from temporal_saga.testing.histories import SCHEDULED
 from tests.workflows.conftest import Play
 from tests.workflows.history_events import moments
 from tests.workflows.operators import PATIENT
 from tests.workflows.orders import (
+    AFTER_PAYMENT,
+    BEFORE_PIVOT,
     ORDER,
     completed_over_http,
     obey,
@@ -83,8 +84,8 @@ async def test_a_step_that_fails_here_is_sent_again_under_its_key(
     await script.expect(failing)
     script.fail(AWAY)
     script.answer(yes(await script.expect(failing, attempt=2)))
-    steps = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
-    await obey(script, *steps[steps.index(failing) + 1 :])
+    later_steps = BEFORE_PIVOT[BEFORE_PIVOT.index(failing) + 1 :]
+    await obey(script, *later_steps, ConfirmOrderCommand)
     await script.completed()
     name = failing.__name__
     assert ordinary_activities(script) == [name.removesuffix("Command")]
@@ -96,7 +97,7 @@ async def test_a_confirm_that_fails_here_is_tried_until_it_is_done(play: Play) -
     """One local try, then ordinary ones without end; those count until it is stuck."""
     async with play(locally=AT_ONCE, policy=PATIENT) as script:
         await script.start(ORDER)
-        await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+        await obey(script, *BEFORE_PIVOT)
         await script.expect(ConfirmOrderCommand)
         script.fail(AWAY)
         await script.expect(ConfirmOrderCommand, attempt=2)
@@ -137,7 +138,7 @@ async def test_a_saga_that_began_without_stays_without(play: Play) -> None:
         payment = await script.expect(ProcessPaymentCommand)
         async with script.orchestrator_away(locally=True):
             script.answer(yes(payment))
-        await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+        await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
         await script.completed()
         assert len(ordinary_activities(script)) == 4
 
@@ -161,6 +162,6 @@ async def test_a_refusal_of_the_workflow_service_is_no_answer(local_script: Scri
     await script.expect(RegisterOrderCommand)
     script.fail(ApplicationError("no such column", non_retryable=True))
     await obey(script, RegisterOrderCommand, ProcessPaymentCommand)
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
     await script.completed()
     assert ordinary_activities(script) == ["RegisterOrder"]

@@ -9,11 +9,9 @@ from temporalio.common import RawValue
 
 from contracts.ids import order_id_of
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand
-from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.orders import DECISION, ORDER, obey, take_back, yes
+from tests.workflows.orders import AFTER_REGISTRATION, DECISION, ORDER, obey, take_back, yes
 
 
 def raw(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
@@ -148,7 +146,7 @@ async def test_a_request_key_that_is_none_is_ignored(script: Script, key: Any) -
     await script.start(ORDER, memo={"request_key": key})
     register = await script.expect(RegisterOrderCommand, request_key=None)
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -159,7 +157,7 @@ async def test_cancel_signals_that_cannot_be_read_change_nothing(script: Script)
     for arguments in CANCELS.values():
         await script.handle.signal("cancel", args=arguments)
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
     assert script.history is not None
     signals = [
@@ -176,7 +174,7 @@ async def test_an_unknown_signal_changes_nothing(script: Script) -> None:
     register = await script.expect(RegisterOrderCommand)
     await script.handle.signal("cancle", DECISION)
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -202,7 +200,7 @@ async def test_a_cancel_update_that_cannot_be_read_is_refused(script: Script) ->
     with pytest.raises(WorkflowUpdateFailedError):
         await script.handle.execute_update("request_cancle", DECISION)
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
     assert script.history is not None
     assert not [

@@ -5,10 +5,8 @@ from typing import Any
 from temporalio import workflow
 
 from contracts.order import ConfirmOrderCommand, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand
-from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
-from tests.workflows.orders import ORDER, obey, yes
+from tests.workflows.orders import AFTER_REGISTRATION, ORDER, obey, yes
 from workflows.order import OrderSaga
 
 NONSENSE: tuple[list[Any], ...] = (
@@ -33,5 +31,5 @@ async def test_no_handler_of_the_order_saga_falls_for_nonsense(script: Script) -
             for arguments in NONSENSE if name != "cancel" else NONSENSE[:-1]:
                 await script.handle.signal(name, args=arguments)
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()

@@ -33,6 +33,7 @@ from tests.workflows.orders import (
     DECISION,
     ORDER,
     REFUSED,
+    ROLLBACK,
     decline,
     found_on_record,
     obey,
@@ -53,7 +54,7 @@ async def test_a_run_that_finds_its_order_registered_takes_everything_back(scrip
     script.answer(decline(await script.expect(ProcessPaymentCommand)))
     await script.expect(RegisterOrderCommand)
     script.answer(OrderRegisteredEvent(order_id=register.order_id, known=OrderStatus.PENDING))
-    await take_back(script, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await take_back(script, *ROLLBACK)
     assert (await script.failed()).details[0]["reason"] == "INSUFFICIENT_FUNDS"
 
 
@@ -325,7 +326,7 @@ async def test_after_a_reset_nobody_settles_what_is_not_stuck(
         await by_signal(patient, "settle_step", SETTLE | {"step": step})
     patient.answer(decline(payment))
     await found_on_record(patient)
-    await take_back(patient, RestoreStockCommand, RefundPaymentCommand, CancelOrderCommand)
+    await take_back(patient, *ROLLBACK)
     await patient.failed()
 
 

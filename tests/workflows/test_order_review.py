@@ -20,11 +20,12 @@ from contracts.order import (
 )
 from contracts.payment import ProcessPaymentCommand
 from contracts.states import OrderStatus
-from contracts.stock import DecreaseStockCommand
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from temporal_saga.testing.histories import SCHEDULED
 from tests.workflows.orders import (
+    AFTER_PAYMENT,
+    AFTER_REGISTRATION,
     DECISION,
     ORDER,
     approved,
@@ -63,7 +64,7 @@ async def test_an_approved_order_is_paid(script: Script, say: Say) -> None:
     """It waits in AWAITING_REVIEW, and goes on as PENDING once somebody lets it through."""
     await begin_review(script)
     await say(script, "approve")
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *AFTER_REGISTRATION)
     confirm = await script.expect(ConfirmOrderCommand)
     states = [move.state for move in confirm.moves]
     assert states == ["PENDING", "AWAITING_REVIEW", "PENDING", "PAYMENT_COMPLETED", "COMPLETED"]
@@ -113,7 +114,7 @@ async def test_the_clock_of_the_deadline_stands_still_during_a_review(
     await begin_review(script)
     await TimeSkipper(temporal).fast_forward(script.handle, timedelta(hours=20))
     await by_update(script, "approve")
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
     assert script.history is not None
     attributes = [
@@ -191,7 +192,7 @@ async def test_an_approval_before_the_registration_is_answered_holds(
     register = await script.expect(RegisterOrderCommand)
     await say(script, "approve")
     script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=60))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_REGISTRATION, ConfirmOrderCommand)
     await script.completed()
 
 
@@ -204,7 +205,7 @@ async def test_an_order_below_the_threshold_awaits_no_verdict(script: Script) ->
     assert (await refusal_of(script, "approve")).endswith(message)
     await by_signal(script, "reject")
     script.answer(yes(payment))
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
     await script.completed()
 
 

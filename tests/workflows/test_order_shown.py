@@ -12,6 +12,7 @@ from contracts.stock import DecreaseStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
 from tests.workflows.orders import (
+    AFTER_REGISTRATION,
     ORDER,
     completed,
     completed_over_http,
@@ -101,7 +102,7 @@ async def test_the_status_follows_a_completing_order(script: Script) -> None:
     }
     assert [(move["state"], move["cause"]) for move in moves] == [("PENDING", "start")]
     script.answer(yes(register))
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *AFTER_REGISTRATION)
     confirm = await script.expect(ConfirmOrderCommand)
     assert (await script.handle.query("status"))["state"] == "COMPLETED"
     script.answer(yes(confirm))

@@ -8,8 +8,6 @@ from temporalio.client import Client
 from application.order_view import view_of_run
 from application.runs import Runs
 from contracts.order import CancelOrderCommand, ConfirmOrderCommand, RegisterOrderCommand
-from contracts.payment import ProcessPaymentCommand
-from contracts.stock import DecreaseStockCommand
 from contracts.views import Links
 from temporal_saga.testing import Script
 from tests.workflows.operators import (
@@ -22,7 +20,7 @@ from tests.workflows.operators import (
     refusal_of,
     until_stuck,
 )
-from tests.workflows.orders import ORDER, REFUSED, obey, yes
+from tests.workflows.orders import BEFORE_PIVOT, ORDER, REFUSED, obey, yes
 from tests.workflows.stuck_orders import state_and_attention, states
 
 
@@ -31,7 +29,7 @@ async def test_a_confirm_that_keeps_failing_stays_completed_and_needs_attention(
 ) -> None:
     """The order is paid and taken from stock: nothing goes back, and a person is called."""
     await soon.start(ORDER)
-    await obey(soon, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(soon, *BEFORE_PIVOT)
     for attempt in (1, 2):
         await soon.expect(ConfirmOrderCommand, attempt=attempt)
         soon.fail(RuntimeError("the order service is away"))
@@ -48,7 +46,7 @@ async def stuck_confirm(script: Script) -> None:
     The story goes on from here.
     """
     await script.start(ORDER)
-    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *BEFORE_PIVOT)
     await script.expect(ConfirmOrderCommand)
     script.fail(REFUSED)
     await until_stuck(script)

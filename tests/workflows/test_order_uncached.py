@@ -13,6 +13,7 @@ from contracts.stock import DecreaseStockCommand, RestoreStockCommand
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
 from tests.workflows.orders import (
+    BEFORE_PIVOT,
     DECISION,
     ORDER,
     cancelled_by_signal,
@@ -59,7 +60,7 @@ async def test_an_evicted_confirmation_is_stopped_by_no_cancel(play: Play) -> No
     """Nor does a cancel after the pivot change anything."""
     async with play(max_cached_workflows=0) as script:
         await script.start(ORDER)
-        await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+        await obey(script, *BEFORE_PIVOT)
         confirm = await script.expect(ConfirmOrderCommand)
         await script.handle.cancel()
         await script.handle.query("status")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contracts.base import Command, Event
-from contracts.order import CancelOrderCommand, RegisterOrderCommand
+from contracts.order import CancelOrderCommand
 from contracts.payment import (
     PaymentCompletedEvent,
     PaymentFailedEvent,
@@ -28,7 +28,7 @@ from contracts.stock import (
 from temporal_saga.policy import Policy
 from temporal_saga.testing import Script
 from tests.workflows.conftest import Play
-from tests.workflows.orders import ORDER, TAKES_BACK, TOTAL_MINOR
+from tests.workflows.orders import BEFORE_PIVOT, ORDER, TAKES_BACK, TOTAL_MINOR
 from tests.workflows.real_participants import FUNDS, PIECES, WAIT_SECONDS, RealParticipants
 
 pytestmark = pytest.mark.long
@@ -61,8 +61,7 @@ def step(request: pytest.FixtureRequest) -> type[Command]:
 async def begin(script: Script, services: RealParticipants, step: type[Command]) -> Command:
     """Play an order until this step's command is at its participant's door, left unanswered."""
     await script.start(ORDER)
-    before = (RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
-    await services.obey(script, *before[: before.index(step)])
+    await services.obey(script, *BEFORE_PIVOT[: BEFORE_PIVOT.index(step)])
     command = await script.expect(step)
     script.ignore()
     return command

@@ -31,7 +31,17 @@ from tests.workflows.continued.floods import (
     until_next_run,
 )
 from tests.workflows.operators import RETRY, SETTLE, until_stuck
-from tests.workflows.orders import DECISION, ORDER, obey, short, take_back, yes
+from tests.workflows.orders import (
+    AFTER_PAYMENT,
+    AFTER_REGISTRATION,
+    BEFORE_PIVOT,
+    DECISION,
+    ORDER,
+    obey,
+    short,
+    take_back,
+    yes,
+)
 
 
 def states(moves: tuple[StateMove, ...]) -> list[str]:
@@ -154,7 +164,7 @@ async def test_a_review_is_decided_in_a_later_run(script: Script) -> None:
     script.answer(OrderRegisteredEvent(order_id=register.order_id, review_seconds=60))
     await flood_into_next_run(script)
     await script.handle.execute_update("request_approve", DECISION)
-    await obey(script, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *AFTER_REGISTRATION)
     confirm = await script.expect(ConfirmOrderCommand)
     assert states(confirm.moves) == [
         "PENDING",
@@ -172,7 +182,7 @@ async def test_a_review_is_decided_in_a_later_run(script: Script) -> None:
 async def test_a_stuck_confirm_goes_on_past_the_pivot(script: Script) -> None:
     """Nothing is taken back, whoever cancels in whatever run."""
     await script.start(ORDER)
-    await obey(script, RegisterOrderCommand, ProcessPaymentCommand, DecreaseStockCommand)
+    await obey(script, *BEFORE_PIVOT)
     async with away(script, ConfirmOrderCommand):
         await until_stuck(script)
         await flood_into_next_run(script)
@@ -254,7 +264,7 @@ async def test_large_messages_do_not_end_a_saga_whose_step_is_under_way(
         for number in range(20):
             await script.handle.signal("no_such_act", str(number % 10) * 1_000_000)
         await until_next_run(script)
-    await obey(script, DecreaseStockCommand, ConfirmOrderCommand)
+    await obey(script, *AFTER_PAYMENT, ConfirmOrderCommand)
     await script.completed()
     assert [event for event in script.runs[0].events if event.event_type in ENDED][1:] == []
 

@@ -12,13 +12,12 @@ from contracts.payment import (
     PaymentCapturedEvent,
     ProcessPaymentCommand,
 )
-from contracts.stock import DecreaseStockCommand
 from contracts.stubs import PAYMENT_ANSWERED
 from temporal_saga.testing import Script
 from tests.workflows.continued import floods
 from tests.workflows.continued.floods import away, flood_into_next_run
 from tests.workflows.operators import until_stuck
-from tests.workflows.orders import ORDER, in_state, obey, yes
+from tests.workflows.orders import AFTER_PAYMENT, ORDER, in_state, obey, yes
 from tests.workflows.test_order_card import holds
 
 ANSWER_TIME = timedelta(seconds=4)
@@ -43,7 +42,7 @@ async def test_what_was_paid_in_time_stays_paid_in_the_next_run(
     began = asyncio.get_running_loop().time()
     await script.handle.signal(PAYMENT_ANSWERED)
     script.answer(holds(await script.expect(ProcessPaymentCommand)))
-    await obey(script, DecreaseStockCommand)
+    await obey(script, *AFTER_PAYMENT)
     async with away(script, CapturePaymentCommand):
         await until_stuck(script)
         await asyncio.sleep(max(began + seconds - asyncio.get_running_loop().time(), 0))
