@@ -13,12 +13,12 @@ from contracts.acts import (
     EFFECTS,
     FIELDS,
     FINAL,
+    OF_A_STEP,
     Act,
     Review,
     cannot_cancel,
     cannot_review,
 )
-from contracts.batches import WITH_STEP
 from contracts.record import Compensation, OrderRecord
 from contracts.states import FailureReason, SagaState
 from contracts.step_views import StepProgress, StepState
@@ -77,7 +77,7 @@ def _act(
 ACTS_ON_MANY = tuple(
     ActOffer(
         act=act,
-        fields=("step", *FIELDS[act]) if act in WITH_STEP else FIELDS[act],
+        fields=("step", *FIELDS[act]) if act in OF_A_STEP else FIELDS[act],
         effect=EFFECTS[act],
         is_final=act in FINAL,
     )

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from contracts.base import Contract
-from contracts.decisions import ACTS, Decision
+from contracts.decisions import ACTS, Decision, StepDecision
 from contracts.states import SagaState
 
 BEFORE_THE_PIVOT = frozenset(
@@ -76,6 +76,9 @@ MESSAGES: dict[Act, str] = {
 """By act that a saga takes: the name of its signal, and of its body in `ACTS`."""
 
 ACT_OF = {message: act for act, message in MESSAGES.items()}
+
+OF_A_STEP = tuple(act for act, name in MESSAGES.items() if issubclass(ACTS[name], StepDecision))
+"""The acts that are about one step."""
 
 FIELDS: dict[Act, tuple[str, ...]] = {
     act: tuple(

@@ -7,14 +7,11 @@ from enum import StrEnum
 from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
-from contracts.acts import FIELDS, MESSAGES, Act
+from contracts.acts import FIELDS, MESSAGES, OF_A_STEP, Act
 from contracts.base import Contract, Identifier, digest
-from contracts.decisions import ACTS, Decision, StepDecision
+from contracts.decisions import ACTS, Decision
 from contracts.text import Name, Words
 from contracts.views import ActOffer, ListedOrder
-
-WITH_STEP = frozenset(act for act, name in MESSAGES.items() if issubclass(ACTS[name], StepDecision))
-"""The acts that are about one step of each order."""
 
 
 class BatchState(StrEnum):
@@ -60,7 +57,7 @@ class BatchAct(Contract):
     @model_validator(mode="after")
     def _fields_are_those_of_the_act(self) -> "BatchAct":
         for field in ("step", "evidence"):
-            is_needed = self.act in WITH_STEP if field == "step" else field in FIELDS[self.act]
+            is_needed = self.act in OF_A_STEP if field == "step" else field in FIELDS[self.act]
             if is_needed != (getattr(self, field) is not None):
                 what = f"{self.act} {'needs' if is_needed else 'has no'} {field}"
                 raise PydanticCustomError("act", "{what}", {"what": what})

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.base import IN_WORDS
-from contracts.decisions import Decision, StepDecision
+from contracts.decisions import Decision
 from contracts.money import money
 from contracts.placing import PlaceOrder
 from contracts.states import FailureReason
@@ -95,16 +95,6 @@ WRONG: Mapping[str, str] = {
     "timezone_aware": "must be a time with its zone, like 2026-01-05T09:30:00Z",
 }
 """By pydantic's name of what is wrong: what is told instead of pydantic's own words."""
-
-
-def cancellation(decision: Decision) -> str:
-    """Return who cancelled and why, in one sentence."""
-    return f"cancelled by {decision.by}: {decision.reason}"
-
-
-def settled_before(decision: StepDecision) -> str:
-    """Return who had compensated a step by hand, so that the order must not complete."""
-    return f"{decision.by} had taken back {decision.step} by hand: {decision.reason}"
 
 
 def approval(decision: Decision) -> str:

@@ -17,7 +17,7 @@ from routes import examples
 from routes.access import require
 from routes.acts import DecisionBody, author_of, decision_of
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
-from routes.orders import RequestKey
+from routes.orders import RequestKey, location
 from routes.problems import ABSENT, AWAY, INVALID, problem_responses
 
 router = APIRouter(
@@ -29,13 +29,7 @@ BatchId = Annotated[
 ]
 ACCEPTED: dict[str, Any] = {
     "description": "It is on record, and begins.",
-    "headers": {
-        "Location": {
-            "description": "where the batch operation is to be found",
-            "schema": {"type": "string"},
-            "required": True,
-        }
-    },
+    **location("batch operation"),
 }
 
 

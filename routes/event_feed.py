@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from application.event_feed import EventFeed, FeedQuery
 from contracts.events import EventList
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
-from routes.orders import wait_seconds
+from routes.orders import apply_wait
 from routes.problems import INVALID, problem_responses
 
 router = APIRouter(tags=["orders"], dependencies=[Depends(refuse_doubles)])
@@ -36,8 +36,4 @@ async def read_events(
     order of positions; `next` of the last page leads to what is still to come. With `after=0` it
     begins again, with the oldest that is kept. Behind events that are deleted it is 410.
     """
-    seconds = wait_seconds(prefer or ())
-    page = await event_feed.page(query, caller, seconds)
-    if seconds:
-        response.headers["Preference-Applied"] = f"wait={seconds}"
-    return page
+    return await event_feed.page(query, caller, apply_wait(prefer, response))

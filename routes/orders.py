@@ -39,16 +39,15 @@ RequestKey = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REQUE
 
 router = APIRouter(tags=["orders"], dependencies=[Depends(refuse_doubles)])
 
-PLACED: dict[str, Any] = {
-    "headers": {
-        "Location": {
-            "description": "where the order is to be found",
-            "schema": {"type": "string"},
-            "required": True,
-        }
-    },
-    **examples.links(),
-}
+
+def location(what: str) -> dict[str, Any]:
+    """Return how a route declares that its answer says where something is to be found."""
+    description = f"where the {what} is to be found"
+    header = {"description": description, "schema": {"type": "string"}, "required": True}
+    return {"headers": {"Location": header}}
+
+
+PLACED: dict[str, Any] = {**location("order"), **examples.links()}
 
 
 class LineBody(OrderLine):
@@ -114,15 +113,13 @@ async def place_order(
     """
     if not caller.acts_for(order.customer_id):
         raise forbidden(f"this token places orders of customer {caller.customer_id} alone")
-    seconds = wait_seconds(prefer or ())
+    seconds = apply_wait(prefer, response)
     try:
         view = await orders.place(order, idempotency_key, caller, seconds)
     except PricesWrong as error:
         raise _invalid_prices(error) from error
     except PerhapsPlaced as error:
         raise _perhaps_placed(error) from error
-    if seconds:
-        response.headers["Preference-Applied"] = f"wait={seconds}"
     response.status_code = (
         HTTPStatus.OK if view.state in CLOSED and view.closed_at else HTTPStatus.ACCEPTED
     )
@@ -175,6 +172,13 @@ def _perhaps_placed(error: PerhapsPlaced) -> Problem:
     """Return the problem of a caller who gets no answer, with how to find the order."""
     hint = f': look at Location, or repeat it with "order_id": "{error.order_id}"'
     return problem_of(error, hint, {"Location": f"/orders/{error.order_id}"})
+
+
+def apply_wait(preferences: Sequence[str] | None, response: Response) -> int:
+    """Return how long the caller prefers to wait, and say in the response that it is done."""
+    if seconds := wait_seconds(preferences or ()):
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    return seconds
 
 
 def wait_seconds(preferences: Sequence[str]) -> int:

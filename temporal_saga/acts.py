@@ -37,7 +37,10 @@ class AtStep(Protocol):
 
 
 class Acts:
-    """Takes the acts of people on one saga."""
+    """Takes the acts of people on one saga.
+
+    A workflow may have decisions of its own classes, with the fields of ours.
+    """
 
     def __init__(self, saga: Any) -> None:
         """Act on a `Saga`."""
@@ -82,11 +85,11 @@ class Acts:
     def decide(self, _message: str, _decision: Any, _through: str) -> None:
         """Note nothing more: the history has the message, and the memo what became of it."""
 
-    def too_late(self, _decision: Decision) -> str | None:
+    def too_late(self, _decision: Any) -> str | None:
         """Return why the saga cannot be cancelled; None when it can."""
         return cannot_cancel(fails=self._saga.failure is not None, is_past_pivot=self._saga.closing)
 
-    def do_cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
+    def do_cancel(self, decision: Any, _on_accept: Callable[[], None]) -> str | None:
         """Let it stop before its next step."""
         message = f"cancelled by {decision.by}: {decision.reason}"
         failure = Failure("CANCELLED", message, details=decision.model_dump())
@@ -111,13 +114,20 @@ class Acts:
         why: str | None = self._saga.settle_rejection(decision.step)
         return why
 
-    def do_settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
+    def do_settle(self, decision: Any, on_accept: Callable[[], None]) -> str | None:
         """Count what is stuck as done."""
         settlement = Settlement(
             decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
         )
-        why: str | None = self._saga.settle(decision.step, settlement, on_accept=on_accept)
+        failure = self.cancel_with(decision)
+        why: str | None = self._saga.settle(
+            decision.step, settlement, cancel_with=failure, on_accept=on_accept
+        )
         return why
+
+    def cancel_with(self, _decision: Any) -> Failure | None:
+        """Return why the saga stops where a step is settled before it is taken, if it does."""
+        return None
 
     def _take_unknown(self, name: str, _arguments: Sequence[RawValue]) -> None:
         """Take what is no act: every signal counts."""

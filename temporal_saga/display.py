@@ -8,12 +8,14 @@ saga whose workflow tells its own story shows that instead.
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeUpdate
+from temporalio.common import SearchAttributeKey
 
 from temporal_saga.call_state import CallState
 from temporal_saga.failure import Failure
 from temporal_saga.retriables import Snapshot
 from temporal_saga.state import FAILURE_REASON, NEEDS_ATTENTION, STATE, State
+
+SETTLE = "`settle_step` says that it was put right by hand"
 
 
 class Display:
@@ -57,25 +59,32 @@ class Display:
         if self._failure is not None:
             where = f" at {self._failure.step}" if self._failure.step else ""
             details.append(f"Failed{where}: {self._failure.reason}")
-        details += [
-            f"**{call.step} is stuck**: {call.name} keeps failing. It is still tried; `retry_step` "
-            "tries it now, `settle_step` says that it was put right by hand."
-            for call in self._stuck_calls
-        ]
-        workflow.set_current_details("\n\n".join(details))
+        workflow.set_current_details("\n\n".join([*details, *map(trouble_of, self._stuck_calls)]))
         if self._has_attributes:
-            self._upsert()
+            attributes = workflow.info().typed_search_attributes
+            is_unknown = attributes.get(NEEDS_ATTENTION) is None and not self._stuck_calls
+            upsert(
+                (STATE, self.state),
+                (NEEDS_ATTENTION, None if is_unknown else bool(self._stuck_calls)),
+                (FAILURE_REASON, self._failure and self._failure.reason),
+            )
 
-    def _upsert(self) -> None:
-        """Set the search attributes that differ from what they are."""
-        attributes = workflow.info().typed_search_attributes
-        updates: list[SearchAttributeUpdate[Any]] = []
-        if attributes.get(STATE) != self.state:
-            updates.append(STATE.value_set(self.state))
-        if attributes.get(NEEDS_ATTENTION, False) != bool(self._stuck_calls):
-            updates.append(NEEDS_ATTENTION.value_set(bool(self._stuck_calls)))
-        reason = self._failure.reason if self._failure else None
-        if reason is not None and attributes.get(FAILURE_REASON) != reason:
-            updates.append(FAILURE_REASON.value_set(reason))
-        if updates:
-            workflow.upsert_search_attributes(updates)
+
+def upsert(*attributes: tuple[SearchAttributeKey[Any], Any]) -> None:
+    """Set the search attributes that differ from what they are; what is None stays as it is."""
+    before = workflow.info().typed_search_attributes
+    updates = [
+        key.value_set(value)
+        for key, value in attributes
+        if value is not None and before.get(key) != value
+    ]
+    if updates:
+        workflow.upsert_search_attributes(updates)
+
+
+def trouble_of(call: CallState, error: str = "", way_out: str = SETTLE) -> str:
+    """Return as Markdown that a call is stuck, and what can be done."""
+    return (
+        f"**{call.step} is stuck**: {call.name} keeps failing{error}. "
+        f"It is still tried; `retry_step` tries it now, {way_out}."
+    )

@@ -14,7 +14,7 @@ from temporal_saga.call_state import Progress
 from temporal_saga.carry_over import CarryOver, Part, Start
 from temporal_saga.continued import Continuation, Journal
 from temporal_saga.display import Display
-from temporal_saga.failure import Failure, SagaStopped, cut, misnamed_step, refused_step
+from temporal_saga.failure import Failure, SagaStopped, by_hand, misnamed_step, refused_step
 from temporal_saga.forward import refusal_in
 from temporal_saga.local_activities import LocalCalls
 from temporal_saga.plan import Plan
@@ -163,8 +163,7 @@ class Ending(Steering):
             SagaStopped: somebody has.
         """
         if settlement := self._retriables.settlement_at(step):
-            message = f"{settlement.by} had taken back {step} by hand: {settlement.reason}"
-            self.stop(Failure("CANCELLED", cut(message)))
+            self.stop(Failure("CANCELLED", by_hand(settlement.by, step, settlement.reason)))
             self._stop_if_asked()
 
     async def resolve(self, call: Call[Any, T]) -> T | None:

@@ -10,7 +10,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflow
 from temporal_saga import policy
 from temporal_saga.call import Call
 from temporal_saga.step_names import MisnamedStep
-from temporal_saga.trouble import in_words, meaning
+from temporal_saga.trouble import cut, in_words, meaning
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,11 @@ def misnamed_step(error: MisnamedStep) -> Failure:
     return Failure("MISNAMED_STEP", cut(str(error)))
 
 
+def by_hand(who: str, step: str, why: str) -> str:
+    """Return that a person had taken back a step, so that the saga must not complete."""
+    return cut(f"{who} had taken back {step} by hand: {why}")
+
+
 def cancelled_by_temporal(reason: str) -> Failure:
     """Tell that the saga was cancelled by Temporal's own cancel; who did that is not known."""
     message = f"cancelled by an operator{': ' if reason else ''}{reason}"
@@ -113,11 +118,6 @@ def uncaught_error(error: BaseException) -> Failure:
         message=cut(f"{kind}: {message}" if message else kind),
         details={"error": cut(kind)},
     )
-
-
-def cut(text: str) -> str:
-    """Return the text, or as much of it as a message may have."""
-    return text if len(text) <= policy.MOST_MESSAGE else f"{text[: policy.MOST_MESSAGE]} …"
 
 
 def root(error: BaseException) -> BaseException:

@@ -165,11 +165,10 @@ class ProviderFence(ProviderWords):
         """
         ends_at = self._intents.ends_at()
         key = compensated_key(command.idempotency_key)
-        answer_type = type(nothing)
         with self._engine.begin() as connection:
             # The forward key first, as everywhere: two that meet never deadlock.
             shut_row = self._intents.shut(connection, key)
-            answer = self._record.answer(connection, command, answer_type, answer_type)
+            answer = self._record.answer(connection, command, type(nothing), type(nothing))
             if answer is not None and shut_row.late_at is None:
                 return answer
             claim = self._intents.claim(connection, command, ends_at)
@@ -184,7 +183,7 @@ class ProviderFence(ProviderWords):
                 if not self._intents.forget_late(connection, shut_row):
                     raise NotYetKnown(key)
                 self._intents.release(connection, command.idempotency_key, claim)
-                answer = self._record.answer(connection, command, answer_type, answer_type)
+                answer = self._record.answer(connection, command, type(nothing), type(nothing))
                 if answer is not None:
                     return answer
                 was_on_record = self._record.put_compensation(connection, command, event)

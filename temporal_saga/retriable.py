@@ -19,9 +19,9 @@ from temporalio.workflow import ActivityHandle
 
 from temporal_saga.call import Call, UndecodableResult, shielded
 from temporal_saga.call_state import CallState, Progress, Settlement
-from temporal_saga.failure import cut, root
+from temporal_saga.failure import root
 from temporal_saga.policy import Policy
-from temporal_saga.trouble import in_words
+from temporal_saga.trouble import cut, in_words
 
 ANY: TypeAdapter[Any] = TypeAdapter(Any)
 

@@ -5,6 +5,8 @@ Pure functions of the error of Temporal or a participant.
 
 import re
 
+from temporal_saga.policy import MOST_MESSAGE
+
 MOST_OF_ERROR = 300
 """Characters that are repeated of what a participant said; its log has the rest."""
 
@@ -42,9 +44,10 @@ def in_words(error: str) -> str:
     The error alone, if its meaning is not known.
     """
     words = meaning(error)
-    return f"{words} ({_first_line(error)})" if words else error
+    first_line = cut(error.strip().partition("\n")[0], MOST_OF_ERROR)
+    return f"{words} ({first_line})" if words else error
 
 
-def _first_line(text: str) -> str:
-    line = text.strip().partition("\n")[0]
-    return line if len(line) <= MOST_OF_ERROR else f"{line[:MOST_OF_ERROR]} …"
+def cut(text: str, most: int = MOST_MESSAGE) -> str:
+    """Return the text, or as much of it as a message may have, with " …" behind."""
+    return text if len(text) <= most else f"{text[:most]} …"

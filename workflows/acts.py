@@ -9,16 +9,15 @@ from temporalio.common import RawValue
 from contracts import acts
 from contracts.acts import TakenDecision, Through
 from contracts.decisions import Decision, StepDecision, StepEvidence
-from contracts.prose import cancellation, settled_before
 from contracts.states import SagaState
 from contracts.steps import STEPS
 from contracts.stubs import PAYMENT_ANSWERED
 from contracts.text import printable
 from temporal_saga import acts as acts_of_any_saga
-from temporal_saga.call_state import Settlement
-from temporal_saga.failure import Failure, cut
+from temporal_saga.failure import Failure, by_hand
 from temporal_saga.messages import takes_one_raw_value
 from temporal_saga.saga import Saga
+from temporal_saga.trouble import cut
 from workflows.customer import Customer
 from workflows.messages import OrderAct
 from workflows.record import Record
@@ -84,19 +83,16 @@ class Acts(acts_of_any_saga.Acts):
     def _state(self) -> SagaState:
         return self._record.state or SagaState.PENDING
 
-    def _too_late(self, _decision: Decision) -> str | None:
+    def too_late(self, _decision: Decision) -> str | None:
+        """Return why the order cannot be cancelled; None when it can."""
         return acts.cannot_cancel(self._state, fails=self._saga.closing)
-
-    def _cancel(self, decision: Decision, _on_accept: Callable[[], None]) -> str | None:
-        failure = Failure("CANCELLED", cancellation(decision), details=decision.model_dump())
-        return None if self._saga.stop(failure) else self._too_late(decision)
 
     cancel, request_cancel = OrderAct(
         "cancel",
         "Cancel the order, as long as it is neither completed nor rolling back",
         Decision,
-        _too_late,
-        _cancel,
+        too_late,
+        acts_of_any_saga.Acts.do_cancel,
     ).handlers()
 
     def _not_to_review(self, _decision: Decision) -> str | None:
@@ -130,28 +126,17 @@ class Acts(acts_of_any_saga.Acts):
         acts_of_any_saga.Acts.do_retry,
     ).handlers()
 
-    def _settle(self, decision: StepEvidence, on_accept: Callable[[], None]) -> str | None:
-        settlement = Settlement(
-            decision.by, decision.reason, decision.evidence, workflow.now(), decision.attempts
-        )
-        failure = Failure(
-            "CANCELLED", settled_before(decision), details=decision.model_dump(exclude_none=True)
-        )
-        is_compensated = any(
-            step.name == decision.step and step.compensation is not None for step in STEPS
-        )
-        why: str | None = self._saga.settle(
-            decision.step,
-            settlement,
-            cancel_with=failure if is_compensated else None,
-            on_accept=on_accept,
-        )
-        return why
+    def cancel_with(self, decision: StepEvidence) -> Failure | None:
+        """Return that a step is taken back by hand; None where nothing takes it back."""
+        if not any(step.name == decision.step and step.compensation for step in STEPS):
+            return None
+        message = by_hand(decision.by, decision.step, decision.reason)
+        return Failure("CANCELLED", message, details=decision.model_dump(exclude_none=True))
 
     settle_step, request_settle_step = OrderAct(
         "settle_step",
         "Say that the stuck compensation or Confirm of a step was put right by hand",
         StepEvidence,
         acts_of_any_saga.Acts.settle_rejection,
-        _settle,
+        acts_of_any_saga.Acts.do_settle,
     ).handlers()

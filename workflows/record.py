@@ -106,7 +106,7 @@ class Record:
         """Show what the saga's calls have come to; a rollback is stuck as long as any of it is."""
         self._snapshot = snapshot
         if snapshot.changed_call is None:
-            show_details(*self._details)
+            show_details(self._details)
             return
         cause = f"{command_of(snapshot.changed_call.name)} {snapshot.changed_call.shown_progress}"
         is_stuck = snapshot.rolls_back and bool(snapshot.stuck_calls)
@@ -196,12 +196,12 @@ class Record:
         """Show how the order stands, where that differs from what was shown last."""
         if (details := self._details) != self._last_details:
             self._last_details = details
-            show(*details)
+            show(details)
 
     @property
     def _details(self) -> Shown:
-        compensations = self.compensations()
-        return self.state, self.order, self.failure, compensations, self._snapshot.stuck_calls
+        stuck_calls = self._snapshot.stuck_calls
+        return Shown(self.state, self.order, self.failure, self.compensations(), stuck_calls)
 
 
 def _compensation(call: CallState) -> Compensation:

@@ -1,10 +1,9 @@
 """What others see of a running order saga: search attributes, and the Web UI's details."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import NamedTuple
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from contracts import stubs
 from contracts.placing import DraftOrder, PlaceOrder
@@ -13,50 +12,36 @@ from contracts.record import Compensation, Failure
 from contracts.states import SagaState
 from contracts.text import as_code
 from temporal_saga.call_state import CallState
-
-Shown = tuple[
-    SagaState | None, DraftOrder, Failure | None, tuple[Compensation, ...], list[CallState]
-]
-"""State, order, failure, compensations, and what is stuck."""
+from temporal_saga.display import trouble_of, upsert
 
 
-def show(
-    state: SagaState | None,
-    order: DraftOrder,
-    failure: Failure | None,
-    compensations: tuple[Compensation, ...],
-    stuck_calls: list[CallState],
-) -> None:
+class Shown(NamedTuple):
+    """How an order's saga stands."""
+
+    state: SagaState | None
+    order: DraftOrder
+    failure: Failure | None
+    compensations: tuple[Compensation, ...]
+    stuck_calls: list[CallState]
+
+
+def show(view: Shown) -> None:
     """Set the search attributes that differ from what they are, and the Web UI's details."""
-    attributes = workflow.info().typed_search_attributes
-    updates: list[SearchAttributeUpdate[Any]] = []
-    for key, value in cast(
-        "Iterable[tuple[SearchAttributeKey[Any], Any]]",
-        (
-            (stubs.SAGA_STATE, state),
-            (stubs.CUSTOMER_ID, order.customer_id),
-            (stubs.ORDER_TOTAL_MINOR, order.total_minor),
-            (stubs.FAILURE_REASON, failure.reason if failure else None),
-            (stubs.NEEDS_ATTENTION, bool(stuck_calls)),
-        ),
-    ):
-        if value is not None and attributes.get(key) != value:
-            updates.append(key.value_set(value))
-    if updates:
-        workflow.upsert_search_attributes(updates)
-    show_details(state, order, failure, compensations, stuck_calls)
+    upsert(
+        (stubs.SAGA_STATE, view.state),
+        (stubs.CUSTOMER_ID, view.order.customer_id),
+        (stubs.ORDER_TOTAL_MINOR, view.order.total_minor),
+        (stubs.FAILURE_REASON, view.failure and view.failure.reason),
+        (stubs.NEEDS_ATTENTION, bool(view.stuck_calls)),
+    )
+    show_details(view)
 
 
-def show_details(
-    state: SagaState | None,
-    order: DraftOrder,
-    failure: Failure | None,
-    compensations: tuple[Compensation, ...],
-    stuck_calls: list[CallState],
-) -> None:
+def show_details(view: Shown) -> None:
     """Set the Web UI's details alone, which cost no event."""
-    paragraphs = [f"**{state}**", *_about(state, order), *_why(failure, compensations)]
-    workflow.set_current_details("\n\n".join([*paragraphs, *map(_trouble, stuck_calls)]))
+    paragraphs = [f"**{view.state}**", *_about(view.state, view.order)]
+    paragraphs += [*_why(view.failure, view.compensations), *map(_trouble, view.stuck_calls)]
+    workflow.set_current_details("\n\n".join(paragraphs))
 
 
 def _about(state: SagaState | None, order: DraftOrder) -> list[str]:
@@ -79,11 +64,9 @@ def _why(failure: Failure | None, compensations: Iterable[Compensation]) -> list
 
 
 def _trouble(call: CallState) -> str:
-    way_out = "`settle_step` says that it was put right by hand"
-    if (settlement := call.settlement) is not None:
-        who = as_code(settlement.by)
-        way_out = f"and when it gets through, the record says that {who} settled it"
-    return (
-        f"**{call.step} is stuck**: {call.name} keeps failing ({as_code(str(call.trouble))}). "
-        f"It is still tried; `retry_step` tries it now, {way_out}."
-    )
+    error = f" ({as_code(str(call.trouble))})"
+    if call.settlement is None:
+        return trouble_of(call, error)
+    who = as_code(call.settlement.by)
+    way_out = f"and when it gets through, the record says that {who} settled it"
+    return trouble_of(call, error, way_out)

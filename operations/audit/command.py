@@ -6,7 +6,6 @@ Exit codes: 0 when every invariant holds, 1 when one does not, 2 when one could 
 import asyncio
 import sys
 
-import sqlalchemy as sa
 from rich.console import Console
 
 from config import Settings, read_settings
@@ -14,7 +13,7 @@ from contracts.steps import PARTICIPANTS
 from contracts.text import printable
 from operations.audit.audit import Report, audit
 from operations.audit.invariants import CannotRead
-from operations.audit.report import print_line, print_report
+from operations.audit.report import print_databases, print_line, print_report
 from process import connect
 
 HOLDS, VIOLATED, INCOMPLETE = range(3)
@@ -37,9 +36,7 @@ async def _audit_and_print(settings: Settings) -> int:
     except CannotRead as reason:
         print(f"cannot audit: {printable(str(reason))}", file=sys.stderr)
         return INCOMPLETE
-    for name in PARTICIPANTS:
-        url = sa.make_url(settings.database_url(name)).render_as_string(hide_password=True)
-        print_line(console, f"{name:8}  ", url)
+    print_databases(console, settings, *PARTICIPANTS)
     temporal = f"{client.service_client.config.target_host}, namespace {client.namespace}"
     print_line(console, "Temporal  ", temporal)
     print_report(report, console)

@@ -27,7 +27,7 @@ COMMENT = "--"
 
 
 class CannotRead(Exception):
-    """A participant's database cannot be read; the message says which, and why."""
+    """A participant's database, or a provider's books, cannot be read; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.money import money
-from contracts.record import Compensation
+from contracts.record import Compensation, Settlement
 from contracts.states import OrderStatus
 from contracts.steps import OPENING, PARTICIPANT_OF_STEP, STEPS
 from contracts.text import is_seen
@@ -105,11 +105,7 @@ class OrderAccount:
         ]
         is_closer = participant == CLOSER
         effect = "was closed" if is_closer else f"keeps {', '.join(amounts) or 'nothing'}"
-        return (
-            f"{effect}: {settlement.by} settled {compensation.command}, "
-            f"{settlement.at:%Y-%m-%d %H:%M} UTC: {settlement.reason}; "
-            f"evidence: {settlement.evidence}"
-        )
+        return f"{effect}: {in_words(compensation.command, settlement)}"
 
 
 def read_accounts(
@@ -189,3 +185,11 @@ def settled_by_participant(raw: Any) -> dict[str, Compensation]:
         for c in compensations
         if c.state == "SETTLED" and c.settled and is_seen(c.settled.by)
     }
+
+
+def in_words(command: str, settlement: Settlement) -> str:
+    """Return who settled a command by hand, and by what evidence."""
+    return (
+        f"{settlement.by} settled {command}, {settlement.at:%Y-%m-%d %H:%M} UTC: "
+        f"{settlement.reason}; evidence: {settlement.evidence}"
+    )

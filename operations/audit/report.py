@@ -3,9 +3,11 @@
 import sys
 import textwrap
 
+import sqlalchemy as sa
 from rich.console import Console
 from rich.text import Text
 
+from config import Settings
 from contracts.text import printable
 from operations.audit.audit import Check, Report
 
@@ -31,6 +33,13 @@ def print_report(report: Report, console: Console) -> None:
     else:
         ids = ", ".join(check.id for check in report.checks if check.violations)
         print_line(console, "", f"the invariants do not hold: {ids}", COLOURS["VIOLATED"])
+
+
+def print_databases(console: Console, settings: Settings, *participants: str) -> None:
+    """Print where these participants' databases are."""
+    for name in participants:
+        url = sa.make_url(settings.database_url(name)).render_as_string(hide_password=True)
+        print_line(console, f"{name:8}  ", url)
 
 
 def print_check(check: Check, console: Console) -> None:

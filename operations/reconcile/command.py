@@ -5,15 +5,14 @@ Exit codes: 0 when the books agree, 1 when they do not, 2 when one of them could
 
 import sys
 
-import sqlalchemy as sa
 from rich.console import Console
 
 from config import Settings, read_settings
 from contracts.text import printable
 from operations.audit.audit import open_to_read
 from operations.audit.invariants import CannotRead
-from operations.audit.report import print_line
-from operations.reconcile.provider_books import CannotAsk, ProviderBooks
+from operations.audit.report import print_databases, print_line
+from operations.reconcile.provider_books import ProviderBooks
 from operations.reconcile.reconciliation import reconcile
 from operations.reconcile.report import Report, print_report
 from operations.up.card_account import with_card_provider
@@ -32,7 +31,7 @@ def main() -> int:
     console = Console()
     try:
         report = reconcile_and_print(settings, console)
-    except (CannotRead, CannotAsk) as reason:
+    except CannotRead as reason:
         print(f"cannot reconcile: {printable(str(reason))}", file=sys.stderr)
         return INCOMPLETE
     return AGREE if report.agrees else DIFFER
@@ -42,17 +41,14 @@ def reconcile_and_print(settings: Settings, console: Console) -> Report:
     """Compare the books that the settings name, and print what differs.
 
     Raises:
-        CannotRead: a database is not there, or cannot be read.
-        CannotAsk: there is no provider, or it gives no answer.
+        CannotRead: a database is not there, or cannot be read, or the provider gives no answer.
     """
     if settings.payment != "cards":
-        raise CannotAsk("PAYMENT=wallets: there is no card provider whose books could differ")
+        raise CannotRead("PAYMENT=wallets: there is no card provider whose books could differ")
     api = CardApi(settings.card_api_key.get_secret_value(), settings.card_api_url)
     with open_to_read(settings, "order") as orders, open_to_read(settings, "payment") as payments:
         report = reconcile(ProviderBooks(api), orders, payments)
     print_line(console, "provider  ", settings.card_api_url or "Stripe")
-    for name in ("order", "payment"):
-        url = sa.make_url(settings.database_url(name)).render_as_string(hide_password=True)
-        print_line(console, f"{name:8}  ", url)
+    print_databases(console, settings, "order", "payment")
     print_report(report, console)
     return report

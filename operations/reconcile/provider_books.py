@@ -6,6 +6,7 @@ from typing import Any
 
 import stripe
 
+from operations.audit.invariants import CannotRead
 from operations.reconcile.join import ProviderPayment, ProviderRefund
 from participants.payment.card_api import CardApi
 from participants.payment.card_payment import ORDER_ID, SAGA_STEP
@@ -20,10 +21,6 @@ PAUSES_SECONDS = (1, 2, 4, 8)
 PASSING = (stripe.RateLimitError, stripe.APIConnectionError, stripe.APIError)
 
 
-class CannotAsk(Exception):
-    """The provider gives no answer, or not to us; the message says why."""
-
-
 class ProviderBooks:
     """What the provider has, newest first; only asks."""
 
@@ -35,7 +32,7 @@ class ProviderBooks:
         """Yield every payment.
 
         Raises:
-            CannotAsk: there is no answer.
+            CannotRead: there is no answer.
         """
         for payment in _all(self._calls.payment_intents):
             yield ProviderPayment(
@@ -50,7 +47,7 @@ class ProviderBooks:
         """Yield every refund that gave money back, or will.
 
         Raises:
-            CannotAsk: there is no answer.
+            CannotRead: there is no answer.
         """
         for refund in _all(self._calls.refunds):
             if refund.status not in ("failed", "canceled"):
@@ -94,7 +91,7 @@ def _page(service: Any, parameters: dict[str, Any]) -> Any:
                 time.sleep(pause)
         return service.list(parameters)
     except stripe.StripeError as error:
-        raise CannotAsk(f"the card provider gives no answer: {_why(error)}") from error
+        raise CannotRead(f"the card provider gives no answer: {_why(error)}") from error
 
 
 def _why(error: stripe.StripeError) -> str:

@@ -20,8 +20,7 @@ def reconcile(books: ProviderBooks, orders: sa.Engine, payments: sa.Engine) -> R
     is asked again at the end was placed meanwhile, and is under way.
 
     Raises:
-        CannotAsk: the provider gives no answer.
-        CannotRead: a database cannot be read.
+        CannotRead: the provider gives no answer, or a database cannot be read.
     """
     report = Report()
     with closing(Join()) as join:

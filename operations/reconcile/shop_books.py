@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from operations.audit.invariants import snapshot
-from operations.audit.ledger_reconciliation import settled_by_participant
+from operations.audit.ledger_reconciliation import in_words, settled_by_participant
 from operations.reconcile.join import OrderRow, ShopPayment
 from participants.order.tables import ORDERS
 from participants.payment.tables import CARD_PAYMENTS
@@ -46,8 +46,4 @@ def _settlement(compensations: Any) -> str | None:
     compensation = settled_by_participant(compensations).get(PAYMENT)
     if compensation is None or compensation.settled is None:
         return None
-    settlement = compensation.settled
-    return (
-        f"{settlement.by} settled {compensation.command}, {settlement.at:%Y-%m-%d %H:%M} UTC: "
-        f"{settlement.reason}; evidence: {settlement.evidence}"
-    )
+    return in_words(compensation.command, compensation.settled)

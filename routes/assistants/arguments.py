@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from application.event_feed import FeedQuery
 from application.operations_log import OperationsQuery
 from application.order_query import ListQuery
-from contracts.acts import Act
+from contracts.acts import OF_A_STEP, Act
 from contracts.base import STEP_NAME, Identifier
 from contracts.overview import Span
 from contracts.placing import MAX_REQUEST_KEY, PlaceOrder
@@ -17,8 +17,6 @@ MOST_ON_A_PAGE = 20
 """Of what an assistant reads at once; programs get 100."""
 
 USUAL_PAGE = 10
-
-OF_A_STEP = (Act.RETRY, Act.SETTLE)
 
 
 class NoArguments(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from contracts.acts import Act
+from contracts.acts import OF_A_STEP, Act
 from contracts.overview import LatelyClosed, Overview
 from contracts.step_views import StepList
 from contracts.views import OrderView
@@ -19,7 +19,6 @@ from routes.assistants.answers import (
     Proposal,
 )
 from routes.assistants.arguments import (
-    OF_A_STEP,
     ActArguments,
     EventArguments,
     ListArguments,

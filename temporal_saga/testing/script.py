@@ -192,8 +192,7 @@ class Script(Conversation):
             commands: their classes, with the step's name where that is not its activity's.
 
         Returns:
-            The commands, in the order of `commands`; `answer`, `fail` and `ignore` then need to be
-            told which is meant.
+            The commands, in this order; `answer`, `fail` and `ignore` need to be told which.
 
         Raises:
             AssertionError: as in `expect`.

@@ -1,10 +1,9 @@
 import pytest
 from pydantic import ValidationError
 
-from contracts.decisions import Decision
 from contracts.money import money
 from contracts.placing import OrderLine, PlaceOrder
-from contracts.prose import cancellation, count, describe, lasting, problems
+from contracts.prose import count, describe, lasting, problems
 
 LINE = OrderLine(sku="85123A", quantity=6, unit_price_minor=255)
 ORDER = PlaceOrder(customer_id="17850", currency="GBP", lines=(LINE,))
@@ -56,14 +55,6 @@ def test_an_order_is_told_in_one_line() -> None:
 def test_a_time_is_told_in_whole_units(seconds: int, sentence: str) -> None:
     """A time reads as people say it."""
     assert lasting(seconds) == sentence
-
-
-def test_a_cancel_is_told_with_who_and_why() -> None:
-    """A cancel reads as one sentence."""
-    assert (
-        cancellation(Decision(by="ann", reason="ordered twice"))
-        == "cancelled by ann: ordered twice"
-    )
 
 
 @pytest.mark.parametrize(

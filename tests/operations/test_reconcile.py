@@ -17,7 +17,6 @@ from config import Settings
 from operations.audit.invariants import CannotRead
 from operations.reconcile.command import main, reconcile_and_print
 from operations.reconcile.differences import Kind
-from operations.reconcile.provider_books import CannotAsk
 from operations.reconcile.report import MOST_SENTENCES, Report
 from participants.order.service import OrderService
 from participants.payment.service import PaymentService
@@ -257,15 +256,15 @@ def test_what_cannot_be_read_is_said(
     """A provider that is away, a wrong key, a missing database: a sentence, and exit code 2."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     wrong_key = card_shop.settings.model_copy(update={"card_api_key": SecretStr("pk_live")})
-    with pytest.raises(CannotAsk, match="the card provider gives no answer: You did not provide"):
+    with pytest.raises(CannotRead, match="the card provider gives no answer: You did not provide"):
         reconcile_and_print(wrong_key, Console(quiet=True))
     away = card_shop.settings.model_copy(update={"card_api_url": f"http://127.0.0.1:{free_port()}"})
-    with pytest.raises(CannotAsk, match="the card provider gives no answer: ConnectionError: "):
+    with pytest.raises(CannotRead, match="the card provider gives no answer: ConnectionError: "):
         reconcile_and_print(away, Console(quiet=True))
     card_shop.till.fault("rate_limited", "payment_intents.list", times=2)
     assert card_shop.reconcile().agrees
     wallets = card_shop.settings.model_copy(update={"payment": "wallets"})
-    with pytest.raises(CannotAsk, match="PAYMENT=wallets: there is no card provider"):
+    with pytest.raises(CannotRead, match="PAYMENT=wallets: there is no card provider"):
         reconcile_and_print(wallets, Console(quiet=True))
     elsewhere = card_shop.settings.model_copy(update={"data_dir": Path("nowhere")})
     with pytest.raises(CannotRead, match="there is no order database"):
