@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from application import attention_calls
+from application import attention_calls, trouble
 from application.attention import of_run
 from application.attention_calls import MOST_MESSAGE, AttentionCalls
 from application.needs import Need, Needs, count_causes
@@ -81,7 +81,7 @@ async def test_of_many_orders_all_are_called_for_soon(
     tmp_path: Path, open_engine: Callable[[str], sa.Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some at once, and the others without the pause between two looks that found nothing."""
-    monkeypatch.setattr(attention_calls, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(trouble, "MORE_SECONDS", 0.01)
     engine = open_engine(f"sqlite:///{tmp_path}/order.db")
     OrderService.open(engine)
     attention = Attention(cause=AttentionCause.STUCK, since=None, message="retry it")
