@@ -138,6 +138,26 @@ def test_the_log_says_when_an_order_was_taken_first(batches: Batches, engine: sa
     assert {entry.order_id for entry in Operations(engine).page(since, 9)[0]} == {"o2", "o3"}
 
 
+def test_what_was_taken_and_not_begun_is_given_back(batches: Batches, engine: sa.Engine) -> None:
+    """It had no try then, and the log knows nothing of it; of an earlier try it does."""
+    [early] = batches.take("b", 1)
+    others = batches.take("b", 2)
+    [again] = batches.take("b", 1)
+    assert (again.order_id, again.tries) == ("o1", 2)
+    batches.give_back("b", [again, *others])
+    batches.give_back("b", [again, *others])
+    tries = {result.order_id: result.tries for _, result in batches.results("b", None, -1, 9)}
+    assert tries == {"o1": 1, "o2": 0, "o3": 0}
+    assert [entry.order_id for entry in Operations(engine).page(OperationFilter(), 9)[0]] == ["o1"]
+    assert batches.take("b", 9, 1) == [early._replace(tries=2)]
+    batches.record("b", [success(0)])
+    batches.give_back("b", [again])
+    assert outcomes(batches)[0] == ("o1", BatchOutcome.DONE)
+    [(number, _, tries_of_next), _] = batches.take("b", 2)
+    assert (number, tries_of_next) == (1, 1)
+    assert len(Operations(engine).page(OperationFilter(), 9)[0]) == 3
+
+
 def test_few_are_open_however_many_start_at_one_time(batches: Batches) -> None:
     """None counts before another has come in."""
 
