@@ -27,8 +27,6 @@ from temporal_saga.database import insert_new, reading
 MOST_OPEN = 5
 """So many batch operations may be open at one time."""
 
-MOST_LISTED = 50
-
 STARTS_LOCK = 727_267
 """On PostgreSQL starts take turns by it, or two that count at one time would both find room."""
 
@@ -105,10 +103,14 @@ class Batches:
         """Return a batch operation, and how far it has come; None when there is none of this id."""
         return next(iter(self._read(sa.select(BATCHES).where(_is(batch_id)))), None)
 
-    def latest(self) -> list[BatchRecord]:
-        """Return the latest batch operations, newest first."""
+    def page(self, before: str | None, limit: int) -> list[BatchRecord]:
+        """Return so many batch operations, newest first: the latest, or those before this one."""
         newest = sa.select(BATCHES).order_by(COLUMNS.started_at.desc(), COLUMNS.batch_id.desc())
-        return self._read(newest.limit(MOST_LISTED))
+        if before is not None:
+            its_start = sa.select(COLUMNS.started_at).where(_is(before)).correlate(None)
+            last = sa.tuple_(its_start.scalar_subquery(), sa.literal(before))
+            newest = newest.where(sa.tuple_(COLUMNS.started_at, COLUMNS.batch_id) < last)
+        return self._read(newest.limit(limit))
 
     def still_open(self) -> list[BatchRecord]:
         """Return the batch operations that are not over."""
