@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from time import monotonic
 
 from temporalio.client import Client
@@ -12,6 +13,7 @@ from application.again import Again
 from application.attention import left_open
 from application.closing import Closing
 from application.errors import KeyReused, NotFound, NotNow, NotPossible
+from application.following import Following
 from application.placement import Placement
 from application.possible_acts import why_ended
 from application.runs import Runs
@@ -22,7 +24,8 @@ from contracts.decisions import act_of
 from contracts.ids import saga_id
 from contracts.states import SagaState
 from contracts.text import beginning_of
-from participants.order.batches import BatchOrder, OrderResult
+from participants.order.batch_turns import BatchOrder
+from participants.order.batches import OrderResult
 from participants.order.service import OrderService
 
 LOG = logging.getLogger("batches")
@@ -40,8 +43,8 @@ MOST_TRIES = 10
 MOST_OF_A_MESSAGE = 1_000
 
 FOLLOW_SECONDS = 3
-"""The next order's turn is when this one has closed, or after so long: a saga takes an act sooner
-than it does what follows from it, and what piles up delays new orders."""
+"""The next order's turn is when this one has closed or waits for somebody, or after so long: a saga
+takes an act sooner than it does what follows from it, and what piles up delays new orders."""
 
 
 class BatchRunner:
@@ -74,25 +77,41 @@ class BatchRunner:
             is_last = state is not BatchState.RUNNING
             least_tries = 1 if is_last else 0
             orders = await on_thread(self._batches.take, batch_id, self._at_a_time, least_tries)
-            results = await self._act_on(orders, acts)
+            results, left = await self._act_on(batch_id, orders, acts, is_last=is_last)
             await on_thread(self._batches.record, batch_id, results)
+            await on_thread(self._batches.give_back, batch_id, left)
             count += len(results)
             if is_last or not orders:
                 await on_thread(self._batches.end, batch_id)
                 return BatchRound(is_over=True, results=count)
-            if not results:
+            if not results and not left:
                 break
         return BatchRound(is_over=False, results=count)
 
-    async def _act_on(self, orders: list[BatchOrder], acts: "_Acts") -> list[OrderResult]:
-        """Act on orders; return the results of those that have one."""
+    async def _act_on(
+        self, batch_id: str, orders: list[BatchOrder], acts: "_Acts", *, is_last: bool
+    ) -> tuple[list[OrderResult], list[BatchOrder]]:
+        """Act on orders; return the results of those that have one, and those not begun.
+
+        None is begun once the batch operation was stopped, unless these are its last.
+        """
+        left: list[BatchOrder] = []
 
         async def act_on(order: BatchOrder) -> OrderResult | None:
             async with self._places:
-                return await acts.act_on(order)
+                if is_last or await self._still_runs(batch_id):
+                    return await acts.act_on(order)
+            left.append(order)
+            return None
 
         results = await asyncio.gather(*map(act_on, orders))
-        return [result for result in results if result is not None]
+        return [result for result in results if result is not None], left
+
+    async def _still_runs(self, batch_id: str) -> bool:
+        """Tell whether a batch operation is known to run; whoever asks next hears what is wrong."""
+        with suppress(Exception):
+            return await on_thread(self._batches.state, batch_id) is BatchState.RUNNING
+        return False
 
 
 class _Acts:
@@ -104,7 +123,8 @@ class _Acts:
         self._client = client
         self._runs = Runs(client)
         self._service = order_service
-        self._closing = Closing(client, order_service, asyncio.Event(), self._runs.pulse)
+        closing = Closing(client, order_service, asyncio.Event(), self._runs.pulse)
+        self._following = Following(closing, self._runs)
         self._again = Again(Placement(client, order_service, self._runs), order_service, self._runs)
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
@@ -134,7 +154,7 @@ class _Acts:
             if order.tries == 1 or not await self._was_heard(order.order_id):
                 return _result(order, BatchOutcome.REFUSED, str(error))
             return _result(order, BatchOutcome.DONE)
-        await self._closing.wait(acting_id, FOLLOW_SECONDS)
+        await self._following.wait(acting_id, FOLLOW_SECONDS)
         is_another = acting_id != order.order_id
         message = f"placed again as {acting_id}" if is_another else None
         return _result(order, BatchOutcome.DONE, message)

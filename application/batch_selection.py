@@ -1,16 +1,25 @@
 """Which orders a batch operation acts on: those of a filter, and what the act adds to it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from application.order_choice import Narrowing
 from application.order_query import OrderSelection
-from contracts.acts import Act
+from contracts.acts import OF_A_STEP, Act
 from contracts.base import Identifier
 from contracts.batches import BatchAct
-from contracts.states import OrderStatus, SagaState
+from contracts.states import FailureReason, OrderStatus, SagaState
+from contracts.steps import PARTICIPANT_OF_STEP
 
 MOST_ORDERS = 10_000
 """So many orders one batch operation may have."""
@@ -32,29 +41,82 @@ STANDING = ("state", "status", "needs_attention", "cause")
 """The filters by how an order stands."""
 
 
+WITHDRAWN = (FailureReason.CANCELLED, FailureReason.REJECTED)
+"""Why orders failed that somebody wanted to fail: they are placed again where that is said."""
+
+STEP_NAMES = tuple(PARTICIPANT_OF_STEP)
+
+
+def _check_step(step: str) -> str:
+    if step not in STEP_NAMES:
+        raise PydanticCustomError(
+            "step", "Should be a step: {names}", {"names": ", ".join(STEP_NAMES)}
+        )
+    return step
+
+
+StepName = Annotated[
+    str, AfterValidator(_check_step), Field(json_schema_extra={"enum": list(STEP_NAMES)})
+]
+
+
+class BatchFilter(OrderSelection):
+    """Which orders an act on many is done to."""
+
+    without_reasons: tuple[FailureReason, ...] | None = Field(
+        default=None,
+        max_length=len(FailureReason),
+        description="none that failed for one of these; `place-again` fills in CANCELLED and "
+        "REJECTED where neither this nor `reason` is given",
+    )
+
+
 class BatchSelection(BaseModel):
     """The orders of a batch operation, by its act and a filter of the list."""
 
     model_config = ConfigDict(frozen=True)
 
     act: Act
-    filter: OrderSelection = Field(description="as in `GET /orders`, one filter at least")
+    step: StepName | None = Field(
+        default=None, description="the stuck step, for retry and settle: orders stuck there alone"
+    )
+    filter: BatchFilter = Field(description="as in `GET /orders`, one filter at least")
+
+    @field_validator("step")
+    @classmethod
+    def _is_of_the_act(cls, step: str | None, info: ValidationInfo) -> str | None:
+        act = info.data.get("act")
+        if step is not None and act is not None and act not in OF_A_STEP:
+            raise PydanticCustomError("act", "{act} has no step", {"act": act})
+        return step
 
     @field_validator("filter")
     @classmethod
-    def _is_a_filter(cls, query: OrderSelection) -> OrderSelection:
-        if not query.model_dump(exclude_none=True):
+    def _is_a_filter(cls, query: BatchFilter) -> BatchFilter:
+        if not query.model_dump(exclude_none=True, exclude={"without_reasons"}):
             raise PydanticCustomError("filter", "Should have one filter at least")
         return query
 
     @property
-    def query(self) -> OrderSelection:
-        """The filter as it is applied; to place again means none that was placed again already."""
-        says_how = any(getattr(self.filter, name) is not None for name in STANDING)
-        update = {} if says_how else dict(MEANT_BY[self.act])
-        if self.act is Act.PLACE_AGAIN and self.filter.placed_again is None:
-            update["placed_again"] = False
-        return self.filter.model_copy(update=update)
+    def query(self) -> BatchFilter:
+        """The filter as it is applied.
+
+        To place again means none that was placed again already, or that somebody wanted to fail.
+        """
+        addition: dict[str, Any] = {}
+        if all(getattr(self.filter, name) is None for name in STANDING):
+            addition |= MEANT_BY[self.act]
+        if self.act is Act.PLACE_AGAIN:
+            if self.filter.placed_again is None:
+                addition["placed_again"] = False
+            if self.filter.reason is None and self.filter.without_reasons is None:
+                addition["without_reasons"] = WITHDRAWN
+        return self.filter.model_copy(update=addition)
+
+    @property
+    def narrowing(self) -> Narrowing:
+        """What it leaves out of what that finds."""
+        return Narrowing(stuck_at=self.step, without_reasons=self.query.without_reasons or ())
 
     @property
     def applied_filter(self) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from application.batch_queries import BatchesQuery, ResultsQuery
 from application.batch_selection import MOST_ORDERS, BatchRequest, BatchSelection, has_grown
 from application.batch_workflows import BatchWorkflows
 from application.caller import Caller
@@ -20,7 +20,6 @@ from application.errors import (
     TooManyBatches,
 )
 from application.links import OrderLinks
-from application.listed_order import list_entry
 from application.operations_log import OperationsLog
 from application.order_list import OrderLists
 from application.possible_acts import ACTS_ON_MANY, acts_offered
@@ -32,7 +31,6 @@ from contracts.batches import (
     Batch,
     BatchLinks,
     BatchList,
-    BatchOutcome,
     BatchPreview,
     BatchRecord,
     BatchResults,
@@ -40,21 +38,11 @@ from contracts.batches import (
 )
 from contracts.decisions import Decision
 from contracts.operations import Operation
+from contracts.record import OrderEntry
 from participants.order.batches import MOST_OPEN, Batches, TooManyOpen
 
 START = "start-batch"
 SAMPLE_SIZE = 10
-MOST_ON_A_PAGE = 100
-
-
-class ResultsQuery(BaseModel):
-    """The query of a batch operation's results."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    outcome: BatchOutcome | None = None
-    limit: int = Field(default=MOST_ON_A_PAGE, ge=1, le=MOST_ON_A_PAGE)
-    cursor: int = Field(default=-1, ge=-1, le=MOST_ORDERS, description="take it from `next`")
 
 
 class BatchOperations:
@@ -84,15 +72,19 @@ class BatchOperations:
         Raises:
             NotNow: Temporal is away, which alone knows them.
         """
-        entries = await self._lists.select(selection.query, MOST_ORDERS)
-        sample = [
-            list_entry(entry, None, None, self._links(entry.order_id))
-            for entry in entries[:SAMPLE_SIZE]
-        ]
+        query = selection.query
+        entries = await self._lists.select(query, MOST_ORDERS, selection.narrowing)
+        sample, _ = await self._lists.show(entries[:SAMPLE_SIZE], query)
+        others: list[OrderEntry] = []
+        if query.placed_again is False:
+            again = query.model_copy(update={"placed_again": True})
+            others = await self._lists.select(again, MOST_ORDERS, selection.narrowing)
         return BatchPreview(
             act=selection.act,
+            step=selection.step,
             filter=selection.applied_filter,
             count=len(entries),
+            again_count=len(others),
             most=MOST_ORDERS,
             sample=tuple(sample),
         )
@@ -133,7 +125,7 @@ class BatchOperations:
 
     async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> bool:
         """Write down the orders that the filter finds now; False where it was done meanwhile."""
-        entries = await self._lists.select(request.query, MOST_ORDERS)
+        entries = await self._lists.select(request.query, MOST_ORDERS, request.narrowing)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
             raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
         if not entries:
@@ -164,13 +156,22 @@ class BatchOperations:
         )
         return BatchView(**dict(record), links=links)
 
-    async def latest(self, caller: Caller) -> BatchList:
-        """Return the latest batch operations, newest first, and what the caller may start."""
-        records = await on_thread(self._batches.latest)
+    async def page(self, query: BatchesQuery, caller: Caller) -> BatchList:
+        """Return a page of the batch operations, newest first, and what the caller may start.
+
+        Raises:
+            NotFound: there is no such batch operation as the page is to begin behind.
+        """
+        if query.before is not None:
+            await self.view(query.before)
+        records = await on_thread(self._batches.page, query.before, query.limit + 1)
+        batches = tuple(map(self._view, records[: query.limit]))
+        has_more = len(records) > query.limit
         return BatchList(
-            batches=tuple(map(self._view, records)),
+            batches=batches,
             most_open=MOST_OPEN,
             acts=acts_offered(ACTS_ON_MANY, caller),
+            next=query.following(batches[-1].batch_id) if has_more else None,
         )
 
     async def results(self, batch_id: str, query: ResultsQuery) -> BatchResults:
@@ -186,25 +187,25 @@ class BatchOperations:
         following = None
         if len(rows) > query.limit:
             rows = rows[: query.limit]
-            outcome = f"outcome={query.outcome}&" if query.outcome else ""
-            following = (
-                f"/batch-operations/{batch_id}/results?{outcome}limit={query.limit}"
-                f"&cursor={rows[-1][0]}"
-            )
+            following = query.following(batch_id, rows[-1][0])
         return BatchResults(results=tuple(result for _, result in rows), next=following)
 
     async def stop(self, batch_id: str, decision: Decision, caller: Caller) -> BatchView:
         """Let a batch operation stop once the acts under way have ended; return it as it stands.
 
-        Of one that is over nothing changes.
+        Of one that is over, or was stopped before, nothing changes; only the log says so.
 
         Raises:
             NotFound: there is no such batch operation.
         """
         batch = await self.view(batch_id)
         decision = caller.sign(decision)
-        async with self._note(caller, "stop-batch", decision, batch):
-            await on_thread(self._batches.ask_to_stop, batch_id, decision.by, decision.reason)
+        with suppress(NotPossible):
+            async with self._note(caller, "stop-batch", decision, batch):
+                words = decision.by, decision.reason
+                if not await on_thread(self._batches.ask_to_stop, batch_id, *words):
+                    stop = (await self.view(batch_id)).stop
+                    raise NotPossible(f"{stop.by} stopped it already" if stop else "it was over")
         return await self.view(batch_id)
 
     def _note(

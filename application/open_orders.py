@@ -82,6 +82,6 @@ class OpenOrderLook:
 
 def why_some_are_missing(selection: OrderSelection) -> str:
     """Return in words why open orders that a list is asked for are not all found."""
-    if selection.need is not None:
+    if selection.need is not None or selection.state is None:
         return "more orders need attention than are known at once"
     return f"more than {MOST_RUNS:,} orders are {selection.state}, of which no more can be found"

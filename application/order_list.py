@@ -1,20 +1,19 @@
 """Lists of orders: the order service's records, with what visibility adds to the open ones."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
-from application.discretion import for_customer
-from application.errors import NotNow, NotPossible, no_answer
-from application.listed_order import list_entry, provisional_entry, standing_of
+from application.errors import NotPossible
+from application.listed_order import provisional_entry, standing_of
 from application.merged_pages import merge
-from application.needs import Need
 from application.open_orders import OpenOrderLook, OpenOrders, why_some_are_missing
+from application.order_choice import EVERY_ONE, Narrowing
 from application.order_cursor import write_cursor
 from application.order_query import ListQuery, OrderSelection
 from application.run import Run
-from application.runs import ADDITION_LIMIT
+from application.shown_orders import OrderShow, is_asked_for
 from application.threads import on_thread
-from application.visibility import Visibility, running_of
+from application.visibility import Visibility
 from application.watch import Watch
 from contracts.record import OrderEntry
 from contracts.states import STATUS, OrderStatus
@@ -22,19 +21,9 @@ from contracts.views import Links, OrderList
 from participants.order.filters import OrderFilter, Page
 from participants.order.reads import OrderReads, pieces
 
-AS_ON_RECORD = "orders that are still open are shown as the order service has them on record"
 NARROW = "filter by `status` and by the orders' other fields instead"
 
 ReadPage = Callable[[ListQuery], Awaitable[OrderList]]
-
-
-@dataclass(frozen=True)
-class _Additions:
-    """What Temporal adds to a page: runs and needs by order; a `warning` where it does not."""
-
-    runs: Mapping[str, Run]
-    needs: Mapping[str, Need]
-    warning: str | None = None
 
 
 class OrderLists:
@@ -51,7 +40,7 @@ class OrderLists:
         self._visibility = visibility
         self._watch = watch
         self._records = records
-        self._links = links
+        self.show = OrderShow(visibility, watch, records, links).show
         self._look = OpenOrderLook(visibility, watch, records)
 
     async def page(self, query: ListQuery, owner: str | None = None) -> OrderList:
@@ -83,25 +72,8 @@ class OrderLists:
         self, query: ListQuery, owner: str | None, open_orders: OpenOrders
     ) -> OrderList:
         entries, end = await self._find(query, owner, open_orders)
-        additions = _Additions({}, {})
-        if still_open := [entry.order_id for entry in entries if entry.closed_at is None]:
-            additions = await self._additions(query, still_open)
-            entries = await self._read_again(entries, still_open, owner)
-        runs = additions.runs
-        needs = additions.needs
-        orders = [
-            list_entry(
-                entry,
-                runs.get(entry.order_id),
-                needs.get(entry.order_id),
-                self._links(entry.order_id),
-            )
-            for entry in entries
-            if _is_asked_for(entry, runs, needs, query)
-        ]
-        if owner is not None:
-            orders = [for_customer(order) for order in orders]
-        warnings = [additions.warning] if additions.warning else []
+        orders, warning = await self.show(entries, query, owner)
+        warnings = [warning] if warning else []
         if not open_orders.complete:
             warnings.append(f"some orders are missing: {why_some_are_missing(query)}")
         return OrderList(
@@ -110,8 +82,10 @@ class OrderLists:
             warning="; ".join(warnings) or None,
         )
 
-    async def select(self, selection: OrderSelection, most: int) -> list[OrderEntry]:
-        """Return the orders that are asked for now, newest first, at most `most` and one more.
+    async def select(
+        self, selection: OrderSelection, most: int, narrowing: Narrowing = EVERY_ONE
+    ) -> list[OrderEntry]:
+        """Return the orders that are meant now, newest first, at most `most` and one more.
 
         Raises:
             NotNow: as in `page`.
@@ -120,38 +94,27 @@ class OrderLists:
         open_orders = await self._look.find(selection)
         needs = open_orders.needs
         is_complete = open_orders.complete
-        if selection.need is not None:
+        is_by_step_alone = narrowing.stuck_at is not None and selection.state is None
+        if selection.need is not None or is_by_step_alone:
             all_needs = await self._watch.needs()
             needs = all_needs.by_order
             is_complete = is_complete and all_needs.complete
         if not is_complete:
             raise NotPossible(f"{why_some_are_missing(selection)}: {NARROW}")
-        query = ListQuery(**selection.model_dump()).model_copy(update={"limit": most + 1})
+        filters = selection.model_dump(include=set(OrderSelection.model_fields))
+        query = ListQuery(**filters).model_copy(update={"limit": most + 1})
         entries: list[OrderEntry] = []
         while True:
             page, end = await self._find(query, None, open_orders)
-            entries += [
-                entry for entry in page if _is_asked_for(entry, open_orders.runs, needs, selection)
-            ]
+            for entry in page:
+                run = open_orders.runs.get(entry.order_id)
+                standing = standing_of(entry, run, needs.get(entry.order_id))
+                is_meant = is_asked_for(entry, standing, selection)
+                if is_meant and narrowing.leaves(entry, standing.run):
+                    entries.append(entry)
             if end is None or len(entries) > most:
                 return entries[: most + 1]
             query = query.model_copy(update={"cursor": write_cursor(end, query.sort)})
-
-    async def _additions(self, query: ListQuery, order_ids: Collection[str]) -> _Additions:
-        """Return what Temporal knows of open orders; a warning where it is not asked for it alone.
-
-        Raises:
-            NotNow: Temporal is away, and it was asked for what it alone knows.
-        """
-        try:
-            runs = await self._visibility.runs(running_of(order_ids), ADDITION_LIMIT)
-            needs = await self._watch.needs()
-        except NotNow as error:
-            if query.need is not None or query.state is not None:
-                raise
-            # All of them as they are on record, or the warning would be wrong.
-            return _Additions({}, {}, f"{no_answer(error)}: {AS_ON_RECORD}")
-        return _Additions(runs.by_order, needs.by_order, needs.warning())
 
     async def _find(self, query: ListQuery, owner: str | None, open_orders: OpenOrders) -> Page:
         """Return the orders of a page as they are on record, or as Temporal alone knows them."""
@@ -201,35 +164,6 @@ class OrderLists:
             for some_ids in pieces(runs)
         ]
         return merge(order_filter.sort, limit, Page(provisional, None), *pages)
-
-    async def _read_again(
-        self, entries: Sequence[OrderEntry], order_ids: Collection[str], owner: str | None
-    ) -> list[OrderEntry]:
-        """Return entries as they are on record after visibility has answered.
-
-        What it knows to be closed is closed on record by now: so an order is never shown in a state
-        that is behind its record, or closed without the reason.
-        """
-        order_filter = OrderFilter(among=order_ids, owner=owner)
-        again = await self._on_record(order_filter, len(order_ids))
-        fresh = {entry.order_id: entry for entry in again.entries}
-        return [fresh.get(entry.order_id, entry) for entry in entries]
-
-
-def _is_asked_for(
-    entry: OrderEntry,
-    runs: Mapping[str, Run | None],
-    needs: Mapping[str, Need],
-    query: OrderSelection,
-) -> bool:
-    """Tell whether an order, as it stands by its run and its need, is one that is asked for."""
-    standing = standing_of(entry, runs.get(entry.order_id), needs.get(entry.order_id))
-    return (
-        query.status in (None, entry.status)
-        and query.state in (None, standing.state)
-        and query.needs_attention in (None, standing.attention is not None)
-        and query.cause in (None, standing.attention and standing.attention.cause)
-    )
 
 
 def _fails_so(run: Run, order_filter: OrderFilter) -> bool:

@@ -54,18 +54,20 @@ export function actOnPage(page, name, signal) {
  */
 function choiceOfAct(acts, name, filters) {
   const names = acts.map(({ act }) => String(act));
-  const first = [name, fittingAct(filters)].find((one) => names.includes(one));
-  const kind = choice("act-on", first, names, false);
-  const step = choice("act-step", "", [], false);
+  const first = [name, fittingAct(filters)].find((one) => names.includes(one)) ?? "";
+  const kind = choice("act-on", first, first ? names : ["", ...names], false);
+  const step = choice("act-step", filters.step, [""], false);
+  kind.required = true;
   const stepLabel = el("label", {}, "Step ", step);
   const orders = el("section", { "aria-live": "polite" });
-  const current = () => acts[kind.selectedIndex];
+  const current = () => acts[names.indexOf(kind.value)];
   const onSubmit = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
     preview(orders, filters, current(), stepLabel.hidden ? null : step.value);
   };
   const onChange = () => {
-    stepLabel.hidden = !current().fields.includes("step");
+    step.required = current()?.fields.includes("step") ?? false;
+    stepLabel.hidden = !step.required;
     orders.replaceChildren();
   };
   kind.addEventListener("change", onChange);
@@ -93,6 +95,7 @@ function chosenFilters() {
 
 /** @param {Record<string, string>} filters */
 function fittingAct(filters) {
+  if (filters.state === "COMPLETED" || filters.status === "CONFIRMED") return "";
   if (filters.state === "AWAITING_REVIEW" || filters.cause === "REVIEW_EXPIRING") return "approve";
   if (filters.state === "FAILED" || filters.reason || filters.status === "CANCELLED") {
     return "place-again";
@@ -111,7 +114,7 @@ export function filterText(filters) {
   return Object.entries(filters).flatMap(([name, value], index) => [
     index ? ", " : "",
     `${name.replaceAll("_", " ")} `,
-    el("b", {}, String(value)),
+    el("b", {}, [value].flat().join(", ") || "none"),
   ]);
 }
 
@@ -129,21 +132,26 @@ async function preview(section, filters, offer, step) {
   /** @type {Api.BatchPreview} */
   let answer;
   try {
-    answer = await post("/batch-operations/preview", { act, filter: filters });
+    answer = await post("/batch-operations/preview", { act, step, filter: filters });
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     section.replaceChildren(el("p.answer", { role: "alert" }, bdi(problem.message), "."));
     return;
   }
-  const { count, most, sample } = answer;
+  const { count, most, sample, again_count: again } = answer;
   const isTooMany = count > most;
   const limit = most.toLocaleString("en");
   const number = isTooMany ? `more than ${limit}` : count.toLocaleString("en");
   const orders = `${number} ${count === 1 ? "order" : "orders"}`;
+  const at = step ? `, that are stuck at ${step}` : "";
   section.replaceChildren(
     el("h2", {}, orders),
-    el("p.quiet", {}, "These are the orders with ", ...filterText(answer.filter), "."),
+    el("p.quiet", {}, "These are the orders with ", ...filterText(answer.filter), at, "."),
   );
+  if (again) {
+    const others = again.toLocaleString("en");
+    section.append(el("p.quiet", {}, `Left out are ${others} that were placed again already.`));
+  }
   if (sample.length) {
     section.append(el("ul.sample", { "aria-label": "Some of them" }, ...sample.map(sampleItem)));
   }

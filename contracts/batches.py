@@ -120,23 +120,31 @@ class BatchView(BatchRecord):
 
 
 class BatchList(Contract):
-    """The latest batch operations, newest first."""
+    """One page of the batch operations, newest first."""
 
     batches: tuple[BatchView, ...]
     most_open: int = Field(description="so many may be open at one time")
     acts: tuple[ActOffer, ...] = Field(
         description="what the caller may do to many orders; `effect` says it of each order"
     )
+    next: str | None = Field(description="where they go on; null when this is their end")
 
 
 class BatchPreview(Contract):
     """The orders that a batch operation would act on now."""
 
     act: Act
+    step: str | None = Field(
+        description="the stuck step, where one is given: orders stuck there alone"
+    )
     filter: Mapping[str, JsonValue] = Field(
         description="as it is applied: what it leaves open, the act fills in"
     )
-    count: int = Field(description="how many orders it finds now, up to `most` and one more")
+    count: int = Field(description="how many orders are meant now, up to `most` and one more")
+    again_count: int = Field(
+        description="how many more there are that were placed again already, where those are left "
+        "out, as `place-again` does"
+    )
     most: int = Field(description="the most orders of one batch operation")
     sample: tuple[ListedOrder, ...] = Field(description="the newest of them")
 

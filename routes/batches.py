@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Path, Query, Response
 from pydantic import ConfigDict
 
+from application.batch_queries import BatchesQuery, ResultsQuery
 from application.batch_selection import BatchRequest, BatchSelection
-from application.batches import BatchOperations, ResultsQuery
+from application.batches import BatchOperations
 from application.caller import SCOPE_OF
 from contracts.acts import Act
 from contracts.base import IDENTIFIER, IN_WORDS
@@ -18,7 +19,7 @@ from routes.access import require
 from routes.acts import DecisionBody, author_of, decision_of
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
 from routes.orders import RequestKey, location
-from routes.problems import ABSENT, AWAY, INVALID, problem_responses
+from routes.problems import ABSENT, INVALID, problem_responses
 
 router = APIRouter(
     prefix="/batch-operations", tags=["batch operations"], dependencies=[Depends(refuse_doubles)]
@@ -63,7 +64,9 @@ async def preview_batch(
 
     Where the filter says nothing of how orders stand, those are meant that the act is for:
     approve and reject, AWAITING_REVIEW; retry and settle, what needs attention; cancel, what is
-    not closed.
+    not closed. With a `step`, retry and settle mean what is stuck there. Place-again means what
+    failed and was not placed again; none that was cancelled or rejected, unless the filter says
+    why.
     """
     _check(caller, selection.act)
     return await batches.preview(selection)
@@ -98,10 +101,15 @@ async def start_batch(
     return view
 
 
-@router.get("", responses=AWAY)
-async def list_batches(batches: AppBatches, caller: RequestCaller) -> BatchList:
-    """Return the latest batch operations, newest first, and what the token may do to many."""
-    return await batches.latest(caller)
+@router.get("", responses=ABSENT)
+async def list_batches(
+    query: Annotated[BatchesQuery, Query()], batches: AppBatches, caller: RequestCaller
+) -> BatchList:
+    """Return the batch operations, newest first; follow `next` for more.
+
+    Beside them stands what the token may do to many orders.
+    """
+    return await batches.page(query, caller)
 
 
 @router.get("/{batch_id}", responses=ABSENT)

@@ -5,7 +5,7 @@ which it was sent first, the batch operation and the order's place in it: a repe
 entry.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,14 @@ def end(
     ]
     if rows:
         connection.execute(entry, rows)
+
+
+def forget(connection: sa.Connection, batch: sa.Row[Any], numbers: Collection[int]) -> None:
+    """Delete the notes of orders that nothing was sent to after all."""
+    tries = _first_tries(connection, batch, numbers)
+    ids = [_entry_id(batch, number, sent_at) for number, sent_at in tries.items()]
+    is_open = OPERATIONS.c.outcome == Outcome.TRIED
+    connection.execute(sa.delete(OPERATIONS).where(OPERATIONS.c.id.in_(ids), is_open))
 
 
 def _first_tries(

@@ -19,14 +19,13 @@ from contracts.batches import (
     BatchState,
     BatchStop,
 )
-from participants.order import batch_ending, batch_log
+from participants.order import batch_ending, batch_log, batch_turns
 from participants.order.batch_tables import BATCH_ORDERS, BATCHES
+from participants.order.batch_turns import BatchOrder
 from temporal_saga.database import insert_new, reading
 
 MOST_OPEN = 5
 """So many batch operations may be open at one time."""
-
-MOST_LISTED = 50
 
 STARTS_LOCK = 727_267
 """On PostgreSQL starts take turns by it, or two that count at one time would both find room."""
@@ -41,14 +40,6 @@ IS_OPEN = COLUMNS.state.in_(OPEN)
 
 class TooManyOpen(Exception):
     """So many batch operations are open that no other may start."""
-
-
-class BatchOrder(NamedTuple):
-    """An order whose turn it is, and how often that was so, this time included."""
-
-    number: int
-    order_id: str
-    tries: int
 
 
 class OrderResult(NamedTuple):
@@ -112,10 +103,14 @@ class Batches:
         """Return a batch operation, and how far it has come; None when there is none of this id."""
         return next(iter(self._read(sa.select(BATCHES).where(_is(batch_id)))), None)
 
-    def latest(self) -> list[BatchRecord]:
-        """Return the latest batch operations, newest first."""
+    def page(self, before: str | None, limit: int) -> list[BatchRecord]:
+        """Return so many batch operations, newest first: the latest, or those before this one."""
         newest = sa.select(BATCHES).order_by(COLUMNS.started_at.desc(), COLUMNS.batch_id.desc())
-        return self._read(newest.limit(MOST_LISTED))
+        if before is not None:
+            its_start = sa.select(COLUMNS.started_at).where(_is(before)).correlate(None)
+            last = sa.tuple_(its_start.scalar_subquery(), sa.literal(before))
+            newest = newest.where(sa.tuple_(COLUMNS.started_at, COLUMNS.batch_id) < last)
+        return self._read(newest.limit(limit))
 
     def still_open(self) -> list[BatchRecord]:
         """Return the batch operations that are not over."""
@@ -151,22 +146,14 @@ class Batches:
         This counts as a try of each from now on: whoever acted on it and died is seen by that. Of
         those that had fewer than `least_tries` none is taken.
         """
-        waiting = _waiting(batch_id) & (ORDERS.tries >= least_tries)
-        following = (
-            sa.select(ORDERS.number).where(waiting).order_by(ORDERS.tries, ORDERS.number)
-        ).limit(most)
-        take = sa.update(BATCH_ORDERS).where(waiting, ORDERS.number.in_(following))
         with self._engine.begin() as connection:
-            rows = connection.execute(
-                take.values(
-                    tries=ORDERS.tries + 1,
-                    sent_at=sa.func.coalesce(ORDERS.sent_at, datetime.now(UTC)),
-                ).returning(ORDERS.number, ORDERS.order_id, ORDERS.tries)
-            )
-            orders = sorted(BatchOrder(*row) for row in rows)
-            batch = connection.execute(sa.select(BATCHES).where(_is(batch_id))).one()
-            batch_log.begin(connection, batch, [order[:2] for order in orders])
-            return orders
+            return batch_turns.take(connection, batch_id, most, least_tries)
+
+    def give_back(self, batch_id: str, orders: Collection[BatchOrder]) -> None:
+        """Let orders wait again that were taken and not acted on: it was no try of them."""
+        if orders:
+            with self._engine.begin() as connection:
+                batch_turns.give_back(connection, batch_id, orders)
 
     def record(self, batch_id: str, results: Collection[OrderResult]) -> None:
         """Record what came of it at these orders, in one transaction.
@@ -228,10 +215,6 @@ class Batches:
 
 def _is(batch_id: str) -> sa.ColumnElement[bool]:
     return COLUMNS.batch_id == batch_id
-
-
-def _waiting(batch_id: str) -> sa.ColumnElement[bool]:
-    return (ORDERS.batch_id == batch_id) & (ORDERS.outcome == BatchOutcome.WAITING)
 
 
 def _counts(

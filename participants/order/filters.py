@@ -121,8 +121,7 @@ class OrderFilter:
             return True
         if failure is None:
             return False
-        reason = failure.reason if failure.reason in NAMED_REASONS else FailureReason.OTHER
-        return self.reason in (None, reason) and self.accepts_text(failure)
+        return self.reason in (None, reason_of(failure)) and self.accepts_text(failure)
 
     def accepts_text(self, failure: Failure) -> bool:
         """Tell whether why an order failed has the text that is asked for."""
@@ -159,6 +158,11 @@ class OrderFilter:
             return True
         position = Position.of(entry, self.sort)
         return position < self.behind if self.sort.is_descending else position > self.behind
+
+
+def reason_of(failure: Failure) -> str:
+    """Return why an order failed, as readers know it."""
+    return failure.reason if failure.reason in NAMED_REASONS else FailureReason.OTHER
 
 
 def lower(text: str) -> str:

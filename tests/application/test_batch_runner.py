@@ -17,7 +17,9 @@ from application import batch_runner
 from application.batch_runner import BatchRunner
 from contracts.batches import Batch, BatchOutcome, BatchState
 from contracts.ids import id_again
+from contracts.operations import OperationFilter
 from participants.order.batches import Batches
+from participants.order.operations import Operations
 from participants.order.service import OrderService
 from tests.commands import ORDER, START, cancel, register
 
@@ -33,6 +35,7 @@ class Frontend:
 
     def __init__(self, **errors: Exception) -> None:
         self.errors = errors
+        self.on_update: Callable[[], object] = bool
         self.update_ids: list[tuple[str, str]] = []
         self.states: dict[str, str] = {}
         """What the sagas showed that have ended, by order."""
@@ -48,6 +51,7 @@ class Frontend:
 
         async def execute_update(*_: Any, id: str, **__: Any) -> None:  # noqa: A002  # Temporal's name
             self.update_ids.append((order_id, id))
+            self.on_update()
             if error := self.errors.get(order_id):
                 raise error
 
@@ -144,6 +148,29 @@ async def test_an_order_left_open_refuses_as_it_does_by_itself(service: OrderSer
         ("lost", "too late: the order is FAILED"),
     ):
         assert (messages[order_id] or "").startswith(beginning), order_id
+
+
+async def test_once_it_is_stopped_no_other_order_is_begun(
+    service: OrderService, open_engine: Callable[[str], sa.Engine], tmp_path: Path
+) -> None:
+    """Those whose turn had come with that of the last one are skipped, and not in the log."""
+    order_ids = [f"o{number}" for number in range(6)]
+    batches = start(service, order_ids)
+    temporal = Frontend()
+    temporal.on_update = lambda: batches.ask_to_stop("b", "otto", "not these")
+    progress = await BatchRunner(service, 2).run("b", temporal.client)
+    assert (progress.is_over, batches.state("b")) == (True, BatchState.STOPPED)
+    acted_on = {order_id for order_id, _ in temporal.update_ids}
+    assert 1 <= len(acted_on) <= 2  # as many as are acted on at one time
+    assert {
+        order_id for order_id, (outcome, _) in results(batches).items() if outcome == "DONE"
+    } == acted_on
+    skips = [result for _, result in batches.results("b", BatchOutcome.SKIPPED, -1, 9)]
+    assert {result.order_id: result.tries for result in skips} == dict.fromkeys(
+        set(order_ids) - acted_on, 0
+    )
+    log, _ = Operations(open_engine(f"sqlite:///{tmp_path}/order.db")).page(OperationFilter(), 9)
+    assert {entry.order_id for entry in log} == acted_on
 
 
 async def test_of_an_order_placed_again_the_new_one_is_named(service: OrderService) -> None:

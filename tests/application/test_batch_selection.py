@@ -1,5 +1,7 @@
 """Which orders an act on many is done to."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -14,17 +16,50 @@ ANN = {"by": "ann", "reason": "in order", "count": 3}
 def test_a_filter_that_says_nothing_of_how_orders_stand_means_those_of_the_act(act: Act) -> None:
     """So nobody approves what awaits no review; what is said counts as it is said."""
     of_anna = BatchSelection.model_validate({"act": act, "filter": {"customer_id": "anna"}})
-    once = {"placed_again": False} if act is Act.PLACE_AGAIN else {}
-    assert of_anna.applied_filter == {"customer_id": "anna", **MEANT_BY[act], **once}
+    is_again = act is Act.PLACE_AGAIN
+    others = {"placed_again": False, "without_reasons": ["CANCELLED", "REJECTED"]}
+    left_out = others if is_again else {}
+    assert of_anna.applied_filter == {"customer_id": "anna", **MEANT_BY[act], **left_out}
     pending = BatchSelection.model_validate({"act": act, "filter": {"status": "PENDING"}})
-    assert pending.applied_filter == {"status": "PENDING", **once}
+    assert pending.applied_filter == {"status": "PENDING", **left_out}
+
+
+def test_what_somebody_wanted_to_fail_is_placed_again_where_that_is_said() -> None:
+    """By its reason, or by those that are left out; and the filter as it is applied can be sent."""
+    for why in ({"reason": "REJECTED"}, {"without_reasons": ["UNKNOWN_SKU"]}):
+        filters = {"status": "CANCELLED", **why}
+        selection = BatchSelection.model_validate({"act": "place-again", "filter": filters})
+        assert selection.applied_filter == filters | {"placed_again": False}
+    first = BatchSelection.model_validate({"act": "place-again", "filter": {"sku": "S"}})
+    again = BatchSelection.model_validate({"act": "place-again", "filter": first.applied_filter})
+    assert again.applied_filter == first.applied_filter
+
+
+def test_a_step_is_one_of_the_sagas() -> None:
+    """A misspelt one would be refused at each order."""
+    preview = {"act": "retry", "step": "DecreaseStock", "filter": {"needs_attention": True}}
+    assert BatchSelection.model_validate(preview).narrowing.stuck_at == "DecreaseStock"
+    wrongs: list[dict[str, str]] = [
+        {"step": "Decreasestock"},
+        {"step": "not a step!"},
+        {"act": "approve"},
+    ]
+    for wrong in wrongs:
+        with pytest.raises(ValidationError):
+            BatchSelection.model_validate(preview | wrong)
+        with pytest.raises(ValidationError):
+            BatchRequest.model_validate(preview | ANN | wrong)
 
 
 def test_who_asks_for_orders_that_were_placed_again_gets_them() -> None:
     """Each answers then with the order by which it was placed again."""
     again = {"act": Act.PLACE_AGAIN, "filter": {"placed_again": True}}
     selection = BatchSelection.model_validate(again)
-    assert selection.applied_filter == {"status": "CANCELLED", "placed_again": True}
+    assert selection.applied_filter == {
+        "status": "CANCELLED",
+        "placed_again": True,
+        "without_reasons": ["CANCELLED", "REJECTED"],
+    }
 
 
 def test_who_needs_a_person_for_a_cause_is_who_is_meant() -> None:
@@ -35,7 +70,13 @@ def test_who_needs_a_person_for_a_cause_is_who_is_meant() -> None:
 
 def test_a_filter_is_needed() -> None:
     """None would be everybody's orders; so would one that is misspelt."""
-    for wrong in ({}, {"costumer_id": "anna"}, {"limit": 5}):
+    wrongs: list[dict[str, Any]] = [
+        {},
+        {"costumer_id": "anna"},
+        {"limit": 5},
+        {"without_reasons": []},
+    ]
+    for wrong in wrongs:
         with pytest.raises(ValidationError):
             BatchSelection.model_validate({"act": "cancel", "filter": wrong})
 

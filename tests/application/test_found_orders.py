@@ -8,25 +8,39 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from time import monotonic
-from typing import cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
+from temporalio.client import Client
 
 from application.attention import left_open, need_of_stuck, need_of_wedged
-from application.errors import NotPossible
+from application.batch_queries import BatchesQuery
+from application.batch_selection import BatchSelection
+from application.batches import BatchOperations
+from application.caller import Caller
+from application.errors import NotFound, NotPossible
+from application.links import OrderLinks
 from application.needs import Need, Needs, count_causes
+from application.operations_log import OperationsLog, OperationsQuery
 from application.order_export import ExportQuery, OrderExport, as_json
 from application.order_list import OrderLists
 from application.order_query import ListQuery, OrderSelection
 from application.run import Run
 from application.visibility import SagaRuns, Visibility
 from application.watch import Watch
+from contracts.batches import Batch, BatchPreview
+from contracts.decisions import Decision
 from contracts.states import CLOSED, SagaState
 from contracts.views import Attention, AttentionCause, Links
 from participants.order import reads
+from participants.order.operations import Operations
 from participants.order.service import OrderService
-from tests.commands import ORDER, START, cancel, confirm, register
+from temporal_saga.call_state import Progress
+from temporal_saga.failure import Failure
+from temporal_saga.memo import RetriableState, SagaMemo
+from tests.commands import ORDER, OUT_OF_STOCK, START, cancel, confirm, register
 
 MOST = 1_000
 CAUSES = (None, *AttentionCause)
@@ -77,6 +91,27 @@ def lists(orders: OrderService, server: Server) -> OrderLists:
     return OrderLists(
         cast(Visibility, server), cast(Watch, server), orders, lambda _order_id: links
     )
+
+
+@pytest.fixture
+def log(tmp_path: Path, open_engine: Callable[[str], sa.Engine]) -> OperationsLog:
+    """Give the log of operations on them."""
+    return OperationsLog(Operations(open_engine(f"sqlite:///{tmp_path}/order.db")))
+
+
+@pytest.fixture
+def batches(orders: OrderService, lists: OrderLists, log: OperationsLog) -> BatchOperations:
+    """Give the batch operations on them; a preview asks Temporal by the lists alone."""
+    client = cast(Client, SimpleNamespace())
+    return BatchOperations(client, orders.batches, lists, OrderLinks("", "default"), log)
+
+
+async def preview(
+    batches: BatchOperations, act: str, filters: dict[str, Any], step: str | None = None
+) -> BatchPreview:
+    """Return what an act would be done to."""
+    content = {"act": act, "step": step, "filter": filters}
+    return await batches.preview(BatchSelection.model_validate(content))
 
 
 def add(
@@ -170,6 +205,127 @@ async def test_orders_are_found_by_why_they_need_a_person(
     server.complete = False
     page = await lists.page(ListQuery(cause=AttentionCause.STUCK))
     assert "more orders need attention" in (page.warning or "")
+
+
+@pytest.mark.parametrize(
+    ("act", "filters"),
+    [
+        ("approve", {"currency": "GBP"}),
+        ("retry", {"currency": "GBP"}),
+        ("cancel", {"currency": "GBP"}),
+        ("settle", {"state": "ROLLBACK_STUCK"}),
+    ],
+)
+async def test_a_preview_shows_orders_as_the_list_does(
+    orders: OrderService,
+    server: Server,
+    batches: BatchOperations,
+    lists: OrderLists,
+    act: str,
+    filters: dict[str, str],
+) -> None:
+    """With their states by now, and why they need a person."""
+    fill(orders, server)
+    answer = await preview(batches, act, filters)
+    page = await lists.page(ListQuery.model_validate({**answer.filter, "limit": 10}))
+    but_links = {"links": {"self", "events", "temporal"}}
+    assert [order.model_dump(exclude=but_links) for order in answer.sample] == [
+        order.model_dump(exclude=but_links) for order in page.orders
+    ]
+    assert {order.state for order in answer.sample} != {SagaState.PENDING}
+
+
+async def test_an_outage_is_made_good_and_not_what_somebody_wanted(
+    orders: OrderService, batches: BatchOperations
+) -> None:
+    """Of all that failed since then, those count that nobody cancelled or rejected.
+
+    What was placed again already is counted by its side.
+    """
+    for reason in ("STEP_UNAVAILABLE", "OUT_OF_STOCK", "CANCELLED", "REJECTED", "ODD"):
+        failure = OUT_OF_STOCK.model_copy(update={"reason": reason})
+        orders.cancel(cancel(reason, failure=failure))
+    orders.register(register("new").model_copy(update={"again_of": "OUT_OF_STOCK"}))
+
+    async def meant_by(**filters: Any) -> tuple[set[str], int, int]:
+        answer = await preview(batches, "place-again", filters)
+        return {order.order_id for order in answer.sample}, answer.count, answer.again_count
+
+    for filters in ({"placed_from": START}, {"status": "CANCELLED"}, {"state": "FAILED"}):
+        assert await meant_by(**filters) == ({"STEP_UNAVAILABLE", "ODD"}, 2, 1)
+    assert await meant_by(reason="REJECTED") == ({"REJECTED"}, 1, 0)
+    others = {"STEP_UNAVAILABLE", "CANCELLED", "REJECTED"}
+    assert await meant_by(without_reasons=["OTHER"], currency="GBP") == (others, 3, 1)
+
+
+async def test_a_step_is_asked_of_orders_that_are_stuck_there(
+    orders: OrderService, server: Server, batches: BatchOperations
+) -> None:
+    """Others that failed there would refuse it, one after the other."""
+    for order_id in ("ProcessPayment", "DecreaseStock"):
+        add(orders, server, order_id, SagaState.ROLLBACK_STUCK, AttentionCause.STUCK)
+        retriable = RetriableState(order_id, "any", Progress.STUCK, stuck_since=START)
+        failure = Failure(step="DecreaseStock", event=None, reason="OUT_OF_STOCK", message="-")
+        run = replace(
+            server.by_order[order_id], memo=SagaMemo(failure=failure, retriables=(retriable,))
+        )
+        server.by_order[order_id] = run
+        server.needs_by_order[order_id] = Need(need_of_stuck(order_id, run), run)
+    add(orders, server, "wedged", SagaState.PENDING, AttentionCause.WEDGED)
+    for filters in (
+        {"currency": "GBP"},
+        {"needs_attention": True},
+        {"status": "PENDING"},
+        {"state": "ROLLBACK_STUCK"},
+        {"needs_attention": True, "step": "DecreaseStock"},
+    ):
+        assert (await preview(batches, "retry", filters)).count >= 2
+        for step in ("ProcessPayment", "DecreaseStock"):
+            answer = await preview(batches, "retry", filters, step)
+            assert ([order.order_id for order in answer.sample], answer.count) == ([step], 1), (
+                filters
+            )
+        assert (await preview(batches, "retry", filters, "ConfirmOrder")).count == 0
+    server.complete = False
+    with pytest.raises(NotPossible, match="more orders need attention"):
+        await preview(batches, "retry", {"status": "PENDING"}, "DecreaseStock")
+
+
+async def test_a_stop_that_changes_nothing_is_noted_as_refused(
+    orders: OrderService, batches: BatchOperations, log: OperationsLog
+) -> None:
+    """Whoever says it is answered with the batch operation as it stands."""
+    for batch_id in ("over", "stopped"):
+        words = {"by": "ann", "reason": "in order", "filter": {}}
+        batch = Batch.model_validate({"batch_id": batch_id, "act": "approve", **words})
+        orders.batches.start(batch, ["o1"])
+    orders.batches.end("over")
+    for batch_id, by in (("over", "bob"), ("stopped", "bob"), ("stopped", "eve")):
+        view = await batches.stop(batch_id, Decision(by=by, reason="enough"), Caller())
+        assert view.state == ("COMPLETED" if batch_id == "over" else "STOPPING")
+    entries = (await log.page(OperationsQuery())).operations
+    assert [(entry.batch_id, entry.by, entry.outcome, entry.message) for entry in entries] == [
+        ("stopped", "eve", "REFUSED", "bob stopped it already"),
+        ("stopped", "bob", "DONE", None),
+        ("over", "bob", "REFUSED", "it was over"),
+    ]
+
+
+async def test_batch_operations_are_listed_page_by_page(
+    orders: OrderService, batches: BatchOperations
+) -> None:
+    """The newest first; behind one that there is not, there is no page."""
+    for number in range(5):
+        words = {"by": "ann", "reason": "in order", "filter": {}}
+        batch = Batch.model_validate({"batch_id": f"b{number}", "act": "approve", **words})
+        orders.batches.start(batch, ["o1"])
+    first = await batches.page(BatchesQuery(limit=3), Caller())
+    assert [batch.batch_id for batch in first.batches] == ["b4", "b3", "b2"]
+    assert first.next == "/batch-operations?limit=3&before=b2"
+    last = await batches.page(BatchesQuery(limit=3, before="b2"), Caller())
+    assert ([batch.batch_id for batch in last.batches], last.next) == (["b1", "b0"], None)
+    with pytest.raises(NotFound):
+        await batches.page(BatchesQuery(before="none"), Caller())
 
 
 async def test_what_cannot_all_be_found_is_not_taken_for_all(

@@ -161,7 +161,12 @@ async def test_what_was_placed_again_is_left_out_where_that_is_asked_for(
     selection = BatchSelection.model_validate({"act": "place-again", "filter": {"sku": "S2"}})
     preview = await operations.preview(selection)
     assert "A5" not in [order.order_id for order in preview.sample]
-    assert preview.filter == {"sku": "S2", "status": "CANCELLED", "placed_again": False}
+    assert preview.filter == {
+        "sku": "S2",
+        "status": "CANCELLED",
+        "placed_again": False,
+        "without_reasons": ["CANCELLED", "REJECTED"],
+    }
     failures = OrderSelection(sku="S2", status=OrderStatus.CANCELLED)
     assert preview.count == len(await lists.select(failures, 99)) - 1
 

@@ -11,7 +11,7 @@ from contracts.acts import Act
 from contracts.batches import Batch, BatchOutcome, BatchState
 from contracts.operations import OperationFilter, Outcome
 from participants.order import batches as store
-from participants.order.batch_tables import BATCH_ORDERS
+from participants.order.batch_tables import BATCH_ORDERS, BATCHES
 from participants.order.batches import Batches, OrderResult, TooManyOpen
 from participants.order.operations import Operations
 from participants.order.service import OrderService
@@ -138,6 +138,26 @@ def test_the_log_says_when_an_order_was_taken_first(batches: Batches, engine: sa
     assert {entry.order_id for entry in Operations(engine).page(since, 9)[0]} == {"o2", "o3"}
 
 
+def test_what_was_taken_and_not_begun_is_given_back(batches: Batches, engine: sa.Engine) -> None:
+    """It had no try then, and the log knows nothing of it; of an earlier try it does."""
+    [early] = batches.take("b", 1)
+    others = batches.take("b", 2)
+    [again] = batches.take("b", 1)
+    assert (again.order_id, again.tries) == ("o1", 2)
+    batches.give_back("b", [again, *others])
+    batches.give_back("b", [again, *others])
+    tries = {result.order_id: result.tries for _, result in batches.results("b", None, -1, 9)}
+    assert tries == {"o1": 1, "o2": 0, "o3": 0}
+    assert [entry.order_id for entry in Operations(engine).page(OperationFilter(), 9)[0]] == ["o1"]
+    assert batches.take("b", 9, 1) == [early._replace(tries=2)]
+    batches.record("b", [success(0)])
+    batches.give_back("b", [again])
+    assert outcomes(batches)[0] == ("o1", BatchOutcome.DONE)
+    [(number, _, tries_of_next), _] = batches.take("b", 2)
+    assert (number, tries_of_next) == (1, 1)
+    assert len(Operations(engine).page(OperationFilter(), 9)[0]) == 3
+
+
 def test_few_are_open_however_many_start_at_one_time(batches: Batches) -> None:
     """None counts before another has come in."""
 
@@ -162,8 +182,23 @@ def test_few_are_open_and_the_latest_are_listed(batches: Batches) -> None:
     assert len(batches.still_open()) == store.MOST_OPEN
     batches.end("b")
     assert batches.start(batch("more"), ["o1"])
-    latest = [record.batch_id for record in batches.latest()]
+    latest = [record.batch_id for record in batches.page(None, 9)]
     assert (latest[0], latest[-1], len(latest)) == ("more", "b", store.MOST_OPEN + 1)
+    assert [record.batch_id for record in batches.page(None, 2)] == latest[:2]
+    assert [record.batch_id for record in batches.page(latest[1], 3)] == latest[2:5]
+    assert batches.page("b", 9) == []
+
+
+def test_those_that_began_at_one_time_are_each_on_one_page(
+    batches: Batches, engine: sa.Engine
+) -> None:
+    """Then their ids put them in order."""
+    for batch_id in ("c", "a"):
+        assert batches.start(batch(batch_id), ["o1"])
+    with engine.begin() as connection:
+        connection.execute(sa.update(BATCHES).values(started_at=datetime.now(UTC)))
+    pages = [batches.page(before, 1) for before in (None, "c", "b", "a")]
+    assert [[record.batch_id for record in page] for page in pages] == [["c"], ["b"], ["a"], []]
 
 
 def test_what_ended_long_ago_is_deleted_bit_by_bit(

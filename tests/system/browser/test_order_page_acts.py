@@ -215,3 +215,21 @@ async def test_many_orders_are_acted_on_at_once(page: Page, stack: Stack) -> Non
     await expect(state(page)).to_have_text("COMPLETED")
     await page.get_by_role("link", name="Batch operations").click()
     await expect(page.locator(".batches li")).to_contain_text("approve 3 orders")
+
+
+async def test_only_what_the_list_says_is_chosen_beforehand(page: Page) -> None:
+    """A step is that of its filter, and nothing is done to what is completed."""
+    for filters, chosen_act, chosen_step in (
+        ("needs_attention=true&step=DecreaseStock", "retry", "DecreaseStock"),
+        ("needs_attention=true", "retry", ""),
+        ("state=COMPLETED", "", ""),
+        ("customer_id=17850", "cancel", ""),
+    ):
+        await page.goto(f"/?act_on=&{filters}")
+        await expect(page.locator("#act-step option")).not_to_have_count(1)
+        await expect(page.locator("#act-on")).to_have_value(chosen_act)
+        await expect(page.locator("#act-step")).to_have_value(chosen_step)
+    await page.goto("/?act_on=&customer_id=nobody")
+    await page.locator("#act-on").select_option("place-again")
+    await page.get_by_role("button", name="Show how many these are").click()
+    await expect(page.locator("#page")).to_contain_text("without reasons CANCELLED, REJECTED")

@@ -40,7 +40,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def preview(stack: Stack, content: dict[str, Any]) -> httpx.Response:
-    body = {"act": content["act"], "filter": content["filter"]}
+    body = {name: content.get(name) for name in ("act", "step", "filter")}
     return stack.http.post(f"{PATH}/preview", json=body)
 
 
@@ -74,10 +74,16 @@ def test_what_is_not_seen_or_not_said_is_not_begun(stack: Stack) -> None:
     """The count must have been seen; a filter and the fields of the act are needed."""
     view = preview(stack, APPROVE).json()
     assert (view["count"], len(view["sample"]), view["filter"]) == (MANY, 10, REVIEWS)
+    assert {order["state"] for order in view["sample"]} == {"AWAITING_REVIEW"}
     refusal = start(stack, APPROVE, "grown", 3)
     assert (refusal.status_code, refusal.json()["type"]) == (409, "urn:problem:selection-grew")
     wrongs: list[dict[str, Any]] = [{"filter": {}}, {"step": "RegisterOrder"}, {"reason": ""}]
-    wrongs.append({"batch_id": "preview"})
+    misspelt_step = {"act": "retry", "step": "Processpayment"}
+    wrongs += [{"batch_id": "preview"}, misspelt_step]
+    assert preview(stack, APPROVE | misspelt_step).status_code == 422
+    retry = APPROVE | {"act": "retry", "step": "ProcessPayment"}
+    assert preview(stack, retry).json()["count"] == 0
+    assert start(stack, retry, "not stuck").status_code == 409
     assert stack.http.request("OPTIONS", f"{PATH}/preview").headers["allow"] == "POST"
     for wrong in wrongs:
         assert start(stack, APPROVE | wrong, "wrong").status_code == 422
@@ -87,16 +93,16 @@ def test_what_is_not_seen_or_not_said_is_not_begun(stack: Stack) -> None:
     assert stack.http.get(PATH).json()["batches"] == []
 
 
-def test_each_order_has_its_own_result_in_the_sagas_words(stack: Stack) -> None:
-    """A step that is not stuck is not retried, at any of the orders."""
-    answer = start(stack, APPROVE | {"act": "retry", "step": "ProcessPayment"}, "retry")
+def test_each_order_has_its_own_result_in_words(stack: Stack) -> None:
+    """What has not failed is not placed again, at any of the orders."""
+    answer = start(stack, APPROVE | {"act": "place-again"}, "place-again")
     assert answer.status_code == 202
     batch = over(stack, answer.headers["location"])
     assert (batch["state"], batch["total"], batch["counts"]["REFUSED"]) == ("COMPLETED", MANY, MANY)
     some = list(results(stack, batch["links"]["self"]))
     assert {one["order_id"] for one in some} == {f"o{number}" for number in range(MANY)}
     assert {one["message"] for one in some} == {
-        "ProcessPayment is not stuck: nothing of it is to be taken back or completed"
+        "only an order that failed is placed again: this one is AWAITING_REVIEW"
     }
 
 
@@ -143,8 +149,11 @@ def test_killed_in_the_middle_it_goes_on_and_does_nothing_twice(stack: Stack) ->
     stack.ready("workers")
     batch = over(stack, path)
     assert (batch["state"], batch["counts"]["DONE"]) == ("COMPLETED", MANY)
-    latest = stack.http.get(PATH).json()["batches"]
-    assert [one["act"] for one in latest] == ["approve", "cancel", "retry"]
+    latest = stack.http.get(f"{PATH}?limit=2").json()
+    others = stack.http.get(latest["next"]).json()
+    acts_done = [one["act"] for one in (*latest["batches"], *others["batches"])]
+    assert (acts_done, others["next"]) == (["approve", "cancel", "place-again"], None)
+    assert stack.http.get(f"{PATH}?before=none").status_code == 404
     log = stack.http.get(f"/operations?batch_id={batch['batch_id']}&limit=100").json()["operations"]
     acts = sorted((entry["act"], entry["outcome"], entry["order_id"] or "") for entry in log)
     order_ids = sorted(f"o{number}" for number in range(MANY))
