@@ -12,8 +12,6 @@ from config import Settings
 from contracts.operations import Door, OperationFilter, Outcome
 from participants.order.operations import Operations
 from participants.order.service import OrderService
-from routes.operations import ACTS
-from tests.repository.sources import ROOT
 from tests.tokens import AUTHENTICATION, bearer
 
 SAID = {"by": "ann", "reason": "found it cheaper"}
@@ -54,9 +52,3 @@ async def test_what_a_known_caller_may_not_do_is_noted(
     }
     assert "needs a token with the scope orders:cancel" in (entries[-1].message or "")
     assert entries[-1].agent == "x" * 200
-
-
-def test_the_console_filters_the_log_by_each_act_that_is_noted() -> None:
-    """Its list of them is its own."""
-    text = (ROOT / "console/operations.js").read_text()
-    assert [act for act in ACTS.values() if f'"{act}"' not in text] == []

@@ -35,6 +35,40 @@ def at_once(stack: Stack, bodies: list[dict[str, Any]], **headers: str) -> list[
     return asyncio.run(post_all())
 
 
+def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
+    """A key with another order_id than its first is refused; with that one, or none, accepted.
+
+    The answer is then the key's order. The log of operations has the refusal; this comes first, as
+    of callers who are refused often it has not each.
+    """
+    body = order(quantity=2)
+    assert (
+        stack.place(body | {"order_id": "n-1"}, Idempotency_Key="three").json()["order_id"] == "n-1"
+    )
+    for id_in_body in ({"order_id": "n-1"}, {}):
+        assert (
+            stack.place(body | id_in_body, Idempotency_Key="three", Prefer="wait=20").json()[
+                "order_id"
+            ]
+            == "n-1"
+        )
+    derived_id = stack.place(body, Idempotency_Key="four", Prefer="wait=20").json()["order_id"]
+    for key, other in (("three", "n-2"), ("three", "n-3"), ("four", "n-4")):
+        answer = stack.place(body | {"order_id": other}, Idempotency_Key=key)
+        assert (answer.status_code, answer.json()["type"]) == (
+            422,
+            "urn:problem:idempotency-key-reused",
+        )
+        assert stack.status(f"/orders/{other}") == 404
+        [entry] = stack.http.get(f"/operations?order_id={other}").json()["operations"]
+        assert (entry["act"], entry["outcome"]) == ("place", "REFUSED")
+        assert entry["message"] == answer.json()["detail"]
+    assert stack.place(body | {"order_id": derived_id}, Idempotency_Key="four").status_code in (
+        200,
+        202,
+    )
+
+
 def test_one_key_from_a_hundred_clients_is_one_order(stack: Stack) -> None:
     """One body under one key, a hundred times at once, is one run and one charge.
 
@@ -86,39 +120,6 @@ def test_orders_without_an_identity_are_different_orders(stack: Stack) -> None:
     ]
     assert len(set(ids)) == 4
     assert ids[2] == ids[4]
-
-
-def test_a_key_is_one_order_whatever_ids_it_comes_with(stack: Stack) -> None:
-    """A key with another order_id than its first is refused; with that one, or none, accepted.
-
-    The answer is then the key's order. The log of operations has the refusal.
-    """
-    body = order(quantity=2)
-    assert (
-        stack.place(body | {"order_id": "n-1"}, Idempotency_Key="three").json()["order_id"] == "n-1"
-    )
-    for id_in_body in ({"order_id": "n-1"}, {}):
-        assert (
-            stack.place(body | id_in_body, Idempotency_Key="three", Prefer="wait=20").json()[
-                "order_id"
-            ]
-            == "n-1"
-        )
-    derived_id = stack.place(body, Idempotency_Key="four", Prefer="wait=20").json()["order_id"]
-    for key, other in (("three", "n-2"), ("three", "n-3"), ("four", "n-4")):
-        answer = stack.place(body | {"order_id": other}, Idempotency_Key=key)
-        assert (answer.status_code, answer.json()["type"]) == (
-            422,
-            "urn:problem:idempotency-key-reused",
-        )
-        assert stack.status(f"/orders/{other}") == 404
-        [entry] = stack.http.get(f"/operations?order_id={other}").json()["operations"]
-        assert (entry["act"], entry["outcome"]) == ("place", "REFUSED")
-        assert entry["message"] == answer.json()["detail"]
-    assert stack.place(body | {"order_id": derived_id}, Idempotency_Key="four").status_code in (
-        200,
-        202,
-    )
 
 
 def test_of_many_ids_under_one_key_one_wins(stack: Stack) -> None:
