@@ -18,6 +18,7 @@ from contracts.placing import PlaceOrder
 from contracts.states import OrderStatus
 from participants.order.reads import OrderReads
 from temporal_saga.database import open_database
+from tests.every_story import only_with_every_story
 
 OWN_ENVIRONMENT = pytest.mark.skipif(
     os.environ.get("BENCH_PEERS") != "1", reason="BENCH_PEERS=1 installs DBOS and Restate for it"
@@ -30,6 +31,7 @@ PEERS = [
 
 
 @pytest.mark.long
+@only_with_every_story
 @pytest.mark.timeout(400)
 def test_the_smallest_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """This system, a saga by hand on an untuned server, and an empty workflow: all in order."""

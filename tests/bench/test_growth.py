@@ -15,12 +15,14 @@ from bench.growth.tables import of_batches
 from bench.growth.verification import count_closed, problems_of_audit, problems_of_copies
 from bench.load import place_all
 from bench.workload import open_shop, orders
+from tests.every_story import only_with_every_story
 
 REAL = 3
 SIZE = 9
 
 
 @pytest.mark.long
+@only_with_every_story
 @pytest.mark.timeout(400)
 async def test_copies_are_orders_and_sagas_like_their_originals(tmp_path: Path) -> None:
     """All that shows an order shows a copy; reading writes nothing; retention deletes copies."""
@@ -47,6 +49,7 @@ async def test_copies_are_orders_and_sagas_like_their_originals(tmp_path: Path) 
 
 
 @pytest.mark.long
+@only_with_every_story
 @pytest.mark.timeout(400)
 async def test_a_batch_operation_is_measured_to_its_end(tmp_path: Path) -> None:
     """Also through a kill of everything; each order is approved once."""

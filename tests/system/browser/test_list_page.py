@@ -103,7 +103,11 @@ async def test_orders_are_sorted_narrowed_and_saved(page: Page) -> None:
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Save as CSV").click()
     text = (await (await saving.value).path()).read_text()
-    assert [line.split(",")[0] for line in text.splitlines()] == ['"order_id"', '"c-28"', '"c-29"']
+    assert [line.split(",")[0] for line in text.splitlines()] == [
+        '\ufeff"order_id"',
+        '"c-28"',
+        '"c-29"',
+    ]
     await expect(page.locator(".export")).to_contain_text("Saved.")
     await marks.filter(has_text="Total from").click()
     await expect(listed_ids(page).first).to_have_text("c-0")

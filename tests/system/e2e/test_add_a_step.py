@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from contracts.steps import ROLES
+from tests.every_story import only_with_every_story
 from tests.stack import ROOT, order, until
 from tests.system.e2e.up import RUNNER, UP_SECONDS, Up
 
@@ -51,9 +52,11 @@ CHECKS = (
 )
 ROOMS = (
     ("tests/repository",),
-    ("tests/contracts", "tests/activities", "tests/config"),
-    ("tests/application",),
-    ("tests/participants/test_invariants.py",),
+    pytest.param(
+        ("tests/contracts", "tests/activities", "tests/config"), marks=only_with_every_story
+    ),
+    pytest.param(("tests/application",), marks=only_with_every_story),
+    pytest.param(("tests/participants/test_invariants.py",), marks=only_with_every_story),
 )
 """Tests of the project that are run in the copy, so many at a time."""
 

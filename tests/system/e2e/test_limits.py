@@ -15,6 +15,8 @@ from routes.limits import BODY_SECONDS, MOST_BYTES
 from tests.stack import WAIT_SECONDS, Stack, order, until
 from tests.tokens import AUTHENTICATION, bearer
 
+pytestmark = pytest.mark.long
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -117,7 +119,6 @@ def test_an_announcement_is_enough(alone: Stack) -> None:
         assert last_answer(line)[0] == 413
 
 
-@pytest.mark.long
 def test_a_slow_body_is_not_waited_for(alone: Stack) -> None:
     """A body that comes byte by byte has its time, and no more; others are served meanwhile."""
     with closing(begin_order(alone, "Content-Length: 1000")) as line:

@@ -139,6 +139,7 @@ def test_a_worker_gets_its_threads_back_and_the_order_goes_on(
             "a try has failed",
             15,
         )
+    until(lambda: stack.status("/readyz") == 200, "the API is ready again", IN_TIME_SECONDS)
     assert stack.closed_order("hung")["state"] == "COMPLETED"
     assert stack.audit()[0] == 0
 
@@ -150,7 +151,7 @@ def test_an_api_whose_database_only_reads_is_not_ready(
 
     It is back when one does.
     """
-    assert stack.status("/readyz") == 200
+    until(lambda: stack.status("/readyz") == 200, "the API is ready", IN_TIME_SECONDS)
     with postgresql.only_to_be_read():
         for path in ("/readyz", "/orders"):
             assert ask(stack, "GET", path)[0].status_code == 503

@@ -10,6 +10,8 @@ from tests.stack import Stack, order
 from tests.system.e2e.access.asking import ANNS, OPERATE, READ, SAID, SHOP, WRITE, ask
 from tests.tokens import AUTHENTICATION, SCOPES, bearer
 
+pytestmark = pytest.mark.long
+
 CALLS: list[tuple[str, str, dict[str, Any] | None, int, int]] = [
     ("POST", "/orders", ANNS, 200, 403),
     ("GET", "/orders?customer_id=ann", None, 200, 200),
