@@ -51,7 +51,7 @@ CHECKS = (
     ("lint-imports", "--no-cache"),
 )
 ROOMS = (
-    ("tests/repository",),
+    pytest.param(("tests/repository",), marks=only_with_every_story),
     pytest.param(
         ("tests/contracts", "tests/activities", "tests/config"), marks=only_with_every_story
     ),

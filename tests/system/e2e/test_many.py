@@ -16,6 +16,7 @@ from operations.up.temporal_server import server_command
 from participants.order.service import OrderService
 from temporal_saga.database import open_database
 from tests.commands import ORDER, register
+from tests.every_story import only_with_every_story
 from tests.stack import BECOME, Stack, until
 from tests.temporal_server import QUICK_DELETE, flags
 
@@ -99,6 +100,7 @@ def figure(stack: Stack, name: str) -> str:
     )
 
 
+@only_with_every_story
 async def test_a_limit_that_is_met_is_not_absence(stack: Stack) -> None:
     """The list of what needs attention answers, however often it is asked for.
 

@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.every_story import only_with_every_story
 from tests.stack import until
 from tests.system.e2e.up import PER_ROLE, RUNNER, STOP_SECONDS, Up, make
 
@@ -84,6 +85,7 @@ def assert_the_books_balance(up: Up) -> None:
     assert code == 0, report
 
 
+@only_with_every_story
 def test_the_parts_are_three(up: Up) -> None:
     """They are shown, stopped, started and logged by their names; another name is refused."""
     begin(up)

@@ -14,6 +14,7 @@ import pytest
 from operations.demo.command import main
 from operations.shop.seed import SHOP_DAYS
 from operations.up.processes import processes_of
+from tests.every_story import only_with_every_story
 from tests.stack import ROOT, until
 
 COMMAND = (sys.executable, "-m", "operations.demo")
@@ -92,6 +93,7 @@ def rows(data_dir: Path, participant: str, *tables: str) -> list[object]:
 
 
 @pytest.mark.long
+@only_with_every_story
 def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path: Path) -> None:
     """Every order ends, some fail for stock and some for money.
 
@@ -130,6 +132,7 @@ def test_a_day_is_placed_once_however_often_it_is_run(small_day: Path, tmp_path:
 
 
 @pytest.mark.long
+@only_with_every_story
 def test_a_day_by_card_is_sound_by_both_books(tmp_path: Path) -> None:
     """Customers pay by card at a provider that loses answers; some must confirm, one is declined.
 

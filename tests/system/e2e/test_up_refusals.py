@@ -17,6 +17,7 @@ from operations.up.control import main as control
 from operations.up.data_directory import lock_data_dir, watch_data_dir
 from operations.up.processes import processes_of
 from operations.up.reports import report
+from tests.every_story import only_with_every_story
 from tests.stack import ROOT, until
 from tests.system.e2e.up import RUNNER, UP_SECONDS, Up
 
@@ -198,6 +199,7 @@ def test_a_missing_temporal_is_said(
 
 
 @pytest.mark.long
+@only_with_every_story
 def test_a_deleted_database_is_told_and_can_be_done_without(tmp_path: Path) -> None:
     """It does not start, and makes nothing anew; what it says to type has a new one served from."""
     other = Up(tmp_path)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.certificates import Authority
+from tests.every_story import only_with_every_story
 from tests.proxy import Proxy, proxy
 from tests.stack import Stack, order, until
 
@@ -52,6 +53,7 @@ def front(stack: Stack, authority: Authority) -> Iterator[Proxy]:
         yield front
 
 
+@only_with_every_story
 def test_a_certificate_that_was_renewed_is_read_again(
     stack: Stack, authority: Authority, front: Proxy
 ) -> None:
