@@ -1,5 +1,5 @@
 /**
- * Times in the browser's time zone; their titles have UTC.
+ * Times in the browser's time zone, with UTC beside where that differs; their titles have it whole.
  */
 import { el } from "./dom.js";
 
@@ -31,7 +31,20 @@ export function clock(at) {
 export function time(iso) {
   if (!iso) return el("span", {}, "–");
   const at = new Date(iso);
-  return el("time", { datetime: iso, title: `${iso} (UTC)` }, `${date(at)} ${clock(at)}`);
+  const text = `${date(at)} ${clock(at)}`;
+  return el("time", { datetime: iso, title: `${iso} (UTC)` }, text, utcBeside(at));
+}
+
+/**
+ * Return the time of day in UTC, with its date where that is another, or nothing in UTC's own zone.
+ *
+ * @param {Date} at
+ */
+function utcBeside(at) {
+  if (!at.getTimezoneOffset()) return "";
+  const [day, timeOfDay] = at.toISOString().slice(0, 19).split("T");
+  const text = day === date(at) ? timeOfDay : `${day} ${timeOfDay}`;
+  return el("small.utc", {}, ` ${text} UTC`);
 }
 
 /**
