@@ -13,15 +13,15 @@ class Narrowing:
     """What an act leaves out of what a filter finds.
 
     Args:
-        stuck_at: only orders that are stuck at this step are left; None for all.
-        without_reasons: none that failed for one of these.
+        stuck_at: all but orders that are stuck at this step; None leaves none out by it.
+        without_reasons: orders that failed for one of these.
     """
 
     stuck_at: str | None = None
     without_reasons: Collection[str] = ()
 
-    def leaves(self, entry: OrderEntry, run: Run | None) -> bool:
-        """Tell whether an order is left, by its record and its saga's run."""
+    def keeps(self, entry: OrderEntry, run: Run | None) -> bool:
+        """Tell whether an order is meant, by its record and its saga's run."""
         if entry.failure is not None and reason_of(entry.failure) in self.without_reasons:
             return False
         stuck_steps = [retriable.step for retriable in run.stuck_retriables] if run else []

@@ -37,7 +37,6 @@ class OrderLists:
         links: Callable[[str], Links],
     ) -> None:
         """Put together `records`, the runs that `visibility` knows, and the needs of `watch`."""
-        self._visibility = visibility
         self._watch = watch
         self._records = records
         self.show = OrderShow(visibility, watch, records, links).show
@@ -110,7 +109,7 @@ class OrderLists:
                 run = open_orders.runs.get(entry.order_id)
                 standing = standing_of(entry, run, needs.get(entry.order_id))
                 is_meant = is_asked_for(entry, standing, selection)
-                if is_meant and narrowing.leaves(entry, standing.run):
+                if is_meant and narrowing.keeps(entry, standing.run):
                     entries.append(entry)
             if end is None or len(entries) > most:
                 return entries[: most + 1]

@@ -71,7 +71,8 @@ async def approve_by_batch(
     if kill_at:
         async with run_stack(folder, settings) as stack:
             start = time.monotonic()
-            _, left = await _watch(stack, 0, "after")
+            after, left = await _watch(stack, 0, "after")
+            problems += after.errors
             figures["seconds"] = time.monotonic() - start
             problems += await _ends(stack, figures, start)
     figures |= _twice(folder)

@@ -198,7 +198,7 @@ async def test_what_is_wrong_with_a_field_is_told_in_words() -> None:
         for wrong in document["errors"]:
             assert not JARGON.search(wrong["message"]), (name, wrong)
             # Some messages list all that there is.
-            name_of_field = wrong["field"].rstrip(".0").rpartition(".")[2]
+            name_of_field = wrong["field"].removesuffix(".0").rpartition(".")[2]
             longest = {"reason": 400, "without_reasons": 400, "state": 150}.get(name_of_field, 120)
             assert 5 < len(wrong["message"]) < longest, (name, wrong)
             assert (
