@@ -13,7 +13,7 @@ from routes.door import Door
 from temporal_saga.identity import Identity
 
 
-def no_answer() -> Identity:
+def no_answer() -> tuple[Identity, bool]:
     """Answer as a database that is locked."""
     raise OperationalError("SELECT 1", {}, Exception("database is locked"))
 
@@ -30,7 +30,6 @@ async def test_what_is_missing_at_the_start_is_no_warning_yet(
         closed_door = Door(
             connection,
             client,
-            no_answer,
             no_answer,
             lambda _client: cast("Orders", None),
             (OperationalError,),
