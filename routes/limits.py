@@ -125,10 +125,6 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
     return bytes(body)
 
 
-class _NoPlainJson(ValueError):
-    """The message says why, in words of ours."""
-
-
 def _check_type(headers: Headers) -> None:
     """Find a body to be called JSON.
 
@@ -155,49 +151,43 @@ def _check(body: bytes) -> None:
     Raises:
         Problem: 400, it is not.
     """
-    try:
-        pending = [_read_json(body)]
-        while pending:
-            value = pending.pop()
-            if isinstance(value, dict):
-                pending += [*value.keys(), *value.values()]
-            elif isinstance(value, list):
-                pending += value
-            elif isinstance(value, str) and UNENCODABLE.search(value):
-                message = "a text in it has a NUL or half a surrogate pair"
-                raise _NoPlainJson(message)  # noqa: TRY301  # one answer to all
-    except _NoPlainJson as why:
-        raise Problem(
-            HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"
-        ) from why
+    pending = [_read_json(body)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, str) and UNENCODABLE.search(value):
+            raise _no_plain_json("a text in it has a NUL or half a surrogate pair")
 
 
 def _read_json(body: bytes) -> Any:
     """Return what a body says.
 
     Raises:
-        _NoPlainJson: it is no JSON, or such as not every reader reads alike.
+        Problem: 400, it is no JSON, or such as not every reader reads alike.
     """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _NoPlainJson(f"it is not UTF-8 from byte {error.start + 1} on") from error
+        raise _no_plain_json(f"it is not UTF-8 from byte {error.start + 1} on") from error
     if text.startswith(BYTE_ORDER_MARK):
-        raise _NoPlainJson("it begins with a byte order mark")
+        raise _no_plain_json("it begins with a byte order mark")
     try:
         return json.loads(
             text, object_pairs_hook=_unique, parse_int=_whole, parse_constant=_no_number
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise _NoPlainJson(f"something else than JSON stands at {place}") from error
+        raise _no_plain_json(f"something else than JSON stands at {place}") from error
     except RecursionError as error:
-        raise _NoPlainJson("it is nested too deeply") from error
+        raise _no_plain_json("it is nested too deeply") from error
 
 
 def _whole(digits: str) -> int:
     if len(digits) > MOST_DIGITS:
-        raise _NoPlainJson(f"a number in it has more than {MOST_DIGITS:,} digits")
+        raise _no_plain_json(f"a number in it has more than {MOST_DIGITS:,} digits")
     return int(digits)
 
 
@@ -205,12 +195,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of two values under one key nobody knows which is meant."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _NoPlainJson("a key stands twice in an object")
+        raise _no_plain_json("a key stands twice in an object")
     return members
 
 
 def _no_number(name: str) -> Any:
-    raise _NoPlainJson(f"{name} is no number")
+    raise _no_plain_json(f"{name} is no number")
+
+
+def _no_plain_json(why: str) -> Problem:
+    return Problem(
+        HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"
+    )
 
 
 def _refusal(status: HTTPStatus, slug: str, why: str) -> Problem:
