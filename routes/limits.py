@@ -45,6 +45,8 @@ LAST = {"Connection": "close"}
 class InFlight(Middleware):
     """Serves so many requests at one time; one more is asked to come again."""
 
+    exempt_paths = HEALTH
+
     def __init__(self, app: ASGIApp, most: int | None, gauge: Gauge) -> None:
         """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""
         super().__init__(app)
@@ -54,9 +56,6 @@ class InFlight(Middleware):
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
-        if scope["path"] in HEALTH:
-            await self._app(scope, receive, send)
-            return
         if self._in_flight >= self._most:
             busy = "as many requests as the API serves at one time are under way; ask again"
             raise too_many(busy, RETRY_AFTER_SECONDS)
