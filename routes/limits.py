@@ -51,8 +51,8 @@ class InFlight(Middleware):
         """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""
         super().__init__(app)
         self._most = math.inf if most is None else most
-        self._gauge = gauge
         self._in_flight = 0
+        gauge.set_function(lambda: self._in_flight)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
@@ -61,8 +61,7 @@ class InFlight(Middleware):
             raise too_many(busy, RETRY_AFTER_SECONDS)
         self._in_flight += 1
         try:
-            with self._gauge.track_inprogress():
-                await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             self._in_flight -= 1
 
