@@ -124,12 +124,13 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     use = partial(_use, app, settings, OrderService(engine), shop)
     where = engine.url.render_as_string(hide_password=True)
 
-    def prepare() -> Identity:
+    def prepare() -> tuple[Identity, bool]:
         engine.dispose()  # a connection may lead to a file that was replaced
+        had_a_name = find_identity(engine, where) is not None
         OrderService.open(engine)
-        return identify(engine, "order", where)
+        return identify(engine, "order", where), had_a_name
 
-    door = Door(connection, client, partial(find_identity, engine, where), prepare, use, AWAY)
+    door = Door(connection, client, prepare, use, AWAY)
     app.state.shop = shop
     app.state.door = door
     app.state.event_feed = order_events = EventFeed(OrderEvents(engine), app.state.stopping)

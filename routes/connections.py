@@ -181,11 +181,11 @@ def _worth(connection: Connection) -> tuple[bool, float]:
 class _Crowded(Middleware):
     """Answers one caller too many: health as ever, and else that there is no room."""
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in HEALTH:
-            why = "as many connections as the API serves at one time are in use; ask again"
-            raise too_many(why, RETRY_AFTER_SECONDS, {"Connection": "close"})
-        await self._app(scope, receive, send)
+    exempt_paths = HEALTH
+
+    async def serve(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        why = "as many connections as the API serves at one time are in use; ask again"
+        raise too_many(why, RETRY_AFTER_SECONDS, {"Connection": "close"})
 
 
 class Trouble:

@@ -120,8 +120,8 @@ export const NAME_CLAIMS = {json.dumps(settings.name_claims)};
     return Console(policy, TABLE_MODULES | {"provider.js": module})
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
-@router.api_route("/console/{name:path}", methods=["GET", "HEAD"])
+@router.get("/")
+@router.get("/console/{name:path}")
 def console(request: Request, name: str = PAGE) -> Response:
     """Return a file of the console, or 304 to whoever has it."""
     app_console: Console = request.app.state.console

@@ -46,8 +46,7 @@ class Door:
         self,
         connection: Connection,
         client: Client,
-        find: Callable[[], Identity | None],
-        prepare: Callable[[], Identity],
+        prepare: Callable[[], tuple[Identity, bool]],
         use: Callable[[Client], Orders],
         database_away: tuple[type[Exception], ...],
     ) -> None:
@@ -57,28 +56,24 @@ class Door:
             connection: opened `client`, and opens the one that takes its place when a certificate
                 or key is renewed.
             client: asks Temporal.
-            find: returns who the order database is, or None when it has no name yet; may wait for
-                the database.
-            prepare: makes the database that is there now ready, and returns who it is from now on;
-                may wait for it.
+            prepare: makes the database that is there now ready, and returns who it is from now on,
+                and whether it had that name before; may wait for it.
             use: has the app use a client from now on, and returns its orders; waits for nothing.
             database_away: the errors of an order database that gives no answer.
         """
         self._connection = connection
         self._client = client
-        self._find = find
         self._prepare = prepare
         self._use = use
         self._database_away = database_away
         self._orders = use(client)
-        self._is_open = False
         self._registration: Registration | None = None
         self._had_a_name = False
         self.first_look = asyncio.Event()
         """Set once it was looked for the first time."""
         self.is_ready = asyncio.Event()
         """Set once it has been open."""
-        self._why = str(Away(ORDER_DATABASE))
+        self._why_shut: str | None = str(Away(ORDER_DATABASE))
         self._last_words = (logging.NOTSET, "")
         self._starts_until = monotonic() + START_SECONDS
 
@@ -88,8 +83,8 @@ class Door:
         Raises:
             NotNow: the door is shut; the error says what is missing.
         """
-        if not self._is_open:
-            raise NotNow(self._why)
+        if self._why_shut is not None:
+            raise NotNow(self._why_shut)
         return self._orders
 
     async def keep(self) -> None:
@@ -97,7 +92,7 @@ class Door:
         while True:
             await self.look()
             self.first_look.set()
-            await asyncio.sleep(OPEN_SECONDS if self._is_open else SHUT_SECONDS)
+            await asyncio.sleep(OPEN_SECONDS if self._why_shut is None else SHUT_SECONDS)
 
     async def look(self) -> None:
         """Open the door or shut it."""
@@ -113,8 +108,8 @@ class Door:
             self._forget_replaced()
         else:
             self._starts_until = 0
-            if not self._is_open:
-                self._is_open = True
+            if self._why_shut is not None:
+                self._why_shut = None
                 self.is_ready.set()
                 LOG.info("ready: orders are kept in %s", registration.database.where)
 
@@ -129,8 +124,7 @@ class Door:
     async def _ready_registration(self) -> Registration:
         """Return the registration of the database, made ready once, and when it was replaced."""
         if self._registration is None:
-            self._had_a_name = self._had_a_name or await on_thread(self._find) is not None
-            identity = await on_thread(self._prepare)
+            identity, self._had_a_name = await on_thread(self._prepare)
             self._registration = Registration(self._client, PARTICIPANT, identity)
         return self._registration
 
@@ -160,6 +154,5 @@ class Door:
         level = logging.INFO if monotonic() < self._starts_until else logging.WARNING
         if (level, line) != self._last_words:
             LOG.log(level, "not ready: %s", line)
-        self._is_open = False
-        self._why = why
+        self._why_shut = why
         self._last_words = (level, line)

@@ -17,7 +17,7 @@ from contracts.prose import problems
 from contracts.text import printable
 from contracts.views import Closed
 from routes.operations import note_refusal
-from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of, respond
+from routes.problems import FieldProblem, Problem, ProblemDocument, answer, problem_of
 
 MOST_FIELDS = 100
 """Of a thousand bad lines not all are listed."""
@@ -71,19 +71,11 @@ async def _invalid(_request: Request, error: RequestValidationError) -> JSONResp
         FieldProblem(field=printable(_field(place)), message=printable(message))
         for place, message in errors[:MOST_FIELDS]
     ]
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
     sentences = [f"{field.field}: {field.message}" for field in fields[:MOST_TOLD]]
     if len(errors) > len(sentences):
         sentences.append(f"and {len(errors) - len(sentences)} more")
-    return respond(
-        ProblemDocument(
-            type="urn:problem:invalid",
-            title=status.phrase,
-            status=status,
-            detail="; ".join(sentences),
-            errors=fields,
-        )
-    )
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return answer(Problem(status, "invalid", "; ".join(sentences), errors=fields))
 
 
 async def _http(request: Request, error: HTTPException) -> Response:

@@ -1,7 +1,5 @@
 """Whether this process is well, and its figures."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -11,10 +9,6 @@ from routes.metrics import Metrics
 from routes.problems import AWAY
 
 router = APIRouter(tags=["health"])
-
-TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}}
-}
 
 
 @router.get("/livez")
@@ -30,7 +24,7 @@ async def readyz(orders: AppOrders) -> dict[str, str]:
     return {"status": "ready"}
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=TEXT)
+@router.get("/metrics", response_class=PlainTextResponse)
 async def read_metrics(request: Request) -> Response:
     """Return figures for monitoring in the text format of Prometheus."""
     state = request.app.state

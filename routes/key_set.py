@@ -50,7 +50,12 @@ class KeySet:
         members = document.get("keys") if isinstance(document, dict) else None
         if not isinstance(members, list) or len(members) > MOST_KEYS:
             raise ValueError(f"the answer is no set of at most {MOST_KEYS} keys")
-        keys = [key for member in members if (key := _key(member, algorithm)) is not None]
+        named_members = [
+            member
+            for member in members
+            if isinstance(member, Mapping) and isinstance(member.get("kid", ""), str)
+        ]
+        keys = [key for member in named_members if (key := _key(member, algorithm)) is not None]
         if not keys:
             raise ValueError(f"the answer has no key for {algorithm}")
         if len(keys) > 1 and (nameless := sum(not key.key_id for key in keys)):
@@ -59,20 +64,12 @@ class KeySet:
                 nameless,
                 len(keys),
             )
-        return cls(keys, {member["kid"] for member in members if _has_id(member)})
+        return cls(keys, {member["kid"] for member in named_members if "kid" in member})
 
 
-def _has_id(member: Any) -> bool:
-    return isinstance(member, Mapping) and isinstance(member.get("kid"), str)
-
-
-def _key(member: Any, algorithm: str) -> jwt.PyJWK | None:
+def _key(member: Mapping[str, Any], algorithm: str) -> jwt.PyJWK | None:
     """Return a member as a key; None when it is none, or is not for signing tokens of ours."""
-    if not isinstance(member, Mapping):
-        return None
     if member.get("use", "sig") != "sig" or member.get("alg", algorithm) != algorithm:
-        return None
-    if not isinstance(member.get("kid", ""), str):
         return None
     try:
         return jwt.PyJWK(dict(member), algorithm)

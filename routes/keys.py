@@ -67,7 +67,7 @@ class Keys:
         if key is None or key is instead_of:
             is_news = await self._read_now()
             key = self._find(key_id)
-        elif not is_fresh and self._may_read():
+        elif not is_fresh:
             self._begin_to_read()
         if key is not None and key is not instead_of:
             return key
@@ -82,15 +82,18 @@ class Keys:
         serves = self._clock() - self._read_at <= KEPT_SECONDS
         return self._key_set.find(key_id) if serves else None
 
-    def _may_read(self) -> bool:
-        is_soon = 0 <= self._clock() - self._requested_at < AGAIN_AFTER_SECONDS
-        return self._reading is None and not is_soon
+    def _begin_to_read(self) -> bool:
+        """Begin to ask the issuer, if it may be asked; one at a time.
 
-    def _begin_to_read(self) -> asyncio.Task[bool]:
-        """Begin to ask the issuer; one at a time."""
+        Returns:
+            Whether it is asked for us.
+        """
+        is_soon = 0 <= self._clock() - self._requested_at < AGAIN_AFTER_SECONDS
+        if self._reading is not None or is_soon:
+            return False
         self._requested_at = self._clock()
         self._reading = asyncio.create_task(self._read())
-        return self._reading
+        return True
 
     async def _read_now(self) -> bool:
         """Ask the issuer, if it may be asked, or wait for who does.
@@ -98,13 +101,11 @@ class Keys:
         Returns:
             Whether it has answered us.
         """
-        if self._may_read():
-            reading = self._begin_to_read()
-            await asyncio.wait([reading])
-            return reading.result()
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
-        return False
+        is_for_us = self._begin_to_read()
+        if (reading := self._reading) is None:
+            return False
+        await asyncio.wait([reading])
+        return is_for_us and reading.result()
 
     async def _read(self) -> bool:
         """Ask the issuer, and return whether it has answered well; if not, that changes nothing."""
@@ -126,16 +127,12 @@ class Keys:
     def _note_away(self, error: Exception) -> None:
         """Log that the issuer is away, once, as it is asked every few seconds."""
         if not self._is_away:
-            remaining = (
-                math.floor(self._read_at + KEPT_SECONDS - self._clock())
-                if self._key_set.keys
-                else 0
-            )
+            remaining = max(0, self._read_at + KEPT_SECONDS - self._clock())
             log.warning(
                 "the keys of the tokens' issuer cannot be had (%s); "
                 "those known serve for %s s more",
                 error,
-                max(0, remaining),
+                math.floor(remaining),
             )
         self._is_away = True
 

@@ -45,25 +45,23 @@ LAST = {"Connection": "close"}
 class InFlight(Middleware):
     """Serves so many requests at one time; one more is asked to come again."""
 
+    exempt_paths = HEALTH
+
     def __init__(self, app: ASGIApp, most: int | None, gauge: Gauge) -> None:
         """Stand before `app`; `most` is None for no limit; `gauge` shows how many there are."""
         super().__init__(app)
         self._most = math.inf if most is None else most
-        self._gauge = gauge
         self._in_flight = 0
+        gauge.set_function(lambda: self._in_flight)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
-        if scope["path"] in HEALTH:
-            await self._app(scope, receive, send)
-            return
         if self._in_flight >= self._most:
             busy = "as many requests as the API serves at one time are under way; ask again"
             raise too_many(busy, RETRY_AFTER_SECONDS)
         self._in_flight += 1
         try:
-            with self._gauge.track_inprogress():
-                await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             self._in_flight -= 1
 
@@ -125,10 +123,6 @@ async def _read(headers: Headers, receive: Receive) -> bytes | None:
     return bytes(body)
 
 
-class _NoPlainJson(ValueError):
-    """The message says why, in words of ours."""
-
-
 def _check_type(headers: Headers) -> None:
     """Find a body to be called JSON.
 
@@ -155,49 +149,43 @@ def _check(body: bytes) -> None:
     Raises:
         Problem: 400, it is not.
     """
-    try:
-        pending = [_read_json(body)]
-        while pending:
-            value = pending.pop()
-            if isinstance(value, dict):
-                pending += [*value.keys(), *value.values()]
-            elif isinstance(value, list):
-                pending += value
-            elif isinstance(value, str) and UNENCODABLE.search(value):
-                message = "a text in it has a NUL or half a surrogate pair"
-                raise _NoPlainJson(message)  # noqa: TRY301  # one answer to all
-    except _NoPlainJson as why:
-        raise Problem(
-            HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"
-        ) from why
+    pending = [_read_json(body)]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            pending += value
+        elif isinstance(value, str) and UNENCODABLE.search(value):
+            raise _no_plain_json("a text in it has a NUL or half a surrogate pair")
 
 
 def _read_json(body: bytes) -> Any:
     """Return what a body says.
 
     Raises:
-        _NoPlainJson: it is no JSON, or such as not every reader reads alike.
+        Problem: 400, it is no JSON, or such as not every reader reads alike.
     """
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise _NoPlainJson(f"it is not UTF-8 from byte {error.start + 1} on") from error
+        raise _no_plain_json(f"it is not UTF-8 from byte {error.start + 1} on") from error
     if text.startswith(BYTE_ORDER_MARK):
-        raise _NoPlainJson("it begins with a byte order mark")
+        raise _no_plain_json("it begins with a byte order mark")
     try:
         return json.loads(
             text, object_pairs_hook=_unique, parse_int=_whole, parse_constant=_no_number
         )
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise _NoPlainJson(f"something else than JSON stands at {place}") from error
+        raise _no_plain_json(f"something else than JSON stands at {place}") from error
     except RecursionError as error:
-        raise _NoPlainJson("it is nested too deeply") from error
+        raise _no_plain_json("it is nested too deeply") from error
 
 
 def _whole(digits: str) -> int:
     if len(digits) > MOST_DIGITS:
-        raise _NoPlainJson(f"a number in it has more than {MOST_DIGITS:,} digits")
+        raise _no_plain_json(f"a number in it has more than {MOST_DIGITS:,} digits")
     return int(digits)
 
 
@@ -205,12 +193,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of two values under one key nobody knows which is meant."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise _NoPlainJson("a key stands twice in an object")
+        raise _no_plain_json("a key stands twice in an object")
     return members
 
 
 def _no_number(name: str) -> Any:
-    raise _NoPlainJson(f"{name} is no number")
+    raise _no_plain_json(f"{name} is no number")
+
+
+def _no_plain_json(why: str) -> Problem:
+    return Problem(
+        HTTPStatus.BAD_REQUEST, "not-json", f"the body is no JSON that can be read: {why}"
+    )
 
 
 def _refusal(status: HTTPStatus, slug: str, why: str) -> Problem:

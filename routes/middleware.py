@@ -10,13 +10,16 @@ from routes.problems import Problem, answer
 class Middleware(ABC):
     """Stands before an app, and passes on to it all that is no request."""
 
+    exempt_paths: frozenset[str] = frozenset()
+    """Requests for these are passed on as well, as if it were not there."""
+
     def __init__(self, app: ASGIApp) -> None:
         """Stand before `app`."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer with the problem that is raised."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] in self.exempt_paths:
             await self._app(scope, receive, send)
             return
         try:

@@ -25,6 +25,11 @@ def pages() -> dict[str, str]:
     return dict(ENTRY.findall((FOLDER / INDEX).read_text()))
 
 
+def media_type(name: str) -> str:
+    """Return what kind of text a page is."""
+    return MEDIA_TYPES[Path(name).suffix]
+
+
 def read_page(name: str) -> str:
     """Return the text of one of these pages."""
     return (FOLDER / "docs" / name).read_text()
@@ -46,4 +51,4 @@ def read_docs_page(name: str) -> Response:
 
 def _file(text: str, name: str) -> Response:
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
-    return Response(text, headers=headers, media_type=MEDIA_TYPES[Path(name).suffix])
+    return Response(text, headers=headers, media_type=media_type(name))

@@ -47,7 +47,7 @@ class ProblemDocument(BaseModel):
 
 
 class Problem(Exception):
-    """An error that a caller gets as an answer."""
+    """An error that a caller gets as an answer; one who is to come again is told when."""
 
     def __init__(
         self,
@@ -56,13 +56,19 @@ class Problem(Exception):
         detail: str,
         *,
         headers: Mapping[str, str] | None = None,
+        errors: list[FieldProblem] | None = None,
     ) -> None:
         super().__init__(detail)
-        text = printable(detail)  # it may repeat what others wrote
         self.document = ProblemDocument(
-            type=f"urn:problem:{slug}", title=status.phrase, status=status, detail=text
+            type=f"urn:problem:{slug}",
+            title=status.phrase,
+            status=status,
+            detail=printable(detail),  # it may repeat what others wrote
+            errors=errors,
         )
-        self.headers = headers
+        self.headers = dict(headers or {})
+        if status in COME_AGAIN:
+            self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
 
 
 class Row(NamedTuple):
@@ -70,7 +76,6 @@ class Row(NamedTuple):
 
     status: HTTPStatus
     slug: str
-    headers: Mapping[str, str] | None = None
 
 
 PROBLEMS: Mapping[type[ServiceError], Row] = {
@@ -85,9 +90,7 @@ PROBLEMS: Mapping[type[ServiceError], Row] = {
     OrderIdTaken: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "order-id-reused"),
     PricesWrong: Row(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid"),
     CursorGone: Row(HTTPStatus.GONE, "cursor-gone"),
-    NotNow: Row(
-        HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    ),
+    NotNow: Row(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable"),
 }
 """By kind of error; a kind without a row is answered as the nearest kind above it that has one."""
 
@@ -97,22 +100,16 @@ def problem_of(
 ) -> Problem:
     """Return the problem that tells a caller of one of the application's errors.
 
-    A `hint` follows the error's own sentence, `headers` come beside those of its row.
+    A `hint` follows the error's own sentence.
     """
-    row = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
-    both = {**(row.headers or {}), **(headers or {})}
-    return Problem(row.status, row.slug, f"{error}{hint}", headers=both or None)
+    status, slug = next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)
+    return Problem(status, slug, f"{error}{hint}", headers=headers)
 
 
 def answer(problem: Problem) -> JSONResponse:
     """Return the response that tells a problem."""
-    return respond(problem.document, problem.headers)
-
-
-def respond(document: ProblemDocument, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the response with a problem document as its body."""
-    body = document.model_dump(exclude_none=True)
-    return JSONResponse(body, document.status, dict(headers) if headers else None, MEDIA_TYPE)
+    body = problem.document.model_dump(exclude_none=True)
+    return JSONResponse(body, problem.document.status, problem.headers, MEDIA_TYPE)
 
 
 def declare(call: dict[str, Any], *statuses: HTTPStatus) -> None:

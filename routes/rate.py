@@ -78,6 +78,8 @@ class Callers:
 class Rate(Middleware):
     """Takes so many requests in a time from each caller: each token's subject, or address."""
 
+    exempt_paths = HEALTH
+
     def __init__(self, app: ASGIApp, callers: Callers | None) -> None:
         """Stand before `app`; `callers` is None for no limit."""
         super().__init__(app)
@@ -85,7 +87,7 @@ class Rate(Middleware):
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 429."""
-        if self._callers is not None and scope["path"] not in HEALTH:
+        if self._callers is not None:
             caller: Caller = scope["state"]["caller"]
             who = ("token", caller.subject) if caller.subject else ("address", site(scope))
             if seconds := self._callers.seconds_to_wait(*who):

@@ -93,8 +93,7 @@ class ActArguments(ProposalArguments):
     @property
     def body(self) -> dict[str, str]:
         """What is posted."""
-        words = {"by": self.by, "reason": self.reason, "evidence": self.evidence}
-        return {name: value for name, value in words.items() if value is not None}
+        return self.model_dump(include={"by", "reason", "evidence"}, exclude_none=True)
 
 
 class PlaceArguments(PlaceOrder):

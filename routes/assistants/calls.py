@@ -6,18 +6,14 @@ from typing import Any
 
 import httpx
 
+from routes.assistants.words_of_others import NOTE, NoAnswer, quote
+
 MOST_SECONDS = 45
 """More than the API takes for its longest answer, which waits 30 s for an order to close."""
 
+MOST_OF_A_REFUSAL = 1_000
+
 Query = Mapping[str, str | int | float | bool | None]
-
-
-class Refusal(Exception):
-    """The API says no, or nothing; the sentence is its own, and `kind` says which error it is."""
-
-    def __init__(self, detail: str, kind: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
 
 
 class ApiCalls:
@@ -38,7 +34,7 @@ class ApiCalls:
         """Return what the API answers.
 
         Raises:
-            Refusal: it answers with a problem, or not at all.
+            NoAnswer: it answers with a problem, or not at all.
         """
         return await self._call("GET", path, params=query)
 
@@ -54,8 +50,13 @@ class ApiCalls:
             document = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             why = f"the API at {self._http.base_url} gives no answer: {error}"
-            raise Refusal(why, "unavailable") from error
+            raise _refusal("unavailable", why) from error
         if answer.status_code < HTTPStatus.BAD_REQUEST:
             return document
         kind = str(document.get("type", "")).removeprefix("urn:problem:")
-        raise Refusal(str(document.get("detail")), f"{answer.status_code} {kind}")
+        raise _refusal(f"{answer.status_code} {kind}", str(document.get("detail")))
+
+
+def _refusal(kind: str, detail: str) -> NoAnswer:
+    """Return that the API says no, or nothing, in its own sentence; `kind` says which error."""
+    return NoAnswer(f"The API refuses ({kind}): {quote(detail, MOST_OF_A_REFUSAL)}. {NOTE}")

@@ -35,8 +35,8 @@ NEWEST_LAST = frozenset({"timeline"})
 """Lists of which the end is shown where they are cut."""
 
 
-class TooLong(Exception):
-    """The answer is longer than an assistant is given, however much is left out of it."""
+class NoAnswer(Exception):
+    """An assistant gets no answer; the message is what it is told instead."""
 
 
 class Limits(NamedTuple):
@@ -79,14 +79,14 @@ def shorten(value: Any, *, whole: Iterable[str] = (), ours: Iterable[str] = ()) 
         ours: the names at its top under which all texts are ours, and quote others themselves.
 
     Raises:
-        TooLong: it cannot be made short enough.
+        NoAnswer: it cannot be made short enough.
     """
     for limits in STAGES:
         shortening = _Shortening(limits, frozenset(whole), frozenset(ours))
         short = shortening.of(value, "", 0)
         if len(json.dumps(short, ensure_ascii=False)) <= MOST_CHARACTERS:
             return Shortened(short, tuple(shortening.left_out))
-    raise TooLong(
+    raise NoAnswer(
         f"the answer has more than {MOST_CHARACTERS:,} characters; ask for less, or read it over "
         "the HTTP API"
     )
