@@ -73,12 +73,12 @@ class BatchOperations:
             NotNow: Temporal is away, which alone knows them.
         """
         query = selection.query
-        entries = await self._lists.select(query, MOST_ORDERS, selection.narrowing)
+        entries = await self._lists.select(query, MOST_ORDERS, selection.step)
         sample, _ = await self._lists.show(entries[:SAMPLE_SIZE], query)
         others: list[OrderEntry] = []
         if query.placed_again is False:
             again = query.model_copy(update={"placed_again": True})
-            others = await self._lists.select(again, MOST_ORDERS, selection.narrowing)
+            others = await self._lists.select(again, MOST_ORDERS, selection.step)
         return BatchPreview(
             act=selection.act,
             step=selection.step,
@@ -125,7 +125,7 @@ class BatchOperations:
 
     async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> bool:
         """Write down the orders that the filter finds now; False where it was done meanwhile."""
-        entries = await self._lists.select(request.query, MOST_ORDERS, request.narrowing)
+        entries = await self._lists.select(request.query, MOST_ORDERS, request.step)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
             raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
         if not entries:

@@ -16,7 +16,7 @@ from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
 from application.task_queues import TaskQueues
 from application.threads import on_thread
-from application.visibility import RUNNING, Visibility, in_state
+from application.visibility import RUNNING, in_state
 from application.watch import Watch
 from contracts.overview import AttentionFigures, LatelyClosed, Overview, Span
 from contracts.states import STATUS, OrderStatus, SagaState
@@ -46,18 +46,12 @@ class Overviews:
     """Counts all orders for whoever may see them all, and a customer's own by looking at those."""
 
     def __init__(
-        self,
-        visibility: Visibility,
-        watch: Watch,
-        records: OrderReads,
-        lists: OrderLists,
-        queues: TaskQueues,
+        self, watch: Watch, records: OrderReads, lists: OrderLists, queues: TaskQueues
     ) -> None:
-        """Count what runs by `visibility`, what is closed by `records`, needs as `watch` sees them.
+        """Count needs and what runs as `watch` and its visibility see it, closed ones by `records`.
 
         Of a customer's own orders, count what `lists` show. Who works is as `queues` tell.
         """
-        self._visibility = visibility
         self._watch = watch
         self._records = records
         self._lists = lists
@@ -135,7 +129,7 @@ class Overviews:
         """Count the sagas that run in a state; in COMPLETED, until the order's record is closed."""
         if state is SagaState.FAILED:
             return 0  # its record was closed before
-        counts = await self._visibility.count(in_state(state), ADDITION_LIMIT)
+        counts = await self._watch.visibility.count(in_state(state), ADDITION_LIMIT)
         return counts.get(RUNNING, 0)
 
     async def _attention(self, needs: Needs | None, owner: str | None) -> AttentionFigures:
