@@ -51,7 +51,7 @@ class OrderLists:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
         open_orders = await self._look.find(query)
-        page = await self._shown(query, query.order_filter(owner), query.limit, open_orders)
+        page = await self._show_page(query, query.order_filter(owner), query.limit, open_orders)
         return OrderList(
             orders=tuple(page.orders),
             next=page.end and query.following("/orders", page.end),
@@ -72,7 +72,7 @@ class OrderLists:
         order_filter = query.order_filter(owner)
         while True:
             most = min(MOST_ON_A_PAGE, limit)
-            page = await self._shown(query, order_filter, most, open_orders)
+            page = await self._show_page(query, order_filter, most, open_orders)
             yield page
             limit -= len(page.orders)
             if page.end is None or limit == 0:
@@ -136,7 +136,7 @@ class OrderLists:
             orders = [for_customer(order) for order in orders]
         return orders, open_orders.warning
 
-    async def _shown(
+    async def _show_page(
         self, query: SortedQuery, order_filter: OrderFilter, limit: int, open_orders: OpenOrders
     ) -> ShownPage:
         entries, end = await self._find(query, order_filter, limit, open_orders)
