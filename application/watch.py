@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from application.attention import left_open, of_run
+from application.costly_answer import CostlyAnswer
 from application.errors import Away, Busy
 from application.expiring_reviews import ExpiringReviews
 from application.needs import Need, Needs, count_causes
@@ -35,6 +36,7 @@ LOOK_LIMIT = timedelta(seconds=60)
 """A look that takes longer than this is given up."""
 
 EVERY_SECONDS = 2
+REST = 9
 """Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a
 look that takes long is rare."""
 
@@ -85,9 +87,7 @@ class Watch:
         self.reviews = ExpiringReviews(records.reviews, review_warning)
         self.visibility = visibility
         self._records = records
-        self._last: Needs | None = None
-        self._looking: asyncio.Task[Needs] | None = None
-        self._again_at = 0.0
+        self._answer: CostlyAnswer[Needs] = CostlyAnswer(REST, EVERY_SECONDS)
         self._left_open_ones = _Memory(self._need_of_left_open)
         """Orders that visibility says nothing of, and whose runs say that they were left open."""
         self._wedged_runs = _Memory(self._wedged_run)
@@ -99,25 +99,19 @@ class Watch:
             NotNow: Temporal is away, or nothing is known that would still hold.
             Exception: the order service's database does not answer.
         """
-        if self._looking is None or (self._looking.done() and monotonic() >= self._again_at):
-            self._looking = asyncio.create_task(self._look())
-            self._looking.add_done_callback(
-                lambda look: look.cancelled() or look.exception()
-            )  # nobody may be there to hear
-        await asyncio.wait([self._looking], timeout=WAIT_SECONDS)
-        if self._looking.done():
-            with suppress(Busy):  # what it said before still holds
-                return self._looking.result()
-        if self._last is not None and self._last.age_seconds < OLDEST_SECONDS:
-            return self._last
+        with suppress(Busy):  # what it said before still holds
+            needs = await self._answer.get(self._look, WAIT_SECONDS)
+            if needs is not None:
+                return needs
+        last = self._answer.last
+        if last is not None and last.age_seconds < OLDEST_SECONDS:
+            return last
         raise Away("Temporal")
 
     async def _look(self) -> Needs:
         began = monotonic()
         async with temporal(LOOK_LIMIT):
-            self._last = await self._compare(began)
-        self._again_at = monotonic() + max(EVERY_SECONDS, 9 * (monotonic() - began))
-        return self._last
+            return await self._compare(began)
 
     async def _compare(self, began: float) -> Needs:
         stuck_ones = await self.visibility.runs(STUCK, LOOK_LIMIT)
