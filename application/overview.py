@@ -18,7 +18,7 @@ from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.visibility import RUNNING, in_state
 from application.watch import Watch
-from contracts.overview import AttentionFigures, LatelyClosed, Overview, Span
+from contracts.overview import AttentionFigures, Overview
 from contracts.states import STATUS, OrderStatus, SagaState
 from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
@@ -56,7 +56,7 @@ class Overviews:
         self._records = records
         self._lists = lists
         self._queues = queues
-        self._closed_orders = ClosedOrders(records.outcomes)
+        self.closed_orders = ClosedOrders(records.outcomes)
         self._answers = SharedAnswers()
 
     async def read(self, owner: str | None = None) -> Overview:
@@ -70,14 +70,6 @@ class Overviews:
         queues = self._queues.read() if owner is None else _nothing()
         overview, roles = await asyncio.gather(self._read(owner), queues)
         return overview.model_copy(update={"roles": roles})
-
-    async def read_closed(self, span: Span, owner: str | None = None) -> LatelyClosed:
-        """Return what became of the orders that closed lately, or of the customer `owner`'s.
-
-        Raises:
-            Exception: the order service's database does not answer.
-        """
-        return await self._closed_orders.read(span, owner)
 
     async def _read(self, owner: str | None) -> Overview:
         seconds = 0 if owner is not None else FRESH_SECONDS

@@ -54,13 +54,9 @@ class TaskQueues:
 
     async def _ask(self) -> tuple[RoleFigures, ...]:
         async with temporal(ADDITION_LIMIT):
-            answers = await asyncio.gather(*map(self._describe, QUEUES))
-        now = datetime.now(UTC)
-        return tuple(
-            figures_of(role, answer, now) for role, answer in zip(QUEUES, answers, strict=True)
-        )
+            return tuple(await asyncio.gather(*map(self._figures, QUEUES)))
 
-    async def _describe(self, role: str) -> DescribeTaskQueueResponse:
+    async def _figures(self, role: str) -> RoleFigures:
         queue, kind = QUEUES[role]
         request = DescribeTaskQueueRequest(
             namespace=self._client.namespace,
@@ -69,7 +65,8 @@ class TaskQueues:
             report_stats=True,
         )
         ask = self._client.workflow_service.describe_task_queue
-        return await ask(request, retry=False, timeout=ADDITION_LIMIT)
+        answer = await ask(request, retry=False, timeout=ADDITION_LIMIT)
+        return figures_of(role, answer, datetime.now(UTC))
 
 
 def figures_of(role: str, answer: DescribeTaskQueueResponse, now: datetime) -> RoleFigures:
