@@ -67,19 +67,18 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
-        queues = self._queues.read() if owner is None else _nothing()
-        overview, roles = await asyncio.gather(self._read(owner), queues)
+        if owner is not None:
+            return await self._answers.get(owner, lambda: self._read(owner), 0)
+        return await self._answers.get(None, self._read_all, FRESH_SECONDS)
+
+    async def _read_all(self) -> Overview:
+        overview, roles = await asyncio.gather(self._read(None), self._queues.read())
         return overview.model_copy(update={"roles": roles})
 
     async def _read(self, owner: str | None) -> Overview:
-        seconds = 0 if owner is not None else FRESH_SECONDS
-        statuses, reasons = await self._answers.get(
-            ("closed", owner), lambda: on_thread(self._records.figures, owner), seconds
-        )
+        statuses, reasons = await on_thread(self._records.figures, owner)
         try:
-            open_orders = await self._answers.get(
-                ("open", owner), lambda: self._all() if owner is None else self._own(owner), seconds
-            )
+            open_orders = await (self._all() if owner is None else self._own(owner))
         except NotNow as error:
             open_orders = _OpenOrders(None, None, f"{no_answer(error)}: {NOT_KNOWN}")
         closed_counts = {state: statuses[status] for state, status in STATUS.items()}
@@ -134,7 +133,3 @@ class Overviews:
             at_stake_minor=await on_thread(self._records.totals, needs.by_order, owner),
             groups=groups_of(needs) if owner is None else (),
         )
-
-
-async def _nothing() -> None:
-    """Answer for what customers are not told."""
