@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from application.batch_queries import BatchesQuery, ResultsQuery
 from application.batch_selection import MOST_ORDERS, BatchRequest, BatchSelection, has_grown
-from application.batch_workflows import BatchWorkflows
+from application.batch_workflows import start_workflow, status_of
 from application.caller import Caller
 from application.errors import (
     BatchIdTaken,
@@ -60,7 +60,7 @@ class BatchOperations:
 
         Note in `operations_log` who starts and stops which.
         """
-        self._workflows = BatchWorkflows(client)
+        self._client = client
         self._batches = batches
         self._lists = lists
         self._links = links
@@ -120,7 +120,7 @@ class BatchOperations:
         view = await self.view(batch.batch_id)
         if view.state in OPEN:
             with suppress(NotNow):  # it is on record: `keep_running` starts it
-                await self._workflows.start(view)
+                await start_workflow(self._client, view)
         return view
 
     async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> bool:
@@ -227,13 +227,13 @@ class BatchOperations:
             NotNow: Temporal is away.
         """
         for batch in await on_thread(self._batches.still_open):
-            status = await self._workflows.status(batch.batch_id)
+            status = await status_of(self._client, batch.batch_id)
             if status in (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED):
                 why = "its workflow was ended in Temporal"
                 await on_thread(self._batches.ask_to_stop, batch.batch_id, "temporal", why)
                 await on_thread(self._batches.end, batch.batch_id)
             elif status is not WorkflowExecutionStatus.RUNNING:
-                await self._workflows.start(batch)
+                await start_workflow(self._client, batch)
 
     async def prune(self, retention: timedelta) -> bool:
         """Delete a little of what ended longer ago than the retention; tell whether there was."""

@@ -42,68 +42,63 @@ class OpenOrders:
         return standing_of(entry, self.runs.get(entry.order_id), self.needs.get(entry.order_id))
 
 
-class OpenOrderLook:
-    """Finds open orders by `watch` and its visibility, and by the order service's `records`."""
+async def find_open_orders(
+    watch: Watch, records: OrderReads, selection: OrderSelection
+) -> OpenOrders:
+    """Return the orders in the state that is asked for, or that need attention, where it is.
 
-    def __init__(self, watch: Watch, records: OrderReads) -> None:
-        """Look where these say."""
-        self._watch = watch
-        self._records = records
+    None where the order service's record alone tells.
 
-    async def find(self, selection: OrderSelection) -> OpenOrders:
-        """Return those in the state that is asked for, or that need attention, where it is.
+    Raises:
+        NotNow: Temporal is away.
+    """
+    runs: dict[str, Run | None]
+    is_failed = selection.state is SagaState.FAILED
+    if selection.state is None and not selection.need:
+        return OpenOrders()
+    try:
+        needs = await watch.needs()
+    except NotNow:
+        if is_failed and not selection.need:
+            return OpenOrders()  # on record is all that failed, but for what was left open
+        raise
+    complete = needs.complete or selection.need is None
+    if selection.need:
+        runs = {
+            order_id: need.run
+            for order_id, need in needs.by_order.items()
+            if selection.cause in (None, need.attention.cause)
+        }
+    else:
+        assert selection.state is not None
+        # Also those on which nobody works any more.
+        runs = {order_id: need.run for order_id, need in needs.left_open(selection.state).items()}
+        if not is_failed:
+            which = in_state(selection.state)
+            running = await watch.visibility.runs(which, ANSWER_LIMIT)
+            runs |= running.by_order
+            complete = complete and running.complete
+    statuses = await on_thread(records.statuses, runs.keys())
+    return OpenOrders(runs, needs.by_order, statuses, complete)
 
-        None where the order service's record alone tells.
 
-        Raises:
-            NotNow: Temporal is away.
-        """
-        runs: dict[str, Run | None]
-        is_failed = selection.state is SagaState.FAILED
-        if selection.state is None and not selection.need:
-            return OpenOrders()
-        try:
-            needs = await self._watch.needs()
-        except NotNow:
-            if is_failed and not selection.need:
-                return OpenOrders()  # on record is all that failed, but for what was left open
+async def look_at(
+    watch: Watch, order_ids: Collection[str], selection: OrderSelection
+) -> OpenOrders:
+    """Return how these orders stand; nothing, and a warning, where that is not what is asked for.
+
+    Raises:
+        NotNow: Temporal is away, and it was asked for what it alone knows.
+    """
+    try:
+        runs = await watch.visibility.runs(running_of(order_ids), ADDITION_LIMIT)
+        needs = await watch.needs()
+    except NotNow as error:
+        if selection.need is not None or selection.state is not None:
             raise
-        complete = needs.complete or selection.need is None
-        if selection.need:
-            runs = {
-                order_id: need.run
-                for order_id, need in needs.by_order.items()
-                if selection.cause in (None, need.attention.cause)
-            }
-        else:
-            assert selection.state is not None
-            # Also those on which nobody works any more.
-            runs = {
-                order_id: need.run for order_id, need in needs.left_open(selection.state).items()
-            }
-            if not is_failed:
-                which = in_state(selection.state)
-                running = await self._watch.visibility.runs(which, ANSWER_LIMIT)
-                runs |= running.by_order
-                complete = complete and running.complete
-        statuses = await on_thread(self._records.statuses, runs.keys())
-        return OpenOrders(runs, needs.by_order, statuses, complete)
-
-    async def look_at(self, order_ids: Collection[str], selection: OrderSelection) -> OpenOrders:
-        """Return how these stand; nothing, and a warning, where that is not what is asked for.
-
-        Raises:
-            NotNow: Temporal is away, and it was asked for what it alone knows.
-        """
-        try:
-            runs = await self._watch.visibility.runs(running_of(order_ids), ADDITION_LIMIT)
-            needs = await self._watch.needs()
-        except NotNow as error:
-            if selection.need is not None or selection.state is not None:
-                raise
-            # All of them as they are on record, or the warning would be wrong.
-            return OpenOrders(warning=f"{no_answer(error)}: {AS_ON_RECORD}")
-        return OpenOrders(runs.by_order, needs.by_order, warning=needs.warning())
+        # All of them as they are on record, or the warning would be wrong.
+        return OpenOrders(warning=f"{no_answer(error)}: {AS_ON_RECORD}")
+    return OpenOrders(runs.by_order, needs.by_order, warning=needs.warning())
 
 
 def why_some_are_missing(selection: OrderSelection) -> str:

@@ -8,7 +8,12 @@ from application.discretion import for_customer
 from application.errors import NotPossible
 from application.listed_order import list_entry, provisional_entry
 from application.merged_pages import merge
-from application.open_orders import OpenOrderLook, OpenOrders, why_some_are_missing
+from application.open_orders import (
+    OpenOrders,
+    find_open_orders,
+    look_at,
+    why_some_are_missing,
+)
 from application.order_query import MOST_ON_A_PAGE, ListQuery, OrderSelection, SortedQuery
 from application.threads import on_thread
 from application.watch import Watch
@@ -40,7 +45,6 @@ class OrderLists:
         self._watch = watch
         self._records = records
         self._links = links
-        self._look = OpenOrderLook(watch, records)
 
     async def page(self, query: ListQuery, owner: str | None = None) -> OrderList:
         """Return one page, of the orders of the customer `owner` alone; None for everybody's.
@@ -50,7 +54,7 @@ class OrderLists:
         Raises:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
-        open_orders = await self._look.find(query)
+        open_orders = await find_open_orders(self._watch, self._records, query)
         page = await self._show_page(query, query.order_filter(owner), query.limit, open_orders)
         return OrderList(
             orders=tuple(page.orders),
@@ -68,7 +72,7 @@ class OrderLists:
         Raises:
             NotNow: as in `page`.
         """
-        open_orders = await self._look.find(query)
+        open_orders = await find_open_orders(self._watch, self._records, query)
         order_filter = query.order_filter(owner)
         while True:
             most = min(MOST_ON_A_PAGE, limit)
@@ -90,7 +94,7 @@ class OrderLists:
             NotNow: as in `page`.
             NotPossible: there are so many open ones that not all of them are found.
         """
-        open_orders = await self._look.find(selection)
+        open_orders = await find_open_orders(self._watch, self._records, selection)
         is_by_step_alone = stuck_at is not None and selection.state is None
         if selection.need is not None or is_by_step_alone:
             needs = await self._watch.needs()
@@ -125,7 +129,7 @@ class OrderLists:
         """
         open_orders = OpenOrders()
         if still_open := [entry.order_id for entry in entries if entry.closed_at is None]:
-            open_orders = await self._look.look_at(still_open, selection)
+            open_orders = await look_at(self._watch, still_open, selection)
             entries = await self._read_again(entries, still_open, owner)
         orders = [
             list_entry(entry, standing, self._links(entry.order_id))

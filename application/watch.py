@@ -21,7 +21,7 @@ from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
 from application.threads import on_thread
-from application.visibility import SagaRuns, Visibility
+from application.visibility import IS_RUNNING, SagaRuns, Visibility
 from contracts.states import CLOSED, OrderStatus, SagaState
 from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
@@ -55,9 +55,8 @@ AT_ONCE = 20
 """So many runs that visibility says nothing of are asked for in one look, and so many at a time;
 the rest in the next."""
 
-STUCK = 'NeedsAttention = true AND ExecutionStatus = "Running"'
-WEDGED = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
-RUNNING = 'ExecutionStatus = "Running"'
+STUCK = f"NeedsAttention = true AND {IS_RUNNING}"
+WEDGED = f"TemporalReportedProblems IS NOT NULL AND {IS_RUNNING}"
 
 ENDED_EARLY = tuple(
     f'ExecutionStatus != "Running" AND ExecutionStatus != "ContinuedAsNew" AND {shows}'
@@ -161,7 +160,7 @@ class Watch:
         """Return the sagas that run, with their states, and the open orders since when they are."""
         if not ended_runs and not await on_thread(self._records.still_open, 1):
             return {}, {}
-        running = await self.visibility.states(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
+        running = await self.visibility.states(IS_RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         return running, await on_thread(self._records.still_open, MOST_COMPARED)
 

@@ -26,7 +26,7 @@ from application.errors import Busy, NotNow
 from application.orders import Orders
 from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
-from application.visibility import RUNNING, Visibility, in_state
+from application.visibility import IS_RUNNING, RUNNING, Visibility, in_state
 from application.watch import OLDEST_SECONDS, WEDGED
 from contracts.states import SagaState
 from contracts.views import AttentionCause
@@ -36,7 +36,6 @@ COUNT_SECONDS = 10
 """Visibility is asked to count no more often than this, however many ask for figures: it allows few
 calls a second."""
 
-OPEN = f'ExecutionStatus = "{RUNNING}"'
 CLOSED = f'ExecutionStatus != "{RUNNING}"'
 CLOSED_LIMIT = ADDITION_LIMIT
 """Temporal looks at every run that is over to count them, some 6 µs each on SQLite, where nobody
@@ -161,7 +160,7 @@ class Metrics:
     async def _count(self, visibility: Visibility) -> None:
         """Count sagas; figures of what runs change together, or not at all."""
         try:
-            open_counts = await visibility.count(OPEN, ADDITION_LIMIT)
+            open_counts = await visibility.count(IS_RUNNING, ADDITION_LIMIT)
             lasting = {
                 state: await visibility.count(in_state(state), ADDITION_LIMIT)
                 for state in LONG_STATES
