@@ -149,7 +149,7 @@ class _Acts:
         """
         try:
             acting_id = await self._tell(order.order_id)
-        except (NotPossible, NotFound, KeyReused) as error:
+        except NotPossible as error:
             # An earlier try may have been taken by a run that another has followed.
             if order.tries == 1 or not await self._was_heard(order.order_id):
                 return _result(order, BatchOutcome.REFUSED, str(error))
@@ -166,11 +166,10 @@ class _Acts:
 
         Raises:
             NotPossible: the saga refuses, or none runs.
-            NotPossible, NotFound, KeyReused: it is not placed again, as `Again.start` says.
             NotNow: no worker answers in time.
         """
         if self._batch.act is Act.PLACE_AGAIN:
-            return await self._again.start(order_id)
+            return await self._place_again(order_id)
         act_id = f"batch-{self._batch.batch_id}-{order_id}"
         handle = self._client.get_workflow_handle(saga_id(order_id))
         try:
@@ -196,6 +195,18 @@ class _Acts:
             return why_ended(SagaState.PENDING, left_open(order_id, None), is_closed=False)
         is_closed = run.closed_at is not None and not run.is_left_open(is_on_record=bool(record))
         return why_ended(run.state, left_open(order_id, run), is_closed=is_closed)
+
+    async def _place_again(self, order_id: str) -> str:
+        """Place the failed order again, and return the new one; once, whoever asked for it.
+
+        Raises:
+            NotPossible: it has not failed, or what was ordered is not known.
+            NotNow: Temporal gives no answer.
+        """
+        try:
+            return await self._again.start(order_id)
+        except (NotFound, KeyReused) as error:
+            raise NotPossible(str(error)) from error
 
     async def _was_heard(self, order_id: str) -> bool:
         """Tell whether a run of the order's saga took these very words already."""
