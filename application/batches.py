@@ -119,7 +119,7 @@ class BatchOperations:
                 raise BatchIdTaken(batch.batch_id)
         view = await self.view(batch.batch_id)
         if view.state in OPEN:
-            with suppress(NotNow):  # it is on record: `keep_running` starts it
+            with suppress(NotNow):  # it is on record: `look_after` starts it
                 await start_workflow(self._client, view)
         return view
 
@@ -218,10 +218,11 @@ class BatchOperations:
         is_on_record = act == START
         return self._log.note(of_batch, act, decision, is_on_record=is_on_record, about=about)
 
-    async def keep_running(self) -> None:
+    async def look_after(self, retention: timedelta) -> None:
         """See to it that each open batch operation has a workflow that works on it.
 
-        One whose workflow somebody ended in Temporal is stopped.
+        One whose workflow somebody ended in Temporal is stopped. What ended longer ago than the
+        retention is deleted, a little at a time.
 
         Raises:
             NotNow: Temporal is away.
@@ -234,10 +235,8 @@ class BatchOperations:
                 await on_thread(self._batches.end, batch.batch_id)
             elif status is not WorkflowExecutionStatus.RUNNING:
                 await start_workflow(self._client, batch)
-
-    async def prune(self, retention: timedelta) -> bool:
-        """Delete a little of what ended longer ago than the retention; tell whether there was."""
-        return bool(await on_thread(self._batches.prune, retention))
+        while await on_thread(self._batches.prune, retention):
+            pass
 
 
 def _id_of(request_key: str | None, caller: Caller) -> str:
