@@ -16,8 +16,9 @@ def merge(sort: Sort, limit: int, *pages: Page) -> Page:
     unique = {entry.order_id: entry for page in pages for entry in page.entries}
     entries = sorted(unique.values(), key=position, reverse=sort.is_descending)
     ends = [page.end for page in pages if page.end is not None]
-    end = (max if sort.is_descending else min)(ends, default=None)
-    if end is not None:
+    end = None
+    if ends:
+        end = max(ends) if sort.is_descending else min(ends)
         entries = [entry for entry in entries if not sort.comes_behind(position(entry), end)]
     if len(entries) > limit:
         entries = entries[:limit]
