@@ -138,7 +138,7 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     with suppress(TimeoutError):
         await asyncio.wait_for(door.first_look.wait(), FIRST_LOOK_SECONDS)
     calls = Calls(engine, settings.attention_pauses)
-    people = AttentionCalls(calls, partial(_needs, door), AWAY)
+    keep_calls = partial(AttentionCalls(calls, partial(_needs, door)).keep, AWAY)
     app.state.sender = sender = _sender(Deliveries(engine, uuid4().hex), settings)
     retention = timedelta(days=settings.event_retention_days)
     keep_events = partial(order_events.keep, retention, AWAY)
@@ -146,7 +146,7 @@ async def _running(app: FastAPI, settings: Settings) -> AsyncIterator[None]:
     keep_batches = partial(batch_keeper.keep, lambda: door.orders().batches, batch_retention, AWAY)
     keep_log = partial(log.keep, timedelta(days=settings.operation_retention_days), AWAY)
     write_notes = partial(log.late_notes.keep_writing, AWAY)
-    works = (keep_events, keep_log, write_notes, sender.run, people.run, keep_batches)
+    works = (keep_events, keep_log, write_notes, sender.run, keep_calls, keep_batches)
     telling = [asyncio.create_task(_once_ready(door, work)) for work in works]
     yield
     keeping.cancel()

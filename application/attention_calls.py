@@ -27,23 +27,14 @@ MOST_MESSAGE = 2_000
 class AttentionCalls:
     """Looks again and again, and calls by an event and a line of the log."""
 
-    def __init__(
-        self,
-        calls: Calls,
-        needs: Callable[[], Awaitable[Needs]],
-        away: tuple[type[Exception], ...],
-    ) -> None:
-        """Make `calls` for what `needs` finds.
-
-        `away` are the errors of a database that gives no answer.
-        """
+    def __init__(self, calls: Calls, needs: Callable[[], Awaitable[Needs]]) -> None:
+        """Make `calls` for what `needs` finds."""
         self._calls = calls
         self._needs = needs
-        self._away: tuple[type[Exception], ...] = (NotNow, *away)
 
-    async def run(self) -> NoReturn:
-        """Look for ever."""
-        trouble = Trouble(LOG, "nobody was called; it is tried again", self._away)
+    async def keep(self, away: tuple[type[Exception], ...]) -> NoReturn:
+        """Look for ever; `away` are the errors of a database that gives no answer."""
+        trouble = Trouble(LOG, "nobody was called; it is tried again", (NotNow, *away))
         await trouble.repeat(self.look, LOOK_SECONDS)
 
     async def look(self) -> bool:

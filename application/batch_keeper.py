@@ -20,12 +20,5 @@ async def keep(
     away: tuple[type[Exception], ...],
 ) -> NoReturn:
     """Look after what `batches` returns, whoever else does; `away` are its database's errors."""
-
-    async def look_after() -> None:
-        operations = batches()
-        await operations.keep_running()
-        while await operations.prune(retention):
-            pass
-
     trouble = Trouble(LOG, "batch operations were not looked after", (*away, NotNow))
-    await trouble.repeat(look_after, LOOK_SECONDS)
+    await trouble.repeat(lambda: batches().look_after(retention), LOOK_SECONDS)

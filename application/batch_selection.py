@@ -13,13 +13,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from application.order_choice import Narrowing
+from application.listed_order import Standing
 from application.order_query import OrderSelection
 from contracts.acts import OF_A_STEP, Act
 from contracts.base import Identifier
 from contracts.batches import BatchAct
+from contracts.record import OrderEntry
 from contracts.states import FailureReason, OrderStatus, SagaState
 from contracts.steps import PARTICIPANT_OF_STEP
+from participants.order.filters import reason_of
 
 MOST_ORDERS = 10_000
 """So many orders one batch operation may have."""
@@ -70,6 +72,12 @@ class BatchFilter(OrderSelection):
         "REJECTED where neither this nor `reason` is given",
     )
 
+    def accepts(self, entry: OrderEntry, standing: Standing) -> bool:
+        """Tell likewise, and leave out what failed for a reason that is not meant."""
+        reasons = self.without_reasons or ()
+        is_left_out = entry.failure is not None and reason_of(entry.failure) in reasons
+        return super().accepts(entry, standing) and not is_left_out
+
 
 class BatchSelection(BaseModel):
     """The orders of a batch operation, by its act and a filter of the list."""
@@ -112,11 +120,6 @@ class BatchSelection(BaseModel):
             if self.filter.reason is None and self.filter.without_reasons is None:
                 addition["without_reasons"] = WITHDRAWN
         return self.filter.model_copy(update=addition)
-
-    @property
-    def narrowing(self) -> Narrowing:
-        """What it leaves out of what that finds."""
-        return Narrowing(stuck_at=self.step, without_reasons=self.query.without_reasons or ())
 
     @property
     def applied_filter(self) -> dict[str, Any]:

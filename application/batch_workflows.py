@@ -10,39 +10,33 @@ from contracts.batches import BatchRecord
 from contracts.stubs import ORCHESTRATOR_QUEUE
 
 
-class BatchWorkflows:
-    """Starts them, and tells how they stand."""
+async def start_workflow(client: Client, batch: BatchRecord) -> None:
+    """Start the workflow of a batch operation, unless it runs.
 
-    def __init__(self, client: Client) -> None:
-        """Start them through `client`."""
-        self._client = client
+    Raises:
+        NotNow: Temporal is away.
+    """
+    async with temporal(PATIENCE):
+        await client.start_workflow(
+            BATCH_WORKFLOW_TYPE,
+            batch.batch_id,
+            id=batch_workflow_id(batch.batch_id),
+            task_queue=ORCHESTRATOR_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=f"{batch.act} {batch.total} orders",
+            rpc_timeout=PATIENCE,
+        )
 
-    async def start(self, batch: BatchRecord) -> None:
-        """Start the workflow of a batch operation, unless it runs.
 
-        Raises:
-            NotNow: Temporal is away.
-        """
+async def status_of(client: Client, batch_id: str) -> WorkflowExecutionStatus | None:
+    """Return how the workflow of a batch operation stands; None when there is none.
+
+    Raises:
+        NotNow: Temporal is away.
+    """
+    handle = client.get_workflow_handle(batch_workflow_id(batch_id))
+    with if_known():
         async with temporal(PATIENCE):
-            await self._client.start_workflow(
-                BATCH_WORKFLOW_TYPE,
-                batch.batch_id,
-                id=batch_workflow_id(batch.batch_id),
-                task_queue=ORCHESTRATOR_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=f"{batch.act} {batch.total} orders",
-                rpc_timeout=PATIENCE,
-            )
-
-    async def status(self, batch_id: str) -> WorkflowExecutionStatus | None:
-        """Return how the workflow of a batch operation stands; None when there is none.
-
-        Raises:
-            NotNow: Temporal is away.
-        """
-        handle = self._client.get_workflow_handle(batch_workflow_id(batch_id))
-        with if_known():
-            async with temporal(PATIENCE):
-                return (await handle.describe(rpc_timeout=PATIENCE)).status
-        return None
+            return (await handle.describe(rpc_timeout=PATIENCE)).status
+    return None

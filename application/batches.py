@@ -9,7 +9,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from application.batch_queries import BatchesQuery, ResultsQuery
 from application.batch_selection import MOST_ORDERS, BatchRequest, BatchSelection, has_grown
-from application.batch_workflows import BatchWorkflows
+from application.batch_workflows import start_workflow, status_of
 from application.caller import Caller
 from application.errors import (
     BatchIdTaken,
@@ -60,7 +60,7 @@ class BatchOperations:
 
         Note in `operations_log` who starts and stops which.
         """
-        self._workflows = BatchWorkflows(client)
+        self._client = client
         self._batches = batches
         self._lists = lists
         self._links = links
@@ -73,12 +73,12 @@ class BatchOperations:
             NotNow: Temporal is away, which alone knows them.
         """
         query = selection.query
-        entries = await self._lists.select(query, MOST_ORDERS, selection.narrowing)
+        entries = await self._lists.select(query, MOST_ORDERS, selection.step)
         sample, _ = await self._lists.show(entries[:SAMPLE_SIZE], query)
         others: list[OrderEntry] = []
         if query.placed_again is False:
             again = query.model_copy(update={"placed_again": True})
-            others = await self._lists.select(again, MOST_ORDERS, selection.narrowing)
+            others = await self._lists.select(again, MOST_ORDERS, selection.step)
         return BatchPreview(
             act=selection.act,
             step=selection.step,
@@ -119,13 +119,13 @@ class BatchOperations:
                 raise BatchIdTaken(batch.batch_id)
         view = await self.view(batch.batch_id)
         if view.state in OPEN:
-            with suppress(NotNow):  # it is on record: `keep_running` starts it
-                await self._workflows.start(view)
+            with suppress(NotNow):  # it is on record: `look_after` starts it
+                await start_workflow(self._client, view)
         return view
 
     async def _write_down(self, batch: Batch, request: BatchRequest, caller: Caller) -> bool:
         """Write down the orders that the filter finds now; False where it was done meanwhile."""
-        entries = await self._lists.select(request.query, MOST_ORDERS, request.narrowing)
+        entries = await self._lists.select(request.query, MOST_ORDERS, request.step)
         if has_grown(request.count, len(entries)) or len(entries) > MOST_ORDERS:
             raise SelectionGrew(request.count, len(entries), MOST_ORDERS)
         if not entries:
@@ -218,26 +218,25 @@ class BatchOperations:
         is_on_record = act == START
         return self._log.note(of_batch, act, decision, is_on_record=is_on_record, about=about)
 
-    async def keep_running(self) -> None:
+    async def look_after(self, retention: timedelta) -> None:
         """See to it that each open batch operation has a workflow that works on it.
 
-        One whose workflow somebody ended in Temporal is stopped.
+        One whose workflow somebody ended in Temporal is stopped. What ended longer ago than the
+        retention is deleted, a little at a time.
 
         Raises:
             NotNow: Temporal is away.
         """
         for batch in await on_thread(self._batches.still_open):
-            status = await self._workflows.status(batch.batch_id)
+            status = await status_of(self._client, batch.batch_id)
             if status in (WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED):
                 why = "its workflow was ended in Temporal"
                 await on_thread(self._batches.ask_to_stop, batch.batch_id, "temporal", why)
                 await on_thread(self._batches.end, batch.batch_id)
             elif status is not WorkflowExecutionStatus.RUNNING:
-                await self._workflows.start(batch)
-
-    async def prune(self, retention: timedelta) -> bool:
-        """Delete a little of what ended longer ago than the retention; tell whether there was."""
-        return bool(await on_thread(self._batches.prune, retention))
+                await start_workflow(self._client, batch)
+        while await on_thread(self._batches.prune, retention):
+            pass
 
 
 def _id_of(request_key: str | None, caller: Caller) -> str:

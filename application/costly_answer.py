@@ -5,45 +5,50 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Generic, TypeVar
 
-REST = 99
-"""For so many times as long as the asking took, nobody asks again: it takes a hundredth of the time
-at most."""
-
 T = TypeVar("T")
 
 
 class CostlyAnswer(Generic[T]):
     """Keeps the last answer. One that does not come changes nothing."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
-        """Begin with no answer; `clock` counts seconds."""
+    def __init__(
+        self, rest: float, least_seconds: float = 0, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """Begin with no answer.
+
+        Args:
+            rest: for so many times as long as an answer took, nobody asks again.
+            least_seconds: nor for less than this.
+            clock: counts seconds.
+        """
+        self._rest = rest
+        self._least_seconds = least_seconds
         self._clock = clock
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[T] | None = None
         self._again_at = float("-inf")
         self.last: T | None = None
 
-    async def renew(self, ask: Callable[[], Awaitable[T]], wait_seconds: float) -> None:
-        """Ask if it is time to, and wait so long for the answer; without one `last` stays.
+    async def get(self, ask: Callable[[], Awaitable[T]], wait_seconds: float) -> T | None:
+        """Return the answer, asked for anew if it is time to; None if it takes longer than that.
 
-        Who asks goes on when the wait is over: the answer serves those who come later.
+        Who asks goes on when the wait is over: the answer serves those who come later, and `last`
+        is the one before it.
 
         Raises:
-            Exception: what `ask` raises meanwhile.
+            Exception: what `ask` raises meanwhile; whoever comes next asks again.
         """
-        if self._asking is None:
-            if self._clock() < self._again_at:
-                return
-            self._asking = asyncio.create_task(self._ask(ask))
         asking = self._asking
+        if asking is None or (asking.done() and self._clock() >= self._again_at):
+            asking = self._asking = asyncio.create_task(self._ask(ask))
+            asking.add_done_callback(
+                lambda asking: asking.cancelled() or asking.exception()
+            )  # nobody may be there to hear
         await asyncio.wait([asking], timeout=wait_seconds)
-        if asking.done():
-            self._asking = None
-            asking.result()
+        return asking.result() if asking.done() else None
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> None:
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
         began = self._clock()
-        try:
-            self.last = await ask()
-        finally:
-            now = self._clock()
-            self._again_at = now + REST * (now - began)
+        self.last = answer = await ask()
+        now = self._clock()
+        self._again_at = now + max(self._least_seconds, self._rest * (now - began))
+        return answer

@@ -41,10 +41,9 @@ def standing_of(entry: OrderEntry, run: Run | None, need: Need | None) -> Standi
     return Standing(run.state, now, run)
 
 
-def list_entry(entry: OrderEntry, run: Run | None, need: Need | None, links: Links) -> ListedOrder:
-    """Return an order for a list, as it stands by its run and its need."""
+def list_entry(entry: OrderEntry, standing: Standing, links: Links) -> ListedOrder:
+    """Return an order for a list, as it stands."""
     fields = dict(entry) | {"compensations": tuple(map(_shorter, entry.compensations))}
-    standing = standing_of(entry, run, need)
     if standing.run is not None:
         fields["failure"] = standing.run.failure
     fields |= {

@@ -19,11 +19,7 @@ def merge(sort: Sort, limit: int, *pages: Page) -> Page:
     end = None
     if ends:
         end = max(ends) if sort.is_descending else min(ends)
-        entries = [
-            entry
-            for entry in entries
-            if (position(entry) >= end if sort.is_descending else position(entry) <= end)
-        ]
+        entries = [entry for entry in entries if not sort.comes_behind(position(entry), end)]
     if len(entries) > limit:
         entries = entries[:limit]
         end = position(entries[-1])

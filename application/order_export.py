@@ -6,15 +6,14 @@ import json
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from urllib.parse import parse_qs, urlencode, urlsplit
 
 from pydantic import Field
 
-from application.order_list import ReadPage
-from application.order_query import MOST_ON_A_PAGE, ListQuery, SortedQuery
+from application.order_list import ShownPage
+from application.order_query import SortedQuery
 from contracts.money import money
 from contracts.text import printable
-from contracts.views import ListedOrder, OrderList
+from contracts.views import ListedOrder
 
 MOST_EXPORTED = 100_000
 
@@ -39,33 +38,32 @@ class ExportQuery(SortedQuery):
 class OrderExport:
     """The orders of an export, page by page, each read when the one before it was sent."""
 
-    def __init__(self, query: ExportQuery, first: OrderList, read_page: ReadPage) -> None:
+    def __init__(
+        self, query: ExportQuery, first: ShownPage, others: AsyncIterator[ShownPage]
+    ) -> None:
         """Begin with the first page, which is there already."""
         self._query = query
         self._page = first
-        self._read_page = read_page
-        self._remaining = query.limit
+        self._others = others
         self.warnings: dict[str, None] = {}
         """What its pages could not tell."""
 
     @classmethod
-    async def begin(cls, query: ExportQuery, read_page: ReadPage) -> "OrderExport":
+    async def begin(cls, query: ExportQuery, pages: AsyncIterator[ShownPage]) -> "OrderExport":
         """Read the first page, and return the export that begins with it.
 
         Raises:
             NotNow: as for a page.
         """
-        return cls(query, await read_page(_first_page(query)), read_page)
+        return cls(query, await anext(pages), pages)
 
     def next(self, kind: str) -> str | None:
         """Return where the orders go on that are too many for one file of a kind, `csv` or `json`.
 
         None after the last one.
         """
-        cursor = _cursor_of(self._page)
-        if cursor is None:
-            return None
-        return f"/orders.{kind}?{urlencode({**self._query.parameters(), 'cursor': cursor})}"
+        end = self._page.end
+        return end and self._query.following(f"/orders.{kind}", end)
 
     async def pages(self) -> AsyncIterator[Sequence[ListedOrder]]:
         """Yield the orders.
@@ -73,28 +71,13 @@ class OrderExport:
         Raises:
             NotNow: as for a page.
         """
-        while True:
-            if self._page.warning is not None:
-                self.warnings[self._page.warning] = None
-            self._remaining -= len(self._page.orders)
-            yield self._page.orders
-            cursor = _cursor_of(self._page)
-            if cursor is None or self._remaining == 0:
-                return
-            limit = min(MOST_ON_A_PAGE, self._remaining)
-            query = _first_page(self._query)
-            self._page = await self._read_page(
-                query.model_copy(update={"cursor": cursor, "limit": limit})
-            )
-
-
-def _first_page(query: ExportQuery) -> ListQuery:
-    fields = query.model_dump(exclude_unset=True, exclude={"limit"})
-    return ListQuery(**fields, limit=min(MOST_ON_A_PAGE, query.limit))
-
-
-def _cursor_of(page: OrderList) -> str | None:
-    return None if page.next is None else parse_qs(urlsplit(page.next).query)["cursor"][0]
+        page: ShownPage | None = self._page
+        while page is not None:
+            self._page = page
+            if page.warning is not None:
+                self.warnings[page.warning] = None
+            yield page.orders
+            page = await anext(self._others, None)
 
 
 async def as_json(export: OrderExport) -> AsyncIterator[bytes]:

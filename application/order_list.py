@@ -1,46 +1,50 @@
 """Lists of orders: the order service's records, with what visibility adds to the open ones."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
+from application.discretion import for_customer
 from application.errors import NotPossible
-from application.listed_order import provisional_entry, standing_of
+from application.listed_order import list_entry, provisional_entry
 from application.merged_pages import merge
-from application.open_orders import OpenOrderLook, OpenOrders, why_some_are_missing
-from application.order_choice import EVERY_ONE, Narrowing
-from application.order_cursor import write_cursor
-from application.order_query import ListQuery, OrderSelection
-from application.run import Run
-from application.shown_orders import OrderShow, is_asked_for
+from application.open_orders import (
+    OpenOrders,
+    find_open_orders,
+    look_at,
+    why_some_are_missing,
+)
+from application.order_query import MOST_ON_A_PAGE, ListQuery, OrderSelection, SortedQuery
 from application.threads import on_thread
-from application.visibility import Visibility
 from application.watch import Watch
 from contracts.record import OrderEntry
 from contracts.states import STATUS, OrderStatus
-from contracts.views import Links, OrderList
-from participants.order.filters import OrderFilter, Page
+from contracts.views import Links, ListedOrder, OrderList
+from participants.order.filters import OrderFilter, Page, Position
 from participants.order.reads import OrderReads, pieces
 
 NARROW = "filter by `status` and by the orders' other fields instead"
 
-ReadPage = Callable[[ListQuery], Awaitable[OrderList]]
+
+class ShownPage(NamedTuple):
+    """Orders as they stand; the list goes on behind `end`, or None. A warning of what is not told.
+
+    They may be fewer than were asked for although others follow.
+    """
+
+    orders: Sequence[ListedOrder]
+    end: Position | None
+    warning: str | None
 
 
 class OrderLists:
     """Orders page by page; open ones as visibility last knew their sagas."""
 
-    def __init__(
-        self,
-        visibility: Visibility,
-        watch: Watch,
-        records: OrderReads,
-        links: Callable[[str], Links],
-    ) -> None:
-        """Put together `records`, the runs that `visibility` knows, and the needs of `watch`."""
+    def __init__(self, watch: Watch, records: OrderReads, links: Callable[[str], Links]) -> None:
+        """Put together `records`, and the runs and needs that `watch` and its visibility know."""
         self._watch = watch
         self._records = records
-        self.show = OrderShow(visibility, watch, records, links).show
-        self._look = OpenOrderLook(visibility, watch, records)
+        self._links = links
 
     async def page(self, query: ListQuery, owner: str | None = None) -> OrderList:
         """Return one page, of the orders of the customer `owner` alone; None for everybody's.
@@ -50,84 +54,133 @@ class OrderLists:
         Raises:
             NotNow: Temporal is away, and it was asked for what it alone knows.
         """
-        return await self.reader(owner)(query)
-
-    def reader(self, owner: str | None = None) -> ReadPage:
-        """Return what reads pages like `page`, of one selection.
-
-        Which open orders that has is asked with the first page, once for all pages.
-        """
-        open_orders: OpenOrders | None = None
-
-        async def read(query: ListQuery) -> OrderList:
-            nonlocal open_orders
-            if open_orders is None:
-                open_orders = await self._look.find(query)
-            return await self._page(query, owner, open_orders)
-
-        return read
-
-    async def _page(
-        self, query: ListQuery, owner: str | None, open_orders: OpenOrders
-    ) -> OrderList:
-        entries, end = await self._find(query, owner, open_orders)
-        orders, warning = await self.show(entries, query, owner)
-        warnings = [warning] if warning else []
-        if not open_orders.complete:
-            warnings.append(f"some orders are missing: {why_some_are_missing(query)}")
+        open_orders = await find_open_orders(self._watch, self._records, query)
+        page = await self._show_page(query, query.order_filter(owner), query.limit, open_orders)
         return OrderList(
-            orders=tuple(orders),
-            next=end and query.following(end),
-            warning="; ".join(warnings) or None,
+            orders=tuple(page.orders),
+            next=page.end and query.following("/orders", page.end),
+            warning=page.warning,
         )
 
+    async def pages(
+        self, query: SortedQuery, limit: int, owner: str | None = None
+    ) -> AsyncIterator[ShownPage]:
+        """Yield pages likewise, of so many orders at most in all, each read when it is asked for.
+
+        Which open orders there are to choose from is asked once for all pages.
+
+        Raises:
+            NotNow: as in `page`.
+        """
+        open_orders = await find_open_orders(self._watch, self._records, query)
+        order_filter = query.order_filter(owner)
+        while True:
+            most = min(MOST_ON_A_PAGE, limit)
+            page = await self._show_page(query, order_filter, most, open_orders)
+            yield page
+            limit -= len(page.orders)
+            if page.end is None or limit == 0:
+                return
+            order_filter = replace(order_filter, behind=page.end)
+
     async def select(
-        self, selection: OrderSelection, most: int, narrowing: Narrowing = EVERY_ONE
+        self, selection: OrderSelection, most: int, stuck_at: str | None = None
     ) -> list[OrderEntry]:
         """Return the orders that are meant now, newest first, at most `most` and one more.
+
+        Of them those alone that are stuck at the step `stuck_at`, if one is given.
 
         Raises:
             NotNow: as in `page`.
             NotPossible: there are so many open ones that not all of them are found.
         """
-        open_orders = await self._look.find(selection)
-        needs = open_orders.needs
-        is_complete = open_orders.complete
-        is_by_step_alone = narrowing.stuck_at is not None and selection.state is None
+        open_orders = await find_open_orders(self._watch, self._records, selection)
+        is_by_step_alone = stuck_at is not None and selection.state is None
         if selection.need is not None or is_by_step_alone:
-            all_needs = await self._watch.needs()
-            needs = all_needs.by_order
-            is_complete = is_complete and all_needs.complete
-        if not is_complete:
+            needs = await self._watch.needs()
+            complete = open_orders.complete and needs.complete
+            open_orders = replace(open_orders, needs=needs.by_order, complete=complete)
+        if not open_orders.complete:
             raise NotPossible(f"{why_some_are_missing(selection)}: {NARROW}")
-        filters = selection.model_dump(include=set(OrderSelection.model_fields))
-        query = ListQuery(**filters).model_copy(update={"limit": most + 1})
+        order_filter = selection.order_filter()
         entries: list[OrderEntry] = []
         while True:
-            page, end = await self._find(query, None, open_orders)
-            for entry in page:
-                run = open_orders.runs.get(entry.order_id)
-                standing = standing_of(entry, run, needs.get(entry.order_id))
-                is_meant = is_asked_for(entry, standing, selection)
-                if is_meant and narrowing.keeps(entry, standing.run):
+            page = await self._find(selection, order_filter, most + 1, open_orders)
+            for entry in page.entries:
+                standing = open_orders.standing_of(entry)
+                stuck_steps = standing.run.stuck_steps if standing.run else ()
+                is_there = stuck_at is None or stuck_at in stuck_steps
+                if is_there and selection.accepts(entry, standing):
                     entries.append(entry)
-            if end is None or len(entries) > most:
+            if page.end is None or len(entries) > most:
                 return entries[: most + 1]
-            query = query.model_copy(update={"cursor": write_cursor(end, query.sort)})
+            order_filter = replace(order_filter, behind=page.end)
 
-    async def _find(self, query: ListQuery, owner: str | None, open_orders: OpenOrders) -> Page:
+    async def show(
+        self, entries: Sequence[OrderEntry], selection: OrderSelection, owner: str | None = None
+    ) -> tuple[list[ListedOrder], str | None]:
+        """Return orders as they stand now, for the customer `owner` or for everybody.
+
+        Those are left out that are not asked for any more. A warning says that Temporal did not
+        tell how they stand.
+
+        Raises:
+            NotNow: Temporal is away, and it was asked for what it alone knows.
+        """
+        open_orders = OpenOrders()
+        if still_open := [entry.order_id for entry in entries if entry.closed_at is None]:
+            open_orders = await look_at(self._watch, still_open, selection)
+            entries = await self._read_again(entries, still_open, owner)
+        orders = [
+            list_entry(entry, standing, self._links(entry.order_id))
+            for entry in entries
+            if selection.accepts(entry, standing := open_orders.standing_of(entry))
+        ]
+        if owner is not None:
+            orders = [for_customer(order) for order in orders]
+        return orders, open_orders.warning
+
+    async def _show_page(
+        self, query: SortedQuery, order_filter: OrderFilter, limit: int, open_orders: OpenOrders
+    ) -> ShownPage:
+        entries, end = await self._find(query, order_filter, limit, open_orders)
+        orders, warning = await self.show(entries, query, order_filter.owner)
+        warnings = [warning] if warning else []
+        if not open_orders.complete:
+            warnings.append(f"some orders are missing: {why_some_are_missing(query)}")
+        return ShownPage(orders, end, "; ".join(warnings) or None)
+
+    async def _read_again(
+        self, entries: Sequence[OrderEntry], order_ids: Collection[str], owner: str | None
+    ) -> list[OrderEntry]:
+        """Return entries as they are on record after visibility has answered.
+
+        What it knows to be closed is closed on record by now: so an order is never shown in a state
+        that is behind its record, or closed without the reason.
+        """
+        order_filter = OrderFilter(among=order_ids, owner=owner)
+        again = await self._on_record(order_filter, len(order_ids))
+        fresh = {entry.order_id: entry for entry in again.entries}
+        return [fresh.get(entry.order_id, entry) for entry in entries]
+
+    async def _find(
+        self,
+        selection: OrderSelection,
+        order_filter: OrderFilter,
+        limit: int,
+        open_orders: OpenOrders,
+    ) -> Page:
         """Return the orders of a page as they are on record, or as Temporal alone knows them."""
-        order_filter = replace(query.order_filter(owner), sort=query.sort, behind=query.behind)
-        if query.need:
-            return await self._among(open_orders, order_filter, query.limit)
-        if query.state is None:
-            return await self._on_record(order_filter, query.limit)
-        open_ones = await self._among(open_orders, order_filter, query.limit)
-        status = STATUS.get(query.state)
-        if status is None or query.status not in (None, status):
+        if selection.need:
+            return await self._among(open_orders, order_filter, limit)
+        if selection.state is None:
+            return await self._on_record(order_filter, limit)
+        open_ones = await self._among(open_orders, order_filter, limit)
+        status = STATUS.get(selection.state)
+        if status is None or selection.status not in (None, status):
             return open_ones
-        closed_orders = await self._on_record(replace(order_filter, status=status), query.limit)
-        return merge(query.sort, query.limit, open_ones, closed_orders)
+        closed_orders = await self._on_record(replace(order_filter, status=status), limit)
+        return merge(order_filter.sort, limit, open_ones, closed_orders)
 
     async def _on_record(self, order_filter: OrderFilter, limit: int) -> Page:
         return await on_thread(self._records.page, order_filter, limit)
@@ -142,7 +195,7 @@ class OrderLists:
             runs = {
                 order_id: run
                 for order_id, run in runs.items()
-                if run and _fails_so(run, order_filter)
+                if run and order_filter.accepts_failure(run.failure, run.stuck_steps)
             }
         order_filter = replace(
             order_filter,
@@ -163,8 +216,3 @@ class OrderLists:
             for some_ids in pieces(runs)
         ]
         return merge(order_filter.sort, limit, Page(provisional, None), *pages)
-
-
-def _fails_so(run: Run, order_filter: OrderFilter) -> bool:
-    stuck_steps = [retriable.step for retriable in run.stuck_retriables]
-    return order_filter.accepts_failure(run.failure, stuck_steps)

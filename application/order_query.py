@@ -1,6 +1,7 @@
 """What a list of orders is asked for: which orders, how they are sorted, and where it begins."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -16,8 +17,10 @@ from pydantic import (
     field_validator,
 )
 
+from application.listed_order import Standing
 from application.order_cursor import read_cursor, write_cursor
 from contracts.base import MAX_TOTAL_MINOR, STEP_NAME, Currency, Identifier, Sku
+from contracts.record import OrderEntry
 from contracts.states import STATUS, FailureReason, OrderStatus, SagaState
 from contracts.views import AttentionCause
 from participants.order.filters import BY_TIME_CLOSED, BY_TOTAL, OrderFilter, Position, Sort
@@ -124,6 +127,15 @@ class OrderSelection(BaseModel):
         """Whether they need attention: who asks for a cause asks for those that do."""
         return self.needs_attention if self.cause is None else True
 
+    def accepts(self, entry: OrderEntry, standing: Standing) -> bool:
+        """Tell whether an order that is on record so, as it stands now, is still asked for."""
+        return (
+            self.status in (None, entry.status)
+            and self.state in (None, standing.state)
+            and self.needs_attention in (None, standing.attention is not None)
+            and self.cause in (None, standing.attention and standing.attention.cause)
+        )
+
     def order_filter(self, owner: str | None = None) -> OrderFilter:
         """Return it as the order service takes it, for the customer `owner` or for everybody.
 
@@ -174,13 +186,19 @@ class SortedQuery(OrderSelection):
         """The position that the page begins behind; None for the first page."""
         return None if self.cursor is None else read_cursor(self.cursor, self.sort)
 
-    def parameters(self) -> dict[str, str]:
-        """Return what it asks for as an address has it, but for the cursor."""
+    def order_filter(self, owner: str | None = None) -> OrderFilter:
+        """Return likewise, with how they are sorted and where they begin."""
+        return replace(super().order_filter(owner), sort=self.sort, behind=self.behind)
+
+    def following(self, path: str, position: Position) -> str:
+        """Return the address at which what is asked for goes on behind a position."""
         parameters = self.model_dump(mode="json", exclude={"cursor"}, exclude_defaults=True)
-        return {
+        words = {
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in parameters.items()
         }
+        cursor = write_cursor(position, self.sort)
+        return f"{path}?{urlencode({**words, 'cursor': cursor})}"
 
 
 class ListQuery(SortedQuery):
@@ -192,8 +210,3 @@ class ListQuery(SortedQuery):
         le=MOST_ON_A_PAGE,
         description="the most orders on a page; a page may hold fewer",
     )
-
-    def following(self, position: Position) -> str:
-        """Return the address at which the list goes on behind a position."""
-        cursor = write_cursor(position, self.sort)
-        return f"/orders?{urlencode({**self.parameters(), 'cursor': cursor})}"

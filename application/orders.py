@@ -21,8 +21,7 @@ from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow, NotPossible
 from application.links import OrderLinks
 from application.operations_log import OperationsLog
-from application.order_list import OrderLists, ReadPage
-from application.order_query import ListQuery
+from application.order_list import OrderLists
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
@@ -39,7 +38,7 @@ from contracts.decisions import Decision, act_of
 from contracts.ids import saga_id
 from contracts.operations import Door
 from contracts.placing import PlaceOrder
-from contracts.views import OrderList, OrderView, TimelineEntry
+from contracts.views import OrderView, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
 
@@ -77,12 +76,11 @@ class Orders:
         self.again = PlacingAgain(again, operations_log, self.view)
         self.customers = Customers(client, self._runs)
         self.watch = watch
-        self._lists = OrderLists(watch.visibility, watch, order_service, links)
+        self.lists = OrderLists(watch, order_service, links)
         self.batches = BatchOperations(
-            client, order_service.batches, self._lists, links, operations_log
+            client, order_service.batches, self.lists, links, operations_log
         )
-        queues = TaskQueues(client)
-        self.overviews = Overviews(watch.visibility, watch, order_service, self._lists, queues)
+        self.overviews = Overviews(watch, order_service, self.lists, TaskQueues(client))
 
     async def place(
         self, order: PlaceOrder, request_key: str | None, caller: Caller, wait_seconds: float = 0
@@ -213,18 +211,6 @@ class Orders:
                     raise
                 raise await self._too_late(order_id, caller) from error
         return await self.view(order_id, caller)
-
-    async def page(self, query: ListQuery, caller: Caller) -> OrderList:
-        """Return one page of the orders that the caller may see, newest first.
-
-        Raises:
-            NotNow: Temporal is away, and it was asked for what it alone knows.
-        """
-        return await self._lists.page(query, caller.customer_id)
-
-    def reader(self, caller: Caller) -> ReadPage:
-        """Return what reads the pages of one selection, like `page`."""
-        return self._lists.reader(caller.customer_id)
 
     async def check(self) -> None:
         """Find that orders can be taken.

@@ -11,7 +11,7 @@ from application.threads import on_thread
 from contracts.overview import LatelyClosed, Outcomes, Span, TimeToClose
 from contracts.states import STATUS, FailureReason, OrderStatus
 from contracts.views import KNOWN_REASONS
-from participants.order.outcomes import Outcome, OutcomeReads, TimesToClose, Unit
+from participants.order.outcomes import Counts, OutcomeReads, Unit
 
 FRESH_SECONDS = 5
 """Figures may be as old as this, however many ask for them."""
@@ -25,9 +25,6 @@ RECOUNT_SECONDS = 3_600
 
 MOST_AT_ONCE = timedelta(days=1)
 """One query reads the orders of so long at most."""
-
-Counts = Mapping[tuple[OrderStatus, str | None], int]
-"""By how orders stand and why they failed."""
 
 
 class _Scale(NamedTuple):
@@ -79,14 +76,14 @@ class ClosedOrders:
             by_time = self._count(span, times, now)
         else:
             end = times[-1] + scale.width
-            by_time = _by_time(self._reads.counts(times[0], end, scale.unit, owner))
+            by_time = self._reads.counts(times[0], end, scale.unit, owner)
         times_to_close = self._reads.times(times[0], owner)
         return LatelyClosed(
             span=span,
             unit=scale.unit.name.lower(),
             outcomes=tuple(_outcomes(at, by_time.get(at, {})) for at in times),
             time_to_close={
-                state: _time_to_close(times_to_close[status])
+                state: TimeToClose.model_validate(times_to_close[status], from_attributes=True)
                 for state, status in STATUS.items()
                 if status in times_to_close
             },
@@ -94,33 +91,26 @@ class ClosedOrders:
         )
 
     def _count(self, span: Span, times: list[datetime], now: datetime) -> dict[datetime, Counts]:
-        """Count all orders. What was counted stays known, though a later query may fail."""
+        """Count all orders. What was counted stays known, though a later query may fail.
+
+        What is before the span by now is forgotten with the rest.
+        """
         if monotonic() >= self._forget_at:
             self._forget_at = monotonic() + RECOUNT_SECONDS
             self._past = {each: {} for each in Span}
         scale = SCALES[span]
-        past = {at: counts for at, counts in self._past[span].items() if at >= times[0]}
-        self._past[span] = past
-        by_time = dict(past)
+        past = self._past[span]
+        by_time: dict[datetime, Counts] = {}
         at = next((at for at in times if at not in past), times[-1])
         end = times[-1] + scale.width
         while at < end:
             until = min(at + MOST_AT_ONCE, end)
-            counts = _by_time(self._reads.counts(at, until, scale.unit))
+            by_time |= self._reads.counts(at, until, scale.unit)
             for part in times:
-                if at <= part < until:
-                    by_time[part] = counts.get(part, {})
-                    if part + scale.width + SETTLED <= now:
-                        past[part] = by_time[part]
+                if at <= part < until and part + scale.width + SETTLED <= now:
+                    past[part] = by_time.get(part, {})
             at = until
-        return by_time
-
-
-def _by_time(outcomes: list[Outcome]) -> dict[datetime, Counts]:
-    by_time: dict[datetime, dict[tuple[OrderStatus, str | None], int]] = {}
-    for outcome in outcomes:
-        by_time.setdefault(outcome.at, {})[outcome.status, outcome.reason] = outcome.orders
-    return dict(by_time)
+        return past | by_time
 
 
 def _outcomes(at: datetime, counts: Counts) -> Outcomes:
@@ -132,12 +122,6 @@ def _outcomes(at: datetime, counts: Counts) -> Outcomes:
         else:
             failures[reason or FailureReason.OTHER] += count
     return Outcomes(at=at, completions=completions, failures=known_reasons(failures))
-
-
-def _time_to_close(times: TimesToClose) -> TimeToClose:
-    return TimeToClose(
-        count=times.orders, p50_seconds=times.p50_seconds, p95_seconds=times.p95_seconds
-    )
 
 
 def known_reasons(reasons: Mapping[str, int]) -> Mapping[FailureReason, int]:

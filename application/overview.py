@@ -16,9 +16,9 @@ from application.runs import ADDITION_LIMIT
 from application.shared_answers import SharedAnswers
 from application.task_queues import TaskQueues
 from application.threads import on_thread
-from application.visibility import RUNNING, Visibility, in_state
+from application.visibility import RUNNING, in_state
 from application.watch import Watch
-from contracts.overview import AttentionFigures, LatelyClosed, Overview, Span
+from contracts.overview import AttentionFigures, Overview
 from contracts.states import STATUS, OrderStatus, SagaState
 from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
@@ -46,23 +46,17 @@ class Overviews:
     """Counts all orders for whoever may see them all, and a customer's own by looking at those."""
 
     def __init__(
-        self,
-        visibility: Visibility,
-        watch: Watch,
-        records: OrderReads,
-        lists: OrderLists,
-        queues: TaskQueues,
+        self, watch: Watch, records: OrderReads, lists: OrderLists, queues: TaskQueues
     ) -> None:
-        """Count what runs by `visibility`, what is closed by `records`, needs as `watch` sees them.
+        """Count needs and what runs as `watch` and its visibility see it, closed ones by `records`.
 
         Of a customer's own orders, count what `lists` show. Who works is as `queues` tell.
         """
-        self._visibility = visibility
         self._watch = watch
         self._records = records
         self._lists = lists
         self._queues = queues
-        self._closed_orders = ClosedOrders(records.outcomes)
+        self.closed_orders = ClosedOrders(records.outcomes)
         self._answers = SharedAnswers()
 
     async def read(self, owner: str | None = None) -> Overview:
@@ -73,27 +67,18 @@ class Overviews:
         Raises:
             Exception: the order service's database does not answer.
         """
-        queues = self._queues.read() if owner is None else _nothing()
-        overview, roles = await asyncio.gather(self._read(owner), queues)
+        if owner is not None:
+            return await self._answers.get(owner, lambda: self._read(owner), 0)
+        return await self._answers.get(None, self._read_all, FRESH_SECONDS)
+
+    async def _read_all(self) -> Overview:
+        overview, roles = await asyncio.gather(self._read(None), self._queues.read())
         return overview.model_copy(update={"roles": roles})
 
-    async def read_closed(self, span: Span, owner: str | None = None) -> LatelyClosed:
-        """Return what became of the orders that closed lately, or of the customer `owner`'s.
-
-        Raises:
-            Exception: the order service's database does not answer.
-        """
-        return await self._closed_orders.read(span, owner)
-
     async def _read(self, owner: str | None) -> Overview:
-        seconds = 0 if owner is not None else FRESH_SECONDS
-        statuses, reasons = await self._answers.get(
-            ("closed", owner), lambda: on_thread(self._records.figures, owner), seconds
-        )
+        statuses, reasons = await on_thread(self._records.figures, owner)
         try:
-            open_orders = await self._answers.get(
-                ("open", owner), lambda: self._all() if owner is None else self._own(owner), seconds
-            )
+            open_orders = await (self._all() if owner is None else self._own(owner))
         except NotNow as error:
             open_orders = _OpenOrders(None, None, f"{no_answer(error)}: {NOT_KNOWN}")
         closed_counts = {state: statuses[status] for state, status in STATUS.items()}
@@ -135,7 +120,7 @@ class Overviews:
         """Count the sagas that run in a state; in COMPLETED, until the order's record is closed."""
         if state is SagaState.FAILED:
             return 0  # its record was closed before
-        counts = await self._visibility.count(in_state(state), ADDITION_LIMIT)
+        counts = await self._watch.visibility.count(in_state(state), ADDITION_LIMIT)
         return counts.get(RUNNING, 0)
 
     async def _attention(self, needs: Needs | None, owner: str | None) -> AttentionFigures:
@@ -148,7 +133,3 @@ class Overviews:
             at_stake_minor=await on_thread(self._records.totals, needs.by_order, owner),
             groups=groups_of(needs) if owner is None else (),
         )
-
-
-async def _nothing() -> None:
-    """Answer for what customers are not told."""

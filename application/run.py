@@ -114,6 +114,11 @@ class Run:
         """What must eventually succeed and keeps failing, as the saga says."""
         return [each for each in self.memo.retriables if each.stuck_since is not None]
 
+    @property
+    def stuck_steps(self) -> list[str]:
+        """The steps that these belong to."""
+        return [retriable.step for retriable in self.stuck_retriables]
+
     def error_of(self, step: str, command: str) -> str | None:
         """Return what the last try of a command ended with that failed; None where none is known.
 

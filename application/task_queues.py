@@ -11,14 +11,10 @@ from temporalio.service import RPCError
 
 from application.errors import NotNow
 from application.runs import ADDITION_LIMIT, temporal
-from application.shared_answers import SharedAnswers
 from contracts import stubs
 from contracts.batch_stubs import BATCH_QUEUE
 from contracts.overview import RoleFigures
 from contracts.steps import ORCHESTRATOR, PARTICIPANTS
-
-FRESH_SECONDS = 5
-"""Each queue is asked for once in so long, however many want to know: one request for each role."""
 
 UP = timedelta(seconds=75)
 """A worker asks for work at least once a minute; one that has not for so long is not up."""
@@ -43,24 +39,19 @@ class TaskQueues:
     def __init__(self, client: Client) -> None:
         """Ask Temporal through `client`."""
         self._client = client
-        self._answers = SharedAnswers()
 
     async def read(self) -> tuple[RoleFigures, ...] | None:
-        """Return the figures of all roles; None where Temporal does not say, in time or at all."""
+        """Return the figures of all roles, by one request for each.
+
+        None where Temporal does not say, in time or at all.
+        """
         try:
-            return await self._answers.get("roles", self._ask, FRESH_SECONDS)
+            async with temporal(ADDITION_LIMIT):
+                return tuple(await asyncio.gather(*map(self._figures, QUEUES)))
         except (NotNow, RPCError):
             return None
 
-    async def _ask(self) -> tuple[RoleFigures, ...]:
-        async with temporal(ADDITION_LIMIT):
-            answers = await asyncio.gather(*map(self._describe, QUEUES))
-        now = datetime.now(UTC)
-        return tuple(
-            figures_of(role, answer, now) for role, answer in zip(QUEUES, answers, strict=True)
-        )
-
-    async def _describe(self, role: str) -> DescribeTaskQueueResponse:
+    async def _figures(self, role: str) -> RoleFigures:
         queue, kind = QUEUES[role]
         request = DescribeTaskQueueRequest(
             namespace=self._client.namespace,
@@ -69,7 +60,8 @@ class TaskQueues:
             report_stats=True,
         )
         ask = self._client.workflow_service.describe_task_queue
-        return await ask(request, retry=False, timeout=ADDITION_LIMIT)
+        answer = await ask(request, retry=False, timeout=ADDITION_LIMIT)
+        return figures_of(role, answer, datetime.now(UTC))
 
 
 def figures_of(role: str, answer: DescribeTaskQueueResponse, now: datetime) -> RoleFigures:

@@ -41,6 +41,8 @@ MOST_RUNS = 10_000
 """So many runs are read in answer to one question at most."""
 
 RUNNING = "Running"
+IS_RUNNING = f'ExecutionStatus = "{RUNNING}"'
+"""The query for what runs."""
 
 STATES = {json.dumps(state).encode(): state for state in SagaState}
 """By the value of the search attribute, as Temporal has it."""
@@ -102,12 +104,9 @@ class Visibility:
         Raises:
             NotNow: as in `runs`.
         """
-
-        async def read() -> dict[str, SagaState | None]:
-            runs, _ = await self._read(which, limit, most, _state_of)
-            return dict(runs)
-
-        return await self._once(f"states {which}", limit, read)
+        read = partial(self._read, which, limit, most, _state_of)
+        runs, _ = await self._once(f"states {which}", limit, read)
+        return dict(runs)
 
     async def count(self, which: str, limit: timedelta) -> dict[str, int]:
         """Count the runs that a query finds, by their status as Temporal names it; "" finds all.
@@ -167,7 +166,7 @@ def in_state(state: SagaState) -> str:
     shows = f'SagaState = "{state}"'
     if state is SagaState.PENDING:
         shows = f"({shows} OR SagaState IS NULL)"
-    return f'ExecutionStatus = "Running" AND {shows}'
+    return f"{IS_RUNNING} AND {shows}"
 
 
 def running_of(order_ids: Collection[str]) -> str:
@@ -177,7 +176,7 @@ def running_of(order_ids: Collection[str]) -> str:
     every run that there is.
     """
     ids = ", ".join(f'"{saga_id(order_id)}"' for order_id in order_ids)
-    return f'ExecutionStatus = "Running" AND WorkflowId IN ({ids})'
+    return f"{IS_RUNNING} AND WorkflowId IN ({ids})"
 
 
 async def _patiently(ask: Callable[..., Awaitable[Any]], request: Any, give_up: float) -> Any:

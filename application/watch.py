@@ -14,13 +14,14 @@ from time import monotonic
 from typing import Generic, TypeVar
 
 from application.attention import left_open, of_run
+from application.costly_answer import CostlyAnswer
 from application.errors import Away, Busy
 from application.expiring_reviews import ExpiringReviews
 from application.needs import Need, Needs, count_causes
 from application.run import Run
 from application.runs import Runs, temporal
 from application.threads import on_thread
-from application.visibility import SagaRuns, Visibility
+from application.visibility import IS_RUNNING, SagaRuns, Visibility
 from contracts.states import CLOSED, OrderStatus, SagaState
 from contracts.views import AttentionCause
 from participants.order.reads import OrderReads
@@ -35,6 +36,7 @@ LOOK_LIMIT = timedelta(seconds=60)
 """A look that takes longer than this is given up."""
 
 EVERY_SECONDS = 2
+REST = 9
 """Nobody looks more often than this, however many ask; nor for more than a tenth of the time: a
 look that takes long is rare."""
 
@@ -53,9 +55,8 @@ AT_ONCE = 20
 """So many runs that visibility says nothing of are asked for in one look, and so many at a time;
 the rest in the next."""
 
-STUCK = 'NeedsAttention = true AND ExecutionStatus = "Running"'
-WEDGED = 'TemporalReportedProblems IS NOT NULL AND ExecutionStatus = "Running"'
-RUNNING = 'ExecutionStatus = "Running"'
+STUCK = f"NeedsAttention = true AND {IS_RUNNING}"
+WEDGED = f"TemporalReportedProblems IS NOT NULL AND {IS_RUNNING}"
 
 ENDED_EARLY = tuple(
     f'ExecutionStatus != "Running" AND ExecutionStatus != "ContinuedAsNew" AND {shows}'
@@ -85,9 +86,7 @@ class Watch:
         self.reviews = ExpiringReviews(records.reviews, review_warning)
         self.visibility = visibility
         self._records = records
-        self._last: Needs | None = None
-        self._looking: asyncio.Task[Needs] | None = None
-        self._again_at = 0.0
+        self._answer: CostlyAnswer[Needs] = CostlyAnswer(REST, EVERY_SECONDS)
         self._left_open_ones = _Memory(self._need_of_left_open)
         """Orders that visibility says nothing of, and whose runs say that they were left open."""
         self._wedged_runs = _Memory(self._wedged_run)
@@ -99,25 +98,19 @@ class Watch:
             NotNow: Temporal is away, or nothing is known that would still hold.
             Exception: the order service's database does not answer.
         """
-        if self._looking is None or (self._looking.done() and monotonic() >= self._again_at):
-            self._looking = asyncio.create_task(self._look())
-            self._looking.add_done_callback(
-                lambda look: look.cancelled() or look.exception()
-            )  # nobody may be there to hear
-        await asyncio.wait([self._looking], timeout=WAIT_SECONDS)
-        if self._looking.done():
-            with suppress(Busy):  # what it said before still holds
-                return self._looking.result()
-        if self._last is not None and self._last.age_seconds < OLDEST_SECONDS:
-            return self._last
+        with suppress(Busy):  # what it said before still holds
+            needs = await self._answer.get(self._look, WAIT_SECONDS)
+            if needs is not None:
+                return needs
+        last = self._answer.last
+        if last is not None and last.age_seconds < OLDEST_SECONDS:
+            return last
         raise Away("Temporal")
 
     async def _look(self) -> Needs:
         began = monotonic()
         async with temporal(LOOK_LIMIT):
-            self._last = await self._compare(began)
-        self._again_at = monotonic() + max(EVERY_SECONDS, 9 * (monotonic() - began))
-        return self._last
+            return await self._compare(began)
 
     async def _compare(self, began: float) -> Needs:
         stuck_ones = await self.visibility.runs(STUCK, LOOK_LIMIT)
@@ -167,7 +160,7 @@ class Watch:
         """Return the sagas that run, with their states, and the open orders since when they are."""
         if not ended_runs and not await on_thread(self._records.still_open, 1):
             return {}, {}
-        running = await self.visibility.states(RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
+        running = await self.visibility.states(IS_RUNNING, LOOK_LIMIT, most=MOST_RUNNING)
         # Read after the sagas: what is open now was open then, so its saga ran or is gone.
         return running, await on_thread(self._records.still_open, MOST_COMPARED)
 

@@ -8,7 +8,6 @@ from pydantic import ConfigDict
 
 from application.batch_queries import BatchesQuery, ResultsQuery
 from application.batch_selection import BatchRequest, BatchSelection
-from application.batches import BatchOperations
 from application.caller import SCOPE_OF
 from contracts.acts import Act
 from contracts.base import IDENTIFIER, IN_WORDS
@@ -34,14 +33,6 @@ ACCEPTED: dict[str, Any] = {
 }
 
 
-async def batches_of(orders: AppOrders) -> BatchOperations:
-    """Return the app's batch operations."""
-    return orders.batches
-
-
-AppBatches = Annotated[BatchOperations, Depends(batches_of)]
-
-
 class PreviewBody(BatchSelection):
     """Which orders an act would be done to."""
 
@@ -58,7 +49,7 @@ class BatchBody(BatchRequest):
 
 @router.post("/preview", responses={**INVALID, **problem_responses(HTTPStatus.CONFLICT)})
 async def preview_batch(
-    selection: PreviewBody, batches: AppBatches, caller: RequestCaller
+    selection: PreviewBody, orders: AppOrders, caller: RequestCaller
 ) -> BatchPreview:
     """Return how many orders a batch operation would act on now, and the newest of them.
 
@@ -69,7 +60,7 @@ async def preview_batch(
     why.
     """
     _check(caller, selection.act)
-    return await batches.preview(selection)
+    return await orders.batches.preview(selection)
 
 
 @router.post(
@@ -83,7 +74,7 @@ async def preview_batch(
 )
 async def start_batch(
     body: BatchBody,
-    batches: AppBatches,
+    orders: AppOrders,
     caller: RequestCaller,
     response: Response,
     idempotency_key: Annotated[RequestKey | None, Header(description="names it")] = None,
@@ -96,46 +87,46 @@ async def start_batch(
     """
     _check(caller, body.act)
     request = body.model_copy(update={"by": author_of(body.by, caller)})
-    view = await batches.start(request, idempotency_key, caller)
+    view = await orders.batches.start(request, idempotency_key, caller)
     response.headers["Location"] = view.links.self
     return view
 
 
 @router.get("", responses=ABSENT)
 async def list_batches(
-    query: Annotated[BatchesQuery, Query()], batches: AppBatches, caller: RequestCaller
+    query: Annotated[BatchesQuery, Query()], orders: AppOrders, caller: RequestCaller
 ) -> BatchList:
     """Return the batch operations, newest first; follow `next` for more.
 
     Beside them stands what the token may do to many orders.
     """
-    return await batches.page(query, caller)
+    return await orders.batches.page(query, caller)
 
 
 @router.get("/{batch_id}", responses=ABSENT)
-async def read_batch(batch_id: BatchId, batches: AppBatches) -> BatchView:
+async def read_batch(batch_id: BatchId, orders: AppOrders) -> BatchView:
     """Return a batch operation, and how far it has come."""
-    return await batches.view(batch_id)
+    return await orders.batches.view(batch_id)
 
 
 @router.get("/{batch_id}/results", responses=ABSENT)
 async def read_batch_results(
-    batch_id: BatchId, query: Annotated[ResultsQuery, Query()], batches: AppBatches
+    batch_id: BatchId, query: Annotated[ResultsQuery, Query()], orders: AppOrders
 ) -> BatchResults:
     """Return what came of it at each order; follow `next` for more."""
-    return await batches.results(batch_id, query)
+    return await orders.batches.results(batch_id, query)
 
 
 @router.post("/{batch_id}/stop", status_code=HTTPStatus.ACCEPTED, responses=ABSENT)
 async def stop_batch(
-    batch_id: BatchId, body: DecisionBody, batches: AppBatches, caller: RequestCaller
+    batch_id: BatchId, body: DecisionBody, orders: AppOrders, caller: RequestCaller
 ) -> BatchView:
     """Let it stop once the acts under way have ended; orders that had no turn are SKIPPED.
 
     What was done is not taken back. Of one that is over nothing changes.
     """
-    _check(caller, (await batches.view(batch_id)).act)
-    return await batches.stop(batch_id, decision_of(body, caller), caller)
+    _check(caller, (await orders.batches.view(batch_id)).act)
+    return await orders.batches.stop(batch_id, decision_of(body, caller), caller)
 
 
 def _check(caller: RequestCaller, act: Act) -> None:

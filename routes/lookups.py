@@ -43,7 +43,7 @@ async def read_lately_closed(
     It is read from the order service's records alone, so also with Temporal away. A customer's
     token counts its own orders.
     """
-    return await orders.overviews.read_closed(span, caller.customer_id)
+    return await orders.overviews.closed_orders.read(span, caller.customer_id)
 
 
 @router.get("/steps", tags=["orders"])

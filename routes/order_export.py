@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from application.caller import Caller
 from application.order_export import ExportQuery, OrderExport, as_csv, as_json
-from application.orders import Orders
 from contracts.views import OrderList
 from routes.dependencies import AppOrders, RequestCaller, refuse_doubles
 from routes.problems import INVALID
@@ -54,10 +54,9 @@ class ExportsUnderWay:
         """Begin with none."""
         self._is_customer: dict[tuple[str, str], bool] = {}
 
-    def add(self, caller: Caller, address: str) -> Callable[[], None]:
-        """Count one of a caller, known by the address where nobody is asked who they are.
-
-        Return what is called when it is over.
+    @contextmanager
+    def one_of(self, caller: Caller, address: str) -> Iterator[None]:
+        """Count one of a caller while it runs; the address tells who it is where no token does.
 
         Raises:
             Problem: 429, the caller has one under way, or there is no room for one more.
@@ -71,7 +70,10 @@ class ExportsUnderWay:
         if is_full or (is_customer and of_customers >= MOST_OF_CUSTOMERS):
             raise too_many("as many exports as run at one time are under way", BUSY_SECONDS)
         self._is_customer[who] = is_customer
-        return lambda: self._is_customer.__delitem__(who)
+        try:
+            yield
+        finally:
+            del self._is_customer[who]
 
 
 def _name_of(caller: Caller, address: str) -> tuple[str, str]:
@@ -88,66 +90,50 @@ class ExportResponse(StreamingResponse):
     for whole.
     """
 
-    def __init__(
-        self, content: AsyncIterator[bytes], kind: str, seconds: float, release: Callable[[], None]
-    ) -> None:
-        """Send `content` as a file of a kind, `csv` or `json`, within so many seconds."""
+    def __init__(self, content: AsyncIterator[bytes], kind: str, caller: Caller) -> None:
+        """Send `content` as a file of a kind, `csv` or `json`, while the caller's token lasts."""
         media_type = {"csv": "text/csv; charset=utf-8; header=present", "json": "application/json"}
         headers = {"Content-Disposition": f'attachment; filename="orders.{kind}"'}
         super().__init__(content, headers=headers, media_type=media_type[kind])
-        self._seconds = seconds
-        self._release = release
+        self._seconds = min(MOST_SECONDS, caller.until - time.time())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
-        try:
-            async with asyncio.timeout(self._seconds):
-                await super().__call__(scope, receive, send)
-        finally:
-            self._release()
+        async with asyncio.timeout(self._seconds):
+            await super().__call__(scope, receive, send)
 
 
-@router.get("/orders.csv", response_class=Response, responses=CSV)
-async def export_csv(
+async def export_of(
     query: Annotated[ExportQuery, Query()],
     request: Request,
     orders: AppOrders,
     caller: RequestCaller,
-) -> Response:
+) -> AsyncIterator[OrderExport]:
+    """Give an export, of which the first page is read, and count it until it is sent.
+
+    Raises:
+        Problem: 429, as `ExportsUnderWay.one_of` says.
+    """
+    under_way: ExportsUnderWay = request.app.state.exports
+    with under_way.one_of(caller, site(request.scope)):
+        pages = orders.lists.pages(query, query.limit, caller.customer_id)
+        yield await OrderExport.begin(query, pages)
+
+
+CallersExport = Annotated[OrderExport, Depends(export_of)]
+
+
+@router.get("/orders.csv", response_class=Response, responses=CSV)
+async def export_csv(export: CallersExport, caller: RequestCaller) -> Response:
     """Return the orders of a list as a table for spreadsheets, whole up to `limit`.
 
     Its rows have what a list has, times in UTC. A last line that begins with `NOTE:` says what is
     not in it, if anything is. An answer that breaks off is not whole.
     """
-    return await _export("csv", query, request, orders, caller)
+    return ExportResponse(as_csv(export), "csv", caller)
 
 
 @router.get("/orders.json", response_class=Response, responses=JSON)
-async def export_json(
-    query: Annotated[ExportQuery, Query()],
-    request: Request,
-    orders: AppOrders,
-    caller: RequestCaller,
-) -> Response:
+async def export_json(export: CallersExport, caller: RequestCaller) -> Response:
     """Return the orders of a list as one document, whole up to `limit`; `next` has the others."""
-    return await _export("json", query, request, orders, caller)
-
-
-async def _export(
-    kind: str, query: ExportQuery, request: Request, orders: Orders, caller: Caller
-) -> Response:
-    """Return an export, of which the first page is read.
-
-    Raises:
-        Problem: 429, as `ExportsUnderWay.add` says.
-    """
-    under_way: ExportsUnderWay = request.app.state.exports
-    release = under_way.add(caller, site(request.scope))
-    try:
-        export = await OrderExport.begin(query, orders.reader(caller))
-    except BaseException:
-        release()
-        raise
-    content = as_csv(export) if kind == "csv" else as_json(export)
-    seconds = min(MOST_SECONDS, caller.until - time.time())
-    return ExportResponse(content, kind, seconds, release)
+    return ExportResponse(as_json(export), "json", caller)

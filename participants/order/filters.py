@@ -34,6 +34,10 @@ class Sort(StrEnum):
         """Whether the greatest comes first."""
         return self.value.startswith("-")
 
+    def comes_behind(self, position: "Position", other: "Position") -> bool:
+        """Tell whether a position comes behind another."""
+        return position < other if self.is_descending else position > other
+
 
 BY_TIME_CLOSED = frozenset({Sort.LAST_CLOSED, Sort.FIRST_CLOSED})
 BY_TOTAL = frozenset({Sort.HIGHEST_TOTAL, Sort.LOWEST_TOTAL})
@@ -149,15 +153,11 @@ class OrderFilter:
             and self.currency in (None, entry.currency)
             and (self.placed_from is None or entry.placed_at >= self.placed_from)
             and (self.placed_to is None or entry.placed_at < self.placed_to)
-            and self.comes_behind(entry)
+            and (
+                self.behind is None
+                or self.sort.comes_behind(Position.of(entry, self.sort), self.behind)
+            )
         )
-
-    def comes_behind(self, entry: OrderEntry) -> bool:
-        """Tell whether an order comes behind the position that is asked for."""
-        if self.behind is None:
-            return True
-        position = Position.of(entry, self.sort)
-        return position < self.behind if self.sort.is_descending else position > self.behind
 
 
 def reason_of(failure: Failure) -> str:

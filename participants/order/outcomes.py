@@ -1,9 +1,11 @@
 """How orders ended lately: counted by time and reason, and how long they took."""
 
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -29,32 +31,22 @@ class Unit(Enum):
     DAY = 10
 
 
-class Outcome(NamedTuple):
-    """How many orders ended in one way.
-
-    Args:
-        at: when the minute, hour or day began in which they closed (UTC).
-        status: how they stand.
-        reason: why they failed; None of those that did not.
-        orders: so many.
-    """
-
-    at: datetime
-    status: OrderStatus
-    reason: str | None
-    orders: int
+Counts = Mapping[tuple[OrderStatus, str | None], int]
+"""How many orders ended in each way: by how they stand, and why they failed; None if they did not.
+"""
 
 
-class TimesToClose(NamedTuple):
+@dataclass(frozen=True)
+class TimesToClose:
     """How long orders took from placing to closing.
 
     Args:
-        orders: so many were looked at.
+        count: so many were looked at.
         p50_seconds: half of them took no longer.
         p95_seconds: nor 95 of a hundred than this.
     """
 
-    orders: int
+    count: int
     p50_seconds: float
     p95_seconds: float
 
@@ -138,19 +130,20 @@ class OutcomeReads:
 
     def counts(
         self, first: datetime, end: datetime, unit: Unit, owner: str | None = None
-    ) -> list[Outcome]:
+    ) -> dict[datetime, Counts]:
         """Count the orders that closed from `first` on and before `end`, by each `unit`.
 
-        Of one customer's alone where `owner` names one.
+        They are found by when that began (UTC); where none closed nothing is. Of one customer's
+        alone where `owner` names one.
         """
         with reading(self._engine) as connection:
             rows = connection.execute(counts(first, end, unit, owner)).all()
-        return [
-            Outcome(
-                datetime.fromisoformat(text).replace(tzinfo=UTC), OrderStatus(status), reason, count
-            )
-            for text, status, reason, count in rows
-        ]
+        by_time: defaultdict[datetime, dict[tuple[OrderStatus, str | None], int]]
+        by_time = defaultdict(dict)
+        for text, status, reason, count in rows:
+            at = datetime.fromisoformat(text).replace(tzinfo=UTC)
+            by_time[at][OrderStatus(status), reason] = count
+        return {**by_time}
 
     def times(
         self, first: datetime, owner: str | None = None

@@ -39,7 +39,7 @@ async def test_a_call_is_an_event_and_a_line_of_the_log(
     async def needs() -> Needs:
         return Needs(by_order, count_causes(by_order), datetime.now(UTC), time.monotonic())
 
-    calls = AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY)
+    calls = AttentionCalls(Calls(engine, ()), needs)
     for _ in range(2):
         await calls.look()
     [line] = caplog.messages
@@ -66,7 +66,7 @@ async def test_a_call_for_a_stuck_order_says_what_is_stuck(
     async def needs() -> Needs:
         return Needs(by_order, count_causes(by_order), datetime.now(UTC), time.monotonic())
 
-    await AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY).look()
+    await AttentionCalls(Calls(engine, ()), needs).look()
     [line] = caplog.messages
     words = f"RefundPaymentCommand keeps failing: {error[:199]}…. It is still tried"
     assert line.startswith(f"order 7 needs a person: STUCK at ProcessPayment (call 1): {words}")
@@ -95,7 +95,7 @@ async def test_of_many_orders_all_are_called_for_soon(
             is_fourth.set()
         return Needs(by_order, count_causes(by_order), datetime.now(UTC), time.monotonic())
 
-    calling = asyncio.create_task(AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY).run())
+    calling = asyncio.create_task(AttentionCalls(Calls(engine, ()), needs).keep(DATABASE_AWAY))
     await asyncio.wait_for(is_fourth.wait(), attention_calls.LOOK_SECONDS / 2)
     assert len(OrderEvents(engine).page(0, 1_000).events) == len(by_order)
     calling.cancel()
@@ -122,7 +122,7 @@ async def test_a_call_is_over_only_by_a_later_look_at_all(
         counts = count_causes(by_order)
         return Needs(by_order, counts, datetime.now(UTC), looked_at, is_complete)
 
-    calls = AttentionCalls(Calls(engine, ()), needs, DATABASE_AWAY)
+    calls = AttentionCalls(Calls(engine, ()), needs)
     while looks:
         await calls.look()
     assert len(OrderEvents(engine).page(0, 100).events) == 1

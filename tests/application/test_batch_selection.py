@@ -38,7 +38,7 @@ def test_what_somebody_wanted_to_fail_is_placed_again_where_that_is_said() -> No
 def test_a_step_is_one_of_the_sagas() -> None:
     """A misspelt one would be refused at each order."""
     preview = {"act": "retry", "step": "DecreaseStock", "filter": {"needs_attention": True}}
-    assert BatchSelection.model_validate(preview).narrowing.stuck_at == "DecreaseStock"
+    assert BatchSelection.model_validate(preview).step == "DecreaseStock"
     wrongs: list[dict[str, str]] = [
         {"step": "Decreasestock"},
         {"step": "not a step!"},

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from application.expiring_reviews import ExpiringReviews, need_of
-from application.listed_order import list_entry, provisional_entry
+from application.listed_order import provisional_entry, standing_of
 from application.needs import Need
 from application.order_view import view_of_run
 from contracts.states import SagaState
@@ -81,8 +81,8 @@ def test_list_and_view_show_it_while_the_order_awaits_review() -> None:
     assert need is not None
     in_review = run("AWAITING_REVIEW")
     entry = provisional_entry("7", in_review)
-    assert list_entry(entry, in_review, Need(need, None), LINKS).attention == need
+    assert standing_of(entry, in_review, Need(need, None)).attention == need
     approved_run = run("PENDING")
-    assert list_entry(entry, approved_run, Need(need, None), LINKS).attention is None
+    assert standing_of(entry, approved_run, Need(need, None)).attention is None
     view = view_of_run("7", in_review, LINKS, expiring=need)
     assert (view.needs_attention, view.attention) == (True, need)

@@ -28,7 +28,7 @@ from application.order_export import ExportQuery, OrderExport, as_json
 from application.order_list import OrderLists
 from application.order_query import ListQuery, OrderSelection
 from application.run import Run
-from application.visibility import SagaRuns, Visibility
+from application.visibility import SagaRuns
 from application.watch import Watch
 from contracts.batches import Batch, BatchPreview
 from contracts.decisions import Decision
@@ -48,12 +48,20 @@ CAUSES = (None, *AttentionCause)
 
 @dataclass
 class Server:
-    """What Temporal knows: the last runs of orders' sagas, and which orders need a person."""
+    """What Temporal knows: the last runs of orders' sagas, and which orders need a person.
+
+    It stands for the watch and for its visibility.
+    """
 
     by_order: dict[str, Run] = field(default_factory=dict)
     needs_by_order: dict[str, Need] = field(default_factory=dict)
     complete: bool = True
     questions: list[str] = field(default_factory=list)
+
+    @property
+    def visibility(self) -> "Server":
+        """What is asked for runs."""
+        return self
 
     async def runs(self, which: str, _limit: timedelta) -> SagaRuns:
         """Return the runs in a state, or those of some orders, of those that run."""
@@ -88,9 +96,7 @@ def server() -> Server:
 def lists(orders: OrderService, server: Server) -> OrderLists:
     """Give the lists of both."""
     links = Links(self="", events="", temporal=None)
-    return OrderLists(
-        cast(Visibility, server), cast(Watch, server), orders, lambda _order_id: links
-    )
+    return OrderLists(cast(Watch, server), orders, lambda _order_id: links)
 
 
 @pytest.fixture
@@ -361,7 +367,7 @@ async def test_an_export_asks_once_which_orders_are_open(
     for number in range(250):
         add(orders, server, f"a{number}", SagaState.AWAITING_REVIEW)
     query = ExportQuery.model_validate({"state": "AWAITING_REVIEW"})
-    export = await OrderExport.begin(query, lists.reader())
+    export = await OrderExport.begin(query, lists.pages(query, query.limit))
     document = json.loads(b"".join([piece async for piece in as_json(export)]))
     exported_ids = [order["order_id"] for order in document["orders"]]
     assert exported_ids == [f"a{number}" for number in reversed(range(250))]

@@ -62,10 +62,9 @@ def looks(orders: OrderService, by_order: Mapping[str, Run]) -> tuple[Watch, Ord
     server = Server(by_order)
     for order_id in by_order:
         orders.register(register(order_id, ORDER, start=START))
-    visibility = cast(Visibility, server)
-    watch = Watch(cast(Runs, server), visibility, orders, timedelta())
-    lists = OrderLists(visibility, watch, orders, lambda _order_id: LINKS)
-    return watch, lists, Overviews(visibility, watch, orders, lists, cast(TaskQueues, server))
+    watch = Watch(cast(Runs, server), cast(Visibility, server), orders, timedelta())
+    lists = OrderLists(watch, orders, lambda _order_id: LINKS)
+    return watch, lists, Overviews(watch, orders, lists, cast(TaskQueues, server))
 
 
 @pytest.mark.parametrize("state", [SagaState.COMPLETED, SagaState.FAILED, SagaState.ROLLING_BACK])

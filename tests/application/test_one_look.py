@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
 from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueueStats
@@ -11,11 +11,14 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, Describe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from application.errors import Away
 from application.need_groups import groups_of, kind_of
 from application.needs import Need, Needs, count_causes
+from application.overview import Overviews
 from application.task_queues import TaskQueues, figures_of
 from contracts.batch_stubs import BATCH_QUEUE
 from contracts.overview import NeedGroup
+from contracts.states import OrderStatus
 from contracts.steps import PARTICIPANTS, ROLES
 from contracts.stubs import ORCHESTRATOR_QUEUE
 from contracts.views import Attention, AttentionCause
@@ -47,12 +50,27 @@ class Frontend:
         return DescribeTaskQueueResponse()
 
 
+class EmptyShop:
+    """No orders, and a Temporal that tells nothing of them."""
+
+    outcomes = None
+
+    async def needs(self) -> NoReturn:
+        """Tell nothing."""
+        raise Away("Temporal")
+
+    def figures(self, _owner: str | None) -> tuple[dict[OrderStatus, int], dict[str, int]]:
+        """Count none."""
+        return dict.fromkeys(OrderStatus, 0), {}
+
+
 async def test_a_queue_is_asked_for_once_however_many_look() -> None:
     """One request for each role, which serves for seconds."""
     frontend = Frontend()
-    queues = TaskQueues(frontend.client)
+    shop: Any = EmptyShop()
+    overviews = Overviews(shop, shop, shop, TaskQueues(frontend.client))
     for _ in range(10):
-        figures = await queues.read()
+        figures = (await overviews.read()).roles
     assert figures is not None
     assert [one.role for one in figures] == [*ROLES, "batches"]
     queue_names = [request.task_queue.name for request in frontend.requests]

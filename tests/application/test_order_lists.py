@@ -22,7 +22,7 @@ from application.operations_log import OperationsLog
 from application.order_list import OrderLists
 from application.order_query import ListQuery, OrderSelection
 from application.run import Run
-from application.visibility import SagaRuns, Visibility
+from application.visibility import SagaRuns
 from application.watch import Watch
 from contracts.placing import OrderLine
 from contracts.states import OrderStatus, SagaState
@@ -40,9 +40,14 @@ WORDS = "85123A: 8 asked, 3 left"
 
 @dataclass
 class Server:
-    """What Temporal knows: the running sagas of orders."""
+    """What Temporal knows: the running sagas of orders. It is the watch, and its visibility."""
 
     by_order: dict[str, Run]
+
+    @property
+    def visibility(self) -> "Server":
+        """What is asked for runs."""
+        return self
 
     async def runs(self, which: str, _limit: timedelta) -> SagaRuns:
         """Return the runs in a state, or those of some orders."""
@@ -102,9 +107,7 @@ def lists(tmp_path: Path, open_engine: Callable[[str], sa.Engine]) -> OrderLists
             runs[order_id] = run(state, number, is_stuck=is_stuck)
     runs["unheard"] = run(SagaState.ROLLBACK_STUCK, 50, is_stuck=True)
     server = Server(runs)
-    return OrderLists(
-        cast(Visibility, server), cast(Watch, server), orders, lambda _order_id: LINKS
-    )
+    return OrderLists(cast(Watch, server), orders, lambda _order_id: LINKS)
 
 
 async def walk(lists: OrderLists, **query: Any) -> list[str]:

@@ -12,7 +12,7 @@ from application import outcomes
 from application.outcomes import ClosedOrders
 from contracts.overview import LatelyClosed, Span
 from contracts.states import SagaState
-from participants.order.outcomes import Outcome, OutcomeReads, Unit
+from participants.order.outcomes import Counts, OutcomeReads, Unit
 from participants.order.service import OrderService
 from participants.order.tables import ORDERS
 from tests.commands import START, confirm, register
@@ -29,7 +29,7 @@ class CountedReads(OutcomeReads):
 
     def counts(
         self, first: datetime, end: datetime, unit: Unit, owner: str | None = None
-    ) -> list[Outcome]:
+    ) -> dict[datetime, Counts]:
         """Note the time, and count."""
         self.queries.append((first, end))
         return super().counts(first, end, unit, owner)

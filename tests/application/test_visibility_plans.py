@@ -12,14 +12,14 @@ import pytest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.testing import WorkflowEnvironment
 
-from application.visibility import in_state, running_of
-from application.watch import ENDED_EARLY, RUNNING, STUCK, WEDGED
+from application.visibility import IS_RUNNING, in_state, running_of
+from application.watch import ENDED_EARLY, STUCK, WEDGED
 from contracts.states import SagaState
 from operations.audit.sagas import began_between
 from operations.up import temporal_server
 
 QUERIES = (
-    RUNNING,
+    IS_RUNNING,
     STUCK,
     WEDGED,
     *ENDED_EARLY,

@@ -1,6 +1,7 @@
 """How orders ended lately, as the order service counts it; and until when they await review."""
 
 from collections.abc import Mapping
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from contracts.record import Failure
 from contracts.states import OrderStatus
 from participants.order import outcomes, reviews
-from participants.order.outcomes import Outcome, TimesToClose, Unit
+from participants.order.outcomes import TimesToClose, Unit
 from participants.order.reviews import ReviewTime
 from participants.order.service import OrderService
 from participants.order.tables import FENCE, ORDERS
@@ -57,22 +58,18 @@ def test_what_closed_is_counted_by_time_and_reason(orders: OrderService, engine:
     orders.register(register("open"))
     reads = orders.outcomes
     hour = (NOON, NOON + timedelta(hours=1))
-    by_minute = [
-        Outcome(NOON, COMPLETED, None, 1),
-        Outcome(NOON + timedelta(minutes=1), FAILED, "INSUFFICIENT_FUNDS", 1),
-        Outcome(NOON + timedelta(minutes=59), COMPLETED, None, 2),
-    ]
-    assert sorted(reads.counts(*hour, Unit.MINUTE)) == by_minute
-    failures = Outcome(NOON, FAILED, "INSUFFICIENT_FUNDS", 1)
-    assert set(reads.counts(*hour, Unit.HOUR)) == {Outcome(NOON, COMPLETED, None, 3), failures}
-    own = Outcome(NOON, COMPLETED, None, 1)
-    assert reads.counts(*hour, Unit.HOUR, "13047") == [own]
+    completion = (COMPLETED, None)
+    refusal = (FAILED, "INSUFFICIENT_FUNDS")
+    assert reads.counts(*hour, Unit.MINUTE) == {
+        NOON: {completion: 1},
+        NOON + timedelta(minutes=1): {refusal: 1},
+        NOON + timedelta(minutes=59): {completion: 2},
+    }
+    assert reads.counts(*hour, Unit.HOUR) == {NOON: {completion: 3, refusal: 1}}
+    assert reads.counts(*hour, Unit.HOUR, "13047") == {NOON: {completion: 1}}
     midnight = NOON.replace(hour=0)
     day = reads.counts(midnight, midnight + timedelta(days=1), Unit.DAY)
-    assert set(day) == {
-        Outcome(midnight, COMPLETED, None, 5),
-        Outcome(midnight, FAILED, "INSUFFICIENT_FUNDS", 1),
-    }
+    assert day == {midnight: {completion: 5, refusal: 1}}
 
 
 def test_how_long_orders_took_is_exact(
@@ -96,7 +93,9 @@ def test_how_long_orders_took_is_exact(
 
 
 def seconds_of(times: Mapping[OrderStatus, TimesToClose]) -> dict[OrderStatus, tuple[float, ...]]:
-    return {status: tuple(round(value, 3) for value in each) for status, each in times.items()}
+    return {
+        status: tuple(round(value, 3) for value in astuple(each)) for status, each in times.items()
+    }
 
 
 def test_what_closed_lately_is_found_in_an_index(orders: OrderService, engine: sa.Engine) -> None:

@@ -16,7 +16,6 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError, RPCStatusCode
 
-from application import costly_answer
 from application.errors import Away
 from application.orders import Orders
 from application.visibility import Visibility
@@ -99,7 +98,7 @@ async def test_what_is_over_is_not_counted_at_each_look(
     temporal: Temporal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All other questions are about what runs, however often somebody reads the figures."""
-    monkeypatch.setattr(costly_answer, "REST", 10**9)
+    monkeypatch.setattr(metrics, "CLOSED_REST", 10**9)
     figures = Metrics(())
     for _ in range(3):
         samples = await read(figures, temporal)
@@ -125,11 +124,23 @@ async def test_more_closed_runs_than_can_be_counted_are_no_outage(temporal: Temp
     assert isnan(samples["order_sagas_closed_timestamp_seconds"])
 
 
+async def test_a_count_that_fails_costs_as_much_as_one_that_does_not(
+    temporal: Temporal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What takes too long is not asked for again at the next look."""
+    monkeypatch.setattr(metrics, "CLOSED_REST", 10**9)
+    figures = Metrics(())
+    temporal.closed_counts = None
+    for _ in range(3):
+        await read(figures, temporal)
+    assert len([query for query in temporal.queries if CLOSED in query]) == 1
+
+
 async def test_what_was_counted_last_stays_when_a_count_fails(
     temporal: Temporal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only while Temporal is away it is gone, with all other figures."""
-    monkeypatch.setattr(costly_answer, "REST", 0)
+    monkeypatch.setattr(metrics, "CLOSED_REST", 0)
     figures = Metrics(())
     before = await read(figures, temporal)
     temporal.closed_counts = None

@@ -80,7 +80,7 @@ async def test_an_order_that_closes_meanwhile_is_closed(
     client = await Client.connect(stack.env["TEMPORAL_ADDRESS"])
     visibility = ClosesMeanwhile(client, orders, order_id)
     watch = Watch(Runs(client), visibility, orders, timedelta(0))
-    lists = OrderLists(visibility, watch, orders, lambda _: Links(self="", events="", temporal=""))
+    lists = OrderLists(watch, orders, lambda _: Links(self="", events="", temporal=""))
     order_list = await lists.page(ListQuery(customer_id=customer, status=status))
     assert [(order.state, order.status) for order in order_list.orders] == expected
     assert all(order.closed_at is not None for order in order_list.orders)
