@@ -39,7 +39,7 @@ export function actOnPage(page, name, signal) {
     const { acts } = await get("/batch-operations");
     placeholder.hidden = acts.length > 0;
     placeholder.textContent = "Your token allows no act on orders.";
-    show(parts, acts.length ? [acts] : [], () => choiceOfAct(acts, name, filters));
+    show(parts, [acts.length > 0 && choiceOfAct(acts, name, filters)]);
     return null;
   };
   keepLoading(load, placeholder, signal);

@@ -7,6 +7,7 @@ import { toBatch, toOrder } from "./address.js";
 import { latestPage } from "./batches.js";
 import { batchChip, inWords, outcomeWords } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
+import { showFigures } from "./figures.js";
 import { actForm } from "./form.js";
 import { frame, keepLoading, newPaging, showPages } from "./frame.js";
 import { announce } from "./notice.js";
@@ -56,15 +57,21 @@ export function batchPage(page, id, signal) {
     if (state && state !== batch.state) announce(`It is ${inWords(batch.state)}`);
     state = batch.state;
     document.title = `${inWords(batch.state)} · batch operation · Order saga`;
-    show(parts.chips, [batch.state], batchChip);
-    show(parts.story, [{ ...batch, counts: {} }], story);
+    show(parts.chips, [batchChip(batch.state)]);
+    show(parts.story, [story(batch)]);
     const waiting = batch.counts.WAITING ?? 0;
     parts.progress.max = batch.total;
     parts.progress.value = batch.total - waiting;
     const number = (batch.total - waiting).toLocaleString("en");
     parts.progressText.textContent = `${number} of ${batch.total.toLocaleString("en")}`;
-    show(parts.counts, Object.entries(batch.counts), ([name, count]) =>
-      countItem(id, name, count, name === outcome),
+    showFigures(
+      parts.counts,
+      Object.entries(batch.counts).map(([name, count]) => {
+        const [tone, title] = outcomeWords(name);
+        const isCurrent = name === outcome;
+        const href = toBatch(id, { outcome: isCurrent ? "" : name });
+        return { name: inWords(name), count, tone, href, title, isCurrent };
+      }),
     );
     parts.acts.hidden = batch.state !== "RUNNING";
   }
@@ -77,7 +84,7 @@ export function batchPage(page, id, signal) {
     const page = await get(`${batchPath(id)}/results?${query}`);
     if (signal.aborted) return null;
     draw(batch);
-    show(parts.results, page.results, resultRow);
+    show(parts.results, page.results.map(resultRow));
     showPages(parts.paging, page.next, "cursor", toPage, ["← First", "Next →"]);
     return batch.ended_at ? null : REFRESH_MS;
   };
@@ -127,21 +134,6 @@ function story(batch) {
     el("p.quiet", {}, "the orders with ", ...filterText(filter), ", as found at the start"),
     stop && el("p", {}, "Stopped by ", bdi(stop.by), ": ", bdi(stop.reason)),
   );
-}
-
-/**
- * @param {string} id
- * @param {string} name
- * @param {number} count
- * @param {boolean} isShown
- */
-function countItem(id, name, count, isShown) {
-  const [tone, meaning] = outcomeWords(name);
-  const href = toBatch(id, { outcome: isShown ? "" : name });
-  const kind = `a.figure.${count ? tone : "quiet"}`;
-  const attributes = { href, title: meaning, "aria-current": isShown && "true" };
-  const number = el("b", {}, count.toLocaleString("en"));
-  return el("li", {}, el(kind, attributes, number, " ", inWords(name)));
 }
 
 /** @param {Api.BatchResult} result */

@@ -24,7 +24,7 @@ export function latestPage(page, signal) {
   const load = async () => {
     /** @type {Api.BatchList} */
     const { batches } = await get("/batch-operations");
-    show(list, batches, latestItem);
+    show(list, batches.map(latestItem));
     placeholder.textContent =
       "There are none yet. Set filters in the list of orders, and act on what they find.";
     placeholder.hidden = batches.length > 0;

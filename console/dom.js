@@ -83,39 +83,39 @@ export function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** By element that `show` added: the key of its item. */
-const itemKeys = new WeakMap();
+/** By element that `show` added: its key, which has how it was drawn. */
+const keys = new WeakMap();
+const serializer = new XMLSerializer();
 
 /**
- * Make the children of `parent` show `items`, one each. A child whose item is the same as before is
- * left as it is: what somebody unfolded, selected or focused in it stays so.
+ * Make elements the children of `parent`, in this order; empty ones are left out. A child that was
+ * drawn the same before is left as it is: what somebody unfolded, selected or focused in it stays
+ * so, and what was done to it since it was shown.
  *
- * @template T
  * @param {Element} parent
- * @param {T[]} items
- * @param {(item: T) => Element} draw
+ * @param {(Element|null|false|undefined|"")[]} drawings new elements
  */
-export function show(parent, items, draw) {
+export function show(parent, drawings) {
+  const elements = drawings.filter((drawing) => drawing instanceof Element);
   const count = new Map();
-  const keys = items.map((item) => {
-    const text = JSON.stringify(item);
-    count.set(text, (count.get(text) ?? 0) + 1);
-    return `${count.get(text)} ${text}`;
-  });
-  const newKeys = new Set(keys);
+  for (const element of elements) {
+    const markup = serializer.serializeToString(element);
+    count.set(markup, (count.get(markup) ?? 0) + 1);
+    keys.set(element, `${count.get(markup)} ${markup}`);
+  }
+  const newKeys = new Set(elements.map((element) => keys.get(element)));
   const children = new Map();
   for (const child of [...parent.children]) {
-    const key = itemKeys.get(child);
+    const key = keys.get(child);
     if (newKeys.has(key)) children.set(key, child);
     else child.remove();
   }
   let next = /** @type {Element|null} */ (parent.firstElementChild);
-  items.forEach((item, index) => {
-    const child = children.get(keys[index]) ?? draw(item);
-    itemKeys.set(child, keys[index]);
+  for (const element of elements) {
+    const child = children.get(keys.get(element)) ?? element;
     if (child === next) next = child.nextElementSibling;
     else parent.insertBefore(child, next);
-  });
+  }
 }
 
 /**

@@ -90,10 +90,9 @@ export function newPaging() {
  */
 export function showPages(paging, next, parameter, toPage, texts) {
   const isFirst = !new URLSearchParams(location.search).get(parameter);
-  const links = isFirst ? [] : [[texts[0], toPage("")]];
-  if (next) {
-    const start = new URL(next, location.origin).searchParams.get(parameter) ?? "";
-    links.push([texts[1], toPage(start)]);
-  }
-  show(paging, links, ([text, href]) => el("a", { href }, text));
+  const start = next && (new URL(next, location.origin).searchParams.get(parameter) ?? "");
+  show(paging, [
+    !isFirst && el("a", { href: toPage("") }, texts[0]),
+    start !== null && el("a", { href: toPage(start) }, texts[1]),
+  ]);
 }

@@ -69,7 +69,7 @@ export function listPage(page, signal) {
     const list = await get(`/orders?${query}`);
     warning.hidden = list.warning === null;
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
-    show(rows, list.orders, row);
+    show(rows, list.orders.map(row));
     listCurrency = list.orders.find((order) => order.currency)?.currency ?? listCurrency;
     const byTotal = heads.querySelector("#sort-total_minor");
     byTotal?.setAttribute("href", sortLink("total_minor", filters));

@@ -9,11 +9,6 @@ import { number } from "./series.js";
 import { age, time } from "./times.js";
 import { CAUSES } from "./words.js";
 
-/**
- * @typedef {{draw: () => Element, [datum: string]: unknown}} Piece of what is shown of the orders
- *   that need a person
- */
-
 const COLUMNS = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
 
 /** What needs a person, in a headline and a table. */
@@ -32,27 +27,18 @@ export class Needs {
    * @param {boolean} isShown whether the list shows these orders
    */
   draw(attention, isShown) {
-    show(this.headline, attentionPieces(attention, isShown), (piece) => piece.draw());
+    show(this.headline, headline(attention, isShown));
     const groups = attention.groups ?? [];
-    show(this.rows, groups.map(withAge), groupRow);
+    show(this.rows, groups.map(groupRow));
     this.table.hidden = groups.length === 0;
   }
 }
 
-/**
- * Return a group with its age in words, which changes what is shown.
- *
- * @param {Api.NeedGroup} group
- */
-function withAge(group) {
-  return { ...group, duration: group.since ? age(group.since) : "not known" };
-}
-
-/** @param {Api.NeedGroup & {duration: string}} group */
+/** @param {Api.NeedGroup} group */
 function groupRow(group) {
-  const { cause, step, command, count, message, since, duration } = group;
+  const { cause, step, command, count, message, since } = group;
   const [word, meaning] = CAUSES[cause] ?? [cause, null];
-  const longest = since ? el("span", { title: `since ${since} (UTC)` }, duration) : duration;
+  const longest = since && el("span", { title: `since ${since} (UTC)` }, age(since));
   const why = message ? [": ", bdi(message)] : [];
   const what = command
     ? el("span", {}, el("code", {}, command), ` of ${step}`, ...why)
@@ -64,7 +50,7 @@ function groupRow(group) {
     { role: "row" },
     el("th", { scope: "row", role: "rowheader", title: meaning }, el("a", { href }, word)),
     cell("count", el("b", {}, number(count))),
-    cell("longest", longest),
+    cell("longest", longest ?? "not known"),
     ...ages.map((orders) => cell("count.age", orders ? number(orders) : "–")),
     cell("what", what),
   );
@@ -79,29 +65,24 @@ function cell(name, content) {
 }
 
 /**
- * Return what is shown of the orders that need a person; `draw` is called again on a change.
+ * Return how many orders need a person, why, since when, and what is at stake.
  *
  * @param {Api.AttentionFigures} figures
  * @param {boolean} isShown
- * @returns {Piece[]}
  */
-function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
-  const link = { count, isShown, draw: () => attentionLink(count, isShown) };
-  if (!count) return [link];
+function headline({ count, by_cause, since, at_stake_minor }, isShown) {
+  if (!count) return [attentionLink(count, isShown)];
   const stake = Object.entries(at_stake_minor).map(([currency, minor]) => money(minor, currency));
   const causes = Object.entries(by_cause)
     .filter(([, orders]) => orders)
     .map(([cause, orders]) => `${orders} ${CAUSES[cause]?.[0] ?? cause}`)
     .join(", ");
-  const duration = since && age(since);
   const prefix = count === 1 ? "since " : "the longest since ";
-  const longest = () => el("span", {}, prefix, time(since), ` (for ${duration})`);
-  const amounts = () => el("span", {}, "at stake: ", el("b", {}, stake.join(", ")));
   return [
-    link,
-    ...(causes ? [{ causes, draw: () => el("span", {}, causes) }] : []),
-    ...(since ? [{ since, duration, draw: longest }] : []),
-    ...(stake.length ? [{ stake, draw: amounts }] : []),
+    attentionLink(count, isShown),
+    causes && el("span", {}, causes),
+    since && el("span", {}, prefix, time(since), ` (for ${age(since)})`),
+    stake.length > 0 && el("span", {}, "at stake: ", el("b", {}, stake.join(", "))),
   ];
 }
 

@@ -59,7 +59,7 @@ export function operationsPage(page, _value, signal) {
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
-    show(rows, list.operations, row);
+    show(rows, list.operations.map(row));
     const isFiltered = FILTERS.some((name) => filters[name]);
     placeholder.textContent = isFiltered
       ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`

@@ -45,9 +45,8 @@ export function orderPage(page, id, signal) {
     state = view.state;
     showStory(parts.story, view);
     showSteps(parts.steps, view);
-    const attention = view.needs_attention ? (view.attention ?? {}) : null;
-    show(parts.chips, [{ state: view.state, status: view.status, attention }], chips);
-    show(parts.facts, [{ ...view, timeline: [], compensations: [] }], facts);
+    show(parts.chips, [chips(view)]);
+    show(parts.facts, [facts(view)]);
     parts.json.textContent = printable(JSON.stringify({ ...view, timeline: undefined }, null, 2));
     timeline.replace(view.timeline, mark);
     acts.offer(view);
@@ -140,13 +139,13 @@ function canBePlacedAgain({ acts }) {
   return acts.some(({ act, refusal }) => act === "place-again" && refusal === null);
 }
 
-/** @param {{state: string, status: string, attention: Partial<Api.Attention>|null}} view */
-function chips({ state, status, attention }) {
+/** @param {Api.OrderView} view */
+function chips({ state, status, needs_attention, attention }) {
   return el(
     "span",
     {},
     el("span", {}, "state ", stateChip(state)),
     el("span", {}, "status ", statusChip(status)),
-    attention && attentionChip(attention),
+    needs_attention && attentionChip(attention),
   );
 }

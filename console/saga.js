@@ -46,10 +46,9 @@ export function sagaPage(page, id, signal) {
     document.title = `${printable(view.state)} · ${printable(id)} · Saga`;
     if (state && state !== view.state) announce(`The saga is ${printable(view.state)}`);
     state = view.state;
-    const { status, needs_attention, failure } = view;
-    show(parts.chips, [{ state, status, needs_attention }], chips);
-    show(parts.story, [{ state, failure }], story);
-    show(parts.acts, view.closed_at ? [] : view.acts, act);
+    show(parts.chips, [chips(view)]);
+    show(parts.story, [story(view)]);
+    show(parts.acts, view.closed_at ? [] : view.acts.map(act));
     parts.actSection.hidden = parts.acts.childElementCount === 0;
     showSteps(parts.steps, { steps: view.steps, review: null });
     timeline.replace(view.timeline, timeline.mark);
@@ -89,7 +88,7 @@ function layOut(page, id) {
   return parts;
 }
 
-/** @param {Pick<Api.SagaView, "state"|"status"|"needs_attention">} view */
+/** @param {Api.SagaView} view */
 function chips({ state, status, needs_attention }) {
   return el(
     "span",
@@ -100,7 +99,7 @@ function chips({ state, status, needs_attention }) {
   );
 }
 
-/** @param {Pick<Api.SagaView, "state"|"failure">} view */
+/** @param {Api.SagaView} view */
 function story({ state, failure }) {
   if (!failure) {
     return el("div.story-box", {}, el("p.sentence", {}, `${MEANINGS[state] ?? state}.`));

@@ -73,7 +73,7 @@ export class Timeline {
   }
 
   draw() {
-    show(this.list, [...this.entries, ...this.newEntries], row);
+    show(this.list, [...this.entries, ...this.newEntries].map(row));
   }
 }
 
