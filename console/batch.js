@@ -11,6 +11,7 @@ import { showFigures } from "./figures.js";
 import { actForm } from "./form.js";
 import { frame, keepLoading, newPaging, showPages } from "./frame.js";
 import { announce } from "./notice.js";
+import { newTable } from "./table.js";
 import { time } from "./times.js";
 
 const REFRESH_MS = 1_000;
@@ -84,7 +85,7 @@ export function batchPage(page, id, signal) {
     const page = await get(`${batchPath(id)}/results?${query}`);
     if (signal.aborted) return null;
     draw(batch);
-    show(parts.results, page.results.map(resultRow));
+    parts.results.show(page.results);
     showPages(parts.paging, page.next, "cursor", toPage, ["← First", "Next →"]);
     return batch.ended_at ? null : REFRESH_MS;
   };
@@ -105,18 +106,15 @@ function layOut(page, id) {
     progressText: el("span", { id: "progress-text" }),
     counts: el("ul.figures", { "aria-label": "Orders by what came of it" }),
     acts: el("section.acts", { "aria-label": "Actions", hidden: true }),
-    results: el("tbody"),
+    results: newTable("table.results", COLUMNS),
     paging: newPaging(),
   };
-  const names = ["Order", "Outcome", "When", "Why"];
-  const columns = names.map((name) => el("th", { scope: "col" }, name));
-  const table = el("table.results", {}, el("thead", {}, el("tr", {}, ...columns)), parts.results);
   const label = el("label", { for: "progress" }, "Orders that have a result: ", parts.progressText);
   parts.body.append(
     parts.story,
     el("section", {}, label, parts.progress, parts.counts),
     parts.acts,
-    el("section", {}, el("h2", {}, "Results"), table, parts.paging),
+    el("section", {}, el("h2", {}, "Results"), parts.results.node, parts.paging),
   );
   return parts;
 }
@@ -136,16 +134,22 @@ function story(batch) {
   );
 }
 
+/** @type {import("./table.js").Column<Api.BatchResult>[]} */
+const COLUMNS = [
+  ["Order", "th", ({ order_id: id }) => el("a", { href: toOrder(id) }, el("code", {}, id))],
+  ["Outcome", "td", outcomeChip],
+  ["When", "td", ({ at }) => time(at)],
+  ["Why", "td", why],
+];
+
 /** @param {Api.BatchResult} result */
-function resultRow({ order_id: orderId, outcome, message, at, tries }) {
+function outcomeChip({ outcome }) {
   const [tone, meaning] = outcomeWords(outcome);
-  const again = outcome === "WAITING" && tries > 1 ? `tried ${tries} times` : "";
-  return el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, el("a", { href: toOrder(orderId) }, el("code", {}, orderId))),
-    el("td", {}, el(`span.chip.${tone}`, { title: meaning }, inWords(outcome))),
-    el("td", {}, at ? time(at) : "–"),
-    el("td", {}, message ? bdi(message) : again),
-  );
+  return el(`span.chip.${tone}`, { title: meaning }, inWords(outcome));
+}
+
+/** @param {Api.BatchResult} result */
+function why({ outcome, message, tries }) {
+  if (message) return bdi(message);
+  return outcome === "WAITING" && tries > 1 ? `tried ${tries} times` : "";
 }

@@ -1,6 +1,6 @@
 /**
- * What pages have in common: their frame, how they are kept up to date, their tables' heads and the
- * links to the pages before and behind.
+ * What pages have in common: their frame, how they are kept up to date, and the links to the pages
+ * before and behind.
  */
 import { el, show } from "./dom.js";
 import { clearNotice, showProblem } from "./notice.js";
@@ -58,20 +58,6 @@ export function keepLoading(load, placeholder, signal, absence = "Not loaded.") 
   const reloadSoon = watch(load, { onSuccess, onProblem }, signal);
   onToken(reloadSoon, signal);
   return reloadSoon;
-}
-
-/**
- * Return the head of a table.
- *
- * @param {string[]} columns
- */
-export function tableHead(columns) {
-  return headRow(columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name)));
-}
-
-/** @param {Element[]} cells */
-export function headRow(cells) {
-  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
 }
 
 /** Return where the links to other pages stand. */

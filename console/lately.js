@@ -6,6 +6,7 @@ import { get } from "./api.js";
 import { chart } from "./chart.js";
 import { el, show } from "./dom.js";
 import { labelOf, number, seriesOf, sumOf } from "./series.js";
+import { newTable } from "./table.js";
 import { meaningOf } from "./words.js";
 
 /**
@@ -86,17 +87,16 @@ export class Lately {
   drawTable() {
     const { lately } = cache;
     if (lately === null || !this.details.open) return;
-    const series = seriesOf(lately.outcomes);
-    const columns = ["From", ...series.map(({ name }) => name)];
-    const head = columns.map((name) => el("th", { scope: "col" }, name));
-    const rows = lately.outcomes.map(({ at }, index) => {
-      const cells = series.map(({ values }) => el("td", {}, number(values[index])));
-      return el("tr", {}, el("th", { scope: "row" }, labelOf(at, lately.unit)), ...cells);
-    });
-    const caption = el("caption", {}, `Orders that closed in ${SPANS[lately.span][1]}`);
-    const top = el("thead", {}, el("tr", {}, ...head));
-    const body = el("tbody", {}, ...rows.reverse());
-    this.table.replaceChildren(el("table", {}, caption, top, body));
+    const { outcomes, span, unit } = lately;
+    /** @type {import("./table.js").Column<number>[]} */
+    const columns = [["From", "th", (index) => labelOf(outcomes[index].at, unit)]];
+    for (const { name, values } of seriesOf(outcomes)) {
+      columns.push([name, "td", (index) => number(values[index])]);
+    }
+    const table = newTable("table", columns);
+    table.node.prepend(el("caption", {}, `Orders that closed in ${SPANS[span][1]}`));
+    table.show([...outcomes.keys()].reverse());
+    this.table.replaceChildren(table.node);
   }
 }
 

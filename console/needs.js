@@ -3,23 +3,30 @@
  */
 import { toList } from "./address.js";
 import { bdi, el, show } from "./dom.js";
-import { tableHead } from "./frame.js";
 import { money } from "./money.js";
 import { number } from "./series.js";
+import { newTable } from "./table.js";
 import { age, time } from "./times.js";
 import { CAUSES } from "./words.js";
 
-const COLUMNS = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
+/** @type {import("./table.js").Column<Api.NeedGroup>[]} */
+const COLUMNS = [
+  ["Cause", "th", causeLink],
+  ["Orders", "td.count", ({ count }) => el("b", {}, number(count))],
+  ["Longest", "td.longest", ({ since }) => (since ? longest(since) : "not known")],
+  ["< 1 h", "td.count.age", ({ within_hour: orders }) => orNone(orders)],
+  ["< 24 h", "td.count.age", ({ within_day: orders }) => orNone(orders)],
+  ["Older", "td.count.age", ({ older: orders }) => orNone(orders)],
+  ["What fails", "td.what", failingPart],
+];
 
 /** What needs a person, in a headline and a table. */
 export class Needs {
   constructor() {
     this.headline = el("p.needs-person");
-    this.rows = el("tbody", { role: "rowgroup" });
-    const label = "What needs a person, by reason and age";
-    const head = tableHead(COLUMNS);
-    this.table = el("table.needs", { role: "table", "aria-label": label }, head, this.rows);
-    this.node = el("div.person-first", {}, this.headline, this.table);
+    this.table = newTable("table.needs", COLUMNS);
+    this.table.node.setAttribute("aria-label", "What needs a person, by reason and age");
+    this.node = el("div.person-first", {}, this.headline, this.table.node);
   }
 
   /**
@@ -29,39 +36,32 @@ export class Needs {
   draw(attention, isShown) {
     show(this.headline, headline(attention, isShown));
     const groups = attention.groups ?? [];
-    show(this.rows, groups.map(groupRow));
-    this.table.hidden = groups.length === 0;
+    this.table.show(groups);
+    this.table.node.hidden = groups.length === 0;
   }
 }
 
 /** @param {Api.NeedGroup} group */
-function groupRow(group) {
-  const { cause, step, command, count, message, since } = group;
-  const [word, meaning] = CAUSES[cause] ?? [cause, null];
-  const longest = since && el("span", { title: `since ${since} (UTC)` }, age(since));
-  const why = message ? [": ", bdi(message)] : [];
-  const what = command
-    ? el("span", {}, el("code", {}, command), ` of ${step}`, ...why)
-    : meaning;
-  const href = toList({ cause, step: step ?? "" });
-  const ages = [group.within_hour, group.within_day, group.older];
-  return el(
-    "tr",
-    { role: "row" },
-    el("th", { scope: "row", role: "rowheader", title: meaning }, el("a", { href }, word)),
-    cell("count", el("b", {}, number(count))),
-    cell("longest", longest ?? "not known"),
-    ...ages.map((orders) => cell("count.age", orders ? number(orders) : "–")),
-    cell("what", what),
-  );
+function causeLink({ cause, step }) {
+  const [word, title] = CAUSES[cause] ?? [cause, null];
+  return el("a", { href: toList({ cause, step: step ?? "" }), title }, word);
 }
 
-/**
- * @param {string} name
- * @param {Node|string|null} content
- */
-function cell(name, content) {
-  return el(`td.${name}`, { role: "cell" }, content);
+/** @param {string} since */
+function longest(since) {
+  return el("span", { title: `since ${since} (UTC)` }, age(since));
+}
+
+/** @param {number} orders */
+function orNone(orders) {
+  return orders ? number(orders) : "–";
+}
+
+/** @param {Api.NeedGroup} group */
+function failingPart({ cause, step, command, message }) {
+  if (!command) return CAUSES[cause]?.[1];
+  const why = message ? [": ", bdi(message)] : [];
+  return el("span", {}, el("code", {}, command), ` of ${step}`, ...why);
 }
 
 /**

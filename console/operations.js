@@ -6,15 +6,15 @@ import { ACT_NAMES } from "./actnames.js";
 import { go, toOperations, toOrder } from "./address.js";
 import { get } from "./api.js";
 import { choice } from "./choices.js";
-import { bdi, el, show } from "./dom.js";
-import { keepLoading, newPaging, newPlaceholder, showPages, tableHead } from "./frame.js";
+import { bdi, el } from "./dom.js";
+import { keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
+import { newTable } from "./table.js";
 import { fromInput, time, toInput } from "./times.js";
 
 /** @typedef {Record<string, string>} Filters by the API's names */
 
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "50";
-const COLUMNS = ["When", "Who", "What", "Outcome", "Order", "Why", "From"];
 const FILTERS = ["person", "act", "outcome", "order_id", "door", "batch_id", "since", "until"];
 
 /** By outcome: its tone, and what it means. @type {Record<string, [string, string]>} */
@@ -44,13 +44,13 @@ const DOORS = {
 export function operationsPage(page, _value, signal) {
   document.title = "Operations · Order saga";
   const filters = filtersOf(location.search);
-  const rows = el("tbody", { role: "rowgroup" });
+  const table = newTable("table.orders.operations", COLUMNS);
   const placeholder = newPlaceholder();
   const paging = newPaging();
   page.append(
     el("div.head", {}, el("h1", {}, "Operations")),
     filterForm(filters),
-    el("table.orders.operations", { role: "table" }, tableHead(COLUMNS), rows),
+    table.node,
     placeholder,
     paging,
   );
@@ -59,7 +59,7 @@ export function operationsPage(page, _value, signal) {
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
-    show(rows, list.operations.map(row));
+    table.show(list.operations);
     const isFiltered = FILTERS.some((name) => filters[name]);
     placeholder.textContent = isFiltered
       ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
@@ -112,21 +112,26 @@ function filterForm(filters) {
   );
 }
 
+/** @type {import("./table.js").Column<Api.Operation>[]} */
+const COLUMNS = [
+  ["When", "td.placed", ({ at }) => time(at)],
+  ["Who", "td.actor", person],
+  ["What", "td.what", ({ act, step }) => el("span", {}, act, step && ` ${step}`)],
+  ["Outcome", "td.outcome", outcomeChip],
+  ["Order", "td.subject", subject],
+  ["Why", "td.why", why],
+  ["From", "td.from", origin],
+];
+
 /** @param {Api.Operation} entry */
-function row(entry) {
-  const [tone, meaning] = OUTCOMES[entry.outcome] ?? ["quiet", null];
-  /** @type {[string, import("./dom.js").Child][]} */
-  const columns = [
-    ["placed", time(entry.at)],
-    ["actor", el("b", { title: entry.subject && `token of ${entry.subject}` }, entry.by || "–")],
-    ["what", el("span", {}, entry.act, entry.step ? ` ${entry.step}` : "")],
-    ["outcome", el(`span.chip.${tone}`, { title: meaning }, entry.outcome)],
-    ["subject", subject(entry)],
-    ["why", el("span", {}, ...words(entry))],
-    ["from", el("span", { title: origin(entry) }, entry.door, " ", entry.address ?? "")],
-  ];
-  const cells = columns.map(([name, content]) => el(`td.${name}`, { role: "cell" }, content));
-  return el("tr", { role: "row" }, ...cells);
+function person({ by, subject }) {
+  return el("b", { title: subject && `token of ${subject}` }, by || "–");
+}
+
+/** @param {Api.Operation} entry */
+function outcomeChip({ outcome }) {
+  const [tone, meaning] = OUTCOMES[outcome] ?? ["quiet", null];
+  return el(`span.chip.${tone}`, { title: meaning }, outcome);
 }
 
 /**
@@ -143,16 +148,17 @@ function subject({ order_id, about }) {
  *
  * @param {Api.Operation} entry
  */
-function words({ reason, message }) {
+function why({ reason, message }) {
   const both = reason && message ? " – " : null;
-  return [reason && bdi(reason), both, message && el("i", {}, message)];
+  return el("span", {}, reason && bdi(reason), both, message && el("i", {}, message));
 }
 
 /**
- * Return in words where an entry comes from.
+ * Return where an entry comes from; pointed at it says that in words.
  *
  * @param {Api.Operation} entry
  */
-function origin({ door, agent, batch_id }) {
-  return [DOORS[door] ?? door, agent, batch_id && `batch ${batch_id}`].filter(Boolean).join(", ");
+function origin({ door, address, agent, batch_id }) {
+  const whole = [DOORS[door] ?? door, agent, batch_id && `batch ${batch_id}`];
+  return el("span", { title: whole.filter(Boolean).join(", ") }, door, " ", address);
 }
