@@ -2,18 +2,16 @@
  * The form of an act on many orders, those that a list's filters find: how many these are and some
  * of them come first, then who acts and why. Nothing begins before the number was seen.
  */
-import { filtersOf, go, listBefore, toBatch, toOrder } from "./address.js";
+import { addressOf, go, listBefore, toOrder } from "./address.js";
 import { get, newId, post, Problem } from "./api.js";
 import { choice, offerSteps } from "./choices.js";
 import { bdi, el, show } from "./dom.js";
+import { currentFilters } from "./filters.js";
 import { actForm } from "./form.js";
 import { keepLoading, newPlaceholder } from "./frame.js";
 import { money } from "./money.js";
 import { time } from "./times.js";
 import { capital, stateChip } from "./words.js";
-
-/** Of a list's parameters those that choose no orders. */
-const OF_PAGES = ["limit", "cursor", "sort"];
 
 /**
  * Show the form in `page`, for the orders that the address's filters find.
@@ -24,7 +22,7 @@ const OF_PAGES = ["limit", "cursor", "sort"];
  */
 export function actOnPage(page, name, signal) {
   document.title = "Act on many orders · Order saga";
-  const filters = chosenFilters();
+  const filters = currentFilters();
   const placeholder = newPlaceholder();
   const parts = el("div");
   page.append(
@@ -76,7 +74,7 @@ function choiceOfAct(acts, name, filters) {
   void offerSteps(step);
   return el(
     "div",
-    {},
+    { "data-acts": JSON.stringify(acts) }, // whoever is offered others has another form
     el(
       "form.filters",
       { "aria-label": "Act", on: { submit: onSubmit } },
@@ -85,12 +83,6 @@ function choiceOfAct(acts, name, filters) {
     ),
     orders,
   );
-}
-
-/** Return the filters of the address that choose orders. */
-function chosenFilters() {
-  const filters = Object.entries(filtersOf(location.search));
-  return Object.fromEntries(filters.filter(([name]) => !OF_PAGES.includes(name)));
 }
 
 /** @param {Record<string, string>} filters */
@@ -197,7 +189,7 @@ function startForm(offer, content, orders) {
     /** @type {Api.BatchView} */
     const batch = await post("/batch-operations", { ...content, ...body, batch_id: batchId });
     onSuccess();
-    go(toBatch(batch.batch_id));
+    go(addressOf({ batch: batch.batch_id }));
   });
   form.node.open = true;
   return el("div.acts", {}, form.node);

@@ -3,7 +3,7 @@
  */
 import { filterText } from "./acton.js";
 import { batchPath, get, post } from "./api.js";
-import { toBatch, toOrder } from "./address.js";
+import { addressOf, parametersOf, toOrder } from "./address.js";
 import { latestPage } from "./batches.js";
 import { batchChip, inWords, outcomeWords } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
@@ -27,13 +27,9 @@ const PAGE_SIZE = "50";
 export function batchPage(page, id, signal) {
   if (id === "") return latestPage(page, signal);
   document.title = `Batch operation · Order saga`;
-  const parameters = new URLSearchParams(location.search);
-  const outcome = parameters.get("outcome") ?? "";
-  const query = new URLSearchParams({ limit: PAGE_SIZE });
-  for (const name of ["outcome", "cursor"]) {
-    const value = parameters.get(name);
-    if (value) query.set(name, value);
-  }
+  const parameters = parametersOf(["outcome", "cursor"]);
+  const { outcome = "" } = parameters;
+  const query = new URLSearchParams({ limit: PAGE_SIZE, ...parameters });
   const parts = layOut(page, id);
   const stop = actForm(
     {
@@ -70,14 +66,14 @@ export function batchPage(page, id, signal) {
       Object.entries(batch.counts).map(([name, count]) => {
         const [tone, title] = outcomeWords(name);
         const isCurrent = name === outcome;
-        const href = toBatch(id, { outcome: isCurrent ? "" : name });
+        const href = addressOf({ batch: id, outcome: isCurrent ? "" : name });
         return { name: inWords(name), count, tone, href, title, isCurrent };
       }),
     );
     parts.acts.hidden = batch.state !== "RUNNING";
   }
 
-  const toPage = (/** @type {string} */ cursor) => toBatch(id, { outcome, cursor });
+  const toPage = (/** @type {string} */ cursor) => addressOf({ batch: id, outcome, cursor });
   const load = async () => {
     /** @type {Api.BatchView} */
     const batch = await get(batchPath(id));
@@ -100,7 +96,7 @@ export function batchPage(page, id, signal) {
  */
 function layOut(page, id) {
   const parts = {
-    ...frame(page, [toBatch(""), "← Batch operations"], "Batch operation", id),
+    ...frame(page, [addressOf({ batch: "" }), "← Batch operations"], "Batch operation", id),
     story: el("section.story", { "aria-label": "What it does" }),
     progress: el("progress", { id: "progress", max: 1, value: 0 }),
     progressText: el("span", { id: "progress-text" }),

@@ -1,7 +1,7 @@
 /**
  * The latest batch operations.
  */
-import { toBatch } from "./address.js";
+import { addressOf } from "./address.js";
 import { get } from "./api.js";
 import { batchChip } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
@@ -40,7 +40,7 @@ function latestItem(batch) {
   return el(
     "li",
     {},
-    el("a", { href: toBatch(batch.batch_id) }, what),
+    el("a", { href: addressOf({ batch: batch.batch_id }) }, what),
     " ",
     batchChip(batch.state),
     el("span.quiet", {}, " by ", bdi(batch.by), ", ", time(batch.started_at), ": "),

@@ -1,7 +1,7 @@
 /**
  * What was ordered: the customer, the total, the times and the lines of an order.
  */
-import { toList, toOperations, toOrder } from "./address.js";
+import { addressOf, toOrder } from "./address.js";
 import { el, linkOut } from "./dom.js";
 import { money } from "./money.js";
 import { newTable } from "./table.js";
@@ -25,7 +25,7 @@ export function facts(view) {
   if (view.links.temporal) {
     // A customer's token gets neither.
     rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
-    const href = toOperations({ order_id: view.order_id });
+    const href = addressOf({ operations: "", order_id: view.order_id });
     rows.push(["Who did what", el("a", { href }, "Log")]);
   }
   return el(
@@ -47,7 +47,7 @@ function order(id) {
 
 /** @param {string|null} id */
 function customer(id) {
-  return id ? el("a", { href: toList({ customer_id: id }) }, id) : "–";
+  return id ? el("a", { href: addressOf({ customer_id: id }) }, id) : "–";
 }
 
 /** @param {Api.OrderView} view */

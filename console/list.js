@@ -1,11 +1,11 @@
 /**
  * The list of orders, newest first, page by page, beneath the figures of all orders.
  */
-import { filtersOf, toActOn, toList, toOrder } from "./address.js";
+import { addressOf, parametersOf, toOrder } from "./address.js";
 import { get } from "./api.js";
 import { bdi, el } from "./dom.js";
 import { exportButtons } from "./export.js";
-import { filterForm, isFiltered } from "./filters.js";
+import { currentFilters, filterForm, isFiltered } from "./filters.js";
 import { keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
 import { money } from "./money.js";
 import { forgetOverview, Overview } from "./overview.js";
@@ -45,7 +45,7 @@ let listCurrency = "";
  * @param {AbortSignal} signal
  */
 export function listPage(page, signal) {
-  const filters = filtersOf(location.search);
+  const filters = { ...currentFilters(), ...parametersOf(["sort", "limit", "cursor"]) };
   document.title = "Orders · Order saga";
   const warning = el("p.warning", { hidden: true, role: "status" });
   const table = newTable("table.orders", COLUMNS, rowKind);
@@ -68,7 +68,7 @@ export function listPage(page, signal) {
   );
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  const toPage = (/** @type {string} */ cursor) => toList({ ...filters, cursor });
+  const toPage = (/** @type {string} */ cursor) => addressOf({ ...filters, cursor });
   /** @type {[string, string]} */
   const pageTexts = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
   const load = async () => {
@@ -93,7 +93,7 @@ export function listPage(page, signal) {
 
 /** @param {Record<string, string>} filters */
 function actOnLink(filters) {
-  return el("p", {}, el("a", { id: "act-on", href: toActOn(filters) }, "Act on these orders …"));
+  return el("p", {}, el("a", { id: "act-on", href: addressOf({ act_on: "", ...filters, cursor: "" }) }, "Act on these orders …"));
 }
 
 /**
@@ -129,7 +129,7 @@ function sortLink(field, filters) {
   const isDescending = sortOf(filters) === `-${field}`;
   const sort = isDescending ? field : `-${field}`;
   const currency = field === "total_minor" ? filters.currency || listCurrency : filters.currency;
-  return toList({
+  return addressOf({
     ...filters,
     currency: currency ?? "",
     sort: sort === NEWEST_FIRST ? "" : sort,

@@ -1,7 +1,7 @@
 /**
  * What needs a person: the headline, and the orders by reason and age.
  */
-import { toList } from "./address.js";
+import { addressOf } from "./address.js";
 import { bdi, el, show } from "./dom.js";
 import { money } from "./money.js";
 import { number } from "./series.js";
@@ -44,7 +44,7 @@ export class Needs {
 /** @param {Api.NeedGroup} group */
 function causeLink({ cause, step }) {
   const [word, title] = CAUSES[cause] ?? [cause, null];
-  return el("a", { href: toList({ cause, step: step ?? "" }), title }, word);
+  return el("a", { href: addressOf({ cause, step: step ?? "" }), title }, word);
 }
 
 /** @param {string} since */
@@ -97,7 +97,7 @@ function attentionLink(count, isShown) {
   if (count === 0) return el("span.figure.good", {}, "No order needs a person");
   const number = count.toLocaleString("en");
   const text = count === 1 ? "1 order needs a person" : `${number} orders need a person`;
-  const href = toList({ needs_attention: "true" });
+  const href = addressOf({ needs_attention: "true" });
   const current = isShown && "true";
   return el("a.figure.bad", { href, "aria-current": current }, el("b", {}, `⚠ ${text}`));
 }

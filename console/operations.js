@@ -3,19 +3,16 @@
  * filters: `/?operations=&person=ann&outcome=REFUSED`.
  */
 import { ACT_NAMES } from "./actnames.js";
-import { go, toOperations, toOrder } from "./address.js";
+import { addressOf, go, parametersOf, toOrder } from "./address.js";
 import { get } from "./api.js";
-import { choice } from "./choices.js";
 import { bdi, el } from "./dom.js";
+import { FilterFields, moment, oneOf, words } from "./filterfields.js";
 import { keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
 import { newTable } from "./table.js";
-import { fromInput, time, toInput } from "./times.js";
-
-/** @typedef {Record<string, string>} Filters by the API's names */
+import { time } from "./times.js";
 
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "50";
-const FILTERS = ["person", "act", "outcome", "order_id", "door", "batch_id", "since", "until"];
 
 /** By outcome: its tone, and what it means. @type {Record<string, [string, string]>} */
 const OUTCOMES = {
@@ -34,6 +31,17 @@ const DOORS = {
   unknown: "an update that no front door has a note of",
 };
 
+/** By the API's names. @type {Record<string, import("./filterfields.js").Filter>} */
+const FILTERS = {
+  person: ["Who", words()],
+  act: ["What", oneOf(ACT_NAMES)],
+  outcome: ["Outcome", oneOf(Object.keys(OUTCOMES))],
+  order_id: ["Order", words()],
+  door: ["Door", oneOf(Object.keys(DOORS))],
+  since: ["Since", moment(1)],
+  until: ["Until", moment(1)],
+};
+
 /**
  * Show the log in `page`, until `signal`.
  *
@@ -43,7 +51,7 @@ const DOORS = {
  */
 export function operationsPage(page, _value, signal) {
   document.title = "Operations · Order saga";
-  const filters = filtersOf(location.search);
+  const filters = parametersOf([...Object.keys(FILTERS), "batch_id", "before"]);
   const table = newTable("table.orders.operations", COLUMNS);
   const placeholder = newPlaceholder();
   const paging = newPaging();
@@ -55,12 +63,12 @@ export function operationsPage(page, _value, signal) {
     paging,
   );
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  const toPage = (/** @type {string} */ before) => toOperations({ ...filters, before });
+  const toPage = (/** @type {string} */ before) => addressOf({ operations: "", ...filters, before });
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
     table.show(list.operations);
-    const isFiltered = FILTERS.some((name) => filters[name]);
+    const isFiltered = Object.keys(filters).some((name) => name !== "before");
     placeholder.textContent = isFiltered
       ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
       : "Nothing is noted yet.";
@@ -71,44 +79,20 @@ export function operationsPage(page, _value, signal) {
   keepLoading(load, placeholder, signal);
 }
 
-/**
- * Return the filters that an address sets.
- *
- * @param {string} search
- * @returns {Filters}
- */
-function filtersOf(search) {
-  const parameters = new URLSearchParams(search);
-  const names = [...FILTERS, "before"].filter((name) => parameters.get(name));
-  return Object.fromEntries(names.map((name) => [name, parameters.get(name) ?? ""]));
-}
-
-/** @param {Filters} filters */
+/** @param {Record<string, string>} filters */
 function filterForm(filters) {
-  const text = (/** @type {string} */ name) =>
-    el("input", { name, value: filters[name] ?? "", placeholder: "any", spellcheck: "false" });
-  const moment = (/** @type {string} */ name) =>
-    el("input", { name, value: toInput(filters[name]), type: "datetime-local", step: 1 });
+  const fields = new FilterFields(FILTERS, filters);
   const apply = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const entries = [...data].map(([name, value]) => [name, String(value).trim()]);
-    const values = Object.fromEntries(entries);
-    const times = { since: fromInput(values.since), until: fromInput(values.until) };
-    go(toOperations({ batch_id: filters.batch_id ?? "", ...values, ...times }));
+    const values = fields.read();
+    if (values) go(addressOf({ operations: "", batch_id: filters.batch_id ?? "", ...values }));
   };
   return el(
     "form.filters",
     { "aria-label": "Filters", on: { submit: apply } },
-    el("label", {}, "Who ", text("person")),
-    el("label", {}, "What ", choice("act", filters.act, ACT_NAMES)),
-    el("label", {}, "Outcome ", choice("outcome", filters.outcome, Object.keys(OUTCOMES))),
-    el("label", {}, "Order ", text("order_id")),
-    el("label", {}, "Door ", choice("door", filters.door, Object.keys(DOORS))),
-    el("label", {}, "Since ", moment("since")),
-    el("label", {}, "Until ", moment("until")),
+    ...fields.labels(),
     el("button", {}, "Filter"),
-    Object.keys(filters).length > 0 && el("a", { href: toOperations() }, "Clear"),
+    Object.keys(filters).length > 0 && el("a", { href: addressOf({ operations: "" }) }, "Clear"),
   );
 }
 

@@ -2,7 +2,7 @@
  * The first look at all orders, above their list: what needs a person, how many are in each state
  * and why orders failed, what closed lately, and who works. Each figure is a link to its orders.
  */
-import { toList } from "./address.js";
+import { addressOf } from "./address.js";
 import { get, Problem } from "./api.js";
 import { bdi, el, show } from "./dom.js";
 import { showFigures } from "./figures.js";
@@ -123,7 +123,7 @@ class FigureRow {
   /** @param {[name: string, count: number|null, tone: string][]} figures */
   draw(figures) {
     const links = figures.map(([name, count, tone]) => ({
-      ...{ name, count, tone, href: toList({ [this.filter]: name }) },
+      ...{ name, count, tone, href: addressOf({ [this.filter]: name }) },
       title: this.filter === "state" ? meaningOf(name) : null,
       isCurrent: this.current === name,
     }));
