@@ -10,7 +10,6 @@ import { bdi, el, show } from "./dom.js";
 import { showFigures } from "./figures.js";
 import { actForm } from "./form.js";
 import { frame, keepLoading, newPaging, showPages } from "./frame.js";
-import { announce } from "./notice.js";
 import { newTable } from "./table.js";
 import { time } from "./times.js";
 
@@ -45,15 +44,10 @@ export function batchPage(page, id, signal) {
     },
   );
   parts.acts.append(stop.node);
-  let state = "";
 
   /** @param {Api.BatchView} batch */
   function draw(batch) {
-    parts.body.hidden = false;
-    parts.placeholder.remove();
-    if (state && state !== batch.state) announce(`It is ${inWords(batch.state)}`);
-    state = batch.state;
-    document.title = `${inWords(batch.state)} · batch operation · Order saga`;
+    parts.arrive(inWords(batch.state), "batch operation · Order saga", "It");
     show(parts.chips, [batchChip(batch.state)]);
     show(parts.story, [story(batch)]);
     const waiting = batch.counts.WAITING ?? 0;

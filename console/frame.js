@@ -3,7 +3,7 @@
  * before and behind.
  */
 import { el, show } from "./dom.js";
-import { clearNotice, showProblem } from "./notice.js";
+import { announce, clearNotice, showProblem } from "./notice.js";
 import { onToken } from "./token.js";
 import { watch } from "./watch.js";
 
@@ -13,8 +13,8 @@ export function newPlaceholder() {
 }
 
 /**
- * Add to `page` the frame of a page of one thing, and return its parts; the body is hidden at
- * first.
+ * Add to `page` the frame of a page of one thing, and return its parts. The body is hidden until
+ * `arrive` says how the thing stands.
  *
  * @param {HTMLElement} page
  * @param {[href: string, text: string]} trail where people come from
@@ -22,18 +22,32 @@ export function newPlaceholder() {
  * @param {string} id
  */
 export function frame(page, [href, text], kind, id) {
-  const parts = {
-    chips: el("p.chips"),
-    placeholder: newPlaceholder(),
-    body: el("div.body", { hidden: true }),
-  };
+  const chips = el("p.chips");
+  const placeholder = newPlaceholder();
+  const body = el("div.body", { hidden: true });
   page.append(
     el("p.trail", {}, el("a", { href }, text)),
-    el("div.head", {}, el("h1", {}, `${kind} `, el("code", {}, id)), parts.chips),
-    parts.placeholder,
-    parts.body,
+    el("div.head", {}, el("h1", {}, `${kind} `, el("code", {}, id)), chips),
+    placeholder,
+    body,
   );
-  return parts;
+  let formerState = "";
+
+  /**
+   * Show that the thing is there, and announce how it stands when that has changed.
+   *
+   * @param {string} state
+   * @param {string} title of the page, behind the state
+   * @param {string} subject of the sentence that is announced
+   */
+  function arrive(state, title, subject) {
+    body.hidden = false;
+    placeholder.remove();
+    document.title = `${state} · ${title}`;
+    if (formerState && formerState !== state) announce(`${subject} is ${state}`);
+    formerState = state;
+  }
+  return { chips, placeholder, body, arrive };
 }
 
 /**
@@ -47,15 +61,17 @@ export function frame(page, [href, text], kind, id) {
  */
 export function keepLoading(load, placeholder, signal, absence = "Not loaded.") {
   let hasLoaded = false;
-  const onSuccess = () => {
+  const loadAndSay = async () => {
+    const next = await load();
     hasLoaded = true;
-    clearNotice();
+    if (!signal.aborted) clearNotice();
+    return next;
   };
   const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     if (!hasLoaded) placeholder.textContent = problem.status === 404 ? absence : "Not loaded.";
     showProblem(problem);
   };
-  const reloadSoon = watch(load, { onSuccess, onProblem }, signal);
+  const reloadSoon = watch(loadAndSay, onProblem, signal);
   onToken(reloadSoon, signal);
   return reloadSoon;
 }

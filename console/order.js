@@ -8,7 +8,6 @@ import { get, orderPath } from "./api.js";
 import { el, printable, show } from "./dom.js";
 import { facts } from "./facts.js";
 import { frame, keepLoading } from "./frame.js";
-import { announce } from "./notice.js";
 import { showSteps } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
@@ -30,7 +29,6 @@ export function orderPage(page, id, signal) {
   const parts = layOut(page, id);
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
-  let state = "";
   let isFollowing = false;
 
   /**
@@ -38,11 +36,7 @@ export function orderPage(page, id, signal) {
    * @param {number} mark
    */
   function draw(view, mark) {
-    parts.body.hidden = false;
-    parts.placeholder.remove();
-    document.title = `${printable(view.state)} · ${id} · Order saga`;
-    if (state && state !== view.state) announce(`The order is ${printable(view.state)}`);
-    state = view.state;
+    parts.arrive(printable(view.state), `${id} · Order saga`, "The order");
     showStory(parts.story, view);
     showSteps(parts.steps, view);
     show(parts.chips, [chips(view)]);
@@ -83,7 +77,7 @@ export function orderPage(page, id, signal) {
   /** @param {import("./api.js").Problem} problem */
   function openByWorkflow(problem) {
     // The address may have the workflow's id in place of the order's.
-    const orderId = problem.status === 404 && !state ? withoutPrefix(id) : null;
+    const orderId = problem.status === 404 && parts.body.hidden ? withoutPrefix(id) : null;
     if (orderId && !signal.aborted) goInstead(toOrder(orderId));
     throw problem;
   }

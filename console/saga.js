@@ -6,7 +6,6 @@ import { listBefore } from "./address.js";
 import { get, sagaPath } from "./api.js";
 import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
 import { frame, keepLoading } from "./frame.js";
-import { announce } from "./notice.js";
 import { showSteps } from "./steps.js";
 import { Timeline } from "./timeline.js";
 import { attentionChip, toneOf } from "./words.js";
@@ -37,15 +36,10 @@ export function sagaPage(page, id, signal) {
   document.title = `${printable(id)} · Saga`;
   const parts = layOut(page, id);
   const timeline = new Timeline(parts.timeline);
-  let state = "";
 
   /** @param {Api.SagaView} view */
   function draw(view) {
-    parts.body.hidden = false;
-    parts.placeholder.remove();
-    document.title = `${printable(view.state)} · ${printable(id)} · Saga`;
-    if (state && state !== view.state) announce(`The saga is ${printable(view.state)}`);
-    state = view.state;
+    parts.arrive(printable(view.state), `${printable(id)} · Saga`, "The saga");
     show(parts.chips, [chips(view)]);
     show(parts.story, [story(view)]);
     show(parts.acts, view.closed_at ? [] : view.acts.map(act));
