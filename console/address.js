@@ -53,6 +53,16 @@ export function addressOf(parameters) {
 }
 
 /**
+ * Return the address that is open, with another value of one parameter; "" for none.
+ *
+ * @param {string} name
+ * @param {string} value
+ */
+export function addressWith(name, value) {
+  return addressOf({ ...Object.fromEntries(new URLSearchParams(location.search)), [name]: value });
+}
+
+/**
  * Return the address of an order.
  *
  * @param {string} id

@@ -12,6 +12,7 @@ import { actForm } from "./form.js";
 import { frame, keepLoading, newPaging, showPages } from "./frame.js";
 import { newTable } from "./table.js";
 import { time } from "./times.js";
+import { chip } from "./words.js";
 
 const REFRESH_MS = 1_000;
 const PAGE_SIZE = "50";
@@ -67,7 +68,6 @@ export function batchPage(page, id, signal) {
     parts.acts.hidden = batch.state !== "RUNNING";
   }
 
-  const toPage = (/** @type {string} */ cursor) => addressOf({ batch: id, outcome, cursor });
   const load = async () => {
     /** @type {Api.BatchView} */
     const batch = await get(batchPath(id));
@@ -76,7 +76,7 @@ export function batchPage(page, id, signal) {
     if (signal.aborted) return null;
     draw(batch);
     parts.results.show(page.results);
-    showPages(parts.paging, page.next, "cursor", toPage, ["← First", "Next →"]);
+    showPages(parts.paging, page.next, "cursor", ["← First", "Next →"]);
     return batch.ended_at ? null : REFRESH_MS;
   };
   keepLoading(load, parts.placeholder, signal, "There is no such batch operation.");
@@ -127,16 +127,10 @@ function story(batch) {
 /** @type {import("./table.js").Column<Api.BatchResult>[]} */
 const COLUMNS = [
   ["Order", "th", ({ order_id: id }) => el("a", { href: toOrder(id) }, el("code", {}, id))],
-  ["Outcome", "td", outcomeChip],
+  ["Outcome", "td", ({ outcome }) => chip(inWords(outcome), outcomeWords(outcome))],
   ["When", "td", ({ at }) => time(at)],
   ["Why", "td", why],
 ];
-
-/** @param {Api.BatchResult} result */
-function outcomeChip({ outcome }) {
-  const [tone, meaning] = outcomeWords(outcome);
-  return el(`span.chip.${tone}`, { title: meaning }, inWords(outcome));
-}
 
 /** @param {Api.BatchResult} result */
 function why({ outcome, message, tries }) {

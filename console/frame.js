@@ -2,6 +2,7 @@
  * What pages have in common: their frame, how they are kept up to date, and the links to the pages
  * before and behind.
  */
+import { addressWith } from "./address.js";
 import { el, show } from "./dom.js";
 import { announce, clearNotice, showProblem } from "./notice.js";
 import { onToken } from "./token.js";
@@ -87,14 +88,13 @@ export function newPaging() {
  * @param {Element} paging
  * @param {string|null} next where the API has the next page
  * @param {string} parameter by which it says there where that begins, as the address does here
- * @param {(start: string) => string} toPage returns the address of a page; "" stands for the first
  * @param {[first: string, next: string]} texts
  */
-export function showPages(paging, next, parameter, toPage, texts) {
+export function showPages(paging, next, parameter, texts) {
   const isFirst = !new URLSearchParams(location.search).get(parameter);
   const start = next && (new URL(next, location.origin).searchParams.get(parameter) ?? "");
   show(paging, [
-    !isFirst && el("a", { href: toPage("") }, texts[0]),
-    start !== null && el("a", { href: toPage(start) }, texts[1]),
+    !isFirst && el("a", { href: addressWith(parameter, "") }, texts[0]),
+    start !== null && el("a", { href: addressWith(parameter, start) }, texts[1]),
   ]);
 }

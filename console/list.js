@@ -68,7 +68,6 @@ export function listPage(page, signal) {
   );
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  const toPage = (/** @type {string} */ cursor) => addressOf({ ...filters, cursor });
   /** @type {[string, string]} */
   const pageTexts = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
   const load = async () => {
@@ -82,7 +81,7 @@ export function listPage(page, signal) {
     byTotal?.setAttribute("href", sortLink("total_minor", filters));
     placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
     placeholder.hidden = list.orders.length > 0;
-    showPages(paging, list.next, "cursor", toPage, pageTexts);
+    showPages(paging, list.next, "cursor", pageTexts);
     await overview.load();
     form.addReasons(overview.failureReasons);
     return REFRESH_MS;

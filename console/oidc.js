@@ -3,7 +3,8 @@
  * the provider, which sends it back with a code, and the page gets a token for that.
  */
 import { keepDrafts, restoreDrafts } from "./drafts.js";
-import { address, checkReach, SETTINGS, SignInProblem, withProvider } from "./issuer.js";
+import { address, checkReach, SETTINGS, withProvider } from "./issuer.js";
+import { SignInProblem } from "./token.js";
 
 /** What was begun in this tab is kept under this key until the provider sends it back. */
 const PENDING_KEY = "order-saga-sign-in";

@@ -10,6 +10,7 @@ import { FilterFields, moment, oneOf, words } from "./filterfields.js";
 import { keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
 import { newTable } from "./table.js";
 import { time } from "./times.js";
+import { chip } from "./words.js";
 
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "50";
@@ -63,7 +64,6 @@ export function operationsPage(page, _value, signal) {
     paging,
   );
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  const toPage = (/** @type {string} */ before) => addressOf({ operations: "", ...filters, before });
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
@@ -73,7 +73,7 @@ export function operationsPage(page, _value, signal) {
       ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
       : "Nothing is noted yet.";
     placeholder.hidden = list.operations.length > 0;
-    showPages(paging, list.next, "before", toPage, ["← Newest", "Older →"]);
+    showPages(paging, list.next, "before", ["← Newest", "Older →"]);
     return REFRESH_MS;
   };
   keepLoading(load, placeholder, signal);
@@ -101,7 +101,7 @@ const COLUMNS = [
   ["When", "td.placed", ({ at }) => time(at)],
   ["Who", "td.actor", person],
   ["What", "td.what", ({ act, step }) => el("span", {}, act, step && ` ${step}`)],
-  ["Outcome", "td.outcome", outcomeChip],
+  ["Outcome", "td.outcome", ({ outcome }) => chip(outcome, OUTCOMES[outcome])],
   ["Order", "td.subject", subject],
   ["Why", "td.why", why],
   ["From", "td.from", origin],
@@ -110,12 +110,6 @@ const COLUMNS = [
 /** @param {Api.Operation} entry */
 function person({ by, subject }) {
   return el("b", { title: subject && `token of ${subject}` }, by || "–");
-}
-
-/** @param {Api.Operation} entry */
-function outcomeChip({ outcome }) {
-  const [tone, meaning] = OUTCOMES[outcome] ?? ["quiet", null];
-  return el(`span.chip.${tone}`, { title: meaning }, outcome);
 }
 
 /**

@@ -7,8 +7,8 @@ import { get, sagaPath } from "./api.js";
 import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
 import { frame, keepLoading } from "./frame.js";
 import { showSteps } from "./steps.js";
-import { Timeline } from "./timeline.js";
-import { attentionChip, toneOf } from "./words.js";
+import { entryItem } from "./timeline.js";
+import { attentionChip, chip, toneOf } from "./words.js";
 
 const REFRESH_MS = 2_000;
 
@@ -35,7 +35,6 @@ const MEANINGS = {
 export function sagaPage(page, id, signal) {
   document.title = `${printable(id)} · Saga`;
   const parts = layOut(page, id);
-  const timeline = new Timeline(parts.timeline);
 
   /** @param {Api.SagaView} view */
   function draw(view) {
@@ -45,7 +44,7 @@ export function sagaPage(page, id, signal) {
     show(parts.acts, view.closed_at ? [] : view.acts.map(act));
     parts.actSection.hidden = parts.acts.childElementCount === 0;
     showSteps(parts.steps, { steps: view.steps, review: null });
-    timeline.replace(view.timeline, timeline.mark);
+    show(parts.timeline, view.timeline.map(entryItem));
   }
 
   const load = async () => {
@@ -87,8 +86,8 @@ function chips({ state, status, needs_attention }) {
   return el(
     "span",
     {},
-    el("span", {}, "state ", el(`span.chip.${toneOf(state)}`, {}, state)),
-    el("span", {}, "workflow ", el("span.chip.plain.quiet", {}, status)),
+    el("span", {}, "state ", chip(state, [toneOf(state), null])),
+    el("span", {}, "workflow ", chip(status, undefined, "chip.plain")),
     needs_attention && attentionChip(null),
   );
 }
