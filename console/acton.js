@@ -136,38 +136,33 @@ async function preview(section, filters, offer, step) {
   const number = isTooMany ? `more than ${limit}` : count.toLocaleString("en");
   const orders = `${number} ${count === 1 ? "order" : "orders"}`;
   const at = step ? `, that are stuck at ${step}` : "";
-  section.replaceChildren(
+  const others = again.toLocaleString("en");
+  const canStart = count > 0 && !isTooMany;
+  show(section, [
     el("h2", {}, orders),
     el("p.quiet", {}, "These are the orders with ", ...filterText(answer.filter), at, "."),
-  );
-  if (again) {
-    const others = again.toLocaleString("en");
-    section.append(el("p.quiet", {}, `Left out are ${others} that were placed again already.`));
-  }
-  if (sample.length) {
-    section.append(el("ul.sample", { "aria-label": "Some of them" }, ...sample.map(sampleItem)));
-  }
-  if (sample.length < count) {
-    section.append(el("p.quiet", {}, `The newest ${sample.length} are shown.`));
-  }
-  if (isTooMany) {
-    section.append(el("p.answer", {}, `At most ${limit} can be acted on at once.`));
-  } else if (count) {
-    section.append(startForm(offer, { act, step, filter: filters, count }, orders));
-  }
+    again > 0 && el("p.quiet", {}, `Left out are ${others} that were placed again already.`),
+    sample.length > 0 && sampleList(sample),
+    sample.length < count && el("p.quiet", {}, `The newest ${sample.length} are shown.`),
+    isTooMany && el("p.answer", {}, `At most ${limit} can be acted on at once.`),
+    canStart && startForm(offer, { act, step, filter: filters, count }, orders),
+  ]);
 }
 
-/** @param {Api.ListedOrder} order */
-function sampleItem(order) {
-  return el(
-    "li",
-    {},
-    el("a", { href: toOrder(order.order_id) }, el("code", {}, order.order_id)),
-    " ",
-    stateChip(order.state),
-    ` ${money(order.total_minor, order.currency)} `,
-    el("span.quiet", {}, order.customer_id ?? "", " ", time(order.placed_at)),
+/** @param {Api.ListedOrder[]} orders */
+function sampleList(orders) {
+  const items = orders.map((order) =>
+    el(
+      "li",
+      {},
+      el("a", { href: toOrder(order.order_id) }, el("code", {}, order.order_id)),
+      " ",
+      stateChip(order.state),
+      ` ${money(order.total_minor, order.currency)} `,
+      el("span.quiet", {}, order.customer_id ?? "", " ", time(order.placed_at)),
+    ),
   );
+  return el("ul.sample", { "aria-label": "Some of them" }, ...items);
 }
 
 /**

@@ -92,7 +92,8 @@ export function listPage(page, signal) {
 
 /** @param {Record<string, string>} filters */
 function actOnLink(filters) {
-  return el("p", {}, el("a", { id: "act-on", href: addressOf({ act_on: "", ...filters, cursor: "" }) }, "Act on these orders …"));
+  const href = addressOf({ act_on: "", ...filters, cursor: "" });
+  return el("p", {}, el("a", { id: "act-on", href }, "Act on these orders …"));
 }
 
 /**
