@@ -11,7 +11,7 @@ import { actForm } from "./form.js";
 import { keepLoading, newPlaceholder } from "./frame.js";
 import { money } from "./money.js";
 import { time } from "./times.js";
-import { capital, stateChip } from "./words.js";
+import { capital, number, stateChip } from "./words.js";
 
 /**
  * Show the form in `page`, for the orders that the address's filters find.
@@ -132,11 +132,11 @@ async function preview(section, filters, offer, step) {
   }
   const { count, most, sample, again_count: again } = answer;
   const isTooMany = count > most;
-  const limit = most.toLocaleString("en");
-  const number = isTooMany ? `more than ${limit}` : count.toLocaleString("en");
-  const orders = `${number} ${count === 1 ? "order" : "orders"}`;
+  const limit = number(most);
+  const orderCount = isTooMany ? `more than ${limit}` : number(count);
+  const orders = `${orderCount} ${count === 1 ? "order" : "orders"}`;
   const at = step ? `, that are stuck at ${step}` : "";
-  const others = again.toLocaleString("en");
+  const others = number(again);
   const canStart = count > 0 && !isTooMany;
   show(section, [
     el("h2", {}, orders),

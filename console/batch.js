@@ -12,7 +12,7 @@ import { actForm } from "./form.js";
 import { frame, keepLoading, newPaging, showPages } from "./frame.js";
 import { newTable } from "./table.js";
 import { time } from "./times.js";
-import { chip } from "./words.js";
+import { chip, number } from "./words.js";
 
 const REFRESH_MS = 1_000;
 const PAGE_SIZE = "50";
@@ -54,8 +54,8 @@ export function batchPage(page, id, signal) {
     const waiting = batch.counts.WAITING ?? 0;
     parts.progress.max = batch.total;
     parts.progress.value = batch.total - waiting;
-    const number = (batch.total - waiting).toLocaleString("en");
-    parts.progressText.textContent = `${number} of ${batch.total.toLocaleString("en")}`;
+    const done = number(batch.total - waiting);
+    parts.progressText.textContent = `${done} of ${number(batch.total)}`;
     showFigures(
       parts.counts,
       Object.entries(batch.counts).map(([name, count]) => {

@@ -7,6 +7,7 @@ import { batchChip } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
 import { keepLoading, newPlaceholder } from "./frame.js";
 import { time } from "./times.js";
+import { number } from "./words.js";
 
 const REFRESH_MS = 5_000;
 
@@ -35,7 +36,7 @@ export function latestPage(page, signal) {
 
 /** @param {Api.BatchView} batch */
 function latestItem(batch) {
-  const count = batch.total.toLocaleString("en");
+  const count = number(batch.total);
   const what = `${batch.act} ${count} ${batch.total === 1 ? "order" : "orders"}`;
   return el(
     "li",

@@ -2,6 +2,7 @@
  * Figures in a row, each a link to the orders that it counts.
  */
 import { el, show } from "./dom.js";
+import { number } from "./words.js";
 
 /**
  * @typedef {object} Figure
@@ -27,8 +28,8 @@ export function showFigures(list, figures) {
   show(list, items);
   figures.forEach(({ count, tone }, index) => {
     const link = /** @type {Element} */ (list.children[index].firstElementChild);
-    const number = /** @type {Element} */ (link.firstElementChild);
+    const countBox = /** @type {Element} */ (link.firstElementChild);
     link.className = `figure ${count === 0 ? "quiet" : tone}`;
-    number.textContent = count === null ? "?" : count.toLocaleString("en");
+    countBox.textContent = count === null ? "?" : number(count);
   });
 }

@@ -5,9 +5,9 @@
 import { get } from "./api.js";
 import { chart } from "./chart.js";
 import { el, show } from "./dom.js";
-import { labelOf, number, seriesOf, sumOf } from "./series.js";
+import { labelOf, seriesOf, sumOf } from "./series.js";
 import { newTable } from "./table.js";
-import { meaningOf } from "./words.js";
+import { meaningOf, number } from "./words.js";
 
 /**
  * By span: what its switch says, and what a sentence calls it.

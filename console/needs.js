@@ -4,10 +4,9 @@
 import { addressOf } from "./address.js";
 import { bdi, el, show } from "./dom.js";
 import { money } from "./money.js";
-import { number } from "./series.js";
 import { newTable } from "./table.js";
 import { age, time } from "./times.js";
-import { CAUSES } from "./words.js";
+import { CAUSES, number } from "./words.js";
 
 /** @type {import("./table.js").Column<Api.NeedGroup>[]} */
 const COLUMNS = [
@@ -95,8 +94,7 @@ function attentionLink(count, isShown) {
     return el("span.unsure", {}, "How many orders need a person is not known now");
   }
   if (count === 0) return el("span.figure.good", {}, "No order needs a person");
-  const number = count.toLocaleString("en");
-  const text = count === 1 ? "1 order needs a person" : `${number} orders need a person`;
+  const text = count === 1 ? "1 order needs a person" : `${number(count)} orders need a person`;
   const href = addressOf({ needs_attention: "true" });
   const current = isShown && "true";
   return el("a.figure.bad", { href, "aria-current": current }, el("b", {}, `⚠ ${text}`));

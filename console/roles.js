@@ -3,6 +3,7 @@
  */
 import { el, show } from "./dom.js";
 import { age } from "./times.js";
+import { number } from "./words.js";
 
 /** What waits for less is on its way. */
 const LONG_SECONDS = 3;
@@ -32,7 +33,7 @@ function roleItem({ role, workers, last_seen: lastSeen, waiting, waiting_seconds
   const since = lastSeen ? `, for ${age(lastSeen)}` : "";
   const isLate = waiting > 0 && seconds >= LONG_SECONDS;
   const long = seconds >= 1 ? `, the oldest for ${inWords(seconds)}` : "";
-  const load = waiting ? `${waiting.toLocaleString("en")} waiting${long}` : "nothing waits";
+  const load = waiting ? `${number(waiting)} waiting${long}` : "nothing waits";
   return el(
     "li",
     {},

@@ -91,8 +91,3 @@ export function labelOf(iso, unit) {
 export function sumOf(values) {
   return values.reduce((one, other) => one + other, 0);
 }
-
-/** @param {number} value */
-export function number(value) {
-  return value.toLocaleString("en");
-}

@@ -121,3 +121,12 @@ export function attemptsText(count) {
 export function capital(text) {
   return text && text[0].toUpperCase() + text.slice(1);
 }
+
+/**
+ * Return a number with commas, like `1,530`.
+ *
+ * @param {number} value
+ */
+export function number(value) {
+  return value.toLocaleString("en");
+}
