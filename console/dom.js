@@ -83,8 +83,8 @@ export function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** By element that `show` added: its key, which has how it was drawn. */
-const keys = new WeakMap();
+/** By element that `show` added: how it was drawn. @type {WeakMap<Element, string>} */
+const markups = new WeakMap();
 const serializer = new XMLSerializer();
 
 /**
@@ -96,23 +96,17 @@ const serializer = new XMLSerializer();
  * @param {(Element|null|false|undefined|"")[]} drawings new elements
  */
 export function show(parent, drawings) {
+  const former = [...parent.children];
   const elements = drawings.filter((drawing) => drawing instanceof Element);
-  const count = new Map();
-  for (const element of elements) {
+  const children = elements.map((element) => {
     const markup = serializer.serializeToString(element);
-    count.set(markup, (count.get(markup) ?? 0) + 1);
-    keys.set(element, `${count.get(markup)} ${markup}`);
-  }
-  const newKeys = new Set(elements.map((element) => keys.get(element)));
-  const children = new Map();
-  for (const child of [...parent.children]) {
-    const key = keys.get(child);
-    if (newKeys.has(key)) children.set(key, child);
-    else child.remove();
-  }
-  let next = /** @type {Element|null} */ (parent.firstElementChild);
-  for (const element of elements) {
-    const child = children.get(keys.get(element)) ?? element;
+    markups.set(element, markup);
+    const index = former.findIndex((child) => markups.get(child) === markup);
+    return index < 0 ? element : former.splice(index, 1)[0];
+  });
+  for (const child of former) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of children) {
     if (child === next) next = child.nextElementSibling;
     else parent.insertBefore(child, next);
   }

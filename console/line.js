@@ -32,7 +32,8 @@ export class Line {
       }),
     };
     const { sku, quantity, unit_price_minor: price } = this.fields;
-    this.remove = el("button", { type: "button", on: { click: () => form.onRemove(this) } });
+    const onRemove = { click: () => form.onRemove(this) };
+    this.remove = el("button", { type: "button", on: onRemove }, "Remove");
     const parts = [this.legend, sku.node, quantity.node, price.node, this.remove];
     this.node = el("fieldset.order-line", {}, ...parts);
     [sku.text, quantity.text, price.text] = [texts.sku, texts.quantity, texts.price];
@@ -56,7 +57,6 @@ export class Line {
   renumber(number, isRemovable) {
     this.remove.hidden = !isRemovable;
     this.legend.textContent = `Line ${number}`;
-    this.remove.textContent = "Remove";
     this.remove.setAttribute("aria-label", `Remove line ${number}`);
   }
 
