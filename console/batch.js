@@ -9,13 +9,21 @@ import { batchChip, inWords, outcomeWords } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
 import { showFigures } from "./figures.js";
 import { actForm } from "./form.js";
-import { frame, keepLoading, newPaging, showPages } from "./frame.js";
+import { frame, keepLoading, newPages } from "./frame.js";
 import { newTable } from "./table.js";
 import { time } from "./times.js";
 import { chip, number } from "./words.js";
 
 const REFRESH_MS = 1_000;
 const PAGE_SIZE = "50";
+
+/** @type {import("./table.js").Column<Api.BatchResult>[]} */
+const COLUMNS = [
+  ["Order", "th", ({ order_id: id }) => el("a", { href: toOrder(id) }, el("code", {}, id))],
+  ["Outcome", "td", ({ outcome }) => chip(inWords(outcome), outcomeWords(outcome))],
+  ["When", "td", ({ at }) => time(at)],
+  ["Why", "td", why],
+];
 
 /**
  * Show a batch operation in `page`, or without an id the latest ones, until `signal`.
@@ -75,8 +83,7 @@ export function batchPage(page, id, signal) {
     const page = await get(`${batchPath(id)}/results?${query}`);
     if (signal.aborted) return null;
     draw(batch);
-    parts.results.show(page.results);
-    showPages(parts.paging, page.next, "cursor", ["← First", "Next →"]);
+    parts.results.showPage(page.results, page.next);
     return batch.ended_at ? null : REFRESH_MS;
   };
   keepLoading(load, parts.placeholder, signal, "There is no such batch operation.");
@@ -96,15 +103,14 @@ function layOut(page, id) {
     progressText: el("span", { id: "progress-text" }),
     counts: el("ul.figures", { "aria-label": "Orders by what came of it" }),
     acts: el("section.acts", { "aria-label": "Actions", hidden: true }),
-    results: newTable("table.results", COLUMNS),
-    paging: newPaging(),
+    results: newPages(newTable("table.results", COLUMNS), "cursor", ["← First", "Next →"]),
   };
   const label = el("label", { for: "progress" }, "Orders that have a result: ", parts.progressText);
   parts.body.append(
     parts.story,
     el("section", {}, label, parts.progress, parts.counts),
     parts.acts,
-    el("section", {}, el("h2", {}, "Results"), parts.results.node, parts.paging),
+    el("section", {}, el("h2", {}, "Results"), ...parts.results.nodes),
   );
   return parts;
 }
@@ -123,14 +129,6 @@ function story(batch) {
     stop && el("p", {}, "Stopped by ", bdi(stop.by), ": ", bdi(stop.reason)),
   );
 }
-
-/** @type {import("./table.js").Column<Api.BatchResult>[]} */
-const COLUMNS = [
-  ["Order", "th", ({ order_id: id }) => el("a", { href: toOrder(id) }, el("code", {}, id))],
-  ["Outcome", "td", ({ outcome }) => chip(inWords(outcome), outcomeWords(outcome))],
-  ["When", "td", ({ at }) => time(at)],
-  ["Why", "td", why],
-];
 
 /** @param {Api.BatchResult} result */
 function why({ outcome, message, tries }) {

@@ -77,24 +77,33 @@ export function keepLoading(load, placeholder, signal, absence = "Not loaded.") 
   return reloadSoon;
 }
 
-/** Return where the links to other pages stand. */
-export function newPaging() {
-  return el("nav.paging", { "aria-label": "Pages" });
-}
-
 /**
- * Show the links to the first page and to the next one.
+ * Return a table that has pages: its nodes, and what shows a page in it.
  *
- * @param {Element} paging
- * @param {string|null} next where the API has the next page
- * @param {string} parameter by which it says there where that begins, as the address does here
- * @param {[first: string, next: string]} texts
+ * @template T
+ * @param {{node: HTMLElement, show: (items: T[]) => void}} table
+ * @param {string} parameter says in the address, as at the API, where a page begins
+ * @param {[first: string, next: string]} texts of the links to the first page and the next
  */
-export function showPages(paging, next, parameter, texts) {
-  const isFirst = !new URLSearchParams(location.search).get(parameter);
-  const start = next && (new URL(next, location.origin).searchParams.get(parameter) ?? "");
-  show(paging, [
-    !isFirst && el("a", { href: addressWith(parameter, "") }, texts[0]),
-    start !== null && el("a", { href: addressWith(parameter, start) }, texts[1]),
-  ]);
+export function newPages(table, parameter, [first, next]) {
+  const placeholder = newPlaceholder();
+  const paging = el("nav.paging", { "aria-label": "Pages" });
+
+  /**
+   * @param {T[]} items
+   * @param {string|null} nextPath where the API has the next page
+   * @param {string} [emptyText]
+   */
+  function showPage(items, nextPath, emptyText = "") {
+    table.show(items);
+    placeholder.textContent = items.length ? "" : emptyText;
+    placeholder.hidden = placeholder.textContent === "";
+    const isFirst = !new URLSearchParams(location.search).get(parameter);
+    const start = nextPath && new URL(nextPath, location.origin).searchParams.get(parameter);
+    show(paging, [
+      !isFirst && el("a", { href: addressWith(parameter, "") }, first),
+      start && el("a", { href: addressWith(parameter, start) }, next),
+    ]);
+  }
+  return { nodes: [table.node, placeholder, paging], placeholder, showPage };
 }

@@ -6,7 +6,7 @@ import { get } from "./api.js";
 import { bdi, el } from "./dom.js";
 import { exportButtons } from "./export.js";
 import { currentFilters, filterForm, isFiltered } from "./filters.js";
-import { keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
+import { keepLoading, newPages } from "./frame.js";
 import { money } from "./money.js";
 import { forgetOverview, Overview } from "./overview.js";
 import { newTable } from "./table.js";
@@ -50,8 +50,11 @@ export function listPage(page, signal) {
   const warning = el("p.warning", { hidden: true, role: "status" });
   const table = newTable("table.orders", COLUMNS, rowKind);
   addSorts(table.node, filters);
-  const placeholder = newPlaceholder();
-  const paging = newPaging();
+  const pages = newPages(
+    table,
+    "cursor",
+    filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"],
+  );
   const overview = new Overview(filters);
   const form = filterForm(filters);
   form.addReasons(overview.failureReasons);
@@ -61,32 +64,25 @@ export function listPage(page, signal) {
     form.node,
     ...(isFiltered(filters) ? [actOnLink(filters)] : []),
     warning,
-    table.node,
-    placeholder,
-    paging,
+    ...pages.nodes,
     exportButtons(filters),
   );
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  /** @type {[string, string]} */
-  const pageTexts = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
   const load = async () => {
     /** @type {Api.OrderList} */
     const list = await get(`/orders?${query}`);
     warning.hidden = list.warning === null;
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
-    table.show(list.orders);
+    pages.showPage(list.orders, list.next, emptyText(list, filters));
     listCurrency = list.orders.find((order) => order.currency)?.currency ?? listCurrency;
     const byTotal = table.node.querySelector("#sort-total_minor");
     byTotal?.setAttribute("href", sortLink("total_minor", filters));
-    placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
-    placeholder.hidden = list.orders.length > 0;
-    showPages(paging, list.next, "cursor", pageTexts);
     await overview.load();
     form.addReasons(overview.failureReasons);
     return REFRESH_MS;
   };
-  keepLoading(load, placeholder, signal);
+  keepLoading(load, pages.placeholder, signal);
   onToken(forgetOverview, signal);
 }
 

@@ -7,7 +7,7 @@ import { addressOf, go, parametersOf, toOrder } from "./address.js";
 import { get } from "./api.js";
 import { bdi, el } from "./dom.js";
 import { FilterFields, moment, oneOf, words } from "./filterfields.js";
-import { keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
+import { keepLoading, newPages } from "./frame.js";
 import { newTable } from "./table.js";
 import { time } from "./times.js";
 import { chip } from "./words.js";
@@ -43,6 +43,17 @@ const FILTERS = {
   until: ["Until", moment(1)],
 };
 
+/** @type {import("./table.js").Column<Api.Operation>[]} */
+const COLUMNS = [
+  ["When", "td.placed", ({ at }) => time(at)],
+  ["Who", "td.actor", person],
+  ["What", "td.what", ({ act, step }) => el("span", {}, act, step && ` ${step}`)],
+  ["Outcome", "td.outcome", ({ outcome }) => chip(outcome, OUTCOMES[outcome])],
+  ["Order", "td.subject", subject],
+  ["Why", "td.why", why],
+  ["From", "td.from", origin],
+];
+
 /**
  * Show the log in `page`, until `signal`.
  *
@@ -54,29 +65,23 @@ export function operationsPage(page, _value, signal) {
   document.title = "Operations · Order saga";
   const filters = parametersOf([...Object.keys(FILTERS), "batch_id", "before"]);
   const table = newTable("table.orders.operations", COLUMNS);
-  const placeholder = newPlaceholder();
-  const paging = newPaging();
+  const pages = newPages(table, "before", ["← Newest", "Older →"]);
   page.append(
     el("div.head", {}, el("h1", {}, "Operations")),
     filterForm(filters),
-    table.node,
-    placeholder,
-    paging,
+    ...pages.nodes,
   );
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
-    table.show(list.operations);
     const isFiltered = Object.keys(filters).some((name) => name !== "before");
-    placeholder.textContent = isFiltered
-      ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
-      : "Nothing is noted yet.";
-    placeholder.hidden = list.operations.length > 0;
-    showPages(paging, list.next, "before", ["← Newest", "Older →"]);
+    const noMatch = `Nothing matches the filters${list.next ? " in this part of the log." : "."}`;
+    const emptyText = isFiltered ? noMatch : "Nothing is noted yet.";
+    pages.showPage(list.operations, list.next, emptyText);
     return REFRESH_MS;
   };
-  keepLoading(load, placeholder, signal);
+  keepLoading(load, pages.placeholder, signal);
 }
 
 /** @param {Record<string, string>} filters */
@@ -95,17 +100,6 @@ function filterForm(filters) {
     Object.keys(filters).length > 0 && el("a", { href: addressOf({ operations: "" }) }, "Clear"),
   );
 }
-
-/** @type {import("./table.js").Column<Api.Operation>[]} */
-const COLUMNS = [
-  ["When", "td.placed", ({ at }) => time(at)],
-  ["Who", "td.actor", person],
-  ["What", "td.what", ({ act, step }) => el("span", {}, act, step && ` ${step}`)],
-  ["Outcome", "td.outcome", ({ outcome }) => chip(outcome, OUTCOMES[outcome])],
-  ["Order", "td.subject", subject],
-  ["Why", "td.why", why],
-  ["From", "td.from", origin],
-];
 
 /** @param {Api.Operation} entry */
 function person({ by, subject }) {
