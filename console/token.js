@@ -88,10 +88,10 @@ async function renew(current) {
 }
 
 /** @param {Session} session */
-function keep({ accessToken, idToken, refreshToken: next }) {
-  sessionStorage.setItem(KEY, accessToken);
-  if (idToken) sessionStorage.setItem(ID_KEY, idToken);
-  refreshToken = next ?? null;
+function keep({ access_token, id_token, refresh_token }) {
+  sessionStorage.setItem(KEY, access_token);
+  if (id_token) sessionStorage.setItem(ID_KEY, id_token);
+  refreshToken = refresh_token ?? null;
   showSubject();
 }
 
@@ -121,7 +121,7 @@ export function serveToken() {
     event.preventDefault();
     const value = field.value.trim().replace(/^Bearer(\s+|$)/i, "");
     if (SENDABLE.test(value)) {
-      use({ accessToken: value });
+      use({ access_token: value });
       dialog.close();
     } else {
       sayWrong(INVALID_TOKEN);
