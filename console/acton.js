@@ -2,18 +2,16 @@
  * The form of an act on many orders, those that a list's filters find: how many these are and some
  * of them come first, then who acts and why. Nothing begins before the number was seen.
  */
-import { filtersOf, go, listBefore, toBatch, toOrder } from "./address.js";
+import { addressOf, go, listBefore, toOrder } from "./address.js";
 import { get, newId, post, Problem } from "./api.js";
 import { choice, offerSteps } from "./choices.js";
 import { bdi, el, show } from "./dom.js";
+import { currentFilters } from "./filters.js";
 import { actForm } from "./form.js";
 import { keepLoading, newPlaceholder } from "./frame.js";
 import { money } from "./money.js";
 import { time } from "./times.js";
-import { capital, stateChip } from "./words.js";
-
-/** Of a list's parameters those that choose no orders. */
-const OF_PAGES = ["limit", "cursor", "sort"];
+import { capital, number, stateChip } from "./words.js";
 
 /**
  * Show the form in `page`, for the orders that the address's filters find.
@@ -24,7 +22,7 @@ const OF_PAGES = ["limit", "cursor", "sort"];
  */
 export function actOnPage(page, name, signal) {
   document.title = "Act on many orders · Order saga";
-  const filters = chosenFilters();
+  const filters = currentFilters();
   const placeholder = newPlaceholder();
   const parts = el("div");
   page.append(
@@ -39,7 +37,7 @@ export function actOnPage(page, name, signal) {
     const { acts } = await get("/batch-operations");
     placeholder.hidden = acts.length > 0;
     placeholder.textContent = "Your token allows no act on orders.";
-    show(parts, acts.length ? [acts] : [], () => choiceOfAct(acts, name, filters));
+    show(parts, [acts.length > 0 && choiceOfAct(acts, name, filters)]);
     return null;
   };
   keepLoading(load, placeholder, signal);
@@ -76,7 +74,7 @@ function choiceOfAct(acts, name, filters) {
   void offerSteps(step);
   return el(
     "div",
-    {},
+    { "data-acts": JSON.stringify(acts) }, // whoever is offered others has another form
     el(
       "form.filters",
       { "aria-label": "Act", on: { submit: onSubmit } },
@@ -85,12 +83,6 @@ function choiceOfAct(acts, name, filters) {
     ),
     orders,
   );
-}
-
-/** Return the filters of the address that choose orders. */
-function chosenFilters() {
-  const filters = Object.entries(filtersOf(location.search));
-  return Object.fromEntries(filters.filter(([name]) => !OF_PAGES.includes(name)));
 }
 
 /** @param {Record<string, string>} filters */
@@ -140,42 +132,37 @@ async function preview(section, filters, offer, step) {
   }
   const { count, most, sample, again_count: again } = answer;
   const isTooMany = count > most;
-  const limit = most.toLocaleString("en");
-  const number = isTooMany ? `more than ${limit}` : count.toLocaleString("en");
-  const orders = `${number} ${count === 1 ? "order" : "orders"}`;
+  const limit = number(most);
+  const orderCount = isTooMany ? `more than ${limit}` : number(count);
+  const orders = `${orderCount} ${count === 1 ? "order" : "orders"}`;
   const at = step ? `, that are stuck at ${step}` : "";
-  section.replaceChildren(
+  const others = number(again);
+  const canStart = count > 0 && !isTooMany;
+  show(section, [
     el("h2", {}, orders),
     el("p.quiet", {}, "These are the orders with ", ...filterText(answer.filter), at, "."),
-  );
-  if (again) {
-    const others = again.toLocaleString("en");
-    section.append(el("p.quiet", {}, `Left out are ${others} that were placed again already.`));
-  }
-  if (sample.length) {
-    section.append(el("ul.sample", { "aria-label": "Some of them" }, ...sample.map(sampleItem)));
-  }
-  if (sample.length < count) {
-    section.append(el("p.quiet", {}, `The newest ${sample.length} are shown.`));
-  }
-  if (isTooMany) {
-    section.append(el("p.answer", {}, `At most ${limit} can be acted on at once.`));
-  } else if (count) {
-    section.append(startForm(offer, { act, step, filter: filters, count }, orders));
-  }
+    again > 0 && el("p.quiet", {}, `Left out are ${others} that were placed again already.`),
+    sample.length > 0 && sampleList(sample),
+    sample.length < count && el("p.quiet", {}, `The newest ${sample.length} are shown.`),
+    isTooMany && el("p.answer", {}, `At most ${limit} can be acted on at once.`),
+    canStart && startForm(offer, { act, step, filter: filters, count }, orders),
+  ]);
 }
 
-/** @param {Api.ListedOrder} order */
-function sampleItem(order) {
-  return el(
-    "li",
-    {},
-    el("a", { href: toOrder(order.order_id) }, el("code", {}, order.order_id)),
-    " ",
-    stateChip(order.state),
-    ` ${money(order.total_minor, order.currency)} `,
-    el("span.quiet", {}, order.customer_id ?? "", " ", time(order.placed_at)),
+/** @param {Api.ListedOrder[]} orders */
+function sampleList(orders) {
+  const items = orders.map((order) =>
+    el(
+      "li",
+      {},
+      el("a", { href: toOrder(order.order_id) }, el("code", {}, order.order_id)),
+      " ",
+      stateChip(order.state),
+      ` ${money(order.total_minor, order.currency)} `,
+      el("span.quiet", {}, order.customer_id ?? "", " ", time(order.placed_at)),
+    ),
   );
+  return el("ul.sample", { "aria-label": "Some of them" }, ...items);
 }
 
 /**
@@ -197,7 +184,7 @@ function startForm(offer, content, orders) {
     /** @type {Api.BatchView} */
     const batch = await post("/batch-operations", { ...content, ...body, batch_id: batchId });
     onSuccess();
-    go(toBatch(batch.batch_id));
+    go(addressOf({ batch: batch.batch_id }));
   });
   form.node.open = true;
   return el("div.acts", {}, form.node);

@@ -56,7 +56,7 @@ function withTexts(view) {
 }
 
 /**
- * Return why some acts are not possible: one item for each reason, with the acts' titles.
+ * Return why some acts are not possible: for each reason an item with the acts' titles.
  *
  * @param {Act[]} acts
  */
@@ -66,7 +66,9 @@ function refusalsOf(acts) {
   for (const { title, refusal } of acts) {
     if (refusal !== null) titles.set(refusal, [...(titles.get(refusal) ?? []), title]);
   }
-  return [...titles].map(([refusal, names]) => ({ refusal, titles: names.join(", ") }));
+  return [...titles].map(([refusal, names]) =>
+    el("li", {}, "Not possible: ", el("b", {}, names.join(", ")), " – ", bdi(refusal), "."),
+  );
 }
 
 /** The acts of one order, shown in `section`. */
@@ -107,9 +109,7 @@ export class Acts {
       this.forms.delete(title);
     }
     for (const act of possible) if (!this.forms.has(act.title)) this.add(act);
-    show(this.refusals, refusalsOf(acts), ({ titles, refusal }) =>
-      el("li", {}, "Not possible: ", el("b", {}, titles), " – ", bdi(refusal), "."),
-    );
+    show(this.refusals, refusalsOf(acts));
     if (view.state !== this.successState) this.say("");
     // Of a closed order the refusals are no news.
     const hasRefusals = acts.length > possible.length && !view.closed_at;

@@ -9,30 +9,6 @@
 /** The parameters that name a page other than the list; the first that an address has counts. */
 const SUBJECTS = ["order", "saga", "batch", "act_on", "operations", "place"];
 
-/** The filters of a list, and where its page begins, by the API's names. */
-const LIST_PARAMETERS = [
-  "state",
-  "reason",
-  "status",
-  "customer_id",
-  "needs_attention",
-  "cause",
-  "placed_again",
-  "step",
-  "text",
-  "sku",
-  "currency",
-  "min_total_minor",
-  "max_total_minor",
-  "placed_from",
-  "placed_to",
-  "closed_from",
-  "closed_to",
-  "sort",
-  "limit",
-  "cursor",
-];
-
 /** The form of an order's id. */
 export const IS_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -52,15 +28,38 @@ export function subjectOf(search) {
 }
 
 /**
- * Return the filters of a list that an address sets.
+ * Return the parameters of the address with some names, those that have a value.
  *
- * @param {string} search
+ * @param {string[]} names
  * @returns {Record<string, string>}
  */
-export function filtersOf(search) {
-  const parameters = new URLSearchParams(search);
-  const entries = LIST_PARAMETERS.map((name) => [name, parameters.get(name) ?? ""]);
+export function parametersOf(names) {
+  const parameters = new URLSearchParams(location.search);
+  const entries = names.map((name) => [name, parameters.get(name) ?? ""]);
   return Object.fromEntries(entries.filter(([, value]) => value));
+}
+
+/**
+ * Return the address with some parameters; without a value, only one that names a page counts.
+ *
+ * @param {Record<string, string>} parameters
+ */
+export function addressOf(parameters) {
+  const entries = Object.entries(parameters);
+  const search = new URLSearchParams(
+    entries.filter(([name, value]) => value || SUBJECTS.includes(name)),
+  );
+  return search.size ? `/?${search}` : "/";
+}
+
+/**
+ * Return the address that is open, with another value of one parameter; "" for none.
+ *
+ * @param {string} name
+ * @param {string} value
+ */
+export function addressWith(name, value) {
+  return addressOf({ ...Object.fromEntries(new URLSearchParams(location.search)), [name]: value });
 }
 
 /**
@@ -69,48 +68,7 @@ export function filtersOf(search) {
  * @param {string} id
  */
 export function toOrder(id) {
-  return `/?${new URLSearchParams({ order: id })}`;
-}
-
-/**
- * Return the address of a batch operation, or with "" of the latest ones.
- *
- * @param {string} id
- * @param {Record<string, string>} [parameters] of its results
- */
-export function toBatch(id, parameters = {}) {
-  const entries = Object.entries(parameters).filter(([, value]) => value);
-  return `/?${new URLSearchParams([["batch", id], ...entries])}`;
-}
-
-/**
- * Return the address of an act on the orders that filters find.
- *
- * @param {Record<string, string>} filters
- */
-export function toActOn(filters) {
-  const { cursor: _cursor, ...others } = filters;
-  return `/?${new URLSearchParams({ act_on: "", ...others })}`;
-}
-
-/**
- * Return the address of a list.
- *
- * @param {Record<string, string>} filters
- */
-export function toList(filters) {
-  const entries = Object.entries(filters).filter(([, value]) => value);
-  return entries.length ? `/?${new URLSearchParams(entries)}` : "/";
-}
-
-/**
- * Return the address of the log, with filters.
- *
- * @param {Record<string, string>} [filters] by the API's names
- */
-export function toOperations(filters = {}) {
-  const entries = Object.entries(filters).filter(([, value]) => value);
-  return `/?${new URLSearchParams([["operations", ""], ...entries])}`;
+  return addressOf({ order: id });
 }
 
 /**

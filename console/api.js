@@ -3,7 +3,7 @@
  * a Problem whose message can be shown.
  */
 import { IS_ID } from "./address.js";
-import { isSignInProblem, renewed, token } from "./token.js";
+import { renewed, SignInProblem, token } from "./token.js";
 
 const ANSWER_LIMIT_MS = 15_000;
 
@@ -169,7 +169,7 @@ async function canSendAgain(bearer) {
   try {
     return await renewed(bearer);
   } catch (problem) {
-    if (!isSignInProblem(problem)) throw problem;
+    if (!(problem instanceof SignInProblem)) throw problem;
     throw new Problem(NO_ANSWER, problem.message.replace(/\.$/, ""));
   }
 }

@@ -3,17 +3,27 @@
  */
 import { filterText } from "./acton.js";
 import { batchPath, get, post } from "./api.js";
-import { toBatch, toOrder } from "./address.js";
+import { addressOf, parametersOf, toOrder } from "./address.js";
 import { latestPage } from "./batches.js";
 import { batchChip, inWords, outcomeWords } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
+import { showFigures } from "./figures.js";
 import { actForm } from "./form.js";
-import { frame, keepLoading, newPaging, showPages } from "./frame.js";
-import { announce } from "./notice.js";
+import { frame, keepLoading, newPages } from "./frame.js";
+import { newTable } from "./table.js";
 import { time } from "./times.js";
+import { chip, number } from "./words.js";
 
 const REFRESH_MS = 1_000;
 const PAGE_SIZE = "50";
+
+/** @type {import("./table.js").Column<Api.BatchResult>[]} */
+const COLUMNS = [
+  ["Order", "th", ({ order_id: id }) => el("a", { href: toOrder(id) }, el("code", {}, id))],
+  ["Outcome", "td", ({ outcome }) => chip(inWords(outcome), outcomeWords(outcome))],
+  ["When", "td", ({ at }) => time(at)],
+  ["Why", "td", why],
+];
 
 /**
  * Show a batch operation in `page`, or without an id the latest ones, until `signal`.
@@ -25,13 +35,9 @@ const PAGE_SIZE = "50";
 export function batchPage(page, id, signal) {
   if (id === "") return latestPage(page, signal);
   document.title = `Batch operation · Order saga`;
-  const parameters = new URLSearchParams(location.search);
-  const outcome = parameters.get("outcome") ?? "";
-  const query = new URLSearchParams({ limit: PAGE_SIZE });
-  for (const name of ["outcome", "cursor"]) {
-    const value = parameters.get(name);
-    if (value) query.set(name, value);
-  }
+  const parameters = parametersOf(["outcome", "cursor"]);
+  const { outcome = "" } = parameters;
+  const query = new URLSearchParams({ limit: PAGE_SIZE, ...parameters });
   const parts = layOut(page, id);
   const stop = actForm(
     {
@@ -47,29 +53,29 @@ export function batchPage(page, id, signal) {
     },
   );
   parts.acts.append(stop.node);
-  let state = "";
 
   /** @param {Api.BatchView} batch */
   function draw(batch) {
-    parts.body.hidden = false;
-    parts.placeholder.remove();
-    if (state && state !== batch.state) announce(`It is ${inWords(batch.state)}`);
-    state = batch.state;
-    document.title = `${inWords(batch.state)} · batch operation · Order saga`;
-    show(parts.chips, [batch.state], batchChip);
-    show(parts.story, [{ ...batch, counts: {} }], story);
+    parts.arrive(inWords(batch.state), "batch operation · Order saga", "It");
+    show(parts.chips, [batchChip(batch.state)]);
+    show(parts.story, [story(batch)]);
     const waiting = batch.counts.WAITING ?? 0;
     parts.progress.max = batch.total;
     parts.progress.value = batch.total - waiting;
-    const number = (batch.total - waiting).toLocaleString("en");
-    parts.progressText.textContent = `${number} of ${batch.total.toLocaleString("en")}`;
-    show(parts.counts, Object.entries(batch.counts), ([name, count]) =>
-      countItem(id, name, count, name === outcome),
+    const done = number(batch.total - waiting);
+    parts.progressText.textContent = `${done} of ${number(batch.total)}`;
+    showFigures(
+      parts.counts,
+      Object.entries(batch.counts).map(([name, count]) => {
+        const [tone, title] = outcomeWords(name);
+        const isCurrent = name === outcome;
+        const href = addressOf({ batch: id, outcome: isCurrent ? "" : name });
+        return { name: inWords(name), count, tone, href, title, isCurrent };
+      }),
     );
     parts.acts.hidden = batch.state !== "RUNNING";
   }
 
-  const toPage = (/** @type {string} */ cursor) => toBatch(id, { outcome, cursor });
   const load = async () => {
     /** @type {Api.BatchView} */
     const batch = await get(batchPath(id));
@@ -77,8 +83,7 @@ export function batchPage(page, id, signal) {
     const page = await get(`${batchPath(id)}/results?${query}`);
     if (signal.aborted) return null;
     draw(batch);
-    show(parts.results, page.results, resultRow);
-    showPages(parts.paging, page.next, "cursor", toPage, ["← First", "Next →"]);
+    parts.results.showPage(page.results, page.next);
     return batch.ended_at ? null : REFRESH_MS;
   };
   keepLoading(load, parts.placeholder, signal, "There is no such batch operation.");
@@ -92,24 +97,20 @@ export function batchPage(page, id, signal) {
  */
 function layOut(page, id) {
   const parts = {
-    ...frame(page, [toBatch(""), "← Batch operations"], "Batch operation", id),
+    ...frame(page, [addressOf({ batch: "" }), "← Batch operations"], "Batch operation", id),
     story: el("section.story", { "aria-label": "What it does" }),
     progress: el("progress", { id: "progress", max: 1, value: 0 }),
     progressText: el("span", { id: "progress-text" }),
     counts: el("ul.figures", { "aria-label": "Orders by what came of it" }),
     acts: el("section.acts", { "aria-label": "Actions", hidden: true }),
-    results: el("tbody"),
-    paging: newPaging(),
+    results: newPages(newTable("table.results", COLUMNS), "cursor", ["← First", "Next →"]),
   };
-  const names = ["Order", "Outcome", "When", "Why"];
-  const columns = names.map((name) => el("th", { scope: "col" }, name));
-  const table = el("table.results", {}, el("thead", {}, el("tr", {}, ...columns)), parts.results);
   const label = el("label", { for: "progress" }, "Orders that have a result: ", parts.progressText);
   parts.body.append(
     parts.story,
     el("section", {}, label, parts.progress, parts.counts),
     parts.acts,
-    el("section", {}, el("h2", {}, "Results"), table, parts.paging),
+    el("section", {}, el("h2", {}, "Results"), ...parts.results.nodes),
   );
   return parts;
 }
@@ -129,31 +130,8 @@ function story(batch) {
   );
 }
 
-/**
- * @param {string} id
- * @param {string} name
- * @param {number} count
- * @param {boolean} isShown
- */
-function countItem(id, name, count, isShown) {
-  const [tone, meaning] = outcomeWords(name);
-  const href = toBatch(id, { outcome: isShown ? "" : name });
-  const kind = `a.figure.${count ? tone : "quiet"}`;
-  const attributes = { href, title: meaning, "aria-current": isShown && "true" };
-  const number = el("b", {}, count.toLocaleString("en"));
-  return el("li", {}, el(kind, attributes, number, " ", inWords(name)));
-}
-
 /** @param {Api.BatchResult} result */
-function resultRow({ order_id: orderId, outcome, message, at, tries }) {
-  const [tone, meaning] = outcomeWords(outcome);
-  const again = outcome === "WAITING" && tries > 1 ? `tried ${tries} times` : "";
-  return el(
-    "tr",
-    {},
-    el("th", { scope: "row" }, el("a", { href: toOrder(orderId) }, el("code", {}, orderId))),
-    el("td", {}, el(`span.chip.${tone}`, { title: meaning }, inWords(outcome))),
-    el("td", {}, at ? time(at) : "–"),
-    el("td", {}, message ? bdi(message) : again),
-  );
+function why({ outcome, message, tries }) {
+  if (message) return bdi(message);
+  return outcome === "WAITING" && tries > 1 ? `tried ${tries} times` : "";
 }

@@ -1,12 +1,13 @@
 /**
  * The latest batch operations.
  */
-import { toBatch } from "./address.js";
+import { addressOf } from "./address.js";
 import { get } from "./api.js";
 import { batchChip } from "./batchwords.js";
 import { bdi, el, show } from "./dom.js";
 import { keepLoading, newPlaceholder } from "./frame.js";
 import { time } from "./times.js";
+import { number } from "./words.js";
 
 const REFRESH_MS = 5_000;
 
@@ -24,7 +25,7 @@ export function latestPage(page, signal) {
   const load = async () => {
     /** @type {Api.BatchList} */
     const { batches } = await get("/batch-operations");
-    show(list, batches, latestItem);
+    show(list, batches.map(latestItem));
     placeholder.textContent =
       "There are none yet. Set filters in the list of orders, and act on what they find.";
     placeholder.hidden = batches.length > 0;
@@ -35,12 +36,12 @@ export function latestPage(page, signal) {
 
 /** @param {Api.BatchView} batch */
 function latestItem(batch) {
-  const count = batch.total.toLocaleString("en");
+  const count = number(batch.total);
   const what = `${batch.act} ${count} ${batch.total === 1 ? "order" : "orders"}`;
   return el(
     "li",
     {},
-    el("a", { href: toBatch(batch.batch_id) }, what),
+    el("a", { href: addressOf({ batch: batch.batch_id }) }, what),
     " ",
     batchChip(batch.state),
     el("span.quiet", {}, " by ", bdi(batch.by), ", ", time(batch.started_at), ": "),

@@ -1,7 +1,7 @@
 /**
  * How batch operations stand, and what came of them: their colours and what they mean.
  */
-import { el } from "./dom.js";
+import { chip } from "./words.js";
 
 /**
  * By outcome: its tone, and what it means.
@@ -43,5 +43,5 @@ export function outcomeWords(outcome) {
  * @param {string} state
  */
 export function batchChip(state) {
-  return el(`span.chip.${TONES[inWords(state)] ?? "quiet"}`, {}, inWords(state));
+  return chip(inWords(state), [TONES[inWords(state)] ?? "quiet", null]);
 }

@@ -26,15 +26,15 @@ import { amount, minorUnits, money } from "./money.js";
 export function bodyOf(texts) {
   const { customer_id, currency, order_id, deadline_seconds } = texts;
   const problems = new Map([
-    ["customer_id", textProblem("customer_id", customer_id)],
+    ["customer_id", problemOf("customer_id", customer_id)],
     ["currency", currencyProblem(currency)],
-    ["order_id", order_id && textProblem("order_id", order_id)],
-    ["deadline_seconds", deadline_seconds && numberProblem("deadline_seconds", deadline_seconds)],
+    ["order_id", order_id && problemOf("order_id", order_id)],
+    ["deadline_seconds", deadline_seconds && problemOf("deadline_seconds", deadline_seconds)],
     ["lines", totalProblem(texts)],
   ]);
   texts.lines.forEach(({ sku, quantity, price }, index) => {
-    problems.set(`lines.${index}.sku`, textProblem("sku", sku));
-    problems.set(`lines.${index}.quantity`, numberProblem("quantity", quantity));
+    problems.set(`lines.${index}.sku`, problemOf("sku", sku));
+    problems.set(`lines.${index}.quantity`, problemOf("quantity", quantity));
     problems.set(`lines.${index}.unit_price_minor`, priceProblem(price, currency));
   });
   const lines = texts.lines.map(({ sku, quantity, price }) => ({
@@ -55,7 +55,7 @@ export function bodyOf(texts) {
 export function totalOf({ lines, currency }) {
   return lines.reduce((sum, { quantity, price }) => {
     const minor = minorUnits(price, currency);
-    const isReadable = minor !== null && !numberProblem("quantity", quantity);
+    const isReadable = minor !== null && !problemOf("quantity", quantity);
     return isReadable ? sum + BigInt(quantity) * BigInt(minor) : sum;
   }, 0n);
 }
@@ -67,35 +67,28 @@ export function totalOf({ lines, currency }) {
  * @param {string} text
  */
 export function isName(name, text) {
-  return textProblem(name, text) === "";
+  return problemOf(name, text) === "";
 }
 
 /**
+ * Return what is wrong with the text of a field, by its limits: words of a pattern, or a number.
+ *
  * @param {string} name
  * @param {string} text
  */
-function textProblem(name, text) {
+function problemOf(name, text) {
   if (text === "") return "is missing";
-  const { pattern = "", description } = LIMITS[name];
-  return new RegExp(pattern).test(text) ? "" : `must be ${description}`;
+  const { pattern, description, minimum = 0, maximum = 0 } = LIMITS[name];
+  if (pattern) return new RegExp(pattern).test(text) ? "" : `must be ${description}`;
+  if (!/^[0-9]{1,15}$/.test(text)) return "must be a whole number";
+  if (Number(text) < minimum) return `must be at least ${minimum}`;
+  return Number(text) > maximum ? `must be at most ${maximum}` : "";
 }
 
 /** @param {string} code */
 function currencyProblem(code) {
   if (code === "") return "is missing";
   return IN_USE.includes(code) ? "" : "must be a currency in use, by its three letters, like GBP";
-}
-
-/**
- * @param {string} name
- * @param {string} text
- */
-function numberProblem(name, text) {
-  if (text === "") return "is missing";
-  if (!/^[0-9]{1,15}$/.test(text)) return "must be a whole number";
-  const { minimum = 0, maximum = 0 } = LIMITS[name];
-  if (Number(text) < minimum) return `must be at least ${minimum}`;
-  return Number(text) > maximum ? `must be at most ${maximum}` : "";
 }
 
 /**

@@ -7,7 +7,7 @@ import { el } from "./dom.js";
 /**
  * Return a field with names to choose from; the current one too, although no order has it now.
  *
- * @param {string} id also its name
+ * @param {string} id
  * @param {string|undefined} current
  * @param {string[]} names
  * @param {boolean} [isOptional] whether none of them may be chosen
@@ -18,7 +18,7 @@ export function choice(id, current, names, isOptional = true) {
     el("option", { value: name, selected: current === name }, name),
   );
   const none = isOptional && el("option", { value: "" }, "any");
-  return el("select", { id, name: id }, none, ...options);
+  return el("select", { id }, none, ...options);
 }
 
 /**

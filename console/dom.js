@@ -83,39 +83,33 @@ export function byId(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** By element that `show` added: the key of its item. */
-const itemKeys = new WeakMap();
+/** By element that `show` added: how it was drawn. @type {WeakMap<Element, string>} */
+const markups = new WeakMap();
+const serializer = new XMLSerializer();
 
 /**
- * Make the children of `parent` show `items`, one each. A child whose item is the same as before is
- * left as it is: what somebody unfolded, selected or focused in it stays so.
+ * Make elements the children of `parent`, in this order; empty ones are left out. A child that was
+ * drawn the same before is left as it is: what somebody unfolded, selected or focused in it stays
+ * so, and what was done to it since it was shown.
  *
- * @template T
  * @param {Element} parent
- * @param {T[]} items
- * @param {(item: T) => Element} draw
+ * @param {(Element|null|false|undefined|"")[]} drawings new elements
  */
-export function show(parent, items, draw) {
-  const count = new Map();
-  const keys = items.map((item) => {
-    const text = JSON.stringify(item);
-    count.set(text, (count.get(text) ?? 0) + 1);
-    return `${count.get(text)} ${text}`;
+export function show(parent, drawings) {
+  const former = [...parent.children];
+  const elements = drawings.filter((drawing) => drawing instanceof Element);
+  const children = elements.map((element) => {
+    const markup = serializer.serializeToString(element);
+    markups.set(element, markup);
+    const index = former.findIndex((child) => markups.get(child) === markup);
+    return index < 0 ? element : former.splice(index, 1)[0];
   });
-  const newKeys = new Set(keys);
-  const children = new Map();
-  for (const child of [...parent.children]) {
-    const key = itemKeys.get(child);
-    if (newKeys.has(key)) children.set(key, child);
-    else child.remove();
-  }
-  let next = /** @type {Element|null} */ (parent.firstElementChild);
-  items.forEach((item, index) => {
-    const child = children.get(keys[index]) ?? draw(item);
-    itemKeys.set(child, keys[index]);
+  for (const child of former) child.remove();
+  let next = parent.firstElementChild;
+  for (const child of children) {
     if (child === next) next = child.nextElementSibling;
     else parent.insertBefore(child, next);
-  });
+  }
 }
 
 /**

@@ -1,9 +1,10 @@
 /**
  * What was ordered: the customer, the total, the times and the lines of an order.
  */
-import { toList, toOperations, toOrder } from "./address.js";
+import { addressOf, toOrder } from "./address.js";
 import { el, linkOut } from "./dom.js";
 import { money } from "./money.js";
+import { newTable } from "./table.js";
 import { duration, time } from "./times.js";
 
 /**
@@ -24,7 +25,7 @@ export function facts(view) {
   if (view.links.temporal) {
     // A customer's token gets neither.
     rows.push(["Temporal", linkOut(view.links.temporal, "Web UI ↗")]);
-    const href = toOperations({ order_id: view.order_id });
+    const href = addressOf({ operations: "", order_id: view.order_id });
     rows.push(["Who did what", el("a", { href }, "Log")]);
   }
   return el(
@@ -46,7 +47,7 @@ function order(id) {
 
 /** @param {string|null} id */
 function customer(id) {
-  return id ? el("a", { href: toList({ customer_id: id }) }, id) : "–";
+  return id ? el("a", { href: addressOf({ customer_id: id }) }, id) : "–";
 }
 
 /** @param {Api.OrderView} view */
@@ -60,16 +61,14 @@ function closing({ placed_at, closed_at }) {
  * @param {string|null} currency
  */
 function lines(lines, currency) {
-  const columns = ["SKU", "Quantity", "Unit price", "Price"];
-  const rows = lines.map(({ sku, quantity, unit_price_minor }) => {
-    const price = quantity * unit_price_minor;
-    const numbers = [quantity, money(unit_price_minor, currency), money(price, currency)];
-    return el("tr", {}, el("td", {}, sku), ...numbers.map((text) => el("td.number", {}, text)));
-  });
-  return el(
-    "table.lines",
-    {},
-    el("thead", {}, el("tr", {}, ...columns.map((name) => el("th", { scope: "col" }, name)))),
-    el("tbody", {}, ...rows),
-  );
+  /** @type {import("./table.js").Column<Api.OrderLine>[]} */
+  const columns = [
+    ["SKU", "td", ({ sku }) => sku],
+    ["Quantity", "td.number", ({ quantity }) => quantity],
+    ["Unit price", "td.number", ({ unit_price_minor: price }) => money(price, currency)],
+    ["Price", "td.number", (line) => money(line.quantity * line.unit_price_minor, currency)],
+  ];
+  const table = newTable("table.lines", columns);
+  table.show(lines);
+  return table.node;
 }

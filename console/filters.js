@@ -1,42 +1,43 @@
 /**
- * The form with the filters of a list, and the marks of those that are set.
+ * The filters of a list: what an address sets of them, their form, and the marks of those that are
+ * set.
  */
-import { go, toList } from "./address.js";
-import { addOptions, choice, offerSteps } from "./choices.js";
+import { addressOf, go, parametersOf } from "./address.js";
+import { addOptions, offerSteps } from "./choices.js";
 import { el } from "./dom.js";
-import { inputOf, minorUnits, money } from "./money.js";
-import { fromInput, time, toInput, zone } from "./times.js";
+import { AMOUNT, BOX, CURRENCY, FilterFields, moment, oneOf, words } from "./filterfields.js";
+import { zone } from "./times.js";
 import { CAUSES, STATES_IN_ORDER } from "./words.js";
 
-const STATUSES = ["PENDING", "CONFIRMED", "CANCELLED"];
+/** @typedef {import("./filterfields.js").Filter} Filter */
 
-/** By name of a filter: what it is called. Those behind the first ones unfold. */
-const NAMES = {
-  state: "State",
-  reason: "Reason",
-  status: "Status",
-  customer_id: "Customer",
-  needs_attention: "Needs attention",
-  cause: "Why it needs a person",
-  placed_again: "Placed again",
-  step: "Step",
-  text: "Words of the failure",
-  sku: "Product (SKU)",
-  currency: "Currency",
-  min_total_minor: "Total from",
-  max_total_minor: "Total up to",
-  placed_from: "Placed from",
-  placed_to: "Placed before",
-  closed_from: "Closed from",
-  closed_to: "Closed before",
+/** The filters that are seen at first. @satisfies {Record<string, Filter>} */
+const FIRST = {
+  state: ["State", oneOf(STATES_IN_ORDER)],
+  reason: ["Reason", oneOf([])],
+  status: ["Status", oneOf(["PENDING", "CONFIRMED", "CANCELLED"])],
+  customer_id: ["Customer", words()],
+  needs_attention: ["Needs attention", BOX],
 };
 
-/** @typedef {keyof typeof NAMES} Name */
+/** Those that unfold. @satisfies {Record<string, Filter>} */
+const MORE = {
+  cause: ["Why it needs a person", oneOf(Object.keys(CAUSES))],
+  placed_again: ["Placed again", oneOf(["true", "false"])],
+  step: ["Step", oneOf([])],
+  text: ["Words of the failure", words({ maxlength: 200 })],
+  sku: ["Product (SKU)", words({ maxlength: 64 })],
+  currency: ["Currency", CURRENCY],
+  min_total_minor: ["Total from", AMOUNT],
+  max_total_minor: ["Total up to", AMOUNT],
+  placed_from: ["Placed from", moment("any")],
+  placed_to: ["Placed before", moment("any")],
+  closed_from: ["Closed from", moment("any")],
+  closed_to: ["Closed before", moment("any")],
+};
 
-const ALL = /** @type {Name[]} */ (Object.keys(NAMES));
-const FIRST = ["state", "reason", "status", "customer_id", "needs_attention"];
-const TIMES = ["placed_from", "placed_to", "closed_from", "closed_to"];
-const TOTALS = ["min_total_minor", "max_total_minor"];
+/** By the API's names. @type {Record<string, Filter>} */
+const FILTERS = { ...FIRST, ...MORE };
 
 /** By value of `sort`: what it is called. */
 const SORTS = {
@@ -48,7 +49,10 @@ const SORTS = {
   total_minor: "smallest total first",
 };
 
-const NO_AMOUNT = "An amount like 15.30, in the currency that is given";
+/** Return the filters that the address sets. */
+export function currentFilters() {
+  return parametersOf(Object.keys(FILTERS));
+}
 
 /**
  * Tell whether a list has any filter.
@@ -56,7 +60,7 @@ const NO_AMOUNT = "An amount like 15.30, in the currency that is given";
  * @param {Record<string, string>} filters
  */
 export function isFiltered(filters) {
-  return ALL.some((name) => filters[name]);
+  return Object.keys(FILTERS).some((name) => filters[name]);
 }
 
 /**
@@ -66,35 +70,33 @@ export function isFiltered(filters) {
  * @returns {{node: HTMLElement, addReasons: (reasons: string[]) => void}}
  */
 export function filterForm(filters) {
-  const fields = fieldsOf(filters);
+  const fields = new FilterFields(FILTERS, filters);
+  const { step, reason } = fields.byName;
   const sort = sortField(filters.sort ?? "");
   const apply = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const values = valuesOf(fields);
-    if (values) go(toList({ ...values, sort: sort.value, limit: filters.limit ?? "" }));
+    const values = fields.read();
+    if (values) go(addressOf({ ...values, sort: sort.value, limit: filters.limit ?? "" }));
   };
-  const labels = ALL.map((name) => label(name, fields[name]));
-  const first = labels.filter((_, index) => FIRST.includes(ALL[index]));
-  const others = labels.filter((_, index) => !FIRST.includes(ALL[index]));
-  const always = [...FIRST, "currency"]; // a sort by total sets that by itself
-  const isOpen = ALL.some((name) => filters[name] && !always.includes(name));
+  // A sort by total sets the currency by itself.
+  const isOpen = Object.keys(MORE).some((name) => filters[name] && name !== "currency");
   const more = el(
     "details.more",
     { open: isOpen },
     el("summary", { id: "more-filters" }, "More filters"),
-    el("div.filters", {}, ...others),
+    el("div.filters", {}, ...fields.labels((name) => name in MORE)),
     el("p.hint", {}, `Times are those of your zone, ${zone()}.`),
   );
-  const step = /** @type {HTMLSelectElement} */ (fields.step);
-  more.addEventListener("toggle", () => void offerSteps(step));
-  if (isOpen) void offerSteps(step);
+  const addSteps = () => void offerSteps(/** @type {HTMLSelectElement} */ (step));
+  more.addEventListener("toggle", addSteps);
+  if (isOpen) addSteps();
   const node = el(
     "form",
     { "aria-label": "Filters", on: { submit: apply } },
     el(
       "div.filters",
       {},
-      ...first,
+      ...fields.labels((name) => name in FIRST),
       el("label", {}, "Sort ", sort),
       el("button", { id: "filter" }, "Filter"),
       isFiltered(filters) ? el("a", { href: "/" }, "Clear") : null,
@@ -102,100 +104,9 @@ export function filterForm(filters) {
     more,
     chips(filters),
   );
-  const reason = /** @type {HTMLSelectElement} */ (fields.reason);
-  return { node, addReasons: (reasons) => addOptions(reason, reasons) };
-}
-
-/**
- * @param {Record<string, string>} filters
- * @returns {Record<Name, HTMLInputElement|HTMLSelectElement>}
- */
-function fieldsOf(filters) {
-  const input = (/** @type {Name} */ name, attributes = {}) =>
-    el("input", {
-      id: name === "customer_id" ? "customer" : `filter-${name}`,
-      value: filters[name] ?? "",
-      placeholder: "any",
-      spellcheck: "false",
-      autocomplete: "off",
-      ...attributes,
-    });
-  const at = (/** @type {Name} */ name) =>
-    input(name, { type: "datetime-local", step: "any", value: toInput(filters[name]) });
-  const total = (/** @type {Name} */ name) => {
-    const value = inputOf(filters[name], filters.currency);
-    return input(name, { value, inputmode: "decimal", size: 9 });
-  };
-  const isChecked = filters.needs_attention === "true";
-  return {
-    state: choice("state", filters.state, STATES_IN_ORDER),
-    reason: choice("reason", filters.reason, []),
-    status: choice("status", filters.status, STATUSES),
-    customer_id: input("customer_id"),
-    needs_attention: el("input", {
-      id: "needs-attention",
-      type: "checkbox",
-      checked: isChecked,
-    }),
-    cause: choice("filter-cause", filters.cause, Object.keys(CAUSES)),
-    placed_again: choice("filter-placed_again", filters.placed_again, ["true", "false"]),
-    step: choice("filter-step", filters.step, []),
-    text: input("text", { maxlength: 200 }),
-    sku: input("sku", { maxlength: 64 }),
-    currency: input("currency", {
-      pattern: "[A-Za-z]{3}",
-      maxlength: 3,
-      size: 4,
-      title: "three letters, like GBP",
-    }),
-    min_total_minor: total("min_total_minor"),
-    max_total_minor: total("max_total_minor"),
-    placed_from: at("placed_from"),
-    placed_to: at("placed_to"),
-    closed_from: at("closed_from"),
-    closed_to: at("closed_to"),
-  };
-}
-
-/**
- * Return the filters that the form has now, or null: then the form says what is wrong.
- *
- * @param {Record<Name, HTMLInputElement|HTMLSelectElement>} fields
- * @returns {Record<string, string>|null}
- */
-function valuesOf(fields) {
-  const currency = fields.currency.value.trim().toUpperCase();
-  /** @type {Record<string, string>} */
-  const values = {};
-  for (const name of ALL) {
-    const field = fields[name];
-    const text = field.value.trim();
-    field.setCustomValidity("");
-    if (field instanceof HTMLInputElement && field.type === "checkbox") {
-      values[name] = field.checked ? "true" : "";
-    } else if (TOTALS.includes(name) && text) {
-      const minor = currency ? minorUnits(text, currency) : null;
-      field.setCustomValidity(minor === null ? NO_AMOUNT : "");
-      values[name] = String(minor);
-    } else {
-      values[name] = TIMES.includes(name) ? fromInput(text) : text;
-    }
-    if (!field.reportValidity()) {
-      field.addEventListener("input", () => field.setCustomValidity(""), { once: true });
-      return null;
-    }
-  }
-  return { ...values, currency };
-}
-
-/**
- * @param {Name} name
- * @param {HTMLElement} field
- */
-function label(name, field) {
-  const text = NAMES[name];
-  if (name === "needs_attention") return el("label", {}, field, ` ${text}`);
-  return el("label", {}, `${text} `, field);
+  const addReasons = (/** @type {string[]} */ reasons) =>
+    addOptions(/** @type {HTMLSelectElement} */ (reason), reasons);
+  return { node, addReasons };
 }
 
 /**
@@ -204,24 +115,29 @@ function label(name, field) {
  * @param {Record<string, string>} filters
  */
 function chips(filters) {
-  const links = ALL.filter((name) => filters[name]).map((name) => {
-    const without = { ...filters, [name]: "", cursor: "" };
-    if (name === "currency") {
-      TOTALS.forEach((total) => (without[total] = "")); // they mean nothing without it
-      if (filters.sort?.endsWith("total_minor")) without.sort = "";
-    }
-    const value = TIMES.includes(name)
-      ? time(filters[name])
-      : TOTALS.includes(name)
-        ? money(Number(filters[name]), filters.currency ?? null)
-        : filters[name];
-    const title = "remove this filter";
-    const link = el("a.chip.plain.quiet", { href: toList(without), title });
-    link.append(`${NAMES[name]}: `, el("b", {}, value), " ✕");
+  const names = Object.keys(FILTERS).filter((name) => filters[name]);
+  const links = names.map((name) => {
+    const [label, kind] = FILTERS[name];
+    const href = addressOf({ ...filters, [name]: "", ...goneWith(name, filters), cursor: "" });
+    const link = el("a.chip.plain.quiet", { href, title: "remove this filter" });
+    link.append(`${label}: `, el("b", {}, kind.show(filters, name)), " ✕");
     return el("li", {}, link);
   });
   if (!links.length) return null;
   return el("ul.filter-marks", { "aria-label": "Filters that are set" }, ...links);
+}
+
+/**
+ * Return what means nothing without a filter, as no filters.
+ *
+ * @param {string} name
+ * @param {Record<string, string>} filters
+ * @returns {Record<string, string>}
+ */
+function goneWith(name, { sort = "" }) {
+  if (name !== "currency") return {};
+  const isByTotal = sort.endsWith("total_minor");
+  return { min_total_minor: "", max_total_minor: "", sort: isByTotal ? "" : sort };
 }
 
 /** @param {string} current */

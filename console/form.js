@@ -85,7 +85,7 @@ function fieldsOf(act) {
     const id = `${prefix}-${name}`;
     const input = el(kind, { id, name, required: true, autocomplete: "off", ...attributes });
     inputs[name] = input;
-    return [el("label", { for: id }, name[0].toUpperCase() + name.slice(1)), input];
+    return [el("label", { for: id }, capital(name)), input];
   });
   return { inputs, labels };
 }

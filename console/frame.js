@@ -1,9 +1,10 @@
 /**
- * What pages have in common: their frame, how they are kept up to date, their tables' heads and the
- * links to the pages before and behind.
+ * What pages have in common: their frame, how they are kept up to date, and the links to the pages
+ * before and behind.
  */
+import { addressWith } from "./address.js";
 import { el, show } from "./dom.js";
-import { clearNotice, showProblem } from "./notice.js";
+import { announce, clearNotice, showProblem } from "./notice.js";
 import { onToken } from "./token.js";
 import { watch } from "./watch.js";
 
@@ -13,8 +14,8 @@ export function newPlaceholder() {
 }
 
 /**
- * Add to `page` the frame of a page of one thing, and return its parts; the body is hidden at
- * first.
+ * Add to `page` the frame of a page of one thing, and return its parts. The body is hidden until
+ * `arrive` says how the thing stands.
  *
  * @param {HTMLElement} page
  * @param {[href: string, text: string]} trail where people come from
@@ -22,18 +23,32 @@ export function newPlaceholder() {
  * @param {string} id
  */
 export function frame(page, [href, text], kind, id) {
-  const parts = {
-    chips: el("p.chips"),
-    placeholder: newPlaceholder(),
-    body: el("div.body", { hidden: true }),
-  };
+  const chips = el("p.chips");
+  const placeholder = newPlaceholder();
+  const body = el("div.body", { hidden: true });
   page.append(
     el("p.trail", {}, el("a", { href }, text)),
-    el("div.head", {}, el("h1", {}, `${kind} `, el("code", {}, id)), parts.chips),
-    parts.placeholder,
-    parts.body,
+    el("div.head", {}, el("h1", {}, `${kind} `, el("code", {}, id)), chips),
+    placeholder,
+    body,
   );
-  return parts;
+  let formerState = "";
+
+  /**
+   * Show that the thing is there, and announce how it stands when that has changed.
+   *
+   * @param {string} state
+   * @param {string} title of the page, behind the state
+   * @param {string} subject of the sentence that is announced
+   */
+  function arrive(state, title, subject) {
+    body.hidden = false;
+    placeholder.remove();
+    document.title = `${state} · ${title}`;
+    if (formerState && formerState !== state) announce(`${subject} is ${state}`);
+    formerState = state;
+  }
+  return { chips, placeholder, body, arrive };
 }
 
 /**
@@ -47,53 +62,48 @@ export function frame(page, [href, text], kind, id) {
  */
 export function keepLoading(load, placeholder, signal, absence = "Not loaded.") {
   let hasLoaded = false;
-  const onSuccess = () => {
+  const loadAndSay = async () => {
+    const next = await load();
     hasLoaded = true;
-    clearNotice();
+    if (!signal.aborted) clearNotice();
+    return next;
   };
   const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     if (!hasLoaded) placeholder.textContent = problem.status === 404 ? absence : "Not loaded.";
     showProblem(problem);
   };
-  const reloadSoon = watch(load, { onSuccess, onProblem }, signal);
+  const reloadSoon = watch(loadAndSay, onProblem, signal);
   onToken(reloadSoon, signal);
   return reloadSoon;
 }
 
 /**
- * Return the head of a table.
+ * Return a table that has pages: its nodes, and what shows a page in it.
  *
- * @param {string[]} columns
+ * @template T
+ * @param {{node: HTMLElement, show: (items: T[]) => void}} table
+ * @param {string} parameter says in the address, as at the API, where a page begins
+ * @param {[first: string, next: string]} texts of the links to the first page and the next
  */
-export function tableHead(columns) {
-  return headRow(columns.map((name) => el("th", { scope: "col", role: "columnheader" }, name)));
-}
+export function newPages(table, parameter, [first, next]) {
+  const placeholder = newPlaceholder();
+  const paging = el("nav.paging", { "aria-label": "Pages" });
 
-/** @param {Element[]} cells */
-export function headRow(cells) {
-  return el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, ...cells));
-}
-
-/** Return where the links to other pages stand. */
-export function newPaging() {
-  return el("nav.paging", { "aria-label": "Pages" });
-}
-
-/**
- * Show the links to the first page and to the next one.
- *
- * @param {Element} paging
- * @param {string|null} next where the API has the next page
- * @param {string} parameter by which it says there where that begins, as the address does here
- * @param {(start: string) => string} toPage returns the address of a page; "" stands for the first
- * @param {[first: string, next: string]} texts
- */
-export function showPages(paging, next, parameter, toPage, texts) {
-  const isFirst = !new URLSearchParams(location.search).get(parameter);
-  const links = isFirst ? [] : [[texts[0], toPage("")]];
-  if (next) {
-    const start = new URL(next, location.origin).searchParams.get(parameter) ?? "";
-    links.push([texts[1], toPage(start)]);
+  /**
+   * @param {T[]} items
+   * @param {string|null} nextPath where the API has the next page
+   * @param {string} [emptyText]
+   */
+  function showPage(items, nextPath, emptyText = "") {
+    table.show(items);
+    placeholder.textContent = items.length ? "" : emptyText;
+    placeholder.hidden = placeholder.textContent === "";
+    const isFirst = !new URLSearchParams(location.search).get(parameter);
+    const start = nextPath && new URL(nextPath, location.origin).searchParams.get(parameter);
+    show(paging, [
+      !isFirst && el("a", { href: addressWith(parameter, "") }, first),
+      start && el("a", { href: addressWith(parameter, start) }, next),
+    ]);
   }
-  show(paging, links, ([text, href]) => el("a", { href }, text));
+  return { nodes: [table.node, placeholder, paging], placeholder, showPage };
 }

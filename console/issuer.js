@@ -2,6 +2,7 @@
  * Calls to the OpenID provider where people sign in: what each needs, and why one failed.
  */
 import { PROVIDER } from "./provider.js";
+import { SignInProblem } from "./token.js";
 
 /** Where people sign in: nothing below is called where they cannot. */
 export const SETTINGS = /** @type {NonNullable<typeof PROVIDER>} */ (PROVIDER);
@@ -27,19 +28,6 @@ const NOT_LOADED = "A file of this page could not be loaded: reload the page, an
  * @property {{client_id: string}} client
  * @property {() => object} options
  */
-
-/** A sign-in that failed; its message can be shown. */
-export class SignInProblem extends Error {
-  /**
-   * @param {string} message
-   * @param {boolean} [isAway] whether the provider may give a token later without anybody's help
-   */
-  constructor(message, isAway = false) {
-    super(message);
-    this.name = "SignInProblem";
-    this.isAway = isAway;
-  }
-}
 
 /** What the provider says of itself, once it was asked. @type {Promise<Metadata>|null} */
 let discovery = null;

@@ -5,8 +5,9 @@
 import { get } from "./api.js";
 import { chart } from "./chart.js";
 import { el, show } from "./dom.js";
-import { labelOf, number, seriesOf, sumOf } from "./series.js";
-import { meaningOf } from "./words.js";
+import { labelOf, seriesOf, sumOf } from "./series.js";
+import { newTable } from "./table.js";
+import { meaningOf, number } from "./words.js";
 
 /**
  * By span: what its switch says, and what a sentence calls it.
@@ -35,8 +36,6 @@ export function forgetLately() {
 export class Lately {
   /** @param {() => void} onChoice another span was chosen, and is to be loaded */
   constructor(onChoice) {
-    /** @type {Map<string, Row>} */
-    this.rows = new Map();
     this.list = el("ul.series");
     this.axis = el("p.axis", { "aria-hidden": "true" });
     this.times = el("p.times-to-close");
@@ -73,71 +72,63 @@ export class Lately {
     this.node.hidden = lately === null;
     if (lately === null) return;
     const series = seriesOf(lately.outcomes);
-    const names = series.map(({ name }) => name);
-    for (const name of this.rows.keys()) if (!names.includes(name)) this.rows.delete(name);
-    show(this.list, names, (name) => this.row(name).node);
+    show(this.list, series.map(emptyRow));
     const labels = lately.outcomes.map(({ at }) => labelOf(at, lately.unit));
-    for (const one of series) this.row(one.name).draw(one, labels, SPANS[lately.span][1]);
+    series.forEach((one, index) =>
+      fillRow(this.list.children[index], one, labels, SPANS[lately.span][1]),
+    );
     this.axis.replaceChildren(el("span", {}, labels[0]), el("span", {}, "now"));
     this.times.replaceChildren(...timesToClose(lately.time_to_close));
     this.drawTable();
     this.node.setAttribute("aria-busy", "false");
   }
 
-  /** @param {string} name */
-  row(name) {
-    const row = this.rows.get(name) ?? new Row();
-    this.rows.set(name, row);
-    return row;
-  }
-
   /** Fill the table if it is unfolded: it has many cells. */
   drawTable() {
     const { lately } = cache;
     if (lately === null || !this.details.open) return;
-    const series = seriesOf(lately.outcomes);
-    const columns = ["From", ...series.map(({ name }) => name)];
-    const head = columns.map((name) => el("th", { scope: "col" }, name));
-    const rows = lately.outcomes.map(({ at }, index) => {
-      const cells = series.map(({ values }) => el("td", {}, number(values[index])));
-      return el("tr", {}, el("th", { scope: "row" }, labelOf(at, lately.unit)), ...cells);
-    });
-    const caption = el("caption", {}, `Orders that closed in ${SPANS[lately.span][1]}`);
-    const top = el("thead", {}, el("tr", {}, ...head));
-    const body = el("tbody", {}, ...rows.reverse());
-    this.table.replaceChildren(el("table", {}, caption, top, body));
+    const { outcomes, span, unit } = lately;
+    /** @type {import("./table.js").Column<number>[]} */
+    const columns = [["From", "th", (index) => labelOf(outcomes[index].at, unit)]];
+    for (const { name, values } of seriesOf(outcomes)) {
+      columns.push([name, "td", (index) => number(values[index])]);
+    }
+    const table = newTable("table", columns);
+    table.node.prepend(el("caption", {}, `Orders that closed in ${SPANS[span][1]}`));
+    table.show([...outcomes.keys()].reverse());
+    this.table.replaceChildren(table.node);
   }
 }
 
-/** One series: a link to its orders, its bars, and their sum. The link keeps the focus. */
-class Row {
-  constructor() {
-    this.name = el("span.series-name");
-    this.bars = el("span.bars");
-    this.sum = el("b.sum");
-    this.node = el("li", {}, this.name, this.bars, this.sum);
-  }
+/**
+ * Return where a series is shown: a link to its orders, its bars, and their sum.
+ *
+ * @param {import("./series.js").Series} series
+ */
+function emptyRow({ name, href }) {
+  const link = el(href ? "a" : "span", { title: meaningOf(name) }, name);
+  return el("li", {}, el("span.series-name", {}, link), el("span.bars"), el("b.sum"));
+}
 
-  /**
-   * @param {import("./series.js").Series} series
-   * @param {string[]} labels
-   * @param {string} span
-   */
-  draw({ name, tone, href, values, most }, labels, span) {
-    if (!this.name.firstChild) {
-      const title = meaningOf(name);
-      this.name.append(el(href ? "a" : "span", { title }, name));
-    }
-    if (href) this.name.firstElementChild?.setAttribute("href", href);
-    const sum = number(sumOf(values));
-    const greatest = Math.max(...values);
-    const peak = `; most, ${number(greatest)}, from ${labels[values.indexOf(greatest)]}`;
-    const bars = values.map((value, at) => ({ value, text: `${labels[at]}: ${number(value)}` }));
-    const summary = `${name}: ${sum} in ${span}${greatest ? peak : ""}`;
-    this.node.className = tone;
-    this.bars.replaceChildren(chart(bars, most, summary));
-    this.sum.textContent = sum;
-  }
+/**
+ * Show a series in its row. The link keeps the focus.
+ *
+ * @param {Element} row
+ * @param {import("./series.js").Series} series
+ * @param {string[]} labels
+ * @param {string} span
+ */
+function fillRow(row, { name, tone, href, values, most }, labels, span) {
+  const [linkBox, chartBox, sumBox] = row.children;
+  if (href) linkBox.firstElementChild?.setAttribute("href", href);
+  const sum = number(sumOf(values));
+  const greatest = Math.max(...values);
+  const peak = `; most, ${number(greatest)}, from ${labels[values.indexOf(greatest)]}`;
+  const bars = values.map((value, at) => ({ value, text: `${labels[at]}: ${number(value)}` }));
+  const summary = `${name}: ${sum} in ${span}${greatest ? peak : ""}`;
+  row.className = tone;
+  chartBox.replaceChildren(chart(bars, most, summary));
+  sumBox.textContent = sum;
 }
 
 /**

@@ -1,11 +1,10 @@
 /**
  * A line of an order that is being written: its product is looked up while its SKU is typed.
  */
-import { isName } from "./body.js";
 import { IN_USE } from "./currencies.js";
 import { el } from "./dom.js";
 import { Field } from "./field.js";
-import { Lookup } from "./lookup.js";
+import { LookupField } from "./lookupfield.js";
 import { amount, money } from "./money.js";
 
 /** @typedef {import("./body.js").LineTexts & {suggestion?: string}} Texts */
@@ -21,28 +20,25 @@ export class Line {
     this.form = form;
     /** What the list price gave: another price is somebody's own. */
     this.suggestion = texts.suggestion ?? "";
-    /** @type {Api.StockView|null} */
-    this.product = null;
     this.legend = el("legend");
+    const stockOf = (/** @type {string} */ sku) => `/stock/${encodeURIComponent(sku)}`;
+    this.sku = new LookupField("SKU", "sku", stockOf, (problem) => this.know(problem), signal);
     /** @type {Record<string, Field>} by the API's names */
     this.fields = {
-      sku: new Field("SKU", { required: true, maxlength: 64 }),
+      sku: this.sku,
       quantity: new Field("Quantity", { required: true, inputmode: "numeric", class: "number" }),
       unit_price_minor: new Field("Unit price", {
         ...{ required: true, inputmode: "decimal", class: "number" },
       }),
     };
     const { sku, quantity, unit_price_minor: price } = this.fields;
-    this.remove = el("button", { type: "button", on: { click: () => form.onRemove(this) } });
+    const onRemove = { click: () => form.onRemove(this) };
+    this.remove = el("button", { type: "button", on: onRemove }, "Remove");
     const parts = [this.legend, sku.node, quantity.node, price.node, this.remove];
     this.node = el("fieldset.order-line", {}, ...parts);
     [sku.text, quantity.text, price.text] = [texts.sku, texts.quantity, texts.price];
-    this.lookup = new Lookup((answer, problem) => this.know(answer, problem), signal);
-    sku.input.addEventListener("input", () => {
-      this.suggest(""); // it was another product's price
-      this.ask();
-    });
-    this.ask();
+    sku.input.addEventListener("input", () => this.suggest("")); // it was another product's price
+    this.sku.ask();
   }
 
   /** What stands in its fields. */
@@ -61,34 +57,23 @@ export class Line {
   renumber(number, isRemovable) {
     this.remove.hidden = !isRemovable;
     this.legend.textContent = `Line ${number}`;
-    this.remove.textContent = "Remove";
     this.remove.setAttribute("aria-label", `Remove line ${number}`);
   }
 
   /** Remove it from the page. */
   end() {
-    this.lookup.ask(null);
+    this.sku.end();
     this.node.remove();
   }
 
-  /** Look its product up. */
-  ask() {
-    const { text } = this.fields.sku;
-    this.product = null;
-    this.fields.sku.inform("");
-    this.lookup.ask(isName("sku", text) ? `/stock/${encodeURIComponent(text)}` : null);
-  }
-
   /**
-   * Take what is known of its product, or why nothing is.
+   * Hear that its product is known, or why it is not.
    *
-   * @param {Api.StockView|null} product
    * @param {import("./api.js").Problem|null} problem
    */
-  know(product, problem) {
-    this.product = product;
-    if (problem?.status === 404) this.fields.sku.inform("There is no such product.", true);
-    else if (problem) this.fields.sku.inform(`Not looked up. ${problem.message}.`, true);
+  know(problem) {
+    if (problem?.status === 404) this.sku.inform("There is no such product.", true);
+    else if (problem) this.sku.inform(`Not looked up. ${problem.message}.`, true);
     this.form.onChange();
   }
 
@@ -99,8 +84,10 @@ export class Line {
    * @param {Line[]} lines all of the order
    */
   look(currency, lines) {
-    if (this.product === null) return;
-    const { name, available, prices } = this.product;
+    /** @type {Api.StockView|null} */
+    const product = this.sku.answer;
+    if (product === null) return;
+    const { name, available, prices } = product;
     const listPrice = prices[currency] ?? null;
     const own = Number(this.texts.quantity) || 0;
     const others = lines.filter((line) => line !== this && line.texts.sku === this.texts.sku);
@@ -110,7 +97,7 @@ export class Line {
     if (isShort && demand > own) facts.push(`${demand} in all lines`);
     if (listPrice !== null) facts.push(`list price ${money(listPrice, currency)}`);
     else if (IN_USE.includes(currency)) facts.push(`no list price in ${currency}`);
-    this.fields.sku.inform(facts.join(" · "), isShort);
+    this.sku.inform(facts.join(" · "), isShort);
     this.suggest(listPrice === null ? "" : amount(listPrice, currency));
   }
 

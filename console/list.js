@@ -1,14 +1,15 @@
 /**
  * The list of orders, newest first, page by page, beneath the figures of all orders.
  */
-import { filtersOf, toActOn, toList, toOrder } from "./address.js";
+import { addressOf, parametersOf, toOrder } from "./address.js";
 import { get } from "./api.js";
-import { bdi, el, show } from "./dom.js";
+import { bdi, el } from "./dom.js";
 import { exportButtons } from "./export.js";
-import { filterForm, isFiltered } from "./filters.js";
-import { headRow, keepLoading, newPaging, newPlaceholder, showPages } from "./frame.js";
+import { currentFilters, filterForm, isFiltered } from "./filters.js";
+import { keepLoading, newPages } from "./frame.js";
 import { money } from "./money.js";
 import { forgetOverview, Overview } from "./overview.js";
+import { newTable } from "./table.js";
 import { time } from "./times.js";
 import { onToken } from "./token.js";
 import { attentionChip, stateChip, statusChip } from "./words.js";
@@ -16,17 +17,23 @@ import { attentionChip, stateChip, statusChip } from "./words.js";
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "25";
 
-/** The columns, and by which field each sorts the list. */
+/** The sort of a list that says none. */
+const NEWEST_FIRST = "-placed_at";
+
+/** @type {import("./table.js").Column<Api.ListedOrder>[]} */
 const COLUMNS = [
-  ["Order"],
-  ["State"],
-  ["Status"],
-  ["Customer"],
-  ["Total", "total_minor"],
-  ["Placed", "placed_at"],
-  ["Closed", "closed_at"],
-  ["Why it failed"],
+  ["Order", "th.id", ({ order_id: id }) => el("a", { href: toOrder(id) }, id)],
+  ["State", "td.state", stateMarks],
+  ["Status", "td.status", ({ status }) => statusChip(status)],
+  ["Customer", "td.customer", ({ customer_id: id }) => id ?? "–"],
+  ["Total", "td.total", total],
+  ["Placed", "td.placed", ({ placed_at: at }) => time(at)],
+  ["Closed", "td.closed", ({ closed_at: at }) => time(at)],
+  ["Why it failed", "td.why", ({ failure }) => failure && failureText(failure)],
 ];
+
+/** By head of a column: by which field it sorts the list. */
+const SORTS = { Total: "total_minor", Placed: "placed_at", Closed: "closed_at" };
 
 /** The currency in which totals are sorted where no filter says one: that of the last list. */
 let listCurrency = "";
@@ -38,13 +45,16 @@ let listCurrency = "";
  * @param {AbortSignal} signal
  */
 export function listPage(page, signal) {
-  const filters = filtersOf(location.search);
+  const filters = { ...currentFilters(), ...parametersOf(["sort", "limit", "cursor"]) };
   document.title = "Orders · Order saga";
   const warning = el("p.warning", { hidden: true, role: "status" });
-  const rows = el("tbody", { role: "rowgroup" });
-  const heads = head(filters);
-  const placeholder = newPlaceholder();
-  const paging = newPaging();
+  const table = newTable("table.orders", COLUMNS, rowKind);
+  addSorts(table.node, filters);
+  const pages = newPages(
+    table,
+    "cursor",
+    filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"],
+  );
   const overview = new Overview(filters);
   const form = filterForm(filters);
   form.addReasons(overview.failureReasons);
@@ -54,58 +64,55 @@ export function listPage(page, signal) {
     form.node,
     ...(isFiltered(filters) ? [actOnLink(filters)] : []),
     warning,
-    el("table.orders", { role: "table" }, heads, rows),
-    placeholder,
-    paging,
+    ...pages.nodes,
     exportButtons(filters),
   );
 
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  const toPage = (/** @type {string} */ cursor) => toList({ ...filters, cursor });
-  /** @type {[string, string]} */
-  const pageTexts = filters.sort ? ["← First page", "Next →"] : ["← Newest", "Older →"];
   const load = async () => {
     /** @type {Api.OrderList} */
     const list = await get(`/orders?${query}`);
     warning.hidden = list.warning === null;
     warning.textContent = list.warning === null ? "" : `${list.warning}.`;
-    show(rows, list.orders, row);
+    pages.showPage(list.orders, list.next, emptyText(list, filters));
     listCurrency = list.orders.find((order) => order.currency)?.currency ?? listCurrency;
-    const byTotal = heads.querySelector("#sort-total_minor");
+    const byTotal = table.node.querySelector("#sort-total_minor");
     byTotal?.setAttribute("href", sortLink("total_minor", filters));
-    placeholder.textContent = list.orders.length ? "" : emptyText(list, filters);
-    placeholder.hidden = list.orders.length > 0;
-    showPages(paging, list.next, "cursor", toPage, pageTexts);
     await overview.load();
     form.addReasons(overview.failureReasons);
     return REFRESH_MS;
   };
-  keepLoading(load, placeholder, signal);
+  keepLoading(load, pages.placeholder, signal);
   onToken(forgetOverview, signal);
 }
 
 /** @param {Record<string, string>} filters */
 function actOnLink(filters) {
-  return el("p", {}, el("a", { id: "act-on", href: toActOn(filters) }, "Act on these orders …"));
+  const href = addressOf({ act_on: "", ...filters, cursor: "" });
+  return el("p", {}, el("a", { id: "act-on", href }, "Act on these orders …"));
 }
 
 /**
- * Return the heads of the columns; those with a field are links that sort by it.
+ * Make the heads of columns links that sort the list.
  *
+ * @param {HTMLElement} table
  * @param {Record<string, string>} filters
  */
-function head(filters) {
-  const sort = filters.sort ?? "-placed_at";
-  const cells = COLUMNS.map(([name, field]) => {
-    const attributes = { scope: "col", role: "columnheader" };
-    if (!field) return el("th", attributes, name);
-    const order = { [field]: "ascending", [`-${field}`]: "descending" }[sort] ?? null;
+function addSorts(table, filters) {
+  for (const [name, field] of Object.entries(SORTS)) {
+    const head = table.querySelectorAll("th")[COLUMNS.findIndex((column) => column[0] === name)];
+    const order = { [field]: "ascending", [`-${field}`]: "descending" }[sortOf(filters)];
     const mark = order && (order === "ascending" ? " ▲" : " ▼");
     const arrow = mark && el("span", { "aria-hidden": "true" }, mark);
     const link = el("a", { id: `sort-${field}`, href: sortLink(field, filters) }, name, arrow);
-    return el("th", { ...attributes, "aria-sort": order }, link, el("span.plain", {}, name));
-  });
-  return headRow(cells);
+    head.replaceChildren(link, el("span.plain", {}, name));
+    if (order) head.setAttribute("aria-sort", order);
+  }
+}
+
+/** @param {Record<string, string>} filters */
+function sortOf(filters) {
+  return filters.sort ?? NEWEST_FIRST;
 }
 
 /**
@@ -115,37 +122,35 @@ function head(filters) {
  * @param {Record<string, string>} filters
  */
 function sortLink(field, filters) {
-  const isDescending = (filters.sort ?? "-placed_at") === `-${field}`;
+  const isDescending = sortOf(filters) === `-${field}`;
   const sort = isDescending ? field : `-${field}`;
   const currency = field === "total_minor" ? filters.currency || listCurrency : filters.currency;
-  return toList({
+  return addressOf({
     ...filters,
     currency: currency ?? "",
-    sort: sort === "-placed_at" ? "" : sort,
+    sort: sort === NEWEST_FIRST ? "" : sort,
     cursor: "",
   });
 }
 
 /** @param {Api.ListedOrder} order */
-function row(order) {
-  const total = money(order.total_minor, order.currency);
-  /** @type {[string, import("./dom.js").Child][]} */
-  const columns = [
-    ["id", el("a", { href: toOrder(order.order_id) }, order.order_id)],
-    ["state", el("span", {}, stateChip(order.state), " ", ...attentionOf(order), againMark(order))],
-    ["status", statusChip(order.status)],
-    ["customer", order.customer_id ?? "–"],
-    ["total", el("span", { title: lineCount(order.line_count) }, total)],
-    ["placed", time(order.placed_at)],
-    ["closed", time(order.closed_at)],
-    ["why", order.failure && failureText(order.failure)],
-  ];
-  const cells = columns.map(([name, content], index) =>
-    index === 0
-      ? el(`th.${name}`, { role: "rowheader", scope: "row" }, content)
-      : el(`td.${name}`, { role: "cell" }, content),
-  );
-  return el(order.needs_attention ? "tr.needs-attention" : "tr", { role: "row" }, ...cells);
+function rowKind({ needs_attention }) {
+  return needs_attention ? "tr.needs-attention" : "tr";
+}
+
+/**
+ * Return what an order costs; pointed at it says how many lines that are, where it is known.
+ *
+ * @param {Api.ListedOrder} order
+ */
+function total({ total_minor, currency, line_count: count }) {
+  const title = count ? `${count} line${count === 1 ? "" : "s"}` : null;
+  return el("span", { title }, money(total_minor, currency));
+}
+
+/** @param {Api.ListedOrder} order */
+function stateMarks(order) {
+  return el("span", {}, stateChip(order.state), " ", ...attentionOf(order), againMark(order));
 }
 
 /** @param {Api.FailureView} failure */
@@ -174,15 +179,6 @@ function againMark({ again_of, again_as }) {
   if (!other) return null;
   const attributes = { href: toOrder(other), title: other };
   return el("a.again", attributes, again_as ? "placed again" : "again for another");
-}
-
-/**
- * Return how many lines an order has, where that is known.
- *
- * @param {number|null} count
- */
-function lineCount(count) {
-  return count ? `${count} line${count === 1 ? "" : "s"}` : null;
 }
 
 /**

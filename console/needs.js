@@ -1,30 +1,31 @@
 /**
  * What needs a person: the headline, and the orders by reason and age.
  */
-import { toList } from "./address.js";
+import { addressOf } from "./address.js";
 import { bdi, el, show } from "./dom.js";
-import { tableHead } from "./frame.js";
 import { money } from "./money.js";
-import { number } from "./series.js";
+import { newTable } from "./table.js";
 import { age, time } from "./times.js";
-import { CAUSES } from "./words.js";
+import { CAUSES, number } from "./words.js";
 
-/**
- * @typedef {{draw: () => Element, [datum: string]: unknown}} Piece of what is shown of the orders
- *   that need a person
- */
-
-const COLUMNS = ["Cause", "Orders", "Longest", "< 1 h", "< 24 h", "Older", "What fails"];
+/** @type {import("./table.js").Column<Api.NeedGroup>[]} */
+const COLUMNS = [
+  ["Cause", "th", causeLink],
+  ["Orders", "td.count", ({ count }) => el("b", {}, number(count))],
+  ["Longest", "td.longest", ({ since }) => (since ? longest(since) : "not known")],
+  ["< 1 h", "td.count.age", ({ within_hour: orders }) => orNone(orders)],
+  ["< 24 h", "td.count.age", ({ within_day: orders }) => orNone(orders)],
+  ["Older", "td.count.age", ({ older: orders }) => orNone(orders)],
+  ["What fails", "td.what", failingPart],
+];
 
 /** What needs a person, in a headline and a table. */
 export class Needs {
   constructor() {
     this.headline = el("p.needs-person");
-    this.rows = el("tbody", { role: "rowgroup" });
-    const label = "What needs a person, by reason and age";
-    const head = tableHead(COLUMNS);
-    this.table = el("table.needs", { role: "table", "aria-label": label }, head, this.rows);
-    this.node = el("div.person-first", {}, this.headline, this.table);
+    this.table = newTable("table.needs", COLUMNS);
+    this.table.node.setAttribute("aria-label", "What needs a person, by reason and age");
+    this.node = el("div.person-first", {}, this.headline, this.table.node);
   }
 
   /**
@@ -32,76 +33,55 @@ export class Needs {
    * @param {boolean} isShown whether the list shows these orders
    */
   draw(attention, isShown) {
-    show(this.headline, attentionPieces(attention, isShown), (piece) => piece.draw());
+    show(this.headline, headline(attention, isShown));
     const groups = attention.groups ?? [];
-    show(this.rows, groups.map(withAge), groupRow);
-    this.table.hidden = groups.length === 0;
+    this.table.show(groups);
+    this.table.node.hidden = groups.length === 0;
   }
 }
 
-/**
- * Return a group with its age in words, which changes what is shown.
- *
- * @param {Api.NeedGroup} group
- */
-function withAge(group) {
-  return { ...group, duration: group.since ? age(group.since) : "not known" };
+/** @param {Api.NeedGroup} group */
+function causeLink({ cause, step }) {
+  const [word, title] = CAUSES[cause] ?? [cause, null];
+  return el("a", { href: addressOf({ cause, step: step ?? "" }), title }, word);
 }
 
-/** @param {Api.NeedGroup & {duration: string}} group */
-function groupRow(group) {
-  const { cause, step, command, count, message, since, duration } = group;
-  const [word, meaning] = CAUSES[cause] ?? [cause, null];
-  const longest = since ? el("span", { title: `since ${since} (UTC)` }, duration) : duration;
+/** @param {string} since */
+function longest(since) {
+  return el("span", { title: `since ${since} (UTC)` }, age(since));
+}
+
+/** @param {number} orders */
+function orNone(orders) {
+  return orders ? number(orders) : "–";
+}
+
+/** @param {Api.NeedGroup} group */
+function failingPart({ cause, step, command, message }) {
+  if (!command) return CAUSES[cause]?.[1];
   const why = message ? [": ", bdi(message)] : [];
-  const what = command
-    ? el("span", {}, el("code", {}, command), ` of ${step}`, ...why)
-    : meaning;
-  const href = toList({ cause, step: step ?? "" });
-  const ages = [group.within_hour, group.within_day, group.older];
-  return el(
-    "tr",
-    { role: "row" },
-    el("th", { scope: "row", role: "rowheader", title: meaning }, el("a", { href }, word)),
-    cell("count", el("b", {}, number(count))),
-    cell("longest", longest),
-    ...ages.map((orders) => cell("count.age", orders ? number(orders) : "–")),
-    cell("what", what),
-  );
+  return el("span", {}, el("code", {}, command), ` of ${step}`, ...why);
 }
 
 /**
- * @param {string} name
- * @param {Node|string|null} content
- */
-function cell(name, content) {
-  return el(`td.${name}`, { role: "cell" }, content);
-}
-
-/**
- * Return what is shown of the orders that need a person; `draw` is called again on a change.
+ * Return how many orders need a person, why, since when, and what is at stake.
  *
  * @param {Api.AttentionFigures} figures
  * @param {boolean} isShown
- * @returns {Piece[]}
  */
-function attentionPieces({ count, by_cause, since, at_stake_minor }, isShown) {
-  const link = { count, isShown, draw: () => attentionLink(count, isShown) };
-  if (!count) return [link];
+function headline({ count, by_cause, since, at_stake_minor }, isShown) {
+  if (!count) return [attentionLink(count, isShown)];
   const stake = Object.entries(at_stake_minor).map(([currency, minor]) => money(minor, currency));
   const causes = Object.entries(by_cause)
     .filter(([, orders]) => orders)
     .map(([cause, orders]) => `${orders} ${CAUSES[cause]?.[0] ?? cause}`)
     .join(", ");
-  const duration = since && age(since);
   const prefix = count === 1 ? "since " : "the longest since ";
-  const longest = () => el("span", {}, prefix, time(since), ` (for ${duration})`);
-  const amounts = () => el("span", {}, "at stake: ", el("b", {}, stake.join(", ")));
   return [
-    link,
-    ...(causes ? [{ causes, draw: () => el("span", {}, causes) }] : []),
-    ...(since ? [{ since, duration, draw: longest }] : []),
-    ...(stake.length ? [{ stake, draw: amounts }] : []),
+    attentionLink(count, isShown),
+    causes && el("span", {}, causes),
+    since && el("span", {}, prefix, time(since), ` (for ${age(since)})`),
+    stake.length > 0 && el("span", {}, "at stake: ", el("b", {}, stake.join(", "))),
   ];
 }
 
@@ -114,9 +94,8 @@ function attentionLink(count, isShown) {
     return el("span.unsure", {}, "How many orders need a person is not known now");
   }
   if (count === 0) return el("span.figure.good", {}, "No order needs a person");
-  const number = count.toLocaleString("en");
-  const text = count === 1 ? "1 order needs a person" : `${number} orders need a person`;
-  const href = toList({ needs_attention: "true" });
+  const text = count === 1 ? "1 order needs a person" : `${number(count)} orders need a person`;
+  const href = addressOf({ needs_attention: "true" });
   const current = isShown && "true";
   return el("a.figure.bad", { href, "aria-current": current }, el("b", {}, `⚠ ${text}`));
 }

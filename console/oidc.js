@@ -3,7 +3,8 @@
  * the provider, which sends it back with a code, and the page gets a token for that.
  */
 import { keepDrafts, restoreDrafts } from "./drafts.js";
-import { address, checkReach, SETTINGS, SignInProblem, withProvider } from "./issuer.js";
+import { address, checkReach, SETTINGS, withProvider } from "./issuer.js";
+import { SignInProblem } from "./token.js";
 
 /** What was begun in this tab is kept under this key until the provider sends it back. */
 const PENDING_KEY = "order-saga-sign-in";
@@ -13,10 +14,10 @@ const NOT_BEGUN_HERE =
   "in again.";
 
 /**
- * What a sign-in gives. The token for renewals is kept in memory alone: it serves for long, and a
- * copy of this tab must not use it as well.
+ * What a sign-in gives, as the token endpoint calls it. The token for renewals is kept in memory
+ * alone: it serves for long, and a copy of this tab must not use it as well.
  *
- * @typedef {{accessToken: string, idToken?: string, refreshToken?: string}} Session
+ * @typedef {{access_token: string, id_token?: string, refresh_token?: string}} Session
  */
 
 /**
@@ -75,7 +76,7 @@ export async function finishSignIn() {
     const more = [library.None(), grant, redirectUri(), pending.verifier, options()];
     const answer = await library.authorizationCodeGrantRequest(server, client, ...more);
     const checks = { expectedNonce: pending.nonce, requireIdToken: true };
-    return session(await library.processAuthorizationCodeResponse(server, client, answer, checks));
+    return library.processAuthorizationCodeResponse(server, client, answer, checks);
   });
 }
 
@@ -90,8 +91,8 @@ export function renewSession(refreshToken) {
   return withProvider(async ({ library, server, client, options }) => {
     const more = [library.None(), refreshToken, options()];
     const answer = await library.refreshTokenGrantRequest(server, client, ...more);
-    const renewed = session(await library.processRefreshTokenResponse(server, client, answer));
-    return { ...renewed, refreshToken: renewed.refreshToken ?? refreshToken };
+    const session = await library.processRefreshTokenResponse(server, client, answer);
+    return { ...session, refresh_token: session.refresh_token ?? refreshToken };
   });
 }
 
@@ -114,12 +115,4 @@ export function endSession(idToken) {
 
 function redirectUri() {
   return `${location.origin}/`;
-}
-
-/**
- * @param {any} answer of the token endpoint
- * @returns {Session}
- */
-function session({ access_token: accessToken, id_token: idToken, refresh_token: refreshToken }) {
-  return { accessToken, idToken, refreshToken };
 }

@@ -3,19 +3,17 @@
  * filters: `/?operations=&person=ann&outcome=REFUSED`.
  */
 import { ACT_NAMES } from "./actnames.js";
-import { go, toOperations, toOrder } from "./address.js";
+import { addressOf, go, parametersOf, toOrder } from "./address.js";
 import { get } from "./api.js";
-import { choice } from "./choices.js";
-import { bdi, el, show } from "./dom.js";
-import { keepLoading, newPaging, newPlaceholder, showPages, tableHead } from "./frame.js";
-import { fromInput, time, toInput } from "./times.js";
-
-/** @typedef {Record<string, string>} Filters by the API's names */
+import { bdi, el } from "./dom.js";
+import { FilterFields, moment, oneOf, words } from "./filterfields.js";
+import { keepLoading, newPages } from "./frame.js";
+import { newTable } from "./table.js";
+import { time } from "./times.js";
+import { chip } from "./words.js";
 
 const REFRESH_MS = 5_000;
 const PAGE_SIZE = "50";
-const COLUMNS = ["When", "Who", "What", "Outcome", "Order", "Why", "From"];
-const FILTERS = ["person", "act", "outcome", "order_id", "door", "batch_id", "since", "until"];
 
 /** By outcome: its tone, and what it means. @type {Record<string, [string, string]>} */
 const OUTCOMES = {
@@ -34,6 +32,28 @@ const DOORS = {
   unknown: "an update that no front door has a note of",
 };
 
+/** By the API's names. @type {Record<string, import("./filterfields.js").Filter>} */
+const FILTERS = {
+  person: ["Who", words()],
+  act: ["What", oneOf(ACT_NAMES)],
+  outcome: ["Outcome", oneOf(Object.keys(OUTCOMES))],
+  order_id: ["Order", words()],
+  door: ["Door", oneOf(Object.keys(DOORS))],
+  since: ["Since", moment(1)],
+  until: ["Until", moment(1)],
+};
+
+/** @type {import("./table.js").Column<Api.Operation>[]} */
+const COLUMNS = [
+  ["When", "td.placed", ({ at }) => time(at)],
+  ["Who", "td.actor", person],
+  ["What", "td.what", ({ act, step }) => el("span", {}, act, step && ` ${step}`)],
+  ["Outcome", "td.outcome", ({ outcome }) => chip(outcome, OUTCOMES[outcome])],
+  ["Order", "td.subject", subject],
+  ["Why", "td.why", why],
+  ["From", "td.from", origin],
+];
+
 /**
  * Show the log in `page`, until `signal`.
  *
@@ -43,90 +63,47 @@ const DOORS = {
  */
 export function operationsPage(page, _value, signal) {
   document.title = "Operations · Order saga";
-  const filters = filtersOf(location.search);
-  const rows = el("tbody", { role: "rowgroup" });
-  const placeholder = newPlaceholder();
-  const paging = newPaging();
+  const filters = parametersOf([...Object.keys(FILTERS), "batch_id", "before"]);
+  const table = newTable("table.orders.operations", COLUMNS);
+  const pages = newPages(table, "before", ["← Newest", "Older →"]);
   page.append(
     el("div.head", {}, el("h1", {}, "Operations")),
     filterForm(filters),
-    el("table.orders.operations", { role: "table" }, tableHead(COLUMNS), rows),
-    placeholder,
-    paging,
+    ...pages.nodes,
   );
   const query = new URLSearchParams({ limit: PAGE_SIZE, ...filters });
-  const toPage = (/** @type {string} */ before) => toOperations({ ...filters, before });
   const load = async () => {
     /** @type {Api.OperationList} */
     const list = await get(`/operations?${query}`);
-    show(rows, list.operations, row);
-    const isFiltered = FILTERS.some((name) => filters[name]);
-    placeholder.textContent = isFiltered
-      ? `Nothing matches the filters${list.next ? " in this part of the log." : "."}`
-      : "Nothing is noted yet.";
-    placeholder.hidden = list.operations.length > 0;
-    showPages(paging, list.next, "before", toPage, ["← Newest", "Older →"]);
+    const isFiltered = Object.keys(filters).some((name) => name !== "before");
+    const noMatch = `Nothing matches the filters${list.next ? " in this part of the log." : "."}`;
+    const emptyText = isFiltered ? noMatch : "Nothing is noted yet.";
+    pages.showPage(list.operations, list.next, emptyText);
     return REFRESH_MS;
   };
-  keepLoading(load, placeholder, signal);
+  keepLoading(load, pages.placeholder, signal);
 }
 
-/**
- * Return the filters that an address sets.
- *
- * @param {string} search
- * @returns {Filters}
- */
-function filtersOf(search) {
-  const parameters = new URLSearchParams(search);
-  const names = [...FILTERS, "before"].filter((name) => parameters.get(name));
-  return Object.fromEntries(names.map((name) => [name, parameters.get(name) ?? ""]));
-}
-
-/** @param {Filters} filters */
+/** @param {Record<string, string>} filters */
 function filterForm(filters) {
-  const text = (/** @type {string} */ name) =>
-    el("input", { name, value: filters[name] ?? "", placeholder: "any", spellcheck: "false" });
-  const moment = (/** @type {string} */ name) =>
-    el("input", { name, value: toInput(filters[name]), type: "datetime-local", step: 1 });
+  const fields = new FilterFields(FILTERS, filters);
   const apply = (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
-    const data = new FormData(/** @type {HTMLFormElement} */ (event.target));
-    const entries = [...data].map(([name, value]) => [name, String(value).trim()]);
-    const values = Object.fromEntries(entries);
-    const times = { since: fromInput(values.since), until: fromInput(values.until) };
-    go(toOperations({ batch_id: filters.batch_id ?? "", ...values, ...times }));
+    const values = fields.read();
+    if (values) go(addressOf({ operations: "", batch_id: filters.batch_id ?? "", ...values }));
   };
   return el(
     "form.filters",
     { "aria-label": "Filters", on: { submit: apply } },
-    el("label", {}, "Who ", text("person")),
-    el("label", {}, "What ", choice("act", filters.act, ACT_NAMES)),
-    el("label", {}, "Outcome ", choice("outcome", filters.outcome, Object.keys(OUTCOMES))),
-    el("label", {}, "Order ", text("order_id")),
-    el("label", {}, "Door ", choice("door", filters.door, Object.keys(DOORS))),
-    el("label", {}, "Since ", moment("since")),
-    el("label", {}, "Until ", moment("until")),
+    ...fields.labels(),
     el("button", {}, "Filter"),
-    Object.keys(filters).length > 0 && el("a", { href: toOperations() }, "Clear"),
+    Object.keys(filters).length > 0 && el("a", { href: addressOf({ operations: "" }) }, "Clear"),
   );
 }
 
 /** @param {Api.Operation} entry */
-function row(entry) {
-  const [tone, meaning] = OUTCOMES[entry.outcome] ?? ["quiet", null];
-  /** @type {[string, import("./dom.js").Child][]} */
-  const columns = [
-    ["placed", time(entry.at)],
-    ["actor", el("b", { title: entry.subject && `token of ${entry.subject}` }, entry.by || "–")],
-    ["what", el("span", {}, entry.act, entry.step ? ` ${entry.step}` : "")],
-    ["outcome", el(`span.chip.${tone}`, { title: meaning }, entry.outcome)],
-    ["subject", subject(entry)],
-    ["why", el("span", {}, ...words(entry))],
-    ["from", el("span", { title: origin(entry) }, entry.door, " ", entry.address ?? "")],
-  ];
-  const cells = columns.map(([name, content]) => el(`td.${name}`, { role: "cell" }, content));
-  return el("tr", { role: "row" }, ...cells);
+function person({ by, subject }) {
+  return el("b", { title: subject && `token of ${subject}` }, by || "–");
 }
 
 /**
@@ -143,16 +120,17 @@ function subject({ order_id, about }) {
  *
  * @param {Api.Operation} entry
  */
-function words({ reason, message }) {
+function why({ reason, message }) {
   const both = reason && message ? " – " : null;
-  return [reason && bdi(reason), both, message && el("i", {}, message)];
+  return el("span", {}, reason && bdi(reason), both, message && el("i", {}, message));
 }
 
 /**
- * Return in words where an entry comes from.
+ * Return where an entry comes from; pointed at it says that in words.
  *
  * @param {Api.Operation} entry
  */
-function origin({ door, agent, batch_id }) {
-  return [DOORS[door] ?? door, agent, batch_id && `batch ${batch_id}`].filter(Boolean).join(", ");
+function origin({ door, address, agent, batch_id }) {
+  const whole = [DOORS[door] ?? door, agent, batch_id && `batch ${batch_id}`];
+  return el("span", { title: whole.filter(Boolean).join(", ") }, door, " ", address);
 }

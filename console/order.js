@@ -8,7 +8,6 @@ import { get, orderPath } from "./api.js";
 import { el, printable, show } from "./dom.js";
 import { facts } from "./facts.js";
 import { frame, keepLoading } from "./frame.js";
-import { announce } from "./notice.js";
 import { showSteps } from "./steps.js";
 import { showStory } from "./story.js";
 import { follow } from "./stream.js";
@@ -30,7 +29,6 @@ export function orderPage(page, id, signal) {
   const parts = layOut(page, id);
   const timeline = new Timeline(parts.timeline);
   const acts = new Acts(parts.acts, id, (view) => draw(view, timeline.mark));
-  let state = "";
   let isFollowing = false;
 
   /**
@@ -38,16 +36,11 @@ export function orderPage(page, id, signal) {
    * @param {number} mark
    */
   function draw(view, mark) {
-    parts.body.hidden = false;
-    parts.placeholder.remove();
-    document.title = `${printable(view.state)} · ${id} · Order saga`;
-    if (state && state !== view.state) announce(`The order is ${printable(view.state)}`);
-    state = view.state;
+    parts.arrive(printable(view.state), `${id} · Order saga`, "The order");
     showStory(parts.story, view);
     showSteps(parts.steps, view);
-    const attention = view.needs_attention ? (view.attention ?? {}) : null;
-    show(parts.chips, [{ state: view.state, status: view.status, attention }], chips);
-    show(parts.facts, [{ ...view, timeline: [], compensations: [] }], facts);
+    show(parts.chips, [chips(view)]);
+    show(parts.facts, [facts(view)]);
     parts.json.textContent = printable(JSON.stringify({ ...view, timeline: undefined }, null, 2));
     timeline.replace(view.timeline, mark);
     acts.offer(view);
@@ -84,7 +77,7 @@ export function orderPage(page, id, signal) {
   /** @param {import("./api.js").Problem} problem */
   function openByWorkflow(problem) {
     // The address may have the workflow's id in place of the order's.
-    const orderId = problem.status === 404 && !state ? withoutPrefix(id) : null;
+    const orderId = problem.status === 404 && parts.body.hidden ? withoutPrefix(id) : null;
     if (orderId && !signal.aborted) goInstead(toOrder(orderId));
     throw problem;
   }
@@ -140,13 +133,13 @@ function canBePlacedAgain({ acts }) {
   return acts.some(({ act, refusal }) => act === "place-again" && refusal === null);
 }
 
-/** @param {{state: string, status: string, attention: Partial<Api.Attention>|null}} view */
-function chips({ state, status, attention }) {
+/** @param {Api.OrderView} view */
+function chips({ state, status, needs_attention, attention }) {
   return el(
     "span",
     {},
     el("span", {}, "state ", stateChip(state)),
     el("span", {}, "status ", statusChip(status)),
-    attention && attentionChip(attention),
+    needs_attention && attentionChip(attention),
   );
 }

@@ -2,9 +2,10 @@
  * The first look at all orders, above their list: what needs a person, how many are in each state
  * and why orders failed, what closed lately, and who works. Each figure is a link to its orders.
  */
-import { toList } from "./address.js";
+import { addressOf } from "./address.js";
 import { get, Problem } from "./api.js";
 import { bdi, el, show } from "./dom.js";
+import { showFigures } from "./figures.js";
 import { forgetLately, Lately } from "./lately.js";
 import { Needs } from "./needs.js";
 import { Roles } from "./roles.js";
@@ -13,11 +14,6 @@ import { meaningOf, STATES_IN_ORDER, toneOf } from "./words.js";
 
 /** The figures are loaded with the list, and no more often than this. */
 const REFRESH_MS = 15_000;
-
-/**
- * @typedef {[string, number|null, string]} Figure name, count (null: not known) and tone
- * @typedef {{time?: string, prefix?: string, text?: string}} Footnote
- */
 
 /**
  * The last figures, also those of the page before: another page of the list loads none.
@@ -40,8 +36,8 @@ export class Overview {
   constructor(filters) {
     this.filters = filters;
     this.needs = new Needs();
-    this.states = new Figures("Orders by state", "state", filters.state);
-    this.reasons = new Figures("Failures by reason", "reason", filters.reason);
+    this.states = new FigureRow("Orders by state", "state", filters.state);
+    this.reasons = new FigureRow("Failures by reason", "reason", filters.reason);
     this.lately = new Lately(() => this.loadAll([() => this.lately.load()]));
     this.roles = new Roles();
     this.footnotes = el("p.footnotes");
@@ -91,37 +87,30 @@ export class Overview {
     const { figures, problem } = cache;
     this.node.hidden = figures === null && problem === null;
     if (figures !== null) this.drawFigures(figures);
-    /** @type {Footnote[]} */
-    const footnotes = [];
-    if (figures) footnotes.push({ time: figures.as_of });
-    if (figures?.warning) footnotes.push({ text: figures.warning });
-    if (problem) footnotes.push({ prefix: "No newer figures: ", text: problem });
-    show(this.footnotes, footnotes, footnote);
+    show(this.footnotes, [
+      figures && el("span", {}, "as of ", time(figures.as_of)),
+      figures?.warning && el("span.unsure", {}, bdi(figures.warning), "."),
+      problem && el("span.unsure", {}, "No newer figures: ", bdi(problem), "."),
+    ]);
   }
 
   /** @param {Api.Overview} figures */
   drawFigures({ states, reasons, needs_attention: attention, roles, warning }) {
     this.needs.draw(attention, this.filters.needs_attention === "true");
     this.roles.draw(roles ?? null, !warning);
-    /** @type {Figure[]} */
-    const byState = STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]);
-    this.states.draw(byState);
+    this.states.draw(
+      STATES_IN_ORDER.map((state) => [state, states[state] ?? null, toneOf(state)]),
+    );
     const mostFirst = Object.entries(reasons).sort(([, one], [, other]) => other - one);
     this.reasons.draw(mostFirst.map(([reason, count]) => [reason, count, "failure"]));
   }
 }
 
-/** @param {Footnote} footnote */
-function footnote({ time: iso, prefix = "", text }) {
-  if (iso) return el("span", {}, "as of ", time(iso));
-  return el("span.unsure", {}, prefix, bdi(text), ".");
-}
-
-/** A row of figures, each a link to its orders. A link with the focus keeps it when it changes. */
-class Figures {
+/** A row of figures, each a link to its orders. */
+class FigureRow {
   /**
    * @param {string} title
-   * @param {string} filter the one that its links set
+   * @param {"state"|"reason"} filter the one that its links set
    * @param {string|undefined} current
    */
   constructor(title, filter, current) {
@@ -131,24 +120,14 @@ class Figures {
     this.node = el("div.figure-row", {}, el("span.figure-title", {}, title), this.list);
   }
 
-  /** @param {Figure[]} figures */
+  /** @param {[name: string, count: number|null, tone: string][]} figures */
   draw(figures) {
-    const names = figures.map(([name]) => name);
-    show(this.list, names, (name) => el("li", {}, this.link(name)));
-    figures.forEach(([, count, tone], index) => {
-      const link = /** @type {Element} */ (this.list.children[index].firstElementChild);
-      const number = /** @type {Element} */ (link.firstElementChild);
-      link.className = `figure ${count === 0 ? "quiet" : tone}`;
-      number.textContent = count === null ? "?" : count.toLocaleString("en");
-    });
+    const links = figures.map(([name, count, tone]) => ({
+      ...{ name, count, tone, href: addressOf({ [this.filter]: name }) },
+      title: this.filter === "state" ? meaningOf(name) : null,
+      isCurrent: this.current === name,
+    }));
+    showFigures(this.list, links);
     this.node.hidden = figures.length === 0;
-  }
-
-  /** @param {string} name */
-  link(name) {
-    const href = toList({ [this.filter]: name });
-    const title = this.filter === "state" ? meaningOf(name) : null;
-    const current = this.current === name && "true";
-    return el("a", { href, title, "aria-current": current }, el("b"), " ", name);
   }
 }

@@ -6,12 +6,12 @@ import { go, toOrder } from "./address.js";
 import { Problem } from "./api.js";
 import { bodyOf, totalOf } from "./body.js";
 import { IN_USE } from "./currencies.js";
-import { Customer } from "./customer.js";
 import { bdi, el } from "./dom.js";
 import { Field } from "./field.js";
 import { explain } from "./form.js";
 import { LIMITS } from "./limits.js";
 import { Line } from "./line.js";
+import { LookupField } from "./lookupfield.js";
 import { money } from "./money.js";
 import { announce } from "./notice.js";
 import {
@@ -23,6 +23,7 @@ import {
   saveTexts,
 } from "./placing.js";
 import { askForToken, customerOfToken, onToken, token } from "./token.js";
+import { showWallet } from "./wallet.js";
 
 const REJECTED = "Not placed: look at the marked fields.";
 
@@ -43,14 +44,18 @@ class OrderForm {
   /** @param {AbortSignal} signal */
   constructor(signal) {
     this.signal = signal;
-    this.customer = new Customer((wallet) => {
+    const walletOf = (/** @type {string} */ id) => `/customers/${id}/wallet`;
+    const onWallet = (/** @type {Problem|null} */ problem) => {
+      const wallet = this.customer.answer;
       if (wallet !== null) this.fields.currency.text ||= wallet.currency;
+      if (problem?.status === 404) this.customer.inform("No wallet of theirs is known.");
       this.change();
-    }, signal);
+    };
+    this.customer = new LookupField("Customer", "customer_id", walletOf, onWallet, signal);
     const deadline = { inputmode: "numeric", placeholder: LIMITS.deadline_seconds.default };
     /** @type {Record<string, Field>} by the API's names */
     this.fields = {
-      customer_id: this.customer.field,
+      customer_id: this.customer,
       currency: new Field("Currency", { required: true, maxlength: 3, list: "currencies" }),
       order_id: new Field("Order id (optional)", { maxlength: 64 }),
       deadline_seconds: new Field("Deadline in seconds (optional)", deadline),
@@ -95,12 +100,12 @@ class OrderForm {
     });
     this.node.addEventListener("input", () => this.change());
     this.node.addEventListener("submit", (event) => this.send(event));
-    this.addButton.addEventListener("click", () => this.add().fields.sku.input.focus());
+    this.addButton.addEventListener("click", () => this.add().sku.input.focus());
     const onAnotherPerson = () => {
       if (token() === null) this.fill(savedTexts()); // an empty order
-      this.customer.field.text ||= customerOfToken();
+      this.customer.text ||= customerOfToken();
       this.customer.ask();
-      this.lines.forEach((line) => line.ask());
+      this.lines.forEach((line) => line.sku.ask());
     };
     onToken(onAnotherPerson, this.signal);
   }
@@ -151,7 +156,7 @@ class OrderForm {
     this.lines.splice(index, 1);
     line.end();
     const neighbour = this.lines[Math.min(index, this.lines.length - 1)];
-    neighbour.fields.sku.input.focus();
+    neighbour.sku.input.focus();
     announce(`Line ${index + 1} is removed`);
     this.change();
   }
@@ -170,7 +175,7 @@ class OrderForm {
     const total = totalOf(texts);
     this.total.textContent = IN_USE.includes(currency) ? money(total, currency) : "–";
     this.linesProblem.textContent = "";
-    this.customer.look(currency, total);
+    showWallet(this.customer, currency, total);
   }
 
   /** @param {SubmitEvent} event */

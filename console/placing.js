@@ -2,7 +2,7 @@
  * What is kept in this tab's session until an order is placed: what was typed, and the key under
  * which each content was sent. Sending the same content again is the same order.
  */
-import { toList } from "./address.js";
+import { addressOf } from "./address.js";
 import { newId, post, Problem } from "./api.js";
 import { el } from "./dom.js";
 import { customerOfToken } from "./token.js";
@@ -44,7 +44,7 @@ export function attemptWarning() {
     "p.warning",
     { role: "status" },
     "An order with other content was sent, and its answer is lost: it may have been placed. ",
-    el("a", { href: toList({}) }, "Look at the latest orders"),
+    el("a", { href: addressOf({}) }, "Look at the latest orders"),
     " before you place this one as well.",
   );
 }

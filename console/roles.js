@@ -3,6 +3,7 @@
  */
 import { el, show } from "./dom.js";
 import { age } from "./times.js";
+import { number } from "./words.js";
 
 /** What waits for less is on its way. */
 const LONG_SECONDS = 3;
@@ -21,50 +22,24 @@ export class Roles {
    */
   draw(roles, isKnown) {
     this.node.hidden = roles === null && isKnown;
-    const unknown = roles === null && !isKnown ? [null] : [];
-    show(this.list, [...unknown, ...(roles ?? []).map(textsOf)], (role) => roleNode(role));
+    const unknown = () => el("li", {}, el("span.unsure", {}, "Who works is not known now"));
+    show(this.list, roles?.map(roleItem) ?? [!isKnown && unknown()]);
   }
 }
 
-/**
- * @typedef {object} Texts what is shown of a role
- * @property {string} role
- * @property {string} workers
- * @property {boolean} isUp
- * @property {string} waiting
- * @property {boolean} isLate
- */
-
-/**
- * Return a role in words: the same ones again change nothing on the page.
- *
- * @param {Api.RoleFigures} figures
- * @returns {Texts}
- */
-function textsOf({ role, workers, last_seen: lastSeen, waiting, waiting_seconds: seconds }) {
-  const isUp = workers > 0;
-  const since = lastSeen ? `, for ${age(lastSeen)}` : "";
+/** @param {Api.RoleFigures} figures */
+function roleItem({ role, workers, last_seen: lastSeen, waiting, waiting_seconds: seconds }) {
   const up = workers === 1 ? "1 worker" : `${workers} workers`;
+  const since = lastSeen ? `, for ${age(lastSeen)}` : "";
+  const isLate = waiting > 0 && seconds >= LONG_SECONDS;
   const long = seconds >= 1 ? `, the oldest for ${inWords(seconds)}` : "";
-  return {
-    role,
-    isUp,
-    workers: isUp ? up : `no worker${since}`,
-    waiting: waiting ? `${waiting.toLocaleString("en")} waiting${long}` : "nothing waits",
-    isLate: waiting > 0 && seconds >= LONG_SECONDS,
-  };
-}
-
-/** @param {Texts|null} texts */
-function roleNode(texts) {
-  if (texts === null) return el("li", {}, el("span.unsure", {}, "Who works is not known now"));
-  const { role, isUp, workers, waiting, isLate } = texts;
+  const load = waiting ? `${number(waiting)} waiting${long}` : "nothing waits";
   return el(
     "li",
     {},
     el("span.role", {}, role),
-    el(isUp ? "span.up" : "span.chip.bad", {}, isUp ? workers : `⚠ ${workers}`),
-    el(isLate ? "span.chip.waiting" : "span.quiet", {}, waiting),
+    workers > 0 ? el("span.up", {}, up) : el("span.chip.bad", {}, `⚠ no worker${since}`),
+    el(isLate ? "span.chip.waiting" : "span.quiet", {}, load),
   );
 }
 

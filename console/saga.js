@@ -6,10 +6,9 @@ import { listBefore } from "./address.js";
 import { get, sagaPath } from "./api.js";
 import { bdi, el, jsonToUnfold, printable, show } from "./dom.js";
 import { frame, keepLoading } from "./frame.js";
-import { announce } from "./notice.js";
 import { showSteps } from "./steps.js";
-import { Timeline } from "./timeline.js";
-import { attentionChip, toneOf } from "./words.js";
+import { entryItem } from "./timeline.js";
+import { attentionChip, chip, toneOf } from "./words.js";
 
 const REFRESH_MS = 2_000;
 
@@ -36,23 +35,16 @@ const MEANINGS = {
 export function sagaPage(page, id, signal) {
   document.title = `${printable(id)} · Saga`;
   const parts = layOut(page, id);
-  const timeline = new Timeline(parts.timeline);
-  let state = "";
 
   /** @param {Api.SagaView} view */
   function draw(view) {
-    parts.body.hidden = false;
-    parts.placeholder.remove();
-    document.title = `${printable(view.state)} · ${printable(id)} · Saga`;
-    if (state && state !== view.state) announce(`The saga is ${printable(view.state)}`);
-    state = view.state;
-    const { status, needs_attention, failure } = view;
-    show(parts.chips, [{ state, status, needs_attention }], chips);
-    show(parts.story, [{ state, failure }], story);
-    show(parts.acts, view.closed_at ? [] : view.acts, act);
+    parts.arrive(printable(view.state), `${printable(id)} · Saga`, "The saga");
+    show(parts.chips, [chips(view)]);
+    show(parts.story, [story(view)]);
+    show(parts.acts, view.closed_at ? [] : view.acts.map(act));
     parts.actSection.hidden = parts.acts.childElementCount === 0;
     showSteps(parts.steps, { steps: view.steps, review: null });
-    timeline.replace(view.timeline, timeline.mark);
+    show(parts.timeline, view.timeline.map(entryItem));
   }
 
   const load = async () => {
@@ -89,18 +81,18 @@ function layOut(page, id) {
   return parts;
 }
 
-/** @param {Pick<Api.SagaView, "state"|"status"|"needs_attention">} view */
+/** @param {Api.SagaView} view */
 function chips({ state, status, needs_attention }) {
   return el(
     "span",
     {},
-    el("span", {}, "state ", el(`span.chip.${toneOf(state)}`, {}, state)),
-    el("span", {}, "workflow ", el("span.chip.plain.quiet", {}, status)),
+    el("span", {}, "state ", chip(state, [toneOf(state), null])),
+    el("span", {}, "workflow ", chip(status, undefined, "chip.plain")),
     needs_attention && attentionChip(null),
   );
 }
 
-/** @param {Pick<Api.SagaView, "state"|"failure">} view */
+/** @param {Api.SagaView} view */
 function story({ state, failure }) {
   if (!failure) {
     return el("div.story-box", {}, el("p.sentence", {}, `${MEANINGS[state] ?? state}.`));

@@ -2,7 +2,7 @@
  * What a chart of closed orders is made of: the orders that completed, those that failed, and these
  * by reason, each with one number for each part of the span.
  */
-import { toList } from "./address.js";
+import { addressOf } from "./address.js";
 import { clock } from "./times.js";
 
 /** So many reasons have a chart of their own; the others have one together. */
@@ -29,7 +29,7 @@ export function seriesOf(outcomes) {
   const failures = outcomes.map((one) => sumOf(Object.values(one.failures)));
   const most = Math.max(...failures);
   const toClosed = (/** @type {Record<string, string>} */ filters) =>
-    toList({ ...filters, closed_from: outcomes[0].at, sort: "-closed_at" });
+    addressOf({ ...filters, closed_from: outcomes[0].at, sort: "-closed_at" });
   /** @type {Series[]} */
   const series = [
     {
@@ -90,9 +90,4 @@ export function labelOf(iso, unit) {
 /** @param {number[]} values */
 export function sumOf(values) {
   return values.reduce((one, other) => one + other, 0);
-}
-
-/** @param {number} value */
-export function number(value) {
-  return value.toLocaleString("en");
 }

@@ -56,7 +56,7 @@ export function showSteps(list, { steps, review }) {
     const one = { ...step, isPivot: step === pivot };
     return step.opens_record && review ? [one, { ...REVIEW, ...review }] : [one];
   });
-  show(list, places, place);
+  show(list, places.map(place));
 }
 
 /** @param {Place} step */

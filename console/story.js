@@ -7,22 +7,7 @@ import { commandsOf } from "./steps.js";
 import { age, time } from "./times.js";
 import { capital, CAUSES, meaningOf, toneOf } from "./words.js";
 
-/**
- * @typedef {import("./steps.js").Command} Command
- *
- * @typedef {object} Story how an order stands
- * @property {Api.FailureView|null} failure
- * @property {Api.SagaState} state
- * @property {Command[]} troubles
- * @property {Command[]} pauses
- * @property {string|null} refund
- * @property {boolean} isBad
- *
- * @typedef {object} Need that an order needs a person
- * @property {Api.Attention} attention
- * @property {string|null} duration
- * @property {boolean} isExplained whether the story says what to do
- */
+/** @typedef {import("./steps.js").Command} Command */
 
 /**
  * Show how an order stands in `section`.
@@ -31,46 +16,33 @@ import { capital, CAUSES, meaningOf, toneOf } from "./words.js";
  * @param {Api.OrderView} view
  */
 export function showStory(section, view) {
-  const { failure, state } = view;
+  const { failure, state, refund } = view;
   const commands = commandsOf(view.steps);
   const troubles = commands.filter((command) => command.state === "STUCK");
+  const pauses = commands.filter(({ paused }) => paused);
   const attention = view.needs_attention ? view.attention : null;
-  const story = {
-    ...{ failure, state, troubles, pauses: commands.filter(({ paused }) => paused) },
-    ...{ refund: view.refund?.message ?? null, isBad: Boolean(attention) },
-  };
-  /** @type {(Story|Need)[]} */
-  const parts = [story];
-  if (attention) {
-    const duration = attention.since && age(attention.since);
-    parts.push({ attention, duration, isExplained: troubles.length > 0 });
-  }
-  show(section, parts, (part) => ("attention" in part ? attentionBox(part) : storyBox(part)));
-}
-
-/** @param {Story} story */
-function storyBox({ failure, state, troubles, pauses, refund, isBad }) {
-  const sentence = el("p.sentence", {}, `${capital(meaningOf(state))}.`);
   const tone = failure ? "failure" : toneOf(state);
-  return el(
-    `div.story-box.${isBad || troubles.length > 0 ? "bad" : tone}`,
+  const box = el(
+    `div.story-box.${attention || troubles.length > 0 ? "bad" : tone}`,
     {},
-    failure ? reasonOf(failure) : sentence,
-    refund && el("p.refund", {}, "Refund: ", bdi(refund), "."),
+    failure ? reasonOf(failure) : el("p.sentence", {}, `${capital(meaningOf(state))}.`),
+    refund && el("p.refund", {}, "Refund: ", bdi(refund.message), "."),
     jsonToUnfold("details", failure?.details),
     ...troubles.map(troubleText),
     ...pauses.map(pauseText),
   );
+  show(section, [box, attention && attentionBox(attention, troubles.length > 0)]);
 }
 
 /**
  * Return why a person is needed and since when; and what to do, unless the story says it.
  *
- * @param {Need} need
+ * @param {Api.Attention} attention
+ * @param {boolean} isExplained whether the story says what to do
  */
-function attentionBox({ attention: { cause, since, message }, duration, isExplained }) {
+function attentionBox({ cause, since, message }, isExplained) {
   const [word, meaning] = CAUSES[cause] ?? [cause, null];
-  const start = since ? [" since ", time(since), ` (for ${duration})`] : [];
+  const start = since ? [" since ", time(since), ` (for ${age(since)})`] : [];
   return el(
     "div.person",
     {},

@@ -60,7 +60,7 @@ export function follow(id, { onEntry, onConnection, onEnd }, signal) {
   const onProblem = (/** @type {import("./api.js").Problem} */ problem) => {
     if (!problem.isTransient) finish(false);
   };
-  watch(load, { onSuccess: () => {}, onProblem }, AbortSignal.any([signal, end.signal]));
+  watch(load, onProblem, AbortSignal.any([signal, end.signal]));
 }
 
 /**

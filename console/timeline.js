@@ -73,12 +73,16 @@ export class Timeline {
   }
 
   draw() {
-    show(this.list, [...this.entries, ...this.newEntries], row);
+    show(this.list, [...this.entries, ...this.newEntries].map(entryItem));
   }
 }
 
-/** @param {Entry} entry */
-function row(entry) {
+/**
+ * Return an entry as an item of a list.
+ *
+ * @param {Entry} entry
+ */
+export function entryItem(entry) {
   const summary = summaryOf(entry);
   return el(
     `li.${KINDS[entry.kind] ? entry.kind : "note"}`,

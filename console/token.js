@@ -26,6 +26,18 @@ let formerToken = null;
 /** @type {Promise<void>|null} */
 let renewal = null;
 
+/** A sign-in that failed; its message can be shown. */
+export class SignInProblem extends Error {
+  /**
+   * @param {string} message
+   * @param {boolean} [isAway] whether the provider may give a token later without anybody's help
+   */
+  constructor(message, isAway = false) {
+    super(message);
+    this.isAway = isAway;
+  }
+}
+
 /** Load what signs people in; most pages are opened without. */
 const signingIn = () => import("./oidc.js");
 
@@ -49,7 +61,7 @@ export function onToken(listener, signal) {
  *
  * @param {string|null} bearer the token that is not accepted
  * @returns {Promise<boolean>} whether there is another of the same person
- * @throws {Error} a SignInProblem: the provider is away
+ * @throws {SignInProblem} the provider is away
  */
 export async function renewed(bearer) {
   if (bearer === null) return false;
@@ -70,16 +82,16 @@ async function renew(current) {
     formerToken = former;
     keep(session);
   } catch (problem) {
-    if (!isSignInProblem(problem) || problem.isAway) throw problem;
+    if (!(problem instanceof SignInProblem) || problem.isAway) throw problem;
     if (token() === former) refreshToken = null; // it has run out: sign in again
   }
 }
 
 /** @param {Session} session */
-function keep({ accessToken, idToken, refreshToken: next }) {
-  sessionStorage.setItem(KEY, accessToken);
-  if (idToken) sessionStorage.setItem(ID_KEY, idToken);
-  refreshToken = next ?? null;
+function keep({ access_token, id_token, refresh_token }) {
+  sessionStorage.setItem(KEY, access_token);
+  if (id_token) sessionStorage.setItem(ID_KEY, id_token);
+  refreshToken = refresh_token ?? null;
   showSubject();
 }
 
@@ -109,7 +121,7 @@ export function serveToken() {
     event.preventDefault();
     const value = field.value.trim().replace(/^Bearer(\s+|$)/i, "");
     if (SENDABLE.test(value)) {
-      use({ accessToken: value });
+      use({ access_token: value });
       dialog.close();
     } else {
       sayWrong(INVALID_TOKEN);
@@ -179,17 +191,9 @@ async function signOut() {
  * @param {unknown} problem
  */
 function explain(problem) {
-  if (!isSignInProblem(problem)) throw problem;
+  if (!(problem instanceof SignInProblem)) throw problem;
   askForToken("");
   sayWrong(problem.message);
-}
-
-/**
- * @param {unknown} problem
- * @returns {problem is import("./issuer.js").SignInProblem}
- */
-export function isSignInProblem(problem) {
-  return problem instanceof Error && problem.name === "SignInProblem";
 }
 
 /** @param {string} text */

@@ -14,15 +14,13 @@ const LONGEST_PAUSE_MS = 10_000;
  *
  * @param {() => Promise<number|null>} load loads and shows; returns the milliseconds until the next
  *   load, null for never
- * @param {object} callbacks
- * @param {() => void} callbacks.onSuccess it was loaded
- * @param {(problem: Problem) => void} callbacks.onProblem it was not; a transient problem is
- *   followed by another load
+ * @param {(problem: Problem) => void} onProblem it was not loaded; a transient problem is followed
+ *   by another load
  * @param {AbortSignal} signal
  * @returns {() => void} tells that there is news: loads soon, or after the pause that a Retry-After
  *   asks for
  */
-export function watch(load, callbacks, signal) {
+export function watch(load, onProblem, signal) {
   let timer = 0;
   let isLoading = false;
   let hasNews = false;
@@ -43,11 +41,10 @@ export function watch(load, callbacks, signal) {
       const next = await load();
       pause = FIRST_PAUSE_MS;
       notBefore = 0;
-      if (!signal.aborted) callbacks.onSuccess();
       return next;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      if (!signal.aborted) callbacks.onProblem(problem);
+      if (!signal.aborted) onProblem(problem);
       if (!problem.isTransient) return null;
       const next = Math.max(pause, (problem.afterSeconds ?? 0) * 1000);
       pause = Math.min(pause * 2, LONGEST_PAUSE_MS);

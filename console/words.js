@@ -46,12 +46,23 @@ const STATUSES = {
 };
 
 /**
+ * Return a mark.
+ *
+ * @param {string} text
+ * @param {[tone: string, meaning: string|null]} [look]
+ * @param {string} [kind]
+ */
+export function chip(text, [tone, title] = ["quiet", null], kind = "chip") {
+  return el(`span.${kind}.${tone}`, { title }, text);
+}
+
+/**
  * Return a mark with a saga's state.
  *
  * @param {string} state
  */
 export function stateChip(state) {
-  return el(`span.chip.${toneOf(state)}`, { title: STATES[state]?.[1] }, state);
+  return chip(state, STATES[state]);
 }
 
 /**
@@ -60,8 +71,7 @@ export function stateChip(state) {
  * @param {string} status
  */
 export function statusChip(status) {
-  const [tone, meaning] = STATUSES[status] ?? ["quiet", null];
-  return el(`span.chip.plain.${tone}`, { title: meaning }, status);
+  return chip(status, STATUSES[status], "chip.plain");
 }
 
 /**
@@ -110,4 +120,13 @@ export function attemptsText(count) {
  */
 export function capital(text) {
   return text && text[0].toUpperCase() + text.slice(1);
+}
+
+/**
+ * Return a number with commas, like `1,530`.
+ *
+ * @param {number} value
+ */
+export function number(value) {
+  return value.toLocaleString("en");
 }

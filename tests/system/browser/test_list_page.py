@@ -65,7 +65,7 @@ async def test_filters_stand_in_the_address(page: Page) -> None:
     await expect(page).to_have_url(re.compile(r"/\?status=CANCELLED$"))
     await expect(listed_ids(page)).to_have_text(["failed"])
     await expect(page.locator(".orders td.why")).to_have_text(re.compile("^INSUFFICIENT_FUNDS: "))
-    assert await page.evaluate("document.activeElement.id") == "customer"
+    assert await page.evaluate("document.activeElement.id") == "filter-customer_id"
     await page.get_by_role("textbox", name="Customer").fill("other")
     await page.keyboard.press("Enter")
     await expect(page.locator(".placeholder")).to_have_text("No order matches the filters.")

@@ -51,6 +51,29 @@ async def test_amounts_read_as_the_services_write_them(page: Page) -> None:
     assert texts[-1].startswith("90,071,992,547,409")
 
 
+async def test_an_element_stays_while_it_is_drawn_the_same(page: Page) -> None:
+    """It moves with what stands before it, twins too, and what somebody unfolded stays so."""
+    await page.goto("/")
+    texts, is_open, kept = await page.evaluate("""async () => {
+        const { el, show } = await import('/console/dom.js');
+        const list = document.createElement('ul');
+        const item = (text) => el('li', {}, el('details', {}, text));
+        const draw = (...all) => show(list, all.map((text) => text && item(text)));
+        draw('a', 'b', 'twin', 'twin');
+        const before = [...list.children];
+        before[1].firstChild.open = true;
+        before[3].firstChild.open = true;
+        draw('new', 'twin', null, 'b', 'twin');
+        const after = [...list.children];
+        return [after.map((child) => child.textContent),
+                after.map((child) => child.firstChild.open),
+                after.map((child) => before.indexOf(child))];
+    }""")
+    assert texts == ["new", "twin", "b", "twin"]
+    assert is_open == [False, False, True, True]
+    assert kept == [-1, 2, 1, 3]
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 async def test_a_stream_is_read_however_it_is_cut(page: Page, ending: str) -> None:
     """Pieces may have any size, and cut a letter or a line's end; U+2028 ends no line."""
