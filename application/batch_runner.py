@@ -13,7 +13,6 @@ from application.again import Again
 from application.attention import left_open
 from application.closing import Closing
 from application.errors import KeyReused, NotFound, NotNow, NotPossible
-from application.following import Following
 from application.placement import Placement
 from application.possible_acts import why_ended
 from application.runs import Runs
@@ -123,8 +122,7 @@ class _Acts:
         self._client = client
         self._runs = Runs(client)
         self._service = order_service
-        closing = Closing(client, order_service, asyncio.Event(), self._runs.pulse)
-        self._following = Following(closing, self._runs)
+        self._closing = Closing(client, order_service, asyncio.Event(), self._runs)
         self._again = Again(Placement(client, order_service, self._runs), order_service, self._runs)
 
     async def act_on(self, order: BatchOrder) -> OrderResult | None:
@@ -154,7 +152,7 @@ class _Acts:
             if order.tries == 1 or not await self._was_heard(order.order_id):
                 return _result(order, BatchOutcome.REFUSED, str(error))
             return _result(order, BatchOutcome.DONE)
-        await self._following.wait(acting_id, FOLLOW_SECONDS)
+        await self._closing.wait(acting_id, FOLLOW_SECONDS, or_until_it_waits=True)
         is_another = acting_id != order.order_id
         message = f"placed again as {acting_id}" if is_another else None
         return _result(order, BatchOutcome.DONE, message)

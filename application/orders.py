@@ -72,7 +72,7 @@ class Orders:
         self._runs = watch.runs
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
-        self._closing = Closing(client, order_service, stopping, self._runs.pulse)
+        self._closing = Closing(client, order_service, stopping, self._runs)
         again = Again(self._placement, order_service, self._runs)
         self.again = PlacingAgain(again, operations_log, self.view)
         self.customers = Customers(client, self._runs)
