@@ -8,17 +8,14 @@ from datetime import timedelta
 from functools import partial
 
 from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from application.acts import ActSender
-from application.again import Again, PlacingAgain
 from application.any_sagas import AnySagas
 from application.batches import BatchOperations
 from application.caller import Caller
 from application.closing import Closing
-from application.customers import Customers
 from application.discretion import entry_for_customer, for_customer
-from application.errors import NotFound, NotNow, NotPossible
+from application.errors import NotFound, NotNow
 from application.links import OrderLinks
 from application.operations_log import OperationsLog
 from application.order_list import OrderLists, ReadPage
@@ -26,7 +23,7 @@ from application.order_query import ListQuery
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
-from application.possible_acts import acts_offered, why_ended
+from application.possible_acts import acts_offered
 from application.prices import PriceRule
 from application.run import Run
 from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, temporal
@@ -34,9 +31,8 @@ from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.timeline import entry_of
 from application.watch import Watch
-from contracts.acts import ACT_OF
-from contracts.decisions import Decision, act_of
-from contracts.ids import saga_id
+from contracts.acts import Act
+from contracts.decisions import Decision
 from contracts.operations import Door
 from contracts.placing import PlaceOrder
 from contracts.views import OrderList, OrderView, TimelineEntry
@@ -73,9 +69,7 @@ class Orders:
         self.sagas = AnySagas(client)
         self._placement = Placement(client, order_service, self._runs)
         self._closing = Closing(client, order_service, stopping, self._runs)
-        again = Again(self._placement, order_service, self._runs)
-        self.again = PlacingAgain(again, operations_log, self.view)
-        self.customers = Customers(client, self._runs)
+        self.acts = ActSender(client, order_service, self._runs, self._placement)
         self.watch = watch
         self._lists = OrderLists(watch.visibility, watch, order_service, links)
         self.batches = BatchOperations(
@@ -181,38 +175,35 @@ class Orders:
     async def act(
         self,
         order_id: str,
-        update: str,
+        act: Act,
         decision: Decision,
         caller: Caller,
         act_id: str | None = None,
     ) -> OrderView:
-        """Let the saga take what a person decided, and return the order as it stands then.
+        """Do to an order what a person decided, and return it as it stands then.
+
+        Of one that is placed again, the new order in its place.
 
         Args:
-            order_id: whose saga.
-            update: the update that the saga takes it by.
+            order_id: which.
+            act: what is done.
             decision: who, why, and about what.
-            caller: who sends it; put on record beside the name in `decision`.
+            caller: who asks for it; put on record beside the name in `decision`.
             act_id: names the act, so that repeating it is safe; None derives it from what is said.
 
         Raises:
-            NotFound: there is no such order.
-            NotPossible: it is too late, there is nothing to act on, or the saga is wedged.
-            NotNow: no worker answers in time.
+            NotFound, NotPossible: as `ActSender.send` does.
+            PerhapsPlaced: the new order may be placed; saying it again is safe.
+            NotNow: nobody answers in time.
         """
         decision = caller.sign(decision)
-        act = ACT_OF[act_of(update)]
         async with self._operations_log.note(caller, act, decision, order_id=order_id):
-            if caller.customer_id is not None and await self.run(order_id, caller) is None:
-                raise await self._too_late(order_id, caller)
-            handle = self._client.get_workflow_handle(saga_id(order_id))
-            try:
-                await ActSender(handle, self._runs).decide(update, decision, act_id)
-            except RPCError as error:
-                if error.status != RPCStatusCode.NOT_FOUND:
-                    raise
-                raise await self._too_late(order_id, caller) from error
-        return await self.view(order_id, caller)
+            owner = caller.customer_id
+            acting_id = await self.acts.send(order_id, act, decision, act_id, owner)
+        if acting_id == order_id:
+            return await self.view(order_id, caller)
+        with perhaps_placed(acting_id):
+            return await self.view(acting_id, caller)
 
     async def page(self, query: ListQuery, caller: Caller) -> OrderList:
         """Return one page of the orders that the caller may see, newest first.
@@ -236,12 +227,3 @@ class Orders:
         async with temporal(ANSWER_LIMIT):
             await may_start(self._client, ANSWER_LIMIT)
         await on_thread(self._order_service.find, "readyz")
-
-    async def _too_late(self, order_id: str, caller: Caller) -> NotPossible:
-        """Return why an order whose saga has ended takes no act.
-
-        Raises:
-            NotFound: there is no such order.
-        """
-        view = await self.view(order_id, caller)
-        return why_ended(view.state, view.attention, is_closed=view.closed_at is not None)
