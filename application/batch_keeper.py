@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from application.batches import BatchOperations
 from application.errors import NotNow
-from application.trouble import Trouble
+from application.trouble import repeat
 
 LOG = logging.getLogger("batches")
 
@@ -27,5 +27,5 @@ async def keep(
         while await operations.prune(retention):
             pass
 
-    trouble = Trouble(LOG, "batch operations were not looked after", (*away, NotNow))
-    await trouble.repeat(look_after, LOOK_SECONDS)
+    message = "batch operations were not looked after"
+    await repeat(look_after, LOOK_SECONDS, LOG, message, (*away, NotNow))

@@ -13,7 +13,7 @@ from application.caller import Caller
 from application.errors import CursorGone
 from application.shared_answers import SharedAnswers
 from application.threads import on_thread
-from application.trouble import Trouble
+from application.trouble import repeat
 from contracts.events import EventList
 from participants.order.event_reads import EventPage
 from participants.order.events import OrderEvents
@@ -88,4 +88,4 @@ class EventFeed:
         """
         message = "events were neither published nor deleted; it is tried again"
         keep = partial(on_thread, self._events.keep, retention)
-        await Trouble(LOG, message, away).repeat(keep, KEEP_SECONDS)
+        await repeat(keep, KEEP_SECONDS, LOG, message, away)

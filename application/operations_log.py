@@ -21,7 +21,7 @@ from application.errors import NotNow, ServiceError
 from application.late_notes import LateNotes
 from application.order_query import Instant
 from application.threads import on_thread
-from application.trouble import Trouble
+from application.trouble import repeat
 from contracts.decisions import Decision
 from contracts.operations import (
     MOST_OF_A_MESSAGE,
@@ -139,8 +139,8 @@ class OperationsLog:
             oldest = datetime.now(UTC) - retention
             return await on_thread(self._operations.prune, oldest, MOST_ENTRIES)
 
-        trouble = Trouble(LOG, "old operations were not deleted; it is tried again", away)
-        await trouble.repeat(prune, KEEP_SECONDS)
+        message = "old operations were not deleted; it is tried again"
+        await repeat(prune, KEEP_SECONDS, LOG, message, away)
 
     async def _refuse(
         self, caller: Caller, operation: Operation, why: str, *, is_begun: bool = False
