@@ -18,8 +18,7 @@ from application.discretion import entry_for_customer, for_customer
 from application.errors import NotFound, NotNow
 from application.links import OrderLinks
 from application.operations_log import OperationsLog
-from application.order_list import OrderLists, ReadPage
-from application.order_query import ListQuery
+from application.order_list import OrderLists
 from application.order_view import view_of_closed, view_of_record, view_of_run
 from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
@@ -35,7 +34,7 @@ from contracts.acts import Act
 from contracts.decisions import Decision
 from contracts.operations import Door
 from contracts.placing import PlaceOrder
-from contracts.views import OrderList, OrderView, TimelineEntry
+from contracts.views import OrderView, TimelineEntry
 from participants.order.service import OrderService
 from temporal_saga.access import may_start
 
@@ -71,12 +70,12 @@ class Orders:
         self._closing = Closing(client, order_service, stopping, self._runs)
         self.acts = ActSender(client, order_service, self._runs, self._placement)
         self.watch = watch
-        self._lists = OrderLists(watch.visibility, watch, order_service, links)
+        self.lists = OrderLists(watch.visibility, watch, order_service, links)
         self.batches = BatchOperations(
-            client, order_service.batches, self._lists, links, operations_log
+            client, order_service.batches, self.lists, links, operations_log
         )
         queues = TaskQueues(client)
-        self.overviews = Overviews(watch.visibility, watch, order_service, self._lists, queues)
+        self.overviews = Overviews(watch.visibility, watch, order_service, self.lists, queues)
 
     async def place(
         self, order: PlaceOrder, request_key: str | None, caller: Caller, wait_seconds: float = 0
@@ -204,18 +203,6 @@ class Orders:
             return await self.view(order_id, caller)
         with perhaps_placed(acting_id):
             return await self.view(acting_id, caller)
-
-    async def page(self, query: ListQuery, caller: Caller) -> OrderList:
-        """Return one page of the orders that the caller may see, newest first.
-
-        Raises:
-            NotNow: Temporal is away, and it was asked for what it alone knows.
-        """
-        return await self._lists.page(query, caller.customer_id)
-
-    def reader(self, caller: Caller) -> ReadPage:
-        """Return what reads the pages of one selection, like `page`."""
-        return self._lists.reader(caller.customer_id)
 
     async def check(self) -> None:
         """Find that orders can be taken.

@@ -144,7 +144,7 @@ async def _export(
     under_way: ExportsUnderWay = request.app.state.exports
     release = under_way.add(caller, site(request.scope))
     try:
-        export = await OrderExport.begin(query, orders.reader(caller))
+        export = await OrderExport.begin(query, orders.lists.reader(caller.customer_id))
     except BaseException:
         release()
         raise

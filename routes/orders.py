@@ -141,7 +141,7 @@ async def list_orders(
     With Temporal away they are shown as they are on record, and `warning` says so; what needs
     attention can then not be asked for.
     """
-    return await orders.page(query, caller)
+    return await orders.lists.page(query, caller.customer_id)
 
 
 @router.get("/orders/{order_id}", responses=ABSENT)
