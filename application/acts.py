@@ -115,8 +115,7 @@ class ActSender:
         """Return the last run of an order's saga, if it is one that the customer may see."""
         if owner is None:
             return await self._runs.describe(order_id)
-        run = await self._runs.find(order_id)
-        return run if run is not None and run.order.customer_id == owner else None
+        return await self._runs.find(order_id, owner=owner)
 
     async def _why_ended(self, order_id: str, owner: str | None) -> NotPossible | NotFound:
         """Return why an order takes no act on which no saga works any more.

@@ -80,8 +80,8 @@ class Again:
         self, order_id: str, owner: str | None, *, is_on_record: bool
     ) -> NotPossible | NotFound:
         """Return why an order is not placed again that is not closed on record."""
-        run = await self._runs.find(order_id)
-        if not is_on_record and (run is None or owner not in (None, run.order.customer_id)):
+        run = await self._runs.find(order_id, owner=owner)
+        if not is_on_record and run is None:
             return NotFound.of(f"order {order_id}")
         if run is None or run.is_left_open(is_on_record=is_on_record):
             return NotPossible(

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 
 from temporalio.client import Client
@@ -24,8 +23,7 @@ from application.overview import Overviews
 from application.placement import Placement, perhaps_placed
 from application.possible_acts import acts_offered
 from application.prices import PriceRule
-from application.run import Run
-from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, PATIENCE, temporal
+from application.runs import ADDITION_LIMIT, ANSWER_LIMIT, temporal
 from application.task_queues import TaskQueues
 from application.threads import on_thread
 from application.timeline import entry_of
@@ -64,11 +62,11 @@ class Orders:
         self._prices = prices
         self._links = links
         self._operations_log = operations_log
-        self._runs = watch.runs
+        self.runs = watch.runs
         self.sagas = AnySagas(client)
-        self._placement = Placement(client, order_service, self._runs)
-        self._closing = Closing(client, order_service, stopping, self._runs)
-        self.acts = ActSender(client, order_service, self._runs, self._placement)
+        self._placement = Placement(client, order_service, self.runs)
+        self._closing = Closing(client, order_service, stopping, self.runs)
+        self.acts = ActSender(client, order_service, self.runs, self._placement)
         self.watch = watch
         self.lists = OrderLists(watch.visibility, watch, order_service, links)
         self.batches = BatchOperations(
@@ -120,9 +118,10 @@ class Orders:
     async def _view(self, order_id: str, caller: Caller) -> OrderView:
         links = self._links(order_id)
         service = self._order_service
-        on_record = await on_thread(service.find_with_fingerprint, order_id, caller.customer_id)
+        owner = caller.customer_id
+        on_record = await on_thread(service.find_with_fingerprint, order_id, owner)
         if on_record is None or on_record[0].closed_at is None:
-            run = await self.run(order_id, caller)
+            run = await self.runs.find(order_id, owner=owner)
             if run is not None:
                 is_on_record = partial(on_thread, service.is_open, order_id)
                 is_open = run.closed_at is not None and await is_on_record()
@@ -131,29 +130,14 @@ class Orders:
         else:
             record, fingerprint = on_record
             with suppress(NotNow):
-                run = await self.run(order_id, caller, ADDITION_LIMIT, has_closed=True)
+                find = self.runs.find
+                run = await find(order_id, ADDITION_LIMIT, has_closed=True, owner=owner)
                 if run is not None and run.order.fingerprint() == fingerprint:
                     return view_of_closed(record, run, links)
-        recorded_order = await on_thread(service.recorded_order, order_id, caller.customer_id)
+        recorded_order = await on_thread(service.recorded_order, order_id, owner)
         if recorded_order is None:
             raise NotFound.of(f"order {order_id}")
         return view_of_record(recorded_order, links)
-
-    async def run(
-        self,
-        order_id: str,
-        caller: Caller,
-        limit: timedelta = PATIENCE,
-        *,
-        has_closed: bool = False,
-    ) -> Run | None:
-        """Return the last run of the order's saga, if Temporal has it, and the caller may see it.
-
-        Raises:
-            NotNow: Temporal is away.
-        """
-        run = await self._runs.find(order_id, limit, has_closed=has_closed)
-        return run if run is not None and caller.acts_for(run.order.customer_id) else None
 
     async def follow(
         self, order_id: str, caller: Caller
@@ -164,7 +148,7 @@ class Orders:
             NotNow: Temporal is away.
         """
         place = (0, 0)
-        async for moment in self._runs.follow(order_id):
+        async for moment in self.runs.follow(order_id):
             place = (moment.event, place[1] + 1 if moment.event == place[0] else 0)
             entry = entry_of(moment)
             visible = entry if caller.customer_id is None else entry_for_customer(entry)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -38,37 +39,60 @@ AWAY = frozenset(
     }
 )
 
+OF_ORDERS = {"is_event": is_event, "participant_of": PARTICIPANT_OF}
+"""How the histories of orders' sagas are read."""
+
 
 class Runs:
-    """The workflow runs of the orders' sagas, within Temporal's retention.
+    """The workflow runs of sagas, within Temporal's retention.
 
     They are read without a worker.
     """
 
-    def __init__(self, client: Client) -> None:
-        """Ask Temporal through `client`."""
+    def __init__(self, client: Client, **options: Any) -> None:
+        """Ask Temporal through `client`.
+
+        `options` are how histories are read, as of `Reader`; by default as orders' sagas have them.
+        """
         self._client = client
+        self._options = options or OF_ORDERS
         self.pulse = Pulse()
         self._decode = decoder(client)
         self._stories = Shared(self._story)
 
     async def find(
-        self, order_id: str, limit: timedelta = PATIENCE, *, has_closed: bool = False
+        self,
+        order_id: str,
+        limit: timedelta = PATIENCE,
+        *,
+        has_closed: bool = False,
+        owner: str | None = None,
     ) -> Run | None:
-        """Return the order's saga with its story from first run to last; None if there is none.
+        """Return the order's saga as `read` does; for the customer `owner`, if it is their order's.
+
+        Raises:
+            NotNow: Temporal is away.
+        """
+        run = await self.read(saga_id(order_id), limit, has_closed=has_closed)
+        return run if run is not None and owner in (None, run.order.customer_id) else None
+
+    async def read(
+        self, workflow_id: str, limit: timedelta = PATIENCE, *, has_closed: bool = False
+    ) -> Run | None:
+        """Return a saga with its story from first run to last; None if there is none.
 
         Of a long story a part is left out, and a note says so: at most `MOST_EVENTS` of all its
         runs are read.
 
         Args:
-            order_id: whose saga.
+            workflow_id: of the saga.
             limit: how long to wait for a Temporal that answers others.
             has_closed: the saga is likely to have closed; then one request is enough as a rule.
 
         Raises:
             NotNow: Temporal is away.
         """
-        handle = self._client.get_workflow_handle(saga_id(order_id))
+        handle = self._client.get_workflow_handle(workflow_id)
         chain = self._chain(limit)
         with if_known():
             async with temporal(limit, self.pulse):
@@ -124,9 +148,7 @@ class Runs:
         return None
 
     def _chain(self, limit: timedelta) -> Chain:
-        return Chain(
-            self._client, self._decode, limit, is_event=is_event, participant_of=PARTICIPANT_OF
-        )
+        return Chain(self._client, self._decode, limit, **self._options)
 
 
 @asynccontextmanager

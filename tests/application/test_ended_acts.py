@@ -43,8 +43,8 @@ async def refusal(
     async def gone(*_: Any, **__: Any) -> None:
         raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
 
-    async def known(_order_id: str) -> Run | None:
-        return known_run
+    async def known(_order_id: str, owner: str | None = None) -> Run | None:
+        return known_run if owner in (None, OWNER) else None
 
     handle = SimpleNamespace(execute_update=gone)
     client = cast(Client, SimpleNamespace(get_workflow_handle=lambda _id: handle))
