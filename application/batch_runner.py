@@ -162,7 +162,7 @@ class _Acts:
         run = await self._runs.find(order_id)
         return any(
             act_of(moment.name) == MESSAGES[self._batch.act]
-            and [_words(argument) for argument in moment.detail["arguments"]] == [words]
+            and [_words(argument) for argument in moment.detail.get("arguments", [])] == [words]
             for moment in (run.moments if run else ())
             if moment.kind == "decision" and moment.ignored is None
         )
